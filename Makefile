@@ -1,0 +1,54 @@
+# What people type, and what CI calls. Every target sets up what it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test lint bench serve lock clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("churn needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+
+# The locked set is installed first with hashes; the package itself after it, without touching the set.
+$(VENV)/.run: $(VENV)/bin/python requirements.lock pyproject.toml
+	@echo "Installing the locked dependencies (a minute or three)..."
+	@test -f $(VENV)/.dev || $(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock pyproject.toml
+	@echo "Installing the locked dependencies and test tools (a minute or three)..."
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-deps --editable .
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run  ## the whole loop on a simulated company
+	@$(BIN)/churn demo
+
+test: $(VENV)/.dev  ## every test this machine can run
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## style, types, layers, SQL
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+bench: $(VENV)/.dev  ## measure against the references; writes benchmarks/results.json
+	@$(PIP) --require-hashes -r benchmarks/requirements.lock
+	@$(BIN)/python -m benchmarks
+
+serve: $(VENV)/.run  ## what can be served today
+	@$(BIN)/churn serve
+
+lock: $(VENV)/.dev  ## refresh the locked dependency sets
+	@$(PIP) uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --group dev --group bench -c requirements-dev.lock pyproject.toml -o benchmarks/requirements.lock
+
+clean:
+	rm -rf $(VENV) .churn

@@ -1,0 +1,5 @@
+"""The `churn` command: one command per workflow, no logic here."""
+
+
+def main() -> None:
+    """Run the command line."""

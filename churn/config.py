@@ -1,0 +1,286 @@
+"""The product's settings: `churn.toml`, then environment variables `CHURN_*`; one frozen object, built in bootstrap.
+
+Secrets come from the environment only. An unknown key is an error that suggests the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from churn.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Days = Annotated[int, Field(ge=0, le=3650)]
+
+ChurnDefinition = Literal["any", "voluntary", "involuntary", "inactivity"]
+SelectionMetric = Literal["net_profit", "auc", "empc", "recall_at_budget"]
+ProfitModel = Literal["case_study", "incentive", "uplift"]
+
+
+class Section(BaseModel):
+    """A section of churn.toml: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BusinessSettings(Section):
+    """[business]: how money is counted."""
+
+    currency: str = Field("USD", description="Shown beside every amount.")
+    margin_rate: Share = Field(1.0, description="Share of the monthly fee that is margin.")
+    value_months: int = Field(3, ge=1, le=120, description="Months of margin that a save is worth.")
+    hazard_after_save: Share = Field(0.08, description="Monthly churn of a customer once saved.")
+    discount_rate: Share = Field(0.0, description="Monthly discount rate.")
+    default_monthly_fee: Money = Field(25.0, description="Used where a customer's fee is not known.")
+    churn_target: Share = Field(0.06, description="Monthly churn the company aims for.")
+
+
+class ChurnSettings(Section):
+    """[churn]: what counts as churn, and when."""
+
+    definition: ChurnDefinition = "any"
+    horizon_days: Annotated[int, Field(ge=1, le=730)] = Field(30, description="Length of the label window.")
+    lead_days: Days = Field(2, description="Time the team needs to act before the label window opens.")
+    grace_days: Days = Field(7, description="A subscription resumed within these days never ended.")
+    dated_by: Literal["decision", "end_of_service"] = Field("decision", description="Which date is the churn date.")
+    inactivity_days: Annotated[int, Field(ge=1, le=730)] = Field(90, description="Silence that counts as churn.")
+    activity_table: Literal["sessions", "payments", "events"] = Field("sessions", description="Whose silence.")
+
+
+class SourceSettings(Section):
+    """[sources.NAME]: where a canonical table comes from. NAME is the table's name."""
+
+    path: str | list[str] | None = Field(None, description="File, glob, or s3:// address; CSV, Parquet or JSON.")
+    format: Literal["csv", "parquet", "json"] | None = Field(None, description="Told from the ending if not given.")
+    dsn: str | None = Field(
+        None, description="PostgreSQL address without a password (that is PGPASSWORD or CHURN_SOURCE_<NAME>_DSN)."
+    )
+    query: str | None = Field(None, description="What to select from PostgreSQL; the table of that name if not given.")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Ours = theirs: a column's name, or an SQL expression over theirs."
+    )
+    where: str | None = Field(None, description="SQL condition over their columns; other rows are left out.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Reader options: delim, header, skip, names, nullstr, ..."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SourceSettings:
+        if (self.path is None) == (self.dsn is None and self.query is None):
+            raise ValueError("give either `path` or `dsn`/`query`")
+        if (
+            self.dsn
+            and ":" in self.dsn.split("@")[0].removeprefix("postgresql://").removeprefix("postgres://")
+            and "@" in self.dsn
+        ):
+            raise ValueError("`dsn` holds a password: put it in PGPASSWORD or CHURN_SOURCE_<NAME>_DSN")
+        return self
+
+
+class TrainingSettings(Section):
+    """[training]: what models learn from."""
+
+    every: Literal["1mo", "1w", "2w", "1d"] = Field("1mo", description="Spacing of snapshot dates.")
+    snapshots: int = Field(12, ge=1, le=520, description="At most this many snapshot dates, the newest ones.")
+    split: Literal["auto", "temporal", "random"] = "auto"
+    candidates: list[str] = Field(
+        default=["logistic_regression", "random_forest", "xgboost", "mlp"], description="Which candidates compete."
+    )
+    max_rows: int = Field(
+        120_000, ge=100, description="Training rows at most: all churners kept, stayers sampled, weights corrected."
+    )
+    tune_minutes: float = Field(
+        1.5, ge=0, le=10_000, description="Tuning budget for all candidates together; 0 means none."
+    )
+    min_churners: int = Field(500, ge=2)
+    min_stayers: int = Field(500, ge=2)
+    calibration: Literal["auto", "isotonic", "platt"] = "auto"
+    exclude_features: list[str] = Field(default_factory=list, description="Features that models may not see.")
+    leakage_auc: Share = Field(0.95, description="A single feature above this AUC stops training.")
+    seed: int = 7
+
+
+class SelectionSettings(Section):
+    """[selection]: how the winner is chosen."""
+
+    metric: SelectionMetric = "net_profit"
+    interpretability: list[str] = Field(
+        default=["logistic_regression", "random_forest", "xgboost", "mlp"], description="Most interpretable first."
+    )
+    recall_share: Share = Field(0.1, description="Share of customers contacted when metric is recall_at_budget.")
+    bootstrap_draws: int = Field(200, ge=20, le=10_000)
+
+
+class RiskBands(Section):
+    """[risk_bands]: lower bounds of churn_probability for each band, and the list's hysteresis."""
+
+    medium: Share = 0.10
+    high: Share = 0.20
+    critical: Share = 0.40
+    margin: Share = Field(0.02, description="A customer leaves a band only below its bound minus this.")
+
+    @model_validator(mode="after")
+    def _rising(self) -> RiskBands:
+        if not self.medium < self.high < self.critical:
+            raise ValueError("bounds must rise: medium < high < critical")
+        return self
+
+
+class SimulationSettings(Section):
+    """[simulation]: the offer whose return `churn simulate` computes unless told otherwise."""
+
+    profit_model: ProfitModel = "case_study"
+    contact_cost: Money = 2.0
+    incentive_cost: Money = 0.0
+    success_rate: Share = 0.40
+    success_rate_low: Share = 0.25
+    success_rate_high: Share = 0.55
+    draws: int = Field(2_000, ge=100, le=100_000)
+
+
+class ResourceSettings(Section):
+    """[resources]: what a job may use."""
+
+    memory_limit: str = Field(
+        "4GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="DuckDB's share; beyond it work spills to disk."
+    )
+    threads: int | None = Field(None, ge=1, description="All cores if not given.")
+    temp_directory: Path | None = Field(None, description="Where work spills to; inside the home if not given.")
+
+
+class Settings(Section):
+    """Everything a run needs to know. `home` holds the warehouse, the store, models and reports."""
+
+    home: Path = Path(".churn")
+    store_url: str | None = Field(None, description="SQLAlchemy URL; SQLite in the home if not given.", repr=False)
+    business: BusinessSettings = Field(default_factory=BusinessSettings)
+    churn: ChurnSettings = Field(default_factory=ChurnSettings)
+    sources: dict[str, SourceSettings] = Field(default_factory=dict)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    selection: SelectionSettings = Field(default_factory=SelectionSettings)
+    risk_bands: RiskBands = Field(default_factory=RiskBands)
+    simulation: SimulationSettings = Field(default_factory=SimulationSettings)
+    resources: ResourceSettings = Field(default_factory=ResourceSettings)
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The embedded database of analytics."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def models_path(self) -> Path:
+        """One folder per registered model version."""
+        return self.home / "models"
+
+    @property
+    def reports_path(self) -> Path:
+        """Where HTML and exported files go."""
+        return self.home / "reports"
+
+    @property
+    def database_url(self) -> str:
+        """The store's SQLAlchemy URL."""
+        return self.store_url or f"sqlite:///{(self.home / 'store.sqlite').as_posix()}"
+
+
+def load_settings(
+    *, config: Path | None = None, home: Path | None = None, environ: dict[str, str] | None = None
+) -> Settings:
+    """Read `config` (or `churn.toml` here or in the home), then `CHURN_*` variables, then `home`.
+
+    A variable names its place with double underscores: `CHURN_TRAINING__SEED=3`. Relative source paths are read
+    from the folder of the file that declares them. Raises ConfigError naming key, place, and the nearest known key.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    chosen_home = home or Path(environ.get("CHURN_HOME", ".churn"))
+    path = _config_path(config, chosen_home)
+    values: dict[str, Any] = {}
+    if path is not None:
+        values = _read_toml(path)
+        _anchor_sources(values, path.parent)
+    _overlay_environment(values, environ)
+    values["home"] = chosen_home
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, str(path or "environment")) from error
+
+
+def _config_path(config: Path | None, home: Path) -> Path | None:
+    if config is not None:
+        if not config.is_file():
+            raise ConfigError("no such configuration file", where=str(config), remedy="Write one with `churn init`.")
+        return config
+    return next((p for p in (Path("churn.toml"), home / "churn.toml") if p.is_file()), None)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}", where=str(path), remedy="Mend the line named.") from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _anchor_sources(values: dict[str, Any], folder: Path) -> None:
+    sources = values.get("sources")
+    if not isinstance(sources, dict):
+        return
+    for source in sources.values():
+        paths = source.get("path") if isinstance(source, dict) else None
+        if isinstance(paths, str):
+            source["path"] = _anchor(paths, folder)
+        elif isinstance(paths, list):
+            source["path"] = [_anchor(p, folder) if isinstance(p, str) else p for p in paths]
+
+
+def _anchor(path: str, folder: Path) -> str:
+    return path if "://" in path or Path(path).is_absolute() else str(folder / path)
+
+
+def _overlay_environment(values: dict[str, Any], environ: dict[str, str]) -> None:
+    """Lay `CHURN_SECTION__KEY=value` over the file's values. `CHURN_SOURCE_*` are secrets, read where they are used."""
+    for name, value in sorted(environ.items()):
+        if not name.startswith("CHURN_") or name in {"CHURN_HOME", "CHURN_CONFIG"} or name.startswith("CHURN_SOURCE_"):
+            continue
+        keys = name.removeprefix("CHURN_").lower().split("__")
+        if len(keys) == 1 and keys[0] != "store_url":
+            continue  # not one of ours: other programs may use the prefix too
+        place = values
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = value
+
+
+def _explain(error: ValidationError, where: str) -> ConfigError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key, parents = str(first["loc"][-1]), first["loc"][:-1]
+        near = difflib.get_close_matches(key, _known_keys(parents), n=1, cutoff=0.5)
+        hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(sorted(_known_keys(parents)))}."
+        return ConfigError(f"unknown key `{place}`", where=where, remedy=hint)
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(
+        f"`{place}` is wrong: {message}", where=where, remedy="See the comments that `churn init` writes."
+    )
+
+
+def _known_keys(parents: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in parents:
+        if part == "sources":
+            model = SourceSettings
+            continue
+        field = model.model_fields.get(str(part))
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return [name for name in model.model_fields if name not in {"home", "store_url"}]

@@ -1,0 +1,125 @@
+"""Every error a user can meet, and the exit code each one ends a command with.
+
+    ChurnError                    anything we raise on purpose
+      ConfigError                 churn.toml, environment, command line, or a definition file is wrong
+      DataError                   the data is refused
+        ContractBroken            a source lacks a required column, is empty, or has the wrong types
+        FutureLeak                a feature would see facts from after its snapshot date
+        QualityBlocked            a blocking quality rule found defects
+        WarehouseBusy             another process holds the warehouse
+      ModelError                  the model is refused
+        NotEnoughData             too few churners, stayers or snapshots to learn from
+        NoChampion                no model has been promoted yet
+        NotCalibrated             probabilities are off, so money answers would be wrong
+      CampaignError               a campaign cannot be planned or measured as asked
+      ConnectorError              a remote system failed
+        AuthFailed                it refuses our credentials
+        RateLimited               it asks us to slow down
+        Unreachable               it does not answer
+        RecordRejected            it refuses one record
+      ResourceError               the machine is short of disk or memory
+
+A message says what is wrong, where, and what to do. Foreign exceptions are translated once, at the boundary,
+with `from`. The command line reads `exit_code`; nothing else decides how a command ends.
+"""
+
+from __future__ import annotations
+
+
+class ChurnError(Exception):
+    """Anything raised on purpose; `where` names the file, table or field, `remedy` what to do about it."""
+
+    exit_code: int = 1
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Return one line: where, what, remedy."""
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{line.rstrip('.')}. {self.remedy}" if self.remedy else line
+
+
+class ConfigError(ChurnError):
+    """Settings, command line, or a definition file is wrong."""
+
+    exit_code = 2
+
+
+class DataError(ChurnError):
+    """The data is refused."""
+
+    exit_code = 3
+
+
+class ContractBroken(DataError):
+    """A source lacks a required column, is empty, or holds the wrong types."""
+
+
+class FutureLeak(DataError):
+    """A feature would see facts from after its snapshot date."""
+
+
+class QualityBlocked(DataError):
+    """A blocking quality rule found defects, so nothing is scored or pushed."""
+
+
+class WarehouseBusy(DataError):
+    """Another process holds the warehouse."""
+
+    exit_code = 5
+
+
+class ModelError(ChurnError):
+    """The model is refused."""
+
+    exit_code = 4
+
+
+class NotEnoughData(ModelError):
+    """Too few churners, stayers, or snapshots to learn from."""
+
+
+class NoChampion(ModelError):
+    """No model has been promoted yet."""
+
+
+class NotCalibrated(ModelError):
+    """The probabilities are off, so any money answer built on them would be wrong."""
+
+
+class CampaignError(ChurnError):
+    """A campaign cannot be planned or measured as asked."""
+
+    exit_code = 2
+
+
+class ConnectorError(ChurnError):
+    """A remote system failed."""
+
+    exit_code = 6
+
+
+class AuthFailed(ConnectorError):
+    """The remote system refuses our credentials."""
+
+
+class RateLimited(ConnectorError):
+    """The remote system asks us to slow down."""
+
+
+class Unreachable(ConnectorError):
+    """The remote system does not answer."""
+
+
+class RecordRejected(ConnectorError):
+    """The remote system refuses one record."""
+
+
+class ResourceError(ChurnError):
+    """The machine is short of disk space or memory, or a file cannot be written."""
+
+    exit_code = 7

@@ -1,0 +1,153 @@
+"""What one save is worth, and what contacting one customer is expected to earn, under three named profit models.
+
+With p the calibrated churn probability, V the value of a save, gamma the success rate, f the contact cost and d the
+incentive cost:
+
+* `case_study`: p gamma V - (f + d). The whole cost falls on every contact. It assumes that the churn avoided,
+  tau, is gamma p.
+* `incentive`: p gamma (V - d) - (1 - p) d - f. Stayers take the incentive too (Neslin and others 2006; Verbraken,
+  Verbeke and Baesens 2013).
+* `uplift`: tau V - f - d u, where tau is the churn avoided by contact and u the chance that the offer is used. Where
+  no tau is known it is taken as gamma p, and every result says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from churn.decisions.checks import Floats, probabilities
+from churn.errors import ConfigError
+
+ProfitModel = Literal["case_study", "incentive", "uplift"]
+
+DESCRIPTIONS: Final[dict[str, str]] = {
+    "case_study": "case study: p x success x value - cost of a contact, assuming that churn avoided = success x p",
+    "incentive": "incentive: p x success x (value - incentive) - (1 - p) x incentive - contact; stayers take it too",
+    "uplift": "uplift: churn avoided x value - contact - incentive x chance of use",
+}
+
+
+@dataclass(frozen=True)
+class Economics:
+    """The offer's terms. Money in the configured currency, rates in 0..1, months and rates per month.
+
+    `success_rate` is the share of contacted churners who stay *because* of the contact; low and high are its 5 % and
+    95 % points. `offer_use` is the chance that a contacted customer uses the incentive (uplift model only).
+    Raises ConfigError naming the argument that is out of range.
+    """
+
+    profit_model: ProfitModel = "case_study"
+    contact_cost: float = 2.0
+    incentive_cost: float = 0.0
+    success_rate: float = 0.40
+    success_rate_low: float = 0.25
+    success_rate_high: float = 0.55
+    value_months: float = 3
+    hazard_after_save: float = 0.08
+    discount_rate: float = 0.0
+    offer_use: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.profit_model not in get_args(ProfitModel):
+            raise ConfigError(
+                f"no profit model `{self.profit_model}`",
+                where="profit_model",
+                remedy=f"Choose one of {', '.join(get_args(ProfitModel))}.",
+            )
+        for name in ("contact_cost", "incentive_cost"):
+            _require(name, getattr(self, name), 0.0, math.inf, "an amount of money, 0 or more")
+        for name in ("success_rate", "success_rate_low", "success_rate_high", "hazard_after_save", "offer_use"):
+            _require(name, getattr(self, name), 0.0, 1.0, "a share between 0 and 1")
+        _require_value_terms(self.value_months, self.hazard_after_save, self.discount_rate)
+        if not self.success_rate_low <= self.success_rate <= self.success_rate_high:
+            raise ConfigError(
+                f"{self.success_rate_low} <= {self.success_rate} <= {self.success_rate_high} does not hold",
+                where="success_rate",
+                remedy="Give low <= expected <= high.",
+            )
+
+    @property
+    def cost_of_contact(self) -> float:
+        """Money that one contact costs whoever it reaches, before any incentive that only some take."""
+        if self.profit_model == "case_study":
+            return self.contact_cost + self.incentive_cost
+        if self.profit_model == "uplift":
+            return self.contact_cost + self.incentive_cost * self.offer_use
+        return self.contact_cost
+
+    @property
+    def cost_of_taker(self) -> float:
+        """Money that each customer who stays (a stayer, or a churner who was saved) costs on top of the contact."""
+        return self.incentive_cost if self.profit_model == "incentive" else 0.0
+
+
+def value_of_save(
+    monthly_margin: ArrayLike, *, months: float, hazard: float = 0.0, discount_rate: float = 0.0
+) -> float | Floats:
+    """Return the margin at stake if a customer stays: m * sum over t < months of ((1 - h) / (1 + r))^t.
+
+    `monthly_margin` is a number or one per customer; `months` may be `math.inf`, then the sum is m / (1 - q).
+    Raises ConfigError naming the argument out of range. Formula: geometric series of a constant hazard.
+    """
+    _require_value_terms(months, hazard, discount_rate)
+    ratio = (1.0 - hazard) / (1.0 + discount_rate)
+    if math.isinf(months):
+        if ratio >= 1.0:
+            raise ConfigError("an endless horizon needs a hazard or a discount rate above 0", where="value_months")
+        factor = 1.0 / (1.0 - ratio)
+    else:
+        # The closed form loses digits as the ratio nears 1; so many months are few enough to add up.
+        factor = float(np.sum(ratio ** np.arange(int(months))))
+    if np.ndim(monthly_margin) == 0:
+        return float(np.asarray(monthly_margin, dtype=np.float64)) * factor
+    return np.asarray(monthly_margin, dtype=np.float64) * factor
+
+
+def expected_profit(
+    churn_probability: ArrayLike, value: ArrayLike, economics: Economics, uplift: ArrayLike | None = None
+) -> Floats:
+    """Return the expected profit of contacting each customer, shape (n,), in money.
+
+    `value` is the value of a save, a number or one per customer; `uplift` the churn avoided by contact, used by the
+    uplift model only, which takes success_rate * p where none is given.
+    Raises DataError where a probability is missing or outside 0..1. Formulas: the module's docstring.
+    """
+    p = probabilities("churn_probability", churn_probability)
+    v = np.asarray(value, dtype=np.float64)
+    if economics.profit_model == "uplift" and uplift is not None:
+        return np.asarray(uplift, dtype=np.float64) * v - economics.cost_of_contact
+    saved = economics.success_rate * p
+    takers = saved + (1.0 - p)
+    return saved * v - economics.cost_of_taker * takers - economics.cost_of_contact
+
+
+def break_even_probability(value: ArrayLike, economics: Economics) -> float | Floats:
+    """Return the calibrated probability above which a contact earns money, a number or one per value.
+
+    Above 1 (or infinite) means that no contact can pay. The uplift model's is that of tau = success_rate * p.
+    Case study: c / (gamma V). Incentive: (d + f) / (gamma (V - d) + d).
+    """
+    v = np.asarray(value, dtype=np.float64)
+    taker = economics.cost_of_taker
+    slope = economics.success_rate * (v - taker) + taker
+    fixed = economics.cost_of_contact + taker
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = np.where(slope > 0.0, fixed / slope, np.inf)
+    return float(result) if result.ndim == 0 else result
+
+
+def _require(name: str, value: float, low: float, high: float, meaning: str) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ConfigError(f"{value} is not {meaning}", where=name)
+
+
+def _require_value_terms(months: float, hazard: float, discount_rate: float) -> None:
+    if not (months >= 1 and (math.isinf(months) or float(months).is_integer())):
+        raise ConfigError(f"{months} is not a whole number of months, 1 or more, or infinity", where="value_months")
+    _require("hazard_after_save", hazard, 0.0, 1.0, "a share between 0 and 1")
+    _require("discount_rate", discount_rate, 0.0, math.inf, "a monthly rate, 0 or more")

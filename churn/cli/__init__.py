@@ -1,5 +1,38 @@
 """The `churn` command: one command per workflow, no logic here."""
 
+from __future__ import annotations
+
+import typer
+
+
+def build_app() -> typer.Typer:
+    """Return the command line with every command registered."""
+    from churn.cli import data, models, project, scores, simulate
+
+    app = typer.Typer(
+        name="churn",
+        help="Churn and retention, the whole loop: events, features, calibrated risk, reasons, and what acting on it is worth.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_version_option)
+    for module in (project, data, models, scores, simulate):
+        module.register(app)
+    return app
+
+
+def _version_option(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+) -> None:
+    if version:
+        from churn import __version__
+
+        typer.echo(f"churn {__version__}")
+        raise typer.Exit
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; wrong usage ends with exit code 2, other errors with their class's code."""
+    build_app()()

@@ -1,0 +1,86 @@
+"""The only place that builds things from settings: reads them, opens the stores, sets the clock, returns a Context."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from churn.config import Settings, load_settings
+from churn.errors import ConfigError, ResourceError
+from churn.progress import SILENT, Progress
+from churn.store import Store
+from churn.warehouse.connection import Warehouse
+from churn.workflows.context import Context, Log
+
+
+def build_context(
+    *,
+    home: Path | None = None,
+    config: Path | None = None,
+    progress: Progress = SILENT,
+    settings: Settings | None = None,
+) -> Context:
+    """Return a Context for `settings`, or for those read from `config`, the environment and `home`.
+
+    Raises ConfigError for wrong settings, ResourceError when the home cannot be written.
+    """
+    chosen = settings or load_settings(config=config, home=home)
+    _make_home(chosen.home)
+
+    def open_warehouse(holder: str) -> Warehouse:
+        from churn.warehouse.connection import open_warehouse as connect
+
+        return connect(chosen.warehouse_path, holder=holder, resources=chosen.resources)
+
+    def open_store() -> Store:
+        from churn.store import open_store as connect
+
+        return connect(chosen.database_url)
+
+    return Context(
+        settings=chosen,
+        clock=lambda: datetime.now(UTC).replace(tzinfo=None),
+        open_warehouse=open_warehouse,
+        open_store=open_store,
+        progress=progress,
+        log=_open_log(chosen.home / "churn.log"),
+        secrets={name: value for name, value in os.environ.items() if _is_secret(name)},
+    )
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith(("CHURN_SOURCE_", "AWS_", "PG"))
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise ConfigError("is a file, not a folder", where=str(home), remedy="Choose another --home.") from error
+    except OSError as error:
+        raise ResourceError(
+            f"cannot be made: {error.strerror}", where=str(home), remedy="Choose another --home."
+        ) from error
+
+
+def _open_log(path: Path) -> Log:
+    def write(event: str, fields: Mapping[str, Any]) -> None:
+        import structlog
+
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                logger = structlog.wrap_logger(
+                    structlog.WriteLogger(file),
+                    processors=[
+                        structlog.processors.TimeStamper(fmt="iso", utc=True),
+                        structlog.processors.JSONRenderer(),
+                    ],
+                )
+                logger.info(event, **fields)
+        except OSError:
+            return  # a log that cannot be written must not stop the work it tells of
+
+    return Log(write)

@@ -1,0 +1,210 @@
+"""What all commands share: the options every one takes, how results and errors are shown, progress on a terminal."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from churn.errors import ChurnError, ConfigError
+
+if TYPE_CHECKING:
+    from churn.workflows.context import Context
+
+GLOBAL_PANEL = "Common options"
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help="Folder of the warehouse, store, models and reports. Default: $CHURN_HOME or .churn/",
+        rich_help_panel=GLOBAL_PANEL,
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Settings file. Default: churn.toml here or in the home.", rich_help_panel=GLOBAL_PANEL
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON document on stdout, nothing else.", rich_help_panel=GLOBAL_PANEL)
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no summary.", rich_help_panel=GLOBAL_PANEL)]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=GLOBAL_PANEL)
+]
+
+
+class Session:
+    """One run of one command: its context, and where its result goes."""
+
+    def __init__(self, *, home: Path | None, config: Path | None, as_json: bool, quiet: bool) -> None:
+        self.home = home
+        self.config = config
+        self.as_json = as_json
+        self.quiet = quiet
+        self.progress = _progress(quiet=quiet or as_json)
+
+    @property
+    def context(self) -> Context:
+        """The context for this run; built when first asked for, so that help and wrong usage stay fast."""
+        if not hasattr(self, "_context"):
+            from churn.bootstrap import build_context
+
+            self._context = build_context(home=self.home, config=self.config, progress=self.progress)
+        return self._context
+
+    def show(self, document: Mapping[str, Any], render: Callable[[], None]) -> None:
+        """Print `document` as JSON if asked for, else call `render` unless quiet."""
+        self.progress.close()
+        if self.as_json:
+            sys.stdout.write(json.dumps(_numbers(document), default=_plain, indent=2, allow_nan=False) + "\n")
+        elif not self.quiet:
+            render()
+
+
+def command(
+    app: typer.Typer, name: str | None = None, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register `function(session, ...)` as a command of `app`, with the options that every command takes.
+
+    A ChurnError becomes one line on stderr (or an `error` document under --json) and its class's exit code.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def run(
+            *, home: Path | None, config: Path | None, as_json: bool, quiet: bool, debug: bool, **options: Any
+        ) -> None:
+            session = Session(home=home, config=config, as_json=as_json, quiet=quiet)
+            try:
+                function(session, **options)
+            except ChurnError as error:
+                session.progress.close()
+                if debug:
+                    raise
+                _complain(error, as_json=as_json)
+                raise typer.Exit(error.exit_code) from error
+            finally:
+                session.progress.close()
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for key, annotation, default in (
+                ("home", HomeOption, None),
+                ("config", ConfigOption, None),
+                ("as_json", JsonOption, False),
+                ("quiet", QuietOption, False),
+                ("debug", DebugOption, False),
+            )
+        ]
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads the signature
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        app.command(name, **settings)(run)
+        return run
+
+    return register
+
+
+def read_date(text: str | None, option: str) -> date | None:
+    """Return the day that `text` (YYYY-MM-DD) names; None for None. Raises ConfigError naming the option."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"`{text}` is not a date", where=option, remedy="Write it as YYYY-MM-DD.") from error
+
+
+def _complain(error: ChurnError, *, as_json: bool) -> None:
+    if as_json:
+        document = {
+            "error": {"code": type(error).__name__, "message": error.what, "where": error.where, "remedy": error.remedy}
+        }
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    else:
+        sys.stderr.write(f"churn: {error}\n")
+
+
+def _numbers(value: Any) -> Any:
+    """Return `value` with null for every float that JSON cannot say (NaN, infinity)."""
+    if isinstance(value, Mapping):
+        return {str(key): _numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _numbers(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+class _Lines:
+    """Progress as plain lines on stderr, or nothing."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._last = ""
+
+    def step(self, message: str, done: float | None = None) -> None:  # noqa: ARG002  # lines show no fraction
+        """Write the message when it is a new one."""
+        if not self._quiet and message != self._last:
+            self._last = message
+            sys.stderr.write(f"{message}\n")
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Bar:
+    """Progress as one live line on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._live = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = None
+
+    def step(self, message: str, done: float | None = None) -> None:
+        """Show the message and how far it is."""
+        if self._task is None:
+            self._live.start()
+            self._task = self._live.add_task(message, total=None)
+        self._live.update(self._task, description=message, total=None if done is None else 1.0, completed=done or 0.0)
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._task is not None:
+            self._live.stop()
+            self._live.remove_task(self._task)
+            self._task = None
+
+
+def _progress(*, quiet: bool) -> _Bar | _Lines:
+    return _Lines(quiet=quiet) if quiet or not sys.stderr.isatty() else _Bar()

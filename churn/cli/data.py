@@ -1,0 +1,118 @@
+"""Commands about data: refresh, features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command, read_date
+from churn.cli.tables import line, table
+
+if TYPE_CHECKING:
+    from churn.warehouse.checks import CheckResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app)(refresh)
+    command(app)(features)
+
+
+def refresh(
+    session: Session,
+    source: Annotated[str | None, typer.Option(help="Load this source only.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Load every file again, changed or not.")] = False,
+) -> None:
+    """Load what is new from the declared sources, and run the quality checks."""
+    from churn.workflows.refresh_warehouse import refresh_warehouse
+
+    result = refresh_warehouse(session.context, source=source, full=full)
+    loads = [
+        {
+            "source": load.source,
+            "files_loaded": load.files_loaded,
+            "files_skipped": load.files_skipped,
+            "rows": load.rows,
+            "rejected": load.rejected,
+        }
+        for load in result.loads
+    ]
+
+    def render() -> None:
+        rows = [
+            (d["source"], f"{d['files_loaded']:,}", f"{d['files_skipped']:,}", f"{d['rows']:,}", f"{d['rejected']:,}")
+            for d in loads
+        ]
+        table("Loaded", ["source", "files", "unchanged", "rows", "rejected"], rows, right=[1, 2, 3, 4])
+        if any(d["rejected"] for d in loads):
+            line("Rejected rows are kept with file, row and reason in raw.rejected_rows.")
+        show_checks(result.checks)
+        line(f"Done in {result.seconds:.1f} s.")
+
+    session.show({"loads": loads, "checks": check_rows(result.checks), "seconds": round(result.seconds, 3)}, render)
+
+
+def check_rows(checks: Sequence[CheckResult]) -> list[dict[str, Any]]:
+    """Return the checks as documents."""
+    return [
+        {"rule": c.rule, "level": c.level, "defect_count": c.defect_count, "message": c.message, "example": c.example}
+        for c in checks
+    ]
+
+
+def show_checks(checks: Sequence[CheckResult]) -> None:
+    """Print what the rules found; one line when they found nothing."""
+    found = [c for c in checks if c.defect_count]
+    if not found:
+        line(f"All {len(checks)} quality rules hold.")
+        return
+    rows = [
+        (c.level, c.rule.replace("_", " "), f"{c.defect_count:,}", _short(c.example))
+        for c in sorted(found, key=lambda c: c.level)
+    ]
+    table(
+        f"Quality: {len(checks) - len(found)} rules hold, {len(found)} found something",
+        ["level", "rule", "rows", "for example"],
+        rows,
+        right=[2],
+    )
+
+
+def _short(example: object) -> str:
+    pairs = example.items() if isinstance(example, dict) else []
+    return ", ".join(f"{key} {value}" for key, value in pairs if value is not None)[:90]
+
+
+def features(
+    session: Session,
+    date: Annotated[str, typer.Option(help="First snapshot date, YYYY-MM-DD: only facts known before it count.")],
+    to: Annotated[str | None, typer.Option(help="Last snapshot date.")] = None,
+    every: Annotated[str, typer.Option(help="Spacing of dates: 1d, 2w, 1mo.")] = "1mo",
+    out: Annotated[Path | None, typer.Option(help="File to write, .parquet or .csv.")] = None,
+) -> None:
+    """Compute point-in-time features for one date or many."""
+    from churn.workflows.build_features import build_features
+
+    first = read_date(date, "--date")
+    assert first is not None
+    frame, docs = build_features(session.context, first=first, last=read_date(to, "--to"), every=every, out=out)
+    document = {
+        "rows": frame.height,
+        "dates": sorted(str(d) for d in frame["snapshot_date"].unique()),
+        "features": [{"name": d.name, "group": d.group, "description": d.description} for d in docs],
+        "file": out,
+    }
+
+    def render() -> None:
+        table(
+            f"{frame.height:,} rows, {len(docs)} features",
+            ["feature", "group", "what it says"],
+            [(d.name, d.group, d.description) for d in docs],
+        )
+        if out:
+            line(f"Wrote {out}.")
+
+    session.show(document, render)

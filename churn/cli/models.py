@@ -1,0 +1,214 @@
+"""Commands about models: train, and the registry."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command
+from churn.cli.tables import facts, line, table
+
+if TYPE_CHECKING:
+    from churn.workflows.train_model import TrainedModel
+
+# The case the product was born from, as its table prints it (random split, 75/15/10).
+CASE_TABLE = {"logistic_regression": 0.76, "random_forest": 0.84, "xgboost": 0.87, "mlp": 0.85}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app)(train)
+    registry = typer.Typer(help="The registry of models: who served when, promote, roll back.", no_args_is_help=True)
+    command(registry, "list")(list_)
+    command(registry)(show)
+    command(registry)(compare)
+    command(registry)(promote)
+    command(registry)(rollback)
+    app.add_typer(registry, name="models")
+
+
+def train(
+    session: Session,
+    model: Annotated[list[str] | None, typer.Option(help="Train only these candidates; repeat for more.")] = None,
+    split: Annotated[str | None, typer.Option(help="temporal or random.")] = None,
+    no_tune: Annotated[bool, typer.Option("--no-tune", help="Use each candidate's defaults.")] = False,
+    promote: Annotated[bool, typer.Option("--promote", help="Make the result the champion.")] = False,
+) -> None:
+    """Train all candidates, compare them on the same later data, and register the selected one."""
+    from churn.errors import ConfigError
+    from churn.workflows.train_model import train_model
+
+    if split not in {None, "temporal", "random"}:
+        raise ConfigError(f"no split `{split}`", where="--split", remedy="Choose temporal or random.")
+    result = train_model(
+        session.context, candidates=model, split=split, tune=not no_tune, promote=promote, who=getpass.getuser()
+    )
+    document = {
+        "candidates": [c.to_dict() for c in result.training.candidates],
+        "selected": result.training.selected,
+        "reason": result.training.reason,
+        "model_version": result.version,
+        "is_champion": result.is_champion,
+        "split": result.split,
+        "snapshot_dates": [str(d) for d in result.snapshot_dates],
+        "counts": result.counts,
+        "seconds": round(result.seconds, 1),
+    }
+
+    def render() -> None:
+        show_candidates(result)
+        line(f"{result.version}: {result.training.reason}")
+        line(
+            "It is the champion."
+            if result.is_champion
+            else f"Registered. Promote it with `churn models promote {result.version}`."
+        )
+
+    session.show(document, render)
+
+
+def show_candidates(result: TrainedModel) -> None:
+    """Print the comparison table; beside the case's own figures when the split is the case's."""
+    is_case = result.split.startswith("random")
+    columns = [
+        "candidate",
+        "AUC",
+        "95 % interval",
+        "recall",
+        "precision",
+        "PR-AUC",
+        "Brier",
+        "ECE",
+        "EMPC",
+        "net profit",
+        "95 % interval",
+    ]
+    rows = []
+    for c in result.training.candidates:
+        d = c.to_dict()
+        name = d["name"] + (" *" if d["name"] == result.training.selected else "")
+        row = [
+            name,
+            f"{d['auc']:.3f}",
+            _span(d, "auc"),
+            f"{d['recall']:.2f}",
+            f"{d['precision']:.2f}",
+            f"{d['pr_auc']:.3f}",
+            f"{d['brier']:.4f}",
+        ]
+        row += [f"{d['ece']:.3f}", f"{d['empc']:.3f}", f"{d['net_profit']:,.0f}", _span(d, "net_profit", ",.0f")]
+        if is_case:
+            row.insert(2, f"{CASE_TABLE[d['name']]:.2f}" if d["name"] in CASE_TABLE else "")
+        rows.append(row)
+    if is_case:
+        columns.insert(2, "case")
+    table(
+        f"Candidates on the same test rows ({result.split} split; * selected)",
+        columns,
+        rows,
+        right=list(range(1, len(columns))),
+    )
+
+
+def _span(document: dict[str, Any], key: str, form: str = ".3f") -> str:
+    low, high = document[f"{key}_interval"]
+    return f"{low:{form}} to {high:{form}}"
+
+
+def list_(session: Session) -> None:
+    """List every registered version, newest first."""
+    from churn.workflows.manage_models import list_models
+
+    found = list_models(session.context)
+    document = {"models": [_version(m) for m in found]}
+    rows = [
+        (
+            m.version,
+            m.status,
+            f"{m.metrics.get('auc', float('nan')):.3f}",
+            f"{m.metrics.get('net_profit', float('nan')):,.0f}",
+            m.reason,
+        )
+        for m in found
+    ]
+    session.show(
+        document,
+        lambda: table("Models", ["version", "status", "AUC", "net profit", "why it was selected"], rows, right=[2, 3]),
+    )
+
+
+def show(
+    session: Session, version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None
+) -> None:
+    """Show a version's model card and its history."""
+    from churn.modeling import card_markdown
+    from churn.workflows.manage_models import show_model
+
+    found = show_model(session.context, version)
+    document = {
+        "model": _version(found["model"]),
+        "card": found["card"],
+        "history": [_event(e) for e in found["history"]],
+    }
+
+    def render() -> None:
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(card_markdown(found["card"])))
+        facts([(f"{e.at:%Y-%m-%d %H:%M}", f"{e.action} by {e.who}: {e.why}") for e in found["history"]])
+
+    session.show(document, render)
+
+
+def compare(session: Session, first: str, second: str) -> None:
+    """Compare the recorded metrics of two versions."""
+    from churn.workflows.manage_models import compare_models
+
+    rows = compare_models(session.context, first, second)
+    document = {"first": first, "second": second, "metrics": {name: [one, two] for name, one, two in rows}}
+    numbers = [
+        (n, _number(a), _number(b)) for n, a, b in rows if isinstance(a, int | float) and isinstance(b, int | float)
+    ]
+    session.show(document, lambda: table("", ["metric", first, second], numbers, right=[1, 2]))
+
+
+def promote(
+    session: Session,
+    version: str,
+    why: Annotated[str, typer.Option(help="Kept in the history.")] = "asked for on the command line",
+) -> None:
+    """Make a version the champion from the next scoring on."""
+    from churn.workflows.manage_models import promote_model
+
+    champion = promote_model(session.context, version, who=getpass.getuser(), why=why)
+    session.show(
+        {"champion": _version(champion)},
+        lambda: line(f"{champion.version} is the champion. It scores from the next `churn score` on."),
+    )
+
+
+def rollback(
+    session: Session, why: Annotated[str, typer.Option(help="Kept in the history.")] = "asked for on the command line"
+) -> None:
+    """Make the previous champion the champion again."""
+    from churn.workflows.manage_models import rollback_model
+
+    champion = rollback_model(session.context, who=getpass.getuser(), why=why)
+    session.show({"champion": _version(champion)}, lambda: line(f"{champion.version} is the champion again."))
+
+
+def _version(model: Any) -> dict[str, Any]:
+    return {
+        k: getattr(model, k) for k in ("version", "kind", "status", "created_at", "reason", "fingerprint", "metrics")
+    }
+
+
+def _event(entry: Any) -> dict[str, Any]:
+    return {k: getattr(entry, k) for k in ("version", "action", "who", "why", "at")}
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4g}"

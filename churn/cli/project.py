@@ -1,0 +1,155 @@
+"""Commands about the project as a whole: init, demo, generate, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from churn.cli.common import Session, command
+from churn.cli.tables import facts, line, percent, table
+
+if TYPE_CHECKING:
+    from churn.workflows.run_demo import DemoResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app)(init)
+    command(app)(demo)
+    command(app)(generate)
+    command(app)(check)
+
+
+def init(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write churn.toml.")] = Path(),
+) -> None:
+    """Write a commented churn.toml to start from."""
+    from churn.workflows.init_project import init_project
+
+    path = init_project(folder)
+    session.show(
+        {"files": {"settings": path}},
+        lambda: line(f"Wrote {path}. Name your files under [sources.*], then run `churn refresh`."),
+    )
+
+
+def demo(
+    session: Session,
+    customers: Annotated[
+        int, typer.Option(min=2_000, max=2_000_000, help="Active customers of the simulated company.")
+    ] = 12_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same company.")] = 7,
+) -> None:
+    """Run the whole loop on a simulated company: events, features, model, risk list, return on investment."""
+    from churn.workflows.run_demo import run_demo
+
+    result = run_demo(session.context, customers=customers, seed=seed)
+    document = {
+        "customers": result.company.customers,
+        "snapshot_date": result.scores[-1].snapshot_date,
+        "model_version": result.model.version,
+        "selected": result.model.training.selected,
+        "reason": result.model.training.reason,
+        "listed": result.scores[-1].listed,
+        "simulation": result.simulation,
+        "files": result.files,
+        "seconds": round(result.seconds, 1),
+    }
+    session.show(document, lambda: _show_demo(result))
+
+
+def _show_demo(result: DemoResult) -> None:
+    from churn.cli.models import show_candidates
+    from churn.cli.simulate import headline
+
+    score, company = result.scores[-1], result.company
+    show_candidates(result.model)
+    facts(
+        [
+            (
+                "company",
+                f"{company.customers:,} active customers, {company.months} months, {sum(company.counts.values()):,} raw rows",
+            ),
+            ("loaded", f"{sum(load.rows for load in result.refresh.loads):,} rows in {result.refresh.seconds:.1f} s"),
+            ("model", f"{result.model.version}: {result.model.training.reason}"),
+            (
+                "scored",
+                f"{score.customers:,} customers as of {score.snapshot_date}, mean risk {percent(score.mean_probability)}",
+            ),
+            ("risk list", f"{score.listed:,} customers at high or critical risk"),
+            ("simulation", headline(result.simulation)),
+            ("took", f"{result.seconds:.0f} s"),
+        ]
+    )
+    table("Files", ["what", "where"], [(name.replace("_", " "), path) for name, path in result.files.items()])
+    line(
+        f"Open {result.files['simulation']} in a browser. Next: `churn risk-list --top 10`, `churn explain CUSTOMER`, `churn simulate --budget 5000`."
+    )
+    line("Campaign planning, CRM push, web pages and the monthly report are not part of this version's demo.")
+
+
+def generate(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the raw files go.")],
+    customers: Annotated[int, typer.Option(min=100, max=5_000_000, help="Active customers.")] = 12_000,
+    months: Annotated[int, typer.Option(min=4, max=60, help="Months of history.")] = 18,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    scenario: Annotated[str, typer.Option(help="base, competitor, dirty or no-signal.")] = "base",
+    file_format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "parquet",
+) -> None:
+    """Write only the simulated company's raw files, with the truth beside them."""
+    from churn.workflows.generate_company import generate as run
+
+    company = run(
+        folder,
+        customers=customers,
+        months=months,
+        seed=seed,
+        scenario=scenario,
+        file_format=file_format,
+        progress=session.progress,
+    )
+    document = {
+        "folder": company.folder,
+        "files": company.files,
+        "truth": company.truth,
+        "rows": company.counts,
+        "cutoff_date": company.cutoff_date,
+        "seconds": round(company.seconds, 1),
+    }
+    session.show(
+        document,
+        lambda: table(
+            f"{company.folder}, data end {company.cutoff_date}",
+            ["table", "rows"],
+            [(n, f"{c:,}") for n, c in company.counts.items()],
+            right=[1],
+        ),
+    )
+
+
+def check(session: Session) -> None:
+    """Check settings, SQL and data quality; changes nothing."""
+    from churn.cli.data import check_rows, show_checks
+    from churn.workflows.check_project import check_project
+
+    result = check_project(session.context)
+    document = {
+        "sources": result.sources,
+        "sql_models": result.sql_models,
+        "checks": None if result.checks is None else check_rows(result.checks),
+    }
+
+    def render() -> None:
+        facts([("sources", ", ".join(result.sources) or "none declared"), ("SQL models", result.sql_models)])
+        if result.checks is None:
+            line("No warehouse yet: run `churn refresh` to check the data too.")
+        else:
+            show_checks(result.checks)
+
+    session.show(document, render)
+    if result.checks and any(c.level == "block" and c.defect_count for c in result.checks):
+        raise typer.Exit(3)

@@ -1,0 +1,169 @@
+"""Commands about scores: score, risk-list, explain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command, read_date
+from churn.cli.tables import facts, line, percent, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app)(score)
+    command(app, "risk-list")(risk_list)
+    command(app)(explain)
+
+
+def score(
+    session: Session,
+    date: Annotated[
+        str | None, typer.Option(help="Score as of this day. Default: the day after the newest fact.")
+    ] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First day of a backfill.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Last day of a backfill.")] = None,
+) -> None:
+    """Score every customer as of a date, with reasons, and publish the risk list."""
+    from churn.workflows.score_customers import score_customers
+
+    results = score_customers(
+        session.context,
+        snapshot_date=read_date(date, "--date"),
+        from_date=read_date(from_, "--from"),
+        to_date=read_date(to, "--to"),
+    )
+    runs = [
+        {
+            "snapshot_date": r.snapshot_date,
+            "model_version": r.model_version,
+            "run_id": r.run_id,
+            "customers": r.customers,
+            "bands": r.bands,
+            "listed": r.listed,
+            "turnover": r.turnover,
+            "mean_probability": r.mean_probability,
+            "is_published": r.is_published,
+            "seconds": round(r.seconds, 3),
+        }
+        for r in results
+    ]
+
+    def render() -> None:
+        rows = [
+            (
+                r.snapshot_date,
+                f"{r.customers:,}",
+                *(f"{r.bands[b]:,}" for b in r.bands),
+                percent(r.mean_probability),
+                percent(r.turnover),
+                "yes" if r.is_published else "history only",
+                f"{r.seconds:.1f} s",
+            )
+            for r in results
+        ]
+        table(
+            f"Scored with {results[-1].model_version}",
+            ["as of", "customers", *results[-1].bands, "mean risk", "left the list", "published", "took"],
+            rows,
+            right=list(range(1, 8)),
+        )
+
+    session.show(runs[0] if len(runs) == 1 else {"runs": runs, **runs[-1]}, render)
+
+
+def risk_list(
+    session: Session,
+    band: Annotated[
+        list[str] | None, typer.Option(help="Only this band (low, medium, high, critical); repeat for more.")
+    ] = None,
+    top: Annotated[int | None, typer.Option(help="At most this many.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write, .csv or .parquet.")] = None,
+) -> None:
+    """Show or write the current risk list, highest expected profit first."""
+    from churn.workflows.read_scores import read_risk_list, run_facts
+
+    shown = top if top is not None or out or session.as_json else 20
+    found = read_risk_list(session.context, bands=band, top=shown, out=out)
+    customers = [] if out else [_document(row) for row in found.frame.iter_rows(named=True)]
+    document = {**run_facts(found.run), "count": found.frame.height, "file": found.file, "customers": customers}
+
+    def render() -> None:
+        if found.run.is_stale:
+            line(f"STALE: {found.run.stale_reason}")
+        if out:
+            line(f"Wrote {found.frame.height:,} customers to {out}.")
+            return
+        rows = [
+            (
+                c["customer_id"],
+                percent(c["churn_probability"]),
+                c["risk_band"],
+                f"{c['expected_profit']:,.2f}",
+                _top(c["reasons"]),
+            )
+            for c in customers
+        ]
+        table(
+            f"As of {found.run.snapshot_date}, {found.run.model_version}",
+            ["customer", "risk", "band", "expected profit", "why"],
+            rows,
+            right=[1, 3],
+        )
+
+    session.show(document, render)
+
+
+def explain(
+    session: Session, customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
+) -> None:
+    """Show one customer's score, the reasons for it, and what changed since the last run."""
+    from churn.workflows.read_scores import explain_customer
+
+    found = explain_customer(session.context, customer)
+
+    def render() -> None:
+        change = "" if found["change"] is None else f", {100 * found['change']:+.1f} points since the run before"
+        facts(
+            [
+                ("customer", found["customer_id"]),
+                (
+                    "churn probability",
+                    f"{percent(found['churn_probability'])} ({found['risk_band']}, percentile {found['percentile']}){change}",
+                ),
+                (
+                    "expected profit",
+                    f"{found['expected_profit']:,.2f} if contacted; a save is worth {found['value_of_save']:,.2f}",
+                ),
+                (
+                    "as of",
+                    f"{found['snapshot_date']}, {found['model_version']}"
+                    + (f"  STALE: {found['stale_reason']}" if found["is_stale"] else ""),
+                ),
+            ]
+        )
+        _show_reasons("Why", found["reasons"])
+        if found["change_reasons"]:
+            _show_reasons("What changed", found["change_reasons"])
+
+    session.show(found, render)
+
+
+def _show_reasons(title: str, reasons: list[dict[str, Any]] | None) -> None:
+    rows = [
+        (f"{100 * r['points']:+.1f}", r["text"], "can be acted on" if r["is_actionable"] else "context")
+        for r in reasons or []
+    ]
+    table(title, ["points", "reason", ""], rows, right=[0])
+
+
+def _document(row: dict[str, Any]) -> dict[str, Any]:
+    import json
+
+    return {k: (json.loads(v) if k in {"reasons", "change_reasons"} and v else v) for k, v in row.items()}
+
+
+def _top(reasons: list[dict[str, Any]] | None) -> str:
+    return "; ".join(r["text"] for r in (reasons or [])[:2])

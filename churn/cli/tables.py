@@ -1,0 +1,42 @@
+"""Shows results on a terminal: tables, key-value lists, and numbers as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+    """Print a table; the columns at the positions `right` are aligned to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for position, name in enumerate(columns):
+        shown.add_column(name, justify="right" if position in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if value is None else str(value) for value in row))
+    Console(soft_wrap=False).print(shown)
+
+
+def facts(rows: Iterable[tuple[str, object]]) -> None:
+    """Print name and value, a line each."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, show_header=False, pad_edge=False)
+    shown.add_column(style="dim", no_wrap=True)
+    shown.add_column(overflow="fold")
+    for name, value in rows:
+        shown.add_row(name, str(value))
+    Console().print(shown)
+
+
+def line(text: str) -> None:
+    """Print one line, unadorned."""
+    print(text)  # noqa: T201  # the one place where plain text is printed
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return `share` (0..1) as a percentage; a dash for None."""
+    return "-" if share is None else f"{100 * share:.{digits}f} %"

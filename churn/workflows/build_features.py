@@ -1,0 +1,69 @@
+"""Computes point-in-time features for any dates, for exploration and for models built elsewhere."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn.errors import ConfigError, ResourceError
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.warehouse import FeatureDoc
+
+MONTHS_A_YEAR = 12
+
+
+def build_features(
+    context: Context, *, first: date, last: date | None = None, every: str = "1mo", out: Path | None = None
+) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:
+    """Return features of `first` (and on to `last`, spaced by `every`), one row per customer and date, and their docs.
+
+    Writes Parquet or CSV to `out` when given. Raises ConfigError for wrong dates or file endings.
+    """
+    from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.sql_models import load_models
+
+    if out is not None and out.suffix not in {".parquet", ".csv"}:
+        raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .parquet or .csv.")
+    dates = dates_between(first, last or first, every)
+    with context.recorded("build_features", dates[-1]), context.open_warehouse("churn features") as warehouse:
+        models = load_models(context.settings.home)
+        policy = SnapshotPolicy.from_settings(context.settings)
+        build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff(warehouse), progress=context.progress)
+        frame, docs = feature_frame(warehouse, models)
+    if out is not None:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            frame.write_parquet(out) if out.suffix == ".parquet" else frame.write_csv(out)
+        except OSError as error:
+            raise ResourceError(f"cannot be written: {error.strerror or error}", where=str(out)) from error
+    return frame, docs
+
+
+def dates_between(first: date, last: date, every: str) -> list[date]:
+    """Return the dates from `first` to `last`, spaced by `every`: `2w`, `10d`, `1mo`. Raises ConfigError."""
+    if first > last:
+        raise ConfigError(f"{first} is after {last}", where="--date", remedy="--date comes first, --to last.")
+    number = every.rstrip("dwmo")
+    unit = every[len(number) :]
+    if not number.isdigit() or int(number) < 1 or unit not in {"d", "w", "mo"}:
+        raise ConfigError(f"`{every}` is not a spacing", where="--every", remedy="Write 1d, 2w or 1mo.")
+    dates, step = [first], 1
+    while (following := _later(first, int(number) * step, unit)) <= last:
+        dates.append(following)
+        step += 1
+    return dates
+
+
+def _later(first: date, count: int, unit: str) -> date:
+    if unit != "mo":
+        return first + timedelta(days=count * (7 if unit == "w" else 1))
+    months = first.month - 1 + count
+    year, month = first.year + months // MONTHS_A_YEAR, months % MONTHS_A_YEAR + 1
+    last_day = (date(year + month // MONTHS_A_YEAR, month % MONTHS_A_YEAR + 1, 1) - timedelta(days=1)).day
+    return date(year, month, min(first.day, last_day))

@@ -1,0 +1,69 @@
+"""What every workflow is handed: settings, the two stores, the clock, and someone to tell about progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from churn.config import Settings
+from churn.errors import ChurnError
+from churn.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from churn.store import Store
+    from churn.warehouse.connection import Warehouse
+
+
+class Log:
+    """Structured log: an event and its fields. Never hand it a customer's data."""
+
+    def __init__(self, write: Callable[[str, Mapping[str, Any]], None]) -> None:
+        self._write = write
+
+    def note(self, event: str, **fields: Any) -> None:
+        """Write one line."""
+        self._write(event, fields)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Built by `bootstrap`, once per command. `clock` returns the current instant, UTC, without a zone."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    open_warehouse: Callable[[str], Warehouse]
+    open_store: Callable[[], Store]
+    progress: Progress = SILENT
+    log: Log = field(default_factory=lambda: Log(lambda _event, _fields: None))
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def today(self) -> date:
+        """The current day, UTC."""
+        return self.clock().date()
+
+    @contextmanager
+    def recorded(self, workflow: str, logical_date: date | None = None) -> Iterator[None]:
+        """Write the run of `workflow` to the store's ledger and the log: when, how long, how it ended."""
+        started_at, began = self.clock(), time.monotonic()
+        with self.open_store() as store:
+            run_id = store.runs.start(workflow, logical_date=logical_date, started_at=started_at)
+        error: str | None = None
+        try:
+            yield
+        except ChurnError as failure:
+            error = str(failure)
+            raise
+        except BaseException as failure:
+            error = type(failure).__name__
+            raise
+        finally:
+            outcome = "done" if error is None else "failed"
+            with self.open_store() as store:
+                store.runs.finish(run_id, finished_at=self.clock(), outcome=outcome, error=error)
+            seconds = round(time.monotonic() - began, 3)
+            self.log.note(workflow, outcome=outcome, seconds=seconds, logical_date=str(logical_date or ""))

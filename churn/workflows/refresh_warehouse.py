@@ -1,0 +1,57 @@
+"""Loads what is new from the declared sources, rebuilds staging, and runs the quality rules."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from churn.errors import ConfigError
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    from churn.warehouse.build import BuildResult
+    from churn.warehouse.checks import CheckResult
+    from churn.warehouse.ingest import LoadResult
+
+
+@dataclass(frozen=True)
+class RefreshResult:
+    """What was loaded, built and found."""
+
+    loads: list[LoadResult]
+    builds: list[BuildResult]
+    checks: list[CheckResult]
+    seconds: float
+
+
+def refresh_warehouse(context: Context, *, source: str | None = None, full: bool = False) -> RefreshResult:
+    """Bring the warehouse in step with the sources; `source` limits the load to one, `full` reloads every file.
+
+    Raises ConfigError when no source is declared, ContractBroken when one is not what its table needs.
+    """
+    from churn.warehouse.build import build
+    from churn.warehouse.checks import run_checks
+    from churn.warehouse.ingest import ingest
+    from churn.warehouse.sql_models import load_models
+
+    sources = context.settings.sources
+    if not sources:
+        raise ConfigError(
+            "no source is declared",
+            where="churn.toml",
+            remedy="Add [sources.customers] and the others, or try `churn demo`.",
+        )
+    if source is not None and source not in sources:
+        raise ConfigError(f"no source `{source}`", where="--source", remedy=f"Declared: {', '.join(sorted(sources))}.")
+    began = time.monotonic()
+    with context.recorded("refresh_warehouse", context.today), context.open_warehouse("churn refresh") as warehouse:
+        models = load_models(context.settings.home)
+        now = context.clock()
+        loads = ingest(
+            warehouse, sources, now=now, secrets=context.secrets, only=source, full=full, progress=context.progress
+        )
+        builds = build(warehouse, models, schemas=["staging"], progress=context.progress)
+        context.progress.step("Checking the data")
+        checks = run_checks(warehouse, models, now=now)
+    return RefreshResult(loads=loads, builds=builds, checks=checks, seconds=time.monotonic() - began)

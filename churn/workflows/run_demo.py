@@ -1,0 +1,112 @@
+"""The whole loop on the simulated company, from raw events to a priced decision."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churn.config import load_settings
+from churn.errors import ConfigError
+from churn.workflows.context import Context
+from churn.workflows.read_scores import read_risk_list
+from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
+from churn.workflows.score_customers import ScoreResult, score_customers
+from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign, write_simulation
+from churn.workflows.train_model import TrainedModel, train_model
+
+if TYPE_CHECKING:
+    from churn.demo import CompanyFiles
+
+MARKER = "# Written by `churn demo`: a simulated company. Delete this folder to be rid of it."
+OWN_FILES = ("warehouse.duckdb", "warehouse.duckdb.wal", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm")
+OWN_FOLDERS = ("models", "reports", "data", "tmp")
+DEMO_TUNE_MINUTES = 0.5
+DEMO_SETTINGS = f"""{MARKER}
+
+[training]
+snapshots = 8
+max_rows = 60000
+tune_minutes = {DEMO_TUNE_MINUTES}
+"""
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What each stage did, and where its files lie."""
+
+    company: CompanyFiles
+    refresh: RefreshResult
+    model: TrainedModel
+    scores: list[ScoreResult]
+    simulation: dict[str, Any]
+    files: dict[str, Path]
+    seconds: float
+
+
+def run_demo(context: Context, *, customers: int, seed: int) -> DemoResult:
+    """Simulate the company into the home, then load, train, score and price it; an earlier demo there is replaced.
+
+    The clock stands at the end of the simulated data. Raises ConfigError when the home holds something else.
+    """
+    from churn.demo import generate_company
+
+    began = time.monotonic()
+    home = context.settings.home
+    _clear(context, home)
+    company = generate_company(home / "data", customers=customers, seed=seed, progress=context.progress)
+    context = _on_company(context, company)
+    refresh = refresh_warehouse(context)
+    model = train_model(context, who="demo")
+    # Two runs a week apart, so that the list can say what changed.
+    scores = [
+        score_customers(context, snapshot_date=day)[0]
+        for day in (company.cutoff_date - timedelta(days=7), company.cutoff_date)
+    ]
+    context.progress.step("Simulating the return of a campaign")
+    simulation = simulate_campaign(context, SimulationRequest())
+    files = {
+        "risk_list": home / "reports" / "risk-list.csv",
+        "simulation": home / "reports" / "simulation.html",
+        "model_card": context.settings.models_path / model.version / "card.md",
+        "settings": home / "churn.toml",
+        "warehouse": context.settings.warehouse_path,
+    }
+    read_risk_list(context, out=files["risk_list"])
+    write_simulation(context, simulation, files["simulation"])
+    return DemoResult(company, refresh, model, scores, simulation.document, files, time.monotonic() - began)
+
+
+def _clear(context: Context, home: Path) -> None:
+    """Remove an earlier demo, and nothing else: the marker in churn.toml says whose the files are."""
+    config = home / "churn.toml"
+    is_demo = config.is_file() and config.read_text(encoding="utf-8").startswith(MARKER)
+    taken = [name for name in OWN_FILES if (home / name).exists()]
+    if (config.exists() or taken) and not is_demo:
+        raise ConfigError(
+            "holds something other than a demo",
+            where=str(home),
+            remedy="Give the demo its own folder: `churn demo --home demo`.",
+        )
+    if (home / "warehouse.duckdb").exists():
+        with context.open_warehouse("churn demo"):
+            pass  # raises WarehouseBusy rather than pulling the files from under another process
+    for name in OWN_FILES:
+        (home / name).unlink(missing_ok=True)
+    for name in OWN_FOLDERS:
+        shutil.rmtree(home / name, ignore_errors=True)
+    config.write_text(DEMO_SETTINGS, encoding="utf-8")
+
+
+def _on_company(context: Context, company: CompanyFiles) -> Context:
+    """Return the context of the simulated company: its sources, and the clock at the end of its data."""
+    from churn.demo import sources_toml
+
+    home = context.settings.home
+    config = home / "churn.toml"
+    config.write_text(DEMO_SETTINGS + "\n" + sources_toml(company, relative_to=home), encoding="utf-8")
+    end = datetime.combine(company.cutoff_date, datetime.min.time())
+    return replace(context, settings=load_settings(config=config, home=home), clock=lambda: end)

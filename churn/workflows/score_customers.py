@@ -1,0 +1,180 @@
+"""Scores a date as of that date: features, calibrated probability, reasons, what acting is worth; then publishes the list."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn.errors import ConfigError, ModelError, NoChampion, QualityBlocked
+from churn.workflows.context import Context
+from churn.workflows.score_frame import ScoredFrame, score_frame
+
+if TYPE_CHECKING:
+    from churn.modeling import ServedModel
+    from churn.store import ModelVersion
+    from churn.warehouse.connection import Warehouse
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """One scored date. `is_published` is false when the list in use belongs to a later date."""
+
+    snapshot_date: date
+    model_version: str
+    run_id: str
+    customers: int
+    bands: dict[str, int]
+    listed: int
+    turnover: float | None
+    mean_probability: float
+    is_published: bool
+    is_calibrated: bool
+    seconds: float
+
+
+def score_customers(
+    context: Context, *, snapshot_date: date | None = None, from_date: date | None = None, to_date: date | None = None
+) -> list[ScoreResult]:
+    """Score one date, or each day from `from_date` to `to_date`; by default the day after the newest fact.
+
+    Each date sees only what was known then, so a second run gives the same list. Raises QualityBlocked when a
+    blocking rule finds defects: the list in use stays, marked stale. Raises NoChampion before the first training.
+    """
+    if (from_date is None) != (to_date is None) or (snapshot_date and from_date):
+        raise ConfigError("give either --date, or --from and --to", where="churn score")
+    if from_date and to_date and from_date > to_date:
+        raise ConfigError(f"{from_date} is after {to_date}", where="--from", remedy="Swap them.")
+    version, model = load_champion(context)
+    _refuse_changed_definition(context, model)
+    with (
+        context.recorded("score_customers", snapshot_date or to_date),
+        context.open_warehouse("churn score") as warehouse,
+    ):
+        dates = _dates(context, warehouse, snapshot_date, from_date, to_date)
+        return [_score_one(context, warehouse, version, model, day) for day in dates]
+
+
+def load_champion(context: Context) -> tuple[ModelVersion, ServedModel]:
+    """Return the champion's registry entry and the model itself. Raises NoChampion."""
+    with context.open_store() as store:
+        version = store.models.champion()
+    if version is None:
+        raise NoChampion("no model has been promoted yet", where="registry", remedy="Run `churn train` first.")
+    from churn.modeling import load_bundle
+
+    return version, load_bundle(bundle_path(context, version))
+
+
+def bundle_path(context: Context, version: ModelVersion) -> Path:
+    """Return the folder that holds a version's bundle."""
+    return context.settings.models_path / version.bundle
+
+
+def _refuse_changed_definition(context: Context, model: ServedModel) -> None:
+    from churn.snapshots.policy import SnapshotPolicy
+
+    ours, theirs = SnapshotPolicy.from_settings(context.settings), model.policy
+    changed = [
+        n
+        for n in ("definition", "dated_by", "horizon_days", "lead_days", "inactivity_days")
+        if getattr(ours, n) != getattr(theirs, n)
+    ]
+    if changed:
+        raise ModelError(
+            f"the champion was trained for another churn definition ({', '.join(changed)})",
+            where="[churn]",
+            remedy="Train again with `churn train --promote`, or restore the setting.",
+        )
+
+
+def _dates(
+    context: Context, warehouse: Warehouse, day: date | None, from_date: date | None, to_date: date | None
+) -> list[date]:
+    from churn.snapshots.dataset import data_cutoff, default_snapshot_date
+
+    newest = default_snapshot_date(warehouse, context.today)
+    days = [day or newest]
+    if from_date and to_date:
+        days = [from_date + timedelta(days=n) for n in range((to_date - from_date).days + 1)]
+    if days[-1] > max(newest, context.today):
+        raise ConfigError(
+            f"{days[-1]} lies in the future",
+            where="--date",
+            remedy=f"The data reach {data_cutoff(warehouse):%Y-%m-%d}; score {newest} at the latest.",
+        )
+    return days
+
+
+def _score_one(
+    context: Context, warehouse: Warehouse, version: ModelVersion, model: ServedModel, day: date
+) -> ScoreResult:
+    began = time.monotonic()
+    _stop_on_blocked_checks(context, warehouse, day)
+    scored = score_frame(context, warehouse, model, version.version, day)
+    context.progress.step(f"Publishing {scored.frame.height:,} scores of {day}")
+    is_published = _publish(context, scored, version, day)
+    return ScoreResult(
+        snapshot_date=day,
+        model_version=version.version,
+        run_id=scored.run_id,
+        customers=scored.frame.height,
+        bands=scored.bands,
+        listed=int(scored.frame["is_listed"].sum()),
+        turnover=scored.turnover,
+        mean_probability=scored.mean_probability,
+        is_published=is_published,
+        is_calibrated=bool(version.metrics.get("is_calibrated", False)),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _stop_on_blocked_checks(context: Context, warehouse: Warehouse, day: date) -> None:
+    from churn.warehouse.checks import run_checks
+    from churn.warehouse.sql_models import load_models
+
+    context.progress.step("Checking the data")
+    # Freshness is judged as of the scored day, so that a backfill of an old date is not called stale.
+    now = min(context.clock(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))
+    blocked = [
+        c
+        for c in run_checks(warehouse, load_models(context.settings.home), now=now)
+        if c.level == "block" and c.defect_count
+    ]
+    if not blocked:
+        return
+    first = blocked[0]
+    reason = f"{first.rule}: {first.defect_count:,} rows, for example {first.example}"
+    with context.open_store() as store:
+        store.scores.mark_stale(reason, at=context.clock())
+    raise QualityBlocked(
+        f"{first.message} ({first.defect_count:,} rows, for example {first.example})",
+        where=f"quality rule {first.rule}",
+        remedy="Yesterday's list stays in use, marked stale. Mend the source and run `churn refresh`.",
+    )
+
+
+def _publish(context: Context, scored: ScoredFrame, version: ModelVersion, day: date) -> bool:
+    from churn.store import ScoreRun
+
+    with context.open_store() as store:
+        current = store.scores.current_run()
+        if current is not None and current.snapshot_date > day:
+            return False
+        store.scores.publish(
+            ScoreRun(
+                run_id=scored.run_id,
+                snapshot_date=day,
+                model_version=version.version,
+                scored_at=context.clock(),
+                data_cutoff=scored.data_cutoff,
+                customers=scored.frame.height,
+                fingerprint=scored.fingerprint,
+                is_stale=False,
+                stale_reason=None,
+            ),
+            scored.frame,
+        )
+    return True

@@ -1,0 +1,146 @@
+"""Turns one date's features into the rows of the risk list, and keeps them in the warehouse's history."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from churn.decisions.bands import BANDS, percentiles, risk_bands
+from churn.decisions.profit import expected_profit, value_of_save
+from churn.errors import DataError, ModelError
+from churn.workflows.context import Context
+from churn.workflows.economics import economics_from
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from churn.modeling import ServedModel
+    from churn.snapshots.dataset import ScoringSet
+    from churn.warehouse.connection import Warehouse
+
+LISTED_FROM = "high"  # the risk list begins at this band
+TOP_REASONS = 5
+
+
+@dataclass(frozen=True)
+class ScoredFrame:
+    """The list of one date. `turnover` is the share of the previous list that is no longer on it."""
+
+    run_id: str
+    frame: pl.DataFrame
+    bands: dict[str, int]
+    turnover: float | None
+    mean_probability: float
+    data_cutoff: datetime
+    fingerprint: str
+
+
+def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, version: str, day: date) -> ScoredFrame:
+    """Score `day` with `model` and write it to history; rows of the same day are replaced, so a rerun changes nothing.
+
+    Raises DataError when nobody is active on the day, ModelError when the model returns something other than numbers.
+    """
+    import numpy as np
+    import polars as pl
+
+    from churn.modeling import explain, reasons_json
+    from churn.workflows.score_history import read_previous, write_history
+
+    data = _features(context, warehouse, model, day)
+    context.progress.step(f"Scoring {data.frame.height:,} customers as of {day}")
+    predicted = model.predict(data.frame)
+    if not (np.isfinite(predicted.churn_probability).all() and np.isfinite(predicted.raw_score).all()):
+        count = int((~np.isfinite(predicted.churn_probability)).sum())
+        raise ModelError(
+            f"{count:,} scores are not numbers",
+            where=version,
+            remedy="Roll back with `churn models rollback`, or train again.",
+        )
+    context.progress.step("Explaining every score")
+    explanation = explain(model, data.frame)
+    previous = read_previous(warehouse, day, data.frame["customer_id"], version)
+    bands = _bands(context, predicted.churn_probability, previous.bands)
+    frame = _list(context, data, predicted.raw_score, predicted.churn_probability, bands).with_columns(
+        pl.Series("reasons", reasons_json(explanation, data.frame, data.features, top=TOP_REASONS)),
+        pl.Series("previous_probability", previous.churn_probability, dtype=pl.Float64, nan_to_null=True),
+        previous.change_reasons(explanation, data.frame, data.features).alias("change_reasons"),
+    )
+    frame = frame.with_columns((pl.col("churn_probability") - pl.col("previous_probability")).alias("change"))
+    run_id = _run_id(version, day, data.fingerprint)
+    write_history(
+        warehouse, frame, explanation, day=day, version=version, run_id=run_id, features=[f.name for f in data.features]
+    )
+    counts = np.bincount(bands, minlength=len(BANDS))
+    return ScoredFrame(
+        run_id=run_id,
+        frame=frame,
+        bands={name: int(counts[i]) for i, name in enumerate(BANDS)},
+        turnover=previous.turnover(frame),
+        mean_probability=float(predicted.churn_probability.mean()),
+        data_cutoff=data.data_cutoff,
+        fingerprint=data.fingerprint,
+    )
+
+
+def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date) -> ScoringSet:
+    from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
+    from churn.warehouse.sql_models import load_models
+
+    models = load_models(context.settings.home)
+    build_snapshots(
+        warehouse, models, model.policy, [day], data_cutoff=data_cutoff(warehouse), progress=context.progress
+    )
+    data = scoring_set(warehouse, models, model.policy, day)
+    if data.frame.is_empty():
+        raise DataError(
+            f"no customer is active on {day}",
+            where="snapshots.spine",
+            remedy="Choose a date the data cover, or check [churn] and the sources.",
+        )
+    return data
+
+
+def _bands(context: Context, p: NDArray[np.float64], previous: NDArray[np.int64]) -> NDArray[np.int64]:
+    bounds = context.settings.risk_bands
+    return risk_bands(p, bounds=(bounds.medium, bounds.high, bounds.critical), margin=bounds.margin, previous=previous)
+
+
+def _list(
+    context: Context, data: ScoringSet, raw: NDArray[np.float64], p: NDArray[np.float64], bands: NDArray[np.int64]
+) -> pl.DataFrame:
+    import numpy as np
+    import polars as pl
+
+    economics = economics_from(context.settings)
+    margin = data.frame["monthly_margin"].to_numpy().astype(np.float64)
+    value = np.asarray(
+        value_of_save(
+            margin,
+            months=economics.value_months,
+            hazard=economics.hazard_after_save,
+            discount_rate=economics.discount_rate,
+        )
+    )
+    return pl.DataFrame(
+        {
+            "customer_id": data.frame["customer_id"],
+            "churn_probability": p,
+            "raw_score": raw,
+            "risk_band": np.asarray(BANDS)[bands],
+            "percentile": percentiles(p),
+            "expected_profit": expected_profit(p, value, economics),
+            "value_of_save": value,
+            "monthly_margin": margin,
+            "plan": data.frame["plan"] if "plan" in data.frame.columns else pl.Series([None] * len(p), dtype=pl.String),
+            "is_listed": bands >= BANDS.index(LISTED_FROM),
+        }
+    )
+
+
+def _run_id(version: str, day: date, fingerprint: str) -> str:
+    digest = hashlib.sha256(f"{version}|{day}|{fingerprint}".encode()).hexdigest()
+    return f"{day:%Y%m%d}-{digest[:12]}"

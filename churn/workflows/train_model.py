@@ -1,0 +1,132 @@
+"""Trains every candidate on point-in-time snapshots, selects one, registers it, and promotes it when asked or first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from churn.errors import ModelError
+from churn.workflows.context import Context
+from churn.workflows.economics import economics_from
+
+if TYPE_CHECKING:
+    from churn.modeling import TrainingResult
+    from churn.snapshots.dataset import TrainingSet
+    from churn.warehouse.connection import Warehouse
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A registered version, with the training that made it."""
+
+    version: str
+    is_champion: bool
+    training: TrainingResult
+    snapshot_dates: tuple[date, ...]
+    counts: dict[str, int]
+    split: str
+    seconds: float
+
+
+def train_model(
+    context: Context,
+    *,
+    candidates: list[str] | None = None,
+    split: str | None = None,
+    tune: bool = True,
+    promote: bool = False,
+    who: str = "command line",
+) -> TrainedModel:
+    """Train, select and register; the first version is promoted, later ones when `promote` is set.
+
+    Raises NotEnoughData when there is too little to learn from, ModelError when a candidate's name is unknown or
+    promotion is asked for a model that learned nothing.
+    """
+    began = time.monotonic()
+    settings = context.settings
+    training = settings.training
+    if candidates:
+        training = training.model_copy(update={"candidates": list(candidates)})
+    if not tune:
+        training = training.model_copy(update={"tune_minutes": 0.0})
+    with context.recorded("train_model", context.today):
+        with context.open_warehouse("churn train") as warehouse:
+            data = assemble_training_set(context, warehouse)
+        from churn.modeling import train_candidates
+
+        result = train_candidates(
+            data,
+            training=training,
+            selection=settings.selection,
+            economics=economics_from(settings),
+            split=split or training.split,
+            progress=context.progress,
+        )
+        version, is_champion = _register(context, result, promote=promote, who=who)
+    dates = tuple(sorted(data.frame["snapshot_date"].unique().to_list()))
+    return TrainedModel(
+        version=version,
+        is_champion=is_champion,
+        training=result,
+        snapshot_dates=dates,
+        counts=dict(data.counts),
+        split=str(result.card.get("split", split or training.split)),
+        seconds=time.monotonic() - began,
+    )
+
+
+def assemble_training_set(context: Context, warehouse: Warehouse) -> TrainingSet:
+    """Build snapshots and features for the newest mature dates and return the training set."""
+    from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.sql_models import load_models
+
+    settings = context.settings
+    policy = SnapshotPolicy.from_settings(settings)
+    models = load_models(settings.home)
+    cutoff = data_cutoff(warehouse)
+    dates = training_dates(warehouse, policy, every=settings.training.every, limit=settings.training.snapshots)
+    build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
+    return training_set(warehouse, models, policy)
+
+
+def _register(context: Context, result: TrainingResult, *, promote: bool, who: str) -> tuple[str, bool]:
+    from churn.modeling import save_bundle
+    from churn.store import ModelVersion
+
+    if promote and not result.has_signal:
+        raise ModelError(
+            "nothing to learn was found, so the model is not promoted", where="train", remedy=result.reason
+        )
+    now = context.clock()
+    with context.open_store() as store:
+        champion = store.models.champion()
+        version = _version(now, result.selected, {m.version for m in store.models.list()})
+        save_bundle(result, context.settings.models_path / version)
+        store.models.register(
+            ModelVersion(
+                version=version,
+                kind=result.selected,
+                created_at=now,
+                fingerprint=result.model.fingerprint,
+                status="challenger",
+                metrics=next(c for c in result.candidates if c.name == result.selected).to_dict(),
+                reason=result.reason,
+                bundle=version,
+            )
+        )
+        is_first = champion is None and result.has_signal
+        if promote or is_first:
+            why = "asked for at training" if promote else "the first model with something to say"
+            store.models.promote(version, who=who, why=why, at=now)
+    return version, promote or is_first
+
+
+def _version(now: datetime, kind: str, taken: set[str]) -> str:
+    base = f"{now:%Y%m%d-%H%M%S}-{kind}"
+    version, number = base, 2
+    while version in taken:
+        version, number = f"{base}-{number}", number + 1
+    return version

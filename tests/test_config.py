@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from churn.config import Settings, load_settings
+from churn.errors import ConfigError
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "churn.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_need_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(environ={}).churn.horizon_days == 30
+
+
+def test_environment_wins_over_the_file(tmp_path):
+    path = written(tmp_path, "[training]\nseed = 1\n")
+    settings = load_settings(config=path, environ={"CHURN_TRAINING__SEED": "2"})
+    assert settings.training.seed == 2
+
+
+def test_home_argument_wins_over_the_environment(tmp_path):
+    settings = load_settings(home=tmp_path / "mine", environ={"CHURN_HOME": str(tmp_path / "theirs")})
+    assert settings.home == tmp_path / "mine"
+
+
+def test_an_unknown_key_names_the_nearest_known_one(tmp_path):
+    path = written(tmp_path, "[training]\nsnapshot = 3\n")
+    with pytest.raises(ConfigError, match=r"unknown key `training.snapshot`.*Did you mean `snapshots`"):
+        load_settings(config=path, environ={})
+
+
+def test_an_unknown_section_names_the_known_ones(tmp_path):
+    path = written(tmp_path, "[zzz]\n")
+    with pytest.raises(ConfigError, match=r"unknown key `zzz`.*Known here:.*training"):
+        load_settings(config=path, environ={})
+
+
+def test_an_unknown_key_of_a_source_names_the_nearest_known_one(tmp_path):
+    path = written(tmp_path, "[sources.payments]\npath = 'x.csv'\ncolumn = {}\n")
+    with pytest.raises(ConfigError, match="Did you mean `columns`"):
+        load_settings(config=path, environ={})
+
+
+def test_a_wrong_value_names_its_place(tmp_path):
+    path = written(tmp_path, "[churn]\nhorizon_days = 'soon'\n")
+    with pytest.raises(ConfigError, match="`churn.horizon_days` is wrong"):
+        load_settings(config=path, environ={})
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+def test_money_is_a_finite_amount(tmp_path, value):
+    path = written(tmp_path, f"[simulation]\ncontact_cost = {value}\n")
+    with pytest.raises(ConfigError, match=r"simulation\.contact_cost"):
+        load_settings(config=path, environ={})
+
+
+def test_broken_toml_names_the_file(tmp_path):
+    path = written(tmp_path, "[churn\n")
+    with pytest.raises(ConfigError, match=r"churn\.toml: not valid TOML"):
+        load_settings(config=path, environ={})
+
+
+def test_a_missing_file_says_how_to_write_one(tmp_path):
+    with pytest.raises(ConfigError, match="churn init"):
+        load_settings(config=tmp_path / "none.toml", environ={})
+
+
+def test_relative_source_paths_start_at_the_file(tmp_path):
+    path = written(tmp_path, "[sources.payments]\npath = 'data/*.csv'\n")
+    assert load_settings(config=path, environ={}).sources["payments"].path == str(tmp_path / "data/*.csv")
+
+
+def test_object_store_addresses_stay_as_they_are(tmp_path):
+    path = written(tmp_path, "[sources.payments]\npath = 's3://bucket/*.parquet'\n")
+    assert load_settings(config=path, environ={}).sources["payments"].path == "s3://bucket/*.parquet"
+
+
+def test_a_source_comes_from_one_place(tmp_path):
+    path = written(tmp_path, "[sources.payments]\npath = 'a.csv'\ndsn = 'postgresql://h/d'\n")
+    with pytest.raises(ConfigError, match="either `path` or `dsn`"):
+        load_settings(config=path, environ={})
+
+
+def test_a_password_in_the_file_is_refused_without_being_repeated(tmp_path):
+    path = written(tmp_path, "[sources.payments]\ndsn = 'postgresql://me:hunter2@host/db'\n")
+    with pytest.raises(ConfigError, match="PGPASSWORD") as caught:
+        load_settings(config=path, environ={})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_bands_must_rise(tmp_path):
+    path = written(tmp_path, "[risk_bands]\nhigh = 0.05\n")
+    with pytest.raises(ConfigError, match="bounds must rise"):
+        load_settings(config=path, environ={})
+
+
+def test_settings_are_frozen_and_show_no_secret():
+    settings = Settings(store_url="postgresql://me:hunter2@host/db")
+    assert "hunter2" not in repr(settings)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.home = Path("elsewhere")

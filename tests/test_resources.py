@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from churn.resources import bundled, layered
+
+
+def test_shipped_folders_are_found():
+    assert (bundled("sql") / "staging").is_dir()
+
+
+def test_an_unknown_folder_is_refused():
+    with pytest.raises(FileNotFoundError):
+        bundled("nothing")
+
+
+def test_a_file_in_the_home_adds_to_the_shipped_ones_and_replaces_its_namesake(tmp_path):
+    shipped = layered("sql", tmp_path, ".sql")
+    name = next(iter(shipped))
+    for path in (tmp_path / "sql" / f"{name}.sql", tmp_path / "sql" / "features" / "mine.sql"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("select 1", encoding="utf-8")
+    found = layered("sql", tmp_path, ".sql")
+    assert set(found) == set(shipped) | {"features/mine"}
+    assert found[name] == tmp_path / "sql" / f"{name}.sql"

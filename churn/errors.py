@@ -7,6 +7,7 @@
         FutureLeak                a feature would see facts from after its snapshot date
         QualityBlocked            a blocking quality rule found defects
         WarehouseBusy             another process holds the warehouse
+        StoreBusy                 another process keeps the store locked
       ModelError                  the model is refused
         NotEnoughData             too few churners, stayers or snapshots to learn from
         NoChampion                no model has been promoted yet
@@ -69,6 +70,12 @@ class QualityBlocked(DataError):
 
 class WarehouseBusy(DataError):
     """Another process holds the warehouse."""
+
+    exit_code = 5
+
+
+class StoreBusy(DataError):
+    """Another process keeps the store locked."""
 
     exit_code = 5
 

@@ -1,0 +1,18 @@
+"""Serving and state: the current scores, the model registry, saved simulations and the job ledger, in SQLite or PostgreSQL.
+
+Importing this is cheap: SQLAlchemy is loaded when a store is opened, Alembic only when there is something to migrate.
+"""
+
+from churn.store.connection import Store, open_store
+from churn.store.records import JobRun, ModelChange, ModelVersion, ScorePage, ScoreRun, Simulation
+
+__all__ = [
+    "JobRun",
+    "ModelChange",
+    "ModelVersion",
+    "ScorePage",
+    "ScoreRun",
+    "Simulation",
+    "Store",
+    "open_store",
+]

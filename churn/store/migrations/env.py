@@ -1,0 +1,14 @@
+"""Run by Alembic: migrates over the connection, and inside the transaction, that `churn.store.migration` hands it."""
+
+from alembic import context
+
+from churn.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,  # Alembic doubts it of SQLite; ours opens its transactions itself
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,94 @@
+"""Turns what the databases and their drivers complain of into our errors, once, and without their secrets."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from churn.errors import AuthFailed, ChurnError, ConfigError, ResourceError, StoreBusy, Unreachable
+
+_BUSY = "Wait for the other process to end, then try again."
+_SPACE = "Free some space, then run the same command again: nothing was half written."
+
+
+@contextmanager
+def translated(address: str) -> Iterator[None]:
+    """Raise our errors for theirs. `address` names the database: a path, or host and name, never a password."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _translate(error.orig or error, address) from error
+    except SQLAlchemyError as error:
+        raise ConfigError(f"the store cannot be used: {type(error).__name__}", where=address) from error
+    except _driver_errors() as error:
+        raise _translate(error, address) from error
+
+
+def _driver_errors() -> tuple[type[BaseException], ...]:
+    """Return what the loaded drivers raise where we talk to them directly; psycopg is optional."""
+    psycopg = sys.modules.get("psycopg")
+    return (sqlite3.Error, psycopg.Error) if psycopg is not None else (sqlite3.Error,)
+
+
+def _translate(error: BaseException, address: str) -> ChurnError:
+    if isinstance(error, sqlite3.Error):
+        return _from_sqlite(error, address)
+    return _from_postgres(error, address)
+
+
+def _from_sqlite(error: sqlite3.Error, address: str) -> ChurnError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the primary code, without its extension
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreBusy("another process is writing to the store", where=address, remedy=_BUSY)
+    if code == sqlite3.SQLITE_FULL:
+        return ResourceError("the disk is full", where=address, remedy=_SPACE)
+    if code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        return ResourceError(
+            f"the store cannot be written or read: {error}",
+            where=address,
+            remedy="Look at the folder's permissions and the disk's space.",
+        )
+    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        return ConfigError(
+            "this file is not a store (or is damaged)",
+            where=address,
+            remedy="Move it away, or choose another --home or CHURN_STORE_URL.",
+        )
+    return ConfigError(f"the store refuses: {error}", where=address, remedy="See the log, and report this if it stays.")
+
+
+def _from_postgres(error: BaseException, address: str) -> ChurnError:
+    state = str(getattr(error, "sqlstate", None) or "")
+    said = str(error).strip().splitlines()
+    # On a failed connection the last line is the server's own; it names user and database, never the password.
+    last = said[-1] if said else type(error).__name__
+    if state[:2] == "53":
+        return ResourceError(f"the database server is out of resources: {last}", where=address, remedy=_SPACE)
+    if state in {"55P03", "40P01", "40001", "57014"}:
+        return StoreBusy("another process keeps the store locked", where=address, remedy=_BUSY)
+    if not state or state[:2] in {"08", "28", "3D", "57"}:
+        return _from_connecting(state, last, address)
+    return ConfigError(
+        f"the store refuses: {last}",
+        where=address,
+        remedy="The user in CHURN_STORE_URL must be allowed to create and write the store's tables.",
+    )
+
+
+def _from_connecting(state: str, last: str, address: str) -> ChurnError:
+    """Tell apart why PostgreSQL does not let us in; a failed connection carries its reason as text only."""
+    if state[:2] == "28" or "authentication failed" in last or "no password supplied" in last:
+        return AuthFailed(
+            "PostgreSQL refuses our credentials",
+            where=address,
+            remedy="Look at the user in CHURN_STORE_URL, and at the password there or in PGPASSWORD.",
+        )
+    if state[:2] == "3D" or ("database" in last and "does not exist" in last):
+        return ConfigError("there is no such database", where=address, remedy="Create it, or mend CHURN_STORE_URL.")
+    return Unreachable(
+        "PostgreSQL does not answer", where=address, remedy="Look whether it runs there and may be reached."
+    )

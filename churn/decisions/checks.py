@@ -13,15 +13,17 @@ Bools = NDArray[np.bool_]
 
 def probabilities(name: str, values: ArrayLike) -> Floats:
     """Return `values` as a float64 vector within 0..1; raise DataError naming `name` and how many are not."""
-    array = finite(name, values)
-    if array.size and not (array.min() >= 0.0 and array.max() <= 1.0):
-        outside = int(np.count_nonzero((array < 0.0) | (array > 1.0)))
-        raise DataError(
-            f"{outside:,} of {array.size:,} values are outside 0..1",
-            where=name,
-            remedy="Money answers need calibrated probabilities, not raw scores.",
-        )
-    return array
+    array = np.ascontiguousarray(values, dtype=np.float64)
+    # NaN fails every comparison, so minimum and maximum alone settle the usual case.
+    if array.ndim == 1 and (not array.size or (array.min() >= 0.0 and array.max() <= 1.0)):
+        return array
+    array = finite(name, array)
+    outside = int(np.count_nonzero((array < 0.0) | (array > 1.0)))
+    raise DataError(
+        f"{outside:,} of {array.size:,} values are outside 0..1",
+        where=name,
+        remedy="Money answers need calibrated probabilities, not raw scores.",
+    )
 
 
 def finite(name: str, values: ArrayLike) -> Floats:

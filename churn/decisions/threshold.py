@@ -40,18 +40,20 @@ class ThresholdCurve:
     """Arrays of shape (k,), one entry per distinct threshold, highest threshold first, so that contacts rise.
 
     `contacts` counts customers at or above the threshold, `true_positives` those of them who churn (expected numbers
-    where outcomes are not known), `saves` the expected number who stay because of the contact and `saved_value` the
-    money these are worth. The rest follows from these, computed when first asked for.
+    where outcomes are not known), `stake` the money that saving each of those would be worth: one number times
+    `true_positives` where all customers have the same value. The rest is computed when first asked for.
+    `saves` and `saved_value` are given only where a known uplift replaces success_rate x churners.
     """
 
     threshold: Floats
     contacts: NDArray[np.int64]
     true_positives: NDArray[np.int64] | Floats
-    saves: Floats
-    saved_value: Floats
+    stake: float | Floats
     economics: Economics
     customers: int
     churners: float
+    saves: Floats | None = None
+    saved_value: Floats | None = None
 
     @cached_property
     def false_positives(self) -> NDArray[np.int64] | Floats:
@@ -68,28 +70,45 @@ class ThresholdCurve:
         """Share of all churners who are contacted; NaN where nobody churns."""
         return np.multiply(self.true_positives, 1.0 / self.churners if self.churners > 0 else np.nan)
 
-    @property
+    @cached_property
     def retained(self) -> Floats:
         """Expected number of churners who stay because of the contact."""
-        return self.saves
+        if self.saves is not None:
+            return self.saves
+        return np.multiply(self.true_positives, self.economics.success_rate)
 
-    @property
+    @cached_property
     def revenue(self) -> Floats:
         """Money kept by those retained."""
-        return self.saved_value
+        if self.saved_value is not None:
+            return self.saved_value
+        if isinstance(self.stake, float):
+            return np.multiply(self.true_positives, self.stake * self.economics.success_rate)
+        return np.multiply(self.stake, self.economics.success_rate)
 
     @cached_property
     def cost(self) -> Floats:
         """Money spent: on contacts, and on incentives as the profit model has them taken."""
-        total = np.multiply(self.contacts, self.economics.cost_of_contact)
-        if self.economics.cost_of_taker:
-            total += self.economics.cost_of_taker * (self.saves + self.false_positives)
-        return total
+        taker = self.economics.cost_of_taker
+        if not taker:
+            return np.multiply(self.contacts, self.economics.cost_of_contact)
+        # A taker is a stayer or a churner who was saved: contacts - true positives + retained.
+        return _sum_of((self.economics.cost_of_contact + taker, self.contacts), *self._takers(taker))
 
     @cached_property
     def net_profit(self) -> Floats:
         """Revenue less cost."""
-        return np.subtract(self.revenue, self.cost)
+        rate, taker = self.economics.success_rate, self.economics.cost_of_taker
+        spent = (-self.economics.cost_of_contact - taker, self.contacts)
+        if self.saved_value is not None:
+            return _sum_of((1.0, self.saved_value), spent)
+        if isinstance(self.stake, float):
+            return _sum_of((self.stake * rate + taker * (1.0 - rate), self.true_positives), spent)
+        return _sum_of((rate, self.stake), spent, *self._takers(-taker))
+
+    def _takers(self, price: float) -> list[tuple[float, NDArray[np.int64] | Floats]]:
+        """What all but the contacts themselves add to the bill of incentives at this price."""
+        return [(-price * (1.0 - self.economics.success_rate), self.true_positives)] if price else []
 
     @cached_property
     def roi(self) -> Floats:
@@ -99,8 +118,8 @@ class ThresholdCurve:
 
     def at_threshold(self, threshold: float) -> CurvePoint:
         """Return the point of contacting everyone whose probability is `threshold` or more."""
-        position = int(np.searchsorted(-self.threshold, -threshold, side="right"))
-        return self._point(float(self.contacts[position - 1]) if position else 0.0, threshold)
+        below = int(np.searchsorted(self.threshold[::-1], threshold, side="left"))
+        return self._entry(self.threshold.size - below - 1, threshold)
 
     def at_contacts(self, contacts: float) -> CurvePoint:
         """Return the point of contacting this many, the likeliest churners first.
@@ -108,49 +127,45 @@ class ThresholdCurve:
         Where the number cuts through customers of equal probability, a random part of them is contacted: the point lies
         on the straight line between its neighbours. More than there are customers means all of them.
         """
-        return self._point(min(max(contacts, 0.0), float(self.customers)), None)
+        return self._between(*self.index_of(min(max(contacts, 0.0), float(self.customers))))
 
     def at_budget(self, budget: float) -> CurvePoint:
         """Return the point of contacting as many as `budget` pays for, in whole customers."""
-        cost = np.concatenate([[0.0], self.cost])
-        contacts = np.concatenate([[0.0], self.contacts.astype(np.float64)])
-        after = int(np.searchsorted(cost, budget, side="right"))
-        if after >= cost.size:
-            return self._point(float(self.customers), None)
-        if after == 0:
-            return self._point(0.0, None)
-        share = (budget - cost[after - 1]) / (cost[after] - cost[after - 1])
-        between = contacts[after - 1] + share * (contacts[after] - contacts[after - 1])
-        return self._point(float(np.floor(between + 1e-9)), None)
+        i = int(np.searchsorted(self.cost, budget, side="right"))  # the first entry it does not pay for
+        if i >= self.cost.size:
+            return self._entry(self.cost.size - 1)
+        cost, contacts = (float(self.cost[i - 1]), float(self.contacts[i - 1])) if i else (0.0, 0.0)
+        share = max(budget - cost, 0.0) / (float(self.cost[i]) - cost)
+        whole = np.floor(contacts + share * (float(self.contacts[i]) - contacts) + 1e-9)
+        return self.at_contacts(float(whole))
 
     def optimum(self) -> CurvePoint:
         """Return the point of the highest net profit, fewest contacts first; contacting nobody if nothing pays."""
-        if not self.threshold.size:
-            return self._point(0.0, None)
-        best = int(np.argmax(self.net_profit))
-        if self.net_profit[best] <= 0.0:
-            return self._point(0.0, None)
-        return self._point(float(self.contacts[best]), float(self.threshold[best]))
+        best = int(np.argmax(self.net_profit)) if self.threshold.size else -1
+        return self._entry(best if best >= 0 and self.net_profit[best] > 0.0 else -1)
 
     def index_of(self, contacts: float) -> tuple[int, float]:
-        """Return (i, share): `contacts` lies `share` of the way from entry i - 1 (or nobody) to entry i."""
-        i = int(np.searchsorted(self.contacts, contacts, side="left"))
-        if i >= self.contacts.size:
-            return max(self.contacts.size - 1, 0), 1.0
+        """Return (i, share): `contacts` lies `share` of the way from entry i - 1 (-1 is nobody) to entry i."""
+        if contacts <= 0.0 or not self.contacts.size:
+            return -1, 1.0
+        # Whole numbers: comparing against a float would convert the array.
+        i = min(int(np.searchsorted(self.contacts, int(np.ceil(contacts)))), self.contacts.size - 1)
         before = float(self.contacts[i - 1]) if i else 0.0
         return i, (contacts - before) / (float(self.contacts[i]) - before)
 
-    def _point(self, contacts: float, threshold: float | None) -> CurvePoint:
-        if contacts <= 0.0 or not self.threshold.size:
+    def _entry(self, i: int, threshold: float | None = None) -> CurvePoint:
+        return self._between(i, 1.0, threshold)
+
+    def _between(self, i: int, share: float, threshold: float | None = None) -> CurvePoint:
+        if i < 0:
             cut = _NO_THRESHOLD if threshold is None else threshold
             return CurvePoint(cut, 0.0, 0.0, 0.0, None, 0.0 if self.churners > 0 else None, 0.0, 0.0, 0.0, 0.0, None)
-        i, share = self.index_of(contacts)
 
-        def between(values: NDArray[np.int64] | Floats) -> float:
+        def at(values: NDArray[np.int64] | Floats) -> float:
             before = float(values[i - 1]) if i else 0.0
             return before + share * (float(values[i]) - before)
 
-        hits, cost, revenue = between(self.true_positives), between(self.cost), between(self.revenue)
+        contacts, hits, cost, revenue = at(self.contacts), at(self.true_positives), at(self.cost), at(self.revenue)
         return CurvePoint(
             threshold=float(self.threshold[i]) if threshold is None else threshold,
             contacts=contacts,
@@ -159,7 +174,7 @@ class ThresholdCurve:
             precision=hits / contacts,
             recall=hits / self.churners if self.churners > 0 else None,
             cost=cost,
-            retained=between(self.retained),
+            retained=at(self.retained),
             revenue=revenue,
             net_profit=revenue - cost,
             roi=(revenue - cost) / cost if cost > 0 else None,
@@ -184,40 +199,22 @@ def threshold_curve(
     truth = None if outcome is None else outcomes("outcome", outcome, p.size)
     if uplift is not None and economics.profit_model == "uplift":
         return _curve_of_uplift(p, truth, worth, economics, uplift)
-    gamma = economics.success_rate
+    stake: float | Floats = worth
     if truth is not None:
         threshold, contacts, hits = _count_hits(p, truth)
-        if isinstance(worth, float):
-            value_at_stake = np.multiply(hits, worth)
-        else:
-            churner_p = p[truth]
-            running = np.cumsum(worth[truth][np.argsort(-churner_p)])
-            value_at_stake = np.concatenate([[0.0], running])[hits]
-        return ThresholdCurve(
-            threshold,
-            contacts,
-            hits,
-            np.multiply(hits, gamma),
-            value_at_stake * gamma,
-            economics,
-            p.size,
-            float(truth.sum()),
-        )
-    if isinstance(worth, float):
-        falling = np.sort(p)[::-1]
-        expected = np.cumsum(falling)
-        stake = expected * worth
-    else:
-        order = np.argsort(-p)
-        falling = p[order]
-        expected = np.cumsum(falling)
-        stake = np.cumsum(falling * worth[order])
-    total = float(expected[-1]) if expected.size else 0.0
+        if not isinstance(worth, float):
+            churners = np.flatnonzero(truth)
+            running = np.cumsum(worth[churners][np.argsort(-p[churners])])
+            stake = np.concatenate([[0.0], running])[hits]
+        return ThresholdCurve(threshold, contacts, hits, stake, economics, p.size, float(np.count_nonzero(truth)))
+    order = None if isinstance(worth, float) else np.argsort(-p)
+    falling = np.sort(p)[::-1] if order is None else p[order]
+    expected = np.cumsum(falling)
     last = _last_of_ties(falling)
-    threshold, contacts = falling[last], _count(last, p.size)
-    return ThresholdCurve(
-        threshold, contacts, expected[last], gamma * expected[last], gamma * stake[last], economics, p.size, total
-    )
+    if order is not None and not isinstance(worth, float):
+        stake = np.cumsum(falling * worth[order])[last]
+    total = float(expected[-1]) if expected.size else 0.0
+    return ThresholdCurve(falling[last], _count(last, p.size), expected[last], stake, economics, p.size, total)
 
 
 def _count_hits(p: Floats, truth: Bools) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
@@ -225,18 +222,26 @@ def _count_hits(p: Floats, truth: Bools) -> tuple[Floats, NDArray[np.int64], NDA
 
     A probability's bits, read as an integer, order like the probability and leave the top two bits free (1.0 is below
     2^62). Shifted left by one they make room for the outcome, so that one plain sort carries it along without loss,
-    several times faster than sorting an index and gathering by it. Complemented, so that the highest comes first.
+    several times faster than sorting an index and gathering by it. (The shift also turns -0.0 into 0.0.)
     """
-    key = (p + 0.0).view(np.uint64)  # the sum turns -0.0 into 0.0, whose bits are in order
-    np.left_shift(key, np.uint64(1), out=key)
+    key = np.left_shift(p.view(np.uint64), np.uint64(1))
     np.bitwise_or(key, truth.view(np.uint8), out=key)
-    np.invert(key, out=key)
     key.sort()
-    np.invert(key, out=key)
-    hits = np.cumsum(np.bitwise_and(key, np.uint64(1)).view(np.int64))
-    falling = np.right_shift(key, np.uint64(1), out=key).view(np.float64)
+    hits = np.cumsum(np.bitwise_and(key, np.uint64(1)).astype(np.uint8)[::-1], dtype=np.int64)
+    falling = np.right_shift(key, np.uint64(1), out=key).view(np.float64)[::-1]
     last = _last_of_ties(falling)
     return falling[last], _count(last, p.size), hits[last]
+
+
+def _sum_of(*terms: tuple[float, NDArray[np.int64] | Floats]) -> Floats:
+    """Weighted sum of arrays, block by block: whole-length intermediate arrays cost more than the arithmetic."""
+    total = np.empty(terms[0][1].size)
+    for start in range(0, total.size, 32_768):
+        block = total[start : start + 32_768]
+        np.multiply(terms[0][1][start : start + 32_768], terms[0][0], out=block)
+        for factor, values in terms[1:]:
+            block += factor * values[start : start + 32_768]
+    return total
 
 
 def _last_of_ties(falling: Floats) -> NDArray[np.int64] | slice:
@@ -260,8 +265,10 @@ def _curve_of_uplift(
         raise DataError(f"needs {p.size:,} finite values within -1..1", where="uplift")
     order = np.argsort(-p)
     falling = p[order]
-    hits: Floats | NDArray[np.int64] = np.cumsum(falling) if truth is None else np.cumsum(truth[order])
+    hits = np.cumsum(falling if truth is None else truth[order].astype(np.float64))
     last = _last_of_ties(falling)
     saves, stake = np.cumsum(tau[order])[last], np.cumsum((tau * worth)[order])[last]
     churners = float(hits[-1]) if hits.size else 0.0
-    return ThresholdCurve(falling[last], _count(last, p.size), hits[last], saves, stake, economics, p.size, churners)
+    return ThresholdCurve(
+        falling[last], _count(last, p.size), hits[last], 0.0, economics, p.size, churners, saves, stake
+    )

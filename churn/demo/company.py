@@ -1,0 +1,200 @@
+"""Generates the simulated company into a folder: the raw tables of the canonical schema, and the truth beside them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from churn.demo import deliveries, faults, tables
+from churn.demo.engagement import cut_sessions
+from churn.demo.life import Life
+from churn.demo.offers import OFFERS
+from churn.demo.scenarios import Scenario, scenario_named
+from churn.demo.streams import Streams
+from churn.demo.timeline import DAY, Timeline, timeline
+from churn.demo.writers import FileFormat, prepare_folder, write_frame
+from churn.errors import ConfigError
+from churn.progress import SILENT, Progress
+
+TABLES = ("customers", "subscriptions", "payments", "sessions", "support_tickets", "contacts")
+_MOST_CUSTOMERS = 5_000_000
+_MOST_MONTHS = 60
+
+
+@dataclass(frozen=True)
+class CompanyFiles:
+    """What was written where. `files` maps each table to its file, or to the glob of its monthly files."""
+
+    folder: Path
+    files: dict[str, Path]
+    truth: Path
+    customers: int
+    months: int
+    first_date: date
+    cutoff_date: date  # facts end before this day begins
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def generate_company(
+    folder: Path,
+    *,
+    customers: int,
+    months: int = 18,
+    seed: int = 7,
+    scenario: str = "base",
+    file_format: FileFormat = "parquet",
+    progress: Progress = SILENT,
+) -> CompanyFiles:
+    """Simulate `customers` active customers over `months` months and write the tables and `truth.parquet` to `folder`.
+
+    The same arguments give the same bytes. Raises ConfigError for arguments out of range or an unknown scenario,
+    ResourceError when the folder cannot be written.
+    """
+    began = time.perf_counter()
+    world = scenario_named(scenario)
+    _check_size(customers, months, seed, file_format)
+    calendar = timeline(months)
+    prepare_folder(folder, (*TABLES, "truth"))
+    writer = _Company(folder, calendar, Streams(seed), world, customers, file_format)
+    days = calendar.lived_days
+    for day in days:
+        writer.life.live_day(day)
+        if writer.is_month_told(day):
+            done = (day - days.start) / len(days)
+            progress.step(f"Simulating {calendar.month_starts[calendar.month_of(day)]:%B %Y}", 0.9 * done)
+            writer.write_sessions(calendar.month_of(day))
+    writer.life.finish()
+    progress.step("Writing the tables", 0.92)
+    writer.write_tables()
+    progress.step("Writing the truth", 0.97)
+    writer.write_truth()
+    ending = file_format
+    files = {name: folder / f"{name}.{ending}" for name in TABLES if name != "sessions"}
+    files["sessions"] = folder / f"sessions-*.{ending}"
+    return CompanyFiles(
+        folder=folder,
+        files={name: files[name] for name in TABLES},
+        truth=folder / "truth.parquet",
+        customers=customers,
+        months=months,
+        first_date=calendar.first_date,
+        cutoff_date=calendar.cutoff_date,
+        counts=writer.counts,
+        seconds=round(time.perf_counter() - began, 3),
+    )
+
+
+def _check_size(customers: int, months: int, seed: int, file_format: str) -> None:
+    for name, value, least, most in (
+        ("--customers", customers, 1, _MOST_CUSTOMERS),
+        ("--months", months, 1, _MOST_MONTHS),
+        ("--seed", seed, 0, 2**63 - 1),
+    ):
+        if not least <= value <= most:
+            raise ConfigError(f"{value} is out of range", where=name, remedy=f"Give a number from {least} to {most}.")
+    if file_format not in ("csv", "parquet"):
+        raise ConfigError(
+            f"no file format is called `{file_format}`", where="--format", remedy="Choose csv or parquet."
+        )
+
+
+class _Company:
+    """Holds the life and writes what it tells: sessions month by month, the other tables at the end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        calendar: Timeline,
+        streams: Streams,
+        world: Scenario,
+        customers: int,
+        file_format: FileFormat,
+    ) -> None:
+        self.folder = folder
+        self.calendar = calendar
+        self.streams = streams
+        self.world = world
+        self.ending = file_format
+        self.life = Life(customers, calendar, streams, world)
+        self.counts = dict.fromkeys(TABLES, 0)
+        self.cutoff = calendar.cutoff_day * DAY
+        self._ids = pl.Series("id", [], dtype=pl.String)
+
+    def is_month_told(self, day: int) -> bool:
+        """Whether `day` is the last of a told month."""
+        month = self.calendar.month_of(day)
+        return 0 <= month < self.calendar.months and self.calendar.month_of(day + 1) != month
+
+    def _customer_ids(self) -> pl.Series:
+        known = self.life.membership.customer_count
+        if len(self._ids) < known:
+            self._ids = tables.customer_ids(known)
+        return self._ids
+
+    def _write(self, table: str, frame: pl.DataFrame, name: str | None = None) -> None:
+        self.counts[table] = self.counts.get(table, 0) + len(frame)
+        write_frame(frame, self.folder / f"{name or table}.{self.ending}")
+
+    def write_sessions(self, month: int) -> None:
+        """Cut the month's sessions and write its file."""
+        random = self.streams.of("sessions", month)
+        rows = cut_sessions(self.life.sessions.drain(), random)
+        frame = tables.sessions_table(rows, self._customer_ids())
+        frame = deliveries.with_duplicates(frame, random)
+        if self.world.is_dirty:
+            frame = faults.spoil("sessions", frame, self.calendar, random, self.ending, month=month)
+        self._write("sessions", frame, f"sessions-{self.calendar.month_starts[month]:%Y-%m}")
+
+    def write_tables(self) -> None:
+        """Write every table but the sessions."""
+        life, ids, random = self.life, self._customer_ids(), self.streams.of("deliveries")
+        subscriptions = tables.subscriptions_table(life.membership.subscriptions.columns(), ids, self.cutoff)
+        customers = tables.customers_table(life.membership.customers.columns(), ids)
+        customers = customers.join(subscriptions, on="customer_id", how="semi", maintain_order="left")
+        customers = deliveries.as_typed(customers, random)
+        customers = deliveries.with_corrections(customers, life.membership.objections.columns(), ids)
+        payments = tables.payments_table(life.payments.columns(), ids)
+        payments = deliveries.with_late_facts(payments, "attempted_at", self.cutoff, random)
+        tickets = tables.tickets_table(life.tickets.columns(), ids, self.cutoff)
+        tickets = deliveries.with_late_facts(tickets, "opened_at", self.cutoff, random)
+        contacts = tables.contacts_table(life.contacts.columns(), ids)
+        for name, frame in {
+            "customers": deliveries.with_duplicates(customers, random),
+            "subscriptions": deliveries.with_duplicates(subscriptions, random),
+            "payments": deliveries.with_redeliveries(payments, "attempted_at", self.cutoff, random),
+            "support_tickets": deliveries.with_redeliveries(tickets, "opened_at", self.cutoff, random),
+            "contacts": deliveries.with_duplicates(contacts, random),
+        }.items():
+            spoiled = faults.spoil(name, frame, self.calendar, random, self.ending) if self.world.is_dirty else frame
+            self._write(name, spoiled)
+
+    def write_truth(self) -> None:
+        """Write the truth, one row per customer and month."""
+        truth = pl.concat(self.life.truth)
+        offers = pl.Series("offer", [*OFFERS, None], dtype=pl.String)
+        contacted = truth["contacted_with"].to_numpy()
+        truth = truth.with_columns(
+            self._customer_ids().gather(truth["customer"].cast(pl.UInt32)).alias("customer_id"),
+            offers.gather(contacted % len(offers)).alias("contacted_with"),
+        )
+        first = ("customer_id", "month", "month_start_date", "is_active")
+        self.counts["truth"] = len(truth)
+        write_frame(truth.select(*first, pl.exclude(*first, "customer", "is_known")), self.folder / "truth.parquet")
+
+
+def sources_toml(files: CompanyFiles) -> str:
+    """Return the `[sources.*]` tables of a churn.toml that loads these files."""
+    lines = []
+    for table, path in files.files.items():
+        lines += [f"[sources.{table}]", f"path = {_quoted(path.as_posix())}", ""]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,20 @@
+"""Random numbers that depend only on the seed, the purpose and the month, so that parts may change without moving others."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Streams:
+    """One independent generator per purpose and month."""
+
+    seed: int
+
+    def of(self, purpose: str, month: int = 0) -> np.random.Generator:
+        """Return a fresh generator; the same arguments always give the same numbers. `month` may be negative."""
+        key = [self.seed, zlib.crc32(purpose.encode()), month + 1_000]
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))

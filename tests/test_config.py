@@ -50,7 +50,7 @@ def test_an_unknown_key_of_a_source_names_the_nearest_known_one(tmp_path):
 
 def test_a_wrong_value_names_its_place(tmp_path):
     path = written(tmp_path, "[churn]\nhorizon_days = 'soon'\n")
-    with pytest.raises(ConfigError, match="`churn.horizon_days` is wrong"):
+    with pytest.raises(ConfigError, match=r"`churn\.horizon_days` is wrong"):
         load_settings(config=path, environ={})
 
 

@@ -17,6 +17,8 @@ import typer
 from churn.errors import ChurnError, ConfigError
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from churn.workflows.context import Context
 
 GLOBAL_PANEL = "Common options"
@@ -189,7 +191,7 @@ class _Bar:
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = None
+        self._task: TaskID | None = None
 
     def step(self, message: str, done: float | None = None) -> None:
         """Show the message and how far it is."""

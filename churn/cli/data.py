@@ -34,7 +34,7 @@ def refresh(
         {
             "source": load.source,
             "files_loaded": load.files_loaded,
-            "files_skipped": load.files_skipped,
+            "files_unchanged": load.files_unchanged,
             "rows": load.rows,
             "rejected": load.rejected,
         }
@@ -43,7 +43,7 @@ def refresh(
 
     def render() -> None:
         rows = [
-            (d["source"], f"{d['files_loaded']:,}", f"{d['files_skipped']:,}", f"{d['rows']:,}", f"{d['rejected']:,}")
+            (d["source"], f"{d['files_loaded']:,}", f"{d['files_unchanged']:,}", f"{d['rows']:,}", f"{d['rejected']:,}")
             for d in loads
         ]
         table("Loaded", ["source", "files", "unchanged", "rows", "rejected"], rows, right=[1, 2, 3, 4])

@@ -46,7 +46,7 @@ def read_risk_list(
         raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
     with context.open_store() as store:
         run = _current(store.scores.current_run())
-        frame = store.scores.current(bands=list(bands) if bands else None, is_listed=None if bands else True, limit=top)
+        frame = store.scores.current(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
     return RiskList(run, frame, _write(frame, run, out) if out else None)
 
 

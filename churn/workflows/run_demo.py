@@ -107,6 +107,7 @@ def _on_company(context: Context, company: CompanyFiles) -> Context:
 
     home = context.settings.home
     config = home / "churn.toml"
-    config.write_text(DEMO_SETTINGS + "\n" + sources_toml(company, relative_to=home), encoding="utf-8")
+    here = replace(company, files={table: path.relative_to(home) for table, path in company.files.items()})
+    config.write_text(f"{DEMO_SETTINGS}\n{sources_toml(here)}", encoding="utf-8")
     end = datetime.combine(company.cutoff_date, datetime.min.time())
     return replace(context, settings=load_settings(config=config, home=home), clock=lambda: end)

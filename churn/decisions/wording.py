@@ -1,0 +1,36 @@
+"""Writes amounts, shares and counts the way people read them, the same on a terminal, in a report and in an audit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SYMBOLS: Final[dict[str, str]] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "AUD": "A$"}
+_NO_CENTS: Final = frozenset({"JPY", "KRW", "CLP", "VND"})
+
+
+def money(amount: float, currency: str = "USD", *, cents: bool | None = None) -> str:
+    """Return `amount` with its currency: `$46,000`, `-$0.61`, `1,200 CHF`.
+
+    Cents are shown below a thousand where there are any, unless `cents` decides.
+    """
+    rounded = round(amount, 2)
+    if cents is None:
+        cents = abs(rounded) < 1000 and not float(rounded).is_integer() and currency not in _NO_CENTS
+    digits = f"{abs(rounded):,.2f}" if cents else f"{abs(rounded):,.0f}"
+    sign = "-" if rounded < 0 and digits.strip("0.,") else ""
+    symbol = SYMBOLS.get(currency)
+    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {currency}"
+
+
+def percent(share: float, digits: int | None = None) -> str:
+    """Return `share` (0..1) as a percentage, with one digit below 10 % and two below 1 % unless `digits` decides."""
+    if digits is None:
+        scaled = abs(100.0 * share)
+        digits = 0 if scaled >= 10 or scaled == 0 else 1 if scaled >= 1 else 2
+    text = f"{100.0 * share:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def count(number: float) -> str:
+    """Return a number of customers, whole: `11,000`."""
+    return f"{round(number):,}"

@@ -1,0 +1,64 @@
+"""Builds the tables of the SQL models in dependency order, one transaction per schema."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from churn.errors import ChurnError, ConfigError
+from churn.progress import SILENT, Progress
+from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.sql_models import SqlModel, in_order, needed_for
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A table that was built: its rows, and the seconds it took."""
+
+    name: str
+    rows: int
+    seconds: float
+
+
+def build(
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    *,
+    schemas: Sequence[str],
+    names: Iterable[str] | None = None,
+    progress: Progress = SILENT,
+) -> list[BuildResult]:
+    """Create or replace the tables of `schemas`, each after what it reads; `names` limits that to some and their needs.
+
+    A schema is replaced as a whole or not at all. Raises ConfigError naming the file whose SQL does not run,
+    DataError for values it cannot handle, ResourceError when disk or memory run out.
+    """
+    chosen = [model for model in in_order(models, schemas)]
+    if names is not None:
+        needed = needed_for(models, names)
+        chosen = [model for model in chosen if model.name in needed]
+    results: list[BuildResult] = []
+    for schema in sorted({model.schema for model in chosen}, key=list(schemas).index):
+        with warehouse.transaction():
+            warehouse.execute(f"create schema if not exists {quoted(schema)}")
+            for model in (one for one in chosen if one.schema == schema):
+                progress.step(f"build {model.name}", len(results) / len(chosen))
+                results.append(build_model(warehouse, model))
+    return results
+
+
+def build_model(warehouse: Warehouse, model: SqlModel) -> BuildResult:
+    """Create or replace the table of one model. Raises as `build`."""
+    started = time.perf_counter()
+    target = f"{quoted(model.schema)}.{quoted(model.table)}"
+    try:
+        warehouse.execute(f"create or replace table {target} as\n{model.sql}\n")
+    except ChurnError as error:
+        if error.where is None:
+            error.where = str(model.path)
+        if isinstance(error, ConfigError) and "raw." in error.what:
+            error.remedy = "Run `churn refresh` first, and check the table's name."
+        raise
+    rows = int(warehouse.rows(f"select count(*) from {target}")[0][0])
+    return BuildResult(model.name, rows, time.perf_counter() - started)

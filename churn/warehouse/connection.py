@@ -1,0 +1,200 @@
+"""The warehouse: one DuckDB database under a lock, with bounded memory, that hands on rows and frames."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from churn.config import ResourceSettings
+from churn.errors import DataError, ResourceError
+from churn.warehouse.faults import translating
+from churn.warehouse.lock import acquire
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+    from filelock import FileLock
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*")
+
+
+def quoted(name: str) -> str:
+    """Return `name` as an SQL identifier, whatever characters it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Return `value` as an SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+class Warehouse:
+    """A DuckDB connection whose errors are ours. Made by `open_warehouse`; a context manager."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, path: Path | None, lock: FileLock | None) -> None:
+        """Wrap `connection`; `lock` is released on close."""
+        self.connection = connection
+        self.path = path
+        self._lock = lock
+        self._depth = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def scratch(self) -> Path | None:
+        """The folder work spills to; None in memory unless one was set."""
+        return Path(found) if (found := self.rows("select current_setting('temp_directory')")[0][0]) else None
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run `sql` and return its rows. Raises ConfigError (wrong SQL), DataError, ResourceError."""
+        with translating():
+            return self.connection.execute(sql, list(parameters)).fetchall()
+
+    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+        """Run `sql` and return a polars frame. Raises as `rows`."""
+        with translating():
+            return self.connection.sql(sql, params=list(parameters)).pl()
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Run `sql` for its effect. Raises as `rows`."""
+        with translating():
+            self.connection.execute(sql, list(parameters))
+
+    def write(self, table: str, frame: pl.DataFrame, *, append: bool = False) -> None:
+        """Write `frame` as `schema.table`: replaced, or appended to by column name.
+
+        Appending adds columns the table has not met yet, so that a history survives new releases.
+        Raises DataError if a column's type cannot become the table's.
+        """
+        if not _NAME.fullmatch(table):
+            raise DataError("a table's name is schema.table", where=table)
+        schema, name = table.split(".")
+        with self.transaction(), translating(table):
+            self.connection.register("frame_to_write", frame.to_arrow())
+            try:
+                self.connection.execute(f"create schema if not exists {quoted(schema)}")
+                target = f"{quoted(schema)}.{quoted(name)}"
+                if append and self.has_table(table):
+                    self._add_columns(target)
+                    self.connection.execute(f"insert into {target} by name select * from frame_to_write")
+                else:
+                    self.connection.execute(f"create or replace table {target} as select * from frame_to_write")
+            finally:
+                self.connection.unregister("frame_to_write")
+
+    def _add_columns(self, target: str) -> None:
+        known = {row[0] for row in self.connection.execute(f"describe {target}").fetchall()}
+        for name, kind, *_ in self.connection.execute("describe frame_to_write").fetchall():
+            if name not in known:
+                self.connection.execute(f"alter table {target} add column {quoted(name)} {kind}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: rolled back when the block raises. Inside another transaction it joins that one."""
+        if self._depth == 0:
+            self.execute("begin transaction")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0:
+                self._roll_back()
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            self.execute("commit")
+
+    def _roll_back(self) -> None:
+        import duckdb
+
+        try:
+            self.connection.execute("rollback")
+        except duckdb.Error:
+            return  # DuckDB has already rolled back on its own; the first error is the one to show
+
+    def has_table(self, table: str) -> bool:
+        """Say whether `schema.table` exists, as a table or a view."""
+        schema, _, name = table.rpartition(".")
+        found = self.rows(
+            "select 1 from information_schema.tables where table_schema = ? and table_name = ?",
+            [schema or "main", name],
+        )
+        return bool(found)
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Return the columns of `schema.table` with their types, in order; empty if there is no such table."""
+        if not self.has_table(table):
+            return {}
+        return {row[0]: row[1] for row in self.rows(f"describe {table}")}
+
+    def close(self) -> None:
+        """Close the database and release the lock. Safe to call twice."""
+        self.connection.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def open_warehouse(
+    path: Path | None, *, holder: str, resources: ResourceSettings | None = None, read_only: bool = False
+) -> Warehouse:
+    """Open the warehouse at `path` (created if absent; None means in memory) for the command `holder`.
+
+    Work beyond `resources.memory_limit` spills to `resources.temp_directory`, `tmp` beside the database if not given.
+    Raises WarehouseBusy naming the holder, DataError if the file is damaged, ResourceError if it cannot be written.
+    """
+    resources = resources or ResourceSettings()
+    lock = None
+    if path is not None:
+        _make_folder(path.parent)
+        lock = acquire(path, holder)
+    try:
+        connection = _connect(path, resources, read_only=read_only)
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+    return Warehouse(connection, path=path, lock=lock)
+
+
+def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    scratch = resources.temp_directory or (path.parent / "tmp" if path is not None else None)
+    options: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": resources.memory_limit.replace(" ", ""),
+        # Nothing is ever fetched from a network behind the user's back.
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if resources.threads is not None:
+        options["threads"] = resources.threads
+    if scratch is not None:
+        if path is not None:
+            shutil.rmtree(scratch / "spill", ignore_errors=True)  # what a killed run left; the lock is ours
+        _make_folder(scratch)
+        options["temp_directory"] = str(scratch / "spill")
+    with translating(str(path) if path else None):
+        connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=options)
+        connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "Choose a home that this user may write to."
+        raise ResourceError(f"cannot be made: {error.strerror}", where=str(folder), remedy=remedy) from error

@@ -1,0 +1,106 @@
+"""The canonical raw tables: their columns, types, and which of them a source must deliver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a canonical table; a required one is never null."""
+
+    name: str
+    type: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A canonical table; `occurred_at` names the column that dates its facts, None for a table without."""
+
+    name: str
+    occurred_at: str | None
+    columns: tuple[Column, ...]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Column name to type, in order."""
+        return {column.name: column.type for column in self.columns}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns a source must deliver."""
+        return tuple(column.name for column in self.columns if column.is_required)
+
+
+# What every raw table carries beside the data: which load, when, from which file, and the how-manieth row in it.
+BOOKKEEPING: dict[str, str] = {
+    "load_id": "BIGINT",
+    "loaded_at": "TIMESTAMP",
+    "source_file": "VARCHAR",
+    "row_number": "BIGINT",
+}
+
+
+def _table(name: str, occurred_at: str | None, *, required: str, optional: str) -> Table:
+    def parsed(text: str, *, is_required: bool) -> list[Column]:
+        return [Column(*part.split(), is_required=is_required) for part in text.split(",")]
+
+    known_at = [Column("known_at", "TIMESTAMP")]
+    columns = parsed(required, is_required=True) + parsed(optional, is_required=False) + known_at
+    return Table(name, occurred_at, tuple(columns))
+
+
+_ALL = (
+    _table(
+        "customers",
+        "signed_up_at",
+        required="customer_id VARCHAR",
+        optional="signed_up_at TIMESTAMP, birth_date DATE, city VARCHAR, country VARCHAR, email VARCHAR, phone VARCHAR, "
+        "marketing_consent BOOLEAN, objected_at TIMESTAMP",
+    ),
+    _table(
+        "subscriptions",
+        "started_at",
+        required="subscription_id VARCHAR, customer_id VARCHAR, started_at TIMESTAMP",
+        optional="plan VARCHAR, monthly_fee DOUBLE, canceled_at TIMESTAMP, ended_at TIMESTAMP, end_reason VARCHAR",
+    ),
+    _table(
+        "payments",
+        "attempted_at",
+        required="payment_id VARCHAR, customer_id VARCHAR, attempted_at TIMESTAMP",
+        optional="amount DOUBLE, status VARCHAR, method VARCHAR",
+    ),
+    _table(
+        "sessions",
+        "started_at",
+        required="customer_id VARCHAR, started_at TIMESTAMP",
+        optional="duration_minutes DOUBLE",
+    ),
+    _table(
+        "support_tickets",
+        "opened_at",
+        required="ticket_id VARCHAR, customer_id VARCHAR, opened_at TIMESTAMP",
+        optional="closed_at TIMESTAMP, category VARCHAR",
+    ),
+    _table(
+        "contacts",
+        "contacted_at",
+        required="customer_id VARCHAR, contacted_at TIMESTAMP",
+        optional="campaign VARCHAR, channel VARCHAR",
+    ),
+    _table(
+        "events",
+        "occurred_at",
+        required="customer_id VARCHAR, event_type VARCHAR, occurred_at TIMESTAMP",
+        optional="quantity DOUBLE",
+    ),
+    _table(
+        "customer_snapshots",
+        None,
+        required="customer_id VARCHAR",
+        optional="snapshot_date DATE, has_churned BOOLEAN",
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in _ALL}

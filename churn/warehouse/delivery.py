@@ -1,0 +1,37 @@
+"""What a source hands over: a relation that may be scanned, with its columns, the files behind it, and unreadable lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to load: the name it is known by, where it lies on this machine, and what tells a change."""
+
+    name: str
+    path: Path
+    size: int
+    changed: str  # modification time, ETag, or the like: equal means unchanged
+    content_hash: str = ""
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that is no row: its number in the file, what is wrong, and its text."""
+
+    file: str
+    row_number: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Rows as delivered: `sql` is a select with the columns `columns` (name to DuckDB type), `_file` and `_row`."""
+
+    files: tuple[SourceFile, ...]
+    sql: str
+    columns: dict[str, str]
+    bad_lines: tuple[BadLine, ...] = field(default=())

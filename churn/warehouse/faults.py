@@ -1,0 +1,56 @@
+"""Translates DuckDB's exceptions, once, into the product's own: short of disk or memory, damaged file, wrong SQL, wrong data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from churn.errors import ChurnError, ConfigError, DataError, ResourceError
+
+_DISK_FULL = ("no space left", "disk full", "failed to offload", "not enough disk", "max_temp_directory_size")
+_DAMAGED = (
+    "not a valid duckdb",
+    "corrupt",
+    "checksum",
+    "failed to load metadata",
+    "cannot be read by this version",
+    "database file version",
+)
+_WRONG_SQL = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.SyntaxException,
+    duckdb.NotImplementedException,
+    duckdb.InvalidTypeException,
+)
+
+
+def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
+    """Return our error for one of DuckDB's; `where` names the file, table or rule at hand."""
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    text = str(error).lower()
+    if any(sign in text for sign in _DISK_FULL):
+        return ResourceError(first, where=where, remedy="Free disk space, or set resources.temp_directory elsewhere.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        remedy = "Raise resources.memory_limit, or lower resources.threads."
+        return ResourceError(first, where=where, remedy=remedy)
+    if isinstance(error, (duckdb.IOException, duckdb.SerializationException)) and any(s in text for s in _DAMAGED):
+        remedy = "Restore it from a backup, or move it away and run `churn refresh --full`."
+        return DataError(f"the warehouse file cannot be read: {first}", where=where, remedy=remedy)
+    if isinstance(error, duckdb.IOException) and ("permission denied" in text or "read-only file system" in text):
+        return ResourceError(first, where=where, remedy="Make the folder writable for this user.")
+    if isinstance(error, _WRONG_SQL):
+        return ConfigError(f"the SQL does not run: {first}", where=where, remedy="Mend the SQL or the column it names.")
+    return DataError(first, where=where)
+
+
+@contextmanager
+def translating(where: str | None = None) -> Iterator[None]:
+    """Raise ResourceError, ConfigError or DataError for whatever DuckDB raises inside."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translated(error, where) from error

@@ -1,0 +1,145 @@
+"""The loading ledger: which file was loaded when, how large it was, what it held, and what was rejected from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from churn.errors import ContractBroken
+from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.contracts import BOOKKEEPING, TABLES, Table
+from churn.warehouse.delivery import SourceFile
+
+_SCHEMA = """
+create schema if not exists raw;
+create table if not exists raw.loads (
+    load_id bigint, source varchar, file varchar, size_bytes bigint, changed varchar, content_hash varchar,
+    settings_hash varchar, rows bigint, rejected bigint, loaded_at timestamp
+);
+create table if not exists raw.rejected_rows (
+    source varchar, file varchar, row_number bigint, reason varchar, row_text varchar, is_kept boolean,
+    load_id bigint, loaded_at timestamp
+);
+create table if not exists raw.rewrites (source varchar, load_id bigint);
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A ledger entry: what a file was when it was last loaded."""
+
+    size: int
+    changed: str
+    content_hash: str
+    settings_hash: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a load has to do: files never seen, files whose content changed, and names that are gone."""
+
+    new: tuple[SourceFile, ...]
+    changed: tuple[SourceFile, ...]
+    touched: tuple[SourceFile, ...]  # other time, same content: only the ledger changes
+    unchanged: int
+    vanished: tuple[str, ...]
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Create the ledger and every canonical raw table that does not exist yet."""
+    with warehouse.transaction():
+        warehouse.execute(_SCHEMA)
+        for table in TABLES.values():
+            create_raw(warehouse, table)
+
+
+def create_raw(warehouse: Warehouse, table: Table) -> None:
+    """Create raw.`table` with its canonical columns unless it exists."""
+    columns = {**table.types, **BOOKKEEPING}
+    listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+    warehouse.execute(f"create table if not exists raw.{quoted(table.name)} ({listed})")
+
+
+def next_load_id(warehouse: Warehouse) -> int:
+    """Return a number greater than that of every load and rewrite so far."""
+    found = warehouse.rows(
+        "select max(load_id) from (select load_id from raw.loads union all select load_id from raw.rewrites)"
+    )
+    return int(found[0][0] or 0) + 1
+
+
+def known_files(warehouse: Warehouse, source: str) -> dict[str, Known]:
+    """Return the ledger's entries of one source, by file name."""
+    found = warehouse.rows(
+        "select file, size_bytes, changed, content_hash, settings_hash from raw.loads where source = ?", [source]
+    )
+    return {file: Known(*rest) for file, *rest in found}
+
+
+def plan(files: Sequence[SourceFile], known: Mapping[str, Known], settings_hash: str, *, full: bool) -> Plan:
+    """Decide what to load. A file counts as changed when size or time differ and its content does too,
+    when the source's settings changed, or when `full` is asked for. Raises ContractBroken if a file cannot be read.
+    """  # noqa: D205
+    new, changed, touched, unchanged = [], [], [], 0
+    for file in files:
+        before = known.get(file.name)
+        if before is None:
+            new.append(hashed(file))
+        elif full or before.settings_hash != settings_hash:
+            changed.append(hashed(file))
+        elif before.size == file.size and before.changed == file.changed:
+            unchanged += 1
+        else:
+            now = hashed(file)
+            (touched if now.content_hash == before.content_hash else changed).append(now)
+    vanished = tuple(sorted(set(known) - {file.name for file in files}))
+    return Plan(tuple(new), tuple(changed), tuple(touched), unchanged, vanished)
+
+
+def hashed(file: SourceFile) -> SourceFile:
+    """Return `file` with the hash of its content. Raises ContractBroken if it cannot be read."""
+    if file.content_hash:
+        return file
+    try:
+        with Path(file.path).open("rb") as stream:
+            return replace(file, content_hash=hashlib.file_digest(stream, "sha256").hexdigest())
+    except OSError as error:
+        remedy = "Check that the file exists and may be read."
+        raise ContractBroken(f"cannot be read: {error.strerror}", where=file.name, remedy=remedy) from error
+
+
+def note_rewrite(warehouse: Warehouse, source: str, load_id: int) -> None:
+    """Note that rows of raw.`source` were removed or its columns changed, so what is built on it starts afresh."""
+    warehouse.execute("delete from raw.rewrites where source = ?", [source])
+    warehouse.execute("insert into raw.rewrites values (?, ?)", [source, load_id])
+
+
+def record(
+    warehouse: Warehouse,
+    source: str,
+    file: SourceFile,
+    *,
+    load_id: int,
+    settings_hash: str,
+    rows: int,
+    rejected: int,
+    now: datetime,
+) -> None:
+    """Write the ledger entry of a file just loaded, in place of an earlier one."""
+    warehouse.execute("delete from raw.loads where source = ? and file = ?", [source, file.name])
+    warehouse.execute(
+        "insert into raw.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [load_id, source, file.name, file.size, file.changed, file.content_hash, settings_hash, rows, rejected, now],
+    )
+
+
+def touch(warehouse: Warehouse, source: str, files: Sequence[SourceFile]) -> None:
+    """Note new times of files whose content stayed the same."""
+    for file in files:
+        warehouse.execute(
+            "update raw.loads set size_bytes = ?, changed = ? where source = ? and file = ?",
+            [file.size, file.changed, source, file.name],
+        )

@@ -1,0 +1,197 @@
+"""Moves one delivery into its raw table: typed, with where each row came from, and every refused row kept with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from churn.errors import ConfigError, ContractBroken
+from churn.warehouse.casts import cast, kept_type, widened
+from churn.warehouse.column_map import Selected, expression, select_list
+from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.contracts import BOOKKEEPING, Table
+from churn.warehouse.delivery import Delivery
+from churn.warehouse.ledger import note_rewrite
+
+_WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of one file: rows now in the raw table, and rows kept aside with a reason."""
+
+    file: str
+    rows: int
+    rejected: int
+
+
+def load_delivery(
+    warehouse: Warehouse,
+    table: Table,
+    delivery: Delivery,
+    *,
+    mapped: Mapping[str, str],
+    where: str | None,
+    load_id: int,
+    now: datetime,
+) -> list[Loaded]:
+    """Insert a delivery into raw.`table` and return what came of each of its files.
+
+    One pass over the rows; a second one only when something has to be rejected or a cast may fail.
+    Raises ContractBroken if a required column is missing or more than half of a file's rows are rejected.
+    """
+    first = delivery.files[0].name
+    columns = _resolved(warehouse, table, delivery, select_list(table, delivery.columns, mapped, where=first))
+    condition = "true"
+    if where:
+        condition = expression(where, delivery.columns, where=f"sources.{table.name}.where", file=first)
+    _evolve(warehouse, table, columns, load_id)
+    names = ", ".join(quoted(column.name) for column in columns)
+    values = ", ".join(column.sql for column in columns)
+    stamp = f"{load_id}, timestamp '{now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
+    try:
+        warehouse.execute(
+            f"insert into raw.{quoted(table.name)} ({names}, {', '.join(BOOKKEEPING)})"
+            f" select {values}, {stamp} from ({delivery.sql}) where {condition}"
+        )
+    except ConfigError as error:
+        raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
+    return _settle(warehouse, table, delivery, columns, condition=condition, load_id=load_id, now=now)
+
+
+def _resolved(warehouse: Warehouse, table: Table, delivery: Delivery, columns: Sequence[Selected]) -> list[Selected]:
+    """Find the types of mapped expressions, which only DuckDB knows, and cast them to what the table wants."""
+    done = []
+    for column in columns:
+        if column.sql:
+            done.append(column if column.type else replace(column, **_typed(warehouse, table, delivery, column)))
+            continue
+        done.append(replace(column, **_typed(warehouse, table, delivery, column)))
+    return done
+
+
+def _typed(warehouse: Warehouse, table: Table, delivery: Delivery, column: Selected) -> dict[str, str]:
+    try:
+        kind = warehouse.rows(f"describe select {column.delivered} as value from ({delivery.sql})")[0][1]
+    except ConfigError as error:
+        remedy = "Mend the expression; `options = { all_varchar = true }` reads every column of a CSV file as text."
+        raise ConfigError(error.what, where=f"sources.{table.name}.columns.{column.name}", remedy=remedy) from error
+    wanted = column.type or kept_type(kind)
+    return {"sql": cast(column.delivered, kind, wanted).sql, "type": wanted}
+
+
+def _evolve(warehouse: Warehouse, table: Table, columns: Sequence[Selected], load_id: int) -> None:
+    """Add columns the raw table has not met, and widen extra ones whose type differs this time."""
+    have = {name.lower(): kind for name, kind in warehouse.columns(f"raw.{table.name}").items()}
+    is_rewritten = False
+    for column in columns:
+        before = have.get(column.name.lower())
+        target = f"alter table raw.{quoted(table.name)}"
+        if before is None:
+            warehouse.execute(f"{target} add column {quoted(column.name)} {column.type}")
+        elif before != column.type and column.name not in table.types:
+            wide = widened(before, column.type)
+            if wide == before:
+                continue
+            warehouse.execute(f"{target} alter column {quoted(column.name)} set data type {wide}")
+        else:
+            continue
+        is_rewritten = True
+    if is_rewritten:
+        note_rewrite(warehouse, table.name, load_id)
+
+
+def _is_missing(column: Selected, value: str) -> str:
+    return f"({value} is null or {value} = '')" if column.type == "VARCHAR" else f"{value} is null"
+
+
+def _settle(
+    warehouse: Warehouse,
+    table: Table,
+    delivery: Delivery,
+    columns: Sequence[Selected],
+    *,
+    condition: str,
+    load_id: int,
+    now: datetime,
+) -> list[Loaded]:
+    raw = f"raw.{quoted(table.name)}"
+    mine = f"load_id = {load_id} and source_file in ({', '.join(literal(file.name) for file in delivery.files)})"
+    required = [column for column in columns if column.is_required]
+    missing = " or ".join(_is_missing(column, quoted(column.name)) for column in required) or "false"
+    reasons = [f"case when {_is_missing(c, c.sql)} then {_reason(c)} end" for c in required]
+    blanked = [c for c in columns if c.is_fallible and not c.is_required]
+    blanks = [f"case when {_is_unread(c)} then {_reason(c)} end" for c in blanked]
+    if warehouse.rows(f"select count(*) from {raw} where {mine} and ({missing})")[0][0]:
+        _keep(warehouse, table, delivery, f"{condition}", reasons, load_id=load_id, now=now, is_kept=False)
+        warehouse.execute(f"delete from {raw} where {mine} and ({missing})")
+    if blanks:
+        refused = " or ".join(_is_missing(c, c.sql) for c in required) or "false"
+        only = f"{condition} and not ({refused})"
+        _keep(warehouse, table, delivery, only, blanks, load_id=load_id, now=now, is_kept=True)
+    for line in delivery.bad_lines:
+        warehouse.execute(
+            "insert into raw.rejected_rows values (?, ?, ?, ?, ?, false, ?, ?)",
+            [table.name, line.file, line.row_number, line.reason, line.text, load_id, now],
+        )
+    rows = dict(warehouse.rows(f"select source_file, count(*) from {raw} where {mine} group by 1"))
+    rejected = dict(
+        warehouse.rows(
+            "select file, count(*) from raw.rejected_rows where source = ? and load_id = ? and not is_kept group by 1",
+            [table.name, load_id],
+        )
+    )
+    done = [Loaded(file.name, rows.get(file.name, 0), rejected.get(file.name, 0)) for file in delivery.files]
+    for one in done:
+        _refuse_mostly_bad(warehouse, table, one, load_id)
+    return done
+
+
+def _is_unread(column: Selected) -> str:
+    text = f"trim(cast({column.delivered} as varchar))"
+    return f"({column.sql}) is null and {column.delivered} is not null and {text} <> ''"
+
+
+def _reason(column: Selected) -> str:
+    given = f"cast({column.delivered} as varchar)"
+    unread = f"'{column.name}: ''' || left({given}, 80) || ''' is not a {column.type}'"
+    return f"case when nullif({given}, '') is null then '{column.name} is missing' else {unread} end"
+
+
+def _keep(
+    warehouse: Warehouse,
+    table: Table,
+    delivery: Delivery,
+    condition: str,
+    reasons: Sequence[str],
+    *,
+    load_id: int,
+    now: datetime,
+    is_kept: bool,
+) -> None:
+    """Write the rows that have a reason into raw.rejected_rows, with what they held."""
+    text = ", ".join(f"{literal(name)}: {quoted(name)}" for name in list(delivery.columns)[:100])
+    warehouse.execute(
+        f"insert into raw.rejected_rows select ?, _file, _row, reason, row_text, {str(is_kept).lower()}, ?, ? from ("
+        f"select _file, _row, nullif(concat_ws('; ', {', '.join(reasons)}), '') as reason,"
+        f" cast(to_json({{{text}}}) as varchar) as row_text from ({delivery.sql}) where {condition})"
+        " where reason is not null",
+        [table.name, load_id, now],
+    )
+
+
+def _refuse_mostly_bad(warehouse: Warehouse, table: Table, one: Loaded, load_id: int) -> None:
+    if one.rejected <= _WORST_SHARE * (one.rows + one.rejected):
+        return
+    reason, count = warehouse.rows(
+        "select reason, count(*) from raw.rejected_rows where source = ? and load_id = ? and file = ? and not is_kept"
+        " group by 1 order by 2 desc, 1 limit 1",
+        [table.name, load_id, one.file],
+    )[0]
+    raise ContractBroken(
+        f"{one.rejected} of {one.rows + one.rejected} rows cannot be used for {table.name}, the most common reason"
+        f" ({count} times): {reason}",
+        where=one.file,
+        remedy=f"Check [sources.{table.name}] `columns` and `options` in churn.toml, or mend the file.",
+    )

@@ -1,0 +1,170 @@
+"""Reads the SQL files: name from the path, dependencies and column documentation from the SQL itself, order from both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from churn import resources
+from churn.errors import ConfigError
+
+# Written by code, so that the SQL files stay plain: dates and settings of a run, its clock, and what ingest delivers.
+WRITTEN_BY_CODE = frozenset({"snapshots.policy", "snapshots.dates", "checks.clock", "checks.results"})
+_OPEN_SCHEMAS = frozenset({"raw", "history", "information_schema"})
+_COMMENT = re.compile(
+    r"^(?P<text>.*?)\s*(?:\[(?P<kind>actionable|context)\])?\s*(?:\"(?P<phrase>[^\"]*)\")?\s*$", re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class FeatureDoc:
+    """What a column means: `phrase` words its value for business people, `{}` standing for the value."""
+
+    name: str
+    group: str
+    description: str
+    is_actionable: bool = False
+    phrase: str | None = None
+
+
+@dataclass(frozen=True)
+class SqlModel:
+    """One SQL file: the table `name` is what its select returns."""
+
+    name: str
+    schema: str
+    path: Path
+    sql: str
+    depends_on: frozenset[str]
+    description: str
+    columns: tuple[FeatureDoc, ...]
+    settings: Mapping[str, str]  # `Level: warn`, `Incremental by: ...` lines of the header, keys in lower case
+
+    @property
+    def table(self) -> str:
+        """The name without its schema."""
+        return self.name.split(".", 1)[1]
+
+
+def load_models(home: Path) -> dict[str, SqlModel]:
+    """Read the shipped SQL files and those under `home/sql`, which add to them or replace one of the same name.
+
+    Raises ConfigError naming file and line for SQL that does not parse or is more than a single select, for an
+    unknown table, and for a circle of dependencies.
+    """
+    models = {}
+    for place, path in sorted(resources.layered("sql", home, ".sql").items()):
+        if place.count("/") != 1:
+            raise ConfigError("a SQL file lies in a folder that names its schema", where=str(path))
+        model = read_model(place.replace("/", "."), path)
+        models[model.name] = model
+    for model in models.values():
+        _know_all(model, models)
+    in_order(models)
+    return models
+
+
+def read_model(name: str, path: Path) -> SqlModel:
+    """Read one SQL file as the model `name` (`schema.table`). Raises ConfigError naming file and line."""
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        sql = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path), remedy="Save it as UTF-8 text.") from error
+    try:
+        statements = [one for one in sqlglot.parse(sql, dialect="duckdb") if one is not None]
+    except sqlglot.errors.ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        where = f"{path}:{first.get('line', 1)}"
+        what = f"not valid SQL: {first.get('description', error)} near `{first.get('highlight', '')}`"
+        raise ConfigError(what, where=where, remedy="Mend the line named.") from error
+    except sqlglot.errors.SqlglotError as error:
+        raise ConfigError(f"not valid SQL: {error}", where=str(path), remedy="Mend the line named.") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise ConfigError(
+            "a SQL file is one select", where=str(path), remedy="The path names the table: leave out `create table`."
+        )
+    tree = statements[0]
+    schema, table = name.split(".", 1)
+    description, settings = _header(sql)
+    return SqlModel(
+        name=name,
+        schema=schema,
+        path=path,
+        sql=sql.rstrip().rstrip(";"),
+        depends_on=frozenset(
+            f"{found.db}.{found.name}".lower() for found in tree.find_all(exp.Table) if found.db and found.name
+        ),
+        description=description,
+        columns=tuple(_documented(column, table) for column in tree.selects if column.alias_or_name not in {"", "*"}),
+        settings=settings,
+    )
+
+
+def _header(sql: str) -> tuple[str, dict[str, str]]:
+    """Return the prose of the leading comment, and its `Key: value` lines."""
+    prose, settings = [], {}
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        text = line.removeprefix("--").strip()
+        key, colon, value = text.partition(":")
+        if colon and key.lower() in {"level", "incremental by", "grain"}:
+            settings[key.lower()] = value.strip()
+        else:
+            prose.append(text.removeprefix("Purpose:").strip())
+    return " ".join(prose).strip(), settings
+
+
+def _documented(column: object, group: str) -> FeatureDoc:
+    comments = [text.strip() for text in (getattr(column, "comments", None) or [])]
+    name = str(getattr(column, "alias_or_name", ""))
+    found = _COMMENT.match(" ".join(comments))
+    assert found is not None  # the pattern matches any text
+    return FeatureDoc(name, group, found["text"].strip(), found["kind"] == "actionable", found["phrase"])
+
+
+def _know_all(model: SqlModel, models: Mapping[str, SqlModel]) -> None:
+    import difflib
+
+    for needed in sorted(model.depends_on):
+        if needed in models or needed in WRITTEN_BY_CODE or needed.split(".")[0] in _OPEN_SCHEMAS:
+            continue
+        line = next((n for n, text in enumerate(model.sql.splitlines(), 1) if needed in text.lower()), 1)
+        near = difflib.get_close_matches(needed, [*models, *WRITTEN_BY_CODE], n=1)
+        hint = f"Did you mean `{near[0]}`?" if near else "Add a file of that name, or mend the name."
+        raise ConfigError(f"no table `{needed}`", where=f"{model.path}:{line}", remedy=hint)
+
+
+def in_order(models: Mapping[str, SqlModel], schemas: Sequence[str] | None = None) -> list[SqlModel]:
+    """Return the models (of `schemas`, all if not given) so that each comes after what it reads.
+
+    Raises ConfigError naming the files of a circle.
+    """
+    graph = {name: sorted(model.depends_on & models.keys()) for name, model in sorted(models.items())}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        where = str(models[error.args[1][0]].path)
+        raise ConfigError(f"tables read each other in a circle: {circle}", where=where, remedy="Break it.") from error
+    return [models[name] for name in order if schemas is None or models[name].schema in schemas]
+
+
+def needed_for(models: Mapping[str, SqlModel], names: Iterable[str]) -> frozenset[str]:
+    """Return `names` and every model they read, directly or not. Raises ConfigError for an unknown name."""
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in models:
+            raise ConfigError(f"no SQL model `{name}`", where="sql", remedy=f"Known: {', '.join(sorted(models))}.")
+        if name not in needed:
+            needed.add(name)
+            waiting.extend(models[name].depends_on & models.keys())
+    return frozenset(needed)

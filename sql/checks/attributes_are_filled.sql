@@ -1,0 +1,25 @@
+-- Of each attribute that a source delivers, at most one value in fifty is missing.
+-- Level: warn
+
+with counted as (
+    select 'customers.city' as column_name, count(*) as all_rows, count(city) as filled from staging.customers
+    union all
+    select 'customers.country' as column_name, count(*) as all_rows, count(country) as filled from staging.customers
+    union all
+    select 'customers.birth_date' as column_name, count(*) as all_rows, count(birth_date) as filled from staging.customers
+    union all
+    select 'customers.signed_up_at' as column_name, count(*) as all_rows, count(signed_up_at) as filled from staging.customers
+    union all
+    select 'payments.method' as column_name, count(*) as all_rows, count(method) as filled from staging.payments
+    union all
+    select 'support_tickets.category' as column_name, count(*) as all_rows, count(category) as filled from staging.support_tickets
+    union all
+    select 'sessions.duration_minutes' as column_name, count(*) as all_rows, count(duration_minutes) as filled from staging.sessions
+)
+
+select
+    column_name,  -- Which attribute.
+    all_rows,  -- Rows of its table.
+    all_rows - filled as defect_count  -- Rows without it.
+from counted
+where filled > 0 and all_rows - filled > 0.02 * all_rows

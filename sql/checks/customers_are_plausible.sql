@@ -1,0 +1,12 @@
+-- A customer was born within the last 120 years and before signing up.
+-- Level: warn
+
+select
+    customer_id,  -- The customer.
+    birth_date,  -- What it says.
+    signed_up_at  -- What it says.
+from staging.customers
+where
+    birth_date < date '1900-01-01'
+    or birth_date > (select cast(now_at as date) from checks.clock)
+    or birth_date > cast(signed_up_at as date)

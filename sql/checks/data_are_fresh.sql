@@ -1,0 +1,27 @@
+-- The newest fact is at most 30 days old: older data would be scored as if nothing had happened since.
+-- Level: block
+
+with newest as (
+    select max(occurred_at) as newest_at from staging.sessions
+    where occurred_at <= (select now_at from checks.clock)
+    union all
+    select max(occurred_at) as newest_at from staging.payments
+    where occurred_at <= (select now_at from checks.clock)
+    union all
+    select max(occurred_at) as newest_at from staging.events
+    where occurred_at <= (select now_at from checks.clock)
+    union all
+    select max(occurred_at) as newest_at from staging.subscription_events
+    where occurred_at <= (select now_at from checks.clock)
+),
+
+overall as (
+    select max(newest_at) as newest_at from newest
+)
+
+select
+    o.newest_at,  -- The newest fact.
+    c.now_at  -- As of when it was looked at.
+from overall as o
+cross join checks.clock as c
+where o.newest_at < c.now_at - interval 30 day

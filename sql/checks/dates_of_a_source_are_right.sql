@@ -1,0 +1,35 @@
+-- Of a table's rows at most one in twenty is dated in the future: more means that a date column is read wrongly.
+-- Level: block
+
+with shares as (
+    select
+        'payments' as table_name,
+        count(*) as all_rows,
+        count(*) filter (where attempted_at > loaded_at + interval 1 day) as future_rows
+    from raw.payments
+    union all
+    select
+        'sessions' as table_name,
+        count(*) as all_rows,
+        count(*) filter (where started_at > loaded_at + interval 1 day) as future_rows
+    from raw.sessions
+    union all
+    select
+        'events' as table_name,
+        count(*) as all_rows,
+        count(*) filter (where occurred_at > loaded_at + interval 1 day) as future_rows
+    from raw.events
+    union all
+    select
+        'subscriptions' as table_name,
+        count(*) as all_rows,
+        count(*) filter (where started_at > loaded_at + interval 1 day) as future_rows
+    from raw.subscriptions
+)
+
+select
+    table_name,  -- Where the rows are.
+    all_rows,  -- Rows in the table.
+    future_rows as defect_count  -- Rows from the future.
+from shares
+where future_rows > 0.05 * all_rows

@@ -1,0 +1,16 @@
+-- A payment has an amount of at least zero and a status of succeeded, failed or refunded.
+-- Level: warn
+
+select
+    payment_id,  -- The payment.
+    customer_id,  -- Whose.
+    amount,  -- What it says.
+    status  -- What it says.
+from staging.payments
+where
+    amount is null
+    or amount < 0
+    or isnan(amount)
+    or isinf(amount)
+    or status is null
+    or status not in ('succeeded', 'failed', 'refunded')

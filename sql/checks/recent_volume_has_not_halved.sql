@@ -1,0 +1,51 @@
+-- The last month brought at least half the rows of the month before: fewer means that part of a delivery is missing.
+-- Level: block
+
+with days as (
+    select 'sessions' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
+    from staging.sessions
+    where occurred_at < (select now_at from checks.clock)
+    group by day
+    union all
+    select 'payments' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
+    from staging.payments
+    where occurred_at < (select now_at from checks.clock)
+    group by day
+    union all
+    select 'events' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
+    from staging.events
+    where occurred_at < (select now_at from checks.clock)
+    group by day
+),
+
+-- The last day with an ordinary number of rows ends the data: single stray dates do not.
+ends as (
+    select d.table_name, max(d.day) as last_day
+    from days as d
+    inner join (select table_name, median(rows_count) as usual from days group by table_name) as u
+        on d.table_name = u.table_name and d.rows_count >= 0.02 * u.usual
+    group by d.table_name
+),
+
+-- 31 days hold every day of the month, so that monthly billing days are in both halves.
+compared as (
+    select
+        d.table_name,
+        e.last_day,
+        sum(d.rows_count) filter (where d.day > e.last_day - 31) as last_month,
+        sum(d.rows_count) filter (where d.day <= e.last_day - 31) as month_before,
+        min(d.day) <= e.last_day - 61 as is_whole
+    from days as d
+    inner join ends as e
+        on d.table_name = e.table_name and d.day <= e.last_day and d.day > e.last_day - 62
+    group by d.table_name, e.last_day
+)
+
+select
+    table_name,  -- Which source.
+    last_day,  -- Where its data end.
+    last_month,  -- Rows of the 31 days up to then.
+    month_before,  -- Rows of the 31 days before those.
+    cast(month_before - last_month as bigint) as defect_count  -- Rows that seem to be missing.
+from compared
+where is_whole and month_before >= 200 and last_month < 0.5 * month_before

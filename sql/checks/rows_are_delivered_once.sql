@@ -1,0 +1,47 @@
+-- A row is delivered once; staging keeps the version known latest, and these are the rows it removed.
+-- Level: warn
+
+with counted as (
+    select
+        'payments' as table_name,
+        (select count(*) from raw.payments) as delivered,
+        (select count(*) from staging.payments) as kept
+    union all
+    select
+        'sessions' as table_name,
+        (select count(*) from raw.sessions) as delivered,
+        (select count(*) from staging.sessions) as kept
+    union all
+    select
+        'support_tickets' as table_name,
+        (select count(*) from raw.support_tickets) as delivered,
+        (select count(*) from staging.support_tickets) as kept
+    union all
+    select
+        'contacts' as table_name,
+        (select count(*) from raw.contacts) as delivered,
+        (select count(*) from staging.contacts) as kept
+    union all
+    select
+        'customers' as table_name,
+        (select count(*) from raw.customers) as delivered,
+        (select count(*) from staging.customers) as kept
+    union all
+    select
+        'subscriptions' as table_name,
+        (select count(*) from raw.subscriptions) as delivered,
+        (select count(*) from (select distinct subscription_id, known_at from raw.subscriptions)) as kept
+    union all
+    select
+        'customer_snapshots' as table_name,
+        (select count(*) from raw.customer_snapshots) as delivered,
+        (select count(*) from staging.customer_snapshots) as kept
+)
+
+select
+    table_name,  -- Where the rows were.
+    delivered,  -- Rows in the raw table.
+    kept,  -- Rows left in staging.
+    delivered - kept as defect_count  -- Rows removed.
+from counted
+where delivered > kept

@@ -1,0 +1,9 @@
+-- A session lasts between nothing and a day.
+-- Level: warn
+
+select
+    customer_id,  -- Whose session.
+    occurred_at,  -- When it began.
+    duration_minutes  -- How long it says it lasted.
+from staging.sessions
+where duration_minutes < 0 or duration_minutes > 1440 or isnan(duration_minutes)

@@ -1,0 +1,25 @@
+-- Each source has delivered facts of the last 14 days, measured from the newest fact of all.
+-- Level: warn
+
+with newest as (
+    select 'sessions' as table_name, max(occurred_at) as newest_at from staging.sessions
+    where occurred_at <= (select now_at from checks.clock)
+    union all
+    select 'payments' as table_name, max(occurred_at) as newest_at from staging.payments
+    where occurred_at <= (select now_at from checks.clock)
+    union all
+    select 'support_tickets' as table_name, max(occurred_at) as newest_at from staging.support_tickets
+    where occurred_at <= (select now_at from checks.clock)
+    union all
+    select 'events' as table_name, max(occurred_at) as newest_at from staging.events
+    where occurred_at <= (select now_at from checks.clock)
+    union all
+    select 'subscriptions' as table_name, max(occurred_at) as newest_at from staging.subscription_events
+    where occurred_at <= (select now_at from checks.clock)
+)
+
+select
+    table_name,  -- Which source.
+    newest_at  -- Its newest fact.
+from newest
+where newest_at < (select max(newest_at) from newest) - interval 14 day

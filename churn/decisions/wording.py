@@ -24,10 +24,10 @@ def money(amount: float, currency: str = "USD", *, cents: bool | None = None) ->
 
 def percent(share: float, digits: int | None = None) -> str:
     """Return `share` (0..1) as a percentage, with one digit below 10 % and two below 1 % unless `digits` decides."""
-    if digits is None:
-        scaled = abs(100.0 * share)
-        digits = 0 if scaled >= 10 or scaled == 0 else 1 if scaled >= 1 else 2
-    text = f"{100.0 * share:.{digits}f}"
+    if digits is not None:
+        return f"{100.0 * share:.{digits}f} %"
+    scaled = abs(100.0 * share)
+    text = f"{100.0 * share:.{0 if scaled >= 10 else 1 if scaled >= 1 else 2}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 

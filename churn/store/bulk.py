@@ -8,8 +8,6 @@ import sqlalchemy as sa
 from churn.errors import ContractBroken, ModelError
 from churn.store.records import OPTIONAL_COLUMNS, SCORE_COLUMNS
 
-_COPY_ROWS = 20_000  # rows written as CSV at a time, so that memory stays flat
-
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the columns of a score list, typed, in order, sorted by customer so that the index grows at its end.
@@ -40,10 +38,23 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def insert(connection: sa.Connection, table: str, rows: pl.DataFrame) -> None:
-    """Insert `rows` into `table`, inside the transaction that `connection` has open."""
-    if rows.is_empty():
-        return
+def replace(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
+    """Put `rows` in the place of everything in `table`, inside the transaction that `connection` has open.
+
+    On SQLite the indexes are built anew behind the rows, which takes half the time of keeping them; its schema
+    changes with the transaction, and readers do not notice. On PostgreSQL dropping an index would lock readers out.
+    """
+    indexes = sorted(table.indexes, key=lambda index: str(index.name)) if connection.dialect.name == "sqlite" else []
+    for index in indexes:
+        index.drop(connection)
+    connection.execute(sa.delete(table))
+    if rows.height:
+        _insert(connection, table.name, rows)
+    for index in indexes:
+        index.create(connection)
+
+
+def _insert(connection: sa.Connection, table: str, rows: pl.DataFrame) -> None:
     cursor = connection.connection.cursor()
     names = ", ".join(rows.columns)
     try:
@@ -51,9 +62,8 @@ def insert(connection: sa.Connection, table: str, rows: pl.DataFrame) -> None:
             marks = ", ".join("?" * rows.width)
             cursor.executemany(f"insert into {table} ({names}) values ({marks})", rows.rows())
         else:
-            with cursor.copy(f"copy {table} ({names}) from stdin (format csv)") as copy:
-                for part in rows.iter_slices(_COPY_ROWS):
-                    # An empty text is written quoted, nothing is written bare: COPY reads them back as two things.
-                    copy.write(part.write_csv(include_header=False, quote_style="non_numeric").encode())
+            with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
+                for row in rows.iter_rows():
+                    copy.write_row(row)
     finally:
         cursor.close()

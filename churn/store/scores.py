@@ -14,7 +14,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from churn.errors import ConfigError
-from churn.store.bulk import checked, insert
+from churn.store.bulk import checked, replace
 from churn.store.database import Database
 from churn.store.records import SCORE_COLUMNS, ScoreOrder, ScorePage, ScoreRun
 from churn.store.tables import score_runs, scores
@@ -42,8 +42,7 @@ class ScoreRepository:
             connection.execute(sa.update(score_runs).where(score_runs.c.is_current).values(is_current=False))
             connection.execute(sa.delete(score_runs).where(score_runs.c.run_id == run.run_id))
             connection.execute(sa.insert(score_runs).values(**values))
-            connection.execute(sa.delete(scores))
-            insert(connection, scores.name, rows)
+            replace(connection, scores, rows)
 
     def current_run(self) -> ScoreRun | None:
         """Return what the current list is of; None before the first one."""

@@ -1,0 +1,20 @@
+"""Modeling: trains, judges, selects, stores and explains the models that give a customer's churn probability."""
+
+from churn.modeling.card import card_markdown
+from churn.modeling.registry import load_bundle, load_card, load_evaluation, save_bundle
+from churn.modeling.result import CandidateResult, TrainingResult
+from churn.modeling.served import Predictions, ServedModel
+from churn.modeling.training import train_candidates
+
+__all__ = [
+    "CandidateResult",
+    "Predictions",
+    "ServedModel",
+    "TrainingResult",
+    "card_markdown",
+    "load_bundle",
+    "load_card",
+    "load_evaluation",
+    "save_bundle",
+    "train_candidates",
+]

@@ -1,0 +1,140 @@
+"""The list of candidates: what competes in training. Adding one is one entry here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from churn.errors import ModelError
+from churn.modeling.learners import (
+    Learn,
+    Score,
+    learn_forest,
+    learn_logistic,
+    learn_mlp,
+    learn_xgboost,
+    score_forest,
+    score_linear,
+    score_mlp,
+    score_xgboost,
+)
+from churn.modeling.preprocessing import SMOOTH, TREES, Recipe
+
+RawUnit = Literal["log_odds", "probability"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One kind of model.
+
+    `learn` fits it, `score` gives its raw score in `raw_unit`; `defaults` are its parameters when nothing is tuned and
+    `search` draws others from an Optuna trial. `stored_as` is how its estimator is kept in a bundle, `trusted` the
+    types beyond scikit-learn's public ones that such a file may hold. `cost` is its share of the tuning budget.
+    """
+
+    name: str
+    title: str
+    recipe: Recipe
+    raw_unit: RawUnit
+    learn: Learn
+    score: Score
+    defaults: Mapping[str, Any]
+    search: Callable[[Any], dict[str, Any]]
+    stored_as: Literal["skops", "xgboost"] = "skops"
+    trusted: tuple[str, ...] = ()
+    cost: float = 1.0
+
+
+CANDIDATES: Final[tuple[Candidate, ...]] = (
+    Candidate(
+        name="logistic_regression",
+        title="Logistic regression",
+        recipe=SMOOTH,
+        raw_unit="log_odds",
+        learn=learn_logistic,
+        score=score_linear,
+        defaults={"C": 0.1},
+        search=lambda trial: {"C": trial.suggest_float("C", 1e-3, 10.0, log=True)},
+        cost=0.5,
+    ),
+    Candidate(
+        name="random_forest",
+        title="Random forest",
+        recipe=TREES,
+        raw_unit="probability",
+        learn=learn_forest,
+        score=score_forest,
+        defaults={"trees": 100, "leaves": 64, "min_leaf": 10, "feature_share": 0.3},
+        search=lambda trial: {
+            "trees": 100,
+            "leaves": trial.suggest_int("leaves", 32, 96, step=16),
+            "min_leaf": trial.suggest_int("min_leaf", 5, 60, log=True),
+            "feature_share": trial.suggest_float("feature_share", 0.1, 0.5),
+        },
+        trusted=("sklearn.tree._tree.Tree",),
+        cost=1.0,
+    ),
+    Candidate(
+        name="xgboost",
+        title="XGBoost",
+        recipe=TREES,
+        raw_unit="log_odds",
+        learn=learn_xgboost,
+        score=score_xgboost,
+        defaults={
+            "depth": 4,
+            "eta": 0.08,
+            "min_child_weight": 5.0,
+            "subsample": 0.8,
+            "feature_share": 0.6,
+            "l2": 5.0,
+            "rounds": 200,
+        },
+        search=lambda trial: {
+            "depth": trial.suggest_int("depth", 3, 5),
+            "eta": trial.suggest_float("eta", 0.04, 0.2, log=True),
+            "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 30.0, log=True),
+            "subsample": trial.suggest_float("subsample", 0.6, 1.0),
+            "feature_share": trial.suggest_float("feature_share", 0.3, 1.0),
+            "l2": trial.suggest_float("l2", 0.5, 30.0, log=True),
+        },
+        stored_as="xgboost",
+        cost=1.5,
+    ),
+    Candidate(
+        name="mlp",
+        title="Neural network",
+        recipe=SMOOTH,
+        raw_unit="log_odds",
+        learn=learn_mlp,
+        score=score_mlp,
+        defaults={"width": 32, "alpha": 0.01, "rate": 2e-3, "epochs": 12},
+        search=lambda trial: {
+            "width": trial.suggest_categorical("width", [16, 32, 64]),
+            "alpha": trial.suggest_float("alpha", 1e-4, 1.0, log=True),
+            "rate": trial.suggest_float("rate", 5e-4, 5e-3, log=True),
+        },
+        trusted=("sklearn.neural_network._stochastic_optimizers.AdamOptimizer",),
+        cost=1.0,
+    ),
+)
+
+
+def candidate(name: str) -> Candidate:
+    """Return the candidate of that name. Raises ModelError that suggests the nearest known one."""
+    for entry in CANDIDATES:
+        if entry.name == name:
+            return entry
+    known = [entry.name for entry in CANDIDATES]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known)}."
+    raise ModelError(f"no candidate is called `{name}`", where="training.candidates", remedy=hint)
+
+
+def candidates(names: Sequence[str]) -> tuple[Candidate, ...]:
+    """Return the candidates of those names, each once. Raises ModelError where one is unknown or none is named."""
+    if not names:
+        raise ModelError("no candidate is named", where="training.candidates", remedy="Name one or more.")
+    return tuple(candidate(name) for name in dict.fromkeys(names))

@@ -1,0 +1,222 @@
+"""The model card: what was learnt from which data, how well, why this model, and what to know before trusting it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from churn.config import SelectionSettings, TrainingSettings
+from churn.decisions.calibration import Gate
+from churn.decisions.profit import Economics
+from churn.modeling.evaluation import ECE_BINS
+from churn.modeling.leakage import LeakageFinding
+from churn.modeling.result import CandidateResult
+from churn.modeling.selection import Selection
+from churn.modeling.served import ServedModel
+from churn.modeling.slices import Slices
+
+if TYPE_CHECKING:
+    from churn.snapshots.dataset import TrainingSet
+
+_LIBRARIES: Final = ("churn", "scikit-learn", "xgboost", "numpy", "polars", "optuna", "skops")
+
+
+def build_card(
+    *,
+    data: TrainingSet,
+    slices: Slices,
+    results: Sequence[CandidateResult],
+    chosen: Selection,
+    model: ServedModel,
+    gate: Gate,
+    findings: Sequence[LeakageFinding],
+    training: TrainingSettings,
+    selection: SelectionSettings,
+    economics: Economics,
+    cut_short: Sequence[str],
+) -> dict[str, Any]:
+    """Return the card as plain values, fit for JSON."""
+    return {
+        "selected": chosen.name,
+        "reason": chosen.reason,
+        "has_signal": chosen.has_signal,
+        "fingerprint": data.fingerprint,
+        "split": slices.kind,
+        "split_description": slices.description,
+        "slices": slices.summary(),
+        "counts": {**{name: int(count) for name, count in data.counts.items()}, **slices.counts},
+        "policy": asdict(data.policy),
+        "candidates": [found.to_dict() for found in results],
+        "calibration": {
+            "method": model.calibrator.method,
+            "is_passed": gate.is_passed,
+            "slope": _plain(gate.slope),
+            "mean_gap": _plain(gate.mean_gap),
+            "base_rate": gate.base_rate,
+            "reasons": list(gate.reasons),
+            "ece_bins": ECE_BINS,
+        },
+        "threshold": _plain(model.threshold),
+        "economics": asdict(economics),
+        "leakage_scan": [asdict(finding) for finding in findings],
+        "features": [
+            {
+                "name": doc.name,
+                "group": doc.group,
+                "description": doc.description,
+                "is_actionable": doc.is_actionable,
+                "is_used": doc.name not in model.encoder.unused,
+            }
+            for doc in model.features
+        ],
+        "excluded_features": list(training.exclude_features),
+        "tuning": {"minutes": training.tune_minutes, "cut_short": list(cut_short)},
+        "settings": {"training": training.model_dump(mode="json"), "selection": selection.model_dump(mode="json")},
+        "seed": training.seed,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}},
+    }
+
+
+def card_markdown(card: dict[str, Any]) -> str:
+    """Return the card as Markdown, for people."""
+    return "\n".join(
+        [
+            "# Model card",
+            "",
+            card["reason"],
+            "",
+            *_data_lines(card),
+            *_candidate_lines(card),
+            *_calibration_lines(card),
+            *_feature_lines(card),
+            "## How it was made",
+            "",
+            f"Seed {card['seed']}; data fingerprint `{card['fingerprint']}`; "
+            + ", ".join(f"{name} {found}" for name, found in card["versions"].items())
+            + ".",
+            *_cut_short_lines(card),
+            "",
+        ]
+    )
+
+
+def _data_lines(card: dict[str, Any]) -> list[str]:
+    policy, counts = card["policy"], card["counts"]
+    lines = [
+        "## Data",
+        "",
+        (
+            f"Churn: {policy['definition']}, within {policy['horizon_days']} days that begin {policy['lead_days']} "
+            f"days after the snapshot. Split: {card['split_description']}"
+        ),
+        "",
+        "| slice | rows | churners | snapshots | from | to |",
+        "|---|---:|---:|---:|---|---|",
+    ]
+    lines += [
+        f"| {s['slice']} | {s['rows']:,} | {s['churners']:,} | {s['snapshots']} | {s['first_date'] or ''} | {s['last_date'] or ''} |"
+        for s in card["slices"]
+    ]
+    before, trained = counts.get("train_rows_before_sampling", 0), card["slices"][0]["rows"]
+    if before > trained:
+        lines += ["", f"Of {before:,} rows to train on, {trained:,} were kept: stayers were sampled and weigh more."]
+    treated, used = counts.get("treated_rows", 0), counts.get("treated_rows_used", 0)
+    if treated:
+        what = "were kept, for too few others remain" if used else "were left out"
+        lines += ["", f"{treated:,} rows of customers contacted by a campaign {what}."]
+    for key, words in (
+        ("excluded_in_lead", "churned within the lead time and were left out"),
+        ("immature", "have a label window still open"),
+    ):
+        if counts.get(key):
+            lines += ["", f"{counts[key]:,} rows {words}."]
+    return [*lines, ""]
+
+
+def _candidate_lines(card: dict[str, Any]) -> list[str]:
+    lines = [
+        "## Candidates, on the same test rows",
+        "",
+        (
+            "Ranges are 95 % intervals from drawing customers anew. EMPC uses its authors' terms (value 200, incentive "
+            "10, contact 1). Recall, precision and net profit are at the threshold that paid most on the selection slice."
+        ),
+        "",
+        "| candidate | AUC | PR-AUC | recall | precision | F1 | Brier | log loss | ECE | lift, top 10 % | EMPC | net profit | threshold | fit s | rows/s |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|",
+    ]
+    for c in card["candidates"]:
+        name = f"**{c['title']}**" if c["name"] == card["selected"] else c["title"]
+        cells = [f"{c['auc']:.3f} ({c['auc_interval'][0]:.3f} to {c['auc_interval'][1]:.3f})"]
+        cells += [f"{c[key]:.3f}" for key in ("pr_auc", "recall", "precision", "f1", "brier", "log_loss", "ece")]
+        cells += [f"{c['lift']:.2f}", f"{c['empc']:.3f}"]
+        cells += [f"{c['net_profit']:,.0f} ({c['net_profit_interval'][0]:,.0f} to {c['net_profit_interval'][1]:,.0f})"]
+        cells += ["nobody" if c["threshold"] is None else f"{c['threshold']:.3f}"]
+        cells += [f"{c['fit_seconds']:.1f}", f"{c['rows_per_second']:,}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _calibration_lines(card: dict[str, Any]) -> list[str]:
+    found = card["calibration"]
+    slope = "undefined" if found["slope"] is None else f"{found['slope']:.2f}"
+    gap = "undefined" if found["mean_gap"] is None else f"{found['mean_gap']:+.1%}"
+    verdict = (
+        "The gate is passed: its probabilities may be turned into money."
+        if found["is_passed"]
+        else f"The gate is not passed ({'; '.join(found['reasons'])}): money answers are refused."
+    )
+    return [
+        "## Calibration",
+        "",
+        (
+            f"{found['method']}, fitted on the calibration slice. On the test rows the slope is {slope} and the mean "
+            f"probability is {gap} off the base rate of {found['base_rate']:.2%}. {verdict} ECE uses "
+            f"{found['ece_bins']} bins of equal mass."
+        ),
+        "",
+    ]
+
+
+def _feature_lines(card: dict[str, Any]) -> list[str]:
+    strongest = ", ".join(f"{f['feature']} ({f['auc']:.3f})" for f in card["leakage_scan"])
+    lines = [
+        "## Features",
+        "",
+        f"The leakage scan found none that knows the outcome; the strongest alone, by AUC: {strongest}.",
+        "",
+        "| feature | group | meaning | can be acted on |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {f['name']} | {f['group']} | {f['description'].replace('|', '/')} | {'yes' if f['is_actionable'] else ''} |"
+        for f in card["features"]
+        if f["is_used"]
+    ]
+    unused = [f["name"] for f in card["features"] if not f["is_used"]]
+    if unused:
+        lines += ["", f"Not used, for they are the same for everyone or never known: {', '.join(unused)}."]
+    if card["excluded_features"]:
+        lines += ["", f"Excluded by the settings: {', '.join(card['excluded_features'])}."]
+    return [*lines, ""]
+
+
+def _cut_short_lines(card: dict[str, Any]) -> list[str]:
+    names = card["tuning"]["cut_short"]
+    if not names:
+        return []
+    return ["", f"The clock ended the tuning of {', '.join(names)} early: on a faster machine the result may differ."]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _plain(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None

@@ -1,0 +1,183 @@
+"""How each kind of model learns from a matrix and gives raw scores; heavy libraries are imported when one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from churn.modeling.columns import Floats
+from churn.modeling.preprocessing import Matrix
+
+_PATIENCE_ROUNDS = 25
+_MAX_ROUNDS = 350
+_PATIENCE_EPOCHS = 4
+_MAX_EPOCHS = 30
+_TREE_ROWS = 30_000
+_SCORE_ROWS = 8_192
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A matrix (n, m) with outcomes 0/1 and weights, each (n,)."""
+
+    X: Matrix
+    y: Floats
+    weight: Floats
+
+    def rows(self, index: Any) -> Sample:
+        """Return the rows that `index` picks."""
+        return Sample(self.X[index], self.y[index], self.weight[index])
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted estimator, and what fitting found out (rounds, epochs) for the next fit to start from."""
+
+    estimator: Any
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+Learn = Callable[[Sample, Mapping[str, Any], int, Sample | None], Learnt]
+Score = Callable[[Any, Matrix], Floats]
+
+
+def weighted_log_loss(y: Floats, p: Floats, weight: Floats) -> float:
+    """Return the weighted mean of -log of the probability given to what happened."""
+    p = np.clip(p, 1e-7, 1.0 - 1e-7)
+    return float(np.average(-(y * np.log(p) + (1.0 - y) * np.log1p(-p)), weights=weight))
+
+
+def learn_logistic(data: Sample, params: Mapping[str, Any], seed: int, _watch: Sample | None) -> Learnt:
+    """Fit ridge-penalised logistic regression; `params`: C, the inverse strength of the penalty."""
+    from sklearn.linear_model import LogisticRegression
+
+    estimator = LogisticRegression(C=params["C"], max_iter=1_000, tol=1e-4, random_state=seed)
+    return Learnt(estimator.fit(data.X.astype(np.float64), data.y, sample_weight=data.weight))
+
+
+def score_linear(estimator: Any, X: Matrix) -> Floats:
+    """Return log-odds, (n,)."""
+    return np.asarray(X.astype(np.float64) @ estimator.coef_[0] + float(estimator.intercept_[0]))
+
+
+def learn_forest(data: Sample, params: Mapping[str, Any], seed: int, _watch: Sample | None) -> Learnt:
+    """Fit a random forest of small trees. Each sees at most 30,000 rows: more cost time and gain nothing to measure."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    estimator = RandomForestClassifier(
+        n_estimators=params["trees"],
+        max_leaf_nodes=params["leaves"],
+        max_depth=10,
+        min_samples_leaf=max(1, min(params["min_leaf"], len(data.y) // 50)),
+        max_features=params["feature_share"],
+        max_samples=min(0.999, _TREE_ROWS / len(data.y)),
+        n_jobs=-1,
+        random_state=seed,
+    )
+    return Learnt(estimator.fit(data.X, data.y, sample_weight=data.weight))
+
+
+def score_forest(estimator: Any, X: Matrix) -> Floats:
+    """Return the mean of the trees' churn shares, (n,); trees are added in order, so that the bytes are the same."""
+    trees = [(tree.tree_, np.ascontiguousarray(tree.tree_.value[:, 0, 1])) for tree in estimator.estimators_]
+    result = np.empty(len(X), dtype=np.float64)
+
+    def score(first: int) -> None:
+        part = np.ascontiguousarray(X[first : first + _SCORE_ROWS], dtype=np.float32)
+        total = np.zeros(len(part))
+        for tree, share in trees:
+            total += share[tree.apply(part)]
+        result[first : first + _SCORE_ROWS] = total / len(trees)
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(score, first) for first in range(0, len(X), _SCORE_ROWS)]:
+            done.result()
+    return result
+
+
+def learn_xgboost(data: Sample, params: Mapping[str, Any], seed: int, watch: Sample | None) -> Learnt:
+    """Fit gradient-boosted trees; with `watch` rows, rounds stop once their log loss no longer falls."""
+    import xgboost
+
+    settings = {
+        "objective": "binary:logistic",
+        "tree_method": "hist",
+        "max_bin": 128,
+        "max_depth": params["depth"],
+        "eta": params["eta"],
+        "min_child_weight": params["min_child_weight"],
+        "subsample": params["subsample"],
+        "colsample_bytree": params["feature_share"],
+        "lambda": params["l2"],
+        "seed": seed,
+        "verbosity": 0,
+        "eval_metric": "logloss",
+    }
+    # Weights average 1, so that min_child_weight means the same number of rows whatever was sampled.
+    scale = 1.0 / float(data.weight.mean())
+    train = xgboost.QuantileDMatrix(data.X, label=data.y, weight=data.weight * scale, max_bin=128)
+    if watch is None:
+        return Learnt(xgboost.train(settings, train, num_boost_round=int(params.get("rounds", 200))))
+    held = xgboost.QuantileDMatrix(watch.X, label=watch.y, weight=watch.weight * scale, max_bin=128, ref=train)
+    booster = xgboost.train(
+        settings,
+        train,
+        num_boost_round=_MAX_ROUNDS,
+        evals=[(held, "watch")],
+        early_stopping_rounds=_PATIENCE_ROUNDS,
+        verbose_eval=False,
+    )
+    rounds = booster.best_iteration + 1
+    return Learnt(booster[:rounds], {"rounds": rounds})
+
+
+def score_xgboost(estimator: Any, X: Matrix) -> Floats:
+    """Return log-odds, (n,)."""
+    return np.asarray(estimator.inplace_predict(X, predict_type="margin"), dtype=np.float64)
+
+
+def learn_mlp(data: Sample, params: Mapping[str, Any], seed: int, watch: Sample | None) -> Learnt:
+    """Fit a two-layer network by epochs; with `watch` rows, stop once their log loss no longer falls."""
+    from sklearn.neural_network import MLPClassifier
+
+    weight = data.weight / data.weight.mean()
+    estimator = MLPClassifier(
+        hidden_layer_sizes=(params["width"], params["width"] // 2),
+        alpha=params["alpha"],
+        learning_rate_init=params["rate"],
+        batch_size=min(len(data.y), 256 if len(data.y) < 40_000 else 512),
+        random_state=seed,
+    )
+    epochs = int(params.get("epochs", 12)) if watch is None else _MAX_EPOCHS
+    best_loss, best_epoch = np.inf, 0
+    best: tuple[list[Any], list[Any]] = ([], [])
+    for epoch in range(1, epochs + 1):
+        estimator.partial_fit(data.X, data.y, classes=[0.0, 1.0], sample_weight=weight)
+        if watch is None:
+            continue
+        loss = weighted_log_loss(watch.y, expit(score_mlp(estimator, watch.X)), watch.weight)
+        if loss < best_loss - 1e-5:
+            best_loss, best_epoch = loss, epoch
+            best = ([w.copy() for w in estimator.coefs_], [b.copy() for b in estimator.intercepts_])
+        elif epoch - best_epoch >= _PATIENCE_EPOCHS:
+            break
+    if watch is None or not best[0]:
+        return Learnt(estimator)
+    estimator.coefs_, estimator.intercepts_ = best
+    return Learnt(estimator, {"epochs": best_epoch})
+
+
+def score_mlp(estimator: Any, X: Matrix) -> Floats:
+    """Return the output before its logistic function, log-odds, (n,)."""
+    layer = X
+    last = len(estimator.coefs_) - 1
+    for i, (weights, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
+        layer = layer @ weights.astype(np.float32) + bias.astype(np.float32)
+        if i < last:
+            np.maximum(layer, 0.0, out=layer)
+    return layer[:, 0].astype(np.float64)

@@ -1,0 +1,218 @@
+"""The encoder: from a frame of features to a float matrix with named columns, learnt on training rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from churn.errors import ModelError
+from churn.modeling.columns import Floats, categories, kind_of
+from churn.modeling.plans import (
+    NumberPlan,
+    Plan,
+    TargetPlan,
+    plan_from_json,
+    plan_number,
+    plan_one_hot,
+    plan_to_json,
+)
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which preprocessing fits a family of models.
+
+    `is_smooth`: Yeo-Johnson, scaling and clipping, for models that add columns up; trees need none of it.
+    `max_levels`: a category of more values than this is target-encoded, not one-hot. `min_share`, `min_count`: a
+    value in fewer training rows than both becomes Other. `min_customers`: fewer than this say nothing about a value.
+    """
+
+    name: str
+    is_smooth: bool
+    max_levels: int = 12
+    min_share: float = 0.005
+    min_count: int = 20
+    min_customers: int = 20
+    prior_weight: float = 50.0
+
+
+SMOOTH: Final = Recipe("smooth", is_smooth=True)
+TREES: Final = Recipe("trees", is_smooth=False)
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows to learn from: features, outcome (n,) 0/1, weight (n,), and a number per customer (n,)."""
+
+    frame: pl.DataFrame
+    y: Floats
+    weight: Floats
+    customer: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What was learnt about each feature, in order. `transform` gives (n, m) float32 without NaN."""
+
+    recipe: str
+    features: tuple[str, ...]
+    plans: tuple[Plan, ...]
+
+    @cached_property
+    def encoded_names(self) -> tuple[str, ...]:
+        """Name of each encoded column, (m,)."""
+        return tuple(name for plan in self.plans for name in plan.names)
+
+    @cached_property
+    def group_of(self) -> NDArray[np.int64]:
+        """For each encoded column, the index of its feature in `features`, (m,)."""
+        place = {name: i for i, name in enumerate(self.features)}
+        return np.array([place[plan.feature] for plan in self.plans for _ in plan.names], dtype=np.int64)
+
+    @cached_property
+    def unused(self) -> tuple[str, ...]:
+        """Features that told nothing in training: all missing, or one value throughout."""
+        used = {plan.feature for plan in self.plans}
+        return tuple(name for name in self.features if name not in used)
+
+    def transform(self, frame: pl.DataFrame) -> Matrix:
+        """Return the matrix of `frame`'s rows. Raises ModelError naming features that `frame` lacks."""
+        require_columns(frame, [plan.feature for plan in self.plans])
+        return _stack([column for plan in self.plans for column in plan.columns(frame)], frame.height)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as plain values."""
+        return {
+            "recipe": self.recipe,
+            "features": list(self.features),
+            "plans": [plan_to_json(plan) for plan in self.plans],
+        }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> Encoder:
+        """Return the encoder that `to_json` wrote. Raises KeyError or TypeError where it is not one."""
+        plans = tuple(plan_from_json(plan) for plan in values["plans"])
+        return Encoder(values["recipe"], tuple(values["features"]), plans)
+
+
+def fit_encoder(rows: TrainingRows, features: Sequence[str], recipe: Recipe, *, seed: int) -> tuple[Encoder, Matrix]:
+    """Learn the encoding of `features` and return it with the training rows' own matrix.
+
+    In that matrix a target-encoded value comes from the other customers' outcomes only (five folds), so that a model
+    does not learn to trust a customer's own outcome. Raises ModelError where no feature tells anything.
+    """
+    require_columns(rows.frame, features)
+    plans: list[Plan] = []
+    columns: list[Floats] = []
+    flags: set[bytes] = set()
+    for feature in features:
+        plan = _plan(rows, feature, recipe)
+        if plan is None:
+            continue
+        encoded = [_out_of_fold(rows, plan, recipe, seed)] if isinstance(plan, TargetPlan) else plan.columns(rows.frame)
+        if isinstance(plan, NumberPlan) and plan.has_flag:
+            # Features of one source are missing together; one flag says it once.
+            mark = np.packbits(encoded[-1] > 0).tobytes()
+            if mark in flags:
+                plan, encoded = replace(plan, has_flag=False), encoded[:-1]
+            flags.add(mark)
+        if encoded:
+            plans.append(plan)
+            columns.extend(encoded)
+    if not plans:
+        raise ModelError(
+            "no feature differs between customers",
+            where="training",
+            remedy="Check that the sources the features need are declared and not empty.",
+        )
+    return Encoder(recipe.name, tuple(features), tuple(plans)), _stack(columns, rows.frame.height)
+
+
+def require_columns(frame: pl.DataFrame, features: Sequence[str]) -> None:
+    """Raise ModelError naming the features that `frame` lacks."""
+    lacking = [name for name in features if name not in frame.columns]
+    if lacking:
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+        raise ModelError(
+            f"the data lack feature `{'`, `'.join(lacking[:3])}`{more}",
+            where="features",
+            remedy="The model needs every feature it was trained on: restore the SQL that gives it, or train again.",
+        )
+
+
+def _plan(rows: TrainingRows, feature: str, recipe: Recipe) -> Plan | None:
+    min_count = min(recipe.min_count, max(2, rows.frame.height // 50))
+    if kind_of(rows.frame[feature]) == "number":
+        return plan_number(rows.frame, feature, is_smooth=recipe.is_smooth, min_count=min_count)
+    values = categories(rows.frame, feature)
+    tally = values.value_counts()
+    counts = dict(zip(tally.to_series(0).to_list(), tally["count"].to_list(), strict=True))
+    if len(counts) <= recipe.max_levels:
+        return plan_one_hot(counts, feature, min_count=max(min_count, int(recipe.min_share * values.len())))
+    return _plan_target(rows, values, feature, recipe)
+
+
+def _plan_target(rows: TrainingRows, values: pl.Series, feature: str, recipe: Recipe) -> TargetPlan | None:
+    table = pl.DataFrame({"value": values, "customer": rows.customer, "y": rows.y * rows.weight, "weight": rows.weight})
+    levels = (
+        table.group_by("value")
+        .agg(pl.col("customer").n_unique().alias("customers"), pl.col("y").sum(), pl.col("weight").sum())
+        .filter(pl.col("customers") >= recipe.min_customers)
+        .sort("value")
+    )
+    if levels.is_empty():
+        return None  # every value is rare: an identifier, not a category
+    base = float(np.average(rows.y, weights=rows.weight))
+    scores = _smoothed_log_odds(levels["y"].to_numpy(), levels["weight"].to_numpy(), base, recipe.prior_weight)
+    plan = TargetPlan(feature, tuple(levels["value"]), tuple(float(s) for s in scores), float(logit(_open(base))))
+    if not recipe.is_smooth:
+        return plan
+    encoded = plan.columns(rows.frame)[0]
+    return replace(plan, centre=float(encoded.mean()), spread=max(float(encoded.std()), 1e-6))
+
+
+def _out_of_fold(rows: TrainingRows, plan: TargetPlan, recipe: Recipe, seed: int) -> Floats:
+    place = {level: i for i, level in enumerate(plan.levels)}
+    values = categories(rows.frame, plan.feature)
+    codes = values.replace_strict(list(place), list(place.values()), default=-1, return_dtype=pl.Int32).to_numpy()
+    fold = np.random.default_rng(seed).integers(0, 5, size=int(rows.customer.max()) + 1)[rows.customer]
+    scores = np.full(codes.size, plan.prior)
+    for k in range(5):
+        other = (fold != k) & (codes >= 0)
+        if not other.any():
+            continue
+        weight = rows.weight[other]
+        base = float(np.average(rows.y[other], weights=weight))
+        total = np.bincount(codes[other], weights=weight, minlength=len(place)).astype(np.float64)
+        hits = weight * rows.y[other]
+        churned = np.bincount(codes[other], weights=hits, minlength=len(place)).astype(np.float64)
+        seen = _smoothed_log_odds(churned, total, base, recipe.prior_weight)
+        mine = (fold == k) & (codes >= 0)
+        scores[mine] = seen[codes[mine]]
+    return plan.scaled(scores)
+
+
+def _smoothed_log_odds(churned: Floats, total: Floats, base: float, prior_weight: float) -> Floats:
+    """Shrink each level's rate towards the base as if `prior_weight` more rows had shown it (Micci-Barreca 2001)."""
+    result: Floats = logit(_open((churned + prior_weight * base) / (total + prior_weight)))
+    return result
+
+
+def _open(rate: Any) -> Any:
+    return np.clip(rate, 1e-4, 1.0 - 1e-4)
+
+
+def _stack(columns: Sequence[Floats], height: int) -> Matrix:
+    matrix = np.empty((len(columns), height), dtype=np.float32)
+    for i, column in enumerate(columns):
+        matrix[i] = column
+    return np.ascontiguousarray(matrix.T)

@@ -1,0 +1,154 @@
+"""Cuts a training set into rows to learn, calibrate, select and test on, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from churn.config import TrainingSettings
+from churn.decisions.profit import Economics, value_of_save
+from churn.errors import ModelError, NotEnoughData
+from churn.modeling.columns import Floats
+from churn.modeling.feasibility import require_both_outcomes, require_enough
+from churn.modeling.preprocessing import TrainingRows, require_columns
+from churn.modeling.sampling import sample_rows
+
+if TYPE_CHECKING:
+    from churn.snapshots.dataset import TrainingSet
+
+SLICES: Final = ("train", "calibrate", "select", "test")
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Positions in `frame` of each slice's rows; arrays run over all rows of `frame`, (n,) each.
+
+    `weight` is that of the train slice's rows, in their order: more than 1 where stayers were sampled.
+    """
+
+    frame: pl.DataFrame
+    y: Floats
+    customer: NDArray[np.int64]
+    snapshot: NDArray[np.int64]
+    value: Floats
+    rows: dict[str, NDArray[np.int64]]
+    weight: Floats
+    kind: str
+    description: str
+    counts: dict[str, int]
+
+    def part(self, name: str) -> pl.DataFrame:
+        """Return a slice's rows."""
+        return self.frame[self.rows[name]]
+
+    def outcome(self, name: str) -> Floats:
+        """Return a slice's outcomes, 0/1."""
+        return self.y[self.rows[name]]
+
+    @cached_property
+    def training_rows(self) -> TrainingRows:
+        """The train slice as encoders and models learn from it."""
+        index = self.rows["train"]
+        _, customer = np.unique(self.customer[index], return_inverse=True)
+        return TrainingRows(self.frame[index], self.y[index], self.weight, customer.astype(np.int64))
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Return rows, churners and dates of each slice, for the card."""
+        dates = self.frame["snapshot_date"] if "snapshot_date" in self.frame.columns else None
+        found = []
+        for name in SLICES:
+            days: list[date] = [] if dates is None else sorted(dates[self.rows[name]].drop_nulls().unique().to_list())
+            found.append(
+                {
+                    "slice": name,
+                    "rows": len(self.rows[name]),
+                    "churners": int(self.outcome(name).sum()),
+                    "first_date": str(days[0]) if days else None,
+                    "last_date": str(days[-1]) if days else None,
+                    "snapshots": len(days),
+                }
+            )
+        return found
+
+
+def cut(
+    data: TrainingSet, features: Sequence[str], training: TrainingSettings, economics: Economics, split: str
+) -> Slices:
+    """Leave out treated rows where enough others remain, judge feasibility, split, and cap the train slice.
+
+    Raises NotEnoughData saying what is missing, ModelError where the set lacks a feature or `split` is not known.
+    """
+    require_columns(data.frame, ["customer_id", "has_churned", "monthly_margin", *features])
+    frame = data.frame.filter(pl.col("has_churned").is_not_null())
+    frame, counts = _without_treated(frame, training)
+    y = frame["has_churned"].cast(pl.Float64).to_numpy()
+    require_enough(y, min_churners=training.min_churners, min_stayers=training.min_stayers)
+    customer = _codes(frame["customer_id"])
+    snapshot = _codes(frame["snapshot_date"]) if "snapshot_date" in frame.columns else np.zeros(y.size, dtype=np.int64)
+    kind, description, rows = _split(frame, data, split, training.seed)
+    require_both_outcomes({name: y[index] for name, index in rows.items()})
+    chosen, weight = sample_rows(
+        y[rows["train"]], snapshot[rows["train"]], max_rows=training.max_rows, seed=training.seed
+    )
+    counts["train_rows_before_sampling"] = len(rows["train"])
+    rows["train"] = rows["train"][chosen]
+    margin = frame["monthly_margin"].cast(pl.Float64).fill_null(0.0).to_numpy()
+    value = value_of_save(
+        margin,
+        months=economics.value_months,
+        hazard=economics.hazard_after_save,
+        discount_rate=economics.discount_rate,
+    )
+    return Slices(frame, y, customer, snapshot, np.asarray(value), rows, weight, kind, description, counts)
+
+
+def _without_treated(frame: pl.DataFrame, training: TrainingSettings) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Contact changes outcomes, so labels of treated customers say less about churn without contact."""
+    if "is_treated" not in frame.columns:
+        return frame, {"treated_rows": 0, "treated_rows_used": 0}
+    treated = frame["is_treated"].fill_null(value=False)
+    others = frame.filter(~treated)
+    churners = int(others["has_churned"].sum())
+    is_enough = churners >= training.min_churners and others.height - churners >= training.min_stayers
+    used = others if is_enough else frame
+    total = int(treated.sum())
+    return used, {"treated_rows": total, "treated_rows_used": 0 if is_enough else total}
+
+
+def _split(
+    frame: pl.DataFrame, data: TrainingSet, split: str, seed: int
+) -> tuple[str, str, dict[str, NDArray[np.int64]]]:
+    from churn.snapshots.splits import random_split, temporal_split
+
+    if split not in {"auto", "temporal", "random"}:
+        raise ModelError(f"no split `{split}`", where="training.split", remedy="Choose auto, temporal or random.")
+    if split != "random":
+        try:
+            found = temporal_split(frame["snapshot_date"], data.policy)
+            return "temporal", found.description, _positions(found)
+        except NotEnoughData:
+            if split == "temporal":
+                raise
+    found = random_split(frame["customer_id"], seed=seed)
+    return "random", found.description, _positions(found)
+
+
+def _positions(found: Any) -> dict[str, NDArray[np.int64]]:
+    rows = {}
+    for name in SLICES:
+        chosen = np.asarray(getattr(found, name))
+        rows[name] = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
+    return rows
+
+
+def _codes(series: pl.Series) -> NDArray[np.int64]:
+    """Return a number per distinct value, in the values' own order; missing is a value too."""
+    ranks = series.rank("dense").cast(pl.Int64).fill_null(0)
+    return ranks.to_numpy().copy()

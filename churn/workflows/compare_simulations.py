@@ -1,0 +1,72 @@
+"""Reads or simulates the scenarios that a simulation is compared with: a file, a saved name, or a list of changes."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from churn.errors import ConfigError
+from churn.workflows.context import Context
+from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign
+
+_NOT_IN_FILES = {"preset", "save", "allow_uncalibrated"}  # who runs the command decides on these
+_CUTS = ("threshold", "budget", "contacts")
+
+
+def compare_simulations(context: Context, request: SimulationRequest, source: str) -> list[dict[str, Any]]:
+    """Return the documents that `source` names: a .json of an earlier simulation, the name of a saved one, or a .toml.
+
+    A .toml holds `[[scenarios]]`, each a name and what differs from `request`; they are simulated now.
+    Raises ConfigError for a file that is neither.
+    """
+    path = Path(source)
+    if not path.is_file():
+        if path.suffix in {".json", ".toml"}:
+            raise ConfigError("no such file", where=source, remedy="Write one with `churn simulate --out FILE.json`.")
+        with context.open_store() as store:
+            return [store.simulations.get(source).result]
+    if path.suffix == ".toml":
+        return [simulate_campaign(context, r).document for r in _scenarios(path, request)]
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=source, remedy="Give a .json or .toml file.") from error
+    if not isinstance(document, dict) or not {"net_profit", "contacts", "optimum"} <= document.keys():
+        raise ConfigError(
+            "is not a simulation", where=source, remedy="Write one with `churn simulate --out FILE.json`."
+        )
+    return [{**document, "name": document.get("name") or path.stem}]
+
+
+def _scenarios(path: Path, request: SimulationRequest) -> list[SimulationRequest]:
+    try:
+        scenarios = tomllib.loads(path.read_text(encoding="utf-8")).get("scenarios")
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+    if not isinstance(scenarios, list) or not scenarios or not all(isinstance(s, dict) for s in scenarios):
+        raise ConfigError("holds no [[scenarios]]", where=str(path), remedy="Begin each scenario with `[[scenarios]]`.")
+    return [_scenario(path, number, each, request) for number, each in enumerate(scenarios, 1)]
+
+
+def _scenario(path: Path, number: int, given: dict[str, Any], request: SimulationRequest) -> SimulationRequest:
+    types = {f.name: str(f.type) for f in fields(SimulationRequest) if f.name not in _NOT_IN_FILES}
+    where = f"{path}, scenario {number}"
+    for key, value in given.items():
+        if key not in types:
+            raise ConfigError(f"unknown key `{key}`", where=where, remedy=_nearest(key, sorted(types)))
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if ("float" in types[key] or "int" in types[key]) and not is_number:
+            raise ConfigError(f"`{key}` is not a number", where=where)
+    if any(cut in given for cut in _CUTS):
+        request = replace(request, threshold=None, budget=None, contacts=None)
+    name = given.get("name", f"scenario {number}")
+    return replace(request, **{**given, "name": name, "save": None})
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."

@@ -1,0 +1,140 @@
+"""Lists the feature columns that were built, each with the SQL that reads it as a number, a text or a truth value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from churn.errors import ContractBroken
+from churn.warehouse import FeatureDoc, SqlModel, Warehouse
+
+KEYS = ("customer_id", "snapshot_date")
+RESERVED = frozenset({*KEYS, "has_churned", "churn_kind", "is_treated", "plan", "monthly_fee", "monthly_margin"})
+MAP_KEYS = 40  # the most frequent keys of a map become features, the rest are rare by comparison
+_NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "BIGINT",
+    "BOOLEAN",
+    "DOUBLE",
+    "VARCHAR",
+)
+_AS_DOUBLE = ("FLOAT", "HUGEINT", "UHUGEINT", "UBIGINT")
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """A feature and the expression that reads it from `features.<group>` under the alias of its group."""
+
+    doc: FeatureDoc
+    expression: str
+
+
+def quoted(name: str) -> str:
+    """Return `name` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def feature_columns(
+    warehouse: Warehouse, groups: Sequence[str], models: Mapping[str, SqlModel], wanted: Sequence[str] = ()
+) -> list[FeatureColumn]:
+    """Return the columns of `features.<group>` in order. A MAP column becomes one feature per key, `column.key`.
+
+    `wanted` names features a model was trained on: of a map's keys exactly those are read, be they present or not.
+    Raises ContractBroken for a name two groups share, and for a type that is no feature.
+    """
+    found: list[FeatureColumn] = []
+    for group in groups:
+        docs = {doc.name: doc for doc in models[f"features.{group}"].columns}
+        for name, kind in _types(warehouse, group):
+            if name not in KEYS:
+                doc = docs.get(name) or FeatureDoc(
+                    name, group, f"Column {name} of the source, as delivered.", phrase=f"{name} is {{}}"
+                )
+                found.extend(_read(warehouse, group, doc, kind, wanted))
+    owners: dict[str, str] = {}
+    for column in found:
+        name, group = column.doc.name, column.doc.group
+        if name.lower() in owners:
+            raise ContractBroken(
+                f"two feature groups have a column `{name}`: {owners[name.lower()]} and {group}",
+                where=f"sql/features/{group}.sql",
+                remedy="Rename one of them.",
+            )
+        owners[name.lower()] = group
+    return found
+
+
+def _types(warehouse: Warehouse, group: str) -> list[tuple[str, str]]:
+    return [
+        (str(name), str(kind))
+        for name, kind in warehouse.rows(
+            "select column_name, data_type from information_schema.columns "
+            "where table_schema = 'features' and table_name = ? order by ordinal_position",
+            [group],
+        )
+    ]
+
+
+def _read(warehouse: Warehouse, group: str, doc: FeatureDoc, kind: str, wanted: Sequence[str]) -> list[FeatureColumn]:
+    source = f"{quoted(group)}.{quoted(doc.name)}"
+    if doc.name.lower() in RESERVED:
+        doc = replace(doc, name=f"{doc.name}_attribute")
+    if kind.startswith("MAP"):
+        return [
+            FeatureColumn(
+                replace(
+                    doc,
+                    name=f"{doc.name}.{key}",
+                    description=doc.description.replace("{key}", key),
+                    phrase=doc.phrase.replace("{key}", key) if doc.phrase else None,
+                ),
+                f"coalesce(cast({source}[{_literal(key)}] as double), 0)",
+            )
+            for key in _keys(warehouse, group, doc.name, wanted)
+        ]
+    if kind in {"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}:
+        return [FeatureColumn(doc, f"cast(date_diff('day', cast({source} as date), s.snapshot_date) as double)")]
+    if kind in _AS_DOUBLE or kind.startswith("DECIMAL"):
+        return [FeatureColumn(doc, f"cast({source} as double)")]
+    if kind == "VARCHAR" and group == "attributes":
+        return [FeatureColumn(doc, _text(warehouse, group, doc.name, source))]
+    if kind in _NUMBERS:
+        return [FeatureColumn(doc, source)]
+    if kind.startswith("ENUM"):
+        return [FeatureColumn(doc, f"cast({source} as varchar)")]
+    raise ContractBroken(
+        f"column `{doc.name}` is of type {kind}, which is no feature",
+        where=f"sql/features/{group}.sql",
+        remedy="Return numbers, texts, truth values, dates, or a MAP from text to numbers.",
+    )
+
+
+def _text(warehouse: Warehouse, group: str, name: str, source: str) -> str:
+    """Blanks are missing values. A column of numbers that is text only because of its blanks is numbers."""
+    column = quoted(name)
+    texts, numbers, blanks = warehouse.rows(
+        f"select count(nullif(trim({column}), '')), count(try_cast(trim({column}) as double)), "
+        f"count(*) filter (where trim({column}) = '') from features.{quoted(group)}"
+    )[0]
+    trimmed = f"nullif(trim({source}), '')"
+    return f"try_cast({trimmed} as double)" if blanks and texts and texts == numbers else trimmed
+
+
+def _keys(warehouse: Warehouse, group: str, name: str, wanted: Sequence[str]) -> list[str]:
+    prefix = f"{name}."
+    if wanted:
+        return [feature.removeprefix(prefix) for feature in wanted if feature.startswith(prefix)]
+    found = warehouse.rows(
+        f"select key, count(*) as rows from (select unnest(map_keys({quoted(name)})) as key from features.{quoted(group)}) "
+        f"group by key order by rows desc, key limit {MAP_KEYS}"
+    )
+    return sorted(str(key) for key, _ in found)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

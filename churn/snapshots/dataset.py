@@ -1,0 +1,289 @@
+"""Builds snapshots and features for any dates, and hands on training and scoring sets made by the same SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from churn.errors import ContractBroken, DataError
+from churn.progress import SILENT, Progress
+from churn.resources import bundled
+from churn.snapshots.columns import FeatureColumn, feature_columns, quoted
+from churn.snapshots.dates import data_cutoff, default_snapshot_date, is_flat, training_dates
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse import FeatureDoc, SqlModel, Warehouse
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "ScoringSet",
+    "TrainingSet",
+    "build_snapshots",
+    "data_cutoff",
+    "default_snapshot_date",
+    "feature_frame",
+    "is_flat",
+    "scoring_set",
+    "training_dates",
+    "training_set",
+]
+
+SCHEMAS = ("snapshots", "features")
+_POPULATION = ("snapshots.spine", "snapshots.labels", "snapshots.customer_value", "snapshots.treatments")
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Labelled snapshots. `frame` is one row per customer and date, sorted by date and customer: the keys, has_churned,
+    churn_kind, is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `counts` says how many rows
+    were kept and left out, and why.
+    """  # noqa: D205
+
+    frame: pl.DataFrame
+    features: tuple[FeatureDoc, ...]
+    policy: SnapshotPolicy
+    fingerprint: str
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ScoringSet:
+    """The customers active at one date, sorted; columns as in TrainingSet without the label's."""
+
+    frame: pl.DataFrame
+    features: tuple[FeatureDoc, ...]
+    policy: SnapshotPolicy
+    snapshot_date: date
+    data_cutoff: datetime
+    fingerprint: str
+
+
+def build_snapshots(
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    policy: SnapshotPolicy,
+    dates: Sequence[date],
+    *,
+    data_cutoff: datetime,
+    progress: Progress = SILENT,
+) -> None:
+    """Build every table of `snapshots` and `features` for `dates`; labels are judged by what is known at `data_cutoff`.
+
+    Feature groups whose facts are all absent are left out. Raises ConfigError for SQL that does not run, DataError
+    when a feature table does not have exactly one row per spine row.
+    """
+    from churn.warehouse.build import build
+
+    if not dates:
+        raise DataError("no snapshot date was given", where="snapshots.dates")
+    _write_policy(warehouse, policy, dates, data_cutoff)
+    groups = [name for name in models if name.startswith("features.") and _has_facts(warehouse, models, name)]
+    with warehouse.transaction():
+        warehouse.execute("create schema if not exists features")
+        for name in models:
+            if name.startswith("features."):
+                warehouse.execute(f"drop table if exists features.{quoted(models[name].table)}")
+    built = build(warehouse, models, schemas=SCHEMAS, names=[*_POPULATION, *groups], progress=progress)
+    _check_grain(warehouse, models, {result.name: result.rows for result in built})
+
+
+def _write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[date], cutoff: datetime) -> None:
+    import polars as pl
+
+    names = ("definition", "dated_by", "horizon_days", "lead_days", "grace_days", "inactivity_days", "activity_table")
+    values = {name: getattr(policy, name) for name in (*names, "margin_rate", "default_monthly_fee")}
+    days = sorted(set(dates))
+    windows = [policy.label_window(day) for day in days]
+    instant = pl.Datetime("us")
+    calendar = pl.DataFrame(
+        {
+            "snapshot_date": pl.Series(days, dtype=pl.Date),
+            "label_start_at": pl.Series([start for start, _ in windows], dtype=instant),
+            "label_end_at": pl.Series([end for _, end in windows], dtype=instant),
+            "matures_at": pl.Series([policy.matures_at(day) for day in days], dtype=instant),
+        }
+    )
+    written = pl.DataFrame(
+        {
+            **{name: [value] for name, value in values.items()},
+            "data_cutoff_at": pl.Series([cutoff], dtype=instant),
+        }
+    ).with_columns(pl.col(pl.Int64).cast(pl.Int32))
+    with warehouse.transaction():
+        warehouse.write("snapshots.policy", written)
+        warehouse.write("snapshots.dates", calendar)
+
+
+def _has_facts(warehouse: Warehouse, models: Mapping[str, SqlModel], name: str) -> bool:
+    """Say whether a group reads any staged table that has rows; one that reads none is kept."""
+    tables = _facts_of(models, name)
+    return not tables or any(warehouse.rows(f"select 1 from {table} limit 1") for table in sorted(tables))
+
+
+def _facts_of(models: Mapping[str, SqlModel], name: str) -> set[str]:
+    found: set[str] = set()
+    for needed in models[name].depends_on:
+        if needed.startswith("staging."):
+            found.add(needed)
+        elif needed in models and needed not in _POPULATION:  # everyone reads the population
+            found |= _facts_of(models, needed)
+    return found
+
+
+def _check_grain(warehouse: Warehouse, models: Mapping[str, SqlModel], rows: Mapping[str, int]) -> None:
+    spine = rows["snapshots.spine"]
+    shipped = bundled("sql")
+    for name in sorted(name for name in rows if name.startswith("features.")):
+        matched = spine
+        if not models[name].path.is_relative_to(shipped):  # ours are held to it by tests
+            matched = warehouse.rows(
+                f"select count(*) from snapshots.spine as s semi join features.{quoted(models[name].table)} as f "
+                "on s.customer_id = f.customer_id and s.snapshot_date = f.snapshot_date"
+            )[0][0]
+        if not rows[name] == matched == spine:
+            raise ContractBroken(
+                f"{rows[name]:,} rows for the {spine:,} rows of the spine, {matched:,} of which it has",
+                where=str(models[name].path),
+                remedy="A feature table has exactly one row per spine row: begin at snapshots.spine and join left.",
+            )
+
+
+def feature_frame(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], *, wanted: Sequence[str] = ()
+) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:
+    """Return the features as built last, one row per spine row sorted by date and customer, and their documentation.
+
+    Columns: customer_id, snapshot_date, plan, monthly_fee, monthly_margin, then the features. `wanted` names the
+    features a model knows, so that keys of maps unseen at this date are there too, as zeros.
+    """
+    groups = _built_groups(warehouse, models)
+    columns = feature_columns(warehouse, groups, models, wanted)
+    frame = warehouse.frame(_select(columns, groups, "", ""))
+    return frame, tuple(column.doc for column in columns)
+
+
+def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: SnapshotPolicy) -> TrainingSet:
+    """Return the labelled rows of the snapshots built last; rows without a label are counted, not kept."""
+    groups = _built_groups(warehouse, models)
+    columns = feature_columns(warehouse, groups, models)
+    frame = warehouse.frame(
+        _select(
+            columns,
+            groups,
+            "l.has_churned, case when l.has_churned then l.churn_kind end as churn_kind, "
+            "t.customer_id is not null as is_treated,",
+            "inner join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date "
+            "left join snapshots.treatments as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date",
+            "where l.has_churned is not null",
+        )
+    )
+    return TrainingSet(
+        frame,
+        tuple(column.doc for column in columns),
+        policy,
+        _fingerprint(models, groups, policy, frame),
+        _counts(warehouse),
+    )
+
+
+def scoring_set(
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    policy: SnapshotPolicy,
+    snapshot_date: date,
+    *,
+    wanted: Sequence[str] = (),
+) -> ScoringSet:
+    """Return the customers of `snapshot_date`, which must be among the dates built last; `wanted` as in feature_frame.
+
+    Raises DataError when the date was not built.
+    """
+    cutoff = warehouse.rows(
+        "select p.data_cutoff_at from snapshots.policy as p inner join snapshots.dates as d on d.snapshot_date = ?",
+        [snapshot_date],
+    )
+    if not cutoff:
+        raise DataError(f"{snapshot_date} was not built", where="snapshots.dates", remedy="Call build_snapshots first.")
+    groups = _built_groups(warehouse, models)
+    columns = feature_columns(warehouse, groups, models, wanted)
+    frame = warehouse.frame(_select(columns, groups, "", "", f"where s.snapshot_date = date '{snapshot_date}'"))
+    fingerprint = _fingerprint(models, groups, policy, frame)
+    return ScoringSet(frame, tuple(column.doc for column in columns), policy, snapshot_date, cutoff[0][0], fingerprint)
+
+
+def _built_groups(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[str]:
+    names = sorted(name for name in models if name.startswith("features."))
+    return [models[name].table for name in names if warehouse.has_table(name)]
+
+
+def _select(columns: Sequence[FeatureColumn], groups: Sequence[str], extra: str, joins: str, where: str = "") -> str:
+    fee = "v.monthly_fee"
+    listed = "".join(f", {column.expression} as {quoted(column.doc.name)}" for column in columns)
+    joined = " ".join(
+        f"left join features.{quoted(group)} as {quoted(group)} "
+        f"on s.customer_id = {quoted(group)}.customer_id and s.snapshot_date = {quoted(group)}.snapshot_date"
+        for group in groups
+    )
+    own = next((column for column in columns if column.doc.name == "monthly_fee_attribute"), None)
+    if own is not None:  # a flat source that knows the fee knows it better than the default
+        fee = f"coalesce(try_cast({own.expression} as double), v.monthly_fee)"
+    plan = next((column.expression for column in columns if column.doc.name == "plan_attribute"), "v.plan")
+    return (
+        f"select s.customer_id, s.snapshot_date, {extra} cast({plan} as varchar) as plan, {fee} as monthly_fee, "
+        f"{fee} * p.margin_rate as monthly_margin{listed} "
+        "from snapshots.spine as s cross join snapshots.policy as p inner join snapshots.customer_value as v "
+        f"on s.customer_id = v.customer_id and s.snapshot_date = v.snapshot_date {joins} {joined} {where} "
+        "order by s.snapshot_date, s.customer_id"
+    )
+
+
+def _counts(warehouse: Warehouse) -> dict[str, int]:
+    names = (
+        "rows",
+        "churners",
+        "voluntary",
+        "involuntary",
+        "lost_otherwise",
+        "excluded_in_lead",
+        "immature",
+        "treated",
+    )
+    values = warehouse.rows(
+        """
+        select
+            count(l.has_churned),
+            count(*) filter (where l.has_churned),
+            count(*) filter (where l.has_churned and l.churn_kind = 'voluntary'),
+            count(*) filter (where l.has_churned and l.churn_kind = 'involuntary'),
+            count(*) filter (where not l.has_churned and l.churned_at is not null),
+            count(*) filter (where l.is_mature and l.is_churned_in_lead),
+            count(*) filter (where not l.is_mature),
+            count(t.customer_id) filter (where l.has_churned is not null)
+        from snapshots.labels as l
+        left join snapshots.treatments as t on l.customer_id = t.customer_id and l.snapshot_date = t.snapshot_date
+        """
+    )[0]
+    return dict(zip(names, map(int, values), strict=True))
+
+
+def _fingerprint(
+    models: Mapping[str, SqlModel], groups: Sequence[str], policy: SnapshotPolicy, frame: pl.DataFrame
+) -> str:
+    """Hash the SQL, the policy, and the rows in whatever order: the same inputs always give the same text."""
+    digest = hashlib.sha256()
+    for name in sorted(
+        name for name in models if name.startswith("snapshots.") or name in {f"features.{g}" for g in groups}
+    ):
+        digest.update(f"{name}\n{models[name].sql}\n".encode())
+    digest.update(json.dumps(policy.to_dict(), sort_keys=True).encode())
+    digest.update(f"{frame.schema}".encode())
+    if frame.height:
+        rows = frame.hash_rows(seed=0)
+        digest.update(str(frame.height).encode())
+        digest.update(rows.sort().to_numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,122 @@
+"""Reads from the staged facts how far they reach, and from that which dates to train on and which one to score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+
+from churn.errors import NotEnoughData
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse import Warehouse
+
+FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "subscription_events")
+_UNDATED = date(2000, 1, 1)  # for flat rows that bear no date and come from no load
+_STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear impossible dates
+
+
+def data_cutoff(warehouse: Warehouse) -> datetime:
+    """Return until when the staged facts reach: the midnight after the newest known fact, or the last load if earlier.
+
+    Ends of service do not count, since contracts announce them. Raises NotEnoughData when there are no facts.
+    """
+    loaded = _loaded_at(warehouse)
+    days = [_edge(warehouse, table, loaded, newest=True) for table in _present(warehouse, FACTS)]
+    known = [day for day in days if day is not None]
+    if known:
+        reached = datetime.combine(max(known) + timedelta(days=1), time())
+        return min(reached, loaded) if loaded is not None else reached
+    if is_flat(warehouse):
+        return datetime.combine(_newest_flat_date(warehouse) or _undated(warehouse), time())
+    raise NotEnoughData(
+        "no facts have been loaded", where="staging", remedy="Declare [sources] and run `churn refresh`."
+    )
+
+
+def default_snapshot_date(warehouse: Warehouse, today: date) -> date:
+    """Return the date to score: the day after the newest fact, today at the latest; of flat sources their own date."""
+    if is_flat(warehouse):
+        return _newest_flat_date(warehouse) or _undated(warehouse)
+    cutoff = data_cutoff(warehouse)
+    reached = cutoff.date() if cutoff.time() == time() else cutoff.date() + timedelta(days=1)
+    return min(reached, today)
+
+
+def training_dates(
+    warehouse: Warehouse, policy: SnapshotPolicy, *, every: str | None = None, limit: int | None = None
+) -> list[date]:
+    """Return the snapshot dates to train on, oldest first: the newest `limit` ones whose labels are final.
+
+    Flat sources bring their own dates: those with labels. Raises NotEnoughData saying what is missing.
+    """
+    if is_flat(warehouse):
+        return _flat_dates(warehouse, policy.snapshots if limit is None else limit)
+    cutoff = data_cutoff(warehouse)
+    behaviour = [table for table in _present(warehouse, FACTS) if table != "subscription_events"]
+    days = [
+        _edge(warehouse, table, None, newest=False)
+        for table in behaviour or _present(warehouse, ("subscription_events",))
+    ]
+    first = min(day for day in days if day is not None)
+    return policy.training_dates(first, cutoff, every, limit)
+
+
+def is_flat(warehouse: Warehouse) -> bool:
+    """Say whether customers come from a flat snapshot source rather than from subscriptions or activity."""
+    return not _present(warehouse, FACTS) and bool(_present(warehouse, ("customer_snapshots",)))
+
+
+def _present(warehouse: Warehouse, tables: Sequence[str]) -> list[str]:
+    return [
+        table
+        for table in tables
+        if warehouse.has_table(f"staging.{table}") and warehouse.rows(f"select 1 from staging.{table} limit 1")
+    ]
+
+
+def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: bool) -> date | None:
+    """Return the newest (or oldest) day of a table's facts, leaving out the few that bear impossible dates."""
+    column = "available_at" if newest else "occurred_at"
+    announced = "event_type <> 'ended'" if table == "subscription_events" else "true"
+    known = f"{column} <= ?" if loaded is not None else "true"
+    counts = warehouse.rows(
+        f"select cast({column} as date) as day, count(*) from staging.{table} "
+        f"where {announced} and {known} group by day order by day {'desc' if newest else 'asc'}",
+        [loaded] if loaded is not None else [],
+    )
+    allowed = _STRAY_SHARE * sum(count for _, count in counts)
+    passed = 0
+    for day, count in counts:
+        passed += count
+        if passed > allowed:
+            return day  # type: ignore[no-any-return]
+    return None
+
+
+def _loaded_at(warehouse: Warehouse) -> datetime | None:
+    if not warehouse.has_table("raw.loads"):
+        return None
+    return warehouse.rows("select max(loaded_at) from raw.loads")[0][0]  # type: ignore[no-any-return]
+
+
+def _undated(warehouse: Warehouse) -> date:
+    loaded = _loaded_at(warehouse)
+    return loaded.date() if loaded is not None else _UNDATED
+
+
+def _newest_flat_date(warehouse: Warehouse) -> date | None:
+    return warehouse.rows("select max(snapshot_date) from staging.customer_snapshots")[0][0]  # type: ignore[no-any-return]
+
+
+def _flat_dates(warehouse: Warehouse, limit: int) -> list[date]:
+    found = warehouse.rows(
+        "select distinct snapshot_date from staging.customer_snapshots where has_churned is not null "
+        "order by snapshot_date desc nulls last limit ?",
+        [limit],
+    )
+    if not found:
+        raise NotEnoughData(
+            "the flat source has no labels to learn from",
+            where="[sources.customer_snapshots]",
+            remedy='Name the label column: columns = { has_churned = "theirs" }.',
+        )
+    return sorted(day if day is not None else _undated(warehouse) for (day,) in found)

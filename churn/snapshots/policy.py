@@ -1,0 +1,118 @@
+"""The snapshot policy: when a snapshot may be taken, which days its label covers, and when the label is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from churn.config import Settings
+from churn.errors import NotEnoughData
+
+HISTORY_DAYS = 60  # before this many days of facts, features over 90 days say more about the calendar than the customer
+_MONDAY = date(1970, 1, 5)  # weeks are counted from a fixed Monday, so that new data never shifts old dates
+_DAYS_APART = {"1d": 1, "1w": 7, "2w": 14}
+
+
+@dataclass(frozen=True)
+class SnapshotPolicy:
+    """Dates and definitions only. Instants are UTC without a zone; a snapshot date means midnight as that day begins."""
+
+    definition: str = "any"
+    dated_by: str = "decision"
+    horizon_days: int = 30
+    lead_days: int = 2
+    grace_days: int = 7
+    inactivity_days: int = 90
+    activity_table: str = "sessions"
+    margin_rate: float = 1.0
+    default_monthly_fee: float = 25.0
+    every: str = "1mo"
+    snapshots: int = 12
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SnapshotPolicy:
+        """Return the policy that [churn], [business] and [training] describe."""
+        churn = settings.churn
+        return cls(
+            definition=churn.definition,
+            dated_by=churn.dated_by,
+            horizon_days=churn.horizon_days,
+            lead_days=churn.lead_days,
+            grace_days=churn.grace_days,
+            inactivity_days=churn.inactivity_days,
+            activity_table=churn.activity_table,
+            margin_rate=settings.business.margin_rate,
+            default_monthly_fee=settings.business.default_monthly_fee,
+            every=settings.training.every,
+            snapshots=settings.training.snapshots,
+        )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SnapshotPolicy:
+        """Return the policy that `to_dict` wrote; unknown keys are left out, so old bundles stay readable."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in values.items() if key in known})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as plain values, for bundles and fingerprints."""
+        return dataclasses.asdict(self)
+
+    @property
+    def window_days(self) -> int:
+        """Length of the label window. Silence is only known once it has lasted, so inactivity sets its own length."""
+        return self.inactivity_days if self.definition == "inactivity" else self.horizon_days
+
+    def label_window(self, day: date) -> tuple[datetime, datetime]:
+        """Return the first instant of the label window of snapshot `day`, and the first instant after it."""
+        start = datetime.combine(day, time()) + timedelta(days=self.lead_days)
+        return start, start + timedelta(days=self.window_days)
+
+    def matures_at(self, day: date) -> datetime:
+        """Return when the label is final: the window has closed, and the days in which a loss may be taken back."""
+        grace = 0 if self.definition == "inactivity" else self.grace_days
+        return self.label_window(day)[1] + timedelta(days=grace)
+
+    def training_dates(
+        self, first: date, cutoff: datetime, every: str | None = None, limit: int | None = None
+    ) -> list[date]:
+        """Return the newest `limit` dates, oldest first, whose label is final at `cutoff`; facts begin on `first`.
+
+        Dates are spaced by `every`: firsts of months, Mondays (every second one for 2w), or days. Raises
+        NotEnoughData saying how many days of history are missing.
+        """
+        limit = self.snapshots if limit is None else limit
+        earliest = first + timedelta(days=HISTORY_DAYS)
+        dates: list[date] = []
+        for day in _backwards(cutoff.date(), every or self.every):
+            if day < earliest or len(dates) == limit:
+                break
+            if self.matures_at(day) <= cutoff:
+                dates.append(day)
+        if not dates:
+            have = max((cutoff.date() - first).days, 0)
+            need = HISTORY_DAYS + (self.matures_at(first).date() - first).days
+            raise NotEnoughData(
+                f"no snapshot date has both {HISTORY_DAYS} days of history before it and a closed label window "
+                f"after it: the facts reach from {first} to {cutoff:%Y-%m-%d} ({have} days, at least {need} are needed)",
+                where="[training] every, [churn] horizon_days",
+                remedy='Load more history, shorten the horizon, or set every = "1w".',
+            )
+        return dates[::-1]
+
+
+def _backwards(last: date, every: str) -> Iterator[date]:
+    """Yield the dates of a spacing from `last` back, without end."""
+    if every == "1mo":
+        day = last.replace(day=1)
+        while day > date(1900, 1, 1):
+            yield day
+            day = (day - timedelta(days=1)).replace(day=1)
+        return
+    step = _DAYS_APART[every]
+    day = last - timedelta(days=(last - _MONDAY).days % step)
+    while day > date(1900, 1, 1):
+        yield day
+        day -= timedelta(days=step)

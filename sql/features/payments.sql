@@ -1,0 +1,51 @@
+-- Grain: one row per spine row.
+-- Purpose: billing trouble. These features foretell involuntary churn by definition: read the two kinds apart.
+
+with joined as (
+    select
+        s.customer_id,
+        s.snapshot_date,
+        t.attempts,
+        t.failures,
+        t.days_since_failure,
+        r.method,
+        coalesce(r.methods_90d, 0) as methods_90d,
+        coalesce(r.attempts_90d, 0) as attempts_90d,
+        coalesce(r.failures_30d, 0) as failures_30d,
+        coalesce(r.failures_60d, 0) as failures_60d,
+        coalesce(r.failures_90d, 0) as failures_90d,
+        coalesce(r.refunds_90d, 0) as refunds_90d,
+        coalesce(r.failure_bits, 0) as failure_bits,
+        coalesce(r.success_bits, 0) as success_bits
+    from snapshots.spine as s
+    left join snapshots.payment_totals as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date
+    left join snapshots.payment_sums as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date
+),
+
+-- Bit k stands for the day k + 1 days ago. Below the lowest bit of success lie the days after the newest payment.
+unpaid as (
+    select
+        *,
+        case
+            when success_bits = 0 then failure_bits
+            else failure_bits & ((success_bits & (-success_bits)) - 1)
+        end as open_bits
+    from joined
+)
+
+select
+    customer_id,
+    snapshot_date,
+    failures_30d as payment_failures_30d,  -- Failed payments in 30 days. [actionable] "{} failed payments in 30 days"
+    failures_60d as number_of_payment_failures_60d,  -- Failed payments in 60 days. [actionable] "{} failed payments in 60 days"
+    failures_90d as payment_failures_90d,  -- Failed payments in 90 days. [actionable] "{} failed payments in 90 days"
+    1.0 * failures / nullif(attempts, 0) as payment_failure_ratio,  -- Share of all payment attempts so far that failed. [actionable] "{} of payments failed"
+    1.0 * failures_90d / nullif(attempts_90d, 0) as payment_failure_ratio_90d,  -- Share of payment attempts of 90 days that failed. [actionable] "{} of payments failed in 90 days"
+    coalesce((failures_30d / 30.0) / nullif(failures_90d / 90.0, 0), 0) as payment_failure_trend,  -- Failures a day of the last month against 90 days. [actionable] "payment failures at {} times the usual pace"
+    days_since_failure as days_since_last_payment_failure,  -- Days since the last failed payment. [actionable] "last failed payment {} days ago"
+    bit_count(open_bits) as open_payment_failures,  -- Days with a failed payment since the newest good one. [actionable] "{} failed payments since the last good one"
+    open_bits <> 0 as has_unpaid_bill,  -- Whether the newest payment failed and none has followed. [actionable] "a bill is unpaid: {}"
+    refunds_90d,  -- Payments given back in 90 days. [actionable] "{} refunds in 90 days"
+    methods_90d as payment_methods_90d,  -- Ways of paying used in 90 days. [context] "{} ways of paying in 90 days"
+    method as payment_method  -- The way of paying of the newest attempt in 90 days. [actionable] "pays by {}"
+from unpaid

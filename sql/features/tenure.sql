@@ -1,0 +1,48 @@
+-- Grain: one row per spine row.
+-- Purpose: how long and how steadily someone has been a customer.
+
+with signed_up as (
+    select s.customer_id, s.snapshot_date, min(c.signed_up_at) as signed_up_at
+    from snapshots.spine as s
+    inner join staging.customers as c
+        on s.customer_id = c.customer_id and c.occurred_at < s.snapshot_date and c.available_at < s.snapshot_date
+    group by s.customer_id, s.snapshot_date
+),
+
+subscribed as (
+    select
+        customer_id,
+        snapshot_date,
+        min(started_at) as first_started_at,
+        max(started_at) as last_started_at,
+        count(*) as subscriptions,
+        count(*) filter (where ended_at is not null and end_reason = 'pause') as pauses,
+        count(*) filter (where ended_at is not null and coalesce(end_reason, 'voluntary') = 'voluntary') as earlier_ends
+    from snapshots.known_subscriptions
+    group by customer_id, snapshot_date
+),
+
+dated as (
+    select
+        s.customer_id,
+        s.snapshot_date,
+        b.last_started_at,
+        b.subscriptions,
+        b.pauses,
+        b.earlier_ends,
+        date_diff('day', cast(coalesce(least(c.signed_up_at, b.first_started_at), b.first_started_at, c.signed_up_at) as date), s.snapshot_date) as tenure_days
+    from snapshots.spine as s
+    left join signed_up as c on s.customer_id = c.customer_id and s.snapshot_date = c.snapshot_date
+    left join subscribed as b on s.customer_id = b.customer_id and s.snapshot_date = b.snapshot_date
+)
+
+select
+    customer_id,
+    snapshot_date,
+    round(tenure_days / 30.4375, 2) as customer_time_in_months,  -- Months since the customer joined. [context] "customer for {} months"
+    tenure_days < 91 as is_new_user,  -- Whether the customer joined less than three months ago. [context] "joined less than three months ago: {}"
+    date_diff('day', cast(last_started_at as date), snapshot_date) as days_since_subscription_start,  -- Days since the newest subscription or renewal began. [context] "{} days into the current subscription"
+    subscriptions as subscription_count,  -- Subscriptions so far, renewals and plan changes included. [context] "{} subscriptions so far"
+    pauses as pause_count,  -- How often the customer paused. [actionable] "paused {} times"
+    earlier_ends as earlier_end_count  -- How often an earlier subscription was ended by the customer. [context] "ended a subscription {} times before"
+from dated

@@ -1,0 +1,47 @@
+-- Grain: one row per spine row.
+-- Purpose: what a customer is worth per month, as known at the date: the fees of the running subscriptions, or where
+-- there is no contract what they paid over the last 90 days, or the configured default where neither is known.
+
+with running as (
+    select
+        customer_id,
+        snapshot_date,
+        sum(cast(monthly_fee as decimal(18, 4))) as monthly_fee,
+        max_by(plan, struct_pack(at := started_at, id := subscription_id)) as plan
+    from snapshots.known_subscriptions
+    where ended_at is null
+    group by customer_id, snapshot_date
+),
+
+paid as (
+    select
+        f.customer_id,
+        d.snapshot_date,
+        sum(cast(f.amount as decimal(18, 4))) / 3.0 as monthly_spend
+    from staging.payments as f
+    inner join snapshots.recent_days as d
+        on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date
+    where coalesce(f.status, 'succeeded') = 'succeeded'
+    group by f.customer_id, d.snapshot_date
+),
+
+valued as (
+    select
+        s.customer_id,
+        s.snapshot_date,
+        r.plan,
+        cast(coalesce(r.monthly_fee, m.monthly_spend, p.default_monthly_fee) as double) as monthly_fee,
+        p.margin_rate
+    from snapshots.spine as s
+    cross join snapshots.policy as p
+    left join running as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date
+    left join paid as m on s.customer_id = m.customer_id and s.snapshot_date = m.snapshot_date
+)
+
+select
+    customer_id,  -- The customer.
+    snapshot_date,  -- The date of the snapshot.
+    plan,  -- The plan of the newest running subscription.
+    monthly_fee,  -- What the customer pays per month.
+    monthly_fee * margin_rate as monthly_margin  -- What of it is margin.
+from valued

@@ -1,0 +1,47 @@
+-- Grain: one row per customer and snapshot date.
+-- Purpose: the population, those active at the date as known at the date; every feature table has exactly these rows.
+
+with subscribed as (
+    select s.customer_id, s.snapshot_date
+    from snapshots.known_subscriptions as s
+    cross join snapshots.policy as p
+    where
+        p.definition <> 'inactivity'
+        and s.ended_at is null
+        -- Where the decision is the churn, someone who has canceled is lost already, though service still runs.
+        and (s.canceled_at is null or p.dated_by <> 'decision')
+),
+
+seen as (
+    select a.customer_id, d.snapshot_date
+    from snapshots.activity as a
+    cross join snapshots.policy as p
+    inner join snapshots.dates as d
+        on
+            a.occurred_date < d.snapshot_date
+            and a.available_date < d.snapshot_date
+            and a.occurred_date >= d.snapshot_date - p.inactivity_days
+),
+
+flat as (
+    select c.customer_id, d.snapshot_date
+    from staging.customer_snapshots as c
+    inner join snapshots.dates as d
+        on coalesce(c.snapshot_date, d.snapshot_date) = d.snapshot_date
+    cross join snapshots.policy as p
+    where p.definition <> 'inactivity' and not exists (select 1 from staging.subscription_events)
+),
+
+active as (
+    select customer_id, snapshot_date from subscribed
+    union all
+    select customer_id, snapshot_date from seen
+    union all
+    select customer_id, snapshot_date from flat
+)
+
+select distinct
+    customer_id,  -- The customer.
+    snapshot_date  -- Only facts from before the beginning of this day (midnight UTC) count.
+from active
+where customer_id is not null

@@ -1,0 +1,255 @@
+"""Tiny companies for tests, told as rows: `World().customer("a").subscription("a", "2024-01-01").warehouse()`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from churn.config import ResourceSettings
+from churn.snapshots.dataset import build_snapshots
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse import SqlModel, Warehouse, load_models, open_warehouse
+
+NO_HOME = Path("/nonexistent")  # no SQL of a user's own
+FAR = datetime.fromisoformat("2030-01-01")  # a cutoff at which every label is final
+
+_INSTANT = pl.Datetime("us")
+STAGING: dict[str, dict[str, Any]] = {
+    "customers": {
+        "customer_id": pl.String,
+        "signed_up_at": _INSTANT,
+        "birth_date": pl.Date,
+        "city": pl.String,
+        "country": pl.String,
+        "email": pl.String,
+        "phone": pl.String,
+        "marketing_consent": pl.Boolean,
+        "objected_at": _INSTANT,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+    },
+    "subscription_events": {
+        "customer_id": pl.String,
+        "subscription_id": pl.String,
+        "event_type": pl.String,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+        "plan": pl.String,
+        "monthly_fee": pl.Float64,
+        "end_reason": pl.String,
+    },
+    "payments": {
+        "payment_id": pl.String,
+        "customer_id": pl.String,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+        "amount": pl.Float64,
+        "status": pl.String,
+        "method": pl.String,
+    },
+    "sessions": {
+        "customer_id": pl.String,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+        "duration_minutes": pl.Float64,
+    },
+    "support_tickets": {
+        "ticket_id": pl.String,
+        "customer_id": pl.String,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+        "closed_at": _INSTANT,
+        "category": pl.String,
+    },
+    "contacts": {
+        "customer_id": pl.String,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+        "campaign": pl.String,
+        "channel": pl.String,
+    },
+    "events": {
+        "customer_id": pl.String,
+        "event_type": pl.String,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+        "quantity": pl.Float64,
+    },
+    "customer_snapshots": {"customer_id": pl.String, "snapshot_date": pl.Date, "has_churned": pl.Boolean},
+}
+
+
+def at(when: str | datetime) -> datetime:
+    """Read `2024-01-31` or `2024-01-31 18:00`."""
+    return when if isinstance(when, datetime) else datetime.fromisoformat(when)
+
+
+class World:
+    """Rows of the staging layer. `known` is when we learned of a fact; when it happened if not given."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in STAGING}
+        self.extra: dict[str, dict[str, Any]] = {}
+
+    def add(self, table: str, when: str | datetime, known: str | datetime | None = None, **values: Any) -> Self:
+        """Add one fact to `table`."""
+        occurred = at(when)
+        available = at(known) if known is not None else occurred
+        self.rows[table].append({"occurred_at": occurred, "available_at": available, **values})
+        return self
+
+    def customer(self, customer: str, when: str = "2023-01-01", known: str | None = None, **values: Any) -> Self:
+        """Add a version of a customer's record."""
+        return self.add("customers", when, known, customer_id=customer, signed_up_at=at(when), **values)
+
+    def subscription(
+        self,
+        customer: str,
+        start: str,
+        *,
+        canceled: str | None = None,
+        end: str | None = None,
+        reason: str | None = None,
+        known: str | None = None,
+        plan: str = "basic",
+        fee: float | None = 25.0,
+        name: str | None = None,
+    ) -> Self:
+        """Add a subscription; `known` is when we learned of its latest event."""
+        number = len(self.rows["subscription_events"])
+        latest = "ended" if end else "canceled" if canceled else "started"
+        for event, when in (("started", start), ("canceled", canceled), ("ended", end)):
+            if when:
+                self.add(
+                    "subscription_events",
+                    when,
+                    known if event == latest else None,
+                    customer_id=customer,
+                    subscription_id=name or f"{customer}-{number:04d}",
+                    event_type=event,
+                    plan=plan,
+                    monthly_fee=fee,
+                    end_reason=reason,
+                )
+        return self
+
+    def payment(
+        self,
+        customer: str,
+        when: str | datetime,
+        status: str = "succeeded",
+        amount: float = 25.0,
+        method: str = "card",
+        known: str | None = None,
+    ) -> Self:
+        """Add a payment attempt."""
+        name = f"p{len(self.rows['payments']):06d}"
+        values = {"customer_id": customer, "status": status, "amount": amount, "method": method}
+        return self.add("payments", when, known, payment_id=name, **values)
+
+    def session(self, customer: str, when: str | datetime, minutes: float = 10.0, known: str | None = None) -> Self:
+        """Add a session."""
+        return self.add("sessions", when, known, customer_id=customer, duration_minutes=minutes)
+
+    def daily_sessions(self, customer: str, first: str, last: str, *, every: int = 1, minutes: float = 10.0) -> Self:
+        """Add a session at noon on every `every`-th day from `first` to `last`, both included."""
+        day = at(first).replace(hour=12)
+        while day.date() <= at(last).date():
+            self.session(customer, day, minutes)
+            day += timedelta(days=every)
+        return self
+
+    def ticket(
+        self,
+        customer: str,
+        when: str | datetime,
+        category: str = "technical",
+        closed: str | None = None,
+        known: str | None = None,
+    ) -> Self:
+        """Add a support ticket."""
+        name = f"t{len(self.rows['support_tickets']):06d}"
+        closed_at = at(closed) if closed else None
+        return self.add(
+            "support_tickets", when, known, ticket_id=name, customer_id=customer, category=category, closed_at=closed_at
+        )
+
+    def contact(
+        self,
+        customer: str,
+        when: str,
+        campaign: str | None = "winback",
+        channel: str = "email",
+        known: str | None = None,
+    ) -> Self:
+        """Add a contact by us."""
+        return self.add("contacts", when, known, customer_id=customer, campaign=campaign, channel=channel)
+
+    def event(
+        self,
+        customer: str,
+        when: str | datetime,
+        kind: str = "like",
+        quantity: float | None = None,
+        known: str | None = None,
+    ) -> Self:
+        """Add a generic event."""
+        return self.add("events", when, known, customer_id=customer, event_type=kind, quantity=quantity)
+
+    def flat(self, customer: str, day: str | None = None, churned: bool | None = None, **attributes: Any) -> Self:
+        """Add a row of a flat snapshot source; its attributes become columns."""
+        when = date.fromisoformat(day) if day else None
+        row = {"customer_id": customer, "snapshot_date": when, "has_churned": churned, **attributes}
+        self.rows["customer_snapshots"].append(row)
+        return self
+
+    def warehouse(self) -> Warehouse:
+        """Return an in-memory warehouse whose staging tables hold these rows. Close it, or use it as a context."""
+        warehouse = open_warehouse(None, holder="tests", resources=ResourceSettings(memory_limit="1GB", threads=1))
+        self.into(warehouse)
+        return warehouse
+
+    def into(self, warehouse: Warehouse) -> None:
+        """Write these rows as the staging tables of `warehouse`."""
+        for name, schema in STAGING.items():
+            frame = pl.DataFrame(self.rows[name], schema_overrides=schema, infer_schema_length=None)
+            missing = [
+                pl.lit(None, kind).alias(column) for column, kind in schema.items() if column not in frame.columns
+            ]
+            warehouse.write(f"staging.{name}", frame.with_columns(missing))
+
+
+def build(
+    warehouse: Warehouse,
+    *dates: str,
+    policy: SnapshotPolicy | None = None,
+    cutoff: datetime = FAR,
+    models: dict[str, SqlModel] | None = None,
+) -> dict[str, SqlModel]:
+    """Build snapshots and features of `dates` and return the models they were built from."""
+    models = models or load_models(NO_HOME)
+    days = [date.fromisoformat(day) for day in dates]
+    build_snapshots(warehouse, models, policy or SnapshotPolicy(), days, data_cutoff=cutoff)
+    return models
+
+
+def rows(warehouse: Warehouse, table: str, *columns: str) -> list[tuple[Any, ...]]:
+    """Return the columns of `table`, ordered by customer and date."""
+    listed = ", ".join(columns) or "*"
+    return warehouse.rows(f"select {listed} from {table} order by customer_id, snapshot_date")
+
+
+def value(warehouse: Warehouse, column: str, customer: str = "a") -> Any:
+    """Return one feature of one customer, looked for in every feature table."""
+    found: Sequence[tuple[Any, ...]] = warehouse.rows(
+        "select table_name from information_schema.columns where table_schema = 'features' and column_name = ?",
+        [column],
+    )
+    assert len(found) == 1, f"{column} is in {found}"
+    result = warehouse.rows(f'select "{column}" from features.{found[0][0]} where customer_id = ?', [customer])
+    assert len(result) == 1, f"{customer} has {len(result)} rows"
+    return result[0][0]

@@ -58,11 +58,12 @@ class ScoreRepository:
         listed: bool | None = None,
         order: ScoreOrder = "expected_profit",
         limit: int | None = None,
+        columns: Sequence[str] = tuple(SCORE_COLUMNS),
     ) -> pl.DataFrame:
-        """Return the current list, highest first, with the columns of `SCORE_COLUMNS`; all of it by default."""
+        """Return the current list, highest first; all customers and the columns of `SCORE_COLUMNS` by default."""
         filters = _filters(bands, min_probability, plan, listed)
         with self._database.read() as connection:
-            return _frame(connection, filters, order, limit)
+            return _frame(connection, filters, order, limit, columns)
 
     def page(
         self,
@@ -142,25 +143,31 @@ def _filters(
 
 
 def _frame(
-    connection: sa.Connection, filters: list[sa.ColumnElement[bool]], order: ScoreOrder, limit: int | None
+    connection: sa.Connection,
+    filters: list[sa.ColumnElement[bool]],
+    order: ScoreOrder,
+    limit: int | None,
+    columns: Sequence[str] = tuple(SCORE_COLUMNS),
 ) -> pl.DataFrame:
     """Read rows straight from the driver: SQLAlchemy's row objects would double the time for a whole list."""
     query = (
-        sa.select(*(scores.c[name] for name in SCORE_COLUMNS))
+        sa.select(*(scores.c[name] for name in columns))
         .where(*filters)
         .order_by(scores.c[order].desc(), scores.c.customer_id)
         .limit(limit)
     )
     rows = connection.execute(query).cursor.fetchall()
-    schema = {name: getattr(pl, kind) for name, kind in SCORE_COLUMNS.items()}
+    schema = {name: getattr(pl, SCORE_COLUMNS[name]) for name in columns}
     by_column = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    columns = {
-        name: pl.Series(
-            name, values, dtype=pl.Int8 if kind == pl.Boolean and connection.dialect.name == "sqlite" else kind
-        )
-        for (name, kind), values in zip(schema.items(), by_column, strict=True)
-    }
-    return pl.DataFrame(columns).cast({name: kind for name, kind in schema.items() if kind == pl.Boolean})
+    # SQLite keeps truth values as 0 and 1.
+    return pl.DataFrame(
+        [
+            pl.Series(name, values, dtype=pl.Int8).cast(kind)
+            if kind == pl.Boolean and connection.dialect.name == "sqlite"
+            else pl.Series(name, values, dtype=kind)
+            for (name, kind), values in zip(schema.items(), by_column, strict=True)
+        ]
+    )
 
 
 def _cursor(run: ScoreRun, order: ScoreOrder, last: dict[str, Any]) -> str:

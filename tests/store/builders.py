@@ -1,0 +1,61 @@
+"""Small score lists, runs and model versions for the tests of the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from churn.store import ModelVersion, ScoreRun
+
+NOON = datetime(2026, 3, 1, 12)
+
+
+def run(run_id: str = "run-1", **changes: Any) -> ScoreRun:
+    first = ScoreRun(
+        run_id=run_id,
+        snapshot_date=date(2026, 3, 1),
+        model_version="m1",
+        scored_at=NOON,
+        data_cutoff=datetime(2026, 3, 1),
+        customers=0,
+        fingerprint="abc",
+    )
+    return replace(first, **changes)
+
+
+def score_list(count: int = 5, **columns: Any) -> pl.DataFrame:
+    """`count` customers c0, c1, ...; the higher the number, the higher probability and profit."""
+    shares = [(i + 0.5) / count for i in range(count)]
+    frame = pl.DataFrame(
+        {
+            "customer_id": [f"c{i}" for i in range(count)],
+            "churn_probability": shares,
+            "raw_score": shares,
+            "risk_band": ["high" if p > 0.5 else "low" for p in shares],
+            "percentile": [100 * p for p in shares],
+            "expected_profit": [10 * p - 2 for p in shares],
+            "value_of_save": [69.16] * count,
+            "monthly_margin": [25.0] * count,
+            "plan": ["basic" if i % 2 else None for i in range(count)],
+            "reasons": ['[{"text": "no login for 23 days", "value": "tab\\tquote\\" ü"}]'] * count,
+            "previous_probability": [None] * count,
+            "change": [None] * count,
+            "change_reasons": [None] * count,
+            "is_listed": [p > 0.7 for p in shares],
+        },
+        schema_overrides={"plan": pl.String, "previous_probability": pl.Float64, "change": pl.Float64}
+        | {"change_reasons": pl.String},
+    )
+    return frame.with_columns(
+        value if isinstance(value, pl.Expr) else pl.Series(name, value) for name, value in columns.items()
+    )
+
+
+def model(version: str = "m1", **changes: Any) -> ModelVersion:
+    first = ModelVersion(
+        version=version, kind="xgboost", created_at=NOON, fingerprint="abc", bundle=version, metrics={"auc": 0.86}
+    )
+    return replace(first, **changes)

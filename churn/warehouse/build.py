@@ -34,7 +34,7 @@ def build(
     A schema is replaced as a whole or not at all. Raises ConfigError naming the file whose SQL does not run,
     DataError for values it cannot handle, ResourceError when disk or memory run out.
     """
-    chosen = [model for model in in_order(models, schemas)]
+    chosen = in_order(models, schemas)
     if names is not None:
         needed = needed_for(models, names)
         chosen = [model for model in chosen if model.name in needed]

@@ -36,16 +36,10 @@ def cast(expression: str, delivered: str, wanted: str) -> Cast:
         return Cast(expression, is_fallible=False)
     if wanted == "VARCHAR":
         return Cast(_as_text(expression, delivered), is_fallible=False)
-    if delivered == '"NULL"' or delivered == "NULL":
-        return Cast(f"cast(null as {wanted})", is_fallible=False)
     if wanted in {"TIMESTAMP", "DATE"}:
         return _as_time(expression, delivered, wanted)
-    if wanted == "BOOLEAN" and delivered == "VARCHAR":
-        return Cast(_as_flag(expression), is_fallible=True)
-    if wanted == "DOUBLE" and delivered == "VARCHAR":
-        grouped = f"case when regexp_full_match(trim({expression}), '{_GROUPED_NUMBER}')"
-        grouped += f" then try_cast(regexp_replace({expression}, '[$€£, ]', '', 'g') as double) end"
-        return Cast(f"coalesce(try_cast({expression} as double), {grouped})", is_fallible=True)
+    if delivered == "VARCHAR" and wanted in {"BOOLEAN", "DOUBLE"}:
+        return Cast(_as_flag(expression) if wanted == "BOOLEAN" else _as_number(expression), is_fallible=True)
     is_safe = wanted in {"DOUBLE", "BOOLEAN"} and (is_number(delivered) or delivered == "BOOLEAN")
     return Cast(f"try_cast({expression} as {wanted})", is_fallible=not is_safe)
 
@@ -55,6 +49,12 @@ def _as_text(expression: str, delivered: str) -> str:
         whole = f"{expression} = trunc({expression}) and abs({expression}) < 1e15"
         return f"case when {whole} then cast(cast({expression} as bigint) as varchar) else cast({expression} as varchar) end"
     return f"cast({expression} as varchar)"
+
+
+def _as_number(expression: str) -> str:
+    grouped = f"case when regexp_full_match(trim({expression}), '{_GROUPED_NUMBER}')"
+    grouped += f" then try_cast(regexp_replace({expression}, '[$€£, ]', '', 'g') as double) end"
+    return f"coalesce(try_cast({expression} as double), {grouped})"
 
 
 def _as_time(expression: str, delivered: str, wanted: str) -> Cast:

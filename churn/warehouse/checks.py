@@ -35,7 +35,7 @@ def run_checks(warehouse: Warehouse, models: Mapping[str, SqlModel], *, now: dat
     Raises ConfigError naming the file of a rule that does not run or has no `Level: warn` or `Level: block`.
     """
     moment = now if now.tzinfo is None else now.astimezone(UTC).replace(tzinfo=None)
-    rules = [model for model in in_order(models, ["checks"])]
+    rules = in_order(models, ["checks"])
     with warehouse.transaction():
         warehouse.execute("create schema if not exists checks")
         warehouse.execute("create or replace table checks.clock as select cast(? as timestamp) as now_at", [moment])
@@ -63,7 +63,7 @@ def _run(warehouse: Warehouse, rule: SqlModel) -> CheckResult:
     example = {name: _plain(value) for name, value in zip(columns, first[0], strict=True)} if first else {}
     return CheckResult(
         rule=rule.table,
-        level=cast(Level, level),
+        level=cast("Level", level),
         defect_count=count,
         example=example,
         message=rule.description,

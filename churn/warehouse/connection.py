@@ -64,7 +64,8 @@ class Warehouse:
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """Run `sql` and return a polars frame. Raises as `rows`."""
         with translating():
-            return self.connection.sql(sql, params=list(parameters)).pl()
+            found: pl.DataFrame = self.connection.sql(sql, params=list(parameters)).pl()
+            return found
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run `sql` for its effect. Raises as `rows`."""

@@ -44,7 +44,9 @@ BOOKKEEPING: dict[str, str] = {
 
 def _table(name: str, occurred_at: str | None, *, required: str, optional: str) -> Table:
     def parsed(text: str, *, is_required: bool) -> list[Column]:
-        return [Column(*part.split(), is_required=is_required) for part in text.split(",")]
+        return [
+            Column(name, kind, is_required=is_required) for name, kind in (part.split() for part in text.split(","))
+        ]
 
     known_at = [Column("known_at", "TIMESTAMP")]
     columns = parsed(required, is_required=True) + parsed(optional, is_required=False) + known_at

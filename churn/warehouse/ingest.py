@@ -8,7 +8,6 @@ changed is loaded afresh. Each table's load is one transaction.
 from __future__ import annotations
 
 import difflib
-import glob
 import hashlib
 import json
 import time
@@ -20,12 +19,12 @@ from pathlib import Path
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.progress import SILENT, Progress
-from churn.warehouse import ledger, readers
-from churn.warehouse.column_map import theirs
-from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse import database_load, ledger, readers
+from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.contracts import TABLES, Table
-from churn.warehouse.delivery import SourceFile
-from churn.warehouse.loading import load_delivery
+from churn.warehouse.expressions import theirs
+from churn.warehouse.loading import Load, Loaded, load_delivery
+from churn.warehouse.sources import Files
 
 
 @dataclass(frozen=True)
@@ -93,81 +92,58 @@ def _load(
     full: bool,
 ) -> LoadResult:
     started = time.perf_counter()
-    table = _table(name)
-    where = f"sources.{name}"
-    files = _local_files(name, source)
-    kind = readers.format_of(files[0].name, source.format, where=where)
-    readers.check_options(kind, source.options, where=where)
-    settings_hash = _hash(source)
-    plan = ledger.plan(files, ledger.known_files(warehouse, name), settings_hash, full=full)
-    rows = rejected = 0
-    with warehouse.transaction():
-        ledger.create_raw(warehouse, table)
-        load_id = ledger.next_load_id(warehouse)
-        _remove(warehouse, name, plan.changed, load_id)
-        ledger.touch(warehouse, name, plan.touched)
-
-        def wanted(columns: Mapping[str, str]) -> dict[str, str]:
-            return _wanted_types(table, source, columns)
-
-        for delivery in readers.deliveries(warehouse, [*plan.changed, *plan.new], kind, source.options, wanted):
-            done = load_delivery(
-                warehouse, table, delivery, mapped=source.columns, where=source.where, load_id=load_id, now=now
-            )
-            for file, one in zip(delivery.files, done, strict=True):
-                ledger.record(
-                    warehouse,
-                    name,
-                    file,
-                    load_id=load_id,
-                    settings_hash=settings_hash,
-                    rows=one.rows,
-                    rejected=one.rejected,
-                    now=now,
-                )
-                rows, rejected = rows + one.rows, rejected + one.rejected
-        total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
-        if total == 0:
-            remedy = "Check that the export ran, and the source's `where`."
-            raise ContractBroken(f"no rows for {name}", where=", ".join(file.name for file in files[:3]), remedy=remedy)
-    loaded = len(plan.changed) + len(plan.new)
+    load = Load(warehouse, _table(name), source, _hash(source), now)
+    if source.path is None:
+        done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
+    else:
+        files = Files(name, source, secrets)
+        done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
+    total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
+    if total == 0:
+        remedy = "Check that the export ran, and the source's `where`."
+        raise ContractBroken(f"no rows for {name}", where=looked_at, remedy=remedy)
     return LoadResult(
         source=name,
-        files_loaded=loaded,
-        files_unchanged=plan.unchanged + len(plan.touched),
-        rows=rows,
-        rejected=rejected,
+        files_loaded=len(done),
+        files_unchanged=unchanged,
+        rows=sum(one.rows for one in done),
+        rejected=sum(one.rejected for one in done),
         total_rows=total,
         seconds=time.perf_counter() - started,
-        vanished=plan.vanished,
+        vanished=vanished,
     )
 
 
-def _remove(warehouse: Warehouse, name: str, files: tuple[SourceFile, ...], load_id: int) -> None:
-    if not files:
-        return
-    listed = ", ".join(literal(file.name) for file in files)
-    warehouse.execute(f"delete from raw.{quoted(name)} where source_file in ({listed})")
-    warehouse.execute(f"delete from raw.rejected_rows where source = ? and file in ({listed})", [name])
-    ledger.note_rewrite(warehouse, name, load_id)
+def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...], str]:
+    """Load new and changed files; return what came of them, how many stayed, which are gone, and where was looked."""
+    name, source, warehouse = load.table.name, load.source, load.warehouse
+    found = files.found()
+    kind = readers.format_of(found[0].name, source.format, where=f"sources.{name}")
+    readers.check_options(kind, source.options, where=f"sources.{name}")
+    plan = ledger.plan(found, ledger.known_files(warehouse, name), load.settings_hash, full=full)
+    done: list[Loaded] = []
+
+    def wanted(columns: Mapping[str, str]) -> dict[str, str]:
+        return _wanted_types(load.table, source, columns)
+
+    with files.here([*plan.changed, *plan.new], _scratch(warehouse)) as ready, warehouse.transaction():
+        ledger.create_raw(warehouse, load.table)
+        load_id = ledger.next_load_id(warehouse)
+        ledger.remove(warehouse, name, plan.changed, load_id)
+        ledger.touch(warehouse, name, plan.touched)
+        for delivery in readers.deliveries(warehouse, ready, kind, source.options, wanted):
+            done.extend(load_delivery(load, delivery, load_id))
+    looked_at = ", ".join(file.name for file in found[:3])
+    return done, plan.unchanged + len(plan.touched), plan.vanished, looked_at
 
 
-def _local_files(name: str, source: SourceSettings) -> list[SourceFile]:
-    declared = [source.path] if isinstance(source.path, str) else list(source.path or [])
-    found: dict[str, SourceFile] = {}
-    for pattern in declared:
-        paths = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
-        files = [Path(path) for path in paths if Path(path).is_file()]
-        if not files:
-            raise ContractBroken(f"no file for {name}", where=pattern, remedy=f"Check [sources.{name}] path.")
-        for path in files:
-            stat = path.stat()
-            found[str(path)] = SourceFile(str(path), path, stat.st_size, str(stat.st_mtime_ns))
-    return list(found.values())
+def _scratch(warehouse: Warehouse) -> Path | None:
+    spill = warehouse.scratch
+    return spill.parent if spill is not None and warehouse.path is not None else None
 
 
 def _hash(source: SourceSettings) -> str:
-    told = json.dumps([source.columns, source.where, source.options, source.format], sort_keys=True, default=str)
+    told = json.dumps([source.columns, source.where, source.options, source.format, source.query], default=str)
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from churn.errors import ContractBroken
-from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.contracts import BOOKKEEPING, TABLES, Table
 from churn.warehouse.delivery import SourceFile
 
@@ -80,10 +80,15 @@ def known_files(warehouse: Warehouse, source: str) -> dict[str, Known]:
 
 
 def plan(files: Sequence[SourceFile], known: Mapping[str, Known], settings_hash: str, *, full: bool) -> Plan:
-    """Decide what to load. A file counts as changed when size or time differ and its content does too,
-    when the source's settings changed, or when `full` is asked for. Raises ContractBroken if a file cannot be read.
-    """  # noqa: D205
-    new, changed, touched, unchanged = [], [], [], 0
+    """Decide what to load.
+
+    A file counts as changed when size or time differ and its content does too, when the source's settings changed,
+    or when `full` is asked for. Raises ContractBroken if a file cannot be read.
+    """
+    new: list[SourceFile] = []
+    changed: list[SourceFile] = []
+    touched: list[SourceFile] = []
+    unchanged = 0
     for file in files:
         before = known.get(file.name)
         if before is None:
@@ -109,6 +114,16 @@ def hashed(file: SourceFile) -> SourceFile:
     except OSError as error:
         remedy = "Check that the file exists and may be read."
         raise ContractBroken(f"cannot be read: {error.strerror}", where=file.name, remedy=remedy) from error
+
+
+def remove(warehouse: Warehouse, source: str, files: Sequence[SourceFile], load_id: int) -> None:
+    """Take out the rows that came from `files`, and what was rejected from them."""
+    if not files:
+        return
+    listed = ", ".join(literal(file.name) for file in files)
+    warehouse.execute(f"delete from raw.{quoted(source)} where source_file in ({listed})")
+    warehouse.execute(f"delete from raw.rejected_rows where source = ? and file in ({listed})", [source])
+    note_rewrite(warehouse, source, load_id)
 
 
 def note_rewrite(warehouse: Warehouse, source: str, load_id: int) -> None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.casts import cast, kept_type, widened
-from churn.warehouse.column_map import Selected, expression, select_list
+from churn.warehouse.column_map import Selected, select_list
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.contracts import BOOKKEEPING, Table
 from churn.warehouse.delivery import Delivery
-from churn.warehouse.ledger import note_rewrite
+from churn.warehouse.expressions import expression
+from churn.warehouse.ledger import note_rewrite, record
 
 _WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
+_SHOWN_COLUMNS = 100  # of a rejected row's text
+
+
+@dataclass(frozen=True)
+class Load:
+    """One source on its way into its raw table: where to, from what, and when."""
+
+    warehouse: Warehouse
+    table: Table
+    source: SourceSettings
+    settings_hash: str
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -26,30 +40,23 @@ class Loaded:
     rejected: int
 
 
-def load_delivery(
-    warehouse: Warehouse,
-    table: Table,
-    delivery: Delivery,
-    *,
-    mapped: Mapping[str, str],
-    where: str | None,
-    load_id: int,
-    now: datetime,
-) -> list[Loaded]:
-    """Insert a delivery into raw.`table` and return what came of each of its files.
+def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
+    """Insert a delivery into its raw table, note its files in the ledger, and return what came of each.
 
     One pass over the rows; a second one only when something has to be rejected or a cast may fail.
     Raises ContractBroken if a required column is missing or more than half of a file's rows are rejected.
     """
+    warehouse, table, source = load.warehouse, load.table, load.source
     first = delivery.files[0].name
-    columns = _resolved(warehouse, table, delivery, select_list(table, delivery.columns, mapped, where=first))
+    listed = select_list(table, delivery.columns, source.columns, where=first)
+    columns = _resolved(warehouse, table, delivery, listed)
     condition = "true"
-    if where:
-        condition = expression(where, delivery.columns, where=f"sources.{table.name}.where", file=first)
+    if source.where:
+        condition = expression(source.where, delivery.columns, where=f"sources.{table.name}.where", file=first).sql
     _evolve(warehouse, table, columns, load_id)
     names = ", ".join(quoted(column.name) for column in columns)
     values = ", ".join(column.sql for column in columns)
-    stamp = f"{load_id}, timestamp '{now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
+    stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
     try:
         warehouse.execute(
             f"insert into raw.{quoted(table.name)} ({names}, {', '.join(BOOKKEEPING)})"
@@ -57,7 +64,19 @@ def load_delivery(
         )
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
-    return _settle(warehouse, table, delivery, columns, condition=condition, load_id=load_id, now=now)
+    done = _settle(load, delivery, columns, condition=condition, load_id=load_id)
+    for file, one in zip(delivery.files, done, strict=True):
+        record(
+            warehouse,
+            table.name,
+            file,
+            load_id=load_id,
+            settings_hash=load.settings_hash,
+            rows=one.rows,
+            rejected=one.rejected,
+            now=load.now,
+        )
+    return done
 
 
 def _resolved(warehouse: Warehouse, table: Table, delivery: Delivery, columns: Sequence[Selected]) -> list[Selected]:
@@ -65,20 +84,18 @@ def _resolved(warehouse: Warehouse, table: Table, delivery: Delivery, columns: S
     done = []
     for column in columns:
         if column.sql:
-            done.append(column if column.type else replace(column, **_typed(warehouse, table, delivery, column)))
+            done.append(column)
             continue
-        done.append(replace(column, **_typed(warehouse, table, delivery, column)))
+        try:
+            kind = warehouse.rows(f"describe select {column.delivered} as value from ({delivery.sql})")[0][1]
+        except ConfigError as error:
+            remedy = "Mend the expression; `options = { all_varchar = true }` reads every column of a CSV file as text."
+            raise ConfigError(error.what, where=f"sources.{table.name}.columns.{column.name}", remedy=remedy) from error
+        wanted = column.type or kept_type(kind)
+        made = cast(column.delivered, kind, wanted)
+        # The expression itself may fail on a value (strptime of a broken date): then the row is the thing at fault.
+        done.append(replace(column, delivered=f"try({column.delivered})", sql=f"try({made.sql})", type=wanted))
     return done
-
-
-def _typed(warehouse: Warehouse, table: Table, delivery: Delivery, column: Selected) -> dict[str, str]:
-    try:
-        kind = warehouse.rows(f"describe select {column.delivered} as value from ({delivery.sql})")[0][1]
-    except ConfigError as error:
-        remedy = "Mend the expression; `options = { all_varchar = true }` reads every column of a CSV file as text."
-        raise ConfigError(error.what, where=f"sources.{table.name}.columns.{column.name}", remedy=remedy) from error
-    wanted = column.type or kept_type(kind)
-    return {"sql": cast(column.delivered, kind, wanted).sql, "type": wanted}
 
 
 def _evolve(warehouse: Warehouse, table: Table, columns: Sequence[Selected], load_id: int) -> None:
@@ -107,33 +124,28 @@ def _is_missing(column: Selected, value: str) -> str:
 
 
 def _settle(
-    warehouse: Warehouse,
-    table: Table,
-    delivery: Delivery,
-    columns: Sequence[Selected],
-    *,
-    condition: str,
-    load_id: int,
-    now: datetime,
+    load: Load, delivery: Delivery, columns: Sequence[Selected], *, condition: str, load_id: int
 ) -> list[Loaded]:
+    """Move rows without a required value out of the raw table, note unreadable values, and count both by file."""
+    warehouse, table = load.warehouse, load.table
     raw = f"raw.{quoted(table.name)}"
     mine = f"load_id = {load_id} and source_file in ({', '.join(literal(file.name) for file in delivery.files)})"
     required = [column for column in columns if column.is_required]
     missing = " or ".join(_is_missing(column, quoted(column.name)) for column in required) or "false"
-    reasons = [f"case when {_is_missing(c, c.sql)} then {_reason(c)} end" for c in required]
-    blanked = [c for c in columns if c.is_fallible and not c.is_required]
-    blanks = [f"case when {_is_unread(c)} then {_reason(c)} end" for c in blanked]
+    refused = " or ".join(_is_missing(column, column.sql) for column in required) or "false"
     if warehouse.rows(f"select count(*) from {raw} where {mine} and ({missing})")[0][0]:
-        _keep(warehouse, table, delivery, f"{condition}", reasons, load_id=load_id, now=now, is_kept=False)
+        reasons = [f"case when {_is_missing(c, c.sql)} then {_reason(c)} end" for c in required]
+        _keep(load, delivery, f"{condition} and ({refused})", reasons, load_id=load_id, is_kept=False)
         warehouse.execute(f"delete from {raw} where {mine} and ({missing})")
+    blanks = [
+        f"case when {_is_unread(c)} then {_reason(c)} end" for c in columns if c.is_fallible and not c.is_required
+    ]
     if blanks:
-        refused = " or ".join(_is_missing(c, c.sql) for c in required) or "false"
-        only = f"{condition} and not ({refused})"
-        _keep(warehouse, table, delivery, only, blanks, load_id=load_id, now=now, is_kept=True)
+        _keep(load, delivery, f"{condition} and not ({refused})", blanks, load_id=load_id, is_kept=True)
     for line in delivery.bad_lines:
         warehouse.execute(
             "insert into raw.rejected_rows values (?, ?, ?, ?, ?, false, ?, ?)",
-            [table.name, line.file, line.row_number, line.reason, line.text, load_id, now],
+            [table.name, line.file, line.row_number, line.reason, line.text, load_id, load.now],
         )
     rows = dict(warehouse.rows(f"select source_file, count(*) from {raw} where {mine} group by 1"))
     rejected = dict(
@@ -160,24 +172,16 @@ def _reason(column: Selected) -> str:
 
 
 def _keep(
-    warehouse: Warehouse,
-    table: Table,
-    delivery: Delivery,
-    condition: str,
-    reasons: Sequence[str],
-    *,
-    load_id: int,
-    now: datetime,
-    is_kept: bool,
+    load: Load, delivery: Delivery, condition: str, reasons: Sequence[str], *, load_id: int, is_kept: bool
 ) -> None:
     """Write the rows that have a reason into raw.rejected_rows, with what they held."""
-    text = ", ".join(f"{literal(name)}: {quoted(name)}" for name in list(delivery.columns)[:100])
-    warehouse.execute(
+    text = ", ".join(f"{literal(name)}: {quoted(name)}" for name in list(delivery.columns)[:_SHOWN_COLUMNS])
+    load.warehouse.execute(
         f"insert into raw.rejected_rows select ?, _file, _row, reason, row_text, {str(is_kept).lower()}, ?, ? from ("
         f"select _file, _row, nullif(concat_ws('; ', {', '.join(reasons)}), '') as reason,"
         f" cast(to_json({{{text}}}) as varchar) as row_text from ({delivery.sql}) where {condition})"
         " where reason is not null",
-        [table.name, load_id, now],
+        [load.table.name, load_id, load.now],
     )
 
 

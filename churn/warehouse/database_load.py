@@ -1,0 +1,71 @@
+"""Loads a PostgreSQL source: the whole result in place of what came before, or only what is new in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from churn.errors import ConfigError, ContractBroken
+from churn.warehouse import ledger, postgres
+from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.delivery import Delivery, SourceFile
+from churn.warehouse.expressions import theirs
+from churn.warehouse.loading import Load, Loaded, load_delivery
+
+
+def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:
+    """Load the source; return what came of it, 1 if nothing had changed, and no vanished files.
+
+    Raises ConfigError for unknown options, ContractBroken for a column that is not there, and as `postgres.fetch`.
+    """
+    name, source, warehouse = load.table.name, load.source, load.warehouse
+    unknown = set(source.options) - {"updated"}
+    if unknown:
+        remedy = "PostgreSQL knows one: updated."
+        raise ConfigError(f"no option `{min(unknown)}`", where=f"sources.{name}.options", remedy=remedy)
+    label = f"postgresql:{name}"
+    before = ledger.known_files(warehouse, name).get(label)
+    updated = postgres.updated_column(source)
+    is_same = before is not None and before.settings_hash == load.settings_hash and not full
+    since = before.changed if updated and before is not None and is_same else None
+    with warehouse.transaction():
+        ledger.create_raw(warehouse, load.table)
+        postgres.fetch(warehouse, name, source, secrets, since=since or None)
+        count, content = postgres.fingerprint(warehouse)
+        newest = _newest(warehouse, updated, label) if updated and count else ""
+        file = SourceFile(label, Path(), count, newest, content)
+        if before is not None and is_same and before.content_hash == content:
+            return [], 1, ()
+        load_id = ledger.next_load_id(warehouse)
+        if since and before is not None:
+            if not count:
+                return [], 1, ()
+            _forget_newest(load, updated, since, label)
+        else:
+            ledger.remove(warehouse, name, (file,) if before is not None else (), load_id)
+        done = load_delivery(load, _delivery(warehouse, file), load_id)
+    return done, 0, ()
+
+
+def _delivery(warehouse: Warehouse, file: SourceFile) -> Delivery:
+    columns = {name: kind for name, kind, *_ in warehouse.rows(f"describe {postgres.DELIVERED}") if name != "_row"}
+    return Delivery((file,), f"select *, {literal(file.name)} as _file from {postgres.DELIVERED}", columns)
+
+
+def _newest(warehouse: Warehouse, updated: str, where: str) -> str:
+    columns = {row[0]: row[1] for row in warehouse.rows(f"describe {postgres.DELIVERED}")}
+    if theirs(updated, columns) is None:
+        remedy = f"Name one of {', '.join(name for name in columns if name != '_row')}."
+        raise ContractBroken(f"no column `{updated}` (options.updated)", where=where, remedy=remedy)
+    found = warehouse.rows(f"select cast(max({quoted(updated)}) as varchar) from {postgres.DELIVERED}")[0][0]
+    return str(found or "")
+
+
+def _forget_newest(load: Load, updated: str, since: str, label: str) -> None:
+    """Remove the rows that bear the newest known value: they were asked for again, with those that came after them."""
+    ours = next((ours for ours, mapped in load.source.columns.items() if mapped.lower() == updated.lower()), updated)
+    raw = f"raw.{quoted(load.table.name)}"
+    kind = load.warehouse.columns(f"raw.{load.table.name}").get(ours, "VARCHAR")
+    # The instant is told with its zone, as PostgreSQL gave it: we keep the same instant in UTC without one.
+    value = f"cast(cast({literal(since)} as timestamptz) as timestamp)" if kind == "TIMESTAMP" else literal(since)
+    load.warehouse.execute(f"delete from {raw} where source_file = {literal(label)} and {quoted(ours)} = {value}")

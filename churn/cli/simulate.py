@@ -84,7 +84,7 @@ def simulate(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Show beside: an earlier --out FILE.json, the name of a saved one, or a .toml with [[scenarios]].",
+            help="Show beside: an earlier --out FILE.json, the name of a saved one, or a .toml list of scenarios.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -124,7 +124,7 @@ def simulate(
         value=value,
         months=months,
         profit_model=None if profit_model is None else profit_model.value,
-        preset=None if preset is None else preset.value,
+        preset=None if preset is None else "case-study",
         on=on.value,
         allow_uncalibrated=allow_uncalibrated,
         save=save,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churn.cli.plot import BAND, CURVE, MARK, band_plot
 from churn.cli.tables import facts, line, percent, table
-from churn.decisions.wording import count, money
+from churn.decisions.wording import count, money, short_money
 
 LABELS = {
     "success_rate": "success rate",
@@ -115,22 +115,27 @@ def _input(name: str, value: float, currency: str) -> str:
 
 
 def _plot(document: Mapping[str, Any]) -> None:
-    """Draw net profit against contacts with its 90 % range, as text."""
-    import plotext as plt
+    """Draw net profit against contacts with its 90 % range."""
+    from rich.console import Console
+    from rich.text import Text
 
-    bands = document["bands"]
-    x = [b["contacts"] for b in bands]
-    plt.clear_figure()
-    plt.plot_size(min(plt.terminal_width() or 78, 96), 16)
-    plt.theme("pro" if sys.stdout.isatty() else "clear")
-    plt.plot(x, [b["high"] for b in bands], label="95 %", marker="dot")
-    plt.plot(x, [b["net_profit"] for b in bands], label="expected", marker="braille")
-    plt.plot(x, [b["low"] for b in bands], label="5 %", marker="dot")
-    if document["contacts"]:
-        plt.scatter([document["contacts"]], [document["net_profit"]], label="chosen", marker="x")
-    plt.title(f"Net profit ({document['currency']}) by customers contacted")
-    plt.show()
-    plt.clear_figure()
+    bands, console = document["bands"], Console()
+    lines = band_plot(
+        [b["contacts"] for b in bands],
+        *([b[key] for b in bands] for key in ("net_profit", "low", "high")),
+        mark=(document["contacts"], document["net_profit"]) if document["contacts"] else None,
+        x_label=count,
+        y_label=lambda amount: short_money(amount, document["currency"]),
+        width=min(console.width, 96),
+    )
+    console.print(f"\nNet profit by customers contacted: {CURVE} expected, {BAND} 90 % of draws, {MARK} this campaign")
+    for each in lines:
+        text = Text(each, no_wrap=True)
+        text.highlight_regex(BAND, "blue dim")
+        text.highlight_regex(CURVE, "bold cyan")
+        text.highlight_regex(MARK, "bold yellow")
+        console.print(text)
+    console.print()
 
 
 def _audit(findings: Sequence[Mapping[str, Any]]) -> None:

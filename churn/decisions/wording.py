@@ -34,3 +34,15 @@ def percent(share: float, digits: int | None = None) -> str:
 def count(number: float) -> str:
     """Return a number of customers, whole: `11,000`."""
     return f"{round(number):,}"
+
+
+def short_money(amount: float, currency: str = "USD") -> str:
+    """Return `amount` for an axis, three digits at most: `$150k`, `-$1.2M`."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(amount) >= size * 0.9995:
+            scaled = abs(amount) / size
+            digits = f"{scaled:.1f}".rstrip("0").rstrip(".") if scaled < 10 else f"{scaled:.0f}"
+            symbol = SYMBOLS.get(currency)
+            sign = "-" if amount < 0 else ""
+            return f"{sign}{symbol}{digits}{letter}" if symbol else f"{sign}{digits}{letter} {currency}"
+    return money(round(amount), currency)

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 # The case the product was born from, as its table prints it (random split, 75/15/10).
 CASE_TABLE = {"logistic_regression": 0.76, "random_forest": 0.84, "xgboost": 0.87, "mlp": 0.85}
 
+# What stands between AUC and net profit, and how it is written.
+FIGURES = (
+    ("recall", ".2f"),
+    ("precision", ".2f"),
+    ("pr_auc", ".3f"),
+    ("brier", ".4f"),
+    ("ece", ".3f"),
+    ("empc", ".3f"),
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
@@ -72,49 +82,30 @@ def train(
 def show_candidates(result: TrainedModel) -> None:
     """Print the comparison table; beside the case's own figures when the split is the case's."""
     is_case = result.split.startswith("random")
-    columns = [
-        "candidate",
-        "AUC",
-        "95 % interval",
-        "recall",
-        "precision",
-        "PR-AUC",
-        "Brier",
-        "ECE",
-        "EMPC",
-        "net profit",
-        "95 % interval",
-    ]
+    columns = ["candidate", "AUC (95 %)", "recall", "precision", "PR-AUC", "Brier", "ECE", "EMPC", "net profit (95 %)"]
     rows = []
-    for c in result.training.candidates:
-        d = c.to_dict()
-        name = d["name"] + (" *" if d["name"] == result.training.selected else "")
-        row = [
-            name,
-            f"{d['auc']:.3f}",
-            _span(d, "auc"),
-            f"{d['recall']:.2f}",
-            f"{d['precision']:.2f}",
-            f"{d['pr_auc']:.3f}",
-            f"{d['brier']:.4f}",
-        ]
-        row += [f"{d['ece']:.3f}", f"{d['empc']:.3f}", f"{d['net_profit']:,.0f}", _span(d, "net_profit", ",.0f")]
+    for candidate in result.training.candidates:
+        d = candidate.to_dict()
+        mark = " *" if d["name"] == result.training.selected else ""
+        figures = [_figure(d[key], form) for key, form in FIGURES]
+        row = [d["title"] + mark, _with_span(d, "auc", ".3f"), *figures, _with_span(d, "net_profit", ",.0f")]
         if is_case:
-            row.insert(2, f"{CASE_TABLE[d['name']]:.2f}" if d["name"] in CASE_TABLE else "")
+            row.insert(1, _figure(CASE_TABLE.get(d["name"]), ".2f"))
         rows.append(row)
     if is_case:
-        columns.insert(2, "case")
-    table(
-        f"Candidates on the same test rows ({result.split} split; * selected)",
-        columns,
-        rows,
-        right=list(range(1, len(columns))),
-    )
+        columns.insert(1, "case AUC")
+    title = f"Candidates on the same test rows ({result.split} split; * selected)"
+    table(title, columns, rows, right=list(range(1, len(columns))))
 
 
-def _span(document: dict[str, Any], key: str, form: str = ".3f") -> str:
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _with_span(document: dict[str, Any], key: str, form: str) -> str:
     low, high = document[f"{key}_interval"]
-    return f"{low:{form}} to {high:{form}}"
+    value = _figure(document[key], form)
+    return value if low is None or high is None else f"{value} ({low:{form}} to {high:{form}})"
 
 
 def list_(session: Session) -> None:

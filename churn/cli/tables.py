@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH_OF_PLAIN_OUTPUT = 140
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
     """Print a table; the columns at the positions `right` are aligned to the right."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
@@ -16,12 +22,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
         shown.add_column(name, justify="right" if position in right else "left", overflow="fold")
     for row in rows:
         shown.add_row(*("" if value is None else str(value) for value in row))
-    Console(soft_wrap=False).print(shown)
+    _console().print(shown)
 
 
 def facts(rows: Iterable[tuple[str, object]]) -> None:
     """Print name and value, a line each."""
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table(box=None, show_header=False, pad_edge=False)
@@ -29,7 +34,14 @@ def facts(rows: Iterable[tuple[str, object]]) -> None:
     shown.add_column(overflow="fold")
     for name, value in rows:
         shown.add_row(name, str(value))
-    Console().print(shown)
+    _console().print(shown)
+
+
+def _console() -> Console:
+    """Return the terminal as it is; into a file or a pipe, wide enough that no table folds."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=max(WIDTH_OF_PLAIN_OUTPUT, Console().width))
 
 
 def line(text: str) -> None:

@@ -65,15 +65,13 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
     previous = read_previous(warehouse, day, data.frame["customer_id"], version)
     bands = _bands(context, predicted.churn_probability, previous.bands)
     frame = _list(context, data, predicted.raw_score, predicted.churn_probability, bands).with_columns(
-        pl.Series("reasons", reasons_json(explanation, data.frame, data.features, top=TOP_REASONS)),
+        pl.Series("reasons", reasons_json(explanation, data.frame, model.features, top=TOP_REASONS)),
         pl.Series("previous_probability", previous.churn_probability, dtype=pl.Float64, nan_to_null=True),
-        previous.change_reasons(explanation, data.frame, data.features).alias("change_reasons"),
+        previous.change_reasons(explanation, data.frame, model.features).alias("change_reasons"),
     )
     frame = frame.with_columns((pl.col("churn_probability") - pl.col("previous_probability")).alias("change"))
     run_id = _run_id(version, day, data.fingerprint)
-    write_history(
-        warehouse, frame, explanation, day=day, version=version, run_id=run_id, features=[f.name for f in data.features]
-    )
+    write_history(warehouse, frame, explanation, day=day, version=version, run_id=run_id, features=model.feature_names)
     counts = np.bincount(bands, minlength=len(BANDS))
     return ScoredFrame(
         run_id=run_id,
@@ -94,7 +92,7 @@ def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: d
     build_snapshots(
         warehouse, models, model.policy, [day], data_cutoff=data_cutoff(warehouse), progress=context.progress
     )
-    data = scoring_set(warehouse, models, model.policy, day)
+    data = scoring_set(warehouse, models, model.policy, day, wanted=model.feature_names)
     if data.frame.is_empty():
         raise DataError(
             f"no customer is active on {day}",

@@ -6,7 +6,7 @@ import importlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,8 @@ class Database:
         with translated(self.address):
             connection = self.engine.raw_connection()
             try:
-                yield connection.cursor()
+                with closing(connection.cursor()) as cursor:  # an open one would keep tables locked
+                    yield cursor
             finally:
                 connection.close()
 

@@ -63,9 +63,11 @@ def _from_sqlite(error: sqlite3.Error, address: str) -> ChurnError:
 
 def _from_postgres(error: BaseException, address: str) -> ChurnError:
     state = str(getattr(error, "sqlstate", None) or "")
-    said = str(error).strip().splitlines()
-    # On a failed connection the last line is the server's own; it names user and database, never the password.
-    last = said[-1] if said else type(error).__name__
+    # The server's own sentence; its details, which may hold a customer's data, are left out. A failed connection has
+    # text only, of which the last line is the server's: it names user and database, never the password.
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    last = str(primary or lines[-1])
     if state[:2] == "53":
         return ResourceError(f"the database server is out of resources: {last}", where=address, remedy=_SPACE)
     if state in {"55P03", "40P01", "40001", "57014"}:

@@ -172,17 +172,18 @@ def _success_is_incremental(economics: Economics) -> Finding:
 
 def _assumption(economics: Economics) -> Finding:
     share = percent(economics.success_rate)
-    if economics.profit_model == "case_study":
-        words = f"contact is assumed to avoid {share} of each customer's churn risk (churn avoided = success x p)"
-        code = "uplift_is_assumed"
-    elif economics.profit_model == "incentive":
-        words = "every stayer who is contacted takes the incentive, and so does every churner who is saved"
+    if economics.profit_model == "incentive":
         code = "stayers_take_the_incentive"
+        words = "every contacted stayer takes the incentive, and so does every churner who is saved"
     else:
-        words = f"no uplift has been measured, so churn avoided is taken as {share} of each customer's risk"
         code = "uplift_is_assumed"
-    sentence = f"Profit model `{economics.profit_model}`: {words}."
-    return Finding(code, "note", sentence, {"success_rate": economics.success_rate})
+        words = f"contact avoids {share} of each customer's churn risk (churn avoided = success x p)"
+        if economics.profit_model == "uplift":
+            words += "; no uplift has been measured"
+    name = economics.profit_model.replace("_", " ")
+    return Finding(
+        code, "note", f"The {name} profit model assumes that {words}.", {"success_rate": economics.success_rate}
+    )
 
 
 def _break_even(result: SimulationResult, economics: Economics, currency: str) -> Finding:

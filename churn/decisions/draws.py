@@ -69,7 +69,7 @@ def grid_cells(
     The cuts include every number in `contacts`; one that falls among equal probabilities splits them in proportion.
     """
     k = curve.threshold.size
-    even = np.linspace(0, 1, bins // 2 + 1)
+    even = np.union1d(np.linspace(0, 1, bins // 2 + 1), (0.01, 0.02))  # the small shares that people ask for
     at = [np.searchsorted(curve.contacts, np.ceil(even * curve.customers).astype(np.int64))]
     at.append(k - np.searchsorted(curve.threshold[::-1], even * float(curve.threshold[0]), side="left") - 1)
     places = [curve.index_of(c) for c in contacts]

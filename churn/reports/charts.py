@@ -1,0 +1,206 @@
+"""Draws charts as inline SVG: no script, no request, colours that a stylesheet turns light or dark.
+
+Colours in the SVG are keys, not final: `TOKENS` names the CSS variable that each stands for, and `token_css` writes the
+rules that set it. Without that stylesheet the light colours, which are the keys themselves, are what one sees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from markupsafe import Markup
+
+# Blue, vermilion and green of Okabe and Ito's set can be told apart with any colour vision; lines differ in form too.
+TOKENS: Final[dict[str, tuple[str, str]]] = {
+    "ink": ("#1c2530", "#e6ebf1"),
+    "muted": ("#5b6876", "#9aa8b7"),
+    "grid": ("#dfe4ea", "#2e3945"),
+    "paper": ("#fdfdfe", "#151b22"),
+    "curve": ("#0068a9", "#5cb8f0"),
+    "band": ("#cfe3f2", "#1d3f58"),
+    "chosen": ("#c94f00", "#ff9a5c"),
+    "best": ("#007a5a", "#45cfa2"),
+    "worse": ("#d9843f", "#c9763a"),
+    "better": ("#3b87bd", "#4d9bd0"),
+}
+WIDE, NARROW = 760, 350
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+def color(name: str) -> str:
+    """Return the key colour of a token."""
+    return TOKENS[name][0]
+
+
+def token_css() -> Markup:
+    """Return the CSS variables for light and dark, and the rules that lay them over the charts' key colours."""
+    light = "".join(f"--{name}:{pair[0]};" for name, pair in TOKENS.items())
+    dark = "".join(f"--{name}:{pair[1]};" for name, pair in TOKENS.items())
+    rules = "".join(
+        f'svg [fill="{pair[0]}"]{{fill:var(--{name})}}svg [stroke="{pair[0]}"]{{stroke:var(--{name})}}'
+        for name, pair in TOKENS.items()
+    )
+    return Markup(  # noqa: S704  # constants of this module
+        f":root{{color-scheme:light dark;{light}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{rules}"
+    )
+
+
+def profit_curve(
+    bands: Sequence[Mapping[str, Any]],
+    marks: Sequence[Mapping[str, Any]],
+    *,
+    break_even: tuple[float, str] | None,
+    currency_prefix: str,
+    describe: str,
+) -> Markup:
+    """Return the curve of net profit by contacts with its 90 % band, wide and narrow.
+
+    `bands`: contacts, net_profit, low, high. `marks`: contacts, net_profit, label, kind (`chosen` or `best`).
+    `break_even`: contacts and label. `describe` is what a screen reader says instead.
+    """
+    return _both(lambda width: _profit_curve(bands, marks, break_even, width, currency_prefix), describe)
+
+
+def tornado(rows: Sequence[Mapping[str, Any]], *, center: float, currency_prefix: str, describe: str) -> Markup:
+    """Return bars of net profit as each input moves alone. `rows`: label, low_text, high_text, at_low, at_high."""
+    return _both(lambda width: _tornado(rows, center, width, currency_prefix), describe)
+
+
+def _profit_curve(
+    bands: Sequence[Mapping[str, Any]],
+    marks: Sequence[Mapping[str, Any]],
+    break_even: tuple[float, str] | None,
+    width: int,
+    prefix: str,
+) -> Any:
+    import altair as alt
+
+    start = {"contacts": 0, "net_profit": 0, "low": 0, "high": 0}
+    data = alt.Data(values=[start, *({k: b[k] for k in start} for b in bands)])
+    is_wide = width == WIDE
+    height = 320 if is_wide else 240
+    x = alt.X(
+        "contacts:Q",
+        title="Customers contacted",
+        axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
+        scale=alt.Scale(nice=False, domain=[0, bands[-1]["contacts"]]),
+    )
+    axis = alt.Axis(title=None, labelExpr=_money_axis(prefix), tickCount=6, domain=False, ticks=False)
+    band = alt.Chart(data).mark_area(color=color("band")).encode(x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q")
+    curve = alt.Chart(data).mark_line(color=color("curve"), strokeWidth=2.5).encode(x=x, y=alt.Y("net_profit:Q"))
+    zero = (
+        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=color("muted"), strokeDash=[4, 3]).encode(y="zero:Q")
+    )
+    layers = [band, zero]
+    if break_even is not None:
+        line = alt.Chart(alt.Data(values=[{"x": break_even[0], "label": break_even[1]}])).encode(x="x:Q")
+        layers.append(line.mark_rule(color=color("muted"), strokeDash=[1, 3]))
+        label = line.mark_text(align="left", baseline="bottom", dx=5, dy=-4, color=color("muted"), fontSize=12)
+        layers.append(label.encode(y=alt.value(height), text="label:N"))
+    layers.append(curve)
+    for mark in marks:
+        point = alt.Chart(alt.Data(values=[dict(mark)]))
+        tone = color(mark["kind"])
+        shape = "diamond" if mark["kind"] == "chosen" else "circle"
+        layers.append(
+            point.mark_point(filled=True, size=130, color=tone, shape=shape, opacity=1, stroke=color("paper")).encode(
+                x="contacts:Q", y="net_profit:Q"
+            )
+        )
+        on_left = mark["contacts"] > 0.6 * bands[-1]["contacts"]
+        layers.append(
+            point.mark_text(
+                align="right" if on_left else "left",
+                dx=-10 if on_left else 10,
+                dy=mark.get("dy", -12),
+                color=tone,
+                fontWeight="bold",
+                fontSize=13,
+            ).encode(x="contacts:Q", y="net_profit:Q", text="label:N")
+        )
+    return _styled(alt.layer(*layers).properties(width=width - 72, height=height))
+
+
+def _tornado(rows: Sequence[Mapping[str, Any]], center: float, width: int, prefix: str) -> Any:
+    import altair as alt
+
+    values = []
+    for row in rows:
+        for end in ("low", "high"):
+            kind = "better" if row[f"at_{end}"] >= center else "worse"
+            values.append({"label": row["label"], "text": row[f"{end}_text"], "at": row[f"at_{end}"], "kind": kind})
+    span = max(abs(v["at"] - center) for v in values) or 1.0
+    is_wide = width == WIDE
+    reach = 1.3 if is_wide else 1.75  # room for the labels at the bars' ends
+    base = alt.Chart(alt.Data(values=[{**v, "center": center} for v in values]))
+    y = alt.Y(
+        "label:N",
+        sort=[row["label"] for row in rows],
+        axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=200, labelPadding=8),
+    )
+    x = alt.X(
+        "at:Q",
+        title="Net profit",
+        scale=alt.Scale(domain=[center - reach * span, center + reach * span], nice=False, zero=False),
+        axis=alt.Axis(labelExpr=_money_axis(prefix), tickCount=5 if is_wide else 3, grid=True),
+    )
+    layers = []
+    for kind, align, dx in (("worse", "right", -6), ("better", "left", 6)):
+        part = base.transform_filter(f"datum.kind == '{kind}'")
+        layers.append(part.mark_bar(color=color(kind), height=18).encode(y=y, x=x, x2="center:Q"))
+        layers.append(
+            part.mark_text(align=align, dx=dx, color=color("ink"), fontSize=12).encode(y=y, x="at:Q", text="text:N")
+        )
+    line = alt.Chart(alt.Data(values=[{"center": center}])).mark_rule(color=color("ink"), strokeWidth=1.5)
+    layers.append(line.encode(x="center:Q"))
+    return _styled(alt.layer(*layers).properties(width=width - (160 if is_wide else 142), height=38 * len(rows) + 10))
+
+
+def _money_axis(prefix: str) -> str:
+    """A Vega expression that writes an axis label as money: $150k, -$1.5M."""
+    return (
+        f"(datum.value < 0 ? '-' : '') + '{prefix}' + (abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') "
+        "+ 'M' : abs(datum.value) >= 1e3 ? format(abs(datum.value) / 1e3, '~f') + 'k' : format(abs(datum.value), '~f'))"
+    )
+
+
+def _styled(chart: Any) -> Any:
+    return (
+        chart.configure(background="transparent", font=FONT, padding={"left": 12, "right": 12, "top": 6, "bottom": 4})
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=color("muted"),
+            titleColor=color("muted"),
+            gridColor=color("grid"),
+            domainColor=color("grid"),
+            tickColor=color("grid"),
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            titlePadding=10,
+        )
+    )
+
+
+def _both(draw: Any, describe: str) -> Markup:
+    """The chart for a page and for a phone; the stylesheet shows the one that fits, and it alone is read out."""
+    parts = [
+        f'<div class="{name}">{_svg(draw(width), describe)}</div>'
+        for name, width in (("wide", WIDE), ("narrow", NARROW))
+    ]
+    return Markup("".join(parts))  # noqa: S704  # drawn by us; the description is escaped below
+
+
+def _svg(chart: Any, describe: str) -> str:
+    import vl_convert
+
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict())
+    svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", svg)
+    # The parts need no roles of their own: the whole is one image with one description.
+    svg = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", svg)
+    svg = re.sub(r'(<svg[^>]*?)\swidth="[\d.]+"\sheight="[\d.]+"', r"\1", svg, count=1)
+    label = str(Markup.escape(describe))
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

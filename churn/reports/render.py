@@ -1,0 +1,70 @@
+"""Fills the templates of `reports/`, shipped ones and those a user lays over them, into self-contained HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from churn.decisions.wording import count, money, percent, short_money
+from churn.errors import ConfigError
+from churn.reports.filters import day, instant
+from churn.resources import layered
+
+
+def render(template: str, *, home: Path, **values: Any) -> str:
+    """Return `template` (a path below `reports/`, such as `simulation/simulation.html`) filled with `values`.
+
+    Everything is escaped but Markup, a missing value is an error, the same values give the same bytes.
+    Raises ConfigError naming file and line of a template that cannot be filled.
+    """
+    try:
+        text = environment(home).get_template(template).render(**values)
+    except jinja2.TemplateSyntaxError as error:
+        raise ConfigError(
+            f"the template has a mistake: {error.message}", where=f"reports/{error.name}.j2, line {error.lineno}"
+        ) from error
+    except jinja2.TemplateNotFound as error:
+        raise ConfigError("no such template", where=f"reports/{error.name}.j2") from error
+    except jinja2.UndefinedError as error:
+        raise ConfigError(
+            f"the template asks for what there is not: {error.message}", where=f"reports/{template}.j2"
+        ) from error
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
+
+
+def environment(home: Path) -> jinja2.Environment:
+    """Return the Jinja environment over the shipped templates and those in `home/reports`."""
+    paths = layered("reports", home, ".j2")
+
+    def load(name: str) -> tuple[str, str, None] | None:
+        path = paths.get(name)
+        return None if path is None else (path.read_text(encoding="utf-8"), str(path), None)
+
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    made.filters.update(
+        money=money, short_money=short_money, percent=_percent, count=_count, day=day, instant=instant, nbsp=_nbsp
+    )
+    return made
+
+
+def _percent(share: float | None, digits: int | None = None) -> str:
+    return "-" if share is None else percent(share, digits).replace(" ", "\u00a0")
+
+
+def _count(number: float | None) -> str:
+    return "-" if number is None else count(number)
+
+
+def _nbsp(text: str) -> Markup:
+    """Keep `1 %` and the like on one line."""
+    return Markup(str(Markup.escape(text)).replace(" %", "&nbsp;%"))  # noqa: S704  # escaped in the same expression

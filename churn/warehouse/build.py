@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
+from churn.warehouse import incremental
 from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.sql_models import SqlModel, in_order, needed_for
 
@@ -49,11 +50,13 @@ def build(
 
 
 def build_model(warehouse: Warehouse, model: SqlModel) -> BuildResult:
-    """Create or replace the table of one model. Raises as `build`."""
+    """Create or replace the table of one model, or add to it where its header says how. Raises as `build`."""
     started = time.perf_counter()
     target = f"{quoted(model.schema)}.{quoted(model.table)}"
     try:
-        warehouse.execute(f"create or replace table {target} as\n{model.sql}\n")
+        if not incremental.refresh(warehouse, model):
+            warehouse.execute(f"create or replace table {target} as\n{model.sql}\n")
+        incremental.note_build(warehouse, model)
     except ChurnError as error:
         if error.where is None:
             error.where = str(model.path)

@@ -37,10 +37,13 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         if before is not None and is_same and before.content_hash == content:
             return [], 1, ()
         load_id = ledger.next_load_id(warehouse)
-        if since and before is not None:
-            if not count:
-                return [], 1, ()
-            _forget_newest(load, updated, since, label)
+        if since:
+            if _is_known(load, updated, since, label):
+                count = warehouse.rows(f"select count(*) from {postgres.DELIVERED}")[0][0]
+                if not count:
+                    return [], 1, ()
+            else:
+                _forget(load, updated, since, label, load_id)
         else:
             ledger.remove(warehouse, name, (file,) if before is not None else (), load_id)
         done = load_delivery(load, _delivery(warehouse, file), load_id)
@@ -61,11 +64,28 @@ def _newest(warehouse: Warehouse, updated: str, where: str) -> str:
     return str(found or "")
 
 
-def _forget_newest(load: Load, updated: str, since: str, label: str) -> None:
-    """Remove the rows that bear the newest known value: they were asked for again, with those that came after them."""
+def _condition(load: Load, updated: str, since: str, label: str) -> str:
+    """Say, in SQL over the raw table, which rows were loaded with the newest known value."""
     ours = next((ours for ours, mapped in load.source.columns.items() if mapped.lower() == updated.lower()), updated)
-    raw = f"raw.{quoted(load.table.name)}"
     kind = load.warehouse.columns(f"raw.{load.table.name}").get(ours, "VARCHAR")
     # The instant is told with its zone, as PostgreSQL gave it: we keep the same instant in UTC without one.
     value = f"cast(cast({literal(since)} as timestamptz) as timestamp)" if kind == "TIMESTAMP" else literal(since)
-    load.warehouse.execute(f"delete from {raw} where source_file = {literal(label)} and {quoted(ours)} = {value}")
+    return f"source_file = {literal(label)} and {quoted(ours)} = {value}"
+
+
+def _is_known(load: Load, updated: str, since: str, label: str) -> bool:
+    """Drop the rows that were asked for again with the newest known value, if they are as many as those loaded."""
+    again = f"from {postgres.DELIVERED} where cast({quoted(updated)} as varchar) = {literal(since)}"
+    loaded = f"from raw.{quoted(load.table.name)} where {_condition(load, updated, since, label)}"
+    counts = load.warehouse.rows(f"select (select count(*) {again}), (select count(*) {loaded})")[0]
+    if counts[0] != counts[1]:
+        return False
+    load.warehouse.execute(f"delete {again}")
+    return True
+
+
+def _forget(load: Load, updated: str, since: str, label: str, load_id: int) -> None:
+    """Remove the loaded rows that bear the newest known value: they come again, with others of the same instant."""
+    raw = f"raw.{quoted(load.table.name)}"
+    load.warehouse.execute(f"delete from {raw} where {_condition(load, updated, since, label)}")
+    ledger.note_rewrite(load.warehouse, load.table.name, load_id)

@@ -1,5 +1,6 @@
 -- Grain: one row per customer, instant, campaign and channel of a contact.
 -- Purpose: contacts made by campaigns, without repeats; of several versions the one known latest counts.
+-- Incremental by: customer_id
 
 with dated as (
     select

@@ -1,5 +1,6 @@
 -- Grain: one row per customer and snapshot date (one per customer where the source has no date).
 -- Purpose: flat sources: one row of attributes per customer, perhaps with a label; the last delivery counts.
+-- Incremental by: customer_id
 
 with newest_first as (
     select

@@ -1,5 +1,6 @@
 -- Grain: one row per delivered event; events have no key, so equal ones are different events.
 -- Purpose: what customers did, by kind, for products that count more than logins.
+-- Incremental by: row
 
 select
     customer_id,  -- Who.

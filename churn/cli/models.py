@@ -154,7 +154,11 @@ def show(
     session.show(document, render)
 
 
-def compare(session: Session, first: str, second: str) -> None:
+def compare(
+    session: Session,
+    first: Annotated[str, typer.Argument(help="A registered version.")],
+    second: Annotated[str, typer.Argument(help="The version to lay beside it.")],
+) -> None:
     """Compare the recorded metrics of two versions."""
     from churn.workflows.manage_models import compare_models
 
@@ -168,7 +172,7 @@ def compare(session: Session, first: str, second: str) -> None:
 
 def promote(
     session: Session,
-    version: str,
+    version: Annotated[str, typer.Argument(help="The registered version that is to score from now on.")],
     why: Annotated[str, typer.Option(help="Kept in the history.")] = "asked for on the command line",
 ) -> None:
     """Make a version the champion from the next scoring on."""

@@ -39,10 +39,12 @@ _POPULATION = ("snapshots.spine", "snapshots.labels", "snapshots.customer_value"
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Labelled snapshots. `frame` is one row per customer and date, sorted by date and customer: the keys, has_churned,
-    churn_kind, is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `counts` says how many rows
-    were kept and left out, and why.
-    """  # noqa: D205
+    """Labelled snapshots.
+
+    `frame` is one row per customer and date, sorted by date and customer: the keys, has_churned, churn_kind,
+    is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `counts` says how many rows were kept
+    and left out, and why.
+    """
 
     frame: pl.DataFrame
     features: tuple[FeatureDoc, ...]

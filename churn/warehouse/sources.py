@@ -62,7 +62,7 @@ class Files:
 
 def _local(pattern: str) -> list[SourceFile]:
     # A name that exists is that file, whatever signs it holds; else it is a glob.
-    paths = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    paths = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # pathlib globs no absolute pattern
     files = []
     for path in map(Path, paths):
         if path.is_file():

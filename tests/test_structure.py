@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+ROOT = Path(__file__).resolve().parent.parent
+BUDGETS = {  # lines a file may have, by what it is; the first match counts
+    "tests/**/*.py": 500,
+    "**/*.py": 300,
+    "**/*.sql": 80,
+    "**/*.j2": 150,
+}
+LOCKS = ["requirements.lock", "requirements-dev.lock", "benchmarks/requirements.lock"]
+# Hosts that a text may name: standards, references, places reserved for examples, and this machine itself.
+HOSTS = re.compile(
+    r"^(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|host|user@host|([\w-]+\.)*example(\.\w+)?|www\.w3\.org|json-schema\.org|"
+    r"([\w-]+\.)*iana\.org|([\w-]+\.)*ietf\.org|(dx\.)?doi\.org|arxiv\.org|[{<$].*|[\w-]+)$"
+)
+MACHINE_PATH = re.compile(r"(?<![\w.:/$}-])/(home|root|Users|work|opt|mnt|private|var/folders)/[\w.-]+")
+REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|anaconda|artifactory|jfrog|nexus)[\w.-]*\.(org|com|io|net)\b", re.IGNORECASE)
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every file of the project, as git knows it, or as it lies there where git is missing."""
+    git = shutil.which("git")
+    if git is not None and (ROOT / ".git").exists():
+        listed = subprocess.run(
+            [git, "-c", f"safe.directory={ROOT}", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+        )
+        names = [name for name in listed.stdout.decode().split("\0") if name]
+        return tuple(sorted(path for name in names if (path := ROOT / name).is_file()))
+    hidden = {".venv", ".churn", "build", "dist", "__pycache__"}
+    return tuple(
+        sorted(
+            path
+            for path in ROOT.rglob("*")
+            if path.is_file() and not any(p in hidden or p.endswith("_cache") for p in path.relative_to(ROOT).parts)
+        )
+    )
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every tracked text by its name, but for this file, which has to spell out what it forbids."""
+    for path in tracked():
+        if path != Path(__file__).resolve():
+            try:
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def test_every_file_keeps_to_its_budget_of_lines() -> None:
+    over = []
+    for path in tracked():
+        name = path.relative_to(ROOT)
+        budget = next((lines for pattern, lines in BUDGETS.items() if _matches(name, pattern)), None)
+        if budget is not None and (count := len(path.read_text(encoding="utf-8").splitlines())) > budget:
+            over.append(f"{name}: {count} lines, {budget} allowed")
+    assert over == []
+
+
+def _matches(name: Path, pattern: str) -> bool:
+    folder, _, ending = pattern.rpartition("**/*")
+    return name.as_posix().startswith(folder) and name.name.endswith(ending)
+
+
+def test_the_import_contracts_hold() -> None:
+    command = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_module_begins_by_saying_what_it_is() -> None:
+    silent = [
+        name
+        for name, text in texts()
+        if name.startswith("churn/") and name.endswith(".py") and not text.lstrip().startswith('"""')
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_file_pins_by_hash_and_names_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*(-i|--(extra-)?index-url|--find-links|-f|--trusted-host)\b", text, re.MULTILINE)
+    pinned = re.findall(r"^[a-z0-9][\w.\[\],-]*==\S+.*$", text, re.MULTILINE)
+    assert len(pinned) > 20
+    assert all(line.endswith("\\") for line in pinned), "a package without a hash"
+
+
+def test_no_text_names_a_registry_or_a_host_beyond_references() -> None:
+    found = []
+    for name, text in texts():
+        hosts = re.findall(r"[a-z][a-z0-9+]*://([^\s/\"'`)\]>,;?#]+)", text)
+        found += [f"{name}: {host}" for host in hosts if not HOSTS.match(host.rpartition("@")[2].partition(":")[0])]
+        found += [f"{name}: {match.group()}" for match in REGISTRY.finditer(text)]
+    assert found == []
+
+
+def test_no_text_names_a_path_of_some_machine() -> None:
+    found = [f"{name}: {match.group()}" for name, text in texts() for match in MACHINE_PATH.finditer(text)]
+    assert found == []
+
+
+def test_every_exception_in_the_control_panel_carries_its_reason() -> None:
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    silent, inside = [], False
+    for number, line in enumerate(lines):
+        opens = re.match(r"\s*(ignore|filterwarnings|\"[\w*/.]+\"|ignore_missing_imports)\s*=", line)
+        if re.match(r"\[tool\.ruff\.lint\.per-file-ignores\]", line):
+            inside = True
+        elif line.startswith("[") and not line.startswith("[["):
+            inside = False
+        entry = re.match(r'\s+"(ignore:|[A-Z]+[0-9]*")', line)
+        if entry or (opens and opens.group(1).startswith('"') and inside and line.rstrip()[-1] != "["):
+            if "#" not in line:
+                silent.append(f"{number + 1}: {line.strip()}")
+        elif line.strip() == "ignore_missing_imports = true" and not any(
+            "#" in above for above in lines[max(0, number - 3) : number]
+        ):
+            silent.append(f"{number + 1}: {line.strip()}")
+    assert silent == []
+
+
+def test_every_exception_in_the_code_names_its_rule_and_reason() -> None:
+    bare = []
+    for name, text in texts():
+        if name.endswith(".py") and name.startswith("churn/"):
+            for line in text.splitlines():
+                if "# noqa" in line and not re.search(
+                    r"# noqa: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +(- |# |[a-z(])\w?", line
+                ):
+                    bare.append(f"{name}: {line.strip()}")
+                if "# type: ignore" in line and "# type: ignore[" not in line:
+                    bare.append(f"{name}: {line.strip()}")
+    assert bare == []
+
+
+def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for child_name, child in getattr(command, "commands", {}).items():
+        yield from _commands(child, f"{name} {child_name}")
+
+
+def test_every_command_and_each_of_its_options_has_help() -> None:
+    from churn.cli import build_app
+
+    silent = []
+    for name, command in _commands(typer.main.get_command(build_app()), "churn"):
+        if not command.help and not command.short_help:
+            silent.append(name)
+        silent += [f"{name} {p.name}" for p in command.params if p.name != "help" and not getattr(p, "help", None)]
+    assert silent == []
+
+
+def test_help_loads_no_heavy_library() -> None:
+    heavy = (
+        "duckdb sqlglot sqlalchemy alembic polars pyarrow numpy scipy sklearn xgboost shap optuna numba altair jinja2"
+    )
+    code = (
+        "import sys\nfrom churn.cli import main\nsys.argv = ['churn', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('LOADED', *sorted(set('{heavy}'.split()) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "LOADED"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 _INTEGERS = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
 }  # fmt: skip
+_KEPT_AS_TEXT = {"NULL", '"NULL"', "UUID", "JSON", "BLOB", "BIT"}
 _FLOATS = {"FLOAT", "DOUBLE"}
 _TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
 # Only forms that mean one day whoever reads them; 03/04/2024 needs a strptime in the column map.
@@ -99,9 +100,10 @@ def widened(first: str, second: str) -> str:
 
 
 def kept_type(delivered: str) -> str:
-    """Return the type under which an extra column is kept: times without a zone (they are UTC), all else as it came."""
+    """Return the type under which an extra column is kept: as it came, where frames and models can use that."""
     if delivered.startswith("TIMESTAMP"):
-        return "TIMESTAMP"
-    if delivered in {"NULL", '"NULL"'}:
-        return "VARCHAR"
-    return "VARCHAR" if delivered.startswith("ENUM") else delivered
+        return "TIMESTAMP"  # without a zone: it is UTC
+    if delivered.startswith("DECIMAL") or delivered in {"HUGEINT", "UHUGEINT"}:
+        return "DOUBLE"
+    is_text = delivered.startswith(("ENUM", "INTERVAL", "TIME")) or delivered in _KEPT_AS_TEXT
+    return "VARCHAR" if is_text else delivered

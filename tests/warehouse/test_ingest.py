@@ -1,0 +1,294 @@
+"""Loading: typed, incremental, idempotent, and nothing dropped in silence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from churn.config import SourceSettings
+from churn.errors import ConfigError, ContractBroken
+from churn.warehouse import Warehouse, open_warehouse
+from churn.warehouse.contracts import TABLES
+from churn.warehouse.ingest import LoadResult, ingest
+from tests.warehouse.conftest import NOW
+
+Load = Callable[..., LoadResult]
+Put = Callable[[str, str], Path]
+SESSIONS = "customer_id,started_at,duration_minutes\n"
+
+
+def test_every_canonical_table_exists_though_nothing_is_declared(warehouse: Warehouse) -> None:
+    assert ingest(warehouse, {}, now=NOW) == []
+    for table in TABLES:
+        assert warehouse.rows(f"select count(*) from raw.{table}") == [(0,)]
+
+
+def test_a_row_keeps_when_it_was_loaded_and_where_it_came_from(warehouse: Warehouse, load: Load, put: Put) -> None:
+    path = put("s.csv", SESSIONS + "C1,2026-01-01 10:00:00,5\nC2,2026-01-02 10:00:00,\n")
+    load("sessions", "s.csv")
+    assert warehouse.rows("select * from raw.sessions order by row_number") == [
+        ("C1", datetime(2026, 1, 1, 10), 5.0, None, 1, NOW, str(path), 1),
+        ("C2", datetime(2026, 1, 2, 10), None, None, 1, NOW, str(path), 2),
+    ]
+
+
+def test_a_zoned_clock_is_kept_as_utc(warehouse: Warehouse, tmp_path: Path, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,2026-01-01,5\n")
+    source = SourceSettings(path=str(tmp_path / "s.csv"))
+    ingest(warehouse, {"sessions": source}, now=datetime(2026, 3, 1, 2, tzinfo=UTC))
+    assert warehouse.rows("select loaded_at from raw.sessions") == [(datetime(2026, 3, 1, 2),)]
+
+
+def test_ids_keep_their_leading_zeros(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", SESSIONS + "0007,2026-01-01,5\n")
+    load("sessions", "s.csv")
+    assert warehouse.rows("select customer_id from raw.sessions") == [("0007",)]
+
+
+def test_times_with_an_offset_become_utc_whatever_the_format(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("a.csv", SESSIONS + "C1,2026-01-01T00:00:00+02:00,5\nC2,2026-01-01T00:00:00Z,5\n")
+    put("b.ndjson", '{"customer_id": "C3", "started_at": "2026-01-01T00:00:00+02:00"}\n')
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    pl.DataFrame({"customer_id": ["C4"], "started_at": [moment]}).write_parquet(put("c.parquet", ""))
+    load("sessions", "a.csv")
+    first = warehouse.rows("select customer_id, started_at from raw.sessions order by 1")
+    load("sessions", "b.ndjson")
+    load("sessions", "c.parquet")
+    later = warehouse.rows("select customer_id, started_at from raw.sessions where customer_id > 'C2' order by 1")
+    assert first == [("C1", datetime(2025, 12, 31, 22)), ("C2", datetime(2026, 1, 1))]
+    assert later == [("C3", datetime(2025, 12, 31, 22)), ("C4", datetime(2026, 1, 1))]
+
+
+def test_a_naive_time_among_zoned_ones_is_utc(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,2026-01-01 00:00:00,5\nC2,2026-01-01 00:00:00+01,5\n")
+    load("sessions", "s.csv")
+    assert warehouse.rows("select started_at from raw.sessions order by customer_id") == [
+        (datetime(2026, 1, 1),),
+        (datetime(2025, 12, 31, 23),),
+    ]
+
+
+def test_a_date_form_of_one_s_own_is_read_by_an_option(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,02/03/2026,5\n")
+    load("sessions", "s.csv", options={"dateformat": "%d/%m/%Y", "types": {"started_at": "DATE"}})
+    assert warehouse.rows("select started_at from raw.sessions") == [(datetime(2026, 3, 2),)]
+
+
+def test_a_column_map_renames_and_reckons(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("p.csv", "Kunde;Datum;Netto;USt;region\n7;20260105;10;2;north\n")
+    columns = {
+        "payment_id": "row_number",
+        "customer_id": "kunde",
+        "attempted_at": "strptime(Datum::varchar, '%Y%m%d')",
+        "amount": "Netto + USt",
+        "status": "'succeeded'",
+        "area": "upper(region)",
+    }
+    load("payments", "p.csv", columns=columns)
+    frame = warehouse.frame("select * exclude (loaded_at, source_file) from raw.payments").to_dicts()
+    assert frame == [
+        {
+            "payment_id": "1",
+            "customer_id": "7",
+            "attempted_at": datetime(2026, 1, 5),
+            "amount": 12.0,
+            "status": "succeeded",
+            "method": None,
+            "known_at": None,
+            "load_id": 1,
+            "row_number": 1,
+            "area": "NORTH",
+            "Netto": 10,
+            "USt": 2,
+        }
+    ]
+
+
+def test_rows_outside_the_condition_are_left_out(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,2026-01-01,5\nC2,2026-01-01,500\n")
+    assert load("sessions", "s.csv", where="duration_minutes < 60").rows == 1
+
+
+def test_blank_separated_columns_need_options_only(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("p.txt", " customer_id  date cds  value\r\n 00001 19970101  1   11.77\r\n 00002 19970112  5   77.00\r\n")
+    columns = {"payment_id": "row_number", "attempted_at": "date", "amount": "value"}
+    load("payments", "p.txt", options={"delim": "whitespace"}, columns=columns)
+    assert warehouse.rows("select customer_id, attempted_at, amount, cds from raw.payments order by 1") == [
+        ("00001", datetime(1997, 1, 1), 11.77, "1"),
+        ("00002", datetime(1997, 1, 12), 77.0, "5"),
+    ]
+
+
+def test_extra_columns_are_kept_and_new_ones_join_later(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("a/1.csv", "customer_id,started_at,device,score\nC1,2026-01-01,ios,1\n")
+    put("a/2.csv", "customer_id,started_at,score,country\nC2,2026-01-02,2.5,DE\n")
+    load("sessions", "a/*.csv")
+    found = warehouse.rows("select customer_id, device, score, country from raw.sessions order by 1")
+    assert found == [("C1", "ios", 1.0, None), ("C2", None, 2.5, "DE")]
+
+
+def test_an_extra_column_that_bears_a_name_of_ours_is_kept_under_another(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    put("s.csv", "customer_id,started_at,available_at,row_number\nC1,2026-01-01,x,9\n")
+    load("sessions", "s.csv")
+    assert warehouse.rows("select available_at_delivered, row_number_delivered, row_number from raw.sessions") == [
+        ("x", 9, 1)
+    ]
+
+
+def test_loading_again_loads_nothing(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,2026-01-01,5\n")
+    load("sessions", "s.csv")
+    again = load("sessions", "s.csv")
+    assert (again.files_loaded, again.files_unchanged, again.rows, again.total_rows) == (0, 1, 0, 1)
+
+
+def test_a_file_touched_but_not_changed_is_not_loaded_again(warehouse: Warehouse, load: Load, put: Put) -> None:
+    path = put("s.csv", SESSIONS + "C1,2026-01-01,5\n")
+    load("sessions", "s.csv")
+    os.utime(path, (1, 1))
+    assert load("sessions", "s.csv").files_loaded == 0
+
+
+def test_a_changed_file_replaces_exactly_the_rows_that_came_from_it(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("a/1.csv", SESSIONS + "C1,2026-01-01,5\n,2026-01-01,5\nC1,2026-01-03,5\n")
+    put("a/2.csv", SESSIONS + "C2,2026-01-02,5\n")
+    load("sessions", "a/*.csv")
+    put("a/1.csv", SESSIONS + "C9,2026-01-09,5\n")
+    load("sessions", "a/*.csv", now=NOW + timedelta(days=1))
+    assert warehouse.rows("select customer_id, loaded_at from raw.sessions order by 1") == [
+        ("C2", NOW),
+        ("C9", NOW + timedelta(days=1)),
+    ]
+    assert warehouse.rows("select count(*) from raw.rejected_rows") == [(0,)]
+
+
+def test_a_new_file_is_added_and_a_vanished_one_is_reported_but_kept(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    first = put("a/1.csv", SESSIONS + "C1,2026-01-01,5\n")
+    load("sessions", "a/*.csv")
+    first.unlink()
+    put("a/2.csv", SESSIONS + "C2,2026-01-02,5\n")
+    result = load("sessions", "a/*.csv")
+    assert result.vanished == (str(first),)
+    assert (result.rows, result.total_rows) == (1, 2)
+
+
+def test_changed_settings_load_the_source_afresh(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,2026-01-01,5\n")
+    load("sessions", "s.csv")
+    load("sessions", "s.csv", columns={"duration_minutes": "duration_minutes * 60"})
+    assert warehouse.rows("select duration_minutes from raw.sessions") == [(300.0,)]
+
+
+def test_a_full_load_reads_unchanged_files_again(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,2026-01-01,5\n")
+    load("sessions", "s.csv")
+    assert load("sessions", "s.csv", full=True).files_loaded == 1
+    assert warehouse.rows("select count(*) from raw.sessions") == [(1,)]
+
+
+def test_a_later_version_of_a_row_stays_beside_the_earlier_one(warehouse: Warehouse, load: Load, put: Put) -> None:
+    head = "subscription_id,customer_id,started_at,canceled_at\n"
+    put("a/1.csv", head + "S1,C1,2026-01-01,\n")
+    load("subscriptions", "a/*.csv")
+    put("a/2.csv", head + "S1,C1,2026-01-01,2026-02-01\n")
+    load("subscriptions", "a/*.csv")
+    assert warehouse.rows("select count(*) from raw.subscriptions where subscription_id = 'S1'") == [(2,)]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "ndjson", "json", "csv.gz"])
+def test_every_format_gives_the_same_rows(warehouse: Warehouse, load: Load, tmp_path: Path, ending: str) -> None:
+    frame = pl.DataFrame(
+        {
+            "payment_id": ["P1", "P2"],
+            "customer_id": ["C1", "C2"],
+            "attempted_at": [datetime(2026, 1, 1, 8, 30), datetime(2026, 1, 2)],
+            "amount": [12.5, None],
+            "status": ["failed", "succeeded"],
+            "attempt": [1, 2],
+        }
+    )
+    path = tmp_path / f"p.{ending}"
+    text = frame.with_columns(pl.col("attempted_at").dt.strftime("%Y-%m-%d %H:%M:%S"))
+    if ending == "csv":
+        text.write_csv(path)
+    elif ending == "csv.gz":
+        import gzip
+
+        path.write_bytes(gzip.compress(text.write_csv().encode()))
+    elif ending == "parquet":
+        frame.write_parquet(path)
+    elif ending == "json":
+        text.write_json(path)
+    else:
+        text.write_ndjson(path)
+    load("payments", f"p.{ending}")
+    names = ", ".join(frame.columns)
+    assert warehouse.rows(f"select {names} from raw.payments order by 1") == frame.rows()
+
+
+def test_a_file_of_an_unknown_kind_needs_its_format_said(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.dat", SESSIONS + "C1,2026-01-01,5\n")
+    with pytest.raises(ConfigError, match="format"):
+        load("sessions", "s.dat")
+    assert load("sessions", "s.dat", format="csv").rows == 1
+
+
+def test_only_one_source_can_be_asked_for(warehouse: Warehouse, tmp_path: Path, put: Put) -> None:
+    put("s.csv", SESSIONS + "C1,2026-01-01,5\n")
+    sources = {name: SourceSettings(path=str(tmp_path / "s.csv")) for name in ("sessions", "visits")}
+    assert [one.source for one in ingest(warehouse, sources, now=NOW, only="visits")] == ["visits"]
+    with pytest.raises(ConfigError, match="Declared: sessions, visits"):
+        ingest(warehouse, sources, now=NOW, only="visit")
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(
+        st.lists(st.tuples(st.sampled_from(["C1", "C2", ""]), st.integers(1, 28)), min_size=4, max_size=8).filter(
+            lambda rows: sum(not name for name, _ in rows) <= len(rows) // 2
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_loading_twice_is_loading_once(
+    parts: list[list[tuple[str, int]]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    for number, rows in enumerate(parts):
+        lines = "".join(f"{name},2026-01-{day:02d},5\n" for name, day in rows)
+        (folder / f"{number}.csv").write_text(SESSIONS + lines)
+    source = {"sessions": SourceSettings(path=str(folder / "*.csv"))}
+    with open_warehouse(None, holder="test") as warehouse:
+        states = []
+        for _ in range(2):
+            ingest(warehouse, source, now=NOW)
+            states.append(
+                [warehouse.rows(f"select * from raw.{t} order by all") for t in ("sessions", "rejected_rows", "loads")]
+            )
+        delivered = sum(len(rows) for rows in parts)
+        assert states[0] == states[1]
+        assert len(states[0][0]) + len(states[0][1]) == delivered
+
+
+def test_a_source_without_required_column_names_file_columns_and_remedy(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    path = put("s.csv", "customer,start\nC1,2026-01-01\n")
+    with pytest.raises(ContractBroken) as caught:
+        load("sessions", "s.csv")
+    text = str(caught.value)
+    assert str(path) in text
+    assert "found customer, start" in text
+    assert 'columns = { customer_id = "customer" }' in text

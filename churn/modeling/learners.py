@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from churn.modeling.columns import Floats
@@ -19,6 +20,7 @@ _PATIENCE_EPOCHS = 4
 _MAX_EPOCHS = 30
 _TREE_ROWS = 30_000
 _SCORE_ROWS = 8_192
+_THREAD_CELLS = 1_000_000  # fewer, and threads wait for each other longer than they work
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,18 @@ def weighted_log_loss(y: Floats, p: Floats, weight: Floats) -> float:
     """Return the weighted mean of -log of the probability given to what happened."""
     p = np.clip(p, 1e-7, 1.0 - 1e-7)
     return float(np.average(-(y * np.log(p) + (1.0 - y) * np.log1p(-p)), weights=weight))
+
+
+def cross_fitted(
+    learn: Learn, score: Score, data: Sample, params: Mapping[str, Any], fold: NDArray[np.int64], seed: int
+) -> Floats:
+    """Return raw scores (n,) of each row by a model that learnt from the other folds only; `fold` (n,) numbers them."""
+    result = np.empty(data.y.size)
+    for k in range(int(fold.max()) + 1):
+        held = fold == k
+        if held.any():
+            result[held] = score(learn(data.rows(~held), params, seed, None).estimator, data.X[held])
+    return result
 
 
 def learn_logistic(data: Sample, params: Mapping[str, Any], seed: int, _watch: Sample | None) -> Learnt:
@@ -116,6 +130,7 @@ def learn_xgboost(data: Sample, params: Mapping[str, Any], seed: int, watch: Sam
         "lambda": params["l2"],
         "seed": seed,
         "verbosity": 0,
+        "nthread": 1 if data.X.size < _THREAD_CELLS else 0,
         "eval_metric": "logloss",
     }
     # Weights average 1, so that min_child_weight means the same number of rows whatever was sampled.

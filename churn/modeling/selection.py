@@ -96,20 +96,24 @@ def _reason(
         return (
             f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is not reliably below that of "
             f"{_called(best)}, {_figure(best.value(metric), metric)} (difference {_figure(gap.value, metric)}, 95 % "
-            f"interval {span}), and it is the most interpretable of the {len(equals)} candidates for which that holds."
+            f"interval {span}), and of the {len(equals)} candidates for which that holds it is the easiest to interpret."
         )
     if not gaps:
         return f"{chosen.title} was chosen: it was the only candidate with something to say; its {word} on the test rows is {figure}."
     if len(equals) > 1:
         return (
-            f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is the best, and of the {len(equals)} "
-            "candidates not reliably below it, it is the most interpretable."
+            f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is the best, and of the candidates that "
+            f"are not reliably below it ({_listed(equals[1:])}) none is easier to interpret."
         )
     return f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is reliably above that of every other candidate."
 
 
 def _called(found: CandidateResult) -> str:
     return found.title if found.title == "XGBoost" else f"the {found.title[0].lower()}{found.title[1:]}"
+
+
+def _listed(found: Sequence[CandidateResult]) -> str:
+    return ", ".join(_called(one) for one in found)
 
 
 def _figure(value: float, metric: str) -> str:

@@ -129,9 +129,16 @@ def _split(
 
     if split not in {"auto", "temporal", "random"}:
         raise ModelError(f"no split `{split}`", where="training.split", remedy="Choose auto, temporal or random.")
-    if split != "random":
+    has_dates = "snapshot_date" in frame.columns and frame["snapshot_date"].null_count() == 0
+    if split == "temporal" and not has_dates:
+        raise NotEnoughData(
+            "a split forward in time needs a snapshot date on every row",
+            where="training.split",
+            remedy='Give the source a snapshot_date, or use split = "random".',
+        )
+    if split != "random" and has_dates:
         try:
-            found = temporal_split(frame["snapshot_date"], data.policy)
+            found = temporal_split(frame["snapshot_date"], data.policy, customer_ids=frame["customer_id"], seed=seed)
             return "temporal", found.description, _positions(found)
         except NotEnoughData:
             if split == "temporal":

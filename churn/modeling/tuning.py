@@ -113,7 +113,7 @@ def tune(
 
 def planned_trials(entry: Candidate, rows: int, columns: int, minutes: float) -> int:
     """Return how many trials a budget of `minutes` (this candidate's own) is planned to hold."""
-    size = max(0.1, rows * columns / (25_000 * 80))
+    size = max(0.25, rows * columns / (25_000 * 80))  # even the smallest fit takes its time
     seconds = _TRIAL_SECONDS * entry.cost * size
     return int(min(_MAX_TRIALS, _PLANNED_SHARE * 60.0 * minutes / seconds))
 

@@ -1,0 +1,242 @@
+"""One training's contest: candidates and baselines fitted on the same rows and judged on the same later rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from churn.config import SelectionSettings, TrainingSettings
+from churn.decisions.calibration import Gate
+from churn.decisions.profit import Economics
+from churn.errors import ModelError
+from churn.modeling.baselines import Baseline
+from churn.modeling.bootstrap import CustomerDraws
+from churn.modeling.calibration import ISOTONIC_CHURNERS, Calibrator, fit_calibrator
+from churn.modeling.candidates import Candidate
+from churn.modeling.columns import Floats
+from churn.modeling.evaluation import TestRows, best_threshold, evaluate
+from churn.modeling.learners import Sample, cross_fitted
+from churn.modeling.preprocessing import Encoder, Matrix, Recipe, fit_encoder
+from churn.modeling.result import CandidateResult
+from churn.modeling.served import ServedModel
+from churn.modeling.slices import Slices
+from churn.modeling.tuning import InnerSplit, Tuned, inner_split, tune
+from churn.progress import Progress
+
+if TYPE_CHECKING:
+    from churn.snapshots.dataset import TrainingSet
+
+_BACKGROUND_ROWS = 200
+_CROSS_FIT_ROWS = 20_000
+_CROSS_FOLDS = 4
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One recipe's encoder with the slices' matrices; `seconds_per_row` is what encoding one row takes."""
+
+    encoder: Encoder
+    train: Matrix
+    later: dict[str, Matrix]
+    seconds_per_row: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A candidate or baseline as it would serve, with its probabilities on the test rows."""
+
+    result: CandidateResult
+    estimator: Any
+    calibrator: Calibrator
+    recipe: Recipe | None
+    raw_score: Floats
+    churn_probability: Floats
+    gate: Gate
+
+
+class Contest:
+    """One training: encoders are learnt once per recipe and shared by the candidates that use it."""
+
+    def __init__(
+        self,
+        slices: Slices,
+        features: tuple[str, ...],
+        training: TrainingSettings,
+        selection: SelectionSettings,
+        economics: Economics,
+        progress: Progress,
+    ) -> None:
+        self.slices, self.features, self.training = slices, features, training
+        self.economics, self.progress = economics, progress
+        self.cut_short: list[str] = []
+        self._encoded: dict[str, Encoded] = {}
+        index = slices.rows["test"]
+        draws = CustomerDraws.of(slices.customer[index], draws=selection.bootstrap_draws, seed=training.seed)
+        self._test = TestRows(slices.y[index], slices.value[index], draws, economics, selection.recall_share)
+        train = slices.rows["train"]
+        self._inner: InnerSplit = inner_split(
+            slices.snapshot[train],
+            slices.training_rows.customer,
+            slices.y[train],
+            is_temporal=slices.kind == "temporal",
+            seed=training.seed,
+        )
+
+    def candidate(self, entry: Candidate, *, minutes: float, done: float) -> Fitted:
+        """Tune, fit, calibrate and judge one candidate."""
+        encoded = self._encode(entry.recipe)
+        rows = self.slices.training_rows
+        sample = Sample(encoded.train, rows.y, rows.weight)
+        self.progress.step(f"Tuning {entry.title}", done)
+        tuned = tune(
+            entry, sample, self._inner, minutes=minutes, seed=self.training.seed, progress=_Within(self.progress, done)
+        )
+        if tuned.is_cut_short:
+            self.cut_short.append(entry.name)
+        self.progress.step(f"Fitting {entry.title} on {rows.y.size:,} rows", done)
+        began = time.perf_counter()
+        estimator = entry.learn(sample, tuned.params, self.training.seed, None).estimator
+        fit_seconds = time.perf_counter() - began
+        raw = {name: entry.score(estimator, matrix) for name, matrix in encoded.later.items() if name != "test"}
+        began = time.perf_counter()
+        raw["test"] = entry.score(estimator, encoded.later["test"])
+        per_row = encoded.seconds_per_row + (time.perf_counter() - began) / max(len(raw["test"]), 1)
+        more = self._more_to_calibrate(entry, sample, tuned.params)
+        return self._judge(entry, raw, estimator, fit_seconds, 1.0 / max(per_row, 1e-12), tuned, more)
+
+    def baseline(self, rule: Baseline) -> Fitted:
+        """Judge one rule of thumb, calibrated like any candidate."""
+        raw = {name: rule.score(self.slices.part(name)) for name in ("calibrate", "select")}
+        began = time.perf_counter()
+        raw["test"] = rule.score(self.slices.part("test"))
+        rate = len(raw["test"]) / max(time.perf_counter() - began, 1e-9)
+        return self._judge(rule, raw, None, 0.0, rate, Tuned({}, 0, is_cut_short=False))
+
+    def serve(self, winner: Fitted, data: TrainingSet, docs: tuple[Any, ...]) -> ServedModel:
+        """Return the winner as the model that serves."""
+        assert winner.recipe is not None
+        encoded = self._encoded[winner.recipe.name]
+        rng = np.random.default_rng(self.training.seed)
+        size = min(_BACKGROUND_ROWS, len(encoded.train))
+        weight = self.slices.weight / self.slices.weight.sum()
+        rows = np.sort(rng.choice(len(encoded.train), size=size, replace=False, p=weight))
+        return ServedModel(
+            kind=winner.result.name,
+            features=docs,
+            policy=data.policy,
+            fingerprint=data.fingerprint,
+            encoder=encoded.encoder,
+            estimator=winner.estimator,
+            calibrator=winner.calibrator,
+            background=encoded.train[rows],
+            threshold=winner.result.threshold,
+        )
+
+    def evaluation_set(self, winner: Fitted) -> pl.DataFrame:
+        """Return the test rows with the winner's scores, for simulations and later comparisons."""
+        frame = self.slices.part("test")
+        kept = [name for name in ("customer_id", "snapshot_date") if name in frame.columns]
+        return frame.select(kept).with_columns(
+            frame["has_churned"].cast(pl.Boolean),
+            pl.Series("raw_score", winner.raw_score),
+            pl.Series("churn_probability", winner.churn_probability),
+            frame["monthly_margin"].cast(pl.Float64).fill_null(0.0),
+        )
+
+    def _more_to_calibrate(
+        self, entry: Candidate, sample: Sample, params: Mapping[str, Any]
+    ) -> tuple[Floats, Floats] | None:
+        """Return cross-fitted raw scores and outcomes of the train slice, where a small random split leaves few rows.
+
+        There the slices are alike, so every training row can say how its outcome relates to a score that never saw it.
+        """
+        few = self.slices.outcome("calibrate").sum() < ISOTONIC_CHURNERS
+        if self.slices.kind != "random" or not few or sample.y.size > _CROSS_FIT_ROWS or sample.weight.max() > 1.0:
+            return None
+        self.progress.step(f"Calibrating {entry.title}")
+        customer = self.slices.training_rows.customer
+        fold = np.random.default_rng(self.training.seed).integers(0, _CROSS_FOLDS, size=int(customer.max()) + 1)[
+            customer
+        ]
+        if any(np.ptp(sample.y[fold != k]) == 0 for k in range(_CROSS_FOLDS)):
+            return None
+        return cross_fitted(entry.learn, entry.score, sample, params, fold, self.training.seed), sample.y
+
+    def _judge(
+        self,
+        entry: Candidate | Baseline,
+        raw: dict[str, Floats],
+        estimator: Any,
+        fit_seconds: float,
+        rows_per_second: float,
+        tuned: Tuned,
+        more: tuple[Floats, Floats] | None = None,
+    ) -> Fitted:
+        slices, is_baseline = self.slices, isinstance(entry, Baseline)
+        for name, scores in raw.items():
+            if not np.isfinite(scores).all():
+                raise ModelError(
+                    f"{entry.title} gave scores that are not numbers on the {name} slice",
+                    where=f"candidate {entry.name}",
+                    remedy="Leave it out with training.candidates, or look for extreme values in the features.",
+                )
+        raw_seen, seen = raw["calibrate"], slices.outcome("calibrate")
+        if more is not None:
+            raw_seen, seen = np.concatenate([raw_seen, more[0]]), np.concatenate([seen, more[1]])
+        calibrator = fit_calibrator(
+            raw_seen,
+            seen,
+            raw_unit="log_odds" if isinstance(entry, Baseline) else entry.raw_unit,
+            method="platt" if is_baseline else self.training.calibration,
+            seed=self.training.seed,
+        )
+        chosen_on, p = slices.rows["select"], calibrator(raw["test"])
+        threshold = best_threshold(
+            calibrator(raw["select"]), slices.y[chosen_on], slices.value[chosen_on], self.economics
+        )
+        figures = evaluate(self._test, raw["test"], p, threshold)
+        result = CandidateResult(
+            name=entry.name,
+            title=entry.title,
+            is_baseline=is_baseline,
+            metrics=figures.metrics,
+            threshold=threshold,
+            fit_seconds=fit_seconds,
+            rows_per_second=rows_per_second,
+            calibration=calibrator.method,
+            is_calibrated=figures.gate.is_passed,
+            calibration_slope=figures.gate.slope,
+            params=tuned.params,
+            trials=tuned.trials,
+            draws=figures.draws,
+        )
+        recipe = None if isinstance(entry, Baseline) else entry.recipe
+        return Fitted(result, estimator, calibrator, recipe, raw["test"], p, figures.gate)
+
+    def _encode(self, recipe: Recipe) -> Encoded:
+        if recipe.name not in self._encoded:
+            self.progress.step("Encoding features")
+            encoder, train = fit_encoder(self.slices.training_rows, self.features, recipe, seed=self.training.seed)
+            later = {name: encoder.transform(self.slices.part(name)) for name in ("calibrate", "select")}
+            test = self.slices.part("test")
+            began = time.perf_counter()
+            later["test"] = encoder.transform(test)
+            seconds = (time.perf_counter() - began) / max(test.height, 1)
+            self._encoded[recipe.name] = Encoded(encoder, train, later, seconds)
+        return self._encoded[recipe.name]
+
+
+class _Within:
+    """Passes messages on with the progress of the whole training, not of one candidate's search."""
+
+    def __init__(self, progress: Progress, done: float) -> None:
+        self._progress, self._done = progress, done
+
+    def step(self, message: str, done: float | None = None) -> None:
+        """Note that `message` is now being done."""
+        self._progress.step(message, self._done + 0.2 * (done or 0.0))

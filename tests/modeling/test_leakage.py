@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from churn.errors import FutureLeak, ModelError
+from churn.modeling.leakage import scan_leakage
+
+N = 2_000
+
+
+def scan(limit: float = 0.95, **columns: object):
+    y = outcome()
+    frame = pl.DataFrame({"snapshot_date": [date(2025, 6, 1)] * N, **columns}, strict=False)
+    return scan_leakage(frame, y, list(columns), limit=limit, horizon_days=30)
+
+
+def outcome():
+    return (np.random.default_rng(0).random(N) < 0.2).astype(np.float64)
+
+
+def test_a_feature_that_alone_tells_the_outcome_is_named_with_its_auc_and_a_remedy():
+    score = outcome() + np.random.default_rng(1).normal(0, 0.3, N)
+    with pytest.raises(
+        ModelError, match=r"`balance` alone tells churners from stayers with AUC 0\.98.*exclude_features"
+    ):
+        scan(balance=score)
+
+
+def test_it_may_tell_the_outcome_backwards_or_by_being_missing_or_as_a_category():
+    noise = np.random.default_rng(2).normal(0, 0.3, N)
+    with pytest.raises(ModelError, match="`balance` alone"):
+        scan(balance=noise - outcome())
+    with pytest.raises(ModelError, match="`refund` alone"):
+        scan(refund=[None if churned else 1.0 for churned in outcome()])
+    with pytest.raises(ModelError, match="`status` alone"):
+        scan(status=["closed" if churned else "open" for churned in outcome()])
+
+
+def test_a_value_filled_in_on_leaving_is_seen_though_its_auc_is_low():
+    reasons = np.random.default_rng(3).random(N) < 0.4
+    exit_survey = ["price" if churned and asked else None for churned, asked in zip(outcome(), reasons, strict=True)]
+    with pytest.raises(ModelError, match=r"`exit_survey` is '\(missing\)' for nearly every stayer"):
+        scan(exit_survey=exit_survey)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["logins_next_30d", "payments_after_14_days", "future_3m_spend", "has_churned", "churn_30d", "churned_at", "Churn"],
+)
+def test_names_of_the_outcome_and_of_later_days_are_refused(name):
+    with pytest.raises(FutureLeak, match=f"`{name}`"):
+        scan(**{name: np.arange(N)})
+
+
+@pytest.mark.parametrize("name", ["days_to_next_payment", "logins_30d", "churn_risk_segment", "afternoon_share"])
+def test_honest_names_pass(name):
+    assert scan(**{name: np.random.default_rng(4).normal(size=N)})[0].feature == name
+
+
+def test_dates_on_or_after_the_snapshot_are_refused():
+    day = date(2025, 6, 1)
+    scan(last_seen=[day - timedelta(days=i % 90 + 1) for i in range(N)])
+    with pytest.raises(FutureLeak, match="`last_seen` holds 20 dates on or after"):
+        scan(last_seen=[day if i % 100 == 0 else day - timedelta(days=3) for i in range(N)])
+
+
+def test_the_strongest_features_are_reported_first():
+    rng = np.random.default_rng(5)
+    found = scan(
+        weak=rng.normal(size=N) + 0.2 * outcome(),
+        strong=rng.normal(size=N) + outcome(),
+        city=["a", "b", "c", "d"] * 500,
+    )
+    assert [f.feature for f in found] == ["strong", "weak", "city"]
+    assert 0.5 <= found[-1].auc < 0.56
+
+
+def test_a_limit_of_one_turns_the_statistical_tests_off():
+    assert scan(limit=1.0, balance=outcome())[0].auc == 1.0
+
+
+def test_a_feature_that_is_all_missing_passes():
+    assert scan(never=[None] * N)[0].auc == 0.5

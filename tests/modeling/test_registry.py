@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+
+from churn.errors import ModelError, ResourceError
+from churn.modeling import load_bundle, load_card, load_evaluation, save_bundle
+from churn.modeling import registry as registry_module
+from churn.modeling.candidates import CANDIDATES
+from tests.modeling.made_up import customers, train
+
+FRAME = customers(count=250)
+
+
+@pytest.fixture(scope="module", params=[c.name for c in CANDIDATES])
+def trained(request):
+    return train(FRAME, candidates=[request.param])
+
+
+@pytest.fixture(scope="module")
+def logistic():
+    return train(FRAME, candidates=["logistic_regression"])
+
+
+@pytest.fixture
+def bundle(logistic, tmp_path):
+    save_bundle(logistic, tmp_path / "models" / "v1")
+    return tmp_path / "models" / "v1"
+
+
+def rewrite_manifest(folder):
+    files = {p.name: registry_module._digest(p) for p in folder.iterdir() if p.name != "manifest.json"}
+    (folder / "manifest.json").write_text(json.dumps({"format": 1, "files": files}))
+
+
+def test_a_loaded_model_scores_to_the_same_bytes(trained, tmp_path):
+    save_bundle(trained, tmp_path / "v1")
+    model = load_bundle(tmp_path / "v1")
+    one, other = model.predict(FRAME), trained.model.predict(FRAME)
+    assert np.array_equal(one.raw_score, other.raw_score)
+    assert np.array_equal(one.churn_probability, other.churn_probability)
+    assert model.feature_names == trained.model.feature_names
+    assert model.policy == trained.model.policy
+    assert model.features == trained.model.features
+    assert np.array_equal(model.background, trained.model.background)
+    assert model.threshold == trained.model.threshold
+
+
+def test_a_bundle_holds_no_pickle(trained, tmp_path):
+    save_bundle(trained, tmp_path / "v1")
+    for path in (tmp_path / "v1").iterdir():
+        with pytest.raises(Exception):  # noqa: B017, PT011 (whatever pickle raises, it must not succeed)
+            pickle.loads(path.read_bytes())
+
+
+def test_the_evaluation_set_and_the_card_come_back(logistic, bundle):
+    assert load_evaluation(bundle).equals(logistic.evaluation)
+    assert load_card(bundle)["reason"] == logistic.reason
+    assert logistic.reason in (bundle / "card.md").read_text(encoding="utf-8")
+
+
+def test_a_missing_bundle_is_named(tmp_path):
+    with pytest.raises(ModelError, match="no such model bundle"):
+        load_bundle(tmp_path / "v9")
+
+
+def test_an_altered_file_is_refused(bundle):
+    path = bundle / "model.json"
+    path.write_text(path.read_text().replace('"kind"', '"kind" '))
+    with pytest.raises(ModelError, match=r"model\.json was altered"):
+        load_bundle(bundle)
+
+
+def test_a_missing_file_is_refused(bundle):
+    (bundle / "evaluation.parquet").unlink()
+    with pytest.raises(ModelError, match=r"lacks evaluation\.parquet"):
+        load_evaluation(bundle)
+
+
+def test_another_format_is_refused(bundle):
+    (bundle / "manifest.json").write_text('{"format": 99, "files": {}}')
+    with pytest.raises(ModelError, match="format 99"):
+        load_bundle(bundle)
+
+
+def test_types_that_are_not_trusted_are_refused_before_anything_runs(bundle):
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import FunctionTransformer
+
+    hostile = LogisticRegression()
+    hostile.extra = FunctionTransformer(shutil.rmtree)
+    skops.io.dump(hostile, bundle / "estimator.skops")
+    rewrite_manifest(bundle)
+    with pytest.raises(ModelError, match=r"not trusted: shutil\.rmtree"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", pickle.dumps({"a": 1})])
+def test_a_file_that_is_no_estimator_is_refused(bundle, content):
+    (bundle / "estimator.skops").write_bytes(content)
+    rewrite_manifest(bundle)
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_bundle(bundle)
+
+
+def test_a_booster_that_is_none_is_refused(tmp_path):
+    save_bundle(train(FRAME, candidates=["xgboost"]), tmp_path / "v1")
+    (tmp_path / "v1" / "estimator.ubj").write_bytes(b"garbage")
+    rewrite_manifest(tmp_path / "v1")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_bundle(tmp_path / "v1")
+
+
+def test_a_model_file_of_another_shape_is_refused(bundle):
+    (bundle / "model.json").write_text('{"kind": "logistic_regression"}')
+    rewrite_manifest(bundle)
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_bundle(bundle)
+
+
+def test_a_bundle_is_never_overwritten(logistic, bundle):
+    with pytest.raises(ModelError, match="already there"):
+        save_bundle(logistic, bundle)
+
+
+def test_a_write_that_fails_leaves_nothing_behind(logistic, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(ResourceError, match="No space left"):
+        save_bundle(logistic, tmp_path / "models" / "v1")
+    assert list((tmp_path / "models").iterdir()) == []

@@ -5,22 +5,23 @@
 with compared as (
     select
         *,
-        lag(plan) over (partition by customer_id, snapshot_date order by started_at, subscription_id) as earlier_plan,
-        lag(monthly_fee) over (partition by customer_id, snapshot_date order by started_at, subscription_id) as earlier_fee,
-        row_number() over (partition by customer_id, snapshot_date order by started_at desc, subscription_id desc) as newness,
-        row_number() over (partition by customer_id, snapshot_date order by started_at, subscription_id) as oldness
+        lag(plan) over so_far as earlier_plan,
+        lag(monthly_fee) over so_far as earlier_fee,
+        row_number() over so_far as place,
+        count(*) over (partition by customer_id, snapshot_date) as places
     from snapshots.known_subscriptions
+    window so_far as (partition by customer_id, snapshot_date order by started_at, subscription_id)
 ),
 
 summed as (
     select
         customer_id,
         snapshot_date,
-        min(plan) filter (where newness = 1) as plan,
-        min(monthly_fee) filter (where newness = 1) as fee,
-        min(monthly_fee) filter (where oldness = 1) as first_fee,
-        min(started_at) filter (where newness = 1) as started_at,
-        bool_or(canceled_at is not null and newness = 1) as is_canceled,
+        min(plan) filter (where place = places) as plan,
+        min(monthly_fee) filter (where place = places) as fee,
+        min(monthly_fee) filter (where place = 1) as first_fee,
+        min(started_at) filter (where place = places) as started_at,
+        bool_or(canceled_at is not null and place = places) as is_canceled,
         count(*) filter (where plan <> earlier_plan) as plan_changes,
         count(*) filter (where plan <> earlier_plan and monthly_fee < earlier_fee) as downgrades,
         count(*) filter (where plan <> earlier_plan and monthly_fee > earlier_fee) as upgrades,
@@ -33,9 +34,14 @@ summed as (
 renewed as (
     select
         *,
-        started_at + date_diff('month', started_at, cast(snapshot_date as timestamp)) * interval 1 month as month_at,
-        started_at + (date_diff('month', started_at, cast(snapshot_date as timestamp)) + 1) * interval 1 month as next_month_at
-    from summed
+        started_at + months * interval 1 month as month_at,
+        started_at + (months + 1) * interval 1 month as next_month_at
+    from (
+        select
+            *,
+            date_diff('month', started_at, cast(snapshot_date as timestamp)) as months
+        from summed
+    ) as counted
 )
 
 select

@@ -30,7 +30,8 @@ dated as (
         b.subscriptions,
         b.pauses,
         b.earlier_ends,
-        date_diff('day', cast(coalesce(least(c.signed_up_at, b.first_started_at), b.first_started_at, c.signed_up_at) as date), s.snapshot_date) as tenure_days
+        -- least() passes over nulls.
+        date_diff('day', cast(least(c.signed_up_at, b.first_started_at) as date), s.snapshot_date) as tenure_days
     from snapshots.spine as s
     left join signed_up as c on s.customer_id = c.customer_id and s.snapshot_date = c.snapshot_date
     left join subscribed as b on s.customer_id = b.customer_id and s.snapshot_date = b.snapshot_date

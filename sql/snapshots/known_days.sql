@@ -8,7 +8,7 @@ with bounds as (
 ),
 
 days as (
-    select cast(unnest(generate_series(first_date - interval 100 year, last_date - interval 1 day, interval 1 day)) as date) as day
+    select cast(unnest(generate_series(first_date - interval 100 year, last_date, interval 1 day)) as date) as day
     from bounds
 ),
 

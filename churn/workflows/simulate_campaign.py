@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
 from churn.decisions.profit import Economics, ProfitModel, value_of_save
 from churn.decisions.simulation import Mode, SimulationResult, simulate, simulate_counts
-from churn.errors import ConfigError, DataError, NotCalibrated
+from churn.errors import ConfigError, DataError, NoChampion, NotCalibrated
 from churn.workflows.context import Context
 from churn.workflows.economics import economics_from
 from churn.workflows.simulation_document import Origin, build_document
@@ -223,16 +223,18 @@ def _published_scores(context: Context) -> _Population:
 
 
 def _evaluation_set(context: Context) -> _Population:
-    from churn.workflows.score_customers import load_champion
-
-    version, _ = load_champion(context)
-    gate, frame = _judge(context, version.version)
+    with context.open_store() as store:
+        champion = store.models.champion()
+    if champion is None:
+        raise NoChampion("no model has been promoted yet", where="registry", remedy="Run `churn train` first.")
+    gate, frame = _judge(context, champion.version)
+    dates = frame["snapshot_date"].to_list()
     return _Population(
         probability=frame["churn_probability"].to_numpy(),
         margin=frame["monthly_margin"].to_numpy(),
         outcome=frame["has_churned"].to_numpy().astype(bool),
         gate=gate,
-        origin=Origin(basis="evaluation", model_version=version.version, snapshot_date=frame["snapshot_date"].max()),
+        origin=Origin(basis="evaluation", model_version=champion.version, snapshot_date=max(dates, default=None)),
     )
 
 
@@ -240,11 +242,10 @@ def _judge(context: Context, model_version: str) -> tuple[Gate, pl.DataFrame]:
     """The calibration gate of a model on its own evaluation set, and that set."""
     from churn.decisions.calibration import calibration_gate
     from churn.modeling import load_evaluation
-    from churn.workflows.score_customers import bundle_path
 
     with context.open_store() as store:
         version = store.models.get(model_version)
-    frame = load_evaluation(bundle_path(context, version))
+    frame = load_evaluation(context.settings.models_path / version.bundle)
     return calibration_gate(frame["has_churned"].to_numpy(), frame["churn_probability"].to_numpy()), frame
 
 

@@ -1,0 +1,36 @@
+# Three stages: the wheel, the locked environment with the wheel in it, and a slim image that holds that environment alone.
+# Build:  docker build -t churn .
+# Run:    docker run --rm --read-only --tmpfs /tmp -v churn-data:/data churn demo
+ARG PYTHON_VERSION=3.13
+
+FROM python:${PYTHON_VERSION}-slim AS wheel
+WORKDIR /src
+# .dockerignore lets in what the wheel is made of, and nothing else.
+COPY . .
+RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:${PYTHON_VERSION}-slim AS environment
+RUN python -m venv /venv
+COPY requirements.lock /locked/
+RUN /venv/bin/python -m pip install --no-cache-dir --require-hashes -r /locked/requirements.lock
+COPY --from=wheel /wheels /wheels
+RUN /venv/bin/python -m pip install --no-cache-dir --no-deps /wheels/*.whl
+
+FROM python:${PYTHON_VERSION}-slim
+# A number, not a name, so that an orchestrator can see that it is not root.
+RUN mkdir /data && chown 10001:10001 /data
+COPY --from=environment /venv /venv
+# Everything the product writes lies under /data; compiled kernels and scratch files go to /tmp, so the rest may be read-only.
+ENV PATH=/venv/bin:$PATH \
+    CHURN_HOME=/data \
+    HOME=/tmp \
+    NUMBA_CACHE_DIR=/tmp/numba \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+# A batch command has no health beyond its exit code: 0 done, anything else says why (see README).
+HEALTHCHECK NONE
+ENTRYPOINT ["churn"]
+CMD ["--help"]

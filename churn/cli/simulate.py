@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -147,3 +148,8 @@ def simulate(
             typer.echo(f"Wrote {written}")
 
     session.show(document, render)
+
+
+def headline(document: Mapping[str, Any]) -> str:
+    """Return a simulation's answer as one sentence."""
+    return str(document["sentence"])

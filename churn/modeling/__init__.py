@@ -1,6 +1,8 @@
 """Modeling: trains, judges, selects, stores and explains the models that give a customer's churn probability."""
 
 from churn.modeling.card import card_markdown
+from churn.modeling.explanation import Explanation, explain
+from churn.modeling.reasons import change_reasons_json, reasons_json
 from churn.modeling.registry import load_bundle, load_card, load_evaluation, save_bundle
 from churn.modeling.result import CandidateResult, TrainingResult
 from churn.modeling.served import Predictions, ServedModel
@@ -8,13 +10,17 @@ from churn.modeling.training import train_candidates
 
 __all__ = [
     "CandidateResult",
+    "Explanation",
     "Predictions",
     "ServedModel",
     "TrainingResult",
     "card_markdown",
+    "change_reasons_json",
+    "explain",
     "load_bundle",
     "load_card",
     "load_evaluation",
+    "reasons_json",
     "save_bundle",
     "train_candidates",
 ]

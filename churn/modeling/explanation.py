@@ -1,0 +1,152 @@
+"""Says why: each feature's share in every customer's raw score and churn probability, for any kind of served model."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from churn.errors import ModelError
+
+if TYPE_CHECKING:
+    from churn.modeling.served import ServedModel
+
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+Method = Literal["exact", "approximate"]
+Explainer = Callable[[Matrix], tuple[Matrix, float]]
+
+REFERENCES: Final = 24  # background rows a network is compared with: more change points by less than they round to
+
+_EXPLAINERS: weakref.WeakKeyDictionary[Any, Explainer] = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why each of n customers scores as they do, by the k features of `feature_names`.
+
+    `contributions` (n, k) float32 are Shapley values in the raw score's unit: with `base_score` they add up to
+    `raw_score` (n,). `probability_points` (n, k) float32 are the same in churn probability (0.062 is 6.2 points): with
+    `base_probability` they add up to `churn_probability` (n,). `method` is `exact`, or `approximate` for networks.
+    """
+
+    feature_names: tuple[str, ...]
+    base_score: float
+    base_probability: float
+    contributions: Matrix
+    probability_points: Matrix
+    raw_score: Floats
+    churn_probability: Floats
+    method: Method
+
+
+def explain(model: ServedModel, frame: pl.DataFrame) -> Explanation:
+    """Explain every row of `frame`, (n,) customers. Raises ModelError where features are absent or the kind is unknown.
+
+    Trees: exact Shapley values of the path-dependent game. Logistic regression: exact, coefficient times distance from
+    the training mean. Network: Deep SHAP, additive yet approximate. Encoded columns are summed to their feature.
+
+    Probability points: the calibrated probability p = g(f) is no sum, so what the raising features (together U) and the
+    lowering ones (together D) do is told apart as a game of two players: half of what U adds when it comes first plus
+    half of what it adds after D, and the same for D. Within each, points are in proportion to contributions. They
+    always add up to the difference of probabilities, keep their sign, and stay bounded where f is close to the base
+    (a plain rescaling by (p - p0) / (f - f0) does not).
+    """
+    matrix = model.matrix(frame)
+    raw = np.asarray(model.raw_scores(matrix), dtype=np.float64) if frame.height else np.empty(0)
+    contributions, base = explainer_of(model)(matrix)
+    points, base_probability, probability = _probability_points(model.calibrator, contributions, raw, base)
+    return Explanation(
+        feature_names=tuple(model.feature_names),
+        base_score=base,
+        base_probability=base_probability,
+        contributions=contributions,
+        probability_points=points,
+        raw_score=raw,
+        churn_probability=probability,
+        method="approximate" if model.kind == "mlp" else "exact",
+    )
+
+
+def explainer_of(model: ServedModel) -> Explainer:
+    """Return what explains encoded rows (n, m): contributions (n, k) and the base score. Prepared once per model."""
+    known = _EXPLAINERS.get(model.estimator)
+    if known is None:
+        known = _prepare(model)
+        _EXPLAINERS[model.estimator] = known
+    return known
+
+
+def _prepare(model: ServedModel) -> Explainer:
+    group_of, count = np.asarray(model.group_of, dtype=np.int64), len(model.feature_names)
+    match model.kind:
+        case "xgboost" | "random_forest":
+            return _trees(model.kind, model.estimator, group_of, count)
+        case "logistic_regression":
+            return _linear(model.estimator, np.asarray(model.background, dtype=np.float64), group_of, count)
+        case "mlp":
+            return _network(model.estimator, model.background, group_of, count)
+    raise ModelError(f"a model of kind `{model.kind}` cannot be explained", where="explanation")
+
+
+def _trees(kind: str, estimator: Any, group_of: NDArray[np.int64], count: int) -> Explainer:
+    from churn.modeling.shap_kernel import tree_contributions
+    from churn.modeling.shap_paths import lay_out
+    from churn.modeling.shap_trees import read_forest, read_xgboost
+
+    ensemble = read_xgboost(estimator) if kind == "xgboost" else read_forest(estimator)
+    paths = lay_out(ensemble, group_of, count)
+    return lambda matrix: (tree_contributions(paths, matrix), paths.base_score)
+
+
+def _linear(estimator: Any, background: Floats, group_of: NDArray[np.int64], count: int) -> Explainer:
+    coefficients = np.asarray(estimator.coef_, dtype=np.float64)[0]
+    mean = background.mean(axis=0)
+    base = float(estimator.intercept_[0] + coefficients @ mean)
+    return lambda matrix: (_grouped((matrix - mean) * coefficients, group_of, count), base)
+
+
+def _network(estimator: Any, background: Matrix, group_of: NDArray[np.int64], count: int) -> Explainer:
+    from churn.modeling.shap_network import network_contributions
+
+    if estimator.activation != "relu":
+        raise ModelError(f"a network of `{estimator.activation}` units cannot be explained", where="explanation")
+    spread = np.linspace(0, len(background) - 1, min(REFERENCES, len(background))).astype(int)
+    references = np.asarray(background, dtype=np.float32)[spread]
+
+    def explainer(matrix: Matrix) -> tuple[Matrix, float]:
+        gains, base = network_contributions(estimator.coefs_, estimator.intercepts_, matrix, references)
+        return _grouped(gains, group_of, count), base
+
+    return explainer
+
+
+def _grouped(gains: NDArray[Any], group_of: NDArray[np.int64], count: int) -> Matrix:
+    """Sum encoded columns (n, m) to their features (n, count)."""
+    out = np.zeros((len(gains), count), dtype=np.float32)
+    for column, feature in enumerate(group_of.tolist()):
+        out[:, feature] += gains[:, column]
+    return out
+
+
+def _probability_points(
+    calibrator: Callable[[Floats], Floats], contributions: Matrix, raw: Floats, base: float
+) -> tuple[Matrix, float, Floats]:
+    """Return points (n, k), the base probability, and the probability (n,)."""
+    base_probability = float(calibrator(np.array([base]))[0])
+    rise = np.maximum(contributions, 0).sum(axis=1, dtype=np.float64)
+    fall = np.maximum(base + rise - raw, 0.0)  # the sum of what lowers, free of the contributions' rounding
+    probability = np.asarray(calibrator(raw), dtype=np.float64)
+    up, down = calibrator(base + rise), calibrator(base - fall)
+    raised = (up - base_probability + probability - down) / 2
+    lowered = (down - base_probability + probability - up) / 2
+    per_rise = np.divide(raised, rise, out=np.zeros_like(rise), where=rise > 0)
+    sunk = -np.minimum(contributions, 0).sum(axis=1, dtype=np.float64)
+    per_fall = np.divide(-lowered, sunk, out=np.zeros_like(fall), where=sunk > 0)
+    points = contributions * np.where(contributions > 0, per_rise[:, None], per_fall[:, None]).astype(np.float32)
+    return points, base_probability, probability

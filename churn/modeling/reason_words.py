@@ -1,0 +1,104 @@
+"""Words one feature's values for people who never saw its SQL: numbers, shares, flags, days, categories, and nothing known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from churn.warehouse.sql_models import FeatureDoc
+
+Value = float | str | bool | None
+
+SHARE: Final = re.compile(r"_(share|ratio|rate)(_\d+d)?$")
+# "{} failed payments": the noun a count stands before, at most one word on and not past a preposition.
+_NOT_PAST: Final = r"(?!(?:of|in|per|a|the|its|so|x)\b)"
+COUNTED: Final = re.compile(rf"(\{{\}} {_NOT_PAST}(?:\w+ {_NOT_PAST})??\w*[^s\W])(ies|s)\b(?!'| the\b| its\b)")
+
+
+@dataclass(frozen=True)
+class Words:
+    """A feature's distinct values in words; `code` (n,) says which of them each row has."""
+
+    feature: str
+    is_actionable: bool
+    values: Sequence[Value]
+    texts: Sequence[str]
+    code: NDArray[np.int64]
+
+
+def words_of(column: pl.Series, feature: str, doc: FeatureDoc | None) -> Words:
+    """Word the values of `column` (n,), the feature's raw values, by its documentation."""
+    values, code = _distinct(column)
+    texts = [_sentence(value, feature, doc) for value in values]
+    return Words(feature, bool(doc and doc.is_actionable), [_plain(value) for value in values], texts, code)
+
+
+def _distinct(column: pl.Series) -> tuple[list[Any], NDArray[np.int64]]:
+    """Return the distinct values, floats rounded as they are told, and each row's place among them."""
+    if column.dtype.is_float() or column.dtype.is_decimal():
+        numbers = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        unique, code = np.unique(_rounded(numbers), return_inverse=True)
+        return [None if not np.isfinite(v) else v for v in unique.tolist()], code.astype(np.int64)
+    unique_values = column.unique(maintain_order=True)
+    places = unique_values.to_frame("value").with_row_index("place")
+    code = column.to_frame("value").join(places, on="value", how="left", nulls_equal=True, maintain_order="left")[
+        "place"
+    ]
+    return unique_values.to_list(), code.to_numpy().astype(np.int64)
+
+
+def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to what a reader wants to know: about three digits, and never a digit before the point."""
+    size = np.abs(np.where(np.isfinite(numbers), numbers, 0.0))
+    places = np.select([size >= 100, size >= 10, size >= 1], [0, 1, 2], default=3)
+    scale = 10.0**places
+    return np.round(numbers * scale) / scale + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _sentence(value: Any, feature: str, doc: FeatureDoc | None) -> str:
+    name = feature.replace("_", " ").replace(".", ": ")
+    title = doc.description.strip().rstrip(".") if doc and doc.description.strip() else name
+    if value is None:
+        return f"{_lowered(title)}: not known"
+    phrase = doc.phrase if doc and doc.phrase else None
+    if phrase is None:
+        return f"{title}: {_told(value)}"
+    if "{}" not in phrase:
+        return phrase
+    if SHARE.search(feature) and isinstance(value, float) and "{} of " in phrase and "times" not in phrase:
+        return phrase.replace("{}", f"{_told(round(100 * value, 1))} %")
+    if not isinstance(value, str | bool) and value == 1:
+        phrase = COUNTED.sub(lambda m: m[1] + ("y" if m[2] == "ies" else ""), phrase)
+    is_flag = feature.startswith(("is_", "has_")) and value in {0, 1}
+    return phrase.replace("{}", _told(bool(value) if is_flag else value))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}".rstrip("0").rstrip(".")
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}"
+    return str(value)
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def _lowered(title: str) -> str:
+    """Start a sentence's words in small letters, unless it starts with an abbreviation."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

@@ -20,7 +20,7 @@ TOKENS: Final[dict[str, tuple[str, str]]] = {
     "paper": ("#fdfdfe", "#151b22"),
     "curve": ("#0068a9", "#5cb8f0"),
     "band": ("#cfe3f2", "#1d3f58"),
-    "chosen": ("#c94f00", "#ff9a5c"),
+    "chosen": ("#c04800", "#ff9a5c"),
     "best": ("#007a5a", "#45cfa2"),
     "worse": ("#d9843f", "#c9763a"),
     "better": ("#3b87bd", "#4d9bd0"),

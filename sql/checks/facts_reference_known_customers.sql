@@ -2,30 +2,36 @@
 -- Level: warn
 
 with facts as (
-    select 'subscription_events' as table_name, customer_id from staging.subscription_events
+    select 'subscription_events' as table_name, customer_id, count(*) as rows_count
+    from staging.subscription_events
+    group by customer_id
     union all
-    select 'payments' as table_name, customer_id from staging.payments
+    select 'payments' as table_name, customer_id, count(*) as rows_count
+    from staging.payments
+    group by customer_id
     union all
-    select 'support_tickets' as table_name, customer_id from staging.support_tickets
+    select 'support_tickets' as table_name, customer_id, count(*) as rows_count
+    from staging.support_tickets
+    group by customer_id
     union all
-    select 'contacts' as table_name, customer_id from staging.contacts
+    select 'contacts' as table_name, customer_id, count(*) as rows_count
+    from staging.contacts
+    group by customer_id
     union all
-    select 'sessions' as table_name, customer_id from staging.sessions
+    select 'sessions' as table_name, customer_id, count(*) as rows_count
+    from staging.sessions
+    group by customer_id
     union all
-    select 'events' as table_name, customer_id from staging.events
-),
-
-counted as (
-    select table_name, customer_id, count(*) as rows_count
-    from facts
-    group by table_name, customer_id
+    select 'events' as table_name, customer_id, count(*) as rows_count
+    from staging.events
+    group by customer_id
 )
 
 select
-    c.table_name,  -- Where the rows are.
-    min(c.customer_id) as example_customer_id,  -- One of the unknown customers.
-    sum(c.rows_count) as defect_count  -- Rows of unknown customers.
-from counted as c
-anti join staging.customers as k on c.customer_id = k.customer_id
+    f.table_name,  -- Where the rows are.
+    min(f.customer_id) as example_customer_id,  -- One of the unknown customers.
+    cast(sum(f.rows_count) as bigint) as defect_count  -- Rows of unknown customers.
+from facts as f
+anti join staging.customers as k on f.customer_id = k.customer_id
 where exists (select 1 from staging.customers)
-group by c.table_name
+group by f.table_name

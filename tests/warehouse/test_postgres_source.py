@@ -1,0 +1,154 @@
+"""A PostgreSQL source: Arrow batches in, whole or by what is new, and its faults in our words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from churn.config import SourceSettings
+from churn.errors import AuthFailed, ConfigError, ContractBroken, Unreachable
+from churn.warehouse import Warehouse
+from churn.warehouse.ingest import LoadResult, ingest
+from churn.warehouse.postgres import address
+from tests.postgres import PostgresServer
+from tests.warehouse.conftest import NOW
+
+pytestmark = pytest.mark.xdist_group("postgres")
+Run = Callable[..., LoadResult]
+
+
+@pytest.fixture
+def database(postgres_url: str) -> Iterator[Any]:
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "create table payments (id bigint, customer_id bigint, at timestamptz, amount numeric(10, 2), status text,"
+            " note jsonb, updated_at timestamptz default '2026-01-01 00:00+00')"
+        )
+        for number in (1, 2):
+            connection.execute(
+                "insert into payments values (%s, 7, '2026-01-05 10:00+02', 12.50, 'succeeded', '{}')", [number]
+            )
+        yield connection
+
+
+@pytest.fixture
+def load(warehouse: Warehouse, postgres_url: str, database: Any) -> Run:
+    def run(table: str = "payments", *, full: bool = False, **settings: Any) -> LoadResult:
+        columns = {"payment_id": "id", "attempted_at": "at"}
+        source = SourceSettings(**{"query": f"select * from {table}", "columns": columns} | settings)
+        secrets = {f"CHURN_SOURCE_{table.upper()}_DSN": postgres_url}
+        return ingest(warehouse, {table: source}, now=NOW, secrets=secrets, full=full)[0]
+
+    return run
+
+
+def test_rows_arrive_typed_in_utc(warehouse: Warehouse, load: Run) -> None:
+    load()
+    assert warehouse.rows("select payment_id, customer_id, attempted_at, amount, status, note from raw.payments") == [
+        ("1", "7", datetime(2026, 1, 5, 8), 12.5, "succeeded", "{}"),
+        ("2", "7", datetime(2026, 1, 5, 8), 12.5, "succeeded", "{}"),
+    ]
+
+
+def test_the_table_of_the_source_s_name_is_read_unless_a_query_is_given(
+    warehouse: Warehouse, postgres_url: str, database: Any
+) -> None:
+    source = SourceSettings(dsn="postgresql://nobody@nowhere/x", columns={"payment_id": "id", "attempted_at": "at"})
+    secrets = {"CHURN_SOURCE_PAYMENTS_DSN": postgres_url}
+    assert ingest(warehouse, {"payments": source}, now=NOW, secrets=secrets)[0].rows == 2
+
+
+def test_loading_again_loads_nothing_and_a_change_replaces_all(warehouse: Warehouse, load: Run, database: Any) -> None:
+    load()
+    assert load().files_unchanged == 1
+    database.execute("update payments set status = 'refunded' where id = 1")
+    database.execute("delete from payments where id = 2")
+    assert load().rows == 1
+    assert warehouse.rows("select payment_id, status from raw.payments") == [("1", "refunded")]
+
+
+def test_with_an_updated_column_only_what_is_new_is_asked_for(warehouse: Warehouse, load: Run, database: Any) -> None:
+    by_update: dict[str, Any] = {
+        "options": {"updated": "updated_at"},
+        "columns": {"payment_id": "id", "attempted_at": "at", "known_at": "updated_at"},
+    }
+    load(**by_update)
+    assert load(**by_update).rows == 0
+    database.execute("insert into payments values (3, 8, '2026-02-01', 1, 'failed', null, '2026-02-01')")
+    assert load(**by_update).rows == 1
+    assert load(**by_update).files_unchanged == 1
+    database.execute("insert into payments values (4, 8, '2026-02-01', 1, 'failed', null, '2026-02-01')")
+    load(**by_update)
+    found = warehouse.rows("select payment_id, count(*) from raw.payments group by 1 order by 1")
+    assert found == [("1", 1), ("2", 1), ("3", 1), ("4", 1)]
+
+
+def test_an_updated_column_that_is_not_there_is_named(load: Run) -> None:
+    with pytest.raises(ContractBroken, match=r"no column `changed`.*updated_at"):
+        load(options={"updated": "changed"})
+
+
+def test_an_unknown_option_is_refused(load: Run) -> None:
+    with pytest.raises(ConfigError, match="no option `delim`"):
+        load(options={"delim": ";"})
+
+
+def test_bad_rows_are_kept_aside(warehouse: Warehouse, load: Run, database: Any) -> None:
+    database.execute("insert into payments values (3, null, now(), 1, 'failed')")
+    assert load().rejected == 1
+    assert warehouse.rows("select reason from raw.rejected_rows") == [("customer_id is missing",)]
+
+
+def test_an_empty_table_is_refused(load: Run, database: Any) -> None:
+    database.execute("delete from payments")
+    with pytest.raises(ContractBroken, match="no rows for payments"):
+        load()
+
+
+def test_a_query_the_database_refuses_is_told(load: Run) -> None:
+    with pytest.raises(ContractBroken, match="no_such"):
+        load(query="select * from no_such")
+
+
+def test_a_wrong_password_is_refused_without_telling_it(
+    warehouse: Warehouse, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    secrets = {"CHURN_SOURCE_PAYMENTS_DSN": postgres_url.replace(postgres_server.password, "wr0ng-word")}
+    with pytest.raises(AuthFailed) as caught:
+        ingest(warehouse, {"payments": SourceSettings(query="select 1")}, now=NOW, secrets=secrets)
+    assert "wr0ng-word" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_unreachable(warehouse: Warehouse) -> None:
+    source = SourceSettings(dsn="postgresql://nobody@127.0.0.1:1/x")
+    with pytest.raises(Unreachable, match="does not answer"):
+        ingest(warehouse, {"payments": source}, now=NOW)
+
+
+def test_the_password_comes_from_the_environment_only() -> None:
+    source = SourceSettings(dsn="postgresql://ada@db.example:5433/crm?sslmode=require")
+    assert address("payments", source, {"PGPASSWORD": "p@ss/word"}) == (
+        "postgresql://ada:p%40ss%2Fword@db.example:5433/crm?sslmode=require"
+    )
+    assert address("payments", SourceSettings(dsn="host=db user=ada"), {"PGPASSWORD": "it's"}) == (
+        "host=db user=ada password='it\\'s'"
+    )
+    given = {"CHURN_SOURCE_PAYMENTS_DSN": "postgresql://a:b@c/d", "PGPASSWORD": "x"}
+    assert address("payments", source, given) == "postgresql://a:b@c/d"
+
+
+def test_a_query_without_address_is_a_configuration_error(warehouse: Warehouse) -> None:
+    with pytest.raises(ConfigError, match="CHURN_SOURCE_PAYMENTS_DSN"):
+        ingest(warehouse, {"payments": SourceSettings(query="select 1")}, now=NOW)
+
+
+def test_without_its_package_the_remedy_is_to_install_it(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
+    with pytest.raises(ConfigError, match=r"pip install 'churn\[postgres\]'"):
+        ingest(warehouse, {"payments": SourceSettings(dsn="postgresql://a@b/c")}, now=NOW)

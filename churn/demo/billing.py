@@ -11,9 +11,10 @@ from churn.demo.seats import NEVER, Flags, Places, Seats
 from churn.demo.timeline import DAY, calendar_day
 
 STATUSES = ("succeeded", "failed", "refunded")
-_RETRY_AFTER = np.array([0, 3, 4, 5], dtype=np.int32)  # days from the first, second, third failure to the next attempt
+_RETRY_AFTER = np.array([0, 2, 3, 9], dtype=np.int32)  # days from the first, second, third failure to the next attempt
+_STEP_SHARE = np.array([1, 1, 0.75, 0.6], dtype=np.float32)  # later retries help less
 LAST_STEP = 4  # failures after which service ends
-_EXPIRY_RATE = 1 / 900  # a card expires and is not renewed by itself, per day
+_EXPIRY_RATE = 1 / 1500  # a card expires and is not renewed by itself, per day
 _REFUND_SHARE = 0.004
 
 
@@ -28,7 +29,9 @@ def recovery_share(seats: Seats, places: Places) -> NDArray[np.float32]:
     """Return the chance that a retry succeeds: lower for a dead card, much lower for those who no longer look."""
     share = np.where(seats.is_card_broken[places], 0.34, 0.55)
     looks_away = seats.is_turned_away[places] | (seats.silent_days[places] > 14)
-    result: NDArray[np.float32] = (share * np.where(looks_away, 0.35, 1.0)).astype(np.float32)
+    result: NDArray[np.float32] = (
+        share * np.where(looks_away, 0.45, 1.0) * _STEP_SHARE[seats.dunning_step[places]]
+    ).astype(np.float32)
     return result
 
 

@@ -100,7 +100,8 @@ def _length_quantiles() -> NDArray[np.float32]:
     from scipy.special import ndtri
 
     quantile = (np.arange(2**15) + 0.5) / 2**15
-    return np.clip(np.exp(2.1 + 0.8 * ndtri(quantile)), 0.2, 240).astype(np.float32)
+    lengths: NDArray[np.float32] = np.clip(np.exp(2.1 + 0.8 * ndtri(quantile)), 0.2, 240).astype(np.float32)
+    return lengths
 
 
 _MINUTES = _minute_quantiles()

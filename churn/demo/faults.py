@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import polars as pl
@@ -48,7 +48,7 @@ def spoil(
         frame = _plant(frame, random, 0.001, pl.lit(-30.0), "duration_minutes")
         frame = _plant(frame, random, 0.001, pl.lit(90_000.0), "duration_minutes")
     elif table == "customers":
-        frame = _plant(frame, random, 0.004, pl.lit(datetime(1850, 1, 1).date()), "birth_date")
+        frame = _plant(frame, random, 0.004, pl.lit(date(1850, 1, 1)), "birth_date")
         frame = _plant(frame, random, 0.05, pl.lit(None), "city")
     elif table == "subscriptions":
         frame = _plant(frame, random, 0.01, pl.col("monthly_fee") * 3, "monthly_fee")

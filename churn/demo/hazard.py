@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churn.demo.population import FEES
 from churn.demo.scenarios import Scenario
@@ -15,49 +18,81 @@ from churn.demo.seats import Flags, Floats, Seats
 class Calibration:
     """Fitted once, by simulation, so that the case's findings come out; rates are per day, `log_` are logarithms."""
 
-    log_turn_away: float = -6.5  # an engaged customer turns away
-    log_cancel_engaged: float = -7.6  # cancels without having turned away
-    log_cancel_turned: float = -4.75  # cancels after having turned away
-    return_rate: float = 1 / 260  # comes back to full use
-    decay: float = 0.90  # attachment kept from one day to the next after turning away
-    signal: float = 1.15  # how strongly circumstances that leave traces in the data move the rates
-    noise: float = 0.45  # how strongly unseen frailty does
-    quiet_rate: float = 1 / 230  # a spell without logins that means nothing begins
+    log_turn_away: float = -5.33  # an engaged customer turns away
+    log_cancel_engaged: float = -9.6  # cancels without having turned away
+    log_cancel_turned: float = -9.05  # cancels after having turned away
+    return_rate: float = 1 / 70  # comes back to full use
+    decay: float = 0.78  # attachment kept from one day to the next after turning away
+    signal: float = 1.6  # how strongly circumstances that leave traces in the data move the rates
+    noise: float = 0.55  # how strongly unseen frailty does
+    quiet_rate: float = 1 / 180  # a spell without logins that means nothing begins
     quiet_days: float = 24.0  # its mean length
-    ticket_pull: float = 0.20  # log rate per recent ticket
+    onset_share: float = 0.85  # of the signal: in turning away,
+    turned_share: float = 0.6  # in cancelling afterwards,
+    engaged_share: float = 0.6  # and in cancelling at once
+    silence_pull: float = 4.9  # log rate of the turned, growing with silence
+    silence_full: float = 30.0  # until so many days
+    ticket_pull: float = 0.69  # log rate per recent ticket
     failure_pull: float = 0.25  # log rate per recent failed payment
     random_monthly: float = 0.08  # churn in the no-signal world
 
 
 CALIBRATED = Calibration()
+_PAST_RATE, _PAST_TENURE, _PAST_TRAITS = 0.066, 0.9, 1.1  # monthly churn before the story starts, and what moved it
 COMPETITOR_PULL = 0.0028  # extra daily rate for the young while a competitor's discounts last
+
+
+def tenure_pressure(months: Floats) -> Floats:
+    """Return the log pressure of tenure: high at the start, and again when a year's habit or discount is reviewed."""
+    total: Floats = (
+        0.75 * (months < 3)
+        + 1.2 * ((months > 10.5) & (months < 13.2))
+        + 0.6 * ((months > 22.5) & (months < 25.2))
+        - 0.9 * ((months >= 4) & (months <= 10))
+        - 0.7 * (months > 26)
+    ).astype(np.float32)
+    return total
+
+
+def trait_pressure(traits: Mapping[str, NDArray[Any]], use: Floats) -> Floats:
+    """Return the log pressure of who the customer is and how much they use (logins a day) of what they pay for.
+
+    The parts interact on purpose: age turns the sign of the fee's effect, and use that of the plan's.
+    """
+    fee = FEES[traits["plan"]]
+    is_costly, is_cheap = fee > 30, fee < 20
+    is_young = traits["age"] < 32
+    age_and_fee = np.where(is_young, 1.0 * is_costly - 0.7 * is_cheap, 0.6 * is_cheap - 0.5 * is_costly)
+    heavy_use = np.where(use > 0.75, 0.8 * is_cheap - 0.7 * is_costly, 0.0)
+    light_use = np.where(use < 0.28, 0.8 * is_costly - 0.6 * is_cheap, 0.0)
+    rhythm = np.where(traits["chronotype"] == 3, 0.45, -0.15) * np.where(is_young, 1.0, -1.0)
+    payer = np.where(traits["method"] == 1, -0.4, np.where(traits["method"] == 3, 0.5, 0.0))
+    total: Floats = (age_and_fee + heavy_use + light_use + rhythm + payer + 0.15 * traits["price"]).astype(np.float32)
+    return total
 
 
 def circumstances(seats: Seats, day: int) -> Floats:
     """Return each customer's standing log pressure to leave, from facts that show in the data.
 
-    The parts interact on purpose (age turns the sign of the fee's effect, use that of the plan's, tenure goes up and
-    down), so that a straight line through the features sees only a part of it.
+    Tenure goes up and down and traits interact, so that a straight line through the features sees only a part of it.
     """
-    tenure = (day - seats.signed_up_day) / np.float32(30.44)
-    bump = 0.75 * (tenure < 3) + 1.2 * ((tenure > 10.5) & (tenure < 13.2)) + 0.6 * ((tenure > 22.5) & (tenure < 25.2))
-    settled = -0.9 * ((tenure >= 4) & (tenure <= 10)) - 0.7 * (tenure > 26)
-    fee = FEES[seats.plan]
-    is_costly = fee > 30
-    is_cheap = fee < 20
-    is_young = seats.age < 32
-    heavy = seats.use > 0.75
-    light = seats.use < 0.28
-    age_and_fee = np.where(is_young, 1.0 * is_costly - 0.7 * is_cheap, 0.6 * is_cheap - 0.5 * is_costly)
-    use_and_fee = np.where(heavy, 0.8 * is_cheap - 0.7 * is_costly, 0.0) + np.where(
-        light, 0.8 * is_costly - 0.6 * is_cheap, 0.0
-    )
-    rhythm = np.where(seats.chronotype == 3, 0.45, -0.15) * np.where(is_young, 1.0, -1.0)
-    payer = np.where(seats.method == 1, -0.4, np.where(seats.method == 3, 0.5, 0.0))
-    total: Floats = (bump + settled + age_and_fee + use_and_fee + rhythm + payer + 0.15 * seats.price).astype(
-        np.float32
-    )
-    return total
+    tenure = ((day - seats.signed_up_day) / np.float32(30.44)).astype(np.float32)
+    return tenure_pressure(tenure) + trait_pressure(vars(seats), seats.use)
+
+
+def survival_share(traits: Mapping[str, NDArray[Any]], tenure_days: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the chance that a customer with these traits is still there after `tenure_days`: an approximation.
+
+    It settles the company with customers as a long past would have left them, so that churn starts in balance.
+    """
+    months = np.arange(61, dtype=np.float32)
+    burden = np.concatenate([[0.0], np.cumsum(np.exp(_PAST_TENURE * tenure_pressure(months[:-1] + np.float32(0.5))))])
+    standing = _PAST_TRAITS * trait_pressure(traits, traits["login_rate"].astype(np.float32)) + 0.45 * traits["frailty"]
+    unpaid = 0.17 / (1 + np.exp(-traits["fail_logit"]))  # monthly end of service of those who often cannot pay
+    past_months = tenure_days / 30.44
+    burden_now = np.exp(standing) * np.interp(past_months, months, burden)
+    share: NDArray[np.float64] = np.exp(-_PAST_RATE * burden_now - unpaid * past_months)
+    return share
 
 
 def turning(
@@ -66,7 +101,9 @@ def turning(
     """Let engaged customers turn away and some of the turned return; attachment decays or recovers accordingly."""
     uniform = random.random(len(pressure), dtype=np.float32)
     standing = (
-        constants.signal * 0.6 * pressure + constants.noise * seats.frailty + constants.ticket_pull * seats.ticket_load
+        constants.signal * constants.onset_share * pressure
+        + constants.noise * seats.frailty
+        + constants.ticket_pull * seats.ticket_load
     )
     onset = uniform < np.exp(constants.log_turn_away + standing)
     back = uniform < constants.return_rate
@@ -76,20 +113,18 @@ def turning(
     ).astype(np.float32)
 
 
-def cancel_rate(
-    seats: Seats, day: int, month: int, pressure: Floats, scenario: Scenario, constants: Calibration
-) -> Floats:
+def cancel_rate(seats: Seats, month: int, pressure: Floats, scenario: Scenario, constants: Calibration) -> Floats:
     """Return each customer's daily rate of deciding to cancel, without contact; meaningful for present customers only."""
     if scenario.is_random_churn:
         return np.full(len(pressure), -np.log1p(-constants.random_monthly) / 30.0, dtype=np.float32)
-    silence = np.minimum(seats.silent_days, 45) / np.float32(45)
+    silence = np.minimum(seats.silent_days / np.float32(constants.silence_full), 1)
     level = np.where(
         seats.is_turned_away,
-        constants.log_cancel_turned + 0.8 * silence + 0.15 * constants.noise * seats.frailty,
+        constants.log_cancel_turned + constants.silence_pull * silence + 0.15 * constants.noise * seats.frailty,
         constants.log_cancel_engaged + 0.7 * constants.noise * seats.frailty,
     )
     level += (
-        constants.signal * pressure
+        constants.signal * np.where(seats.is_turned_away, constants.turned_share, constants.engaged_share) * pressure
         + constants.ticket_pull * np.minimum(seats.ticket_load, 6)
         + constants.failure_pull * np.minimum(seats.failure_load, 4)
     )

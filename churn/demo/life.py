@@ -67,7 +67,7 @@ class Life:
         pressure = hazard.circumstances(seats, day)
         if not self.scenario.is_random_churn:
             hazard.turning(seats, present, pressure, self.random["decide"], self.constants)
-        rate = hazard.cancel_rate(seats, day, month, pressure, self.scenario, self.constants)
+        rate = hazard.cancel_rate(seats, month, pressure, self.scenario, self.constants)
         rate[~present] = 0
         self._decide(day, rate, is_told=is_told)
         present &= seats.is_taken

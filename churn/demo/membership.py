@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from churn.demo.hazard import survival_share
 from churn.demo.ledger import Ledger
-from churn.demo.population import draw_identity, draw_people, draw_tenure_days
+from churn.demo.population import Columns, draw_identity, draw_people
 from churn.demo.seats import Flags, Floats, Places, Seats
 from churn.demo.timeline import DAY, calendar_day, seconds_within
 
@@ -14,6 +15,7 @@ NO_REASON, VOLUNTARY, PAYMENT_FAILURE, PLAN_CHANGE, PAUSE = range(5)
 END_REASONS = ("", "voluntary", "payment_failure", "plan_change", "pause")
 NOT_YET = np.iinfo(np.int64).max
 
+_OLDEST_DAYS = 1826  # nobody signed up earlier
 _PAUSE_RATE = 0.00012  # per day
 _OBJECTION_RATE = 0.00006
 
@@ -56,18 +58,26 @@ class Membership:
         return self._next_customer
 
     def settle(self, day: int, random: np.random.Generator) -> None:
-        """Fill every seat with customers who signed up before `day`, up to five years earlier."""
-        count = len(self.seats.customer)
-        self._seat(np.arange(count), day - 1 - draw_tenure_days(random, count), random)
+        """Fill every seat with customers who signed up over the five years before `day` and are still there."""
+        vacant = np.arange(len(self.seats.customer))
+        while len(vacant):
+            count = 2 * len(vacant) + 16
+            traits = draw_people(random, count)
+            tenure_days = random.integers(1, _OLDEST_DAYS, count)
+            still_here = np.flatnonzero(random.random(count) < survival_share(traits, tenure_days))[: len(vacant)]
+            traits = {name: values[still_here] for name, values in traits.items()}
+            self._seat(vacant[: len(still_here)], traits, day - tenure_days[still_here], random)
+            vacant = vacant[len(still_here) :]
 
     def sign_up(self, day: int, random: np.random.Generator) -> None:
         """Fill vacant seats with customers who sign up today."""
         places = np.flatnonzero(~self.seats.is_taken)
-        self._seat(places, np.full(len(places), day, dtype=np.int64), random)
+        self._seat(places, draw_people(random, len(places)), np.full(len(places), day, dtype=np.int64), random)
 
-    def _seat(self, places: Places, signed_up_day: NDArray[np.int64], random: np.random.Generator) -> None:
+    def _seat(
+        self, places: Places, traits: Columns, signed_up_day: NDArray[np.int64], random: np.random.Generator
+    ) -> None:
         count = len(places)
-        traits = draw_people(random, count)
         identity = draw_identity(random, traits["age"], signed_up_day)
         signed_up_at = signed_up_day * DAY + seconds_within(random.random(count), 7, 23)
         customer = np.arange(self._next_customer, self._next_customer + count, dtype=np.int32)

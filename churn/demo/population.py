@@ -16,10 +16,72 @@ CHANNELS = ("organic", "search", "referral", "discount_site")
 DEVICES = ("ios", "android", "web")
 CHRONOTYPES = 4  # morning, office, evening, night
 
-_CITY_HEADS = ["Ash", "Birch", "Brook", "Cedar", "Clay", "Crow", "East", "Elm", "Fair", "Fern", "Glen", "Gold", "Gray", "Green", "Hart", "Hazel", "High", "Holly", "Iron", "Kings", "Lake", "Linden", "Long", "Maple", "Marsh", "Mill", "Moor", "North", "Oak", "Pine", "Red", "River", "Rock", "Rose", "Salt", "Silver", "South", "Stone", "Summer", "Thorn", "West", "White", "Wild", "Wind"]
-_CITY_TAILS = (
-    ["bridge", "bury", "dale", "field", "ford", "gate", "ham", "haven", "hill", "hurst", "mouth", "port", "ridge", "stead", "ton", "vale", "ville", "worth"]
-)
+_CITY_HEADS = [
+    "Ash",
+    "Birch",
+    "Brook",
+    "Cedar",
+    "Clay",
+    "Crow",
+    "East",
+    "Elm",
+    "Fair",
+    "Fern",
+    "Glen",
+    "Gold",
+    "Gray",
+    "Green",
+    "Hart",
+    "Hazel",
+    "High",
+    "Holly",
+    "Iron",
+    "Kings",
+    "Lake",
+    "Linden",
+    "Long",
+    "Maple",
+    "Marsh",
+    "Mill",
+    "Moor",
+    "North",
+    "Oak",
+    "Pine",
+    "Red",
+    "River",
+    "Rock",
+    "Rose",
+    "Salt",
+    "Silver",
+    "South",
+    "Stone",
+    "Summer",
+    "Thorn",
+    "West",
+    "White",
+    "Wild",
+    "Wind",
+]
+_CITY_TAILS = [
+    "bridge",
+    "bury",
+    "dale",
+    "field",
+    "ford",
+    "gate",
+    "ham",
+    "haven",
+    "hill",
+    "hurst",
+    "mouth",
+    "port",
+    "ridge",
+    "stead",
+    "ton",
+    "vale",
+    "ville",
+    "worth",
+]
 CITIES = np.array([head + tail for tail in _CITY_TAILS for head in _CITY_HEADS])
 COUNTRIES = np.array(["US", "GB", "DE", "FR", "NL", "CA", "ES"])
 _CITY_WEIGHTS = 1.0 / (np.arange(len(CITIES)) + 4.0) ** 1.15  # Zipf-like: a few large cities and a long tail
@@ -42,7 +104,7 @@ def draw_people(random: np.random.Generator, count: int) -> Columns:
     price = (0.8 * normal[1] - 0.3 * (age - 41.0) / 15.0).astype(np.float32)
     tech = (0.8 * normal[2] - 0.6 * (age - 41.0) / 15.0).astype(np.float32)
     taste = 0.7 * need - 0.5 * price + 0.9 * normal[3]
-    plan = np.where(taste < -0.35, 0, np.where(taste < 1.0, 1, 2)).astype(np.int8)
+    plan = np.where(taste < -0.3, 0, np.where(taste < 1.15, 1, 2)).astype(np.int8)
     method = np.searchsorted([0.62, 0.80, 0.92], uniform[0]).astype(np.int8)
     return {
         "age": age,
@@ -52,11 +114,11 @@ def draw_people(random: np.random.Generator, count: int) -> Columns:
         "frailty": normal[4],
         "plan": plan,
         "method": method,
-        "login_rate": np.exp(-0.37 + 0.5 * need + 0.45 * normal[5]).astype(np.float32),
-        "fail_logit": (-3.9 + 0.35 * price + np.where(method == 3, 0.5, 0.0) + 0.8 * (uniform[1] < 0.12)).astype(
+        "login_rate": np.exp(-0.68 + 0.5 * need + 0.45 * normal[5]).astype(np.float32),
+        "fail_logit": (-4.3 + 0.3 * price + np.where(method == 3, 0.6, 0.0) + 3.7 * (uniform[1] < 0.27)).astype(
             np.float32
         ),
-        "ticket_rate": np.exp(-4.6 - 0.3 * tech + 0.4 * (uniform[2] - 0.5)).astype(np.float32),
+        "ticket_rate": np.exp(-5.4 - 0.3 * tech + 0.4 * (uniform[2] - 0.5)).astype(np.float32),
         "chronotype": _chronotype(age, uniform[3]),
         "weekend_factor": (0.5 + 1.0 * uniform[4]).astype(np.float32),
         "session_factor": np.exp(0.3 * need - 0.1).astype(np.float32),
@@ -89,9 +151,3 @@ def country_of(city: NDArray[np.int16]) -> NDArray[Any]:
     """Return the country code of each city index."""
     codes: NDArray[Any] = COUNTRIES[_COUNTRY_OF_CITY[city]]
     return codes
-
-
-def draw_tenure_days(random: np.random.Generator, count: int) -> NDArray[np.int64]:
-    """Return days since sign-up for customers already there at the start: mostly young, at most five years."""
-    months = np.minimum(-11.0 * np.log1p(-random.random(count) * 0.995), 60.0)
-    return np.floor(months * 30.44).astype(np.int64)

@@ -9,9 +9,9 @@ from churn.demo.seats import Flags, Seats
 from churn.demo.timeline import DAY
 
 CATEGORIES = ("technical", "billing", "account", "feature_request")
-_TROUBLE_RATE = 0.00045  # a spell begins, per day, at average skill
+_TROUBLE_RATE = 0.0005  # a spell begins, per day, at average skill
 _TROUBLE_DAYS = 45.0
-_TROUBLE_TICKETS = 0.085  # tickets a day during a spell
+_TROUBLE_TICKETS = 0.095  # tickets a day during a spell
 
 
 def ticket_ledger() -> Ledger:
@@ -38,7 +38,7 @@ def ask_for_help(seats: Seats, present: Flags, day: int, random: np.random.Gener
     billing = np.where(pick[0] < 0.75, 1, everyday)
     category = np.where(
         in_trouble[places],
-        np.where(pick[0] < 0.9, 0, everyday),
+        np.where(pick[0] < 0.93, 0, everyday),
         np.where(seats.dunning_step[places] > 0, billing, everyday),
     )
     opened_at = day * DAY + ((8 + 13 * pick[1]) * 3600).astype(np.int64)

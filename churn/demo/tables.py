@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from churn.demo.billing import STATUSES
 from churn.demo.campaigns_past import CONTACT_CHANNELS
-from churn.demo.membership import END_REASONS, NOT_YET
+from churn.demo.membership import END_REASONS
 from churn.demo.population import CHANNELS, CITIES, DEVICES, FEES, METHODS, PLANS, country_of
 from churn.demo.support import CATEGORIES
+
+_LATEST = 253_402_300_799  # the last second of the year 9999: beyond, microseconds would overflow
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -29,16 +31,10 @@ def _ids(letter: str, numbers: NDArray[Any], width: int) -> pl.Series:
 
 def instants(seconds: NDArray[Any], until: int | None = None) -> pl.Series:
     """Return UTC timestamps; null from `until` (seconds) on."""
-    series = (pl.Series("at", seconds.astype(np.int64)) * 1_000_000 if until is None else _capped(seconds, until)).cast(
-        pl.Datetime("us")
-    )
-    return series
-
-
-def _capped(seconds: NDArray[Any], until: int) -> pl.Series:
-    is_known = seconds < until
-    values = pl.Series("at", np.where(is_known, seconds, 0).astype(np.int64) * 1_000_000)
-    return values.set(pl.Series(~is_known), None)
+    values = pl.Series("at", np.minimum(seconds, _LATEST).astype(np.int64) * 1_000_000)
+    if until is not None:
+        values = values.set(pl.Series(seconds >= until), None)
+    return values.cast(pl.Datetime("us"))
 
 
 def words(codes: NDArray[Any], names: tuple[str, ...]) -> pl.Series:
@@ -77,8 +73,8 @@ def subscriptions_table(rows: Arrays, ids: pl.Series, cutoff: int) -> pl.DataFra
             "plan": words(rows["plan"], PLANS),
             "monthly_fee": FEES[rows["plan"]].astype(np.float64),
             "started_at": instants(rows["started_at"]),
-            "canceled_at": instants(rows["canceled_at"], min(cutoff, NOT_YET)),
-            "ended_at": instants(rows["ended_at"], min(cutoff, NOT_YET)),
+            "canceled_at": instants(rows["canceled_at"], cutoff),
+            "ended_at": instants(rows["ended_at"], cutoff),
             "end_reason": words(reason, END_REASONS),
         }
     )

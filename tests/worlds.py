@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -102,7 +103,9 @@ class World:
         self.rows[table].append({"occurred_at": occurred, "available_at": available, **values})
         return self
 
-    def customer(self, customer: str, when: str = "2023-01-01", known: str | None = None, **values: Any) -> Self:
+    def customer(
+        self, customer: str, when: str | datetime = "2023-01-01", known: str | datetime | None = None, **values: Any
+    ) -> Self:
         """Add a version of a customer's record."""
         return self.add("customers", when, known, customer_id=customer, signed_up_at=at(when), **values)
 
@@ -114,7 +117,7 @@ class World:
         canceled: str | None = None,
         end: str | None = None,
         reason: str | None = None,
-        known: str | None = None,
+        known: str | datetime | None = None,
         plan: str = "basic",
         fee: float | None = 25.0,
         name: str | None = None,
@@ -144,14 +147,16 @@ class World:
         status: str = "succeeded",
         amount: float = 25.0,
         method: str = "card",
-        known: str | None = None,
+        known: str | datetime | None = None,
     ) -> Self:
         """Add a payment attempt."""
         name = f"p{len(self.rows['payments']):06d}"
         values = {"customer_id": customer, "status": status, "amount": amount, "method": method}
         return self.add("payments", when, known, payment_id=name, **values)
 
-    def session(self, customer: str, when: str | datetime, minutes: float = 10.0, known: str | None = None) -> Self:
+    def session(
+        self, customer: str, when: str | datetime, minutes: float = 10.0, known: str | datetime | None = None
+    ) -> Self:
         """Add a session."""
         return self.add("sessions", when, known, customer_id=customer, duration_minutes=minutes)
 
@@ -168,8 +173,8 @@ class World:
         customer: str,
         when: str | datetime,
         category: str = "technical",
-        closed: str | None = None,
-        known: str | None = None,
+        closed: str | datetime | None = None,
+        known: str | datetime | None = None,
     ) -> Self:
         """Add a support ticket."""
         name = f"t{len(self.rows['support_tickets']):06d}"
@@ -181,10 +186,10 @@ class World:
     def contact(
         self,
         customer: str,
-        when: str,
+        when: str | datetime,
         campaign: str | None = "winback",
         channel: str = "email",
-        known: str | None = None,
+        known: str | datetime | None = None,
     ) -> Self:
         """Add a contact by us."""
         return self.add("contacts", when, known, customer_id=customer, campaign=campaign, channel=channel)
@@ -195,7 +200,7 @@ class World:
         when: str | datetime,
         kind: str = "like",
         quantity: float | None = None,
-        known: str | None = None,
+        known: str | datetime | None = None,
     ) -> Self:
         """Add a generic event."""
         return self.add("events", when, known, customer_id=customer, event_type=kind, quantity=quantity)
@@ -223,6 +228,12 @@ class World:
             warehouse.write(f"staging.{name}", frame.with_columns(missing))
 
 
+@functools.cache
+def shipped_models() -> dict[str, SqlModel]:
+    """Return the SQL that ships, read once."""
+    return load_models(NO_HOME)
+
+
 def build(
     warehouse: Warehouse,
     *dates: str,
@@ -231,7 +242,7 @@ def build(
     models: dict[str, SqlModel] | None = None,
 ) -> dict[str, SqlModel]:
     """Build snapshots and features of `dates` and return the models they were built from."""
-    models = models or load_models(NO_HOME)
+    models = models or shipped_models()
     days = [date.fromisoformat(day) for day in dates]
     build_snapshots(warehouse, models, policy or SnapshotPolicy(), days, data_cutoff=cutoff)
     return models

@@ -1,0 +1,124 @@
+"""Who is in the population at a date, as known at that date, and what they are worth."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from churn.snapshots.policy import SnapshotPolicy
+from tests.worlds import World, build, rows
+
+DAY = "2024-06-01"
+
+
+def population(world: World, *dates: str, policy: SnapshotPolicy | None = None) -> list[tuple[str, str]]:
+    """Return the spine of `world`."""
+    with world.warehouse() as warehouse:
+        build(warehouse, *(dates or (DAY,)), policy=policy)
+        return [
+            (customer, str(day)) for customer, day in rows(warehouse, "snapshots.spine", "customer_id", "snapshot_date")
+        ]
+
+
+def test_only_those_whose_service_runs_at_the_date_are_in_it() -> None:
+    world = World()
+    world.subscription("runs", "2024-05-01").subscription("begins that day", DAY).subscription(
+        "begins later", "2024-06-02"
+    )
+    world.subscription("ended before", "2024-05-01", end="2024-05-31 23:59:59")
+    world.subscription("ends that day", "2024-05-01", end=DAY)
+    world.subscription("paused", "2024-03-01", end="2024-05-10", reason="pause")
+    world.subscription("back from a pause", "2024-03-01", end="2024-04-10", reason="pause")
+    world.subscription("back from a pause", "2024-05-20")
+    assert population(world) == [(name, DAY) for name in ("back from a pause", "ends that day", "runs")]
+
+
+def test_an_end_that_nobody_knew_of_yet_leaves_the_customer_in_it() -> None:
+    world = World().subscription("a", "2024-05-01", end="2024-05-20", known="2024-06-04")
+    assert population(world, DAY, "2024-07-01") == [("a", DAY)]
+
+
+def test_a_start_that_nobody_knew_of_yet_leaves_the_customer_out() -> None:
+    world = World().subscription("a", "2024-05-01", known="2024-06-04")
+    assert population(world, DAY, "2024-07-01") == [("a", "2024-07-01")]
+
+
+def test_a_corrected_end_counts_from_the_moment_of_the_correction() -> None:
+    world = World().subscription("a", "2024-01-01", end="2024-05-25", name="s").subscription("b", "2024-01-01")
+    world.add(
+        "subscription_events", "2024-06-20", "2024-06-10", customer_id="a", subscription_id="s", event_type="ended"
+    )
+    with world.warehouse() as warehouse:
+        build(warehouse, "2024-05-20", DAY)
+        assert rows(warehouse, "snapshots.spine", "customer_id", "snapshot_date") == [
+            ("a", date(2024, 5, 20)),
+            ("b", date(2024, 5, 20)),
+            ("b", date(2024, 6, 1)),
+        ]
+        assert rows(warehouse, "snapshots.labels", "customer_id", "has_churned") == [
+            ("a", True),
+            ("b", False),
+            ("b", False),
+        ]
+
+
+def test_nobody_is_in_it_twice_however_many_subscriptions_they_have() -> None:
+    world = World().subscription("a", "2024-05-01").subscription("a", "2024-05-02").subscription("a", "2024-05-03")
+    assert population(world, DAY, "2024-07-01") == [("a", DAY), ("a", "2024-07-01")]
+
+
+def test_without_contract_those_active_within_the_inactivity_days_are_in_it() -> None:
+    world = World().session("on the first day", "2024-05-02").session("a day too early", "2024-05-01 23:00")
+    world.session("that day", DAY).session("told late", "2024-05-20", known="2024-06-03")
+    policy = SnapshotPolicy(definition="inactivity", inactivity_days=30)
+    assert population(world, policy=policy) == [("on the first day", DAY)]
+
+
+def test_a_dated_flat_source_brings_its_own_dates_and_an_undated_one_is_of_any_date() -> None:
+    world = (
+        World().flat("dated", "2024-06-01", age=1).flat("of another date", "2024-05-01", age=2).flat("undated", age=3)
+    )
+    assert population(world) == [("dated", DAY), ("undated", DAY)]
+
+
+def test_a_flat_source_beside_contracts_does_not_add_customers() -> None:
+    assert population(World().flat("flat", DAY, age=1).subscription("a", "2024-05-01")) == [("a", DAY)]
+
+
+@pytest.mark.parametrize(("fee", "expected"), [(40.0, 40.0), (0.0, 0.0), (None, 19.0)])
+def test_value_is_the_fee_and_the_default_where_it_is_not_known(fee: float | None, expected: float) -> None:
+    with World().subscription("a", "2024-05-01", fee=fee, plan="plus").warehouse() as warehouse:
+        build(warehouse, DAY, policy=SnapshotPolicy(default_monthly_fee=19.0, margin_rate=0.5))
+        found = rows(warehouse, "snapshots.customer_value", "plan", "monthly_fee", "monthly_margin")
+    assert found == [("plus", expected, expected / 2)]
+
+
+def test_value_adds_the_fees_of_running_subscriptions_and_names_the_newest_plan() -> None:
+    world = (
+        World().subscription("a", "2024-01-01", fee=10, plan="old").subscription("a", "2024-05-01", fee=5, plan="new")
+    )
+    world.subscription("a", "2024-02-01", fee=100, plan="gone", end="2024-03-01")
+    with world.warehouse() as warehouse:
+        build(warehouse, DAY)
+        assert rows(warehouse, "snapshots.customer_value", "plan", "monthly_fee") == [("new", 15.0)]
+
+
+def test_value_without_contract_is_a_third_of_what_was_paid_in_90_days() -> None:
+    world = World().payment("a", "2024-05-01", amount=60).payment("a", "2024-05-02", "failed", amount=999)
+    world.payment("a", "2024-05-03", amount=30).payment("a", "2024-01-03", amount=500)
+    policy = SnapshotPolicy(definition="inactivity", activity_table="payments")
+    with world.warehouse() as warehouse:
+        build(warehouse, DAY, policy=policy)
+        assert rows(warehouse, "snapshots.customer_value", "monthly_fee") == [(30.0,)]
+
+
+def test_contacts_by_campaigns_until_the_end_of_the_window_mark_a_row_as_treated() -> None:
+    world = World()
+    days = {"before": "2024-05-31", "that day": DAY, "in the window": "2024-07-02", "after": "2024-07-03"}
+    for customer, day in days.items():
+        world.subscription(customer, "2024-01-01").contact(customer, day)
+    world.subscription("no campaign", "2024-01-01").contact("no campaign", "2024-06-10", campaign=None)
+    with world.warehouse() as warehouse:
+        build(warehouse, DAY)
+        assert rows(warehouse, "snapshots.treatments", "customer_id") == [("in the window",), ("that day",)]

@@ -1,0 +1,106 @@
+"""No feature may know what was not known at its date: held for every feature file, each by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from churn.warehouse import SqlModel, load_models
+from tests.sql.companies import add_facts, add_records, base_company, known_by, unknown_at
+from tests.worlds import World, at, build, shipped_models
+
+DATE, LATER = "2024-06-01", "2024-07-15"
+GROUPS = sorted(name for name in shipped_models() if name.startswith("features."))
+SEEDS = range(5)
+
+
+def hashes(world: World, models: dict[str, SqlModel] | None = None, day: str = DATE) -> dict[str, str]:
+    """Build two dates, and return a hash of the rows of `day` in every table of the population and the features."""
+    with world.warehouse() as warehouse:
+        models = build(warehouse, DATE, LATER, models=models)
+        names = [name for name in models if name.startswith("features.") and warehouse.has_table(name)]
+        names += ["snapshots.spine", "snapshots.customer_value"]
+        found = {}
+        for name in names:
+            kept = warehouse.rows(
+                f"select * from {name} where snapshot_date = ? order by customer_id", [at(day).date()]
+            )
+            plain = [
+                tuple(sorted(v.items()) if isinstance(v, dict) else v for v in row) for row in kept
+            ]  # maps: any order
+            found[name] = hashlib.sha256(repr(plain).encode()).hexdigest()
+        return found
+
+
+def company(seed: int) -> tuple[World, np.random.Generator]:
+    random = np.random.default_rng(seed)
+    return base_company(at(DATE), random), random
+
+
+@pytest.fixture(scope="module")
+def unchanged() -> list[tuple[dict[str, str], dict[str, str]]]:
+    """Hashes of random companies before and after facts are added that are future or arrive late."""
+    found = []
+    for seed in SEEDS:
+        world, random = company(seed)
+        before = hashes(world)
+        draw = unknown_at(at(DATE), random)
+        add_facts(world, 60, draw, random)
+        add_records(world, 25, draw, random)
+        world.flat("c01", "2024-06-02", score=-1.0, tier="t9").flat("c02", LATER, score=-1.0, tier="t9")
+        found.append((before, hashes(world)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def changed() -> tuple[dict[str, str], dict[str, str]]:
+    """Hashes of a company before and after facts are added that were known in time."""
+    world, random = company(0)
+    before = hashes(world)
+    draw = known_by(at(DATE) - timedelta(seconds=1), random, days=30)
+    add_facts(world, 60, draw, random)
+    add_records(world, 3, draw, random)
+    world.flat("c02", DATE, score=-1.0, tier="t9")
+    return before, hashes(world)
+
+
+@pytest.mark.parametrize("name", [*GROUPS, "snapshots.spine", "snapshots.customer_value"])
+def test_facts_that_are_future_or_arrive_late_leave_every_row_as_it_was(
+    name: str, unchanged: list[tuple[dict[str, str], dict[str, str]]]
+) -> None:
+    for before, after in unchanged:
+        assert after[name] == before[name]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_facts_known_in_time_change_the_features_so_that_the_check_above_can_fail(
+    name: str, changed: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    before, after = changed
+    assert after[name] != before[name]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["f.occurred_at < s.snapshot_date", "f.available_at < s.snapshot_date", "f.occurred_at <= s.snapshot_date", "true"],
+)
+def test_a_feature_file_that_forgets_half_of_the_rule_is_caught(condition: str, tmp_path: Path) -> None:
+    folder = tmp_path / "sql" / "features"
+    folder.mkdir(parents=True)
+    (folder / "leaky.sql").write_text(
+        "select s.customer_id, s.snapshot_date, count(f.customer_id) as leaky_sessions "
+        "from snapshots.spine as s left join staging.sessions as f "
+        f"on s.customer_id = f.customer_id and {condition} group by s.customer_id, s.snapshot_date",
+        encoding="utf-8",
+    )
+    models = load_models(tmp_path)
+    world, random = company(1)
+    before = hashes(world, models)
+    add_facts(world, 60, unknown_at(at(DATE), random), random)
+    after = hashes(world, models)
+    assert after["features.leaky"] != before["features.leaky"]
+    assert after["features.usage"] == before["features.usage"]

@@ -63,7 +63,6 @@ def demo(
 
 def _show_demo(result: DemoResult) -> None:
     from churn.cli.models import show_candidates
-    from churn.cli.simulate import headline
 
     score, company = result.scores[-1], result.company
     show_candidates(result.model)
@@ -80,7 +79,7 @@ def _show_demo(result: DemoResult) -> None:
                 f"{score.customers:,} customers as of {score.snapshot_date}, mean risk {percent(score.mean_probability)}",
             ),
             ("risk list", f"{score.listed:,} customers at high or critical risk"),
-            ("simulation", headline(result.simulation)),
+            ("simulation", result.simulation["sentence"]),
             ("took", f"{result.seconds:.0f} s"),
         ]
     )

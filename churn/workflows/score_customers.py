@@ -148,7 +148,9 @@ def _stop_on_blocked_checks(context: Context, warehouse: Warehouse, day: date) -
     first = blocked[0]
     reason = f"{first.rule}: {first.defect_count:,} rows, for example {first.example}"
     with context.open_store() as store:
-        store.scores.mark_stale(reason, at=context.clock())
+        current = store.scores.current_run()
+        if current is not None and current.snapshot_date <= day:  # a backfill that fails does not age today's list
+            store.scores.mark_stale(reason, at=context.clock())
     raise QualityBlocked(
         f"{first.message} ({first.defect_count:,} rows, for example {first.example})",
         where=f"quality rule {first.rule}",

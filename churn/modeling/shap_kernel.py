@@ -133,9 +133,9 @@ def tree_contributions(paths: ShapPaths, x: NDArray[np.float32], *, threads: int
     x = np.ascontiguousarray(x, dtype=np.float32)
     out = np.zeros((x.shape[0], paths.output_count), dtype=np.float32)
     shared = (
-        min(ROWS_AT_ONCE, x.shape[0]), paths.deepest, paths.most_nodes, paths.columns, paths.tree_start, paths.tree_nodes, paths.depth, paths.column,
-        paths.output, paths.threshold, paths.is_left, paths.takes_missing, paths.earlier, paths.is_leaf, paths.finished,
-        paths.numbers_start, paths.factor, paths.coefficient,
+        ROWS_AT_ONCE, paths.deepest, paths.most_nodes, paths.columns, paths.tree_start, paths.tree_nodes, paths.depth,
+        paths.column, paths.output, paths.threshold, paths.is_left, paths.takes_missing, paths.earlier, paths.is_leaf,
+        paths.finished, paths.numbers_start, paths.factor, paths.coefficient,
     )  # fmt: skip
     workers = threads or os.cpu_count() or 1
     if workers == 1 or x.shape[0] <= 2 * ROWS_AT_ONCE:

@@ -1,0 +1,228 @@
+"""Exact Shapley values of trees against the definition, shap, and XGBoost itself; networks against sampled ones."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pytest
+
+from churn.errors import ModelError
+from churn.modeling.shap_kernel import tree_contributions
+from churn.modeling.shap_network import network_contributions
+from churn.modeling.shap_paths import lay_out
+from churn.modeling.shap_trees import Ensemble, Tree, read_forest, read_xgboost
+
+ROWS, COLUMNS = 1500, 9
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(ROWS, COLUMNS)).astype(np.float32)
+    x[:, 3] = np.round(x[:, 3])
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[:, 8] = 1  # tells nothing
+    signal = np.nan_to_num(x)
+    odds = signal[:, 0] + signal[:, 1] * signal[:, 2] - np.isnan(x[:, 4]) + 0.5 * signal[:, 3] - 1
+    return x, (rng.random(ROWS) < 1 / (1 + np.exp(-odds))).astype(int)
+
+
+@pytest.fixture(scope="module", params=[1, 3, 6])
+def booster(request, rows):
+    import xgboost
+
+    x, y = rows
+    settings = {"max_depth": request.param, "eta": 0.3, "objective": "binary:logistic", "nthread": 1}
+    return xgboost.train(settings, xgboost.DMatrix(x, y), 20)
+
+
+@pytest.fixture(scope="module", params=[{"max_depth": 4}, {"max_leaf_nodes": 40, "max_depth": 10}, {}])
+def forest(request, rows):
+    from sklearn.ensemble import RandomForestClassifier
+
+    x, y = rows
+    return RandomForestClassifier(n_estimators=6, random_state=0, min_samples_leaf=3, **request.param).fit(x, y)
+
+
+def explained(ensemble, x, **options):
+    paths = lay_out(ensemble, np.arange(x.shape[1]), x.shape[1])
+    return tree_contributions(paths, x, **options), paths.base_score
+
+
+def by_definition(tree, row):
+    """Shapley values from all coalitions, with the value of a coalition by walking the tree."""
+
+    def value(node, known):
+        if tree.left[node] < 0:
+            return tree.value[node]
+        left, right, f = tree.left[node], tree.right[node], tree.feature[node]
+        if f in known:
+            goes_left = tree.missing_left[node] if np.isnan(row[f]) else row[f] < tree.threshold[node]
+            return value(left if goes_left else right, known)
+        share = tree.cover[left] / (tree.cover[left] + tree.cover[right])
+        return share * value(left, known) + (1 - share) * value(right, known)
+
+    count = len(row)
+    result = np.zeros(count)
+    for f in range(count):
+        others = [o for o in range(count) if o != f]
+        for size in range(count):
+            weight = factorial(size) * factorial(count - size - 1) / factorial(count)
+            for known in combinations(others, size):
+                result[f] += weight * (value(0, {*known, f}) - value(0, set(known)))
+    return result, value(0, set())
+
+
+def test_contributions_are_the_shapley_values_of_the_definition():
+    tree = Tree(  # feature 0 comes twice on one path, and missing values go right, left, right
+        left=np.array([1, 3, -1, -1, 5, -1, -1], dtype=np.int32),
+        right=np.array([2, 4, -1, -1, 6, -1, -1], dtype=np.int32),
+        feature=np.array([0, 1, 0, 0, 0, 0, 0], dtype=np.int32),
+        threshold=np.array([1.0, 0.5, 0, 0, -1.0, 0, 0], dtype=np.float32),
+        missing_left=np.array([0, 1, 0, 0, 0, 0, 0], dtype=bool),
+        value=np.array([0, 0, 5.0, -2.0, 0, 7.0, 1.0]),
+        cover=np.array([100.0, 60.0, 40.0, 25.0, 35.0, 5.0, 30.0]),
+    )
+    x = np.array([[a, b, 0] for a in (-2, 0, 2, np.nan) for b in (0, 1, np.nan)], dtype=np.float32)
+    found, base = explained(Ensemble((tree,), 0.25, 3), x)
+    for row, contributions in zip(x, found, strict=True):
+        expected, expected_base = by_definition(tree, row)
+        assert contributions == pytest.approx(expected, abs=1e-6)
+        assert base == pytest.approx(expected_base + 0.25)
+
+
+def test_contributions_agree_with_xgboost(booster, rows):
+    import xgboost
+
+    expected = booster.predict(xgboost.DMatrix(rows[0]), pred_contribs=True)
+    found, base = explained(read_xgboost(booster), rows[0])
+    assert np.abs(found - expected[:, :-1]).max() < 1e-5
+    assert base == pytest.approx(float(expected[0, -1]), abs=1e-5)
+
+
+def test_contributions_agree_with_shap(forest, rows):
+    import shap
+
+    x = rows[0][:60]
+    explainer = shap.TreeExplainer(forest)
+    expected = explainer.shap_values(x, check_additivity=False)[..., 1]
+    found, base = explained(read_forest(forest), x)
+    assert np.abs(found - expected).max() < 1e-6
+    assert base == pytest.approx(float(explainer.expected_value[1]), abs=1e-6)
+
+
+def test_a_boosters_contributions_add_up_to_its_margin(booster, rows):
+    import xgboost
+
+    found, base = explained(read_xgboost(booster), rows[0])
+    margin = booster.predict(xgboost.DMatrix(rows[0]), output_margin=True)
+    assert np.abs(found.sum(axis=1) + base - margin).max() < 1e-5
+
+
+def test_a_forests_contributions_add_up_to_its_probability(forest, rows):
+    found, base = explained(read_forest(forest), rows[0])
+    assert np.abs(found.sum(axis=1) + base - forest.predict_proba(rows[0])[:, 1]).max() < 1e-6
+
+
+def test_a_feature_that_no_tree_asks_for_contributes_nothing(forest, booster, rows):
+    for ensemble in (read_forest(forest), read_xgboost(booster)):
+        found, _ = explained(ensemble, rows[0])
+        assert not found[:, 8].any()
+
+
+def test_one_hot_columns_are_summed_to_their_feature(booster, rows):
+    ensemble = read_xgboost(booster)
+    single, _ = explained(ensemble, rows[0])
+    groups = np.array([0, 0, 1, 1, 1, 2, 2, 2, 2])
+    found = tree_contributions(lay_out(ensemble, groups, 4), rows[0])
+    expected = np.stack([single[:, groups == g].sum(axis=1) for g in range(4)], axis=1)
+    assert found.shape == (ROWS, 4)
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_the_number_of_threads_changes_no_bit(forest, rows):
+    x = np.tile(rows[0], (3, 1))
+    one, _ = explained(read_forest(forest), x, threads=1)
+    three, _ = explained(read_forest(forest), x, threads=3)
+    assert np.array_equal(one, three)
+
+
+def test_fewer_trees_are_read_when_early_stopping_asks_for_it(booster, rows):
+    import xgboost
+
+    found, base = explained(read_xgboost(booster, tree_count=5), rows[0])
+    margin = booster.predict(xgboost.DMatrix(rows[0]), output_margin=True, iteration_range=(0, 5))
+    assert np.abs(found.sum(axis=1) + base - margin).max() < 1e-5
+
+
+def test_a_tree_without_splits_only_moves_the_base(rows):
+    leaf = Tree(
+        *(np.array([v]) for v in (-1, -1, 0)), np.zeros(1, np.float32), np.zeros(1, bool), np.ones(1), np.ones(1)
+    )
+    found, base = explained(Ensemble((leaf, leaf), 0.5, COLUMNS), rows[0])
+    assert base == 2.5
+    assert not found.any()
+
+
+def test_no_rows_give_no_contributions(booster):
+    found, _ = explained(read_xgboost(booster), np.empty((0, COLUMNS), dtype=np.float32))
+    assert found.shape == (0, COLUMNS)
+
+
+def test_a_booster_that_drops_trees_is_refused(rows):
+    import xgboost
+
+    x, y = rows
+    dart = xgboost.train({"booster": "dart", "objective": "binary:logistic"}, xgboost.DMatrix(x, y), 2)
+    with pytest.raises(ModelError, match="dart"):
+        read_xgboost(dart)
+
+
+@pytest.fixture(scope="module")
+def network():
+    rng = np.random.default_rng(3)
+    sizes = [(6, 8), (8, 4), (4, 1)]
+    return [rng.normal(size=s) * 0.6 for s in sizes], [rng.normal(size=s[1]) * 0.3 for s in sizes]
+
+
+def output(network, x):
+    for level, (w, b) in enumerate(zip(*network, strict=True)):
+        x = (np.maximum(x, 0) if level else x) @ w + b
+    return x[:, 0]
+
+
+def test_a_networks_contributions_add_up_to_its_log_odds(network):
+    rng = np.random.default_rng(1)
+    x, references = rng.normal(size=(400, 6)).astype(np.float32), rng.normal(size=(12, 6)).astype(np.float32)
+    found, base = network_contributions(*network, x, references)
+    assert base == pytest.approx(output(network, references).mean(), abs=1e-5)
+    assert np.abs(found.sum(axis=1) + base - output(network, x)).max() < 1e-4
+
+
+def test_a_networks_contributions_are_close_to_its_shapley_values(network):
+    rng = np.random.default_rng(2)
+    x, references = rng.normal(size=(30, 6)).astype(np.float32), rng.normal(size=(12, 6)).astype(np.float32)
+    found, _ = network_contributions(*network, x, references)
+    exact = np.zeros_like(found, dtype=float)
+    for f in range(6):
+        others = [o for o in range(6) if o != f]
+        for size in range(6):
+            weight = factorial(size) * factorial(5 - size) / factorial(6)
+            for known in combinations(others, size):
+                with_f, without = [*known, f], list(known)
+                mixed = np.repeat(references[None], len(x), axis=0)
+                mixed[:, :, without] = x[:, None, without]
+                low = output(network, mixed.reshape(-1, 6)).reshape(len(x), -1).mean(axis=1)
+                mixed[:, :, with_f] = x[:, None, with_f]
+                high = output(network, mixed.reshape(-1, 6)).reshape(len(x), -1).mean(axis=1)
+                exact[:, f] += weight * (high - low)
+    assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.95
+    assert np.abs(found - exact).mean() < 0.4 * np.abs(exact).mean()
+
+
+def test_a_row_like_every_reference_has_no_contributions(network):
+    x = np.ones((3, 6), dtype=np.float32)
+    found, _ = network_contributions(*network, x, x)
+    assert np.abs(found).max() < 1e-5

@@ -124,7 +124,7 @@ def _header(sql: str) -> tuple[str, dict[str, str]]:
 def _documented(column: object, group: str) -> FeatureDoc:
     comments = [text.strip() for text in (getattr(column, "comments", None) or [])]
     name = str(getattr(column, "alias_or_name", ""))
-    found = _COMMENT.match(" ".join(comments))
+    found = _COMMENT.match(comments[-1] if comments else "")  # an earlier one is a note inside the expression
     assert found is not None  # the pattern matches any text
     return FeatureDoc(name, group, found["text"].strip(), found["kind"] == "actionable", found["phrase"])
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from churn.decisions.checks import Bools, Floats, outcomes, per_customer, probabilities
 from churn.decisions.profit import Economics
+from churn.decisions.sorting import count_hits, counts_at, falling_order, last_of_ties, weighted_sum
 from churn.errors import DataError
 
 _NO_THRESHOLD = float("inf")
@@ -93,7 +94,7 @@ class ThresholdCurve:
         if not taker:
             return np.multiply(self.contacts, self.economics.cost_of_contact)
         # A taker is a stayer or a churner who was saved: contacts - true positives + retained.
-        return _sum_of((self.economics.cost_of_contact + taker, self.contacts), *self._takers(taker))
+        return weighted_sum((self.economics.cost_of_contact + taker, self.contacts), *self._takers(taker))
 
     @cached_property
     def net_profit(self) -> Floats:
@@ -101,10 +102,10 @@ class ThresholdCurve:
         rate, taker = self.economics.success_rate, self.economics.cost_of_taker
         spent = (-self.economics.cost_of_contact - taker, self.contacts)
         if self.saved_value is not None:
-            return _sum_of((1.0, self.saved_value), spent)
+            return weighted_sum((1.0, self.saved_value), spent)
         if isinstance(self.stake, float):
-            return _sum_of((self.stake * rate + taker * (1.0 - rate), self.true_positives), spent)
-        return _sum_of((rate, self.stake), spent, *self._takers(-taker))
+            return weighted_sum((self.stake * rate + taker * (1.0 - rate), self.true_positives), spent)
+        return weighted_sum((rate, self.stake), spent, *self._takers(-taker))
 
     def _takers(self, price: float) -> list[tuple[float, NDArray[np.int64] | Floats]]:
         """What all but the contacts themselves add to the bill of incentives at this price."""
@@ -113,6 +114,8 @@ class ThresholdCurve:
     @cached_property
     def roi(self) -> Floats:
         """Net profit per money spent; NaN where nothing is spent."""
+        if self.economics.cost_of_contact > 0:  # then no entry is free
+            return np.divide(self.net_profit, self.cost)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.cost > 0, self.net_profit / self.cost, np.nan)
 
@@ -165,7 +168,15 @@ class ThresholdCurve:
             before = float(values[i - 1]) if i else 0.0
             return before + share * (float(values[i]) - before)
 
-        contacts, hits, cost, revenue = at(self.contacts), at(self.true_positives), at(self.cost), at(self.revenue)
+        # From this entry's own numbers: whole columns of money are not needed for one point.
+        rate, contacts, hits = self.economics.success_rate, at(self.contacts), at(self.true_positives)
+        retained = rate * hits if self.saves is None else at(self.saves)
+        if self.saved_value is not None:
+            revenue = at(self.saved_value)
+        else:
+            revenue = rate * (self.stake * hits if isinstance(self.stake, float) else at(self.stake))
+        cost = self.economics.cost_of_contact * contacts
+        cost += self.economics.cost_of_taker * (retained + contacts - hits)
         return CurvePoint(
             threshold=float(self.threshold[i]) if threshold is None else threshold,
             contacts=contacts,
@@ -174,7 +185,7 @@ class ThresholdCurve:
             precision=hits / contacts,
             recall=hits / self.churners if self.churners > 0 else None,
             cost=cost,
-            retained=at(self.retained),
+            retained=retained,
             revenue=revenue,
             net_profit=revenue - cost,
             roi=(revenue - cost) / cost if cost > 0 else None,
@@ -201,59 +212,20 @@ def threshold_curve(
         return _curve_of_uplift(p, truth, worth, economics, uplift)
     stake: float | Floats = worth
     if truth is not None:
-        threshold, contacts, hits = _count_hits(p, truth)
+        threshold, contacts, hits = count_hits(p, truth)
         if not isinstance(worth, float):
             churners = np.flatnonzero(truth)
-            running = np.cumsum(worth[churners][np.argsort(-p[churners])])
+            running = np.cumsum(worth[churners][falling_order(p[churners])])
             stake = np.concatenate([[0.0], running])[hits]
         return ThresholdCurve(threshold, contacts, hits, stake, economics, p.size, float(np.count_nonzero(truth)))
-    order = None if isinstance(worth, float) else np.argsort(-p)
+    order = None if isinstance(worth, float) else falling_order(p)
     falling = np.sort(p)[::-1] if order is None else p[order]
     expected = np.cumsum(falling)
-    last = _last_of_ties(falling)
+    last = last_of_ties(falling)
     if order is not None and not isinstance(worth, float):
         stake = np.cumsum(falling * worth[order])[last]
     total = float(expected[-1]) if expected.size else 0.0
-    return ThresholdCurve(falling[last], _count(last, p.size), expected[last], stake, economics, p.size, total)
-
-
-def _count_hits(p: Floats, truth: Bools) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct thresholds, falling, with the customers and the churners at or above each.
-
-    A probability's bits, read as an integer, order like the probability and leave the top two bits free (1.0 is below
-    2^62). Shifted left by one they make room for the outcome, so that one plain sort carries it along without loss,
-    several times faster than sorting an index and gathering by it. (The shift also turns -0.0 into 0.0.)
-    """
-    key = np.left_shift(p.view(np.uint64), np.uint64(1))
-    np.bitwise_or(key, truth.view(np.uint8), out=key)
-    key.sort()
-    hits = np.cumsum(np.bitwise_and(key, np.uint64(1)).astype(np.uint8)[::-1], dtype=np.int64)
-    falling = np.right_shift(key, np.uint64(1), out=key).view(np.float64)[::-1]
-    last = _last_of_ties(falling)
-    return falling[last], _count(last, p.size), hits[last]
-
-
-def _sum_of(*terms: tuple[float, NDArray[np.int64] | Floats]) -> Floats:
-    """Weighted sum of arrays, block by block: whole-length intermediate arrays cost more than the arithmetic."""
-    total = np.empty(terms[0][1].size)
-    for start in range(0, total.size, 32_768):
-        block = total[start : start + 32_768]
-        np.multiply(terms[0][1][start : start + 32_768], terms[0][0], out=block)
-        for factor, values in terms[1:]:
-            block += factor * values[start : start + 32_768]
-    return total
-
-
-def _last_of_ties(falling: Floats) -> NDArray[np.int64] | slice:
-    """Where each run of equal probabilities ends; everything, without a copy, where all are distinct."""
-    ends = falling[1:] != falling[:-1]
-    if ends.all():
-        return slice(None)
-    return np.flatnonzero(np.concatenate([ends, [True]]))
-
-
-def _count(last: NDArray[np.int64] | slice, size: int) -> NDArray[np.int64]:
-    return np.arange(1, size + 1) if isinstance(last, slice) else last + 1
+    return ThresholdCurve(falling[last], counts_at(last, p.size), expected[last], stake, economics, p.size, total)
 
 
 def _curve_of_uplift(
@@ -263,12 +235,12 @@ def _curve_of_uplift(
     tau = np.asarray(uplift, dtype=np.float64)
     if tau.shape != p.shape or not np.isfinite(tau).all() or np.abs(tau).max(initial=0.0) > 1.0:
         raise DataError(f"needs {p.size:,} finite values within -1..1", where="uplift")
-    order = np.argsort(-p)
+    order = falling_order(p)
     falling = p[order]
     hits = np.cumsum(falling if truth is None else truth[order].astype(np.float64))
-    last = _last_of_ties(falling)
+    last = last_of_ties(falling)
     saves, stake = np.cumsum(tau[order])[last], np.cumsum((tau * worth)[order])[last]
     churners = float(hits[-1]) if hits.size else 0.0
     return ThresholdCurve(
-        falling[last], _count(last, p.size), hits[last], 0.0, economics, p.size, churners, saves, stake
+        falling[last], counts_at(last, p.size), hits[last], 0.0, economics, p.size, churners, saves, stake
     )

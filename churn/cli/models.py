@@ -81,7 +81,7 @@ def train(
 
 def show_candidates(result: TrainedModel) -> None:
     """Print the comparison table; beside the case's own figures when the split is the case's."""
-    is_case = result.split.startswith("random")
+    is_case = result.is_simulated_company and result.split.startswith("random")
     columns = ["candidate", "AUC (95 %)", "recall", "precision", "PR-AUC", "Brier", "ECE", "EMPC", "net profit (95 %)"]
     rows = []
     for candidate in result.training.candidates:

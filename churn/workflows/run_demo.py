@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from churn.config import load_settings
 from churn.errors import ConfigError
 from churn.workflows.context import Context
+from churn.workflows.demo_home import MARKER, is_demo_home
 from churn.workflows.read_scores import read_risk_list
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.score_customers import ScoreResult, score_customers
@@ -21,15 +22,14 @@ from churn.workflows.train_model import TrainedModel, train_model
 if TYPE_CHECKING:
     from churn.demo import CompanyFiles
 
-MARKER = "# Written by `churn demo`: a simulated company. Delete this folder to be rid of it."
 OWN_FILES = ("warehouse.duckdb", "warehouse.duckdb.wal", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm")
 OWN_FOLDERS = ("models", "reports", "data", "tmp")
 DEMO_TUNE_MINUTES = 0.5
 DEMO_SETTINGS = f"""{MARKER}
 
 [training]
-snapshots = 8
-max_rows = 60000
+snapshots = 12
+max_rows = 40000
 tune_minutes = {DEMO_TUNE_MINUTES}
 """
 
@@ -83,9 +83,8 @@ def run_demo(context: Context, *, customers: int, seed: int) -> DemoResult:
 def _clear(context: Context, home: Path) -> None:
     """Remove an earlier demo, and nothing else: the marker in churn.toml says whose the files are."""
     config = home / "churn.toml"
-    is_demo = config.is_file() and config.read_text(encoding="utf-8").startswith(MARKER)
     taken = [name for name in OWN_FILES if (home / name).exists()]
-    if (config.exists() or taken) and not is_demo:
+    if (config.exists() or taken) and not is_demo_home(home):
         raise ConfigError(
             "holds something other than a demo",
             where=str(home),

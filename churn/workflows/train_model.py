@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn.errors import ModelError
 from churn.workflows.context import Context
+from churn.workflows.demo_home import is_demo_home
 from churn.workflows.economics import economics_from
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class TrainedModel:
     snapshot_dates: tuple[date, ...]
     counts: dict[str, int]
     split: str
+    is_simulated_company: bool
     seconds: float
 
 
@@ -73,6 +75,7 @@ def train_model(
         snapshot_dates=dates,
         counts=dict(data.counts),
         split=str(result.card.get("split", split or training.split)),
+        is_simulated_company=is_demo_home(settings.home),
         seconds=time.monotonic() - began,
     )
 

@@ -1,0 +1,13 @@
+"""Tells a home that the demo made from one that holds somebody's own work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MARKER = "# Written by `churn demo`: a simulated company. Delete this folder to be rid of it."
+
+
+def is_demo_home(home: Path) -> bool:
+    """Say whether `home` was made by the demo: its settings begin with the demo's own line."""
+    config = home / "churn.toml"
+    return config.is_file() and config.read_text(encoding="utf-8").startswith(MARKER)

@@ -16,7 +16,7 @@ from churn.modeling.columns import Floats
 from churn.modeling.ranking import Ranking
 
 ECE_BINS = 10
-_EMPC_WORK = 2_000_000  # rows x draws: beyond it fewer draws are made, for EMPC sorts and hulls each draw
+_EMPC_WORK = 1_000_000  # rows x draws: beyond it fewer draws are made, for EMPC sorts and hulls each draw
 _EMPC_DRAWS = 25
 _RANKED = ("auc", "pr_auc", "lift", "recall_at_budget")
 

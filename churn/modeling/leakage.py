@@ -52,7 +52,7 @@ def scan_leakage(
         _refuse_name(feature, horizon_days)
         _refuse_dates(frame, feature)
         score = _as_score(frame, feature, y)
-        auc = max((max(a, 1.0 - a) for a in (area_under_roc(s, y) for s in score)), default=0.5)
+        auc = float(max((max(a, 1.0 - a) for a in (area_under_roc(s, y) for s in score)), default=0.5))
         if limit < 1.0:
             if auc > limit:
                 raise ModelError(
@@ -120,15 +120,19 @@ def _category_codes(frame: pl.DataFrame, feature: str) -> NDArray[np.int64]:
 
 def _refuse_constant_by_class(frame: pl.DataFrame, feature: str, y: Floats) -> None:
     """Refuse a feature that all stayers share and many churners do not: something that is filled in on leaving."""
-    values = frame[feature].cast(pl.String).fill_null("(missing)").to_numpy()
-    stayers, churners = values[y <= 0], values[y > 0]
-    if stayers.size < _CLASS_ROWS or churners.size < _CLASS_ROWS:
+    has_left = pl.Series(y > 0)
+    stayers, churners = frame[feature].filter(~has_left), frame[feature].filter(has_left)
+    if stayers.len() < _CLASS_ROWS or churners.len() < _CLASS_ROWS:
         return
-    common = pl.Series(stayers).value_counts(sort=True).row(0)
-    different = float(np.mean(churners != common[0]))
-    if common[1] >= _SAME * stayers.size and different >= _DIFFERS:
+    common, count = stayers.value_counts(sort=True).row(0)
+    if count < _SAME * stayers.len():
+        return
+    is_other = churners.is_not_null() if common is None else churners.ne_missing(common)
+    different = float(np.mean(is_other.to_numpy()))
+    if different >= _DIFFERS:
+        held = "(missing)" if common is None else repr(common)
         raise ModelError(
-            f"feature `{feature}` is {common[0]!r} for nearly every stayer and something else for {different:.0%} of "
+            f"feature `{feature}` is {held} for nearly every stayer and something else for {different:.0%} of "
             "churners: it looks like something filled in on leaving",
             where="leakage scan",
             remedy=f"{_REMEDY} If it is honest, set training.leakage_auc = 1.",

@@ -35,6 +35,8 @@ def train_candidates(
     `split`: auto (temporal where the dates allow), temporal or random. The same data, settings and seed give the same
     scores. Raises NotEnoughData, FutureLeak, or ModelError naming candidate or feature, before anything is trained.
     """
+    from threadpoolctl import threadpool_limits
+
     entries = candidates(training.candidates)
     excluded = set(training.exclude_features)
     docs = tuple(doc for doc in data.features if doc.name not in excluded)
@@ -49,13 +51,14 @@ def train_candidates(
     )
     run = Contest(slices, names, training, selection, economics, progress)
     fitted = [run.baseline(rule) for rule in baselines(rows, names)]
-    total_cost = sum(entry.cost for entry in entries)
+    total = sum(entry.budget_weight for entry in entries)
     spent = 0.0
-    for entry in entries:
-        fitted.append(
-            run.candidate(entry, minutes=training.tune_minutes * entry.cost / total_cost, done=spent / total_cost)
-        )
-        spent += entry.cost
+    # Matrices this narrow gain nothing from threads inside BLAS, and lose much where other work runs beside it.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for entry in entries:
+            minutes = training.tune_minutes * entry.budget_weight / total
+            fitted.append(run.candidate(entry, minutes=minutes, done=spent / total))
+            spent += entry.budget_weight
     results = tuple(found.result for found in fitted)
     chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
     winner = next(found for found in fitted if found.result.name == chosen.name)

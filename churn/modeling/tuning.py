@@ -20,9 +20,6 @@ _FIT_ROWS = 25_000
 _WATCH_ROWS = 15_000
 _WATCH_SHARE = 0.2
 _MAX_TRIALS = 40
-# Seconds of one trial at 25,000 rows x 80 columns on two cores, per unit of a candidate's cost. The number of trials is
-# planned from it, not from the clock, so that the same data give the same model on a fast and on a slow machine.
-_TRIAL_SECONDS = 3.0
 _PLANNED_SHARE = 0.6  # of the budget; the rest is slack before the clock cuts the plan short
 
 
@@ -93,7 +90,7 @@ def tune(
     study.enqueue_trial(dict(entry.defaults))
     fit, watch = data.rows(split.fit), data.rows(split.watch)
     best: tuple[float, Mapping[str, Any]] = (np.inf, entry.defaults)
-    deadline = clock() + 60.0 * minutes
+    deadline = np.inf
     done = 0
     for number in range(max(planned, 1)):
         if number and clock() > deadline:
@@ -103,19 +100,24 @@ def tune(
         )
         trial = study.ask()
         params = {**entry.defaults, **entry.search(trial)}
-        loss, found = _try(entry, params, fit, watch, seed)
+        loss, found = _try(entry, {**params, **entry.draft}, fit, watch, seed)
         study.tell(trial, loss)
         done += 1
+        if number == 0:
+            deadline = clock() + 60.0 * minutes  # the first trial, that of the defaults, also loads the libraries
         if loss < best[0]:
             best = (loss, {**params, **found})
     return Tuned(dict(best[1]), done, is_cut_short=done < planned)
 
 
 def planned_trials(entry: Candidate, rows: int, columns: int, minutes: float) -> int:
-    """Return how many trials a budget of `minutes` (this candidate's own) is planned to hold."""
+    """Return how many trials a budget of `minutes` (this candidate's own) is planned to hold.
+
+    Planned from the size of the data, not from the clock, so that the same data give the same model on a fast and on a
+    slow machine.
+    """
     size = max(0.25, rows * columns / (25_000 * 80))  # even the smallest fit takes its time
-    seconds = _TRIAL_SECONDS * entry.cost * size
-    return int(min(_MAX_TRIALS, _PLANNED_SHARE * 60.0 * minutes / seconds))
+    return int(min(_MAX_TRIALS, _PLANNED_SHARE * 60.0 * minutes / (entry.trial_seconds * size)))
 
 
 def _try(

@@ -43,7 +43,7 @@ def test_it_may_tell_the_outcome_backwards_or_by_being_missing_or_as_a_category(
 def test_a_value_filled_in_on_leaving_is_seen_though_its_auc_is_low():
     reasons = np.random.default_rng(3).random(N) < 0.4
     exit_survey = ["price" if churned and asked else None for churned, asked in zip(outcome(), reasons, strict=True)]
-    with pytest.raises(ModelError, match=r"`exit_survey` is '\(missing\)' for nearly every stayer"):
+    with pytest.raises(ModelError, match=r"`exit_survey` is \(missing\) for nearly every stayer"):
         scan(exit_survey=exit_survey)
 
 

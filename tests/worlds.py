@@ -225,7 +225,8 @@ class World:
             missing = [
                 pl.lit(None, kind).alias(column) for column, kind in schema.items() if column not in frame.columns
             ]
-            warehouse.write(f"staging.{name}", frame.with_columns(missing))
+            whole = frame.with_columns(missing)
+            warehouse.write(f"staging.{name}", whole.select(*schema, pl.exclude(*schema)))
 
 
 @functools.cache

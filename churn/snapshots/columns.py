@@ -81,7 +81,8 @@ def _types(warehouse: Warehouse, group: str) -> list[tuple[str, str]]:
 
 
 def _read(warehouse: Warehouse, group: str, doc: FeatureDoc, kind: str, wanted: Sequence[str]) -> list[FeatureColumn]:
-    source = f"{quoted(group)}.{quoted(doc.name)}"
+    column = doc.name
+    source = f"{quoted(group)}.{quoted(column)}"
     if doc.name.lower() in RESERVED:
         doc = replace(doc, name=f"{doc.name}_attribute")
     if kind.startswith("MAP"):
@@ -89,20 +90,20 @@ def _read(warehouse: Warehouse, group: str, doc: FeatureDoc, kind: str, wanted: 
             FeatureColumn(
                 replace(
                     doc,
-                    name=f"{doc.name}.{key}",
+                    name=f"{column}.{key}",
                     description=doc.description.replace("{key}", key),
                     phrase=doc.phrase.replace("{key}", key) if doc.phrase else None,
                 ),
                 f"coalesce(cast({source}[{_literal(key)}] as double), 0)",
             )
-            for key in _keys(warehouse, group, doc.name, wanted)
+            for key in _keys(warehouse, group, column, wanted)
         ]
     if kind in {"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}:
         return [FeatureColumn(doc, f"cast(date_diff('day', cast({source} as date), s.snapshot_date) as double)")]
     if kind in _AS_DOUBLE or kind.startswith("DECIMAL"):
         return [FeatureColumn(doc, f"cast({source} as double)")]
     if kind == "VARCHAR" and group == "attributes":
-        return [FeatureColumn(doc, _text(warehouse, group, doc.name, source))]
+        return [FeatureColumn(doc, _text(warehouse, group, column, source))]
     if kind in _NUMBERS:
         return [FeatureColumn(doc, source)]
     if kind.startswith("ENUM"):

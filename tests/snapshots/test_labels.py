@@ -12,6 +12,7 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import Warehouse
 from tests.worlds import World, at, build, rows
 
+pytestmark = pytest.mark.xdist_group("labels")  # the company is built once
 DAY = "2024-06-01"  # lead 2 and horizon 30: the window is [2024-06-03, 2024-07-03)
 START = "2024-01-05"
 

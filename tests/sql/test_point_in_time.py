@@ -15,7 +15,9 @@ from tests.worlds import World, at, build, shipped_models
 
 DATE, LATER = "2024-06-01", "2024-07-15"
 GROUPS = sorted(name for name in shipped_models() if name.startswith("features."))
-SEEDS = range(5)
+SEEDS = range(4)
+
+pytestmark = pytest.mark.xdist_group("point in time")  # the companies are built once
 
 
 def hashes(world: World, models: dict[str, SqlModel] | None = None, day: str = DATE) -> dict[str, str]:
@@ -97,7 +99,8 @@ def test_a_feature_file_that_forgets_half_of_the_rule_is_caught(condition: str, 
         f"on s.customer_id = f.customer_id and {condition} group by s.customer_id, s.snapshot_date",
         encoding="utf-8",
     )
-    models = load_models(tmp_path)
+    kept = ("features.leaky", "features.usage")
+    models = {n: model for n, model in load_models(tmp_path).items() if not n.startswith("features.") or n in kept}
     world, random = company(1)
     before = hashes(world, models)
     add_facts(world, 60, unknown_at(at(DATE), random), random)

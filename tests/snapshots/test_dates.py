@@ -1,0 +1,90 @@
+"""How far the facts reach, and which dates follow from that."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from churn.errors import NotEnoughData
+from churn.snapshots.dates import data_cutoff, default_snapshot_date, is_flat, training_dates
+from churn.snapshots.policy import SnapshotPolicy
+from tests.worlds import World, at
+
+TODAY = date(2030, 1, 1)
+
+
+def test_facts_reach_to_the_midnight_after_the_newest_one_we_knew() -> None:
+    world = World().subscription("a", "2024-01-01").session("a", "2024-03-04 05:00", known="2024-03-06 07:00")
+    with world.warehouse() as warehouse:
+        assert data_cutoff(warehouse) == at("2024-03-07")
+        assert default_snapshot_date(warehouse, TODAY) == date(2024, 3, 7)
+        assert default_snapshot_date(warehouse, date(2024, 3, 6)) == date(2024, 3, 6)
+
+
+def test_an_announced_end_of_service_does_not_say_that_we_know_the_days_until_then() -> None:
+    world = World().subscription("a", "2024-01-01", end="2024-12-31").session("a", "2024-03-04")
+    with world.warehouse() as warehouse:
+        assert data_cutoff(warehouse) == at("2024-03-05")
+
+
+def test_a_fact_dated_after_the_load_that_brought_it_does_not_count() -> None:
+    world = World().session("a", "2024-03-04").session("a", "2099-01-01")
+    with world.warehouse() as warehouse:
+        warehouse.execute(
+            "create schema raw; create table raw.loads as select timestamp '2024-03-06 02:00' as loaded_at"
+        )
+        assert data_cutoff(warehouse) == at("2024-03-05")
+        warehouse.execute(
+            "insert into staging.sessions select 'a', timestamp '2024-03-06 01:00', '2024-03-06 01:00', 3"
+        )
+        assert data_cutoff(warehouse) == at("2024-03-06 02:00")
+        assert default_snapshot_date(warehouse, date(2024, 3, 6)) == date(2024, 3, 6)
+
+
+def test_one_stray_fact_among_very_many_moves_neither_end() -> None:
+    world = World().session("a", "1970-01-01").session("a", "2099-01-01")
+    with world.warehouse() as warehouse:
+        warehouse.execute(
+            "insert into staging.sessions select 'a', t, t, 1 from (select timestamp '2023-01-01' + to_hours(h) as t "
+            "from range(20000) as r(h))"
+        )
+        assert data_cutoff(warehouse) == at("2025-04-14")
+        assert training_dates(warehouse, SnapshotPolicy(), limit=999)[0] == date(2023, 4, 1)
+
+
+def test_training_dates_follow_from_the_facts_behaviour_before_contracts() -> None:
+    world = World().subscription("a", "2020-01-01").session("a", "2024-01-15").session("a", "2024-06-20")
+    with world.warehouse() as warehouse:
+        assert training_dates(warehouse, SnapshotPolicy()) == [date(2024, 4, 1), date(2024, 5, 1)]
+        assert training_dates(warehouse, SnapshotPolicy(), every="2w", limit=1) == [date(2024, 5, 13)]
+
+
+def test_a_flat_source_brings_its_labelled_dates() -> None:
+    world = World().flat("a", "2024-01-01", True).flat("a", "2024-02-01", False).flat("a", "2024-03-01")
+    with world.warehouse() as warehouse:
+        assert is_flat(warehouse)
+        assert training_dates(warehouse, SnapshotPolicy()) == [date(2024, 1, 1), date(2024, 2, 1)]
+        assert default_snapshot_date(warehouse, TODAY) == date(2024, 3, 1)
+        assert data_cutoff(warehouse) == at("2024-03-01")
+
+
+def test_an_undated_flat_source_is_of_the_day_of_its_load() -> None:
+    with World().flat("a", None, True).flat("b", None, False).warehouse() as warehouse:
+        assert training_dates(warehouse, SnapshotPolicy()) == [default_snapshot_date(warehouse, TODAY)]
+        warehouse.execute(
+            "create schema raw; create table raw.loads as select timestamp '2024-03-06 02:00' as loaded_at"
+        )
+        assert training_dates(warehouse, SnapshotPolicy()) == [date(2024, 3, 6)]
+        assert default_snapshot_date(warehouse, TODAY) == date(2024, 3, 6)
+        assert data_cutoff(warehouse) == at("2024-03-06")
+
+
+def test_a_flat_source_without_labels_says_how_to_name_them() -> None:
+    with World().flat("a", None).warehouse() as warehouse, pytest.raises(NotEnoughData, match="has_churned"):
+        training_dates(warehouse, SnapshotPolicy())
+
+
+def test_no_facts_at_all_say_so() -> None:
+    with World().warehouse() as warehouse, pytest.raises(NotEnoughData, match="churn refresh"):
+        data_cutoff(warehouse)

@@ -9,7 +9,15 @@ import duckdb
 
 from churn.errors import ChurnError, ConfigError, DataError, ResourceError
 
-_DISK_FULL = ("no space left", "disk full", "failed to offload", "not enough disk", "max_temp_directory_size")
+_DISK_FULL = (
+    "no space left",
+    "disk full",
+    "failed to offload",
+    "not enough disk",
+    "max_temp_directory_size",
+    "file too large",  # a limit on the size of files, or of the file system
+    "quota exceeded",
+)
 _DAMAGED = (
     "not a valid duckdb",
     "corrupt",

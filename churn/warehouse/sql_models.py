@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -69,13 +70,18 @@ def load_models(home: Path) -> dict[str, SqlModel]:
 
 def read_model(name: str, path: Path) -> SqlModel:
     """Read one SQL file as the model `name` (`schema.table`). Raises ConfigError naming file and line."""
-    import sqlglot
-    from sqlglot import exp
-
     try:
         sql = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", where=str(path), remedy="Save it as UTF-8 text.") from error
+    return _parsed(name, path, sql)
+
+
+@lru_cache(maxsize=1024)  # a run asks for the same files several times, and parsing is what costs
+def _parsed(name: str, path: Path, sql: str) -> SqlModel:
+    import sqlglot
+    from sqlglot import exp
+
     try:
         statements = [one for one in sqlglot.parse(sql, dialect="duckdb") if one is not None]
     except sqlglot.errors.ParseError as error:

@@ -18,12 +18,18 @@ with days as (
     group by day
 ),
 
+usual as (
+    select table_name, median(rows_count) as rows_a_day
+    from days
+    group by table_name
+),
+
 -- The last day with an ordinary number of rows ends the data: single stray dates do not.
 ends as (
     select d.table_name, max(d.day) as last_day
     from days as d
-    inner join (select table_name, median(rows_count) as usual from days group by table_name) as u
-        on d.table_name = u.table_name and d.rows_count >= 0.02 * u.usual
+    inner join usual as u
+        on d.table_name = u.table_name and d.rows_count >= 0.02 * u.rows_a_day
     group by d.table_name
 ),
 

@@ -30,7 +30,7 @@ with counted as (
     select
         'subscriptions' as table_name,
         (select count(*) from raw.subscriptions) as delivered,
-        (select count(*) from (select distinct subscription_id, known_at from raw.subscriptions)) as kept
+        (select count(distinct row(subscription_id, known_at)) from raw.subscriptions) as kept
     union all
     select
         'customer_snapshots' as table_name,

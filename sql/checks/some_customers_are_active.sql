@@ -1,21 +1,20 @@
--- Somebody is a customer today: where subscriptions are declared, at least one of them runs.
+-- Somebody is a customer: where subscriptions are declared, one of them runs, or ran within the last two months.
 -- Level: block
 
 with declared as (
-    select count(*) as subscriptions from raw.subscriptions
-),
-
-running as (
-    select count(*) as running
-    from raw.subscriptions
-    where
-        started_at <= (select now_at from checks.clock)
-        and (ended_at is null or ended_at > (select max(started_at) from raw.subscriptions) - interval 60 day)
+    select
+        count(*) as subscriptions,
+        count(*) filter (
+            where
+            s.started_at <= c.now_at
+            and (s.ended_at is null or s.ended_at > c.now_at - interval 60 day)
+        ) as running
+    from raw.subscriptions as s
+    cross join checks.clock as c
 )
 
 select
-    d.subscriptions,  -- Rows in raw.subscriptions.
-    r.running  -- Those that run.
-from declared as d
-cross join running as r
-where d.subscriptions > 0 and r.running = 0
+    subscriptions,  -- Rows in raw.subscriptions.
+    running  -- Those that run.
+from declared
+where subscriptions > 0 and running = 0

@@ -13,9 +13,6 @@ with newest as (
     union all
     select 'events' as table_name, max(occurred_at) as newest_at from staging.events
     where occurred_at <= (select now_at from checks.clock)
-    union all
-    select 'subscriptions' as table_name, max(occurred_at) as newest_at from staging.subscription_events
-    where occurred_at <= (select now_at from checks.clock)
 )
 
 select

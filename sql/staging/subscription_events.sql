@@ -1,11 +1,15 @@
 -- Grain: one row per subscription, event type and instant.
--- Purpose: what happened to subscriptions and since when we know it; a correction adds to the past, it never changes
--- what was known. `known_at` of a row is when we learned of its latest event.
+-- Purpose: what happened to subscriptions and since when we know it. A later version of a row adds to the past, it never
+-- changes what was known: what it takes back before it happened never was, and a decision taken back is a new start.
 -- Incremental by: subscription_id
 
 with newest_first as (
     select
-        *,
+        * exclude (end_reason),
+        lower(end_reason) as end_reason,
+        greatest(started_at, canceled_at, ended_at) as latest_at,
+        -- `known_at` is when we learned of a row's latest event; without it the row was known as it happened.
+        coalesce(known_at, greatest(started_at, canceled_at, ended_at)) as told_at,
         row_number() over (
             partition by subscription_id, known_at
             order by load_id desc, source_file desc, row_number desc
@@ -15,42 +19,53 @@ with newest_first as (
 
 versions as (
     select
-        * exclude (end_reason, load_id, loaded_at, source_file, row_number, place),
-        lower(end_reason) as end_reason,
-        greatest(started_at, canceled_at, ended_at) as latest_at
+        * exclude (load_id, loaded_at, source_file, row_number, place),
+        lead(told_at) over later as next_told_at,
+        lead(coalesce(canceled_at, ended_at)) over later is null as is_next_running
     from newest_first
     where place = 1
+    window later as (partition by subscription_id order by told_at)
 ),
 
 happened as (
-    select *, 'started' as event_type, started_at as occurred_at from versions
-    union all by name
-    select *, 'canceled' as event_type, canceled_at as occurred_at from versions
-    union all by name
-    select *, 'ended' as event_type, ended_at as occurred_at from versions
-),
-
-known as (
     select
         *,
-        case when occurred_at = latest_at then coalesce(known_at, occurred_at) else occurred_at end as available_at
+        unnest(['started', 'canceled', 'ended']) as event_type,
+        unnest([started_at, canceled_at, ended_at]) as occurred_at
+    from versions
+),
+
+events as (
+    select
+        *,
+        case when occurred_at = latest_at then told_at else occurred_at end as available_at,
+        -- When a version first came without this event; far ahead while every later one has it.
+        arg_max(coalesce(next_told_at, timestamp '9000-01-01'), told_at) over event as dropped_at,
+        arg_max(is_next_running, told_at) over event as is_resumed,
+        row_number() over (partition by subscription_id, event_type, occurred_at order by told_at) as place
     from happened
     where occurred_at is not null
+    window event as (partition by subscription_id, event_type, occurred_at)
 ),
 
-earliest_first as (
+kept as (
+    select * from events
+    where place = 1 and occurred_at < dropped_at
+    union all by name
     select
-        *,
-        row_number() over (
-            partition by subscription_id, event_type, occurred_at
-            order by available_at, known_at
-        ) as place
-    from known
+        * replace (
+            subscription_id || ' resumed ' || dropped_at as subscription_id,
+            'started' as event_type,
+            dropped_at as occurred_at,
+            dropped_at as available_at
+        )
+    from events
+    where place = 1 and event_type = 'canceled' and is_resumed and dropped_at between occurred_at and '8999-01-01'
 )
 
 select
     customer_id,  -- Whose subscription.
-    subscription_id,  -- The subscription.
+    subscription_id,  -- The subscription; one whose cancellation was taken back goes on under another name.
     event_type,  -- started, canceled (the decision), or ended (the loss of service).
     occurred_at,  -- When it happened.
     available_at,  -- When we first knew of it.
@@ -58,8 +73,8 @@ select
     monthly_fee,  -- The fee per month, in the configured currency.
     end_reason,  -- voluntary, payment_failure, plan_change, pause; null if nobody noted it.
     * exclude (
-        customer_id, subscription_id, event_type, occurred_at, available_at, plan, monthly_fee, end_reason,
-        started_at, canceled_at, ended_at, latest_at, known_at, place
+        customer_id, subscription_id, event_type, occurred_at, available_at, plan, monthly_fee, end_reason, place,
+        started_at, canceled_at, ended_at, latest_at, known_at, told_at, next_told_at, is_next_running, dropped_at,
+        is_resumed
     )
-from earliest_first
-where place = 1
+from kept

@@ -1,0 +1,225 @@
+"""Quality rules: each finds what it is for, and nothing in good data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from churn.errors import ConfigError
+from churn.warehouse import Warehouse, load_models
+from churn.warehouse.build import build
+from churn.warehouse.checks import CheckResult, run_checks
+from churn.warehouse.ingest import ingest
+
+TODAY = datetime(2026, 3, 1)
+Check = Callable[..., dict[str, CheckResult]]
+
+
+def company(days: int = 70, per_day: int = 10) -> dict[str, pl.DataFrame]:
+    """Twenty good customers with ten sessions and ten payments a day."""
+    numbers = range(20)
+    facts = [
+        {"n": d * per_day + n, "customer_id": f"C{(d + n) % 20}", "at": TODAY - timedelta(days=d, hours=1, minutes=n)}
+        for d in range(days)
+        for n in range(per_day)
+    ]
+    return {
+        "customers": pl.DataFrame(
+            [
+                {
+                    "customer_id": f"C{n}",
+                    "signed_up_at": datetime(2025, 1, 1),
+                    "birth_date": datetime(1980, 1, 1).date(),
+                    "city": "Bonn",
+                }
+                for n in numbers
+            ]
+        ),
+        "subscriptions": pl.DataFrame(
+            [
+                {
+                    "subscription_id": f"S{n}",
+                    "customer_id": f"C{n}",
+                    "started_at": datetime(2025, 1, 1),
+                    "ended_at": None,
+                    "canceled_at": None,
+                    "plan": "basic",
+                    "monthly_fee": 10.0,
+                    "end_reason": None,
+                }
+                for n in numbers
+            ],
+            schema_overrides={"ended_at": pl.Datetime, "canceled_at": pl.Datetime, "end_reason": pl.String},
+        ),
+        "sessions": pl.DataFrame(
+            [{"customer_id": f["customer_id"], "started_at": f["at"], "duration_minutes": 5.0} for f in facts]
+        ),
+        "payments": pl.DataFrame(
+            [
+                {
+                    "payment_id": f"P{f['n']}",
+                    "customer_id": f["customer_id"],
+                    "attempted_at": f["at"],
+                    "amount": 10.0,
+                    "status": "succeeded",
+                    "method": "card",
+                }
+                for f in facts
+            ]
+        ),
+    }
+
+
+@pytest.fixture
+def check(warehouse: Warehouse, tmp_path: Path) -> Check:
+    models = load_models(tmp_path)
+
+    def run(frames: dict[str, pl.DataFrame] | None = None, now: datetime = TODAY) -> dict[str, CheckResult]:
+        ingest(warehouse, {}, now=TODAY)
+        for table, frame in (company() if frames is None else company() | frames).items():
+            placed = frame.with_columns(load_id=pl.lit(1), loaded_at=pl.lit(TODAY), source_file=pl.lit("f"))
+            warehouse.write(f"raw.{table}", placed.with_row_index("row_number"), append=True)
+        build(warehouse, models, schemas=["staging"])
+        return {one.rule: one for one in run_checks(warehouse, models, now=now) if one.defect_count}
+
+    return run
+
+
+def changed(table: str, column: str, value: Any, rows: int = 1) -> dict[str, pl.DataFrame]:
+    """Return the good company's `table` with `value` in the first rows of `column`."""
+    frame = company()[table].with_row_index("n")
+    is_first = pl.col("n") < rows
+    literal = pl.lit(value).cast(frame.schema[column])
+    return {table: frame.with_columns(pl.when(is_first).then(literal).otherwise(column).alias(column)).drop("n")}
+
+
+def test_good_data_pass_every_rule(check: Check) -> None:
+    assert check() == {}
+
+
+def test_no_data_at_all_break_no_rule(check: Check) -> None:
+    assert check({name: frame.clear() for name, frame in company().items()}) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "table", "column", "value"),
+    [
+        ("facts_reference_known_customers", "payments", "customer_id", "C999"),
+        ("facts_reference_known_customers", "sessions", "customer_id", "C999"),
+        ("facts_are_not_from_the_future", "sessions", "started_at", datetime(2027, 1, 1)),
+        ("payments_are_plausible", "payments", "amount", -1.0),
+        ("payments_are_plausible", "payments", "amount", float("nan")),
+        ("payments_are_plausible", "payments", "status", "maybe"),
+        ("sessions_are_plausible", "sessions", "duration_minutes", 90_000.0),
+        ("customers_are_plausible", "customers", "birth_date", datetime(1850, 1, 1).date()),
+        ("subscriptions_are_plausible", "subscriptions", "ended_at", datetime(2024, 1, 1)),
+        ("subscriptions_are_plausible", "subscriptions", "end_reason", "because"),
+        ("fees_fit_their_plan", "subscriptions", "monthly_fee", 30.0),
+        ("fees_fit_their_plan", "subscriptions", "plan", None),
+        ("attributes_are_filled", "customers", "city", None),
+    ],
+)
+def test_one_defect_is_found_and_only_warned_of(check: Check, rule: str, table: str, column: str, value: Any) -> None:
+    found = check(changed(table, column, value))
+    assert found[rule].level == "warn"
+    assert found[rule].defect_count == 1
+    assert {one.level for one in found.values()} == {"warn"}
+
+
+def test_removed_repeats_are_counted(check: Check) -> None:
+    payments = company()["payments"]
+    found = check({"payments": pl.concat([payments, payments.head(7)])})
+    assert found["rows_are_delivered_once"].defect_count == 7
+    assert found["rows_are_delivered_once"].example["table_name"] == "payments"
+
+
+def test_rejected_rows_are_counted(check: Check, warehouse: Warehouse) -> None:
+    ingest(warehouse, {}, now=TODAY)
+    warehouse.execute(
+        "insert into raw.rejected_rows (source, file, row_number, reason) values ('sessions', 'f', 3, 'x')"
+    )
+    assert check()["rows_are_not_rejected"].example["example_reason"] == "x"
+
+
+def test_data_that_end_long_ago_block(check: Check) -> None:
+    found = check(now=TODAY + timedelta(days=40))
+    assert found["data_are_fresh"].level == "block"
+
+
+def test_data_of_last_month_do_not_block(check: Check) -> None:
+    assert check(now=TODAY + timedelta(days=29)) == {}
+
+
+def test_a_source_that_fell_silent_is_warned_of(check: Check) -> None:
+    tickets = pl.DataFrame({"ticket_id": ["T1"], "customer_id": ["C1"], "opened_at": [TODAY - timedelta(days=50)]})
+    assert check({"support_tickets": tickets})["sources_are_fresh"].example["table_name"] == "support_tickets"
+
+
+def test_a_month_with_less_than_half_the_rows_blocks(check: Check) -> None:
+    recent = pl.col("started_at") > TODAY - timedelta(days=31)
+    sessions = company()["sessions"].with_row_index("n").filter(~recent | (pl.col("n") % 10 < 4)).drop("n")
+    found = check({"sessions": sessions})
+    assert found["recent_volume_has_not_halved"].level == "block"
+    assert found["recent_volume_has_not_halved"].example["table_name"] == "sessions"
+
+
+def test_many_dates_from_the_future_block(check: Check) -> None:
+    found = check(changed("payments", "attempted_at", datetime(2027, 1, 1), rows=100))
+    assert found["dates_of_a_source_are_right"].level == "block"
+
+
+def test_a_company_without_a_running_subscription_blocks(check: Check) -> None:
+    ended = changed("subscriptions", "ended_at", datetime(2025, 2, 1), rows=20)
+    assert check(ended)["some_customers_are_active"].level == "block"
+
+
+def test_an_old_date_is_judged_by_the_data_of_its_time(check: Check) -> None:
+    assert check(now=TODAY - timedelta(days=20)) == {}
+
+
+def test_findings_are_kept_with_when_they_were_made(check: Check, warehouse: Warehouse) -> None:
+    check(changed("payments", "amount", -1.0))
+    row = warehouse.rows(
+        "select run_at, level, defect_count, example from checks.results where rule = 'payments_are_plausible'"
+    )
+    assert row[0][:3] == (TODAY, "warn", 1)
+    assert '"amount": -1.0' in row[0][3]
+
+
+def test_blocking_rules_come_first(warehouse: Warehouse, tmp_path: Path) -> None:
+    ingest(warehouse, {}, now=TODAY)
+    models = load_models(tmp_path)
+    build(warehouse, models, schemas=["staging"])
+    levels = [one.level for one in run_checks(warehouse, models, now=TODAY.replace(tzinfo=UTC))]
+    assert levels == sorted(levels)
+
+
+def test_a_rule_of_one_s_own_is_one_file(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = tmp_path / "sql" / "checks" / "nobody_is_called_c1.sql"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "-- Nobody is called C1.\n-- Level: block\nselect customer_id from staging.customers where customer_id = 'C1'"
+    )
+    ingest(warehouse, {}, now=TODAY)
+    warehouse.execute("insert into raw.customers (customer_id) values ('C1')")
+    models = load_models(tmp_path)
+    build(warehouse, models, schemas=["staging"])
+    found = {one.rule: one for one in run_checks(warehouse, models, now=TODAY)}["nobody_is_called_c1"]
+    assert (found.level, found.defect_count, found.message) == ("block", 1, "Nobody is called C1.")
+    assert found.example == {"customer_id": "C1"}
+
+
+def test_a_rule_without_level_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = tmp_path / "sql" / "checks" / "a.sql"
+    path.parent.mkdir(parents=True)
+    path.write_text("select 1 as one")
+    ingest(warehouse, {}, now=TODAY)
+    models = load_models(tmp_path)
+    build(warehouse, models, schemas=["staging"])
+    with pytest.raises(ConfigError, match="Level: warn"):
+        run_checks(warehouse, models, now=TODAY)

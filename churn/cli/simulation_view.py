@@ -55,8 +55,11 @@ def show_side_by_side(documents: Sequence[Mapping[str, Any]]) -> None:
     def row(label: str, *values: str) -> tuple[str, ...]:
         return (label, *values)
 
+    def whole(amount: float, d: Mapping[str, Any]) -> str:
+        return money(amount, d["currency"], cents=False)
+
     def each(key: str) -> list[str]:
-        return [money(d[key], d["currency"]) for d in documents]
+        return [whole(d[key], d) for d in documents]
 
     rows = [
         row("contacts", *(count(d["contacts"]) for d in documents)),
@@ -64,13 +67,13 @@ def show_side_by_side(documents: Sequence[Mapping[str, Any]]) -> None:
         row("retained", *(count(d["retained"]) for d in documents)),
         row("revenue", *each("revenue")),
         row("net profit", *each("net_profit")),
-        row("  90 % from", *(money(d["net_profit_interval"]["low"], d["currency"]) for d in documents)),
-        row("  to", *(money(d["net_profit_interval"]["high"], d["currency"]) for d in documents)),
+        row("  90 % from", *(whole(d["net_profit_interval"]["low"], d) for d in documents)),
+        row("  to", *(whole(d["net_profit_interval"]["high"], d) for d in documents)),
         row("return on spend", *(percent(d["roi"], 0) for d in documents)),
         row("chance of a loss", *(percent(d["loss_probability"]) for d in documents)),
         row("break-even", *(percent(d["break_even"]) for d in documents)),
         row("threshold", *(percent(d["threshold"]) for d in documents)),
-        row("value of a save", *each("value_of_save")),
+        row("value of a save", *(money(d["value_of_save"], d["currency"]) for d in documents)),
         row("profit model", *(str(d["profit_model"]) for d in documents)),
     ]
     table("Side by side", ["", *names], rows, right=range(1, len(names) + 1))
@@ -100,7 +103,7 @@ def _headline(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     of = {"scores": "published scores", "evaluation": "past customers", "case_study": "the case study"}
     when = f" of {document['snapshot_date']}, model {document['model_version']}" if document["model_version"] else ""
     rows.append(("basis", f"{of[document['basis']]}{when}"))
-    rows.append(("profit model", document["profit_model_description"]))
+    rows.append(("profit model", f"{document['profit_model']}: {document['profit_model_description']}"))
     return rows
 
 

@@ -26,9 +26,9 @@ from churn.errors import ConfigError
 ProfitModel = Literal["case_study", "incentive", "uplift"]
 
 DESCRIPTIONS: Final[dict[str, str]] = {
-    "case_study": "case study: p x success x value - cost of a contact, assuming that churn avoided = success x p",
-    "incentive": "incentive: p x success x (value - incentive) - (1 - p) x incentive - contact; stayers take it too",
-    "uplift": "uplift: churn avoided x value - contact - incentive x chance of use",
+    "case_study": "p x success x value - cost of a contact, where churn avoided is taken as success x p",
+    "incentive": "p x success x (value - incentive) - (1 - p) x incentive - contact; stayers take the incentive too",
+    "uplift": "churn avoided x value - contact - incentive x chance of use",
 }
 
 

@@ -118,7 +118,7 @@ def sentence(result: SimulationResult, currency: str) -> str:
     if point.contacts <= 0:
         return "Contact nobody: at these terms no contact earns its cost."
     loss = result.loss_probability
-    chance = "no" if loss == 0 else "less than 1 %" if loss < 0.01 else percent(loss)
+    chance = "less than 1 %" if loss < 0.01 else percent(loss)  # so few draws say no more
     return (
         f"Contact {count(point.contacts)} customers, spend {money(point.cost, currency)}, expect "
         f"{money(point.net_profit, currency)} net, 90 % between {money(profit.low, currency)} and "

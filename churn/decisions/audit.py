@@ -12,7 +12,7 @@ from typing import Literal
 from scipy.special import ndtr, ndtri
 
 from churn.decisions.calibration import prior_shift
-from churn.decisions.profit import Economics, break_even_probability, value_of_save
+from churn.decisions.profit import Economics, break_even_probability, expected_profit, value_of_save
 from churn.decisions.simulation import SimulationResult
 from churn.decisions.wording import count, money, percent
 
@@ -71,12 +71,14 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
     cut = result.point.threshold
     risk = float(prior_shift([cut], 0.5, base)[0])
     value, rate, cost = result.average_value, economics.success_rate, economics.cost_of_contact
-    loss = risk * rate * value - cost
+    gain = float(expected_profit([risk], value, economics)[0])
     endless = float(value_of_save(margin, months=float("inf"), hazard=economics.hazard_after_save))
-    values = {"one_month": value, "three_months": 3 * margin, "until_they_leave": endless}
+    values = {"one_month": margin, "three_months": 3 * margin, "until_they_leave": endless}
     pays = {name: float(break_even_probability(v, economics)) for name, v in values.items()}
     precision = 0.8
-    needed = result.point.net_profit / (precision * rate * value - cost)
+    each = float(expected_profit([precision], value, economics)[0])
+    needed = max(result.point.net_profit, 0.0) / each if each > 0 else 0.0
+    enough = f" {money(result.point.net_profit, currency)} needs, say, {count(needed)} contacts at {percent(precision)} precision."
     hit, false_alarm = result.point.recall or 0.0, result.point.false_positives / (result.customers - result.churners)
     auc = float(ndtr((ndtri(hit) - ndtri(false_alarm)) / 2**0.5))
     return by_severity(
@@ -86,17 +88,17 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
                 "wrong",
                 f"A cut at {cut:g} cannot be a probability of a class-weighted model: at a churn rate of {percent(base)} "
                 f"a balanced score of {cut:g} is a true risk of {percent(risk, 1)}. At {money(value, currency)} a save, "
-                f"{percent(rate)} success and {money(cost, currency)} a contact, that contact loses "
-                f"{money(-loss, currency)}.",
-                {"threshold": cut, "base_rate": base, "true_risk": risk, "profit_of_contact": loss},
+                f"{percent(rate)} success and {money(cost, currency)} a contact, that contact "
+                f"{'loses' if gain < 0 else 'earns'} {money(abs(gain), currency)}.",
+                {"threshold": cut, "base_rate": base, "true_risk": risk, "profit_of_contact": gain},
             ),
             Finding(
                 "break_even",
                 "note",
                 "Break-even is cost / (success x value), as a calibrated probability: "
-                f"{pays['one_month']:.2f} at {money(value, currency)} (one month of margin), "
-                f"{pays['three_months']:.3f} at {money(3 * margin, currency)} (three months), "
-                f"{pays['until_they_leave']:.3f} at {money(endless, currency)} (until they leave, at "
+                f"{_pays(pays['one_month'], 2)} at {money(margin, currency)} (one month of margin), "
+                f"{_pays(pays['three_months'], 3)} at {money(3 * margin, currency)} (three months), "
+                f"{_pays(pays['until_they_leave'], 3)} at {money(endless, currency)} (until they leave, at "
                 f"{percent(economics.hazard_after_save)} a month).",
                 {f"break_even_{name}": p for name, p in pays.items()},
             ),
@@ -105,8 +107,7 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
                 "caution",
                 f"At {money(value, currency)} a save even a perfect model earns at most "
                 f"{money(result.perfect_profit, currency)} a month: all {count(result.churners)} churners contacted and "
-                f"nobody else. {money(result.point.net_profit, currency)} needs, say, {count(needed)} contacts at "
-                f"{percent(precision)} precision.",
+                f"nobody else.{enough if needed else ''}",
                 {"perfect_profit": result.perfect_profit, "contacts_needed": needed, "precision": precision},
             ),
             Finding(
@@ -128,6 +129,10 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
             ),
         ]
     )
+
+
+def _pays(probability: float, digits: int) -> str:
+    return f"{probability:.{digits}f}" if probability <= 1.0 else "never"
 
 
 def by_severity(findings: list[Finding]) -> list[Finding]:

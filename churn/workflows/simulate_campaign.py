@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from churn.decisions.calibration import Gate
 
 CASE_MARGIN = 25.0
-CASE_COUNTS = {"customers": 120_000, "churners": 9_600, "contacts": 11_000, "true_positives": 6_800}
-CASE_THRESHOLD = 0.65
 CASE_ECONOMICS = Economics(value_months=1)
 
 
@@ -136,8 +134,11 @@ def _case_study(context: Context, request: SimulationRequest, mode: Mode) -> dic
     if value is None:
         value = float(value_of_save(CASE_MARGIN, months=economics.value_months, hazard=economics.hazard_after_save))
     result = simulate_counts(
-        **CASE_COUNTS,
-        threshold=CASE_THRESHOLD,
+        customers=120_000,
+        churners=9_600,
+        contacts=11_000,
+        true_positives=6_800,
+        threshold=0.65,
         value=value,
         economics=economics,
         draws=context.settings.simulation.draws,

@@ -132,6 +132,14 @@ def test_the_case_study_answers_what_if(tmp_path):
     assert document["net_profit"] == pytest.approx(2_720 * 69.16 - 33_000)
 
 
+@pytest.mark.parametrize("terms", [{"value": 0.0}, {"value": 6.25}, {"value": 300.0}, {"success_rate": 0.0}])
+def test_the_case_study_stands_any_terms(tmp_path, terms):
+    document = simulated(make_context(tmp_path), preset="case-study", **terms)
+    said = next(a["sentence"] for a in document["audit"] if a["code"] == "score_is_not_a_probability")
+    assert ("earns" in said) == (terms.get("value") == 300.0)
+    json.dumps(document, allow_nan=False)
+
+
 def test_every_simulation_has_the_same_keys(context):
     documents = [
         simulated(context, preset="case-study"),

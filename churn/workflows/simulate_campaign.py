@@ -205,7 +205,7 @@ def _published_scores(context: Context) -> _Population:
         run = store.scores.current_run()
         if run is None:
             raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
-        frame = store.scores.current()
+        frame = store.scores.current(columns=["churn_probability", "monthly_margin"])
     gate, _ = _judge(context, run.model_version)
     return _Population(
         probability=frame["churn_probability"].to_numpy(),

@@ -11,7 +11,7 @@ from churn.warehouse import FeatureDoc, SqlModel, Warehouse
 KEYS = ("customer_id", "snapshot_date")
 RESERVED = frozenset({*KEYS, "has_churned", "churn_kind", "is_treated", "plan", "monthly_fee", "monthly_margin"})
 MAP_KEYS = 40  # the most frequent keys of a map become features, the rest are rare by comparison
-_NUMBERS = (
+_AS_THEY_ARE = (
     "TINYINT",
     "SMALLINT",
     "INTEGER",
@@ -20,10 +20,9 @@ _NUMBERS = (
     "UINTEGER",
     "BIGINT",
     "BOOLEAN",
-    "DOUBLE",
     "VARCHAR",
 )
-_AS_DOUBLE = ("FLOAT", "HUGEINT", "UHUGEINT", "UBIGINT")
+_AS_DOUBLE = ("HUGEINT", "UHUGEINT", "UBIGINT")
 
 
 @dataclass(frozen=True)
@@ -98,21 +97,29 @@ def _read(warehouse: Warehouse, group: str, doc: FeatureDoc, kind: str, wanted: 
             )
             for key in _keys(warehouse, group, column, wanted)
         ]
-    if kind in {"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}:
-        return [FeatureColumn(doc, f"cast(date_diff('day', cast({source} as date), s.snapshot_date) as double)")]
-    if kind in _AS_DOUBLE or kind.startswith("DECIMAL"):
-        return [FeatureColumn(doc, f"cast({source} as double)")]
     if kind == "VARCHAR" and group == "attributes":
         return [FeatureColumn(doc, _text(warehouse, group, column, source))]
-    if kind in _NUMBERS:
-        return [FeatureColumn(doc, source)]
-    if kind.startswith("ENUM"):
-        return [FeatureColumn(doc, f"cast({source} as varchar)")]
+    expression = _plain(kind, source)
+    if expression is not None:
+        return [FeatureColumn(doc, expression)]
     raise ContractBroken(
         f"column `{doc.name}` is of type {kind}, which is no feature",
         where=f"sql/features/{group}.sql",
         remedy="Return numbers, texts, truth values, dates, or a MAP from text to numbers.",
     )
+
+
+def _plain(kind: str, source: str) -> str | None:
+    """Return how a column of this type becomes a feature, or None if it cannot."""
+    if kind.startswith(("DATE", "TIMESTAMP")):
+        return f"cast(date_diff('day', cast({source} as date), s.snapshot_date) as double)"
+    if kind in {"DOUBLE", "FLOAT"}:  # what is no number, or without end, is missing
+        return f"case when isfinite({source}) then cast({source} as double) end"
+    if kind in _AS_DOUBLE or kind.startswith("DECIMAL"):
+        return f"cast({source} as double)"
+    if kind.startswith("ENUM"):
+        return f"cast({source} as varchar)"
+    return source if kind in _AS_THEY_ARE else None
 
 
 def _text(warehouse: Warehouse, group: str, name: str, source: str) -> str:

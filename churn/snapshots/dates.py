@@ -11,19 +11,22 @@ from churn.warehouse import Warehouse
 
 FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "subscription_events")
 _UNDATED = date(2000, 1, 1)  # for flat rows that bear no date and come from no load
+_RENEWING_SHARE = 0.5  # of ends that are followed by a new start: renewals, not plan changes here and there
 _STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear impossible dates
 
 
 def data_cutoff(warehouse: Warehouse) -> datetime:
     """Return until when the staged facts reach: the midnight after the newest known fact, or the last load if earlier.
 
-    Ends of service do not count, since contracts announce them. Raises NotEnoughData when there are no facts.
+    Ends of service do not count, since contracts announce them; where contracts are renewed again and again, the newest
+    renewal limits what is known, or everyone would seem lost after it. Raises NotEnoughData when there are no facts.
     """
     loaded = _loaded_at(warehouse)
     days = [_edge(warehouse, table, loaded, newest=True) for table in _present(warehouse, FACTS)]
     known = [day for day in days if day is not None]
     if known:
-        reached = datetime.combine(max(known) + timedelta(days=1), time())
+        newest = min(max(known), _renewals_known_until(warehouse) or date.max)
+        reached = datetime.combine(newest + timedelta(days=1), time())
         return min(reached, loaded) if loaded is not None else reached
     if is_flat(warehouse):
         return datetime.combine(_newest_flat_date(warehouse) or _undated(warehouse), time())
@@ -90,6 +93,18 @@ def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: 
         if passed > allowed:
             return day  # type: ignore[no-any-return]
     return None
+
+
+def _renewals_known_until(warehouse: Warehouse) -> date | None:
+    """Return the day of the newest start where most ends are followed by a new start, else None."""
+    if not _present(warehouse, ("subscription_events",)):
+        return None
+    starts, customers, ends, newest = warehouse.rows(
+        "select count(*) filter (where event_type = 'started'), count(distinct customer_id), "
+        "count(*) filter (where event_type = 'ended'), "
+        "max(cast(occurred_at as date)) filter (where event_type = 'started') from staging.subscription_events"
+    )[0]
+    return newest if ends and starts - customers >= _RENEWING_SHARE * ends else None
 
 
 def _loaded_at(warehouse: Warehouse) -> datetime | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from churn.snapshots.dataset import TrainingSet
 
+_LEAST_TRAIN_SHARE = 1 / 3
 _LATER_SHARE = 0.1  # each of calibrate, select and test gets this share of the dates, and one date at least
 
 
@@ -67,37 +68,38 @@ def temporal_split(
 ) -> Split:
     """Split rows by their snapshot date: train, then calibrate, then select, then test, each later than the last.
 
-    Every label window of a part closes before the next part's first date; dates in between are left out (purged).
-    With too few dates for four parts, the one validation part is shared by customer: half calibrate, half select; that
-    needs `customer_ids`. Raises NotEnoughData when not even train, validation and test can be kept apart.
+    Every label window of a part closes before the next part's first date; dates in between are left out (purged). Where
+    that would leave less than a third of the dates to train on, and `customer_ids` are given, parts are shared by
+    customer instead: first calibrate and select, half each of one validation part; then train, calibrate and select,
+    which are other customers of the same dates, and only the test is later. Raises NotEnoughData when there is no later
+    date to test on.
     """
     days = sorted(dates.unique().to_list())
-    four = _cut(days, policy, parts=4)
     column = dates.to_numpy()
-    if four is not None:
+    # Sharing needs the customers; without them four parts are taken as small as they come.
+    least = _LEAST_TRAIN_SHARE * len(days) if customer_ids is not None else 1
+    four, three, two = (_cut(days, policy, parts=parts) for parts in (4, 3, 2))
+    if four is not None and len(four[0]) >= least:
         train, calibrate, select, test = (_among(column, part) for part in four)
-        return Split(
-            train, calibrate, select, test, "temporal", _told(("train", "calibrate", "select", "test"), four, days)
-        )
-    three = _cut(days, policy, parts=3)
-    if three is None or customer_ids is None:
-        raise NotEnoughData(
-            f"{len(days)} snapshot dates ({_span(days)}) cannot be split forward in time: train, validation and test "
-            f"must each begin after the label windows before them have closed, {policy.lead_days + policy.window_days} "
-            "days on",
-            where="[training] split",
-            remedy='Load more history, shorten the horizon, set every = "1w", or use split = "random".',
-        )
-    train, validation, test = (_among(column, part) for part in three)
-    first_half = _halves(customer_ids, seed)
-    told = _told(("train", "validation", "test"), three, days)
-    return Split(
-        train,
-        validation & first_half,
-        validation & ~first_half,
-        test,
-        "temporal",
-        f"{told} Half of the validation customers calibrate, the other half select.",
+        told = _told(("train", "calibrate", "select", "test"), four, days)
+        return Split(train, calibrate, select, test, "temporal", told)
+    if three is not None and len(three[0]) >= least and customer_ids is not None:
+        train, validation, test = (_among(column, part) for part in three)
+        first, second = _shared(customer_ids, (1, 1), seed)
+        told = _told(("train", "validation", "test"), three, days)
+        told += " Half of the validation customers calibrate, the other half select."
+        return Split(train, validation & first, validation & second, test, "temporal", told)
+    if two is not None and customer_ids is not None:
+        earlier, test = (_among(column, part) for part in two)
+        train, calibrate, select = (earlier & part for part in _shared(customer_ids, (10, 1, 1), seed))
+        told = _told(("train, calibrate and select", "test"), two, days)
+        told += " Training, calibration and selection have other customers of the same dates."
+        return Split(train, calibrate, select, test, "temporal", told)
+    raise NotEnoughData(
+        f"{len(days)} snapshot dates ({_span(days)}) cannot be split forward in time: the test must begin after the "
+        f"label windows before it have closed, {policy.lead_days + policy.window_days} days on",
+        where="[training] split",
+        remedy='Load more history, shorten the horizon, set every = "1w", or use split = "random".',
     )
 
 
@@ -109,28 +111,16 @@ def random_split(
     Half of the validation customers calibrate and the other half select: a model chosen on the rows that shaped its
     probabilities would flatter itself. The order of the rows does not matter. Raises NotEnoughData below 4 customers.
     """
-    unique, rows = _customers(customer_ids)
-    if len(unique) < 4:
-        raise NotEnoughData(
-            f"{len(unique)} customers cannot be split into four parts", where="[training] split", remedy="Load more."
-        )
-    place = _places(len(unique), seed)
-    total = sum(shares)
-    train_end = min(max(1, round(len(unique) * shares[0] / total)), len(unique) - 3)
-    test_count = min(max(1, round(len(unique) * shares[2] / total)), len(unique) - train_end - 2)
-    calibrate_end = train_end + (len(unique) - train_end - test_count + 1) // 2
-    select_end = len(unique) - test_count
-    bounds = [(0, train_end), (train_end, calibrate_end), (calibrate_end, select_end), (select_end, len(unique))]
-    train, calibrate, select, test = (((place >= low) & (place < high))[rows] for low, high in bounds)
-    counts = [high - low for low, high in bounds]
-    return Split(
-        train,
-        calibrate,
-        select,
-        test,
-        "random",
-        f"At random by customer: {counts[0]:,} train, {counts[1]:,} calibrate, {counts[2]:,} select, {counts[3]:,} test.",
+    if customer_ids.n_unique() < 4:
+        what = f"{customer_ids.n_unique()} customers cannot be split into four parts"
+        raise NotEnoughData(what, where="[training] split", remedy="Load more customers.")
+    train, calibrate, select, test = _shared(customer_ids, (shares[0], shares[1] / 2, shares[1] / 2, shares[2]), seed)
+    ids = customer_ids.to_numpy()
+    told = ", ".join(
+        f"{len(np.unique(ids[part])):,} {name}"
+        for name, part in (("train", train), ("calibrate", calibrate), ("select", select), ("test", test))
     )
+    return Split(train, calibrate, select, test, "random", f"At random by customer: {told}.")
 
 
 def _cut(days: Sequence[date], policy: SnapshotPolicy, *, parts: int) -> list[list[date]] | None:
@@ -151,19 +141,21 @@ def _among(column: NDArray[np.generic], days: Sequence[date]) -> NDArray[np.bool
     return np.isin(column, np.array(days, dtype="datetime64[D]").astype(column.dtype))
 
 
-def _customers(customer_ids: pl.Series) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
+def _shared(customer_ids: pl.Series, weights: Sequence[float], seed: int) -> list[NDArray[np.bool_]]:
+    """Return rows of random groups of customers, in proportion to `weights`, each group with one customer at least.
+
+    Customers are numbered by name before the draw, so that the order of the rows plays no part.
+    """
     unique, rows = np.unique(customer_ids.to_numpy(), return_inverse=True)
-    return unique, rows
-
-
-def _places(count: int, seed: int) -> NDArray[np.intp]:
-    """Return each customer's place in a random order; customers are numbered by name, so row order plays no part."""
-    return np.argsort(np.random.default_rng(seed).permutation(count))
-
-
-def _halves(customer_ids: pl.Series, seed: int) -> NDArray[np.bool_]:
-    unique, rows = _customers(customer_ids)
-    return (_places(len(unique), seed) < (len(unique) + 1) // 2)[rows]
+    place = np.argsort(np.random.default_rng(seed).permutation(len(unique)))
+    ends = np.rint(np.cumsum(weights) / np.sum(weights) * len(unique)).astype(int)
+    count = len(weights)
+    for group in range(count):  # nobody is left empty-handed, the first groups give way
+        ends[group] = min(
+            max(ends[group], group + 1, ends[group - 1] + 1 if group else 1), len(unique) - (count - 1 - group)
+        )
+    starts = np.concatenate([[0], ends[:-1]])
+    return [((place >= start) & (place < end))[rows] for start, end in zip(starts, ends, strict=True)]
 
 
 def _span(days: Sequence[date]) -> str:

@@ -11,7 +11,7 @@ with recent as (
         count(*) filter (where d.days_ago <= 28) as events_28d,
         count(*) as events_90d,
         min(d.days_ago) as days_since_last,
-        cast(sum(cast(f.quantity as decimal(18, 4))) filter (where d.days_ago <= 28) as double) as quantity_28d
+        cast(sum(try_cast(f.quantity as decimal(18, 4))) filter (where d.days_ago <= 28) as double) as quantity_28d
     from staging.events as f
     inner join snapshots.recent_days as d
         on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date

@@ -6,7 +6,7 @@ with running as (
     select
         customer_id,
         snapshot_date,
-        sum(cast(monthly_fee as decimal(18, 4))) as monthly_fee,
+        sum(try_cast(monthly_fee as decimal(18, 4))) as monthly_fee,
         max_by(plan, struct_pack(at := started_at, id := subscription_id)) as plan
     from snapshots.known_subscriptions
     where ended_at is null
@@ -17,7 +17,7 @@ paid as (
     select
         f.customer_id,
         d.snapshot_date,
-        sum(cast(f.amount as decimal(18, 4))) / 3.0 as monthly_spend
+        sum(try_cast(f.amount as decimal(18, 4))) / 3.0 as monthly_spend
     from staging.payments as f
     inner join snapshots.recent_days as d
         on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date

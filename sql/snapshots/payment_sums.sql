@@ -10,7 +10,7 @@ with attempts as (
         f.method,
         f.occurred_at,
         f.payment_id,
-        cast(f.amount as decimal(18, 4)) as amount,
+        try_cast(f.amount as decimal(18, 4)) as amount,
         coalesce(f.status, 'succeeded') as status
     from staging.payments as f
     inner join snapshots.recent_days as d

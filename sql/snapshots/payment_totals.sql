@@ -8,7 +8,7 @@ with first_known as (
         count(*) as attempts,
         count(*) filter (where f.status = 'failed') as failures,
         count(*) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as payments,
-        sum(cast(f.amount as decimal(18, 4))) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as spend,
+        sum(try_cast(f.amount as decimal(18, 4))) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as spend,
         min(f.occurred_at) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as first_at,
         max(f.occurred_at) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as last_at,
         max(f.occurred_at) filter (where f.status = 'failed') as last_failed_at

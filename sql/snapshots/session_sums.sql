@@ -9,9 +9,9 @@ select
     count(*) filter (where d.days_ago <= 14) as sessions_14d,  -- Sessions in the last 14 days.
     count(*) filter (where d.days_ago <= 30) as sessions_30d,  -- Sessions in the last 30 days.
     count(*) as sessions_90d,  -- Sessions in the last 90 days.
-    sum(cast(f.duration_minutes as decimal(18, 3))) filter (where d.days_ago <= 7) as minutes_7d,  -- Minutes of use.
-    sum(cast(f.duration_minutes as decimal(18, 3))) filter (where d.days_ago <= 30) as minutes_30d,  -- Minutes of use.
-    sum(cast(f.duration_minutes as decimal(18, 3))) as minutes_90d,  -- Minutes of use.
+    sum(try_cast(f.duration_minutes as decimal(18, 3))) filter (where d.days_ago <= 7) as minutes_7d,  -- Minutes of use.
+    sum(try_cast(f.duration_minutes as decimal(18, 3))) filter (where d.days_ago <= 30) as minutes_30d,  -- Minutes of use.
+    sum(try_cast(f.duration_minutes as decimal(18, 3))) as minutes_90d,  -- Minutes of use.
     sum(d.days_ago) as days_ago_sum,  -- With the count it gives the slope of daily sessions.
     bit_or(d.day_bit) as day_bits,  -- One bit per day with a session, the last 60 days.
     sum(h.hour_sine) as hour_sine_sum,  -- Hours of use as angles.

@@ -28,6 +28,16 @@ def test_an_announced_end_of_service_does_not_say_that_we_know_the_days_until_th
         assert data_cutoff(warehouse) == at("2024-03-05")
 
 
+def test_where_contracts_are_renewed_the_newest_renewal_limits_what_is_known() -> None:
+    renewed, cohort = World(), World()
+    for month in range(1, 6):
+        renewed.subscription("a", f"2024-0{month}-01", end=f"2024-0{month + 1}-01")
+        cohort.subscription(f"c{month}", "2024-01-01", end=f"2024-0{month + 1}-01")
+    for world in (renewed, cohort):
+        with world.session("a", "2024-06-30").warehouse() as warehouse:
+            assert data_cutoff(warehouse) == at("2024-05-02" if world is renewed else "2024-07-01")
+
+
 def test_a_fact_dated_after_the_load_that_brought_it_does_not_count() -> None:
     world = World().session("a", "2024-03-04").session("a", "2099-01-01")
     with world.warehouse() as warehouse:

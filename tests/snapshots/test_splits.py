@@ -40,13 +40,26 @@ def assert_disjoint(found: Split, rows: int) -> None:
     assert all(part.any() for part in found.parts.values())
 
 
-def assert_purged(dates: pl.Series, found: Split, policy: SnapshotPolicy, *, is_validation_shared: bool) -> None:
+SHARED: dict[str, list[list[str]]] = {
+    "four": [["train"], ["calibrate"], ["select"], ["test"]],
+    "validation": [["train"], ["calibrate", "select"], ["test"]],
+    "other customers": [["train", "calibrate", "select"], ["test"]],
+}
+
+
+def assert_purged(dates: pl.Series, customers: pl.Series, found: Split, policy: SnapshotPolicy) -> None:
+    """Parts that follow one another keep their windows apart; parts of the same dates keep their customers apart."""
     days = {name: dates.filter(pl.Series(part)) for name, part in found.parts.items()}
-    order = [["train"], ["calibrate", "select"], ["test"]] if is_validation_shared else [[name] for name in NAMES]
+    order = next(
+        (SHARED[kind] for kind in ("validation", "other customers") if kind in found.description), SHARED["four"]
+    )
     for earlier, later in itertools.pairwise(order):
         closes = max(policy.label_window(day)[1] for name in earlier for day in days[name])
         opens = min(datetime.combine(day, time()) for name in later for day in days[name])
         assert closes <= opens
+    for together in order:
+        sides = [set(customers.filter(pl.Series(found.parts[name]))) for name in together]
+        assert sum(map(len, sides)) == len(set().union(*sides))
 
 
 def test_twelve_months_give_four_parts_each_after_the_windows_before_it_have_closed() -> None:
@@ -63,7 +76,7 @@ def test_twelve_months_give_four_parts_each_after_the_windows_before_it_have_clo
 @given(
     step=st.integers(1, 40),
     count=st.integers(1, 60),
-    customers=st.integers(2, 8),
+    customers=st.integers(3, 8),
     lead=st.integers(0, 10),
     horizon=st.integers(1, 90),
 )
@@ -76,24 +89,37 @@ def test_a_temporal_split_is_disjoint_complete_and_purged(
     try:
         found = temporal_split(dates, policy, customer_ids=frame["customer_id"])
     except NotEnoughData:
-        assert (count - 1) * step < 3 * (lead + horizon + 40)
+        assert (count - 1) * step < lead + horizon + step * (2 + count // 10)
         return
     assert_disjoint(found, frame.height)
-    assert_purged(dates, found, policy, is_validation_shared="validation" in found.description)
+    assert_purged(dates, frame["customer_id"], found, policy)
 
 
-def test_with_dates_for_three_parts_validation_is_shared_by_customer() -> None:
-    frame = rows_of(months(5), 10)
+@pytest.mark.parametrize(
+    ("count", "train", "calibrate", "test"),
+    [
+        (12, [1, 2, 3, 4, 5, 6], [8], [12]),
+        (8, [1, 2, 3, 4], [6], [8]),
+        (5, [1, 2, 3], [1, 2, 3], [5]),
+        (3, [1], [1], [3]),
+    ],
+)
+def test_with_fewer_dates_parts_are_shared_by_customer_so_that_training_keeps_a_third_of_the_dates(
+    count: int, train: list[int], calibrate: list[int], test: list[int]
+) -> None:
+    frame = rows_of(months(count), 12)
     found = temporal_split(frame["snapshot_date"], SnapshotPolicy(), customer_ids=frame["customer_id"])
-    customers = {name: set(frame.filter(pl.Series(part))["customer_id"]) for name, part in found.parts.items()}
-    assert not customers["calibrate"] & customers["select"]
-    assert len(customers["calibrate"]) == len(customers["select"]) == 5
-    assert frame.filter(pl.Series(found.test))["snapshot_date"].unique().to_list() == [date(2023, 5, 1)]
+    days = {
+        name: sorted({day.month for day in frame.filter(pl.Series(part))["snapshot_date"]})
+        for name, part in found.parts.items()
+    }
+    assert (days["train"], days["calibrate"], days["test"]) == (train, calibrate, test)
+    assert_disjoint(found, frame.height)
 
 
-def test_too_few_dates_for_a_temporal_split_say_what_is_missing() -> None:
-    frame = rows_of(months(4), 5)
-    with pytest.raises(NotEnoughData, match=r"4 snapshot dates \(2023-01-01 to 2023-04-01\) .* 32 days on"):
+def test_without_a_later_date_to_test_on_a_temporal_split_says_what_is_missing() -> None:
+    frame = rows_of(months(2), 5)
+    with pytest.raises(NotEnoughData, match=r"2 snapshot dates \(2023-01-01 to 2023-02-01\) .* 32 days on"):
         temporal_split(frame["snapshot_date"], SnapshotPolicy(), customer_ids=frame["customer_id"])
 
 

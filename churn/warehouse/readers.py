@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -169,12 +170,34 @@ def _csv(
         delivery = _parsed(warehouse, file, _scan(file, given, types))
         miscast, bad = _errors(warehouse, file)
         again = {name: "VARCHAR" for name in miscast if types.get(name) != "VARCHAR"}
-        # A time column is first read with its offset; one written in another way is read as it was sniffed.
-        again |= {n: sniffed[n] for n in again if types.get(n) == "TIMESTAMPTZ" and sniffed[n] in {"TIMESTAMP", "DATE"}}
+        # A time column is first read with its offset; one written in a form of its own is read as it was sniffed.
+        half = warehouse.rows(f"select count(*) from ({delivery.sql})")[0][0]
+        again |= {name: sniffed[name] for name in again if types.get(name) == "TIMESTAMPTZ" and miscast[name] > half}
         if not again:
             _forget_errors(warehouse)
-            return Delivery(delivery.files, delivery.sql, delivery.columns, bad)
+            texts = [n for n, kind in delivery.columns.items() if kind == "VARCHAR" and types.get(n) != "VARCHAR"]
+            texts = [] if options.get("all_varchar") else texts
+            return _with_numbers(warehouse, Delivery(delivery.files, delivery.sql, delivery.columns, bad), texts)
         types = types | again
+
+
+def _with_numbers(warehouse: Warehouse, delivery: Delivery, texts: Sequence[str]) -> Delivery:
+    """Read text columns that hold nothing but numbers and blanks as numbers: a blank is a missing value, no word."""
+    if not texts:
+        return delivery
+    told = [
+        f"count_if(trim({name}) <> '') > 0 and count_if(trim({name}) <> '' and (try_cast({name} as double) is null"
+        # 007 is a name, not a number.
+        f" or regexp_matches(trim({name}), '^0[0-9]'))) = 0"
+        for name in map(quoted, texts)
+    ]
+    answers = warehouse.rows(f"select {', '.join(told)} from ({delivery.sql})")[0]
+    numbers = [name for name, is_number in zip(texts, answers, strict=True) if is_number]
+    if not numbers:
+        return delivery
+    read = ", ".join(f"try_cast({quoted(name)} as double) as {quoted(name)}" for name in numbers)
+    columns = delivery.columns | dict.fromkeys(numbers, "DOUBLE")
+    return Delivery(delivery.files, f"select * replace ({read}) from ({delivery.sql})", columns, delivery.bad_lines)
 
 
 def _scan(file: SourceFile, options: Mapping[str, Any], types: Mapping[str, str]) -> str:
@@ -191,16 +214,16 @@ def _forget_errors(warehouse: Warehouse) -> None:
     warehouse.execute("drop table if exists reject_scans")
 
 
-def _errors(warehouse: Warehouse, file: SourceFile) -> tuple[set[str], tuple[BadLine, ...]]:
-    """Return the columns whose values did not have their type, and the lines that are no rows at all."""
+def _errors(warehouse: Warehouse, file: SourceFile) -> tuple[Counter[str], tuple[BadLine, ...]]:
+    """Return how many values of which column did not have its type, and the lines that are no rows at all."""
     if not warehouse.rows("select 1 from duckdb_tables() where table_name = 'reject_errors'"):
-        return set(), ()
+        return Counter(), ()
     found = warehouse.rows(
         "select line, any_value(column_name order by column_idx), any_value(error_type order by column_idx),"
         " any_value(error_message order by column_idx), any_value(csv_line) from reject_errors"
         " group by scan_id, file_id, line order by line"
     )
-    miscast = {str(column) for _, column, kind, *_ in found if kind == "CAST"}
+    miscast = Counter(str(column) for _, column, kind, *_ in found if kind == "CAST")
     bad = tuple(
         BadLine(file.name, line, f"{kind.lower()}: {str(message).splitlines()[0]}", text or "")
         for line, _, kind, message, text in found

@@ -126,6 +126,22 @@ def test_blank_separated_columns_need_options_only(warehouse: Warehouse, load: L
     ]
 
 
+def test_an_extra_column_of_numbers_and_blanks_holds_numbers(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("c.csv", 'customer_id,total,code,note\nC1," 12.5",007,7\nC2, ,008,x\n')
+    load("customers", "c.csv", options={"types": {"code": "VARCHAR"}})
+    assert warehouse.rows("select total, code, note from raw.customers order by 1") == [
+        (12.5, "007", "7"),
+        (None, "008", "x"),
+    ]
+
+
+def test_all_varchar_leaves_every_column_text(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("s.csv", "customer_id,day,score\nC1,20260102,7\n")
+    columns = {"started_at": "strptime(day, '%Y%m%d')"}
+    load("sessions", "s.csv", options={"all_varchar": True}, columns=columns)
+    assert warehouse.rows("select started_at, score from raw.sessions") == [(datetime(2026, 1, 2), "7")]
+
+
 def test_extra_columns_are_kept_and_new_ones_join_later(warehouse: Warehouse, load: Load, put: Put) -> None:
     put("a/1.csv", "customer_id,started_at,device,score\nC1,2026-01-01,ios,1\n")
     put("a/2.csv", "customer_id,started_at,score,country\nC2,2026-01-02,2.5,DE\n")

@@ -1,0 +1,117 @@
+"""Faults of the machine: a full disk, a killed load; the next run is whole."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from churn.config import SourceSettings
+from churn.errors import ChurnError, ConfigError, DataError, ResourceError
+from churn.warehouse import load_models, open_warehouse
+from churn.warehouse.build import build
+from churn.warehouse.faults import translated, translating
+from churn.warehouse.ingest import ingest
+from tests.warehouse.conftest import NOW
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (duckdb.IOException("Could not write file: No space left on device"), ResourceError),
+        (duckdb.IOException("Cannot open file: Permission denied"), ResourceError),
+        (duckdb.IOException("The file exists, but it is not a valid DuckDB database file!"), DataError),
+        (duckdb.SerializationException("Failed to load metadata pointer"), DataError),
+        (duckdb.OutOfMemoryException("failed to allocate data"), ResourceError),
+        (duckdb.BinderException("no such column"), ConfigError),
+        (duckdb.ConversionException("Could not convert"), DataError),
+        (duckdb.Error(""), DataError),
+    ],
+)
+def test_each_fault_gets_its_class(error: duckdb.Error, kind: type[ChurnError]) -> None:
+    assert type(translated(error, "here")) is kind
+    assert translated(error, "here").where == "here"
+
+
+def test_the_foreign_error_stays_reachable() -> None:
+    with pytest.raises(DataError) as caught, translating("here"):
+        raise duckdb.ConversionException("x")
+    assert isinstance(caught.value.__cause__, duckdb.ConversionException)
+
+
+_LIMITED = """
+import resource, signal, sys
+from datetime import datetime
+from pathlib import Path
+from churn.config import SourceSettings
+from churn.errors import ResourceError
+from churn.warehouse import open_warehouse
+from churn.warehouse.ingest import ingest
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
+home, data = map(Path, sys.argv[1:])
+try:
+    with open_warehouse(home / "w.duckdb", holder="test") as warehouse:
+        ingest(warehouse, {"sessions": SourceSettings(path=str(data))}, now=datetime(2026, 1, 1))
+except ResourceError as error:
+    print("resource error:", error)
+"""
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Path:
+    """A file whose rows compress badly."""
+    path = tmp_path / "sessions.parquet"
+    frame = pl.select(n=pl.int_range(0, 400_000)).select(
+        customer_id=pl.col("n").hash(7).cast(pl.String),
+        started_at=pl.datetime(2026, 1, 1) + pl.duration(seconds=pl.col("n").hash(3) % 10**7),
+    )
+    frame.write_parquet(path)
+    return path
+
+
+def test_a_disk_that_fills_up_is_a_resource_error_and_the_next_run_is_whole(tmp_path: Path, sessions: Path) -> None:
+    command = [sys.executable, "-c", _LIMITED, str(tmp_path), str(sessions)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "resource error:" in done.stdout, done.stderr
+    with open_warehouse(tmp_path / "w.duckdb", holder="test") as warehouse:
+        assert ingest(warehouse, {"sessions": SourceSettings(path=str(sessions))}, now=NOW)[0].total_rows == 400_000
+
+
+_SLOW = """
+import sys, time
+from datetime import datetime
+from pathlib import Path
+from churn.config import SourceSettings
+from churn.warehouse import open_warehouse
+from churn.warehouse import ingest as module
+home, data = map(Path, sys.argv[1:])
+real = module.load_delivery
+def slow(*arguments):
+    done = real(*arguments)
+    print("loaded", flush=True)
+    time.sleep(60)
+    return done
+module.load_delivery = slow
+with open_warehouse(home / "w.duckdb", holder="churn refresh") as warehouse:
+    module.ingest(warehouse, {"sessions": SourceSettings(path=str(data))}, now=datetime(2026, 1, 1))
+"""
+
+
+def test_a_load_killed_half_way_is_loaded_once_by_the_next_run(tmp_path: Path, sessions: Path) -> None:
+    command = [sys.executable, "-c", _SLOW, str(tmp_path), str(sessions)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loaded\n"
+        process.send_signal(signal.SIGKILL)
+    with open_warehouse(tmp_path / "w.duckdb", holder="test") as warehouse:
+        assert warehouse.rows("select count(*) from raw.sessions") == [(0,)]
+        result = ingest(warehouse, {"sessions": SourceSettings(path=str(sessions))}, now=NOW)[0]
+        assert (result.files_loaded, result.total_rows) == (1, 400_000)
+        build(warehouse, load_models(tmp_path), schemas=["staging"], names=["staging.sessions"])
+        assert warehouse.rows("select count(*) from staging.sessions") == [(400_000,)]

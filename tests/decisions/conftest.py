@@ -1,0 +1,7 @@
+"""Property tests here try the same examples on every machine, however slow it is."""
+
+from hypothesis import settings
+
+# A deadline would fail a test for the machine's load; a fixed choice of examples fails it for a defect alone.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")

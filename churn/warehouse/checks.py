@@ -28,14 +28,16 @@ class CheckResult:
     seconds: float = 0.0
 
 
-def run_checks(warehouse: Warehouse, models: Mapping[str, SqlModel], *, now: datetime) -> list[CheckResult]:
-    """Run every rule as of `now`, keep the findings in checks.results, and return them, blocking rules first.
+def run_checks(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], *, now: datetime, level: Level | None = None
+) -> list[CheckResult]:
+    """Run every rule (of `level`) as of `now`, keep the findings in checks.results, return them, blocking ones first.
 
     A rule that sums its findings up says how many rows each line stands for in a column `defect_count`.
     Raises ConfigError naming the file of a rule that does not run or has no `Level: warn` or `Level: block`.
     """
     moment = now if now.tzinfo is None else now.astimezone(UTC).replace(tzinfo=None)
-    rules = in_order(models, ["checks"])
+    rules = [rule for rule in in_order(models, ["checks"]) if level in {None, rule.settings.get("level")}]
     with warehouse.transaction():
         warehouse.execute("create schema if not exists checks")
         warehouse.execute("create or replace table checks.clock as select cast(? as timestamp) as now_at", [moment])
@@ -82,8 +84,8 @@ def _keep(warehouse: Warehouse, results: list[CheckResult], moment: datetime) ->
         "create table if not exists checks.results ("
         "run_at timestamp, rule varchar, level varchar, defect_count bigint, example varchar, message varchar)"
     )
-    warehouse.execute("delete from checks.results where run_at = ?", [moment])
     for one in results:
+        warehouse.execute("delete from checks.results where run_at = ? and rule = ?", [moment, one.rule])
         warehouse.execute(
             "insert into checks.results values (?, ?, ?, ?, ?, ?)",
             [moment, one.rule, one.level, one.defect_count, json.dumps(one.example), one.message],

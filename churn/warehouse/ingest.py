@@ -1,8 +1,8 @@
 """Loads what is new from the declared sources into `raw.*`: incremental, idempotent, and nothing dropped in silence.
 
-A file is known by its name, size, time and content. Loaded again it adds nothing; changed, it replaces exactly the rows
-that came from it; vanished, its rows stay (landing folders are emptied) and the result says so. A source whose settings
-changed is loaded afresh. Each table's load is one transaction.
+A file is known by its name, size, time and content. Loaded again it adds nothing, under another name neither; changed,
+it replaces exactly the rows that came from it; vanished, its rows stay (landing folders are emptied) and the result says
+so. A source whose settings changed is loaded afresh. Each table's load is one transaction.
 """
 
 from __future__ import annotations
@@ -130,11 +130,11 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         ledger.create_raw(warehouse, load.table)
         load_id = ledger.next_load_id(warehouse)
         ledger.remove(warehouse, name, plan.changed, load_id)
-        ledger.touch(warehouse, name, plan.touched)
+        ledger.touch(warehouse, name, plan)
         for delivery in readers.deliveries(warehouse, ready, kind, source.options, wanted):
             done.extend(load_delivery(load, delivery, load_id))
     looked_at = ", ".join(file.name for file in found[:3])
-    return done, plan.unchanged + len(plan.touched), plan.vanished, looked_at
+    return done, plan.unchanged + len(plan.touched) + len(plan.moved), plan.vanished, looked_at
 
 
 def _scratch(warehouse: Warehouse) -> Path | None:

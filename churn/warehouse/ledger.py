@@ -44,6 +44,7 @@ class Plan:
     new: tuple[SourceFile, ...]
     changed: tuple[SourceFile, ...]
     touched: tuple[SourceFile, ...]  # other time, same content: only the ledger changes
+    moved: tuple[tuple[str, SourceFile], ...]  # same content under another name, the old one gone: its rows stay
     unchanged: int
     vanished: tuple[str, ...]
 
@@ -100,8 +101,20 @@ def plan(files: Sequence[SourceFile], known: Mapping[str, Known], settings_hash:
         else:
             now = hashed(file)
             (touched if now.content_hash == before.content_hash else changed).append(now)
-    vanished = tuple(sorted(set(known) - {file.name for file in files}))
-    return Plan(tuple(new), tuple(changed), tuple(touched), unchanged, vanished)
+    gone = {name: known[name] for name in sorted(set(known) - {file.name for file in files})}
+    moved: list[tuple[str, SourceFile]] = []
+    for file in list(new):
+        old = next((name for name, was in gone.items() if _is_same(was, file, settings_hash)), None)
+        if old is not None and not full:
+            del gone[old]
+            new.remove(file)
+            moved.append((old, file))
+    return Plan(tuple(new), tuple(changed), tuple(touched), tuple(moved), unchanged, tuple(gone))
+
+
+def _is_same(was: Known, file: SourceFile, settings_hash: str) -> bool:
+    same = (was.content_hash, was.size, was.settings_hash)
+    return bool(was.content_hash) and same == (file.content_hash, file.size, settings_hash)
 
 
 def hashed(file: SourceFile) -> SourceFile:
@@ -151,10 +164,13 @@ def record(
     )
 
 
-def touch(warehouse: Warehouse, source: str, files: Sequence[SourceFile]) -> None:
-    """Note new times of files whose content stayed the same."""
-    for file in files:
+def touch(warehouse: Warehouse, source: str, plan: Plan) -> None:
+    """Note new times of files whose content stayed the same, and new names of files that were moved."""
+    for old, file in [*((file.name, file) for file in plan.touched), *plan.moved]:
+        if old != file.name:
+            for table, column in ((f"raw.{quoted(source)}", "source_file"), ("raw.rejected_rows", "file")):
+                warehouse.execute(f"update {table} set {column} = ? where {column} = ?", [file.name, old])
         warehouse.execute(
-            "update raw.loads set size_bytes = ?, changed = ? where source = ? and file = ?",
-            [file.size, file.changed, source, file.name],
+            "update raw.loads set file = ?, size_bytes = ?, changed = ? where source = ? and file = ?",
+            [file.name, file.size, file.changed, source, old],
         )

@@ -197,6 +197,7 @@ def test_blocking_rules_come_first(warehouse: Warehouse, tmp_path: Path) -> None
     build(warehouse, models, schemas=["staging"])
     levels = [one.level for one in run_checks(warehouse, models, now=TODAY.replace(tzinfo=UTC))]
     assert levels == sorted(levels)
+    assert {one.level for one in run_checks(warehouse, models, now=TODAY, level="block")} == {"block"}
 
 
 def test_a_rule_of_one_s_own_is_one_file(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -199,6 +199,28 @@ def test_a_new_file_is_added_and_a_vanished_one_is_reported_but_kept(
     assert (result.rows, result.total_rows) == (1, 2)
 
 
+def test_a_file_moved_elsewhere_is_not_loaded_again(warehouse: Warehouse, load: Load, put: Put) -> None:
+    first = put("a/1.csv", SESSIONS + "C1,2026-01-01,5\n,2026-01-01,5\n")
+    load("sessions", "a/*.csv")
+    first.rename(first.parent / "2.csv")
+    result = load("sessions", "a/*.csv")
+    assert (result.files_loaded, result.files_unchanged, result.vanished) == (0, 1, ())
+    for query in (
+        "select source_file from raw.sessions",
+        "select file from raw.rejected_rows",
+        "select file from raw.loads",
+    ):
+        assert warehouse.rows(query) == [(str(first.parent / "2.csv"),)]
+    assert load("sessions", "a/*.csv").files_unchanged == 1
+
+
+def test_a_copy_of_a_file_that_is_still_there_is_a_file_of_its_own(warehouse: Warehouse, load: Load, put: Put) -> None:
+    for name in ("a/1.csv", "a/2.csv"):
+        put(name, SESSIONS + "C1,2026-01-01,5\n")
+        load("sessions", "a/*.csv")
+    assert warehouse.rows("select count(*) from raw.sessions") == [(2,)]
+
+
 def test_changed_settings_load_the_source_afresh(warehouse: Warehouse, load: Load, put: Put) -> None:
     put("s.csv", SESSIONS + "C1,2026-01-01,5\n")
     load("sessions", "s.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -50,8 +51,6 @@ def churn(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subp
 
 def clean_environment() -> dict[str, str]:
     """Return this process' environment without the product's variables, with plain wide output."""
-    import os
-
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PG", "AWS_", "COV_"))}
     return kept | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -59,7 +58,9 @@ def clean_environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def finished_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     """The demo's home, shared by all workers: read it, never change it."""
-    shared = tmp_path_factory.getbasetemp().parent / "company"
+    base = tmp_path_factory.getbasetemp()
+    # Workers have folders of their own inside the run's; without workers the run's folder is the base itself.
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "company"
     with FileLock(f"{shared}.lock"):
         if not (shared / "done.json").exists():
             shared.mkdir(parents=True, exist_ok=True)

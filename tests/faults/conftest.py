@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -21,7 +22,8 @@ FIRST_LIST = "2026-06-20"  # the list in force before a test adds or breaks one
 @pytest.fixture(scope="session")
 def finished_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated company that is loaded, trained and scored, shared by all workers: copy it."""
-    home = tmp_path_factory.getbasetemp().parent / "shop"
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shop"
     with FileLock(f"{home}.lock"):
         if not (home / "done").exists():
             home.mkdir(parents=True, exist_ok=True)

@@ -56,16 +56,14 @@ class Shop(Company):
         """Run a command that must end with `code` and one line on stderr that holds every text of `says`."""
         return one_line(self.run(*arguments, "--quiet", code=code).stderr, says)
 
-    def killed(self, *arguments: str, after_steps: int) -> bool:
-        """Start a command and kill -9 it once it has told `after_steps` steps of progress; False if it ended before."""
+    def killed(self, *arguments: str, at: str) -> bool:
+        """Start a command and kill -9 it once it tells a step that begins with `at`; False if it never did."""
         process = self.started(*arguments)
         assert process.stderr is not None
-        for _ in range(after_steps):
-            if not process.stderr.readline():
-                break
+        is_there = any(line.startswith(at) for line in process.stderr)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
-        return process.returncode == -signal.SIGKILL
+        return is_there and process.returncode == -signal.SIGKILL
 
     def started(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command whose progress can be read from its stderr."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from churn.demo.ledger import Ledger
 from churn.demo.population import FEES
 from churn.demo.seats import NEVER, Flags, Places, Seats
+from churn.demo.streams import rare
 from churn.demo.timeline import DAY, calendar_day
 
 STATUSES = ("succeeded", "failed", "refunded")
@@ -15,6 +16,7 @@ _RETRY_AFTER = np.array([0, 2, 3, 9], dtype=np.int32)  # days from the first, se
 _STEP_SHARE = np.array([1, 1, 0.75, 0.6], dtype=np.float32)  # later retries help less
 LAST_STEP = 4  # failures after which service ends
 _EXPIRY_RATE = 1 / 1500  # a card expires and is not renewed by itself, per day
+_MEND_RATE = 0.02  # per day, of those who log in
 _REFUND_SHARE = 0.004
 
 
@@ -44,10 +46,10 @@ def bill_day(
     have `dunning_step` 4. With `is_forgiving` the last attempt always succeeds (no involuntary churn).
     """
     count = len(present)
-    expires = np.flatnonzero((random.random(count, dtype=np.float32) < _EXPIRY_RATE) & (seats.method != 1))
-    seats.is_card_broken[expires] = True
-    mends = random.random(count, dtype=np.float32) < 0.02
-    seats.is_card_broken &= ~(mends & (seats.silent_days == 0))  # those who log in see the reminder
+    expires = rare(random, count, _EXPIRY_RATE)
+    seats.is_card_broken[expires[seats.method[expires] != 1]] = True
+    reminded = rare(random, count, _MEND_RATE)
+    seats.is_card_broken[reminded[seats.silent_days[reminded] == 0]] = False  # those who log in see the reminder
     seats.failure_load *= np.float32(0.977)
     opens = np.flatnonzero(present & (seats.billing_dom == calendar_day(day).day) & (seats.dunning_step == 0))
     retries = np.flatnonzero(present & (seats.retry_on == day))

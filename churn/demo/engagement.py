@@ -11,6 +11,7 @@ from churn.demo.hazard import Calibration
 from churn.demo.ledger import Ledger
 from churn.demo.population import CHRONOTYPES
 from churn.demo.seats import Flags, Seats
+from churn.demo.streams import rare
 from churn.demo.timeline import DAY
 
 _MOST_LOGINS = 4  # in one day; beyond that the Poisson tail is cut
@@ -33,19 +34,19 @@ def live_day(
 ) -> None:
     """Move engagement one day on, draw logins, and note those of tracked customers in `told`."""
     count = len(present)
-    seats.mood = (0.94 * seats.mood + 0.12 * random.standard_normal(count, dtype=np.float32)).astype(np.float32)
-    uniform = random.random((2, count), dtype=np.float32)
-    begins = np.flatnonzero(uniform[0] < constants.quiet_rate)
+    seats.mood = np.float32(0.94) * seats.mood + np.float32(0.12) * random.standard_normal(count, dtype=np.float32)
+    uniform = random.random(count, dtype=np.float32)
+    begins = rare(random, count, constants.quiet_rate)
     seats.quiet_until[begins] = day + 5 + random.exponential(constants.quiet_days, len(begins)).astype(np.int32)
     weekday = (day + 3) % 7  # day 0 was a Thursday
     rate = seats.login_rate * seats.attachment * np.exp(seats.mood) * _WEEKDAY[weekday]
     if weekday >= 5:
         rate = rate * seats.weekend_factor
     rate[seats.quiet_until > day] *= np.float32(0.015)
-    logins = _poisson(uniform[1], rate.astype(np.float32))
+    logins = _poisson(uniform, rate)
     logins[~present] = 0
-    seats.silent_days = np.where(logins > 0, 0, seats.silent_days + 1).astype(np.int32)
-    seats.use = (0.97 * seats.use + 0.03 * logins).astype(np.float32)
+    seats.silent_days = np.where(logins > 0, np.int32(0), seats.silent_days + np.int32(1))
+    seats.use = np.float32(0.97) * seats.use + np.float32(0.03) * logins.astype(np.float32)
     if told is not None:
         places = np.flatnonzero((logins > 0) & seats.is_tracked)
         places = np.repeat(places, logins[places])
@@ -57,13 +58,17 @@ def live_day(
 
 def _poisson(uniform: NDArray[np.float32], rate: NDArray[np.float32]) -> NDArray[np.int8]:
     """Return Poisson counts by inversion of `uniform`, cut at a few a day: faster than a general sampler."""
-    term = np.exp(-rate)
+    none = np.exp(-rate)
+    some = np.flatnonzero(uniform > none)
+    uniform, rate, term = uniform[some], rate[some], none[some]
     total = term.copy()
-    counts = np.zeros(len(rate), dtype=np.int8)
-    for number in range(1, _MOST_LOGINS + 1):
-        counts += uniform > total
-        term = term * rate / np.float32(number)
+    number = np.zeros(len(some), dtype=np.int8)
+    for k in range(1, _MOST_LOGINS + 1):
+        number += uniform > total
+        term = term * rate / np.float32(k)
         total += term
+    counts = np.zeros(len(none), dtype=np.int8)
+    counts[some] = number
     return counts
 
 

@@ -12,27 +12,28 @@ from numpy.typing import NDArray
 from churn.demo.population import FEES
 from churn.demo.scenarios import Scenario
 from churn.demo.seats import Flags, Floats, Seats
+from churn.demo.streams import rare
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Fitted once, by simulation, so that the case's findings come out; rates are per day, `log_` are logarithms."""
 
-    log_turn_away: float = -5.33  # an engaged customer turns away
-    log_cancel_engaged: float = -9.6  # cancels without having turned away
-    log_cancel_turned: float = -9.05  # cancels after having turned away
+    log_turn_away: float = -5.3  # an engaged customer turns away
+    log_cancel_engaged: float = -10.1  # cancels without having turned away
+    log_cancel_turned: float = -8.87  # cancels after having turned away
     return_rate: float = 1 / 70  # comes back to full use
     decay: float = 0.78  # attachment kept from one day to the next after turning away
-    signal: float = 1.6  # how strongly circumstances that leave traces in the data move the rates
-    noise: float = 0.55  # how strongly unseen frailty does
-    quiet_rate: float = 1 / 180  # a spell without logins that means nothing begins
+    signal: float = 1.4  # how strongly circumstances that leave traces in the data move the rates
+    noise: float = 1.0  # how strongly unseen frailty does
+    quiet_rate: float = 1 / 155  # a spell without logins that means nothing begins
     quiet_days: float = 24.0  # its mean length
     onset_share: float = 0.85  # of the signal: in turning away,
-    turned_share: float = 0.6  # in cancelling afterwards,
-    engaged_share: float = 0.6  # and in cancelling at once
-    silence_pull: float = 4.9  # log rate of the turned, growing with silence
-    silence_full: float = 30.0  # until so many days
-    ticket_pull: float = 0.69  # log rate per recent ticket
+    turned_share: float = 0.8  # in cancelling afterwards,
+    engaged_share: float = 0.7  # and in cancelling at once
+    silence_pull: float = 5.0  # log rate of the turned, growing with silence
+    silence_full: float = 33.0  # until so many days
+    ticket_pull: float = 0.76  # log rate per recent ticket
     failure_pull: float = 0.25  # log rate per recent failed payment
     random_monthly: float = 0.08  # churn in the no-signal world
 
@@ -80,6 +81,11 @@ def circumstances(seats: Seats, day: int) -> Floats:
     return tenure_pressure(tenure) + trait_pressure(vars(seats), seats.use)
 
 
+def starting_pressure(traits: Mapping[str, NDArray[Any]]) -> Floats:
+    """Return the standing log pressure of customers who have just signed up."""
+    return trait_pressure(traits, traits["login_rate"]) + tenure_pressure(np.zeros(1, dtype=np.float32))
+
+
 def survival_share(traits: Mapping[str, NDArray[Any]], tenure_days: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the chance that a customer with these traits is still there after `tenure_days`: an approximation.
 
@@ -87,7 +93,7 @@ def survival_share(traits: Mapping[str, NDArray[Any]], tenure_days: NDArray[np.i
     """
     months = np.arange(61, dtype=np.float32)
     burden = np.concatenate([[0.0], np.cumsum(np.exp(_PAST_TENURE * tenure_pressure(months[:-1] + np.float32(0.5))))])
-    standing = _PAST_TRAITS * trait_pressure(traits, traits["login_rate"].astype(np.float32)) + 0.45 * traits["frailty"]
+    standing = _PAST_TRAITS * trait_pressure(traits, traits["login_rate"].astype(np.float32)) + 0.7 * traits["frailty"]
     unpaid = 0.17 / (1 + np.exp(-traits["fail_logit"]))  # monthly end of service of those who often cannot pay
     past_months = tenure_days / 30.44
     burden_now = np.exp(standing) * np.interp(past_months, months, burden)
@@ -95,36 +101,41 @@ def survival_share(traits: Mapping[str, NDArray[Any]], tenure_days: NDArray[np.i
     return share
 
 
-def turning(
-    seats: Seats, present: Flags, pressure: Floats, random: np.random.Generator, constants: Calibration
-) -> None:
+def turning(seats: Seats, present: Flags, random: np.random.Generator, constants: Calibration) -> None:
     """Let engaged customers turn away and some of the turned return; attachment decays or recovers accordingly."""
-    uniform = random.random(len(pressure), dtype=np.float32)
+    count = len(present)
+    uniform = random.random(count, dtype=np.float32)
     standing = (
-        constants.signal * constants.onset_share * pressure
+        constants.signal * constants.onset_share * seats.pressure
         + constants.noise * seats.frailty
         + constants.ticket_pull * seats.ticket_load
     )
     onset = uniform < np.exp(constants.log_turn_away + standing)
-    back = uniform < constants.return_rate
-    seats.is_turned_away = np.where(seats.is_turned_away, ~back, onset) & present
+    seats.is_turned_away |= onset
+    seats.is_turned_away &= present
+    seats.is_turned_away[rare(random, count, constants.return_rate)] = False
     seats.attachment = np.where(
         seats.is_turned_away, seats.attachment * constants.decay, np.minimum(1.0, seats.attachment + 0.12)
     ).astype(np.float32)
 
 
-def cancel_rate(seats: Seats, month: int, pressure: Floats, scenario: Scenario, constants: Calibration) -> Floats:
+def cancel_rate(seats: Seats, month: int, scenario: Scenario, constants: Calibration) -> Floats:
     """Return each customer's daily rate of deciding to cancel, without contact; meaningful for present customers only."""
     if scenario.is_random_churn:
-        return np.full(len(pressure), -np.log1p(-constants.random_monthly) / 30.0, dtype=np.float32)
-    silence = np.minimum(seats.silent_days / np.float32(constants.silence_full), 1)
+        return np.full(len(seats.age), -np.log1p(-constants.random_monthly) / 30.0, dtype=np.float32)
+    silence = np.minimum(seats.silent_days.astype(np.float32) / np.float32(constants.silence_full), np.float32(1))
     level = np.where(
         seats.is_turned_away,
         constants.log_cancel_turned + constants.silence_pull * silence + 0.15 * constants.noise * seats.frailty,
         constants.log_cancel_engaged + 0.7 * constants.noise * seats.frailty,
     )
+    weight = np.where(
+        seats.is_turned_away,
+        np.float32(constants.signal * constants.turned_share),
+        np.float32(constants.signal * constants.engaged_share),
+    )
     level += (
-        constants.signal * np.where(seats.is_turned_away, constants.turned_share, constants.engaged_share) * pressure
+        weight * seats.pressure
         + constants.ticket_pull * np.minimum(seats.ticket_load, 6)
         + constants.failure_pull * np.minimum(seats.failure_load, 4)
     )

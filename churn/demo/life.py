@@ -15,6 +15,7 @@ from churn.demo.seats import Floats, empty_seats
 from churn.demo.streams import Streams
 from churn.demo.timeline import Timeline, day_number
 
+_REVIEW_DAYS = 7  # how often customers weigh whether the service is worth its price
 _WAVER_SHARE = 0.035  # of those who would cancel today think again
 
 
@@ -64,10 +65,11 @@ class Life:
             if window.first_day == day:
                 campaigns_past.run_campaign(seats, window, self.random["contact"], self.contacts if is_told else None)
         present = seats.is_taken & (seats.away_until <= day)
-        pressure = hazard.circumstances(seats, day)
+        if day % _REVIEW_DAYS == 0:
+            seats.pressure = hazard.circumstances(seats, day)
         if not self.scenario.is_random_churn:
-            hazard.turning(seats, present, pressure, self.random["decide"], self.constants)
-        rate = hazard.cancel_rate(seats, month, pressure, self.scenario, self.constants)
+            hazard.turning(seats, present, self.random["decide"], self.constants)
+        rate = hazard.cancel_rate(seats, month, self.scenario, self.constants)
         rate[~present] = 0
         self._decide(day, rate, is_told=is_told)
         present &= seats.is_taken
@@ -81,7 +83,7 @@ class Life:
         engagement.live_day(seats, present, day, self.random["use"], self.constants, sessions)
         support.ask_for_help(seats, present, day, self.random["ask"], self.tickets if is_told else None)
         if is_told:
-            self.membership.change(present, day, pressure, self.random["change"])
+            self.membership.change(present, day, self.random["change"])
 
     def _turn_windows(self, day: int) -> None:
         for window in [w for w in self.windows if w.end_day <= day]:

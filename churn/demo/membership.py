@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.demo.hazard import survival_share
+from churn.demo.hazard import starting_pressure, survival_share
 from churn.demo.ledger import Ledger
 from churn.demo.population import Columns, draw_identity, draw_people
-from churn.demo.seats import Flags, Floats, Places, Seats
+from churn.demo.seats import Flags, Places, Seats
 from churn.demo.timeline import DAY, calendar_day, seconds_within
 
 NO_REASON, VOLUNTARY, PAYMENT_FAILURE, PLAN_CHANGE, PAUSE = range(5)
@@ -84,6 +84,7 @@ class Membership:
         self._next_customer += count
         traits["billing_dom"] = _day_after(signed_up_day)
         self.seats.fill(places, traits, customer, signed_up_day)
+        self.seats.pressure[places] = starting_pressure(traits)
         self._start(places, signed_up_at)
         self.customers.add(
             count,
@@ -144,7 +145,7 @@ class Membership:
         self.seats.silent_days[places] = 0
         self._start(places, day * DAY + (random.random(len(places)) * 3600).astype(np.int64))
 
-    def change(self, present: Flags, day: int, pressure: Floats, random: np.random.Generator) -> None:
+    def change(self, present: Flags, day: int, random: np.random.Generator) -> None:
         """Let a few present customers switch plans, pause, or object to marketing; told days only."""
         seats = self.seats
         uniform = random.random(len(present), dtype=np.float32)
@@ -160,7 +161,7 @@ class Membership:
             objected_at=day * DAY + seconds_within(random.random(len(objects)), 8, 22),
         )
         up = 0.5 + 0.00011 * np.exp(0.5 * seats.need) * (seats.use > 0.6)
-        down = up + 0.00012 * np.exp(0.3 * pressure) * np.where(seats.is_turned_away, 3, 1)
+        down = up + 0.00012 * np.exp(0.3 * seats.pressure) * np.where(seats.is_turned_away, 3, 1)
         switches = np.flatnonzero(calm & (uniform >= 0.5) & (uniform < down))
         switches = switches[seats.subscription[switches] >= 0]
         plan = np.clip(seats.plan[switches] + np.where(uniform[switches] < up[switches], 1, -1), 0, 2).astype(np.int8)

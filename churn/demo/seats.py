@@ -57,6 +57,7 @@ class Seats:
     ticket_load: Floats
     failure_load: Floats
     use: Floats  # running mean of logins a day
+    pressure: Floats  # standing log pressure to leave
     is_card_broken: Flags
     dunning_step: Bytes  # failed attempts of the open invoice
     retry_on: Days

@@ -6,10 +6,12 @@ import numpy as np
 
 from churn.demo.ledger import Ledger
 from churn.demo.seats import Flags, Seats
+from churn.demo.streams import rare
 from churn.demo.timeline import DAY
 
 CATEGORIES = ("technical", "billing", "account", "feature_request")
 _TROUBLE_RATE = 0.0005  # a spell begins, per day, at average skill
+_MOST_CLUMSY = 12.0  # factor on that rate for the least skilled; more is cut
 _TROUBLE_DAYS = 45.0
 _TROUBLE_TICKETS = 0.095  # tickets a day during a spell
 
@@ -21,14 +23,15 @@ def ticket_ledger() -> Ledger:
 
 def ask_for_help(seats: Seats, present: Flags, day: int, random: np.random.Generator, told: Ledger | None) -> None:
     """Begin spells of trouble, open tickets, and note them in `told`."""
-    uniform = random.random((2, len(present)), dtype=np.float32)
-    begins = np.flatnonzero(uniform[0] < _TROUBLE_RATE * np.exp(-0.7 * seats.tech))
+    count = len(present)
+    candidates = rare(random, count, _TROUBLE_RATE * _MOST_CLUMSY)
+    luck = random.random(len(candidates))
+    begins = candidates[luck * _MOST_CLUMSY < np.exp(-0.7 * seats.tech[candidates])]
     seats.trouble_until[begins] = day + random.exponential(_TROUBLE_DAYS, len(begins)).astype(np.int32)
     in_trouble = seats.trouble_until > day
-    rate = np.where(
-        in_trouble, np.float32(_TROUBLE_TICKETS), seats.ticket_rate * np.where(seats.dunning_step > 0, 4, 1)
-    )
-    places = np.flatnonzero((uniform[1] < rate) & present)
+    asks = np.where(seats.dunning_step > 0, np.float32(4), np.float32(1))
+    rate = np.where(in_trouble, np.float32(_TROUBLE_TICKETS), seats.ticket_rate * asks)
+    places = np.flatnonzero((random.random(count, dtype=np.float32) < rate) & present)
     seats.ticket_load *= np.float32(0.978)  # a month's half-life
     seats.ticket_load[places] += 1
     if told is None:

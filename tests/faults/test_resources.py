@@ -69,8 +69,8 @@ def _fill(path: Path, *, leave: int) -> None:
 
 
 def test_loading_more_than_may_be_written_says_so(tmp_path: Path) -> None:
-    shop = corner_shop(tmp_path / "home", customers=20_000)
-    done = _starved(shop, "refresh", file_size=600_000)
+    shop = corner_shop(tmp_path / "home", customers=3_000)
+    done = _starved(shop, "refresh", file_size=60_000)
     assert done.returncode == 7, done.stderr
     one_line(done.stderr, [])
     shop.run("refresh")

@@ -173,9 +173,9 @@ def _calibration_lines(card: dict[str, Any]) -> list[str]:
         "## Calibration",
         "",
         (
-            f"{found['method']}, fitted on the calibration slice. On the test rows the slope is {slope} and the mean "
-            f"probability is {gap} off the base rate of {found['base_rate']:.2%}. {verdict} ECE uses "
-            f"{found['ece_bins']} bins of equal mass."
+            f"{found['method']}, fitted on the calibration and selection slices (the threshold was chosen on the latter "
+            f"with a curve that had not seen it). On the test rows the slope is {slope} and the mean probability is {gap} "
+            f"off the base rate of {found['base_rate']:.2%}. {verdict} ECE uses {found['ece_bins']} bins of equal mass."
         ),
         "",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -150,22 +150,22 @@ class Contest:
 
     def _more_to_calibrate(
         self, entry: Candidate, sample: Sample, params: Mapping[str, Any]
-    ) -> tuple[Floats, Floats] | None:
+    ) -> list[tuple[Floats, Floats]]:
         """Return cross-fitted raw scores and outcomes of the train slice, where a small random split leaves few rows.
 
         There the slices are alike, so every training row can say how its outcome relates to a score that never saw it.
         """
         few = self.slices.outcome("calibrate").sum() < ISOTONIC_CHURNERS
         if self.slices.kind != "random" or not few or sample.y.size > _CROSS_FIT_ROWS or sample.weight.max() > 1.0:
-            return None
+            return []
         self.progress.step(f"Calibrating {entry.title}")
         customer = self.slices.training_rows.customer
         fold = np.random.default_rng(self.training.seed).integers(0, _CROSS_FOLDS, size=int(customer.max()) + 1)[
             customer
         ]
         if any(np.ptp(sample.y[fold != k]) == 0 for k in range(_CROSS_FOLDS)):
-            return None
-        return cross_fitted(entry.learn, entry.score, sample, params, fold, self.training.seed), sample.y
+            return []
+        return [(cross_fitted(entry.learn, entry.score, sample, params, fold, self.training.seed), sample.y)]
 
     def _judge(
         self,
@@ -175,7 +175,7 @@ class Contest:
         fit_seconds: float,
         rows_per_second: float,
         tuned: Tuned,
-        more: tuple[Floats, Floats] | None = None,
+        more: Sequence[tuple[Floats, Floats]] = (),
     ) -> Fitted:
         slices, is_baseline = self.slices, isinstance(entry, Baseline)
         for name, scores in raw.items():
@@ -185,20 +185,13 @@ class Contest:
                     where=f"candidate {entry.name}",
                     remedy="Leave it out with training.candidates, or look for extreme values in the features.",
                 )
-        raw_seen, seen = raw["calibrate"], slices.outcome("calibrate")
-        if more is not None:
-            raw_seen, seen = np.concatenate([raw_seen, more[0]]), np.concatenate([seen, more[1]])
-        calibrator = fit_calibrator(
-            raw_seen,
-            seen,
-            raw_unit="log_odds" if isinstance(entry, Baseline) else entry.raw_unit,
-            method="platt" if is_baseline else self.training.calibration,
-            seed=self.training.seed,
-        )
-        chosen_on, p = slices.rows["select"], calibrator(raw["test"])
-        threshold = best_threshold(
-            calibrator(raw["select"]), slices.y[chosen_on], slices.value[chosen_on], self.economics
-        )
+        first = self._calibrator(entry, [(raw["calibrate"], slices.outcome("calibrate")), *more])
+        cut_off = self._best_raw_score(first, raw["select"])
+        # What serves is calibrated on the selection slice too: it is nearer to the days that will be scored.
+        seen = [(raw[name], slices.outcome(name)) for name in ("calibrate", "select")]
+        calibrator = self._calibrator(entry, [*seen, *more])
+        p = calibrator(raw["test"])
+        threshold = float(calibrator(np.array([cut_off]))[0]) if np.isfinite(cut_off) else np.inf
         figures = evaluate(self._test, raw["test"], p, threshold)
         result = CandidateResult(
             name=entry.name,
@@ -217,6 +210,25 @@ class Contest:
         )
         recipe = None if isinstance(entry, Baseline) else entry.recipe
         return Fitted(result, estimator, calibrator, recipe, raw["test"], p, figures.gate)
+
+    def _calibrator(self, entry: Candidate | Baseline, seen: Sequence[tuple[Floats, Floats]]) -> Calibrator:
+        is_baseline = isinstance(entry, Baseline)
+        return fit_calibrator(
+            np.concatenate([raw for raw, _ in seen]),
+            np.concatenate([outcome for _, outcome in seen]),
+            raw_unit="log_odds" if isinstance(entry, Baseline) else entry.raw_unit,
+            method="platt" if is_baseline else self.training.calibration,
+            seed=self.training.seed,
+        )
+
+    def _best_raw_score(self, calibrator: Calibrator, raw_score: Floats) -> float:
+        """Return the lowest raw score worth contacting on the selection slice, infinite where no contact pays.
+
+        `calibrator` has not seen that slice. The choice is kept as a raw score, so that a later curve leaves it as is.
+        """
+        chosen_on, p = self.slices.rows["select"], calibrator(raw_score)
+        threshold = best_threshold(p, self.slices.y[chosen_on], self.slices.value[chosen_on], self.economics)
+        return float(raw_score[p >= threshold].min(initial=np.inf))
 
     def _encode(self, recipe: Recipe) -> Encoded:
         if recipe.name not in self._encoded:

@@ -18,7 +18,7 @@ _PATIENCE_ROUNDS = 25
 _MAX_ROUNDS = 350
 _PATIENCE_EPOCHS = 4
 _MAX_EPOCHS = 30
-_TREE_ROWS = 30_000
+_TREE_ROWS = 20_000
 _SCORE_ROWS = 8_192
 _THREAD_CELLS = 5_000_000  # fewer, and threads wait for each other longer than they work
 
@@ -80,7 +80,7 @@ def score_linear(estimator: Any, X: Matrix) -> Floats:
 
 
 def learn_forest(data: Sample, params: Mapping[str, Any], seed: int, _watch: Sample | None) -> Learnt:
-    """Fit a random forest of small trees. Each sees at most 30,000 rows: more cost time and gain nothing to measure."""
+    """Fit a random forest of small trees. Each sees at most 20,000 rows: more cost time and gain nothing to measure."""
     from sklearn.ensemble import RandomForestClassifier
 
     estimator = RandomForestClassifier(

@@ -230,3 +230,51 @@ def test_progress_rises_to_the_end():
     )
     assert heard.done[-1] == 1.0
     assert heard.done == sorted(heard.done)
+
+
+def test_adding_a_candidate_is_one_entry(monkeypatch, tmp_path):
+    from sklearn.tree import DecisionTreeClassifier
+
+    from churn.modeling import candidates as listed
+    from churn.modeling import load_bundle, save_bundle
+    from churn.modeling.learners import Learnt
+    from churn.modeling.preprocessing import TREES
+
+    stump = listed.Candidate(
+        name="stump",
+        title="Small tree",
+        recipe=TREES,
+        raw_unit="probability",
+        learn=lambda data, params, seed, _watch: Learnt(
+            DecisionTreeClassifier(random_state=seed, **params).fit(data.X, data.y, sample_weight=data.weight)
+        ),
+        score=lambda estimator, X: estimator.predict_proba(X)[:, 1],
+        defaults={"max_depth": 4},
+        search=lambda trial: {"max_depth": trial.suggest_int("max_depth", 2, 6)},
+        trusted=("sklearn.tree._tree.Tree",),
+    )
+    monkeypatch.setattr(listed, "CANDIDATES", (*listed.CANDIDATES, stump))
+    found = train(FRAME, candidates=["stump"], tune_minutes=0.02)
+    save_bundle(found, tmp_path / "v1")
+    again = load_bundle(tmp_path / "v1").predict(FRAME)
+    assert found.selected == "stump"
+    assert np.array_equal(again.raw_score, found.model.predict(FRAME).raw_score)
+
+
+def test_five_hundred_features_train():
+    rng = np.random.default_rng(8)
+    frame = customers(count=400, dates=1).with_columns(
+        pl.Series(f"noise_{i}", rng.normal(size=400)) for i in range(500)
+    )
+    assert train(frame, split="random", candidates=["logistic_regression"]).model.background.shape[1] > 500
+
+
+def test_a_candidate_whose_scores_are_not_numbers_is_refused(monkeypatch):
+    from dataclasses import replace
+
+    from churn.modeling import candidates as listed
+
+    broken = replace(listed.candidate("logistic_regression"), score=lambda _e, X: np.full(len(X), np.nan))
+    monkeypatch.setattr(listed, "CANDIDATES", (broken,))
+    with pytest.raises(ModelError, match="gave scores that are not numbers"):
+        train(FRAME, candidates=["logistic_regression"])

@@ -14,6 +14,8 @@ from churn.errors import ConfigError, DataError
 
 SLOPE_LIMITS = (0.8, 1.25)
 MEAN_GAP_LIMIT = 0.10
+MEAN_GAP_END = 0.25  # no smallness of a sample excuses more
+CHANCE = 2.5758  # two-sided 99 % of the normal distribution
 _EDGE = 1e-6  # a probability of exactly 0 or 1 has no logit
 
 
@@ -35,7 +37,7 @@ class BrierParts:
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether money answers are allowed: slope within 0.8..1.25 and mean within 10 % of the base rate.
+    """Whether money answers are allowed: slope within 0.8..1.25 and mean within 10 % of the base rate, or within chance.
 
     `mean_gap` is (mean p - base rate) / base rate; `reasons` says in words what failed.
     """
@@ -104,7 +106,11 @@ def prior_shift(p: ArrayLike, trained_rate: float, true_rate: float) -> Floats:
 
 
 def calibration_gate(y: ArrayLike, p: ArrayLike) -> Gate:
-    """Return whether probabilities `p` may be turned into money, judged on outcomes `y` of rows not trained on."""
+    """Return whether probabilities `p` may be turned into money, judged on outcomes `y` of rows not trained on.
+
+    A gap of the means beyond the limit counts when it is also more than chance explains (99 %, binomial): 180 churners
+    are 10 % off in one sample of six without anything being wrong. Beyond 25 % it counts however few the rows.
+    """
     truth, predicted = _pair(y, p)
     base, mean = float(truth.mean()), float(predicted.mean())
     intercept, slope = calibration_line(truth, predicted)
@@ -113,7 +119,8 @@ def calibration_gate(y: ArrayLike, p: ArrayLike) -> Gate:
     if not SLOPE_LIMITS[0] <= slope <= SLOPE_LIMITS[1]:
         word = "undefined: all scores are the same" if math.isnan(slope) else f"{slope:.2f}"
         reasons.append(f"the calibration slope is {word}, not within {SLOPE_LIMITS[0]} to {SLOPE_LIMITS[1]}")
-    if not abs(gap) < MEAN_GAP_LIMIT:
+    by_chance = CHANCE * math.sqrt(float(np.sum(predicted * (1.0 - predicted)))) / max(float(truth.sum()), 1.0)
+    if not abs(gap) < min(max(MEAN_GAP_LIMIT, by_chance), MEAN_GAP_END):
         reasons.append(
             f"the mean probability is {mean:.2%} where {base:.2%} churned, further apart than {MEAN_GAP_LIMIT:.0%}"
         )

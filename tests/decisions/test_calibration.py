@@ -100,6 +100,20 @@ def test_a_class_weighted_model_is_refused_and_told_why(calibrated):
     assert "mean probability" in gate.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("rows", "off", "is_passed"),
+    [(200_000, 0.08, True), (200_000, 0.12, False), (2_500, 0.14, True), (2_500, 0.26, False)],
+    ids=["within the limit", "beyond it", "beyond it by what chance explains", "beyond what smallness excuses"],
+)
+def test_a_gap_of_the_means_counts_when_it_is_more_than_chance(rows, off, is_passed):
+    p = np.tile(np.linspace(0.01, 0.15, 50), rows // 50)
+    y = np.zeros(p.size)
+    churners = round(p.sum() / (1 + off))
+    y[np.argsort(-p, kind="stable")[np.linspace(0, p.size - 1, churners).astype(int)]] = 1
+    found = calibration_gate(y, p).reasons
+    assert any("mean probability" in reason for reason in found) != is_passed
+
+
 def test_an_overconfident_model_is_refused_for_its_slope(calibrated):
     y, p = calibrated
     sharp = p**2 / (p**2 + (1 - p) ** 2)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-CUSTOMERS = 2_500
+CUSTOMERS = 4_000
 
 
 class Company:

@@ -149,7 +149,7 @@ def show(
         from rich.markdown import Markdown
 
         Console().print(Markdown(card_markdown(found["card"])))
-        facts([(f"{e.at:%Y-%m-%d %H:%M}", f"{e.action} by {e.who}: {e.why}") for e in found["history"]])
+        facts([(f"{e.served_from:%Y-%m-%d %H:%M}", f"{e.action} by {e.who}: {e.why}") for e in found["history"]])
 
     session.show(document, render)
 
@@ -202,7 +202,7 @@ def _version(model: Any) -> dict[str, Any]:
 
 
 def _event(entry: Any) -> dict[str, Any]:
-    return {k: getattr(entry, k) for k in ("version", "action", "who", "why", "at")}
+    return {k: getattr(entry, k) for k in ("version", "action", "who", "why", "served_from", "served_until")}
 
 
 def _number(value: float) -> str:

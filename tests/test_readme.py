@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from churn import errors
+from churn.cli import build_app
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+APP = typer.main.get_command(build_app())
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def command_lines() -> list[str]:
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("churn ")]
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_every_command_line_in_the_readme_is_accepted_by_the_command_line(line):
+    words = shlex.split(line)[1:]
+    command = APP
+    while words and hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words)  # parses options and arguments; raises on an unknown one
+
+
+def test_every_command_is_in_the_readme_and_no_other():
+    named = set(re.findall(r"^\| `churn ([a-z-]+)`", TEXT, flags=re.MULTILINE))
+    assert named == set(APP.commands)
+
+
+def test_every_make_target_in_the_readme_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)\b", TEXT)) - {"and"} <= targets
+
+
+def test_the_exit_codes_in_the_readme_are_those_of_the_errors():
+    told = {int(code) for code in re.findall(r"^\| (\d) \|", TEXT, flags=re.MULTILINE)}
+    ours = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.ChurnError)}
+    assert told - {0} == ours - {1}
+
+
+def test_the_tables_and_columns_in_the_readme_are_the_contracts():
+    from churn.warehouse.contracts import TABLES
+
+    rows = re.findall(r"^\| `(\w+)` \| (\w[\w, ]*) \| (\w[\w, ]*) \|$", TEXT, flags=re.MULTILINE)
+    told = {name: (set(required.split(", ")), set(optional.split(", "))) for name, required, optional in rows}
+    ours = {
+        table.name: (set(table.required), set(table.types) - set(table.required) - {"known_at"})
+        for table in TABLES.values()
+    }
+    assert told == ours
+
+
+def test_every_file_the_readme_links_to_exists():
+    for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
+        assert "://" in target or (ROOT / target).exists(), target
+
+
+def test_the_settings_in_the_readme_are_valid(tmp_path):
+    from churn.config import load_settings
+
+    path = tmp_path / "churn.toml"
+    path.write_text(blocks("toml")[0], encoding="utf-8")
+    assert set(load_settings(config=path, environ={}).sources) == {"customers", "subscriptions", "payments"}
+
+
+def test_the_feature_and_the_rule_of_the_readme_work_as_told(company):
+    feature, rule = blocks("sql")
+    for place, text in (("features/weekend.sql", feature), ("checks/payments_are_small.sql", rule)):
+        path = company.home / "sql" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    found = company.json("features", "--date", "2026-05-01")["features"]
+    assert any(f["name"] == "weekend_sessions_28d" and f["group"] == "weekend" for f in found)
+    rules = {check["rule"]: check["level"] for check in company.json("refresh")["checks"]}
+    assert rules["payments_are_small"] == "warn"
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "docs" / "examples").glob("*.toml")))
+def test_every_example_configuration_is_valid(name):
+    from churn.config import load_settings
+
+    assert load_settings(config=ROOT / "docs" / "examples" / name, environ={}).sources

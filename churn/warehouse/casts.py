@@ -33,6 +33,8 @@ def cast(expression: str, delivered: str, wanted: str) -> Cast:
 
     Naive times are UTC; times with an offset are converted. Text is read leniently, never guessed.
     """
+    if delivered == "JSON":  # a column of mixed types: its values as text, without the quotes of JSON
+        expression, delivered = f"({expression} ->> '$')", "VARCHAR"
     if delivered == wanted:
         return Cast(expression, is_fallible=False)
     if wanted == "VARCHAR":
@@ -76,7 +78,7 @@ def _as_time(expression: str, delivered: str, wanted: str) -> Cast:
             f" when {expression} between 1e14 and 1e17 then make_timestamp(cast({expression} as bigint)) end"
         )
     else:
-        time = f"cast(try_cast({expression} as varchar) as timestamp)"
+        time = f"try_cast(cast({expression} as varchar) as timestamp)"
     return Cast(time if wanted == "TIMESTAMP" else f"cast({time} as date)", is_fallible=True)
 
 

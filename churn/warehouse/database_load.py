@@ -11,6 +11,7 @@ from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.delivery import Delivery, SourceFile
 from churn.warehouse.expressions import theirs
 from churn.warehouse.loading import Load, Loaded, load_delivery
+from churn.warehouse.readers import DELIVERED
 
 
 def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:
@@ -39,7 +40,7 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         load_id = ledger.next_load_id(warehouse)
         if since:
             if _is_known(load, updated, since, label):
-                count = warehouse.rows(f"select count(*) from {postgres.DELIVERED}")[0][0]
+                count = warehouse.rows(f"select count(*) from {DELIVERED}")[0][0]
                 if not count:
                     return [], 1, ()
             else:
@@ -51,16 +52,16 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
 
 
 def _delivery(warehouse: Warehouse, file: SourceFile) -> Delivery:
-    columns = {name: kind for name, kind, *_ in warehouse.rows(f"describe {postgres.DELIVERED}") if name != "_row"}
-    return Delivery((file,), f"select *, {literal(file.name)} as _file from {postgres.DELIVERED}", columns)
+    columns = {name: kind for name, kind, *_ in warehouse.rows(f"describe {DELIVERED}") if name != "_row"}
+    return Delivery((file,), f"select *, {literal(file.name)} as _file from {DELIVERED}", columns)
 
 
 def _newest(warehouse: Warehouse, updated: str, where: str) -> str:
-    columns = {row[0]: row[1] for row in warehouse.rows(f"describe {postgres.DELIVERED}")}
+    columns = {row[0]: row[1] for row in warehouse.rows(f"describe {DELIVERED}")}
     if theirs(updated, columns) is None:
         remedy = f"Name one of {', '.join(name for name in columns if name != '_row')}."
         raise ContractBroken(f"no column `{updated}` (options.updated)", where=where, remedy=remedy)
-    found = warehouse.rows(f"select cast(max({quoted(updated)}) as varchar) from {postgres.DELIVERED}")[0][0]
+    found = warehouse.rows(f"select cast(max({quoted(updated)}) as varchar) from {DELIVERED}")[0][0]
     return str(found or "")
 
 
@@ -75,7 +76,7 @@ def _condition(load: Load, updated: str, since: str, label: str) -> str:
 
 def _is_known(load: Load, updated: str, since: str, label: str) -> bool:
     """Drop the rows that were asked for again with the newest known value, if they are as many as those loaded."""
-    again = f"from {postgres.DELIVERED} where cast({quoted(updated)} as varchar) = {literal(since)}"
+    again = f"from {DELIVERED} where cast({quoted(updated)} as varchar) = {literal(since)}"
     loaded = f"from raw.{quoted(load.table.name)} where {_condition(load, updated, since, label)}"
     counts = load.warehouse.rows(f"select (select count(*) {again}), (select count(*) {loaded})")[0]
     if counts[0] != counts[1]:

@@ -98,6 +98,7 @@ def _load(
     else:
         files = Files(name, source, secrets)
         done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
+    warehouse.execute(f"drop table if exists {readers.DELIVERED}")  # it may be large, and the run may go on
     total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
     if total == 0:
         remedy = "Check that the export ran, and the source's `where`."

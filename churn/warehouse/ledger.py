@@ -57,11 +57,12 @@ def prepare(warehouse: Warehouse) -> None:
             create_raw(warehouse, table)
 
 
-def create_raw(warehouse: Warehouse, table: Table) -> None:
-    """Create raw.`table` with its canonical columns unless it exists."""
-    columns = {**table.types, **BOOKKEEPING}
+def create_raw(warehouse: Warehouse, table: Table, extras: Mapping[str, str] | None = None) -> None:
+    """Create raw.`table` with its canonical columns unless it exists; with `extras` (name to type) in place of an empty one."""
+    columns = {**table.types, **BOOKKEEPING, **(extras or {})}
     listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
-    warehouse.execute(f"create table if not exists raw.{quoted(table.name)} ({listed})")
+    how = "create or replace table" if extras else "create table if not exists"
+    warehouse.execute(f"{how} raw.{quoted(table.name)} ({listed})")
 
 
 def next_load_id(warehouse: Warehouse) -> int:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from churn.config import SourceSettings
-from churn.errors import ConfigError, ContractBroken
+from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.casts import cast, kept_type, widened
 from churn.warehouse.column_map import Selected, select_list
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.contracts import BOOKKEEPING, Table
 from churn.warehouse.delivery import Delivery
 from churn.warehouse.expressions import expression
-from churn.warehouse.ledger import note_rewrite, record
+from churn.warehouse.ledger import create_raw, note_rewrite, record
 
 _WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
 _SHOWN_COLUMNS = 100  # of a rejected row's text
@@ -64,6 +64,9 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
         )
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
+    except DataError as error:
+        remedy = "Check that the file is whole."
+        raise ContractBroken(f"cannot be read: {error.what}", where=first, remedy=remedy) from error
     done = _settle(load, delivery, columns, condition=condition, load_id=load_id)
     for file, one in zip(delivery.files, done, strict=True):
         record(
@@ -100,22 +103,23 @@ def _resolved(warehouse: Warehouse, table: Table, delivery: Delivery, columns: S
 
 def _evolve(warehouse: Warehouse, table: Table, columns: Sequence[Selected], load_id: int) -> None:
     """Add columns the raw table has not met, and widen extra ones whose type differs this time."""
+    raw = f"raw.{quoted(table.name)}"
     have = {name.lower(): kind for name, kind in warehouse.columns(f"raw.{table.name}").items()}
-    is_rewritten = False
-    for column in columns:
-        before = have.get(column.name.lower())
-        target = f"alter table raw.{quoted(table.name)}"
-        if before is None:
-            warehouse.execute(f"{target} add column {quoted(column.name)} {column.type}")
-        elif before != column.type and column.name not in table.types:
-            wide = widened(before, column.type)
-            if wide == before:
-                continue
-            warehouse.execute(f"{target} alter column {quoted(column.name)} set data type {wide}")
-        else:
-            continue
-        is_rewritten = True
-    if is_rewritten:
+    new = [column for column in columns if column.name.lower() not in have]
+    wider = {
+        column.name: widened(have[column.name.lower()], column.type)
+        for column in columns
+        if column not in new and column.name not in table.types
+    }
+    if new and not warehouse.rows(f"select count(*) from {raw}")[0][0]:
+        create_raw(warehouse, table, {column.name: column.type for column in columns if column.name not in table.types})
+    else:
+        for column in new:
+            warehouse.execute(f"alter table {raw} add column {quoted(column.name)} {column.type}")
+        for name, kind in wider.items():
+            if kind != have[name.lower()]:
+                warehouse.execute(f"alter table {raw} alter column {quoted(name)} set data type {kind}")
+    if new or any(kind != have[name.lower()] for name, kind in wider.items()):
         note_rewrite(warehouse, table.name, load_id)
 
 

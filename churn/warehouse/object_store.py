@@ -34,6 +34,7 @@ class ObjectStore:
             token=secrets.get("AWS_SESSION_TOKEN"),
             endpoint_url=endpoint,
             client_kwargs={"region_name": region} if region else {},
+            config_kwargs={"connect_timeout": 10, "retries": {"max_attempts": 3, "mode": "standard"}},
             skip_instance_cache=True,  # keys of one run must not serve the next
         )
 

@@ -14,11 +14,11 @@ from churn.config import SourceSettings
 from churn.errors import AuthFailed, ChurnError, ConfigError, ContractBroken, Unreachable
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.faults import translating
+from churn.warehouse.readers import DELIVERED
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
 
-DELIVERED = "delivered_rows"  # temporary: the rows of the last `fetch`, with their number in `_row`
 _REFUSED = ("28P01", "28000")
 
 

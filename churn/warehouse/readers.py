@@ -25,7 +25,7 @@ _OPTIONS = {
     "parquet": {"binary_as_string"},
     "json": {"format", "records", "compression", "maximum_object_size", "dateformat", "timestampformat"},
 }  # fmt: skip
-_TABLE = "delivered_rows"  # temporary: what a text file held, so that it is parsed once
+DELIVERED = "delivered_rows"  # temporary: what a text file held, so that it is parsed once
 
 
 def format_of(name: str, declared: str | None, *, where: str) -> str:
@@ -118,11 +118,11 @@ def _json(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any]) ->
 
 def _parsed(warehouse: Warehouse, file: SourceFile, sql: str, bad: tuple[BadLine, ...] = ()) -> Delivery:
     try:
-        warehouse.execute(f"create or replace temp table {_TABLE} as {sql}")
+        warehouse.execute(f"create or replace temp table {DELIVERED} as {sql}")
     except (DataError, ConfigError) as error:
         remedy = "Check that the file is whole and of the declared format, and its `options`."
         raise ContractBroken(f"cannot be read: {error.what}", where=file.name, remedy=remedy) from error
-    stored = f"select * from {_TABLE}"
+    stored = f"select * from {DELIVERED}"
     return Delivery((file,), stored, _columns(warehouse, stored, file), bad)
 
 

@@ -15,7 +15,7 @@ newest_first as (
         row_number() over (
             partition by customer_id, contacted_at, campaign, channel
             order by available_at desc, load_id desc, source_file desc, row_number desc
-        ) as place
+        ) as nth
     from dated
 )
 
@@ -27,7 +27,7 @@ select
     channel,  -- How.
     * exclude (
         customer_id, contacted_at, available_at, campaign, channel,
-        known_at, load_id, loaded_at, source_file, row_number, place
+        known_at, load_id, loaded_at, source_file, row_number, nth
     )
 from newest_first
-where place = 1
+where nth = 1

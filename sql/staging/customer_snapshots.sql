@@ -8,7 +8,7 @@ with newest_first as (
         row_number() over (
             partition by customer_id, snapshot_date
             order by load_id desc, source_file desc, row_number desc
-        ) as place
+        ) as nth
     from raw.customer_snapshots
 )
 
@@ -17,7 +17,7 @@ select
     snapshot_date,  -- As of when; null if the source does not say.
     has_churned,  -- The label; null if the source has none.
     * exclude (
-        customer_id, snapshot_date, has_churned, known_at, load_id, loaded_at, source_file, row_number, place
+        customer_id, snapshot_date, has_churned, known_at, load_id, loaded_at, source_file, row_number, nth
     )
 from newest_first
-where place = 1
+where nth = 1

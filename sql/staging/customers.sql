@@ -17,7 +17,7 @@ newest_first as (
         row_number() over (
             partition by customer_id, available_at
             order by load_id desc, source_file desc, row_number desc
-        ) as place
+        ) as nth
     from dated
 )
 
@@ -35,7 +35,7 @@ select
     available_at,  -- When we knew this version.
     * exclude (
         customer_id, signed_up_at, birth_date, city, country, email, phone, marketing_consent, objected_at,
-        occurred_at, available_at, known_at, load_id, loaded_at, source_file, row_number, place
+        occurred_at, available_at, known_at, load_id, loaded_at, source_file, row_number, nth
     )
 from newest_first
-where place = 1
+where nth = 1

@@ -22,14 +22,14 @@ newest_first as (
         row_number() over (
             partition by d.payment_id
             order by d.available_at desc, d.load_id desc, d.source_file desc, d.row_number desc
-        ) as place
+        ) as nth
     from dated as d
     semi join repeated as r on d.payment_id = r.payment_id
 ),
 
 kept as (
     select * from newest_first
-    where place = 1
+    where nth = 1
     union all by name
     select d.* from dated as d
     anti join repeated as r on d.payment_id = r.payment_id
@@ -45,6 +45,6 @@ select
     method,  -- How it was to be paid.
     * exclude (
         payment_id, customer_id, attempted_at, available_at, amount, status, method,
-        known_at, load_id, loaded_at, source_file, row_number, place
+        known_at, load_id, loaded_at, source_file, row_number, nth
     )
 from kept

@@ -16,7 +16,7 @@ newest_first as (
         row_number() over (
             partition by s.customer_id, s.started_at
             order by coalesce(s.known_at, s.started_at) desc, s.load_id desc, s.source_file desc, s.row_number desc
-        ) as place
+        ) as nth
     from raw.sessions as s
     semi join repeated as r on s.customer_id = r.customer_id and s.started_at = r.started_at
 ),
@@ -26,7 +26,7 @@ kept as (
     anti join repeated as r on s.customer_id = r.customer_id and s.started_at = r.started_at
     union all by name
     select * from newest_first
-    where place = 1
+    where nth = 1
 )
 
 select
@@ -35,6 +35,6 @@ select
     coalesce(known_at, started_at) as available_at,  -- When we knew of it.
     duration_minutes,  -- How long it lasted.
     * exclude (
-        customer_id, started_at, duration_minutes, known_at, load_id, loaded_at, source_file, row_number, place
+        customer_id, started_at, duration_minutes, known_at, load_id, loaded_at, source_file, row_number, nth
     )
 from kept

@@ -13,17 +13,17 @@ with newest_first as (
         row_number() over (
             partition by subscription_id, known_at
             order by load_id desc, source_file desc, row_number desc
-        ) as place
+        ) as nth
     from raw.subscriptions
 ),
 
 versions as (
     select
-        * exclude (load_id, loaded_at, source_file, row_number, place),
+        * exclude (load_id, loaded_at, source_file, row_number, nth),
         lead(told_at) over later as next_told_at,
         lead(coalesce(canceled_at, ended_at)) over later is null as is_next_running
     from newest_first
-    where place = 1
+    where nth = 1
     window later as (partition by subscription_id order by told_at)
 ),
 
@@ -42,7 +42,7 @@ events as (
         -- When a version first came without this event; far ahead while every later one has it.
         arg_max(coalesce(next_told_at, timestamp '9000-01-01'), told_at) over event as dropped_at,
         arg_max(is_next_running, told_at) over event as is_resumed,
-        row_number() over (partition by subscription_id, event_type, occurred_at order by told_at) as place
+        row_number() over (partition by subscription_id, event_type, occurred_at order by told_at) as nth
     from happened
     where occurred_at is not null
     window event as (partition by subscription_id, event_type, occurred_at)
@@ -50,7 +50,7 @@ events as (
 
 kept as (
     select * from events
-    where place = 1 and occurred_at < dropped_at
+    where nth = 1 and occurred_at < dropped_at
     union all by name
     select
         * replace (
@@ -60,7 +60,7 @@ kept as (
             dropped_at as available_at
         )
     from events
-    where place = 1 and event_type = 'canceled' and is_resumed and dropped_at between occurred_at and '8999-01-01'
+    where nth = 1 and event_type = 'canceled' and is_resumed and dropped_at between occurred_at and '8999-01-01'
 )
 
 select
@@ -73,7 +73,7 @@ select
     monthly_fee,  -- The fee per month, in the configured currency.
     end_reason,  -- voluntary, payment_failure, plan_change, pause; null if nobody noted it.
     * exclude (
-        customer_id, subscription_id, event_type, occurred_at, available_at, plan, monthly_fee, end_reason, place,
+        customer_id, subscription_id, event_type, occurred_at, available_at, plan, monthly_fee, end_reason, nth,
         started_at, canceled_at, ended_at, latest_at, known_at, told_at, next_told_at, is_next_running, dropped_at,
         is_resumed
     )

@@ -15,7 +15,7 @@ newest_first as (
         row_number() over (
             partition by ticket_id
             order by available_at desc, load_id desc, source_file desc, row_number desc
-        ) as place
+        ) as nth
     from dated
 )
 
@@ -28,7 +28,7 @@ select
     category,  -- What it was about.
     * exclude (
         ticket_id, customer_id, opened_at, available_at, closed_at, category,
-        known_at, load_id, loaded_at, source_file, row_number, place
+        known_at, load_id, loaded_at, source_file, row_number, nth
     )
 from newest_first
-where place = 1
+where nth = 1

@@ -91,6 +91,12 @@ def test_an_id_that_went_through_a_data_frame_is_whole_again(warehouse: Warehous
     assert value(warehouse, "17", "BIGINT", "VARCHAR") == "17"
 
 
+def test_a_json_column_of_mixed_types_is_read_value_by_value(warehouse: Warehouse) -> None:
+    for text in ('"2026-02-03T00:00:00Z"', '"20260203"'):
+        assert value(warehouse, f"'{text}'", "JSON", "TIMESTAMP") == datetime(2026, 2, 3)
+    assert value(warehouse, "'17'", "JSON", "VARCHAR") == "17"
+
+
 def test_only_casts_that_can_fail_are_fallible() -> None:
     assert not cast("v", "BIGINT", "DOUBLE").is_fallible
     assert not cast("v", "DATE", "TIMESTAMP").is_fallible

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from churn.config import SourceSettings
 from churn.warehouse import Warehouse, load_models
 from churn.warehouse.build import build
 from churn.warehouse.ingest import ingest
@@ -167,3 +168,12 @@ def test_a_cancellation_taken_back_is_followed_by_a_new_start(stage: Stage) -> N
         ("S1", "canceled", day(10), day(10)),
         ("S1 resumed 2026-01-14 00:00:00", "started", day(14), day(14)),
     ]
+
+
+def test_delivered_columns_may_bear_the_names_of_working_columns(warehouse: Warehouse, tmp_path: Path) -> None:
+    head = "subscription_id,customer_id,started_at,nth,told_at,event_type"
+    (tmp_path / "s.csv").write_text(f"{head}\nS1,C1,2026-01-01,Bonn,x,y\n")
+    ingest(warehouse, {"subscriptions": SourceSettings(path=str(tmp_path / "s.csv"))}, now=NOW)
+    build(warehouse, load_models(tmp_path), schemas=["staging"])
+    query = "select nth_delivered, told_at_delivered, event_type_delivered, event_type from staging.subscription_events"
+    assert warehouse.rows(query) == [("Bonn", "x", "y", "started")]

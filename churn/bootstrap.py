@@ -6,14 +6,16 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.config import Settings, load_settings
 from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
-from churn.store import Store
-from churn.warehouse.connection import Warehouse
 from churn.workflows.context import Context, Log
+
+if TYPE_CHECKING:
+    from churn.store import Store
+    from churn.warehouse.connection import Warehouse
 
 
 def build_context(

@@ -73,10 +73,10 @@ class ScoreRepository:
         plan: str | None = None,
         listed: bool | None = None,
         order: ScoreOrder = "expected_profit",
-        limit: int = 100,
+        limit: int | None = 100,
         cursor: str | None = None,
     ) -> ScorePage:
-        """Return up to `limit` rows after `cursor`, with the run they come from.
+        """Return up to `limit` rows (None: all) after `cursor`, with the run they come from, both of one instant.
 
         Raises ConfigError for a cursor that is not ours, or one of a list since replaced: pages of two lists never mix.
         """
@@ -85,8 +85,8 @@ class ScoreRepository:
             run = _current_run(connection)
             if cursor is not None:
                 filters.append(_after(cursor, run, order))
-            frame = _frame(connection, filters, order, limit + 1)
-        if run is None or frame.height <= limit:
+            frame = _frame(connection, filters, order, None if limit is None else limit + 1)
+        if run is None or limit is None or frame.height <= limit:
             return ScorePage(run, frame, None)
         frame = frame.head(limit)
         last = frame.row(-1, named=True)

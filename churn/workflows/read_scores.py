@@ -37,17 +37,22 @@ def read_risk_list(
 
     Raises DataError when nothing has been published, ConfigError for an unknown band or file ending.
     """
-    from churn.decisions.bands import BANDS
-
-    unknown = [b for b in bands or () if b not in BANDS]
-    if unknown:
-        raise ConfigError(f"no band `{unknown[0]}`", where="--band", remedy=f"Bands are {', '.join(BANDS)}.")
+    if bands:
+        _refuse_unknown(bands)
     if top is not None and top < 1:
         raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
     with context.open_store() as store:
-        run = _current(store.scores.current_run())
-        frame = store.scores.current(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
-    return RiskList(run, frame, _write(frame, run, out) if out else None)
+        page = store.scores.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
+    run = _current(page.run)
+    return RiskList(run, page.frame, _write(page.frame, run, out) if out else None)
+
+
+def _refuse_unknown(bands: Sequence[str]) -> None:
+    from churn.decisions.bands import BANDS
+
+    unknown = [band for band in bands if band not in BANDS]
+    if unknown:
+        raise ConfigError(f"no band `{unknown[0]}`", where="--band", remedy=f"Bands are {', '.join(BANDS)}.")
 
 
 def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:

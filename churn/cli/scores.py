@@ -131,7 +131,7 @@ def explain(
                 ("customer", found["customer_id"]),
                 (
                     "churn probability",
-                    f"{percent(found['churn_probability'])} ({found['risk_band']}, percentile {found['percentile']}){change}",
+                    f"{percent(found['churn_probability'])} ({found['risk_band']}, percentile {found['percentile']:.0f}){change}",
                 ),
                 (
                     "expected profit",

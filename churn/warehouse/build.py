@@ -44,7 +44,7 @@ def build(
         with warehouse.transaction():
             warehouse.execute(f"create schema if not exists {quoted(schema)}")
             for model in (one for one in chosen if one.schema == schema):
-                progress.step(f"build {model.name}", len(results) / len(chosen))
+                progress.step(f"Building {model.name}", len(results) / len(chosen))
                 results.append(build_model(warehouse, model))
     return results
 

@@ -180,6 +180,7 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
         # Nothing is ever fetched from a network behind the user's back.
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "enable_progress_bar": False,  # stdout belongs to the command's own answer
     }
     if resources.threads is not None:
         options["threads"] = resources.threads

@@ -63,7 +63,7 @@ def ingest(
     chosen = [name for name in sources if only in {None, name}]
     results = []
     for position, name in enumerate(chosen):
-        progress.step(f"load {name}", position / len(chosen))
+        progress.step(f"Loading {name}", position / len(chosen))
         results.append(_load(warehouse, name, sources[name], now=_utc(now), secrets=secrets or {}, full=full))
     return results
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from churn.errors import ConfigError
+from churn.errors import ConfigError, NoChampion
 from churn.store.database import Database
 from churn.store.records import ModelChange, ModelStatus, ModelVersion
 from churn.store.tables import model_changes, model_versions
@@ -71,14 +71,16 @@ class ModelRepository:
     def rollback(self, who: str, why: str, at: datetime) -> ModelVersion:
         """Go back to the champion before the present one, and again one further when called again.
 
-        Raises ConfigError when there was none before.
+        Raises NoChampion when there was none before.
         """
         with self._database.write(lock=model_changes) as connection:
             changes = _changes(connection)
             line = _succession(changes)
             if len(line) < 2:
-                raise ConfigError(
-                    "there is no earlier champion to go back to", remedy="Promote another version instead."
+                raise NoChampion(
+                    "there is no earlier champion to go back to",
+                    where="registry",
+                    remedy="Promote another version instead.",
                 )
             row = _known_row(connection, line[-2])
             _note(connection, changes, version=line[-2], action="rollback", who=who, why=why, changed_at=at)

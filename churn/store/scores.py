@@ -75,9 +75,11 @@ class ScoreRepository:
         order: ScoreOrder = "expected_profit",
         limit: int | None = 100,
         cursor: str | None = None,
+        columns: Sequence[str] = tuple(SCORE_COLUMNS),
     ) -> ScorePage:
         """Return up to `limit` rows (None: all) after `cursor`, with the run they come from, both of one instant.
 
+        A cursor is given only where there may be more, and needs the columns of the order and `customer_id`.
         Raises ConfigError for a cursor that is not ours, or one of a list since replaced: pages of two lists never mix.
         """
         filters = _filters(bands, min_probability, plan, listed)
@@ -85,7 +87,7 @@ class ScoreRepository:
             run = _current_run(connection)
             if cursor is not None:
                 filters.append(_after(cursor, run, order))
-            frame = _frame(connection, filters, order, None if limit is None else limit + 1)
+            frame = _frame(connection, filters, order, None if limit is None else limit + 1, columns)
         if run is None or limit is None or frame.height <= limit:
             return ScorePage(run, frame, None)
         frame = frame.head(limit)

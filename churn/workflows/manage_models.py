@@ -18,7 +18,10 @@ def list_models(context: Context) -> list[ModelVersion]:
 
 
 def show_model(context: Context, version: str | None) -> dict[str, Any]:
-    """Return a version's card and its place in history; the champion's when `version` is None. Raises ModelError."""
+    """Return a version's card and its place in history; the champion's when `version` is None.
+
+    Raises ConfigError for an unknown version, NoChampion before the first promotion.
+    """
     from churn.modeling import load_card
     from churn.workflows.score_customers import bundle_path
 
@@ -36,7 +39,7 @@ def compare_models(context: Context, first: str, second: str) -> list[tuple[str,
 
 
 def promote_model(context: Context, version: str, *, who: str, why: str) -> ModelVersion:
-    """Make `version` the champion from the next scoring on. Raises ModelError when it is unknown."""
+    """Make `version` the champion from the next scoring on. Raises ConfigError when it is unknown."""
     with context.open_store() as store:
         _find(store.models.get(version), version)
         store.models.promote(version, who=who, why=why, at=context.clock())
@@ -46,7 +49,7 @@ def promote_model(context: Context, version: str, *, who: str, why: str) -> Mode
 
 
 def rollback_model(context: Context, *, who: str, why: str) -> ModelVersion:
-    """Make the champion before this one the champion again. Raises ModelError when there was none."""
+    """Make the champion before this one the champion again. Raises NoChampion when there was none."""
     with context.open_store() as store:
         store.models.rollback(who=who, why=why, at=context.clock())
         champion = _find(store.models.champion(), None)

@@ -202,10 +202,10 @@ def _about_the_data(population: _Population, result: SimulationResult) -> list[F
 
 def _published_scores(context: Context) -> _Population:
     with context.open_store() as store:
-        run = store.scores.current_run()
-        if run is None:
-            raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
-        frame = store.scores.current(columns=["churn_probability", "monthly_margin"])
+        page = store.scores.page(limit=None, columns=["churn_probability", "monthly_margin"])
+    run, frame = page.run, page.frame
+    if run is None:
+        raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
     gate, _ = _judge(context, run.model_version)
     return _Population(
         probability=frame["churn_probability"].to_numpy(),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from churn.errors import ConfigError
+from churn.errors import ConfigError, NoChampion
 from churn.store import Store
 from tests.store.builders import NOON, model
 
@@ -85,7 +85,7 @@ def test_each_rollback_goes_one_champion_further_back(store: Store) -> None:
     _promote(store, "m1", "m2", "m3")
     assert store.models.rollback("ada", "worse", NOON).version == "m2"
     assert store.models.rollback("ada", "worse too", NOON).version == "m1"
-    with pytest.raises(ConfigError, match="no earlier champion"):
+    with pytest.raises(NoChampion, match="no earlier champion"):
         store.models.rollback("ada", "and again", NOON)
     champion = store.models.champion()
     assert champion is not None
@@ -102,5 +102,5 @@ def test_a_version_rolled_back_can_be_promoted_again(store: Store) -> None:
 
 
 def test_without_any_champion_there_is_nothing_to_roll_back(store: Store) -> None:
-    with pytest.raises(ConfigError, match="no earlier champion"):
+    with pytest.raises(NoChampion, match="no earlier champion"):
         store.models.rollback("ada", "why not", NOON)

@@ -1,0 +1,1 @@
+"""Benchmarks: what the product costs, each time beside a reference measured in the same run."""

@@ -1,0 +1,114 @@
+"""Tasks that run in a process of their own, so that their peak memory is theirs: `python -m benchmarks.tasks NAME JSON`."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from benchmarks.company import BenchCompany, company
+from churn.progress import SILENT
+
+Work = Callable[[], dict[str, Any]]
+
+
+def features(customers: int, months: int) -> Work:
+    """All features of the newest date from loaded tables."""
+    from benchmarks.features import build_all, months_before
+
+    found = company(customers, months, SILENT)
+
+    def work() -> dict[str, Any]:
+        with found.context().open_warehouse("bench") as warehouse:
+            return {"rows": build_all(warehouse, found, months_before(found.cutoff, 1))}
+
+    return work
+
+
+def nightly(customers: int, months: int, home: str) -> Work:
+    """The nightly run in `home`: load what is new, check, features, score, reasons, publish, history."""
+    found = company(customers, months, SILENT)
+    context = found.context(Path(home))
+
+    def work() -> dict[str, Any]:
+        from churn.workflows.refresh_warehouse import refresh_warehouse
+        from churn.workflows.score_customers import score_customers
+
+        began = time.perf_counter()
+        refreshed = refresh_warehouse(context)
+        loaded = time.perf_counter()
+        scored = score_customers(context)[0]
+        return {
+            "load": loaded - began,
+            "score": time.perf_counter() - loaded,
+            "customers": scored.customers,
+            "rows": sum(load.rows for load in refreshed.loads),
+            "date": scored.snapshot_date.isoformat(),
+        }
+
+    return work
+
+
+def load_and_group(customers: int, months: int) -> Work:
+    """Load every file into a new database and group each table by customer: the least a nightly run could do."""
+    import duckdb
+
+    found: BenchCompany = company(customers, months, SILENT)
+    path = found.folder / "plain.duckdb"
+
+    def work() -> dict[str, Any]:
+        path.unlink(missing_ok=True)
+        with duckdb.connect(str(path)) as connection:
+            for table in ("sessions", "payments", "support_tickets", "contacts", "subscriptions", "customers"):
+                files = f"{found.files.as_posix()}/{table}*.parquet"
+                connection.execute(
+                    f"create table {table} as select * from read_parquet('{files}', union_by_name = true)"
+                )
+                connection.execute(
+                    f"create table {table}_grouped as select customer_id, count(*) from {table} group by customer_id"
+                )
+        path.unlink()
+        return {}
+
+    return work
+
+
+def matrix(tool: str, files: str, dates: list[str]) -> Work:
+    """The eight features of the case, from Parquet files to a matrix, by `tool`."""
+    from importlib import import_module
+
+    module = import_module(f"benchmarks.matrix_{tool}")
+    days = [date.fromisoformat(day) for day in dates]
+
+    def work() -> dict[str, Any]:
+        checks: dict[str, Any] = module.eight_features(Path(files), days)
+        return checks
+
+    return work
+
+
+TASKS: dict[str, Callable[..., Work]] = {
+    "features": features,
+    "nightly": nightly,
+    "load_and_group": load_and_group,
+    "matrix": matrix,
+}
+
+
+def main() -> None:
+    """Run one task and print its answer as JSON, with the seconds it took and the process' peak memory."""
+    work = TASKS[sys.argv[1]](**json.loads(sys.argv[2]))
+    began = time.perf_counter()
+    answer = work()
+    taken = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({**answer, "seconds": taken, "peak_mb": peak}))
+
+
+if __name__ == "__main__":
+    main()

@@ -180,7 +180,6 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
         # Nothing is ever fetched from a network behind the user's back.
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "enable_progress_bar": False,  # stdout belongs to the command's own answer
     }
     if resources.threads is not None:
         options["threads"] = resources.threads
@@ -192,6 +191,7 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
     with translating(str(path) if path else None):
         connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=options)
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")  # stdout belongs to the command's own answer
     return connection
 
 

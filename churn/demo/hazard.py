@@ -19,21 +19,21 @@ from churn.demo.streams import rare
 class Calibration:
     """Fitted once, by simulation, so that the case's findings come out; rates are per day, `log_` are logarithms."""
 
-    log_turn_away: float = -5.3  # an engaged customer turns away
-    log_cancel_engaged: float = -10.1  # cancels without having turned away
-    log_cancel_turned: float = -8.87  # cancels after having turned away
+    log_turn_away: float = -5.13  # an engaged customer turns away
+    log_cancel_engaged: float = -9.8  # cancels without having turned away
+    log_cancel_turned: float = -8.3  # cancels after having turned away
     return_rate: float = 1 / 70  # comes back to full use
     decay: float = 0.78  # attachment kept from one day to the next after turning away
-    signal: float = 1.4  # how strongly circumstances that leave traces in the data move the rates
+    signal: float = 1.1  # how strongly circumstances that leave traces in the data move the rates
     noise: float = 1.0  # how strongly unseen frailty does
     quiet_rate: float = 1 / 155  # a spell without logins that means nothing begins
     quiet_days: float = 24.0  # its mean length
     onset_share: float = 0.85  # of the signal: in turning away,
     turned_share: float = 0.8  # in cancelling afterwards,
     engaged_share: float = 0.7  # and in cancelling at once
-    silence_pull: float = 5.0  # log rate of the turned, growing with silence
+    silence_pull: float = 4.6  # log rate of the turned, growing with silence
     silence_full: float = 33.0  # until so many days
-    ticket_pull: float = 0.76  # log rate per recent ticket
+    ticket_pull: float = 0.72  # log rate per recent ticket
     failure_pull: float = 0.25  # log rate per recent failed payment
     random_monthly: float = 0.08  # churn in the no-signal world
 
@@ -93,7 +93,7 @@ def survival_share(traits: Mapping[str, NDArray[Any]], tenure_days: NDArray[np.i
     """
     months = np.arange(61, dtype=np.float32)
     burden = np.concatenate([[0.0], np.cumsum(np.exp(_PAST_TENURE * tenure_pressure(months[:-1] + np.float32(0.5))))])
-    standing = _PAST_TRAITS * trait_pressure(traits, traits["login_rate"].astype(np.float32)) + 0.7 * traits["frailty"]
+    standing = _PAST_TRAITS * trait_pressure(traits, traits["login_rate"].astype(np.float32)) + 0.9 * traits["frailty"]
     unpaid = 0.17 / (1 + np.exp(-traits["fail_logit"]))  # monthly end of service of those who often cannot pay
     past_months = tenure_days / 30.44
     burden_now = np.exp(standing) * np.interp(past_months, months, burden)
@@ -126,7 +126,7 @@ def cancel_rate(seats: Seats, month: int, scenario: Scenario, constants: Calibra
     silence = np.minimum(seats.silent_days.astype(np.float32) / np.float32(constants.silence_full), np.float32(1))
     level = np.where(
         seats.is_turned_away,
-        constants.log_cancel_turned + constants.silence_pull * silence + 0.15 * constants.noise * seats.frailty,
+        constants.log_cancel_turned + constants.silence_pull * silence + 0.45 * constants.noise * seats.frailty,
         constants.log_cancel_engaged + 0.7 * constants.noise * seats.frailty,
     )
     weight = np.where(

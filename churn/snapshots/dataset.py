@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from churn.errors import ContractBroken, DataError
+from churn.errors import ContractBroken, DataError, NotEnoughData
 from churn.progress import SILENT, Progress
 from churn.resources import bundled
 from churn.snapshots.columns import FeatureColumn, feature_columns, quoted
@@ -34,7 +34,8 @@ __all__ = [
 ]
 
 SCHEMAS = ("snapshots", "features")
-_POPULATION = ("snapshots.spine", "snapshots.labels", "snapshots.customer_value", "snapshots.treatments")
+_POPULATION = ("snapshots.spine", "snapshots.customer_value")
+_OUTCOMES = ("snapshots.labels", "snapshots.treatments")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def build_snapshots(
 ) -> None:
     """Build every table of `snapshots` and `features` for `dates`; labels are judged by what is known at `data_cutoff`.
 
-    Feature groups whose facts are all absent are left out. Raises ConfigError for SQL that does not run, DataError
+    Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises ConfigError for SQL that does not run, DataError
     when a feature table does not have exactly one row per spine row.
     """
     from churn.warehouse.build import build
@@ -85,12 +86,14 @@ def build_snapshots(
         raise DataError("no snapshot date was given", where="snapshots.dates")
     _write_policy(warehouse, policy, dates, data_cutoff)
     groups = [name for name in models if name.startswith("features.") and _has_facts(warehouse, models, name)]
-    with warehouse.transaction():
+    is_judged = any(policy.matures_at(day) <= data_cutoff for day in dates) or is_flat(warehouse)
+    wanted = [*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups]
+    with warehouse.transaction():  # nothing of an earlier build may linger
         warehouse.execute("create schema if not exists features")
         for name in models:
-            if name.startswith("features."):
-                warehouse.execute(f"drop table if exists features.{quoted(models[name].table)}")
-    built = build(warehouse, models, schemas=SCHEMAS, names=[*_POPULATION, *groups], progress=progress)
+            if name in _OUTCOMES or name.startswith("features."):
+                warehouse.execute(f"drop table if exists {models[name].schema}.{quoted(models[name].table)}")
+    built = build(warehouse, models, schemas=SCHEMAS, names=wanted, progress=progress)
     _check_grain(warehouse, models, {result.name: result.rows for result in built})
 
 
@@ -170,7 +173,12 @@ def feature_frame(
 
 
 def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: SnapshotPolicy) -> TrainingSet:
-    """Return the labelled rows of the snapshots built last; rows without a label are counted, not kept."""
+    """Return the labelled rows of the snapshots built last; rows without a label are counted, not kept.
+
+    Raises NotEnoughData when no label window of theirs has closed.
+    """
+    if not warehouse.has_table("snapshots.labels"):
+        raise NotEnoughData("no label window has closed yet", where="snapshots.labels", remedy="Choose earlier dates.")
     groups = _built_groups(warehouse, models)
     columns = feature_columns(warehouse, groups, models)
     frame = warehouse.frame(

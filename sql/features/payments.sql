@@ -9,7 +9,6 @@ with joined as (
         t.failures,
         t.days_since_failure,
         r.method,
-        coalesce(r.methods_90d, 0) as methods_90d,
         coalesce(r.attempts_90d, 0) as attempts_90d,
         coalesce(r.failures_30d, 0) as failures_30d,
         coalesce(r.failures_60d, 0) as failures_60d,
@@ -46,6 +45,5 @@ select
     bit_count(open_bits) as open_payment_failures,  -- Days with a failed payment since the newest good one. [actionable] "{} failed payments since the last good one"
     open_bits <> 0 as has_unpaid_bill,  -- Whether the newest payment failed and none has followed. [actionable] "a bill is unpaid: {}"
     refunds_90d,  -- Payments given back in 90 days. [actionable] "{} refunds in 90 days"
-    methods_90d as payment_methods_90d,  -- Ways of paying used in 90 days. [context] "{} ways of paying in 90 days"
     method as payment_method  -- The way of paying of the newest attempt in 90 days. [actionable] "pays by {}"
 from unpaid

@@ -13,29 +13,17 @@ with running as (
     group by customer_id, snapshot_date
 ),
 
-paid as (
-    select
-        f.customer_id,
-        d.snapshot_date,
-        sum(try_cast(f.amount as decimal(18, 4))) / 3.0 as monthly_spend
-    from staging.payments as f
-    inner join snapshots.recent_days as d
-        on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date
-    where coalesce(f.status, 'succeeded') = 'succeeded'
-    group by f.customer_id, d.snapshot_date
-),
-
 valued as (
     select
         s.customer_id,
         s.snapshot_date,
         r.plan,
-        cast(coalesce(r.monthly_fee, m.monthly_spend, p.default_monthly_fee) as double) as monthly_fee,
+        cast(coalesce(r.monthly_fee, m.spend_90d / 3, p.default_monthly_fee) as double) as monthly_fee,
         p.margin_rate
     from snapshots.spine as s
     cross join snapshots.policy as p
     left join running as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date
-    left join paid as m on s.customer_id = m.customer_id and s.snapshot_date = m.snapshot_date
+    left join snapshots.payment_sums as m on s.customer_id = m.customer_id and s.snapshot_date = m.snapshot_date
 )
 
 select

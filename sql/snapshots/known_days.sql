@@ -1,25 +1,23 @@
--- Grain: one row per day.
+-- Grain: one row per day from the first snapshot date to the day before the last; none where there is one snapshot.
 -- Purpose: joined on the later of a fact's day and the day on which we learned of it, it names the first snapshot that
 -- may know the fact; a total over all time is then the sum over the snapshots up to one's own.
 
-with bounds as (
-    select min(snapshot_date) as first_date, max(snapshot_date) as last_date
+with spans as (
+    select
+        snapshot_date,
+        lag(snapshot_date) over (order by snapshot_date) as previous_date
     from snapshots.dates
 ),
 
 days as (
-    select cast(unnest(generate_series(first_date - interval 100 year, last_date, interval 1 day)) as date) as day
-    from bounds
-),
-
-spans as (
-    select snapshot_date, coalesce(lag(snapshot_date) over (order by snapshot_date), date '1000-01-01') as previous_date
-    from snapshots.dates
+    select
+        snapshot_date,
+        cast(unnest(generate_series(previous_date, snapshot_date - interval 1 day, interval 1 day)) as date) as day
+    from spans
+    where previous_date is not null
 )
 
 select
-    d.day,  -- The day from which a fact is known.
-    s.snapshot_date as known_from  -- The first snapshot that may see it.
-from days as d
-inner join spans as s
-    on d.day >= s.previous_date and d.day < s.snapshot_date
+    day,  -- The day from which a fact is known.
+    snapshot_date as known_from  -- The first snapshot that may see it.
+from days

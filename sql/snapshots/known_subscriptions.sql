@@ -1,35 +1,21 @@
 -- Grain: one row per snapshot date and subscription that had begun by then.
 -- Purpose: the subscriptions as known at each date: of an event told several times, the version known last by then.
 
-with told as (
+with known as (
     select
         f.customer_id,
+        d.snapshot_date,
         f.subscription_id,
-        f.event_type,
-        f.plan,
-        f.monthly_fee,
-        f.end_reason,
-        f.occurred_at,
-        struct_pack(at := f.available_at, of := f.occurred_at) as version,
-        d.snapshot_date
-    from staging.subscription_events as f
+        min(f.plan) filter (where f.event_type = 'started') as plan,
+        min(f.monthly_fee) filter (where f.event_type = 'started') as monthly_fee,
+        min(f.occurred_at) filter (where f.event_type = 'started') as started_at,
+        min(f.occurred_at) filter (where f.event_type = 'canceled') as canceled_at,
+        min(f.occurred_at) filter (where f.event_type = 'ended') as ended_at,
+        min(f.end_reason) filter (where f.event_type = 'ended') as end_reason
+    from snapshots.subscription_versions as f
     inner join snapshots.dates as d
-        on f.occurred_at < d.snapshot_date and f.available_at < d.snapshot_date
-),
-
-known as (
-    select
-        customer_id,
-        snapshot_date,
-        subscription_id,
-        max_by(plan, version) filter (where event_type = 'started') as plan,
-        max_by(monthly_fee, version) filter (where event_type = 'started') as monthly_fee,
-        max_by(occurred_at, version) filter (where event_type = 'started') as started_at,
-        max_by(occurred_at, version) filter (where event_type = 'canceled') as canceled_at,
-        max_by(occurred_at, version) filter (where event_type = 'ended') as ended_at,
-        max_by(end_reason, version) filter (where event_type = 'ended') as end_reason
-    from told
-    group by customer_id, snapshot_date, subscription_id
+        on f.known_at < d.snapshot_date and coalesce(f.superseded_at >= d.snapshot_date, true)
+    group by f.customer_id, d.snapshot_date, f.subscription_id
 )
 
 select

@@ -9,7 +9,6 @@ with attempts as (
         d.day_bit,
         f.method,
         f.occurred_at,
-        f.payment_id,
         try_cast(f.amount as decimal(18, 4)) as amount,
         coalesce(f.status, 'succeeded') as status
     from staging.payments as f
@@ -32,7 +31,6 @@ select
     count(*) filter (where status = 'refunded') as refunds_90d,  -- Payments given back.
     coalesce(bit_or(day_bit) filter (where status = 'failed'), 0) as failure_bits,  -- Days with a failure, 60 days.
     coalesce(bit_or(day_bit) filter (where status = 'succeeded'), 0) as success_bits,  -- Days with a payment, 60 days.
-    count(distinct method) as methods_90d,  -- Ways of paying.
-    max_by(method, struct_pack(at := occurred_at, id := payment_id)) as method  -- The newest way of paying.
+    max(struct_pack(at := occurred_at, method := method)).method as method  -- The newest way of paying.
 from attempts
 group by customer_id, snapshot_date

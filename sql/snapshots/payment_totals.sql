@@ -1,21 +1,42 @@
 -- Grain: one row per spine row with any payment before.
 -- Purpose: billing and buying over all time, each fact counted once under the first snapshot that knows it.
 
-with first_known as (
+with facts as (
     select
-        f.customer_id,
-        k.known_from,
+        customer_id,
+        occurred_at,
+        greatest(occurred_at, available_at) as known_at,
+        status = 'failed' as is_failed,
+        coalesce(status, 'succeeded') = 'succeeded' as is_paid,
+        try_cast(amount as decimal(18, 4)) as amount
+    from staging.payments
+),
+
+-- What the first snapshot knows is most of it, and needs no look-up.
+dated as (
+    select *, (select min(snapshot_date) from snapshots.dates) as known_from
+    from facts
+    where known_at < (select min(snapshot_date) from snapshots.dates)
+    union all
+    select f.*, k.known_from
+    from facts as f
+    inner join snapshots.known_days as k on cast(f.known_at as date) = k.day
+    where f.known_at >= (select min(snapshot_date) from snapshots.dates)
+),
+
+first_known as (
+    select
+        customer_id,
+        known_from,
         count(*) as attempts,
-        count(*) filter (where f.status = 'failed') as failures,
-        count(*) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as payments,
-        sum(try_cast(f.amount as decimal(18, 4))) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as spend,
-        min(f.occurred_at) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as first_at,
-        max(f.occurred_at) filter (where coalesce(f.status, 'succeeded') = 'succeeded') as last_at,
-        max(f.occurred_at) filter (where f.status = 'failed') as last_failed_at
-    from staging.payments as f
-    inner join snapshots.known_days as k
-        on greatest(cast(f.occurred_at as date), cast(f.available_at as date)) = k.day
-    group by f.customer_id, k.known_from
+        count(*) filter (where is_failed) as failures,
+        count(*) filter (where is_paid) as payments,
+        sum(amount) filter (where is_paid) as spend,
+        min(occurred_at) filter (where is_paid) as first_at,
+        max(occurred_at) filter (where is_paid) as last_at,
+        max(occurred_at) filter (where is_failed) as last_failed_at
+    from dated
+    group by customer_id, known_from
 )
 
 select

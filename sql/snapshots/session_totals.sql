@@ -1,8 +1,18 @@
 -- Grain: one row per spine row with any use before.
 -- Purpose: use over all time. Each fact is counted once, under the first snapshot that knows it; the total of a date is
--- the sum over the snapshots up to it.
+-- the sum over the snapshots up to it. What the first snapshot knows is most of it, and needs no look-up.
 
 with first_known as (
+    select
+        customer_id,
+        (select min(snapshot_date) from snapshots.dates) as known_from,
+        count(*) as sessions,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
+    from staging.sessions
+    where greatest(occurred_at, available_at) < (select min(snapshot_date) from snapshots.dates)
+    group by customer_id
+    union all
     select
         f.customer_id,
         k.known_from,
@@ -10,8 +20,8 @@ with first_known as (
         min(f.occurred_at) as first_at,
         max(f.occurred_at) as last_at
     from staging.sessions as f
-    inner join snapshots.known_days as k
-        on greatest(cast(f.occurred_at as date), cast(f.available_at as date)) = k.day
+    inner join snapshots.known_days as k on cast(greatest(f.occurred_at, f.available_at) as date) = k.day
+    where greatest(f.occurred_at, f.available_at) >= (select min(snapshot_date) from snapshots.dates)
     group by f.customer_id, k.known_from
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from churn.errors import ContractBroken, DataError
+from churn.errors import ContractBroken, DataError, NotEnoughData
 from churn.snapshots.dataset import scoring_set, training_set
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import load_models
@@ -82,6 +82,16 @@ def test_a_date_that_was_not_built_cannot_be_scored() -> None:
         models = build(warehouse, *DAYS)
         with pytest.raises(DataError, match="2024-09-01 was not built"):
             scoring_set(warehouse, models, POLICY, date(2024, 9, 1))
+
+
+def test_labels_are_not_judged_where_no_window_has_closed_and_then_there_is_nothing_to_train_on() -> None:
+    with company().warehouse() as warehouse:
+        models = build(warehouse, *DAYS)
+        build(warehouse, "2024-06-01", cutoff=at("2024-06-01"))
+        assert not warehouse.has_table("snapshots.labels")
+        assert scoring_set(warehouse, models, POLICY, date(2024, 6, 1)).frame.height == 3
+        with pytest.raises(NotEnoughData, match="no label window has closed"):
+            training_set(warehouse, models, POLICY)
 
 
 def test_groups_without_facts_are_left_out_and_do_not_linger() -> None:

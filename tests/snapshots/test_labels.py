@@ -10,7 +10,7 @@ import pytest
 
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import Warehouse
-from tests.worlds import World, at, build, rows
+from tests.worlds import World, at, build
 
 pytestmark = pytest.mark.xdist_group("labels")  # the company is built once
 DAY = "2024-06-01"  # lead 2 and horizon 30: the window is [2024-06-03, 2024-07-03)
@@ -99,14 +99,17 @@ LEAD = ("cancels in lead", "left, told late")
 def labels(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
     """Return each customer's label."""
     names = ("has_churned", "churned_at", "churn_kind", "is_mature", "is_churned_in_lead")
-    found = rows(warehouse, "snapshots.labels", "customer_id", *names)
+    found = warehouse.rows(
+        f"select customer_id, {', '.join(names)} from snapshots.labels where snapshot_date = ? order by 1", [at(DAY)]
+    )
     return {customer: dict(zip(names, values, strict=True)) for customer, *values in found}
 
 
 def judged(policy: SnapshotPolicy, cutoff: str | None = None) -> dict[str, dict[str, Any]]:
     """Return the company's labels under `policy`."""
     with company().warehouse() as warehouse:
-        build(warehouse, DAY, policy=policy, **({"cutoff": at(cutoff)} if cutoff else {}))
+        # The early date has a closed window whatever the cutoff, so that there are labels at all.
+        build(warehouse, "2024-03-01", DAY, policy=policy, **({"cutoff": at(cutoff)} if cutoff else {}))
         return labels(warehouse)
 
 

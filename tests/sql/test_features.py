@@ -147,7 +147,6 @@ def test_billing_trouble_counts_failures_and_what_is_still_unpaid() -> None:
         "has_unpaid_bill",
         "days_since_last_payment_failure",
         "refunds_90d",
-        "payment_methods_90d",
         "payment_method",
     ) == {
         "payment_failures_30d": 3,
@@ -158,7 +157,6 @@ def test_billing_trouble_counts_failures_and_what_is_still_unpaid() -> None:
         "has_unpaid_bill": True,
         "days_since_last_payment_failure": 20,
         "refunds_90d": 1,
-        "payment_methods_90d": 2,
         "payment_method": "transfer",
     }
 

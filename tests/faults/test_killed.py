@@ -30,7 +30,7 @@ def test_a_load_killed_at_any_step_is_made_whole_by_the_next(tmp_path: Path) -> 
     untouched = corner_shop(tmp_path / "untouched")
     untouched.run("refresh")
     shop = corner_shop(tmp_path / "home")
-    for step in ("load customers", "load subscriptions", "build staging.customers", "Checking"):
+    for step in ("Loading customers", "Loading subscriptions", "Building staging.customers", "Checking"):
         assert shop.killed("refresh", at=step), step
     shop.run("refresh")
     theirs, ours = _contents(untouched, "raw", "staging"), _contents(shop, "raw", "staging")
@@ -48,7 +48,7 @@ def test_a_changed_file_whose_load_is_killed_replaces_its_rows_once(tmp_path: Pa
     shop.run("refresh")
     path = shop.home / "subscriptions.csv"
     path.write_text(path.read_text().replace(",basic,25,", ",plus,40,"))
-    for step in ("load subscriptions", "build staging.customers"):
+    for step in ("Loading subscriptions", "Building staging.customers"):
         assert shop.killed("refresh", at=step), step
     shop.run("refresh")
     with duckdb.connect(str(shop.home / "warehouse.duckdb"), read_only=True) as connection:
@@ -60,7 +60,7 @@ def test_training_killed_at_any_step_leaves_the_champion_in_office_and_every_ver
     url = f"sqlite:///{shop.home / 'store.sqlite'}"
     with open_store(url) as store:
         before = store.models.champion()
-    for step in ("build features.payments", "Selected"):
+    for step in ("Building features.payments", "Selected"):
         assert shop.killed("train", at=step), step
     with open_store(url) as store:
         for version in store.models.list():
@@ -77,7 +77,7 @@ def test_scoring_killed_at_any_step_leaves_the_old_list_or_the_new_one(shop: Sho
     url = f"sqlite:///{shop.home / 'store.sqlite'}"
     with open_store(url) as store:
         before = store.scores.page(limit=10_000)
-    for step in ("build snapshots.labels", "Explaining", "Publishing"):
+    for step in ("Building snapshots.spine", "Explaining", "Publishing"):
         assert shop.killed("score", at=step), step
         with open_store(url) as store:
             after = store.scores.page(limit=10_000)
@@ -95,7 +95,7 @@ def test_scoring_killed_at_any_step_leaves_the_old_list_or_the_new_one(shop: Sho
 
 def test_a_run_that_was_killed_is_marked_abandoned_in_the_ledger(tmp_path: Path) -> None:
     shop = corner_shop(tmp_path / "home")
-    assert shop.killed("refresh", at="load customers")
+    assert shop.killed("refresh", at="Loading customers")
     shop.run("refresh")
     with open_store(f"sqlite:///{shop.home / 'store.sqlite'}") as store:
         assert [run.outcome for run in store.runs.list()] == ["done", "abandoned"]

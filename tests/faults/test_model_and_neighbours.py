@@ -41,7 +41,7 @@ def test_a_second_process_is_told_who_holds_the_warehouse(shop: Shop, command: s
 
 
 def test_a_holder_that_was_killed_holds_nothing(shop: Shop) -> None:
-    assert shop.killed("refresh", at="load customers")
+    assert shop.killed("refresh", at="Loading customers")
     shop.run("refresh")
 
 

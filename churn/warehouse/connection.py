@@ -192,7 +192,6 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
         connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=options)
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")  # stdout belongs to the command's own answer
-        connection.execute("set enable_progress_bar = false")  # stdout belongs to the command's own answer
     return connection
 
 

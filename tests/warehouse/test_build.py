@@ -37,7 +37,7 @@ def test_tables_are_built_in_order_and_measured(warehouse: Warehouse, tmp_path: 
     steps = Steps()
     results = build(warehouse, load_models(tmp_path), schemas=["marts"], names=["marts.b"], progress=steps)
     assert [(one.name, one.rows) for one in results] == [("marts.a", 2), ("marts.b", 2)]
-    assert steps.seen == [("build marts.a", 0.0), ("build marts.b", 0.5)]
+    assert steps.seen == [("Building marts.a", 0.0), ("Building marts.b", 0.5)]
     assert warehouse.rows("select two from marts.b order by 1") == [(2,), (3,)]
 
 
@@ -127,7 +127,7 @@ def _line(table: str, row: tuple[str, int, int, int | None]) -> str:
     return ",".join(fields)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     table=st.sampled_from(list(_SOURCES)),
     deliveries=st.lists(st.lists(_ROW, min_size=1, max_size=6), min_size=2, max_size=3),

@@ -290,7 +290,7 @@ def test_only_one_source_can_be_asked_for(warehouse: Warehouse, tmp_path: Path, 
         ingest(warehouse, sources, now=NOW, only="visit")
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(
         st.lists(st.tuples(st.sampled_from(["C1", "C2", ""]), st.integers(1, 28)), min_size=4, max_size=8).filter(

@@ -10,7 +10,7 @@ from churn.demo.outcomes import Window
 from churn.demo.seats import Seats
 from churn.demo.timeline import DAY, calendar_day
 
-_MONTHS = (3, 7, 11)  # of the calendar year
+_MONTHS = (4, 8, 12)  # of the calendar year: those whose window no earlier one overlaps
 _OFFER = OFFERS.index("price_incentive")
 CONTACT_CHANNELS = ("email", "phone")
 

@@ -64,7 +64,8 @@ class Life:
         for window in self.windows:
             if window.first_day == day:
                 campaigns_past.run_campaign(seats, window, self.random["contact"], self.contacts if is_told else None)
-        present = seats.is_taken & (seats.away_until <= day)
+        # The day of sign-up passes quietly: whatever a customer does comes after it.
+        present = seats.is_taken & (seats.away_until <= day) & (seats.signed_up_day < day)
         if day % _REVIEW_DAYS == 0:
             seats.pressure = hazard.circumstances(seats, day)
         if not self.scenario.is_random_churn:

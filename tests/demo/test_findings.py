@@ -51,6 +51,7 @@ def test_a_good_model_sees_as_much_as_in_the_case_and_a_linear_one_less(snapshot
     from sklearn.metrics import roc_auc_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     columns = ["silent_days", "sessions_7d", "sessions_30d", "sessions_90d", "evening", "failures_60d", "since_failure"]
     columns += ["since_success", "tickets_90d", "technical_90d", "tickets_30d", "tenure_months", "age", "monthly_fee"]
@@ -59,11 +60,12 @@ def test_a_good_model_sees_as_much_as_in_the_case_and_a_linear_one_less(snapshot
     y = snapshots["has_churned"].to_numpy()
     is_test = snapshots["month"].to_numpy() >= snapshots["month"].max() - 1  # type: ignore[operator]
     is_train = snapshots["month"].to_numpy() < snapshots["month"].max() - 2  # type: ignore[operator]
-    boosted = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.07, min_samples_leaf=60, random_state=0)
+    boosted = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, min_samples_leaf=60, random_state=0)
     linear = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler(), LogisticRegression(max_iter=500))
-    found = {
-        name: roc_auc_score(y[is_test], model.fit(X[is_train], y[is_train]).predict_proba(X[is_test])[:, 1])
-        for name, model in {"boosted": boosted, "linear": linear}.items()
-    }
+    with threadpool_limits(1):  # many threads on few cores wait for each other
+        found = {
+            name: roc_auc_score(y[is_test], model.fit(X[is_train], y[is_train]).predict_proba(X[is_test])[:, 1])
+            for name, model in {"boosted": boosted, "linear": linear}.items()
+        }
     assert 0.83 < found["boosted"] < 0.90
     assert 0.73 < found["linear"] < found["boosted"] - 0.03

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import ROOT, Result, told
+from benchmarks.measuring import Result, told
 
 LIBRARIES = (
     "duckdb",
@@ -25,7 +25,6 @@ LIBRARIES = (
     "featuretools",
     "sqlalchemy",
 )
-NOTES = ROOT / "docs" / "performance_notes.md"
 
 
 def document(results: Sequence[Result], customers: int, command: str) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def print_table(results: Sequence[Result]) -> None:
 
 
 def write_page(found: dict[str, Any], path: Path) -> None:
-    """Write the results as a page; remarks of people stand in performance_notes.md and are kept."""
+    """Write the results as a page; what people wrote below its first `## ` heading is kept."""
     machine = found["machine"]
     versions = ", ".join(f"{name} {v}" for name, v in found["versions"].items())
     lines = [
@@ -85,8 +84,9 @@ def write_page(found: dict[str, Any], path: Path) -> None:
             r.verdict,
         )
         lines.append(f"| {' | '.join(cells)} |")
-    notes = NOTES.read_text(encoding="utf-8").strip() if NOTES.is_file() else ""
-    path.write_text("\n".join([*lines, "", notes, ""]) if notes else "\n".join([*lines, ""]), encoding="utf-8")
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _, heading, remarks = before.partition("\n## ")
+    path.write_text("\n".join([*lines, ""]) + heading + remarks, encoding="utf-8")
 
 
 def merged(path: Path, results: Sequence[Result]) -> list[Result]:

@@ -21,7 +21,7 @@ Matrix = NDArray[np.float32]
 Method = Literal["exact", "approximate"]
 Explainer = Callable[[Matrix], tuple[Matrix, float]]
 
-REFERENCES: Final = 24  # background rows a network is compared with: more change points by less than they round to
+REFERENCES: Final = 12  # background rows a network is compared with; time grows with them
 
 _EXPLAINERS: weakref.WeakKeyDictionary[Any, Explainer] = weakref.WeakKeyDictionary()
 

@@ -82,7 +82,9 @@ def trained(found: BenchCompany, progress: Progress) -> dict[str, str]:
         versions = {}
         for name in MODELS:
             progress.step(f"Training {name}")
-            model = train_model(context, candidates=[name], tune=False, promote=name == MODELS[0], who="bench")
+            model = train_model(
+                context, candidates=[name], tune=False, split="random", promote=name == MODELS[0], who="bench"
+            )
             versions[name] = model.version
         progress.step("Scoring the day before")
         score_customers(context, snapshot_date=found.cutoff - timedelta(days=1))
@@ -115,7 +117,7 @@ def _load(found: BenchCompany, progress: Progress) -> None:
     tables = (*DATED, *WHOLE)
     declared = "\n".join(f'[sources.{name}]\npath = "data/{name}*.parquet"\n' for name in tables)
     (found.home / "churn.toml").write_text(
-        f"[training]\nsnapshots = 6\nmax_rows = 60000\n\n{declared}", encoding="utf-8"
+        f"[training]\nsnapshots = 2\nmax_rows = 60000\n\n{declared}", encoding="utf-8"
     )
     progress.step(f"Loading {found.customers:,} customers")
     refresh_warehouse(found.context(day=found.cutoff - timedelta(days=1)))

@@ -60,7 +60,7 @@ def test_what_drives_churn_comes_out_on_top(frame, explanation):
     assert set(order[:3]) == {"days_since_last_login", "number_of_payment_failures_60d", "average_weekly_usage"}
     silent = frame["days_since_last_login"].fill_null(0).to_numpy() > 40
     gain = explanation.contributions[:, explanation.feature_names.index("days_since_last_login")]
-    assert gain[silent].mean() > 0 > gain[~silent].mean()
+    assert gain[silent].mean() > gain[~silent].mean() + 0.05
 
 
 def test_a_second_explanation_has_the_same_bytes(model, frame, explanation):

@@ -69,6 +69,8 @@ def deliveries(
             yield Delivery(tuple(batch), _parquet(batch, options), columns)
         return
     for file in files:
+        if file.size == 0:
+            raise ContractBroken("the file is empty", where=file.name, remedy="Check that the export ran.")
         if kind == "json":
             yield _json(warehouse, file, options)
         elif str(options.get("delim", "")).lower() == "whitespace":

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn.errors import ConfigError, ResourceError
+from churn.errors import ConfigError, DataError, ResourceError
 from churn.workflows.context import Context
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def build_features(
 ) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:
     """Return features of `first` (and on to `last`, spaced by `every`), one row per customer and date, and their docs.
 
-    Writes Parquet or CSV to `out` when given. Raises ConfigError for wrong dates or file endings.
+    Writes Parquet or CSV to `out` when given. Raises ConfigError for dates of the
+    future or wrong file endings, DataError when nobody is a customer on any of the dates.
     """
     from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
     from churn.snapshots.policy import SnapshotPolicy
@@ -34,8 +35,19 @@ def build_features(
     with context.recorded("build_features", dates[-1]), context.open_warehouse("churn features") as warehouse:
         models = load_models(context.settings.home)
         policy = SnapshotPolicy.from_settings(context.settings)
-        build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff(warehouse), progress=context.progress)
+        cutoff = data_cutoff(warehouse)
+        if dates[-1] > max(cutoff.date() + timedelta(days=1), context.today):
+            raise ConfigError(
+                f"{dates[-1]} lies in the future", where="--date", remedy=f"The data reach {cutoff:%Y-%m-%d}."
+            )
+        build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
         frame, docs = feature_frame(warehouse, models)
+    if frame.is_empty():
+        raise DataError(
+            f"no customer is active on {dates[0]}" + (f" or any date to {dates[-1]}" if len(dates) > 1 else ""),
+            where="snapshots.spine",
+            remedy=f"Choose dates the data cover; they reach {cutoff:%Y-%m-%d}.",
+        )
     if out is not None:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)

@@ -38,10 +38,10 @@ def test_a_file_of_an_unknown_ending_asks_for_its_format(new_shop: Shop) -> None
     new_shop.refused("refresh", code=2, says=["customers.docx", "format ="])
 
 
-@pytest.mark.parametrize("content", ["", "customer_id,signed_up_at\n"])
-def test_an_empty_table_is_refused(new_shop: Shop, content: str) -> None:
+@pytest.mark.parametrize(("content", "says"), [("", "is empty"), ("customer_id,signed_up_at\n", "no rows")])
+def test_an_empty_table_is_refused(new_shop: Shop, content: str, says: str) -> None:
     (new_shop.home / "customers.csv").write_text(content)
-    new_shop.refused("refresh", code=3, says=["customers.csv", "customers"])
+    new_shop.refused("refresh", code=3, says=["customers.csv", says])
 
 
 def test_a_missing_column_is_named_with_what_was_found(new_shop: Shop) -> None:
@@ -114,3 +114,10 @@ def test_a_wrong_date_is_refused_and_the_list_in_force_stays_fresh(
     current = shop.json("risk-list")
     assert current["snapshot_date"] == FIRST_LIST
     assert not current["is_stale"]
+
+
+@pytest.mark.parametrize(
+    ("date", "code", "says"), [("1900-01-01", 3, "no customer is active"), ("2150-01-01", 2, "lies in the future")]
+)
+def test_features_of_a_date_without_data_are_refused(shop: Shop, date: str, code: int, says: str) -> None:
+    shop.refused("features", "--date", date, code=code, says=[date, says])

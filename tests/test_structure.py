@@ -26,7 +26,9 @@ HOSTS = re.compile(
     r"([\w-]+\.)*iana\.org|([\w-]+\.)*ietf\.org|(dx\.)?doi\.org|arxiv\.org|[{<$].*|[\w-]+)$"
 )
 MACHINE_PATH = re.compile(r"(?<![\w.:/$}-])/(home|root|Users|work|opt|mnt|private|var/folders)/[\w.-]+")
-REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|anaconda|artifactory|jfrog|nexus)[\w.-]*\.(org|com|io|net)\b", re.IGNORECASE)
+REGISTRY = re.compile(
+    r"\b(pypi|pythonhosted|npmjs|anaconda|artifactory|jfrog|nexus)[\w.-]*\.(org|com|io|net)\b", re.IGNORECASE
+)
 
 
 @cache

@@ -97,6 +97,8 @@ def card_markdown(card: dict[str, Any]) -> str:
             f"Seed {card['seed']}; data fingerprint `{card['fingerprint']}`; "
             + ", ".join(f"{name} {found}" for name, found in card["versions"].items())
             + ".",
+            "",
+            "The model that serves is the one judged above: it is not fitted again on later rows.",
             *_cut_short_lines(card),
             "",
         ]

@@ -86,7 +86,8 @@ def cut(
     Raises NotEnoughData saying what is missing, ModelError where the set lacks a feature or `split` is not known.
     """
     require_columns(data.frame, ["customer_id", "has_churned", "monthly_margin", *features])
-    frame = data.frame.filter(pl.col("has_churned").is_not_null())
+    is_open = data.frame["has_churned"].is_null()
+    frame = data.frame.filter(~is_open) if is_open.any() else data.frame
     frame, counts = _without_treated(frame, training)
     y = frame["has_churned"].cast(pl.Float64).to_numpy()
     require_enough(y, min_churners=training.min_churners, min_stayers=training.min_stayers)

@@ -19,7 +19,7 @@ from churn.progress import Progress
 _FIT_ROWS = 25_000
 _WATCH_ROWS = 15_000
 _WATCH_SHARE = 0.2
-_MAX_TRIALS = 40
+_MAX_TRIALS = 200
 _PLANNED_SHARE = 0.6  # of the budget; the rest is slack before the clock cuts the plan short
 
 

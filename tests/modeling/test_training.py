@@ -278,3 +278,11 @@ def test_a_candidate_whose_scores_are_not_numbers_is_refused(monkeypatch):
     monkeypatch.setattr(listed, "CANDIDATES", (broken,))
     with pytest.raises(ModelError, match="gave scores that are not numbers"):
         train(FRAME, candidates=["logistic_regression"])
+
+
+@pytest.mark.parametrize("split", ["temporal", "random"])
+def test_probabilities_pass_the_calibration_gate_where_there_is_signal(split):
+    found = train(customers(count=4_000, base=-1.8), split=split, candidates=["logistic_regression", "xgboost"])
+    assert found.card["calibration"]["is_passed"], found.card["calibration"]["reasons"]
+    assert found.best.is_calibrated
+    assert all(c.is_calibrated for c in found.candidates if not c.is_baseline)

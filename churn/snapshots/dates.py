@@ -12,6 +12,7 @@ from churn.warehouse import Warehouse
 FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "subscription_events")
 _UNDATED = date(2000, 1, 1)  # for flat rows that bear no date and come from no load
 _RENEWING_SHARE = 0.5  # of ends that are followed by a new start: renewals, not plan changes here and there
+_EDGE_DAYS = 14  # looked at first: most tables end there
 _STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear impossible dates
 
 
@@ -64,8 +65,14 @@ def training_dates(
 
 
 def is_flat(warehouse: Warehouse) -> bool:
-    """Say whether customers come from a flat snapshot source rather than from subscriptions or activity."""
-    return not _present(warehouse, FACTS) and bool(_present(warehouse, ("customer_snapshots",)))
+    """Say whether customers come from a flat snapshot source rather than from subscriptions or activity.
+
+    Beside facts of other kinds a flat source leads where it brings labels; without, it only adds attributes.
+    """
+    if _present(warehouse, ("subscription_events",)) or not _present(warehouse, ("customer_snapshots",)):
+        return False
+    labelled = "select 1 from staging.customer_snapshots where has_churned is not null limit 1"
+    return not _present(warehouse, FACTS) or bool(warehouse.rows(labelled))
 
 
 def _present(warehouse: Warehouse, tables: Sequence[str]) -> list[str]:
@@ -78,20 +85,26 @@ def _present(warehouse: Warehouse, tables: Sequence[str]) -> list[str]:
 
 def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: bool) -> date | None:
     """Return the newest (or oldest) day of a table's facts, leaving out the few that bear impossible dates."""
-    column = "available_at" if newest else "occurred_at"
+    column, extreme, order = ("available_at", "max", "desc") if newest else ("occurred_at", "min", "asc")
     announced = "event_type <> 'ended'" if table == "subscription_events" else "true"
-    known = f"{column} <= ?" if loaded is not None else "true"
-    counts = warehouse.rows(
-        f"select cast({column} as date) as day, count(*) from staging.{table} "
-        f"where {announced} and {known} group by day order by day {'desc' if newest else 'asc'}",
-        [loaded] if loaded is not None else [],
-    )
-    allowed = _STRAY_SHARE * sum(count for _, count in counts)
-    passed = 0
-    for day, count in counts:
-        passed += count
-        if passed > allowed:
-            return day  # type: ignore[no-any-return]
+    asked = f"from staging.{table} where {announced} and " + (f"{column} <= ?" if loaded is not None else "true")
+    bound = [loaded] if loaded is not None else []
+    total, end = warehouse.rows(f"select count(*), {extreme}({column}) {asked}", bound)[0]
+    if not total:
+        return None
+    near = end + timedelta(days=-_EDGE_DAYS if newest else _EDGE_DAYS)
+    for reach in (
+        f"{column} {'>' if newest else '<'} ?",
+        "? is not null",
+    ):  # days near the end; all, if those are stray
+        passed = 0
+        for day, count in warehouse.rows(
+            f"select cast({column} as date) as day, count(*) {asked} and {reach} group by day order by day {order}",
+            [*bound, near],
+        ):
+            passed += count
+            if passed > _STRAY_SHARE * total:
+                return day  # type: ignore[no-any-return]
     return None
 
 

@@ -79,6 +79,15 @@ def test_a_flat_source_brings_its_labelled_dates() -> None:
         assert data_cutoff(warehouse) == at("2024-03-01")
 
 
+def test_beside_other_facts_a_flat_source_leads_where_it_brings_labels() -> None:
+    with World().flat("a", "2024-01-01", True).session("a", "2024-03-01").warehouse() as warehouse:
+        assert is_flat(warehouse)
+    with World().flat("a", "2024-01-01").session("a", "2024-03-01").warehouse() as warehouse:
+        assert not is_flat(warehouse)
+    with World().flat("a", "2024-01-01", True).subscription("a", "2023-01-01").warehouse() as warehouse:
+        assert not is_flat(warehouse)
+
+
 def test_an_undated_flat_source_is_of_the_day_of_its_load() -> None:
     with World().flat("a", None, True).flat("b", None, False).warehouse() as warehouse:
         assert training_dates(warehouse, SnapshotPolicy()) == [default_snapshot_date(warehouse, TODAY)]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from churn.errors import ContractBroken, DataError, NotEnoughData
+from churn.errors import DataError, NotEnoughData
 from churn.progress import SILENT, Progress
-from churn.resources import bundled
 from churn.snapshots.columns import FeatureColumn, feature_columns, quoted
 from churn.snapshots.dates import data_cutoff, default_snapshot_date, is_flat, training_dates
+from churn.snapshots.guards import check_rows, check_time
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import FeatureDoc, SqlModel, Warehouse
 
@@ -77,13 +77,15 @@ def build_snapshots(
 ) -> None:
     """Build every table of `snapshots` and `features` for `dates`; labels are judged by what is known at `data_cutoff`.
 
-    Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises ConfigError for SQL that does not run, DataError
-    when a feature table does not have exactly one row per spine row.
+    Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises
+    ConfigError for SQL that does not run, FutureLeak for a feature file that never asks when facts were known, and
+    ContractBroken for a feature table that does not have exactly one row per spine row.
     """
     from churn.warehouse.build import build
 
     if not dates:
         raise DataError("no snapshot date was given", where="snapshots.dates")
+    check_time(models)
     _write_policy(warehouse, policy, dates, data_cutoff)
     groups = [name for name in models if name.startswith("features.") and _has_facts(warehouse, models, name)]
     is_judged = any(policy.matures_at(day) <= data_cutoff for day in dates) or is_flat(warehouse)
@@ -94,7 +96,7 @@ def build_snapshots(
             if name in _OUTCOMES or name.startswith("features."):
                 warehouse.execute(f"drop table if exists {models[name].schema}.{quoted(models[name].table)}")
     built = build(warehouse, models, schemas=SCHEMAS, names=wanted, progress=progress)
-    _check_grain(warehouse, models, {result.name: result.rows for result in built})
+    check_rows(warehouse, models, {result.name: result.rows for result in built})
 
 
 def _write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[date], cutoff: datetime) -> None:
@@ -138,24 +140,6 @@ def _facts_of(models: Mapping[str, SqlModel], name: str) -> set[str]:
         elif needed in models and needed not in _POPULATION:  # everyone reads the population
             found |= _facts_of(models, needed)
     return found
-
-
-def _check_grain(warehouse: Warehouse, models: Mapping[str, SqlModel], rows: Mapping[str, int]) -> None:
-    spine = rows["snapshots.spine"]
-    shipped = bundled("sql")
-    for name in sorted(name for name in rows if name.startswith("features.")):
-        matched = spine
-        if not models[name].path.is_relative_to(shipped):  # ours are held to it by tests
-            matched = warehouse.rows(
-                f"select count(*) from snapshots.spine as s semi join features.{quoted(models[name].table)} as f "
-                "on s.customer_id = f.customer_id and s.snapshot_date = f.snapshot_date"
-            )[0][0]
-        if not rows[name] == matched == spine:
-            raise ContractBroken(
-                f"{rows[name]:,} rows for the {spine:,} rows of the spine, {matched:,} of which it has",
-                where=str(models[name].path),
-                remedy="A feature table has exactly one row per spine row: begin at snapshots.spine and join left.",
-            )
 
 
 def feature_frame(

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from churn.errors import ContractBroken, DataError, NotEnoughData
+from churn.errors import ContractBroken, DataError, FutureLeak, NotEnoughData
 from churn.snapshots.dataset import scoring_set, training_set
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import load_models
@@ -142,6 +142,22 @@ def test_a_feature_file_with_other_rows_than_the_spine_is_refused(tmp_path: Path
         "select customer_id, snapshot_date, 1 as few from snapshots.spine limit 2", encoding="utf-8"
     )
     with company().warehouse() as warehouse, pytest.raises(ContractBroken, match="exactly one row per spine row"):
+        build(warehouse, *DAYS, models=load_models(tmp_path))
+
+
+def test_a_feature_file_that_never_asks_when_facts_were_known_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "sql" / "features"
+    folder.mkdir(parents=True)
+    (folder / "leaky.sql").write_text(
+        "select s.customer_id, s.snapshot_date, count(f.customer_id) as leaky from snapshots.spine as s "
+        "left join staging.sessions as f on s.customer_id = f.customer_id and f.occurred_at < s.snapshot_date "
+        "group by s.customer_id, s.snapshot_date",
+        encoding="utf-8",
+    )
+    with (
+        company().warehouse() as warehouse,
+        pytest.raises(FutureLeak, match=r"reads staging\.sessions without `available_at`"),
+    ):
         build(warehouse, *DAYS, models=load_models(tmp_path))
 
 

@@ -96,7 +96,7 @@ def test_a_feature_file_that_forgets_half_of_the_rule_is_caught(condition: str, 
     (folder / "leaky.sql").write_text(
         "select s.customer_id, s.snapshot_date, count(f.customer_id) as leaky_sessions "
         "from snapshots.spine as s left join staging.sessions as f "
-        f"on s.customer_id = f.customer_id and {condition} group by s.customer_id, s.snapshot_date",
+        f"on s.customer_id = f.customer_id and {condition} and f.available_at is not null group by s.customer_id, s.snapshot_date",
         encoding="utf-8",
     )
     kept = ("features.leaky", "features.usage")

@@ -91,7 +91,7 @@ def temporal_split(
         return Split(train, validation & first, validation & second, test, "temporal", told)
     if two is not None and customer_ids is not None:
         earlier, test = (_among(column, part) for part in two)
-        train, calibrate, select = (earlier & part for part in _shared(customer_ids, (10, 1, 1), seed))
+        train, calibrate, select = (earlier & part for part in _shared(customer_ids, (4, 1, 1), seed))
         told = _told(("train, calibrate and select", "test"), two, days)
         told += " Training, calibration and selection have other customers of the same dates."
         return Split(train, calibrate, select, test, "temporal", told)

@@ -170,3 +170,12 @@ def test_an_empty_value_is_named(store: Store) -> None:
 def test_a_customer_who_comes_twice_is_refused(store: Store) -> None:
     with pytest.raises(ContractBroken, match="more than once"):
         store.scores.publish(run(), score_list(2, customer_id=["a", "a"]))
+
+
+def test_a_whole_list_can_be_read_with_its_run_at_one_instant(store: Store) -> None:
+    store.scores.publish(run(), score_list(7))
+    page = store.scores.page(limit=None, columns=["customer_id"])
+    assert page.run is not None
+    assert page.run.customers == page.frame.height == 7
+    assert page.frame.columns == ["customer_id"]
+    assert page.next_cursor is None

@@ -20,7 +20,7 @@ from churn.modeling.learners import (
     score_mlp,
     score_xgboost,
 )
-from churn.modeling.preprocessing import SMOOTH, TREES, Recipe
+from churn.modeling.preprocessing import LINEAR, SMOOTH, TREES, Recipe
 
 RawUnit = Literal["log_odds", "probability"]
 
@@ -55,7 +55,7 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
     Candidate(
         name="logistic_regression",
         title="Logistic regression",
-        recipe=SMOOTH,
+        recipe=LINEAR,
         raw_unit="log_odds",
         learn=learn_logistic,
         score=score_linear,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,14 +16,15 @@ from churn.modeling.columns import Floats, categories, numbers
 OTHER: Final = "Other"
 _CLIP = 6.0  # standard deviations: beyond them a linear model or a network would extrapolate
 _POWER_SAMPLE = 10_000
+_BENT = 0.1  # a power this near to 1 leaves a number as it is
 
 
 @dataclass(frozen=True)
 class NumberPlan:
     """A number: median where missing, a flag for missing, and for smooth models Yeo-Johnson and scaling.
 
-    `power` None means no transform, `spread` 0 means no scaling. `has_value` is false where all known values are
-    equal, so that only being missing tells anything.
+    `power` None means no transform, `spread` 0 means no scaling; a `line_spread` above 0 adds a second column, scaled
+    but not transformed. `has_value` is false where all known values are equal, so that only being missing tells anything.
     """
 
     feature: str
@@ -35,11 +36,14 @@ class NumberPlan:
     power: float | None = None
     centre: float = 0.0
     spread: float = 0.0
+    line_centre: float = 0.0
+    line_spread: float = 0.0
 
     @property
     def names(self) -> list[str]:
         """One name per column."""
-        return [self.feature] * self.has_value + [f"{self.feature} is missing"] * self.has_flag
+        line = [f"{self.feature} (as is)"] * (self.line_spread > 0.0)
+        return [self.feature] * self.has_value + line + [f"{self.feature} is missing"] * self.has_flag
 
     def columns(self, frame: pl.DataFrame) -> list[Floats]:
         """Return the encoded columns, each (n,)."""
@@ -48,9 +52,10 @@ class NumberPlan:
         found = []
         if self.has_value:
             filled = np.where(missing, self.median, values)
-            if self.spread > 0.0:
-                filled = self._smooth(filled)
-            found.append(filled)
+            found.append(self._smooth(filled) if self.spread > 0.0 else filled)
+            if self.line_spread > 0.0:
+                line = (np.clip(filled, self.low, self.high) - self.line_centre) / self.line_spread
+                found.append(np.clip(line, -_CLIP, _CLIP))
         if self.has_flag:
             found.append(missing.astype(np.float64))
         return found
@@ -133,7 +138,9 @@ def plan_from_json(values: Mapping[str, Any]) -> Plan:
     return _KINDS[values["kind"]](**fields)
 
 
-def plan_number(frame: pl.DataFrame, feature: str, *, is_smooth: bool, min_count: int) -> NumberPlan | None:
+def plan_number(
+    frame: pl.DataFrame, feature: str, *, is_smooth: bool, has_line: bool, min_count: int
+) -> NumberPlan | None:
     """Learn a number's plan from training rows; None where it tells nothing (all missing, or one value)."""
     values = numbers(frame, feature)
     known = values[~np.isnan(values)]
@@ -144,10 +151,10 @@ def plan_number(frame: pl.DataFrame, feature: str, *, is_smooth: bool, min_count
     plan = NumberPlan(feature, float(np.median(known)), has_value=low < high, has_flag=has_flag)
     if not (plan.has_value or plan.has_flag):
         return None
-    return _smoothed(plan, known) if is_smooth and plan.has_value else plan
+    return _smoothed(plan, known, has_line=has_line) if is_smooth and plan.has_value else plan
 
 
-def _smoothed(plan: NumberPlan, known: Floats) -> NumberPlan:
+def _smoothed(plan: NumberPlan, known: Floats, *, has_line: bool) -> NumberPlan:
     low, high = (float(v) for v in np.quantile(known, (0.001, 0.999)))
     if low == high:
         low, high = float(known.min()), float(known.max())
@@ -161,16 +168,16 @@ def _smoothed(plan: NumberPlan, known: Floats) -> NumberPlan:
     if not (np.isfinite(spread) and spread > 1e-9):
         power, spread = None, max(float(clipped.std()), 1e-9)
         shaped = clipped
-    return NumberPlan(
-        plan.feature,
-        plan.median,
-        has_value=plan.has_value,
-        has_flag=plan.has_flag,
+    is_bent = has_line and power is not None and abs(power - 1.0) > _BENT
+    return replace(
+        plan,
         low=low,
         high=high,
         power=power,
         centre=float(shaped.mean()),
         spread=spread,
+        line_centre=float(clipped.mean()) if is_bent else 0.0,
+        line_spread=float(clipped.std()) if is_bent else 0.0,
     )
 
 

@@ -31,13 +31,15 @@ Matrix = NDArray[np.float32]
 class Recipe:
     """Which preprocessing fits a family of models.
 
-    `is_smooth`: Yeo-Johnson, scaling and clipping, for models that add columns up; trees need none of it.
+    `is_smooth`: Yeo-Johnson, scaling and clipping, for models that add columns up; trees need none of it. `has_line`:
+    the number itself beside its transform, for a model that cannot bend a column: churn may rise with either.
     `max_levels`: a category of more values than this is target-encoded, not one-hot. `min_share`, `min_count`: a
     value in fewer training rows than both becomes Other. `min_customers`: fewer than this say nothing about a value.
     """
 
     name: str
     is_smooth: bool
+    has_line: bool = False
     max_levels: int = 12
     min_share: float = 0.005
     min_count: int = 20
@@ -45,6 +47,7 @@ class Recipe:
     prior_weight: float = 50.0
 
 
+LINEAR: Final = Recipe("linear", is_smooth=True, has_line=True)
 SMOOTH: Final = Recipe("smooth", is_smooth=True)
 TREES: Final = Recipe("trees", is_smooth=False)
 
@@ -152,7 +155,9 @@ def require_columns(frame: pl.DataFrame, features: Sequence[str]) -> None:
 def _plan(rows: TrainingRows, feature: str, recipe: Recipe) -> Plan | None:
     min_count = min(recipe.min_count, max(2, rows.frame.height // 50))
     if kind_of(rows.frame[feature]) == "number":
-        return plan_number(rows.frame, feature, is_smooth=recipe.is_smooth, min_count=min_count)
+        return plan_number(
+            rows.frame, feature, is_smooth=recipe.is_smooth, has_line=recipe.has_line, min_count=min_count
+        )
     values = categories(rows.frame, feature)
     tally = values.value_counts()
     counts = dict(zip(tally.to_series(0).to_list(), tally["count"].to_list(), strict=True))

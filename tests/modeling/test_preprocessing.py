@@ -10,7 +10,7 @@ from scipy import stats
 
 from churn.errors import ModelError
 from churn.modeling.plans import yeo_johnson, yeo_johnson_power
-from churn.modeling.preprocessing import SMOOTH, TREES, Encoder, TrainingRows, fit_encoder
+from churn.modeling.preprocessing import LINEAR, SMOOTH, TREES, Encoder, TrainingRows, fit_encoder
 from tests.modeling.made_up import customers
 
 ROWS = 400
@@ -155,7 +155,7 @@ def test_the_power_transform_agrees_with_scipy():
     assert yeo_johnson_power(np.sort(values)) == pytest.approx(stats.yeojohnson_normmax(values), abs=0.02)
 
 
-@pytest.mark.parametrize("recipe", [SMOOTH, TREES])
+@pytest.mark.parametrize("recipe", [LINEAR, SMOOTH, TREES], ids=lambda r: r.name)
 def test_the_encoder_survives_json(recipe):
     frame = customers(count=200, dates=3)
     features = [c for c in frame.columns if c not in {"customer_id", "snapshot_date", "has_churned", "is_treated"}]
@@ -173,3 +173,11 @@ def test_five_hundred_columns_are_encoded():
     rng = np.random.default_rng(7)
     rows = rows_of(**{f"x{i}": rng.normal(size=300) for i in range(500)})
     assert encode(rows, SMOOTH)[1].shape == (300, 500)
+
+
+def test_a_linear_model_sees_a_skewed_number_both_ways_and_a_straight_one_once():
+    rng = np.random.default_rng(8)
+    encoder, matrix = encode(rows_of(money=rng.lognormal(3, 1, 2000), score=rng.normal(size=2000)), LINEAR)
+    assert encoder.encoded_names == ("money", "money (as is)", "score")
+    assert encoder.group_of.tolist() == [0, 0, 1]
+    assert matrix.std(axis=0) == pytest.approx(np.ones(3), abs=0.1)

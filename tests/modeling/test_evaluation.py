@@ -121,3 +121,9 @@ def test_calibrated_scores_pass_the_gate_and_shifted_ones_do_not():
     odds, y = scored()
     assert judged(odds, y).gate.is_passed
     assert not judged(odds + 1.0, y).gate.is_passed
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_figure_lies_within_its_own_interval(seed):
+    for name, found in judged(*scored(seed)).metrics.items():
+        assert found.low <= found.value <= found.high, name

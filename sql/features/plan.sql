@@ -6,38 +6,37 @@ with counted as (
         customer_id,
         snapshot_date,
         count(*) as subscriptions,
-        max(struct_pack(
-            at := started_at,
-            id := subscription_id,
-            fee := monthly_fee,
-            plan := plan,
-            is_canceled := canceled_at is not null
-        )) as newest,
-        min(struct_pack(at := started_at, id := subscription_id, fee := monthly_fee)) as oldest
+        min(plan) as plan,
+        min(monthly_fee) as fee,
+        min(started_at) as started_at,
+        bool_or(canceled_at is not null) as is_canceled
     from snapshots.known_subscriptions
     group by customer_id, snapshot_date
 ),
 
--- Each compared with the one before it, as far as that was known at the date; most customers have one only.
+-- Those with more than one are put in order, each beside the one before it as far as that was known at the date.
 compared as (
     select
-        k.customer_id,
-        k.snapshot_date,
-        k.started_at,
-        k.plan,
-        k.monthly_fee,
+        k.*,
         lag(k.plan) over so_far as earlier_plan,
-        lag(k.monthly_fee) over so_far as earlier_fee
+        lag(k.monthly_fee) over so_far as earlier_fee,
+        row_number() over so_far as place,
+        c.subscriptions as places
     from snapshots.known_subscriptions as k
-    semi join counted as c
+    inner join counted as c
         on k.customer_id = c.customer_id and k.snapshot_date = c.snapshot_date and c.subscriptions > 1
     window so_far as (partition by k.customer_id, k.snapshot_date order by k.started_at, k.subscription_id)
 ),
 
-changes as (
+changed as (
     select
         customer_id,
         snapshot_date,
+        min(plan) filter (where place = places) as plan,
+        min(monthly_fee) filter (where place = places) as fee,
+        min(monthly_fee) filter (where place = 1) as first_fee,
+        min(started_at) filter (where place = places) as started_at,
+        bool_or(canceled_at is not null and place = places) as is_canceled,
         count(*) filter (where plan <> earlier_plan) as plan_changes,
         count(*) filter (where plan <> earlier_plan and monthly_fee < earlier_fee) as downgrades,
         count(*) filter (where plan <> earlier_plan and monthly_fee > earlier_fee) as upgrades,
@@ -47,27 +46,33 @@ changes as (
     group by customer_id, snapshot_date
 ),
 
-renewed as (
-    select
-        *,
-        newest.at + date_diff('month', newest.at, cast(snapshot_date as timestamp)) * interval 1 month as month_at,
-        newest.at + (date_diff('month', newest.at, cast(snapshot_date as timestamp)) + 1) * interval 1 month as next_at
+newest as (
+    select customer_id, snapshot_date, plan, fee, fee as first_fee, started_at, is_canceled
     from counted
+    where subscriptions = 1
+    union all
+    select customer_id, snapshot_date, plan, fee, first_fee, started_at, is_canceled
+    from changed
+),
+
+renewed as (
+    select *, date_diff('month', started_at, cast(snapshot_date as timestamp)) as months
+    from newest
 )
 
 select
     s.customer_id,
     s.snapshot_date,
-    r.newest.plan as current_plan,  -- The plan of the newest subscription. [context] "plan {}"
-    r.newest.fee as current_fee,  -- Its fee per month. [context] "pays {} a month"
-    r.newest.fee / nullif(r.oldest.fee, 0) as fee_change_ratio,  -- The fee over the first fee ever paid. [actionable] "fee is {} times the first one"
+    r.plan as current_plan,  -- The plan of the newest subscription. [context] "plan {}"
+    r.fee as current_fee,  -- Its fee per month. [context] "pays {} a month"
+    r.fee / nullif(r.first_fee, 0) as fee_change_ratio,  -- The fee over the first fee ever paid. [actionable] "fee is {} times the first one"
     coalesce(c.plan_changes, 0) as plan_changes,  -- Changes of plan so far. [context] "changed plan {} times"
     coalesce(c.downgrades, 0) as downgrades,  -- Changes to a cheaper plan so far. [actionable] "downgraded {} times"
     coalesce(c.upgrades, 0) as upgrades,  -- Changes to a dearer plan so far. [context] "upgraded {} times"
     coalesce(c.price_rises, 0) as price_rises,  -- Times the same plan became dearer. [actionable] "price rose {} times"
     date_diff('day', cast(c.changed_at as date), s.snapshot_date) as days_since_plan_change,  -- Days since the newest change of plan. [context] "changed plan {} days ago"
-    date_diff('day', s.snapshot_date, cast(case when r.month_at >= s.snapshot_date then r.month_at else r.next_at end as date)) as days_to_renewal,  -- Days until the next month of the subscription begins. [context] "renews in {} days"
-    coalesce(r.newest.is_canceled, false) as has_canceled  -- Whether a cancellation is waiting for the end of service. [context] "has canceled already: {}"
+    date_diff('day', s.snapshot_date, cast(case when r.started_at + r.months * interval 1 month >= s.snapshot_date then r.started_at + r.months * interval 1 month else r.started_at + (r.months + 1) * interval 1 month end as date)) as days_to_renewal,  -- Days until the next month of the subscription begins. [context] "renews in {} days"
+    coalesce(r.is_canceled, false) as has_canceled  -- Whether a cancellation is waiting for the end of service. [context] "has canceled already: {}"
 from snapshots.spine as s
 left join renewed as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date
-left join changes as c on s.customer_id = c.customer_id and s.snapshot_date = c.snapshot_date
+left join changed as c on s.customer_id = c.customer_id and s.snapshot_date = c.snapshot_date

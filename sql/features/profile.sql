@@ -1,33 +1,35 @@
 -- Grain: one row per spine row.
 -- Purpose: who someone is, by the newest version of their record known at the date.
 
-with versions as (
-    select
-        s.customer_id,
-        s.snapshot_date,
-        max(struct_pack(
-            known_at := c.available_at,
-            birth_date := cast(c.birth_date as date),
-            city := c.city,
-            country := c.country,
-            has_email := c.email is not null,
-            has_phone := c.phone is not null,
-            has_marketing_consent := coalesce(c.marketing_consent, false)
-        )) as newest
-    from snapshots.spine as s
-    inner join staging.customers as c
-        on s.customer_id = c.customer_id and c.occurred_at < s.snapshot_date and c.available_at < s.snapshot_date
-    group by s.customer_id, s.snapshot_date
+with dated as (
+    select *, greatest(occurred_at, available_at) as known_at
+    from staging.customers
 ),
 
-aged as (
+-- A version counts from when it is known until the next one is.
+versions as (
+    select
+        *,
+        lead(known_at) over (partition by customer_id order by known_at, available_at, occurred_at) as superseded_at
+    from dated
+),
+
+known as (
     select
         s.customer_id,
         s.snapshot_date,
-        v.newest,
-        floor(date_diff('day', v.newest.birth_date, s.snapshot_date) / 365.25) as age
+        c.city,
+        c.country,
+        c.email is not null as has_email,
+        c.phone is not null as has_phone,
+        coalesce(c.marketing_consent, false) as has_marketing_consent,
+        floor(date_diff('day', cast(c.birth_date as date), s.snapshot_date) / 365.25) as age
     from snapshots.spine as s
-    left join versions as v on s.customer_id = v.customer_id and s.snapshot_date = v.snapshot_date
+    left join versions as c
+        on
+            s.customer_id = c.customer_id
+            and c.known_at < s.snapshot_date
+            and coalesce(c.superseded_at >= s.snapshot_date, true)
 )
 
 select
@@ -42,9 +44,9 @@ select
         when age < 65 then '55 to 64'
         when age >= 65 then '65 and over'
     end as age_band,  -- Age in bands. [context] "aged {}"
-    newest.city as city,  -- City; the models group rare ones. [context] "lives in {}"
-    newest.country as country,  -- Country. [context] "lives in {}"
-    newest.has_email as has_email,  -- Whether we have an e-mail address. [actionable] "e-mail address on file: {}"
-    newest.has_phone as has_phone,  -- Whether we have a telephone number. [actionable] "telephone number on file: {}"
-    newest.has_marketing_consent as has_marketing_consent  -- Whether we may advertise. [context] "agreed to advertising: {}"
-from aged
+    city,  -- City; the models group rare ones. [context] "lives in {}"
+    country,  -- Country. [context] "lives in {}"
+    has_email,  -- Whether we have an e-mail address. [actionable] "e-mail address on file: {}"
+    has_phone,  -- Whether we have a telephone number. [actionable] "telephone number on file: {}"
+    has_marketing_consent  -- Whether we may advertise. [context] "agreed to advertising: {}"
+from known

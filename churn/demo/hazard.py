@@ -19,9 +19,9 @@ from churn.demo.streams import rare
 class Calibration:
     """Fitted once, by simulation, so that the case's findings come out; rates are per day, `log_` are logarithms."""
 
-    log_turn_away: float = -5.13  # an engaged customer turns away
-    log_cancel_engaged: float = -9.8  # cancels without having turned away
-    log_cancel_turned: float = -8.3  # cancels after having turned away
+    log_turn_away: float = -5.26  # an engaged customer turns away
+    log_cancel_engaged: float = -10.5  # cancels without having turned away
+    log_cancel_turned: float = -8.75  # cancels after having turned away
     return_rate: float = 1 / 70  # comes back to full use
     decay: float = 0.78  # attachment kept from one day to the next after turning away
     signal: float = 1.1  # how strongly circumstances that leave traces in the data move the rates
@@ -31,9 +31,10 @@ class Calibration:
     onset_share: float = 0.85  # of the signal: in turning away,
     turned_share: float = 0.8  # in cancelling afterwards,
     engaged_share: float = 0.7  # and in cancelling at once
-    silence_pull: float = 4.6  # log rate of the turned, growing with silence
-    silence_full: float = 33.0  # until so many days
-    ticket_pull: float = 0.72  # log rate per recent ticket
+    silence_pull: float = 5.7  # log rate of the turned, growing with silence
+    silence_full: float = 35.0  # until so many days
+    forgetting: float = 2.6  # log rate lost again after months of silence
+    ticket_pull: float = 0.70  # log rate per recent ticket
     failure_pull: float = 0.25  # log rate per recent failed payment
     random_monthly: float = 0.08  # churn in the no-signal world
 
@@ -119,14 +120,25 @@ def turning(seats: Seats, present: Flags, random: np.random.Generator, constants
     ).astype(np.float32)
 
 
+def forgotten(seats: Seats) -> Floats:
+    """Return how far, 0..1, the silent have forgotten that they pay: they stay, until someone wakes them."""
+    days: Floats = seats.silent_days.astype(np.float32)
+    share: Floats = np.clip((days - np.float32(55)) / np.float32(25), np.float32(0), np.float32(1))
+    return share
+
+
 def cancel_rate(seats: Seats, month: int, scenario: Scenario, constants: Calibration) -> Floats:
     """Return each customer's daily rate of deciding to cancel, without contact; meaningful for present customers only."""
     if scenario.is_random_churn:
         return np.full(len(seats.age), -np.log1p(-constants.random_monthly) / 30.0, dtype=np.float32)
-    silence = np.minimum(seats.silent_days.astype(np.float32) / np.float32(constants.silence_full), np.float32(1))
+    silent = seats.silent_days.astype(np.float32)
+    silence = np.minimum(silent / np.float32(constants.silence_full), np.float32(1))
     level = np.where(
         seats.is_turned_away,
-        constants.log_cancel_turned + constants.silence_pull * silence + 0.45 * constants.noise * seats.frailty,
+        constants.log_cancel_turned
+        + constants.silence_pull * silence
+        - constants.forgetting * forgotten(seats)
+        + 0.45 * constants.noise * seats.frailty,
         constants.log_cancel_engaged + 0.7 * constants.noise * seats.frailty,
     )
     weight = np.where(

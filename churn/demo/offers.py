@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from churn.demo.hazard import forgotten
 from churn.demo.seats import Seats
 
 OFFERS = ("fix_payment", "support_call", "price_incentive")
@@ -25,8 +26,8 @@ def effects(seats: Seats, day: int) -> Effects:
 
     Contact wakes sleeping dogs: customers who pay without using, and have no need, are reminded that they can leave.
     """
-    is_forgotten = (seats.silent_days >= 10) & (seats.need < 0.1) & (seats.price < 0.5)
-    wakes = np.where(is_forgotten, 1.0 + 1.6 / (1.0 + np.exp(2.5 * seats.need)), 1.0)
+    is_dozing = (seats.silent_days >= 10) & (seats.need < 0.1) & (seats.price < 0.5)
+    wakes = np.where(is_dozing, 1.0 + 1.6 / (1.0 + np.exp(2.5 * seats.need)), 1.0) + 3.0 * forgotten(seats)
     in_trouble = (seats.trouble_until > day) | (seats.ticket_load > 2)
     in_dunning = seats.dunning_step > 0
     relief_of_trouble = np.where(in_trouble, 0.62, 0.06)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -93,11 +95,20 @@ def trained(found: BenchCompany, progress: Progress) -> dict[str, str]:
     return {name: str(version) for name, version in versions.items()}
 
 
-def copy_home(found: BenchCompany, to: Path) -> Path:
-    """Return a copy of the loaded home, for a bench that changes it."""
-    shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(found.home, to)
-    return to
+@contextmanager
+def as_it_was(found: BenchCompany) -> Iterator[Path]:
+    """Lend the home to a bench that changes it, and put it back after; the path stays, as loads are known by it."""
+    kept = found.folder / "home-as-it-was"
+    if kept.exists():  # an earlier run was ended before it could put it back
+        shutil.rmtree(found.home, ignore_errors=True)
+        kept.rename(found.home)
+    found.home.rename(kept)
+    try:
+        shutil.copytree(kept, found.home)
+        yield found.home
+    finally:
+        shutil.rmtree(found.home, ignore_errors=True)
+        kept.rename(found.home)
 
 
 def deliver_last_day(found: BenchCompany, home: Path) -> int:

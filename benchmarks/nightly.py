@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 
-from benchmarks.company import DATA, BenchCompany, company, copy_home, deliver_last_day, trained
+from benchmarks.company import BenchCompany, as_it_was, company, deliver_last_day, trained
 from benchmarks.measuring import Result, in_process, told
 from churn.progress import Progress
 
@@ -51,11 +50,8 @@ def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
 
 
 def one_night(found: BenchCompany, progress: Progress, turn: int = 0) -> dict[str, float]:
-    """Deliver the last day to a copy of the home and run the night there."""
-    scratch = DATA / "nightly-home"
-    home = copy_home(found, scratch)
-    deliver_last_day(found, home)
-    progress.step(f"P5: night {turn + 1}")
-    done = in_process("nightly", customers=found.customers, months=found.months, home=str(home))
-    shutil.rmtree(scratch)
-    return done
+    """Deliver the last day and run the night; the home is put back after."""
+    with as_it_was(found) as home:
+        deliver_last_day(found, home)
+        progress.step(f"P5: night {turn + 1}")
+        return in_process("nightly", customers=found.customers, months=found.months, home=str(home))

@@ -11,7 +11,7 @@ from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.delivery import Delivery, SourceFile
 from churn.warehouse.expressions import theirs
 from churn.warehouse.loading import Load, Loaded, load_delivery
-from churn.warehouse.readers import DELIVERED
+from churn.warehouse.scanning import DELIVERED
 
 
 def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:

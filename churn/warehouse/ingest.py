@@ -24,6 +24,7 @@ from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.contracts import TABLES, Table
 from churn.warehouse.expressions import theirs
 from churn.warehouse.loading import Load, Loaded, load_delivery
+from churn.warehouse.scanning import DELIVERED
 from churn.warehouse.sources import Files
 
 
@@ -98,7 +99,7 @@ def _load(
     else:
         files = Files(name, source, secrets)
         done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
-    warehouse.execute(f"drop table if exists {readers.DELIVERED}")  # it may be large, and the run may go on
+    warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large, and the run may go on
     total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
     if total == 0:
         remedy = "Check that the export ran, and the source's `where`."
@@ -149,12 +150,7 @@ def _hash(source: SourceSettings) -> str:
 
 
 def _wanted_types(table: Table, source: SourceSettings, columns: Mapping[str, str]) -> dict[str, str]:
-    """Say how text columns are to be read: ids keep their leading zeros, times keep their offset until it is applied."""
-    wanted = {}
-    for column in table.columns:
-        name = theirs(source.columns.get(column.name, column.name), columns)
-        if name is not None and column.type == "VARCHAR":
-            wanted[name] = "VARCHAR"
-        elif name is not None and column.type == "TIMESTAMP" and columns[name] == "TIMESTAMP":
-            wanted[name] = "TIMESTAMPTZ"
-    return wanted
+    """Say which columns of a text file are text whatever they look like: ids keep their leading zeros."""
+    mapped = [source.columns.get(column.name, column.name) for column in table.columns if column.type == "VARCHAR"]
+    found = [theirs(name, columns) for name in mapped]
+    return {name: "VARCHAR" for name in found if name is not None}

@@ -126,6 +126,55 @@ def test_blank_separated_columns_need_options_only(warehouse: Warehouse, load: L
     ]
 
 
+def test_files_of_one_header_may_differ_in_quotes_and_types(warehouse: Warehouse, load: Load, put: Put) -> None:
+    head = "customer_id,started_at,note,score\n"
+    put("a/1.csv", head + "C1,2026-01-01,plain,1\n")
+    put("a/2.csv", head + 'C2,2026-01-02,"with, comma",2\n')
+    put("a/3.csv", head + "C3,2026-01-03,plain,2.5\n")
+    put("a/4.csv", head + "C4,2026-01-04T00:00:00+01:00,plain,many\n")
+    load("sessions", "a/*.csv")
+    assert warehouse.rows("select started_at, note, score from raw.sessions order by customer_id") == [
+        (datetime(2026, 1, 1), "plain", "1.0"),
+        (datetime(2026, 1, 2), "with, comma", "2.0"),
+        (datetime(2026, 1, 3), "plain", "2.5"),
+        (datetime(2026, 1, 3, 23), "plain", "many"),
+    ]
+
+
+def test_decimals_that_come_late_are_not_rounded(warehouse: Warehouse, load: Load, put: Put) -> None:
+    rows = "".join(f"C{n},2026-01-01 00:00:{n % 60:02d},7,8\n" for n in range(25_000))
+    put("s.csv", "customer_id,started_at,duration_minutes,score\n" + rows + "C0,2026-01-02,2.5,3.5\n")
+    load("sessions", "s.csv")
+    assert warehouse.rows("select duration_minutes, score from raw.sessions where started_at = '2026-01-02'") == [
+        (2.5, 3.5)
+    ]
+
+
+def test_whole_numbers_stay_whole_and_long_ones_exact(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("c.csv", "customer_id,visits,code,device\nC1,7,9007199254740993,9007199254740993\nC2,8,1,1\n")
+    load("customers", "c.csv", options={"types": {"code": "BIGINT"}})
+    assert warehouse.rows("select visits, code, device from raw.customers order by customer_id") == [
+        (7, 9007199254740993, "9007199254740993"),
+        (8, 1, "1"),
+    ]
+    assert warehouse.columns("raw.customers")["visits"] == "BIGINT"
+
+
+def test_a_time_of_day_that_comes_late_is_kept(warehouse: Warehouse, load: Load, put: Put) -> None:
+    rows = "".join(f"C{n},2026-01-{1 + n % 28:02d},2026-01-01\n" for n in range(25_000))
+    put("s.csv", "customer_id,started_at,seen\n" + rows + "C0,2026-03-01 10:30:00+01,2026-03-01 11:00:00\n")
+    load("sessions", "s.csv")
+    found = warehouse.rows("select started_at, cast(seen as varchar) from raw.sessions where started_at > '2026-02-01'")
+    assert found == [(datetime(2026, 3, 1, 9, 30), "2026-03-01 11:00:00")]
+
+
+def test_a_quote_that_comes_late_is_still_a_quote(warehouse: Warehouse, load: Load, put: Put) -> None:
+    rows = "".join(f"C{n},2026-01-01 00:00:{n % 60:02d},x\n" for n in range(25_000))
+    put("s.csv", "customer_id,started_at,note\n" + rows + 'C0,2026-01-02,"a, ""b"""\n')
+    load("sessions", "s.csv")
+    assert warehouse.rows("select note from raw.sessions where started_at = '2026-01-02'") == [('a, "b"',)]
+
+
 def test_an_extra_column_of_numbers_and_blanks_holds_numbers(warehouse: Warehouse, load: Load, put: Put) -> None:
     put("c.csv", 'customer_id,total,code,note\nC1," 12.5",007,7\nC2, ,008,x\n')
     load("customers", "c.csv", options={"types": {"code": "VARCHAR"}})

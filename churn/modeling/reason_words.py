@@ -76,6 +76,8 @@ def _sentence(value: Any, feature: str, doc: FeatureDoc | None) -> str:
     if not isinstance(value, str | bool) and value == 1:
         phrase = COUNTED.sub(lambda m: m[1] + ("y" if m[2] == "ies" else ""), phrase)
     is_flag = feature.startswith(("is_", "has_")) and value in {0, 1}
+    if phrase.endswith(": {}") and (value is True or (is_flag and value == 1)):
+        return phrase.removesuffix(": {}")  # "a bill is unpaid", and "a bill is unpaid: no" where it is not
     return phrase.replace("{}", _told(bool(value) if is_flag else value))
 
 

@@ -100,7 +100,7 @@ def test_undocumented_features_are_named_in_plain_words():
         (1, "refunds_90d", "{} refunds in 90 days", "1 refund in 90 days"),
         (1, "active_days_30d", "active on {} of 30 days", "active on 1 of 30 days"),
         (1, "inactivity", "silence of {} weeks' worth of use", "silence of 1 weeks' worth of use"),
-        (True, "is_new_user", "new customer: {}", "new customer: yes"),
+        (True, "is_new_user", "new customer: {}", "new customer"),
         (0, "has_unpaid_bill", "a bill is unpaid: {}", "a bill is unpaid: no"),
         (date(2025, 3, 1), "renewal", "renews on {}", "renews on 2025-03-01"),
         ("Basic", "plan", "on a plan", "on a plan"),

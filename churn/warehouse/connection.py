@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -174,7 +175,7 @@ def open_warehouse(
 def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    scratch = resources.temp_directory or (path.parent / "tmp" if path is not None else None)
+    scratch = _scratch(path, resources.temp_directory)
     options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": resources.memory_limit.replace(" ", ""),
         # Nothing is ever fetched from a network behind the user's back.
@@ -185,7 +186,8 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
         options["threads"] = resources.threads
     if scratch is not None:
         if path is not None:
-            shutil.rmtree(scratch / "spill", ignore_errors=True)  # what a killed run left; the lock is ours
+            for left in [scratch / "spill", *scratch.glob("downloads-*")]:
+                shutil.rmtree(left, ignore_errors=True)  # what a killed run left; the lock is ours
         _make_folder(scratch)
         options["temp_directory"] = str(scratch / "spill")
     with translating(str(path) if path else None):
@@ -193,6 +195,15 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")  # stdout belongs to the command's own answer
     return connection
+
+
+def _scratch(path: Path | None, chosen: Path | None) -> Path | None:
+    """Return a folder that no other warehouse uses, even where several were given the same place."""
+    if path is None:
+        return chosen
+    if chosen is None:
+        return path.parent / "tmp"
+    return chosen / f"churn-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
 
 
 def _make_folder(folder: Path) -> None:

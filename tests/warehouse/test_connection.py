@@ -86,6 +86,25 @@ def test_work_beyond_the_memory_limit_spills_beside_the_database(tmp_path: Path)
     assert total == [(3_000_000,)]
 
 
+def test_warehouses_that_share_a_place_to_spill_leave_each_other_s_files_alone(tmp_path: Path) -> None:
+    shared = ResourceSettings(temp_directory=tmp_path / "scratch")
+    with open_warehouse(tmp_path / "a" / "w.duckdb", holder="test", resources=shared) as first:
+        assert first.scratch is not None
+        first.scratch.mkdir(parents=True, exist_ok=True)
+        (first.scratch / "in-use").write_text("x")
+        with open_warehouse(tmp_path / "b" / "w.duckdb", holder="test", resources=shared) as second:
+            assert second.scratch != first.scratch
+        assert (first.scratch / "in-use").exists()
+
+
+def test_what_a_killed_run_spilled_is_cleared_away(tmp_path: Path) -> None:
+    for left in ("spill", "downloads-x"):
+        (tmp_path / "tmp" / left).mkdir(parents=True)
+        (tmp_path / "tmp" / left / "file").write_text("x")
+    with open_warehouse(tmp_path / "w.duckdb", holder="test"):
+        assert not list((tmp_path / "tmp").rglob("file"))
+
+
 def test_a_second_opener_is_told_who_holds_the_warehouse(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with open_warehouse(path, holder="churn refresh"), pytest.raises(WarehouseBusy) as caught:

@@ -22,12 +22,13 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P15": commands.run,
     "P9": money.run,
     "P14": publishing.run,
-    "P1": features.run,
+    "P1": features.run_one,
     "P6": reasons.run,
     "P5": nightly.run,
     "P4": matrix.run,
+    "P2": features.run_twelve,
 }
-SAME_RUN = {"P10": "P9", "P2": "P1"}  # measured together with another
+SAME_RUN = {"P10": "P9"}  # measured together with another
 
 
 class Lines:

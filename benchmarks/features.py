@@ -47,41 +47,45 @@ def build_all(warehouse: Warehouse, found: BenchCompany, dates: list[date]) -> i
     return int(warehouse.rows("select count(*) from features.usage")[0][0])
 
 
-def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
-    """Measure one date and twelve."""
+def run_one(customers: int, repeats: int, progress: Progress) -> list[Result]:
+    """Measure one date (P1)."""
+    return [_measure("P1", 1, 6.0, 3.0, customers, repeats, progress)]
+
+
+def run_twelve(customers: int, repeats: int, progress: Progress) -> list[Result]:
+    """Measure twelve monthly dates (P2)."""
+    return [_measure("P2", 12, 40.0, 15.0, customers, max(1, repeats - 3), progress)]
+
+
+def _measure(
+    bench: str, count: int, bar: float, aim: float, customers: int, repeats: int, progress: Progress
+) -> Result:
     found = company(customers, 18, progress)
-    results = []
-    context = found.context()
-    with context.open_warehouse("bench") as warehouse:
-        columns = len(warehouse.rows("select 1 from information_schema.columns where table_schema = 'features'"))
+    dates = months_before(found.cutoff, count)
+    rows: list[int] = []
+    with found.context().open_warehouse("bench") as warehouse:
+        progress.step(f"{bench}: features of {count} date(s)")
+        taken = in_turns(
+            lambda: rows.append(build_all(warehouse, found, dates)),
+            lambda: plain_aggregate(warehouse),
+            repeats=repeats,
+            warm=count == 1,
+        )
         facts = warehouse.rows("select count(*) from staging.sessions")[0][0]
-        for bench, count, bar, aim in (("P1", 1, 6.0, 3.0), ("P2", 12, 40.0, 15.0)):
-            dates = months_before(found.cutoff, count)
-            progress.step(f"{bench}: features of {count} date(s)")
-            rows: list[int] = []
-            taken = in_turns(
-                lambda dates=dates, rows=rows: rows.append(build_all(warehouse, found, dates)),  # type: ignore[misc]
-                lambda: plain_aggregate(warehouse),
-                repeats=repeats if count == 1 else max(2, repeats - 2),
-                warm=count == 1,
-            )
-            columns = len(warehouse.rows("select 1 from information_schema.columns where table_schema = 'features'"))
-            results.append(
-                Result(
-                    bench=bench,
-                    work=f"all features ({columns} columns), {count} date(s), {rows[-1]:,} rows from {facts:,} sessions",
-                    figure=taken.ratio,
-                    unit="x",
-                    goal="at most",
-                    bar=bar,
-                    aim=aim,
-                    ours=told(taken.ours_median),
-                    reference=f"plain group by customer_id of the same fact columns: {told(taken.reference_median)}",
-                    repeats=len(taken.ours),
-                    details={"ours": taken.ours, "reference": taken.reference, "rows": rows[-1]},
-                )
-            )
-    return results
+        columns = len(warehouse.rows("select 1 from information_schema.columns where table_schema = 'features'"))
+    return Result(
+        bench=bench,
+        work=f"all features ({columns} columns), {count} date(s), {rows[-1]:,} rows from {facts:,} sessions",
+        figure=taken.ratio,
+        unit="x",
+        goal="at most",
+        bar=bar,
+        aim=aim,
+        ours=told(taken.ours_median),
+        reference=f"plain group by customer_id of the same fact columns: {told(taken.reference_median)}",
+        repeats=repeats,
+        details={"ours": taken.ours, "reference": taken.reference, "rows": rows[-1]},
+    )
 
 
 def run_large(customers: int, months: int, _repeats: int, progress: Progress) -> list[Result]:

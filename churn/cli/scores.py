@@ -87,14 +87,14 @@ def risk_list(
 
     shown = top if top is not None or out or session.as_json else 20
     found = read_risk_list(session.context, bands=band, top=shown, out=out)
-    customers = [] if out else [_document(row) for row in found.frame.iter_rows(named=True)]
-    document = {**run_facts(found.run), "count": found.frame.height, "file": found.file, "customers": customers}
+    customers = found.customers
+    document = {**run_facts(found.run), "count": found.count, "file": found.file, "customers": customers}
 
     def render() -> None:
         if found.run.is_stale:
             line(f"STALE: {found.run.stale_reason}")
         if out:
-            line(f"Wrote {found.frame.height:,} customers to {out}.")
+            line(f"Wrote {found.count:,} customers to {out}.")
             return
         rows = [
             (
@@ -157,12 +157,6 @@ def _show_reasons(title: str, reasons: list[dict[str, Any]] | None) -> None:
         for r in reasons or []
     ]
     table(title, ["points", "reason", ""], rows, right=[0])
-
-
-def _document(row: dict[str, Any]) -> dict[str, Any]:
-    import json
-
-    return {k: (json.loads(v) if k in {"reasons", "change_reasons"} and v else v) for k, v in row.items()}
 
 
 def _top(reasons: list[dict[str, Any]] | None) -> str:

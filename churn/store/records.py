@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -51,11 +52,40 @@ class ScoreRun:
 
 @dataclass(frozen=True)
 class ScorePage:
-    """A part of one score list, with the run it comes from; `next_cursor` is None at its end."""
+    """A part of one score list, with the run it comes from; `next_cursor` is None at its end.
+
+    `rows` are as the driver gave them, in the order of `columns`: a short list is shown without loading polars.
+    """
 
     run: ScoreRun | None
-    frame: pl.DataFrame
+    rows: list[tuple[Any, ...]]
+    columns: tuple[str, ...]
     next_cursor: str | None
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The rows as a frame, typed."""
+        return score_frame(self.rows, self.columns)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return each row by column name."""
+        found = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        # SQLite tells truth as 1 and 0.
+        return [{k: bool(v) if SCORE_COLUMNS[k] == "Boolean" else v for k, v in row.items()} for row in found]
+
+
+def score_frame(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> pl.DataFrame:
+    """Return driver rows, whose columns are `names`, as a typed frame."""
+    import polars as pl
+
+    by_column = zip(*rows, strict=True) if rows else ([] for _ in names)
+    columns = []
+    for name, values in zip(names, by_column, strict=True):
+        kind = SCORE_COLUMNS[name]
+        is_number = kind == "Boolean" and any(type(value) is int for value in values[:1])
+        series = pl.Series(name, values, dtype=pl.Int8 if is_number else getattr(pl, kind))
+        columns.append(series.cast(getattr(pl, kind)))
+    return pl.DataFrame(columns)
 
 
 @dataclass(frozen=True)

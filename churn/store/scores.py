@@ -8,16 +8,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import sqlalchemy as sa
 
 from churn.errors import ConfigError
-from churn.store.bulk import checked, replace
 from churn.store.database import Database
-from churn.store.records import SCORE_COLUMNS, ScoreOrder, ScorePage, ScoreRun
+from churn.store.records import SCORE_COLUMNS, ScoreOrder, ScorePage, ScoreRun, score_frame
 from churn.store.tables import score_runs, scores
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _RUN_FIELDS = tuple(field.name for field in fields(ScoreRun))
 _RUN_COLUMNS = [score_runs.c[name] for name in _RUN_FIELDS]
@@ -36,6 +37,8 @@ class ScoreRepository:
         Raises ContractBroken when a column is missing or a customer comes twice, ModelError for a probability that
         is no number in 0..1, ResourceError when the disk is full; the old list stays then.
         """
+        from churn.store.bulk import checked, replace
+
         rows = checked(frame)
         values = {name: getattr(run, name) for name in _RUN_FIELDS} | {"customers": rows.height, "is_current": True}
         with self._database.write(lock=scores) as connection:
@@ -63,7 +66,7 @@ class ScoreRepository:
         """Return the current list, highest first; all customers and the columns of `SCORE_COLUMNS` by default."""
         filters = _filters(bands, min_probability, plan, listed)
         with self._database.read() as connection:
-            return _frame(connection, filters, order, limit, columns)
+            return score_frame(_rows(connection, filters, order, limit, columns), tuple(columns))
 
     def page(
         self,
@@ -87,12 +90,12 @@ class ScoreRepository:
             run = _current_run(connection)
             if cursor is not None:
                 filters.append(_after(cursor, run, order))
-            frame = _frame(connection, filters, order, None if limit is None else limit + 1, columns)
-        if run is None or limit is None or frame.height <= limit:
-            return ScorePage(run, frame, None)
-        frame = frame.head(limit)
-        last = frame.row(-1, named=True)
-        return ScorePage(run, frame, _cursor(run, order, last))
+            rows = _rows(connection, filters, order, None if limit is None else limit + 1, columns)
+        names = tuple(columns)
+        if run is None or limit is None or len(rows) <= limit:
+            return ScorePage(run, rows, names, None)
+        last = dict(zip(names, rows[limit - 1], strict=True))
+        return ScorePage(run, rows[:limit], names, _cursor(run, order, last))
 
     def customer(self, customer_id: str) -> dict[str, Any] | None:
         """Return one customer's score and the fields of its run; None if the customer is not on the current list."""
@@ -144,13 +147,13 @@ def _filters(
     return found
 
 
-def _frame(
+def _rows(
     connection: sa.Connection,
     filters: list[sa.ColumnElement[bool]],
     order: ScoreOrder,
     limit: int | None,
-    columns: Sequence[str] = tuple(SCORE_COLUMNS),
-) -> pl.DataFrame:
+    columns: Sequence[str],
+) -> list[tuple[Any, ...]]:
     """Read rows straight from the driver: SQLAlchemy's row objects would double the time for a whole list."""
     query = (
         sa.select(*(scores.c[name] for name in columns))
@@ -158,18 +161,7 @@ def _frame(
         .order_by(scores.c[order].desc(), scores.c.customer_id)
         .limit(limit)
     )
-    rows = connection.execute(query).cursor.fetchall()
-    schema = {name: getattr(pl, SCORE_COLUMNS[name]) for name in columns}
-    by_column = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    # SQLite keeps truth values as 0 and 1.
-    return pl.DataFrame(
-        [
-            pl.Series(name, values, dtype=pl.Int8).cast(kind)
-            if kind == pl.Boolean and connection.dialect.name == "sqlite"
-            else pl.Series(name, values, dtype=kind)
-            for (name, kind), values in zip(schema.items(), by_column, strict=True)
-        ]
-    )
+    return list(connection.execute(query).cursor.fetchall())
 
 
 def _cursor(run: ScoreRun, order: ScoreOrder, last: dict[str, Any]) -> str:

@@ -23,10 +23,11 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class RiskList:
-    """The published list, or a part of it, and the run it came from."""
+    """The published list, or a part of it, and the run it came from. `customers` is empty when it went to `file`."""
 
     run: ScoreRun
-    frame: pl.DataFrame
+    count: int
+    customers: list[dict[str, Any]]
     file: Path | None
 
 
@@ -44,7 +45,13 @@ def read_risk_list(
     with context.open_store() as store:
         page = store.scores.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
     run = _current(page.run)
-    return RiskList(run, page.frame, _write(page.frame, run, out) if out else None)
+    if out is not None:
+        return RiskList(run, len(page.rows), [], _write(page.frame, run, out))
+    customers = page.documents()
+    for customer in customers:
+        for key in ("reasons", "change_reasons"):
+            customer[key] = json.loads(customer[key]) if customer[key] else None
+    return RiskList(run, len(customers), customers, None)
 
 
 def _refuse_unknown(bands: Sequence[str]) -> None:

@@ -62,7 +62,11 @@ def load_champion(context: Context) -> tuple[ModelVersion, ServedModel]:
     with context.open_store() as store:
         version = store.models.champion()
     if version is None:
-        raise NoChampion("no model has been promoted yet", where="registry", remedy="Run `churn train`, or promote a version of `churn models list`.")
+        raise NoChampion(
+            "no model has been promoted yet",
+            where="registry",
+            remedy="Run `churn train`, or promote a version of `churn models list`.",
+        )
     from churn.modeling import load_bundle
 
     return version, load_bundle(bundle_path(context, version))

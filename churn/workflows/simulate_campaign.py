@@ -227,7 +227,11 @@ def _evaluation_set(context: Context) -> _Population:
     with context.open_store() as store:
         champion = store.models.champion()
     if champion is None:
-        raise NoChampion("no model has been promoted yet", where="registry", remedy="Run `churn train`, or promote a version of `churn models list`.")
+        raise NoChampion(
+            "no model has been promoted yet",
+            where="registry",
+            remedy="Run `churn train`, or promote a version of `churn models list`.",
+        )
     gate, frame = _judge(context, champion.version)
     dates = frame["snapshot_date"].to_list()
     return _Population(

@@ -26,5 +26,7 @@ def test_every_class_is_drawn_in_the_tree_and_ends_a_command_with_a_failure(erro
 
 
 def test_the_tree_draws_no_class_that_is_gone():
-    drawn = {line.split()[0] for line in (errors.__doc__ or "").splitlines() if line.startswith("    ") and line.strip()}
+    drawn = {
+        line.split()[0] for line in (errors.__doc__ or "").splitlines() if line.startswith("    ") and line.strip()
+    }
     assert drawn == {c.__name__ for c in CLASSES}

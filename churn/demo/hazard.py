@@ -19,22 +19,22 @@ from churn.demo.streams import rare
 class Calibration:
     """Fitted once, by simulation, so that the case's findings come out; rates are per day, `log_` are logarithms."""
 
-    log_turn_away: float = -5.18  # an engaged customer turns away
-    log_cancel_engaged: float = -10.3  # cancels without having turned away
-    log_cancel_turned: float = -9.27  # cancels after having turned away
+    log_turn_away: float = -5.14  # an engaged customer turns away
+    log_cancel_engaged: float = -10.0  # cancels without having turned away
+    log_cancel_turned: float = -8.97  # cancels after having turned away
     return_rate: float = 1 / 67  # comes back to full use
-    decay: float = .68  # attachment kept from one day to the next after turning away
-    signal: float = 1.1  # how strongly circumstances that leave traces in the data move the rates
+    decay: float = 0.72  # attachment kept from one day to the next after turning away
+    signal: float = 1.0  # how strongly circumstances that leave traces in the data move the rates
     noise: float = 1.0  # how strongly unseen frailty does
     quiet_rate: float = 1 / 130  # a spell without logins that means nothing begins
     quiet_days: float = 24.0  # its mean length
     onset_share: float = 0.85  # of the signal: in turning away,
     turned_share: float = 0.8  # in cancelling afterwards,
     engaged_share: float = 0.7  # and in cancelling at once
-    silence_pull: float = 6.4  # log rate of the turned, growing with silence
-    silence_full: float = 42.0  # until so many days
+    silence_pull: float = 6.0  # log rate of the turned, growing with silence
+    silence_full: float = 39.0  # until so many days
     forgetting: float = 2.6  # log rate lost again after months of silence
-    ticket_pull: float = .71  # log rate per recent ticket
+    ticket_pull: float = 0.66  # log rate per recent ticket
     failure_pull: float = 0.25  # log rate per recent failed payment
     random_monthly: float = 0.08  # churn in the no-signal world
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from churn.errors import ModelError
+from churn.errors import ConfigError
 from churn.modeling.learners import (
     Learn,
     Score,
@@ -128,18 +128,18 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
 
 
 def candidate(name: str) -> Candidate:
-    """Return the candidate of that name. Raises ModelError that suggests the nearest known one."""
+    """Return the candidate of that name. Raises ConfigError that suggests the nearest known one."""
     for entry in CANDIDATES:
         if entry.name == name:
             return entry
     known = [entry.name for entry in CANDIDATES]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known)}."
-    raise ModelError(f"no candidate is called `{name}`", where="training.candidates", remedy=hint)
+    raise ConfigError(f"no candidate is called `{name}`", where="training.candidates", remedy=hint)
 
 
 def candidates(names: Sequence[str]) -> tuple[Candidate, ...]:
-    """Return the candidates of those names, each once. Raises ModelError where one is unknown or none is named."""
+    """Return the candidates of those names, each once. Raises ConfigError where one is unknown or none is named."""
     if not names:
-        raise ModelError("no candidate is named", where="training.candidates", remedy="Name one or more.")
+        raise ConfigError("no candidate is named", where="training.candidates", remedy="Name one or more.")
     return tuple(candidate(name) for name in dict.fromkeys(names))

@@ -150,15 +150,18 @@ def _stop_on_blocked_checks(context: Context, warehouse: Warehouse, day: date) -
     if not blocked:
         return
     first = blocked[0]
-    reason = f"{first.rule}: {first.defect_count:,} rows, for example {first.example}"
+    example = ", ".join(f"{name} {value}" for name, value in (first.example or {}).items())
+    found = f"{first.defect_count:,} found, for example {example}"
     with context.open_store() as store:
         current = store.scores.current_run()
-        if current is not None and current.snapshot_date <= day:  # a backfill that fails does not age today's list
-            store.scores.mark_stale(reason, at=context.clock())
+        is_aged = current is not None and current.snapshot_date <= day  # a failed backfill does not age today's list
+        if is_aged:
+            store.scores.mark_stale(f"{first.rule}: {found}", at=context.clock())
+    stays = "The list in use stays, marked stale. " if is_aged else ""
     raise QualityBlocked(
-        f"{first.message} ({first.defect_count:,} rows, for example {first.example})",
+        f"does not hold on {day}: {first.message.rstrip('.')} ({found})",
         where=f"quality rule {first.rule}",
-        remedy="Yesterday's list stays in use, marked stale. Mend the source and run `churn refresh`.",
+        remedy=f"{stays}Mend the source and run `churn refresh`, or choose a date that the data cover.",
     )
 
 

@@ -43,8 +43,8 @@ def train_model(
 ) -> TrainedModel:
     """Train, select and register; the first version is promoted, later ones when `promote` is set.
 
-    Raises NotEnoughData when there is too little to learn from, ModelError when a candidate's name is unknown or
-    promotion is asked for a model that learned nothing.
+    Raises NotEnoughData when there is too little to learn from, ConfigError when a candidate's name is unknown,
+    ModelError when promotion is asked for a model that learned nothing.
     """
     began = time.monotonic()
     settings = context.settings
@@ -53,6 +53,9 @@ def train_model(
         training = training.model_copy(update={"candidates": list(candidates)})
     if not tune:
         training = training.model_copy(update={"tune_minutes": 0.0})
+    from churn.modeling.candidates import candidates as known_candidates
+
+    known_candidates(training.candidates)  # an unknown name is told at once, not after the features are built
     with context.recorded("train_model", context.today):
         with context.open_warehouse("churn train") as warehouse:
             data = assemble_training_set(context, warehouse)

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from churn.errors import ModelError
+from churn.errors import ConfigError, ModelError
 from churn.modeling.bootstrap import interval
 from churn.modeling.candidates import CANDIDATES, candidate, candidates
 from churn.modeling.result import CandidateResult
@@ -118,8 +118,8 @@ def test_nothing_trained_is_an_error():
 
 
 def test_an_unknown_candidate_is_answered_with_the_nearest():
-    with pytest.raises(ModelError, match="Did you mean `xgboost`"):
+    with pytest.raises(ConfigError, match="Did you mean `xgboost`"):
         candidate("xgbost")
-    with pytest.raises(ModelError, match="Name one or more"):
+    with pytest.raises(ConfigError, match="Name one or more"):
         candidates([])
     assert [c.name for c in candidates(["mlp", "mlp"])] == ["mlp"]

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from churn.errors import FutureLeak, ModelError, NotEnoughData
+from churn.errors import ConfigError, FutureLeak, ModelError, NotEnoughData
 from churn.modeling import card_markdown
 from tests.modeling.made_up import customers, train, training_set
 
@@ -176,7 +176,7 @@ def test_excluding_every_feature_and_unknown_names_are_errors():
     names = [f.name for f in training_set(FRAME).features]
     with pytest.raises(ModelError, match="no feature is left"):
         train(FRAME, exclude_features=names)
-    with pytest.raises(ModelError, match="no candidate is called `svm`"):
+    with pytest.raises(ConfigError, match="no candidate is called `svm`"):
         train(FRAME, candidates=["svm"])
     with pytest.raises(ModelError, match="no split `sideways`"):
         train(FRAME, split="sideways")

@@ -182,3 +182,29 @@ def test_models_can_be_listed_shown_and_not_rolled_back_beyond_the_first(company
 def test_check_tells_of_sources_and_rules(finished_company):
     document = finished_company.json("check", code=3)  # the simulated data ended long before today: stale
     assert "payments" in document["sources"]
+
+
+def test_a_broken_blocking_rule_stops_scoring_and_leaves_the_list_in_use_marked_stale(company):
+    rule = company.home / "sql" / "checks" / "nobody_is_called_x.sql"
+    rule.parent.mkdir(parents=True, exist_ok=True)
+    rule.write_text(
+        "-- Nobody is a customer, which never holds.\n-- level: block\nselect customer_id from staging.customers limit 3\n",
+        encoding="utf-8",
+    )
+    before = company.json("risk-list", "--top", "3")
+    done = company.run("score", code=3)
+    assert "nobody_is_called_x" in done.stderr
+    assert "3 found, for example customer_id" in done.stderr
+    after = company.json("risk-list", "--top", "3")
+    assert after["customers"] == before["customers"]
+    assert after["is_stale"]
+    assert "nobody_is_called_x" in after["stale_reason"]
+    rule.unlink()
+    company.run("score")
+    assert not company.json("risk-list", "--top", "1")["is_stale"]
+
+
+def test_an_unknown_candidate_is_refused_before_any_work(finished_company):
+    done = finished_company.run("train", "--model", "xgbost", code=2)
+    assert "Did you mean `xgboost`" in done.stderr
+    assert "Building" not in done.stderr

@@ -19,12 +19,12 @@ from churn.demo.streams import rare
 class Calibration:
     """Fitted once, by simulation, so that the case's findings come out; rates are per day, `log_` are logarithms."""
 
-    log_turn_away: float = -5.14  # an engaged customer turns away
-    log_cancel_engaged: float = -10.0  # cancels without having turned away
-    log_cancel_turned: float = -8.97  # cancels after having turned away
+    log_turn_away: float = -5.06  # an engaged customer turns away
+    log_cancel_engaged: float = -9.8  # cancels without having turned away
+    log_cancel_turned: float = -8.88  # cancels after having turned away
     return_rate: float = 1 / 67  # comes back to full use
     decay: float = 0.72  # attachment kept from one day to the next after turning away
-    signal: float = 1.0  # how strongly circumstances that leave traces in the data move the rates
+    signal: float = 0.82  # how strongly circumstances that leave traces in the data move the rates
     noise: float = 1.0  # how strongly unseen frailty does
     quiet_rate: float = 1 / 130  # a spell without logins that means nothing begins
     quiet_days: float = 24.0  # its mean length

@@ -19,9 +19,9 @@ from churn.demo.streams import rare
 class Calibration:
     """Fitted once, by simulation, so that the case's findings come out; rates are per day, `log_` are logarithms."""
 
-    log_turn_away: float = -5.06  # an engaged customer turns away
+    log_turn_away: float = -5.08  # an engaged customer turns away
     log_cancel_engaged: float = -9.8  # cancels without having turned away
-    log_cancel_turned: float = -8.88  # cancels after having turned away
+    log_cancel_turned: float = -8.96  # cancels after having turned away
     return_rate: float = 1 / 67  # comes back to full use
     decay: float = 0.72  # attachment kept from one day to the next after turning away
     signal: float = 0.82  # how strongly circumstances that leave traces in the data move the rates
@@ -34,7 +34,7 @@ class Calibration:
     silence_pull: float = 6.0  # log rate of the turned, growing with silence
     silence_full: float = 39.0  # until so many days
     forgetting: float = 2.6  # log rate lost again after months of silence
-    ticket_pull: float = 0.66  # log rate per recent ticket
+    ticket_pull: float = 0.63  # log rate per recent ticket
     failure_pull: float = 0.25  # log rate per recent failed payment
     random_monthly: float = 0.08  # churn in the no-signal world
 

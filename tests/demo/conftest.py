@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from churn.demo import CompanyFiles, generate_company
@@ -23,10 +21,3 @@ def facts(company: CompanyFiles) -> Facts:
 @pytest.fixture(scope="session")
 def snapshots(company: CompanyFiles, facts: Facts) -> Snapshots:
     return observe(company, facts, first_month=3)
-
-
-@pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("small")
-    generate_company(folder, customers=150, months=3, seed=5)
-    return folder

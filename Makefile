@@ -37,18 +37,21 @@ lint: $(VENV)/.dev  ## style, types, layers, SQL
 	@$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
-bench: $(VENV)/.dev  ## measure against the references; writes benchmarks/results.json
-	@$(PIP) --require-hashes -r benchmarks/requirements.lock
-	@$(BIN)/python -m benchmarks
+# The references need older libraries than we do, so the bench has an environment of its own.
+bench:  ## measure against the references; writes benchmarks/results.json and docs/performance.md
+	@test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r benchmarks/requirements.lock
+	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .
+	@$(VENV)-bench/bin/python -m benchmarks
 
-serve: $(VENV)/.run  ## what can be served today
-	@$(BIN)/churn serve
+serve: $(VENV)/.run  ## browse the written reports on http://127.0.0.1:8000
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory .churn/reports 8000
 
 lock: $(VENV)/.dev  ## refresh the locked dependency sets
 	@$(PIP) uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --group dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --group dev --group bench -c requirements-dev.lock pyproject.toml -o benchmarks/requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --group bench pyproject.toml -o benchmarks/requirements.lock
 
 clean:
-	rm -rf $(VENV) .churn
+	rm -rf $(VENV) $(VENV)-bench .churn

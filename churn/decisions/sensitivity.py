@@ -70,7 +70,7 @@ def tornado(
     for name, cost in (("contact_cost", economics.contact_cost), ("incentive_cost", economics.incentive_cost)):
         if cost > 0:
             ends = cost * (1 - COST_RANGE), cost * (1 + COST_RANGE)
-            rows.append(moved(name, *ends, lambda c, n=name: net(_with_cost(economics, n, c))))  # type: ignore[misc]
+            rows.append(moved(name, *ends, lambda c, n=name: net(_with_cost(economics, n, c))))  # type: ignore[misc]  # mypy cannot infer a default in a lambda
     average = stake / point.true_positives if point.true_positives > 0 else 0.0
     rows = [replace(r, low=r.low * average, high=r.high * average) if r.name == "value_of_save" else r for r in rows]
     return tuple(sorted(rows, key=lambda row: (-row.swing, row.name)))

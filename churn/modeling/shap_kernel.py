@@ -20,9 +20,9 @@ ROWS_AT_ONCE = 1024  # measured: fewer rows pay more for starting each loop, mor
 def _compiled(function: Callable[..., None]) -> Callable[..., None]:
     """Compile without the interpreter's lock; keep the machine code on disk where a folder for it can be written."""
     try:
-        return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]  # numba is untyped
     except RuntimeError:  # numba found no writable cache folder (a read-only container): compile in each process
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]  # numba is untyped
 
 
 @_compiled

@@ -104,7 +104,7 @@ def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: 
         ):
             passed += count
             if passed > _STRAY_SHARE * total:
-                return day  # type: ignore[no-any-return]
+                return day  # type: ignore[no-any-return]  # a driver row is untyped
     return None
 
 
@@ -123,7 +123,7 @@ def _renewals_known_until(warehouse: Warehouse) -> date | None:
 def _loaded_at(warehouse: Warehouse) -> datetime | None:
     if not warehouse.has_table("raw.loads"):
         return None
-    return warehouse.rows("select max(loaded_at) from raw.loads")[0][0]  # type: ignore[no-any-return]
+    return warehouse.rows("select max(loaded_at) from raw.loads")[0][0]  # type: ignore[no-any-return]  # a driver row is untyped
 
 
 def _undated(warehouse: Warehouse) -> date:
@@ -132,7 +132,7 @@ def _undated(warehouse: Warehouse) -> date:
 
 
 def _newest_flat_date(warehouse: Warehouse) -> date | None:
-    return warehouse.rows("select max(snapshot_date) from staging.customer_snapshots")[0][0]  # type: ignore[no-any-return]
+    return warehouse.rows("select max(snapshot_date) from staging.customer_snapshots")[0][0]  # type: ignore[no-any-return]  # a driver row is untyped
 
 
 def _flat_dates(warehouse: Warehouse, limit: int) -> list[date]:

@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
 ) -> None:
     for name, seed in {"one": 4, "two": 4, "three": 5}.items():
         generate_company(
-            tmp_path / name, customers=60, months=2, seed=seed, scenario=scenario, file_format=file_format  # type: ignore[arg-type]
+            tmp_path / name, customers=60, months=2, seed=seed, scenario=scenario, file_format=file_format
         )  # fmt: skip
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     one, other = digests(tmp_path / "one"), digests(tmp_path / "three")
@@ -94,7 +94,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
     tmp_path: Path, arguments: dict[str, object], place: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:
-        generate_company(tmp_path / "new", **arguments)  # type: ignore[arg-type]
+        generate_company(tmp_path / "new", **arguments)
     assert refused.value.where == place
     assert not (tmp_path / "new").exists()
 
@@ -122,5 +122,5 @@ def test_progress_moves_forward_and_names_the_month(tmp_path: Path) -> None:
 def test_the_company_keeps_its_size(company: CompanyFiles) -> None:
     truth = pl.read_parquet(company.truth)
     seated = truth.group_by("month").agg(pl.col("is_active").sum())["is_active"]
-    assert seated.min() > 0.97 * company.customers  # type: ignore[operator]
-    assert seated.max() <= company.customers  # type: ignore[operator]
+    assert seated.min() > 0.97 * company.customers
+    assert seated.max() <= company.customers

@@ -41,7 +41,7 @@ def test_heavy_ticketers_leave_more_and_ask_mostly_about_technical_trouble(snaps
 
 def test_churn_is_steady_from_month_to_month(snapshots: Snapshots) -> None:
     monthly = snapshots.group_by("month").agg(pl.col("has_churned").mean())["has_churned"]
-    assert float(monthly.max() - monthly.min()) < 0.03  # type: ignore[operator]
+    assert float(monthly.max() - monthly.min()) < 0.03
 
 
 def test_a_good_model_sees_as_much_as_in_the_case_and_a_linear_one_less(snapshots: Snapshots) -> None:
@@ -58,8 +58,8 @@ def test_a_good_model_sees_as_much_as_in_the_case_and_a_linear_one_less(snapshot
     X = snapshots.with_columns(wallet=pl.col("method") == "wallet", debit=pl.col("method") == "direct_debit")
     X = X.select(pl.col(*columns, "wallet", "debit").cast(pl.Float64)).to_numpy()
     y = snapshots["has_churned"].to_numpy()
-    is_test = snapshots["month"].to_numpy() >= snapshots["month"].max() - 1  # type: ignore[operator]
-    is_train = snapshots["month"].to_numpy() < snapshots["month"].max() - 2  # type: ignore[operator]
+    is_test = snapshots["month"].to_numpy() >= snapshots["month"].max() - 1
+    is_train = snapshots["month"].to_numpy() < snapshots["month"].max() - 2
     boosted = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, min_samples_leaf=60, random_state=0)
     linear = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler(), LogisticRegression(max_iter=500))
     with threadpool_limits(1):  # many threads on few cores wait for each other

@@ -31,7 +31,7 @@ def test_a_competitor_pulls_the_young_away_from_month_fourteen_on(tmp_path: Path
 
     def rise(ages: pl.Expr) -> float:
         before, after = (truth.filter(ages & when)["has_churned"].mean() for when in (~is_late, is_late))
-        return float(after / before)  # type: ignore[operator]
+        return float(after / before)
 
     assert rise(pl.col("age") < 30) > 1.5
     assert rise(pl.col("age") > 45) < 1.25
@@ -43,14 +43,14 @@ def test_a_competitor_pulls_the_young_away_from_month_fourteen_on(tmp_path: Path
 def test_without_signal_churn_is_the_same_for_everyone(tmp_path: Path) -> None:
     generate_company(tmp_path, customers=3_000, months=6, scenario="no-signal")
     truth = pl.read_parquet(tmp_path / "truth.parquet").filter(pl.col("has_churned").is_not_null())
-    assert truth["p_no_contact"].std() < 0.01  # type: ignore[operator]
+    assert truth["p_no_contact"].std() < 0.01
     assert truth["has_churned"].mean() == pytest.approx(0.08, rel=0.1)
     sessions = pl.read_parquet(tmp_path / "sessions-*.parquet")
     first = datetime(2026, 3, 1)
     recent = sessions.filter(pl.col("started_at").is_between(first - timedelta(days=14), first, closed="left"))
     rows = truth.filter(pl.col("month_start_date") == first.date())
     quiet = rows.join(recent, on="customer_id", how="anti")
-    assert abs(quiet["has_churned"].mean() - rows["has_churned"].mean()) < 0.03  # type: ignore[operator]
+    assert abs(quiet["has_churned"].mean() - rows["has_churned"].mean()) < 0.03
     reasons = pl.read_parquet(tmp_path / "subscriptions.parquet")["end_reason"]
     assert "payment_failure" not in set(reasons)
 
@@ -69,12 +69,12 @@ def test_dirty_deliveries_hold_every_fault_that_the_checks_look_for(tmp_path: Pa
         "nulls": read["payments"]["customer_id"].null_count(),
         "ranges": (read["payments"]["amount"] < 0).sum() + (read["sessions"]["duration_minutes"] > 1440).sum(),
         "births": (read["customers"]["birth_date"].dt.year() < 1900).sum(),
-        "duplicates": read["sessions"].is_duplicated().mean() > 0.15,  # type: ignore[operator]
+        "duplicates": read["sessions"].is_duplicated().mean() > 0.15,
         "orphans": len(read["payments"].drop_nulls("customer_id").join(people, on="customer_id", how="anti")),
-        "stale": past["opened_at"].max() < cutoff - timedelta(days=40),  # type: ignore[operator]
+        "stale": past["opened_at"].max() < cutoff - timedelta(days=40),
         "drop": monthly[2] < 0.6 * monthly[1],
         "future": (read["sessions"]["started_at"] > cutoff).sum(),
-        "plan and fee": fees["monthly_fee"].max() > 1,  # type: ignore[operator]
+        "plan and fee": fees["monthly_fee"].max() > 1,
     }
     assert all(faults.values()), faults
 

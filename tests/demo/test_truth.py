@@ -60,7 +60,7 @@ def test_one_draw_serves_every_arm(facts: Facts) -> None:
     assert not (offered & ~alone).filter(change < -1e-6).any()
     assert not (alone & ~offered).filter(change > 1e-6).any()
     rescued = known.filter("is_involuntary")
-    assert rescued["churn_under_fix_payment"].mean() < 0.75 * rescued["churn_without_contact"].mean()  # type: ignore[operator]
+    assert rescued["churn_under_fix_payment"].mean() < 0.75 * rescued["churn_without_contact"].mean()
 
 
 def test_probabilities_are_the_shares_of_their_outcomes(facts: Facts) -> None:

@@ -52,7 +52,7 @@ def test_a_score_that_is_no_number_is_refused_and_the_list_in_force_stays(
     real = ServedModel.predict
 
     def broken(self: ServedModel, frame: object) -> Predictions:
-        found = real(self, frame)  # type: ignore[arg-type]
+        found = real(self, frame)
         found.churn_probability[3] = bad
         return found
 

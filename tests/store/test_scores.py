@@ -78,7 +78,7 @@ def test_ids_sort_by_their_bytes_on_both_databases(store: Store) -> None:
 )
 def test_filters_keep_only_what_they_name(store: Store, filters: dict[str, object], expected: set[str]) -> None:
     store.scores.publish(run(), score_list(8))
-    assert set(store.scores.current(**filters)["customer_id"]) == expected  # type: ignore[arg-type]
+    assert set(store.scores.current(**filters)["customer_id"]) == expected
 
 
 def test_only_the_columns_asked_for_are_read(store: Store) -> None:
@@ -92,13 +92,13 @@ def test_pages_put_together_are_the_whole_list_without_gap_or_repeat(store: Stor
     store.scores.publish(run(), score_list(23, expected_profit=pl.lit(3.5), churn_probability=[0.1, 0.2] * 11 + [0.1]))
     parts, cursor = [], None
     while True:
-        page = store.scores.page(order=order, limit=4, cursor=cursor)  # type: ignore[arg-type]
+        page = store.scores.page(order=order, limit=4, cursor=cursor)
         parts.append(page.frame)
         cursor = page.next_cursor
         if cursor is None:
             break
     assert [part.height for part in parts] == [4, 4, 4, 4, 4, 3]
-    assert_frame_equal(pl.concat(parts), store.scores.current(order=order))  # type: ignore[arg-type]
+    assert_frame_equal(pl.concat(parts), store.scores.current(order=order))
 
 
 def test_a_cursor_of_a_replaced_list_is_refused(store: Store) -> None:

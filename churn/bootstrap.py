@@ -54,7 +54,7 @@ def build_context(
 
 
 def _is_secret(name: str) -> bool:
-    return name.startswith(("CHURN_SOURCE_", "AWS_", "PG"))
+    return name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_", "AWS_", "PG"))
 
 
 def _make_home(home: Path) -> None:

@@ -1,19 +1,11 @@
-"""The product's settings: `churn.toml`, then environment variables `CHURN_*`; one frozen object, built in bootstrap.
-
-Secrets come from the environment only. An unknown key is an error that suggests the nearest known one.
-"""
+"""The sections of churn.toml: each a frozen model whose field descriptions are the comments that `churn init` writes."""
 
 from __future__ import annotations
 
-import difflib
-import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from churn.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -153,134 +145,3 @@ class ResourceSettings(Section):
     )
     threads: int | None = Field(None, ge=1, description="All cores if not given.")
     temp_directory: Path | None = Field(None, description="Where work spills to; inside the home if not given.")
-
-
-class Settings(Section):
-    """Everything a run needs to know. `home` holds the warehouse, the store, models and reports."""
-
-    home: Path = Path(".churn")
-    store_url: str | None = Field(None, description="SQLAlchemy URL; SQLite in the home if not given.", repr=False)
-    business: BusinessSettings = Field(default_factory=BusinessSettings)
-    churn: ChurnSettings = Field(default_factory=ChurnSettings)
-    sources: dict[str, SourceSettings] = Field(default_factory=dict)
-    training: TrainingSettings = Field(default_factory=TrainingSettings)
-    selection: SelectionSettings = Field(default_factory=SelectionSettings)
-    risk_bands: RiskBands = Field(default_factory=RiskBands)
-    simulation: SimulationSettings = Field(default_factory=SimulationSettings)
-    resources: ResourceSettings = Field(default_factory=ResourceSettings)
-
-    @property
-    def warehouse_path(self) -> Path:
-        """The embedded database of analytics."""
-        return self.home / "warehouse.duckdb"
-
-    @property
-    def models_path(self) -> Path:
-        """One folder per registered model version."""
-        return self.home / "models"
-
-    @property
-    def reports_path(self) -> Path:
-        """Where HTML and exported files go."""
-        return self.home / "reports"
-
-    @property
-    def database_url(self) -> str:
-        """The store's SQLAlchemy URL."""
-        return self.store_url or f"sqlite:///{(self.home / 'store.sqlite').as_posix()}"
-
-
-def load_settings(
-    *, config: Path | None = None, home: Path | None = None, environ: dict[str, str] | None = None
-) -> Settings:
-    """Read `config` (or `churn.toml` here or in the home), then `CHURN_*` variables, then `home`.
-
-    A variable names its place with double underscores: `CHURN_TRAINING__SEED=3`. Relative source paths are read
-    from the folder of the file that declares them. Raises ConfigError naming key, place, and the nearest known key.
-    """
-    environ = dict(os.environ) if environ is None else environ
-    chosen_home = home or Path(environ.get("CHURN_HOME", ".churn"))
-    path = _config_path(config, chosen_home)
-    values: dict[str, Any] = {}
-    if path is not None:
-        values = _read_toml(path)
-        _anchor_sources(values, path.parent)
-    _overlay_environment(values, environ)
-    values["home"] = chosen_home
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise _explain(error, str(path or "environment")) from error
-
-
-def _config_path(config: Path | None, home: Path) -> Path | None:
-    if config is not None:
-        if not config.is_file():
-            raise ConfigError("no such configuration file", where=str(config), remedy="Write one with `churn init`.")
-        return config
-    return next((p for p in (Path("churn.toml"), home / "churn.toml") if p.is_file()), None)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not valid TOML: {error}", where=str(path), remedy="Mend the line named.") from error
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
-
-
-def _anchor_sources(values: dict[str, Any], folder: Path) -> None:
-    sources = values.get("sources")
-    if not isinstance(sources, dict):
-        return
-    for source in sources.values():
-        paths = source.get("path") if isinstance(source, dict) else None
-        if isinstance(paths, str):
-            source["path"] = _anchor(paths, folder)
-        elif isinstance(paths, list):
-            source["path"] = [_anchor(p, folder) if isinstance(p, str) else p for p in paths]
-
-
-def _anchor(path: str, folder: Path) -> str:
-    return path if "://" in path or Path(path).is_absolute() else str(folder / path)
-
-
-def _overlay_environment(values: dict[str, Any], environ: dict[str, str]) -> None:
-    """Lay `CHURN_SECTION__KEY=value` over the file's values. `CHURN_SOURCE_*` are secrets, read where they are used."""
-    for name, value in sorted(environ.items()):
-        if not name.startswith("CHURN_") or name in {"CHURN_HOME", "CHURN_CONFIG"} or name.startswith("CHURN_SOURCE_"):
-            continue
-        keys = name.removeprefix("CHURN_").lower().split("__")
-        if len(keys) == 1 and keys[0] != "store_url":
-            continue  # not one of ours: other programs may use the prefix too
-        place = values
-        for key in keys[:-1]:
-            place = place.setdefault(key, {})
-        place[keys[-1]] = value
-
-
-def _explain(error: ValidationError, where: str) -> ConfigError:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        key, parents = str(first["loc"][-1]), first["loc"][:-1]
-        near = difflib.get_close_matches(key, _known_keys(parents), n=1, cutoff=0.5)
-        hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(sorted(_known_keys(parents)))}."
-        return ConfigError(f"unknown key `{place}`", where=where, remedy=hint)
-    message = first["msg"].removeprefix("Value error, ")
-    return ConfigError(
-        f"`{place}` is wrong: {message}", where=where, remedy="See the comments that `churn init` writes."
-    )
-
-
-def _known_keys(parents: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in parents:
-        if part == "sources":
-            model = SourceSettings
-            continue
-        field = model.model_fields.get(str(part))
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-    return [name for name in model.model_fields if name not in {"home", "store_url"}]

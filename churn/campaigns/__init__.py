@@ -1,0 +1,1 @@
+"""Campaigns as data: typed definitions, who may be contacted, who is held out, and what came of it."""

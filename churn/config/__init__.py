@@ -1,0 +1,192 @@
+"""The product's settings: `churn.toml`, then environment variables `CHURN_*`; one frozen object, built in bootstrap.
+
+Secrets come from the environment only. An unknown key is an error that suggests the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from churn.config.campaigns import CampaignSettings
+from churn.config.connectors import ConnectorSettings
+from churn.config.sections import (
+    BusinessSettings,
+    ChurnDefinition,
+    ChurnSettings,
+    Days,
+    Money,
+    ProfitModel,
+    ResourceSettings,
+    RiskBands,
+    Section,
+    SelectionMetric,
+    SelectionSettings,
+    Share,
+    SimulationSettings,
+    SourceSettings,
+    TrainingSettings,
+)
+from churn.errors import ConfigError
+
+__all__ = [
+    "BusinessSettings",
+    "CampaignSettings",
+    "ChurnDefinition",
+    "ChurnSettings",
+    "ConnectorSettings",
+    "Days",
+    "Money",
+    "ProfitModel",
+    "ResourceSettings",
+    "RiskBands",
+    "Section",
+    "SelectionMetric",
+    "SelectionSettings",
+    "Settings",
+    "Share",
+    "SimulationSettings",
+    "SourceSettings",
+    "TrainingSettings",
+    "load_settings",
+]
+
+
+class Settings(Section):
+    """Everything a run needs to know. `home` holds the warehouse, the store, models and reports."""
+
+    home: Path = Path(".churn")
+    store_url: str | None = Field(None, description="SQLAlchemy URL; SQLite in the home if not given.", repr=False)
+    business: BusinessSettings = Field(default_factory=BusinessSettings)
+    churn: ChurnSettings = Field(default_factory=ChurnSettings)
+    sources: dict[str, SourceSettings] = Field(default_factory=dict)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    selection: SelectionSettings = Field(default_factory=SelectionSettings)
+    risk_bands: RiskBands = Field(default_factory=RiskBands)
+    simulation: SimulationSettings = Field(default_factory=SimulationSettings)
+    campaigns: CampaignSettings = Field(default_factory=CampaignSettings)
+    connectors: dict[str, ConnectorSettings] = Field(default_factory=dict)
+    resources: ResourceSettings = Field(default_factory=ResourceSettings)
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The embedded database of analytics."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def models_path(self) -> Path:
+        """One folder per registered model version."""
+        return self.home / "models"
+
+    @property
+    def reports_path(self) -> Path:
+        """Where HTML and exported files go."""
+        return self.home / "reports"
+
+    @property
+    def database_url(self) -> str:
+        """The store's SQLAlchemy URL."""
+        return self.store_url or f"sqlite:///{(self.home / 'store.sqlite').as_posix()}"
+
+
+def load_settings(
+    *, config: Path | None = None, home: Path | None = None, environ: dict[str, str] | None = None
+) -> Settings:
+    """Read `config` (or `churn.toml` here or in the home), then `CHURN_*` variables, then `home`.
+
+    A variable names its place with double underscores: `CHURN_TRAINING__SEED=3`. Relative source paths are read
+    from the folder of the file that declares them. Raises ConfigError naming key, place, and the nearest known key.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    chosen_home = home or Path(environ.get("CHURN_HOME", ".churn"))
+    path = _config_path(config, chosen_home)
+    values: dict[str, Any] = {}
+    if path is not None:
+        values = _read_toml(path)
+        _anchor_sources(values, path.parent)
+    _overlay_environment(values, environ)
+    values["home"] = chosen_home
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, str(path or "environment")) from error
+
+
+def _config_path(config: Path | None, home: Path) -> Path | None:
+    if config is not None:
+        if not config.is_file():
+            raise ConfigError("no such configuration file", where=str(config), remedy="Write one with `churn init`.")
+        return config
+    return next((p for p in (Path("churn.toml"), home / "churn.toml") if p.is_file()), None)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}", where=str(path), remedy="Mend the line named.") from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _anchor_sources(values: dict[str, Any], folder: Path) -> None:
+    sources = values.get("sources")
+    if not isinstance(sources, dict):
+        return
+    for source in sources.values():
+        paths = source.get("path") if isinstance(source, dict) else None
+        if isinstance(paths, str):
+            source["path"] = _anchor(paths, folder)
+        elif isinstance(paths, list):
+            source["path"] = [_anchor(p, folder) if isinstance(p, str) else p for p in paths]
+
+
+def _anchor(path: str, folder: Path) -> str:
+    return path if "://" in path or Path(path).is_absolute() else str(folder / path)
+
+
+def _overlay_environment(values: dict[str, Any], environ: dict[str, str]) -> None:
+    """Lay `CHURN_SECTION__KEY=value` over the file's values. `CHURN_SOURCE_*` and `CHURN_CONNECTOR_*` are secrets."""
+    for name, value in sorted(environ.items()):
+        if not name.startswith("CHURN_") or name in {"CHURN_HOME", "CHURN_CONFIG"}:
+            continue
+        if name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_")):
+            continue
+        keys = name.removeprefix("CHURN_").lower().split("__")
+        if len(keys) == 1 and keys[0] != "store_url":
+            continue  # not one of ours: other programs may use the prefix too
+        place = values
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = value
+
+
+def _explain(error: ValidationError, where: str) -> ConfigError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key, parents = str(first["loc"][-1]), first["loc"][:-1]
+        near = difflib.get_close_matches(key, _known_keys(parents), n=1, cutoff=0.5)
+        hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(sorted(_known_keys(parents)))}."
+        return ConfigError(f"unknown key `{place}`", where=where, remedy=hint)
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(
+        f"`{place}` is wrong: {message}", where=where, remedy="See the comments that `churn init` writes."
+    )
+
+
+def _known_keys(parents: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in parents:
+        if part == "sources":
+            model = SourceSettings
+            continue
+        field = model.model_fields.get(str(part))
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return [name for name in model.model_fields if name not in {"home", "store_url"}]

@@ -115,11 +115,23 @@ class AuthFailed(ConnectorError):
 
 
 class RateLimited(ConnectorError):
-    """The remote system asks us to slow down."""
+    """The remote system asks us to slow down; `retry_after` is its wish in seconds, None when it names none."""
+
+    def __init__(
+        self, what: str, *, where: str | None = None, remedy: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.retry_after = retry_after
 
 
 class Unreachable(ConnectorError):
-    """The remote system does not answer."""
+    """The remote system does not answer; `is_unknown` when it may have carried out what we asked all the same."""
+
+    def __init__(
+        self, what: str, *, where: str | None = None, remedy: str | None = None, is_unknown: bool = False
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.is_unknown = is_unknown
 
 
 class RecordRejected(ConnectorError):

@@ -1,0 +1,42 @@
+"""The keys that every [connectors.NAME] section has: pace, patience, and the guard rails of a push."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+from churn.config.sections import Section, Share
+
+
+def secret_name(connector: str) -> str:
+    """Return the environment variable that holds the secret of `connector`: `my-crm` -> CHURN_CONNECTOR_MY_CRM_SECRET."""
+    return f"CHURN_CONNECTOR_{re.sub(r'[^A-Z0-9]', '_', connector.upper())}_SECRET"
+
+
+class ConnectorSection(Section):
+    """Keys of every connector; the secret is never among them, it is CHURN_CONNECTOR_<NAME>_SECRET."""
+
+    requests_per_second: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
+        None, description="Requests a second at most, for this credential; the kind's own pace if not given."
+    )
+    concurrency: int | None = Field(None, ge=1, le=64, description="Requests under way at once; the kind's own.")
+    daily_budget: int | None = Field(
+        None, ge=1, description="Requests a day at most (UTC), so that others sharing the quota get theirs."
+    )
+    timeout_seconds: float = Field(30.0, gt=0, le=600, description="Patience with one request.")
+    batch_size: int | None = Field(None, ge=1, le=100_000, description="Rows per request; the kind's own if not given.")
+    max_attempts: int = Field(5, ge=1, le=20, description="Times a busy system is asked before its rows are left.")
+    max_wait_seconds: float = Field(60.0, gt=0, le=3600, description="Longest wait between two attempts.")
+    probability_step: Share = Field(
+        0.02, description="A churn probability that moved by less is not written, unless its risk band changed."
+    )
+    max_changed_share: Share = Field(
+        0.5, description="A push that would change more of the records it wrote before stops, unless forced."
+    )
+    min_list_share: Share = Field(
+        0.5, description="A list shorter than this share of the last one stops the push, unless forced."
+    )
+    max_rejected_share: Share = Field(0.1, description="A push with more rejected rows stops.")
+    sample_size: int = Field(20, ge=0, le=1_000, description="Written records that are read back and compared.")

@@ -1,15 +1,20 @@
-"""Serving and state: the current scores, the model registry, saved simulations and the job ledger, in SQLite or PostgreSQL.
+"""Serving and state: the current scores, the model registry, campaigns, saved simulations and the job ledger, in SQLite or PostgreSQL.
 
 Importing this is cheap: SQLAlchemy is loaded when a store is opened, Alembic only when there is something to migrate.
 """
 
+from churn.store.campaign_records import Added, Alert, Measurement, PlanRecord
 from churn.store.connection import Store, open_store
 from churn.store.records import JobRun, ModelChange, ModelVersion, ScorePage, ScoreRun, Simulation
 
 __all__ = [
+    "Added",
+    "Alert",
     "JobRun",
+    "Measurement",
     "ModelChange",
     "ModelVersion",
+    "PlanRecord",
     "ScorePage",
     "ScoreRun",
     "Simulation",

@@ -7,8 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from churn.store.alerts import AlertRepository
+    from churn.store.campaigns import AssignmentRepository, PlanRepository
     from churn.store.database import Database
+    from churn.store.measurements import MeasurementRepository
     from churn.store.models import ModelRepository
+    from churn.store.outcomes import OutcomeRepository
     from churn.store.runs import RunRepository
     from churn.store.scores import ScoreRepository
     from churn.store.simulations import SimulationRepository
@@ -23,6 +27,11 @@ class Store:
     models: ModelRepository = field(repr=False)
     runs: RunRepository = field(repr=False)
     simulations: SimulationRepository = field(repr=False)
+    plans: PlanRepository = field(repr=False)
+    assignments: AssignmentRepository = field(repr=False)
+    outcomes: OutcomeRepository = field(repr=False)
+    measurements: MeasurementRepository = field(repr=False)
+    alerts: AlertRepository = field(repr=False)
     database: Database = field(repr=False)
 
     def close(self) -> None:
@@ -45,9 +54,13 @@ def open_store(url: str) -> Store:
     written by a newer version; Unreachable or AuthFailed when PostgreSQL does not let us in; StoreBusy when another
     process keeps it locked; ResourceError when it cannot be written. No message ever holds the password.
     """
+    from churn.store.alerts import AlertRepository
+    from churn.store.campaigns import AssignmentRepository, PlanRepository
     from churn.store.database import connect
+    from churn.store.measurements import MeasurementRepository
     from churn.store.migration import migrate
     from churn.store.models import ModelRepository
+    from churn.store.outcomes import OutcomeRepository
     from churn.store.runs import RunRepository
     from churn.store.scores import ScoreRepository
     from churn.store.simulations import SimulationRepository
@@ -64,5 +77,10 @@ def open_store(url: str) -> Store:
         models=ModelRepository(database),
         runs=RunRepository(database),
         simulations=SimulationRepository(database),
+        plans=PlanRepository(database),
+        assignments=AssignmentRepository(database),
+        outcomes=OutcomeRepository(database),
+        measurements=MeasurementRepository(database),
+        alerts=AlertRepository(database),
         database=database,
     )

@@ -1,0 +1,57 @@
+"""Alerts: what a person must look at, at most one open of a kind about one subject."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from churn.store.campaign_records import Alert, Severity
+from churn.store.campaign_tables import alerts
+from churn.store.database import Database
+
+_COLUMNS = [alerts.c[field.name] for field in fields(Alert)]
+
+
+class AlertRepository:
+    """Reads and writes `alerts`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def raise_(self, kind: str, subject: str, severity: Severity, message: str, at: datetime) -> int:
+        """Open an alert, or renew severity and message of the one that is open already; return its number."""
+        is_open = sa.and_(alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None))
+        with self._database.write(lock=alerts) as connection:
+            found = connection.execute(sa.select(alerts.c.alert_id).where(is_open)).scalar()
+            if found is not None:
+                connection.execute(
+                    sa.update(alerts).where(alerts.c.alert_id == found).values(severity=severity, message=message)
+                )
+                return int(found)
+            result = connection.execute(
+                sa.insert(alerts).values(kind=kind, subject=subject, severity=severity, message=message, raised_at=at)
+            )
+            (alert_id,) = result.inserted_primary_key or (0,)
+            return int(alert_id)
+
+    def open(self, *, kind: str | None = None, subject: str | None = None) -> list[Alert]:
+        """Return the alerts still open, newest first, of one kind and subject or of all."""
+        query = sa.select(*_COLUMNS).where(alerts.c.resolved_at.is_(None)).order_by(alerts.c.alert_id.desc())
+        if kind is not None:
+            query = query.where(alerts.c.kind == kind)
+        if subject is not None:
+            query = query.where(alerts.c.subject == subject)
+        with self._database.read() as connection:
+            return [Alert(**row) for row in connection.execute(query).mappings()]
+
+    def resolve(self, kind: str, subject: str, at: datetime) -> int:
+        """Close what is open of a kind about a subject; return how many alerts that were (0 or 1)."""
+        with self._database.write(lock=alerts) as connection:
+            result = connection.execute(
+                sa.update(alerts)
+                .where(alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None))
+                .values(resolved_at=at)
+            )
+            return result.rowcount

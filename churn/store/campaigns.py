@@ -1,0 +1,140 @@
+"""Campaign plans and the assignments they made: saved together, once and for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from churn.errors import ContractBroken
+from churn.store.campaign_records import ASSIGNMENT_COLUMNS, OPTIONAL_ASSIGNMENT_COLUMNS, Arm, PlanRecord
+from churn.store.campaign_tables import assignments, campaign_plans
+from churn.store.database import Database
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_PLAN_COLUMNS = [campaign_plans.c[field.name] for field in fields(PlanRecord)]
+_CUSTOMER_COLUMNS = ("campaign", "customer_id", "arm", "snapshot_date", "assigned_at")
+
+
+class PlanRepository:
+    """Reads and writes `campaign_plans`, and writes `assignments`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, plan: PlanRecord, rows: pl.DataFrame) -> int:
+        """Keep a plan and its assignments in one transaction; return how many assignments were new."""
+        return self.save_all([(plan, rows)])[0]
+
+    def save_all(self, plans: Sequence[tuple[PlanRecord, pl.DataFrame]]) -> list[int]:
+        """Keep several plans with the assignments of each, all or none; return how many were new for each.
+
+        `rows` has the columns of `ASSIGNMENT_COLUMNS`; campaign, plan_id, snapshot_date and assigned_at come from the
+        plan where it lacks them. Whoever is assigned to the campaign already stays as assigned. A plan saved twice
+        is kept as it was. Raises ContractBroken for a missing column, an empty value, an arm that is none, or a
+        customer who comes twice.
+        """
+        from churn.store.frames import insert_new
+
+        checked = [(plan, _checked(plan, rows)) for plan, rows in plans]
+        added = []
+        with self._database.write(lock=assignments) as connection:
+            for plan, rows in checked:
+                known = sa.select(campaign_plans.c.plan_id).where(campaign_plans.c.plan_id == plan.plan_id)
+                if connection.execute(known).first() is None:
+                    connection.execute(sa.insert(campaign_plans).values(**asdict(plan)))
+                added.append(insert_new(connection, assignments, rows))
+        return added
+
+    def list(self, campaign: str | None = None) -> list[PlanRecord]:
+        """Return every plan, newest first, of one campaign or of all."""
+        query = sa.select(*_PLAN_COLUMNS).order_by(campaign_plans.c.planned_at.desc(), campaign_plans.c.plan_id)
+        if campaign is not None:
+            query = query.where(campaign_plans.c.campaign == campaign)
+        with self._database.read() as connection:
+            return [PlanRecord(**row) for row in connection.execute(query).mappings()]
+
+    def get(self, plan_id: str) -> PlanRecord | None:
+        """Return one plan; None if there is no such one."""
+        query = sa.select(*_PLAN_COLUMNS).where(campaign_plans.c.plan_id == plan_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return PlanRecord(**row) if row is not None else None
+
+    def latest(self, campaign: str) -> PlanRecord | None:
+        """Return the newest plan of a campaign; None if it was never planned."""
+        found = self.list(campaign)
+        return found[0] if found else None
+
+
+class AssignmentRepository:
+    """Reads `assignments`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, campaign: str) -> pl.DataFrame:
+        """Return every assignment of a campaign, by customer, with all the columns of `ASSIGNMENT_COLUMNS`."""
+        return self._fetch(tuple(ASSIGNMENT_COLUMNS), [assignments.c.campaign == campaign])
+
+    def customers(self, campaigns: Sequence[str] | None = None, arm: Arm | None = None) -> pl.DataFrame:
+        """Return who is in which campaign: campaign, customer_id, arm, snapshot_date, assigned_at.
+
+        Of the campaigns named, or of all; of one arm, or of both.
+        """
+        filters: list[sa.ColumnElement[bool]] = []
+        if campaigns is not None:
+            filters.append(assignments.c.campaign.in_(list(campaigns)))
+        if arm is not None:
+            filters.append(assignments.c.arm == arm)
+        return self._fetch(_CUSTOMER_COLUMNS, filters)
+
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """Return by campaign how many are in each arm, and on how many snapshot dates they were assigned."""
+        query = (
+            sa.select(
+                assignments.c.campaign,
+                sa.func.sum(sa.case((assignments.c.arm == "treatment", 1), else_=0)).label("treatment"),
+                sa.func.sum(sa.case((assignments.c.arm == "holdout", 1), else_=0)).label("holdout"),
+                sa.func.min(assignments.c.snapshot_date).label("first_snapshot_date"),
+                sa.func.max(assignments.c.snapshot_date).label("last_snapshot_date"),
+            )
+            .group_by(assignments.c.campaign)
+            .order_by(assignments.c.campaign)
+        )
+        with self._database.read() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return {row.pop("campaign"): row for row in rows}
+
+    def _fetch(self, names: Sequence[str], filters: Sequence[sa.ColumnElement[bool]]) -> pl.DataFrame:
+        from churn.store.frames import fetch
+
+        query = (
+            sa.select(*(assignments.c[name] for name in names))
+            .where(*filters)
+            .order_by(assignments.c.campaign, assignments.c.customer_id)
+        )
+        with self._database.read() as connection:
+            return fetch(connection, query, {name: ASSIGNMENT_COLUMNS[name] for name in names})
+
+
+def _checked(plan: PlanRecord, frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    from churn.store.frames import typed
+
+    told = {"campaign": plan.campaign, "plan_id": plan.plan_id}
+    told |= {} if "snapshot_date" in frame.columns else {"snapshot_date": plan.snapshot_date}
+    told |= {} if "assigned_at" in frame.columns else {"assigned_at": plan.planned_at}
+    frame = frame.with_columns(pl.lit(value).alias(name) for name, value in told.items())
+    where = f"assignments of {plan.campaign}"
+    rows = typed(frame, ASSIGNMENT_COLUMNS, optional=OPTIONAL_ASSIGNMENT_COLUMNS, where=where).sort("customer_id")
+    if (repeated := rows.height - rows["customer_id"].n_unique()) > 0:
+        raise ContractBroken(f"{repeated} customers come more than once", where=where)
+    if strange := set(rows["arm"]) - {"treatment", "holdout"}:
+        raise ContractBroken(f"an arm is {sorted(strange)[0]!r}, neither treatment nor holdout", where=where)
+    return rows

@@ -1,0 +1,142 @@
+"""What happened to the customers of campaigns, as CRMs and files tell it: every event once, strangers included."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from churn.errors import ContractBroken
+from churn.store.campaign_records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added
+from churn.store.campaign_tables import assignments, outcome_rejections, outcomes
+from churn.store.database import Database
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_IS_MATCHED = assignments.c.customer_id.is_not(None).label("is_matched")
+_JOIN = outcomes.outerjoin(
+    assignments,
+    sa.and_(assignments.c.campaign == outcomes.c.campaign, assignments.c.customer_id == outcomes.c.customer_id),
+)
+
+
+class OutcomeRepository:
+    """Reads and writes `outcomes` and `outcome_rejections`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, frame: pl.DataFrame, recorded_at: datetime) -> Added:
+        """Keep events, each once however often it comes, in one transaction.
+
+        `frame`: customer_id, campaign, event_id, kind, occurred_at (UTC), source. An event whose key is known is left
+        as it is. Events about nobody assigned to the campaign are kept and counted: the campaign may be planned
+        elsewhere. Raises ContractBroken for a missing column, an empty value, or an unknown kind.
+        """
+        import polars as pl
+
+        from churn.store.frames import fetch, insert_new, typed
+
+        rows = typed(frame.with_columns(recorded_at=pl.lit(recorded_at)), OUTCOME_COLUMNS, where="outcomes")
+        if strange := set(rows["kind"]) - set(OUTCOME_KINDS):
+            raise ContractBroken(
+                f"an outcome is of the kind {sorted(strange)[0]!r}",
+                where="outcomes",
+                remedy=f"The kinds are {', '.join(OUTCOME_KINDS)}.",
+            )
+        rows = rows.unique(["campaign", "customer_id", "event_id"], keep="first", maintain_order=True)
+        names = {"campaign": "String", "customer_id": "String"}
+        query = sa.select(assignments.c.campaign, assignments.c.customer_id).where(
+            assignments.c.campaign.in_(rows["campaign"].unique().sort().to_list())
+        )
+        with self._database.write(lock=outcomes) as connection:
+            new = insert_new(connection, outcomes, rows)
+            assigned = fetch(connection, query, names)
+        unmatched = rows.join(assigned, on=list(names), how="anti").height
+        return Added(new=new, known=rows.height - new, unmatched=unmatched)
+
+    def of(self, campaign: str) -> pl.DataFrame:
+        """Return every event of a campaign, oldest first: the columns of `OUTCOME_COLUMNS` and `is_matched`.
+
+        An event is matched when its customer is assigned to the campaign now, whenever the event came.
+        """
+        return self._fetch([outcomes.c.campaign == campaign])
+
+    def list(self, *, campaign: str | None = None, kind: str | None = None, limit: int | None = None) -> pl.DataFrame:
+        """Return the newest events first, of one campaign and kind or of all, as `of` does."""
+        filters: list[sa.ColumnElement[bool]] = []
+        if campaign is not None:
+            filters.append(outcomes.c.campaign == campaign)
+        if kind is not None:
+            filters.append(outcomes.c.kind == kind)
+        return self._fetch(filters, newest_first=True, limit=limit)
+
+    def counts(self) -> list[dict[str, object]]:
+        """Return how many events there are of each campaign and kind, and how many of them are matched."""
+        query = (
+            sa.select(
+                outcomes.c.campaign,
+                outcomes.c.kind,
+                sa.func.count().label("events"),
+                sa.func.count(assignments.c.customer_id).label("matched"),
+                sa.func.max(outcomes.c.occurred_at).label("last_occurred_at"),
+            )
+            .select_from(_JOIN)
+            .group_by(outcomes.c.campaign, outcomes.c.kind)
+            .order_by(outcomes.c.campaign, outcomes.c.kind)
+        )
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def keep_rejected(self, frame: pl.DataFrame, recorded_at: datetime, *, accepted: list[str]) -> int:
+        """Keep rows that could not be taken, each once, with the reason; return how many are new.
+
+        `frame` has the columns of `REJECTION_COLUMNS` but `recorded_at`. `accepted` are the ids of rows that were
+        rejected earlier, it may be, and have now been taken: they are struck off.
+        """
+        import polars as pl
+
+        from churn.store.frames import insert_new, typed
+
+        optional = set(REJECTION_COLUMNS) - {"rejection_id", "source", "reason"}
+        told = frame.with_columns(recorded_at=pl.lit(recorded_at))
+        rows = typed(told, REJECTION_COLUMNS, optional=optional, where="rejected outcomes")
+        with self._database.write(lock=outcome_rejections) as connection:
+            any_left = connection.execute(sa.select(outcome_rejections.c.rejection_id).limit(1)).first()
+            if any_left is not None:
+                struck = sa.delete(outcome_rejections).where(
+                    outcome_rejections.c.rejection_id == sa.bindparam("struck")
+                )
+                for start in range(0, len(accepted), 10_000):
+                    connection.execute(struck, [{"struck": one} for one in accepted[start : start + 10_000]])
+            return insert_new(connection, outcome_rejections, rows)
+
+    def rejected(self, *, limit: int | None = None) -> pl.DataFrame:
+        """Return the rows that could not be taken, newest first, with the columns of `REJECTION_COLUMNS`."""
+        from churn.store.frames import fetch
+
+        query = (
+            sa.select(*(outcome_rejections.c[name] for name in REJECTION_COLUMNS))
+            .order_by(outcome_rejections.c.recorded_at.desc(), outcome_rejections.c.rejection_id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return fetch(connection, query, REJECTION_COLUMNS)
+
+    def _fetch(
+        self, filters: list[sa.ColumnElement[bool]], *, newest_first: bool = False, limit: int | None = None
+    ) -> pl.DataFrame:
+        from churn.store.frames import fetch
+
+        at = outcomes.c.occurred_at
+        query = (
+            sa.select(*(outcomes.c[name] for name in OUTCOME_COLUMNS), _IS_MATCHED)
+            .select_from(_JOIN)
+            .where(*filters)
+            .order_by(at.desc() if newest_first else at, outcomes.c.customer_id, outcomes.c.event_id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return fetch(connection, query, OUTCOME_COLUMNS | {"is_matched": "Boolean"})

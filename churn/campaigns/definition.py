@@ -1,0 +1,235 @@
+"""What a campaign is: one offer to an audience, its limits, its holdout, and what the CRM is told; typed and frozen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from churn import resources
+from churn.config import BusinessSettings, Share
+from churn.decisions.profit import Economics, ProfitModel
+from churn.errors import CampaignError
+
+Band = Literal["low", "medium", "high", "critical"]
+OfferModel = Literal["case_study", "incentive", "uplift", "auto"]
+Amount = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=4, allow_inf_nan=False)]
+Limit = Annotated[Decimal, Field(gt=0, max_digits=15, decimal_places=4, allow_inf_nan=False)]
+
+# What we can tell a CRM about a customer, in our words.
+CRM_FIELDS: Final = (
+    "churn_probability",
+    "risk_band",
+    "percentile",
+    "expected_profit",
+    "reasons",
+    "recommended_action",
+    "campaign",
+    "model_version",
+    "scored_at",
+    "run_id",
+    "snapshot_date",
+)
+
+
+class _Part(BaseModel):
+    """A section of a definition: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Audience(_Part):
+    """[audience]: who the campaign is for; whoever meets all of it."""
+
+    bands: tuple[Band, ...] = Field(get_args(Band), description="Risk bands.")
+    min_probability: Share = Field(0.0, description="Lowest churn probability.")
+    max_probability: Share = Field(1.0, description="Highest churn probability.")
+    filter: str | None = Field(None, description="SQL condition over features, such as `has_unpaid_bill`.")
+    requires_consent: bool = Field(
+        default=True, description="Only those who agreed to marketing. An objection always counts."
+    )
+    skip_open_tickets: bool = Field(default=False, description="Leave alone whoever waits for an answer from support.")
+
+    @field_validator("bands")
+    @classmethod
+    def _some(cls, bands: tuple[Band, ...]) -> tuple[Band, ...]:
+        if not bands:
+            raise ValueError("name at least one band")
+        return tuple(band for band in get_args(Band) if band in bands)  # the order is ours, so that the hash is
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.min_probability > self.max_probability:
+            raise ValueError("min_probability is above max_probability: nobody is in between")
+        return self
+
+
+class Offer(_Part):
+    """[offer]: what customers are offered, what that costs, and how often it works."""
+
+    channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field("email", description="How they are reached.")
+    contact_cost: Amount = Field(Decimal(2), description="Money one contact costs.")
+    incentive_cost: Amount = Field(Decimal(0), description="Money one incentive costs.")
+    success_rate_low: Share = Field(0.25, description="Share of contacted churners who stay because of it: 5 % point.")
+    success_rate_expected: Share = Field(0.40, description="The same, expected.")
+    success_rate_high: Share = Field(0.55, description="The same, 95 % point.")
+    profit_model: OfferModel = Field("auto", description="case_study, incentive, uplift, or auto.")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.success_rate_low <= self.success_rate_expected <= self.success_rate_high:
+            raise ValueError("success rates must rise: success_rate_low <= success_rate_expected <= success_rate_high")
+        return self
+
+    @property
+    def risk_based_model(self) -> ProfitModel:
+        """The profit model that needs no measured campaign: `incentive` where stayers could take one."""
+        if self.profit_model in {"case_study", "incentive"}:
+            return self.profit_model
+        return "incentive" if self.incentive_cost else "case_study"
+
+
+class Limits(_Part):
+    """[limits]: how far the campaign may go, over all its plans."""
+
+    budget: Limit | None = Field(None, description="Money for contacts and incentives; no limit if left out.")
+    contacts: Annotated[int, Field(gt=0)] | None = Field(None, description="Contacts; no limit if left out.")
+    cooldown_days: Annotated[int, Field(ge=0, le=3650)] = Field(30, description="Days since anyone contacted them.")
+    min_expected_profit: Amount = Field(Decimal(0), description="Only customers who are expected to earn more.")
+
+
+class Holdout(_Part):
+    """[holdout]: the share left alone by chance, so that the effect can be measured."""
+
+    share: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Share of those chosen who are left alone.")
+    seed: int = Field(1, description="Changes who they are; leave it as it is.")
+
+
+class Crm(_Part):
+    """[crm]: where the campaign is pushed to, and under which names."""
+
+    connector: str | None = Field(None, description="A section [connectors.NAME] of churn.toml.")
+    mode: Literal["update", "upsert", "insert", "mirror"] = Field("update", description="What may be written.")
+    fields: dict[str, str] = Field(default_factory=dict, description="Ours = theirs.")
+    on_leave: Literal["nothing", "clear", "band_none"] = Field("nothing", description="When someone leaves the list.")
+
+
+class Heading(_Part):
+    """[campaign]: what it is called, whose it is, and how long its outcome is waited for."""
+
+    title: str = Field(min_length=1, description="What people call it; shown as the recommended action.")
+    owner: str | None = Field(None, description="Who answers for it.")
+    description: str | None = Field(None, description="What is offered, in a sentence.")
+    window_days: Annotated[int, Field(ge=1, le=730)] | None = Field(
+        None, description="Days after which the outcome is judged; [churn] horizon_days if left out."
+    )
+
+
+class CampaignFile(_Part):
+    """The sections of campaigns/NAME.toml."""
+
+    campaign: Heading
+    audience: Audience = Field(default_factory=Audience)
+    offer: Offer = Field(default_factory=Offer)
+    limits: Limits = Field(default_factory=Limits)
+    holdout: Holdout = Field(default_factory=Holdout)
+    crm: Crm = Field(default_factory=Crm)
+
+
+class CampaignDefinition(_Part):
+    """One campaign; `name` is its file's. Two definitions with the same `hash` plan the same."""
+
+    name: str
+    title: str
+    owner: str | None
+    description: str | None
+    window_days: int | None
+    audience: Audience
+    offer: Offer
+    limits: Limits
+    holdout: Holdout
+    crm: Crm
+
+    @classmethod
+    def of(cls, name: str, file: CampaignFile) -> CampaignDefinition:
+        """Return the definition that `file` makes under `name`."""
+        rest = {key: getattr(file, key) for key in ("audience", "offer", "limits", "holdout", "crm")}
+        return cls(name=name, **vars(file.campaign), **rest)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> CampaignDefinition:
+        """Return the definition that `document` was made of, such as the one kept with a plan."""
+        return cls.model_validate_json(json.dumps(document))
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as JSON says it: money as numbers, exact to four decimals."""
+        return {key: _plain(value) for key, value in self.model_dump().items()}
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical document: another hash, another campaign, however the file is laid out."""
+        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def window(self, horizon_days: int) -> int:
+        """Return the days of the outcome window: the campaign's own, or the horizon of [churn]."""
+        return self.window_days or horizon_days
+
+    def economics(self, business: BusinessSettings, profit_model: ProfitModel) -> Economics:
+        """Return the offer's terms as decisions compute with them, under `profit_model`."""
+        return Economics(
+            profit_model=profit_model,
+            contact_cost=float(self.offer.contact_cost),
+            incentive_cost=float(self.offer.incentive_cost),
+            success_rate=self.offer.success_rate_expected,
+            success_rate_low=self.offer.success_rate_low,
+            success_rate_high=self.offer.success_rate_high,
+            value_months=business.value_months,
+            hazard_after_save=business.hazard_after_save,
+            discount_rate=business.discount_rate,
+        )
+
+
+def load_campaigns(home: Path) -> dict[str, CampaignDefinition]:
+    """Return the shipped campaigns and those under `home/campaigns`, which add to them or replace one of a name.
+
+    Raises ConfigError with file, line and remedy for the first thing wrong in any of them.
+    """
+    from churn.campaigns.reading import read_campaign
+
+    return {name: read_campaign(name, path) for name, path in sorted(campaign_files(home).items())}
+
+
+def load_campaign(home: Path, name: str) -> CampaignDefinition:
+    """Return one campaign; a mistake in another file does not matter.
+
+    Raises CampaignError naming the nearest campaign when there is none of that name, ConfigError as load_campaigns.
+    """
+    import difflib
+
+    from churn.campaigns.reading import read_campaign
+
+    files = campaign_files(home)
+    if name not in files:
+        near = difflib.get_close_matches(name, files, n=1, cutoff=0.4)
+        remedy = f"Did you mean `{near[0]}`?" if near else f"There are {', '.join(sorted(files)) or 'none yet'}."
+        raise CampaignError(f"no campaign `{name}`", where=f"{home / 'campaigns'}", remedy=remedy)
+    return read_campaign(name, files[name])
+
+
+def campaign_files(home: Path) -> dict[str, Path]:
+    """Return the file of every campaign by its name, shipped ones and those of `home`."""
+    return resources.layered("campaigns", home, ".toml")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,162 @@
+"""Reads campaign files and finds everything wrong with them: file, line, what, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
+from churn.errors import ConfigError
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+_KEY = re.compile(r"^\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*(?:=|\.)")
+_HEADER = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One thing wrong in a campaign file; `line` is 0 where it is the whole file."""
+
+    campaign: str
+    file: Path
+    line: int
+    what: str
+    remedy: str
+
+    def error(self) -> ConfigError:
+        """Return the complaint as the error that stops a plan."""
+        where = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return ConfigError(self.what, where=where, remedy=self.remedy)
+
+
+def read_campaign(name: str, path: Path) -> CampaignDefinition:
+    """Read one campaign. Raises ConfigError for the first complaint."""
+    found, complaints = examine(name, path)
+    if found is None or complaints:
+        raise complaints[0].error()
+    return found
+
+
+def examine(name: str, path: Path) -> tuple[CampaignDefinition | None, list[Complaint]]:
+    """Return the campaign in `path`, None where it is not one, and everything that is wrong with the file."""
+
+    def complaint(line: int, what: str, remedy: str) -> Complaint:
+        return Complaint(name, path, line, what, remedy)
+
+    if not _NAME.fullmatch(name):
+        remedy = "Name the file with small letters, digits and underscores: campaigns/winback_call.toml."
+        return None, [complaint(0, f"`{name}` cannot be a campaign's name", remedy)]
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        line, what = _place(str(error), text)
+        return None, [complaint(line, f"not valid TOML: {what}", "Mend that line; texts stand in quotes.")]
+    except UnicodeDecodeError as error:
+        return None, [complaint(0, f"not UTF-8 text: {error.reason}", "Save the file as UTF-8.")]
+    except OSError as error:
+        return None, [complaint(0, f"cannot be read: {error.strerror}", "Let this user read it.")]
+    try:
+        file = CampaignFile.model_validate(values)
+    except ValidationError as error:
+        said = [_explain(each) for each in error.errors(include_url=False)]
+        return None, [complaint(line_of(text, place), what, remedy) for place, what, remedy in said]
+    wrong = [
+        complaint(line_of(text, ("crm", "fields", ours)), f"no field `{ours}` of ours", _nearest(ours, CRM_FIELDS))
+        for ours in file.crm.fields
+        if ours not in CRM_FIELDS
+    ]
+    return CampaignDefinition.of(name, file), wrong
+
+
+def line_of(text: str, place: Iterable[int | str]) -> int:
+    """Return the line, from 1, on which the key `place` of a TOML text stands; its section's where the key is absent."""
+    keys = [part for part in place if isinstance(part, str)]
+    section: list[str] = []
+    best, depth = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _HEADER.match(line)
+        if header:
+            section = [part.strip(" \"'") for part in header.group(1).split(".")]
+            here = section
+        else:
+            key = _KEY.match(line)
+            if key is None:
+                continue
+            here = [*section, next(part for part in key.groups() if part is not None)]
+        if keys[: len(here)] == here and len(here) > depth:
+            best, depth = number, len(here)
+    return best
+
+
+def _place(message: str, text: str) -> tuple[int, str]:
+    found = _LINE.search(message)
+    line = int(found.group(1)) if found and found.group(1) else max(len(text.splitlines()), 1)
+    what = _LINE.sub("", message).strip()
+    return line, what[:1].lower() + what[1:]
+
+
+def _explain(error: ErrorDetails) -> tuple[tuple[int | str, ...], str, str]:
+    """Return where in the file, what is wrong and what to do, for one of pydantic's complaints."""
+    place = error["loc"]
+    name = ".".join(str(part) for part in place if isinstance(part, str))
+    key = str(place[-1]) if place else ""
+    if error["type"] == "extra_forbidden":
+        kind = "section" if len(place) == 1 else "key"
+        return place, f"unknown {kind} `{name}`", _nearest(key, _known(place[:-1]))
+    if error["type"] == "missing":
+        kind = "section" if len(place) == 1 else "key"
+        example = '[campaign] with title = "..."' if len(place) == 1 else f'{key} = "..."'
+        return place, f"the {kind} `{name}` is missing", f"Add {example}."
+    what = error["msg"].removeprefix("Value error, ")
+    given = error["input"]
+    shown = f", not {given}" if isinstance(given, Decimal | int | float | str) else ""
+    return place, f"`{name}` is wrong: {what[:1].lower() + what[1:]}{shown}", _remedy(place, error)
+
+
+def _remedy(place: tuple[int | str, ...], error: ErrorDetails) -> str:
+    if place[:2] == ("holdout", "share"):
+        return "Give a share from 0 to below 1, such as 0.1: with everybody held out nobody is contacted."
+    if place[:1] == ("limits",) and error["type"] == "greater_than":
+        return "Give an amount above 0, or leave the key out for no limit."
+    if error["type"] == "greater_than_equal":
+        return "Give 0 or more."
+    field = _field(place)
+    return f"It is: {field}" if field else "See `churn campaigns show` of a campaign that ships."
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    return f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(names)}."
+
+
+def _known(parents: tuple[int | str, ...]) -> list[str]:
+    model = _model(parents)
+    return list(model.model_fields) if model else []
+
+
+def _field(place: tuple[int | str, ...]) -> str | None:
+    model = _model(place[:1])
+    field = model.model_fields.get(str(place[1])) if model and len(place) > 1 else None
+    return field.description if field else None
+
+
+def _model(parents: tuple[int | str, ...]) -> type[BaseModel] | None:
+    model: type[BaseModel] = CampaignFile
+    for part in parents:
+        kind: Any = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return None
+        model = kind
+    return model

@@ -1,0 +1,122 @@
+"""Checks an audience filter: one SQL condition over named features, and nothing that looks beyond a customer's row."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from churn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+# What a filter may be made of, as sqlglot names it: comparisons, arithmetic, and functions of a row's own values. An
+# allow-list, because what reads files, settings or other rows grows with every release of the database.
+_LOGIC = ("And", "Or", "Not", "EQ", "NEQ", "GT", "GTE", "LT", "LTE", "NullSafeEQ", "NullSafeNEQ")
+_TESTS = ("In", "Between", "Is", "Like", "ILike", "Contains", "StartsWith", "EndsWith")
+_PARTS = ("Column", "Identifier", "Literal", "Boolean", "Null", "Paren", "Case", "If", "DataType", "DataTypeParam")
+_SUMS = ("Neg", "Add", "Sub", "Mul", "Div", "IntDiv", "Mod", "Abs", "Round", "Floor", "Ceil", "Ln", "Sqrt", "Pow")
+_CALLS = ("Coalesce", "Nullif", "Greatest", "Least", "Lower", "Upper", "Trim", "Length", "Cast", "TryCast")
+_CONDITIONS = frozenset({*_LOGIC, *_TESTS})
+_ALLOWED = frozenset({*_CONDITIONS, *_PARTS, *_SUMS, *_CALLS})
+_EXAMPLE = "Write a condition such as `number_of_payment_failures_60d > 2 or has_unpaid_bill`."
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A checked condition in parentheses, true, false or null for each customer, and the features it reads."""
+
+    sql: str
+    features: frozenset[str]
+
+
+def audience_filter(text: str, known: Collection[str], *, where: str) -> Filter:
+    """Return `text` as one condition over the features `known`, whose case is theirs.
+
+    Raises ConfigError naming `where` for anything else: several statements, a subquery, a function outside the list,
+    a bare value, or a feature that is not known (then with the nearest known name).
+    """
+    from sqlglot import exp
+
+    tree = _parsed(text, where)
+    _refuse_other_parts(tree, where)
+    ours = {name.lower(): name for name in known}
+    features = set()
+    for column in tree.find_all(exp.Column):
+        name = column.name
+        if column.table or name.lower() not in ours:
+            asked = f"{column.table}.{name}" if column.table else name
+            near = difflib.get_close_matches(name.lower(), list(ours), n=1, cutoff=0.5)
+            remedy = f"Did you mean `{ours[near[0]]}`?" if near else "`churn features --date DAY` lists them."
+            raise ConfigError(f"no feature `{asked}`", where=where, remedy=remedy)
+        column.set("this", exp.to_identifier(ours[name.lower()], quoted=True))
+        features.add(ours[name.lower()])
+    if not features:
+        raise ConfigError(f"`{text.strip()}` reads no feature", where=where, remedy=_EXAMPLE)
+    return Filter(f"({tree.sql(dialect='duckdb', comments=False)})", frozenset(features))
+
+
+def _parsed(text: str, where: str) -> exp.Expression:
+    import sqlglot
+    from sqlglot import exp
+
+    if ";" in _without_texts(text):
+        raise ConfigError("a filter is one condition, without a semicolon", where=where, remedy="Leave out `;`.")
+    try:
+        parsed = sqlglot.parse(text, dialect="duckdb")
+    except sqlglot.errors.ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        near = f" near `{first['highlight']}`" if first.get("highlight") else ""
+        raise ConfigError(f"the filter is not valid SQL{near}", where=where, remedy=_EXAMPLE) from error
+    except sqlglot.errors.SqlglotError as error:
+        raise ConfigError(f"the filter is not valid SQL: {error}", where=where, remedy=_EXAMPLE) from error
+    tree = parsed[0] if len(parsed) == 1 else None
+    if tree is None:
+        raise ConfigError("the filter is empty", where=where, remedy="Leave the key out to take everyone.")
+    if isinstance(tree, exp.Query | exp.DDL | exp.DML | exp.Command):
+        raise ConfigError("a filter is a condition, not a statement", where=where, remedy=_EXAMPLE)
+    if not isinstance(tree, exp.Expression):
+        raise ConfigError("the filter is not a condition", where=where, remedy=_EXAMPLE)
+    return tree
+
+
+def _without_texts(text: str) -> str:
+    """Return `text` without what stands in quotes, where a semicolon is harmless."""
+    kept, quote = [], ""
+    for sign in text:
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        else:
+            kept.append(sign)
+    return "".join(kept)
+
+
+def _refuse_other_parts(tree: exp.Expression, where: str) -> None:
+    from sqlglot import exp
+
+    for node in tree.walk():
+        kind = type(node).__name__
+        if isinstance(node, exp.Query | exp.Subquery | exp.Table):
+            remedy = "A filter sees one customer's features; put what needs more into a feature file."
+            raise ConfigError("a filter holds no subquery", where=where, remedy=remedy)
+        if kind not in _ALLOWED:
+            name = node.name if isinstance(node, exp.Anonymous) else _spoken(node)
+            remedy = "Use comparisons, arithmetic, and functions such as coalesce, abs, round, lower or contains."
+            raise ConfigError(f"`{name}` may not be used in a filter", where=where, remedy=remedy)
+    root: exp.Expr = tree
+    while isinstance(root, exp.Paren):
+        root = root.this
+    if type(root).__name__ not in _CONDITIONS | {"Column", "Case", "Coalesce", "Boolean"}:
+        raise ConfigError(f"`{tree.sql(dialect='duckdb')}` is a value, not a condition", where=where, remedy=_EXAMPLE)
+
+
+def _spoken(node: exp.Expr) -> str:
+    from sqlglot import exp
+
+    if isinstance(node, exp.ReadCSV):
+        return "read_csv"
+    return node.sql_name().lower() if isinstance(node, exp.Func) else str(node.sql(dialect="duckdb"))

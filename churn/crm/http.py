@@ -46,27 +46,6 @@ class TokenBucket:
             self._sleep(wait)
 
 
-class PacedTransport(httpx.BaseTransport):
-    """Any transport, slowed to the pace allowed; `spend` counts a request and may refuse it (RateLimited)."""
-
-    def __init__(
-        self, inner: httpx.BaseTransport, bucket: TokenBucket | None, spend: Callable[[], None] | None
-    ) -> None:
-        self._inner, self._bucket, self._spend = inner, bucket, spend
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request when its turn has come."""
-        if self._spend is not None:
-            self._spend()
-        if self._bucket is not None:
-            self._bucket.take()
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        """Close what is wrapped."""
-        self._inner.close()
-
-
 def open_client(
     settings: ConnectorSection,
     *,
@@ -74,22 +53,26 @@ def open_client(
     transport: httpx.BaseTransport | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> httpx.Client:
-    """Return a client with the section's pace and patience; redirects are not followed, since they would carry secrets.
+    """Return a client with the section's pace and patience; `spend` counts a request and may refuse it (RateLimited).
 
-    Proxies and certificates come from the environment, as for every HTTP client.
+    Redirects are not followed, since they would carry secrets elsewhere. Proxies and certificates come from the
+    environment, as for every HTTP client.
     """
     rate = settings.requests_per_second
     bucket = TokenBucket(rate, sleep=sleep) if rate else None
-    paced = {"transport": PacedTransport(transport, bucket, spend)} if transport is not None else {}
-    client = httpx.Client(timeout=httpx.Timeout(settings.timeout_seconds), follow_redirects=False, **paced)
-    if transport is None and (bucket or spend):
-        # Wrapped after construction, so that proxies of the environment keep working.
-        client._transport = PacedTransport(client._transport, bucket, spend)  # noqa: SLF001 - no public way to wrap it
-        client._mounts = {  # noqa: SLF001 - as above
-            pattern: PacedTransport(inner, bucket, spend) if inner is not None else None
-            for pattern, inner in client._mounts.items()  # noqa: SLF001 - as above
-        }
-    return client
+
+    def wait_for_turn(_request: httpx.Request) -> None:
+        if spend is not None:
+            spend()
+        if bucket is not None:
+            bucket.take()
+
+    return httpx.Client(
+        timeout=httpx.Timeout(settings.timeout_seconds),
+        follow_redirects=False,
+        transport=transport,
+        event_hooks={"request": [wait_for_turn]},
+    )
 
 
 class Http:

@@ -127,7 +127,7 @@ def _checked(plan: PlanRecord, frame: pl.DataFrame) -> pl.DataFrame:
 
     from churn.store.frames import typed
 
-    told = {"campaign": plan.campaign, "plan_id": plan.plan_id}
+    told: dict[str, object] = {"campaign": plan.campaign, "plan_id": plan.plan_id}
     told |= {} if "snapshot_date" in frame.columns else {"snapshot_date": plan.snapshot_date}
     told |= {} if "assigned_at" in frame.columns else {"assigned_at": plan.planned_at}
     frame = frame.with_columns(pl.lit(value).alias(name) for name, value in told.items())
@@ -136,5 +136,5 @@ def _checked(plan: PlanRecord, frame: pl.DataFrame) -> pl.DataFrame:
     if (repeated := rows.height - rows["customer_id"].n_unique()) > 0:
         raise ContractBroken(f"{repeated} customers come more than once", where=where)
     if strange := set(rows["arm"]) - {"treatment", "holdout"}:
-        raise ContractBroken(f"an arm is {sorted(strange)[0]!r}, neither treatment nor holdout", where=where)
+        raise ContractBroken(f"an arm is {min(strange)!r}, neither treatment nor holdout", where=where)
     return rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -94,8 +93,3 @@ def _series(name: str, kind: pl.DataType, values: Iterable[Any]) -> pl.Series:
     if isinstance(kind, pl.Boolean):
         return pl.Series(name, [None if value is None else bool(value) for value in found], dtype=kind)
     return pl.Series(name, found, dtype=kind)
-
-
-def instant_text(moment: datetime) -> str:
-    """Return an instant as SQLite's tables hold it."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -42,7 +42,7 @@ class OutcomeRepository:
         rows = typed(frame.with_columns(recorded_at=pl.lit(recorded_at)), OUTCOME_COLUMNS, where="outcomes")
         if strange := set(rows["kind"]) - set(OUTCOME_KINDS):
             raise ContractBroken(
-                f"an outcome is of the kind {sorted(strange)[0]!r}",
+                f"an outcome is of the kind {min(strange)!r}",
                 where="outcomes",
                 remedy=f"The kinds are {', '.join(OUTCOME_KINDS)}.",
             )
@@ -64,7 +64,7 @@ class OutcomeRepository:
         """
         return self._fetch([outcomes.c.campaign == campaign])
 
-    def list(self, *, campaign: str | None = None, kind: str | None = None, limit: int | None = None) -> pl.DataFrame:
+    def recent(self, *, campaign: str | None = None, kind: str | None = None, limit: int | None = None) -> pl.DataFrame:
         """Return the newest events first, of one campaign and kind or of all, as `of` does."""
         filters: list[sa.ColumnElement[bool]] = []
         if campaign is not None:

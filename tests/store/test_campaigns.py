@@ -171,10 +171,10 @@ def test_an_outcome_of_an_unknown_kind_or_without_an_id_is_refused(store: Store)
 def test_outcomes_are_listed_newest_first(store: Store) -> None:
     frame = events(("a", "e1", "contacted"), ("a", "e2", "lost"), occurred_at=[NOON, NOON + timedelta(seconds=1)])
     store.outcomes.add(frame, NOON)
-    assert store.outcomes.list()["event_id"].to_list() == ["e2", "e1"]
-    assert store.outcomes.list(limit=1)["event_id"].to_list() == ["e2"]
-    assert store.outcomes.list(kind="contacted")["event_id"].to_list() == ["e1"]
-    assert store.outcomes.list(campaign="other").is_empty()
+    assert store.outcomes.recent()["event_id"].to_list() == ["e2", "e1"]
+    assert store.outcomes.recent(limit=1)["event_id"].to_list() == ["e2"]
+    assert store.outcomes.recent(kind="contacted")["event_id"].to_list() == ["e1"]
+    assert store.outcomes.recent(campaign="other").is_empty()
 
 
 def test_rejected_rows_are_kept_once_until_they_are_accepted(store: Store) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +43,16 @@ class PostgresServer:
 def postgres_server() -> Iterator[PostgresServer]:
     """One server per test process (so also per xdist worker), in a temporary folder, gone at the end."""
     pytest.importorskip("psycopg", reason="psycopg is not installed (extra `postgres`)")
-    binaries = _binaries()
+    binaries = postgres_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL server binaries on this machine (install the package `postgresql`)")
+    with running_postgres(binaries) as server:
+        yield server
+
+
+@contextmanager
+def running_postgres(binaries: Path) -> Iterator[PostgresServer]:
+    """Run a private server for as long as the block lasts."""
     # Not tmp_path: its parents are closed to other users, and PostgreSQL refuses to run as root.
     folder = Path(tempfile.mkdtemp(prefix="churn-pg-"))
     process: subprocess.Popen[bytes] | None = None
@@ -80,7 +88,8 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
         admin.execute(f'drop database if exists "{name}" with (force)')
 
 
-def _binaries() -> Path | None:
+def postgres_binaries() -> Path | None:
+    """Return the newest installed server's folder of programs."""
     candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if (config := shutil.which("pg_config")) is not None:
         told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False).stdout.strip()

@@ -55,7 +55,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -
             return int(cursor.rowcount)
         # COPY knows no conflicts: the rows land beside the table first.
         cursor.execute(f"create temporary table incoming on commit drop as select {names} from {table.name} limit 0")
-        with cursor.copy(f"copy incoming ({names}) from stdin (format csv)") as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f"copy incoming ({names}) from stdin (format csv)") as copy:
             copy.write(rows.write_csv(include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6f").encode())
         cursor.execute(f"insert into {table.name} ({names}) select {names} from incoming on conflict do nothing")
         added = int(cursor.rowcount)

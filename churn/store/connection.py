@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,29 +14,109 @@ if TYPE_CHECKING:
     from churn.store.models import ModelRepository
     from churn.store.outcomes import OutcomeRepository
     from churn.store.runs import RunRepository
+    from churn.store.score_reader import ScoreReader
     from churn.store.scores import ScoreRepository
     from churn.store.simulations import SimulationRepository
+    from churn.store.sqlite_file import SqliteFile
 
 
-@dataclass(frozen=True)
 class Store:
-    """An open store: one repository per matter. Use it as a context manager, or call `close`."""
+    """An open store: one repository per matter, each loaded when first asked for, so that a command pays for its own.
 
-    address: str
-    scores: ScoreRepository = field(repr=False)
-    models: ModelRepository = field(repr=False)
-    runs: RunRepository = field(repr=False)
-    simulations: SimulationRepository = field(repr=False)
-    plans: PlanRepository = field(repr=False)
-    assignments: AssignmentRepository = field(repr=False)
-    outcomes: OutcomeRepository = field(repr=False)
-    measurements: MeasurementRepository = field(repr=False)
-    alerts: AlertRepository = field(repr=False)
-    database: Database = field(repr=False)
+    Use it as a context manager, or call `close`. `file` says that there is nothing to migrate and how to read without
+    a `database`.
+    """
+
+    def __init__(self, address: str, url: str, *, database: Database | None = None, file: SqliteFile | None = None):
+        self.address = address
+        self._url = url
+        self._file = file
+        if database is not None:
+            self.database = database
+
+    @cached_property
+    def database(self) -> Database:
+        """The database behind the repositories."""
+        from churn.store.database import connect
+
+        return connect(self._url)
+
+    @cached_property
+    def published(self) -> ScoreReader:
+        """The current score list, to be read only: from an SQLite file without loading SQLAlchemy."""
+        if self._file is None:
+            return self.scores
+        from churn.store.score_reader import ScoreReader
+
+        return ScoreReader(self._file.fetching)
+
+    @cached_property
+    def scores(self) -> ScoreRepository:
+        """The current score list and the runs before it."""
+        from churn.store.scores import ScoreRepository
+
+        return ScoreRepository(self.database)
+
+    @cached_property
+    def models(self) -> ModelRepository:
+        """The model registry."""
+        from churn.store.models import ModelRepository
+
+        return ModelRepository(self.database)
+
+    @cached_property
+    def runs(self) -> RunRepository:
+        """The job ledger."""
+        from churn.store.runs import RunRepository
+
+        return RunRepository(self.database)
+
+    @cached_property
+    def simulations(self) -> SimulationRepository:
+        """Simulations saved under a name."""
+        from churn.store.simulations import SimulationRepository
+
+        return SimulationRepository(self.database)
+
+    @cached_property
+    def plans(self) -> PlanRepository:
+        """Campaign plans."""
+        from churn.store.campaigns import PlanRepository
+
+        return PlanRepository(self.database)
+
+    @cached_property
+    def assignments(self) -> AssignmentRepository:
+        """Who was assigned to which arm of a campaign."""
+        from churn.store.campaigns import AssignmentRepository
+
+        return AssignmentRepository(self.database)
+
+    @cached_property
+    def outcomes(self) -> OutcomeRepository:
+        """What became of contacts."""
+        from churn.store.outcomes import OutcomeRepository
+
+        return OutcomeRepository(self.database)
+
+    @cached_property
+    def measurements(self) -> MeasurementRepository:
+        """What campaigns were measured to bring."""
+        from churn.store.measurements import MeasurementRepository
+
+        return MeasurementRepository(self.database)
+
+    @cached_property
+    def alerts(self) -> AlertRepository:
+        """What a person must look at."""
+        from churn.store.alerts import AlertRepository
+
+        return AlertRepository(self.database)
 
     def close(self) -> None:
         """Give back every connection."""
-        self.database.close()
+        if "database" in vars(self):
+            self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +126,9 @@ class Store:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"Store({self.address!r})"  # the address it was opened at may hold a password
+
 
 def open_store(url: str) -> Store:
     """Open the store at `url` (`sqlite:///path` or `postgresql://user@host/database`) and migrate it if need be.
@@ -54,16 +137,13 @@ def open_store(url: str) -> Store:
     written by a newer version; Unreachable or AuthFailed when PostgreSQL does not let us in; StoreBusy when another
     process keeps it locked; ResourceError when it cannot be written. No message ever holds the password.
     """
-    from churn.store.alerts import AlertRepository
-    from churn.store.campaigns import AssignmentRepository, PlanRepository
+    from churn.store.sqlite_file import ready_file
+
+    file = ready_file(url)
+    if file is not None:
+        return Store(str(file.path), url, file=file)
     from churn.store.database import connect
-    from churn.store.measurements import MeasurementRepository
     from churn.store.migration import migrate
-    from churn.store.models import ModelRepository
-    from churn.store.outcomes import OutcomeRepository
-    from churn.store.runs import RunRepository
-    from churn.store.scores import ScoreRepository
-    from churn.store.simulations import SimulationRepository
 
     database = connect(url)
     try:
@@ -71,16 +151,4 @@ def open_store(url: str) -> Store:
     except BaseException:
         database.close()
         raise
-    return Store(
-        address=database.address,
-        scores=ScoreRepository(database),
-        models=ModelRepository(database),
-        runs=RunRepository(database),
-        simulations=SimulationRepository(database),
-        plans=PlanRepository(database),
-        assignments=AssignmentRepository(database),
-        outcomes=OutcomeRepository(database),
-        measurements=MeasurementRepository(database),
-        alerts=AlertRepository(database),
-        database=database,
-    )
+    return Store(database.address, url, database=database)

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
 from churn.errors import AuthFailed, ChurnError, ConfigError, ResourceError, StoreBusy, Unreachable
 
+BUSY_SECONDS = 30  # how long we wait for another process' write before saying that the store is busy
 _BUSY = "Wait for the other process to end, then try again."
 _SPACE = "Free some space, then run the same command again: nothing was half written."
 
@@ -20,24 +19,33 @@ def translated(address: str) -> Iterator[None]:
     """Raise our errors for theirs. `address` names the database: a path, or host and name, never a password."""
     try:
         yield
-    except DBAPIError as error:
-        raise _translate(error.orig or error, address) from error
-    except SQLAlchemyError as error:
-        raise ConfigError(f"the store cannot be used: {type(error).__name__}", where=address) from error
-    except _driver_errors() as error:
+    except _foreign() as error:
         raise _translate(error, address) from error
 
 
-def _driver_errors() -> tuple[type[BaseException], ...]:
-    """Return what the loaded drivers raise where we talk to them directly; psycopg is optional."""
-    psycopg = sys.modules.get("psycopg")
-    return (sqlite3.Error, psycopg.Error) if psycopg is not None else (sqlite3.Error,)
+def _foreign() -> tuple[type[BaseException], ...]:
+    """Return what the libraries that are loaded raise: each of them is optional, or loaded late."""
+    found: list[type[BaseException]] = [sqlite3.Error]
+    if (psycopg := sys.modules.get("psycopg")) is not None:
+        found.append(psycopg.Error)
+    if (sqlalchemy := sys.modules.get("sqlalchemy.exc")) is not None:
+        found.append(sqlalchemy.SQLAlchemyError)
+    return tuple(found)
 
 
 def _translate(error: BaseException, address: str) -> ChurnError:
     if isinstance(error, sqlite3.Error):
         return _from_sqlite(error, address)
-    return _from_postgres(error, address)
+    sqlalchemy, psycopg = sys.modules.get("sqlalchemy.exc"), sys.modules.get("psycopg")
+    if sqlalchemy is not None and isinstance(error, sqlalchemy.DBAPIError):
+        return _translate(error.orig, address) if error.orig is not None else _unusable(error, address)
+    if psycopg is not None and isinstance(error, psycopg.Error):
+        return _from_postgres(error, address)
+    return _unusable(error, address)
+
+
+def _unusable(error: BaseException, address: str) -> ChurnError:
+    return ConfigError(f"the store cannot be used: {type(error).__name__}", where=address)
 
 
 def _from_sqlite(error: sqlite3.Error, address: str) -> ChurnError:

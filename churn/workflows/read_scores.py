@@ -43,7 +43,7 @@ def read_risk_list(
     if top is not None and top < 1:
         raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
     with context.open_store() as store:
-        page = store.scores.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
+        page = store.published.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
     run = _current(page.run)
     if out is not None:
         return RiskList(run, len(page.rows), [], _write(page.frame, run, out))
@@ -65,8 +65,8 @@ def _refuse_unknown(bands: Sequence[str]) -> None:
 def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
     """Return one customer's score, reasons and change, with the run's own facts. Raises DataError when unknown."""
     with context.open_store() as store:
-        run = _current(store.scores.current_run())
-        row = store.scores.customer(customer_id)
+        run = _current(store.published.current_run())
+        row = store.published.customer(customer_id)
     if row is None:
         raise DataError(
             f"no score for customer `{customer_id}`",

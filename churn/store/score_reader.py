@@ -1,0 +1,181 @@
+"""Reads the current score list, filtered, sorted, and page by page; knows SQL and records, and no library for either."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from churn.errors import ConfigError
+from churn.store.records import SCORE_COLUMNS, ScoreOrder, ScorePage, ScoreRun, score_frame
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Runs a statement whose values are named `:name`, and returns the driver's rows.
+Fetch = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
+
+RUN_FIELDS = tuple(field.name for field in fields(ScoreRun))
+_RUN_COLUMNS = ", ".join(f"r.{name}" for name in RUN_FIELDS)
+_DATES = frozenset({"snapshot_date"})
+_INSTANTS = frozenset({"scored_at", "data_cutoff", "stale_at"})
+_FLAGS = frozenset({"is_stale", *(name for name, kind in SCORE_COLUMNS.items() if kind == "Boolean")})
+
+
+class ScoreReader:
+    """What one may ask of the current list. `fetching` opens a transaction that sees one state of the database."""
+
+    def __init__(self, fetching: Callable[[], AbstractContextManager[Fetch]]) -> None:
+        self._fetching = fetching
+
+    def current_run(self) -> ScoreRun | None:
+        """Return what the current list is of; None before the first one."""
+        with self._fetching() as fetch:
+            return _current_run(fetch)
+
+    def current(
+        self,
+        *,
+        bands: Sequence[str] | None = None,
+        min_probability: float | None = None,
+        plan: str | None = None,
+        listed: bool | None = None,
+        order: ScoreOrder = "expected_profit",
+        limit: int | None = None,
+        columns: Sequence[str] = tuple(SCORE_COLUMNS),
+    ) -> pl.DataFrame:
+        """Return the current list, highest first; all customers and the columns of `SCORE_COLUMNS` by default."""
+        conditions = _filters(bands, min_probability, plan, listed)
+        with self._fetching() as fetch:
+            return score_frame(_rows(fetch, conditions, order, limit, columns), tuple(columns))
+
+    def page(
+        self,
+        *,
+        bands: Sequence[str] | None = None,
+        min_probability: float | None = None,
+        plan: str | None = None,
+        listed: bool | None = None,
+        order: ScoreOrder = "expected_profit",
+        limit: int | None = 100,
+        cursor: str | None = None,
+        columns: Sequence[str] = tuple(SCORE_COLUMNS),
+    ) -> ScorePage:
+        """Return up to `limit` rows (None: all) after `cursor`, with the run they come from, both of one instant.
+
+        A cursor is given only where there may be more, and needs the columns of the order and `customer_id`.
+        Raises ConfigError for a cursor that is not ours, or one of a list since replaced: pages of two lists never mix.
+        """
+        conditions = _filters(bands, min_probability, plan, listed)
+        with self._fetching() as fetch:
+            run = _current_run(fetch)
+            if cursor is not None:
+                conditions |= _after(cursor, run, order)
+            rows = _rows(fetch, conditions, order, None if limit is None else limit + 1, columns)
+        names = tuple(columns)
+        if run is None or limit is None or len(rows) <= limit:
+            return ScorePage(run, rows, names, None)
+        last = dict(zip(names, rows[limit - 1], strict=True))
+        return ScorePage(run, rows[:limit], names, _cursor(run, order, last))
+
+    def customer(self, customer_id: str) -> dict[str, Any] | None:
+        """Return one customer's score and the fields of its run; None if the customer is not on the current list."""
+        scored = ", ".join(f"s.{name}" for name in SCORE_COLUMNS)
+        sql = (
+            f"select {scored}, {_RUN_COLUMNS} from scores as s inner join score_runs as r on r.is_current "
+            "where s.customer_id = :customer_id"
+        )
+        with self._fetching() as fetch:
+            rows = fetch(sql, {"customer_id": customer_id})
+        return _typed((*SCORE_COLUMNS, *RUN_FIELDS), rows[0]) if rows else None
+
+
+def _typed(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    """Return a row by name, with dates and truth values as such: SQLite keeps them as texts and numbers."""
+    found = dict(zip(names, row, strict=True))
+    for name, value in found.items():
+        if name in _FLAGS:
+            found[name] = bool(value)
+        elif isinstance(value, str) and name in _DATES:
+            found[name] = date.fromisoformat(value)
+        elif isinstance(value, str) and name in _INSTANTS:
+            found[name] = datetime.fromisoformat(value)
+    return found
+
+
+def _current_run(fetch: Fetch) -> ScoreRun | None:
+    rows = fetch(f"select {_RUN_COLUMNS} from score_runs as r where r.is_current", {})
+    return ScoreRun(**_typed(RUN_FIELDS, rows[0])) if rows else None
+
+
+class _Conditions:
+    """Conditions that all must hold, and the values they name."""
+
+    def __init__(self, parts: Sequence[str] = (), values: Mapping[str, Any] | None = None) -> None:
+        self.parts = list(parts)
+        self.values = dict(values or {})
+
+    def __or__(self, more: _Conditions) -> _Conditions:
+        return _Conditions([*self.parts, *more.parts], self.values | more.values)
+
+
+def _filters(
+    bands: Sequence[str] | None,
+    min_probability: float | None,
+    plan: str | None,
+    listed: bool | None,  # noqa: FBT001 - a filter's value, as its caller was given it
+) -> _Conditions:
+    found = _Conditions()
+    if bands is not None:
+        named = {f"band_{number}": band for number, band in enumerate(bands)}
+        listed_names = ", ".join(f":{name}" for name in named)
+        found |= _Conditions([f"risk_band in ({listed_names})" if named else "1 = 0"], named)
+    for name, comparison, value in (
+        ("min_probability", "churn_probability >= :min_probability", min_probability),
+        ("plan", "plan = :plan", plan),
+        ("listed", "is_listed = :listed", listed),
+    ):
+        if value is not None:
+            found |= _Conditions([comparison], {name: value})
+    return found
+
+
+def _rows(
+    fetch: Fetch, conditions: _Conditions, order: ScoreOrder, limit: int | None, columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    if unknown := [name for name in (*columns, order) if name not in SCORE_COLUMNS]:
+        raise ConfigError(f"a score list has no column `{unknown[0]}`", where="scores")
+    where = f" where {' and '.join(conditions.parts)}" if conditions.parts else ""
+    values = conditions.values
+    sql = f"select {', '.join(columns)} from scores{where} order by {order} desc, customer_id"
+    if limit is not None:
+        sql, values = f"{sql} limit :limit", {**values, "limit": limit}
+    return fetch(sql, values)
+
+
+def _cursor(run: ScoreRun, order: ScoreOrder, last: dict[str, Any]) -> str:
+    told = json.dumps([run.run_id, order, last[order], last["customer_id"]])
+    return base64.urlsafe_b64encode(told.encode()).decode()
+
+
+def _after(cursor: str, run: ScoreRun | None, order: ScoreOrder) -> _Conditions:
+    """Return the condition for what comes after the row that `cursor` names, in an order the index serves."""
+    try:
+        run_id, cursor_order, value, customer_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        value = float(value)
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise ConfigError("the cursor is not one of ours", remedy="Start again without a cursor.") from error
+    if run is None or run_id != run.run_id or cursor_order != order:
+        raise ConfigError(
+            "the cursor belongs to another list or order", remedy="The list has changed: start again without a cursor."
+        )
+    # The first half lets the index start in the right place, the second decides among equals.
+    return _Conditions(
+        [f"{order} <= :last_value", f"({order} < :last_value or customer_id > :last_customer)"],
+        {"last_value": value, "last_customer": str(customer_id)},
+    )

@@ -75,8 +75,8 @@ def qini_curve(y_retained: ArrayLike, treated: ArrayLike, uplift: ArrayLike) -> 
 
     Formula: `CONVENTION`; Radcliffe 2007. Raises CampaignError where an arm is empty.
     """
-    y, w, u = _checked(y_retained, treated, uplift)
-    ranking = _Ranking.of(y, w, u)
+    y, w, u = checked_experiment(y_retained, treated, uplift)
+    ranking = Ranking.of(y, w, u)
     q, up = ranking.curves(ranking.rows(None))
     area, auuc = float(np.trapezoid(q, ranking.counts)), float(np.trapezoid(up, ranking.counts / u.size))
     return QiniCurve(
@@ -111,10 +111,10 @@ def bootstrap_qini(
     """
     if draws < 1 or not 0.0 < confidence < 1.0:
         raise ConfigError(f"{draws} draws at confidence {confidence} give no interval", where="bootstrap")
-    y, w, u = _checked(y_retained, treated, uplift)
-    ranking, curve = _Ranking.of(y, w, u), qini_curve(y, w, u)
+    y, w, u = checked_experiment(y_retained, treated, uplift)
+    ranking, curve = Ranking.of(y, w, u), qini_curve(y, w, u)
     rng = np.random.default_rng(seed)
-    drawn = np.array([ranking.scores(rng) for _ in range(draws)])
+    drawn = np.array([ranking.scores(resample(w, rng)) for _ in range(draws)])
     tail = (1.0 - confidence) / 2
     (low, auuc_low), (high, auuc_high) = np.quantile(drawn, [tail, 1.0 - tail], axis=0)
     return QiniInterval(
@@ -138,7 +138,7 @@ def uplift_by_decile(
 
     Equal predictions stay together, so slices may differ in size, and there may be fewer of them.
     """
-    y, w, u = _checked(y_retained, treated, uplift)
+    y, w, u = checked_experiment(y_retained, treated, uplift)
     if bins < 1:
         raise ConfigError(f"{bins} is not a number of slices", where="bins")
     return tuple(
@@ -161,7 +161,8 @@ def _effect(y: Bools, w: Bools, confidence: float) -> Effect | None:
     return newcombe(int((~y & w).sum()), n_t, int((~y & ~w).sum()), n_c, confidence)
 
 
-def _checked(y_retained: ArrayLike, treated: ArrayLike, uplift: ArrayLike) -> tuple[Bools, Bools, Floats]:
+def checked_experiment(y_retained: ArrayLike, treated: ArrayLike, uplift: ArrayLike) -> tuple[Bools, Bools, Floats]:
+    """Return the three as arrays of the same length. Raises CampaignError where an arm is empty, ConfigError as checks."""
     u = finite("uplift", uplift)
     y, w = outcomes("y_retained", y_retained, u.size), outcomes("treated", treated, u.size)
     if not w.any() or w.all():
@@ -180,20 +181,21 @@ def _normalised(area: float, total: float, perfect: float, n: int) -> float:
 
 
 @dataclass(frozen=True)
-class _Ranking:
+class Ranking:
     """Rows sorted by predicted uplift once; `ends` is where each run of equal predictions ends."""
 
+    order: NDArray[np.int64]
     y: Bools
     w: Bools
     ends: NDArray[np.int64]
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, y: Bools, w: Bools, u: Floats) -> _Ranking:
+    def of(cls, y: Bools, w: Bools, u: Floats) -> Ranking:
         order = np.argsort(-u, kind="stable")
         falling = u[order]
         ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
-        return cls(y[order], w[order], ends, np.concatenate([[0], ends + 1]))
+        return cls(order, y[order], w[order], ends, np.concatenate([[0], ends + 1]))
 
     def rows(self, times: Floats | None) -> Floats:
         """Running totals (4, m): treated, treated retained, held out, held out retained."""
@@ -216,13 +218,19 @@ class _Ranking:
         at_end = y_t - y_c * n_t / n_c
         return float(first * at_first / 2 + then * (at_first + at_then) / 2 + y_c * (at_then + at_end) / 2)
 
-    def scores(self, rng: np.random.Generator) -> tuple[float, float]:
-        """(Qini, AUUC) of one resample, drawn within each arm."""
-        times = np.empty(self.y.size)
-        for rows in (np.flatnonzero(self.w), np.flatnonzero(~self.w)):
-            times[rows] = np.bincount(rng.integers(0, rows.size, rows.size), minlength=rows.size)
+    def scores(self, times: Floats) -> tuple[float, float]:
+        """(Qini, AUUC) of a resample that counts each row, in the order they were given, so many times."""
+        times = times[self.order]
         totals = self.rows(times)
         q, up = self.curves(totals)
         counts = totals[0] + totals[2]
         area, auuc = float(np.trapezoid(q, counts)), float(np.trapezoid(up, counts / self.y.size))
         return _normalised(area, float(q[-1]), self.perfect_area(times), self.y.size), auuc
+
+
+def resample(w: Bools, rng: np.random.Generator) -> Floats:
+    """Return how often each row (n,) comes in one resample, drawn within each arm."""
+    times = np.empty(w.size)
+    for rows in (np.flatnonzero(w), np.flatnonzero(~w)):
+        times[rows] = np.bincount(rng.integers(0, rows.size, rows.size), minlength=rows.size)
+    return times

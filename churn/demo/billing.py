@@ -38,12 +38,19 @@ def recovery_share(seats: Seats, places: Places) -> NDArray[np.float32]:
 
 
 def bill_day(
-    seats: Seats, present: Flags, day: int, random: np.random.Generator, told: Ledger | None, *, is_forgiving: bool
+    seats: Seats,
+    present: Flags,
+    day: int,
+    random: np.random.Generator,
+    told: Ledger | None,
+    *,
+    spared: Flags,
+    doomed: Flags | None = None,
 ) -> tuple[Places, NDArray[np.float32]]:
     """Attempt today's invoices and retries.
 
     Returns the places whose last attempt was made today and each one's chance of failing it; those that did fail
-    have `dunning_step` 4. With `is_forgiving` the last attempt always succeeds (no involuntary churn).
+    have `dunning_step` 4. For the `spared` the last attempt always succeeds, for the `doomed` every attempt fails.
     """
     count = len(present)
     expires = rare(random, count, _EXPIRY_RATE)
@@ -59,8 +66,9 @@ def bill_day(
     chance = np.where(seats.is_card_broken[places], 0.97, chance)
     chance = np.where(step > 0, 1 - recovery_share(seats, places), chance)
     is_last = step == LAST_STEP - 1
-    if is_forgiving:
-        chance = np.where(is_last, 0.0, chance)
+    chance = np.where(is_last & spared[places], 0.0, chance)
+    if doomed is not None:
+        chance = np.where(doomed[places], 1.0, chance)
     draw = random.random((3, len(places)))
     fails = draw[0] < chance
     seats.dunning_step[places] = np.where(fails, step + 1, 0)

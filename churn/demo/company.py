@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from churn.demo import deliveries, faults, tables
 from churn.demo.engagement import cut_sessions
 from churn.demo.life import Life
-from churn.demo.offers import OFFERS
+from churn.demo.outcomes import named_truth
 from churn.demo.scenarios import Scenario, scenario_named
+from churn.demo.state import CompanyState, forget_state, save_state, undelivered
 from churn.demo.streams import Streams
 from churn.demo.timeline import DAY, Timeline, timeline
 from churn.demo.writers import FileFormat, prepare_folder, write_frame
@@ -48,11 +50,13 @@ def generate_company(
     seed: int = 7,
     scenario: str = "base",
     file_format: FileFormat = "parquet",
+    is_playable: bool = False,
     progress: Progress = SILENT,
 ) -> CompanyFiles:
     """Simulate `customers` active customers over `months` months and write the tables and `truth.parquet` to `folder`.
 
-    The same arguments give the same bytes. Raises ConfigError for arguments out of range or an unknown scenario,
+    The same arguments give the same bytes. With `is_playable` the state at the end is kept beside them, so that
+    `play_month` can go on from there, and each table is declared as a glob that takes in its later parts. Raises ConfigError for arguments out of range or an unknown scenario,
     ResourceError when the folder cannot be written.
     """
     began = time.perf_counter()
@@ -60,9 +64,12 @@ def generate_company(
     _check_size(customers, months, seed, file_format)
     calendar = timeline(months)
     prepare_folder(folder, (*TABLES, "truth"))
+    forget_state(folder)
     writer = _Company(folder, calendar, Streams(seed), world, customers, file_format)
     days = calendar.lived_days
     for day in days:
+        if is_playable and day == calendar.cutoff_day:
+            writer.keep_state(seed, scenario)
         writer.life.live_day(day)
         if writer.is_month_told(day):
             done = (day - days.start) / len(days)
@@ -76,6 +83,8 @@ def generate_company(
     ending = file_format
     files = {name: folder / f"{name}.{ending}" for name in TABLES if name != "sessions"}
     files["sessions"] = folder / f"sessions-*.{ending}"
+    if is_playable:
+        files = {name: folder / f"{name}*.{ending}" for name in TABLES}
     return CompanyFiles(
         folder=folder,
         files={name: files[name] for name in TABLES},
@@ -130,6 +139,25 @@ class _Company:
         month = self.calendar.month_of(day)
         return 0 <= month < self.calendar.months and self.calendar.month_of(day + 1) != month
 
+    def keep_state(self, seed: int, scenario: str) -> None:
+        """Keep where the company stands as the first day that is not told begins."""
+        life, last = self.life, self.calendar.cutoff_day
+        tickets = life.tickets.columns()
+        tickets["number"] = np.arange(life.tickets.rows)
+        state = CompanyState(
+            seed=seed,
+            scenario=scenario,
+            month_starts=self.calendar.month_starts,
+            payments=life.payments.rows,
+            tickets=life.tickets.rows,
+            customers=life.membership.customer_count,
+            subscriptions=life.membership.subscription_count,
+            seats=life.seats,
+            open_tickets=undelivered(tickets, "closed_at", last),
+            ending_subscriptions=undelivered(life.membership.subscriptions.columns(), "ended_at", last),
+        )
+        save_state(state, self.folder)
+
     def _customer_ids(self) -> pl.Series:
         known = self.life.membership.customer_count
         if len(self._ids) < known:
@@ -160,7 +188,7 @@ class _Company:
         customers = deliveries.with_corrections(customers, life.membership.objections.columns(), ids)
         payments = tables.payments_table(life.payments.columns(), ids)
         payments = deliveries.with_late_facts(payments, "attempted_at", self.cutoff, random)
-        tickets = tables.tickets_table(life.tickets.columns(), ids, self.cutoff)
+        tickets = tables.tickets_table(life.tickets.columns(), ids, self.cutoff, np.arange(life.tickets.rows))
         tickets = deliveries.with_late_facts(tickets, "opened_at", self.cutoff, random)
         contacts = tables.contacts_table(life.contacts.columns(), ids)
         for name, frame in {
@@ -175,16 +203,9 @@ class _Company:
 
     def write_truth(self) -> None:
         """Write the truth, one row per customer and month."""
-        truth = pl.concat(self.life.truth)
-        offers = pl.Series("offer", [*OFFERS, None], dtype=pl.String)
-        contacted = truth["contacted_with"].to_numpy()
-        truth = truth.with_columns(
-            self._customer_ids().gather(truth["customer"].cast(pl.UInt32)).alias("customer_id"),
-            offers.gather(contacted % len(offers)).alias("contacted_with"),
-        )
-        first = ("customer_id", "month", "month_start_date", "is_active")
+        truth = named_truth(pl.concat(self.life.truth), self._customer_ids())
         self.counts["truth"] = len(truth)
-        write_frame(truth.select(*first, pl.exclude(*first, "customer", "is_known")), self.folder / "truth.parquet")
+        write_frame(truth, self.folder / "truth.parquet")
 
 
 def sources_toml(files: CompanyFiles) -> str:

@@ -29,13 +29,15 @@ class Life:
         streams: Streams,
         scenario: Scenario,
         constants: Calibration = CALIBRATED,
+        membership: Membership | None = None,
     ) -> None:
+        """Settle `customers` customers, or go on with those of `membership`."""
         self.calendar = calendar
         self.scenario = scenario
         self.constants = constants
         self.streams = streams
-        self.seats = empty_seats(customers)
-        self.membership = Membership(self.seats)
+        self.membership = membership or Membership(empty_seats(customers))
+        self.seats = self.membership.seats
         self.payments = billing.payment_ledger()
         self.tickets = support.ticket_ledger()
         self.contacts = campaigns_past.contact_ledger()
@@ -44,7 +46,8 @@ class Life:
         self.truth: list[pl.DataFrame] = []
         self._starts = {day_number(start): month for month, start in enumerate(calendar.month_starts)}
         self._month: int | None = None
-        self.membership.settle(calendar.lived_days.start, streams.of("settle"))
+        if membership is None:
+            self.membership.settle(calendar.lived_days.start, streams.of("settle"))
 
     def live_day(self, day: int) -> None:
         """Live one day, in the order: count, join, return, be contacted, decide, pay, use, ask, change."""
@@ -113,7 +116,7 @@ class Life:
             day,
             self.random["pay"],
             self.payments if is_told else None,
-            is_forgiving=self.scenario.is_random_churn,
+            spared=np.full(len(rate), self.scenario.is_random_churn),  # pure chance knows no unpaid bills
         )
         unpaid = last[seats.dunning_step[last] == billing.LAST_STEP]
         for window in self.windows:

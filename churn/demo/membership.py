@@ -23,7 +23,8 @@ _OBJECTION_RATE = 0.00006
 class Membership:
     """Seats customers and writes the rows that tell of it."""
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: Seats, customers: int = 0, subscriptions: int = 0) -> None:
+        """Take over `seats`, after so many customers and subscriptions there have been so far."""
         self.seats = seats
         self.customers = Ledger(
             {
@@ -49,13 +50,18 @@ class Membership:
             }
         )
         self.objections = Ledger({"customer": np.int32, "objected_at": np.int64})
-        self._next_customer = 0
-        self._next_subscription = 0
+        self._next_customer = customers
+        self._next_subscription = subscriptions
 
     @property
     def customer_count(self) -> int:
         """How many customers there have been so far."""
         return self._next_customer
+
+    @property
+    def subscription_count(self) -> int:
+        """How many subscriptions there have been so far."""
+        return self._next_subscription
 
     def settle(self, day: int, random: np.random.Generator) -> None:
         """Fill every seat with customers who signed up over the five years before `day` and are still there."""

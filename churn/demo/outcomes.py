@@ -108,6 +108,18 @@ class Window:
         )
 
 
+def named_truth(truth: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    """Return the truth as it is written: with the customers' ids and the offers' names."""
+    offers = pl.Series("offer", [*OFFERS, None], dtype=pl.String)
+    contacted = truth["contacted_with"].to_numpy()
+    truth = truth.with_columns(
+        ids.gather(truth["customer"].cast(pl.UInt32)).alias("customer_id"),
+        offers.gather(contacted % len(offers)).alias("contacted_with"),
+    )
+    first = ("customer_id", "month", "month_start_date", "is_active")
+    return truth.select(*first, pl.exclude(*first, "customer", "is_known"))
+
+
 def _segment() -> pl.Expr:
     """Name the customer by what the best and the worst offer would do to the probability of leaving."""
     alone = pl.col("p_no_contact")

@@ -80,11 +80,11 @@ def subscriptions_table(rows: Arrays, ids: pl.Series, cutoff: int) -> pl.DataFra
     )
 
 
-def payments_table(rows: Arrays, ids: pl.Series) -> pl.DataFrame:
-    """Return one row per payment attempt or refund."""
+def payments_table(rows: Arrays, ids: pl.Series, first: int = 0) -> pl.DataFrame:
+    """Return one row per payment attempt or refund, numbered from `first`."""
     return pl.DataFrame(
         {
-            "payment_id": _ids("P", np.arange(len(rows["customer"])), 8),
+            "payment_id": _ids("P", first + np.arange(len(rows["customer"])), 8),
             "customer_id": ids.gather(rows["customer"]),
             "attempted_at": instants(rows["attempted_at"]),
             "amount": rows["amount"].astype(np.float64),
@@ -94,11 +94,11 @@ def payments_table(rows: Arrays, ids: pl.Series) -> pl.DataFrame:
     )
 
 
-def tickets_table(rows: Arrays, ids: pl.Series, cutoff: int) -> pl.DataFrame:
-    """Return one row per ticket; those closed from `cutoff` (seconds) on are still open."""
+def tickets_table(rows: Arrays, ids: pl.Series, cutoff: int, numbers: NDArray[Any]) -> pl.DataFrame:
+    """Return one row per ticket, bearing its number; those closed from `cutoff` (seconds) on are still open."""
     return pl.DataFrame(
         {
-            "ticket_id": _ids("T", np.arange(len(rows["customer"])), 8),
+            "ticket_id": _ids("T", numbers, 8),
             "customer_id": ids.gather(rows["customer"]),
             "opened_at": instants(rows["opened_at"]),
             "closed_at": instants(rows["closed_at"], cutoff),

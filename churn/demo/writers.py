@@ -42,6 +42,7 @@ def prepare_folder(folder: Path, tables: tuple[str, ...]) -> None:
                 for path in (
                     folder / f"{table}.{suffix}",
                     *folder.glob(f"{table}-[0-9][0-9][0-9][0-9]-[01][0-9].{suffix}"),
+                    *folder.glob(f"{table}-[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9].{suffix}"),
                 ):
                     path.unlink(missing_ok=True)
     except OSError as error:

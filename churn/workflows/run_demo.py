@@ -57,7 +57,9 @@ def run_demo(context: Context, *, customers: int, seed: int) -> DemoResult:
     began = time.monotonic()
     home = context.settings.home
     _clear(context, home)
-    company = generate_company(home / "data", customers=customers, seed=seed, progress=context.progress)
+    company = generate_company(
+        home / "data", customers=customers, seed=seed, is_playable=True, progress=context.progress
+    )
     context = _on_company(context, company)
     refresh = refresh_warehouse(context)
     model = train_model(context, who="demo")

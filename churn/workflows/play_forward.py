@@ -1,0 +1,92 @@
+"""Plays the demo's simulated company one month on, with the contacts that its campaigns have assigned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn.errors import ConfigError
+from churn.workflows.context import Context
+from churn.workflows.demo_home import is_demo_home
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.demo import PlayedMonth
+
+_FIRST_CONTACT = timedelta(hours=9)  # after the day begins
+_CONTACT_HOURS = 30  # over which the contacts are spread: within the days before an outcome can be told
+
+
+@dataclass(frozen=True)
+class PlayResult:
+    """The month that was played; `outcomes` is the file of contacts and answers, None if nobody was contacted."""
+
+    month: PlayedMonth
+    contacted: dict[str, int]  # by campaign
+    passed_over: dict[str, int]  # campaigns whose offer the simulation does not know: contacts without effect
+    outcomes: Path | None
+
+
+def play_forward(context: Context) -> PlayResult:
+    """Let the month after the data's end happen: raw files of what customers did, and the answers to the campaigns.
+
+    Those in the treatment arm of a campaign planned on that day are contacted and meet the potential outcome of its
+    offer; everyone else meets that without contact. Nothing is loaded: `churn refresh` does that. Raises ConfigError in
+    a home that the demo did not make.
+    """
+    from churn.demo import load_state, play_month, responses
+
+    home = context.settings.home
+    if not is_demo_home(home):
+        raise ConfigError(
+            "holds no simulated company, and nobody can play a real one forward",
+            where=str(home),
+            remedy="Run `churn demo` in a folder of its own.",
+        )
+    state = load_state(home / "data")
+    first = state.month_starts[-1]
+    contacts = _contacts(context, first)
+    month = play_month(home / "data", contacts, progress=context.progress)
+    counted = dict(contacts.group_by("campaign").len().sort("campaign").iter_rows())
+    unknown = set(contacts.filter(contacts["offer"].is_null())["campaign"])
+    outcomes = None
+    if len(contacts):
+        outcomes = home / "data" / f"outcomes-{first.isoformat()}.csv"
+        events = responses(month.outcomes, contacts, state.seed)
+        events.write_csv(outcomes, datetime_format="%Y-%m-%d %H:%M:%S")
+    return PlayResult(month, counted, {name: counted[name] for name in sorted(unknown)}, outcomes)
+
+
+def offer_of(campaign: str) -> str | None:
+    """Return the simulated offer that a campaign makes: the one it is named after, as `support_call_2` is."""
+    from churn.demo import OFFERS
+
+    named = [offer for offer in OFFERS if campaign == offer or campaign.startswith(f"{offer}_")]
+    return named[0] if named else None
+
+
+def _contacts(context: Context, first: date) -> pl.DataFrame:
+    """Return those to contact: customer_id, offer, contacted_at, campaign, channel."""
+    import polars as pl
+
+    from churn.campaigns.definition import load_campaigns
+
+    with context.open_store() as store:
+        chosen = store.assignments.customers(arm="treatment")
+    chosen = chosen.filter(pl.col("snapshot_date") == first).sort("campaign", "customer_id")
+    definitions = load_campaigns(context.settings.home)
+    names = list(chosen["campaign"].unique())
+    channels = {name: definitions[name].offer.channel if name in definitions else None for name in names}
+    start = datetime.combine(first, datetime.min.time()) + _FIRST_CONTACT
+    minutes = _CONTACT_HOURS * 60
+    step = pl.int_range(pl.len()).over("campaign") * minutes // pl.len().over("campaign")
+    return chosen.select(
+        "customer_id",
+        pl.col("campaign").replace_strict({n: offer_of(n) for n in names}, return_dtype=pl.String).alias("offer"),
+        (pl.lit(start) + step * timedelta(minutes=1)).cast(pl.Datetime("us")).alias("contacted_at"),
+        "campaign",
+        pl.col("campaign").replace_strict(channels, return_dtype=pl.String).alias("channel"),
+    )

@@ -19,7 +19,8 @@ ProfitModel = Literal["case_study", "incentive", "uplift"]
 class Section(BaseModel):
     """A section of churn.toml: frozen, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Deferred: what validates a section is built once, with the whole, and not once more by itself.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class BusinessSettings(Section):

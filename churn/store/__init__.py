@@ -5,19 +5,25 @@ Importing this is cheap: SQLAlchemy is loaded when a store is opened, Alembic on
 
 from churn.store.campaign_records import Added, Alert, Measurement, PlanRecord
 from churn.store.connection import Store, open_store
+from churn.store.crm_records import MappingChange, OutboxRow, Rejection, Settled, SyncRun
 from churn.store.records import JobRun, ModelChange, ModelVersion, ScorePage, ScoreRun, Simulation
 
 __all__ = [
     "Added",
     "Alert",
     "JobRun",
+    "MappingChange",
     "Measurement",
     "ModelChange",
     "ModelVersion",
+    "OutboxRow",
     "PlanRecord",
+    "Rejection",
     "ScorePage",
     "ScoreRun",
+    "Settled",
     "Simulation",
     "Store",
+    "SyncRun",
     "open_store",
 ]

@@ -7,17 +7,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from churn.store.acknowledged import CrmRepository
     from churn.store.alerts import AlertRepository
     from churn.store.campaigns import AssignmentRepository, PlanRepository
     from churn.store.database import Database
     from churn.store.measurements import MeasurementRepository
     from churn.store.models import ModelRepository
+    from churn.store.outbox import OutboxRepository
     from churn.store.outcomes import OutcomeRepository
     from churn.store.runs import RunRepository
     from churn.store.score_reader import ScoreReader
     from churn.store.scores import ScoreRepository
     from churn.store.simulations import SimulationRepository
     from churn.store.sqlite_file import SqliteFile
+    from churn.store.sync_runs import SyncRunRepository
 
 
 class Store:
@@ -112,6 +115,27 @@ class Store:
         from churn.store.alerts import AlertRepository
 
         return AlertRepository(self.database)
+
+    @cached_property
+    def sync_runs(self) -> SyncRunRepository:
+        """The history of pushes to remote systems."""
+        from churn.store.sync_runs import SyncRunRepository
+
+        return SyncRunRepository(self.database)
+
+    @cached_property
+    def outbox(self) -> OutboxRepository:
+        """Rows on their way to a remote system."""
+        from churn.store.outbox import OutboxRepository
+
+        return OutboxRepository(self.database)
+
+    @cached_property
+    def crm(self) -> CrmRepository:
+        """What remote systems have acknowledged or refused."""
+        from churn.store.acknowledged import CrmRepository
+
+        return CrmRepository(self.database)
 
     def close(self) -> None:
         """Give back every connection."""

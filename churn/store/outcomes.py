@@ -104,13 +104,11 @@ class OutcomeRepository:
         told = frame.with_columns(recorded_at=pl.lit(recorded_at))
         rows = typed(told, REJECTION_COLUMNS, optional=optional, where="rejected outcomes")
         with self._database.write(lock=outcome_rejections) as connection:
-            any_left = connection.execute(sa.select(outcome_rejections.c.rejection_id).limit(1)).first()
-            if any_left is not None:
-                struck = sa.delete(outcome_rejections).where(
-                    outcome_rejections.c.rejection_id == sa.bindparam("struck")
-                )
-                for start in range(0, len(accepted), 10_000):
-                    connection.execute(struck, [{"struck": one} for one in accepted[start : start + 10_000]])
+            known = connection.execute(sa.select(outcome_rejections.c.rejection_id)).scalars()
+            struck = [{"struck": one} for one in set(accepted).intersection(known)]
+            if struck:
+                is_it = outcome_rejections.c.rejection_id == sa.bindparam("struck")
+                connection.execute(sa.delete(outcome_rejections).where(is_it), struck)
             return insert_new(connection, outcome_rejections, rows)
 
     def rejected(self, *, limit: int | None = None) -> pl.DataFrame:

@@ -1,0 +1,143 @@
+"""Commands `outcomes` and `measure`: what happened to the customers of campaigns, and what the campaigns caused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command
+from churn.cli.tables import facts, line, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    group = typer.Typer(
+        name="outcomes",
+        help="What happened to the customers of campaigns: contacted, accepted, lost, ...; from files and CRMs.",
+        no_args_is_help=True,
+    )
+    command(group, "import")(import_file)
+    command(group, "pull")(pull)
+    command(group, "list")(show_list)
+    command(group, "rejected")(rejected)
+    app.add_typer(group)
+
+
+def import_file(
+    session: Session,
+    *,
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV, Parquet or JSON with customer_id, campaign, event_id, kind, occurred_at (UTC)."),
+    ],
+    campaign: Annotated[
+        str | None, typer.Option(help="The campaign of every row, where the file has no such column.")
+    ] = None,
+) -> None:
+    """Take in outcomes from a file. The same file again adds nothing.
+
+    Kinds: contacted, delivered, accepted, declined, canceled, unsubscribed, lost, won. Rows that cannot be taken are
+    kept with the reason: `churn outcomes rejected`.
+    """
+    from churn.workflows.record_outcomes import import_outcomes
+
+    _show(session, import_outcomes(session.context, file, campaign=campaign))
+
+
+def pull(
+    session: Session,
+    *,
+    connector: Annotated[str, typer.Argument(help="A section [connectors.NAME] of churn.toml.")],
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Read everything again; what is known is not counted twice.")
+    ] = False,
+) -> None:
+    """Take in outcomes from a CRM: what it has to tell since the last time."""
+    from churn.workflows.record_outcomes import pull_outcomes
+
+    _show(session, pull_outcomes(session.context, connector, from_start=from_start))
+
+
+def show_list(
+    session: Session,
+    *,
+    campaign: Annotated[str | None, typer.Option(help="Only those of this campaign.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to show.")] = 20,
+) -> None:
+    """Count the outcomes by campaign and kind, and show the newest."""
+    from churn.workflows.record_outcomes import list_outcomes
+
+    document = list_outcomes(session.context, campaign=campaign, limit=top)
+
+    def render() -> None:
+        if not document["counts"]:
+            line("No outcomes yet. Take some in with `churn outcomes import` or `churn outcomes pull`.")
+        else:
+            rows = [(c["campaign"] or "(none)", c["kind"], c["events"], c["matched"]) for c in document["counts"]]
+            table("Outcomes", ["campaign", "kind", "events", "of those assigned"], rows, right=[2, 3])
+            shown = ("occurred_at", "campaign", "customer_id", "kind", "event_id", "source")
+            table("Newest", shown, [[event[name] for name in shown] for event in document["events"]])
+        if document["rejected"]:
+            line(f"{document['rejected']:,} rows could not be taken: `churn outcomes rejected`.")
+
+    session.show(document, render)
+
+
+def rejected(
+    session: Session,
+    *,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write them to.")] = None,
+    top: Annotated[int, typer.Option(min=1, max=100_000, help="How many to show.")] = 20,
+) -> None:
+    """Show or write the rows that could not be taken, each with its reason. Mended, they can be imported again."""
+    from churn.workflows.record_outcomes import rejected_outcomes
+
+    document = rejected_outcomes(session.context, out=out, limit=top)
+
+    def render() -> None:
+        if not document["rejected"]:
+            line("Every outcome could be taken.")
+            return
+        shown = ("customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number")
+        table("Rejected outcomes", shown, [[row[name] for name in shown] for row in document["rows"]])
+        if out is not None:
+            line(f"Wrote {out}")
+
+    session.show(document, render)
+
+
+def _show(session: Session, found: Any) -> None:
+    document = dict(vars(found))
+
+    def render() -> None:
+        facts(_counted(document))
+        _examples("Could not be taken", document["examples"])
+        _examples("About nobody in that campaign", document["unmatched_examples"])
+
+    session.show(document, render)
+
+
+def _counted(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(document["kinds"].items()))
+    rows = [
+        ("read", f"{document['read']:,} events of {document['source']}" + (f": {kinds}" if kinds else "")),
+        ("new", f"{document['new']:,}"),
+        ("known before", f"{document['known']:,}, not counted twice"),
+    ]
+    if document["unmatched"]:
+        rows.append(("unmatched", f"{document['unmatched']:,} about nobody assigned to that campaign; kept"))
+    if document["before_assignment"]:
+        rows.append(("too early", f"{document['before_assignment']:,} from before the assignment; kept, not measured"))
+    if document["rejected"]:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in document["reasons"].items())
+        rows.append(("rejected", f"{document['rejected']:,}: {reasons}. See `churn outcomes rejected`."))
+    return rows
+
+
+def _examples(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        names = list(rows[0])
+        table(title, names, [[row[name] for name in names] for row in rows])

@@ -1,0 +1,211 @@
+"""Takes in what happened to the customers of campaigns, from files and from CRMs: every event once, nothing lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churn.errors import ConfigError, ConnectorError
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.campaigns.outcomes import Judged
+    from churn.crm.connector import OutcomeEvent
+    from churn.store import Store
+
+_EXAMPLES = 5
+_PAGES = 100_000  # more than any CRM has: a connector that never ends its pages is broken
+
+
+@dataclass
+class RecordedOutcomes:
+    """What became of the events of one source.
+
+    read = new + known + rejected. `unmatched` (nobody assigned to that campaign) and `before_assignment` are parts of
+    new and known: kept, and counted for nothing. `reasons` counts the rejected by reason, examples in `examples`.
+    """
+
+    source: str
+    read: int = 0
+    new: int = 0
+    known: int = 0
+    rejected: int = 0
+    unmatched: int = 0
+    before_assignment: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+    unmatched_examples: list[dict[str, Any]] = field(default_factory=list)
+    pages: int = 0
+    cursor: str | None = None
+
+
+def import_outcomes(context: Context, path: Path, *, campaign: str | None = None) -> RecordedOutcomes:
+    """Take in a CSV, Parquet or JSON file with customer_id, campaign, event_id, kind, occurred_at.
+
+    The same file again adds nothing. Rows that cannot be taken are kept with the reason, and taken when they come
+    mended. Raises ContractBroken for a file that cannot be read, is empty, or lacks a column; nothing is taken then.
+    """
+    from churn.campaigns.outcome_files import read_outcomes
+    from churn.campaigns.outcomes import judge
+
+    with context.recorded("record_outcomes"):
+        context.progress.step(f"Reading {path.name}")
+        rows = read_outcomes(path, campaign=campaign)
+        found = RecordedOutcomes(source=f"file:{path.name}")
+        with context.open_store() as store:
+            _take(store, judge(rows, now=context.clock()), found, context.clock())
+    return found
+
+
+def pull_outcomes(context: Context, name: str, *, from_start: bool = False) -> RecordedOutcomes:
+    """Take in what a connector has to tell since the last time, page by page, with the overlap that it reads.
+
+    Each page is kept before its cursor is, so a killed pull reads a page twice and counts it once. Raises ConfigError
+    for an unknown connector, ConnectorError when it fails; what was read until then stays.
+    """
+    from churn.campaigns.outcomes import judge
+
+    found = RecordedOutcomes(source=f"connector:{name}")
+    with context.recorded("record_outcomes"), context.open_store() as store:
+        connector = context.open_connector(name)
+        try:
+            cursor = None if from_start else store.crm.cursor(name)
+            while True:
+                page = connector.outcomes(cursor)
+                found.pages += 1
+                context.progress.step(f"Reading outcomes from {name}: {found.read + len(page.events):,} events")
+                rows = _rows(store, name, page.events)
+                _take(store, judge(rows, now=context.clock()), found, context.clock())
+                if not page.is_last and (page.cursor == cursor or found.pages >= _PAGES):
+                    raise ConnectorError(
+                        "hands out the same page again and again",
+                        where=name,
+                        remedy="Its cursor does not advance: look at its paging settings.",
+                    )
+                cursor = page.cursor
+                store.crm.save_cursor(name, cursor, context.clock())
+                if page.is_last:
+                    found.cursor = cursor
+                    return found
+        finally:
+            connector.close()
+
+
+def list_outcomes(context: Context, *, campaign: str | None = None, limit: int = 20) -> dict[str, Any]:
+    """Return how many events there are by campaign and kind, and the newest of them."""
+    with context.open_store() as store:
+        counts = store.outcomes.counts()
+        events = store.outcomes.recent(campaign=campaign, limit=limit)
+        rejected = store.outcomes.rejected().height
+    if campaign is not None:
+        counts = [row for row in counts if row["campaign"] == campaign]
+    return {"counts": counts, "events": events.to_dicts(), "rejected": rejected}
+
+
+def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int | None = None) -> dict[str, Any]:
+    """Return the rows that could not be taken, newest first, with the reason of each; write them to a CSV if asked."""
+    with context.open_store() as store:
+        rows = store.outcomes.rejected(limit=None if out is not None else limit)
+    if out is not None:
+        if out.suffix != ".csv":
+            raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
+        from churn.workflows.files import write_text
+
+        columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]
+        write_text(out, rows.select(columns).write_csv())
+    return {"rejected": rows.height, "rows": rows.head(limit or rows.height).to_dicts(), "file": out}
+
+
+def _rows(store: Store, name: str, events: tuple[OutcomeEvent, ...]) -> pl.DataFrame:
+    """Return a page's events as `judge` takes them; who is known by the CRM's own id only is looked up in our map."""
+    import polars as pl
+
+    remote = [event.remote_id for event in events if event.customer_id is None and event.remote_id is not None]
+    ours = store.crm.customers_of(name, remote) if remote else {}
+    values = [
+        {
+            "customer_id": event.customer_id or ours.get(event.remote_id or "") or _stranger(name, event.remote_id),
+            "campaign": event.campaign,
+            "event_id": event.event_id,
+            "kind": event.kind,
+            "occurred_at": event.occurred_at.isoformat(),
+            "row_number": None,
+            "fault": None,
+        }
+        for event in events
+    ]
+    schema = dict.fromkeys(("customer_id", "campaign", "event_id", "kind", "occurred_at", "fault"), pl.String)
+    return pl.DataFrame(values, schema=schema | {"row_number": pl.Int64})
+
+
+def _stranger(name: str, remote_id: str | None) -> str | None:
+    """Name a record that is nobody of ours, so that its events are kept apart and counted as unmatched."""
+    return f"{name}:{remote_id}" if remote_id else None
+
+
+def _take(store: Store, judged: Judged, found: RecordedOutcomes, now: datetime) -> None:
+    """Keep what was accepted and what was rejected, and count both into `found`."""
+    import polars as pl
+
+    from churn.campaigns.outcomes import before_assignment, contradictions, with_campaign
+
+    assigned = store.assignments.customers()
+    events = with_campaign(judged.accepted, assigned)
+    known = [store.outcomes.of(campaign) for campaign in events["campaign"].unique().sort().to_list()]
+    key = ["campaign", "customer_id", "event_id", "kind"]
+    odd = contradictions(
+        events, pl.concat([each.select(key) for each in known]) if known else events.select(key).clear()
+    )
+    if odd.height:
+        events = events.join(odd, on=[*key, "rejection_id"], how="anti")
+    rejected = pl.concat([judged.rejected, _contradicting(odd)]).with_columns(source=pl.lit(found.source))
+    added = store.outcomes.add(events.drop("rejection_id").with_columns(source=pl.lit(found.source)), now)
+    store.outcomes.keep_rejected(rejected, now, accepted=events["rejection_id"].to_list())
+    strangers = events.join(assigned, on=["campaign", "customer_id"], how="anti")
+    found.read += judged.accepted.height + judged.rejected.height
+    found.new += added.new
+    found.known += events.height - added.new
+    found.rejected += rejected.height
+    found.unmatched += strangers.height
+    found.before_assignment += before_assignment(events, assigned).height
+    found.kinds = dict(Counter(found.kinds) + Counter(events["kind"].to_list()))
+    found.reasons = dict(Counter(found.reasons) + Counter(_group(reason) for reason in rejected["reason"].to_list()))
+    shown = ["row_number", "customer_id", "campaign", "event_id", "reason"]
+    found.examples += rejected.select(shown).head(_EXAMPLES - len(found.examples)).to_dicts()
+    left = _EXAMPLES - len(found.unmatched_examples)
+    found.unmatched_examples += strangers.select("customer_id", "campaign", "event_id").head(left).to_dicts()
+
+
+def _contradicting(odd: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    reason = pl.format("event {} was told as {} before, now as {}", "event_id", "known_kind", "kind")
+    return odd.select(
+        "customer_id",
+        pl.when(pl.col("campaign") != "").then("campaign"),
+        "event_id",
+        "kind",
+        pl.col("occurred_at").dt.to_string("%Y-%m-%dT%H:%M:%S%.f"),
+        pl.lit(None, dtype=pl.Int64).alias("row_number"),
+        "rejection_id",
+        reason.alias("reason"),
+    )
+
+
+def _group(reason: str) -> str:
+    """Return a reason without the values of its row, so that rows with the same fault are counted together."""
+    for start, group in (
+        ("occurred at", "occurred in the future or long ago (clock skew)"),
+        ("is of the unknown kind", "unknown kind"),
+        ("occurred_at is no instant", "occurred_at is no instant"),
+        ("event ", "event id told before with another kind"),
+    ):
+        if reason.startswith(start):
+            return group
+    return reason

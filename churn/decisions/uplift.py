@@ -192,6 +192,7 @@ class Ranking:
 
     @classmethod
     def of(cls, y: Bools, w: Bools, u: Floats) -> Ranking:
+        """Return the rows ranked by predicted uplift `u` (n,), highest first."""
         order = np.argsort(-u, kind="stable")
         falling = u[order]
         ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))

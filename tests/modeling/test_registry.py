@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 from churn.errors import ModelError, ResourceError
-from churn.modeling import load_bundle, load_card, load_evaluation, save_bundle
-from churn.modeling import registry as registry_module
+from churn.modeling import bundles, load_bundle, load_card, load_evaluation, save_bundle
 from churn.modeling.candidates import CANDIDATES
 from tests.modeling.made_up import customers, train
 
@@ -34,7 +33,7 @@ def bundle(logistic, tmp_path):
 
 
 def rewrite_manifest(folder):
-    files = {p.name: registry_module._digest(p) for p in folder.iterdir() if p.name != "manifest.json"}
+    files = {p.name: bundles.digest(p) for p in folder.iterdir() if p.name != "manifest.json"}
     (folder / "manifest.json").write_text(json.dumps({"format": 1, "files": files}))
 
 

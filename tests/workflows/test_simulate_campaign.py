@@ -9,7 +9,7 @@ import pytest
 
 from churn.config import Settings
 from churn.errors import ConfigError, DataError, NoChampion, NotCalibrated
-from churn.modeling import registry
+from churn.modeling import bundles
 from churn.store import ModelVersion, ScoreRun, open_store
 from churn.workflows.compare_simulations import compare_simulations
 from churn.workflows.context import Context
@@ -60,8 +60,8 @@ def publish(context, *, bias=1.0, promote=True, size=1_500):
     folder = context.settings.models_path / "v1"
     folder.mkdir(parents=True)
     evaluation.write_parquet(folder / "evaluation.parquet")
-    digests = {"evaluation.parquet": registry._digest(folder / "evaluation.parquet")}
-    (folder / "manifest.json").write_text(json.dumps({"format": registry.FORMAT, "files": digests}))
+    digests = {"evaluation.parquet": bundles.digest(folder / "evaluation.parquet")}
+    (folder / "manifest.json").write_text(json.dumps({"format": bundles.FORMAT, "files": digests}))
     scores = pl.DataFrame(
         {
             "customer_id": ids,

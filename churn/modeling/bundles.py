@@ -1,0 +1,153 @@
+"""Writes a model's folder whole or not at all, and refuses one that was altered: no pickle, estimators by skops or UBJSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from churn.errors import ModelError, ResourceError
+from churn.modeling.candidates import Candidate
+
+FORMAT: Final = 1
+RETRAIN: Final = "Roll back with `churn models rollback`, or train again."
+_ENDINGS: Final = {"skops": ".skops", "xgboost": ".ubj"}
+
+
+def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a folder beside `folder`, seal it with the digest of each file, and rename it into place.
+
+    Raises ModelError where `folder` exists, ResourceError where the disk refuses; in both cases nothing is left behind.
+    """
+    if folder.exists():
+        raise ModelError("a bundle is already there", where=str(folder), remedy="Bundles are never overwritten.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        write(scratch)
+        digests = {path.name: digest(path) for path in sorted(scratch.iterdir())}
+        write_json(scratch / "manifest.json", {"format": FORMAT, "files": digests})
+        for path in scratch.iterdir():
+            _sync(path)
+        scratch.chmod(0o755)
+        scratch.rename(folder)
+        _sync(folder.parent)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def verify(folder: Path) -> None:
+    """Raise ModelError unless every file is as the manifest says. Guards against damage and stray edits."""
+    if not folder.is_dir():
+        raise ModelError("no such model bundle", where=str(folder), remedy="See `churn models list`, or train again.")
+    manifest = read_json(folder / "manifest.json")
+    if manifest.get("format") != FORMAT:
+        raise ModelError(
+            f"the bundle has format {manifest.get('format')}, this version reads {FORMAT}",
+            where=str(folder),
+            remedy=RETRAIN,
+        )
+    for name, sum_ in dict(manifest.get("files", {})).items():
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise ModelError(f"the bundle lacks {name}", where=str(folder), remedy=RETRAIN)
+        if digest(path) != sum_:
+            raise ModelError(f"{name} was altered after it was written", where=str(folder), remedy=RETRAIN)
+
+
+def save_estimator(entry: Candidate, estimator: Any, folder: Path, name: str = "estimator") -> None:
+    """Write `estimator` to `folder` under `name`. Raises ModelError for types that its candidate does not declare."""
+    path = folder / f"{name}{_ENDINGS[entry.stored_as]}"
+    if entry.stored_as == "xgboost":
+        estimator.save_model(path)
+        return
+    import skops.io
+
+    skops.io.dump(estimator, path)
+    unknown = set(skops.io.get_untrusted_types(file=path)) - set(entry.trusted)
+    if unknown:
+        raise ModelError(
+            f"candidate {entry.name} holds types that are not on its trusted list: {', '.join(sorted(unknown))}",
+            where="candidates",
+            remedy="Name them in the candidate's `trusted`, after making sure that they are harmless.",
+        )
+
+
+def load_estimator(entry: Candidate, folder: Path, name: str = "estimator") -> Any:
+    """Return the estimator kept under `name`.
+
+    Raises ModelError where the file cannot be read or holds any type other than those its candidate is known to need:
+    such a file is never executed.
+    """
+    path = folder / f"{name}{_ENDINGS[entry.stored_as]}"
+    if entry.stored_as == "xgboost":
+        import xgboost
+
+        booster = xgboost.Booster()
+        try:
+            booster.load_model(path)
+        except xgboost.core.XGBoostError as error:
+            raise ModelError("the estimator cannot be read", where=str(path), remedy=RETRAIN) from error
+        return booster
+    import skops.io
+
+    try:
+        unknown = set(skops.io.get_untrusted_types(file=path)) - set(entry.trusted)
+        if unknown:
+            raise ModelError(
+                f"the estimator holds types that are not trusted: {', '.join(sorted(unknown))}",
+                where=str(path),
+                remedy=RETRAIN,
+            )
+        return skops.io.load(path, trusted=list(entry.trusted))
+    except (zipfile.BadZipFile, OSError, skops.io.exceptions.UntrustedTypesFoundException) as error:
+        raise ModelError("the estimator cannot be read", where=str(path), remedy=RETRAIN) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in `path`. Raises ModelError where there is none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path.name} cannot be read", where=str(path.parent), remedy=RETRAIN) from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path.name} holds no object", where=str(path.parent), remedy=RETRAIN)
+    return values
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write `values` to `path`, readable by people too."""
+    text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False, default=str)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unwritable(folder: Path, error: OSError) -> ResourceError:
+    return ResourceError(
+        f"the model cannot be written: {error.strerror or error}",
+        where=str(folder),
+        remedy="Free disk space or mend the folder's permissions; the model in use is untouched.",
+    )

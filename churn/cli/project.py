@@ -42,8 +42,18 @@ def demo(
         int, typer.Option(min=2_000, max=2_000_000, help="Active customers of the simulated company.")
     ] = 12_000,
     seed: Annotated[int, typer.Option(help="Same seed, same company.")] = 7,
+    play_forward: Annotated[
+        bool,
+        typer.Option(
+            "--play-forward",
+            help="No new demo: let the next month happen in the demo's company, with what its campaigns assigned.",
+        ),
+    ] = False,
 ) -> None:
-    """Run the whole loop on a simulated company: events, features, model, risk list, return on investment."""
+    """Run the whole loop on a simulated company: events, model, risk list, campaigns, and what they caused."""
+    if play_forward:
+        _play_forward(session)
+        return
     from churn.workflows.run_demo import run_demo
 
     result = run_demo(session.context, customers=customers, seed=seed)
@@ -59,6 +69,43 @@ def demo(
         "seconds": round(result.seconds, 1),
     }
     session.show(document, lambda: _show_demo(result))
+
+
+def _play_forward(session: Session) -> None:
+    from churn.workflows.play_forward import play_forward
+
+    played = play_forward(session.context)
+    month = played.month
+    churn_rate = float(month.outcomes["has_churned"].to_numpy().mean())
+    document = {
+        "first_date": month.first_date,
+        "cutoff_date": month.cutoff_date,
+        "contacted": played.contacted,
+        "without_effect": played.passed_over,
+        "churn_rate": churn_rate,
+        "rows": month.counts,
+        "files": {**month.files, **({"outcomes": played.outcomes} if played.outcomes else {})},
+    }
+
+    def render() -> None:
+        contacted = ", ".join(f"{name} {count:,}" for name, count in played.contacted.items())
+        facts(
+            [
+                (
+                    "played",
+                    f"{month.first_date} until {month.cutoff_date}, {sum(month.counts.values()):,} new raw rows",
+                ),
+                ("left", f"{percent(churn_rate)} of {month.outcomes.height:,} customers within 30 days"),
+                ("contacted", contacted or "nobody: no campaign was planned on that day"),
+                *([("answers", played.outcomes)] if played.outcomes else []),
+            ]
+        )
+        for name, count in played.passed_over.items():
+            line(f"The simulation knows no offer of {name}: its {count:,} contacts had no effect.")
+        steps = ["`churn refresh`", *(["`churn outcomes import`", "`churn measure`"] if played.outcomes else [])]
+        line(f"Next: {', '.join(steps)}, `churn score`.")
+
+    session.show(document, render)
 
 
 def _show_demo(result: DemoResult) -> None:

@@ -86,7 +86,7 @@ def build_snapshots(
     if not dates:
         raise DataError("no snapshot date was given", where="snapshots.dates")
     check_time(models)
-    _write_policy(warehouse, policy, dates, data_cutoff)
+    write_policy(warehouse, policy, dates, data_cutoff)
     groups = [name for name in models if name.startswith("features.") and _has_facts(warehouse, models, name)]
     is_judged = any(policy.matures_at(day) <= data_cutoff for day in dates) or is_flat(warehouse)
     wanted = [*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups]
@@ -99,7 +99,8 @@ def build_snapshots(
     check_rows(warehouse, models, {result.name: result.rows for result in built})
 
 
-def _write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[date], cutoff: datetime) -> None:
+def write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[date], cutoff: datetime) -> None:
+    """Write the two tables that every snapshot model reads: the policy, and the calendar of `dates`."""
     import polars as pl
 
     names = ("definition", "dated_by", "horizon_days", "lead_days", "grace_days", "inactivity_days", "activity_table")

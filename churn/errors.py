@@ -3,6 +3,7 @@
     ChurnError                    anything we raise on purpose
       ConfigError                 churn.toml, environment, command line, or a definition file is wrong
       DataError                   the data is refused
+        NotFound                  what was asked for is not there
         ContractBroken            a source lacks a required column, is empty, or has the wrong types
         FutureLeak                a feature would see facts from after its snapshot date
         QualityBlocked            a blocking quality rule found defects
@@ -21,22 +22,31 @@
       ResourceError               the machine is short of disk or memory
 
 A message says what is wrong, where, and what to do. Foreign exceptions are translated once, at the boundary,
-with `from`. The command line reads `exit_code`; nothing else decides how a command ends.
+with `from`. The command line reads `exit_code`, the service `http_status` and `code`; nothing else decides how a command ends
+or a request is answered.
 """
 
 from __future__ import annotations
+
+import re
 
 
 class ChurnError(Exception):
     """Anything raised on purpose; `where` names the file, table or field, `remedy` what to do about it."""
 
     exit_code: int = 1
+    http_status: int = 500
 
     def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.remedy = remedy
+
+    @property
+    def code(self) -> str:
+        """The class's name as programs know it: NotCalibrated is `not_calibrated`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
 
     def __str__(self) -> str:
         """Return one line: where, what, remedy."""
@@ -48,12 +58,20 @@ class ConfigError(ChurnError):
     """Settings, command line, or a definition file is wrong."""
 
     exit_code = 2
+    http_status = 422
 
 
 class DataError(ChurnError):
     """The data is refused."""
 
     exit_code = 3
+    http_status = 409
+
+
+class NotFound(DataError):
+    """What was asked for is not there."""
+
+    http_status = 404
 
 
 class ContractBroken(DataError):
@@ -72,18 +90,21 @@ class WarehouseBusy(DataError):
     """Another process holds the warehouse."""
 
     exit_code = 5
+    http_status = 503
 
 
 class StoreBusy(DataError):
     """Another process keeps the store locked."""
 
     exit_code = 5
+    http_status = 503
 
 
 class ModelError(ChurnError):
     """The model is refused."""
 
     exit_code = 4
+    http_status = 409
 
 
 class NotEnoughData(ModelError):
@@ -92,6 +113,8 @@ class NotEnoughData(ModelError):
 
 class NoChampion(ModelError):
     """No model has been promoted yet."""
+
+    http_status = 503
 
 
 class NotCalibrated(ModelError):
@@ -102,12 +125,14 @@ class CampaignError(ChurnError):
     """A campaign cannot be planned or measured as asked."""
 
     exit_code = 2
+    http_status = 422
 
 
 class ConnectorError(ChurnError):
     """A remote system failed."""
 
     exit_code = 6
+    http_status = 502
 
 
 class AuthFailed(ConnectorError):
@@ -142,3 +167,4 @@ class ResourceError(ChurnError):
     """The machine is short of disk space or memory, or a file cannot be written."""
 
     exit_code = 7
+    http_status = 507

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from churn.config.api import ApiSettings
 from churn.config.campaigns import CampaignSettings
 from churn.config.connectors import ConnectorSettings
 from churn.config.sections import (
@@ -35,6 +36,7 @@ from churn.config.sections import (
 from churn.errors import ConfigError
 
 __all__ = [
+    "ApiSettings",
     "BusinessSettings",
     "CampaignSettings",
     "ChurnDefinition",
@@ -71,6 +73,7 @@ class Settings(Section):
     simulation: SimulationSettings = Field(default_factory=SimulationSettings)
     campaigns: CampaignSettings = Field(default_factory=CampaignSettings)
     connectors: dict[str, ConnectorSettings] = Field(default_factory=dict)
+    api: ApiSettings = Field(default_factory=ApiSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
 
     @property

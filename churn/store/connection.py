@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from churn.store.alerts import AlertRepository
     from churn.store.campaigns import AssignmentRepository, PlanRepository
     from churn.store.database import Database
+    from churn.store.keys import KeyRepository
     from churn.store.measurements import MeasurementRepository
     from churn.store.models import ModelRepository
     from churn.store.outbox import OutboxRepository
     from churn.store.outcomes import OutcomeRepository
+    from churn.store.requests import RequestRepository
     from churn.store.runs import RunRepository
     from churn.store.score_reader import ScoreReader
     from churn.store.scores import ScoreRepository
@@ -136,6 +138,20 @@ class Store:
         from churn.store.acknowledged import CrmRepository
 
         return CrmRepository(self.database)
+
+    @cached_property
+    def keys(self) -> KeyRepository:
+        """Who may call the service."""
+        from churn.store.keys import KeyRepository
+
+        return KeyRepository(self.database)
+
+    @cached_property
+    def requests(self) -> RequestRepository:
+        """Writes answered already, and the audit log."""
+        from churn.store.requests import RequestRepository
+
+        return RequestRepository(self.database)
 
     def close(self) -> None:
         """Give back every connection."""

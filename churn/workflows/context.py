@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ class Context:
     settings: Settings
     clock: Callable[[], datetime]
     open_warehouse: Callable[[str], Warehouse]
-    open_store: Callable[[], Store]
+    open_store: Callable[[], AbstractContextManager[Store]]
     progress: Progress = SILENT
     log: Log = field(default_factory=lambda: Log(lambda _event, _fields: None))
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -1,0 +1,68 @@
+"""Writes that carry an idempotency key, each carried out once; and the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from churn.store.api_tables import audit_log, idempotent_requests
+from churn.store.database import Database
+from churn.store.service_records import AuditEntry, EarlierRequest
+
+KEPT_FOR = timedelta(hours=24)
+
+
+class RequestRepository:
+    """Reads and writes `idempotent_requests` and `audit_log`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, key_id: str, idempotency_key: str, request_hash: str, at: datetime) -> EarlierRequest | None:
+        """Claim a write; None when it is new, else the earlier one. Claims older than a day are forgotten."""
+        table = idempotent_requests
+        is_same = sa.and_(table.c.key_id == key_id, table.c.idempotency_key == idempotency_key)
+        with self._database.write(lock=table) as connection:
+            connection.execute(sa.delete(table).where(table.c.started_at < at - KEPT_FOR))
+            row = connection.execute(sa.select(table).where(is_same)).mappings().one_or_none()
+            if row is not None:
+                return EarlierRequest(row["request_hash"], row["started_at"], row["status"], row["answer"])
+            connection.execute(
+                sa.insert(table).values(
+                    key_id=key_id, idempotency_key=idempotency_key, request_hash=request_hash, started_at=at
+                )
+            )
+        return None
+
+    def finish(self, key_id: str, idempotency_key: str, status: int, answer: Any) -> None:
+        """Keep the answer, to be given again."""
+        table = idempotent_requests
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(table)
+                .where(table.c.key_id == key_id, table.c.idempotency_key == idempotency_key)
+                .values(status=status, answer=answer)
+            )
+
+    def forget(self, key_id: str, idempotency_key: str) -> None:
+        """Give a claim back: the write failed, and may be tried again."""
+        table = idempotent_requests
+        with self._database.write() as connection:
+            connection.execute(
+                sa.delete(table).where(table.c.key_id == key_id, table.c.idempotency_key == idempotency_key)
+            )
+
+    def audit(self, who: str, action: str, subject: str, at: datetime, request_id: str | None = None) -> None:
+        """Note who did what."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.insert(audit_log).values(who=who, action=action, subject=subject, done_at=at, request_id=request_id)
+            )
+
+    def audited(self, *, limit: int = 100) -> list[AuditEntry]:
+        """Return the newest entries first."""
+        query = sa.select(audit_log).order_by(audit_log.c.entry_id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [AuditEntry(**row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,157 @@
+"""Learns from a randomised campaign whom contact persuades, and says honestly whether that can be told at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from churn.decisions.experiment import Effect, newcombe
+from churn.decisions.uplift import QiniCurve, UpliftDecile, qini_curve, uplift_by_decile
+from churn.decisions.uplift_choice import BestRanking, best_ranking
+from churn.errors import ConfigError, ModelError
+from churn.modeling.candidates import candidates
+from churn.modeling.preprocessing import require_columns
+from churn.modeling.uplift_balance import Imbalance, find_imbalances
+from churn.modeling.uplift_contest import Experiment, cross_fitted_uplift, fit_pairs, require_both_arms
+from churn.modeling.uplift_harm import HarmSearch, find_harm
+from churn.modeling.uplift_learners import LEARNERS, Learner
+from churn.modeling.uplift_model import UpliftModel
+from churn.modeling.uplift_words import Words
+from churn.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from churn.warehouse.sql_models import FeatureDoc
+
+# The network costs as much as the others together and ranks no better: it may be named, but is not tried by itself.
+BASES: Final = ("logistic_regression", "random_forest", "xgboost")
+MAX_ROWS: Final = 60_000
+DRAWS: Final = 400
+
+
+@dataclass(frozen=True)
+class UpliftResult:
+    """What a campaign taught. `curve`, `deciles` and `out_of_fold` rest on models that did not see the customer judged.
+
+    `is_better_than_nothing`: the interval of the best ranking's Qini, which allows for its having been chosen, lies
+    above 0. If not, `sentence` says that contacts fall back to expected profit from risk.
+    """
+
+    model: UpliftModel
+    effect: Effect
+    best: BestRanking
+    curve: QiniCurve
+    deciles: tuple[UpliftDecile, ...]
+    harm: HarmSearch
+    imbalances: tuple[Imbalance, ...]
+    out_of_fold: pl.DataFrame
+    contenders: tuple[tuple[str, str, float], ...]
+    words: Words
+    seed: int
+
+    @property
+    def is_better_than_nothing(self) -> bool:
+        """Whether contacts should go by uplift."""
+        return self.best.beats_chance
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        return self.words.finding(self.effect, self.best, self.deciles)
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return self.words.document(self)
+
+
+def train_uplift(
+    frame: pl.DataFrame,
+    features: Sequence[FeatureDoc],
+    *,
+    seed: int,
+    learners: Sequence[str] = tuple(LEARNERS),
+    bases: Sequence[str] = BASES,
+    draws: int = DRAWS,
+    outcome: str = "retention",
+    progress: Progress = SILENT,
+) -> UpliftResult:
+    """Learn uplift from `frame`: customer_id, is_treated, is_retained and the features, a row per customer.
+
+    Every learner with every candidate inside predicts out of fold; the highest Qini wins and is fitted on everyone. The
+    same frame and seed give the same model. Raises NotEnoughData where an arm holds too few of an outcome, ModelError
+    where a feature or an outcome is missing, ConfigError for unknown names.
+    """
+    from threadpoolctl import threadpool_limits
+
+    chosen = _learners(learners)
+    entries = candidates(bases)
+    experiment = _experiment(frame, features, seed)
+    require_both_arms(experiment)
+    stayed, treated = experiment.stayed, experiment.treated
+    with threadpool_limits(limits=1, user_api="blas"):
+        uplifts = cross_fitted_uplift(experiment, chosen, entries, seed=seed, progress=progress)
+        progress.step("Judging the rankings", 0.9)
+        best = best_ranking(stayed, treated, {"/".join(pair): u for pair, u in uplifts.items()}, draws=draws, seed=seed)
+        learner, base = _pair(best.name)
+        uplift = uplifts[learner, base]
+        harm = find_harm(experiment.frame, experiment.features, stayed, treated, uplift, seed=seed)
+        progress.step("Fitting on every customer", 0.95)
+        (fitted,) = fit_pairs(experiment, [LEARNERS[learner]], candidates([base])[0], seed)
+    out_of_fold = experiment.frame.select("customer_id").with_columns(
+        pl.Series("is_treated", treated), pl.Series("is_retained", stayed > 0), pl.Series("uplift", uplift)
+    )
+    contenders = tuple((*_pair(name), value) for name, value in sorted(best.qini.items(), key=lambda each: -each[1]))
+    return UpliftResult(
+        model=UpliftModel(fitted, tuple(features), harm.groups),
+        effect=_average(stayed, treated),
+        best=best,
+        curve=qini_curve(stayed, treated, uplift),
+        deciles=uplift_by_decile(stayed, treated, uplift),
+        harm=harm,
+        imbalances=find_imbalances(experiment.frame, experiment.features, treated),
+        out_of_fold=out_of_fold,
+        contenders=contenders,
+        words=Words(outcome),
+        seed=seed,
+    )
+
+
+def _pair(name: str) -> tuple[str, str]:
+    learner, base = name.split("/")
+    return learner, base
+
+
+def _learners(names: Sequence[str]) -> list[Learner]:
+    unknown = [name for name in names if name not in LEARNERS]
+    if unknown or not names:
+        raise ConfigError(
+            f"no learner of uplift is called `{unknown[0]}`" if unknown else "no learner is named",
+            where="--learner",
+            remedy=f"There are {', '.join(LEARNERS)}.",
+        )
+    return [LEARNERS[name] for name in dict.fromkeys(names)]
+
+
+def _experiment(frame: pl.DataFrame, features: Sequence[FeatureDoc], seed: int) -> Experiment:
+    names = tuple(doc.name for doc in features)
+    require_columns(frame, ["customer_id", "is_treated", "is_retained", *names])
+    if not names:
+        raise ModelError("no feature is left to learn from", where="uplift")
+    if empty := frame["is_treated"].null_count() + frame["is_retained"].null_count():
+        raise ModelError(f"arm or outcome of {empty:,} customers is not known", where="uplift")
+    if frame.height > MAX_ROWS:
+        frame = frame.sample(MAX_ROWS, seed=seed)
+    return Experiment(
+        frame,
+        names,
+        frame["is_retained"].cast(pl.Float64).to_numpy(),
+        frame["is_treated"].cast(pl.Boolean).to_numpy(),
+    )
+
+
+def _average(stayed: np.ndarray[Any, Any], treated: np.ndarray[Any, Any]) -> Effect:
+    lost = 1 - stayed
+    return newcombe(int(lost[treated].sum()), int(treated.sum()), int(lost[~treated].sum()), int((~treated).sum()))

@@ -1,0 +1,73 @@
+"""Compares what was known of both arms: a column in which they differ beyond chance was made, or changed, by contact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import chi2_contingency, norm
+
+from churn.decisions.experiment import holm
+from churn.modeling.columns import Floats, categories, kind_of, numbers
+
+_SUSPICIOUS = 0.001  # corrected for the number of columns
+_MOST_LEVELS = 50
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """A column that differs between the arms; `p_value` is corrected for all columns compared."""
+
+    feature: str
+    p_value: float
+
+    @property
+    def sentence(self) -> str:
+        """What this means, in words."""
+        return (
+            f"`{self.feature}` differs between those contacted and those left alone (p = {self.p_value:.1g}). "
+            "If it was known only after the contact, leave it out; if not, the arms were not drawn by chance."
+        )
+
+
+def find_imbalances(frame: pl.DataFrame, features: Sequence[str], treated: NDArray[np.bool_]) -> tuple[Imbalance, ...]:
+    """Return the features whose distribution differs between arms beyond chance, the clearest first.
+
+    Numbers: means, with missing values as a column of their own. Categories: chi-square over their common values.
+    Corrected by Holm (1979).
+    """
+    p_values = [_p_value(frame, feature, treated) for feature in features]
+    corrected = holm(p_values) if p_values else ()
+    found = [Imbalance(f, float(p)) for f, p in zip(features, corrected, strict=True) if p < _SUSPICIOUS]
+    return tuple(sorted(found, key=lambda each: each.p_value))
+
+
+def _p_value(frame: pl.DataFrame, feature: str, treated: NDArray[np.bool_]) -> float:
+    if kind_of(frame[feature]) == "category":
+        values = categories(frame, feature)
+        common = values.value_counts(sort=True).head(_MOST_LEVELS).to_series(0)
+        codes = values.replace_strict(common, list(range(len(common))), default=len(common), return_dtype=pl.Int64)
+        return _chi_square(codes.to_numpy(), treated)
+    values_ = numbers(frame, feature)
+    known = np.isfinite(values_)
+    both = [_means(values_[known], treated[known]), _chi_square(known.astype(np.int64), treated)]
+    return min(1.0, 2 * min(both))
+
+
+def _chi_square(codes: NDArray[np.int64], treated: NDArray[np.bool_]) -> float:
+    table = np.array([np.bincount(codes[arm], minlength=int(codes.max()) + 1) for arm in (treated, ~treated)])
+    table = table[:, table.sum(axis=0) >= 10]
+    if table.shape[1] < 2 or (table.sum(axis=1) == 0).any():
+        return 1.0
+    return float(chi2_contingency(table).pvalue)
+
+
+def _means(values: Floats, treated: NDArray[np.bool_]) -> float:
+    one, other = values[treated], values[~treated]
+    if min(one.size, other.size) < 20:
+        return 1.0
+    spread = float(np.sqrt(one.var(ddof=1) / one.size + other.var(ddof=1) / other.size))
+    return float(2 * norm.sf(abs(one.mean() - other.mean()) / spread)) if spread > 0 else 1.0

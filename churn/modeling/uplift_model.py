@@ -1,0 +1,116 @@
+"""The model of uplift that serves, and how it is kept: in a folder without pickle, whole or absent.
+
+manifest.json      format, and the SHA-256 of every other file
+uplift.json        learner, candidate, features, encoder, harmful groups
+NAME.skops         each estimator of the learner, or NAME.ubj
+out_of_fold.parquet the campaign's customers with arm, outcome, and uplift by models that did not see them
+result.json        what was found, with provenance
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from churn.errors import ModelError
+from churn.modeling.bundles import load_estimator, read_json, save_estimator, verify, write_json, write_whole
+from churn.modeling.candidates import candidate
+from churn.modeling.columns import Floats
+from churn.modeling.preprocessing import Encoder
+from churn.modeling.uplift_contest import Fitted
+from churn.modeling.uplift_harm import HarmfulGroup, harmed_by
+from churn.modeling.uplift_learners import LEARNERS
+
+if TYPE_CHECKING:
+    from churn.warehouse.sql_models import FeatureDoc
+
+_RELEARN = "Learn it again with `churn uplift`."
+
+
+@dataclass(frozen=True)
+class UpliftModel:
+    """A learner fitted on a whole campaign, with the groups that contact was found to harm."""
+
+    fitted: Fitted
+    features: tuple[FeatureDoc, ...]
+    harmful_groups: tuple[HarmfulGroup, ...]
+
+    @property
+    def learner(self) -> str:
+        """Name of the learner, such as `x_learner`."""
+        return self.fitted.learner.name
+
+    @property
+    def base(self) -> str:
+        """Name of the candidate inside."""
+        return self.fitted.entry.name
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features a frame must hold, in order."""
+        return self.fitted.encoder.features
+
+    def predict(self, frame: pl.DataFrame) -> Floats:
+        """Return tau (n,) = P(churn | no contact) - P(churn | contact) of each row.
+
+        Raises ModelError naming features that are absent.
+        """
+        if frame.is_empty():
+            return np.empty(0)
+        return self.fitted.uplift(self.fitted.encoder.transform(frame))
+
+    def do_not_contact(self, frame: pl.DataFrame) -> pl.Series:
+        """Return why each row's customer is better left alone, in words; null for the others.
+
+        Raises ModelError naming features that are absent.
+        """
+        return harmed_by(self.harmful_groups, frame, self.predict(frame))
+
+
+def save_uplift(model: UpliftModel, result: dict[str, Any], out_of_fold: pl.DataFrame, folder: Path) -> None:
+    """Write the bundle to `folder`, which must not exist yet. Raises ModelError where it does, ResourceError."""
+
+    def write(scratch: Path) -> None:
+        fitted = model.fitted
+        values = {
+            "learner": model.learner,
+            "base": model.base,
+            "treated_share": fitted.treated_share,
+            "features": [asdict(doc) for doc in model.features],
+            "encoder": fitted.encoder.to_json(),
+            "harmful_groups": [group.to_json() for group in model.harmful_groups],
+        }
+        write_json(scratch / "uplift.json", values)
+        for name in fitted.learner.parts:
+            save_estimator(fitted.entry, fitted.estimators[name], scratch, name)
+        out_of_fold.write_parquet(scratch / "out_of_fold.parquet")
+        write_json(scratch / "result.json", result)
+
+    write_whole(folder, write)
+
+
+def load_uplift(folder: Path) -> tuple[UpliftModel, dict[str, Any]]:
+    """Return the model in `folder` and what was found when it was learnt.
+
+    Raises ModelError where a file is missing or altered, or an estimator's file holds types not known to be harmless.
+    """
+    from churn.warehouse.sql_models import FeatureDoc
+
+    verify(folder)
+    values = read_json(folder / "uplift.json")
+    try:
+        entry, learner = candidate(values["base"]), LEARNERS[values["learner"]]
+        estimators = {name: load_estimator(entry, folder, name) for name in learner.parts}
+        encoder = Encoder.from_json(values["encoder"])
+        model = UpliftModel(
+            Fitted(learner, entry, encoder, estimators, float(values["treated_share"])),
+            tuple(FeatureDoc(**doc) for doc in values["features"]),
+            tuple(HarmfulGroup.from_json(group) for group in values["harmful_groups"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"the bundle cannot be read: {error}", where=str(folder), remedy=_RELEARN) from error
+    return model, read_json(folder / "result.json")

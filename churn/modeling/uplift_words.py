@@ -1,0 +1,148 @@
+"""Says what was learnt about uplift: one sentence for people, one document for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from churn.decisions.experiment import Effect
+from churn.decisions.uplift import UpliftDecile
+from churn.decisions.uplift_choice import BestRanking
+from churn.modeling.candidates import candidate
+from churn.modeling.uplift_learners import LEARNERS
+
+if TYPE_CHECKING:
+    from churn.modeling.uplift import UpliftResult
+
+METHOD: Final = (
+    "Each prediction comes from models that did not see the customer (five folds, ranks taken within each). The interval "
+    "of the best ranking is simultaneous over all that were tried, so that the luckiest is not taken for good; customers "
+    "are drawn anew within each arm."
+)
+FALLBACK: Final = "contacts are chosen by expected profit from risk"
+_CURVE_POINTS = 101
+
+
+@dataclass(frozen=True)
+class Words:
+    """`outcome` names what contact was to bring: retention, or the column of an experiment's file."""
+
+    outcome: str
+
+    def finding(self, effect: Effect, best: BestRanking, deciles: Sequence[UpliftDecile]) -> str:
+        """Return what contact does on average, and whether it can be told for whom it does more."""
+        span = f"{points(effect.low)} to {points(effect.high)}"
+        known = "" if effect.is_proven or effect.is_harmful else ", which may be nothing"
+        average = f"Contact changes {self.outcome} by {points(effect.delta)} points on average ({span}{known})"
+        qini = f"Qini {best.interval.qini:.3f}, {best.low:.3f} to {best.high:.3f}"
+        if not best.beats_chance:
+            tried = f"none of {len(best.qini)} models tells" if len(best.qini) > 1 else "the model does not tell"
+            return f"{average}; {tried} better than chance for whom it does more (best {qini}), so {FALLBACK}."
+        top, low = _measured(deciles[0]), _measured(deciles[-1])
+        return (
+            f"{average}, and for whom matters: {top} points among the tenth predicted to gain most, "
+            f"{low} among the tenth predicted to gain least ({qini}; {title(*best.name.split('/'))})."
+        )
+
+    def document(self, result: UpliftResult) -> dict[str, Any]:
+        """Return everything that was found as plain values."""
+        best, effect = result.best, result.effect
+        interval, model = best.interval, result.model
+        return {
+            "sentence": result.sentence,
+            "is_better_than_nothing": result.is_better_than_nothing,
+            "outcome": self.outcome,
+            "customers": interval.customers,
+            "treated": effect.treatment,
+            "held_out": effect.holdout,
+            "treated_share": interval.treated_share,
+            "effect": _effect(effect),
+            "selected": {"learner": model.learner, "base": model.base, "title": title(model.learner, model.base)},
+            "qini": {
+                "value": interval.qini,
+                "low": best.low,
+                "high": best.high,
+                "alone_low": interval.low,
+                "alone_high": interval.high,
+            },
+            "auuc": {"value": interval.auuc, "low": interval.auuc_low, "high": interval.auuc_high},
+            "confidence": interval.confidence,
+            "draws": interval.draws,
+            "convention": interval.convention,
+            "method": METHOD,
+            "deciles": [_decile(each) for each in result.deciles],
+            "curve": _curve(result),
+            "contenders": [
+                {"learner": learner, "base": base, "title": title(learner, base), "qini": qini}
+                for learner, base, qini in result.contenders
+            ],
+            "harm": {
+                "looked_at": result.harm.looked_at,
+                "suspected": result.harm.suspected,
+                "groups": [group.to_json() for group in result.harm.groups],
+                "sentence": _harm(result),
+            },
+            "imbalances": [{**asdict(each), "sentence": each.sentence} for each in result.imbalances],
+            "seed": result.seed,
+        }
+
+
+def title(learner: str, base: str) -> str:
+    """Return what a pair is called."""
+    return f"{LEARNERS[learner].title} on {candidate(base).title[:1].lower()}{candidate(base).title[1:]}".replace(
+        "xGBoost", "XGBoost"
+    )
+
+
+def points(share: float) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    return f"{100 * share:+.1f}"
+
+
+def _measured(decile: UpliftDecile) -> str:
+    return "unknown" if decile.effect is None else points(decile.effect.delta)
+
+
+def _effect(effect: Effect) -> dict[str, float | int]:
+    return {
+        "delta": effect.delta,
+        "low": effect.low,
+        "high": effect.high,
+        "p_value": effect.p_value,
+        "rate_treated": 1.0 - effect.churn_treatment,
+        "rate_held_out": 1.0 - effect.churn_holdout,
+    }
+
+
+def _decile(decile: UpliftDecile) -> dict[str, Any]:
+    told = None if decile.effect is None else _effect(decile.effect)
+    return {
+        "decile": decile.decile,
+        "customers": decile.customers,
+        "treated": None if decile.effect is None else decile.effect.treatment,
+        "held_out": None if decile.effect is None else decile.effect.holdout,
+        "predicted": decile.predicted,
+        "effect": told,
+    }
+
+
+def _curve(result: UpliftResult) -> list[dict[str, float]]:
+    """Return the Qini curve per customer at evenly spaced shares, so that curves of different sizes compare."""
+    curve = result.curve
+    shares = np.linspace(0.0, 1.0, _CURVE_POINTS)
+    q = np.interp(shares, curve.shares, curve.q) / max(result.effect.treatment, 1)
+    return [{"share": float(s), "gained": float(g), "chance": float(s * q[-1])} for s, g in zip(shares, q, strict=True)]
+
+
+def _harm(result: UpliftResult) -> str:
+    harm = result.harm
+    tried = f"{harm.looked_at} groups were looked at on half of the customers, {harm.suspected} looked harmed"
+    if not harm.groups:
+        return f"Nobody is to be left alone for harm: {tried}, and none was confirmed on the other half."
+    return (
+        f"{len(harm.groups)} {'group is' if len(harm.groups) == 1 else 'groups are'} better left alone: {tried}, and "
+        f"{len(harm.groups)} {'was' if len(harm.groups) == 1 else 'were'} confirmed on the other half."
+    )

@@ -29,11 +29,11 @@ class OutboxRepository:
             for start in range(0, len(rows), _BATCH):
                 connection.execute(sa.insert(outbox), [_values(run_id, row) for row in rows[start : start + _BATCH]])
 
-    def pending(self, run_id: str, limit: int) -> list[OutboxRow]:
-        """Return the next rows of a run that are still to be sent, the most profitable first."""
+    def pending(self, run_id: str, limit: int, *, after: int = -1) -> list[OutboxRow]:
+        """Return the next rows of a run that are still to be sent, beyond position `after`, the most profitable first."""
         query = (
             sa.select(outbox)
-            .where(outbox.c.run_id == run_id, outbox.c.state == "pending")
+            .where(outbox.c.run_id == run_id, outbox.c.state == "pending", outbox.c.position > after)
             .order_by(outbox.c.position)
             .limit(limit)
         )
@@ -66,7 +66,9 @@ class OutboxRepository:
             upsert(
                 connection, crm_records, [_record(run, s, at) for s in done if s.is_ours and s.row.action != "clear"]
             )
-            _delete(connection, crm_records, run, [s.row.customer_id for s in done if s.row.action == "clear"])
+            cleared = [s.row.customer_id for s in done if s.row.action == "clear"]
+            _delete(connection, crm_records, run, cleared)
+            _doubt_others(connection, run, cleared)
             known = [s for s in settled if s.remote_id is not None]
             upsert(
                 connection,
@@ -193,6 +195,20 @@ def _delete(connection: sa.Connection, table: sa.Table, run: SyncRun, customer_i
             sa.delete(table).where(
                 table.c.connector == run.connector, table.c.campaign == run.campaign, table.c.customer_id.in_(keys)
             )
+        )
+
+
+def _doubt_others(connection: sa.Connection, run: SyncRun, customer_ids: list[str]) -> None:
+    """Doubt what other campaigns hold in records we have cleared: a field of theirs may have been ours too."""
+    for keys in chunks(customer_ids):
+        connection.execute(
+            sa.update(crm_records)
+            .where(
+                crm_records.c.connector == run.connector,
+                crm_records.c.campaign != run.campaign,
+                crm_records.c.customer_id.in_(keys),
+            )
+            .values(is_uncertain=True)
         )
 
 

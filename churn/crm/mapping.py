@@ -1,0 +1,171 @@
+"""Which of our fields goes into which field of a remote system: checked against its schema, then applied row by row."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from churn.crm.connector import RemoteField, Value
+from churn.errors import ConfigError
+
+OurKind = Literal["text", "number", "date", "datetime"]
+
+# Everything that a push may carry, and what it is.
+OUR_FIELDS: dict[str, OurKind] = {
+    "churn_probability": "number",
+    "risk_band": "text",
+    "percentile": "number",
+    "expected_profit": "number",
+    "reasons": "text",
+    "reason_codes": "text",
+    "recommended_action": "text",
+    "campaign": "text",
+    "model_version": "text",
+    "scored_at": "datetime",
+    "run_id": "text",
+    "snapshot_date": "date",
+}
+# These say something of a campaign, so they are never pushed for whoever is in its holdout.
+CAMPAIGN_FIELDS = frozenset({"campaign", "recommended_action", "expected_profit"})
+DIGITS = {"churn_probability": 4, "percentile": 1, "expected_profit": 2}
+TEXT_LENGTH = 1_000  # of reasons where the system names no length of its own
+BANDS = ("low", "medium", "high", "critical")
+NO_BAND = "none"
+
+_FITS: dict[OurKind, set[str]] = {
+    "text": {"text", "choice"},
+    "number": {"number", "text"},
+    "date": {"date", "datetime", "text"},
+    "datetime": {"datetime", "date", "text"},
+}
+
+
+@dataclass(frozen=True)
+class FieldMapping:
+    """Ours -> theirs, with what the remote schema says of theirs where it can be asked."""
+
+    fields: Mapping[str, str]
+    schema: Mapping[str, RemoteField] = field(default_factory=dict)
+
+    def values(self, row: Mapping[str, Any]) -> dict[str, Value]:
+        """Return one customer's remote fields and values: rounded, cut to length, as the type that theirs has."""
+        return {theirs: self._converted(ours, theirs, row.get(ours)) for ours, theirs in self.fields.items()}
+
+    def leaving(self, acknowledged: Mapping[str, Value]) -> dict[str, Value]:
+        """Return what empties every field that we wrote."""
+        return dict.fromkeys(acknowledged)
+
+    def marked(self, acknowledged: Mapping[str, Value]) -> dict[str, Value]:
+        """Return what sets the risk band to "none" and empties what else we wrote."""
+        values: dict[str, Value] = dict.fromkeys(acknowledged)
+        if (band := self.fields.get("risk_band")) is not None:
+            values[band] = NO_BAND
+        return values
+
+    def _converted(self, ours: str, theirs: str, value: Any) -> Value:
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return None
+        remote = self.schema.get(theirs)
+        kind = remote.kind if remote is not None else OUR_FIELDS[ours]
+        if ours in DIGITS:
+            value = round(float(value), DIGITS[ours]) + 0.0
+            return f"{value:.{DIGITS[ours]}f}" if kind == "text" else float(value)
+        if isinstance(value, datetime):
+            at = value.replace(microsecond=0)
+            return at.date() if kind == "date" else at.isoformat() if kind == "text" else at
+        if isinstance(value, date):
+            return (
+                datetime.combine(value, datetime.min.time())
+                if kind == "datetime"
+                else (value.isoformat() if kind == "text" else value)
+            )
+        longest = remote.max_length if remote is not None and remote.max_length else TEXT_LENGTH
+        return shortened(str(value), longest)
+
+
+def shortened(text: str, length: int) -> str:
+    """Return `text`, cut at a separator or a word where it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    head = text[:length]
+    for mark in ("; ", ",", " "):
+        cut = head.rfind(mark)
+        if cut > length // 2:
+            return head[:cut]
+    return head
+
+
+def check_mapping(fields: Mapping[str, str], *, campaign: str, is_campaign: bool = True) -> None:
+    """Refuse a mapping with fields that are not ours, or two of ours in one of theirs. Raises ConfigError."""
+    where = f"campaign {campaign}, [crm].fields"
+    for ours in fields:
+        if ours not in OUR_FIELDS:
+            near = difflib.get_close_matches(ours, OUR_FIELDS, n=1)
+            hint = f"Did you mean `{near[0]}`?" if near else f"Known are: {', '.join(OUR_FIELDS)}."
+            raise ConfigError(f"`{ours}` is none of our fields", where=where, remedy=hint)
+    theirs = list(fields.values())
+    if repeated := sorted({name for name in theirs if theirs.count(name) > 1}):
+        raise ConfigError(
+            f"`{repeated[0]}` would be written twice", where=where, remedy="Give each of our fields its own."
+        )
+    if not is_campaign and (leaking := sorted(CAMPAIGN_FIELDS & set(fields))):
+        raise ConfigError(
+            f"a list of everybody at risk must not carry `{leaking[0]}`: holdouts would show",
+            where=where,
+            remedy="Leave it out; campaigns push it themselves.",
+        )
+
+
+def preflight(fields: Mapping[str, str], schema: Mapping[str, RemoteField] | None, *, where: str) -> FieldMapping:
+    """Return the mapping with the schema of its fields, once everything about it is found to fit.
+
+    Raises ConfigError that names every field that is missing, read-only, of another type, or lacks an option.
+    """
+    if schema is None:
+        return FieldMapping(fields)
+    faults = [fault for ours, theirs in fields.items() for fault in _faults(ours, theirs, schema)]
+    if faults:
+        raise ConfigError(
+            "; ".join(faults), where=where, remedy="Create or change the fields there, or mend [crm].fields."
+        )
+    return FieldMapping(fields, {theirs: schema[theirs] for theirs in fields.values()})
+
+
+def _faults(ours: str, theirs: str, schema: Mapping[str, RemoteField]) -> Iterable[str]:
+    remote = schema.get(theirs)
+    if remote is None:
+        near = difflib.get_close_matches(theirs, schema, n=1)
+        yield f"it has no field `{theirs}`" + (f" (there is `{near[0]}`)" if near else "")
+        return
+    if not remote.is_writable:
+        yield f"`{theirs}` is read-only"
+    if remote.kind not in _FITS[OUR_FIELDS[ours]]:
+        yield f"`{theirs}` is of type {remote.kind}, which cannot hold {ours} ({OUR_FIELDS[ours]})"
+    if remote.kind == "choice" and ours == "risk_band":
+        missing = [band for band in BANDS if band not in remote.options]
+        if missing:
+            yield f"`{theirs}` lacks the options {', '.join(missing)}"
+
+
+def check_values(mapping: FieldMapping, constants: Mapping[str, str], *, where: str) -> None:
+    """Refuse texts that are the same in every row and do not fit: too long, or no option. Raises ConfigError."""
+    for ours, text in constants.items():
+        remote = mapping.schema.get(mapping.fields.get(ours, ""))
+        if remote is None:
+            continue
+        if remote.kind == "choice" and text not in remote.options:
+            raise ConfigError(
+                f"`{remote.name}` has no option `{text}`",
+                where=where,
+                remedy="Add the option there, or map a text field.",
+            )
+        if remote.max_length is not None and len(text) > remote.max_length:
+            raise ConfigError(
+                f"`{remote.name}` holds {remote.max_length} characters, and {ours} has {len(text)}",
+                where=where,
+                remedy="Map a longer field.",
+            )

@@ -1,0 +1,144 @@
+"""Makes the rows of a run out of what changed: what to write, what to empty, and what to leave alone for now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from churn.crm.canonical import canonical
+from churn.crm.connector import Value
+from churn.crm.diff import Changes
+from churn.crm.lookup import AMBIGUOUS, NOT_FOUND
+from churn.crm.mapping import FieldMapping
+from churn.store import OutboxRow, Rejection
+
+if TYPE_CHECKING:
+    import polars as pl
+
+OnLeave = Literal["nothing", "clear", "band_none"]
+Acknowledged = Mapping[str, tuple[Mapping[str, Any], datetime]]
+_NUMBERS = ("churn_probability", "percentile", "expected_profit")
+_CHECKED_ANYWAY = {NOT_FOUND, AMBIGUOUS}  # these are cured over there, which only a lookup shows
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The rows of a run in the order they are sent, and how many customers nothing is done about, by why."""
+
+    rows: list[OutboxRow]
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def plan_rows(
+    changes: Changes,
+    mapping: FieldMapping,
+    *,
+    acknowledged: Acknowledged,
+    others: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime]]],
+    rejections: Sequence[Rejection],
+    on_leave: OnLeave,
+    mode: str,
+    probability_step: float,
+    is_full: bool = False,
+) -> Planned:
+    """Return the rows to send. `acknowledged` and `others` tell of the records that change or leave.
+
+    A rejected row is left alone until it changes, unless the run is a full one or a person has released it. In mode
+    `insert` a record once written is not written again.
+    """
+    held = {
+        r.customer_id: r.payload_hash for r in rejections if r.is_held and not is_full and r.code not in _CHECKED_ANYWAY
+    }
+    planned = Planned([])
+    for row in _writes(changes, mapping, acknowledged, probability_step, mode, planned.skipped):
+        if held.get(row.customer_id) == row.payload_hash:
+            planned.skipped["held"] += 1
+        else:
+            planned.rows.append(row)
+    for row in _leaves(changes.leaves, mapping, acknowledged, others, on_leave, len(planned.rows), planned.skipped):
+        planned.rows.append(row)
+    planned.skipped["unchanged"] += changes.unchanged
+    return planned
+
+
+def _writes(
+    changes: Changes,
+    mapping: FieldMapping,
+    acknowledged: Acknowledged,
+    step: float,
+    mode: str,
+    skipped: Counter[str],
+) -> Iterator[OutboxRow]:
+    position = 0
+    for found in changes.writes.iter_rows(named=True):
+        customer_id = found["customer_id"]
+        if mode == "insert" and found["is_known"]:
+            skipped["unchanged"] += 1
+            continue
+        payload = mapping.values(found)
+        changed: tuple[str, ...] | None = None
+        if not found["is_whole"]:
+            before = acknowledged.get(customer_id, ({}, None))[0]
+            changed = tuple(name for name in payload if canonical(payload[name]) != canonical(before.get(name)))
+            if not changed:
+                skipped["unchanged"] += 1
+                continue
+        yield OutboxRow(
+            customer_id=customer_id,
+            position=position,
+            action="write",
+            payload=payload,
+            changed=changed,
+            payload_hash=material_hash(found, step),
+            exact_hash=found["exact_hash"],
+            **{name: found.get(name) for name in _NUMBERS},
+        )
+        position += 1
+
+
+def material_hash(found: Mapping[str, Any], step: float) -> str:
+    """Return what a row counts as when it was rejected: its exact fields, and its probability in steps."""
+    probability = found.get("churn_probability")
+    bucket = "-" if probability is None else str(round(probability / max(step, 0.001)))
+    return f"{found['exact_hash']}:{bucket}"
+
+
+def _leaves(
+    leaves: pl.DataFrame,
+    mapping: FieldMapping,
+    acknowledged: Acknowledged,
+    others: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime]]],
+    on_leave: OnLeave,
+    position: int,
+    skipped: Counter[str],
+) -> Iterator[OutboxRow]:
+    for found in leaves.iter_rows(named=True):
+        customer_id = found["customer_id"]
+        is_in_step = on_leave == "band_none" and found["is_marked"] and not found["is_uncertain"]
+        if on_leave == "nothing" or is_in_step or customer_id not in acknowledged:
+            skipped["left"] += 1
+            continue
+        held, since = acknowledged[customer_id]
+        ours = _still_ours(held, since, others.get(customer_id, ()))
+        payload = mapping.leaving(ours) if on_leave == "clear" else mapping.marked(ours)
+        yield OutboxRow(
+            customer_id=customer_id,
+            position=position,
+            action="clear" if on_leave == "clear" else "mark",
+            payload=payload,
+            changed=None,
+            payload_hash=f"left:{on_leave}",
+            exact_hash="",
+        )
+        position += 1
+
+
+def _still_ours(
+    held: Mapping[str, Value], since: datetime, others: Sequence[tuple[Mapping[str, Any], datetime]]
+) -> dict[str, Value]:
+    """Return the fields that no other campaign has written since: those are theirs now."""
+    taken = {name for values, at in others if at > since for name, value in values.items() if value is not None}
+    return {name: value for name, value in held.items() if name not in taken}

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from churn.config.connectors_common import ConnectorSection
 
 _IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]*$"
+OutcomeKind = Literal["contacted", "delivered", "accepted", "declined", "canceled", "unsubscribed", "lost", "won"]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 
 
@@ -52,6 +53,9 @@ class OdooConnector(RemoteSection):
     create_fields: bool = Field(
         default=False,
         description="Make custom fields (x_...) that a campaign maps to and Odoo lacks; needs an administrator.",
+    )
+    stages: dict[str, OutcomeKind] = Field(
+        default_factory=dict, description="Stage of a lead = what it means, such as Qualified = contacted."
     )
     outcome_days: int = Field(
         400, ge=1, le=3650, description="How far back leads are read when they are read for the first time."

@@ -122,7 +122,9 @@ def _settle(folder: Path, postgres: PostgresServer) -> None:
         "data_dir": "/srv/data",
         "http_interface": "127.0.0.1",
         "list_db": False,
-        "dbfilter": "^none$",  # or the server would sit in the template, which then cannot be copied
+        # One database at a time is seen, as on a server for one company: Odoo tells its reasons then, and the
+        # template, which nobody may use while it is copied, stays unseen.
+        "dbfilter": "^odoo_",
         "max_cron_threads": 0,
         "without_demo": "all",
         "limit_time_real": 600,

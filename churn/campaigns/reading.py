@@ -72,7 +72,7 @@ def examine(name: str, path: Path) -> tuple[CampaignDefinition | None, list[Comp
         said = [_explain(each) for each in error.errors(include_url=False)]
         return None, [complaint(line_of(text, place), what, remedy) for place, what, remedy in said]
     wrong = [
-        complaint(line_of(text, ("crm", "fields", ours)), f"no field `{ours}` of ours", _nearest(ours, CRM_FIELDS))
+        complaint(line_of(text, ("crm", "fields", ours)), f"no field `{ours}` of ours", nearest(ours, CRM_FIELDS))
         for ours in file.crm.fields
         if ours not in CRM_FIELDS
     ]
@@ -113,7 +113,7 @@ def _explain(error: ErrorDetails) -> tuple[tuple[int | str, ...], str, str]:
     key = str(place[-1]) if place else ""
     if error["type"] == "extra_forbidden":
         kind = "section" if len(place) == 1 else "key"
-        return place, f"unknown {kind} `{name}`", _nearest(key, _known(place[:-1]))
+        return place, f"unknown {kind} `{name}`", nearest(key, _known(place[:-1]))
     if error["type"] == "missing":
         kind = "section" if len(place) == 1 else "key"
         example = '[campaign] with title = "..."' if len(place) == 1 else f'{key} = "..."'
@@ -135,7 +135,8 @@ def _remedy(place: tuple[int | str, ...], error: ErrorDetails) -> str:
     return f"It is: {field}" if field else "See `churn campaigns show` of a campaign that ships."
 
 
-def _nearest(key: str, known: Iterable[str]) -> str:
+def nearest(key: str, known: Iterable[str]) -> str:
+    """Return the remedy for an unknown key: the nearest known one, or all of them."""
     names = list(known)
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     return f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(names)}."

@@ -1,0 +1,60 @@
+"""Says who may be contacted: rules in order, each counting those whom it is the first to leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from churn.decisions.checks import Bools
+
+# In order: a customer is counted at the first rule that leaves them out, so the counts add up.
+RULES: Final[dict[str, str]] = {
+    "assigned_before": "in this campaign already, and stay as assigned",
+    "not_in_audience": "not in the audience",
+    "not_active": "no longer active",
+    "no_consent": "have not agreed to marketing",
+    "objected": "objected to marketing",
+    "global_holdout": "in the global holdout",
+    "contacted_recently": "contacted recently",
+    "open_ticket": "wait for an answer from support",
+    "in_another_campaign": "in another campaign whose window runs",
+    "low_profit": "expected to earn too little",
+}
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """Who may be chosen (n,), and by rule how many it was the first to leave out."""
+
+    is_eligible: Bools
+    removed: Mapping[str, int]
+
+    @property
+    def eligible(self) -> int:
+        """How many may be chosen."""
+        return int(np.count_nonzero(self.is_eligible))
+
+    def rows(self, campaign: str) -> list[dict[str, object]]:
+        """Return a row per rule: how many it removed and how many remain after it."""
+        left = self.is_eligible.size
+        found: list[dict[str, object]] = []
+        for rule, label in RULES.items():
+            left -= self.removed[rule]
+            found.append(
+                {"campaign": campaign, "rule": rule, "label": label, "removed": self.removed[rule], "remaining": left}
+            )
+        return found
+
+
+def eligibility(left_out: Mapping[str, Bools], size: int) -> Eligibility:
+    """Apply the rules in order; `left_out` (n,) by rule says whom it would leave out, a rule not given nobody."""
+    remaining = np.ones(size, dtype=np.bool_)
+    removed = {}
+    for rule in RULES:
+        hits = remaining & left_out[rule] if rule in left_out else np.zeros(size, dtype=np.bool_)
+        removed[rule] = int(np.count_nonzero(hits))
+        remaining &= ~hits
+    return Eligibility(remaining, removed)

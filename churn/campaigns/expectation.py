@@ -1,0 +1,87 @@
+"""What contacting the treated is expected to bring, and how sure that is: drawn success, value, probabilities and luck."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from churn.decisions.checks import Floats
+from churn.decisions.draws import draw_success
+from churn.decisions.profit import Economics
+from churn.decisions.sensitivity import Interval, interval_of
+
+BINS = 40
+VALUE_RANGE = (0.8, 1.2)  # of a save, as churn simulate takes it
+
+
+@dataclass(frozen=True)
+class Treated:
+    """The treated of one campaign, shape (n,) each: churn probability, churn avoided by contact, value of a save.
+
+    `is_measured` says that the churn avoided comes from measured campaigns, not from success rate times probability.
+    """
+
+    probability: Floats
+    avoided: Floats
+    value: Floats
+    economics: Economics
+    is_measured: bool = False
+
+    @property
+    def saves(self) -> float:
+        """Customers expected to stay because of the contact."""
+        return float(self.avoided.sum())
+
+    @property
+    def cost(self) -> float:
+        """Money expected to be spent: contacts, and incentives for those who take them."""
+        takers = float(np.sum(1.0 - self.probability + self.avoided))
+        return self.economics.cost_of_contact * self.probability.size + self.economics.cost_of_taker * takers
+
+    @property
+    def profit(self) -> float:
+        """Net profit expected."""
+        return float(np.sum(self.avoided * self.value)) - self.cost
+
+
+def draw_profit(campaigns: list[Treated], *, probability_error: float, draws: int, seed: int) -> tuple[Floats, ...]:
+    """Return net profits drawn, shape (draws,), one array per campaign; drawn together, so that sums are right.
+
+    Drawn alike for all: the value of a save (triangular, 20 % either way) and the level of the probabilities (normal,
+    `probability_error` as a share). Per campaign: the success rate (Beta through low, expected, high) and luck: who
+    churns and who is saved are binomial in 40 bins of the avoided churn.
+    """
+    rng = np.random.default_rng(seed)
+    worth = rng.triangular(VALUE_RANGE[0], 1.0, VALUE_RANGE[1], draws)
+    level = np.maximum(1.0 + probability_error * rng.standard_normal(draws), 0.0)
+    return tuple(_draw(each, worth, level, rng) for each in campaigns)
+
+
+def interval(drawn: Floats) -> tuple[Interval, float]:
+    """Return the 5 %, 50 % and 95 % points of drawn profits, and the share of them below 0."""
+    return interval_of(drawn), float(np.mean(drawn < 0.0))
+
+
+def _draw(each: Treated, worth: Floats, level: Floats, rng: np.random.Generator) -> Floats:
+    n, draws, terms = each.probability.size, worth.size, each.economics
+    if not n:
+        return np.zeros(draws)
+    order = np.argsort(each.avoided, kind="stable")
+    edges = np.unique(np.linspace(0, n, BINS + 1).astype(np.int64))[:-1]
+    size = np.diff(np.append(edges, n))
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(np.add.reduceat(values[order], edges) / size, dtype=np.float64)
+
+    probability, avoided, value = mean(each.probability), mean(each.avoided), mean(each.value)
+    weighted = mean(each.avoided * each.value) / np.where(avoided > 0, avoided, 1.0)
+    value = np.where(avoided > 0, weighted, value)
+    # A drawn success rate moves the churn avoided in proportion, whether that was assumed or measured.
+    rate = draw_success(terms, draws, rng) / terms.success_rate if terms.success_rate > 0 else np.ones(draws)
+    churners = rng.binomial(size, np.clip(probability * level[:, None], 0.0, 1.0))
+    share = avoided / np.where(probability > 0, probability, 1.0)
+    saves = rng.binomial(churners, np.clip(share * rate[:, None], 0.0, 1.0))
+    gain = (saves * value).sum(axis=1) * worth
+    takers = n - churners.sum(axis=1) + saves.sum(axis=1)
+    return np.asarray(gain - terms.cost_of_contact * n - terms.cost_of_taker * takers, dtype=np.float64)

@@ -1,0 +1,88 @@
+"""Reads what forbids a contact, as known now: consent, objections, contacts, open tickets, and who has left.
+
+What a campaign is worth is judged as of the snapshot date; what forbids it counts whenever it became known, for an
+older date cannot undo an objection.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from churn.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Of several versions the newest that says anything counts. An objection stands until a later version agrees again.
+_CONSENT = """
+select
+    customer_id,
+    arg_max(marketing_consent, available_at) as has_consent,
+    coalesce(
+        max(available_at) filter (where objected_at is not null)
+        >= max(available_at) filter (where objected_at is null and marketing_consent),
+        bool_or(objected_at is not null)
+    ) as has_objected
+from staging.customers
+group by customer_id
+"""
+
+_OVER = """
+select customer_id
+from (
+    select
+        customer_id,
+        subscription_id,
+        bool_or(event_type = 'ended' or (event_type = 'canceled' and ?)) as is_over
+    from staging.subscription_events
+    where occurred_at <= ?
+    group by customer_id, subscription_id
+)
+group by customer_id
+having bool_and(is_over)
+"""
+
+
+def read_consent(warehouse: Warehouse) -> tuple[pl.DataFrame, bool]:
+    """Return customer_id, has_consent (null where nobody said), has_objected; and whether anyone's consent is known."""
+    import polars as pl
+
+    if not warehouse.has_table("staging.customers"):
+        kinds = {"customer_id": pl.String, "has_consent": pl.Boolean, "has_objected": pl.Boolean}
+        return pl.DataFrame(schema=kinds), False
+    frame = warehouse.frame(_CONSENT)
+    return frame, frame["has_consent"].drop_nulls().len() > 0
+
+
+def read_contacts(warehouse: Warehouse, day: date, *, days: int) -> pl.DataFrame:
+    """Return customer_id and contacted_at, the newest contact of each from `days` before `day` on."""
+    import polars as pl
+
+    if not warehouse.has_table("staging.contacts"):
+        return pl.DataFrame(schema={"customer_id": pl.String, "contacted_at": pl.Datetime("us")})
+    return warehouse.frame(
+        "select customer_id, max(occurred_at) as contacted_at from staging.contacts where occurred_at >= ? "
+        "group by customer_id",
+        [day - timedelta(days=days)],
+    )
+
+
+def read_waiting(warehouse: Warehouse) -> pl.Series:
+    """Return the customers with a support ticket that is still open."""
+    import polars as pl
+
+    if not warehouse.has_table("staging.support_tickets"):
+        return pl.Series("customer_id", [], dtype=pl.String)
+    return warehouse.frame("select distinct customer_id from staging.support_tickets where closed_at is null")[
+        "customer_id"
+    ]
+
+
+def read_left(warehouse: Warehouse, now: datetime, *, counts_decisions: bool) -> pl.Series:
+    """Return the customers whose every subscription has ended by `now`, or was canceled where decisions count."""
+    import polars as pl
+
+    if not warehouse.has_table("staging.subscription_events"):
+        return pl.Series("customer_id", [], dtype=pl.String)
+    return warehouse.frame(_OVER, [counts_decisions, now])["customer_id"]

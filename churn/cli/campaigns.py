@@ -1,0 +1,180 @@
+"""Commands about campaigns: their definitions, and planning them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command, read_date
+from churn.cli.tables import facts, line, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    definitions = typer.Typer(help="Campaigns as defined in campaigns/*.toml.", no_args_is_help=True)
+    command(definitions, "list")(list_)
+    command(definitions)(show)
+    command(definitions)(validate)
+    app.add_typer(definitions, name="campaigns")
+    command(app)(plan)
+
+
+def list_(session: Session) -> None:
+    """List the campaigns: those that ship and those of the home, with who is assigned."""
+    from churn.workflows.list_campaigns import list_campaigns
+
+    rows = list_campaigns(session.context)
+
+    def render() -> None:
+        table(
+            "Campaigns",
+            ["name", "title", "channel", "profit model", "contacted", "held out", "last plan"],
+            [
+                (
+                    row["name"],
+                    row["error"] or row["title"],
+                    row["channel"],
+                    row["profit_model"],
+                    f"{row['treatment']:,}",
+                    f"{row['holdout']:,}",
+                    _when(row),
+                )
+                for row in rows
+            ],
+            right=[4, 5],
+        )
+
+    session.show({"campaigns": rows}, render)
+
+
+def _when(row: dict[str, Any]) -> str:
+    if row["planned_at"] is None:
+        return "never"
+    return f"{row['planned_at']:%Y-%m-%d}" + (", changed since" if row["is_changed_since"] else "")
+
+
+def show(session: Session, campaign: Annotated[str, typer.Argument(help="The campaign's name.")]) -> None:
+    """Show one campaign: its definition, and its plans so far."""
+    from churn.workflows.list_campaigns import show_campaign
+
+    found = show_campaign(session.context, campaign)
+
+    def render() -> None:
+        definition = found["definition"]
+        facts([("campaign", f"{definition['title']} ({found['name']})"), ("file", found["file"])])
+        for section in ("audience", "offer", "limits", "holdout", "crm"):
+            rows = [(name, value) for name, value in definition[section].items() if value not in (None, {}, "")]
+            table(f"[{section}]", ["key", "value"], [(name, _written(value)) for name, value in rows])
+        facts(
+            [
+                ("outcome window", f"{found['window_days']} days"),
+                ("assigned", f"{found['treatment']:,} contacted, {found['holdout']:,} held out"),
+                ("definition", found["definition_hash"][:12]),
+            ]
+        )
+        if found["plans"]:
+            plans = [
+                (p["plan_id"], p["snapshot_date"], p["profit_model"], "as now" if p["is_same_definition"] else "older")
+                for p in found["plans"]
+            ]
+            table("Plans", ["plan", "as of", "profit model", "definition"], plans)
+
+    session.show(found, render)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{ours} -> {theirs}" for ours, theirs in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def validate(
+    session: Session,
+    campaigns: Annotated[list[str] | None, typer.Argument(metavar="[CAMPAIGN]...", help="Default: all.")] = None,
+) -> None:
+    """Find everything wrong with the campaigns' files: file, line, what, and what to do. Changes nothing."""
+    from churn.workflows.list_campaigns import validate_campaigns
+
+    review = validate_campaigns(session.context, tuple(campaigns or ()))
+    document = {
+        "campaigns": sorted(review.files),
+        "complaints": complaint_rows(review.complaints),
+        "is_valid": not review.complaints,
+    }
+    session.show(document, lambda: show_complaints(len(review.files), review.complaints))
+    if review.complaints:
+        raise typer.Exit(2)
+
+
+def complaint_rows(complaints: list[Any]) -> list[dict[str, Any]]:
+    """Return complaints as `--json` shows them."""
+    return [
+        {"campaign": c.campaign, "file": c.file, "line": c.line or None, "what": c.what, "remedy": c.remedy}
+        for c in complaints
+    ]
+
+
+def show_complaints(files: int, complaints: list[Any]) -> None:
+    """Print each complaint on a line, or that there is none."""
+    for each in complaints:
+        line(str(each.error()))
+    if not complaints:
+        line(f"{files} campaigns, nothing wrong.")
+
+
+def plan(
+    session: Session,
+    campaigns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CAMPAIGN]...", help="Which campaigns; several share the budget and the customers."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Plan all campaigns together.")] = False,
+    date: Annotated[
+        str | None, typer.Option(help="Plan on the scores of this date (YYYY-MM-DD). Default: the current list.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Money for all contacts and incentives, earlier plans of these included.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and keep nothing of it.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the assignments: .csv, .parquet, or .json with the whole plan.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws behind the intervals.")] = 7,
+    allow_stale: Annotated[bool, typer.Option("--allow-stale", help="Go on with a list marked stale; said.")] = False,
+    allow_uncalibrated: Annotated[
+        bool,
+        typer.Option("--allow-uncalibrated", help="Go on with probabilities that fail the gate; said everywhere."),
+    ] = False,
+) -> None:
+    """Decide whom to contact with which offer, whom to hold out, what that should bring, and what it can prove.
+
+    At most one offer per customer, under every limit. Whoever is assigned stays so, however often you plan.
+    """
+    from churn.errors import ConfigError
+    from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
+
+    if bool(campaigns) == every:
+        what = "name campaigns or give --all, not both" if every else "name a campaign"
+        raise ConfigError(what, where="churn plan", remedy="`churn campaigns list` shows them; --all plans them all.")
+    planned = plan_campaigns(
+        session.context,
+        PlanRequest(
+            campaigns=tuple(campaigns or ()),
+            snapshot_date=read_date(date, "--date"),
+            budget=budget,
+            is_dry_run=dry_run,
+            allow_stale=allow_stale,
+            allow_uncalibrated=allow_uncalibrated,
+            out=out,
+            seed=seed,
+        ),
+    )
+
+    def render() -> None:
+        from churn.cli.plan_view import show as show_plan
+
+        show_plan(planned.document)
+
+    session.show(planned.document, render)

@@ -1,0 +1,220 @@
+"""Plans campaigns: whom each may contact, whom it pays to contact under the limits, and who is held out to measure it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churn.campaigns.definition import CampaignDefinition, campaign_files, load_campaign
+from churn.errors import CampaignError, ConfigError
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.store import PlanRecord
+    from churn.workflows.plan_choice import Choice, Priced
+    from churn.workflows.plan_facts import Facts
+    from churn.workflows.plan_scores import ScoreList
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What to plan: the campaigns (all if none is named) that share `budget` money; of `snapshot_date`, or the newest.
+
+    A dry run answers the same and keeps nothing.
+    """
+
+    campaigns: tuple[str, ...] = ()
+    snapshot_date: date | None = None
+    budget: Decimal | float | None = None
+    is_dry_run: bool = False
+    allow_stale: bool = False
+    allow_uncalibrated: bool = False
+    out: Path | None = None
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class PlannedCampaigns:
+    """The answer as one document, and the campaigns' assignments, earlier ones included (`is_new` says which)."""
+
+    document: dict[str, Any]
+    assignments: pl.DataFrame
+
+
+def plan_campaigns(context: Context, request: PlanRequest) -> PlannedCampaigns:
+    """Plan the campaigns of `request` together: at most one offer per customer, and those assigned earlier stay.
+
+    Raises CampaignError for an unknown campaign, a budget of 0 or an empty audience, ConfigError for a wrong
+    definition, DataError before the first scores, QualityBlocked on a stale list, NotCalibrated for probabilities that
+    fail the gate.
+    """
+    from churn.workflows.plan_files import check_ending, write_assignments
+
+    if request.out is not None:
+        check_ending(request.out)
+    definitions = _definitions(context, request)
+    if request.is_dry_run:
+        planned = _plan(context, request, definitions)
+    else:
+        with context.recorded("plan_campaign", request.snapshot_date):
+            planned = _plan(context, request, definitions)
+    if request.out is not None:
+        planned.document["file"] = str(write_assignments(planned.assignments, planned.document, request.out))
+    return planned
+
+
+def _definitions(context: Context, request: PlanRequest) -> list[CampaignDefinition]:
+    home = context.settings.home
+    names = request.campaigns or tuple(sorted(campaign_files(home)))
+    if not names:
+        raise CampaignError(
+            "there is no campaign", where=str(home / "campaigns"), remedy="Run `churn init` for examples."
+        )
+    if request.budget is not None and not Decimal(str(request.budget)).is_finite():
+        raise ConfigError(f"{request.budget} is not an amount of money", where="--budget")
+    if request.budget is not None and request.budget < 0:
+        raise ConfigError(f"{request.budget} is less than nothing", where="--budget", remedy="Give an amount above 0.")
+    if request.budget == 0:
+        raise CampaignError(
+            "a budget of 0 contacts nobody", where="--budget", remedy="Give an amount above 0, or leave it out."
+        )
+    return [load_campaign(home, name) for name in dict.fromkeys(names)]
+
+
+def _plan(context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]) -> PlannedCampaigns:
+    from churn.workflows.plan_choice import choose
+    from churn.workflows.plan_document import build_document
+    from churn.workflows.plan_facts import gather_facts
+    from churn.workflows.plan_pricing import price_campaigns
+    from churn.workflows.plan_scores import read_scores
+    from churn.workflows.plan_used import limits_left, used_by
+
+    planned_at = context.clock()
+    with context.open_warehouse("churn plan") as warehouse:
+        scores = read_scores(
+            context,
+            warehouse,
+            request.snapshot_date,
+            allow_stale=request.allow_stale,
+            allow_uncalibrated=request.allow_uncalibrated,
+        )
+        facts = gather_facts(context, warehouse, definitions, scores)
+        priced = price_campaigns(context, definitions, scores, facts)
+    used = [used_by(facts.assigned, definition.name) for definition in definitions]
+    limits = limits_left(context, definitions, used, scores.snapshot_date, request.budget)
+    context.progress.step("Choosing whom to contact")
+    choice = choose(priced, used, limits, scores.frame)
+    added = _assignments(scores, priced, choice)
+    document = build_document(
+        context.settings,
+        request,
+        scores,
+        facts,
+        priced,
+        used,
+        choice,
+        planned_at=planned_at,
+        plan_ids=[_plan_id(definition, scores, planned_at) for definition in definitions],
+    )
+    if not request.is_dry_run:
+        _save(context, request, scores, priced, added, document, planned_at)
+    return PlannedCampaigns(document, _together(facts, added, document, scores, planned_at))
+
+
+def _plan_id(definition: CampaignDefinition, scores: ScoreList, planned_at: datetime) -> str:
+    text = f"{definition.hash}|{scores.run_id}|{planned_at.isoformat()}"
+    return f"{definition.name}-{scores.snapshot_date:%Y%m%d}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: Choice) -> list[pl.DataFrame]:
+    """Return the newly assigned of each campaign, with what was expected of each customer."""
+    import numpy as np
+    import polars as pl
+
+    found = []
+    for k, each in enumerate(priced):
+        rows = np.flatnonzero(choice.campaign == k)
+        found.append(
+            scores.frame[rows].with_columns(
+                pl.lit(each.definition.name).alias("campaign"),
+                pl.Series("arm", np.where(choice.is_holdout[rows], "holdout", "treatment"), dtype=pl.String),
+                pl.col("risk_band").alias("stratum"),
+                pl.Series("expected_profit", each.profit[rows]),
+                pl.Series("expected_uplift", each.avoided[rows]),
+                pl.lit(each.economics.contact_cost).alias("contact_cost"),
+                pl.lit(each.economics.incentive_cost).alias("incentive_cost"),
+            )
+        )
+    return found
+
+
+def _save(
+    context: Context,
+    request: PlanRequest,
+    scores: ScoreList,
+    priced: Sequence[Priced],
+    added: Sequence[pl.DataFrame],
+    document: dict[str, Any],
+    planned_at: datetime,
+) -> None:
+    from churn.store import PlanRecord
+
+    records: list[tuple[PlanRecord, pl.DataFrame]] = []
+    for each, rows, told in zip(priced, added, document["campaigns"], strict=True):
+        definition = each.definition
+        records.append(
+            (
+                PlanRecord(
+                    plan_id=told["plan_id"],
+                    campaign=definition.name,
+                    definition_hash=definition.hash,
+                    definition=definition.document(),
+                    planned_at=planned_at,
+                    snapshot_date=scores.snapshot_date,
+                    score_run_id=scores.run_id,
+                    model_version=scores.model_version,
+                    profit_model=each.economics.profit_model,
+                    inputs={
+                        "campaigns": [one.definition.name for one in priced],
+                        "budget": None if request.budget is None else float(request.budget),
+                        "window_days": told["window_days"],
+                        "allow_stale": request.allow_stale,
+                        "allow_uncalibrated": request.allow_uncalibrated,
+                        "seed": request.seed,
+                    },
+                    result=document,
+                ),
+                rows,
+            )
+        )
+    with context.open_store() as store:
+        store.plans.save_all(records)
+
+
+def _together(
+    facts: Facts, added: Sequence[pl.DataFrame], document: dict[str, Any], scores: ScoreList, planned_at: datetime
+) -> pl.DataFrame:
+    """Return earlier and new assignments in one frame, treatment first."""
+    import polars as pl
+
+    names = facts.assigned.columns
+    ids = {told["name"]: told["plan_id"] for told in document["campaigns"]}
+    fresh = pl.concat(added).with_columns(
+        pl.col("campaign").replace_strict(ids, return_dtype=pl.String).alias("plan_id"),
+        pl.lit(scores.snapshot_date).alias("snapshot_date"),
+        pl.lit(planned_at).cast(pl.Datetime("us")).alias("assigned_at"),
+    )
+    both = [
+        facts.assigned.with_columns(is_new=pl.lit(value=False)),
+        fresh.select(names).with_columns(is_new=pl.lit(value=True)),
+    ]
+    return pl.concat(both, how="vertical_relaxed").sort(
+        ["campaign", "arm", "expected_profit", "customer_id"], descending=[False, True, True, False]
+    )

@@ -1,0 +1,225 @@
+"""Prices every customer for every campaign, chooses at most one offer each under the limits, and draws the arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.campaigns.assignment import Arms, held_out
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.eligibility import Eligibility, eligibility
+from churn.decisions.allocation import Allocation, allocate
+from churn.decisions.profit import Economics, expected_profit
+from churn.errors import CampaignError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+TRIES = 20  # each takes the overrun of rounding off the limits; two are enough in practice
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One campaign's arithmetic for all customers (n,): expected profit and churn avoided, under named terms."""
+
+    definition: CampaignDefinition
+    economics: Economics
+    profit: Floats
+    avoided: Floats
+    is_measured: bool
+    sentence: str | None
+    eligibility: Eligibility
+
+    @property
+    def unit_cost(self) -> float:
+        """Money one contact may cost: the budget counts the incentive as if everyone took it."""
+        return self.economics.contact_cost + self.economics.incentive_cost
+
+    @property
+    def treated_share(self) -> float:
+        """Share of the chosen who are contacted."""
+        return 1.0 - self.definition.holdout.share
+
+
+@dataclass(frozen=True)
+class Used:
+    """What earlier plans of one campaign have taken: arms by stratum, and money committed to the treated."""
+
+    strata: Mapping[str, Arms]
+    committed: float
+
+    @property
+    def treatment(self) -> int:
+        """Customers contacted."""
+        return sum(arms.treatment for arms in self.strata.values())
+
+    @property
+    def holdout(self) -> int:
+        """Customers held out."""
+        return sum(arms.holdout for arms in self.strata.values())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is left to spend: money in all, and per channel how many contacts, earlier plans subtracted."""
+
+    budget: float | None
+    channels: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who is newly assigned: `campaign` (n,) is a position, -1 for none; `is_holdout` (n,)."""
+
+    campaign: NDArray[np.int64]
+    is_holdout: Bools
+    allocation: Allocation
+    channels: Mapping[str, float]  # contacts left to each channel before this plan
+
+    def treated(self, position: int) -> NDArray[np.intp]:
+        """Return the rows newly contacted by a campaign."""
+        return np.flatnonzero((self.campaign == position) & ~self.is_holdout)
+
+    def held_out(self, position: int) -> NDArray[np.intp]:
+        """Return the rows newly held out of a campaign."""
+        return np.flatnonzero((self.campaign == position) & self.is_holdout)
+
+
+def price(
+    definition: CampaignDefinition,
+    economics: Economics,
+    scores: pl.DataFrame,
+    left_out: Mapping[str, Bools],
+    uplift: Floats | None,
+    sentence: str | None,
+) -> Priced:
+    """Return expected profits under `economics` and who is eligible, those who would earn too little left out."""
+    p, value = scores["churn_probability"].to_numpy(), scores["value_of_save"].to_numpy()
+    avoided = economics.success_rate * p if uplift is None else uplift
+    profit = expected_profit(p, value, economics, uplift)
+    minimum = float(definition.limits.min_expected_profit)
+    low = (profit < minimum) | (profit <= 0.0)
+    found = eligibility({**left_out, "low_profit": low}, p.size)
+    return Priced(definition, economics, profit, avoided, uplift is not None, sentence, found)
+
+
+def choose(priced: Sequence[Priced], used: Sequence[Used], limits: Limits, scores: pl.DataFrame) -> Choice:
+    """Return at most one offer per customer for the most profit, and the arms, within every limit as spent.
+
+    Only the treated cost money, so a campaign with a tenth held out may choose a ninth more than it can pay for; what
+    rounding of the arms overruns is taken off the limits and chosen again.
+    """
+    ids, bands = scores["customer_id"].to_list(), scores["risk_band"].to_list()
+    share = np.array([each.treated_share for each in priced])
+    cost = np.array([each.unit_cost for each in priced])
+    profit = np.column_stack([each.profit for each in priced]) * share
+    eligible = np.column_stack([each.eligibility.is_eligible for each in priced])
+    channels = sorted({each.definition.offer.channel for each in priced} & limits.channels.keys())
+    code = np.array([_position(channels, each.definition.offer.channel) for each in priced])
+    mixed = np.array([share[code == h].min(initial=1.0) for h in range(len(channels))])
+    left = _Left.of(priced, used, limits, channels)
+    for _ in range(TRIES):
+        allocation = allocate(
+            profit,
+            cost * share,
+            budget=left.budget,
+            offer_capacity=np.floor(left.contacts / share + 1e-9),
+            offer_budget=left.money,
+            channel=code if channels else None,
+            channel_capacity=np.floor(left.channels / mixed + 1e-9) if channels else None,
+            eligible=eligible,
+        )
+        choice = _draw_arms(allocation, priced, used, ids, bands, limits)
+        counts = np.array([choice.treated(k).size for k in range(len(priced))], dtype=np.float64)
+        tighter = left.less_overrun(_Left.of(priced, used, limits, channels), counts, cost, code)
+        if tighter is None:
+            return replace(choice, allocation=_per_contact(allocation, share, mixed))
+        left = tighter
+    raise CampaignError(
+        "the arms cannot be drawn within the limits", where="[limits]", remedy="Raise the budget or the contacts."
+    )
+
+
+@dataclass(frozen=True)
+class _Left:
+    """Limits as given to the allocation: money in all, contacts and money (k,), contacts per channel (h,)."""
+
+    budget: float | None
+    contacts: Floats
+    money: Floats
+    channels: Floats
+
+    @classmethod
+    def of(cls, priced: Sequence[Priced], used: Sequence[Used], limits: Limits, channels: Sequence[str]) -> _Left:
+        def rest(limit: float | None, taken: float) -> float:
+            return np.inf if limit is None else max(float(limit) - taken, 0.0)
+
+        pairs = list(zip([each.definition.limits for each in priced], used, strict=True))
+        return cls(
+            budget=limits.budget,
+            contacts=np.array([rest(own.contacts, had.treatment) for own, had in pairs]),
+            money=np.array(
+                [rest(None if own.budget is None else float(own.budget), had.committed) for own, had in pairs]
+            ),
+            channels=np.array([limits.channels[name] for name in channels], dtype=np.float64),
+        )
+
+    def less_overrun(self, true: _Left, counts: Floats, cost: Floats, code: NDArray[np.int64]) -> _Left | None:
+        """Return the limits less what `counts` contacts overrun of the true ones; None where nothing is overrun."""
+        spent = float(np.sum(counts * cost))
+        by_channel = np.array([counts[code == h].sum() for h in range(self.channels.size)])
+        over = 0.0 if true.budget is None else max(spent - true.budget, 0.0)
+        contacts = np.maximum(counts - true.contacts, 0.0)
+        money = np.maximum(counts * cost - true.money, 0.0)
+        channels = np.maximum(by_channel - true.channels, 0.0)
+        if over + contacts.sum() + money.sum() + channels.sum() <= 1e-6:
+            return None
+        return _Left(
+            budget=None if self.budget is None else max(self.budget - over, 0.0),
+            contacts=np.maximum(self.contacts - contacts, 0.0),
+            money=np.maximum(self.money - money, 0.0),
+            channels=np.maximum(self.channels - channels, 0.0),
+        )
+
+
+def _draw_arms(
+    allocation: Allocation,
+    priced: Sequence[Priced],
+    used: Sequence[Used],
+    ids: Sequence[str],
+    bands: Sequence[str],
+    limits: Limits,
+) -> Choice:
+    campaign = np.asarray(allocation.choice, dtype=np.int64)
+    is_holdout = np.zeros(campaign.size, dtype=np.bool_)
+    for k, (each, had) in enumerate(zip(priced, used, strict=True)):
+        rows = np.flatnonzero(campaign == k)
+        is_holdout[rows] = held_out(
+            [ids[i] for i in rows],
+            [bands[i] for i in rows],
+            campaign=each.definition.name,
+            seed=each.definition.holdout.seed,
+            share=each.definition.holdout.share,
+            before=had.strata,
+        )
+    return Choice(campaign, is_holdout, allocation, limits.channels)
+
+
+def _per_contact(allocation: Allocation, share: Floats, mixed: Floats) -> Allocation:
+    """Shadow prices of a place among the chosen, said per contact made."""
+    channels = allocation.shadow_channel
+    return replace(
+        allocation,
+        shadow_offer=allocation.shadow_offer / share,
+        shadow_channel=channels / mixed if channels.size == mixed.size else channels,
+    )
+
+
+def _position(names: Sequence[str], name: str) -> int:
+    return names.index(name) if name in names else -1

@@ -1,0 +1,210 @@
+"""Gathers, for each campaign, whom every rule of eligibility would leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn.campaigns.assignment import global_holdout
+from churn.campaigns.definition import CampaignDefinition
+from churn.errors import CampaignError
+from churn.warehouse.filters import Filter, audience_filter
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from churn.warehouse import SqlModel
+    from churn.warehouse.connection import Warehouse
+    from churn.workflows.plan_scores import ScoreList
+
+
+@dataclass(frozen=True)
+class Facts:
+    """By campaign and rule whom it would leave out, shape (n,) in the order of the scores; and what to say of it."""
+
+    left_out: Mapping[str, dict[str, NDArray[np.bool_]]]
+    assigned: pl.DataFrame  # every assignment of the campaigns planned, with all columns
+    notes: tuple[str, ...]
+
+
+def gather_facts(
+    context: Context,
+    warehouse: Warehouse,
+    definitions: Sequence[CampaignDefinition],
+    scores: ScoreList,
+) -> Facts:
+    """Read audience, consent, objections, contacts, tickets and earlier assignments for the customers of `scores`.
+
+    Raises ConfigError for a filter that cannot be asked, CampaignError when nobody is in any audience.
+    """
+    import numpy as np
+    import polars as pl
+
+    ids = scores.frame["customer_id"]
+    settings, now = context.settings, context.clock()
+    audience = _audience(context, warehouse, definitions, scores)
+    if not any(inside.any() for inside in audience.values()):
+        names = ", ".join(f"`{d.name}`" for d in definitions)
+        raise CampaignError(
+            f"nobody of {ids.len():,} customers is in the audience of {names} on {scores.snapshot_date}",
+            where=f"campaigns/{definitions[0].name}.toml [audience]",
+            remedy="Widen bands, min_probability or filter; `churn campaigns show NAME` says what they are.",
+        )
+    context.progress.step("Reading consent, contacts and tickets")
+    shared, notes = _shared(context, warehouse, ids, now)
+    others = _running(context, scores.snapshot_date, settings.churn.horizon_days)
+    contacted = _contacts(context, warehouse, definitions, scores.snapshot_date, others)
+    with context.open_store() as store:
+        before = [store.assignments.of(d.name) for d in definitions]
+    left_out = {}
+    for definition, mine in zip(definitions, before, strict=True):
+        days = max(definition.limits.cooldown_days, settings.campaigns.recent_contact_days)
+        since = scores.snapshot_date - timedelta(days=days)
+        recent = contacted.filter(pl.col("contacted_at") >= since)["customer_id"]
+        elsewhere = others.filter(pl.col("campaign") != definition.name)["customer_id"]
+        rules = {
+            "assigned_before": ids.is_in(mine["customer_id"].implode()).to_numpy(),
+            "not_in_audience": ~audience[definition.name],
+            "contacted_recently": ids.is_in(recent.implode()).to_numpy(),
+            "in_another_campaign": ids.is_in(elsewhere.implode()).to_numpy(),
+        } | {rule: hits for rule, hits in shared.items() if _applies(definition, rule)}
+        left_out[definition.name] = {rule: np.asarray(hits, dtype=np.bool_) for rule, hits in rules.items()}
+    return Facts(left_out, pl.concat(before), notes)
+
+
+def _applies(definition: CampaignDefinition, rule: str) -> bool:
+    if rule == "no_consent":
+        return definition.audience.requires_consent
+    return rule != "open_ticket" or definition.audience.skip_open_tickets
+
+
+def build_day(
+    context: Context, warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, *, features: Collection[str]
+) -> None:
+    """Build the snapshots of `day` where they do not stand with all of `features`."""
+    from churn.snapshots.conditions import ensure_built
+    from churn.snapshots.policy import SnapshotPolicy
+
+    policy = SnapshotPolicy.from_settings(context.settings)
+    ensure_built(warehouse, models, policy, day, features=features, progress=context.progress)
+
+
+def check_filters(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], definitions: Sequence[CampaignDefinition], home: Path
+) -> dict[str, Filter]:
+    """Return the checked filter of each campaign that has one. Raises ConfigError naming file and line."""
+    from churn.campaigns.definition import campaign_files
+    from churn.campaigns.reading import line_of
+    from churn.snapshots.conditions import known_features
+
+    known = known_features(models, warehouse)
+    files = campaign_files(home)
+    found = {}
+    for definition in definitions:
+        if definition.audience.filter is not None:
+            path = files[definition.name]
+            line = line_of(path.read_text(encoding="utf-8"), ("audience", "filter"))
+            found[definition.name] = audience_filter(definition.audience.filter, known, where=f"{path}:{line}")
+    return found
+
+
+def _audience(
+    context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition], scores: ScoreList
+) -> dict[str, NDArray[np.bool_]]:
+    from churn.snapshots.conditions import matching
+    from churn.warehouse.sql_models import load_models
+
+    models = load_models(context.settings.home)
+    filters = check_filters(warehouse, models, definitions, context.settings.home)
+    features = frozenset().union(*(one.features for one in filters.values()))
+    if filters:
+        build_day(context, warehouse, models, scores.snapshot_date, features=features)
+        context.progress.step("Asking who is in the audience")
+        conditions = {name: one.sql for name, one in filters.items()}
+        asked = matching(warehouse, models, scores.snapshot_date, conditions, features)
+        joined = scores.frame.select("customer_id").join(asked, on="customer_id", how="left", maintain_order="left")
+    p = scores.frame["churn_probability"].to_numpy()
+    found = {}
+    for definition in definitions:
+        rule = definition.audience
+        inside = scores.frame["risk_band"].is_in(list(rule.bands)).to_numpy()
+        inside = inside & (p >= rule.min_probability) & (p <= rule.max_probability)
+        if definition.name in filters:
+            inside = inside & joined[definition.name].fill_null(value=False).to_numpy()
+        found[definition.name] = inside
+    return found
+
+
+def _shared(
+    context: Context, warehouse: Warehouse, ids: pl.Series, now: datetime
+) -> tuple[dict[str, NDArray[np.bool_]], tuple[str, ...]]:
+    """What holds for every campaign alike."""
+    from churn.campaigns.facts import read_consent, read_left, read_waiting
+
+    settings, notes = context.settings, []
+    consent, is_known = read_consent(warehouse)
+    if not is_known:
+        notes.append("The data do not say who agreed to marketing, so nobody was left out for it.")
+    agreed = consent.filter(consent["has_consent"])["customer_id"]
+    objected = set(consent.filter(consent["has_objected"])["customer_id"])
+    with context.open_store() as store:
+        objected |= set(store.outcomes.recent(kind="unsubscribed")["customer_id"])
+    is_decision = settings.churn.dated_by == "decision"
+    left = ids.clear() if settings.churn.definition == "inactivity" else None
+    if left is None:
+        left = read_left(warehouse, now, counts_decisions=is_decision)
+    rules = settings.campaigns
+    found = {
+        "not_active": ids.is_in(left.implode()).to_numpy(),
+        "objected": ids.is_in(list(objected)).to_numpy(),
+        "global_holdout": global_holdout(
+            ids.to_list(), share=rules.global_holdout_share, seed=rules.global_holdout_seed
+        ),
+        "open_ticket": ids.is_in(read_waiting(warehouse).implode()).to_numpy(),
+    }
+    if is_known:
+        found["no_consent"] = ~ids.is_in(agreed.implode()).to_numpy()
+    return found, tuple(notes)
+
+
+def _contacts(
+    context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition], day: date, running: pl.DataFrame
+) -> pl.DataFrame:
+    """Every contact that may still be recent: those delivered, those told by a CRM, and those of closed windows."""
+    import polars as pl
+
+    from churn.campaigns.facts import read_contacts
+
+    days = max(context.settings.campaigns.recent_contact_days, *(d.limits.cooldown_days for d in definitions))
+    kind = {"customer_id": pl.String, "contacted_at": pl.Datetime("us")}
+    parts = [read_contacts(warehouse, day, days=days)]
+    with context.open_store() as store:
+        told = [store.outcomes.recent(kind=each) for each in ("contacted", "delivered")]
+        planned = store.assignments.customers(arm="treatment")
+    parts += [each.select("customer_id", contacted_at="occurred_at") for each in told]
+    closed = planned.join(running, on=["campaign", "customer_id"], how="anti")  # the others have a rule of their own
+    parts.append(closed.select("customer_id", contacted_at="snapshot_date"))
+    return pl.concat([part.select(pl.col(n).cast(k) for n, k in kind.items()) for part in parts])
+
+
+def _running(context: Context, day: date, horizon_days: int) -> pl.DataFrame:
+    """Return campaign and customer_id of those, in either arm, whose outcome window has not closed on `day`."""
+    import polars as pl
+
+    with context.open_store() as store:
+        assigned = store.assignments.customers()
+        names = assigned["campaign"].unique().to_list()
+        latest = {name: store.plans.latest(name) for name in names}
+    windows = {
+        name: (plan.inputs.get("window_days") if plan else None) or horizon_days for name, plan in latest.items()
+    }
+    if not windows:
+        return assigned.select("campaign", "customer_id")
+    days = pl.col("campaign").replace_strict(windows, return_dtype=pl.Int64)
+    return assigned.filter(pl.col("snapshot_date") + pl.duration(days=days) > day).select("campaign", "customer_id")

@@ -1,0 +1,38 @@
+"""Writes the assignments of a plan to a file: CSV safe for spreadsheets, Parquet, or JSON with the whole plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churn.errors import ConfigError, ResourceError
+from churn.workflows.read_scores import without_formulas
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ENDINGS = (".csv", ".parquet", ".json")
+
+
+def check_ending(path: Path) -> None:
+    """Raise ConfigError for a file ending that cannot be written, before any work."""
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"cannot write `{path.suffix}`", where="--out", remedy="Use .csv, .parquet or .json.")
+
+
+def write_assignments(assignments: pl.DataFrame, document: Mapping[str, Any], path: Path) -> Path:
+    """Write the assignments to `path`, and as JSON the plan's document beside them. Raises ResourceError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".parquet":
+            assignments.write_parquet(path)
+        elif path.suffix == ".csv":
+            without_formulas(assignments).write_csv(path)
+        else:
+            rows = json.loads(assignments.write_json())
+            path.write_text(json.dumps({**document, "assignments": rows}, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot be written: {error.strerror or error}", where=str(path)) from error
+    return path

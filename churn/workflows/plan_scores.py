@@ -1,0 +1,142 @@
+"""The scores that a plan rests on, of the current run or of an older date, and whether they can be turned into money."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from churn.decisions.profit import value_of_save
+from churn.errors import DataError, NotCalibrated, QualityBlocked
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.decisions.calibration import Gate
+    from churn.warehouse.connection import Warehouse
+
+COLUMNS = ["customer_id", "churn_probability", "risk_band", "percentile", "value_of_save"]
+
+
+@dataclass(frozen=True)
+class ScoreList:
+    """One run's scores: the columns of `COLUMNS`, sorted by customer. `error` is the share by which the level may err."""
+
+    run_id: str | None
+    snapshot_date: date
+    model_version: str
+    scored_at: datetime | None
+    data_cutoff: datetime | None
+    stale_reason: str | None
+    frame: pl.DataFrame
+    gate: Gate
+    error: float
+
+
+def read_scores(
+    context: Context,
+    warehouse: Warehouse,
+    day: date | None,
+    *,
+    allow_stale: bool = False,
+    allow_uncalibrated: bool = False,
+) -> ScoreList:
+    """Return the current scores, or those of `day` from the warehouse's history.
+
+    Raises DataError when there are none, QualityBlocked for a stale list, NotCalibrated when the probabilities fail
+    the gate, each unless allowed.
+    """
+    with context.open_store() as store:
+        page = store.scores.page(limit=None, columns=COLUMNS)
+    run = page.run
+    if run is None:
+        raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
+    if day is not None and day != run.snapshot_date:
+        found, run_id, version, scored_at, cutoff, stale = _from_history(context, warehouse, day)
+    else:
+        found, run_id, version, scored_at, cutoff = (
+            page.frame,
+            run.run_id,
+            run.model_version,
+            run.scored_at,
+            run.data_cutoff,
+        )
+        stale = (run.stale_reason or "not said why") if run.is_stale else None
+    if stale and not allow_stale:
+        raise QualityBlocked(
+            f"the scores are stale: {stale}",
+            where=f"list of {run.snapshot_date}",
+            remedy="Mend the source, run `churn refresh` and `churn score`, or plan on it knowingly with --allow-stale.",
+        )
+    gate, error = judge(context, version)
+    if not gate.is_passed and not allow_uncalibrated:
+        raise NotCalibrated(
+            f"the probabilities cannot be turned into money: {'; '.join(gate.reasons)}",
+            where=f"model {version}",
+            remedy="Train again with `churn train`, or accept wrong amounts knowingly with --allow-uncalibrated.",
+        )
+    return ScoreList(
+        run_id, day or run.snapshot_date, version, scored_at, cutoff, stale, found.sort("customer_id"), gate, error
+    )
+
+
+def judge(context: Context, model_version: str) -> tuple[Gate, float]:
+    """Return the calibration gate of a model on its evaluation set, and the share by which its level may err.
+
+    The share joins what was seen there (mean probability against churn rate) and the chance in counting churners.
+    """
+    from churn.decisions.calibration import calibration_gate
+    from churn.modeling import load_evaluation
+
+    with context.open_store() as store:
+        version = store.models.get(model_version)
+    frame = load_evaluation(context.settings.models_path / version.bundle)
+    outcome, probability = frame["has_churned"].to_numpy(), frame["churn_probability"].to_numpy()
+    churners = float(outcome.sum())
+    if not churners:
+        return calibration_gate(outcome, probability), 1.0
+    gap = float(probability.sum()) / churners - 1.0
+    return calibration_gate(outcome, probability), math.sqrt(gap * gap + 1.0 / churners)
+
+
+def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[Any, ...]:
+    """Read one date of `history.scores`; what a save is worth is computed anew from the fee known at the date."""
+    import polars as pl
+
+    from churn.snapshots.dataset import feature_frame
+    from churn.warehouse.sql_models import load_models
+    from churn.workflows.economics import economics_from
+    from churn.workflows.plan_facts import build_day
+
+    has_history = warehouse.has_table("history.scores")
+    frame = (
+        warehouse.frame(
+            "select customer_id, churn_probability, risk_band, percentile, model_version, run_id "
+            "from history.scores where snapshot_date = ?",
+            [day],
+        )
+        if has_history
+        else pl.DataFrame()
+    )
+    if frame.is_empty():
+        raise DataError(f"{day} was never scored", where="--date", remedy=f"Run `churn score --date {day}` first.")
+    models = load_models(context.settings.home)
+    build_day(context, warehouse, models, day, features=())
+    built, _ = feature_frame(warehouse, models)
+    economics = economics_from(context.settings)
+    margin = built.filter(pl.col("snapshot_date") == day).select("customer_id", "monthly_margin")
+    factor = float(
+        value_of_save(
+            1.0,
+            months=economics.value_months,
+            hazard=economics.hazard_after_save,
+            discount_rate=economics.discount_rate,
+        )
+    )
+    joined = frame.join(margin, on="customer_id", how="left").with_columns(
+        (pl.col("monthly_margin").fill_null(0.0) * factor).alias("value_of_save")
+    )
+    run_id, version = joined["run_id"][0], joined["model_version"][0]
+    return joined.select(COLUMNS), run_id, version, None, None, None

@@ -89,7 +89,7 @@ class Http:
         clock: Clock,
         auth_statuses: tuple[int, ...] = (401,),
     ) -> None:
-        self._client, self._base_url, self._clock = client, base_url.rstrip("/"), clock
+        self._client, self._base_url, self.clock = client, base_url.rstrip("/"), clock
         self._headers, self._secret = dict(headers or {}), secret
         self.where, self._auth_statuses = where, auth_statuses
 
@@ -154,7 +154,7 @@ class Http:
                 "asks us to slow down (HTTP 429)",
                 where=self.where,
                 remedy="Lower requests_per_second, or try again later.",
-                retry_after=retry_after(response.headers.get("retry-after"), self._clock),
+                retry_after=retry_after(response.headers.get("retry-after"), self.clock),
             )
         if response.status_code in {502, 503, 504}:
             raise Unreachable(
@@ -164,6 +164,10 @@ class Http:
                 # A gateway may give up on a request that the system behind it still carries out.
                 is_unknown=is_write and response.status_code != 503,
             )
+
+    def close(self) -> None:
+        """Close the client and its connections."""
+        self._client.close()
 
     def clean(self, text: object) -> str:
         """Return the system's own words, short, on one line and without the secret."""

@@ -100,11 +100,13 @@ def rejected(row: OutboxRow, code: str, message: str) -> Settled:
     return Settled(row, "rejected", code=code, message=message)
 
 
-def settled_by(item: Item, result: RowResult) -> Settled:
+def settled_by(item: Item, result: RowResult, mode: WriteMode) -> Settled:
     """Return what a connector's result means for the row."""
     row = item.row
     if result.state == "rejected":
         if row.action != "write" and result.code == NOT_FOUND:
             return Settled(row, "done")
         return Settled(row, "rejected", code=result.code, field=result.field, message=result.message)
-    return Settled(row, "done", remote_id=result.remote_id or item.remote_id)
+    # An insert that found a record wrote nothing: unless an earlier attempt made it, nothing in there is ours.
+    is_ours = not (mode == "insert" and result.state == "unchanged" and not item.is_doubtful)
+    return Settled(row, "done", remote_id=result.remote_id or item.remote_id, is_ours=is_ours)

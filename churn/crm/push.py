@@ -99,7 +99,8 @@ class Push:
         except RecordRejected as error:
             return self._split(batch, error, done)
         except RateLimited as error:
-            return [self._after(error, batch)]
+            # Some of its rows may have been created before the system had enough.
+            return self._looked_up(self._after(error, batch), mode, done)
         except Unreachable as error:
             if error.is_unknown:
                 batch = [replace(item, is_doubtful=True) for item in batch]
@@ -127,7 +128,7 @@ class Push:
                 again.append(replace(item, remote_id=result.remote_id, is_whole=True))
             else:
                 self._count(item, result)
-                done.append((item, settled_by(item, result)))
+                done.append((item, settled_by(item, result, mode)))
         if not again:
             self._patience.succeeded()
             return []
@@ -142,6 +143,9 @@ class Push:
         looked_up = self._looked_up(again, mode, done)
         size = max(1, len(batch) // 4)  # a lock that many rows fight for is won by fewer
         return [some[n : n + size] for some in looked_up for n in range(0, len(some), size)]
+
+    def _may_look_again(self, item: Item) -> bool:
+        return self._connector.needs_remote_id and item.remote_id is not None and not item.was_lost
 
     def _looked_up(self, batch: list[Item], mode: WriteMode, done: list[tuple[Item, Settled]]) -> list[list[Item]]:
         """Look up by key whatever may have been created, so that nothing is created twice."""

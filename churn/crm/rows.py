@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 OnLeave = Literal["nothing", "clear", "band_none"]
 Acknowledged = Mapping[str, tuple[Mapping[str, Any], datetime]]
-_NUMBERS = ("churn_probability", "percentile", "expected_profit")
 _CHECKED_ANYWAY = {NOT_FOUND, AMBIGUOUS}  # these are cured over there, which only a lookup shows
 
 
@@ -94,7 +93,9 @@ def _writes(
             changed=changed,
             payload_hash=material_hash(found, step),
             exact_hash=found["exact_hash"],
-            **{name: found.get(name) for name in _NUMBERS},
+            churn_probability=found.get("churn_probability"),
+            percentile=found.get("percentile"),
+            expected_profit=found.get("expected_profit"),
         )
         position += 1
 

@@ -1,0 +1,104 @@
+"""Reads the answers of any REST API by the places that its section names: records, errors, fields, events."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any, cast, get_args
+
+from churn.config.connectors import RestConnector as Section
+from churn.config.connectors import RestOutcomes
+from churn.crm.connector import EventKind, FieldKind, OutcomeEvent, RemoteField, Value
+
+
+def at_path(answer: Any, path: str) -> Any:
+    """Return what lies at a dotted place, such as data.0.id; None where there is nothing. An empty path is the top."""
+    for part in path.split(".") if path else ():
+        if isinstance(answer, Mapping):
+            answer = answer.get(part)
+        elif isinstance(answer, list) and part.lstrip("-").isdigit() and int(part) < len(answer):
+            answer = answer[int(part)]
+        else:
+            return None
+    return answer
+
+
+def as_list(answer: Any) -> list[Any]:
+    """Return a list as it is, a single record as a list of one, nothing as an empty one."""
+    if isinstance(answer, list):
+        return answer
+    return [] if answer is None else [answer]
+
+
+def sent_value(value: Value, kind: str | None) -> Any:
+    """Return a value as JSON carries it, as the type that the section asks for; None clears."""
+    if value is None:
+        return None
+    if kind == "text":
+        return value.isoformat() if isinstance(value, date) else f"{value}"
+    if kind in {"number", "integer"}:
+        return int(float(str(value))) if kind == "integer" else float(str(value))
+    if kind == "boolean":
+        return bool(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if kind == "date" else f"{value.isoformat(timespec='seconds')}Z"
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def read_value(value: Any) -> Value:
+    """Return a value read back as text, number or truth value."""
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+def remote_field(item: Any, settings: Section) -> RemoteField | None:
+    """Return one entry of the schema, under its name without our prefix; None for one without a name."""
+    name = at_path(item, settings.schema_name)
+    if not isinstance(name, str):
+        return None
+    told = str(at_path(item, settings.schema_type) or "text")
+    kind = settings.schema_types.get(told, told)
+    is_read_only = bool(at_path(item, settings.schema_read_only)) if settings.schema_read_only else False
+    options = as_list(at_path(item, settings.schema_options)) if settings.schema_options else []
+    length = at_path(item, settings.schema_length) if settings.schema_length else None
+    return RemoteField(
+        name=name.removeprefix(settings.field_prefix),
+        kind=cast("FieldKind", kind) if kind in get_args(FieldKind) else "text",
+        is_writable=not is_read_only,
+        options=tuple(str(option) for option in options),
+        max_length=int(length) if isinstance(length, int | float) and length else None,
+    )
+
+
+def event_of(item: Any, settings: RestOutcomes) -> OutcomeEvent | None:
+    """Return one outcome; None when its kind is none that counts, or it has no id or instant."""
+    told = str(at_path(item, settings.event_kind))
+    kind = settings.kinds.get(told, told)
+    event_id, at = at_path(item, settings.event_id), instant(at_path(item, settings.occurred_at))
+    if kind not in get_args(EventKind) or event_id is None or at is None:
+        return None
+    return OutcomeEvent(
+        event_id=str(event_id),
+        customer_id=_text(at_path(item, settings.customer_id)),
+        remote_id=_text(at_path(item, settings.remote_id)),
+        campaign=_text(at_path(item, settings.campaign)),
+        kind=cast("EventKind", kind),
+        occurred_at=at,
+    )
+
+
+def instant(told: Any) -> datetime | None:
+    """Return an instant (ISO 8601, or seconds since 1970) as UTC without a zone; None for anything else."""
+    try:
+        at = datetime.fromtimestamp(told, tz=UTC) if isinstance(told, int | float) else datetime.fromisoformat(told)
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)

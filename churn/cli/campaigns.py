@@ -66,7 +66,7 @@ def show(session: Session, campaign: Annotated[str, typer.Argument(help="The cam
         facts([("campaign", f"{definition['title']} ({found['name']})"), ("file", found["file"])])
         for section in ("audience", "offer", "limits", "holdout", "crm"):
             rows = [(name, value) for name, value in definition[section].items() if value not in (None, {}, "")]
-            table(f"[{section}]", ["key", "value"], [(name, _written(value)) for name, value in rows])
+            table(section, ["key", "value"], [(name, _written(value)) for name, value in rows])
         facts(
             [
                 ("outcome window", f"{found['window_days']} days"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,14 +27,18 @@ def init(
     session: Session,
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write churn.toml.")] = Path(),
 ) -> None:
-    """Write a commented churn.toml to start from."""
+    """Write a commented churn.toml to start from, and example campaigns."""
     from churn.workflows.init_project import init_project
 
-    path = init_project(folder)
-    session.show(
-        {"files": {"settings": path}},
-        lambda: line(f"Wrote {path}. Name your files under [sources.*], then run `churn refresh`."),
-    )
+    home = session.home or Path(os.environ.get("CHURN_HOME", ".churn"))
+    project = init_project(folder, home)
+
+    def render() -> None:
+        line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
+        for path in project.campaigns.values():
+            line(f"Wrote {path}, an example of a campaign: change it, copy it under another name, or delete it.")
+
+    session.show({"files": {"settings": project.settings, "campaigns": project.campaigns}}, render)
 
 
 def demo(
@@ -178,7 +183,8 @@ def generate(
 
 
 def check(session: Session) -> None:
-    """Check settings, SQL and data quality; changes nothing."""
+    """Check settings, campaigns, SQL and data quality; changes nothing."""
+    from churn.cli.campaigns import complaint_rows, show_complaints
     from churn.cli.data import check_rows, show_checks
     from churn.workflows.check_project import check_project
 
@@ -186,11 +192,13 @@ def check(session: Session) -> None:
     document = {
         "sources": result.sources,
         "sql_models": result.sql_models,
+        "campaigns": {"files": result.campaigns.files, "complaints": complaint_rows(result.campaigns.complaints)},
         "checks": None if result.checks is None else check_rows(result.checks),
     }
 
     def render() -> None:
         facts([("sources", ", ".join(result.sources) or "none declared"), ("SQL models", result.sql_models)])
+        show_complaints(len(result.campaigns.files), result.campaigns.complaints)
         if result.checks is None:
             line("No warehouse yet: run `churn refresh` to check the data too.")
         else:
@@ -199,3 +207,5 @@ def check(session: Session) -> None:
     session.show(document, render)
     if result.checks and any(c.level == "block" and c.defect_count for c in result.checks):
         raise typer.Exit(3)
+    if result.campaigns.complaints:
+        raise typer.Exit(2)

@@ -1,4 +1,4 @@
-"""Checks configuration, SQL and data quality without changing anything."""
+"""Checks configuration, campaigns, SQL and data quality without changing anything."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn.workflows.context import Context
+from churn.workflows.list_campaigns import CampaignReview, validate_campaigns
 
 if TYPE_CHECKING:
     from churn.warehouse.checks import CheckResult
@@ -13,25 +14,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProjectCheck:
-    """What was looked at. `checks` is None when there is no warehouse yet."""
+    """What was looked at. `campaigns` holds what is wrong with them; `checks` is None when there is no warehouse yet."""
 
     sources: list[str]
     sql_models: int
+    campaigns: CampaignReview
     checks: list[CheckResult] | None
 
 
 def check_project(context: Context) -> ProjectCheck:
-    """Read settings, SQL and, when a warehouse exists, run the quality rules as of now.
+    """Read settings, SQL and campaigns and, when a warehouse exists, run the quality rules as of now.
 
-    Raises ConfigError at the first thing that cannot be read.
+    Raises ConfigError at the first setting or SQL file that cannot be read; of campaigns everything wrong is found.
     """
     from churn.warehouse.checks import run_checks
     from churn.warehouse.sql_models import load_models
 
     settings = context.settings
     models = load_models(settings.home)
+    campaigns = validate_campaigns(context)
     checks = None
     if settings.warehouse_path.exists():
         with context.open_warehouse("churn check") as warehouse:
             checks = run_checks(warehouse, models, now=context.clock())
-    return ProjectCheck(sources=sorted(settings.sources), sql_models=len(models), checks=checks)
+    return ProjectCheck(sources=sorted(settings.sources), sql_models=len(models), campaigns=campaigns, checks=checks)

@@ -1,8 +1,9 @@
-"""Writes a commented churn.toml, made from the settings themselves so that it cannot fall behind them."""
+"""Writes a commented churn.toml, made from the settings themselves so that it cannot fall behind them, and example campaigns."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from churn import resources
 from churn.config import Settings
 from churn.errors import ConfigError, ResourceError
 
@@ -38,17 +40,36 @@ SOURCES = """
 """
 
 
-def init_project(folder: Path) -> Path:
-    """Write `folder/churn.toml` and return its path. Raises ConfigError when one is there already."""
-    path = folder / "churn.toml"
+@dataclass(frozen=True)
+class NewProject:
+    """The files written: settings, and campaigns by name; those that were there already are left as they are."""
+
+    settings: Path
+    campaigns: dict[str, Path]
+
+
+def init_project(folder: Path, home: Path = Path(".churn")) -> NewProject:
+    """Write `folder/churn.toml` and, into `home/campaigns` (a relative home lies in `folder`), the campaigns that ship.
+
+    A campaign of the home stands in place of the shipped one of its name. Raises ConfigError when there is a
+    churn.toml already, ResourceError when a file cannot be written.
+    """
+    path, campaigns = folder / "churn.toml", folder / home / "campaigns"
     if path.exists():
         raise ConfigError("exists already", where=str(path), remedy="Edit it, or name another folder.")
+    written = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(commented_settings(), encoding="utf-8")
+        campaigns.mkdir(parents=True, exist_ok=True)
+        for shipped in sorted(resources.bundled("campaigns").glob("*.toml")):
+            target = campaigns / shipped.name
+            if not target.exists():
+                target.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+                written[shipped.stem] = target
     except OSError as error:
-        raise ResourceError(f"cannot be written: {error.strerror}", where=str(path)) from error
-    return path
+        raise ResourceError(f"cannot be written: {error.strerror}", where=str(error.filename or path)) from error
+    return NewProject(path, written)
 
 
 def commented_settings() -> str:

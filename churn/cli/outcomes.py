@@ -10,6 +10,7 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, table
+from churn.errors import ConfigError
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     command(group, "list")(show_list)
     command(group, "rejected")(rejected)
     app.add_typer(group)
+    command(app)(measure)
 
 
 def import_file(
@@ -107,6 +109,47 @@ def rejected(
             line(f"Wrote {out}")
 
     session.show(document, render)
+
+
+def measure(
+    session: Session,
+    *,
+    campaign: Annotated[
+        str | None, typer.Argument(help="The campaign. Without: the save ledger of all, planned against measured.")
+    ] = None,
+    so_far: Annotated[
+        bool, typer.Option("--so-far", help="Measure those whose window has closed; leave the others out.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .html (a page), .json, or .csv (the effects).")
+    ] = None,
+) -> None:
+    """Say what a campaign caused: customers kept, money earned, how sure that is, and what its plan had promised.
+
+    Compares those chosen for contact with those left alone by chance. Before every window has closed there is no
+    verdict, and the command says when there will be.
+    """
+    from churn.cli.measurement_view import show, show_ledger
+    from churn.workflows.measure_campaign import measure_campaign, read_ledger
+    from churn.workflows.measurement_files import check_ending, write
+
+    if out is not None:
+        check_ending(out)
+    if campaign is None:
+        if out is not None or so_far:
+            raise ConfigError("name a campaign", where="churn measure", remedy="Write `churn measure CAMPAIGN`.")
+        rows = read_ledger(session.context)
+        session.show({"campaigns": rows}, lambda: show_ledger(rows))
+        return
+    measured = measure_campaign(session.context, campaign, so_far=so_far)
+    written = None if out is None else write(measured.document, out, home=session.context.settings.home)
+
+    def render() -> None:
+        show(measured.document)
+        if written is not None:
+            line(f"Wrote {written}")
+
+    session.show({**measured.document, "measurement_id": measured.measurement_id, "file": written}, render)
 
 
 def _show(session: Session, found: Any) -> None:

@@ -61,12 +61,12 @@ def profit_curve(
     `bands`: contacts, net_profit, low, high. `marks`: contacts, net_profit, label, kind (`chosen` or `best`).
     `break_even`: contacts and label. `describe` is what a screen reader says instead.
     """
-    return _both(lambda width: _profit_curve(bands, marks, break_even, width, currency_prefix), describe)
+    return both(lambda width: _profit_curve(bands, marks, break_even, width, currency_prefix), describe)
 
 
 def tornado(rows: Sequence[Mapping[str, Any]], *, center: float, currency_prefix: str, describe: str) -> Markup:
     """Return bars of net profit as each input moves alone. `rows`: label, low_text, high_text, at_low, at_high."""
-    return _both(lambda width: _tornado(rows, center, width, currency_prefix), describe)
+    return both(lambda width: _tornado(rows, center, width, currency_prefix), describe)
 
 
 def _profit_curve(
@@ -121,7 +121,7 @@ def _profit_curve(
                 fontSize=13,
             ).encode(x="contacts:Q", y="net_profit:Q", text="label:N")
         )
-    return _styled(alt.layer(*layers).properties(width=width - 72, height=height))
+    return styled(alt.layer(*layers).properties(width=width - 72, height=height))
 
 
 def _tornado(rows: Sequence[Mapping[str, Any]], center: float, width: int, prefix: str) -> Any:
@@ -156,7 +156,7 @@ def _tornado(rows: Sequence[Mapping[str, Any]], center: float, width: int, prefi
         )
     line = alt.Chart(alt.Data(values=[{"center": center}])).mark_rule(color=color("ink"), strokeWidth=1.5)
     layers.append(line.encode(x="center:Q"))
-    return _styled(alt.layer(*layers).properties(width=width - (160 if is_wide else 142), height=38 * len(rows) + 10))
+    return styled(alt.layer(*layers).properties(width=width - (160 if is_wide else 142), height=38 * len(rows) + 10))
 
 
 def _money_axis(prefix: str) -> str:
@@ -167,7 +167,9 @@ def _money_axis(prefix: str) -> str:
     )
 
 
-def _styled(chart: Any) -> Any:
+def styled(chart: Any) -> Any:
+    """Return `chart` in the look that all charts share."""
+    """Return an Altair chart in the one look of all pages."""
     return (
         chart.configure(background="transparent", font=FONT, padding={"left": 12, "right": 12, "top": 6, "bottom": 4})
         .configure_view(stroke=None)
@@ -185,8 +187,11 @@ def _styled(chart: Any) -> Any:
     )
 
 
-def _both(draw: Any, describe: str) -> Markup:
-    """The chart for a page and for a phone; the stylesheet shows the one that fits, and it alone is read out."""
+def both(draw: Any, describe: str) -> Markup:
+    """Return the chart that `draw(width)` draws, for a page and for a phone; the stylesheet shows the one that fits.
+
+    `describe` is what a screen reader says, once.
+    """
     parts = [
         f'<div class="{name}">{_svg(draw(width), describe)}</div>'
         for name, width in (("wide", WIDE), ("narrow", NARROW))

@@ -1,0 +1,111 @@
+"""What lies inside a measurement (segments, model against campaign) and what must be borne in mind, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from churn.decisions.wording import count, percent
+
+Document = Mapping[str, Any]
+
+
+def inside(d: Document) -> list[tuple[str, str | None]]:
+    """Return the sentences about the 2x2 of model and campaign, and about segments."""
+    return [("two_by_two", _two_by_two(d)), ("segments", _segments(d))]
+
+
+def _two_by_two(d: Document) -> str | None:
+    found = d["two_by_two"]
+    if found is None:
+        return None
+    model, high, low = found["model"], found["campaign_high"], found["campaign_low"]
+    ranks, moves = model["is_proven"], high["is_proven"] or low["is_proven"]
+    told = (
+        f"Model or campaign? Left alone, {percent(model['churn_holdout'], 1)} of the riskier half left and "
+        f"{percent(model['churn_treatment'], 1)} of the safer half. Contact avoided {_span(high)} among the riskier, "
+        f"{_span(low)} among the safer. "
+    )
+    if ranks and moves:
+        return told + "So the model finds those who leave, and the campaign moves them: keep both."
+    if ranks:
+        return (
+            told
+            + "So the model finds those who leave, but contact is not shown to move them: change the offer, not the list."
+        )
+    if moves:
+        return (
+            told
+            + "So the campaign moves customers, but risk hardly tells whom: the offer works, choose by something else than risk."
+        )
+    return told + "Neither is proven here: too few customers, or neither the list nor the offer does its work."
+
+
+def _span(effect: Mapping[str, Any]) -> str:
+    low, high = 100.0 * effect["low"], 100.0 * effect["high"]
+    return f"{100.0 * effect['delta']:.1f} points ({low:.1f} to {high:.1f})"
+
+
+def _segments(d: Document) -> str | None:
+    rows = d["segments"]
+    if not rows:
+        return None
+    notable = [row for row in rows if row["is_notable"]]
+    if not notable:
+        return f"Segments (exploratory): none of {count(len(rows))} stands out once corrected for having looked at so many."
+    named = ", ".join(f"{row['dimension'].replace('_', ' ')} {row['segment']} ({_span(row)})" for row in notable)
+    return (
+        f"Segments (exploratory, corrected for looking at {count(len(rows))}): {named}. A question for the next campaign, "
+        "not a finding."
+    )
+
+
+def caveats(d: Document) -> list[str]:
+    """Return what a reader must bear in mind, one sentence each; none where nothing is odd."""
+    found: list[str] = []
+    arms, maturity = d["arms"], d["maturity"]
+    if d["is_so_far"] and maturity["mature"] < maturity["assigned"]:
+        found.append(
+            f"So far only: {count(maturity['assigned'] - maturity['mature'])} of {count(maturity['assigned'])} assigned "
+            f"customers are left out until their window has closed ({maturity['ready_date']})."
+        )
+    missing = {name: arm for name, arm in arms.items() if arm["missing"]} if d["status"] != "not_mature" else {}
+    for name, arm in missing.items():
+        found.append(
+            f"{count(arm['missing'])} of {count(arm['assigned'])} in the {name} are no longer in the data and could not "
+            "be followed."
+        )
+    holdout, treatment = arms["holdout"], arms["treatment"]
+    if holdout["delivered"]:
+        found.append(
+            f"{count(holdout['delivered'])} of {count(holdout['assigned'])} who should have been left alone were contacted "
+            "all the same, which makes the effect look smaller than it is."
+        )
+    if d["status"] == "measured":
+        found += _thin(d, holdout, treatment)
+    if d["events"]["before_assignment"]:
+        found.append(
+            f"{count(d['events']['before_assignment'])} outcome events from before the assignment do not count."
+        )
+    if d["events"]["unmatched"]:
+        found.append(f"{count(d['events']['unmatched'])} outcome events are about customers not in this campaign.")
+    if len(d["windows"]) > 1:
+        days = " and ".join(str(window) for window in d["windows"])
+        found.append(f"The plans of this campaign have windows of {days} days; each customer is judged by their own.")
+    return found
+
+
+def _thin(d: Document, holdout: Mapping[str, Any], treatment: Mapping[str, Any]) -> list[str]:
+    found = []
+    if not holdout["churned"] and not treatment["churned"]:
+        found.append("Nobody left in either arm, so there was nothing to prevent.")
+    elif not holdout["churned"]:
+        found.append("Nobody of those left alone left, so no save can be shown: the holdout is small, or the risk was.")
+    if d["verdict"] == "open":
+        told = (
+            "no effect at all"
+            if d["detectable"] is None
+            else f"an effect of {100.0 * d['detectable']:.1f} points or more"
+        )
+        found.append(f"With arms of this size {told} would be found four times in five.")
+    return found

@@ -1,0 +1,218 @@
+"""Says a measurement in words that a marketer can repeat to the board: what happened, what it was worth, how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from churn.campaigns.measurement_notes import caveats, inside
+from churn.decisions.wording import count, money, percent
+
+Document = Mapping[str, Any]
+
+
+def words_of(document: Document) -> dict[str, Any]:
+    """Return `headline` (a sentence or two), `story` (code and sentence of each part) and `notes` (what to bear in mind).
+
+    `document` is a measurement with `campaign`, `title`, `currency`, `maturity` and `window_days` beside what `measure`
+    returns.
+    """
+    story = [{"code": code, "sentence": sentence} for code, sentence in _story(document) if sentence]
+    return {"headline": _headline(document), "story": story, "notes": caveats(document)}
+
+
+def alarm_of(document: Document) -> str | None:
+    """Return what to shout when the whole interval lies below 0; None otherwise."""
+    if document["verdict"] != "harms":
+        return None
+    saves = document["money"]["saves"]
+    return (
+        f"STOP: {document['title']} drives customers away. About {count(-saves['value'])} left who would have stayed, "
+        f"between {count(-saves['high'])} and {count(-saves['low'])}, with {_sure(document)} confidence. Contact nobody "
+        "else with it until you know why."
+    )
+
+
+def _headline(d: Document) -> str:
+    status = d["status"]
+    if status == "not_mature":
+        m = d["maturity"]
+        return (
+            f"Not yet mature: {count(m['mature'])} of {count(m['assigned'])} outcomes are known, ready on "
+            f"{m['ready_date']}. Until then there is no verdict."
+        )
+    if status == "split_broken":
+        ratio = d["sample_ratio"]
+        return (
+            f"No verdict: the split is broken. {percent(ratio['expected_share'], 1)} should have been left alone, of those "
+            f"we can follow {percent(ratio['share'], 1)} were, which chance does less than once in 1,000. Find out who "
+            "is missing from one of the arms before you believe any number."
+        )
+    if status in {"no_holdout", "nobody_treated", "nothing_known"}:
+        return _one_sided(d)
+    return alarm_of(d) or (_works(d) if d["verdict"] == "works" else _open(d))
+
+
+def _one_sided(d: Document) -> str:
+    treatment, holdout = d["arms"]["treatment"], d["arms"]["holdout"]
+    if d["status"] == "no_holdout":
+        return (
+            f"What it caused cannot be said: nobody was left alone to compare with. Of {count(treatment['measured'])} "
+            f"contacted, {count(treatment['churned'])} left ({_rate(treatment)}), where the model expected "
+            f"{count(treatment['expected_churned'])} without contact. Keep a holdout next time."
+        )
+    if d["status"] == "nobody_treated":
+        return (
+            f"Nobody was contacted, so there is nothing to measure. Of {count(holdout['measured'])} left alone, "
+            f"{count(holdout['churned'])} left ({_rate(holdout)})."
+        )
+    gone = "contacted" if not treatment["measured"] else "left alone"
+    return f"No verdict: of those {gone} none is in the data any more, so there is nothing to compare with."
+
+
+def _works(d: Document) -> str:
+    saves = d["money"]["saves"]
+    return (
+        f"{_compared(d)} So it kept {count(saves['value'])} customers who would have left, between {count(saves['low'])} "
+        f"and {count(saves['high'])}. {_earned(d)} All with {_sure(d)} confidence."
+    )
+
+
+def _open(d: Document) -> str:
+    saves = d["money"]["saves"]
+    return (
+        f"No effect is proven. {_compared(d)} That fits anything from {_people(saves['low'])} to {_people(saves['high'])}, "
+        f"with {_people(saves['value'])} as the best guess, at {_sure(d)} confidence. {_earned(d)}"
+    )
+
+
+def _compared(d: Document) -> str:
+    treatment, holdout = d["arms"]["treatment"], d["arms"]["holdout"]
+    return (
+        f"Of {count(treatment['measured'])} customers chosen for contact, {count(treatment['churned'])} left "
+        f"({_rate(treatment)}); of {count(holdout['measured'])} like them left alone, {count(holdout['churned'])} did "
+        f"({_rate(holdout)})."
+    )
+
+
+def _earned(d: Document) -> str:
+    currency, net = d["currency"], d["money"]["net_profit"]
+    low, high, value = (money(net[end], currency, cents=False) for end in ("low", "high", "value"))
+    if net["low"] > 0:
+        return f"That earned {value} net of all costs, between {low} and {high}."
+    if net["high"] < 0:
+        lost, least, most = (money(-net[end], currency, cents=False) for end in ("value", "high", "low"))
+        return f"It cost more than it brought: {lost} lost net, between {least} and {most}."
+    word = "earned" if net["value"] >= 0 else "lost"
+    best = money(abs(net["value"]), currency, cents=False)
+    return (
+        f"In money: {best} net {word} as the best guess, anywhere from {money(-net['low'], currency, cents=False)} lost "
+        f"to {high} earned."
+    )
+
+
+def _story(d: Document) -> list[tuple[str, str | None]]:
+    if d["status"] != "measured":
+        return [("costs", _costs(d)), ("model", _model(d))]
+    return [
+        ("effect", _effect(d)),
+        ("costs", _costs(d)),
+        ("cuped", _cuped(d)),
+        ("delivered", _delivered(d)),
+        ("ledger", _ledger(d)),
+        ("model", _model(d)),
+        *inside(d),
+    ]
+
+
+def _effect(d: Document) -> str:
+    effect = d["effect"]
+    how = "within strata of risk, as they were drawn" if effect["method"].startswith("stratified") else "as assigned"
+    return (
+        f"Effect: {points(effect['delta'])} of churn avoided ({points(effect['low'])} to {points(effect['high'])}), arms "
+        f"compared {how}, whoever was reached or not."
+    )
+
+
+def _cuped(d: Document) -> str | None:
+    found = d["cuped"]
+    if found is None:
+        return None
+    return (
+        f"Allowing for the risk each customer had before (CUPED): {points(found['delta'])} ({points(found['low'])} to "
+        f"{points(found['high'])}); that removed {percent(max(found['variance_removed'], 0.0))} of the noise."
+    )
+
+
+def _delivered(d: Document) -> str | None:
+    found, treatment = d["delivered"], d["arms"]["treatment"]
+    if found is None:
+        return "Nobody told us whom the campaign reached, so all those chosen are taken to have been contacted."
+    reached = f"{count(treatment['delivered'])} of {count(treatment['assigned'])} were reached ({percent(found['share_treatment'])})"
+    effect = found["effect"]
+    if effect is None:
+        return f"{reached}, no more than of those left alone: nothing can be said about being reached."
+    return (
+        f"{reached}. On those, the effect is {points(effect['delta'])} ({points(effect['low'])} to "
+        f"{points(effect['high'])})."
+    )
+
+
+def _costs(d: Document) -> str | None:
+    costs, currency = (d["money"] or {}).get("costs"), d["currency"]
+    if costs is None:
+        return None
+    contacted = "as told by outcomes" if costs["contact_basis"] == "outcomes" else "all those chosen, as nobody told"
+    text = f"Costs: {money(costs['contact_cost'], currency)} for {count(costs['contacted'])} contacted ({contacted})"
+    basis = {
+        "outcomes": "as told by outcomes",
+        "stayers": "all contacted who stayed, as the plan assumed; no acceptances were told",
+        "everyone": "all contacted, as the plan assumed; no acceptances were told",
+    }.get(costs["incentive_basis"])
+    if basis:
+        text += f", {money(costs['incentive_cost'], currency)} for {count(costs['used'])} incentives used ({basis})"
+    return f"{text}."
+
+
+def _ledger(d: Document) -> str:
+    found, currency = d["ledger"], d["currency"]
+    net = found["net_profit"]
+    fits = (
+        "the plan lies within what was measured"
+        if found["is_profit_within"]
+        else "the plan lies outside what was measured"
+    )
+    saves = ""
+    if found["expected_saves"] is not None:
+        saves = f"{count(found['expected_saves'])} saves and "
+    return (
+        f"Save ledger: the plan expected {saves}{money(found['expected_profit'], currency, cents=False)} net; measured are "
+        f"{count(d['money']['saves']['value'])} saves and {money(net['value'], currency, cents=False)}: {fits}."
+    )
+
+
+def _model(d: Document) -> str | None:
+    found = d["ledger"]
+    if not found or not found["holdout"]:
+        return None
+    return (
+        f"Model: of {count(found['holdout'])} left alone it expected {count(found['holdout_expected_churned'])} to leave; "
+        f"{count(found['holdout_churned'])} did."
+    )
+
+
+def points(share: float) -> str:
+    """Return a difference of shares as percentage points: `5.1 points`."""
+    return f"{100.0 * share:.1f} points"
+
+
+def _people(saves: float) -> str:
+    return f"{count(-saves)} driven away" if round(saves) < 0 else f"{count(saves)} kept"
+
+
+def _rate(arm: Mapping[str, Any]) -> str:
+    return "-" if arm["churn_rate"] is None else percent(arm["churn_rate"], 1)
+
+
+def _sure(d: Document) -> str:
+    return percent(d["confidence"], 0)

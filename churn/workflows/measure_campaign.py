@@ -1,0 +1,182 @@
+"""Measures what a campaign caused, keeps the measurement, raises the alarm if it harms, and says it in words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from churn.errors import CampaignError, DataError
+from churn.workflows.context import Context
+from churn.workflows.measurement_frame import Followed, follow
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.store import Alert, PlanRecord
+
+ALARM: Final = "campaign_harms"
+
+
+@dataclass(frozen=True)
+class MeasuredCampaign:
+    """A measurement as one document, whose keys are the same whatever could be said; `measurement_id` in the store."""
+
+    document: dict[str, Any]
+    measurement_id: int
+
+    @property
+    def is_mature(self) -> bool:
+        """Whether every assigned customer's window has closed."""
+        return bool(self.document["is_mature"])
+
+
+def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -> MeasuredCampaign:
+    """Measure `campaign` as of now, by the labels of each assigned customer's own window.
+
+    Before every window has closed there is no verdict, unless `so_far` asks for one on those whose windows have.
+    Raises CampaignError for a campaign that was never planned or chose nobody, DataError when none of its customers is
+    in the data any more.
+    """
+    with context.recorded("measure_campaign", context.today):
+        with context.open_store() as store:
+            plans = store.plans.list(campaign)[::-1]
+            assignments = store.assignments.of(campaign)
+            events = store.outcomes.of(campaign)
+            planned = sorted({plan.campaign for plan in store.plans.list()})
+        _refuse(campaign, plans, assignments, planned)
+        with context.open_warehouse("churn measure") as warehouse:
+            followed = follow(context, warehouse, plans, assignments, events)
+        if not followed.frame["is_known"].any():
+            raise DataError(
+                f"none of the {assignments.height:,} assigned customers is in the data any more",
+                where=campaign,
+                remedy="Load the customers' subscriptions again with `churn refresh`, ids unchanged.",
+            )
+        document = _document(context, campaign, plans, followed, so_far=so_far)
+        measurement_id = _keep(context, campaign, plans, document)
+    return MeasuredCampaign(document, measurement_id)
+
+
+def read_ledger(context: Context) -> list[dict[str, Any]]:
+    """Return the save ledger: every campaign ever planned, what its plans expected, and its newest measurement."""
+    with context.open_store() as store:
+        counts = store.assignments.counts()
+        rows = []
+        for campaign in sorted({plan.campaign for plan in store.plans.list()}):
+            newest = store.measurements.latest(campaign)
+            told = newest.result if newest is not None else {}
+            arms = counts.get(campaign, {"treatment": 0, "holdout": 0})
+            rows.append(
+                {
+                    "campaign": campaign,
+                    "treatment": arms["treatment"],
+                    "holdout": arms["holdout"],
+                    "status": told.get("status", "not_measured"),
+                    "verdict": told.get("verdict"),
+                    "measured_at": newest.measured_at if newest is not None else None,
+                    "ready_date": told.get("maturity", {}).get("ready_date"),
+                    "ledger": told.get("ledger"),
+                    "currency": told.get("currency", context.settings.business.currency),
+                }
+            )
+    return rows
+
+
+def open_alarms(context: Context, campaign: str | None = None) -> list[Alert]:
+    """Return the harm alarms that nobody has resolved yet."""
+    with context.open_store() as store:
+        return store.alerts.open(kind=ALARM, subject=campaign)
+
+
+def _refuse(campaign: str, plans: Sequence[PlanRecord], assignments: pl.DataFrame, planned: Sequence[str]) -> None:
+    if not plans:
+        near = difflib.get_close_matches(campaign, planned, n=1, cutoff=0.5)
+        known = f"Planned are: {', '.join(planned)}." if planned else "Nothing is planned yet: run `churn plan`."
+        remedy = f"Did you mean `{near[0]}`?" if near else known
+        raise CampaignError("this campaign was never planned", where=campaign, remedy=remedy)
+    if assignments.is_empty():
+        raise CampaignError(
+            "its plans chose nobody, so there is nothing to measure", where=campaign, remedy="Plan it again."
+        )
+
+
+def _document(
+    context: Context, campaign: str, plans: Sequence[PlanRecord], followed: Followed, *, so_far: bool
+) -> dict[str, Any]:
+    import polars as pl
+
+    from churn.campaigns.measurement import Terms, measure
+    from churn.campaigns.measurement_money import costs_of
+    from churn.campaigns.measurement_words import alarm_of, words_of
+
+    frame = followed.frame
+    mature = frame.filter("is_mature")
+    is_mature = mature.height == frame.height
+    chosen = mature if so_far and mature.height else frame
+    newest = plans[-1]
+    costs = costs_of(chosen, stayers_take=newest.profit_model == "incentive")
+    terms = Terms(holdout_share=holdout_share(plans, chosen), costs=costs)
+    # What has not matured bears no label yet: it would look like customers who are gone.
+    found = measure(chosen.with_columns(pl.when("is_mature").then("has_churned")), terms)
+    if not is_mature and not (so_far and mature.height):
+        nothing: dict[str, Any] = dict.fromkeys(set(found) - {"arms", "segments", "confidence"})
+        found = found | nothing | {"status": "not_mature", "segments": []}
+    dates = frame["snapshot_date"]
+    document: dict[str, Any] = {
+        "campaign": campaign,
+        "title": str(newest.definition.get("title") or campaign),
+        "measured_at": context.clock().isoformat(timespec="seconds"),
+        "data_cutoff": followed.data_cutoff.isoformat(),
+        "currency": context.settings.business.currency,
+        "is_mature": is_mature,
+        "is_so_far": so_far,
+        "maturity": {
+            "assigned": frame.height,
+            "mature": mature.height,
+            "ready_date": None if is_mature else followed.ready_date.isoformat(),
+        },
+        "windows": followed.windows,
+        "snapshot_dates": [str(dates.min()), str(dates.max())],
+        "plans": len(plans),
+        "profit_model": newest.profit_model,
+        "model_version": newest.model_version,
+        "events": followed.events,
+        **found,
+    }
+    document["words"] = words_of(document)
+    document["alarm"] = alarm_of(document)
+    return document
+
+
+def holdout_share(plans: Sequence[PlanRecord], frame: pl.DataFrame) -> float:
+    """Return the share that should have been held out of those in `frame`, the plans' own shares in their order.
+
+    A later plan fills the holdout up to its share of all assigned so far, by new customers only; see assignment.
+    """
+    sizes = dict(frame.group_by("plan_id").len().iter_rows())
+    total = held = 0.0
+    for plan in plans:
+        size = float(sizes.get(plan.plan_id, 0))
+        total += size
+        held += min(max(share_of(plan) * total - held, 0.0), size)
+    return held / total if total else 0.0
+
+
+def share_of(plan: PlanRecord) -> float:
+    """Return the holdout's share by the definition kept with a plan."""
+    holdout: Mapping[str, Any] = plan.definition.get("holdout") or {}
+    return float(holdout.get("share", 0.0))
+
+
+def _keep(context: Context, campaign: str, plans: Sequence[PlanRecord], document: dict[str, Any]) -> int:
+    """Save the measurement; raise the alarm where it harms, and end it where a later measurement no longer says so."""
+    now = context.clock()
+    with context.open_store() as store:
+        if document["alarm"]:
+            store.alerts.raise_(ALARM, campaign, "critical", document["alarm"], now)
+        elif document["verdict"] is not None:
+            store.alerts.resolve(ALARM, campaign, now)
+        plan_ids = [plan.plan_id for plan in plans]
+        return store.measurements.save(campaign, plan_ids, document, is_mature=document["is_mature"], measured_at=now)

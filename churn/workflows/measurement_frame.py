@@ -1,0 +1,127 @@
+"""Follows assigned customers to the end of their windows: labels, whom the campaign reached, and who took the offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Final
+
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.store import PlanRecord
+    from churn.warehouse.connection import Warehouse
+
+# Who accepted or declined must have been reached; `lost` and `canceled` happen to those whom nobody called too.
+REACHED: Final = ("contacted", "delivered", "accepted", "declined", "unsubscribed", "won")
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Assigned customers and what became of them.
+
+    `frame`: the assignment's columns, split, is_known, is_mature, has_churned, churned_at, plan, is_delivered,
+    is_accepted. `windows`: days of the outcome windows. `ready_date`: when the last of them is final. `events`: how
+    many outcome events there are, how many are about others, and how many from before the assignment.
+    """
+
+    frame: pl.DataFrame
+    windows: list[int]
+    data_cutoff: datetime
+    ready_date: date
+    events: dict[str, int]
+
+
+def follow(
+    context: Context, warehouse: Warehouse, plans: Sequence[PlanRecord], assignments: pl.DataFrame, events: pl.DataFrame
+) -> Followed:
+    """Label every assigned customer over [snapshot_date, snapshot_date + window of their plan), without lead.
+
+    Raises NotEnoughData when no facts are loaded.
+    """
+    import polars as pl
+
+    from churn.snapshots.dates import data_cutoff
+    from churn.snapshots.fates import fates
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.sql_models import load_models
+
+    context.progress.step(f"Following {assignments.height:,} customers to the end of their windows")
+    base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)
+    policies = {plan.plan_id: replace(base, horizon_days=_window(plan, base.horizon_days)) for plan in plans}
+    models, cutoff = load_models(context.settings.home), data_cutoff(warehouse)
+    parts = []
+    for policy in sorted(set(policies.values()), key=lambda each: each.horizon_days):
+        ids = [plan_id for plan_id, each in policies.items() if each == policy]
+        part = assignments.filter(pl.col("plan_id").is_in(ids))
+        if part.is_empty():
+            continue
+        found = fates(warehouse, models, policy, part, data_cutoff=cutoff, progress=context.progress)
+        ends = {day: policy.label_window(day)[1] for day in part["snapshot_date"].unique().to_list()}
+        parts.append(
+            part.join(found, on=["customer_id", "snapshot_date"], how="left", maintain_order="left").with_columns(
+                window_end_at=pl.col("snapshot_date").replace_strict(ends, return_dtype=pl.Datetime("us")),
+            )
+        )
+    frame = _with_split(pl.concat(parts), plans)
+    frame, counts = _with_contacts(warehouse, frame, events)
+    used = {policies[plan_id] for plan_id in frame["plan_id"].unique().to_list()}
+    return Followed(
+        frame=frame,
+        windows=sorted({policy.window_days for policy in used}),
+        data_cutoff=cutoff,
+        ready_date=_ready(frame, policies),
+        events=counts,
+    )
+
+
+def _window(plan: PlanRecord, horizon_days: int) -> int:
+    return int(plan.definition.get("window_days") or horizon_days)
+
+
+def _ready(frame: pl.DataFrame, policies: dict[str, SnapshotPolicy]) -> date:
+    pairs = frame.select("plan_id", "snapshot_date").unique().rows()
+    return max(policies[plan_id].matures_at(day) for plan_id, day in pairs).date()
+
+
+def _with_split(frame: pl.DataFrame, plans: Sequence[PlanRecord]) -> pl.DataFrame:
+    """Add `split`: where plans held out different shares, customers of one share are compared with their like only."""
+    import polars as pl
+
+    shares = {plan.plan_id: float((plan.definition.get("holdout") or {}).get("share", 0.0)) for plan in plans}
+    names = {plan_id: f"{share:.6f}" for plan_id, share in shares.items()}
+    return frame.with_columns(split=pl.col("plan_id").replace_strict(names, return_dtype=pl.String))
+
+
+def _with_contacts(
+    warehouse: Warehouse, frame: pl.DataFrame, events: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Add is_delivered and is_accepted: by outcome events and by the contacts that the warehouse holds, in the window."""
+    import polars as pl
+
+    campaign = str(frame["campaign"][0])
+    starts = frame.select("customer_id", "window_end_at", start_at=pl.col("snapshot_date").cast(pl.Datetime("us")))
+    matched = events.filter("is_matched").join(starts, on="customer_id")
+    inside = pl.col("occurred_at").is_between(pl.col("start_at"), pl.col("window_end_at"), closed="left")
+    timely = matched.filter(inside)
+    reached = timely.filter(pl.col("kind").is_in(REACHED)).select("customer_id")
+    if warehouse.has_table("staging.contacts"):
+        told = warehouse.frame("select customer_id, occurred_at from staging.contacts where campaign = ?", [campaign])
+        told = told.with_columns(pl.col("occurred_at").cast(pl.Datetime("us"))).join(starts, on="customer_id")
+        reached = pl.concat([reached, told.filter(inside).select("customer_id")])
+    accepted = timely.filter(kind="accepted")["customer_id"].unique().to_list()
+    frame = frame.with_columns(
+        is_delivered=pl.col("customer_id").is_in(reached["customer_id"].unique().to_list()),
+        is_accepted=pl.col("customer_id").is_in(accepted),
+    )
+    counts = {
+        "events": events.height,
+        "unmatched": events.height - matched.height,
+        "before_assignment": matched.filter(pl.col("occurred_at") < pl.col("start_at")).height,
+        "after_window": matched.filter(pl.col("occurred_at") >= pl.col("window_end_at")).height,
+    }
+    return frame, counts

@@ -21,6 +21,7 @@ RULES: Final[dict[str, str]] = {
     "contacted_recently": "contacted recently",
     "open_ticket": "wait for an answer from support",
     "in_another_campaign": "in another campaign whose window runs",
+    "harmful": "contact was found to harm such customers",
     "low_profit": "expected to earn too little",
 }
 

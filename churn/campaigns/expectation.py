@@ -17,16 +17,12 @@ VALUE_RANGE = (0.8, 1.2)  # of a save, as churn simulate takes it
 
 @dataclass(frozen=True)
 class Treated:
-    """The treated of one campaign, shape (n,) each: churn probability, churn avoided by contact, value of a save.
-
-    `is_measured` says that the churn avoided comes from measured campaigns, not from success rate times probability.
-    """
+    """The treated of one campaign, shape (n,) each: churn probability, churn avoided by contact, value of a save."""
 
     probability: Floats
     avoided: Floats
     value: Floats
     economics: Economics
-    is_measured: bool = False
 
     @property
     def saves(self) -> float:

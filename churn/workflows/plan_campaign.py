@@ -106,7 +106,7 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
             allow_uncalibrated=request.allow_uncalibrated,
         )
         facts = gather_facts(context, warehouse, definitions, scores)
-        priced = price_campaigns(context, definitions, scores, facts)
+        priced = price_campaigns(context, warehouse, definitions, scores, facts)
     used = [used_by(facts.assigned, definition.name) for definition in definitions]
     limits = limits_left(context, definitions, used, scores.snapshot_date, request.budget)
     context.progress.step("Choosing whom to contact")

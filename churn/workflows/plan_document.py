@@ -87,9 +87,9 @@ def build_document(
         "data_cutoff": None if scores.data_cutoff is None else scores.data_cutoff.isoformat(),
         "stale_reason": scores.stale_reason,
         "calibration": {
-            "is_passed": scores.gate.is_passed,
-            "is_overridden": not scores.gate.is_passed,
-            "reasons": list(scores.gate.reasons),
+            "is_passed": scores.judgement.gate.is_passed,
+            "is_overridden": not scores.judgement.gate.is_passed,
+            "reasons": list(scores.judgement.gate.reasons),
         },
         "customers": scores.frame.height,
         "campaigns": campaigns,
@@ -118,7 +118,9 @@ def _planned(
     for k, each in enumerate(priced):
         rows = choice.treated(k)
         treated.append(Treated(p[rows], each.avoided[rows], value[rows], each.economics))
-    drawn = draw_profit(treated, probability_error=scores.error, draws=settings.simulation.draws, seed=seed)
+    drawn = draw_profit(
+        treated, probability_error=scores.judgement.level_error, draws=settings.simulation.draws, seed=seed
+    )
     return [
         Planned(k, priced[k], used[k], choice.treated(k), choice.held_out(k), treated[k], drawn[k])
         for k in range(len(priced))

@@ -1,44 +1,94 @@
-"""Names the profit model of each campaign, and prices every customer under it."""
+"""Names the profit model of each campaign, and prices every customer under it, by measured uplift where there is any."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from churn.campaigns.definition import CampaignDefinition
+from churn.decisions.checks import Bools, Floats
 from churn.decisions.profit import ProfitModel
 from churn.workflows.context import Context
 from churn.workflows.plan_choice import Priced, price
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    import polars as pl
 
+    from churn.warehouse.connection import Warehouse
+    from churn.workflows.learn_uplift import LoadedUplift
     from churn.workflows.plan_facts import Facts
     from churn.workflows.plan_scores import ScoreList
 
 
+@dataclass(frozen=True)
+class _Basis:
+    """What a campaign is priced by: the model, churn avoided (n,) where measured, whom contact harms, what to say."""
+
+    model: ProfitModel
+    avoided: Floats | None
+    is_harmful: Bools | None
+    sentence: str | None
+
+
 def price_campaigns(
     context: Context,
+    warehouse: Warehouse,
     definitions: Sequence[CampaignDefinition],
     scores: ScoreList,
     facts: Facts,
 ) -> list[Priced]:
-    """Return each campaign priced under the model its definition names; `auto` takes a measured uplift if there is one."""
+    """Return each campaign priced under the model its definition names; `auto` takes a measured uplift if there is one.
+
+    Whom contact was found to harm is left out, whatever the model. Raises ModelError for a damaged uplift model.
+    """
+    from churn.workflows.learn_uplift import latest_learning
+
+    learnt = [latest_learning(context, definition.name) for definition in definitions]
+    features = _features(context, warehouse, scores, learnt)
     found = []
-    for definition in definitions:
-        model, uplift, sentence = _model(definition)
-        economics = definition.economics(context.settings.business, model)
-        found.append(price(definition, economics, scores.frame, facts.left_out[definition.name], uplift, sentence))
+    for definition, each in zip(definitions, learnt, strict=True):
+        basis = _basis(definition, each, features)
+        economics = definition.economics(context.settings.business, basis.model)
+        left_out = facts.left_out[definition.name]
+        if basis.is_harmful is not None:
+            left_out = {**left_out, "harmful": basis.is_harmful}
+        found.append(price(definition, economics, scores.frame, left_out, basis.avoided, basis.sentence))
     return found
 
 
-def _model(definition: CampaignDefinition) -> tuple[ProfitModel, NDArray[np.float64] | None, str | None]:
+def _features(
+    context: Context, warehouse: Warehouse, scores: ScoreList, learnt: Sequence[LoadedUplift | None]
+) -> pl.DataFrame | None:
+    """Return the features of the scored customers, in their order, where an uplift model needs them."""
+    wanted = sorted({name for each in learnt if each is not None for name in each.feature_names})
+    if not wanted:
+        return None
+    from churn.snapshots.dataset import scoring_set
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.sql_models import load_models
+    from churn.workflows.plan_facts import build_day
+
+    models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
+    build_day(context, warehouse, models, scores.snapshot_date, features=wanted)
+    data = scoring_set(warehouse, models, policy, scores.snapshot_date, wanted=wanted)
+    return scores.frame.select("customer_id").join(data.frame, on="customer_id", how="left", maintain_order="left")
+
+
+def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features: pl.DataFrame | None) -> _Basis:
     asked = definition.offer.profit_model
+    harmful = None
+    if learnt is not None and features is not None:
+        harmful = np.asarray(learnt.do_not_contact(features).is_not_null().to_numpy(), dtype=np.bool_)
     if asked in {"case_study", "incentive"}:
-        return asked, None, None
-    fallback = "uplift" if asked == "uplift" else definition.offer.risk_based_model
-    sentence = (
-        f"`{definition.name}` has not been measured yet, so churn avoided is taken as success rate x probability."
-    )
-    return fallback, None, sentence
+        return _Basis(asked, None, harmful, None)
+    if learnt is not None and features is not None and learnt.is_better_than_nothing:
+        said = f"`{definition.name}` goes by the uplift that `{learnt.campaign}` taught: {learnt.sentence}"
+        return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, said)
+    model: ProfitModel = "uplift" if asked == "uplift" else definition.offer.risk_based_model
+    taken = "churn avoided is taken as success rate x probability"
+    if learnt is None:
+        return _Basis(model, None, None, f"Nobody has learnt from `{definition.name}` yet, so {taken}.")
+    return _Basis(model, None, harmful, f"`{definition.name}` goes by risk, and {taken}: {learnt.sentence}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.decisions.profit import value_of_save
-from churn.errors import DataError, NotCalibrated, QualityBlocked
+from churn.errors import DataError, QualityBlocked
 from churn.workflows.context import Context
+from churn.workflows.judge_model import Judgement, judge_model
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.decisions.calibration import Gate
     from churn.warehouse.connection import Warehouse
 
 COLUMNS = ["customer_id", "churn_probability", "risk_band", "percentile", "value_of_save"]
@@ -22,7 +21,7 @@ COLUMNS = ["customer_id", "churn_probability", "risk_band", "percentile", "value
 
 @dataclass(frozen=True)
 class ScoreList:
-    """One run's scores: the columns of `COLUMNS`, sorted by customer. `error` is the share by which the level may err."""
+    """One run's scores: the columns of `COLUMNS`, sorted by customer."""
 
     run_id: str | None
     snapshot_date: date
@@ -31,8 +30,7 @@ class ScoreList:
     data_cutoff: datetime | None
     stale_reason: str | None
     frame: pl.DataFrame
-    gate: Gate
-    error: float
+    judgement: Judgement
 
 
 def read_scores(
@@ -70,35 +68,11 @@ def read_scores(
             where=f"list of {run.snapshot_date}",
             remedy="Mend the source, run `churn refresh` and `churn score`, or plan on it knowingly with --allow-stale.",
         )
-    gate, error = judge(context, version)
-    if not gate.is_passed and not allow_uncalibrated:
-        raise NotCalibrated(
-            f"the probabilities cannot be turned into money: {'; '.join(gate.reasons)}",
-            where=f"model {version}",
-            remedy="Train again with `churn train`, or accept wrong amounts knowingly with --allow-uncalibrated.",
-        )
+    judgement = judge_model(context, version)
+    judgement.require(allow_uncalibrated=allow_uncalibrated)
     return ScoreList(
-        run_id, day or run.snapshot_date, version, scored_at, cutoff, stale, found.sort("customer_id"), gate, error
+        run_id, day or run.snapshot_date, version, scored_at, cutoff, stale, found.sort("customer_id"), judgement
     )
-
-
-def judge(context: Context, model_version: str) -> tuple[Gate, float]:
-    """Return the calibration gate of a model on its evaluation set, and the share by which its level may err.
-
-    The share joins what was seen there (mean probability against churn rate) and the chance in counting churners.
-    """
-    from churn.decisions.calibration import calibration_gate
-    from churn.modeling import load_evaluation
-
-    with context.open_store() as store:
-        version = store.models.get(model_version)
-    frame = load_evaluation(context.settings.models_path / version.bundle)
-    outcome, probability = frame["has_churned"].to_numpy(), frame["churn_probability"].to_numpy()
-    churners = float(outcome.sum())
-    if not churners:
-        return calibration_gate(outcome, probability), 1.0
-    gap = float(probability.sum()) / churners - 1.0
-    return calibration_gate(outcome, probability), math.sqrt(gap * gap + 1.0 / churners)
 
 
 def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[Any, ...]:

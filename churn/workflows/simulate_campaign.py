@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
 from churn.decisions.profit import Economics, ProfitModel, value_of_save
 from churn.decisions.simulation import Mode, SimulationResult, simulate, simulate_counts
-from churn.errors import ConfigError, DataError, NoChampion, NotCalibrated
+from churn.errors import ConfigError, DataError, NoChampion
 from churn.workflows.context import Context
 from churn.workflows.economics import economics_from
+from churn.workflows.judge_model import Judgement, judge_model
 from churn.workflows.simulation_document import Origin, build_document
 from churn.workflows.simulation_files import write
 
 if TYPE_CHECKING:
     import numpy as np
-    import polars as pl
     from numpy.typing import NDArray
-
-    from churn.decisions.calibration import Gate
 
 CASE_MARGIN = 25.0
 CASE_ECONOMICS = Economics(value_months=1)
@@ -67,7 +65,7 @@ class _Population:
     margin: NDArray[np.float64]
     outcome: NDArray[np.bool_] | None
     origin: Origin
-    gate: Gate
+    judgement: Judgement
 
 
 def simulate_campaign(context: Context, request: SimulationRequest) -> SimulatedCampaign:
@@ -152,13 +150,8 @@ def _case_study(context: Context, request: SimulationRequest, mode: Mode) -> dic
 def _on_population(context: Context, request: SimulationRequest, mode: Mode, amount: float | None) -> dict[str, Any]:
     economics = _economics(economics_from(context.settings), request)
     population = _evaluation_set(context) if request.on == "evaluation" else _published_scores(context)
-    gate = population.gate
-    if not gate.is_passed and not request.allow_uncalibrated:
-        raise NotCalibrated(
-            f"the probabilities cannot be turned into money: {'; '.join(gate.reasons)}",
-            where=f"model {population.origin.model_version}",
-            remedy="Train again with `churn train`, or accept wrong amounts knowingly with --allow-uncalibrated.",
-        )
+    population.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
+    gate = population.judgement.gate
     value: Any = request.value
     if value is None:
         value = value_of_save(
@@ -187,10 +180,11 @@ def _on_population(context: Context, request: SimulationRequest, mode: Mode, amo
 
 def _about_the_data(population: _Population, result: SimulationResult) -> list[Finding]:
     found = []
-    if not population.gate.is_passed:
-        reasons = "; ".join(population.gate.reasons)
+    gate = population.judgement.gate
+    if not gate.is_passed:
+        reasons = "; ".join(gate.reasons)
         sentence = f"The probabilities failed the calibration gate and were used on request: {reasons}."
-        found.append(Finding("uncalibrated", "wrong", sentence, {"slope": population.gate.slope}))
+        found.append(Finding("uncalibrated", "wrong", sentence, {"slope": gate.slope}))
     if population.origin.stale_reason:
         sentence = f"The scores are stale: {population.origin.stale_reason}."
         found.append(Finding("scores_are_stale", "caution", sentence, {}))
@@ -206,12 +200,11 @@ def _published_scores(context: Context) -> _Population:
     run, frame = page.run, page.frame
     if run is None:
         raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
-    gate, _ = _judge(context, run.model_version)
     return _Population(
         probability=frame["churn_probability"].to_numpy(),
         margin=frame["monthly_margin"].to_numpy(),
         outcome=None,
-        gate=gate,
+        judgement=judge_model(context, run.model_version),
         origin=Origin(
             basis="scores",
             model_version=run.model_version,
@@ -232,26 +225,16 @@ def _evaluation_set(context: Context) -> _Population:
             where="registry",
             remedy="Run `churn train`, or promote a version of `churn models list`.",
         )
-    gate, frame = _judge(context, champion.version)
+    judgement = judge_model(context, champion.version)
+    frame = judgement.frame
     dates = frame["snapshot_date"].to_list()
     return _Population(
         probability=frame["churn_probability"].to_numpy(),
         margin=frame["monthly_margin"].to_numpy(),
         outcome=frame["has_churned"].to_numpy().astype(bool),
-        gate=gate,
+        judgement=judgement,
         origin=Origin(basis="evaluation", model_version=champion.version, snapshot_date=max(dates, default=None)),
     )
-
-
-def _judge(context: Context, model_version: str) -> tuple[Gate, pl.DataFrame]:
-    """The calibration gate of a model on its own evaluation set, and that set."""
-    from churn.decisions.calibration import calibration_gate
-    from churn.modeling import load_evaluation
-
-    with context.open_store() as store:
-        version = store.models.get(model_version)
-    frame = load_evaluation(context.settings.models_path / version.bundle)
-    return calibration_gate(frame["has_churned"].to_numpy(), frame["churn_probability"].to_numpy()), frame
 
 
 def write_simulation(context: Context, simulation: SimulatedCampaign, path: Path) -> Path:

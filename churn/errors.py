@@ -9,6 +9,7 @@
         QualityBlocked            a blocking quality rule found defects
         WarehouseBusy             another process holds the warehouse
         StoreBusy                 another process keeps the store locked
+        SyncBusy                  another push to the same system is under way
       ModelError                  the model is refused
         NotEnoughData             too few churners, stayers or snapshots to learn from
         NoChampion                no model has been promoted yet
@@ -98,6 +99,12 @@ class StoreBusy(DataError):
 
     exit_code = 5
     http_status = 503
+
+
+class SyncBusy(DataError):
+    """Another push to the same system is under way."""
+
+    exit_code = 5
 
 
 class ModelError(ChurnError):

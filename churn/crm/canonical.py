@@ -36,7 +36,7 @@ def payload_hash(values: Mapping[str, Value]) -> str:
 def differs(ours: Value, theirs: Value) -> bool:
     """Return whether a value read back is not the one written, allowing for how systems keep numbers and instants."""
     one, other = canonical(ours), canonical(theirs)
-    if one == other or (one is None and theirs in {0}):  # some systems have no empty number
+    if one == other or (one is None and theirs == 0):  # some systems have no empty number
         return False
     if one is None or other is None:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -152,6 +153,12 @@ class Store:
         from churn.store.requests import RequestRepository
 
         return RequestRepository(self.database)
+
+    def lock_destination(self, connector: str, holder: str) -> AbstractContextManager[None]:
+        """Keep other pushes to `connector` out. Raises SyncBusy, on entering, naming who holds it."""
+        from churn.store.sync_lock import destination_lock
+
+        return destination_lock(self.database, connector, holder)
 
     def close(self) -> None:
         """Give back every connection."""

@@ -1,0 +1,319 @@
+"""Brings a remote system in step with a list: preflight, difference, guard rails, then the push, each run on record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from churn.config.connectors_common import ConnectorSection
+from churn.crm.connector import Connector, WriteMode
+from churn.crm.diff import Changes, compare
+from churn.crm.guards import Shape, check_guards
+from churn.crm.mapping import FieldMapping, check_mapping, check_values, preflight
+from churn.crm.preview import Preview, preview
+from churn.crm.push import Push
+from churn.crm.rows import OnLeave, Planned, plan_rows
+from churn.errors import CampaignError, ChurnError
+from churn.progress import SILENT, Progress
+from churn.store import MappingChange, Store, SyncRun
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Mode = Literal["update", "upsert", "insert", "mirror"]
+COUNTS = ("created", "updated", "unchanged", "cleared", "rejected", "unknown", "left", "differing")
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What shall hold: `wanted`, one row per customer in the order of sending, with our fields; theirs by `fields`.
+
+    `on_leave` is what happens to whoever is no longer on the list; `settings` the connector's section.
+    """
+
+    connector: str
+    campaign: str
+    run_id: str
+    wanted: pl.DataFrame
+    fields: Mapping[str, str]
+    settings: ConnectorSection
+    mode: Mode = "update"
+    on_leave: OnLeave = "nothing"
+    model_version: str | None = None
+    score_run_id: str | None = None
+    who: str = "nobody"
+    holder: str = "churn sync"
+    action: str = "push"
+    is_campaign: bool = True
+    is_full: bool = False
+    is_forced: bool = False
+    constants: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def write_mode(self) -> WriteMode:
+        """How rows are written: a mirror creates what is missing."""
+        return "upsert" if self.mode == "mirror" else self.mode
+
+    @property
+    def leaving(self) -> OnLeave:
+        """What happens on leaving: a mirror holds the list and nothing else of ours."""
+        return "clear" if self.mode == "mirror" and self.on_leave == "nothing" else self.on_leave
+
+    @property
+    def where(self) -> str:
+        """How errors name it."""
+        return f"campaign {self.campaign} to connector {self.connector}"
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a push did, or (with `preview`) would do. `resumed`: the killed runs it took up; `seconds` of wall time."""
+
+    run_id: str
+    state: str
+    counts: dict[str, int]
+    skipped: dict[str, int]
+    seconds: float
+    resumed: tuple[str, ...] = ()
+    preview: Preview | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Sync:
+    """One request, carried out against one connector and one store."""
+
+    def __init__(
+        self,
+        request: SyncRequest,
+        connector: Connector,
+        store: Store,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
+        progress: Progress = SILENT,
+    ) -> None:
+        self._request, self._connector, self._store = request, connector, store
+        self._clock, self._sleep, self._progress = clock, sleep, progress
+
+    def run(self, *, is_dry: bool = False) -> SyncReport:
+        """Push what differs and return what became of it; a dry run writes nothing, here or there.
+
+        Raises ConfigError (the mapping does not fit), CampaignError (a guard rail), SyncBusy (another push to the
+        same system), AuthFailed, RateLimited, Unreachable or ConnectorError when the system stops answering; the run
+        and its alert are on record then, and the next one goes on where it stopped.
+        """
+        began, request = time.monotonic(), self._request
+        check_mapping(request.fields, campaign=request.campaign, is_campaign=request.is_campaign)
+        if is_dry:
+            mapping, warnings = self._mapping(), self._warnings()
+            planned, acknowledged = self._plan(mapping, warnings)
+            found = preview(
+                planned,
+                self._connector,
+                request.connector,
+                self._store,
+                settings=request.settings,
+                mode=request.write_mode,
+                acknowledged=acknowledged,
+            )
+            return SyncReport(
+                run_id="",
+                state="dry run",
+                counts=found.counts,
+                skipped=dict(planned.skipped),
+                seconds=time.monotonic() - began,
+                preview=found,
+                warnings=tuple(warnings),
+            )
+        with self._store.lock_destination(request.connector, request.holder):
+            resumed = self._take_up()
+            return self._push(began, resumed)
+
+    def _take_up(self) -> tuple[str, ...]:
+        """Close the runs that were killed: what they had begun to send is doubted, and so written again."""
+        left = self._store.sync_runs.unfinished(self._request.connector)
+        for run in left:
+            self._store.outbox.abandon(run, self._clock())
+        return tuple(run.run_id for run in left)
+
+    def _push(self, began: float, resumed: tuple[str, ...]) -> SyncReport:
+        request, store = self._request, self._store
+        run = self._new_run()
+        previous = store.sync_runs.last_mapping(request.connector, request.campaign)
+        push: Push | None = None
+        skipped: dict[str, int] = {}
+        store.sync_runs.start(run)
+        try:
+            mapping = self._mapping()
+            self._refuse_silent_change(previous)
+            planned, _ = self._plan(mapping)
+            skipped = dict(planned.skipped)
+            if previous != dict(request.fields):
+                store.sync_runs.note_mapping(
+                    MappingChange(
+                        request.connector,
+                        request.campaign,
+                        run.run_id,
+                        dict(request.fields),
+                        previous,
+                        request.who,
+                        self._clock(),
+                    )
+                )
+            store.outbox.queue(run.run_id, planned.rows)
+            push = Push(
+                self._connector,
+                store,
+                run,
+                settings=request.settings,
+                mode=request.write_mode,
+                clock=self._clock,
+                sleep=self._sleep,
+                progress=self._progress,
+                is_forced=request.is_forced,
+            )
+            push.send_all(len(planned.rows))
+        except ChurnError as error:
+            self._finish(run, "failed", push, skipped, error=str(error))
+            raise
+        counts = self._finish(run, None, push, skipped)
+        state = "partial" if counts["rejected"] or counts["left"] or counts["unknown"] else "done"
+        return SyncReport(run.run_id, state, counts, skipped, time.monotonic() - began, resumed)
+
+    def _new_run(self) -> SyncRun:
+        request = self._request
+        return SyncRun(
+            run_id=request.run_id,
+            connector=request.connector,
+            campaign=request.campaign,
+            action=request.action,
+            mode=request.mode,
+            mapping=dict(request.fields),
+            model_version=request.model_version,
+            score_run_id=request.score_run_id,
+            list_size=request.wanted.height,
+            holder=request.holder,
+            started_at=self._clock(),
+            is_full=request.is_full,
+        )
+
+    def _mapping(self) -> FieldMapping:
+        request = self._request
+        self._progress.step(f"Signing in to {request.connector}")
+        self._connector.check()
+        mapping = preflight(request.fields, self._connector.fields(), where=request.where)
+        check_values(mapping, request.constants, where=request.where)
+        return mapping
+
+    def _refuse_silent_change(self, previous: Mapping[str, str] | None) -> None:
+        request = self._request
+        if request.is_full or request.action != "push" or previous is None:
+            return
+        changed = sorted({n for n in {*previous, *request.fields} if previous.get(n) != request.fields.get(n)})
+        last = self._store.sync_runs.last_done(request.connector, request.campaign)
+        model = last.model_version if last else None
+        told = []
+        if changed:
+            told.append(f"the mapping of {', '.join(changed)} changed")
+        if model is not None and model != request.model_version:
+            told.append(f"the scores are of model {request.model_version}, and were of {model}")
+        if told:
+            raise CampaignError(
+                f"{' and '.join(told)} since the last push, so that every record would be written again",
+                where=request.where,
+                remedy="Look with --full --dry-run, then push with --full.",
+            )
+
+    def _warnings(self) -> list[str]:
+        """Return what would stop a push, which a dry run only tells of."""
+        try:
+            self._refuse_silent_change(
+                self._store.sync_runs.last_mapping(self._request.connector, self._request.campaign)
+            )
+        except CampaignError as error:
+            return [str(error)]
+        return []
+
+    def _plan(self, mapping: FieldMapping, warnings: list[str] | None = None) -> tuple[Planned, dict[str, Any]]:
+        request, store = self._request, self._store
+        self._progress.step("Comparing with what the system holds")
+        changes: Changes = compare(
+            request.wanted,
+            store.crm.records(request.connector, request.campaign),
+            mapped=tuple(request.fields),
+            probability_step=request.settings.probability_step,
+            is_full=request.is_full,
+        )
+        known = [*changes.writes.filter("is_known")["customer_id"], *changes.leaves["customer_id"]]
+        acknowledged = store.crm.acknowledged(request.connector, request.campaign, known)
+        others = store.crm.others(request.connector, request.campaign, list(changes.leaves["customer_id"]))
+        planned = plan_rows(
+            changes,
+            mapping,
+            acknowledged=acknowledged,
+            others=others,
+            rejections=store.crm.rejections(request.connector, request.campaign),
+            on_leave=request.leaving,
+            mode=request.mode,
+            probability_step=request.settings.probability_step,
+            is_full=request.is_full,
+        )
+        if not request.is_forced and request.action == "push":
+            try:
+                self._guard(changes, planned)
+            except CampaignError as error:
+                if warnings is None:
+                    raise
+                warnings.append(str(error))
+        return planned, acknowledged
+
+    def _guard(self, changes: Changes, planned: Planned) -> None:
+        request = self._request
+        last = self._store.sync_runs.last_done(request.connector, request.campaign)
+        touched = sum(row.action != "write" for row in planned.rows)
+        touched += 0 if request.is_full else changes.changed_known
+        check_guards(
+            Shape(
+                list_size=request.wanted.height,
+                last_size=last.list_size if last else None,
+                known=changes.known + changes.leaves.height,
+                touched=touched,
+            ),
+            request.settings,
+            where=request.where,
+        )
+
+    def _finish(
+        self,
+        run: SyncRun,
+        state: str | None,
+        push: Push | None,
+        skipped: Mapping[str, int],
+        *,
+        error: str | None = None,
+    ) -> dict[str, int]:
+        """Put the end of a run on record, with an alert where a person must look; close the alert where not."""
+        store, at = self._store, self._clock()
+        doubtful = store.outbox.leave_in_doubt(run, at)
+        counts = {name: int(push.counts[name]) if push is not None else 0 for name in COUNTS}
+        counts["unknown"] = doubtful
+        counts["unchanged"] += skipped.get("unchanged", 0)
+        subject = f"{run.campaign} to {run.connector}"
+        is_partial = bool(counts["rejected"] or counts["left"] or doubtful)
+        ended = state or ("partial" if is_partial else "done")
+        store.sync_runs.finish(
+            run.run_id, state=cast("Any", ended), counts={**counts, "skipped": dict(skipped)}, at=at, error=error
+        )
+        if error is not None:
+            store.alerts.raise_("sync_failed", subject, "critical", error, at)
+            return counts
+        store.alerts.resolve("sync_failed", subject, at)
+        if is_partial:
+            told = f"{counts['rejected']:,} rows rejected, {counts['left'] + doubtful:,} not sent"
+            store.alerts.raise_("sync_partial", subject, "warning", told, at)
+        else:
+            store.alerts.resolve("sync_partial", subject, at)
+        return counts

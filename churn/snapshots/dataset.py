@@ -33,7 +33,7 @@ __all__ = [
     "training_set",
 ]
 
-SCHEMAS = ("snapshots", "features")
+SCHEMAS = ("totals", "snapshots", "features")
 _POPULATION = ("snapshots.spine", "snapshots.customer_value")
 _OUTCOMES = ("snapshots.labels", "snapshots.treatments")
 

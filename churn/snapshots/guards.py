@@ -18,7 +18,7 @@ def check_time(models: Mapping[str, SqlModel]) -> None:
     facts of the future. Raises FutureLeak.
     """
     for name, model in sorted(models.items()):
-        facts = sorted(table for table in model.depends_on - _WITHOUT_TIME if table.startswith("staging."))
+        facts = sorted(table for table in model.depends_on - _WITHOUT_TIME if table.startswith(("staging.", "totals.")))
         if name.startswith("features.") and facts and "available_at" not in model.sql:
             raise FutureLeak(
                 f"reads {facts[0]} without `available_at`, so it would see facts from after the snapshot date",

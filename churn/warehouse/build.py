@@ -45,18 +45,19 @@ def build(
             warehouse.execute(f"create schema if not exists {quoted(schema)}")
             for model in (one for one in chosen if one.schema == schema):
                 progress.step(f"Building {model.name}", len(results) / len(chosen))
-                results.append(build_model(warehouse, model))
+                results.append(build_model(warehouse, model, models))
     return results
 
 
-def build_model(warehouse: Warehouse, model: SqlModel) -> BuildResult:
+def build_model(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlModel]) -> BuildResult:
     """Create or replace the table of one model, or add to it where its header says how. Raises as `build`."""
     started = time.perf_counter()
     target = f"{quoted(model.schema)}.{quoted(model.table)}"
     try:
-        if not incremental.refresh(warehouse, model):
+        is_full = not incremental.refresh(warehouse, model, models)
+        if is_full:
             warehouse.execute(f"create or replace table {target} as\n{model.sql}\n")
-        incremental.note_build(warehouse, model)
+        incremental.note_build(warehouse, model, models, is_full=is_full)
     except ChurnError as error:
         if error.where is None:
             error.where = str(model.path)

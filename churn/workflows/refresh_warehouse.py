@@ -51,7 +51,7 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
         loads = ingest(
             warehouse, sources, now=now, secrets=context.secrets, only=source, full=full, progress=context.progress
         )
-        builds = build(warehouse, models, schemas=["staging"], progress=context.progress)
+        builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)
         context.progress.step("Checking the data")
         checks = run_checks(warehouse, models, now=now)
     return RefreshResult(loads=loads, builds=builds, checks=checks, seconds=time.monotonic() - began)

@@ -18,8 +18,8 @@ with facts as (
     from staging.contacts
     group by customer_id
     union all
-    select 'sessions' as table_name, customer_id, count(*) as rows_count
-    from staging.sessions
+    select 'sessions' as table_name, customer_id, cast(sum(sessions) as bigint) as rows_count
+    from totals.session_months
     group by customer_id
     union all
     select 'events' as table_name, customer_id, count(*) as rows_count

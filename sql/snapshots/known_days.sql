@@ -12,6 +12,7 @@ with spans as (
 days as (
     select
         snapshot_date,
+        previous_date,
         cast(unnest(generate_series(previous_date, snapshot_date - interval 1 day, interval 1 day)) as date) as day
     from spans
     where previous_date is not null
@@ -19,5 +20,6 @@ days as (
 
 select
     day,  -- The day from which a fact is known.
-    snapshot_date as known_from  -- The first snapshot that may see it.
+    snapshot_date as known_from,  -- The first snapshot that may see it.
+    previous_date  -- The snapshot before that.
 from days

@@ -15,7 +15,7 @@ from tests.sql.companies import add_facts, add_records, base_company, known_by
 from tests.worlds import World, at, build, shipped_models
 
 GROUPS = sorted(name for name in shipped_models() if name.startswith("features."))
-SNAPSHOTS = sorted(name for name in shipped_models() if name.startswith("snapshots."))
+SNAPSHOTS = sorted(name for name in shipped_models() if name.startswith(("snapshots.", "totals.")))
 MONTHS = [f"2023-{month:02d}-01" for month in range(7, 13)] + [f"2024-{month:02d}-01" for month in range(1, 7)]
 NAMED_IN_THE_CASE = (
     "days_since_last_login",

@@ -86,6 +86,60 @@ def test_what_somebody_else_wrote_is_built_anew(warehouse: Warehouse, tmp_path: 
     assert warehouse.rows("select count(*) from staging.sessions") == [(2,)]
 
 
+def test_sums_follow_when_what_they_sum_up_is_built_in_full(warehouse: Warehouse, tmp_path: Path) -> None:
+    sums = "select sum(sessions) from totals.session_months"
+    (tmp_path / "1.csv").write_text("customer_id,started_at\nC1,2026-01-01\nC1,2026-01-02\n")
+    ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=NOW)
+    build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
+    assert warehouse.rows(sums) == [(2,)]
+    add(
+        tmp_path,
+        "staging/sessions",
+        "-- Incremental by: customer_id, occurred_at = started_at\n"
+        "select customer_id, started_at as occurred_at, started_at as available_at from raw.sessions\n"
+        "where started_at < '2026-01-02'",
+    )
+    build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
+    assert warehouse.rows(sums) == [(1,)]
+
+
+def test_sums_stand_over_a_table_that_is_always_built_in_full(warehouse: Warehouse, tmp_path: Path) -> None:
+    add(
+        tmp_path,
+        "staging/sessions",
+        "select customer_id, started_at as occurred_at, started_at as available_at from raw.sessions",
+    )
+    for number in (1, 2):
+        (tmp_path / f"{number}.csv").write_text(f"customer_id,started_at\nC{number},2026-01-0{number}\n")
+        ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "*.csv"))}, now=NOW)
+        build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
+        assert warehouse.rows("select sum(sessions) from totals.session_months") == [(number,)]
+
+
+def test_sums_that_somebody_else_wrote_are_built_anew(warehouse: Warehouse, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("customer_id,started_at\nC1,2026-01-01\n")
+    ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=NOW)
+    for sql in (
+        "delete from totals.session_months",
+        "insert into staging.sessions (customer_id, occurred_at) values ('C2', '2026-01-01')",
+    ):
+        build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
+        warehouse.execute(sql)
+    build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
+    assert warehouse.rows("select customer_id, sessions from totals.session_months") == [("C1", 1)]
+
+
+def test_what_an_earlier_version_remembered_still_counts(warehouse: Warehouse, tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.csv").write_text(f"customer_id,started_at\nC1,2026-01-0{number}\n")
+        ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "*.csv"))}, now=NOW)
+        build(warehouse, load_models(tmp_path), schemas=["staging"])
+        if number == 1:
+            warehouse.execute("alter table raw.builds drop column full_builds")
+    assert warehouse.rows("select count(*) from staging.sessions") == [(2,)]
+    assert warehouse.rows("select full_builds from raw.builds where model = 'staging.sessions'") == [(1,)]
+
+
 def test_other_sql_is_built_in_full(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("customer_id,started_at\nC1,2026-01-01\n")
     ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=NOW)
@@ -115,7 +169,8 @@ _SOURCES = {
 
 def _line(table: str, row: tuple[str, int, int, int | None]) -> str:
     customer, day, value, known = row
-    fields = [customer, f"2026-01-{day:02d}", str(value), f"2026-01-{known:02d}" if known else ""]
+    month = 1 + day % 2 if table == "sessions" else 1  # sums are by month
+    fields = [customer, f"2026-{month:02d}-{day:02d}", str(value), f"2026-01-{known:02d}" if known else ""]
     if table in {"payments", "support_tickets", "events"}:
         fields.append(f"I{value % 5}")
     if table == "subscriptions":
@@ -142,6 +197,7 @@ def test_building_by_what_was_added_gives_what_building_in_full_gives(
     folder = tmp_path_factory.mktemp("loads")
     models = load_models(folder)
     built = f"staging.{'subscription_events' if table == 'subscriptions' else table}"
+    names = [built, *(["totals.session_months"] if table == "sessions" else [])]
     source = {table: SourceSettings(path=str(folder / "*.csv"))}
     with open_warehouse(None, holder="test") as nightly, open_warehouse(None, holder="test") as once:
         for number, rows in enumerate(deliveries):
@@ -149,9 +205,10 @@ def test_building_by_what_was_added_gives_what_building_in_full_gives(
             lines = [_SOURCES[table], *(_line(table, row) for row in rows)]
             (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
             ingest(nightly, source, now=NOW)
-            build(nightly, models, schemas=["staging"], names=[built])
+            build(nightly, models, schemas=["staging", "totals"], names=names)
         # The same raw rows, and no memory of earlier builds.
         once.write(f"raw.{table}", nightly.frame(f"select * from raw.{table}"))
-        build(once, models, schemas=["staging"], names=[built])
-        query = f"select * from {built} order by all"
-        assert nightly.rows(query) == once.rows(query)
+        build(once, models, schemas=["staging", "totals"], names=names)
+        for name in names:
+            query = f"select * from {name} order by all"
+            assert nightly.rows(query) == once.rows(query)

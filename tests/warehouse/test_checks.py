@@ -84,7 +84,7 @@ def check(warehouse: Warehouse, tmp_path: Path) -> Check:
         for table, frame in (company() if frames is None else company() | frames).items():
             placed = frame.with_columns(load_id=pl.lit(1), loaded_at=pl.lit(TODAY), source_file=pl.lit("f"))
             warehouse.write(f"raw.{table}", placed.with_row_index("row_number"), append=True)
-        build(warehouse, models, schemas=["staging"])
+        build(warehouse, models, schemas=["staging", "totals"])
         return {one.rule: one for one in run_checks(warehouse, models, now=now) if one.defect_count}
 
     return run
@@ -194,7 +194,7 @@ def test_findings_are_kept_with_when_they_were_made(check: Check, warehouse: War
 def test_blocking_rules_come_first(warehouse: Warehouse, tmp_path: Path) -> None:
     ingest(warehouse, {}, now=TODAY)
     models = load_models(tmp_path)
-    build(warehouse, models, schemas=["staging"])
+    build(warehouse, models, schemas=["staging", "totals"])
     levels = [one.level for one in run_checks(warehouse, models, now=TODAY.replace(tzinfo=UTC))]
     assert levels == sorted(levels)
     assert {one.level for one in run_checks(warehouse, models, now=TODAY, level="block")} == {"block"}
@@ -209,7 +209,7 @@ def test_a_rule_of_one_s_own_is_one_file(warehouse: Warehouse, tmp_path: Path) -
     ingest(warehouse, {}, now=TODAY)
     warehouse.execute("insert into raw.customers (customer_id) values ('C1')")
     models = load_models(tmp_path)
-    build(warehouse, models, schemas=["staging"])
+    build(warehouse, models, schemas=["staging", "totals"])
     found = {one.rule: one for one in run_checks(warehouse, models, now=TODAY)}["nobody_is_called_c1"]
     assert (found.level, found.defect_count, found.message) == ("block", 1, "Nobody is called C1.")
     assert found.example == {"customer_id": "C1"}
@@ -221,6 +221,6 @@ def test_a_rule_without_level_is_refused(warehouse: Warehouse, tmp_path: Path) -
     path.write_text("select 1 as one")
     ingest(warehouse, {}, now=TODAY)
     models = load_models(tmp_path)
-    build(warehouse, models, schemas=["staging"])
+    build(warehouse, models, schemas=["staging", "totals"])
     with pytest.raises(ConfigError, match="Level: warn"):
         run_checks(warehouse, models, now=TODAY)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+import httpx
+
+from churn.config.connectors import RestConnector
+from churn.crm.connector import Connector, Value
+from churn.crm.connectors.rest import connect
+from churn.crm.http import open_client
+from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm
+
+PAGE = 2
+SECTION: dict[str, Any] = {
+    "kind": "rest",
+    "url": "http://crm.example/api/v2/",
+    "auth_header": "X-Api-Key",
+    "auth_format": "{secret}",
+    "check_path": "me",
+    "lookup_path": "contacts?cf_ext_id={key}&page={page}&limit={limit}",
+    "items_path": "data.items",
+    "id_path": "ref.id",
+    "key_field": "cf_ext_id",
+    "fields_path": "attributes",
+    "field_prefix": "cf_",
+    "create_path": "contacts",
+    "update_path": "contacts/{id}",
+    "wrap": "contact",
+    "created_id_path": "contact.ref.id",
+    "conflict_id_path": "existing.id",
+    "error_path": "error.message",
+    "error_code_path": "error.code",
+    "error_field_path": "error.field",
+    "auth_statuses": [401, 403],
+    "transient_statuses": [423, 500],
+    "page_size": PAGE,
+    "schema_path": "schema",
+    "schema_items_path": "fields",
+    "schema_read_only": "locked",
+    "schema_length": "size",
+    "schema_types": {"string": "text", "decimal": "number"},
+    "outcomes": {
+        "path": "events?after={cursor}",
+        "items_path": "events",
+        "cursor_path": "next",
+        "first_cursor": "0",
+        "remote_id": "contact_id",
+        "kinds": {"deal_lost": "lost", "deal_won": "won"},
+    },
+}
+
+
+class FakeRest(FakeCrm):
+    """Prefixed custom fields, nested attributes, paged lists, 403 for a bad token, 409 with who is there already."""
+
+    is_unique = False
+    fields_known = frozenset({"cf_ext_id", "cf_risk_band", "cf_churn_probability"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[dict[str, Any]] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.headers.get("x-api-key") != self.secret:
+            return httpx.Response(403, json={"error": {"message": "bad token"}})
+        path = request.url.path.removeprefix("/api/v2/")
+        query = {name: values[0] for name, values in parse_qs(request.url.query.decode()).items()}
+        if path == "me":
+            return httpx.Response(200, json={})
+        if path == "schema":
+            kinds = {"cf_churn_probability": "decimal"}
+            items = [{"name": name, "type": kinds.get(name, "string"), "size": 80} for name in self.fields_known]
+            return httpx.Response(200, json={"fields": items})
+        if path == "events":
+            start = int(query["after"])
+            page = self.events[start : start + PAGE]
+            return httpx.Response(200, json={"events": page, "next": str(start + len(page))})
+        if request.method == "GET":
+            return self._get(path, query)
+        return self._write(request, path)
+
+    def _get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+        if path == "contacts":
+            # A prefix search, as many are: c1 also finds c11.
+            found = [i for i, r in self.records.items() if str(r["cf_ext_id"]).startswith(query["cf_ext_id"])]
+            start = (int(query["page"]) - 1) * int(query["limit"])
+            items = [self._told(i) for i in found[start : start + int(query["limit"])]]
+            return httpx.Response(200, json={"data": {"items": items}})
+        remote_id = unquote(path.partition("/")[2])
+        if remote_id not in self.records:
+            return httpx.Response(404, json={"error": {"message": "no such contact"}})
+        return httpx.Response(200, json={"contact": self._told(remote_id)})
+
+    def _write(self, request: httpx.Request, path: str) -> httpx.Response:
+        given = json.loads(request.content)["contact"]["attributes"]
+        remote_id = path.partition("/")[2]
+        if remote_id and remote_id not in self.records:
+            return httpx.Response(404, json={"error": {"message": "no such contact"}})
+        key = given.get("cf_ext_id") or self.records.get(remote_id, {}).get("cf_ext_id")
+        if key in self.poison:
+            error = {"message": f"{key} {self.REFUSAL}", "code": "E42", "field": "cf_risk_band"}
+            return httpx.Response(422, json={"error": error})
+        same = [i for i, r in self.records.items() if r["cf_ext_id"] == key]
+        if not remote_id and self.is_unique and same:
+            return httpx.Response(409, json={"existing": {"id": same[0]}})
+        if not remote_id:
+            remote_id = str(len(self.records) + 1)
+            self.records[remote_id] = {}
+        # Fields it does not know are dropped in silence.
+        self.records[remote_id] |= {name: value for name, value in given.items() if name in self.fields_known}
+        return httpx.Response(200, json={"contact": self._told(remote_id)})
+
+    def _told(self, remote_id: str) -> dict[str, Any]:
+        return {"ref": {"id": remote_id}, "attributes": self.records[remote_id]}
+
+    def add(self, customer_id: str, **fields: Value) -> str:
+        remote_id = str(len(self.records) + 1)
+        self.records[remote_id] = {"cf_ext_id": customer_id} | {f"cf_{name}": value for name, value in fields.items()}
+        return remote_id
+
+    def held(self, customer_id: str) -> list[dict[str, Value]]:
+        names = ("risk_band", "churn_probability")
+        return [
+            {name: r.get(f"cf_{name}") for name in names}
+            for r in self.records.values()
+            if r["cf_ext_id"] == customer_id
+        ]
+
+    def add_outcome(self, event_id: str, customer_id: str, kind: str, at: datetime) -> None:
+        self.events.append(
+            {"id": event_id, "customer_id": customer_id, "kind": f"deal_{kind}", "occurred_at": f"{at.isoformat()}Z"}
+        )
+
+
+def connected(crm: FakeCrm, secret: str = SECRET, **settings: Any) -> Connector:
+    section = RestConnector.model_validate(SECTION | settings)
+    client = open_client(section, transport=crm.transport())
+    return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": secret}, clock=lambda: NOW, client=client)
+
+
+class TestRest(ConnectorContract):
+    def make_crm(self) -> FakeCrm:
+        return FakeRest()
+
+    def connect(self, crm: FakeCrm, *, secret: str = SECRET, **settings: Any) -> Connector:
+        return connected(crm, secret, **settings)

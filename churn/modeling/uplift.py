@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from churn.decisions.experiment import Effect, newcombe
 from churn.decisions.uplift import QiniCurve, UpliftDecile, qini_curve, uplift_by_decile
 from churn.decisions.uplift_choice import BestRanking, best_ranking
 from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import candidates
+from churn.modeling.columns import Floats
 from churn.modeling.preprocessing import require_columns
 from churn.modeling.uplift_balance import Imbalance, find_imbalances
 from churn.modeling.uplift_contest import Experiment, cross_fitted_uplift, fit_pairs, require_both_arms
 from churn.modeling.uplift_harm import HarmSearch, find_harm
 from churn.modeling.uplift_learners import LEARNERS, Learner
-from churn.modeling.uplift_model import UpliftModel
+from churn.modeling.uplift_model import Scale, UpliftModel
 from churn.modeling.uplift_words import Words
 from churn.progress import SILENT, Progress
 
@@ -45,6 +47,7 @@ class UpliftResult:
     best: BestRanking
     curve: QiniCurve
     deciles: tuple[UpliftDecile, ...]
+    thirds: tuple[UpliftDecile, ...]
     harm: HarmSearch
     imbalances: tuple[Imbalance, ...]
     out_of_fold: pl.DataFrame
@@ -60,7 +63,7 @@ class UpliftResult:
     @property
     def sentence(self) -> str:
         """The finding in words."""
-        return self.words.finding(self.effect, self.best, self.deciles)
+        return self.words.finding(self.effect, self.best, self.thirds)
 
     def document(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -96,20 +99,28 @@ def train_uplift(
         progress.step("Judging the rankings", 0.9)
         best = best_ranking(stayed, treated, {"/".join(pair): u for pair, u in uplifts.items()}, draws=draws, seed=seed)
         learner, base = _pair(best.name)
-        uplift = uplifts[learner, base]
+        spread = uplifts[learner, base]
+        effect, slope = _average(stayed, treated), _slope(stayed, treated, spread)
+        scale = Scale(float(spread.mean()), slope, effect.delta)
+        uplift = scale(spread)
         harm = find_harm(experiment.frame, experiment.features, stayed, treated, uplift, seed=seed)
         progress.step("Fitting on every customer", 0.95)
         (fitted,) = fit_pairs(experiment, [LEARNERS[learner]], candidates([base])[0], seed)
+        centre = float(fitted.uplift(fitted.encoder.transform(experiment.frame)).mean())
     out_of_fold = experiment.frame.select("customer_id").with_columns(
         pl.Series("is_treated", treated), pl.Series("is_retained", stayed > 0), pl.Series("uplift", uplift)
     )
     contenders = tuple((*_pair(name), value) for name, value in sorted(best.qini.items(), key=lambda each: -each[1]))
     return UpliftResult(
-        model=UpliftModel(fitted, tuple(features), harm.groups),
-        effect=_average(stayed, treated),
+        model=UpliftModel(fitted, Scale(centre, slope, effect.delta), tuple(features), harm.groups),
+        effect=effect,
         best=best,
-        curve=qini_curve(stayed, treated, uplift),
-        deciles=uplift_by_decile(stayed, treated, uplift),
+        curve=qini_curve(stayed, treated, spread),
+        deciles=tuple(
+            replace(each, predicted=float(scale(np.array([each.predicted]))[0]))
+            for each in uplift_by_decile(stayed, treated, spread)
+        ),
+        thirds=uplift_by_decile(stayed, treated, spread, bins=3),
         harm=harm,
         imbalances=find_imbalances(experiment.frame, experiment.features, treated),
         out_of_fold=out_of_fold,
@@ -152,6 +163,19 @@ def _experiment(frame: pl.DataFrame, features: Sequence[FeatureDoc], seed: int) 
     )
 
 
-def _average(stayed: np.ndarray[Any, Any], treated: np.ndarray[Any, Any]) -> Effect:
+def _average(stayed: Floats, treated: NDArray[np.bool_]) -> Effect:
     lost = 1 - stayed
     return newcombe(int(lost[treated].sum()), int(treated.sum()), int(lost[~treated].sum()), int((~treated).sum()))
+
+
+def _slope(stayed: Floats, treated: NDArray[np.bool_], uplift: Floats) -> float:
+    """Return by how much the effect rises where the prediction out of fold rises by 1, within 0..1.
+
+    In each arm the outcome is regressed on the prediction; contact's part is the difference of the slopes.
+    """
+    slopes = []
+    for rows in (treated, ~treated):
+        centred = uplift[rows] - uplift[rows].mean()
+        spread = float(centred @ centred)
+        slopes.append(float(centred @ stayed[rows]) / spread if spread > 0 else 0.0)
+    return float(np.clip(slopes[0] - slopes[1], 0.0, 1.0))

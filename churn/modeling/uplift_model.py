@@ -32,10 +32,28 @@ _RELEARN = "Learn it again with `churn uplift`."
 
 
 @dataclass(frozen=True)
+class Scale:
+    """uplift = effect + slope (prediction - centre); slope 0 says that the spread meant nothing."""
+
+    centre: float
+    slope: float
+    effect: float
+
+    def __call__(self, prediction: Floats) -> Floats:
+        """Return predictions (n,) as uplift, within -1..1."""
+        return np.clip(self.effect + self.slope * (prediction - self.centre), -1.0, 1.0)
+
+
+@dataclass(frozen=True)
 class UpliftModel:
-    """A learner fitted on a whole campaign, with the groups that contact was found to harm."""
+    """A learner fitted on a whole campaign, with the groups that contact was found to harm.
+
+    Predictions are scaled: their mean on the campaign's customers is the measured effect, and they spread about it by
+    what the spread out of fold was worth (`Scale`), so that they can be turned into money.
+    """
 
     fitted: Fitted
+    scale: Scale
     features: tuple[FeatureDoc, ...]
     harmful_groups: tuple[HarmfulGroup, ...]
 
@@ -61,7 +79,7 @@ class UpliftModel:
         """
         if frame.is_empty():
             return np.empty(0)
-        return self.fitted.uplift(self.fitted.encoder.transform(frame))
+        return self.scale(self.fitted.uplift(self.fitted.encoder.transform(frame)))
 
     def do_not_contact(self, frame: pl.DataFrame) -> pl.Series:
         """Return why each row's customer is better left alone, in words; null for the others.
@@ -80,6 +98,7 @@ def save_uplift(model: UpliftModel, result: dict[str, Any], out_of_fold: pl.Data
             "learner": model.learner,
             "base": model.base,
             "treated_share": fitted.treated_share,
+            "scale": asdict(model.scale),
             "features": [asdict(doc) for doc in model.features],
             "encoder": fitted.encoder.to_json(),
             "harmful_groups": [group.to_json() for group in model.harmful_groups],
@@ -108,6 +127,7 @@ def load_uplift(folder: Path) -> tuple[UpliftModel, dict[str, Any]]:
         encoder = Encoder.from_json(values["encoder"])
         model = UpliftModel(
             Fitted(learner, entry, encoder, estimators, float(values["treated_share"])),
+            Scale(**values["scale"]),
             tuple(FeatureDoc(**doc) for doc in values["features"]),
             tuple(HarmfulGroup.from_json(group) for group in values["harmful_groups"]),
         )

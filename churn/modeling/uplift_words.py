@@ -32,7 +32,7 @@ class Words:
 
     outcome: str
 
-    def finding(self, effect: Effect, best: BestRanking, deciles: Sequence[UpliftDecile]) -> str:
+    def finding(self, effect: Effect, best: BestRanking, thirds: Sequence[UpliftDecile]) -> str:
         """Return what contact does on average, and whether it can be told for whom it does more."""
         span = f"{points(effect.low)} to {points(effect.high)}"
         known = "" if effect.is_proven or effect.is_harmful else ", which may be nothing"
@@ -41,10 +41,10 @@ class Words:
         if not best.beats_chance:
             tried = f"none of {len(best.qini)} models tells" if len(best.qini) > 1 else "the model does not tell"
             return f"{average}; {tried} better than chance for whom it does more (best {qini}), so {FALLBACK}."
-        top, low = _measured(deciles[0]), _measured(deciles[-1])
+        top, low = _measured(thirds[0]), _measured(thirds[-1])
         return (
-            f"{average}, and for whom matters: {top} points among the tenth predicted to gain most, "
-            f"{low} among the tenth predicted to gain least ({qini}; {title(*best.name.split('/'))})."
+            f"{average}, and for whom matters: {top} points among the third predicted to gain most, "
+            f"{low} among the third predicted to gain least ({qini}; {title(*best.name.split('/'))})."
         )
 
     def document(self, result: UpliftResult) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""Command `uplift`: learns from a campaign's holdout, or from an experiment's file, whom contact persuades."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command
+from churn.cli.tables import facts, line, percent, table
+from churn.errors import ConfigError
+
+FILE = "An experiment's file instead of a campaign"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    command(app)(uplift)
+
+
+def uplift(
+    session: Session,
+    campaign: Annotated[
+        str | None, typer.Argument(metavar="[CAMPAIGN]", help="A planned campaign whose outcomes are mature.")
+    ] = None,
+    *,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .csv or .parquet, a row per customer.", rich_help_panel=FILE)
+    ] = None,
+    treatment: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of the arm.", rich_help_panel=FILE)
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of the outcome, 0 or 1.", rich_help_panel=FILE)
+    ] = None,
+    treated: Annotated[
+        str | None, typer.Option(help="Value of --treatment for those contacted.", rich_help_panel=FILE)
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Value of --treatment for those left alone.", rich_help_panel=FILE)
+    ] = None,
+    unwanted: Annotated[
+        bool,
+        typer.Option("--unwanted", help="1 is what contact is to prevent, such as churn.", rich_help_panel=FILE),
+    ] = False,
+    customer: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of the customer's id.", rich_help_panel=FILE)
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL", help="Known only after the contact; repeat for more.", rich_help_panel=FILE),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name to keep it under.", rich_help_panel=FILE)] = None,
+    learner: Annotated[
+        list[str] | None, typer.Option(help="t_learner, x_learner, class_transformation; repeat. Default: all.")
+    ] = None,
+    base: Annotated[
+        list[str] | None,
+        typer.Option(help="Candidate inside; repeat. Default: logistic_regression, random_forest, xgboost."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the customers with their uplift, and why to leave some alone: .csv, .parquet."),
+    ] = None,
+) -> None:
+    """Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.
+
+    `churn uplift support_call`, or `churn uplift --data trial.csv --treatment arm --outcome stayed`.
+    """
+    if data is None:
+        if campaign is None:
+            raise ConfigError("neither a campaign nor --data is given", where="churn uplift", remedy="Give one.")
+        file_only = {"--treatment": treatment, "--outcome": outcome, "--treated": treated, "--control": control}
+        stray = [n for n, v in {**file_only, "--customer": customer, "--exclude": exclude, "--name": name}.items() if v]
+        if stray or unwanted:
+            told = stray[0] if stray else "--unwanted"
+            raise ConfigError("goes with --data only", where=told, remedy="A campaign's arms and outcomes are known.")
+        from churn.workflows.learn_uplift import learn_uplift
+
+        found = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
+    else:
+        if campaign is not None or treatment is None or outcome is None:
+            what = "--data goes without a campaign, and with --treatment and --outcome"
+            raise ConfigError(what, where="churn uplift", remedy="Name the columns of arm and outcome.")
+        from churn.workflows.learn_uplift_file import ExperimentFile, learn_uplift_file
+
+        experiment = ExperimentFile(
+            path=data,
+            treatment=treatment,
+            outcome=outcome,
+            treated=treated,
+            control=control,
+            is_unwanted=unwanted,
+            customer=customer,
+            exclude=tuple(exclude or ()),
+            name=name,
+        )
+        found = learn_uplift_file(session.context, experiment, learners=learner, bases=base, out=out)
+    document = {**found.document, "page": found.page, "bundle": found.bundle, "list": found.list_file}
+    session.show(document, lambda: _show(document))
+
+
+def _show(document: Mapping[str, Any]) -> None:
+    line(document["sentence"])
+    for each in document["imbalances"]:
+        line(f"! {each['sentence']}")
+    qini, auuc = document["qini"], document["auuc"]
+    facts(
+        [
+            ("customers", f"{document['treated']:,} contacted, {document['held_out']:,} left alone by chance"),
+            ("left out", _left_out(document["counts"])),
+            ("model", document["selected"]["title"]),
+            ("Qini", f"{qini['value']:.3f} ({qini['low']:.3f} to {qini['high']:.3f}, allowing for the choice)"),
+            ("AUUC", f"{auuc['value']:.4f} ({auuc['low']:.4f} to {auuc['high']:.4f})"),
+            ("convention", document["convention"]),
+        ]
+    )
+    table(
+        f"Effect on {document['outcome']} by tenth of predicted uplift, in points",
+        ["tenth", "customers", "left alone", "predicted", "measured", "from", "to"],
+        [_decile(row) for row in document["deciles"]],
+        right=range(1, 7),
+    )
+    line(document["harm"]["sentence"])
+    groups = document["harm"]["groups"]
+    if groups:
+        table(
+            "",
+            ["better left alone", "customers", "share", "found", "confirmed"],
+            [
+                (
+                    g["text"],
+                    f"{g['customers']:,}",
+                    percent(g["share"]),
+                    _points(g["found"][0]),
+                    _points(g["confirmed"][0]),
+                )
+                for g in groups
+            ],
+            right=range(1, 5),
+        )
+    if "do_not_contact" in document:
+        told = document["do_not_contact"]
+        line(f"{told['customers']:,} of {told['of']:,} customers belong to such a group.")
+    for file in filter(None, (document["list"], document["page"])):
+        line(f"Wrote {file}")
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    said = {"not_mature": "not mature yet", "not_known": "outcome not known"}
+    told = [f"{counts[key]:,} {words}" for key, words in said.items() if counts.get(key)]
+    sampled = counts["assigned"] - counts["used"] - sum(counts.get(key, 0) for key in said)
+    if sampled > 0:
+        told.append(f"{sampled:,} not needed or without features")
+    return ", ".join(told) or "nobody"
+
+
+def _decile(row: Mapping[str, Any]) -> tuple[str, ...]:
+    effect = row["effect"]
+    measured = ("-", "-", "-") if effect is None else tuple(_points(effect[key]) for key in ("delta", "low", "high"))
+    alone = "-" if row["held_out"] is None else f"{row['held_out']:,}"
+    return (str(row["decile"]), f"{row['customers']:,}", alone, _points(row["predicted"]), *measured)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"

@@ -1,0 +1,107 @@
+"""Keeps what campaigns taught about uplift under models/uplift/CAMPAIGN/, and finds the newest again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from churn.modeling.uplift import UpliftResult
+    from churn.modeling.uplift_model import UpliftModel
+
+_ROUND = re.compile(r"(_\d+)+$")
+
+
+@dataclass(frozen=True)
+class LoadedUplift:
+    """What was learnt last from a campaign, or from an earlier round of it: `campaign` says from which.
+
+    `is_better_than_nothing`: whether contacts should go by uplift; `sentence` is the finding, to print.
+    """
+
+    campaign: str
+    version: str
+    model: UpliftModel
+    result: dict[str, Any]
+
+    @property
+    def is_better_than_nothing(self) -> bool:
+        """Whether the ranking's Qini interval lies above 0."""
+        return bool(self.result["is_better_than_nothing"])
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        return str(self.result["sentence"])
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features that a frame must hold."""
+        return self.model.feature_names
+
+    def predict(self, frame: pl.DataFrame) -> NDArray[np.float64]:
+        """Return tau (n,) = P(churn | no contact) - P(churn | contact). Raises ModelError naming absent features."""
+        return self.model.predict(frame)
+
+    def do_not_contact(self, frame: pl.DataFrame) -> pl.Series:
+        """Return why each customer is better left alone, null for the others. Raises ModelError naming absent features."""
+        return self.model.do_not_contact(frame)
+
+
+def latest_uplift(context: Context, campaign: str) -> LoadedUplift | None:
+    """Return what `campaign` or an earlier round of it taught, if contacts should go by it; else None.
+
+    None: nothing was learnt yet, or the Qini interval includes 0 (`latest_learning` tells which).
+    Raises ModelError for a bundle that was damaged.
+    """
+    found = latest_learning(context, campaign)
+    return found if found is not None and found.is_better_than_nothing else None
+
+
+def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
+    """Return what was learnt last from `campaign`, else from another round of it; None when nothing was.
+
+    Rounds share their name up to numbers at its end: `support_call`, `support_call_2`, `support_call_2026_08`.
+    """
+    from churn.modeling.uplift_model import load_uplift
+
+    root = _root(context)
+    names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    rounds = [name for name in names if _ROUND.sub("", name) == _ROUND.sub("", campaign)]
+    for same in ([campaign] if campaign in rounds else [], rounds):
+        found = sorted((folder.name, name) for name in same for folder in (root / name).glob("[0-9]*"))
+        if found:
+            version, name = found[-1]
+            model, result = load_uplift(root / name / version)
+            return LoadedUplift(name, version, model, result)
+    return None
+
+
+def keep(context: Context, campaign: str, result: UpliftResult, document: dict[str, Any]) -> str:
+    """Write the bundle and return its version; `document` is kept with it. Raises ModelError, ResourceError."""
+    from churn.modeling.uplift_model import save_uplift
+
+    base = f"{context.clock():%Y%m%d-%H%M%S}"
+    version, number = base, 2
+    while folder_of(context, campaign, version).exists():
+        version, number = f"{base}-{number}", number + 1
+    folder = folder_of(context, campaign, version)
+    save_uplift(result.model, {**document, "version": version}, result.out_of_fold, folder)
+    return version
+
+
+def folder_of(context: Context, campaign: str, version: str) -> Path:
+    """Return where a version is kept."""
+    return _root(context) / campaign / version
+
+
+def _root(context: Context) -> Path:
+    return context.settings.models_path / "uplift"

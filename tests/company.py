@@ -57,14 +57,14 @@ def clean_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def finished_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """The demo's home, shared by all workers: read it, never change it."""
+    """The demo's home before any campaign, shared by all workers: read it, never change it."""
     base = tmp_path_factory.getbasetemp()
     # Workers have folders of their own inside the run's; without workers the run's folder is the base itself.
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "company"
     with FileLock(f"{shared}.lock"):
         if not (shared / "done.json").exists():
             shared.mkdir(parents=True, exist_ok=True)
-            document = Company(shared).json("demo", "--customers", str(CUSTOMERS))
+            document = Company(shared).json("demo", "--customers", str(CUSTOMERS), "--no-campaigns")
             (shared / "done.json").write_text(json.dumps(document), encoding="utf-8")
     return Company(shared)
 

@@ -12,6 +12,9 @@ from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, percent, table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from churn.workflows.demo_campaigns import DemoCampaigns
     from churn.workflows.run_demo import DemoResult
 
 
@@ -47,6 +50,13 @@ def demo(
         int, typer.Option(min=2_000, max=2_000_000, help="Active customers of the simulated company.")
     ] = 12_000,
     seed: Annotated[int, typer.Option(help="Same seed, same company.")] = 7,
+    campaigns: Annotated[
+        bool,
+        typer.Option(
+            "--campaigns/--no-campaigns",
+            help="Go on to plan, play and measure campaigns, or stop at the risk list and the simulation.",
+        ),
+    ] = True,
     play_forward: Annotated[
         bool,
         typer.Option(
@@ -61,7 +71,7 @@ def demo(
         return
     from churn.workflows.run_demo import run_demo
 
-    result = run_demo(session.context, customers=customers, seed=seed)
+    result = run_demo(session.context, customers=customers, seed=seed, with_campaigns=campaigns)
     document = {
         "customers": result.company.customers,
         "snapshot_date": result.scores[-1].snapshot_date,
@@ -70,6 +80,7 @@ def demo(
         "reason": result.model.training.reason,
         "listed": result.scores[-1].listed,
         "simulation": result.simulation,
+        "campaigns": result.campaigns.measured if result.campaigns else [],
         "files": result.files,
         "seconds": round(result.seconds, 1),
     }
@@ -135,11 +146,41 @@ def _show_demo(result: DemoResult) -> None:
             ("took", f"{result.seconds:.0f} s"),
         ]
     )
+    if result.campaigns:
+        _show_campaigns(result.campaigns)
     table("Files", ["what", "where"], [(name.replace("_", " "), path) for name, path in result.files.items()])
     line(
         f"Open {result.files['simulation']} in a browser. Next: `churn risk-list --top 10`, `churn explain CUSTOMER`, `churn simulate --budget 5000`."
     )
-    line("Campaign planning, CRM push, web pages and the monthly report are not part of this version's demo.")
+    line("Web pages and the monthly report are not part of this version's demo.")
+
+
+def _show_campaigns(campaigns: DemoCampaigns) -> None:
+    """Print what was measured of each campaign, and beside it the truth that only a simulation knows."""
+    month = campaigns.played.month
+
+    def points(share: float | None) -> str:
+        return "" if share is None else f"{100 * share:+.1f}"
+
+    def span(values: dict[str, float] | None, middle: str, shown: Callable[[float], str]) -> str:
+        return f"{shown(values[middle])}  ({shown(values['low'])} to {shown(values['high'])})" if values else "unknown"
+
+    rows = [
+        (
+            row["campaign"],
+            f"{row['contacted']:,}",
+            f"{row['holdout']:,}",
+            span(row["effect"], "delta", points),
+            points(row["true_effect"]),
+            span(row["net_profit"], "value", "{:,.0f}".format),
+            "" if row["true_net_profit"] is None else f"{row['true_net_profit']:,.0f}",
+        )
+        for row in campaigns.measured
+    ]
+    columns = ["campaign", "contacted", "held out", "churn avoided, points", "in truth", "net profit", "in truth"]
+    table(f"Campaigns, {month.first_date} until {month.cutoff_date}", columns, rows, right=[1, 2, 3, 4, 5, 6])
+    for row in campaigns.measured:
+        line(f"{row['title']}: {row['headline']}")
 
 
 def generate(

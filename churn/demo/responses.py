@@ -9,7 +9,8 @@ import polars as pl
 from churn.demo.offers import OFFERS
 from churn.demo.streams import Streams
 
-_ACCEPTING_SHARE = 0.22  # of those whom the offer does not move, it is welcome to so many all the same
+# Of those whom the offer does not move, it is welcome to so many all the same: most take a discount.
+_ACCEPTING_SHARE = {"fix_payment": 0.25, "support_call": 0.35, "price_incentive": 0.55}
 
 
 def responses(outcomes: pl.DataFrame, contacts: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -30,7 +31,9 @@ def responses(outcomes: pl.DataFrame, contacts: pl.DataFrame, seed: int) -> pl.D
         (pl.col("churn_without_contact") & ~under).fill_null(value=False).alias("is_saved"),
         (~pl.col("churn_without_contact") & under).fill_null(value=False).alias("is_lost_by_it"),
     )
-    accepts = pl.col("is_saved") | (~pl.col("is_lost_by_it") & (pl.col("luck") < _ACCEPTING_SHARE))
+    accepts = pl.col("is_saved") | (
+        ~pl.col("is_lost_by_it") & (pl.col("luck") < pl.col("offer").replace_strict(_ACCEPTING_SHARE, default=0.1))
+    )
     answered = told.with_columns(
         pl.when(accepts).then(pl.lit("accepted")).when(pl.col("luck") > 0.8).then(pl.lit("declined")).alias("kind"),
         (pl.col("occurred_at") + pl.col("wait")).dt.truncate("1s").alias("occurred_at"),

@@ -1,4 +1,4 @@
-"""The whole loop on the simulated company, from raw events to a priced decision."""
+"""The whole loop on the simulated company, from raw events to what its campaigns caused."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from churn.config import load_settings
 from churn.errors import ConfigError
 from churn.workflows.context import Context
+from churn.workflows.demo_campaigns import DemoCampaigns, run_campaigns
 from churn.workflows.demo_home import MARKER, is_demo_home
 from churn.workflows.read_scores import read_risk_list
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
@@ -43,14 +44,15 @@ class DemoResult:
     model: TrainedModel
     scores: list[ScoreResult]
     simulation: dict[str, Any]
+    campaigns: DemoCampaigns | None
     files: dict[str, Path]
     seconds: float
 
 
-def run_demo(context: Context, *, customers: int, seed: int) -> DemoResult:
-    """Simulate the company into the home, then load, train, score and price it; an earlier demo there is replaced.
+def run_demo(context: Context, *, customers: int, seed: int, with_campaigns: bool = True) -> DemoResult:
+    """Simulate the company into the home, then load, train, score, price, contact and measure; an earlier demo goes.
 
-    The clock stands at the end of the simulated data. Raises ConfigError when the home holds something else.
+    The clock stands at the end of the simulated data, and then at that of the month played after it. Raises ConfigError when the home holds something else.
     """
     from churn.demo import generate_company
 
@@ -79,7 +81,9 @@ def run_demo(context: Context, *, customers: int, seed: int) -> DemoResult:
     }
     read_risk_list(context, out=files["risk_list"])
     write_simulation(context, simulation, files["simulation"])
-    return DemoResult(company, refresh, model, scores, simulation.document, files, time.monotonic() - began)
+    campaigns = run_campaigns(context) if with_campaigns else None
+    files |= campaigns.files if campaigns else {}
+    return DemoResult(company, refresh, model, scores, simulation.document, campaigns, files, time.monotonic() - began)
 
 
 def _clear(context: Context, home: Path) -> None:

@@ -106,10 +106,11 @@ class OdooCrm:
 
     def make_fields(self, wanted: Mapping[str, FieldKind]) -> None:
         """Make custom fields of the given kinds; names begin with x_, as Odoo wants it. Needs an administrator."""
-        (model,) = self._call("ir.model", "search", domain=[("model", "=", self._settings.model)])
+        named = [("model", "=", self._settings.model)]
+        (model,) = self._call("ir.model", "search_read", domain=named, fields=["model"])
         for name, kind in wanted.items():
             label = name.removeprefix("x_").replace("_", " ").capitalize()
-            values = {"model_id": model, "name": name, "ttype": _TYPES[kind], "field_description": label}
+            values = {"model_id": model["id"], "name": name, "ttype": _TYPES[kind], "field_description": label}
             self._call("ir.model.fields", "create", is_write=True, vals_list=[{**values, "state": "manual"}])
         self._schema = None
 

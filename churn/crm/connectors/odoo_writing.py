@@ -37,13 +37,12 @@ class OdooBatch:
             self._settle((row, "unchanged", row.remote_id) for row in known)
         else:
             fresh += self._update(known)
-        if mode == "update":
-            self._not_found(fresh)
-        elif fresh:
-            self._upsert(fresh, mode)
+        if fresh:
+            self._write_by_key(fresh, mode)
 
-    def _upsert(self, rows: Sequence[Row], mode: WriteMode) -> None:
-        # Looked up again right before: an earlier request may have been carried out though we never heard of it.
+    def _write_by_key(self, rows: Sequence[Row], mode: WriteMode) -> None:
+        """Write rows whose record is not known, or known no more since it was merged with another or deleted."""
+        # Looked up right before a creation: an earlier one may have been carried out though we never heard of it.
         found = self._find([row.customer_id for row in rows])
         absent, present = [], []
         for row in rows:
@@ -51,14 +50,16 @@ class OdooBatch:
             if not ids:
                 absent.append(row)
             elif len(ids) > 1:
-                message = f"{len(ids)} records carry this key: {', '.join(ids[:5])}"
-                self._reject(row, "ambiguous", message)
+                self._reject(row, "ambiguous", f"{len(ids)} records carry this key: {', '.join(ids[:5])}")
             elif mode == "insert":
                 self._settle([(row, "unchanged", ids[0])])
             else:
                 present.append(Row(row.customer_id, ids[0], row.values))
         self._not_found(self._update(present))
-        self._create(absent)
+        if mode == "update":
+            self._not_found(absent)
+        else:
+            self._create(absent)
 
     # -- updates
 
@@ -161,7 +162,9 @@ class OdooBatch:
             self._reject(row, "not_found", f"no {self._model} carries this key")
 
     def _refuse(self, row: Row, code: str, told: Mapping[str, Any]) -> None:
-        message = str(told.get("message", "")).partition("\nDETAIL:")[0].strip().strip("'")
+        message = str(told.get("message", "")).partition("\nDETAIL:")[0].strip()
+        if message[:1] == message[-1:] == "'":  # a KeyError of Python, not a quotation of ours
+            message = message[1:-1]
         if is_busy(message) or OdooFault(code, message).is_busy:
             self.results[row.customer_id] = RowResult(
                 row.customer_id, "transient", remote_id=row.remote_id, code=code, message=message

@@ -44,7 +44,7 @@ def costs_of(frame: pl.DataFrame, *, stayers_take: bool) -> Costs:
     offered = contacted.filter(pl.col("incentive_cost") > 0)
     basis = "none"
     used = offered.clear()
-    if frame["is_accepted"].any():
+    if frame["is_accepted"].any() and (frame["incentive_cost"] > 0).any():
         basis, used = "outcomes", frame.filter(pl.col("is_accepted") & (pl.col("incentive_cost") > 0))
     elif offered.height:
         basis = "stayers" if stayers_take else "everyone"

@@ -101,11 +101,13 @@ def _thin(d: Document, holdout: Mapping[str, Any], treatment: Mapping[str, Any])
         found.append("Nobody left in either arm, so there was nothing to prevent.")
     elif not holdout["churned"]:
         found.append("Nobody of those left alone left, so no save can be shown: the holdout is small, or the risk was.")
-    if d["verdict"] == "open":
-        told = (
-            "no effect at all"
-            if d["detectable"] is None
-            else f"an effect of {100.0 * d['detectable']:.1f} points or more"
+    if d["verdict"] == "open" and d["detectable"] is None:
+        found.append(
+            "The arms are too small to find even the largest effect four times in five: keep a larger holdout."
         )
-        found.append(f"With arms of this size {told} would be found four times in five.")
+    elif d["verdict"] == "open":
+        found.append(
+            f"With arms of this size only a fall of {100.0 * d['detectable']:.1f} points or more would be found four times "
+            "in five. Nothing proven is not the same as nothing there."
+        )
     return found

@@ -34,7 +34,8 @@ def segments(known: pl.DataFrame, confidence: float) -> list[dict[str, Any]]:
             effect = _effect(part, confidence)
             if effect is not None:
                 rows.append({"dimension": dimension, "segment": name, **_told(effect)})
-        found += rows
+        if len(rows) > 1:  # one alone has nothing to be compared with
+            found += rows
     corrected = holm([row["p_value"] for row in found])
     return [
         {**row, "p_corrected": float(p), "is_notable": bool(p < NOTABLE)}

@@ -12,13 +12,13 @@ Document = Mapping[str, Any]
 
 
 def words_of(document: Document) -> dict[str, Any]:
-    """Return `headline` (a sentence or two), `story` (code and sentence of each part) and `notes` (what to bear in mind).
+    """Return `title` (a few words), `headline` (a few sentences), `story` (code and sentence of each part) and `notes` (what to bear in mind).
 
     `document` is a measurement with `campaign`, `title`, `currency`, `maturity` and `window_days` beside what `measure`
     returns.
     """
     story = [{"code": code, "sentence": sentence} for code, sentence in _story(document) if sentence]
-    return {"headline": _headline(document), "story": story, "notes": caveats(document)}
+    return {"title": _title(document), "headline": _headline(document), "story": story, "notes": caveats(document)}
 
 
 def alarm_of(document: Document) -> str | None:
@@ -33,13 +33,35 @@ def alarm_of(document: Document) -> str | None:
     )
 
 
+def _title(d: Document) -> str:
+    if d["status"] == "not_mature":
+        return "Not yet mature: no verdict before every window has closed"
+    if d["status"] != "measured":
+        return (
+            "No verdict: "
+            + {
+                "split_broken": "the split is broken",
+                "no_holdout": "nobody was left alone to compare with",
+                "nobody_treated": "nobody was contacted",
+                "nothing_known": "one arm cannot be followed",
+            }[d["status"]]
+        )
+    saves, net = d["money"]["saves"]["value"], d["money"]["net_profit"]["value"]
+    if d["verdict"] == "harms":
+        return f"Stop: it drove {count(-saves)} customers away"
+    if d["verdict"] == "open":
+        return "No effect is proven"
+    word = "earned" if net >= 0 else "lost"
+    return f"It kept {count(saves)} customers and {word} {money(abs(net), d['currency'], cents=False)} net"
+
+
 def _headline(d: Document) -> str:
     status = d["status"]
     if status == "not_mature":
         m = d["maturity"]
         return (
             f"Not yet mature: {count(m['mature'])} of {count(m['assigned'])} outcomes are known, ready on "
-            f"{m['ready_date']}. Until then there is no verdict."
+            f"{m['ready_date']}. {_until(d)}"
         )
     if status == "split_broken":
         ratio = d["sample_ratio"]
@@ -51,6 +73,12 @@ def _headline(d: Document) -> str:
     if status in {"no_holdout", "nobody_treated", "nothing_known"}:
         return _one_sided(d)
     return alarm_of(d) or (_works(d) if d["verdict"] == "works" else _open(d))
+
+
+def _until(d: Document) -> str:
+    if d["maturity"]["ready_date"] <= d["measured_at"][:10]:  # ISO texts sort as their days do
+        return f"That day has come, but the data reach only {d['data_cutoff'][:10]}: run `churn refresh`."
+    return "Until then there is no verdict."
 
 
 def _one_sided(d: Document) -> str:
@@ -187,7 +215,7 @@ def _ledger(d: Document) -> str:
         saves = f"{count(found['expected_saves'])} saves and "
     return (
         f"Save ledger: the plan expected {saves}{money(found['expected_profit'], currency, cents=False)} net; measured are "
-        f"{count(d['money']['saves']['value'])} saves and {money(net['value'], currency, cents=False)}: {fits}."
+        f"{_people(d['money']['saves']['value'])} and {money(net['value'], currency, cents=False)}: {fits}."
     )
 
 

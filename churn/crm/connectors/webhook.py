@@ -1,0 +1,146 @@
+"""The connector `webhook`: each batch posted as JSON, signed so that the receiver can tell it is ours, fresh and once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from churn.config.connectors import WebhookConnector as Section
+from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
+from churn.crm.http import Http, open_client
+from churn.crm.secrets import secret_of
+from churn.errors import ConfigError, RecordRejected, Unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+_BATCH = 100
+SIGNATURE, TIMESTAMP, EVENT_ID = "X-Churn-Signature", "X-Churn-Timestamp", "X-Churn-Event-Id"
+
+
+def connect(
+    name: str,
+    settings: Section,
+    secrets: Mapping[str, str],
+    *,
+    clock: Callable[[], datetime],
+    client: httpx.Client | None = None,
+) -> Webhook:
+    """Return the webhook that `settings` describes; its secret is the key that signs."""
+    secret = secret_of(name, secrets)
+    http = Http(
+        client or open_client(settings),
+        base_url=settings.url,
+        where=f"connector {name}",
+        secret=secret,
+        headers=settings.headers,
+        clock=clock,
+        auth_statuses=(401, 403),
+    )
+    return Webhook(name, settings, http, secret.encode())
+
+
+def sign(key: bytes, timestamp: str, event_id: str, body: bytes) -> str:
+    """Return the signature of one request: HMAC-SHA256 of `timestamp.event_id.body`, in hexadecimal."""
+    return hmac.new(key, b".".join((timestamp.encode(), event_id.encode(), body)), hashlib.sha256).hexdigest()
+
+
+class Webhook:
+    """A receiver who matches by our key. The same rows of the same run always bear the same event id."""
+
+    kind = "webhook"
+    needs_remote_id = False
+
+    def __init__(self, name: str, settings: Section, http: Http, key: bytes) -> None:
+        self._name, self._url, self._http, self._key = name, settings.url, http, key
+        self.batch_size = settings.batch_size or _BATCH
+
+    def __repr__(self) -> str:
+        return f"Webhook({self._name!r}, {self._url!r})"
+
+    def check(self) -> None:
+        """Post an event of type `ping`, which changes nothing. Raises AuthFailed, Unreachable, RateLimited."""
+        self._post({"type": "ping"}, is_write=False)
+
+    def fields(self) -> Mapping[str, RemoteField] | None:
+        """A receiver has no schema to ask for."""
+        return None
+
+    def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 - it cannot be asked
+        """Return nothing: the receiver matches by our key."""
+        return {}
+
+    def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:
+        """Post the rows as one event. The receiver may answer with `{"results": [{customer_id, state, message}]}`."""
+        customers = [{"customer_id": row.customer_id, "fields": _plain(row.values)} for row in rows]
+        answer = self._post(
+            {"type": "customers", "mode": mode, "run_id": run_id, "customers": customers}, is_write=True
+        )
+        return _results(rows, answer, self._http)
+
+    def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:  # noqa: ARG002
+        """Return nothing: a receiver cannot be asked."""
+        return {}
+
+    def outcomes(self, cursor: str | None) -> OutcomePage:
+        """Nothing comes back by this way."""
+        return OutcomePage((), cursor, is_last=True)
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._http.close()
+
+    def _post(self, event: Mapping[str, Any], *, is_write: bool) -> Any:
+        body = json.dumps(event, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        event_id = hashlib.sha256(body).hexdigest()[:32]
+        timestamp = str(int(self._http.clock().replace(tzinfo=UTC).timestamp()))
+        headers = {
+            "Content-Type": "application/json",
+            TIMESTAMP: timestamp,
+            EVENT_ID: event_id,
+            SIGNATURE: f"sha256={sign(self._key, timestamp, event_id, body)}",
+        }
+        response = self._http.send("POST", "", content=body, headers=headers, is_write=is_write)
+        if response.is_success:
+            try:
+                return response.json()
+            except ValueError:
+                return None
+        told = self._http.clean(response.text or response.reason_phrase)
+        if response.status_code >= 500:
+            raise Unreachable(
+                f"answers {response.status_code}: {told}", where=self._http.where, remedy="Look at the receiver's log."
+            )
+        if response.status_code in {400, 413, 422} and is_write:
+            raise RecordRejected(f"{response.status_code}: {told}", where=self._http.where)
+        raise ConfigError(
+            f"answers {response.status_code}: {told}", where=self._http.where, remedy="Look at its url in churn.toml."
+        )
+
+
+def _plain(values: Mapping[str, Value]) -> dict[str, Any]:
+    def one(value: Value) -> Any:
+        if isinstance(value, datetime):
+            return f"{value.isoformat(timespec='seconds')}Z"
+        return value.isoformat() if isinstance(value, date) else value
+
+    return {name: one(value) for name, value in values.items()}
+
+
+def _results(rows: Sequence[Row], answer: Any, http: Http) -> list[RowResult]:
+    """Return what the receiver says of each row; saying nothing of one means that it took it."""
+    listed = answer.get("results") if isinstance(answer, dict) else None
+    told = {str(one.get("customer_id")): one for one in listed or () if isinstance(one, dict)}
+    found = []
+    for row in rows:
+        one = told.get(row.customer_id, {})
+        state = one.get("state", "updated")
+        known = state in {"created", "updated", "unchanged", "rejected", "transient"}
+        message = http.clean(one["message"]) if one.get("message") else None
+        code = None if one.get("code") is None else str(one["code"])
+        found.append(RowResult(row.customer_id, state if known else "unknown", code=code, message=message))
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -94,6 +94,7 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
     from churn.workflows.plan_facts import gather_facts
     from churn.workflows.plan_pricing import price_campaigns
     from churn.workflows.plan_scores import read_scores
+    from churn.workflows.plan_standing import plan_inputs, standing_plans
     from churn.workflows.plan_used import limits_left, used_by
 
     planned_at = context.clock()
@@ -107,8 +108,12 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
         )
         facts = gather_facts(context, warehouse, definitions, scores)
         priced = price_campaigns(context, warehouse, definitions, scores, facts)
+    inputs = plan_inputs(context, request, definitions)
+    standing = standing_plans(context, definitions, scores, inputs)
     used = [used_by(facts.assigned, definition.name) for definition in definitions]
     limits = limits_left(context, definitions, used, scores.snapshot_date, request.budget)
+    if standing:
+        limits = replace(limits, budget=0.0)
     context.progress.step("Choosing whom to contact")
     choice = choose(priced, used, limits, scores.frame)
     added = _assignments(scores, priced, choice)
@@ -121,10 +126,14 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
         used,
         choice,
         planned_at=planned_at,
-        plan_ids=[_plan_id(definition, scores, planned_at) for definition in definitions],
+        plan_ids=[
+            standing[one.name].plan_id if one.name in standing else _plan_id(one, scores, planned_at)
+            for one in definitions
+        ],
+        stands_since=min((plan.planned_at for plan in standing.values()), default=None),
     )
-    if not request.is_dry_run:
-        _save(context, request, scores, priced, added, document, planned_at)
+    if not request.is_dry_run and not standing:
+        _save(context, scores, priced, added, document, inputs, planned_at)
     return PlannedCampaigns(document, _together(facts, added, document, scores, planned_at))
 
 
@@ -157,11 +166,11 @@ def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: Choice) ->
 
 def _save(
     context: Context,
-    request: PlanRequest,
     scores: ScoreList,
     priced: Sequence[Priced],
     added: Sequence[pl.DataFrame],
     document: dict[str, Any],
+    inputs: dict[str, dict[str, Any]],
     planned_at: datetime,
 ) -> None:
     from churn.store import PlanRecord
@@ -181,14 +190,7 @@ def _save(
                     score_run_id=scores.run_id,
                     model_version=scores.model_version,
                     profit_model=each.economics.profit_model,
-                    inputs={
-                        "campaigns": [one.definition.name for one in priced],
-                        "budget": None if request.budget is None else float(request.budget),
-                        "window_days": told["window_days"],
-                        "allow_stale": request.allow_stale,
-                        "allow_uncalibrated": request.allow_uncalibrated,
-                        "seed": request.seed,
-                    },
+                    inputs=inputs[definition.name],
                     result=document,
                 ),
                 rows,

@@ -52,6 +52,7 @@ def build_document(
     *,
     planned_at: datetime,
     plan_ids: Sequence[str],
+    stands_since: datetime | None = None,
 ) -> dict[str, Any]:
     """Return the document: money in cents, shares in 0..1, days and instants as ISO text, null where there is none."""
     planned = _planned(settings, scores, priced, used, choice, request.seed)
@@ -79,6 +80,7 @@ def build_document(
     document = {
         "planned_at": planned_at.isoformat(),
         "is_dry_run": request.is_dry_run,
+        "stands_since": None if stands_since is None else stands_since.isoformat(),
         "currency": currency,
         "snapshot_date": scores.snapshot_date.isoformat(),
         "model_version": scores.model_version,

@@ -28,6 +28,9 @@ def _headline(document: Mapping[str, Any]) -> str:
     expected, currency = document["expected"], document["currency"]
     earlier = sum(each["earlier"]["treatment"] + each["earlier"]["holdout"] for each in document["campaigns"])
     kept = f"; {count(earlier)} assigned earlier stay as they are" if earlier else ""
+    if document["stands_since"]:
+        day = document["stands_since"][:10]
+        return f"This plan was made on {day} from the same scores, definitions and limits, and stands: {count(earlier)} are assigned."
     if not document["allocation"]["chosen"]:
         return f"Nobody new is contacted{kept}: {_why_nobody(document)}."
     band = expected["profit_interval"]
@@ -62,7 +65,9 @@ def _campaign(each: Mapping[str, Any], currency: str) -> str:
 
 def _money(document: Mapping[str, Any]) -> list[str]:
     currency, shadow, budget = document["currency"], document["shadow_prices"], document["allocation"]["budget"]
-    found = []
+    found: list[str] = []
+    if document["stands_since"]:
+        return found
     if budget is not None and shadow["next_thousand"] > 0:
         found.append(
             f"The next {money(1000, currency)} of budget earns {money(shadow['next_thousand'], currency, cents=False)}."

@@ -149,11 +149,15 @@ def _show(document: Mapping[str, Any]) -> None:
 
 
 def _left_out(counts: Mapping[str, int]) -> str:
-    said = {"not_mature": "not mature yet", "not_known": "outcome not known"}
+    said = {
+        "not_mature": "not mature yet",
+        "not_known": "outcome not known",
+        "other_share": "of plans with another holdout share",
+    }
     told = [f"{counts[key]:,} {words}" for key, words in said.items() if counts.get(key)]
     sampled = counts["assigned"] - counts["used"] - sum(counts.get(key, 0) for key in said)
     if sampled > 0:
-        told.append(f"{sampled:,} not needed or without features")
+        told.append(f"{sampled:,} not needed, drawn by chance")
     return ", ".join(told) or "nobody"
 
 

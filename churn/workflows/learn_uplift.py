@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from churn.modeling.uplift import UpliftResult
     from churn.warehouse import FeatureDoc
     from churn.warehouse.connection import Warehouse
+    from churn.workflows.measurement_frame import Followed
 
 __all__ = ["LearntUplift", "LoadedUplift", "latest_learning", "latest_uplift", "learn_uplift"]
 
@@ -40,7 +42,7 @@ class CampaignRows:
 
     frame: pl.DataFrame
     features: tuple[FeatureDoc, ...]
-    window_days: int
+    windows: list[int]
     counts: dict[str, int]
     snapshot_dates: tuple[date, ...]
 
@@ -73,7 +75,7 @@ def learn_uplift(
         document = {
             "campaign": campaign,
             "learnt_at": context.clock(),
-            "window_days": rows.window_days,
+            "window_days": rows.windows,
             "snapshot_dates": list(rows.snapshot_dates),
             "counts": rows.counts,
             **result.document(),
@@ -118,94 +120,66 @@ def train(
 def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> CampaignRows:
     """Return the assigned customers with the features of their snapshot date and what became of them.
 
-    An outcome is churn by the settings' definition within the campaign's window from the snapshot date on, as
-    assigned, whether or not the contact was delivered.
+    Outcomes are those of `churn measure`: churn within the campaign's window, as assigned, whether or not the contact
+    was delivered. Where plans held out different shares, only the share with most customers is used, since otherwise
+    an arm's customers would be those of other dates.
     """
     import polars as pl
 
-    assigned, window_days = _assignments(context, campaign)
-    told = _outcomes(context, warehouse, assigned, window_days)
-    known = told.filter(pl.col("has_churned").is_not_null())
-    immature = told.filter(~pl.col("is_mature"))
-    counts = {
-        "assigned": assigned.height,
-        "used": 0,
-        "not_mature": immature.height,
-        "not_known": told.height - known.height - immature.height,
-    }
-    if known.is_empty():
-        ready = max(assigned["snapshot_date"].to_list()) + timedelta(days=window_days)
+    followed = _followed(context, warehouse, campaign)
+    frame = followed.frame
+    mature = frame.filter("is_mature")
+    if mature.is_empty():
         raise NotEnoughData(
-            f"outcomes are not mature yet: 0 of {assigned.height:,}",
+            f"not yet mature: 0 of {frame.height:,}",
             where=f"campaign {campaign}",
-            remedy=f"They are ready on {_ready(context, assigned, window_days) or ready}.",
+            remedy=f"Outcomes are ready on {followed.ready_date}, once data up to then are loaded.",
         )
-    frame, docs = _features(context, warehouse, known["snapshot_date"].unique().sort().to_list())
-    excluded = set(context.settings.training.exclude_features)
-    features = tuple(doc for doc in docs if doc.name not in excluded)
-    joined = known.join(
-        frame.select("customer_id", "snapshot_date", *(doc.name for doc in features)),
-        on=["customer_id", "snapshot_date"],
-    ).sort("snapshot_date", "customer_id")
-    counts["used"] = joined.height
+    split = mature["split"].mode().sort()[0]
+    known = mature.filter(pl.col("split") == split, pl.col("has_churned").is_not_null())
+    features, docs = _features(context, warehouse, known["snapshot_date"].unique().sort().to_list())
+    joined = (
+        known.select("customer_id", "snapshot_date", "arm", "has_churned")
+        .join(features, on=["customer_id", "snapshot_date"])
+        .sort("snapshot_date", "customer_id")
+        .with_columns(is_retained=~pl.col("has_churned"), is_treated=pl.col("arm") == "treatment")
+    )
+    counts = {
+        "assigned": frame.height,
+        "used": joined.height,
+        "not_mature": frame.height - mature.height,
+        "other_share": mature.filter(pl.col("split") != split).height,
+        "not_known": mature.filter(pl.col("split") == split).height - joined.height,
+    }
     return CampaignRows(
-        joined.with_columns(is_retained=~pl.col("has_churned"), is_treated=pl.col("arm") == "treatment"),
-        features,
-        window_days,
-        counts,
-        tuple(joined["snapshot_date"].unique().sort().to_list()),
+        joined, docs, followed.windows, counts, tuple(joined["snapshot_date"].unique().sort().to_list())
     )
 
 
-def _assignments(context: Context, campaign: str) -> tuple[pl.DataFrame, int]:
+def _followed(context: Context, warehouse: Warehouse, campaign: str) -> Followed:
     import polars as pl
 
+    from churn.workflows.measurement_frame import follow
+
     with context.open_store() as store:
-        rows = store.assignments.of(campaign)
-        plan = store.plans.latest(campaign)
-    if rows.is_empty() or plan is None:
-        raise CampaignError(
-            "nobody was assigned to it yet", where=f"campaign {campaign}", remedy=f"Run `churn plan {campaign}` first."
-        )
-    if rows.filter(pl.col("arm") == "holdout").is_empty():
+        plans, assigned = store.plans.list(campaign)[::-1], store.assignments.of(campaign)
+        events = store.outcomes.of(campaign)
+        planned = sorted({plan.campaign for plan in store.plans.list()})
+    if assigned.is_empty():
+        near = [name for name in difflib.get_close_matches(campaign, planned, n=1, cutoff=0.5) if name != campaign]
+        hint = f"Did you mean `{near[0]}`?" if near else f"Run `churn plan {campaign}` first."
+        raise CampaignError("nobody was assigned to it yet", where=f"campaign {campaign}", remedy=hint)
+    if assigned.filter(pl.col("arm") == "holdout").is_empty():
         raise CampaignError(
             "nobody was left alone, so nothing can be learnt about what contact causes",
             where=f"campaign {campaign}",
             remedy="Give the next round a [holdout] share above 0.",
         )
-    days = plan.definition.get("window_days") or context.settings.churn.horizon_days
-    return rows.select("customer_id", "snapshot_date", "arm"), int(days)
-
-
-def _policy(context: Context, window_days: int) -> Any:
-    from churn.snapshots.policy import SnapshotPolicy
-
-    return replace(SnapshotPolicy.from_settings(context.settings), horizon_days=window_days, lead_days=0)
-
-
-def _ready(context: Context, assigned: pl.DataFrame, window_days: int) -> date | None:
-    policy = _policy(context, window_days)
-    moments: list[datetime] = [policy.matures_at(day) for day in assigned["snapshot_date"].unique().to_list()]
-    return min(moments).date() if moments else None
-
-
-def _outcomes(context: Context, warehouse: Warehouse, assigned: pl.DataFrame, window_days: int) -> pl.DataFrame:
-    from churn.snapshots.dataset import data_cutoff
-    from churn.snapshots.fates import fates
-    from churn.warehouse.sql_models import load_models
-
-    context.progress.step("Looking up what became of the campaign's customers")
-    found = fates(
-        warehouse,
-        load_models(context.settings.home),
-        _policy(context, window_days),
-        assigned.select("customer_id", "snapshot_date"),
-        data_cutoff=data_cutoff(warehouse),
-    )
-    return assigned.join(found, on=["customer_id", "snapshot_date"], how="inner")
+    return follow(context, warehouse, plans, assigned, events)
 
 
 def _features(context: Context, warehouse: Warehouse, dates: list[date]) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:
+    """Return the features of `dates` as scoring builds them: the keys and the features a model may see."""
     from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.sql_models import load_models
@@ -214,4 +188,7 @@ def _features(context: Context, warehouse: Warehouse, dates: list[date]) -> tupl
     policy = SnapshotPolicy.from_settings(context.settings)
     cutoff = data_cutoff(warehouse)
     build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
-    return feature_frame(warehouse, models)
+    frame, docs = feature_frame(warehouse, models)
+    excluded = set(context.settings.training.exclude_features)
+    kept = tuple(doc for doc in docs if doc.name not in excluded)
+    return frame.select("customer_id", "snapshot_date", *(doc.name for doc in kept)), kept

@@ -84,9 +84,13 @@ def train_model(
 
 
 def assemble_training_set(context: Context, warehouse: Warehouse) -> TrainingSet:
-    """Build snapshots and features for the newest mature dates and return the training set."""
+    """Build snapshots and features for the newest mature dates and return the training set.
+
+    Customers whom a campaign contacted, by the sources or by our own assignments, are flagged as treated.
+    """
     from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
     from churn.snapshots.policy import SnapshotPolicy
+    from churn.snapshots.treatments import mark_assigned
     from churn.warehouse.sql_models import load_models
 
     settings = context.settings
@@ -95,7 +99,9 @@ def assemble_training_set(context: Context, warehouse: Warehouse) -> TrainingSet
     cutoff = data_cutoff(warehouse)
     dates = training_dates(warehouse, policy, every=settings.training.every, limit=settings.training.snapshots)
     build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
-    return training_set(warehouse, models, policy)
+    with context.open_store() as store:
+        assigned = store.assignments.customers(arm="treatment")
+    return mark_assigned(training_set(warehouse, models, policy), assigned)
 
 
 def _register(context: Context, result: TrainingResult, *, promote: bool, who: str) -> tuple[str, bool]:

@@ -1,0 +1,57 @@
+"""Flags training rows of customers whom our own campaigns assigned to contact, beside those the sources tell of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from churn.snapshots.dataset import TrainingSet
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def mark_assigned(data: TrainingSet, assigned: pl.DataFrame) -> TrainingSet:
+    """Return `data` with is_treated set where a customer was assigned to contact before the row's label window closed.
+
+    `assigned`: customer_id and snapshot_date of those in a treatment arm, and of nobody held out: a holdout's labels
+    show churn without contact. Counted as assigned, for a delivery that the sources do not tell of contaminates a label
+    all the same. The fingerprint changes where a flag does.
+    """
+    import polars as pl
+
+    days = data.frame["snapshot_date"].unique().to_list() if "snapshot_date" in data.frame.columns else []
+    if not days or assigned.is_empty():
+        return data
+    ends = {day: data.policy.label_window(day)[1] for day in days}
+    dates = pl.DataFrame(
+        {
+            "snapshot_date": pl.Series(days, dtype=pl.Date),
+            "ends_at": pl.Series(list(ends.values()), dtype=pl.Datetime("us")),
+        }
+    )
+    contacts = assigned.select("customer_id", assigned_date=pl.col("snapshot_date")).unique()
+    marked = (
+        data.frame.select("customer_id", "snapshot_date")
+        .join(dates, on="snapshot_date")
+        .join(contacts, on="customer_id")
+        .filter(
+            pl.col("assigned_date") >= pl.col("snapshot_date"),
+            pl.col("assigned_date").cast(pl.Datetime("us")) < pl.col("ends_at"),
+        )
+        .select("customer_id", "snapshot_date")
+        .unique()
+        .with_columns(_assigned=pl.lit(value=True))
+    )
+    frame = (
+        data.frame.join(marked, on=["customer_id", "snapshot_date"], how="left", maintain_order="left")
+        .with_columns(is_treated=pl.col("is_treated") | pl.col("_assigned").fill_null(value=False))
+        .drop("_assigned")
+    )
+    before, after = int(data.frame["is_treated"].sum()), int(frame["is_treated"].sum())
+    if after == before:
+        return data
+    flags = frame["is_treated"].to_numpy().tobytes()
+    fingerprint = hashlib.sha256(data.fingerprint.encode() + flags).hexdigest()
+    return replace(data, frame=frame, fingerprint=fingerprint, counts={**data.counts, "treated": after})

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from churn.config.connectors_common import ConnectorSection
+from churn.config.sections import Share
 
 _IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]*$"
 OutcomeKind = Literal["contacted", "delivered", "accepted", "declined", "canceled", "unsubscribed", "lost", "won"]
@@ -85,9 +86,16 @@ class SalesforceConnector(RemoteSection):
         2_000, ge=1, description="From so many rows in a batch on, Bulk API 2.0 is used in place of collections."
     )
     poll_seconds: float = Field(2.0, gt=0, le=300, description="Pause between two looks at a bulk job.")
+    max_usage_share: Share = Field(
+        0.95, description="Share of the organisation's daily requests in use at which we stop, to leave others theirs."
+    )
     create_values: dict[str, str] = Field(
         default={"LastName": "Customer {customer_id}"},
         description="Fields that a record must have to be created; {customer_id} is filled in.",
+    )
+    statuses: dict[str, OutcomeKind] = Field(
+        default={"Sent": "contacted", "Responded": "accepted"},
+        description="Status of a campaign member = what it means.",
     )
 
 
@@ -99,4 +107,7 @@ class HubspotConnector(RemoteSection):
     object: str = Field("contacts", pattern=r"^[a-zA-Z0-9_-]+$", description="What holds a customer.")
     key_field: str = Field(
         "customer_id", pattern=r"^[a-z][a-z0-9_]*$", description="Its property with our customer_id: unique values."
+    )
+    campaign_field: str = Field(
+        "campaign", pattern=r"^[a-z][a-z0-9_]*$", description="Property of a deal that holds the campaign."
     )

@@ -1,0 +1,94 @@
+"""Reads closed deals of a campaign back as outcomes, with the contacts they belong to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from churn.crm.connector import EventKind, OutcomeEvent, OutcomePage
+from churn.crm.connectors.hubspot_values import instant, milliseconds
+
+if TYPE_CHECKING:
+    from churn.config.connectors_crm import HubspotConnector
+
+PAGE_DEALS = 100
+LAST_RESULT = 10_000  # a search goes no further
+OVERLAP = timedelta(minutes=10)  # the search index lags behind what was written
+_CHANGED = "hs_lastmodifieddate"
+_FLAGS: dict[str, EventKind] = {"hs_is_closed_won": "won", "hs_is_closed_lost": "lost"}
+
+Ask = Callable[[str, str, Any], Mapping[str, Any]]
+Owners = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+def read_page(ask: Ask, settings: HubspotConnector, cursor: str | None, *, owners: Owners) -> OutcomePage:
+    """Return the deals with a campaign that changed since `cursor` and are closed, oldest change first."""
+    since, after = json.loads(cursor) if cursor else ("0", None)
+    body = {
+        "filterGroups": [
+            {
+                "filters": [
+                    {"propertyName": _CHANGED, "operator": "GTE", "value": since},
+                    {"propertyName": settings.campaign_field, "operator": "HAS_PROPERTY"},
+                ]
+            }
+        ],
+        "sorts": [{"propertyName": _CHANGED, "direction": "ASCENDING"}],
+        "properties": [_CHANGED, settings.campaign_field, "closedate", *_FLAGS],
+        "limit": PAGE_DEALS,
+        **({"after": after} if after else {}),
+    }
+    told = ask("POST", "crm/v3/objects/deals/search", body)
+    deals = told.get("results") or []
+    closed = [(deal, kind) for deal in deals if (kind := _kind(deal["properties"])) is not None]
+    contacts = _contacts(ask, settings, [str(deal["id"]) for deal, _ in closed])
+    keys = owners(sorted({one for ids in contacts.values() for one in ids}))
+    events = tuple(
+        _event(deal, kind, contact, keys, settings)
+        for deal, kind in closed
+        for contact in contacts.get(str(deal["id"]), ()) or (None,)
+    )
+    newest = max((instant(deal["properties"][_CHANGED]) for deal in deals), default=None)
+    onward = ((told.get("paging") or {}).get("next") or {}).get("after")
+    if onward is not None and int(onward) < LAST_RESULT:
+        return OutcomePage(events, json.dumps([since, str(onward)]), is_last=False)
+    if newest is None:
+        return OutcomePage(events, json.dumps([since, None]), is_last=True)
+    # Beyond the search's last result a new search goes on from the newest change.
+    following = max(since, milliseconds(newest if onward is not None else newest - OVERLAP), key=int)
+    return OutcomePage(events, json.dumps([following, None]), is_last=onward is None or following == since)
+
+
+def _kind(properties: Mapping[str, Any]) -> EventKind | None:
+    return next((kind for flag, kind in _FLAGS.items() if str(properties.get(flag)).lower() == "true"), None)
+
+
+def _contacts(ask: Ask, settings: HubspotConnector, deals: Sequence[str]) -> Mapping[str, list[str]]:
+    if not deals:
+        return {}
+    path = f"crm/v4/associations/deals/{settings.object}/batch/read"
+    told = ask("POST", path, {"inputs": [{"id": deal} for deal in deals]})
+    return {
+        str(one["from"]["id"]): [str(other["toObjectId"]) for other in one["to"]] for one in told.get("results") or []
+    }
+
+
+def _event(
+    deal: Mapping[str, Any],
+    kind: EventKind,
+    contact: str | None,
+    keys: Mapping[str, str],
+    settings: HubspotConnector,
+) -> OutcomeEvent:
+    properties = deal["properties"]
+    campaign = str(properties[settings.campaign_field])
+    return OutcomeEvent(
+        event_id=f"deal,{deal['id']},{kind}" + (f",{contact}" if contact else ""),
+        customer_id=keys.get(contact) if contact else None,
+        remote_id=contact,
+        campaign=settings.campaigns.get(campaign, campaign),
+        kind=kind,
+        occurred_at=instant(properties.get("closedate") or properties[_CHANGED]),
+    )

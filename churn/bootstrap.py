@@ -14,6 +14,7 @@ from churn.progress import SILENT, Progress
 from churn.workflows.context import Context, Log
 
 if TYPE_CHECKING:
+    from churn.crm.connector import Connector
     from churn.store import Store
     from churn.warehouse.connection import Warehouse
 
@@ -42,15 +43,27 @@ def build_context(
 
         return connect(chosen.database_url)
 
+    secrets = {name: value for name, value in os.environ.items() if _is_secret(name)}
+
+    def open_connector(name: str) -> Connector:
+        from churn.crm.opening import open_connector as connect
+
+        return connect(name, chosen, secrets, clock=_now, open_store=open_store)
+
     return Context(
         settings=chosen,
-        clock=lambda: datetime.now(UTC).replace(tzinfo=None),
+        clock=_now,
         open_warehouse=open_warehouse,
         open_store=open_store,
         progress=progress,
         log=_open_log(chosen.home / "churn.log"),
-        secrets={name: value for name, value in os.environ.items() if _is_secret(name)},
+        secrets=secrets,
+        open_connector=open_connector,
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _is_secret(name: str) -> bool:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from churn.config.api import ApiSettings
 from churn.config.campaigns import CampaignSettings
-from churn.config.connectors import ConnectorSettings
+from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.sections import (
     BusinessSettings,
     ChurnDefinition,
@@ -171,7 +171,8 @@ def _overlay_environment(values: dict[str, Any], environ: dict[str, str]) -> Non
 
 def _explain(error: ValidationError, where: str) -> ConfigError:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    # A connector's kind is no part of the place that a user wrote: [connectors.NAME] has its keys at once.
+    place = ".".join(str(part) for n, part in enumerate(first["loc"]) if n != 2 or first["loc"][0] != "connectors")
     if first["type"] == "extra_forbidden":
         key, parents = str(first["loc"][-1]), first["loc"][:-1]
         near = difflib.get_close_matches(key, _known_keys(parents), n=1, cutoff=0.5)
@@ -188,6 +189,9 @@ def _known_keys(parents: tuple[int | str, ...]) -> list[str]:
     for part in parents:
         if part == "sources":
             model = SourceSettings
+            continue
+        if parents[0] == "connectors" and str(part) in connector_kinds():
+            model = connector_kinds()[str(part)]
             continue
         field = model.model_fields.get(str(part))
         if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import string
 from typing import Annotated, Any, Literal
 
@@ -145,10 +146,22 @@ class RestConnector(ConnectorSection):
 
 
 class OtherConnector(ConnectorSection):
-    """[connectors.NAME] with the kind of a file that you add: connectors/KIND.py in the home."""
+    """[connectors.NAME] with the kind of a file that you add: connectors/KIND.py in the home.
+
+    Whatever is its own goes into `options`, so that a misspelt kind is not taken for a new one.
+    """
 
     kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="The file's name.")
     options: dict[str, Any] = Field(default_factory=dict, description="Whatever that connector needs; nothing secret.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.keys() - cls.model_fields.keys():
+            near = difflib.get_close_matches(str(values.get("kind")), _SECTIONS, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(_SECTIONS)}."
+            raise ValueError(f"no connector is of the kind `{values.get('kind')}`; {hint}")
+        return values
 
 
 def without_password(url: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,21 @@ from churn.config.sections import Section, Share
 def secret_name(connector: str) -> str:
     """Return the environment variable that holds the secret of `connector`: `my-crm` -> CHURN_CONNECTOR_MY_CRM_SECRET."""
     return f"CHURN_CONNECTOR_{re.sub(r'[^A-Z0-9]', '_', connector.upper())}_SECRET"
+
+
+class RiskListPush(Section):
+    """[connectors.NAME.risk_list]: risk kept in step for every customer of some bands, campaign or not."""
+
+    bands: list[Literal["low", "medium", "high", "critical"]] = Field(
+        default=["high", "critical"], description="Whose records are kept in step."
+    )
+    mode: Literal["update", "upsert", "insert", "mirror"] = Field("update", description="What may be written.")
+    on_leave: Literal["nothing", "clear", "band_none"] = Field(
+        "band_none", description="When someone leaves the bands."
+    )
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="Ours = theirs; all but the campaign's own if left out."
+    )
 
 
 class ConnectorSection(Section):
@@ -39,4 +54,6 @@ class ConnectorSection(Section):
         0.5, description="A list shorter than this share of the last one stops the push, unless forced."
     )
     max_rejected_share: Share = Field(0.1, description="A push with more rejected rows stops.")
+    max_score_age_days: int = Field(7, ge=1, description="Scores older than this are not pushed, unless forced.")
+    risk_list: RiskListPush = Field(default_factory=RiskListPush)
     sample_size: int = Field(20, ge=0, le=1_000, description="Written records that are read back and compared.")

@@ -10,10 +10,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.config import Settings
-from churn.errors import ChurnError
+from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from churn.crm.connector import Connector
     from churn.store import Store
     from churn.warehouse.connection import Warehouse
 
@@ -29,6 +30,10 @@ class Log:
         self._write(event, fields)
 
 
+def _no_connector(name: str) -> Connector:
+    raise ConfigError("no connector can be opened here", where=f"connector {name}")
+
+
 @dataclass(frozen=True)
 class Context:
     """Built by `bootstrap`, once per command. `clock` returns the current instant, UTC, without a zone."""
@@ -40,6 +45,7 @@ class Context:
     progress: Progress = SILENT
     log: Log = field(default_factory=lambda: Log(lambda _event, _fields: None))
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    open_connector: Callable[[str], Connector] = _no_connector
 
     @property
     def today(self) -> date:

@@ -24,7 +24,8 @@ import pytest
 
 from churn.crm.connector import Connector, OutcomeEvent, Row, Value
 from churn.crm.mapping import OUR_FIELDS
-from churn.crm.sync import Sync, SyncReport, SyncRequest
+from churn.crm.request import SyncReport, SyncRequest
+from churn.crm.sync import Sync
 from churn.errors import AuthFailed, ChurnError, ConfigError, RateLimited, Unreachable
 from churn.store import Store, open_store
 

@@ -1,0 +1,203 @@
+"""Commands that keep a CRM in step: sync CAMPAIGN, and sync status, retry, withdraw."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from churn.cli.common import Session, command
+from churn.cli.tables import line, table
+
+PUSH = "push"
+ToOption = Annotated[str | None, typer.Option("--to", help="The connector; the campaign's own if left out.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Pass the guard rails: I have looked.")]
+
+
+class _CampaignFirst(TyperGroup):
+    """`sync CAMPAIGN` is short for `sync push CAMPAIGN`: whatever is no command of the group begins a push."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [PUSH, *args]
+        return super().parse_args(ctx, args)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    group = typer.Typer(
+        cls=_CampaignFirst,
+        no_args_is_help=True,
+        help="Push a campaign to a CRM and keep it in step: `churn sync CAMPAIGN --to CONNECTOR`.",
+    )
+    command(group, PUSH)(push)
+    command(group)(status)
+    command(group)(retry)
+    command(group)(withdraw)
+    app.add_typer(group, name="sync")
+
+
+def push(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(help="The campaign's name, or `risk-list` for everybody at risk.")],
+    to: ToOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Write every record, changed or not.")] = False,
+    force: ForceOption = False,
+) -> None:
+    """Bring a CRM in step with a campaign; `churn sync CAMPAIGN` is enough. Only what changed is written."""
+    from churn.workflows.sync_crm import Options, sync_crm
+
+    options = Options(is_dry=dry_run, is_full=full, is_forced=force, who=getpass.getuser())
+    result = sync_crm(session.context, campaign, connector=to, options=options)
+    _show(session, result)
+
+
+def status(
+    session: Session,
+    campaign: Annotated[str | None, typer.Argument(help="Only this campaign.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Only this connector.")] = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="The rows that are refused, in the CRM's words.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="With --rejected: file to write, .csv.")] = None,
+    limit: Annotated[int, typer.Option(help="Runs shown.")] = 20,
+) -> None:
+    """Show the runs, what each CRM holds of ours, and what it refuses."""
+    from churn.workflows.sync_status import rejected_rows, sync_status
+
+    if rejected or out is not None:
+        found = rejected_rows(session.context, campaign=campaign, connector=to, out=out)
+        session.show(found, lambda: _render_rejected(found, out))
+        return
+    document = sync_status(session.context, campaign=campaign, connector=to, limit=limit)
+    session.show(document, lambda: _render_status(document))
+
+
+def retry(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
+    to: ToOption = None,
+    customer: Annotated[list[str] | None, typer.Option(help="Only this customer; repeat for more.")] = None,
+    code: Annotated[list[str] | None, typer.Option(help="Only rows refused with this code; repeat for more.")] = None,
+    force: ForceOption = False,
+) -> None:
+    """Send rejected rows again, once the CRM or the data are mended; the rest of the list is kept in step as well."""
+    from churn.workflows.sync_crm import Options
+    from churn.workflows.sync_crm import retry as send_again
+
+    options = Options(is_forced=force, who=getpass.getuser())
+    released, result = send_again(
+        session.context, campaign, connector=to, customers=customer, codes=code, options=options
+    )
+    _show(session, result, released=released)
+
+
+def withdraw(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(help="The campaign's name, or `risk-list`.")],
+    to: Annotated[str, typer.Option("--to", help="The connector.")],
+) -> None:
+    """Empty the fields that pushes of a campaign have written, and nothing else."""
+    from churn.workflows.sync_crm import withdraw as take_back
+
+    _show(session, take_back(session.context, campaign, to, who=getpass.getuser()))
+
+
+def _show(session: Session, result: Any, **more: Any) -> None:
+    report = result.report
+    document = {
+        "campaign": result.campaign,
+        "connector": result.connector,
+        "run_id": report.run_id or None,
+        "state": report.state,
+        "list_size": result.list_size,
+        "left_out": result.left_out,
+        "model_version": result.model_version,
+        **report.counts,
+        "skipped": report.skipped,
+        "resumed": list(report.resumed),
+        "warnings": list(report.warnings),
+        "sample": report.preview.sample if report.preview else None,
+        "seconds": round(report.seconds, 3),
+        **more,
+    }
+
+    def render() -> None:
+        for run_id in report.resumed:
+            line(f"Took up {run_id}, which had been killed.")
+        for warning in report.warnings:
+            line(f"Would stop: {warning}")
+        names = list(report.counts)
+        counts = [f"{report.counts[name]:,}" for name in names]
+        would = "Would bring" if report.preview else "Brought"
+        done = "into step" if report.state in {"done", "dry run"} else "into step, but not all of it"
+        title = f"{would} {result.connector} {done} with {result.campaign} ({result.list_size:,} customers)"
+        table(title, [*names, "took"], [[*counts, f"{report.seconds:.1f} s"]], right=range(len(names) + 1))
+        if result.left_out:
+            line("Not on the list: " + ", ".join(f"{count:,} {why}" for why, count in result.left_out.items()) + ".")
+        if held := report.skipped.get("held"):
+            line(f"{held:,} rows rejected before are left until they change: `churn sync status --rejected`.")
+        if report.preview:
+            _render_sample(report.preview.sample)
+
+    session.show(document, render)
+
+
+def _render_sample(sample: Sequence[dict[str, Any]]) -> None:
+    rows = []
+    for one in sample:
+        told = one.get("message") or "; ".join(
+            f"{f['field']}: {_or_dash(f['from'])} -> {_or_dash(f['to'])}" for f in one.get("fields", ())
+        )
+        rows.append((one["customer_id"], one["would"], told))
+    table("For example", ["customer", "would", "fields"], rows)
+
+
+def _or_dash(value: object) -> object:
+    return "-" if value is None else value
+
+
+def _render_rejected(found: dict[str, Any], out: Path | None) -> None:
+    if out is not None:
+        line(f"Wrote {found['rejected']:,} rejected rows to {out}.")
+        return
+    rows = [
+        (r["customer_id"], r["campaign"], r["connector"], r["code"], r["field"], r["message"], r["attempts"])
+        for r in found["rows"][:50]
+    ]
+    title = f"{found['rejected']:,} rejected rows"
+    table(title, ["customer", "campaign", "connector", "code", "field", "in its words", "attempts"], rows, right=[6])
+
+
+def _render_status(document: dict[str, Any]) -> None:
+    rows = [
+        (
+            d["connector"],
+            d["campaign"],
+            f"{d['records']:,}",
+            f"{d['rejected']:,}",
+            f"{d['last_done_at']:%Y-%m-%d %H:%M}" if d["last_done_at"] else "never",
+            "overdue" if d["is_overdue"] else "",
+        )
+        for d in document["destinations"]
+    ]
+    names = ["connector", "campaign", "records", "rejected", "last in step", ""]
+    table("What the systems hold of ours", names, rows, right=[2, 3])
+    told = ("created", "updated", "unchanged", "cleared", "rejected")
+    runs = [
+        (
+            r["run_id"],
+            r["connector"],
+            r["action"],
+            r["state"],
+            *(f"{r['counts'].get(name, 0):,}" for name in told),
+            r["error"],
+        )
+        for r in document["runs"]
+    ]
+    table("Runs", ["run", "connector", "action", "state", *told, "error"], runs, right=range(4, 9))

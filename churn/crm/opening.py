@@ -1,0 +1,114 @@
+"""Opens a connector by its name: finds its file, its section and its secret, and gives it a paced HTTP client."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from churn.config import Settings
+from churn.config.connectors import FileConnector, connector_kinds
+from churn.config.connectors_common import ConnectorSection
+from churn.crm.connector import Connector
+from churn.errors import ConfigError, RateLimited
+
+if TYPE_CHECKING:
+    from churn.store import Store
+
+FILE = "file"  # the one connector that needs no section
+
+
+def connector_section(name: str, settings: Settings) -> ConnectorSection:
+    """Return the section of `name`; `file` has one without being written. Raises ConfigError naming the known ones."""
+    found = settings.connectors.get(name)
+    if found is not None:
+        return found
+    if name == FILE:
+        return FileConnector()
+    known = sorted({FILE, *settings.connectors})
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known are: {', '.join(known)}."
+    raise ConfigError(
+        "there is no such connector",
+        where=f"connector {name}",
+        remedy=f"{hint} A new one is a section [connectors.{name}].",
+    )
+
+
+def open_connector(
+    name: str,
+    settings: Settings,
+    secrets: Mapping[str, str],
+    *,
+    clock: Callable[[], datetime],
+    open_store: Callable[[], AbstractContextManager[Store]],
+) -> Connector:
+    """Return the connector called `name`, not yet signed in to anything.
+
+    Its requests keep to the pace and the daily budget of its section. Raises ConfigError for an unknown name or kind,
+    or a missing secret.
+    """
+    section = connector_section(name, settings)
+    if isinstance(section, FileConnector) and "://" not in section.path:
+        section = section.model_copy(update={"path": str(settings.home / section.path)})
+    from churn.crm.http import open_client
+
+    module = _module(section, settings.home, name)
+    client = open_client(section, spend=_spender(name, section, clock, open_store))
+    connected = module.connect(name, section, secrets, clock=clock, client=client)
+    return cast("Connector", connected)
+
+
+def _module(section: ConnectorSection, home: Path, name: str) -> ModuleType:
+    kind = str(getattr(section, "kind", FILE))
+    if kind in connector_kinds():
+        return importlib.import_module(f"churn.crm.connectors.{kind}")
+    path = home / "connectors" / f"{kind}.py"
+    spec = importlib.util.spec_from_file_location(f"churn_connector_{kind}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigError(
+            f"there is no connector of the kind `{kind}`",
+            where=f"[connectors.{name}]",
+            remedy=f"Write {path}, or choose one of {', '.join(connector_kinds())}.",
+        )
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, SyntaxError, NameError) as error:
+        raise ConfigError(f"cannot be loaded: {error}", where=str(path)) from error
+    if not callable(getattr(module, "connect", None)):
+        raise ConfigError("has no function `connect`", where=str(path), remedy="See the README: Adding a connector.")
+    return module
+
+
+def _spender(
+    name: str,
+    section: ConnectorSection,
+    clock: Callable[[], datetime],
+    open_store: Callable[[], AbstractContextManager[Store]],
+) -> Callable[[], None] | None:
+    """Return what counts a request against the day's budget, whichever process makes it; None without a budget."""
+    budget = section.daily_budget
+    if budget is None:
+        return None
+
+    def spend() -> None:
+        now = clock()
+        with open_store() as store:
+            if store.sync_runs.spend(name, now.date(), budget):
+                return
+        tomorrow = datetime.combine(now.date() + timedelta(days=1), time.min)
+        raise RateLimited(
+            f"the daily budget of {budget:,} requests is used up",
+            where=f"connector {name}",
+            remedy="Wait until midnight UTC, or raise daily_budget.",
+            retry_after=(tomorrow - now).total_seconds(),
+        )
+
+    return spend

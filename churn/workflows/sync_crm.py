@@ -1,0 +1,171 @@
+"""Pushes a campaign, or the risk list, to a CRM and keeps it in step; takes it back when asked to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn.errors import CampaignError, ConfigError
+from churn.workflows.context import Context
+from churn.workflows.sync_list import PushList, campaign_list, empty_list, fresh_scores, risk_list
+
+if TYPE_CHECKING:
+    from churn.campaigns.definition import CampaignDefinition
+    from churn.config.connectors_common import ConnectorSection
+    from churn.crm.request import SyncReport, SyncRequest
+    from churn.store import Store
+
+RISK_LIST = "risk-list"  # the name under which the list without a campaign is pushed
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """A push, and the list it was of: `left_out` counts who is not on it, by why."""
+
+    campaign: str
+    connector: str
+    list_size: int
+    left_out: dict[str, int]
+    model_version: str
+    report: SyncReport
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a push is to be done: `is_full` writes every record, `is_forced` passes the guard rails."""
+
+    is_dry: bool = False
+    is_full: bool = False
+    is_forced: bool = False
+    who: str = "nobody"
+
+
+def sync_crm(
+    context: Context, campaign: str, *, connector: str | None = None, options: Options | None = None
+) -> SyncResult:
+    """Bring `connector` (or the one that the campaign names) in step with a campaign, or with `risk-list`.
+
+    Raises CampaignError (no such campaign, nobody assigned, a guard rail), ConfigError (no such connector, no secret,
+    a mapping that does not fit), QualityBlocked (stale scores), SyncBusy, and ConnectorError when the CRM fails; what
+    was done until then is on record, and the next push goes on from there.
+    """
+    options = options or Options()
+    from churn.crm.opening import connector_section
+
+    definition = None if campaign == RISK_LIST else _definition(context, campaign)
+    name = connector or (definition.crm.connector if definition else None)
+    if name is None:
+        raise ConfigError(
+            "no connector is named", where=f"campaign {campaign}", remedy="Say --to NAME, or set [crm] connector."
+        )
+    section = connector_section(name, context.settings)
+    run_id = _run_id(campaign, name, context.clock())
+    with context.recorded("sync_crm"), context.open_store() as store:
+        run = fresh_scores(context, store, max_age_days=section.max_score_age_days, is_forced=options.is_forced)
+        if definition is not None:
+            found = campaign_list(context, store, definition, run, run_id)
+            crm = definition.crm
+            fields, mode, on_leave = dict(crm.fields), crm.mode, crm.on_leave
+        else:
+            push = section.risk_list
+            found = risk_list(context, store, push.bands, run, run_id)
+            fields, mode, on_leave = dict(push.fields), push.mode, push.on_leave
+        request = _request(found, section, campaign, name, run_id, fields, options)
+        request = replace(request, mode=mode, on_leave=on_leave, is_campaign=definition is not None)
+        report = _carry_out(context, store, request, is_dry=options.is_dry)
+    return SyncResult(campaign, name, found.frame.height, found.left_out, run.model_version, report)
+
+
+def withdraw(context: Context, campaign: str, connector: str, *, who: str = "nobody") -> SyncResult:
+    """Empty every field that pushes of `campaign` have written to `connector`, and nothing else. Raises as `sync_crm`."""
+    from churn.crm.opening import connector_section
+
+    section = connector_section(connector, context.settings)
+    run_id = _run_id(campaign, connector, context.clock())
+    with context.recorded("sync_crm"), context.open_store() as store:
+        run = fresh_scores(context, store, max_age_days=1, is_forced=True)
+        found = empty_list(run, run_id)
+        request = _request(found, section, campaign, connector, run_id, {}, Options(is_forced=True, who=who))
+        request = replace(request, action="withdraw", on_leave="clear", fields={})
+        report = _carry_out(context, store, request, is_dry=False)
+    return SyncResult(campaign, connector, 0, {}, run.model_version, report)
+
+
+def retry(
+    context: Context,
+    campaign: str,
+    *,
+    connector: str | None = None,
+    customers: Sequence[str] | None = None,
+    codes: Sequence[str] | None = None,
+    options: Options | None = None,
+) -> tuple[int, SyncResult]:
+    """Let rejected rows (those named, or of some codes, or all) be sent again, and push; return how many were let."""
+    name = connector or (None if campaign == RISK_LIST else _definition(context, campaign).crm.connector)
+    if name is None:
+        raise ConfigError("no connector is named", where=f"campaign {campaign}", remedy="Say --to NAME.")
+    with context.open_store() as store:
+        released = store.crm.release(name, campaign, customer_ids=customers, codes=codes)
+    if not released:
+        raise CampaignError(
+            "no rejected row is like that",
+            where=f"campaign {campaign} to connector {name}",
+            remedy="See `churn sync status --rejected`.",
+        )
+    return released, sync_crm(context, campaign, connector=name, options=options)
+
+
+def _definition(context: Context, campaign: str) -> CampaignDefinition:
+    from churn.campaigns.definition import load_campaign
+
+    return load_campaign(context.settings.home, campaign)
+
+
+def _request(
+    found: PushList,
+    section: ConnectorSection,
+    campaign: str,
+    connector: str,
+    run_id: str,
+    fields: dict[str, str],
+    options: Options,
+) -> SyncRequest:
+    from churn.crm.mapping import CAMPAIGN_FIELDS, OUR_FIELDS
+    from churn.crm.request import SyncRequest
+
+    chosen = fields or {name: name for name in OUR_FIELDS if campaign != RISK_LIST or name not in CAMPAIGN_FIELDS}
+    return SyncRequest(
+        connector=connector,
+        campaign=campaign,
+        run_id=run_id,
+        wanted=found.frame,
+        fields=chosen,
+        settings=section,
+        model_version=found.run.model_version,
+        score_run_id=found.run.run_id,
+        who=options.who,
+        holder=f"`churn sync {campaign} --to {connector}` on {socket.gethostname()}, process {os.getpid()}",
+        is_full=options.is_full,
+        is_forced=options.is_forced,
+        constants=found.constants,
+    )
+
+
+def _carry_out(context: Context, store: Store, request: SyncRequest, *, is_dry: bool) -> SyncReport:
+    from churn.crm.sync import Sync
+
+    connector = context.open_connector(request.connector)
+    try:
+        return Sync(request, connector, store, clock=context.clock, progress=context.progress).run(is_dry=is_dry)
+    finally:
+        connector.close()
+
+
+def _run_id(campaign: str, connector: str, at: datetime) -> str:
+    salt = hashlib.sha256(f"{campaign}/{connector}/{at.isoformat()}/{os.getpid()}".encode()).hexdigest()[:6]
+    return f"{campaign}-{at:%Y%m%dT%H%M%S}-{salt}"

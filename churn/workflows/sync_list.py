@@ -1,0 +1,157 @@
+"""Makes the list that a push brings a CRM in step with: who is on it now, what each record shall say, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from churn.errors import CampaignError, QualityBlocked
+from churn.workflows.context import Context
+from churn.workflows.read_scores import current_run, plain_reasons
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.campaigns.definition import CampaignDefinition
+    from churn.store import ScoreRun, Store
+
+_SCORES = ("customer_id", "churn_probability", "risk_band", "percentile", "reasons")
+
+
+@dataclass(frozen=True)
+class PushList:
+    """One row per customer in the order of sending, with every field of ours; and who was left out, by why.
+
+    `constants` are the texts that are the same in every row.
+    """
+
+    frame: pl.DataFrame
+    run: ScoreRun
+    constants: Mapping[str, str]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def fresh_scores(context: Context, store: Store, *, max_age_days: int, is_forced: bool) -> ScoreRun:
+    """Return the current score run. Raises QualityBlocked when it is stale or old, unless forced."""
+    run = current_run(store.scores.current_run())
+    if is_forced:
+        return run
+    if run.is_stale:
+        raise QualityBlocked(
+            f"the scores of {run.snapshot_date} are stale: {run.stale_reason}",
+            where="churn sync",
+            remedy="Mend what the rule found and score again; --force pushes them all the same.",
+        )
+    if context.clock() - run.scored_at > timedelta(days=max_age_days):
+        raise QualityBlocked(
+            f"the scores were made on {run.scored_at:%Y-%m-%d}, more than {max_age_days} days ago",
+            where="churn sync",
+            remedy="Run `churn refresh` and `churn score`; --force pushes them all the same.",
+        )
+    return run
+
+
+def campaign_list(
+    context: Context, store: Store, definition: CampaignDefinition, run: ScoreRun, run_id: str
+) -> PushList:
+    """Return whom a campaign contacts: those assigned to it who may still be contacted, never its holdout.
+
+    Risk is that of the current scores; the expected profit, by which they are ordered, that of the plan. Consent and
+    objections are read as they are known now. Raises CampaignError when nobody was ever assigned.
+    """
+    import polars as pl
+
+    assigned = store.assignments.of(definition.name)
+    if assigned.is_empty():
+        raise CampaignError(
+            "nobody is assigned to it",
+            where=f"campaign {definition.name}",
+            remedy=f"Run `churn plan {definition.name}` first.",
+        )
+    treated = assigned.filter(pl.col("arm") == "treatment")
+    left_out = {"in the holdout": assigned.height - treated.height}
+    forbidden = _forbidden(context, store, requires_consent=definition.audience.requires_consent)
+    for why, customers in forbidden.items():
+        kept = treated.join(customers, on="customer_id", how="anti")
+        left_out[why], treated = treated.height - kept.height, kept
+    now = _scores(store, treated["customer_id"])
+    frame = (
+        treated.select("customer_id", "expected_profit", *(pl.col(n).alias(f"{n}_then") for n in _SCORES[1:4]))
+        .join(now, on="customer_id", how="left", maintain_order="left")
+        .with_columns(pl.coalesce(name, f"{name}_then").alias(name) for name in _SCORES[1:4])
+        .drop(f"{name}_then" for name in _SCORES[1:4])
+        .sort(["expected_profit", "customer_id"], descending=[True, False])
+    )
+    constants = {"recommended_action": definition.title, "campaign": definition.name}
+    return _finished(frame, run, constants, run_id, left_out)
+
+
+def risk_list(context: Context, store: Store, bands: Sequence[str], run: ScoreRun, run_id: str) -> PushList:
+    """Return everybody in some risk bands, holdouts as everybody else, without a word about any campaign."""
+    import polars as pl
+
+    frame = store.scores.current(bands=bands, columns=(*_SCORES, "expected_profit"))
+    left_out = {}
+    for why, customers in _forbidden(context, store, requires_consent=False).items():
+        kept = frame.join(customers, on="customer_id", how="anti", maintain_order="left")
+        left_out[why], frame = frame.height - kept.height, kept
+    frame = frame.with_columns(plain_reasons(pl.col("reasons")), reason_codes(pl.col("reasons")))
+    return _finished(frame, run, {}, run_id, left_out)
+
+
+def empty_list(run: ScoreRun, run_id: str) -> PushList:
+    """Return the list of nobody: what a withdrawal leaves."""
+    import polars as pl
+
+    kinds = {name: pl.Float64 if name in {"churn_probability", "percentile"} else pl.String for name in _SCORES}
+    frame = pl.DataFrame(schema={**kinds, "reason_codes": pl.String, "expected_profit": pl.Float64})
+    return _finished(frame, run, {}, run_id, {})
+
+
+def reason_codes(column: pl.Expr) -> pl.Expr:
+    """Return the features behind the reasons, joined by commas: what a rule of the CRM can look for."""
+    import polars as pl
+
+    kind = pl.List(pl.Struct({"feature": pl.String}))
+    texts = column.str.json_decode(kind).list.eval(pl.element().struct.field("feature"))
+    return texts.list.join(",").alias("reason_codes")
+
+
+def _scores(store: Store, customers: pl.Series) -> pl.DataFrame:
+    import polars as pl
+
+    scores = store.scores.current(columns=_SCORES).filter(pl.col("customer_id").is_in(customers.implode()))
+    return scores.with_columns(plain_reasons(pl.col("reasons")), reason_codes(pl.col("reasons")))
+
+
+def _forbidden(context: Context, store: Store, *, requires_consent: bool) -> dict[str, pl.DataFrame]:
+    """Return whom nobody may contact any more, by why: what is known now counts, whatever the plan knew."""
+    from churn.campaigns.facts import read_consent
+
+    with context.open_warehouse("churn sync") as warehouse:
+        consent, is_known = read_consent(warehouse)
+    found = {
+        "objected": consent.filter(consent["has_objected"].fill_null(value=False)).select("customer_id"),
+        "unsubscribed": store.outcomes.recent(kind="unsubscribed").select("customer_id").unique(),
+    }
+    if requires_consent and is_known:
+        agreed = consent.filter(consent["has_consent"].fill_null(value=False)).select("customer_id")
+        found["without consent"] = consent.select("customer_id").join(agreed, on="customer_id", how="anti")
+    return found
+
+
+def _finished(
+    frame: pl.DataFrame, run: ScoreRun, constants: Mapping[str, str], run_id: str, left_out: dict[str, int]
+) -> PushList:
+    import polars as pl
+
+    texts = {"recommended_action": None, "campaign": None, **constants}
+    texts |= {"model_version": run.model_version, "run_id": run_id}
+    frame = frame.with_columns(
+        *(pl.lit(text, dtype=pl.String).alias(name) for name, text in texts.items()),
+        pl.lit(run.scored_at).alias("scored_at"),
+        pl.lit(run.snapshot_date).alias("snapshot_date"),
+    )
+    return PushList(frame, run, constants, {why: count for why, count in left_out.items() if count})

@@ -19,29 +19,30 @@ def _two_by_two(d: Document) -> str | None:
     found = d["two_by_two"]
     if found is None:
         return None
-    model, high, low = found["model"], found["campaign_high"], found["campaign_low"]
-    ranks, moves = model["is_proven"], high["is_proven"] or low["is_proven"]
+    high, low = found["campaign_high"], found["campaign_low"]
+    alone = {cell["risk"]: cell["churn_rate"] for cell in found["cells"] if cell["arm"] == "holdout"}
     told = (
-        f"Model or campaign? Left alone, {percent(model['churn_holdout'], 1)} of the riskier half left and "
-        f"{percent(model['churn_treatment'], 1)} of the safer half. Contact avoided {_span(high)} among the riskier, "
-        f"{_span(low)} among the safer. "
+        f"Model or campaign? Left alone, {percent(alone['high'], 1)} of the riskier half left and "
+        f"{percent(alone['low'], 1)} of the safer half. Contact avoided {span(high)} among the riskier, {span(low)} "
+        "among the safer. "
     )
+    ranks, moves = found["model"]["is_proven"], d["verdict"] == "works" or high["is_proven"] or low["is_proven"]
+    if d["verdict"] == "harms":
+        found_them = "The model finds those who leave, and contact" if ranks else "Contact"
+        return f"{told}{found_them} makes more of them leave: stop, then look at the offer."
     if ranks and moves:
-        return told + "So the model finds those who leave, and the campaign moves them: keep both."
+        return f"{told}The model finds those who leave, and the campaign moves them: keep both."
     if ranks:
-        return (
-            told
-            + "So the model finds those who leave, but contact is not shown to move them: change the offer, not the list."
-        )
+        return f"{told}The model finds those who leave, but contact is not shown to move them: look at the offer, not the list."
     if moves:
         return (
-            told
-            + "So the campaign moves customers, but risk hardly tells whom: the offer works, choose by something else than risk."
+            f"{told}The campaign moves customers, but risk does not tell whom: choose them by something else than risk."
         )
-    return told + "Neither is proven here: too few customers, or neither the list nor the offer does its work."
+    return f"{told}Neither is proven here: too few customers, or neither the list nor the offer does its work."
 
 
-def _span(effect: Mapping[str, Any]) -> str:
+def span(effect: Mapping[str, Any]) -> str:
+    """Return an effect in percentage points with its interval: `5.1 points (1.2 to 9.0)`."""
     low, high = 100.0 * effect["low"], 100.0 * effect["high"]
     return f"{100.0 * effect['delta']:.1f} points ({low:.1f} to {high:.1f})"
 
@@ -53,7 +54,7 @@ def _segments(d: Document) -> str | None:
     notable = [row for row in rows if row["is_notable"]]
     if not notable:
         return f"Segments (exploratory): none of {count(len(rows))} stands out once corrected for having looked at so many."
-    named = ", ".join(f"{row['dimension'].replace('_', ' ')} {row['segment']} ({_span(row)})" for row in notable)
+    named = ", ".join(f"{row['dimension'].replace('_', ' ')} {row['segment']} ({span(row)})" for row in notable)
     return (
         f"Segments (exploratory, corrected for looking at {count(len(rows))}): {named}. A question for the next campaign, "
         "not a finding."

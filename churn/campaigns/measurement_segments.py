@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from churn.decisions.experiment import Effect, holm, newcombe
+from churn.decisions.experiment import Effect, holm, newcombe, stratified_effect
 
 DIMENSIONS: Final = ("risk_band", "plan", "stratum")
 LEAST: Final = 10  # customers in either arm: below that a segment's interval says nothing
@@ -46,8 +46,8 @@ def segments(known: pl.DataFrame, confidence: float) -> list[dict[str, Any]]:
 def two_by_two(known: pl.DataFrame, confidence: float) -> dict[str, Any] | None:
     """Return churn of the riskier and the safer half, treated and held out; None where a cell is empty.
 
-    Down the held-out column stands the model's work: do those it calls riskier leave more when left alone? Across a row
-    stands the campaign's: do those contacted leave less? A campaign can fail by either, and is mended differently.
+    Down a column stands the model's work: do those it calls riskier leave more, within the same arm? Across a row stands
+    the campaign's: do those contacted leave less, within the same half? It can fail by either, and is mended differently.
     """
     cut = known["churn_probability"].median()
     is_high = known["churn_probability"] >= cut
@@ -55,13 +55,9 @@ def two_by_two(known: pl.DataFrame, confidence: float) -> dict[str, Any] | None:
     effects = {half: _effect(rows, confidence, least=1) for half, rows in halves.items()}
     if effects["high"] is None or effects["low"] is None:
         return None
-    alone = {half: rows.filter(arm="holdout") for half, rows in halves.items()}
-    ranking = newcombe(
-        int(alone["low"]["has_churned"].sum()),
-        alone["low"].height,
-        int(alone["high"]["has_churned"].sum()),
-        alone["high"].height,
-        confidence,
+    # Risk against leaving, within each arm, so that contact cannot pass for risk. The safer half stands for "treated".
+    ranking = stratified_effect(
+        known["has_churned"].to_numpy(), ~is_high.to_numpy(), known["arm"].to_numpy().astype(str), confidence
     )
     return {
         "cut": cut,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from churn.campaigns.measurement_notes import caveats, inside
+from churn.campaigns.measurement_notes import caveats, inside, span
 from churn.decisions.wording import count, money, percent
 
 Document = Mapping[str, Any]
@@ -51,6 +51,9 @@ def _title(d: Document) -> str:
         return f"Stop: it drove {count(-saves)} customers away"
     if d["verdict"] == "open":
         return "No effect is proven"
+    profit = d["money"]["net_profit"]
+    if profit["low"] <= 0.0 <= profit["high"]:
+        return f"It kept {count(saves)} customers; whether that paid is open"
     word = "earned" if net >= 0 else "lost"
     return f"It kept {count(saves)} customers and {word} {money(abs(net), d['currency'], cents=False)} net"
 
@@ -72,7 +75,9 @@ def _headline(d: Document) -> str:
         )
     if status in {"no_holdout", "nobody_treated", "nothing_known"}:
         return _one_sided(d)
-    return alarm_of(d) or (_works(d) if d["verdict"] == "works" else _open(d))
+    if d["verdict"] == "harms":
+        return f"{alarm_of(d)} {_compared(d)} {_earned(d)}"
+    return _works(d) if d["verdict"] == "works" else _open(d)
 
 
 def _until(d: Document) -> str:
@@ -156,20 +161,14 @@ def _story(d: Document) -> list[tuple[str, str | None]]:
 def _effect(d: Document) -> str:
     effect = d["effect"]
     how = "within strata of risk, as they were drawn" if effect["method"].startswith("stratified") else "as assigned"
-    return (
-        f"Effect: {points(effect['delta'])} of churn avoided ({points(effect['low'])} to {points(effect['high'])}), arms "
-        f"compared {how}, whoever was reached or not."
-    )
+    return f"Effect: {span(effect)} of churn avoided, arms compared {how}, whoever was reached or not."
 
 
 def _cuped(d: Document) -> str | None:
     found = d["cuped"]
     if found is None:
         return None
-    return (
-        f"Allowing for the risk each customer had before (CUPED): {points(found['delta'])} ({points(found['low'])} to "
-        f"{points(found['high'])}); that removed {percent(max(found['variance_removed'], 0.0))} of the noise."
-    )
+    return f"Allowing for the risk each customer had before (CUPED): {span(found)}; that removed {percent(max(found['variance_removed'], 0.0))} of the noise."
 
 
 def _delivered(d: Document) -> str | None:
@@ -180,10 +179,7 @@ def _delivered(d: Document) -> str | None:
     effect = found["effect"]
     if effect is None:
         return f"{reached}, no more than of those left alone: nothing can be said about being reached."
-    return (
-        f"{reached}. On those, the effect is {points(effect['delta'])} ({points(effect['low'])} to "
-        f"{points(effect['high'])})."
-    )
+    return f"{reached}. On those, the effect is {span(effect)}."
 
 
 def _costs(d: Document) -> str | None:
@@ -227,11 +223,6 @@ def _model(d: Document) -> str | None:
         f"Model: of {count(found['holdout'])} left alone it expected {count(found['holdout_expected_churned'])} to leave; "
         f"{count(found['holdout_churned'])} did."
     )
-
-
-def points(share: float) -> str:
-    """Return a difference of shares as percentage points: `5.1 points`."""
-    return f"{100.0 * share:.1f} points"
 
 
 def _people(saves: float) -> str:

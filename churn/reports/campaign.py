@@ -13,6 +13,14 @@ from churn.reports.charts import token_css
 from churn.reports.effect_charts import churn_by_risk, interval_chart
 from churn.reports.render import render
 
+_TAGS = {
+    "effect": "Effect",
+    "costs": "Costs",
+    "cuped": "Adjusted",
+    "delivered": "Reached",
+    "ledger": "Ledger",
+    "model": "Model",
+}
 _TITLE = "Churn avoided, in percentage points"
 
 
@@ -27,7 +35,19 @@ def render_campaign(document: Mapping[str, Any], *, home: Path) -> str:
         segments=_segments(document),
         quadrants=_quadrants(document),
         ledger=_ledger(document),
+        sentences=_sentences(document),
     )
+
+
+def _sentences(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The story's parts that have no section of their own: a tag, and the sentence without the words of the tag."""
+    found = []
+    for each in document["words"]["story"]:
+        if each["code"] in _TAGS:
+            tag, text = _TAGS[each["code"]], each["sentence"]
+            text = text.removeprefix(f"{tag}: ").removeprefix("Save ledger: ")
+            found.append((tag, text[:1].upper() + text[1:]))
+    return found
 
 
 def _effects(document: Mapping[str, Any]) -> Markup | None:

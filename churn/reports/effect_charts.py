@@ -83,10 +83,10 @@ def _bars(cells: Sequence[Mapping[str, Any]], width: int) -> Any:
     layers = []
     for _, name, tone in _ARMS:
         part = base.transform_filter(f"datum.arm == '{name}'")
-        layers.append(part.mark_bar(color=color(tone), width=46 if is_wide else 40).encode(x=x, xOffset=offset, y=y))
+        layers.append(part.mark_bar(color=color(tone), width=84 if is_wide else 44).encode(x=x, xOffset=offset, y=y))
         layers.append(
             part.mark_text(baseline="bottom", dy=-4, color=color("ink"), fontSize=12, lineBreak="\n").encode(
                 x=x, xOffset=offset, y="rate:Q", text="text:N"
             )
         )
-    return styled(alt.layer(*layers).properties(width=360 if is_wide else width - 90, height=220))
+    return styled(alt.layer(*layers).properties(width=width - 90, height=240 if is_wide else 200))

@@ -103,10 +103,11 @@ def check_filters(
     from churn.campaigns.reading import line_of
     from churn.snapshots.conditions import known_features
 
-    known = known_features(models, warehouse)
+    asking = [definition for definition in definitions if definition.audience.filter is not None]
+    known = known_features(models, warehouse) if asking else frozenset()
     files = campaign_files(home)
     found = {}
-    for definition in definitions:
+    for definition in asking:
         if definition.audience.filter is not None:
             path = files[definition.name]
             line = line_of(path.read_text(encoding="utf-8"), ("audience", "filter"))

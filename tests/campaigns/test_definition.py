@@ -1,0 +1,158 @@
+"""Campaign files: what ships, what is exact, and what every complaint says."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, load_campaign, load_campaigns
+from churn.campaigns.reading import examine, line_of, read_campaign
+from churn.config import BusinessSettings
+from churn.errors import CampaignError, ConfigError
+from churn.snapshots.conditions import known_features
+from churn.warehouse.filters import audience_filter
+from tests.worlds import NO_HOME, shipped_models
+
+GOOD = """
+[campaign]
+title = "Call them"
+
+[offer]
+contact_cost = 2.10
+incentive_cost = 0.3
+"""
+
+
+def written(folder: Path, text: str, name: str = "calls") -> Path:
+    path = folder / "campaigns" / f"{name}.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_three_campaigns_ship_and_their_filters_read_features_that_there_are():
+    found = load_campaigns(NO_HOME)
+    assert list(found) == ["fix_payment", "price_incentive", "support_call"]
+    assert found["price_incentive"].offer.profit_model == "incentive"
+    known = known_features(shipped_models())
+    for definition in found.values():
+        assert audience_filter(definition.audience.filter, known, where=definition.name).features
+        assert set(definition.crm.fields) <= set(CRM_FIELDS)
+        assert 0 < definition.holdout.share < 1
+
+
+def test_money_is_exact(tmp_path):
+    offer = read_campaign("calls", written(tmp_path, GOOD)).offer
+    assert (offer.contact_cost, offer.incentive_cost) == (Decimal("2.10"), Decimal("0.3"))
+    assert offer.contact_cost + offer.incentive_cost == Decimal("2.4")
+
+
+def test_a_definition_survives_being_kept_and_its_hash_tells_another_one(tmp_path):
+    one = read_campaign("calls", written(tmp_path, GOOD))
+    again = CampaignDefinition.from_document(one.document())
+    assert again == one
+    assert again.hash == one.hash
+    laid_out_otherwise = GOOD.replace("2.10", "2.1").replace("[offer]", "# a note\n\n[offer]")
+    assert read_campaign("calls", written(tmp_path, laid_out_otherwise)).hash == one.hash
+    assert read_campaign("calls", written(tmp_path, GOOD.replace("2.10", "2.11"))).hash != one.hash
+    assert read_campaign("other", written(tmp_path, GOOD, "other")).hash != one.hash
+
+
+def test_a_campaign_of_the_home_replaces_the_shipped_one_of_its_name(tmp_path):
+    written(tmp_path, GOOD, "fix_payment")
+    assert load_campaigns(tmp_path)["fix_payment"].title == "Call them"
+    assert load_campaign(tmp_path, "support_call").title == load_campaigns(NO_HOME)["support_call"].title
+
+
+def test_an_unknown_campaign_names_the_nearest(tmp_path):
+    with pytest.raises(CampaignError, match=r"no campaign `fix_paymnt`.*Did you mean `fix_payment`\?"):
+        load_campaign(tmp_path, "fix_paymnt")
+
+
+def test_a_mistake_in_one_file_does_not_stop_the_others(tmp_path):
+    written(tmp_path, "nonsense", "broken")
+    assert load_campaign(tmp_path, "fix_payment").name == "fix_payment"
+    with pytest.raises(ConfigError, match=r"broken.toml:1: not valid TOML"):
+        load_campaigns(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "says"),
+    [
+        (("[offer]", "[ofer]"), 5, r"unknown section `ofer`. Did you mean `offer`\?"),
+        (("contact_cost", "contact_costs"), 6, r"unknown key `offer.contact_costs`. Did you mean `contact_cost`\?"),
+        (
+            ("2.10", "-2.10"),
+            6,
+            r"`offer.contact_cost` is wrong: .*greater than or equal to 0, not -2.10. Give 0 or more",
+        ),
+        (("2.10", '"two"'), 6, r"`offer.contact_cost` is wrong: .*not two. It is: Money one contact costs."),
+        (("2.10", "inf"), 6, r"`offer.contact_cost` is wrong"),
+        (("2.10", "2.12345"), 6, r"`offer.contact_cost` is wrong: .*4 decimal places"),
+        (("2.10", "2.1O"), 6, r"not valid TOML: .* Mend that line"),
+        (("title", "name"), 2, r"the key `campaign.title` is missing. Add title = "),
+        (('"Call them"', '""'), 3, r"`campaign.title` is wrong"),
+        (("0.3", "0.3\n[limits]\nbudget = 0"), 9, r"`limits.budget` is wrong: .*above 0, or leave the key out"),
+        (("0.3", "0.3\n[limits]\ncontacts = 2.5"), 9, r"`limits.contacts` is wrong"),
+        (("0.3", "0.3\n[holdout]\nshare = 1.0"), 9, r"`holdout.share` is wrong.*with everybody held out nobody"),
+        (("0.3", "0.3\n[audience]\nbands = ['hihg']"), 9, r"`audience.bands` is wrong: .*not hihg"),
+        (("0.3", "0.3\n[audience]\nbands = []"), 9, r"name at least one band"),
+        (("0.3", "0.3\n[audience]\nmin_probability = 0.5\nmax_probability = 0.4"), 8, r"nobody is in between"),
+        (("0.3", "0.3\nsuccess_rate_low = 0.9"), 5, r"success rates must rise"),
+        (
+            ("0.3", "0.3\n[crm]\nfields = {risk_bnd = 'x'}"),
+            9,
+            r"no field `risk_bnd` of ours. Did you mean `risk_band`\?",
+        ),
+        (("0.3", "0.3\n[crm.fields]\nrisk_bnd = 'x'"), 9, r"no field `risk_bnd` of ours"),
+        (("0.3", "0.3\n[crm]\nmode = 'upsrt'"), 9, r"`crm.mode` is wrong"),
+        (("0.3", "0.3\nchannel = 'E Mail'"), 8, r"`offer.channel` is wrong"),
+    ],
+)
+def test_a_complaint_names_file_line_and_remedy(tmp_path, change, line, says):
+    path = written(tmp_path, GOOD.replace(*change))
+    with pytest.raises(ConfigError, match=says) as caught:
+        read_campaign("calls", path)
+    assert caught.value.where == f"{path}:{line}"
+    assert caught.value.remedy
+
+
+def test_all_complaints_of_a_file_are_found_at_once(tmp_path):
+    path = written(tmp_path, GOOD.replace("2.10", "-1").replace("0.3", "-2").replace("title", "titel"))
+    found, complaints = examine("calls", path)
+    assert found is None
+    assert [c.line for c in complaints] == [2, 3, 6, 7]
+
+
+def test_a_name_that_cannot_be_one_is_refused(tmp_path):
+    path = written(tmp_path, GOOD, "Win-Back")
+    with pytest.raises(ConfigError, match=r"cannot be a campaign's name.*small letters"):
+        read_campaign("Win-Back", path)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = written(tmp_path, GOOD)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        read_campaign("calls", path)
+
+
+def test_the_line_of_a_key_is_found_in_every_way_of_writing_it():
+    text = '[a]\nx = 1\n"y" = 2\n[b.c]\nz = 3\n[d]\ne.f = 4\n'
+    assert [line_of(text, place) for place in (("a", "x"), ("a", "y"), ("b", "c", "z"), ("d", "e", "f"))] == [
+        2,
+        3,
+        5,
+        7,
+    ]
+    assert line_of(text, ("a", "missing")) == 1
+    assert line_of(text, ("nowhere",)) == 1
+
+
+def test_the_offer_becomes_the_economics_of_the_decision(tmp_path):
+    definition = read_campaign("calls", written(tmp_path, GOOD))
+    terms = definition.economics(BusinessSettings(value_months=6), definition.offer.risk_based_model)
+    assert (terms.profit_model, terms.contact_cost, terms.value_months) == ("incentive", 2.1, 6)
+    assert definition.window(45) == 45

@@ -1,0 +1,90 @@
+"""Audience filters: a condition over named features, and nothing that could read anything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from churn.errors import ConfigError
+from churn.warehouse import open_warehouse
+from churn.warehouse.filters import audience_filter
+
+KNOWN = ("number_of_payment_failures_60d", "has_unpaid_bill", "city", "current_fee", "likes.photo")
+WHERE = "campaigns/x.toml:7"
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        (
+            "number_of_payment_failures_60d > 2 or has_unpaid_bill",
+            {"number_of_payment_failures_60d", "has_unpaid_bill"},
+        ),
+        ("has_unpaid_bill", {"has_unpaid_bill"}),
+        ("not (current_fee between 10 and 20.5)", {"current_fee"}),
+        ("city in ('Berlin', 'Ulm;') and city is not null", {"city"}),
+        ("lower(city) like 'b%' -- a note", {"city"}),
+        ("coalesce(current_fee, 0) * 12 >= 240", {"current_fee"}),
+        ("case when has_unpaid_bill then current_fee > 5 else false end", {"has_unpaid_bill", "current_fee"}),
+        ('"likes.photo" > 3', {"likes.photo"}),
+        ("CURRENT_FEE > -1", {"current_fee"}),
+        ("contains(city, 'burg') or starts_with(city, 'Neu')", {"city"}),
+        ("try_cast(city as integer) > 1", {"city"}),
+    ],
+)
+def test_conditions_over_features_are_taken_and_run(text, reads):
+    found = audience_filter(text, KNOWN, where=WHERE)
+    assert found.features == reads
+    columns = "1 as number_of_payment_failures_60d, true as has_unpaid_bill, 'Ulm' as city, 25.0 as current_fee"
+    with open_warehouse(None, holder="tests") as warehouse:
+        rows = warehouse.rows(f'select {found.sql} from (select {columns}, 4 as "likes.photo")')
+    assert rows[0][0] in {True, False, None}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("current_fee > 1; drop table customers", "without a semicolon"),
+        ("current_fee > 1;", "without a semicolon"),
+        ("current_fee > (select max(current_fee) from raw.payments)", "no subquery"),
+        ("exists (select 1)", "may not be used|no subquery"),
+        ("current_fee in (from raw.payments)", "no subquery|not valid SQL"),
+        ("city = (select content from read_text('/etc/passwd'))", "no subquery"),
+        ("read_csv('x.csv') is not null", "`read_csv` may not be used"),
+        ("read_text('x') = city", "`read_text` may not be used"),
+        ("getenv('HOME') = city", "`getenv` may not be used"),
+        ("current_setting('memory_limit') = city", "`current_setting` may not be used"),
+        ("current_fee > random()", "may not be used"),
+        ("now() > '2026-01-01'", "may not be used"),
+        ("count(*) > 1", "may not be used"),
+        ("sum(current_fee) over () > 1", "may not be used"),
+        ("current_fee > $1", "may not be used"),
+        ("current_fee > ?", "may not be used"),
+        ("columns('.*') > 1", "may not be used"),
+        ("nextval('s') > current_fee", "may not be used"),
+        ("current_fee", None),
+        ("current_fee + 1", "is a value, not a condition"),
+        ("'yes'", "is a value, not a condition"),
+        ("true", "reads no feature"),
+        ("1 = 1", "reads no feature"),
+        ("", "is empty"),
+        ("select 1", "a condition, not a statement"),
+        ("pragma version", "may not be used|statement"),
+        ("attach 'x.db'", "may not be used|statement|not valid"),
+        ("copy raw.payments to 'x'", "may not be used|statement|not valid"),
+        ("current_fee >", "not valid SQL"),
+        ("current_fee > (1", "not valid SQL"),
+        ("current_fee > 'open", "not valid SQL"),
+        ("spine.current_fee > 1", r"no feature `spine.current_fee`. Did you mean `current_fee`\?"),
+        ("has_unpaid_bil", r"no feature `has_unpaid_bil`. Did you mean `has_unpaid_bill`\?"),
+        ("email like '%@example.com'", "no feature `email`. `churn features --date DAY` lists them"),
+        ("customer_id = 'C1'", "no feature `customer_id`"),
+    ],
+)
+def test_anything_else_is_refused_with_its_place_and_what_to_do(text, says):
+    if says is None:  # a bare column may be a truth; the database says if it is not
+        assert audience_filter(text, KNOWN, where=WHERE).features == {"current_fee"}
+        return
+    with pytest.raises(ConfigError, match=says) as caught:
+        audience_filter(text, KNOWN, where=WHERE)
+    assert caught.value.where == WHERE
+    assert caught.value.remedy

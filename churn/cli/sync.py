@@ -14,6 +14,8 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 
 PUSH = "push"
+_SHOWN = 5  # rows of a dry run's sample on a terminal; --json has them all
+_LONGEST = 40  # characters of a value there
 ToOption = Annotated[str | None, typer.Option("--to", help="The connector; the campaign's own if left out.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Pass the guard rails: I have looked.")]
 
@@ -150,16 +152,17 @@ def _show(session: Session, result: Any, **more: Any) -> None:
 
 def _render_sample(sample: Sequence[dict[str, Any]]) -> None:
     rows = []
-    for one in sample:
+    for one in sample[:_SHOWN]:
         told = one.get("message") or "; ".join(
-            f"{f['field']}: {_or_dash(f['from'])} -> {_or_dash(f['to'])}" for f in one.get("fields", ())
+            f"{f['field']}: {_short(f['from'])} -> {_short(f['to'])}" for f in one.get("fields", ())
         )
         rows.append((one["customer_id"], one["would"], told))
     table("For example", ["customer", "would", "fields"], rows)
 
 
-def _or_dash(value: object) -> object:
-    return "-" if value is None else value
+def _short(value: object) -> str:
+    text = "-" if value is None else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _render_rejected(found: dict[str, Any], out: Path | None) -> None:
@@ -175,6 +178,9 @@ def _render_rejected(found: dict[str, Any], out: Path | None) -> None:
 
 
 def _render_status(document: dict[str, Any]) -> None:
+    if not document["runs"]:
+        line("Nothing has been pushed yet: `churn sync CAMPAIGN --to CONNECTOR`.")
+        return
     rows = [
         (
             d["connector"],

@@ -43,6 +43,9 @@ class FileConnector(ConnectorSection):
         None, description="Private key for SFTP; its passphrase is the secret. Without one the secret is a password."
     )
     key_field: str = Field("customer_id", description="Name of the column with our key.")
+    max_score_age_days: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Scores older than this are not pushed, unless forced; a file of any age is a file."
+    )
 
 
 class WebhookConnector(ConnectorSection):

@@ -54,6 +54,8 @@ class ConnectorSection(Section):
         0.5, description="A list shorter than this share of the last one stops the push, unless forced."
     )
     max_rejected_share: Share = Field(0.1, description="A push with more rejected rows stops.")
-    max_score_age_days: int = Field(7, ge=1, description="Scores older than this are not pushed, unless forced.")
+    max_score_age_days: Annotated[int, Field(ge=1)] | None = Field(
+        7, description="Scores older than this are not pushed, unless forced."
+    )
     risk_list: RiskListPush = Field(default_factory=RiskListPush)
     sample_size: int = Field(20, ge=0, le=1_000, description="Written records that are read back and compared.")

@@ -33,7 +33,7 @@ class PushList:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def fresh_scores(context: Context, store: Store, *, max_age_days: int, is_forced: bool) -> ScoreRun:
+def fresh_scores(context: Context, store: Store, *, max_age_days: int | None, is_forced: bool) -> ScoreRun:
     """Return the current score run. Raises QualityBlocked when it is stale or old, unless forced."""
     run = current_run(store.scores.current_run())
     if is_forced:
@@ -44,7 +44,7 @@ def fresh_scores(context: Context, store: Store, *, max_age_days: int, is_forced
             where="churn sync",
             remedy="Mend what the rule found and score again; --force pushes them all the same.",
         )
-    if context.clock() - run.scored_at > timedelta(days=max_age_days):
+    if max_age_days is not None and context.clock() - run.scored_at > timedelta(days=max_age_days):
         raise QualityBlocked(
             f"the scores were made on {run.scored_at:%Y-%m-%d}, more than {max_age_days} days ago",
             where="churn sync",

@@ -1,0 +1,263 @@
+"""Salesforce: records matched by an external id; collections of 200, or Bulk API 2.0; campaign members as outcomes."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from churn.crm.connector import OutcomeEvent, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
+from churn.crm.connectors.salesforce_bulk import BulkJob
+from churn.crm.connectors.salesforce_values import instant, ours, quoted, refused, remote_field, sent
+from churn.crm.http import Http, open_client
+from churn.crm.secrets import secret_of
+from churn.errors import AuthFailed, ConfigError, RateLimited, RecordRejected, Unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+    from churn.config.connectors_crm import SalesforceConnector
+
+BATCH_ROWS = 10_000
+COLLECTION_ROWS = 200  # Salesforce's own limit
+QUERY_KEYS = 200  # the query stands in the address, which has a greatest length
+OVERLAP = timedelta(minutes=10)
+BEGINNING = "2000-01-01T00:00:00Z"
+_UNTIL_TOMORROW = 3_600.0  # more than anybody waits for: the day's requests are used up
+
+Record = tuple[Row, Mapping[str, Any]]
+
+
+def connect(
+    name: str,
+    settings: SalesforceConnector,
+    secrets: Mapping[str, str],
+    *,
+    clock: Callable[[], datetime],
+    client: httpx.Client | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> SalesforceCrm:
+    """Return a connection to the organisation whose access token is the secret. Raises ConfigError without one."""
+    secret = secret_of(name, secrets)
+    opened = client or open_client(settings)
+    http = Http(
+        opened,
+        base_url=settings.url,
+        where=f"connector {name}",
+        secret=secret,
+        headers={"Authorization": f"Bearer {secret}"},
+        clock=clock,
+    )
+    return SalesforceCrm(settings, http, opened, sleep)
+
+
+class SalesforceCrm:
+    """One object of one organisation; what exists is changed by its id, what does not is upserted by our key."""
+
+    kind = "salesforce"
+    needs_remote_id = True
+
+    def __init__(
+        self, settings: SalesforceConnector, http: Http, client: httpx.Client, sleep: Callable[[float], None]
+    ) -> None:
+        self._settings, self._http, self._client, self._sleep = settings, http, client, sleep
+        self._root = f"services/data/v{settings.version}"
+        self._schema: dict[str, RemoteField] | None = None
+        self.batch_size = settings.batch_size or BATCH_ROWS
+
+    def __repr__(self) -> str:
+        return f"SalesforceCrm({self._settings.url!r}, {self._settings.object!r})"
+
+    def check(self) -> None:
+        """Sign in, and see that the key is an external id. Raises ConfigError when it is not."""
+        told = self._ask("GET", f"{self._root}/sobjects/{self._settings.object}/describe")
+        self._schema = {one["name"]: remote_field(one) for one in told["fields"]}
+        keys = {one["name"] for one in told["fields"] if one.get("externalId")}
+        if self._settings.key_field not in keys:
+            raise ConfigError(
+                f"{self._settings.object} has no external id {self._settings.key_field}",
+                where=self._http.where,
+                remedy="Make the field there, marked External ID and Unique, or mend `key_field`.",
+            )
+
+    def fields(self) -> Mapping[str, RemoteField]:
+        """Return the object's fields."""
+        if self._schema is None:
+            self.check()
+        return self._schema or {}
+
+    def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return the records with our keys; Salesforce ignores case when it compares, we do not."""
+        key = self._settings.key_field
+        found: dict[str, tuple[str, ...]] = {}
+        wanted = set(customer_ids)
+        for record in self._query("Id, " + key, key, customer_ids):
+            if (customer := str(record[key])) in wanted:
+                found[customer] = (*found.get(customer, ()), str(record["Id"]))
+        return found
+
+    def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - Salesforce keeps no run
+        """Update records by their ids and upsert the others by our key; from `bulk_rows` rows on as a job."""
+        results: dict[str, RowResult] = {}
+        updates: list[Record] = []
+        upserts: list[Record] = []
+        for row in rows:
+            values = {name: sent(value) for name, value in row.values.items()}
+            if row.remote_id is not None and mode == "insert":
+                results[row.customer_id] = RowResult(row.customer_id, "unchanged", row.remote_id)
+            elif row.remote_id is not None:
+                updates.append((row, {"Id": row.remote_id, **values}))
+            elif mode == "update":
+                words = f"no {self._settings.object} carries this key"
+                results[row.customer_id] = RowResult(row.customer_id, "rejected", code="not_found", message=words)
+            else:
+                upserts.append((row, self._complete(row, values)))
+        for operation, records in (("update", updates), ("upsert", upserts)):
+            self._write(operation, records, results)
+        return [results[row.customer_id] for row in rows]
+
+    def _complete(self, row: Row, values: Mapping[str, Any]) -> dict[str, Any]:
+        needed = {n: v.format(customer_id=row.customer_id) for n, v in self._settings.create_values.items()}
+        return {**needed, **values, self._settings.key_field: row.customer_id}
+
+    def _write(self, operation: str, records: Sequence[Record], results: dict[str, RowResult]) -> None:
+        is_bulk = len(records) >= self._settings.bulk_rows
+        size = max(1, len(records)) if is_bulk else COLLECTION_ROWS
+        for start in range(0, len(records), size):
+            part = records[start : start + size]
+            try:
+                told = self._bulk().run(operation, part) if is_bulk else self._collection(operation, part)
+            except (AuthFailed, RateLimited, Unreachable, RecordRejected) as stop:
+                if not results:
+                    raise
+                # What is known is told; the rest comes again, and meets the same obstacle with nothing to lose.
+                state: ResultState = "unknown" if isinstance(stop, Unreachable) and stop.is_unknown else "transient"
+                for row, _ in records[start:]:
+                    results[row.customer_id] = RowResult(row.customer_id, state, row.remote_id, message=stop.what)
+                return
+            results.update({result.customer_id: result for result in told})
+
+    def _bulk(self) -> BulkJob:
+        settings = self._settings
+        pause, sleep = settings.poll_seconds, self._sleep
+        return BulkJob(self._http, self._ask, self._root, settings.object, settings.key_field, pause, sleep)
+
+    def _collection(self, operation: str, records: Sequence[Record]) -> list[RowResult]:
+        """Write up to 200 records; the answer is 200 even when some of them failed, one result each, in order."""
+        name = self._settings.object
+        path = f"{self._root}/composite/sobjects"
+        if operation == "upsert":
+            path += f"/{name}/{self._settings.key_field}"
+        body = {"allOrNone": False, "records": [{"attributes": {"type": name}, **values} for _, values in records]}
+        told = self._ask("PATCH", path, json=body, is_write=True)
+        return [self._result(row, one) for (row, _), one in zip(records, told, strict=True)]
+
+    def _result(self, row: Row, told: Mapping[str, Any]) -> RowResult:
+        if told.get("success"):
+            state: ResultState = "created" if told.get("created") else "updated"
+            return RowResult(row.customer_id, state, remote_id=str(told.get("id") or row.remote_id))
+        error = (told.get("errors") or [{}])[0]
+        message = self._http.clean(error.get("message", ""))
+        return refused(row, str(error.get("statusCode", "ERROR")), message, error.get("fields") or ())
+
+    def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
+        """Return what Salesforce holds now, in our types."""
+        schema = self.fields()
+        known = [one for one in remote_ids if re.fullmatch(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", one)]
+        found = self._query(", ".join(["Id", *fields]), "Id", known)
+        return {
+            str(record["Id"]): {name: ours(record.get(name), schema[name].kind) for name in fields} for record in found
+        }
+
+    def outcomes(self, cursor: str | None) -> OutcomePage:
+        """Return a page of campaign members whose status means something to us and that changed since `cursor`."""
+        settings = self._settings
+        since, onward, newest = json.loads(cursor) if cursor else (BEGINNING, None, None)
+        key = f"{settings.object}.{settings.key_field}"
+        query = (
+            f"SELECT Id, {settings.object}Id, {key}, Campaign.Name, Status, SystemModstamp FROM CampaignMember "
+            f"WHERE SystemModstamp >= {since} ORDER BY SystemModstamp, Id"
+        )
+        told = self._ask("GET", onward.lstrip("/")) if onward else self._ask("GET", self._root + "/query", q=query)
+        members = told["records"]
+        events = tuple(event for member in members if (event := self._event(member)) is not None)
+        newest = members[-1]["SystemModstamp"] if members else newest
+        if not told.get("done", True):
+            return OutcomePage(events, json.dumps([since, told["nextRecordsUrl"], newest]), is_last=False)
+        following = f"{(instant(newest) - OVERLAP).isoformat(timespec='seconds')}Z" if newest else since
+        return OutcomePage(events, json.dumps([max(since, following), None, None]), is_last=True)
+
+    def _event(self, member: Mapping[str, Any]) -> OutcomeEvent | None:
+        settings = self._settings
+        kind = settings.statuses.get(str(member["Status"]))
+        if kind is None:
+            return None
+        contact = member.get(settings.object) or {}
+        campaign = str((member.get("Campaign") or {}).get("Name"))
+        return OutcomeEvent(
+            event_id=f"{member['Id']},{kind}",
+            customer_id=contact.get(settings.key_field),
+            remote_id=member.get(f"{settings.object}Id"),
+            campaign=settings.campaigns.get(campaign, campaign),
+            kind=kind,
+            occurred_at=instant(str(member["SystemModstamp"])),
+        )
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self._client.close()
+
+    def _query(self, names: str, field: str, values: Sequence[str]) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        for start in range(0, len(values), QUERY_KEYS):
+            listed = ", ".join(quoted(value) for value in values[start : start + QUERY_KEYS])
+            query = f"SELECT {names} FROM {self._settings.object} WHERE {field} IN ({listed})"
+            told = self._ask("GET", f"{self._root}/query", q=query)
+            found += told["records"]
+            while not told.get("done", True):
+                told = self._ask("GET", told["nextRecordsUrl"].lstrip("/"))
+                found += told["records"]
+        return found
+
+    def _ask(self, method: str, path: str, *, q: str | None = None, **request: Any) -> Any:
+        answer = self._http.send(method, path, params={"q": q} if q is not None else None, **request)
+        if answer.status_code >= 400:
+            raise self._error(answer, is_write=bool(request.get("is_write")))
+        self._mind_the_limit(answer)
+        return answer.json() if answer.content else {}
+
+    def _mind_the_limit(self, answer: httpx.Response) -> None:
+        told = re.search(r"api-usage=(\d+)/(\d+)", answer.headers.get("Sforce-Limit-Info", ""))
+        # A write is never interrupted here: its answer says what became of the rows.
+        if told and answer.request.method == "GET" and int(told[1]) >= self._settings.max_usage_share * int(told[2]):
+            raise self._spent(f"{told[1]} of the day's {told[2]} requests are used")
+
+    def _spent(self, what: str) -> RateLimited:
+        remedy = "Push again tomorrow; max_usage_share says how much is left to others."
+        return RateLimited(what, where=self._http.where, remedy=remedy, retry_after=_UNTIL_TOMORROW)
+
+    def _error(self, answer: httpx.Response, *, is_write: bool) -> Exception:
+        code, message = _first_error(answer)
+        words, where = self._http.clean(message), self._http.where
+        if code == "REQUEST_LIMIT_EXCEEDED":
+            return self._spent(words)
+        if answer.status_code == 403:
+            return AuthFailed(f"{words} ({code})", where=where, remedy="Look at what the token's user may do.")
+        if answer.status_code >= 500:
+            what = f"answers with an error ({code or answer.status_code})"
+            return Unreachable(what, where=where, remedy="Try again later.", is_unknown=is_write)
+        if answer.status_code == 404:
+            return ConfigError(f"{words} ({code})", where=where, remedy="Look at `url`, `version` and `object`.")
+        return RecordRejected(f"{words} ({code})", where=where, remedy="Look at the mapping.")
+
+
+def _first_error(answer: httpx.Response) -> tuple[str, str]:
+    try:
+        told = answer.json()
+    except ValueError:
+        return "", f"HTTP {answer.status_code}"
+    first = told[0] if isinstance(told, list) and told else told
+    return str(first.get("errorCode", "")), str(first.get("message", "")) if isinstance(first, dict) else ""

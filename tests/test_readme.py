@@ -86,6 +86,21 @@ def test_the_feature_and_the_rule_of_the_readme_work_as_told(company):
     assert rules["payments_are_small"] == "warn"
 
 
+def test_the_campaign_of_the_readme_works_as_told(company):
+    definition = next(block for block in blocks("toml") if block.startswith("[campaign]"))
+    (company.home / "campaigns").mkdir(exist_ok=True)
+    (company.home / "campaigns" / "winback_call.toml").write_text(definition, encoding="utf-8")
+    assert company.json("campaigns", "validate", "winback_call")["is_valid"]
+    dry = company.json("plan", "winback_call", "--dry-run")
+    assert dry["campaigns"][0]["treatment"] > 0
+    assert dry["campaigns"][0]["holdout"] > 0
+    plan = company.json("plan", "winback_call", "--out", str(company.home / "winback_call.csv"))
+    assert plan["expected"] == dry["expected"]
+    lines = (company.home / "winback_call.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) - 1 == plan["allocation"]["chosen"]
+    assert company.json("plan", "winback_call")["allocation"]["chosen"] == 0  # those assigned stay, nobody is added
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "docs" / "examples").glob("*.toml")))
 def test_every_example_configuration_is_valid(name):
     from churn.config import load_settings

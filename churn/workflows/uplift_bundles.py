@@ -71,14 +71,14 @@ def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
 
     Rounds share their name up to numbers at its end: `support_call`, `support_call_2`, `support_call_2026_08`.
     """
-    from churn.modeling.uplift_model import load_uplift
-
     root = _root(context)
     names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     rounds = [name for name in names if _ROUND.sub("", name) == _ROUND.sub("", campaign)]
     for same in ([campaign] if campaign in rounds else [], rounds):
         found = sorted((folder.name, name) for name in same for folder in (root / name).glob("[0-9]*"))
         if found:
+            from churn.modeling.uplift_model import load_uplift
+
             version, name = found[-1]
             model, result = load_uplift(root / name / version)
             return LoadedUplift(name, version, model, result)

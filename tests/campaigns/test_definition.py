@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, load_campaign, load_campaigns
+from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile, load_campaign, load_campaigns
+from churn.campaigns.eligibility import RULES
 from churn.campaigns.reading import examine, line_of, read_campaign
 from churn.config import BusinessSettings
 from churn.errors import CampaignError, ConfigError
@@ -156,3 +158,19 @@ def test_the_offer_becomes_the_economics_of_the_decision(tmp_path):
     terms = definition.economics(BusinessSettings(value_months=6), definition.offer.risk_based_model)
     assert (terms.profit_model, terms.contact_cost, terms.value_months) == ("incentive", 2.1, 6)
     assert definition.window(45) == 45
+
+
+def test_the_page_on_campaigns_names_every_key_and_rule_with_its_default():
+    page = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.*?) \|", page, flags=re.MULTILINE))
+    ours = {
+        f"{section}.{key}": field
+        for section, part in CampaignFile.model_fields.items()
+        for key, field in part.annotation.model_fields.items()
+    }
+    assert set(told) == set(ours)
+    for key, text in told.items():
+        default = ours[key].default
+        if isinstance(default, bool | int | float | Decimal):
+            assert Decimal(text if text not in {"true", "false"} else text == "true") == Decimal(str(default + 0)), key
+    assert re.findall(r"^\| `([a-z_]+)` \| (?:who|the share|such)", page, flags=re.MULTILINE) == list(RULES)

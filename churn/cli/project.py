@@ -181,6 +181,13 @@ def _show_campaigns(campaigns: DemoCampaigns) -> None:
     table(f"Campaigns, {month.first_date} until {month.cutoff_date}", columns, rows, right=[1, 2, 3, 4, 5, 6])
     for row in campaigns.measured:
         line(f"{row['title']}: {row['headline']}")
+    told = campaigns.outcomes.kinds if campaigns.outcomes else {}
+    facts(
+        [
+            ("pushed", f"{sum(push.list_size for push in campaigns.pushed):,} customers as files"),
+            ("answers", ", ".join(f"{count:,} {kind}" for kind, count in told.items()) or "none"),
+        ]
+    )
 
 
 def generate(

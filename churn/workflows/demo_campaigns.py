@@ -15,12 +15,14 @@ from churn.workflows.plan_campaign import PlannedCampaigns, PlanRequest, plan_ca
 from churn.workflows.play_forward import PlayResult, play_forward
 from churn.workflows.record_outcomes import RecordedOutcomes, import_outcomes
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
+from churn.workflows.sync_crm import Options, SyncResult, sync_crm
 
 if TYPE_CHECKING:
     import polars as pl
 
 CAMPAIGNS = ("fix_payment", "support_call", "price_incentive")
 BUDGET = 5_000
+CONNECTOR = "file"  # needs no section in churn.toml: lists in the home
 HOLDOUT_SHARE = 0.4
 _NOTE = f"""\
 # Written by `churn demo`: the campaign that ships, but {HOLDOUT_SHARE:.0%} are held out. A first round on a few hundred customers
@@ -33,6 +35,7 @@ class DemoCampaigns:
     """What each stage did. `measured` has a row per campaign: what was measured, and what was true."""
 
     plan: PlannedCampaigns
+    pushed: list[SyncResult]
     played: PlayResult
     refresh: RefreshResult
     outcomes: RecordedOutcomes | None
@@ -41,7 +44,7 @@ class DemoCampaigns:
 
 
 def run_campaigns(context: Context) -> DemoCampaigns:
-    """Plan the shipped campaigns on the newest scores, let the month happen, and measure what they caused.
+    """Plan the shipped campaigns on the newest scores, push them to files, let the month happen, and measure the effect.
 
     The clock of what comes after the month stands at its end. Raises ConfigError in a home that the demo did not make.
     """
@@ -50,6 +53,9 @@ def run_campaigns(context: Context) -> DemoCampaigns:
     files = {"plan": context.settings.reports_path / "plan.csv"}
     context.progress.step("Planning the campaigns")
     plan = plan_campaigns(context, PlanRequest(campaigns=CAMPAIGNS, budget=BUDGET, out=files["plan"]))
+    planned = [name for name in CAMPAIGNS if name in set(plan.assignments["campaign"])]
+    pushed = [sync_crm(context, name, connector=CONNECTOR, options=Options(who="demo")) for name in planned]
+    files["lists"] = home / "lists"
     played = play_forward(context)
     end = datetime.combine(played.month.cutoff_date, datetime.min.time())
     later = replace(context, clock=lambda: end)
@@ -58,11 +64,11 @@ def run_campaigns(context: Context) -> DemoCampaigns:
     if played.outcomes is not None:
         files["outcomes"] = played.outcomes
         outcomes = import_outcomes(later, played.outcomes)
-    planned = plan.assignments["campaign"].unique().to_list()
     measured = [
-        _measured(later, name, plan.assignments, played.month.outcomes) for name in CAMPAIGNS if name in planned
+        {**_measured(later, name, plan.assignments, played.month.outcomes), "pushed": push.report.counts}
+        for name, push in zip(planned, pushed, strict=True)
     ]
-    return DemoCampaigns(plan, played, refresh, outcomes, measured, files)
+    return DemoCampaigns(plan, pushed, played, refresh, outcomes, measured, files)
 
 
 def _write_campaigns(home: Path) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from churn.demo import CompanyFiles
 
 OWN_FILES = ("warehouse.duckdb", "warehouse.duckdb.wal", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm")
-OWN_FOLDERS = ("models", "reports", "data", "tmp")
+OWN_FOLDERS = ("models", "reports", "data", "lists", "tmp")
 DEMO_TUNE_MINUTES = 0.5
 DEMO_SETTINGS = f"""{MARKER}
 

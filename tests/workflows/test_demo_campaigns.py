@@ -54,6 +54,13 @@ def test_contacts_answers_and_labels_agree_with_the_assignments(campaigns: DemoC
     assert held_out["has_churned"].to_list() == held_out["churn_without_contact"].to_list()
 
 
+def test_the_treated_are_pushed_and_the_held_out_are_not(campaigns: DemoCampaigns) -> None:
+    pushed = "".join(path.read_text() for path in sorted(campaigns.files["lists"].rglob("*.csv")))
+    arms = {arm: rows["customer_id"].to_list() for (arm,), rows in campaigns.plan.assignments.group_by("arm")}
+    assert all(customer in pushed for customer in arms["treatment"])
+    assert not any(customer in pushed for customer in arms["holdout"])
+
+
 def test_the_answers_can_be_told_again_and_nothing_is_counted_twice(campaigns: DemoCampaigns, home: Company) -> None:
     again = home.json("outcomes", "import", str(campaigns.files["outcomes"]))
     assert again["new"] == 0

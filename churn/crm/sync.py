@@ -11,6 +11,7 @@ from churn.crm.connector import Connector
 from churn.crm.diff import Changes, compare
 from churn.crm.guards import Shape, check_guards
 from churn.crm.mapping import FieldMapping, check_mapping, check_values, preflight
+from churn.crm.missing_fields import schema_with_missing
 from churn.crm.preview import preview
 from churn.crm.push import Push
 from churn.crm.request import SyncReport, SyncRequest
@@ -48,7 +49,7 @@ class Sync:
         began, request = time.monotonic(), self._request
         check_mapping(request.fields, campaign=request.campaign, is_campaign=request.is_campaign)
         if is_dry:
-            mapping, warnings = self._mapping(), self._warnings()
+            mapping, warnings = self._mapping(is_dry=True), self._warnings()
             planned, acknowledged = self._plan(mapping, warnings)
             found = preview(
                 planned,
@@ -140,11 +141,14 @@ class Sync:
             is_full=request.is_full,
         )
 
-    def _mapping(self) -> FieldMapping:
+    def _mapping(self, *, is_dry: bool = False) -> FieldMapping:
         request = self._request
         self._progress.step(f"Signing in to {request.connector}")
         self._connector.check()
-        mapping = preflight(request.fields, self._connector.fields(), where=request.where)
+        schema = schema_with_missing(
+            self._connector, request.settings, request.fields, where=request.where, is_dry=is_dry
+        )
+        mapping = preflight(request.fields, schema, where=request.where)
         check_values(mapping, request.constants, where=request.where)
         return mapping
 

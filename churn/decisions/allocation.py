@@ -1,30 +1,40 @@
-"""Chooses at most one offer per customer for the most expected profit under budgets and capacities."""
+"""Chooses at most one offer per customer for the most expected profit under budgets and capacities.
+
+A multiple-choice knapsack with several limits. Its linear relaxation is solved exactly (`allocation_prices`), which
+gives a bound that no choice can beat and the shadow price of each limit; whole offers are then handed out without
+breaking a limit (`allocation_rounding`). The same arguments give the same choice on every machine.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, sparse
 
+from churn.decisions.allocation_prices import Relaxation, relax
+from churn.decisions.allocation_problem import NONE, Choice, Limits, Problem, gains, limits
+from churn.decisions.allocation_rounding import round_off
 from churn.decisions.checks import Floats
-from churn.errors import DataError
+
+STEP = 1_000.0  # of budget, whose profit is reported
 
 
 @dataclass(frozen=True)
 class Allocation:
     """Who gets which offer, and what the limits cost.
 
-    `choice` (n,) is the offer's position, -1 for none. `profit` and `cost` are totals in money; `bound` is the profit
-    of the linear relaxation, which no choice can beat, and `gap` the share of it that is missed. Shadow prices say what
-    one more unit would earn: `shadow_budget` per $1, `shadow_offer` (k,) and `shadow_channel` per contact,
-    `shadow_offer_budget` (k,) per $1. `next_thousand` is what the next $1,000 of total budget would earn.
+    `choice` (n,) is the offer's position, -1 for none. `profit` and `cost` are totals in money, `contacts` (k,) counts.
+    `bound` is the profit of the linear relaxation, which no choice can beat, and `gap` the share of it that is missed.
+    Shadow prices say what one more unit would earn: `shadow_budget` and `shadow_offer_budget` (k,) per $1, `shadow_offer`
+    (k,) and `shadow_channel` per contact; 0 where the limit does not bind, or is not set. `next_thousand` is what the
+    next $1,000 of total budget would earn, by solving the relaxation again.
     """
 
-    choice: NDArray[np.int16]
+    choice: Choice
     profit: float
     cost: float
+    contacts: NDArray[np.int64]
     bound: float
     gap: float
     shadow_budget: float
@@ -32,7 +42,6 @@ class Allocation:
     shadow_offer_budget: Floats
     shadow_channel: Floats
     next_thousand: float
-    contacts: NDArray[np.int64]
 
 
 def allocate(
@@ -46,75 +55,52 @@ def allocate(
     channel_capacity: ArrayLike | None = None,
     eligible: ArrayLike | None = None,
 ) -> Allocation:
-    """Return the allocation of k offers to n customers."""
-    p = np.array(profit, dtype=np.float64)
-    n, k = p.shape
-    c = np.broadcast_to(np.asarray(cost, dtype=np.float64), (n, k))
-    ok = np.ones((n, k), bool) if eligible is None else np.asarray(eligible, bool)
-    if not np.isfinite(p[ok]).all() or not np.isfinite(c[ok]).all():
-        raise DataError("missing values", where="profit")
-    ok = ok & (p > 0)
-    rows: list[tuple[NDArray[np.float64], float]] = []
-    place: dict[str, list[int]] = {"budget": [], "offer": [], "offer_budget": [], "channel": []}
+    """Return the choice of at most one of k offers for each of n customers.
 
-    def add(name: str, usage: NDArray[np.float64], limit: float) -> None:
-        place[name].append(len(rows))
-        rows.append((np.where(ok, usage, 0.0), limit))
+    `profit` (n, k) is the expected profit of each offer, its cost already taken off; `cost` (n, k) or (k,) is what it
+    takes of the budgets. `offer_capacity` and `channel_capacity` count contacts, `budget` and `offer_budget` are money;
+    None or infinity means no limit. `channel` (k,) is each offer's position in `channel_capacity`. `eligible` (n, k)
+    false rules an offer out, whatever its amounts. Offers that earn nothing are not made. Among equals the customer,
+    and the offer, that comes first wins; limits hold to the rounding of a sum (one part in 10^9).
 
-    eye = np.eye(k)
-    if budget is not None:
-        add("budget", c, budget)
-    if offer_capacity is not None:
-        for j, limit in enumerate(np.asarray(offer_capacity, float)):
-            add("offer", np.broadcast_to(eye[j], (n, k)), limit)
-    if offer_budget is not None:
-        for j, limit in enumerate(np.asarray(offer_budget, float)):
-            add("offer_budget", c * eye[j], limit)
-    if channel is not None and channel_capacity is not None:
-        for h, limit in enumerate(np.asarray(channel_capacity, float)):
-            add("channel", np.broadcast_to(np.asarray(channel) == h, (n, k)).astype(float), limit)
-    shadow = np.zeros(len(rows))
-    choice = np.full(n, -1, np.int16)
-    bound, more = 0.0, 0.0
-    at = np.flatnonzero(ok.ravel())
-    if at.size:
-        once = sparse.csr_matrix((np.ones(at.size), (at // k, np.arange(at.size))), shape=(n, at.size))
-        shared = sparse.csr_matrix(np.array([u.ravel()[at] for u, _ in rows]).reshape(len(rows), at.size))
-        a = sparse.vstack([once, shared]).tocsc()
-
-        def solve(extra: float) -> optimize.OptimizeResult:
-            limits = np.array([b for _, b in rows])
-            limits[place["budget"]] += extra
-            return optimize.linprog(
-                -p.ravel()[at], A_ub=a, b_ub=np.concatenate([np.ones(n), limits]), bounds=(0, 1), method="highs"
-            )
-
-        found = solve(0.0)
-        bound, shadow = -float(found.fun), -found.ineqlin.marginals[n:]
-        more = -float(solve(1000.0).fun) - bound if budget is not None else 0.0
-        left = np.array([b for _, b in rows])
-        usage = np.array([u.ravel() for u, _ in rows]).reshape(len(rows), n * k)
-        for variable in np.lexsort((-p.ravel()[at], -found.x.round(9))):
-            pair = at[variable]
-            if choice[pair // k] < 0 and (usage[:, pair] <= left + 1e-9).all():
-                choice[pair // k] = pair % k
-                left -= usage[:, pair]
-    taken = np.flatnonzero(choice >= 0)
-    total = float(p[taken, choice[taken]].sum())
-
-    def of(name: str, size: int) -> Floats:
-        return shadow[place[name]] if place[name] else np.zeros(size)
-
+    Raises DataError for amounts that are missing, infinite, or costs below 0; CampaignError for limits that are missing
+    or below 0. Formulation: Kellerer, Pferschy and Pisinger 2004, chapter 11, with several constraints.
+    """
+    gain, costs = gains(profit, cost, eligible)
+    rules = limits(gain.shape[0], budget, offer_capacity, offer_budget, channel, channel_capacity)
+    can = np.flatnonzero((gain > 0.0).any(axis=0))  # the others get nothing at any price
+    problem = Problem(gain, costs, rules.count, rules.money, rules.limit)
+    if can.size < gain.shape[1]:
+        problem = problem.some(can, rules.limit)
+    relaxation = relax(problem)
+    some = round_off(problem, relaxation)
+    choice = np.full(gain.shape[1], NONE, dtype=np.int16)
+    choice[can] = some
+    total, taken = problem.profit(some), np.flatnonzero(some != NONE)
+    bound = max(relaxation.bound, total)  # which it is but for rounding
+    channels = 0 if channel_capacity is None else int(np.size(np.asarray(channel_capacity)))
     return Allocation(
         choice=choice,
         profit=total,
-        cost=float(c[taken, choice[taken]].sum()),
+        cost=float(problem.cost_of(some[taken], taken).sum()),
+        contacts=np.bincount(some[taken], minlength=problem.offers),
         bound=bound,
-        gap=(bound - total) / bound if bound > 0 else 0.0,
-        shadow_budget=float(of("budget", 1)[0]),
-        shadow_offer=of("offer", k),
-        shadow_offer_budget=of("offer_budget", k),
-        shadow_channel=of("channel", 0 if channel_capacity is None else np.size(np.asarray(channel_capacity))),
-        next_thousand=more,
-        contacts=np.bincount(choice[taken], minlength=k),
+        gap=(bound - total) / bound if bound > 0.0 else 0.0,
+        shadow_budget=float(rules.prices("budget", 1, relaxation.price)[0]),
+        shadow_offer=rules.prices("offer_capacity", problem.offers, relaxation.price),
+        shadow_offer_budget=rules.prices("offer_budget", problem.offers, relaxation.price),
+        shadow_channel=rules.prices("channel_capacity", channels, relaxation.price),
+        next_thousand=_next_profit(problem, rules, relaxation),
     )
+
+
+def _next_profit(problem: Problem, rules: Limits, relaxation: Relaxation) -> float:
+    """What another `STEP` of total budget adds to the relaxation's profit; 0 where no total budget binds."""
+    if "budget" not in rules.name:
+        return 0.0
+    row = rules.name.index("budget")
+    if relaxation.price[row] <= 0.0:
+        return 0.0
+    more = rules.limit.copy()
+    more[row] += STEP
+    return max(relax(replace(problem, limit=more), relaxation).bound - relaxation.bound, 0.0)

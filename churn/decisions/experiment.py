@@ -151,7 +151,8 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def _centred(values: Floats, treated: Bools) -> Floats:
-    return values - np.where(treated, values[treated].mean(), values[~treated].mean())
+    centred: Floats = values - np.where(treated, values[treated].mean(), values[~treated].mean())
+    return centred
 
 
 def _welch(values: Floats, treated: Bools) -> tuple[float, float, float]:

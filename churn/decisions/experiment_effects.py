@@ -80,6 +80,7 @@ def wilson(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
 
 
 def wilson_interval(p: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
+    """Return the score intervals of shares `p` (s,) of `n` (s,) at the normal quantile `z`."""
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     # At 0 and n hits the bound is 0 or 1 exactly, which the sum misses by rounding.
@@ -87,6 +88,7 @@ def wilson_interval(p: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
 
 
 def require_arms(n_t: int, n_c: int, least: int = 1) -> None:
+    """Raise CampaignError naming the arm that has fewer than `least` customers."""
     for name, n in (("treatment", n_t), ("holdout", n_c)):
         if n < least:
             raise CampaignError(
@@ -97,10 +99,12 @@ def require_arms(n_t: int, n_c: int, least: int = 1) -> None:
 
 
 def normal_quantile(confidence: float) -> float:
+    """Return the two-sided normal quantile, 1.96 at 95 %; raise ConfigError where `confidence` is no such share."""
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"{confidence} is not between 0 and 1", where="confidence")
     return float(special.ndtri(0.5 + confidence / 2))
 
 
 def two_sided(difference: float, error: float) -> float:
+    """Return the two-sided normal p-value of a difference; 1 where it has no error."""
     return 2.0 * float(special.ndtr(-abs(difference) / error)) if error > 0 else 1.0

@@ -1,0 +1,219 @@
+"""Finds the prices of the limits at which the linear relaxation of an allocation is solved, exactly and in few passes.
+
+The relaxation's dual asks for prices that minimise D(price) = price x limit + sum over customers of the best net gain
+(never below 0). With prices near their optimum, almost every customer's best offer is settled: only those for whom two
+offers are close can change. So each step looks at everybody once, keeps a few thousand *close* customers, and solves
+the rest of D exactly within the box of prices in which nobody else can change: a linear programme of a few thousand
+columns. When the answer lies inside the box it is the optimum of the whole (D is convex); when it lies on its edge the
+box moves. Where to begin is learnt from samples of customers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, sparse
+
+from churn.decisions.allocation_problem import NONE, Choice, Problem, Rows
+from churn.decisions.checks import Floats
+from churn.errors import CampaignError
+
+_CLOSE = 600  # customers in one linear programme
+_SAMPLES = (1_000, 20_000)  # customers to learn from first: each time ten times more, whose noise is a third
+_NEAR_SHARE = 2  # one customer in so many is close at first
+_STEPS = 40
+_SEED = 20  # of the samples; another leads to the same optimum
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The relaxation's solution: prices (m,), the bound D, and a choice (n,) that keeps whole customers only.
+
+    `loose` are those to whom the relaxation gives a part of an offer; `reach` (m,) is how far prices went lately,
+    and `unit` (m,) a scale for each of them.
+    """
+
+    price: Floats
+    reach: Floats
+    unit: Floats
+    bound: float
+    choice: Choice
+    loose: Rows
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Prices after one linear programme, D there, how far each went in its box (0..1), and the choice that belongs."""
+
+    price: Floats
+    bound: float
+    box: Floats
+    went: Floats
+    choice: Choice
+    loose: Rows
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether no price was held by its box."""
+        return bool(np.all(self.went < 1.0))
+
+
+def relax(problem: Problem, start: Relaxation | None = None) -> Relaxation:
+    """Return the relaxation's solution; `start` is that of a problem with nearly the same limits, where there is one.
+
+    Raises CampaignError where the solver gives up, which valid amounts do not make it do.
+    """
+    if start is not None:
+        step = _descend(problem, start.price, start.reach, start.unit)
+        return Relaxation(step.price, _next_reach(step, start.unit), start.unit, step.bound, step.choice, step.loose)
+    price = np.zeros(problem.limit.size)
+    reach = unit = _first_reach(problem)
+    free, value, _ = problem.look(price, reach)
+    if problem.fits(problem.usage(free)):
+        return Relaxation(price, reach, unit, float(value.sum()), free, np.empty(0, np.int64))
+    for size in _SAMPLES:
+        if problem.customers > 4 * size:
+            step = _descend(_sample(problem, size), price, reach, unit)
+            price, reach = step.price, _next_reach(step, unit)
+    return relax(problem, Relaxation(price, reach, unit, np.inf, free, np.empty(0, np.int64)))
+
+
+def _sample(problem: Problem, size: int) -> Problem:
+    """Return the problem of a random part of the customers, with the same part of each limit."""
+    rows = np.random.default_rng(_SEED).choice(problem.customers, size, replace=False, shuffle=False)
+    return problem.some(np.sort(rows), problem.limit * (size / problem.customers))
+
+
+def _first_reach(problem: Problem) -> Floats:
+    """A hundredth of what the best offers of all customers would earn per unit of each limit they take."""
+    some = problem if problem.customers <= _SAMPLES[-1] else _sample(problem, _SAMPLES[-1])
+    is_made = some.gain > 0
+    spent = np.where(is_made, some.cost, 0.0).sum(axis=1)
+    usage = some.count @ is_made.sum(axis=1) + some.money @ spent
+    unit: Floats = np.maximum(0.01 * some.gain.max(axis=0, initial=0.0).sum() / np.maximum(usage, 1e-9), 1e-9)
+    return unit
+
+
+def _next_reach(step: _Step, unit: Floats) -> Floats:
+    """Twice as far where the box held a price, shorter where it hardly moved, but none by much less than the others."""
+    box = np.where(np.isfinite(step.box), step.box, np.maximum(0.1 * step.price, unit))
+    share = box * (0.1 + 2.0 * step.went) / unit
+    return unit * np.maximum(share, max(0.05 * share.max(initial=0.0), 1e-6))
+
+
+def _descend(problem: Problem, price: Floats, reach: Floats, unit: Floats) -> _Step:
+    """Go from box to box, ever smaller ones, until the prices are optimal or no longer move.
+
+    In the first boxes more customers are close than one programme takes, so a sample of them shows how they answer to
+    prices that *change*; how they answer to the present ones is counted. The error is a small part of each move.
+    """
+    rng = np.random.default_rng(_SEED)
+    near = max(_CLOSE, min(problem.customers // _NEAR_SHARE, _CLOSE * 60))
+    for _ in range(_STEPS):
+        choice, _, secure = problem.look(price, reach)
+        scale = _scale(secure, near)
+        close = np.flatnonzero((secure <= scale) & (secure < np.inf))  # what no price can change is settled
+        weight = 1.0
+        if near > _CLOSE and close.size > _CLOSE:
+            weight = close.size / _CLOSE
+            close = np.sort(rng.choice(close, _CLOSE, replace=False, shuffle=False))
+        step = _solve(problem, price, scale * reach, choice, close, weight)
+        if weight == 1.0 and (step.is_optimal or np.array_equal(step.price, price)):
+            break
+        if step.is_optimal:
+            near = max(_CLOSE, int(near * min(0.5, 0.3 * step.went.max())))
+        price, reach = step.price, _next_reach(step, unit)
+    return step
+
+
+def _scale(secure: Floats, near: int) -> float:
+    """How far prices may go with `near` customers close; further where more of them than that are on the very edge."""
+    if secure.size <= near:
+        return np.inf
+    scale = float(np.partition(secure, near)[near])
+    return scale if scale > 1e-9 else float(secure[secure > 1e-9].min(initial=np.inf))
+
+
+def _solve(problem: Problem, price: Floats, box: Floats, choice: Choice, close: Rows, weight: float) -> _Step:
+    """Minimise D over the box by its dual: everything open for `close`, `weight` times, the others as chosen."""
+    low, high = np.maximum(price - box, 0.0), price + box
+    fixed = choice.copy()
+    fixed[close] = NONE
+    among = np.full_like(choice, NONE)
+    among[close] = choice[close]
+    left = problem.limit - problem.usage(fixed) + (weight - 1.0) * problem.usage(among)
+    kinds, times, kind_of = _kinds(problem, close)
+    times *= weight
+    here = problem.some(kinds, left)
+    offer, row = _rivals(here, price, box)
+    m, size = left.size, offer.size
+    once = sparse.csr_matrix((np.ones(size), (row, np.arange(size))), shape=(kinds.size, size + 2 * m))
+    within = sparse.csr_matrix(np.hstack([here.usage_of(offer, row), np.eye(m), -np.eye(m)]))
+    # Below the box a unit to spare earns `low`, above it a unit too many costs `high`: so are prices kept in the box.
+    found = optimize.linprog(
+        np.concatenate([-here.gain[offer, row], -low, np.where(np.isfinite(high), high, 0.0)]),
+        A_ub=once,
+        b_ub=times,
+        A_eq=within,
+        b_eq=left,
+        bounds=np.array(
+            [(0.0, np.inf)] * (size + m) + [(0.0, np.inf if is_boxed else 0.0) for is_boxed in np.isfinite(high)]
+        ),
+        method="highs-ipm",
+    )
+    if found.x is None:
+        raise CampaignError(f"the allocation could not be solved: {found.message}", where="allocation")
+    new = np.clip(-found.eqlin.marginals, low, high)
+    bound = problem.profit(fixed) + float(new @ left + times @ here.net(new, slice(None)).max(axis=0, initial=0.0))
+    slack, excess = found.x[size : size + m], found.x[size + m :]
+    small = 1e-7 * np.maximum(1.0, problem.limit)
+    held = ((slack > small) & (low > 0.0)) | (excess > small)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        went = np.where(box > 0, np.abs(new - price) / box, 0.0)
+    went = np.where(held, 1.0, np.minimum(went, 0.999))
+    loose = close
+    if weight == 1.0:
+        loose = _hand_out(fixed, close, kind_of, times, offer, row, found.x[:size])
+    return _Step(new, bound, box, went, fixed, loose)
+
+
+def _kinds(problem: Problem, close: Rows) -> tuple[Rows, Floats, Rows]:
+    """Customers alike in every gain and cost, as one: (first of each, how many, kind of each close customer)."""
+    cells = [problem.gain[:, close]] + ([problem.cost[:, close]] if problem.cost.shape[1] != 1 else [])
+    bits = np.ascontiguousarray(np.vstack(cells)).view(np.uint64)
+    odd = 2 * np.random.default_rng(_SEED).integers(1, 2**62, (bits.shape[0], 1)) + 1
+    mixed = (bits ^ (bits >> np.uint64(31))) * odd.astype(np.uint64)
+    key = (mixed ^ (mixed >> np.uint64(29))).sum(axis=0, dtype=np.uint64)
+    _, first, kind, times = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
+    if not np.array_equal(bits, bits[:, first][:, kind]):  # two kinds by the same key: as if all were different
+        return close, np.ones(close.size), np.arange(close.size)
+    return close[first], times.astype(np.float64), kind
+
+
+def _rivals(here: Problem, price: Floats, box: Floats) -> tuple[NDArray[np.int64], Rows]:
+    """(offer, row) of every offer that could be somebody's best within the box."""
+    can = here.gain > 0.0
+    if np.isfinite(box).all():
+        value, span = here.net(price, slice(None)), here.spans(box, slice(None))
+        sure = np.maximum((value - span).max(axis=0, initial=0.0), 0.0)
+        can &= value + span >= sure
+    offer, row = np.nonzero(can)
+    return offer, row
+
+
+def _hand_out(
+    fixed: Choice, close: Rows, kind_of: Rows, times: Floats, offer: NDArray[np.int64], row: Rows, part: Floats
+) -> Rows:
+    """Give each kind's customers their whole numbers of offers, first come first served; return those left loose."""
+    whole = np.floor(part + 1e-7).astype(np.int64)
+    order = np.lexsort((offer, row))
+    wanted = np.repeat(offer[order], whole[order])
+    by_kind = np.argsort(kind_of, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(times.astype(np.int64))[:-1]])
+    given = np.bincount(row, weights=whole, minlength=times.size).astype(np.int64)
+    place = np.repeat(starts - (np.cumsum(given) - given), given) + np.arange(wanted.size)
+    fixed[close[by_kind[place]]] = wanted
+    partly = np.bincount(row, weights=part, minlength=times.size) - given > 1e-7
+    return np.sort(close[by_kind[(starts + given)[partly]]])

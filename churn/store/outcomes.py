@@ -15,6 +15,9 @@ from churn.store.database import Database
 if TYPE_CHECKING:
     import polars as pl
 
+_SHORT = 5_000  # customers; a longer list reads its campaigns whole, which is faster than naming everyone
+_CHUNK = 500
+
 _IS_MATCHED = assignments.c.customer_id.is_not(None).label("is_matched")
 _JOIN = outcomes.outerjoin(
     assignments,
@@ -37,7 +40,7 @@ class OutcomeRepository:
         """
         import polars as pl
 
-        from churn.store.frames import fetch, insert_new, typed
+        from churn.store.frames import insert_new, typed
 
         rows = typed(frame.with_columns(recorded_at=pl.lit(recorded_at)), OUTCOME_COLUMNS, where="outcomes")
         if strange := set(rows["kind"]) - set(OUTCOME_KINDS):
@@ -47,15 +50,17 @@ class OutcomeRepository:
                 remedy=f"The kinds are {', '.join(OUTCOME_KINDS)}.",
             )
         rows = rows.unique(["campaign", "customer_id", "event_id"], keep="first", maintain_order=True)
-        names = {"campaign": "String", "customer_id": "String"}
-        query = sa.select(assignments.c.campaign, assignments.c.customer_id).where(
-            assignments.c.campaign.in_(rows["campaign"].unique().sort().to_list())
-        )
         with self._database.write(lock=outcomes) as connection:
             new = insert_new(connection, outcomes, rows)
-            assigned = fetch(connection, query, names)
-        unmatched = rows.join(assigned, on=list(names), how="anti").height
+        with self._database.read() as connection:
+            assigned = _touching(connection, assignments, rows, ["campaign", "customer_id"])
+        unmatched = rows.join(assigned, on=["campaign", "customer_id"], how="anti").height
         return Added(new=new, known=rows.height - new, unmatched=unmatched)
+
+    def known(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the events known of the customers of `rows`: campaign, customer_id, event_id, kind."""
+        with self._database.read() as connection:
+            return _touching(connection, outcomes, rows, ["campaign", "customer_id", "event_id", "kind"])
 
     def of(self, campaign: str) -> pl.DataFrame:
         """Return every event of a campaign, oldest first: the columns of `OUTCOME_COLUMNS` and `is_matched`.
@@ -138,3 +143,23 @@ class OutcomeRepository:
         )
         with self._database.read() as connection:
             return fetch(connection, query, OUTCOME_COLUMNS | {"is_matched": "Boolean"})
+
+
+def _touching(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """Return `names` of the table's rows about the customers of `rows`; of a long list, about its campaigns."""
+    import polars as pl
+
+    from churn.store.frames import fetch
+
+    columns = dict.fromkeys(names, "String")
+    query = sa.select(*(table.c[name] for name in names)).where(
+        table.c.campaign.in_(rows["campaign"].unique().sort().to_list())
+    )
+    if rows.height > _SHORT:
+        return fetch(connection, query, columns)
+    customers = rows["customer_id"].unique().sort().to_list()
+    parts = [
+        fetch(connection, query.where(table.c.customer_id.in_(customers[start : start + _CHUNK])), columns)
+        for start in range(0, max(len(customers), 1), _CHUNK)
+    ]
+    return pl.concat(parts)

@@ -59,7 +59,7 @@ def import_outcomes(context: Context, path: Path, *, campaign: str | None = None
         rows = read_outcomes(path, campaign=campaign)
         found = RecordedOutcomes(source=f"file:{path.name}")
         with context.open_store() as store:
-            _take(store, judge(rows, now=context.clock()), found, context.clock())
+            _take(store, judge(rows, now=context.clock()), store.assignments.customers(), found, context.clock())
     return found
 
 
@@ -75,13 +75,14 @@ def pull_outcomes(context: Context, name: str, *, from_start: bool = False) -> R
     with context.recorded("record_outcomes"), context.open_store() as store:
         connector = context.open_connector(name)
         try:
+            assigned = store.assignments.customers()
             cursor = None if from_start else store.crm.cursor(name)
             while True:
                 page = connector.outcomes(cursor)
                 found.pages += 1
                 context.progress.step(f"Reading outcomes from {name}: {found.read + len(page.events):,} events")
                 rows = _rows(store, name, page.events)
-                _take(store, judge(rows, now=context.clock()), found, context.clock())
+                _take(store, judge(rows, now=context.clock()), assigned, found, context.clock())
                 if not page.is_last and (page.cursor == cursor or found.pages >= _PAGES):
                     raise ConnectorError(
                         "hands out the same page again and again",
@@ -149,21 +150,16 @@ def _stranger(name: str, remote_id: str | None) -> str | None:
     return f"{name}:{remote_id}" if remote_id else None
 
 
-def _take(store: Store, judged: Judged, found: RecordedOutcomes, now: datetime) -> None:
-    """Keep what was accepted and what was rejected, and count both into `found`."""
+def _take(store: Store, judged: Judged, assigned: pl.DataFrame, found: RecordedOutcomes, now: datetime) -> None:
+    """Keep what was accepted and what was rejected, and count both into `found`; `assigned` is everyone who is."""
     import polars as pl
 
     from churn.campaigns.outcomes import before_assignment, contradictions, with_campaign
 
-    assigned = store.assignments.customers()
     events = with_campaign(judged.accepted, assigned)
-    known = [store.outcomes.of(campaign) for campaign in events["campaign"].unique().sort().to_list()]
-    key = ["campaign", "customer_id", "event_id", "kind"]
-    odd = contradictions(
-        events, pl.concat([each.select(key) for each in known]) if known else events.select(key).clear()
-    )
+    odd = contradictions(events, store.outcomes.known(events))
     if odd.height:
-        events = events.join(odd, on=[*key, "rejection_id"], how="anti")
+        events = events.join(odd, on=["campaign", "customer_id", "event_id", "kind"], how="anti")
     rejected = pl.concat([judged.rejected, _contradicting(odd)]).with_columns(source=pl.lit(found.source))
     added = store.outcomes.add(events.drop("rejection_id").with_columns(source=pl.lit(found.source)), now)
     store.outcomes.keep_rejected(rejected, now, accepted=events["rejection_id"].to_list())

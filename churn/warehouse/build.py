@@ -10,6 +10,7 @@ from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
 from churn.warehouse import incremental
 from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.parts import build_in_full
 from churn.warehouse.sql_models import SqlModel, in_order, needed_for
 
 
@@ -56,7 +57,7 @@ def build_model(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlM
     try:
         is_full = not incremental.refresh(warehouse, model, models)
         if is_full:
-            warehouse.execute(f"create or replace table {target} as\n{model.sql}\n")
+            build_in_full(warehouse, model, target)
         incremental.note_build(warehouse, model, models, is_full=is_full)
     except ChurnError as error:
         if error.where is None:

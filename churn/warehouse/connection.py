@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -100,6 +100,23 @@ class Warehouse:
         for name, kind, *_ in self.connection.execute("describe frame_to_write").fetchall():
             if name not in known:
                 self.connection.execute(f"alter table {target} add column {quoted(name)} {kind}")
+
+    @contextmanager
+    def unordered(self) -> Iterator[None]:
+        """Let statements inside write rows in any order: in whole blocks, of which none has to wait for another.
+
+        Not for SQL that numbers rows as they come.
+        """
+        setting = "set global preserve_insertion_order"
+        with (
+            translating(),
+            closing(self.connection.cursor()) as beside,
+        ):  # a failed transaction would refuse the setting
+            beside.execute(f"{setting} = false")
+            try:
+                yield
+            finally:
+                beside.execute(f"{setting} = true")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

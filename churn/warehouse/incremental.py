@@ -75,7 +75,7 @@ def source_of(model: SqlModel, models: Mapping[str, SqlModel]) -> Source | None:
     if table.startswith("raw."):
         return Source(table, None)
     built = models.get(table)
-    if built is None or not _keys(model) or not _is_from_raw(built) or not _keys(built):
+    if built is None or not keys_of(model) or not _is_from_raw(built) or not keys_of(built):
         return None
     return Source(table, built)
 
@@ -143,12 +143,12 @@ def _fresh_built(warehouse: Warehouse, source: Source, built: SqlModel, state: S
     if other.load_id == state.load_id:
         return ""
     (raw,) = built.depends_on
-    columns = ", ".join(f"r.{quoted(key.read)} as {quoted(key.built)}" for key in _keys(built))
+    columns = ", ".join(f"r.{quoted(key.read)} as {quoted(key.built)}" for key in keys_of(built))
     return f"select {columns} from {raw} as r where r.load_id > {state.load_id} and r.load_id <= {other.load_id}"
 
 
 def _apply(warehouse: Warehouse, model: SqlModel, source: Source, fresh: str) -> None:
-    keys, target = _keys(model), _target(model)
+    keys, target = keys_of(model), _target(model)
     if not keys:
         warehouse.execute(f"create or replace temp table changed_rows as {fresh}")
     else:
@@ -181,7 +181,8 @@ def _bounds(warehouse: Warehouse, keys: list[Key]) -> str:
     return " and ".join(found)
 
 
-def _keys(model: SqlModel) -> list[Key]:
+def keys_of(model: SqlModel) -> list[Key]:
+    """Return the key that the model's header names; empty where every row read gives one row."""
     parts = [part.strip() for part in model.settings["incremental by"].split(",")]
     if parts == [_BY_ROW]:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -57,11 +58,14 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     names = ", ".join(quoted(column.name) for column in columns)
     values = ", ".join(column.sql for column in columns)
     stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
+    # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
+    is_numbered_here = "row_number()" in delivery.sql
     try:
-        warehouse.execute(
-            f"insert into raw.{quoted(table.name)} ({names}, {', '.join(BOOKKEEPING)})"
-            f" select {values}, {stamp} from ({delivery.sql}) where {condition}"
-        )
+        with nullcontext() if is_numbered_here else warehouse.unordered():
+            warehouse.execute(
+                f"insert into raw.{quoted(table.name)} ({names}, {', '.join(BOOKKEEPING)})"
+                f" select {values}, {stamp} from ({delivery.sql}) where {condition}"
+            )
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
     except DataError as error:

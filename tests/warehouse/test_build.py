@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from churn.config import SourceSettings
 from churn.errors import ConfigError, DataError
-from churn.warehouse import Warehouse, load_models, open_warehouse
+from churn.warehouse import Warehouse, load_models, open_warehouse, parts
 from churn.warehouse.build import build
 from churn.warehouse.ingest import ingest
 from tests.warehouse.conftest import NOW
@@ -84,6 +84,33 @@ def test_what_somebody_else_wrote_is_built_anew(warehouse: Warehouse, tmp_path: 
     warehouse.execute("delete from staging.sessions")
     build(warehouse, models, schemas=["staging"])
     assert warehouse.rows("select count(*) from staging.sessions") == [(2,)]
+
+
+@pytest.mark.parametrize("part_rows", [1, 5, 40, 10_000])
+def test_a_large_table_built_in_parts_is_the_table_built_at_once(
+    part_rows: int, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["customer_id,started_at,duration_minutes,known_at"]
+    for number in range(60):
+        month, known = 1 + number % 7, f"2026-09-{1 + number % 9:02d}" if number % 3 else ""
+        lines += [f"C{number % 5},2026-{month:02d}-{1 + number % 4:02d},{number},{known}"] * (1 + number % 2)
+    (tmp_path / "1.csv").write_text("\n".join([*lines, "C9,1900-01-01,1,", ""]))
+    ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=NOW)
+    warehouse.execute("insert into raw.sessions (customer_id, started_at) values ('C1', null), ('C1', 'infinity')")
+    models = load_models(tmp_path)
+    warehouse.execute("create schema if not exists staging")
+    monkeypatch.setattr(parts, "PART_ROWS", part_rows)
+    parts.build_in_full(warehouse, models["staging.sessions"], "staging.sessions")
+    at_once = f"select * from ({models['staging.sessions'].sql}) order by all"
+    assert warehouse.rows("select * from staging.sessions order by all") == warehouse.rows(at_once)
+    assert warehouse.rows("select current_setting('preserve_insertion_order')") == [(True,)]
+
+
+def test_a_build_that_fails_leaves_the_order_of_rows_as_it_was(warehouse: Warehouse, tmp_path: Path) -> None:
+    add(tmp_path, "marts/a", "select cast('x' as integer) as one")
+    with pytest.raises(DataError):
+        build(warehouse, load_models(tmp_path), schemas=["marts"], names=["marts.a"])
+    assert warehouse.rows("select current_setting('preserve_insertion_order')") == [(True,)]
 
 
 def test_sums_follow_when_what_they_sum_up_is_built_in_full(warehouse: Warehouse, tmp_path: Path) -> None:

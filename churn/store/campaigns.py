@@ -50,9 +50,10 @@ class PlanRepository:
                 added.append(insert_new(connection, assignments, rows))
         return added
 
-    def list(self, campaign: str | None = None) -> list[PlanRecord]:
-        """Return every plan, newest first, of one campaign or of all."""
-        query = sa.select(*_PLAN_COLUMNS).order_by(campaign_plans.c.planned_at.desc(), campaign_plans.c.plan_id)
+    def list(self, campaign: str | None = None, *, limit: int | None = None) -> list[PlanRecord]:
+        """Return every plan, or the newest `limit`, newest first, of one campaign or of all."""
+        newest = (campaign_plans.c.planned_at.desc(), campaign_plans.c.plan_id)
+        query = sa.select(*_PLAN_COLUMNS).order_by(*newest).limit(limit)
         if campaign is not None:
             query = query.where(campaign_plans.c.campaign == campaign)
         with self._database.read() as connection:
@@ -67,7 +68,7 @@ class PlanRepository:
 
     def latest(self, campaign: str) -> PlanRecord | None:
         """Return the newest plan of a campaign; None if it was never planned."""
-        found = self.list(campaign)
+        found = self.list(campaign, limit=1)
         return found[0] if found else None
 
 
@@ -92,6 +93,16 @@ class AssignmentRepository:
         if arm is not None:
             filters.append(assignments.c.arm == arm)
         return self._fetch(_CUSTOMER_COLUMNS, filters)
+
+    def of_customer(self, customer_id: str) -> list[dict[str, Any]]:
+        """Return the campaigns a customer is in, oldest first: campaign, arm, assigned_at."""
+        query = (
+            sa.select(assignments.c.campaign, assignments.c.arm, assignments.c.assigned_at)
+            .where(assignments.c.customer_id == customer_id)
+            .order_by(assignments.c.assigned_at, assignments.c.campaign)
+        )
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
 
     def counts(self) -> dict[str, dict[str, Any]]:
         """Return by campaign how many are in each arm, and on how many snapshot dates they were assigned."""

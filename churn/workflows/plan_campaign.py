@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -98,7 +98,7 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
     from churn.workflows.plan_used import limits_left, used_by
 
     planned_at = context.clock()
-    with context.open_warehouse("churn plan") as warehouse:
+    with context.open_warehouse("churn plan") as warehouse:  # held to the end: two plans at once would share customers
         scores = read_scores(
             context,
             warehouse,
@@ -108,32 +108,30 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
         )
         facts = gather_facts(context, warehouse, definitions, scores)
         priced = price_campaigns(context, warehouse, definitions, scores, facts)
-    inputs = plan_inputs(context, request, definitions)
-    standing = standing_plans(context, definitions, scores, inputs)
-    used = [used_by(facts.assigned, definition.name) for definition in definitions]
-    limits = limits_left(context, definitions, used, scores.snapshot_date, request.budget)
-    if standing:
-        limits = replace(limits, budget=0.0)
-    context.progress.step("Choosing whom to contact")
-    choice = choose(priced, used, limits, scores.frame)
-    added = _assignments(scores, priced, choice)
-    document = build_document(
-        context.settings,
-        request,
-        scores,
-        facts,
-        priced,
-        used,
-        choice,
-        planned_at=planned_at,
-        plan_ids=[
-            standing[one.name].plan_id if one.name in standing else _plan_id(one, scores, planned_at)
-            for one in definitions
-        ],
-        stands_since=min((plan.planned_at for plan in standing.values()), default=None),
-    )
-    if not request.is_dry_run and not standing:
-        _save(context, scores, priced, added, document, inputs, planned_at)
+        inputs = plan_inputs(context, request, definitions)
+        standing = standing_plans(context, definitions, scores, inputs)
+        used = [used_by(facts.assigned, definition.name) for definition in definitions]
+        limits = limits_left(context, definitions, used, scores.snapshot_date, request.budget)
+        context.progress.step("Choosing whom to contact")
+        choice = choose(priced, used, limits, scores.frame, nobody=bool(standing))
+        added = _assignments(scores, priced, choice)
+        document = build_document(
+            context.settings,
+            request,
+            scores,
+            facts,
+            priced,
+            used,
+            choice,
+            planned_at=planned_at,
+            plan_ids=[
+                standing[one.name].plan_id if one.name in standing else _plan_id(one, scores, planned_at)
+                for one in definitions
+            ],
+            stands_since=min((plan.planned_at for plan in standing.values()), default=None),
+        )
+        if not request.is_dry_run and not standing:
+            _save(context, scores, priced, added, document, inputs, planned_at)
     return PlannedCampaigns(document, _together(facts, added, document, scores, planned_at))
 
 

@@ -109,8 +109,12 @@ def price(
     return Priced(definition, economics, profit, avoided, uplift is not None, sentence, found)
 
 
-def choose(priced: Sequence[Priced], used: Sequence[Used], limits: Limits, scores: pl.DataFrame) -> Choice:
+def choose(
+    priced: Sequence[Priced], used: Sequence[Used], limits: Limits, scores: pl.DataFrame, *, nobody: bool = False
+) -> Choice:
     """Return at most one offer per customer for the most profit, and the arms, within every limit as spent.
+
+    `nobody` is to be chosen where a plan stands as it was made.
 
     Only the treated cost money, so a campaign with a tenth held out may choose a ninth more than it can pay for; what
     rounding of the arms overruns is taken off the limits and chosen again.
@@ -119,9 +123,9 @@ def choose(priced: Sequence[Priced], used: Sequence[Used], limits: Limits, score
     share = np.array([each.treated_share for each in priced])
     cost = np.array([each.unit_cost for each in priced])
     profit = np.column_stack([each.profit for each in priced]) * share
-    eligible = np.column_stack([each.eligibility.is_eligible for each in priced])
-    channels = sorted({each.definition.offer.channel for each in priced} & limits.channels.keys())
-    code = np.array([_position(channels, each.definition.offer.channel) for each in priced])
+    eligible = np.column_stack([each.eligibility.is_eligible & (not nobody) for each in priced])
+    channels = channels_of(priced)
+    code = np.array([channels.index(each.definition.offer.channel) for each in priced])
     mixed = np.array([share[code == h].min(initial=1.0) for h in range(len(channels))])
     left = _Left.of(priced, used, limits, channels)
     for _ in range(TRIES):
@@ -131,8 +135,8 @@ def choose(priced: Sequence[Priced], used: Sequence[Used], limits: Limits, score
             budget=left.budget,
             offer_capacity=np.floor(left.contacts / share + 1e-9),
             offer_budget=left.money,
-            channel=code if channels else None,
-            channel_capacity=np.floor(left.channels / mixed + 1e-9) if channels else None,
+            channel=code,
+            channel_capacity=np.floor(left.channels / mixed + 1e-9),
             eligible=eligible,
         )
         choice = _draw_arms(allocation, priced, used, ids, bands, limits)
@@ -144,6 +148,11 @@ def choose(priced: Sequence[Priced], used: Sequence[Used], limits: Limits, score
     raise CampaignError(
         "the arms cannot be drawn within the limits", where="[limits]", remedy="Raise the budget or the contacts."
     )
+
+
+def channels_of(priced: Sequence[Priced]) -> list[str]:
+    """Return the channels of some campaigns, in the order in which the allocation knows them."""
+    return sorted({each.definition.offer.channel for each in priced})
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ class _Left:
             money=np.array(
                 [rest(None if own.budget is None else float(own.budget), had.committed) for own, had in pairs]
             ),
-            channels=np.array([limits.channels[name] for name in channels], dtype=np.float64),
+            channels=np.array([limits.channels.get(name, np.inf) for name in channels], dtype=np.float64),
         )
 
     def less_overrun(self, true: _Left, counts: Floats, cost: Floats, code: NDArray[np.int64]) -> _Left | None:
@@ -213,13 +222,8 @@ def _draw_arms(
 
 def _per_contact(allocation: Allocation, share: Floats, mixed: Floats) -> Allocation:
     """Shadow prices of a place among the chosen, said per contact made."""
-    channels = allocation.shadow_channel
     return replace(
         allocation,
         shadow_offer=allocation.shadow_offer / share,
-        shadow_channel=channels / mixed if channels.size == mixed.size else channels,
+        shadow_channel=allocation.shadow_channel / mixed,
     )
-
-
-def _position(names: Sequence[str], name: str) -> int:
-    return names.index(name) if name in names else -1

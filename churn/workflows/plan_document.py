@@ -14,6 +14,7 @@ from churn.campaigns.expectation import Treated, draw_profit, interval
 from churn.config import Settings
 from churn.decisions.profit import DESCRIPTIONS
 from churn.workflows import plan_sentences as say
+from churn.workflows.plan_choice import channels_of
 from churn.workflows.plan_holdout import holdout_document
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _expected(treated: Sequence[Treated], drawn: NDArray[np.float64], committed:
 def _shadow(planned: Sequence[Planned], choice: Choice) -> dict[str, Any]:
     """What one more unit of each limit would earn; nothing where a limit does not bind."""
     allocation = choice.allocation
-    channels = sorted({each.priced.definition.offer.channel for each in planned} & choice.channels.keys())
+    channels = channels_of([each.priced for each in planned])
     return {
         "budget_per_unit": round(float(allocation.shadow_budget), 4),
         "next_thousand": _cents(allocation.next_thousand),
@@ -201,6 +202,7 @@ def _shadow(planned: Sequence[Planned], choice: Choice) -> dict[str, Any]:
         "channels": [
             {"channel": name, "per_contact": _cents(float(allocation.shadow_channel[h])), "left": choice.channels[name]}
             for h, name in enumerate(channels)
+            if name in choice.channels
         ],
     }
 

@@ -39,7 +39,7 @@ def _headline(document: Mapping[str, Any]) -> str:
         f"{money(expected['cost'], currency, cents=False)}: {count(expected['saves'])} saves and "
         f"{money(expected['profit'], currency, cents=False)} net profit are expected (90 %: "
         f"{money(band['low'], currency, cents=False)} to {money(band['high'], currency, cents=False)}; chance of a loss "
-        f"{percent(expected['loss_probability'])}){kept}."
+        f"{_chance(expected['loss_probability'])}){kept}."
     )
 
 
@@ -115,6 +115,10 @@ def _holdout(each: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     if power["power"] < power["wanted_power"] and power["customers_needed"]:
         text += f" For {percent(power['wanted_power'])} it takes {count(power['customers_needed'])} chosen, or a larger holdout."
     return [text]
+
+
+def _chance(share: float) -> str:
+    return "less than 1 %" if share < 0.01 else percent(share)
 
 
 def _points(share: float) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from churn.workflows.plan_campaign import PlanRequest
     from churn.workflows.plan_scores import ScoreList
 
+RECENT = 20  # plans of a campaign that are looked through; an older one was made from other scores
+
 
 def plan_inputs(
     context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]
@@ -41,7 +43,7 @@ def standing_plans(
     found = {}
     with context.open_store() as store:
         for definition in definitions:
-            for plan in store.plans.list(definition.name):
+            for plan in store.plans.list(definition.name, limit=RECENT):
                 is_same = plan.score_run_id == scores.run_id and plan.definition_hash == definition.hash
                 if is_same and plan.snapshot_date == scores.snapshot_date and plan.inputs == inputs[definition.name]:
                     found[definition.name] = plan

@@ -345,3 +345,40 @@ def test_without_scores_there_is_no_plan(tmp_path):
     empty.campaign("calls")
     with pytest.raises(DataError, match=r"no scores have been published yet.*churn score"):
         empty.plan("calls")
+
+
+class Taught:
+    """What a measured campaign taught: uplift by customer number, and whom contact drives away."""
+
+    campaign = "calls"
+    feature_names = ("customer_time_in_months",)
+    sentence = "Contact by uplift finds more."
+
+    def __init__(self, *, is_better):
+        self.is_better_than_nothing = is_better
+
+    def predict(self, frame):
+        assert frame["customer_time_in_months"].null_count() == 0
+        return np.array([0.3 if int(one[1:]) % 2 else -0.1 for one in frame["customer_id"]])
+
+    def do_not_contact(self, frame):
+        return pl.Series(["drives them away" if int(one[1:]) % 5 == 0 else None for one in frame["customer_id"]])
+
+
+@pytest.mark.parametrize("is_better", [True, False])
+def test_auto_goes_by_measured_uplift_where_it_beats_chance_and_never_contacts_whom_it_harms(
+    town, monkeypatch, is_better
+):
+    monkeypatch.setattr("churn.workflows.learn_uplift.latest_learning", lambda *_: Taught(is_better=is_better))
+    town.campaign("calls", PLAIN.replace('"case_study"', '"auto"'))
+    planned = town.plan("calls")
+    numbers = [int(one[1:]) for one in planned.assignments["customer_id"]]
+    assert planned.document["campaigns"][0]["profit_model"] == ("uplift" if is_better else "case_study")
+    assert planned.document["campaigns"][0]["is_uplift_measured"] == is_better
+    assert any("Contact by uplift finds more." in s for s in planned.document["sentences"])
+    assert all(number % 5 for number in numbers)
+    assert all(number % 2 for number in numbers) == is_better
+    if is_better:
+        assert planned.assignments["expected_profit"].to_list() == pytest.approx([0.3 * 100 - 2] * len(numbers))
+        assert planned.document["eligibility"][-2]["rule"] == "harmful"
+        assert planned.document["eligibility"][-2]["removed"] > 0

@@ -44,8 +44,8 @@ bench:  ## measure against the references; writes benchmarks/results.json and do
 	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .
 	@$(VENV)-bench/bin/python -m benchmarks
 
-serve: $(VENV)/.run  ## browse the written reports on http://127.0.0.1:8000
-	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory .churn/reports 8000
+serve: $(VENV)/.run  ## serve the API on http://127.0.0.1:8000, documentation at /docs
+	@$(BIN)/churn serve
 
 lock: $(VENV)/.dev  ## refresh the locked dependency sets
 	@$(PIP) uv

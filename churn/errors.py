@@ -2,6 +2,7 @@
 
     ChurnError                    anything we raise on purpose
       ConfigError                 churn.toml, environment, command line, or a definition file is wrong
+        ListChanged               a cursor belongs to a list that is no longer the current one
       DataError                   the data is refused
         NotFound                  what was asked for is not there
         ContractBroken            a source lacks a required column, is empty, or has the wrong types
@@ -62,6 +63,12 @@ class ConfigError(ChurnError):
     http_status = 422
 
 
+class ListChanged(ConfigError):
+    """A cursor belongs to a list that is no longer the current one."""
+
+    http_status = 409
+
+
 class DataError(ChurnError):
     """The data is refused."""
 
@@ -120,8 +127,6 @@ class NotEnoughData(ModelError):
 
 class NoChampion(ModelError):
     """No model has been promoted yet."""
-
-    http_status = 503
 
 
 class NotCalibrated(ModelError):

@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from churn.errors import ConfigError
+from churn.errors import ConfigError, ListChanged
 from churn.store.records import SCORE_COLUMNS, ScoreOrder, ScorePage, ScoreRun, score_frame
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ def _after(cursor: str, run: ScoreRun | None, order: ScoreOrder) -> _Conditions:
         run_id, cursor_order, value, customer_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         value = float(value)
     except (ValueError, TypeError, binascii.Error) as error:
-        raise ConfigError("the cursor is not one of ours", remedy="Start again without a cursor.") from error
+        raise ListChanged("the cursor is not one of ours", remedy="Start again without a cursor.") from error
     if run is None or run_id != run.run_id or cursor_order != order:
-        raise ConfigError(
+        raise ListChanged(
             "the cursor belongs to another list or order", remedy="The list has changed: start again without a cursor."
         )
     # The first half lets the index start in the right place, the second decides among equals.

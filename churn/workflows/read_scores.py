@@ -44,7 +44,7 @@ def read_risk_list(
         raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
     with context.open_store() as store:
         page = store.published.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
-    run = _current(page.run)
+    run = current_run(page.run)
     if out is not None:
         return RiskList(run, len(page.rows), [], _write(page.frame, run, out))
     customers = page.documents()
@@ -65,7 +65,7 @@ def _refuse_unknown(bands: Sequence[str]) -> None:
 def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
     """Return one customer's score, reasons and change, with the run's own facts. Raises DataError when unknown."""
     with context.open_store() as store:
-        run = _current(store.published.current_run())
+        run = current_run(store.published.current_run())
         row = store.published.customer(customer_id)
     if row is None:
         raise DataError(
@@ -92,7 +92,7 @@ def run_facts(run: ScoreRun) -> dict[str, Any]:
     }
 
 
-def _current(run: ScoreRun | None) -> ScoreRun:
+def current_run(run: ScoreRun | None) -> ScoreRun:
     if run is None:
         raise DataError("no scores are published yet", where="risk list", remedy="Run `churn score` first.")
     return run

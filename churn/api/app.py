@@ -1,0 +1,64 @@
+"""Builds the service from a context: routes, keys, errors, limits, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+
+from churn.api import problems
+from churn.api.routes import ROUTERS
+from churn.api.state import build_state
+from churn.api.surround import Surround
+
+if TYPE_CHECKING:
+    from churn.workflows.context import Context
+
+VERSION = "1"
+DESCRIPTION = """\
+Churn risk with reasons, what acting on it is worth, and what campaigns caused.
+
+Send `Authorization: Bearer KEY`; keys are made with `churn keys create NAME --scope read`. Every error is a problem
+document (RFC 9457) with a stable `code`. Every answer that holds a score says when, on what data and by which model.
+"""
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    code: {"model": problems.Problem, "description": text, "content": {problems.MEDIA_TYPE: {}}}
+    for code, text in {
+        401: "No valid key",
+        403: "The key lacks the scope",
+        404: "Not there",
+        409: "Refused as things stand",
+        413: "The body is too large",
+        422: "The request is wrong",
+        429: "Too many requests",
+        503: "Not ready",
+    }.items()
+}
+
+
+def create_app(context: Context) -> FastAPI:
+    """Return the service over `context`; the store opens with it, the warehouse never does."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.churn = await asyncio.to_thread(build_state, context)
+        warming = asyncio.create_task(asyncio.to_thread(app.state.churn.warm))
+        try:
+            yield
+        finally:
+            await warming
+            await asyncio.to_thread(app.state.churn.store.close)
+
+    app = FastAPI(
+        title="churn", version=VERSION, description=DESCRIPTION, lifespan=lifespan, responses=_ANSWERS, redoc_url=None
+    )
+    problems.install(app, context)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Surround, context=context)  # the outermost: it sees the answer that leaves
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

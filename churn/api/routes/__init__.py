@@ -1,0 +1,5 @@
+"""The routes, one module per matter; `ROUTERS` is all of them."""
+
+from churn.api.routes import health, models, risk, scores, simulations
+
+ROUTERS = (health.router, risk.router, scores.router, simulations.router, models.router)

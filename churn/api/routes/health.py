@@ -1,0 +1,53 @@
+"""Whether the service lives, whether it can answer, and its metrics."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+
+from churn.api.problems import ApiError
+from churn.api.state import State, state_of
+
+router = APIRouter(tags=["service"])
+
+
+class Health(BaseModel):
+    """The process is there."""
+
+    status: str = "ok"
+
+
+class Readiness(Health):
+    """The store answers. `scores` and `model` say whether there is something to serve yet."""
+
+    store: str
+    scores: bool
+    model: bool
+
+
+@router.get("/healthz")
+def is_alive() -> Health:
+    """Say that the process is there; touches nothing."""
+    return Health()
+
+
+@router.get("/readyz")
+def is_ready(state: Annotated[State, Depends(state_of)]) -> Readiness:
+    """Say whether requests can be answered: 503 where the store does not."""
+    return Readiness(
+        store="ok",
+        scores=state.store.published.current_run() is not None,
+        model=state.store.models.champion() is not None,
+    )
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(state: Annotated[State, Depends(state_of)]) -> Response:
+    """Return Prometheus metrics: requests by route and status, their seconds, age and size of the current list."""
+    from churn.api import metrics as found
+
+    if not state.context.settings.api.has_open_metrics:
+        raise ApiError(403, "scope_missing", "Metrics are closed by [api] has_open_metrics.")
+    return Response(found.exposed(state), media_type=found.CONTENT_TYPE)

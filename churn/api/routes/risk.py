@@ -1,0 +1,56 @@
+"""The risk of one customer, and the risk list."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Path as InPath
+
+from churn.api.schemas import Band, CustomerRisk, Probability, RiskPage
+from churn.api.security import key_with
+from churn.api.state import State, state_of
+from churn.workflows.serve_scores import customer_risk, risk_csv, risk_page
+
+router = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))])
+
+CustomerId = Annotated[str, InPath(min_length=1, max_length=200, examples=["C0000042"])]
+
+
+@router.get("/customers/{customer_id}/risk")
+def risk_of_a_customer(customer_id: CustomerId, state: Annotated[State, Depends(state_of)]) -> CustomerRisk:
+    """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
+    return CustomerRisk.model_validate(customer_risk(state.context, customer_id))
+
+
+@router.get(
+    "/risk-list",
+    response_model=RiskPage,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, 304: {"description": "Unchanged"}},
+)
+def risk_list(
+    request: Request,
+    state: Annotated[State, Depends(state_of)],
+    band: Annotated[list[Band] | None, Query(description="Only these bands; the risk list's own without.")] = None,
+    min_probability: Annotated[Probability | None, Query()] = None,
+    plan: Annotated[str | None, Query(max_length=200)] = None,
+    sort: Annotated[Literal["expected_profit", "churn_probability"], Query()] = "expected_profit",
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    format: Annotated[Literal["json", "csv"], Query()] = "json",  # noqa: A002 - the parameter's public name
+) -> Response:
+    """Return the current list page by page, highest first. With `If-None-Match`, 304 while nothing has changed."""
+    page = risk_page(
+        state.context, bands=band, min_probability=min_probability, plan=plan, order=sort, limit=limit, cursor=cursor
+    )
+    # The list changes as a whole, or turns stale: run and question tell a page.
+    told = f"{page['run_id']}|{page['is_stale']}|{request.url.query}".encode("utf-8", "surrogatepass")
+    headers = {"ETag": f'"{hashlib.sha256(told).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
+    if page["next_cursor"]:
+        headers["X-Next-Cursor"] = page["next_cursor"]
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if format == "csv":
+        return Response(risk_csv(page), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(RiskPage.model_validate(page).model_dump_json(), media_type="application/json", headers=headers)

@@ -1,0 +1,44 @@
+"""What a campaign would be worth: simulated, saved, listed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi import Path as InPath
+
+from churn.api.once import OnceRoute
+from churn.api.schemas import SavedSimulation, SimulationInput
+from churn.api.security import key_with
+from churn.api.state import State, state_of
+from churn.errors import ConfigError, NotFound
+from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign
+
+router = APIRouter(
+    route_class=OnceRoute, prefix="/v1/simulations", tags=["simulations"], dependencies=[Depends(key_with("simulate"))]
+)
+
+
+@router.post("")
+def simulate(asked: SimulationInput, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+    """Simulate a campaign: contacts, cost, saves, net profit with its bands, the whole curve, and the audit."""
+    given = asked.model_dump(exclude={"name"})
+    return simulate_campaign(state.context, SimulationRequest(**given, save=asked.name, name=asked.name)).document
+
+
+@router.get("")
+def saved_simulations(state: Annotated[State, Depends(state_of)]) -> list[SavedSimulation]:
+    """List the saved simulations, newest first."""
+    found = state.store.simulations.list()
+    return [SavedSimulation(name=s.name, saved_at=s.saved_at, inputs=dict(s.inputs)) for s in found]
+
+
+@router.get("/{name}")
+def saved_simulation(
+    name: Annotated[str, InPath(min_length=1, max_length=100)], state: Annotated[State, Depends(state_of)]
+) -> dict[str, Any]:
+    """Return a saved simulation whole."""
+    try:
+        return dict(state.store.simulations.get(name).result)
+    except ConfigError as error:
+        raise NotFound(error.what, where=error.where, remedy=error.remedy) from error

@@ -1,0 +1,167 @@
+"""What the service takes and gives, typed; the descriptions and examples are the API's documentation."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+# Within the product instants are UTC without a zone; a stranger must be told.
+Instant = Annotated[datetime, AfterValidator(lambda at: at.replace(tzinfo=UTC))]
+Band = Literal["low", "medium", "high", "critical"]
+
+
+class Strict(BaseModel):
+    """A body we are sent: unknown keys are refused, and a number is a number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Freshness(BaseModel):
+    """What every answer that holds a score says of its run."""
+
+    scored_at: Instant = Field(description="When the list was published, UTC.", examples=["2026-07-01T02:10:00Z"])
+    snapshot_date: date = Field(description="The scores see facts from before this day only.", examples=["2026-07-01"])
+    model_version: str = Field(examples=["20260701-020000-xgboost"])
+    data_cutoff: Instant = Field(description="The newest fact that was loaded, UTC.")
+    run_id: str
+    is_stale: bool = Field(description="Whether a newer list should be here and is not.")
+    stale_reason: str | None = None
+
+
+class Reason(BaseModel):
+    """One feature's part in a probability."""
+
+    feature: str = Field(examples=["days_since_last_login"])
+    value: float | str | bool | None = Field(examples=[23.0])
+    points: float = Field(description="What it adds to the probability.", examples=[0.062])
+    text: str = Field(examples=["no login for 23 days"])
+    is_actionable: bool = Field(description="Whether one can do something about it.")
+
+
+class Score(BaseModel):
+    """One customer on the risk list."""
+
+    customer_id: str = Field(examples=["C0000042"])
+    churn_probability: Probability
+    risk_band: Band
+    percentile: float = Field(ge=0, le=100, description="Share of customers at less risk, in per cent.")
+    expected_profit: float = Field(description="Of contacting the customer now, in the configured currency.")
+    value_of_save: float = Field(description="Margin at stake if the customer stays.")
+    monthly_margin: float
+    plan: str | None = None
+    is_listed: bool = Field(description="Whether the customer is on the risk list, by band and hysteresis.")
+    previous_probability: float | None = None
+    change: float | None = Field(None, description="Since the run before.")
+    reasons: list[Reason] = Field(default_factory=list)
+    change_reasons: list[Reason] | None = None
+
+
+class Assignment(BaseModel):
+    """A campaign that the customer was assigned to."""
+
+    campaign: str
+    arm: Literal["treatment", "holdout"]
+    assigned_at: Instant
+
+
+class CustomerRisk(Score, Freshness):
+    """A customer's risk with reasons, and what to do."""
+
+    recommended_action: str | None = Field(
+        None,
+        description="The campaign to contact the customer with; none for those held out.",
+        examples=["support_call"],
+    )
+    campaigns: list[Assignment] = Field(default_factory=list)
+
+
+class RiskPage(Freshness):
+    """A part of the risk list. Follow `next_cursor` until it is null."""
+
+    customers: list[Score]
+    next_cursor: str | None = None
+
+
+class FeatureRow(Strict):
+    """Feature values of one customer; features left out count as unknown."""
+
+    customer_id: str = Field("", max_length=200, description="Given back with the score.")
+    features: dict[str, float | str | bool | None] = Field(
+        max_length=2_000, examples=[{"days_since_last_login": 23, "number_of_payment_failures_60d": 1}]
+    )
+
+
+class ScoreRequest(Strict):
+    """Rows to score now."""
+
+    rows: list[FeatureRow] = Field(min_length=1, max_length=1_000)
+    with_reasons: bool = Field(default=False, description="Whether to explain each score.")
+
+
+class OnlineScore(BaseModel):
+    """A row scored now."""
+
+    customer_id: str
+    churn_probability: Probability
+    risk_band: Band
+    reasons: list[Reason] | None = None
+
+
+class OnlineScores(BaseModel):
+    """Scores computed now, by the champion. `unknown_features` were sent but are none of the model's."""
+
+    model_version: str
+    scored_at: Instant
+    snapshot_date: date = Field(description="Today: the rows are taken as they are now.")
+    data_cutoff: Instant
+    scores: list[OnlineScore]
+    unknown_features: list[str]
+
+
+class SimulationInput(Strict):
+    """What to simulate; what is left out comes from the settings. At most one of threshold, budget and contacts."""
+
+    threshold: Probability | None = None
+    budget: float | None = Field(None, ge=0, le=1e12)
+    contacts: int | None = Field(None, ge=0, le=1_000_000_000)
+    contact_cost: float | None = Field(None, ge=0, le=1e9)
+    incentive_cost: float | None = Field(None, ge=0, le=1e9)
+    success_rate: Probability | None = None
+    value: float | None = Field(None, ge=0, le=1e9, description="Money that a save is worth, for every customer.")
+    months: int | None = Field(None, ge=1, le=120)
+    profit_model: Literal["case_study", "incentive", "uplift"] | None = None
+    preset: Literal["case-study"] | None = None
+    on: Literal["scores", "evaluation"] = "scores"
+    allow_uncalibrated: bool = False
+    name: str | None = Field(
+        None, min_length=1, max_length=100, pattern=r"^[\w .()+%-]+$", description="Saves it under this name."
+    )
+    seed: int = Field(7, ge=0, le=2**31)
+
+
+class SavedSimulation(BaseModel):
+    """A simulation saved under a name."""
+
+    name: str
+    saved_at: Instant
+    inputs: dict[str, Any]
+
+
+class Model(BaseModel):
+    """A version in the registry."""
+
+    version: str
+    kind: str
+    status: Literal["challenger", "champion", "retired"]
+    created_at: Instant
+    reason: str = Field(description="Why it was chosen among the candidates.")
+    metrics: dict[str, Any]
+
+
+class Why(Strict):
+    """Why a model is promoted or rolled back; kept in its history."""
+
+    why: str = Field(min_length=3, max_length=500, examples=["better profit on June, paired interval above 0"])

@@ -1,0 +1,86 @@
+"""Who may do what: bearer keys with scopes, and how often."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from churn.api.once import claim
+from churn.api.problems import ApiError
+from churn.api.state import State, state_of
+from churn.store.service_records import ApiKey, Scope
+from churn.workflows.manage_keys import recognise
+
+_BEARER = HTTPBearer(auto_error=False, description="A key made with `churn keys create NAME --scope ...`.")
+
+
+def key_with(scope: Scope) -> Callable[..., ApiKey]:
+    """Return a dependency: the caller's key, which must bear `scope` (or admin) and be within its rate."""
+
+    def caller(
+        request: Request,
+        state: Annotated[State, Depends(state_of)],
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    ) -> ApiKey:
+        key = recognise(state.store, credentials.credentials, state.context.clock()) if credentials else None
+        if key is None:
+            raise ApiError(
+                401,
+                "not_signed_in",
+                "No valid key came with the request.",
+                remedy="Send `Authorization: Bearer KEY`; make one with `churn keys create`.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if scope not in key.scopes and "admin" not in key.scopes:
+            raise ApiError(
+                403, "scope_missing", f"The key `{key.name}` lacks the scope `{scope}`.", remedy="Use another key."
+            )
+        state.rates.take(key.key_id)
+        request.state.who = key.name
+        claim(request, state, key)
+        return key
+
+    return caller
+
+
+@dataclass
+class _Bucket:
+    tokens: float
+    filled_at: float
+
+
+@dataclass
+class Rates:
+    """A token bucket for each key: a full one holds a tenth of a minute's requests, so that bursts pass."""
+
+    per_minute: int
+    now: Callable[[], float] = time.monotonic
+    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, key_id: str) -> None:
+        """Take one request from the key's bucket. Raises ApiError 429 saying when there is one again."""
+        room, rate = max(1.0, self.per_minute / 10), self.per_minute / 60
+        with self._lock:
+            now = self.now()
+            bucket = self._buckets.setdefault(key_id, _Bucket(room, now))
+            bucket.tokens = min(room, bucket.tokens + (now - bucket.filled_at) * rate)
+            bucket.filled_at = now
+            if bucket.tokens >= 1:
+                bucket.tokens -= 1
+                return
+            wait = math.ceil((1 - bucket.tokens) / rate)
+        raise ApiError(
+            429,
+            "too_many_requests",
+            f"The key may make {self.per_minute:,} requests a minute.",
+            remedy=f"Try again in {wait} s.",
+            headers={"Retry-After": str(wait)},
+        )

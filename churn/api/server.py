@@ -1,0 +1,41 @@
+"""Runs the service until it is told to stop; requests at work are finished first."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from churn.api.app import create_app
+from churn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from churn.workflows.context import Context
+
+SECONDS_TO_FINISH = 20
+
+
+def serve(context: Context, *, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve on `host` and `port` (0 takes a free one), calling `announce` with the address once it listens.
+
+    Raises ConfigError when the address cannot be had.
+    """
+    import uvicorn
+
+    try:
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        remedy = "Stop what listens there, or choose another --port."
+        raise ConfigError(f"cannot listen: {error}", where=f"{host}:{port}", remedy=remedy) from error
+    name = f"[{host}]" if ":" in host else host
+    with listening:
+        config = uvicorn.Config(
+            create_app(context),
+            log_config=None,  # our own log has a line for each request
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SECONDS_TO_FINISH,
+        )
+        announce(f"http://{name}:{listening.getsockname()[1]}")
+        uvicorn.Server(config).run(sockets=[listening])

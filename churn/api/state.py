@@ -1,0 +1,83 @@
+"""What every request shares: the context, one open store, the champion in memory, and the rates of each key."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+
+from churn.api.metrics import Metrics
+from churn.errors import ChurnError
+from churn.workflows.context import Context
+from churn.workflows.score_customers import load_champion
+
+if TYPE_CHECKING:
+    from churn.api.security import Rates
+    from churn.modeling import ServedModel
+    from churn.store import ModelVersion, Store
+
+
+class Champion:
+    """The serving model, held in memory; a promotion is noticed at the next request, and the old one serves until then."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._held: tuple[ModelVersion, ServedModel] | None = None
+
+    def get(self) -> tuple[ModelVersion, ServedModel]:
+        """Return version and model. Raises NoChampion before the first promotion."""
+        with self._context.open_store() as store:
+            version = store.models.champion()
+        held = self._held
+        if held is not None and version is not None and held[0].version == version.version:
+            return held
+        with self._lock:  # one load, however many requests wait for it
+            held = self._held
+            if held is None or version is None or held[0].version != version.version:
+                held = load_champion(self._context)
+                self._held = held
+        return held
+
+
+@dataclass
+class State:
+    """Built once per application."""
+
+    context: Context
+    store: Store
+    champion: Champion
+    rates: Rates
+    metrics: Metrics
+
+    def warm(self) -> None:
+        """Load the champion and score a row of unknowns, so that no caller waits for libraries to load."""
+        from churn.workflows.serve_scores import score_rows
+
+        try:
+            version, model = self.champion.get()
+            score_rows(self.context, version, model, [("", {})], with_reasons=True)
+        except ChurnError as error:  # told to whoever asks for a score; the rest of the service works without
+            self.context.log.note("champion_not_loaded", error=error.code)
+
+
+def build_state(context: Context) -> State:
+    """Open the store once for all requests, and give workflows a context that hands them this one."""
+    from churn.api.security import Rates
+
+    store = context.open_store().__enter__()
+
+    def shared() -> AbstractContextManager[Any]:
+        return nullcontext(store)  # workflows close what they open; this one stays open for the next request
+
+    within = replace(context, open_store=shared)
+    return State(within, store, Champion(within), Rates(context.settings.api.requests_per_minute), Metrics())
+
+
+def state_of(request: Request) -> State:
+    """Return the application's state: a dependency."""
+    found: State = request.app.state.churn
+    return found

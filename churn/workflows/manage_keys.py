@@ -1,0 +1,67 @@
+"""API keys: created and shown once, listed, revoked, and recognised when a request bears one."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn.errors import ConfigError
+from churn.store.service_records import SCOPES, ApiKey
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    from churn.store import Store
+
+PREFIX = "churn"
+
+
+def create_key(context: Context, name: str, scopes: Sequence[str]) -> str:
+    """Make a key and return it; it is never to be had again, since only its hash is kept.
+
+    Raises ConfigError for a scope that is not known or a name that is taken.
+    """
+    if not name.strip():
+        raise ConfigError("a key needs a name", where="NAME", remedy="Name who will use it, such as `crm`.")
+    chosen = list(dict.fromkeys(scopes)) or ["read"]
+    if unknown := [scope for scope in chosen if scope not in SCOPES]:
+        raise ConfigError(f"no scope `{unknown[0]}`", where="--scope", remedy=f"Scopes are {', '.join(SCOPES)}.")
+    key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    with context.open_store() as store:
+        store.keys.add(key_id, name, _hashed(secret), chosen, context.clock())
+        store.requests.audit("command line", "create_key", name, context.clock())
+    return f"{PREFIX}_{key_id}_{secret}"
+
+
+def list_keys(context: Context) -> list[ApiKey]:
+    """Return every key, without its secret."""
+    with context.open_store() as store:
+        return store.keys.list()
+
+
+def revoke_key(context: Context, name: str) -> None:
+    """Refuse a key from now on. Raises NotFound for a name that no valid key bears."""
+    with context.open_store() as store:
+        store.keys.revoke(name, context.clock())
+        store.requests.audit("command line", "revoke_key", name, context.clock())
+
+
+def recognise(store: Store, token: str, at: datetime) -> ApiKey | None:
+    """Return the valid key that `token` is, None for anything else; takes the same time for every wrong secret."""
+    prefix, _, rest = token.partition("_")
+    key_id, _, secret = rest.partition("_")
+    key = store.keys.find(key_id) if prefix == PREFIX and key_id and "\x00" not in token else None
+    expected = key.secret_hash if key else _hashed("")
+    is_right = hmac.compare_digest(expected, _hashed(secret))
+    if key is None or not is_right or key.revoked_at is not None:
+        return None
+    store.keys.note_use(key, at)
+    return key
+
+
+def _hashed(secret: str) -> str:
+    # The secret is 256 random bits: nothing slower than SHA-256 is needed against guessing.
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

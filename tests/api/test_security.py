@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from fastapi.testclient import TestClient
+
+from churn.api import create_app
+from churn.workflows.manage_keys import create_key, revoke_key
+from tests.api.conftest import Service, context_of
+from tests.company import Company
+
+OPEN = {"/healthz", "/readyz", "/metrics"}
+
+
+def _calls(service: Service) -> list[tuple[str, str]]:
+    paths = service.app.openapi()["paths"]
+    return [(method, path) for path, methods in paths.items() for method in methods if path not in OPEN]
+
+
+def test_every_route_but_health_needs_a_key(service: Service) -> None:
+    for method, path in _calls(service):
+        answer = service.client.request(method, path.replace("{", "").replace("}", ""))
+        assert (method, path, answer.status_code) == (method, path, 401)
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "churn", "churn_", "churn__", "churn_00_x", "x" * 5_000, "churn_' or 1=1 --_x", "churn_\u00e9_x", "a b"],
+)
+def test_a_made_up_key_is_refused(service: Service, token: str) -> None:
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    assert service.client.get("/v1/models", headers=headers).status_code == 401  # type: ignore[arg-type]  # raw pairs
+
+
+def test_a_key_without_the_scope_is_refused_with_its_name_and_the_scope(service: Service) -> None:
+    for method, path, scope in (
+        ("POST", "/v1/models/rollback", "admin"),
+        ("POST", "/v1/models/v/promote", "admin"),
+        ("POST", "/v1/simulations", "simulate"),
+    ):
+        answer = service.client.request(method, path, json={"why": "because"}, headers=service.key("read"))
+        assert answer.status_code == 403
+        assert f"`{scope}`" in answer.json()["detail"]
+
+
+def test_a_revoked_key_is_refused_at_once(service: Service) -> None:
+    headers = {"Authorization": f"Bearer {create_key(service.context, 'crm', ['read'])}"}
+    assert service.client.get("/v1/models", headers=headers).status_code == 200
+    revoke_key(service.context, "crm")
+    assert service.client.get("/v1/models", headers=headers).status_code == 401
+
+
+def test_neither_store_nor_log_holds_a_secret(service: Service) -> None:
+    token = service.key("read")["Authorization"].removeprefix("Bearer ")
+    service.client.get("/v1/models", headers={"Authorization": f"Bearer {token}"})
+    secret = token.split("_", 2)[2]
+    home = service.context.settings.home
+    with sqlite3.connect(home / "store.sqlite") as store:
+        assert secret not in "\n".join(store.iterdump())
+    assert secret not in (home / "churn.log").read_text(encoding="utf-8")
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(company: Company) -> None:
+    context = context_of(company.home, requests_per_minute=20)
+    token = create_key(context, "eager", ["read"])
+    with TestClient(create_app(context)) as client:
+        answers = [client.get("/v1/models", headers={"Authorization": f"Bearer {token}"}) for _ in range(4)]
+    assert [a.status_code for a in answers[:3]] == [200, 200, 429]
+    assert answers[-1].json()["code"] == "too_many_requests"
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 3
+
+
+def test_a_body_that_is_too_large_or_does_not_say_its_length_is_refused(company: Company) -> None:
+    context = context_of(company.home, max_body_kb=1)
+    with TestClient(create_app(context)) as client:
+        large = client.post("/v1/scores", content=b"x" * 2_000)
+        endless = client.post("/v1/scores", content=iter([b"x"]))
+    assert (large.status_code, endless.status_code) == (413, 411)
+
+
+def test_an_error_nobody_foresaw_tells_nothing_of_the_inside(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret inside")
+
+    monkeypatch.setattr("churn.api.routes.models.list_models", fail)
+    answer = service.client.get("/v1/models", headers=service.key("read"))
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert "secret inside" not in answer.text
+
+
+def test_an_unknown_path_has_the_one_error_shape(service: Service) -> None:
+    answer = service.client.get("/v1/nothing", headers={"X-Request-Id": "mine-1"})
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:churn:problem:not_found",
+        "title": "Not found",
+        "status": 404,
+        "code": "not_found",
+        "detail": "Not Found",
+        "instance": "/v1/nothing",
+        "request_id": "mine-1",
+    }

@@ -9,7 +9,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import commands, features, growth, matrix, money, nightly, page, publishing, reasons
+from benchmarks import (
+    campaign_page,
+    commands,
+    crm_diff,
+    features,
+    growth,
+    matrix,
+    money,
+    nightly,
+    page,
+    publishing,
+    reasons,
+)
 from benchmarks.measuring import ROOT, Result
 from churn.progress import Progress
 
@@ -22,6 +34,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P15": commands.run,
     "P9": money.run,
     "P14": publishing.run,
+    "diff": crm_diff.run,
     "P1": features.run_one,
     "P6": reasons.run,
     "P5": nightly.run,
@@ -29,6 +42,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P2": features.run_twelve,
 }
 SAME_RUN = {"P10": "P9"}  # measured together with another
+TRUTH = {"oracle": "oracle", "coverage-campaigns": "coverage"}  # benches with a page of their own: not about speed
 
 
 class Lines:
@@ -45,14 +59,21 @@ class Lines:
 def main() -> int:
     """Run what was asked for; exit code 1 when a bar is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="P", help="some benches, such as P6 P9, or growth, or P3")
+    parser.add_argument(
+        "--only", nargs="+", metavar="P", help="some benches, such as P6 P9, growth, P3, oracle, coverage-campaigns"
+    )
     parser.add_argument("--customers", type=int, default=120_000)
     parser.add_argument("--quick", action="store_true", help="12,000 customers and fewer repeats; nothing is written")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[12_000, 120_000], help="sizes that growth is fitted over"
     )
+    parser.add_argument("--seeds", type=int, default=10, help="companies of the oracle bench")
     chosen = parser.parse_args()
+    if truths := [TRUTH[name] for name in chosen.only or () if name in TRUTH]:
+        if len(truths) < len(chosen.only):
+            parser.error(f"{', '.join(TRUTH)} run by themselves")
+        return campaign_page.main([*truths, "--seeds", str(chosen.seeds)])
     customers, repeats = (12_000, 3) if chosen.quick else (chosen.customers, chosen.repeats)
     asked = [
         name.upper() if name.lower().startswith("p") else name for name in chosen.only or [*BENCHES, "P3", "growth"]

@@ -1,0 +1,74 @@
+"""Writes what campaigns turn out to be worth against the truth: docs/campaign-truth.md, from the benches that know it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import campaign_coverage, oracle_share
+from benchmarks.measuring import ROOT
+
+RESULTS = Path(__file__).parent / "campaigns.json"
+PAGE = ROOT / "docs" / "campaign-truth.md"
+TOLD: dict[str, Callable[[dict[str, Any]], str]] = {"oracle": oracle_share.told, "coverage": campaign_coverage.told}
+HEAD = """# Campaigns against the truth
+
+On a simulated company it is known what every customer would do under every offer, so what the product chooses and measures can
+be judged. Nobody can do that with real customers. Written by `python -m benchmarks --only oracle coverage-campaigns`.
+"""
+
+
+class Lines:
+    """Tells progress in plain lines with the time passed."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def step(self, message: str, done: float | None = None) -> None:  # noqa: ARG002 - the protocol's
+        """Print `message`."""
+        print(f"[{time.monotonic() - self._began:6.0f} s] {message}", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for and write the page; exit code 1 when coverage misses its bounds."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.campaign_page", description=__doc__)
+    parser.add_argument("which", nargs="+", choices=sorted(TOLD), help="what to run")
+    parser.add_argument("--seeds", type=int, default=oracle_share.SEEDS, help="companies of the oracle bench")
+    parser.add_argument("--customers", type=int, help="customers of each company, instead of the bench's own number")
+    parser.add_argument("--draws", type=int, default=campaign_coverage.DRAWS, help="campaigns per kind, of coverage")
+    parser.add_argument("--dry-run", action="store_true", help="print the sections; write nothing")
+    chosen = parser.parse_args(arguments)
+    progress, found = Lines(), {}
+    if "oracle" in chosen.which:
+        found["oracle"] = oracle_share.run(
+            progress, customers=chosen.customers or oracle_share.CUSTOMERS, seeds=chosen.seeds
+        )
+    if "coverage" in chosen.which:
+        found["coverage"] = campaign_coverage.run(
+            progress, customers=chosen.customers or campaign_coverage.CUSTOMERS, draws=chosen.draws
+        )
+    sys.stdout.write("\n".join(TOLD[name](result) for name, result in found.items()))
+    if not chosen.dry_run:
+        write(found)
+    return 0 if found.get("coverage", {}).get("is_met", True) else 1
+
+
+def write(found: dict[str, Any]) -> None:
+    """Put `found` beside what earlier runs of other benches found, and write the page anew."""
+    before: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    machine = {"python": platform.python_version(), "system": platform.system()}
+    together = before | {name: {**result, "machine": machine} for name, result in found.items()}
+    RESULTS.write_text(json.dumps(together, indent=1, default=str) + "\n", encoding="utf-8")
+    PAGE.write_text(
+        "\n".join([HEAD, *(TOLD[name](together[name]) for name in TOLD if name in together)]), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

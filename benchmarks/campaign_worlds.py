@@ -1,0 +1,134 @@
+"""Simulated companies whose campaigns can be judged by the truth: loaded, trained, scored and priced by the product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from benchmarks.company import DATA
+from churn.config import load_settings
+from churn.demo import OFFERS, generate_company, potential_outcomes, sources_toml
+from churn.progress import Progress
+
+if TYPE_CHECKING:
+    from churn.campaigns.definition import CampaignDefinition
+    from churn.warehouse import FeatureDoc
+    from churn.workflows.context import Context
+
+MONTHS = 18
+DAY = date(2026, 7, 1)  # when campaigns are planned: the day after the data's end
+EARLIER = date(2026, 5, 1)  # the newest month whose outcomes are final on that day
+MODEL = "xgboost"
+
+
+@dataclass(frozen=True)
+class CampaignWorld:
+    """One company.
+
+    `customers` has a row per customer active on DAY, sorted: scores, potential outcomes, and per offer `profit_`,
+    `avoided_` and `eligible_` as the product's plan prices and admits them; `may_be_contacted` is consent.
+    """
+
+    seed: int
+    home: Path
+    customers: pl.DataFrame
+
+    def context(self) -> Context:
+        """Return the product's context in the home, with the clock at DAY."""
+        return _context(self.home)
+
+    def definitions(self) -> list[CampaignDefinition]:
+        """Return the shipped campaigns in the order of OFFERS."""
+        from churn.campaigns.definition import load_campaign
+
+        return [load_campaign(self.home, name) for name in OFFERS]
+
+
+def campaign_world(customers: int, seed: int, progress: Progress) -> CampaignWorld:
+    """Return the company of that size and seed, made if it is not there yet."""
+    home = DATA / f"campaigns-{customers}-{seed}"
+    ready = home / "customers.parquet"
+    if not ready.is_file():
+        progress.step(f"Company {seed}: simulating {customers:,} customers")
+        files = generate_company(home / "data", customers=customers, months=MONTHS, seed=seed)
+        here = replace(files, files={name: path.relative_to(home) for name, path in files.files.items()})
+        limits = "[training]\nsnapshots = 12\nmax_rows = 60000\n"
+        (home / "churn.toml").write_text(f"{limits}\n{sources_toml(here)}", encoding="utf-8")
+        _load_and_score(_context(home), seed, progress)
+        _priced(_context(home)).write_parquet(ready)
+    return CampaignWorld(seed, home, pl.read_parquet(ready))
+
+
+def _context(home: Path) -> Context:
+    from churn.bootstrap import build_context
+
+    settings = load_settings(config=home / "churn.toml", home=home, environ={})
+    now = datetime.combine(DAY, datetime.min.time())
+    return replace(build_context(settings=settings), clock=lambda: now)
+
+
+def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
+    from churn.workflows.refresh_warehouse import refresh_warehouse
+    from churn.workflows.score_customers import score_customers
+    from churn.workflows.train_model import train_model
+
+    progress.step(f"Company {seed}: loading, training, scoring")
+    refresh_warehouse(context)
+    train_model(context, candidates=[MODEL], tune=False, promote=True, who="bench")
+    score_customers(context, snapshot_date=DAY)
+
+
+def _priced(context: Context) -> pl.DataFrame:
+    """Return scores, truth, and what the product's plan thinks of each customer and offer."""
+    from churn.campaigns.definition import load_campaign
+    from churn.campaigns.facts import read_consent
+    from churn.workflows.plan_facts import gather_facts
+    from churn.workflows.plan_pricing import price_campaigns
+    from churn.workflows.plan_scores import read_scores
+
+    definitions = [load_campaign(context.settings.home, name) for name in OFFERS]
+    with context.open_warehouse("bench") as warehouse:
+        scores = read_scores(context, warehouse, None, allow_uncalibrated=True)
+        facts = gather_facts(context, warehouse, definitions, scores)
+        priced = price_campaigns(context, warehouse, definitions, scores, facts)
+        consent, _ = read_consent(warehouse)
+    agreed = consent.filter(pl.col("has_consent") & ~pl.col("has_objected"))["customer_id"]
+    frame = scores.frame.with_columns(
+        pl.col("customer_id").is_in(agreed.implode()).alias("may_be_contacted"),
+        *(pl.Series(f"profit_{each.definition.name}", each.profit) for each in priced),
+        *(pl.Series(f"avoided_{each.definition.name}", each.avoided) for each in priced),
+        *(pl.Series(f"eligible_{each.definition.name}", each.eligibility.is_eligible) for each in priced),
+    )
+    truth = potential_outcomes(context.settings.home / "data", DAY).drop("month", "month_start_date", "segment")
+    return frame.join(truth, on="customer_id", how="inner").sort("customer_id")
+
+
+def features_of(world: CampaignWorld, days: Sequence[date]) -> tuple[dict[date, pl.DataFrame], tuple[FeatureDoc, ...]]:
+    """Return the features of every customer active on each day, kept once made, and what they mean."""
+    from churn.warehouse.sql_models import FeatureDoc
+
+    paths = {day: world.home / f"features-{day}.parquet" for day in days}
+    words = world.home / "features.json"
+    if not (words.is_file() and all(path.is_file() for path in paths.values())):
+        from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
+        from churn.snapshots.policy import SnapshotPolicy
+        from churn.warehouse.sql_models import load_models
+
+        context = world.context()
+        models, policy = load_models(world.home), SnapshotPolicy.from_settings(context.settings)
+        with context.open_warehouse("bench") as warehouse:
+            build_snapshots(warehouse, models, policy, days, data_cutoff=data_cutoff(warehouse))
+            sets = {day: scoring_set(warehouse, models, policy, day) for day in days}
+        for day, found in sets.items():
+            found.frame.write_parquet(paths[day])
+        names = [doc.name for doc in next(iter(sets.values())).features]
+        shared = [name for name in names if all(name in found.frame.columns for found in sets.values())]
+        words.write_text(json.dumps(shared), encoding="utf-8")
+    docs = tuple(FeatureDoc(name=name, group="", description="") for name in json.loads(words.read_text("utf-8")))
+    return {day: pl.read_parquet(path) for day, path in paths.items()}, docs

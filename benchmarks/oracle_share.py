@@ -1,0 +1,223 @@
+"""What share of the oracle's profit each way of choosing contacts earns, on simulated companies whose truth is known.
+
+The oracle knows what each customer would do under each offer. Nobody else can: an outcome is partly chance. So a second
+one is told beside it, who knows every customer's true probabilities; no rule made from data can do better than that.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import stats
+
+from benchmarks.campaign_worlds import DAY, EARLIER, CampaignWorld, campaign_world, features_of
+from churn.decisions.allocation import allocate
+from churn.demo import OFFERS, potential_outcomes
+from churn.progress import Progress
+
+if TYPE_CHECKING:
+    from churn.modeling.uplift import UpliftResult
+
+Floats = NDArray[np.float64]
+CUSTOMERS = 12_000
+SEEDS = 10
+BUDGET_A_CUSTOMER = 0.10  # money for contacts and incentives, per active customer
+CASE_CUT = 0.65  # of a class-weighted model's score
+AT_RISK = 0.03  # the earlier campaign's audience: churn probability from here on
+LEARNERS, BASES, QINI_DRAWS = ("t_learner", "x_learner"), ("logistic_regression", "xgboost"), 200
+POLICIES = {
+    "contact_everyone": "contact everyone, with the offer that turns out best for it",
+    "p_065": "contact above 0.65 of a class-weighted score (as the case did), with the offer that turns out best for it",
+    "expected_profit": "the product's plan: calibrated expected profit, allocated under the budget",
+    "uplift": "the same by uplift learnt from an earlier month's randomised campaign, where it is proven; else by risk",
+    "uplift_always": "the same by uplift, proven or not",
+    "oracle_of_probabilities": "an oracle who knows every customer's true probabilities, under the budget",
+    "oracle": "the oracle who knows every customer's outcome under every offer, under the budget",
+}
+
+
+def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -> dict[str, Any]:
+    """Return each policy's profit and its share of the oracle's, over companies of seeds 1 to `seeds`."""
+    began = time.monotonic()
+    found = [_company(campaign_world(customers, seed, progress), progress) for seed in range(1, seeds + 1)]
+    rows = []
+    for name, words in POLICIES.items():
+        profit = np.array([one["profit"][name] for one in found])
+        share = profit / np.array([one["profit"]["oracle"] for one in found])
+        expected = np.array([one["expected"][name] for one in found])
+        of_knowable = expected / np.array([one["expected"]["oracle_of_probabilities"] for one in found])
+        rows.append(
+            {
+                "policy": name,
+                "words": words,
+                "contacts": float(np.mean([one["contacts"][name] for one in found])),
+                "spent": float(np.mean([one["spent"][name] for one in found])),
+                "profit": _interval(profit),
+                "share": _interval(share),
+                "share_of_knowable": None if name == "oracle" else _interval(of_knowable),
+            }
+        )
+    return {
+        "customers": customers,
+        "seeds": seeds,
+        "budget": BUDGET_A_CUSTOMER * customers,
+        "proven": {offer: sum(one["proven"][offer] for one in found) for offer in OFFERS},
+        "rows": rows,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def _interval(values: Floats) -> dict[str, float | None]:
+    """Return the mean over companies with its 95 % t interval."""
+    mean = float(values.mean())
+    if values.size < 2:
+        return {"mean": mean, "low": None, "high": None}
+    half = float(stats.t.ppf(0.975, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size))
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def _company(world: CampaignWorld, progress: Progress) -> dict[str, Any]:
+    frame = world.customers
+    terms = [(float(d.offer.contact_cost), float(d.offer.incentive_cost)) for d in world.definitions()]
+    value = frame["value_of_save"].to_numpy()
+
+    def profit_of(alone: str, under: str) -> Floats:
+        """Value of those who stay because of it, less the contact, less the incentive of all who stay; (n, k)."""
+        left = frame[alone].cast(pl.Float64).to_numpy()
+        columns = []
+        for offer, (contact, incentive) in zip(OFFERS, terms, strict=True):
+            leaves = frame[f"{under}{offer}"].cast(pl.Float64).to_numpy()
+            columns.append(value * (left - leaves) - contact - incentive * (1.0 - leaves))
+        return np.column_stack(columns)
+
+    realised, expected = profit_of("churn_without_contact", "churn_under_"), profit_of("p_no_contact", "p_")
+    # Who leaves before a contact could act is lost under every offer; their probabilities begin after that.
+    early = frame["is_lost_early"].to_numpy()
+    expected[early] = realised[early]
+    cost = np.array([contact + incentive for contact, incentive in terms])
+    reachable = np.repeat(frame["may_be_contacted"].to_numpy()[:, None], len(OFFERS), axis=1)
+    tau, proven = _uplift(world, progress)
+    progress.step(f"Company {world.seed}: choosing")
+
+    def best(profit: Floats, eligible: NDArray[np.bool_]) -> NDArray[np.int16]:
+        limits = [d.limits.contacts for d in world.definitions()]
+        capacity = np.array([np.inf if limit is None else float(limit) for limit in limits])
+        budget = BUDGET_A_CUSTOMER * len(frame)
+        return allocate(profit, cost, budget=budget, offer_capacity=capacity, eligible=eligible).choice
+
+    by_risk = np.column_stack([frame[f"profit_{offer}"].to_numpy() for offer in OFFERS])
+    admitted = np.column_stack([frame[f"eligible_{offer}"].to_numpy() for offer in OFFERS])
+    left = frame["churn_probability"].to_numpy()[:, None] - tau
+    by_uplift = value[:, None] * tau - np.array([t[0] for t in terms]) - np.array([t[1] for t in terms]) * (1 - left)
+    is_proven = np.array([proven[offer] for offer in OFFERS])
+    choices = {
+        "contact_everyone": _single(realised, reachable[:, 0]),
+        "p_065": _single(realised, reachable[:, 0] & _above_case_cut(frame["churn_probability"].to_numpy())),
+        "expected_profit": best(by_risk, admitted),
+        "uplift": best(np.where(is_proven, by_uplift, by_risk), np.where(is_proven, reachable, admitted)),
+        "uplift_always": best(by_uplift, reachable),
+        "oracle_of_probabilities": best(expected, reachable),
+        "oracle": best(realised, reachable),
+    }
+    rows = np.arange(len(frame))
+    told: dict[str, Any] = {"proven": proven, "profit": {}, "expected": {}, "contacts": {}, "spent": {}}
+    for name, choice in choices.items():
+        chosen = choice >= 0
+        told["profit"][name] = float(realised[rows[chosen], choice[chosen]].sum())
+        told["expected"][name] = float(expected[rows[chosen], choice[chosen]].sum())
+        told["contacts"][name] = int(chosen.sum())
+        told["spent"][name] = float(cost[choice[chosen]].sum())
+    return told
+
+
+def _single(realised: Floats, chosen: NDArray[np.bool_]) -> NDArray[np.int16]:
+    """Return the choice of the one offer that, in hindsight, earns most when given to all the chosen."""
+    offer = int(np.argmax(realised[chosen].sum(axis=0)))
+    return np.where(chosen, offer, -1).astype(np.int16)
+
+
+def _above_case_cut(p: Floats) -> NDArray[np.bool_]:
+    """Say whose score would pass CASE_CUT if churners and stayers had weighed the same in training (domain 2.5)."""
+    rate = float(p.mean())
+    balanced = p * 0.5 / rate / (p * 0.5 / rate + (1 - p) * 0.5 / (1 - rate))
+    return np.asarray(balanced > CASE_CUT, dtype=np.bool_)
+
+
+def _uplift(world: CampaignWorld, progress: Progress) -> tuple[Floats, dict[str, bool]]:
+    """Return the churn avoided by each offer, (n, k), learnt from a campaign drawn at random two months before.
+
+    Everyone at risk then was given one of the offers or none, each with the same chance.
+    """
+    from churn.modeling.uplift import train_uplift
+    from churn.workflows.score_customers import load_champion
+
+    progress.step(f"Company {world.seed}: learning uplift")
+    frames, docs = features_of(world, (EARLIER, DAY))
+    _, model = load_champion(world.context())
+    then = frames[EARLIER].sort("customer_id")
+    then = then.filter(pl.Series(model.predict(then).churn_probability >= AT_RISK))
+    truth = potential_outcomes(world.home / "data", EARLIER)
+    outcomes = ("churn_without_contact", *(f"churn_under_{offer}" for offer in OFFERS))
+    then = then.join(truth.select("customer_id", *outcomes), on="customer_id", maintain_order="left")
+    arm = np.random.default_rng(world.seed).integers(0, len(OFFERS) + 1, len(then))
+    now = world.customers.select("customer_id").join(frames[DAY], on="customer_id", how="left", maintain_order="left")
+    tau, proven = [], {}
+    for k, offer in enumerate(OFFERS):
+        treated = pl.Series(arm == k + 1)
+        left = pl.when(treated).then(f"churn_under_{offer}").otherwise("churn_without_contact")
+        campaign = then.with_columns(treated.alias("is_treated"), (~left).alias("is_retained"))
+        campaign = campaign.filter(pl.Series((arm == 0) | (arm == k + 1))).drop(outcomes)
+        result: UpliftResult = train_uplift(
+            campaign, docs, seed=world.seed, learners=LEARNERS, bases=BASES, draws=QINI_DRAWS
+        )
+        tau.append(result.model.predict(now))
+        proven[offer] = result.is_better_than_nothing
+    return np.column_stack(tau), proven
+
+
+def told(found: dict[str, Any]) -> str:
+    """Return the shares as a section of a page."""
+
+    def span(values: dict[str, Any] | None, shown: str, unit: float = 1.0) -> str:
+        if not values:
+            return ""
+        middle = format(unit * values["mean"], shown)
+        if values["low"] is None:
+            return middle
+        return f"{middle} ({format(unit * values['low'], shown)} to {format(unit * values['high'], shown)})"
+
+    proven = ", ".join(f"{offer} {count}" for offer, count in found["proven"].items())
+    lines = [
+        "## What share of the oracle's profit does each policy earn?",
+        "",
+        f"{found['seeds']} simulated companies of {found['customers']:,} customers (seeds 1 to {found['seeds']}), one month, three offers,",
+        f"${found['budget']:,.0f} for each policy but the first two, who spend what they spend. Only those who agreed to be contacted.",
+        "Means over the companies with 95 % intervals (Student's t). The last column measures profits expected under the true",
+        "probabilities, against the best anyone could do who knows them: outcomes are partly chance, and no data foretell chance.",
+        "",
+        "| policy | contacts | spent at most | profit | share of the oracle's profit, % | share of what can be known, % |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['words']} | {row['contacts']:,.0f} | {row['spent']:,.0f} | {span(row['profit'], ',.0f')} "
+        f"| {span(row['share'], '.1f', 100)} | {span(row['share_of_knowable'], '.1f', 100)} |"
+        for row in found["rows"]
+    ]
+    lines += [
+        "",
+        f"Uplift was proven (its Qini interval above 0) in so many of {found['seeds']} companies: {proven}. Its campaign was one month,",
+        f"two months earlier: everyone with a churn probability of {AT_RISK:.0%} or more, a quarter left alone, a quarter for each offer.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    from benchmarks.campaign_page import main
+
+    sys.exit(main(["oracle"]))

@@ -18,4 +18,4 @@ class ApiSettings(Section):
         12_000, description="Requests that one key may make in a minute; more are answered with 429."
     )
     max_body_kb: Annotated[int, Field(ge=1, le=1_000_000)] = Field(2_048, description="Larger bodies are refused.")
-    has_open_metrics: bool = Field(True, description="Whether /metrics answers without a key.")
+    has_open_metrics: bool = Field(default=True, description="Whether /metrics answers without a key.")

@@ -13,6 +13,8 @@ from churn.decisions.checks import Bools, Floats, finite, outcomes
 from churn.decisions.experiment import Effect, newcombe
 from churn.errors import CampaignError, ConfigError
 
+GRID: Final = 1_000  # points of the curves in a bootstrap
+_AT_ONCE: Final = 200  # draws in memory
 CONVENTION: Final = (
     "Q(k) = Y_T - Y_C N_T / N_C over the k customers of highest predicted uplift, Y retained, ties moving together; "
     "Qini = (area under Q - area under the straight line) / (the same of a perfect ranking); "
@@ -77,14 +79,14 @@ def qini_curve(y_retained: ArrayLike, treated: ArrayLike, uplift: ArrayLike) -> 
     """
     y, w, u = checked_experiment(y_retained, treated, uplift)
     ranking = Ranking.of(y, w, u)
-    q, up = ranking.curves(ranking.rows(None))
-    area, auuc = float(np.trapezoid(q, ranking.counts)), float(np.trapezoid(up, ranking.counts / u.size))
+    q, _ = _curves(ranking.totals)
+    normalised, auuc = _scores(ranking.totals)
     return QiniCurve(
         counts=ranking.counts,
         shares=ranking.counts / u.size,
         q=q,
-        qini=_normalised(area, float(q[-1]), ranking.perfect_area(None), u.size),
-        auuc=auuc,
+        qini=float(normalised),
+        auuc=float(auuc),
         treated_share=float(w.mean()),
         customers=u.size,
     )
@@ -107,16 +109,19 @@ def bootstrap_qini(
 ) -> QiniInterval:
     """Return Qini and AUUC with percentile intervals over `draws` resamples of customers, each arm by itself.
 
-    The ranking is sorted once; a resample only changes how often each row counts.
+    Only how many customers of each kind fall between two points of the curve matters, and those counts of a resample
+    are multinomial, exactly: a draw touches some hundreds of counts instead of every row. Of a ranking with more
+    distinct predictions than `GRID` the curves are evaluated at that many points.
     """
     if draws < 1 or not 0.0 < confidence < 1.0:
         raise ConfigError(f"{draws} draws at confidence {confidence} give no interval", where="bootstrap")
     y, w, u = checked_experiment(y_retained, treated, uplift)
     ranking, curve = Ranking.of(y, w, u), qini_curve(y, w, u)
     rng = np.random.default_rng(seed)
-    drawn = np.array([ranking.scores(resample(w, rng)) for _ in range(draws)])
+    turns = [min(_AT_ONCE, draws - done) for done in range(0, draws, _AT_ONCE)]
+    drawn = np.concatenate([ranking.drawn_scores(turn, rng) for turn in turns], axis=1)
     tail = (1.0 - confidence) / 2
-    (low, auuc_low), (high, auuc_high) = np.quantile(drawn, [tail, 1.0 - tail], axis=0)
+    (low, auuc_low), (high, auuc_high) = np.quantile(drawn, [tail, 1.0 - tail], axis=1)
     return QiniInterval(
         qini=curve.qini,
         low=float(low),
@@ -174,59 +179,75 @@ def checked_experiment(y_retained: ArrayLike, treated: ArrayLike, uplift: ArrayL
     return y, w, u
 
 
-def _normalised(area: float, total: float, perfect: float, n: int) -> float:
-    chance = total * n / 2
-    # Nothing to tell apart (everybody retained, say): no ranking is better than chance.
-    return (area - chance) / (perfect - chance) if perfect > chance else 0.0
-
-
 @dataclass(frozen=True)
 class Ranking:
-    """Rows sorted by predicted uplift once; `ends` is where each run of equal predictions ends."""
+    """Customers from highest to lowest predicted uplift, counted by kind.
 
-    order: NDArray[np.int64]
-    y: Bools
-    w: Bools
-    ends: NDArray[np.int64]
+    The four kinds are treated and lost, treated and retained, held out and lost, held out and retained. `totals` (4, m)
+    counts each down to the end of every run of equal predictions, beginning with nobody, and `counts` (m,) them all.
+    `cell` (n,) says of each customer, in the order given, of which kind and between which two points of the grid.
+    """
+
+    totals: Floats
     counts: NDArray[np.int64]
+    cell: NDArray[np.int64]
+    points: int
 
     @classmethod
     def of(cls, y: Bools, w: Bools, u: Floats) -> Ranking:
-        """Return the rows ranked by predicted uplift `u` (n,), highest first."""
+        """Return the customers ranked by predicted uplift `u` (n,), highest first."""
         order = np.argsort(-u, kind="stable")
         falling = u[order]
+        kind = np.where(w, 0, 2) + y
         ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
-        return cls(order, y[order], w[order], ends, np.concatenate([[0], ends + 1]))
-
-    def rows(self, times: Floats | None) -> Floats:
-        """Running totals (4, m): treated, treated retained, held out, held out retained."""
-        each = np.ones(self.y.size) if times is None else times
-        groups = (self.w, self.w & self.y, ~self.w, ~self.w & self.y)
-        return np.array([np.concatenate([[0.0], np.cumsum(each * g)[self.ends]]) for g in groups])
-
-    def curves(self, totals: Floats) -> tuple[Floats, Floats]:
-        """Qini curve and uplift curve at each end of a run, beginning with nobody."""
-        n_t, y_t, n_c, y_c = totals
-        q = y_t - y_c * n_t / np.maximum(n_c, 1.0)
-        up = (y_t / np.maximum(n_t, 1.0) - y_c / np.maximum(n_c, 1.0)) * (n_t + n_c) / self.y.size
-        return q, up
-
-    def perfect_area(self, times: Floats | None) -> float:
-        """Area under the Qini curve of a ranking that knows: retained treated, then all the lost, then retained held out."""
-        n_t, y_t, n_c, y_c = self.rows(times)[:, -1]
-        first, then = y_t, n_t + n_c - y_t - y_c
-        at_first, at_then = y_t, y_t
-        at_end = y_t - y_c * n_t / n_c
-        return float(first * at_first / 2 + then * (at_first + at_then) / 2 + y_c * (at_then + at_end) / 2)
+        totals = np.array([np.concatenate([[0.0], np.cumsum(kind[order] == each)[ends]]) for each in range(4)])
+        counts = np.concatenate([[0], ends + 1])
+        points = np.unique(np.searchsorted(counts, np.linspace(0, u.size, min(GRID, counts.size)).round()))
+        if counts.size <= GRID:
+            points = np.arange(counts.size)
+        place = np.empty(u.size, dtype=np.int64)
+        place[order] = np.repeat(np.arange(points.size - 1), np.diff(counts[points]))
+        return cls(totals, counts, kind * (points.size - 1) + place, points.size)
 
     def scores(self, times: Floats) -> tuple[float, float]:
-        """(Qini, AUUC) of a resample that counts each row, in the order they were given, so many times."""
-        times = times[self.order]
-        totals = self.rows(times)
-        q, up = self.curves(totals)
-        counts = totals[0] + totals[2]
-        area, auuc = float(np.trapezoid(q, counts)), float(np.trapezoid(up, counts / self.y.size))
-        return _normalised(area, float(q[-1]), self.perfect_area(times), self.y.size), auuc
+        """(Qini, AUUC) of a resample that counts each customer, in the order they were given, so many times."""
+        parts = np.bincount(self.cell, weights=times, minlength=4 * (self.points - 1)).reshape(4, -1)
+        normalised, auuc = _scores(np.concatenate([np.zeros((4, 1)), np.cumsum(parts, axis=1)], axis=1))
+        return float(normalised), float(auuc)
+
+    def drawn_scores(self, draws: int, rng: np.random.Generator) -> Floats:
+        """(2, draws): Qini and AUUC of that many resamples, each arm by itself."""
+        arms = np.bincount(self.cell, minlength=4 * (self.points - 1)).reshape(2, -1)
+        drawn = [rng.multinomial(arm.sum(), arm / arm.sum(), size=draws).reshape(draws, 2, -1) for arm in arms]
+        totals = np.zeros((4, draws, self.points))
+        np.cumsum(np.concatenate(drawn, axis=1).transpose(1, 0, 2), axis=2, out=totals[:, :, 1:])
+        return np.array(_scores(totals))
+
+
+def _curves(totals: Floats) -> tuple[Floats, Floats]:
+    """Qini curve and uplift curve (..., m) from running totals (4, ..., m)."""
+    lost_t, y_t, lost_c, y_c = totals
+    n_t, n_c = lost_t + y_t, lost_c + y_c
+    q = y_t - y_c * n_t / np.maximum(n_c, 1.0)
+    everybody = (n_t + n_c)[..., -1:]
+    up = (y_t / np.maximum(n_t, 1.0) - y_c / np.maximum(n_c, 1.0)) * (n_t + n_c) / everybody
+    return q, up
+
+
+def _scores(totals: Floats) -> tuple[Floats, Floats]:
+    """Normalised Qini and AUUC (...) from running totals (4, ..., m)."""
+    q, up = _curves(totals)
+    counts = totals.sum(axis=0)
+    lost_t, y_t, lost_c, y_c = totals[..., -1]
+    last, size = q[..., -1], counts[..., -1]
+    # A ranking that knows: the treated who stayed, then all who left, then the held out who stayed.
+    perfect = y_t * y_t / 2 + (lost_t + lost_c) * y_t + y_c * (y_t + last) / 2
+    room = perfect - last * size / 2
+    area = np.trapezoid(q, counts, axis=-1) - last * size / 2
+    # Where there is nothing to tell apart (everybody stayed, say), no ranking is better than chance.
+    is_open = room > 1e-12 * np.maximum(1.0, perfect)
+    normalised = np.where(is_open, area / np.where(is_open, room, 1.0), 0.0)
+    return normalised, np.trapezoid(up, counts / size[..., None], axis=-1)
 
 
 def resample(w: Bools, rng: np.random.Generator) -> Floats:

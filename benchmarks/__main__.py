@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import (
+    allocation,
     campaign_page,
     commands,
+    coverage,
     crm_diff,
     features,
     growth,
@@ -33,6 +35,8 @@ LARGE_MONTHS = 4  # a company of 1.2 million over 18 months would need 300 milli
 BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P15": commands.run,
     "P9": money.run,
+    "P11": allocation.run,
+    "coverage": coverage.run,
     "P14": publishing.run,
     "diff": crm_diff.run,
     "P1": features.run_one,
@@ -60,7 +64,10 @@ def main() -> int:
     """Run what was asked for; exit code 1 when a bar is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", nargs="+", metavar="P", help="some benches, such as P6 P9, growth, P3, oracle, coverage-campaigns"
+        "--only",
+        nargs="+",
+        metavar="P",
+        help="some benches, such as P6 P9, coverage, growth, P3, oracle, coverage-campaigns",
     )
     parser.add_argument("--customers", type=int, default=120_000)
     parser.add_argument("--quick", action="store_true", help="12,000 customers and fewer repeats; nothing is written")

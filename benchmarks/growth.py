@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from benchmarks.allocation import made_up_offers
 from benchmarks.company import company, trained
 from benchmarks.features import build_all, months_before
 from benchmarks.measuring import Result, seconds, told
@@ -17,7 +18,7 @@ MONTHS = 18
 
 
 def run(sizes: Sequence[int], progress: Progress) -> list[Result]:
-    """Measure features of one date (P1), the night (P5) and the curve (P9) at each size; the best of a few turns."""
+    """Measure features of one date (P1), the night (P5), the curve (P9) and the allocation (P11) at each size; the best of a few turns."""
 
     def features(size: int) -> float:
         found = company(size, MONTHS, progress)
@@ -34,6 +35,7 @@ def run(sizes: Sequence[int], progress: Progress) -> list[Result]:
         _fitted("P1", "features of one date", features, sizes),
         _fitted("P5", "nightly run", night, sizes),
         _fitted("P9", "threshold curve", _curve, [10 * size for size in sizes]),
+        _fitted("P11", "allocation", _allocation, [10 * size for size in sizes]),
     ]
 
 
@@ -43,6 +45,13 @@ def _curve(size: int) -> float:
 
     p, outcome, value = made_up(size)
     return min(seconds(lambda: threshold_curve(p, outcome, value, Economics()).net_profit) for _ in range(5))
+
+
+def _allocation(size: int) -> float:
+    from churn.decisions.allocation import allocate
+
+    profit, cost, limits = made_up_offers(size)
+    return min(seconds(lambda: allocate(profit, cost, **limits)) for _ in range(3))
 
 
 def _fitted(bench: str, work: str, measure: Callable[[int], float], sizes: Sequence[int]) -> Result:

@@ -7,18 +7,17 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 _BUNDLE = _PACKAGE / "_bundle"  # present in an installed wheel only
 _CHECKOUT = _PACKAGE.parent
+_FOLDERS = frozenset({"sql", "campaigns", "reports"})
 
 
 def bundled(folder: str) -> Path:
-    """Return the shipped folder `sql`, `campaigns` or `reports`, in a wheel as in a checkout.
+    """Return the shipped folder `sql`, `campaigns` or `reports`, in a wheel as in a checkout; it may be absent if empty.
 
     Raises FileNotFoundError for any other name.
     """
-    for root in (_BUNDLE, _CHECKOUT):
-        path = root / folder
-        if path.is_dir():
-            return path
-    raise FileNotFoundError(folder)
+    if folder not in _FOLDERS:
+        raise FileNotFoundError(folder)
+    return (_BUNDLE if _BUNDLE.is_dir() else _CHECKOUT) / folder
 
 
 def layered(folder: str, home: Path, suffix: str) -> dict[str, Path]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from churn import resources
 from churn.resources import bundled, layered
 
 
@@ -23,3 +24,11 @@ def test_a_file_in_the_home_adds_to_the_shipped_ones_and_replaces_its_namesake(t
     found = layered("sql", tmp_path, ".sql")
     assert set(found) == set(shipped) | {"features/mine"}
     assert found[name] == tmp_path / "sql" / f"{name}.sql"
+
+
+def test_a_shipped_folder_without_files_is_no_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "_BUNDLE", tmp_path)  # an empty folder does not ship
+    assert not list(bundled("campaigns").glob("*.toml"))
+    (tmp_path / "home" / "campaigns").mkdir(parents=True)
+    (tmp_path / "home" / "campaigns" / "mine.toml").touch()
+    assert list(layered("campaigns", tmp_path / "home", ".toml")) == ["mine"]

@@ -17,13 +17,14 @@ from churn.modeling.candidates import Candidate
 
 FORMAT: Final = 1
 RETRAIN: Final = "Roll back with `churn models rollback`, or train again."
+_ABANDONED_SECONDS: Final = 3600  # writing a bundle takes seconds
 _ENDINGS: Final = {"skops": ".skops", "xgboost": ".ubj"}
 
 
 def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a folder beside `folder`, seal it with the digest of each file, and rename it into place.
 
-    Raises ModelError where `folder` exists, ResourceError where the disk refuses; in both cases nothing is left behind.
+    What a killed run has left half written is swept away first. Raises ModelError where `folder` exists, ResourceError where the disk refuses; in both cases nothing is left behind.
     """
     if folder.exists():
         raise ModelError("a bundle is already there", where=str(folder), remedy="Bundles are never overwritten.")
@@ -32,6 +33,7 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
         raise _unwritable(folder, error) from error
+    _sweep(folder.parent, scratch)
     try:
         write(scratch)
         digests = {path.name: digest(path) for path in sorted(scratch.iterdir())}
@@ -45,6 +47,14 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
         raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sweep(models: Path, scratch: Path) -> None:
+    """Remove half-written bundles that are too old for another training to be still at work on them."""
+    now = scratch.stat().st_mtime
+    for left in models.glob(".*-*"):
+        if left != scratch and left.is_dir() and left.stat().st_mtime < now - _ABANDONED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def verify(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -74,6 +75,7 @@ def simulate_campaign(context: Context, request: SimulationRequest) -> Simulated
     Raises ConfigError for a request that contradicts itself, DataError when nothing has been published, NotCalibrated
     when the probabilities fail the gate and the request does not allow that.
     """
+    _refuse_endless(request)
     mode, amount = _mode(request)
     if request.value is not None and request.months is not None:
         raise ConfigError(
@@ -88,6 +90,13 @@ def simulate_campaign(context: Context, request: SimulationRequest) -> Simulated
             inputs = {k: v for k, v in asdict(request).items() if v is not None}
             store.simulations.save(request.save, inputs, campaign.document, context.clock())
     return campaign
+
+
+def _refuse_endless(request: SimulationRequest) -> None:
+    for name in ("threshold", "budget", "contact_cost", "incentive_cost", "success_rate", "value"):
+        asked = getattr(request, name)
+        if asked is not None and not math.isfinite(asked):
+            raise ConfigError(f"{asked} is not an amount", where=f"--{name.replace('_', '-')}", remedy="Give a number.")
 
 
 def _mode(request: SimulationRequest) -> tuple[Mode, float | None]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 
@@ -136,3 +137,13 @@ def test_a_write_that_fails_leaves_nothing_behind(logistic, tmp_path, monkeypatc
     with pytest.raises(ResourceError, match="No space left"):
         save_bundle(logistic, tmp_path / "models" / "v1")
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_what_a_killed_training_left_half_written_is_swept_by_the_next(logistic, tmp_path):
+    for name, hours in ((".v1-abcd", 2), (".v2-efgh", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.json").write_text("{")
+        then = (tmp_path / name).stat().st_mtime - 3600 * hours
+        os.utime(tmp_path / name, (then, then))
+    save_bundle(logistic, tmp_path / "v3")
+    assert {path.name for path in tmp_path.iterdir()} == {".v2-efgh", "v3"}  # one may be another training's, at work

@@ -250,6 +250,15 @@ def test_a_request_that_contradicts_itself_is_refused(context, request_, named):
         simulated(context, **request_)
 
 
+@pytest.mark.parametrize("amount", [float("inf"), float("nan")])
+@pytest.mark.parametrize("name", ["value", "budget", "contact_cost"])
+def test_an_amount_without_end_is_refused_before_anything_is_read(tmp_path, name, amount):
+    with pytest.raises(ConfigError, match="is not an amount") as caught:
+        simulate_campaign(make_context(tmp_path), SimulationRequest(**{name: amount}, preset="case-study"))
+    assert caught.value.where == f"--{name.replace('_', '-')}"
+    assert caught.value.exit_code == 2
+
+
 def test_a_saved_simulation_can_be_compared_by_its_name(context):
     document = simulated(context, save="spring", contacts=50)
     assert document["name"] == "spring"

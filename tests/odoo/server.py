@@ -31,7 +31,7 @@ _ENTER = 'mount -t proc proc "$0/proc" && mount --bind "$1" "$0/srv" && root="$0
 CUSTOM_FIELDS = {
     "x_churn_probability": "float",
     "x_risk_band": "char",
-    "x_percentile": "integer",
+    "x_percentile": "float",
     "x_expected_profit": "float",
     "x_reasons": "text",
     "x_action": "char",
@@ -103,9 +103,9 @@ class OdooServer:
         """Give every later database the custom fields a campaign writes, and a salesman with the usual rights."""
         first = self.new_database()
         (model,) = first.call("ir.model", "search", [("model", "=", "res.partner")])
-        for name, kind in CUSTOM_FIELDS.items():
-            values = {"model_id": model, "name": name, "ttype": kind, "field_description": name, "state": "manual"}
-            first.call("ir.model.fields", "create", values)
+        common = {"model_id": model, "state": "manual"}
+        fields = [{**common, "name": n, "field_description": n, "ttype": kind} for n, kind in CUSTOM_FIELDS.items()]
+        first.call("ir.model.fields", "create", fields)
         self._administer(f"drop database {TEMPLATE} with (force)")
         self._administer(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{first.name}'")
         self._administer(f'create database {TEMPLATE} template "{first.name}"')

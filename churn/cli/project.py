@@ -188,6 +188,7 @@ def _show_campaigns(campaigns: DemoCampaigns) -> None:
             ("answers", ", ".join(f"{count:,} {kind}" for kind, count in told.items()) or "none"),
         ]
     )
+    line(f"The data now end on {month.cutoff_date}: `churn score` brings the list up to that day.")
 
 
 def generate(

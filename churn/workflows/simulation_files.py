@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from churn.errors import ConfigError, ResourceError
+from churn.errors import ConfigError
+from churn.workflows.files import write_text
 
 ENDINGS = (".csv", ".json", ".html")
 
@@ -34,16 +35,7 @@ def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
         from churn.reports.simulation import render_simulation
 
         text = render_simulation(document, home=home)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot be written: {error.strerror}", where=str(path), remedy="Free space or choose another place."
-        ) from error
-    return path
+    return write_text(path, text)
 
 
 def _csv(curve: list[dict[str, Any]]) -> str:

@@ -17,12 +17,17 @@ VALUE_RANGE = (0.8, 1.2)  # of a save, as churn simulate takes it
 
 @dataclass(frozen=True)
 class Treated:
-    """The treated of one campaign, shape (n,) each: churn probability, churn avoided by contact, value of a save."""
+    """The treated of one campaign, shape (n,) each: churn probability, churn avoided by contact, value of a save.
+
+    Where the churn avoided was measured, `effect_error` is the standard error of its mean, as a share of customers;
+    None where it is the success rate times the probability, whose error is the range of the success rate.
+    """
 
     probability: Floats
     avoided: Floats
     value: Floats
     economics: Economics
+    effect_error: float | None = None
 
     @property
     def saves(self) -> float:
@@ -45,8 +50,8 @@ def draw_profit(campaigns: list[Treated], *, probability_error: float, draws: in
     """Return net profits drawn, shape (draws,), one array per campaign; drawn together, so that sums are right.
 
     Drawn alike for all: the value of a save (triangular, 20 % either way) and the level of the probabilities (normal,
-    `probability_error` as a share). Per campaign: the success rate (Beta through low, expected, high) and luck: who
-    churns and who is saved are binomial in 40 bins of the avoided churn.
+    `probability_error` as a share). Per campaign: the success rate (Beta through low, expected, high) or the measured
+    effect (normal), and luck: who churns and who is saved are binomial in 40 bins of the avoided churn.
     """
     rng = np.random.default_rng(seed)
     worth = rng.triangular(VALUE_RANGE[0], 1.0, VALUE_RANGE[1], draws)
@@ -73,11 +78,15 @@ def _draw(each: Treated, worth: Floats, level: Floats, rng: np.random.Generator)
     probability, avoided, value = mean(each.probability), mean(each.avoided), mean(each.value)
     weighted = mean(each.avoided * each.value) / np.where(avoided > 0, avoided, 1.0)
     value = np.where(avoided > 0, weighted, value)
-    # A drawn success rate moves the churn avoided in proportion, whether that was assumed or measured.
-    rate = draw_success(terms, draws, rng) / terms.success_rate if terms.success_rate > 0 else np.ones(draws)
-    churners = rng.binomial(size, np.clip(probability * level[:, None], 0.0, 1.0))
-    share = avoided / np.where(probability > 0, probability, 1.0)
-    saves = rng.binomial(churners, np.clip(share * rate[:, None], 0.0, 1.0))
+    if each.effect_error is None:
+        rate = draw_success(terms, draws, rng) / terms.success_rate if terms.success_rate > 0 else np.ones(draws)
+        churners = rng.binomial(size, np.clip(probability * level[:, None], 0.0, 1.0))
+        share = avoided / np.where(probability > 0, probability, 1.0)
+        saves = rng.binomial(churners, np.clip(share * rate[:, None], 0.0, 1.0))
+        takers = n - churners.sum(axis=1) + saves.sum(axis=1)
+    else:  # the effect as drawn may be harm: then customers are lost by contact
+        effect = avoided + each.effect_error * rng.standard_normal((draws, 1))
+        saves = np.sign(effect) * rng.binomial(size, np.clip(np.abs(effect), 0.0, 1.0))
+        takers = np.zeros(draws)  # the uplift model's cost of an incentive is part of its contact
     gain = (saves * value).sum(axis=1) * worth
-    takers = n - churners.sum(axis=1) + saves.sum(axis=1)
     return np.asarray(gain - terms.cost_of_contact * n - terms.cost_of_taker * takers, dtype=np.float64)

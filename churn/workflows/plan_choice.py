@@ -32,9 +32,14 @@ class Priced:
     economics: Economics
     profit: Floats
     avoided: Floats
-    is_measured: bool
+    effect_error: float | None  # of a measured effect, see Treated
     sentence: str | None
     eligibility: Eligibility
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the churn avoided was measured, not assumed."""
+        return self.effect_error is not None
 
     @property
     def unit_cost(self) -> float:
@@ -96,17 +101,22 @@ def price(
     economics: Economics,
     scores: pl.DataFrame,
     left_out: Mapping[str, Bools],
-    uplift: Floats | None,
-    sentence: str | None,
+    uplift: Floats | None = None,
+    effect_error: float = 0.0,
+    sentence: str | None = None,
 ) -> Priced:
-    """Return expected profits under `economics` and who is eligible, those who would earn too little left out."""
+    """Return expected profits under `economics` and who is eligible, those who would earn too little left out.
+
+    `uplift` (n,) is the churn avoided where that was measured, with the standard error of its mean.
+    """
     p, value = scores["churn_probability"].to_numpy(), scores["value_of_save"].to_numpy()
     avoided = economics.success_rate * p if uplift is None else uplift
     profit = expected_profit(p, value, economics, uplift)
     minimum = float(definition.limits.min_expected_profit)
     low = (profit < minimum) | (profit <= 0.0)
     found = eligibility({**left_out, "low_profit": low}, p.size)
-    return Priced(definition, economics, profit, avoided, uplift is not None, sentence, found)
+    error = None if uplift is None else effect_error
+    return Priced(definition, economics, profit, avoided, error, sentence, found)
 
 
 def choose(

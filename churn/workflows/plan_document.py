@@ -120,7 +120,7 @@ def _planned(
     treated = []
     for k, each in enumerate(priced):
         rows = choice.treated(k)
-        treated.append(Treated(p[rows], each.avoided[rows], value[rows], each.economics))
+        treated.append(Treated(p[rows], each.avoided[rows], value[rows], each.economics, each.effect_error))
     drawn = draw_profit(
         treated, probability_error=scores.judgement.level_error, draws=settings.simulation.draws, seed=seed
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from churn.workflows.plan_facts import Facts
     from churn.workflows.plan_scores import ScoreList
 
+Z_95 = 1.959964  # the measured effect's interval is one of 95 %
+
 
 @dataclass(frozen=True)
 class _Basis:
@@ -31,6 +33,7 @@ class _Basis:
     avoided: Floats | None
     is_harmful: Bools | None
     sentence: str | None
+    effect_error: float = 0.0
 
 
 def price_campaigns(
@@ -55,7 +58,17 @@ def price_campaigns(
         left_out = facts.left_out[definition.name]
         if basis.is_harmful is not None:
             left_out = {**left_out, "harmful": basis.is_harmful}
-        found.append(price(definition, economics, scores.frame, left_out, basis.avoided, basis.sentence))
+        found.append(
+            price(
+                definition,
+                economics,
+                scores.frame,
+                left_out,
+                uplift=basis.avoided,
+                effect_error=basis.effect_error,
+                sentence=basis.sentence,
+            )
+        )
     return found
 
 
@@ -86,7 +99,9 @@ def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features
         return _Basis(asked, None, harmful, None)
     if learnt is not None and features is not None and learnt.is_better_than_nothing:
         said = f"`{definition.name}` goes by the uplift that `{learnt.campaign}` taught: {learnt.sentence}"
-        return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, said)
+        effect = learnt.result["effect"]
+        error = (effect["high"] - effect["low"]) / (2 * Z_95)
+        return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, said, error)
     model: ProfitModel = "uplift" if asked == "uplift" else definition.offer.risk_based_model
     taken = "churn avoided is taken as success rate x probability"
     if learnt is None:

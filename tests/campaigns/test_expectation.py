@@ -52,7 +52,22 @@ def test_a_campaign_of_nobody_brings_nothing():
     assert interval(drawn)[1] == 0.0
 
 
-def test_measured_uplift_of_no_effect_costs_what_it_costs():
+def test_a_measured_effect_is_as_sure_as_it_was_measured_and_may_be_harm():
+    economics = Economics(profit_model="uplift", contact_cost=2.0)
+
+    def drawn(error):
+        each = Treated(P, 0.1 * P, np.full(500, 80.0), economics, effect_error=error)
+        return each, draw_profit([each], probability_error=0.1, draws=4_000, seed=1)[0]
+
+    each, sure = drawn(0.0)
+    _, unsure = drawn(0.05)
+    assert sure.mean() == pytest.approx(each.profit, rel=0.05)
+    assert unsure.mean() == pytest.approx(each.profit, rel=0.2)
+    assert unsure.std() > 2 * sure.std()
+    assert unsure.min() < -2.0 * 500
+
+
+def test_no_effect_costs_what_it_costs():
     each = Treated(P, np.zeros(500), VALUE, Economics(profit_model="uplift", contact_cost=2.0))
     (drawn,) = draw_profit([each], probability_error=0.1, draws=50, seed=1)
     assert drawn == pytest.approx(np.full(50, -1_000.0))

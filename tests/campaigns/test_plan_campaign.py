@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -353,6 +354,7 @@ class Taught:
     campaign = "calls"
     feature_names = ("customer_time_in_months",)
     sentence = "Contact by uplift finds more."
+    result = MappingProxyType({"effect": {"delta": 0.1, "low": 0.05, "high": 0.15}})
 
     def __init__(self, *, is_better):
         self.is_better_than_nothing = is_better

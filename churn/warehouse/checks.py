@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -14,6 +15,14 @@ from churn.warehouse.connection import Warehouse
 from churn.warehouse.sql_models import SqlModel, in_order
 
 Level = Literal["warn", "block"]
+
+_RESULTS = """
+create table if not exists checks.results (
+    run_at timestamp, rule varchar, level varchar, defect_count bigint, example varchar, message varchar
+);
+alter table checks.results add column if not exists state varchar;
+"""
+_LOADED = ("raw.", "staging.", "totals.")  # what changes by a load only
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,16 @@ class CheckResult:
 
 
 def run_checks(
-    warehouse: Warehouse, models: Mapping[str, SqlModel], *, now: datetime, level: Level | None = None
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    *,
+    now: datetime,
+    level: Level | None = None,
+    reuse: bool = False,
 ) -> list[CheckResult]:
     """Run every rule (of `level`) as of `now`, keep the findings in checks.results, return them, blocking ones first.
 
+    With `reuse`, a rule that was run as of the same day is not run again if nothing was loaded since.
     A rule that sums its findings up says how many rows each line stands for in a column `defect_count`.
     Raises ConfigError naming the file of a rule that does not run or has no `Level: warn` or `Level: block`.
     """
@@ -41,9 +56,38 @@ def run_checks(
     with warehouse.transaction():
         warehouse.execute("create schema if not exists checks")
         warehouse.execute("create or replace table checks.clock as select cast(? as timestamp) as now_at", [moment])
-        results = sorted((_run(warehouse, rule) for rule in rules), key=lambda one: (one.level != "block", one.rule))
-        _keep(warehouse, results, moment)
-    return results
+        warehouse.execute(_RESULTS)
+        data = _data_state(warehouse)
+        results = []
+        for rule in rules:
+            state = _state(rule, models, data, moment)
+            found = _kept(warehouse, rule, state) if reuse else None
+            if found is None:
+                found = _run(warehouse, rule)
+                _keep(warehouse, found, moment, state)
+            results.append(found)
+    return sorted(results, key=lambda one: (one.level != "block", one.rule))
+
+
+def _data_state(warehouse: Warehouse) -> str | None:
+    """Return what tells one state of the loaded data from another; None where no load was noted."""
+    if not warehouse.has_table("raw.loads"):
+        return None
+    loads = warehouse.rows("select max(load_id), count(*), max(loaded_at), sum(rows) from raw.loads")
+    rewrites = warehouse.rows("select max(load_id) from raw.rewrites")
+    sizes = warehouse.rows(
+        "select schema_name, table_name, estimated_size from duckdb_tables() "
+        "where schema_name in ('raw', 'staging', 'totals') order by all"
+    )
+    return repr([loads, rewrites, sizes])
+
+
+def _state(rule: SqlModel, models: Mapping[str, SqlModel], data: str | None, moment: datetime) -> str | None:
+    """Return what a rule's finding depends on: its SQL, the data and their SQL, the day. None if there is more to it."""
+    if data is None or any(not name.startswith((*_LOADED, "checks.clock")) for name in rule.depends_on):
+        return None
+    built = sorted(models[name].sql for name in models if name.startswith(_LOADED))
+    return hashlib.sha256(repr([rule.sql, data, built, moment.date()]).encode()).hexdigest()
 
 
 def _run(warehouse: Warehouse, rule: SqlModel) -> CheckResult:
@@ -79,14 +123,23 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
 
 
-def _keep(warehouse: Warehouse, results: list[CheckResult], moment: datetime) -> None:
+def _keep(warehouse: Warehouse, one: CheckResult, moment: datetime, state: str | None) -> None:
+    warehouse.execute("delete from checks.results where run_at = ? and rule = ?", [moment, one.rule])
     warehouse.execute(
-        "create table if not exists checks.results ("
-        "run_at timestamp, rule varchar, level varchar, defect_count bigint, example varchar, message varchar)"
+        "insert into checks.results (run_at, rule, level, defect_count, example, message, state)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
+        [moment, one.rule, one.level, one.defect_count, json.dumps(one.example), one.message, state],
     )
-    for one in results:
-        warehouse.execute("delete from checks.results where run_at = ? and rule = ?", [moment, one.rule])
-        warehouse.execute(
-            "insert into checks.results values (?, ?, ?, ?, ?, ?)",
-            [moment, one.rule, one.level, one.defect_count, json.dumps(one.example), one.message],
-        )
+
+
+def _kept(warehouse: Warehouse, rule: SqlModel, state: str | None) -> CheckResult | None:
+    """Return what the rule found when everything it depends on was as it is now; None if it was not run then."""
+    rows = warehouse.rows(
+        "select level, defect_count, example, message from checks.results where rule = ? and state = ?"
+        " order by run_at desc limit 1",
+        [rule.table, state],
+    )
+    if not rows:
+        return None
+    level, count, example, message = rows[0]
+    return CheckResult(rule.table, level, count, json.loads(example), message)

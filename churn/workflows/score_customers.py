@@ -144,7 +144,7 @@ def _stop_on_blocked_checks(context: Context, warehouse: Warehouse, day: date) -
     now = min(context.clock(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))
     blocked = [
         c
-        for c in run_checks(warehouse, load_models(context.settings.home), now=now, level="block")
+        for c in run_checks(warehouse, load_models(context.settings.home), now=now, level="block", reuse=True)
         if c.level == "block" and c.defect_count
     ]
     if not blocked:

@@ -81,12 +81,12 @@ def warehouse(start: Path, played: Played):
     shutil.copytree(start, folder)
     with open_warehouse(None, holder="test", resources=ResourceSettings()) as opened:
         ingest(opened, sources(folder), now=datetime(2026, 7, 1))
-        build(opened, models, schemas=["staging"])
+        build(opened, models, schemas=["staging", "totals"])
         for path in played.month.files.values():
             shutil.copy(path, folder)
         loads = ingest(opened, sources(folder), now=LATER)
         assert all(load.files_loaded == 1 for load in loads)
-        build(opened, models, schemas=["staging"])
+        build(opened, models, schemas=["staging", "totals"])
         yield opened
 
 

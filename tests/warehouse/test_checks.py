@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from churn.config import SourceSettings
 from churn.errors import ConfigError
 from churn.warehouse import Warehouse, load_models
 from churn.warehouse.build import build
@@ -224,3 +226,58 @@ def test_a_rule_without_level_is_refused(warehouse: Warehouse, tmp_path: Path) -
     build(warehouse, models, schemas=["staging", "totals"])
     with pytest.raises(ConfigError, match="Level: warn"):
         run_checks(warehouse, models, now=TODAY)
+
+
+_COUNTING = """-- A rule that says how often it was run.
+-- Level: block
+select count(*) as payments, nextval('runs') as run from staging.payments
+"""
+
+
+def test_a_rule_is_not_run_again_until_something_is_loaded_or_a_day_has_passed(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    path = tmp_path / "sql" / "checks" / "counting.sql"
+    path.parent.mkdir(parents=True)
+    path.write_text(_COUNTING)
+    warehouse.execute("create sequence runs")
+    sources = {"payments": SourceSettings(path=str(tmp_path / "*.csv"))}
+
+    def load(number: int) -> None:
+        (tmp_path / f"{number}.csv").write_text(f"payment_id,customer_id,attempted_at\nP{number},C1,2026-02-01\n")
+        ingest(warehouse, sources, now=TODAY)
+        build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
+
+    def run(now: datetime = TODAY, *, reuse: bool = True) -> int:
+        found = run_checks(warehouse, load_models(tmp_path), now=now, level="block", reuse=reuse)
+        return next(int(one.example["run"]) for one in found if one.rule == "counting")
+
+    load(1)
+    assert run() == 1
+    assert run() == 1
+    assert run(TODAY + timedelta(hours=20)) == 1
+    assert run(reuse=False) == 2
+    assert run() == 2
+    assert run(TODAY + timedelta(days=1)) == 3
+    load(2)
+    assert run() == 4
+    path.write_text(_COUNTING.replace("payments, next", "all_payments, next"))
+    assert run() == 5
+    warehouse.execute("insert into staging.payments (payment_id) values ('by hand')")
+    assert run() == 6
+    warehouse.execute("create schema history")
+    warehouse.execute("create table history.scores as select 1 as one")
+    path.write_text(_COUNTING.replace("staging.payments", "history.scores"))
+    assert (run(), run()) == (7, 8)  # scores change without a load
+
+
+def test_what_was_found_before_is_told_in_the_same_words(warehouse: Warehouse, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("customer_id,started_at\nC1,2025-01-01\n")
+    ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=TODAY)
+    models = load_models(tmp_path)
+    build(warehouse, models, schemas=["staging", "totals"])
+    first, again = (
+        [replace(one, seconds=0.0) for one in run_checks(warehouse, models, now=TODAY, reuse=True)] for _ in range(2)
+    )
+    assert first == again
+    assert any(one.defect_count for one in first)

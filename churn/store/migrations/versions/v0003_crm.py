@@ -81,6 +81,7 @@ def _create_records() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("acknowledged_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "campaign", "customer_id", name="pk_crm_records"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_crm_records_customer_id", "crm_records", ["connector", "customer_id"])
     op.create_table(

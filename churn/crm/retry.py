@@ -62,3 +62,11 @@ class Patience:
             else:
                 self.succeeded()
                 return answer
+
+    def slowed(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, asking again when told to slow down; a system that is down is told at once."""
+        while True:
+            try:
+                return work()
+            except RateLimited as error:
+                self.wait(error)

@@ -15,6 +15,7 @@ from churn.crm.missing_fields import schema_with_missing
 from churn.crm.preview import preview
 from churn.crm.push import Push
 from churn.crm.request import SyncReport, SyncRequest
+from churn.crm.retry import Patience
 from churn.crm.rows import Planned, plan_rows
 from churn.errors import CampaignError, ChurnError
 from churn.progress import SILENT, Progress
@@ -144,9 +145,12 @@ class Sync:
     def _mapping(self, *, is_dry: bool = False) -> FieldMapping:
         request = self._request
         self._progress.step(f"Signing in to {request.connector}")
-        self._connector.check()
-        schema = schema_with_missing(
-            self._connector, request.settings, request.fields, where=request.where, is_dry=is_dry
+        patience = Patience(request.settings, seed=request.run_id, sleep=self._sleep)
+        patience.slowed(self._connector.check)
+        schema = patience.slowed(
+            lambda: schema_with_missing(
+                self._connector, request.settings, request.fields, where=request.where, is_dry=is_dry
+            )
         )
         mapping = preflight(request.fields, schema, where=request.where)
         check_values(mapping, request.constants, where=request.where)

@@ -26,6 +26,17 @@ def canonical(value: Value) -> str | int | bool | None:
     return value.isoformat() if isinstance(value, date) else value
 
 
+def as_json(values: Mapping[str, Value]) -> dict[str, str | float | bool | None]:
+    """Return values as JSON carries them: instants and dates as ISO 8601, instants with the Z of UTC."""
+
+    def one(value: Value) -> str | float | bool | None:
+        if isinstance(value, datetime):
+            return f"{value.isoformat(timespec='seconds')}Z"
+        return value.isoformat() if isinstance(value, date) else value
+
+    return {name: one(value) for name, value in values.items()}
+
+
 def payload_hash(values: Mapping[str, Value]) -> str:
     """Return a hash of a record's values: sorted keys, fixed rounding."""
     plain = {name: canonical(value) for name, value in values.items()}

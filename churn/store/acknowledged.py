@@ -36,14 +36,11 @@ class CrmRepository:
             crm_records.c.connector == connector, crm_records.c.campaign == campaign
         )
         with self._database.read() as connection:
-            rows = connection.execute(query).cursor.fetchall()  # type: ignore[union-attr]  # a select has a cursor
+            rows = connection.execute(query).cursor.fetchall()
         # SQLite tells truth as 1 and 0; row by row into polars takes half the time of column by column.
-        is_number = self._database.is_sqlite
-        kinds = {
-            name: pl.Int8() if kind == pl.Boolean and is_number else kind
-            for name, kind in schema_of(RECORD_COLUMNS).items()
-        }
-        return pl.DataFrame(rows, schema=kinds, orient="row").cast(schema_of(RECORD_COLUMNS))
+        told = pl.Int8 if self._database.is_sqlite else pl.Boolean
+        kinds = {name: told() if name.startswith("is_") else kind for name, kind in schema_of(RECORD_COLUMNS).items()}
+        return pl.DataFrame(rows, schema=kinds, orient="row").with_columns(pl.col("^is_.*$").cast(pl.Boolean))
 
     def acknowledged(
         self, connector: str, campaign: str, customer_ids: Sequence[str]

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.config.connectors import WebhookConnector as Section
+from churn.crm.canonical import as_json
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.http import Http, open_client
 from churn.crm.secrets import secret_of
@@ -76,7 +77,7 @@ class Webhook:
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:
         """Post the rows as one event. The receiver may answer with `{"results": [{customer_id, state, message}]}`."""
-        customers = [{"customer_id": row.customer_id, "fields": _plain(row.values)} for row in rows]
+        customers = [{"customer_id": row.customer_id, "fields": as_json(row.values)} for row in rows]
         answer = self._post(
             {"type": "customers", "mode": mode, "run_id": run_id, "customers": customers}, is_write=True
         )
@@ -120,15 +121,6 @@ class Webhook:
         raise ConfigError(
             f"answers {response.status_code}: {told}", where=self._http.where, remedy="Look at its url in churn.toml."
         )
-
-
-def _plain(values: Mapping[str, Value]) -> dict[str, Any]:
-    def one(value: Value) -> Any:
-        if isinstance(value, datetime):
-            return f"{value.isoformat(timespec='seconds')}Z"
-        return value.isoformat() if isinstance(value, date) else value
-
-    return {name: one(value) for name, value in values.items()}
 
 
 def _results(rows: Sequence[Row], answer: Any, http: Http) -> list[RowResult]:

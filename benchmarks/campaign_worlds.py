@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from benchmarks.company import DATA
@@ -32,7 +33,8 @@ class CampaignWorld:
     """One company.
 
     `customers` has a row per customer active on DAY, sorted: scores, potential outcomes, and per offer `profit_`,
-    `avoided_` and `eligible_` as the product's plan prices and admits them; `may_be_contacted` is consent.
+    `avoided_` and `eligible_` as the product's plan prices and admits them, `admitted_` before it asks whether that pays;
+    `may_be_contacted` is consent.
     """
 
     seed: int
@@ -42,6 +44,17 @@ class CampaignWorld:
     def context(self) -> Context:
         """Return the product's context in the home, with the clock at DAY."""
         return _context(self.home)
+
+    def earlier(self) -> pl.DataFrame:
+        """Return what `customers` holds, as of EARLIER: made when first asked for."""
+        path = self.home / "earlier.parquet"
+        if not path.is_file():
+            from churn.workflows.score_customers import score_customers
+
+            then = datetime.combine(EARLIER, datetime.min.time())
+            score_customers(self.context(), snapshot_date=EARLIER)
+            _priced(replace(self.context(), clock=lambda: then), EARLIER).write_parquet(path)
+        return pl.read_parquet(path)
 
     def definitions(self) -> list[CampaignDefinition]:
         """Return the shipped campaigns in the order of OFFERS."""
@@ -53,15 +66,17 @@ class CampaignWorld:
 def campaign_world(customers: int, seed: int, progress: Progress) -> CampaignWorld:
     """Return the company of that size and seed, made if it is not there yet."""
     home = DATA / f"campaigns-{customers}-{seed}"
-    ready = home / "customers.parquet"
-    if not ready.is_file():
+    ready, scored = home / "customers.parquet", home / "scored"
+    if not scored.is_file():
         progress.step(f"Company {seed}: simulating {customers:,} customers")
         files = generate_company(home / "data", customers=customers, months=MONTHS, seed=seed)
         here = replace(files, files={name: path.relative_to(home) for name, path in files.files.items()})
         limits = "[training]\nsnapshots = 12\nmax_rows = 60000\n"
         (home / "churn.toml").write_text(f"{limits}\n{sources_toml(here)}", encoding="utf-8")
         _load_and_score(_context(home), seed, progress)
-        _priced(_context(home)).write_parquet(ready)
+        scored.touch()
+    if not ready.is_file():
+        _priced(_context(home), DAY).write_parquet(ready)
     return CampaignWorld(seed, home, pl.read_parquet(ready))
 
 
@@ -84,8 +99,8 @@ def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
     score_customers(context, snapshot_date=DAY)
 
 
-def _priced(context: Context) -> pl.DataFrame:
-    """Return scores, truth, and what the product's plan thinks of each customer and offer."""
+def _priced(context: Context, day: date) -> pl.DataFrame:
+    """Return scores, truth, and what the product's plan thinks of each customer and offer on `day`."""
     from churn.campaigns.definition import load_campaign
     from churn.campaigns.facts import read_consent
     from churn.workflows.plan_facts import gather_facts
@@ -94,7 +109,7 @@ def _priced(context: Context) -> pl.DataFrame:
 
     definitions = [load_campaign(context.settings.home, name) for name in OFFERS]
     with context.open_warehouse("bench") as warehouse:
-        scores = read_scores(context, warehouse, None, allow_uncalibrated=True)
+        scores = read_scores(context, warehouse, day, allow_uncalibrated=True)
         facts = gather_facts(context, warehouse, definitions, scores)
         priced = price_campaigns(context, warehouse, definitions, scores, facts)
         consent, _ = read_consent(warehouse)
@@ -104,8 +119,12 @@ def _priced(context: Context) -> pl.DataFrame:
         *(pl.Series(f"profit_{each.definition.name}", each.profit) for each in priced),
         *(pl.Series(f"avoided_{each.definition.name}", each.avoided) for each in priced),
         *(pl.Series(f"eligible_{each.definition.name}", each.eligibility.is_eligible) for each in priced),
+        *(
+            pl.Series(f"admitted_{name}", ~np.logical_or.reduce(list(rules.values())))
+            for name, rules in facts.left_out.items()
+        ),
     )
-    truth = potential_outcomes(context.settings.home / "data", DAY).drop("month", "month_start_date", "segment")
+    truth = potential_outcomes(context.settings.home / "data", day).drop("month", "month_start_date", "segment")
     return frame.join(truth, on="customer_id", how="inner").sort("customer_id")
 
 

@@ -34,6 +34,7 @@ POLICIES = {
     "contact_everyone": "contact everyone, with the offer that turns out best for it",
     "p_065": "contact above 0.65 of a class-weighted score (as the case did), with the offer that turns out best for it",
     "expected_profit": "the product's plan: calibrated expected profit, allocated under the budget",
+    "measured": "the same with the success rates that a first round measured, half of each audience held out",
     "uplift": "the same by uplift learnt from an earlier month's randomised campaign, where it is proven; else by risk",
     "uplift_always": "the same by uplift, proven or not",
     "oracle_of_probabilities": "an oracle who knows every customer's true probabilities, under the budget",
@@ -44,7 +45,8 @@ POLICIES = {
 def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -> dict[str, Any]:
     """Return each policy's profit and its share of the oracle's, over companies of seeds 1 to `seeds`."""
     began = time.monotonic()
-    found = [_company(campaign_world(customers, seed, progress), progress) for seed in range(1, seeds + 1)]
+    worlds = [campaign_world(customers, seed, progress) for seed in range(1, seeds + 1)]
+    found = [_company(world, progress) for world in worlds]
     rows = []
     for name, words in POLICIES.items():
         profit = np.array([one["profit"][name] for one in found])
@@ -67,6 +69,8 @@ def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -
         "seeds": seeds,
         "budget": BUDGET_A_CUSTOMER * customers,
         "proven": {offer: sum(one["proven"][offer] for one in found) for offer in OFFERS},
+        "assumed": {d.name: float(d.offer.success_rate_expected) for d in worlds[0].definitions()},
+        "rates": dict(zip(OFFERS, np.mean([one["rates"] for one in found], axis=0).tolist(), strict=True)),
         "rows": rows,
         "seconds": round(time.monotonic() - began, 1),
     }
@@ -112,20 +116,27 @@ def _company(world: CampaignWorld, progress: Progress) -> dict[str, Any]:
 
     by_risk = np.column_stack([frame[f"profit_{offer}"].to_numpy() for offer in OFFERS])
     admitted = np.column_stack([frame[f"eligible_{offer}"].to_numpy() for offer in OFFERS])
-    left = frame["churn_probability"].to_numpy()[:, None] - tau
-    by_uplift = value[:, None] * tau - np.array([t[0] for t in terms]) - np.array([t[1] for t in terms]) * (1 - left)
+    p = frame["churn_probability"].to_numpy()
+    contact, incentive = np.array(terms).T
+
+    def profit_by(avoided: Floats) -> Floats:
+        return np.asarray(value[:, None] * avoided - contact - incentive * (1 - p[:, None] + avoided))
+
+    rates = _first_round(world)
+    by_measured, by_uplift = profit_by(np.outer(p, rates)), profit_by(tau)
     is_proven = np.array([proven[offer] for offer in OFFERS])
     choices = {
         "contact_everyone": _single(realised, reachable[:, 0]),
-        "p_065": _single(realised, reachable[:, 0] & _above_case_cut(frame["churn_probability"].to_numpy())),
+        "p_065": _single(realised, reachable[:, 0] & _above_case_cut(p)),
         "expected_profit": best(by_risk, admitted),
+        "measured": best(by_measured, np.column_stack([frame[f"admitted_{offer}"].to_numpy() for offer in OFFERS])),
         "uplift": best(np.where(is_proven, by_uplift, by_risk), np.where(is_proven, reachable, admitted)),
         "uplift_always": best(by_uplift, reachable),
         "oracle_of_probabilities": best(expected, reachable),
         "oracle": best(realised, reachable),
     }
     rows = np.arange(len(frame))
-    told: dict[str, Any] = {"proven": proven, "profit": {}, "expected": {}, "contacts": {}, "spent": {}}
+    told: dict[str, Any] = {"proven": proven, "rates": rates, "profit": {}, "expected": {}, "contacts": {}, "spent": {}}
     for name, choice in choices.items():
         chosen = choice >= 0
         told["profit"][name] = float(realised[rows[chosen], choice[chosen]].sum())
@@ -146,6 +157,23 @@ def _above_case_cut(p: Floats) -> NDArray[np.bool_]:
     rate = float(p.mean())
     balanced = p * 0.5 / rate / (p * 0.5 / rate + (1 - p) * 0.5 / (1 - rate))
     return np.asarray(balanced > CASE_CUT, dtype=np.bool_)
+
+
+def _first_round(world: CampaignWorld) -> Floats:
+    """Return each offer's success rate (k,) as a first round at EARLIER measured it: churn avoided over churn expected.
+
+    Half of each offer's audience then is held out at random. Harm counts as a rate of 0.
+    """
+    then = world.earlier()
+    rates = []
+    for k, offer in enumerate(OFFERS):
+        audience = then.filter(f"admitted_{offer}")
+        treated = np.random.default_rng([world.seed, k]).permutation(audience.height) % 2 == 0
+        left_alone = audience["churn_without_contact"].to_numpy()[~treated].mean()
+        left_treated = audience[f"churn_under_{offer}"].to_numpy()[treated].mean()
+        expected = audience["churn_probability"].to_numpy()[treated].mean()
+        rates.append(float(np.clip((left_alone - left_treated) / expected, 0.0, 1.0)))
+    return np.array(rates)
 
 
 def _uplift(world: CampaignWorld, progress: Progress) -> tuple[Floats, dict[str, bool]]:
@@ -191,6 +219,8 @@ def told(found: dict[str, Any]) -> str:
             return middle
         return f"{middle} ({format(unit * values['low'], shown)} to {format(unit * values['high'], shown)})"
 
+    rates = ", ".join(f"{offer} {rate:.0%}" for offer, rate in found["rates"].items())
+    assumed = ", ".join(f"{rate:.0%}" for rate in found["assumed"].values())
     proven = ", ".join(f"{offer} {count}" for offer, count in found["proven"].items())
     lines = [
         "## What share of the oracle's profit does each policy earn?",
@@ -212,6 +242,7 @@ def told(found: dict[str, Any]) -> str:
         "",
         f"Uplift was proven (its Qini interval above 0) in so many of {found['seeds']} companies: {proven}. Its campaign was one month,",
         f"two months earlier: everyone with a churn probability of {AT_RISK:.0%} or more, a quarter left alone, a quarter for each offer.",
+        f"The success rates that first rounds measured, on average: {rates}; the shipped files assume {assumed}.",
         "",
     ]
     return "\n".join(lines)

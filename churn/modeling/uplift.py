@@ -169,13 +169,14 @@ def _average(stayed: Floats, treated: NDArray[np.bool_]) -> Effect:
 
 
 def _slope(stayed: Floats, treated: NDArray[np.bool_], uplift: Floats) -> float:
-    """Return by how much the effect rises where the prediction out of fold rises by 1, within 0..1.
+    """Return by how much the effect rises where the prediction out of fold rises by 1, within 0..3.
 
-    In each arm the outcome is regressed on the prediction; contact's part is the difference of the slopes.
+    In each arm the outcome is regressed on the prediction; contact's part is the difference of the slopes. It may be
+    above 1, for models held tight spread too little.
     """
     slopes = []
     for rows in (treated, ~treated):
         centred = uplift[rows] - uplift[rows].mean()
         spread = float(centred @ centred)
         slopes.append(float(centred @ stayed[rows]) / spread if spread > 0 else 0.0)
-    return float(np.clip(slopes[0] - slopes[1], 0.0, 1.0))
+    return float(np.clip(slopes[0] - slopes[1], 0.0, 3.0))

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint bench serve lock clean
+.PHONY: demo test test-crm lint bench serve lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/bin/python:
@@ -29,6 +29,9 @@ demo: $(VENV)/.run  ## the whole loop on a simulated company
 
 test: $(VENV)/.dev  ## every test this machine can run
 	@$(BIN)/python -m pytest
+
+test-crm: $(VENV)/.dev  ## churn sync against a real Odoo 14, which it builds first (root; about 1 GB, kept in the cache)
+	@$(BIN)/python -m pytest tests/odoo -n 0 --timeout 900
 
 lint: $(VENV)/.dev  ## style, types, layers, SQL
 	@$(BIN)/ruff check .

@@ -8,10 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.postgres import postgres_binaries
 
 SUITE = "bullseye"
 PACKAGE = "odoo-14"
@@ -43,6 +45,33 @@ def built_root() -> Path:
     return root
 
 
+def install_missing() -> None:
+    """Install the Debian packages that the rig needs and this machine lacks. Raises RigBroken when it cannot."""
+    missing = [package for package, program in PROGRAMS.items() if not program()]
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise RigBroken(f"missing on this machine: apt-get install {' '.join(missing)}")
+    # Nothing is started: the tests run servers of their own.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *missing]):
+        done = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RigBroken(f"apt-get {command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+
+
+def nginx_program() -> str | None:
+    """Return where nginx is; Debian puts it where only root looks."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+PROGRAMS: dict[str, Callable[[], object]] = {
+    "mmdebstrap": lambda: shutil.which("mmdebstrap"),
+    "nginx-light": nginx_program,
+    "postgresql": postgres_binaries,
+}
+
+
 def _recipe() -> str:
     """Return a name for what is built, so that another recipe does not meet an old folder."""
     return hashlib.sha256(f"{SUITE} {LIBRARIES} {LEFT_OUT} {_FETCH}".encode()).hexdigest()[:12]
@@ -58,8 +87,6 @@ def _locked(path: Path) -> Iterator[None]:
 def _build(root: Path) -> None:
     if os.geteuid() != 0:
         raise RigBroken("building Odoo's folder needs root: run `make test-crm` as root, in a container for instance")
-    if shutil.which("mmdebstrap") is None:
-        raise RigBroken("mmdebstrap is missing: apt-get install mmdebstrap")
     partial = root.with_suffix(".partial")
     remove(partial)
     include = ",".join([*(f"python3-{name}" for name in LIBRARIES.split()), "libjs-underscore"])

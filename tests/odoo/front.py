@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from tests.odoo.chroot import RigBroken
+from tests.odoo.chroot import RigBroken, nginx_program
 from tests.odoo.server import NOBODY, free_port
 
 Fault = Literal["reset_before", "reset_after", "stall_after", "unavailable"]
@@ -41,8 +41,8 @@ class Nginx:
 @contextmanager
 def running_nginx(upstream: str, *, requests_per_second: int, burst: int, retry_after: int = 1) -> Iterator[Nginx]:
     """Run Debian's nginx before `upstream`: above the rate it answers 429 with Retry-After. Raises RigBroken."""
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not Path(program).exists():
+    program = nginx_program()
+    if program is None:
         raise RigBroken("nginx is missing: apt-get install nginx-light")
     folder = Path(tempfile.mkdtemp(prefix="churn-nginx-"))
     port = free_port()

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from tests.odoo.chroot import RigBroken, built_root
+from tests.odoo.chroot import RigBroken, built_root, install_missing
 from tests.postgres import PostgresServer, postgres_binaries, running_postgres
 
 USER, PASSWORD = "admin", "admin"
@@ -121,9 +121,10 @@ class OdooServer:
 @contextmanager
 def running_odoo() -> Iterator[OdooServer]:
     """Build what is missing, then run PostgreSQL and Odoo for as long as the block lasts. Raises RigBroken."""
+    install_missing()
     binaries = postgres_binaries()
     if binaries is None:
-        raise RigBroken("PostgreSQL's server programs are missing: apt-get install postgresql")
+        raise RigBroken("PostgreSQL was installed, and yet its server programs are not found")
     root = built_root()
     folder = Path(tempfile.mkdtemp(prefix="churn-odoo-"))
     try:

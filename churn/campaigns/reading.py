@@ -57,7 +57,7 @@ def examine(name: str, path: Path) -> tuple[CampaignDefinition | None, list[Comp
         remedy = "Name the file with small letters, digits and underscores: campaigns/winback_call.toml."
         return None, [complaint(0, f"`{name}` cannot be a campaign's name", remedy)]
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         values = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         line, what = _place(str(error), text)

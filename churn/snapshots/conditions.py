@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
+from churn.errors import ConfigError
 from churn.progress import SILENT, Progress
 from churn.snapshots.columns import KEYS, FeatureColumn, feature_columns, quoted
 from churn.snapshots.dataset import build_snapshots, data_cutoff
@@ -60,9 +61,11 @@ def matching(
 ) -> pl.DataFrame:
     """Return customer_id, monthly_margin and, per entry of `conditions`, whether each customer of `day` meets it.
 
-    A condition is checked SQL over `features`; unknown counts as not met. Raises ConfigError when one compares what
-    cannot be compared.
+    A condition is checked SQL over `features`; null where it is not known. Raises ConfigError or DataError when one
+    compares what cannot be compared, ConfigError when its values are no truths.
     """
+    import polars as pl
+
     columns = [column for column in _built(warehouse, models) if column.doc.name in features]
     groups = sorted({column.doc.group for column in columns})
     listed = "".join(f", {column.expression} as {quoted(column.doc.name)}" for column in columns)
@@ -71,12 +74,16 @@ def matching(
         f"and s.snapshot_date = {quoted(group)}.snapshot_date"
         for group in groups
     )
-    asked = "".join(f", coalesce({sql}, false) as {quoted(name)}" for name, sql in conditions.items())
-    return warehouse.frame(
+    asked = "".join(f", {sql} as {quoted(name)}" for name, sql in conditions.items())
+    found = warehouse.frame(
         f"select customer_id, monthly_margin{asked} from ("
         f"select s.customer_id, s.monthly_margin{listed} from snapshots.customer_value as s {joined} "
         f"where s.snapshot_date = date '{day}')"
     )
+    for name in conditions:
+        if found.schema[name] != pl.Boolean:
+            raise ConfigError("is a value, not a condition", where=name, remedy="Compare it with something.")
+    return found
 
 
 def _built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[FeatureColumn]:

@@ -26,10 +26,11 @@ _EXAMPLE = "Write a condition such as `number_of_payment_failures_60d > 2 or has
 
 @dataclass(frozen=True)
 class Filter:
-    """A checked condition in parentheses, true, false or null for each customer, and the features it reads."""
+    """A checked condition in parentheses, true, false or null for each customer; what it reads, and where it stands."""
 
     sql: str
     features: frozenset[str]
+    where: str
 
 
 def audience_filter(text: str, known: Collection[str], *, where: str) -> Filter:
@@ -55,7 +56,7 @@ def audience_filter(text: str, known: Collection[str], *, where: str) -> Filter:
         features.add(ours[name.lower()])
     if not features:
         raise ConfigError(f"`{text.strip()}` reads no feature", where=where, remedy=_EXAMPLE)
-    return Filter(f"({tree.sql(dialect='duckdb', comments=False)})", frozenset(features))
+    return Filter(f"({tree.sql(dialect='duckdb', comments=False)})", frozenset(features), where)
 
 
 def _parsed(text: str, where: str) -> exp.Expression:

@@ -114,7 +114,7 @@ def _beyond_the_file(
 ) -> list[Complaint]:
     from churn.warehouse.filters import audience_filter
 
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     found = []
     if definition.audience.filter is not None:
         line = line_of(text, ("audience", "filter"))

@@ -16,6 +16,7 @@ from churn.decisions.profit import DESCRIPTIONS
 from churn.workflows import plan_sentences as say
 from churn.workflows.plan_choice import channels_of
 from churn.workflows.plan_holdout import holdout_document
+from churn.workflows.plan_pricing import said_of
 
 if TYPE_CHECKING:
     from churn.workflows.plan_campaign import PlanRequest
@@ -104,7 +105,7 @@ def build_document(
         "expected": expected,
         "file": None,
     }
-    document["sentences"] = say.sentences(document, list(facts.notes) + [p.sentence for p in priced if p.sentence])
+    document["sentences"] = say.sentences(document, [*facts.notes, *said_of(priced)])
     return document
 
 

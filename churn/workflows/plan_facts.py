@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from churn.campaigns.assignment import global_holdout
 from churn.campaigns.definition import CampaignDefinition
-from churn.errors import CampaignError
+from churn.errors import CampaignError, ConfigError, DataError
 from churn.warehouse.filters import Filter, audience_filter
 from churn.workflows.context import Context
 
@@ -108,17 +108,15 @@ def check_filters(
     files = campaign_files(home)
     found = {}
     for definition in asking:
-        if definition.audience.filter is not None:
-            path = files[definition.name]
-            line = line_of(path.read_text(encoding="utf-8"), ("audience", "filter"))
-            found[definition.name] = audience_filter(definition.audience.filter, known, where=f"{path}:{line}")
+        path = files[definition.name]
+        line = line_of(path.read_text(encoding="utf-8-sig"), ("audience", "filter"))
+        found[definition.name] = audience_filter(str(definition.audience.filter), known, where=f"{path}:{line}")
     return found
 
 
 def _audience(
     context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition], scores: ScoreList
 ) -> dict[str, NDArray[np.bool_]]:
-    from churn.snapshots.conditions import matching
     from churn.warehouse.sql_models import load_models
 
     models = load_models(context.settings.home)
@@ -127,8 +125,7 @@ def _audience(
     if filters:
         build_day(context, warehouse, models, scores.snapshot_date, features=features)
         context.progress.step("Asking who is in the audience")
-        conditions = {name: one.sql for name, one in filters.items()}
-        asked = matching(warehouse, models, scores.snapshot_date, conditions, features)
+        asked = _ask(warehouse, models, scores.snapshot_date, filters)
         joined = scores.frame.select("customer_id").join(asked, on="customer_id", how="left", maintain_order="left")
     p = scores.frame["churn_probability"].to_numpy()
     found = {}
@@ -140,6 +137,27 @@ def _audience(
             inside = inside & joined[definition.name].fill_null(value=False).to_numpy()
         found[definition.name] = inside
     return found
+
+
+def _ask(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, filters: Mapping[str, Filter]
+) -> pl.DataFrame:
+    """Ask all filters at once; where that fails, one by one, to name the file of the one that cannot be asked."""
+    from churn.snapshots.conditions import matching
+
+    features = frozenset().union(*(one.features for one in filters.values()))
+    try:
+        return matching(warehouse, models, day, {name: one.sql for name, one in filters.items()}, features)
+    except (ConfigError, DataError):
+        for name, one in filters.items():
+            try:
+                matching(warehouse, models, day, {name: one.sql}, one.features)
+            except (ConfigError, DataError) as error:
+                remedy = "Compare numbers with numbers, and texts with texts in quotes."
+                raise ConfigError(
+                    f"the filter cannot be asked: {error.what}", where=one.where, remedy=remedy
+                ) from error
+        raise
 
 
 def _shared(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from churn.workflows.plan_facts import Facts
     from churn.workflows.plan_scores import ScoreList
 
+TAKEN = "churn avoided is taken as success rate x probability"
 Z_95 = 1.959964  # the measured effect's interval is one of 95 %
 
 
@@ -72,6 +73,19 @@ def price_campaigns(
     return found
 
 
+def said_of(priced: Sequence[Priced]) -> list[str]:
+    """Return what must be said of the profit models: what was learnt, and of whom nothing was learnt yet."""
+    told = [each.sentence for each in priced if each.sentence]
+    unknown = [
+        f"`{each.definition.name}`"
+        for each in priced
+        if not each.sentence and each.definition.offer.profit_model in {"auto", "uplift"}
+    ]
+    if unknown:
+        told.append(f"Nothing has been learnt yet from {', '.join(unknown)}, so {TAKEN}.")
+    return told
+
+
 def _features(
     context: Context, warehouse: Warehouse, scores: ScoreList, learnt: Sequence[LoadedUplift | None]
 ) -> pl.DataFrame | None:
@@ -103,7 +117,5 @@ def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features
         error = (effect["high"] - effect["low"]) / (2 * Z_95)
         return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, said, error)
     model: ProfitModel = "uplift" if asked == "uplift" else definition.offer.risk_based_model
-    taken = "churn avoided is taken as success rate x probability"
-    if learnt is None:
-        return _Basis(model, None, None, f"Nobody has learnt from `{definition.name}` yet, so {taken}.")
-    return _Basis(model, None, harmful, f"`{definition.name}` goes by risk, and {taken}: {learnt.sentence}")
+    said = None if learnt is None else f"`{definition.name}` goes by risk, and {TAKEN}: {learnt.sentence}"
+    return _Basis(model, None, harmful, said)

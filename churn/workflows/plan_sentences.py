@@ -110,7 +110,7 @@ def _holdout(each: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
         f"Leaving {count(held['holdout'])} of {count(held['holdout'] + held['treatment'])} alone in `{name}` forgoes "
         f"{money(held['profit_forgone'], currency, cents=False)} of expected profit; with them {teaches}. Expected is a "
         f"fall of {_points(power['expected_effect'])} from {percent(power['churn_rate'])}, found with "
-        f"{percent(power['power'])} chance."
+        f"{_chance(power['power'])} chance."
     )
     if power["power"] < power["wanted_power"] and power["customers_needed"]:
         text += f" For {percent(power['wanted_power'])} it takes {count(power['customers_needed'])} chosen, or a larger holdout."
@@ -118,7 +118,9 @@ def _holdout(each: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
 
 
 def _chance(share: float) -> str:
-    return "less than 1 %" if share < 0.01 else percent(share)
+    if 0.01 <= share <= 0.99:
+        return percent(share, 0)
+    return "less than 1 %" if share < 0.01 else "more than 99 %"
 
 
 def _points(share: float) -> str:

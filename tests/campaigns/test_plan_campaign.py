@@ -334,6 +334,10 @@ def test_what_cannot_be_planned_says_why_and_what_to_do(town):
     town.campaign("wrong", PLAIN.replace("[offer]", '[audience]\nfilter = "has_unpaid_bil"\n\n[offer]'))
     with pytest.raises(ConfigError, match=r"wrong.toml:7: no feature `has_unpaid_bil`. Did you mean `has_unpaid_bill`"):
         town.plan("wrong")
+    for text in ("age_band > 5", "customer_time_in_months"):
+        town.campaign("wrong", PLAIN.replace("[offer]", f'[audience]\nfilter = "{text}"\n\n[offer]'))
+        with pytest.raises(ConfigError, match=r"wrong.toml:7: the filter cannot be asked"):
+            town.plan("calls", "wrong")
     town.campaign("all_out", PLAIN.replace("share = 0.2", "share = 1.0"))
     with pytest.raises(ConfigError, match=r"all_out.toml:15: `holdout.share` is wrong"):
         town.plan("all_out")

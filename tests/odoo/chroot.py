@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.postgres import postgres_binaries
+from tests.private_postgres import postgres_binaries
 
 SUITE = "bullseye"
 PACKAGE = "odoo-14"

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from tests.odoo.chroot import RigBroken, built_root, install_missing
-from tests.postgres import PostgresServer, postgres_binaries, running_postgres
+from tests.private_postgres import PostgresServer, postgres_binaries, running_postgres
 
 USER, PASSWORD = "admin", "admin"
 NOBODY = 65534

@@ -34,8 +34,10 @@ def show(document: Mapping[str, Any]) -> None:
         _segments(document)
 
 
-def show_ledger(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print the save ledger: what plans expected beside what was measured."""
+def show_ledger(rows: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str, Any]]) -> None:
+    """Print the save ledger, what plans expected beside what was measured, after the alarms still open."""
+    for each in alarms:
+        line(f"!! {each['message']}")
     if not rows:
         line("No campaign has been planned yet: `churn plan`.")
         return

@@ -130,7 +130,7 @@ def measure(
     verdict, and the command says when there will be.
     """
     from churn.cli.measurement_view import show, show_ledger
-    from churn.workflows.measure_campaign import measure_campaign, read_ledger
+    from churn.workflows.measure_campaign import measure_campaign, open_alarms, read_ledger
     from churn.workflows.measurement_files import check_ending, write
 
     if out is not None:
@@ -139,7 +139,8 @@ def measure(
         if out is not None or so_far:
             raise ConfigError("name a campaign", where="churn measure", remedy="Write `churn measure CAMPAIGN`.")
         rows = read_ledger(session.context)
-        session.show({"campaigns": rows}, lambda: show_ledger(rows))
+        alarms = [{"campaign": each.subject, "message": each.message} for each in open_alarms(session.context)]
+        session.show({"campaigns": rows, "alarms": alarms}, lambda: show_ledger(rows, alarms))
         return
     measured = measure_campaign(session.context, campaign, so_far=so_far)
     written = None if out is None else write(measured.document, out, home=session.context.settings.home)

@@ -109,6 +109,15 @@ def test_the_ledger_is_shown_without_a_campaign(run: Callable[..., str]) -> None
     assert "works" in run("measure")
 
 
+def test_the_ledger_begins_with_the_alarms_still_open(run: Callable[..., str], tmp_path: Path) -> None:
+    with context(tmp_path, company(1, leaves=bool)).open_store() as store:
+        store.alerts.raise_("campaign_harms", "support_call", "critical", "STOP: it harms.", NOW)
+    assert run("measure").startswith("!! STOP: it harms.")
+    assert json.loads(run("measure", "--json"))["alarms"] == [
+        {"campaign": "support_call", "message": "STOP: it harms."}
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

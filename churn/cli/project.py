@@ -100,7 +100,7 @@ def _play_forward(session: Session) -> None:
         "without_effect": played.passed_over,
         "churn_rate": churn_rate,
         "rows": month.counts,
-        "files": {**month.files, **({"outcomes": played.outcomes} if played.outcomes else {})},
+        "files": {**month.files, **({"outcomes": month.answers} if month.answers else {})},
     }
 
     def render() -> None:
@@ -113,12 +113,12 @@ def _play_forward(session: Session) -> None:
                 ),
                 ("left", f"{percent(churn_rate)} of {month.outcomes.height:,} customers within 30 days"),
                 ("contacted", contacted or "nobody: no campaign was planned on that day"),
-                *([("answers", played.outcomes)] if played.outcomes else []),
+                *([("answers", month.answers)] if month.answers else []),
             ]
         )
         for name, count in played.passed_over.items():
             line(f"The simulation knows no offer of {name}: its {count:,} contacts had no effect.")
-        steps = ["`churn refresh`", *(["`churn outcomes import`", "`churn measure`"] if played.outcomes else [])]
+        steps = ["`churn refresh`", *(["`churn outcomes import`", "`churn measure`"] if month.answers else [])]
         line(f"Next: {', '.join(steps)}, `churn score`.")
 
     session.show(document, render)

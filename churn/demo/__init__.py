@@ -4,7 +4,6 @@ from churn.demo.company import CompanyFiles, generate_company, sources_toml
 from churn.demo.fates import potential_outcomes
 from churn.demo.offers import OFFERS
 from churn.demo.play import PlayedMonth, play_month
-from churn.demo.responses import responses
 from churn.demo.scenarios import SCENARIOS, Scenario
 from churn.demo.state import CompanyState, load_state
 
@@ -19,6 +18,5 @@ __all__ = [
     "load_state",
     "play_month",
     "potential_outcomes",
-    "responses",
     "sources_toml",
 ]

@@ -16,6 +16,7 @@ from churn.demo.life import Life
 from churn.demo.offers import OFFERS
 from churn.demo.outcomes import named_truth
 from churn.demo.parts import write_parts
+from churn.demo.responses import responses
 from churn.demo.scenarios import scenario_named
 from churn.demo.seats import NEVER, Flags, Floats
 from churn.demo.state import CompanyState, load_state, save_state, undelivered
@@ -38,6 +39,7 @@ class PlayedMonth:
     """What was written where, and what became of those active on `first_date`.
 
     `outcomes` has a row per customer: customer_id, offer (null if not contacted), has_churned, and the truth's columns.
+    `answers` is the file of contacts and answers as a CRM would tell them; None if nobody was contacted.
     """
 
     first_date: date
@@ -45,6 +47,7 @@ class PlayedMonth:
     files: dict[str, Path]
     counts: dict[str, int]
     outcomes: pl.DataFrame
+    answers: Path | None
 
 
 def play_month(folder: Path, contacts: pl.DataFrame, *, progress: Progress = SILENT) -> PlayedMonth:
@@ -72,11 +75,15 @@ def play_month(folder: Path, contacts: pl.DataFrame, *, progress: Progress = SIL
     following = month.state()
     end = following.month_starts[-1]
     write_frame(foresee(following), folder / f"truth-{end.isoformat()}.parquet")
-    save_state(following, folder)  # last: until then the month can be played again
     leaves = pl.DataFrame({"customer": month.seated, "has_churned": month.fates.is_leaving})
     met = outcomes.drop("has_churned").join(offers, on="customer", how="left", maintain_order="left")
     met = met.join(leaves, on="customer", how="left", maintain_order="left").drop("customer")
-    return PlayedMonth(first_date=first, cutoff_date=end, files=files, counts=counts, outcomes=met)
+    answers = None
+    if len(contacts):
+        answers = folder / f"outcomes-{first.isoformat()}.csv"
+        write_frame(responses(met, contacts, state.seed), answers)
+    save_state(following, folder)  # last: until then the month can be played again
+    return PlayedMonth(first, end, files, counts, met, answers)
 
 
 def foresee(state: CompanyState) -> pl.DataFrame:

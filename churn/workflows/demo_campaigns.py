@@ -61,9 +61,9 @@ def run_campaigns(context: Context) -> DemoCampaigns:
     later = replace(context, clock=lambda: end)
     refresh = refresh_warehouse(later)
     outcomes = None
-    if played.outcomes is not None:
-        files["outcomes"] = played.outcomes
-        outcomes = import_outcomes(later, played.outcomes)
+    if played.month.answers is not None:
+        files["outcomes"] = played.month.answers
+        outcomes = import_outcomes(later, played.month.answers)
     measured = [
         {**_measured(later, name, plan.assignments, played.month.outcomes), "pushed": push.report.counts}
         for name, push in zip(planned, pushed, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.errors import ConfigError
@@ -22,12 +21,11 @@ _CONTACT_HOURS = 30  # over which the contacts are spread: within the days befor
 
 @dataclass(frozen=True)
 class PlayResult:
-    """The month that was played; `outcomes` is the file of contacts and answers, None if nobody was contacted."""
+    """The month that was played, and whom it contacted."""
 
     month: PlayedMonth
     contacted: dict[str, int]  # by campaign
     passed_over: dict[str, int]  # campaigns whose offer the simulation does not know: contacts without effect
-    outcomes: Path | None
 
 
 def play_forward(context: Context) -> PlayResult:
@@ -37,7 +35,7 @@ def play_forward(context: Context) -> PlayResult:
     offer; everyone else meets that without contact. Nothing is loaded: `churn refresh` does that. Raises ConfigError in
     a home that the demo did not make.
     """
-    from churn.demo import load_state, play_month, responses
+    from churn.demo import load_state, play_month
 
     home = context.settings.home
     if not is_demo_home(home):
@@ -46,18 +44,11 @@ def play_forward(context: Context) -> PlayResult:
             where=str(home),
             remedy="Run `churn demo` in a folder of its own.",
         )
-    state = load_state(home / "data")
-    first = state.month_starts[-1]
-    contacts = _contacts(context, first)
+    contacts = _contacts(context, load_state(home / "data").month_starts[-1])
     month = play_month(home / "data", contacts, progress=context.progress)
     counted = dict(contacts.group_by("campaign").len().sort("campaign").iter_rows())
     unknown = set(contacts.filter(contacts["offer"].is_null())["campaign"])
-    outcomes = None
-    if len(contacts):
-        outcomes = home / "data" / f"outcomes-{first.isoformat()}.csv"
-        events = responses(month.outcomes, contacts, state.seed)
-        events.write_csv(outcomes, datetime_format="%Y-%m-%d %H:%M:%S")
-    return PlayResult(month, counted, {name: counted[name] for name in sorted(unknown)}, outcomes)
+    return PlayResult(month, counted, {name: counted[name] for name in sorted(unknown)})
 
 
 def offer_of(campaign: str) -> str | None:

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from churn.config import ResourceSettings
-from churn.demo import OFFERS, PlayedMonth, generate_company, play_month, potential_outcomes, responses, sources_toml
+from churn.demo import OFFERS, PlayedMonth, generate_company, play_month, potential_outcomes, sources_toml
 from churn.errors import ConfigError
 from churn.snapshots.dataset import build_snapshots, data_cutoff
 from churn.snapshots.policy import SnapshotPolicy
@@ -194,7 +194,8 @@ def test_the_month_after_can_be_played_too(start: Path, tmp_path: Path) -> None:
 
 
 def test_answers_come_after_contacts_and_whoever_was_saved_has_accepted(played: Played) -> None:
-    events = responses(played.month.outcomes, played.contacts, seed=11)
+    assert played.month.answers is not None
+    events = pl.read_csv(played.month.answers)
     assert events["event_id"].n_unique() == len(events)
     kinds = {kind: set(rows["customer_id"]) for (kind,), rows in events.group_by("kind")}
     assert kinds["contacted"] == set(played.contacts["customer_id"])

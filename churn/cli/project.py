@@ -182,8 +182,10 @@ def _show_campaigns(campaigns: DemoCampaigns) -> None:
     for row in campaigns.measured:
         line(f"{row['title']}: {row['headline']}")
     told = campaigns.outcomes.kinds if campaigns.outcomes else {}
+    judged = [row["is_covered"] for row in campaigns.measured if row["is_covered"] is not None]
     facts(
         [
+            ("intervals", f"{sum(judged)} of {len(judged)} hold the true effect"),
             ("pushed", f"{sum(push.list_size for push in campaigns.pushed):,} customers as files"),
             ("answers", ", ".join(f"{count:,} {kind}" for kind, count in told.items()) or "none"),
         ]

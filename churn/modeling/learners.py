@@ -135,10 +135,15 @@ def learn_xgboost(data: Sample, params: Mapping[str, Any], seed: int, watch: Sam
     }
     # Weights average 1, so that min_child_weight means the same number of rows whatever was sampled.
     scale = 1.0 / float(data.weight.mean())
-    train = xgboost.QuantileDMatrix(data.X, label=data.y, weight=data.weight * scale, max_bin=128)
+    threads = settings["nthread"]
+    train = xgboost.QuantileDMatrix(
+        data.X, label=data.y, weight=data.weight * scale, max_bin=128, nthread=threads or None
+    )
     if watch is None:
         return Learnt(xgboost.train(settings, train, num_boost_round=int(params.get("rounds", 200))))
-    held = xgboost.QuantileDMatrix(watch.X, label=watch.y, weight=watch.weight * scale, max_bin=128, ref=train)
+    held = xgboost.QuantileDMatrix(
+        watch.X, label=watch.y, weight=watch.weight * scale, max_bin=128, ref=train, nthread=threads or None
+    )
     booster = xgboost.train(
         settings,
         train,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 from collections.abc import Sequence
@@ -64,7 +63,7 @@ def sync_crm(
             "no connector is named", where=f"campaign {campaign}", remedy="Say --to NAME, or set [crm] connector."
         )
     section = connector_section(name, context.settings)
-    run_id = _run_id(campaign, name, context.clock())
+    run_id = _run_id(campaign, context.clock())
     with context.recorded("sync_crm"), context.open_store() as store:
         run = fresh_scores(context, store, max_age_days=section.max_score_age_days, is_forced=options.is_forced)
         if definition is not None:
@@ -86,7 +85,7 @@ def withdraw(context: Context, campaign: str, connector: str, *, who: str = "nob
     from churn.crm.opening import connector_section
 
     section = connector_section(connector, context.settings)
-    run_id = _run_id(campaign, connector, context.clock())
+    run_id = _run_id(campaign, context.clock())
     with context.recorded("sync_crm"), context.open_store() as store:
         run = fresh_scores(context, store, max_age_days=1, is_forced=True)
         found = empty_list(run, run_id)
@@ -166,6 +165,5 @@ def _carry_out(context: Context, store: Store, request: SyncRequest, *, is_dry: 
         connector.close()
 
 
-def _run_id(campaign: str, connector: str, at: datetime) -> str:
-    salt = hashlib.sha256(f"{campaign}/{connector}/{at.isoformat()}/{os.getpid()}".encode()).hexdigest()[:6]
-    return f"{campaign}-{at:%Y%m%dT%H%M%S}-{salt}"
+def _run_id(campaign: str, at: datetime) -> str:
+    return f"{campaign}-{at:%Y%m%dT%H%M%S}-{os.urandom(3).hex()}"  # two pushes within a second are two

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from churn.errors import ConfigError, ConnectorError
 from churn.workflows.context import Context
@@ -15,9 +18,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.campaigns.outcomes import Judged
-    from churn.crm.connector import OutcomeEvent
+    from churn.crm.connector import Connector, OutcomeEvent, OutcomePage
+    from churn.crm.retry import Patience
     from churn.store import Store
 
+UNREAD: Final = "outcomes_not_read"  # the kind of alert
 _EXAMPLES = 5
 _PAGES = 100_000  # more than any CRM has: a connector that never ends its pages is broken
 
@@ -63,39 +68,56 @@ def import_outcomes(context: Context, path: Path, *, campaign: str | None = None
     return found
 
 
-def pull_outcomes(context: Context, name: str, *, from_start: bool = False) -> RecordedOutcomes:
+def pull_outcomes(
+    context: Context, name: str, *, from_start: bool = False, sleep: Callable[[float], None] = time.sleep
+) -> RecordedOutcomes:
     """Take in what a connector has to tell since the last time, page by page, with the overlap that it reads.
 
-    Each page is kept before its cursor is, so a killed pull reads a page twice and counts it once. Raises ConfigError
-    for an unknown connector, ConnectorError when it fails; what was read until then stays.
+    Each page is kept before its cursor is, so a killed pull reads a page twice and counts it once. A busy system is
+    asked again. Raises ConfigError for an unknown connector, ConnectorError when it fails: what was read until then
+    stays, and an alert is open until a pull succeeds.
     """
     from churn.campaigns.outcomes import judge
+    from churn.crm.opening import connector_section
+    from churn.crm.retry import Patience
 
     found = RecordedOutcomes(source=f"connector:{name}")
     with context.recorded("record_outcomes"), context.open_store() as store:
+        assigned = store.assignments.customers()
+        patience = Patience(connector_section(name, context.settings), seed=name, sleep=sleep)
         connector = context.open_connector(name)
         try:
-            assigned = store.assignments.customers()
-            cursor = None if from_start else store.crm.cursor(name)
-            while True:
-                page = connector.outcomes(cursor)
+            for page in _pages(connector, patience, None if from_start else store.crm.cursor(name), name):
                 found.pages += 1
                 context.progress.step(f"Reading outcomes from {name}: {found.read + len(page.events):,} events")
-                rows = _rows(store, name, page.events)
-                _take(store, judge(rows, now=context.clock()), assigned, found, context.clock())
-                if not page.is_last and (page.cursor == cursor or found.pages >= _PAGES):
-                    raise ConnectorError(
-                        "hands out the same page again and again",
-                        where=name,
-                        remedy="Its cursor does not advance: look at its paging settings.",
-                    )
-                cursor = page.cursor
-                store.crm.save_cursor(name, cursor, context.clock())
-                if page.is_last:
-                    found.cursor = cursor
-                    return found
+                judged = judge(_rows(store, name, page.events), now=context.clock())
+                _take(store, judged, assigned, found, context.clock())
+                store.crm.save_cursor(name, page.cursor, context.clock())
+                found.cursor = page.cursor
+        except ConnectorError as error:
+            store.alerts.raise_(UNREAD, name, "warning", f"Outcomes were not read: {error}", context.clock())
+            raise
         finally:
             connector.close()
+        store.alerts.resolve(UNREAD, name, context.clock())
+    return found
+
+
+def _pages(connector: Connector, patience: Patience, cursor: str | None, name: str) -> Iterator[OutcomePage]:
+    """Yield page after page from `cursor` on. Raises ConnectorError when the system hands out the same one for ever."""
+    for _ in range(_PAGES):
+        page = patience.call(partial(connector.outcomes, cursor))
+        yield page
+        if page.is_last:
+            return
+        if page.cursor == cursor:
+            break
+        cursor = page.cursor
+    raise ConnectorError(
+        "hands out the same page again and again",
+        where=name,
+        remedy="Its cursor does not advance: look at its paging settings.",
+    )
 
 
 def list_outcomes(context: Context, *, campaign: str | None = None, limit: int = 20) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from churn.crm.connector import OutcomeEvent, OutcomePage
-from churn.errors import ConfigError, ConnectorError, ContractBroken, ResourceError, Unreachable
+from churn.errors import ConfigError, ConnectorError, ContractBroken, RateLimited, ResourceError, Unreachable
 from churn.workflows.context import Context
 from churn.workflows.record_outcomes import import_outcomes, list_outcomes, pull_outcomes, rejected_outcomes
 from tests.workflows.campaign_world import DAY, NOW, context, customers, plan
@@ -56,7 +56,7 @@ class Feed:
         self.cursors.append(cursor)
         start = max(int(cursor or 0) - 1, 0)
         if self.fails_at is not None and start >= self.fails_at:
-            raise Unreachable("does not answer", where="crm")
+            raise Unreachable("does not answer", where="file")
         end = min(start + 3, len(self.events))
         return OutcomePage(tuple(self.events[start:end]), str(end), is_last=end == len(self.events))
 
@@ -139,25 +139,42 @@ def test_a_place_that_cannot_be_written_is_told(here: Context, tmp_path: Path) -
 
 def test_a_pull_reads_all_pages_with_their_overlap_and_counts_each_event_once(here: Context) -> None:
     feed = Feed([event(n) for n in range(7)])
-    found = pull_outcomes(with_feed(here, feed), "crm")
+    found = pull_outcomes(with_feed(here, feed), "file")
     assert (found.new, found.rejected, found.pages, found.cursor) == (7, 0, 3, "7")
     assert found.known == 2  # the overlap of each page
     assert feed.is_closed
     feed.events.append(event(8))
-    again = pull_outcomes(with_feed(here, feed), "crm")
+    again = pull_outcomes(with_feed(here, feed), "file")
     assert (again.new, feed.cursors[-1]) == (1, "7")
-    whole = pull_outcomes(with_feed(here, feed), "crm", from_start=True)
+    whole = pull_outcomes(with_feed(here, feed), "file", from_start=True)
     assert whole.new == 0
 
 
 def test_a_pull_that_fails_midway_keeps_what_it_read_and_goes_on_from_there(here: Context) -> None:
     feed = Feed([event(n) for n in range(7)], fails_at=4)
     with pytest.raises(Unreachable):
-        pull_outcomes(with_feed(here, feed), "crm")
+        pull_outcomes(with_feed(here, feed), "file", sleep=lambda _seconds: None)
+    with here.open_store() as store:
+        assert store.alerts.open(kind="outcomes_not_read")[0].message == "Outcomes were not read: file: does not answer"
     assert list_outcomes(here)["counts"][0]["events"] == 5
     feed.fails_at = None
-    found = pull_outcomes(with_feed(here, feed), "crm")
+    found = pull_outcomes(with_feed(here, feed), "file")
     assert (found.new, feed.cursors[-1]) == (2, "5")
+    with here.open_store() as store:
+        assert store.alerts.open() == []
+
+
+def test_a_crm_that_asks_to_slow_down_is_asked_again_after_as_long_as_it_wished(here: Context) -> None:
+    class Busy(Feed):
+        def outcomes(self, cursor: str | None) -> OutcomePage:
+            if len(self.cursors) == 1:
+                self.cursors.append("busy")
+                raise RateLimited("asks to slow down", retry_after=7.0)
+            return super().outcomes(cursor)
+
+    waited: list[float] = []
+    found = pull_outcomes(with_feed(here, Busy([event(n) for n in range(7)])), "file", sleep=waited.append)
+    assert (found.new, waited) == (7, [7.0])
 
 
 def test_a_connector_whose_cursor_never_advances_is_stopped(here: Context) -> None:
@@ -166,12 +183,12 @@ def test_a_connector_whose_cursor_never_advances_is_stopped(here: Context) -> No
             return OutcomePage((event(1),), cursor, is_last=False)
 
     with pytest.raises(ConnectorError, match="same page again"):
-        pull_outcomes(with_feed(here, Stuck([])), "crm")
+        pull_outcomes(with_feed(here, Stuck([])), "file")
 
 
 def test_events_are_matched_by_our_map_of_remote_ids_and_by_the_last_campaign(here: Context) -> None:
     with here.open_store() as store, store.database.write() as connection:
-        connection.exec_driver_sql("insert into crm_ids values ('crm', 'c002', 'r2', '2024-06-01 00:00:00.000000')")
+        connection.exec_driver_sql("insert into crm_ids values ('file', 'c002', 'r2', '2024-06-01 00:00:00.000000')")
     feed = Feed(
         [
             event(2, customer_id=None, campaign=None),
@@ -179,11 +196,11 @@ def test_events_are_matched_by_our_map_of_remote_ids_and_by_the_last_campaign(he
             event(1, customer_id=None, remote_id=None),
         ]
     )
-    found = pull_outcomes(with_feed(here, feed), "crm")
+    found = pull_outcomes(with_feed(here, feed), "file")
     assert (found.new, found.unmatched, found.rejected) == (2, 1, 1)
     with here.open_store() as store:
         known = dict(store.outcomes.of("support_call").select("customer_id", "is_matched").iter_rows())
-    assert known == {"c002": True, "crm:r5": False}
+    assert known == {"c002": True, "file:r5": False}
     assert datetime.combine(DAY, datetime.min.time()) < MOMENT
 
 

@@ -14,7 +14,7 @@ from churn.warehouse.expressions import expression, theirs
 
 # Names that staging gives its own columns; a delivered column of that name is kept under another.
 _STAGED = "occurred_at available_at event_type nth latest_at told_at next_told_at is_next_running"
-_RESERVED = {*BOOKKEEPING, *_STAGED.split(), "dropped_at", "is_resumed"}
+_RESERVED = {*BOOKKEEPING, *_STAGED.split(), "dropped_at", "is_resumed", "resumed_at"}
 
 
 @dataclass(frozen=True)

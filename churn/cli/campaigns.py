@@ -92,7 +92,7 @@ def _written(value: Any) -> str:
 
 def validate(
     session: Session,
-    campaigns: Annotated[list[str] | None, typer.Argument(metavar="[CAMPAIGN]...", help="Default: all.")] = None,
+    campaigns: Annotated[list[str] | None, typer.Argument(metavar="CAMPAIGN", help="Default: all.")] = None,
 ) -> None:
     """Find everything wrong with the campaigns' files: file, line, what, and what to do. Changes nothing."""
     from churn.workflows.list_campaigns import validate_campaigns
@@ -128,7 +128,7 @@ def plan(
     session: Session,
     campaigns: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CAMPAIGN]...", help="Which campaigns; several share the budget and the customers."),
+        typer.Argument(metavar="CAMPAIGN", help="Which campaigns; several share the budget and the customers."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Plan all campaigns together.")] = False,
     date: Annotated[

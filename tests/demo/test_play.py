@@ -173,6 +173,20 @@ def test_the_month_looks_like_those_before(played: Played) -> None:
     assert attempts["len"].median() == 4
 
 
+def test_whoever_is_silent_after_the_month_is_as_likely_to_leave_as_before(played: Played) -> None:
+    sessions = pl.read_parquet(played.folder / "sessions*.parquet").select("customer_id", "started_at")
+    shares = []
+    for day in (FIRST, played.month.cutoff_date):
+        at = datetime(day.year, day.month, day.day)
+        last = sessions.filter(pl.col("started_at") < at).group_by("customer_id").agg(pl.col("started_at").max())
+        truth = potential_outcomes(played.folder, day).filter(~pl.col("is_lost_early")).join(last, on="customer_id")
+        is_silent = truth["started_at"] < at - timedelta(days=14)
+        shares.append([truth.filter(chosen)["p_no_contact"].mean() for chosen in (is_silent, ~is_silent)])
+    before, after = shares
+    assert before[0] > 4 * before[1]
+    assert after == pytest.approx(before, rel=0.2)
+
+
 def test_the_same_state_and_contacts_give_the_same_bytes(start: Path, played: Played, tmp_path: Path) -> None:
     again = playing(start, tmp_path / "data")
     for path in sorted(played.folder.rglob("*.parquet")):

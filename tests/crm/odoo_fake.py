@@ -81,12 +81,13 @@ class FakeOdoo(FakeCrm):
     def call(self, model: str, method: str, ids: Sequence[int], params: dict[str, Any]) -> Any:
         """Carry out one method, as a user would see it."""
         assert not params["context"]["active_test"]
-        if method == "context_get":
-            return {"lang": "en_US"}
-        if method == "check_access_rights":
-            return self.may_write
-        if method == "fields_get":
-            return {name: self._field(name) for name in self.types}
+        fixed = {
+            "context_get": {"lang": "en_US"},
+            "check_access_rights": self.may_write,
+            "fields_get": {name: self._field(name) for name in self.types},
+        }
+        if method in fixed:
+            return fixed[method]
         if (model, method) == ("ir.model.fields", "create"):
             self.types |= {one["name"]: one["ttype"] for one in params["vals_list"]}
             return [1]

@@ -29,6 +29,11 @@ class Contract(ConnectorContract):
         client = open_client(section, transport=crm.transport())
         return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": secret}, clock=lambda: NOW, client=client)
 
+    def test_a_timeout_of_a_write_is_unknown(self, crm: FakeCrm, connector: Connector) -> None:
+        connector.check()
+        crm.faults = ["", "timeout after"]  # a look for who is there comes first, which does nothing
+        assert self.fate(connector) == "unknown"
+
     @pytest.fixture
     def odoo(self) -> FakeOdoo:
         return FakeOdoo()

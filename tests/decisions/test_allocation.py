@@ -191,7 +191,7 @@ def test_thousands_are_as_near_the_bound_as_said_and_the_bound_is_exact(own_cost
 
 def test_samples_of_many_customers_lead_to_the_same_bound(monkeypatch):
     world = large(5_000, seed=3)
-    monkeypatch.setattr("churn.decisions.allocation_prices._SAMPLES", (300, 1_000))
+    monkeypatch.setattr("churn.decisions.allocation_prices._SAMPLE", 1_000)
     monkeypatch.setattr("churn.decisions.allocation_prices._CLOSE", 200)
     found = world.allocate()
     world.assert_kept(found.choice)
@@ -326,3 +326,22 @@ def test_hundreds_are_within_three_percent_of_the_bound(seed):
     found = world.allocate()
     world.assert_kept(found.choice)
     assert found.gap < 0.03
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ties_in_every_place_do_not_hide_the_optimum(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(700, 1_500))
+    alike = np.repeat(rng.normal(4, 5, (1, 3)), n, axis=0) + (rng.random((n, 3)) < 0.1)
+    world = World(
+        alike if seed % 2 else rng.integers(-3, 6, (n, 3)) * 1.0,
+        rng.choice([0.0, 1.0, 2.0, 5.0], 3),
+        {
+            "budget": float(rng.choice([0.0, 0.05, 0.3]) * n),
+            "channel": np.array([0, 1, 1]),
+            "channel_capacity": np.array([n // 9, n // 7]),
+        },
+    )
+    found = world.allocate()
+    world.assert_kept(found.choice)
+    assert found.bound == pytest.approx(world.relaxed(), rel=1e-8)

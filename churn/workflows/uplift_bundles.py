@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from churn.modeling.uplift import UpliftResult
     from churn.modeling.uplift_model import UpliftModel
 
-_ROUND = re.compile(r"(_\d+)+$")
+_ROUND = re.compile(r"(_\d+|_trial|_pilot)+$")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def latest_uplift(context: Context, campaign: str) -> LoadedUplift | None:
 def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
     """Return what was learnt last from `campaign`, else from another round of it; None when nothing was.
 
-    Rounds share their name up to numbers at its end: `support_call`, `support_call_2`, `support_call_2026_08`.
+    Rounds share their name up to numbers, `trial` and `pilot` at its end: `support_call`, `support_call_2026_08`.
     """
     root = _root(context)
     names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []

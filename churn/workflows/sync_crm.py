@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from churn.workflows.sync_list import PushList, campaign_list, empty_list, fresh
 if TYPE_CHECKING:
     from churn.campaigns.definition import CampaignDefinition
     from churn.config.connectors_common import ConnectorSection
+    from churn.crm.connector import Connector
     from churn.crm.request import SyncReport, SyncRequest
     from churn.store import Store
 
@@ -64,7 +66,11 @@ def sync_crm(
         )
     section = connector_section(name, context.settings)
     run_id = _run_id(campaign, context.clock())
-    with context.recorded("sync_crm"), context.open_store() as store:
+    with (
+        context.recorded("sync_crm"),
+        closing(context.open_connector(name)) as opened,
+        context.open_store() as store,
+    ):
         run = fresh_scores(context, store, max_age_days=section.max_score_age_days, is_forced=options.is_forced)
         if definition is not None:
             found = campaign_list(context, store, definition, run, run_id)
@@ -76,7 +82,7 @@ def sync_crm(
             fields, mode, on_leave = dict(push.fields), push.mode, push.on_leave
         request = _request(found, section, campaign, name, run_id, fields, options)
         request = replace(request, mode=mode, on_leave=on_leave, is_campaign=definition is not None)
-        report = _carry_out(context, store, request, is_dry=options.is_dry)
+        report = _carry_out(context, store, request, opened, is_dry=options.is_dry)
     return SyncResult(campaign, name, found.frame.height, found.left_out, run.model_version, report)
 
 
@@ -86,12 +92,16 @@ def withdraw(context: Context, campaign: str, connector: str, *, who: str = "nob
 
     section = connector_section(connector, context.settings)
     run_id = _run_id(campaign, context.clock())
-    with context.recorded("sync_crm"), context.open_store() as store:
+    with (
+        context.recorded("sync_crm"),
+        closing(context.open_connector(connector)) as opened,
+        context.open_store() as store,
+    ):
         run = fresh_scores(context, store, max_age_days=1, is_forced=True)
         found = empty_list(run, run_id)
         request = _request(found, section, campaign, connector, run_id, {}, Options(is_forced=True, who=who))
         request = replace(request, action="withdraw", on_leave="clear", fields={})
-        report = _carry_out(context, store, request, is_dry=False)
+        report = _carry_out(context, store, request, opened, is_dry=False)
     return SyncResult(campaign, connector, 0, {}, run.model_version, report)
 
 
@@ -155,14 +165,12 @@ def _request(
     )
 
 
-def _carry_out(context: Context, store: Store, request: SyncRequest, *, is_dry: bool) -> SyncReport:
+def _carry_out(
+    context: Context, store: Store, request: SyncRequest, connector: Connector, *, is_dry: bool
+) -> SyncReport:
     from churn.crm.sync import Sync
 
-    connector = context.open_connector(request.connector)
-    try:
-        return Sync(request, connector, store, clock=context.clock, progress=context.progress).run(is_dry=is_dry)
-    finally:
-        connector.close()
+    return Sync(request, connector, store, clock=context.clock, progress=context.progress).run(is_dry=is_dry)
 
 
 def _run_id(campaign: str, at: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ class SftpServer:
         return f"{self.host_key.get_name()} {self.host_key.get_base64()}"
 
     def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # closed already
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for transport in self._transports:
             transport.close()

@@ -54,11 +54,13 @@ class LocalFolder:
         return f"LocalFolder({str(self._path)!r})"
 
     def check(self) -> None:
-        """Make the folder. Raises ResourceError when it cannot be made or written."""
+        """See whether the folder, or what it would be made in, is one and can be written. Raises ResourceError."""
         with self._told():
-            self._path.mkdir(parents=True, exist_ok=True)
-            if not os.access(self._path, os.W_OK):
-                raise ResourceError("cannot be written", where=str(self._path), remedy="Look at its permissions.")
+            there = next(path for path in (self._path, *self._path.absolute().parents) if path.exists())
+            if not there.is_dir() or not os.access(there, os.W_OK):
+                raise ResourceError(
+                    "is no folder that can be written", where=str(there), remedy="Look at its permissions."
+                )
 
     def read(self, name: str) -> bytes | None:
         """Return a file's content."""
@@ -112,9 +114,9 @@ class SftpFolder:
         return f"SftpFolder({self._host!r}, {self._path!r})"
 
     def check(self) -> None:
-        """Sign in and make the folder. Raises AuthFailed, Unreachable."""
+        """Sign in. Raises AuthFailed, Unreachable, ConfigError for a server that is not known."""
         with self._told(is_write=False):
-            self._make(self._path)
+            self._open()
 
     def read(self, name: str) -> bytes | None:
         """Return a file's content."""

@@ -20,6 +20,7 @@ from benchmarks import (
     matrix,
     money,
     nightly,
+    odoo_push,
     page,
     publishing,
     reasons,
@@ -44,6 +45,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P5": nightly.run,
     "P4": matrix.run,
     "P2": features.run_twelve,
+    "odoo": odoo_push.run,
 }
 SAME_RUN = {"P10": "P9"}  # measured together with another
 TRUTH = {"oracle": "oracle", "coverage-campaigns": "coverage"}  # benches with a page of their own: not about speed

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from churn.config.connectors_crm import OdooConnector
@@ -74,6 +75,17 @@ class TestJsonRpc(Contract):
         odoo.busy = {"c1"}
         results = self.write(self.connect(odoo), *(self.row(f"c{n}") for n in range(3)))
         assert [r.state for r in results] == ["created", "transient", "created"]
+
+    def test_a_server_error_without_a_reason_is_not_asked_about_row_by_row(self, odoo: FakeOdoo) -> None:
+        connector, answer = self.connect(odoo), odoo.answer
+        connector.check()
+        broken = httpx.Response(500, text="<h1>Internal Server Error</h1>")
+        odoo.answer = lambda r: broken if b'"load"' in r.content else answer(r)  # type: ignore[method-assign]
+        before = odoo.requests
+        results = self.write(connector, *(self.row(f"c{n}") for n in range(60)))
+        assert {(r.state, r.code) for r in results} == {("transient", "http_500")}
+        assert "dbfilter" in results[0].message
+        assert odoo.requests - before == 2
 
     def test_a_field_that_is_gone_refuses_the_rows_in_one_request_and_not_one_by_one(self, odoo: FakeOdoo) -> None:
         connector = self.connect(odoo)

@@ -144,7 +144,7 @@ class OdooBatch:
 
     def _split(self, rows: Sequence[Row], fault: OdooFault, *, is_new: bool) -> list[Row]:
         """Send the halves of a refused batch alone, until the bad rows stand by themselves."""
-        if fault.is_of_request or len(rows) == 1:
+        if fault.is_of_request or fault.is_busy or len(rows) == 1:
             for row in rows:
                 self._refuse(row, fault.name, {"message": fault.message})
             return []

@@ -22,6 +22,7 @@ from churn.errors import CampaignError
 
 _CLOSE = 600  # customers in one linear programme
 _SAMPLE = 20_000  # customers that the first prices for more than four times as many are learnt from
+_KINDS = 6_000  # of customers alike in everything, so few that one programme holds them all
 _NEAR_SHARE = 2  # one customer in so many is close at first
 _STEPS = 40
 _SEED = 20  # of the samples; another leads to the same optimum
@@ -109,6 +110,9 @@ def _descend(problem: Problem, price: Floats, reach: Floats, unit: Floats) -> _S
     In the first boxes more customers are close than one programme takes, so a sample of them shows how they answer to
     prices that *change*; how they answer to the present ones is counted. The error is a small part of each move.
     """
+    if _are_alike(problem):
+        choice, _, _ = problem.look(price, reach)
+        return _solve(problem, price, np.full_like(price, np.inf), choice, np.arange(problem.customers), 1.0)
     rng = np.random.default_rng(_SEED)
     near = max(_CLOSE, min(problem.customers // _NEAR_SHARE, _CLOSE * 60))
     for _ in range(_STEPS):
@@ -129,6 +133,14 @@ def _descend(problem: Problem, price: Floats, reach: Floats, unit: Floats) -> _S
         if problem.customers <= _SAMPLE:  # a knot of ties that no path leads out of: all at once, slow but sure
             step = _solve(problem, price, np.full_like(price, np.inf), choice, np.arange(problem.customers), 1.0)
     return step
+
+
+def _are_alike(problem: Problem) -> bool:
+    """Whether customers are of few kinds, as calibration in steps and a price list make them; asks a sample first."""
+    if problem.customers <= _CLOSE:
+        return False
+    some, _, _ = _kinds(problem, np.arange(0, problem.customers, problem.customers // _CLOSE))
+    return some.size < 0.9 * _CLOSE and _kinds(problem, np.arange(problem.customers))[0].size <= _KINDS
 
 
 def _scale(secure: Floats, near: int) -> float:

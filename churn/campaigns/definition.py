@@ -28,6 +28,7 @@ CRM_FIELDS: Final = (
     "percentile",
     "expected_profit",
     "reasons",
+    "reason_codes",
     "recommended_action",
     "campaign",
     "model_version",

@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import httpx
+import pytest
 
 from churn.config.connectors import RestConnector
-from churn.crm.connector import Connector, Value
+from churn.crm.connector import Connector, Row, Value
 from churn.crm.connectors.rest import connect
 from churn.crm.http import open_client
+from churn.errors import ConfigError
 from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm
 
 PAGE = 2
@@ -69,8 +71,8 @@ class FakeRest(FakeCrm):
             return httpx.Response(403, json={"error": {"message": "bad token"}})
         path = request.url.path.removeprefix("/api/v2/")
         query = {name: values[0] for name, values in parse_qs(request.url.query.decode()).items()}
-        if path == "me":
-            return httpx.Response(200, json={})
+        if path in {"me", "nowhere"}:
+            return httpx.Response(200 if path == "me" else 404, json={"error": {"message": "no such path"}})
         if path == "schema":
             kinds = {"cf_churn_probability": "decimal"}
             items = [{"name": name, "type": kinds.get(name, "string"), "size": 80} for name in self.fields_known]
@@ -148,3 +150,21 @@ class TestRest(ConnectorContract):
 
     def connect(self, crm: FakeCrm, *, secret: str = SECRET, **settings: Any) -> Connector:
         return connected(crm, secret, **settings)
+
+
+def test_a_conflict_becomes_an_update_of_who_is_there() -> None:
+    crm = FakeRest()
+    crm.is_unique = True
+    there = crm.add("c1", risk_band="low")
+    (result,) = connected(crm).write([Row("c1", None, {"risk_band": "high"})], mode="upsert", run_id="r1")
+    assert (result.state, result.remote_id, crm.held("c1")[0]["risk_band"]) == ("updated", there, "high")
+
+
+def test_a_section_with_an_unknown_mark_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"holds \{nobody\}"):
+        RestConnector.model_validate(SECTION | {"lookup_path": "contacts/{nobody}"})
+
+
+def test_a_wrong_path_is_told_apart_from_an_outage() -> None:
+    with pytest.raises(ConfigError, match=r"answers 404 to GET nowhere"):
+        connected(FakeRest(), check_path="nowhere").check()

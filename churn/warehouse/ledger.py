@@ -169,9 +169,19 @@ def touch(warehouse: Warehouse, source: str, plan: Plan) -> None:
     """Note new times of files whose content stayed the same, and new names of files that were moved."""
     for old, file in [*((file.name, file) for file in plan.touched), *plan.moved]:
         if old != file.name:
-            for table, column in ((f"raw.{quoted(source)}", "source_file"), ("raw.rejected_rows", "file")):
-                warehouse.execute(f"update {table} set {column} = ? where {column} = ?", [file.name, old])
+            _rename(warehouse, f"raw.{quoted(source)}", old, file.name)
+            warehouse.execute("update raw.rejected_rows set file = ? where file = ?", [file.name, old])
         warehouse.execute(
             "update raw.loads set file = ?, size_bytes = ?, changed = ? where source = ? and file = ?",
             [file.name, file.size, file.changed, source, old],
         )
+
+
+def _rename(warehouse: Warehouse, raw: str, old: str, new: str) -> None:
+    """Write a file's rows again under its new name: changed where they lie, all of them would have to fit into memory."""
+    with warehouse.unordered():
+        warehouse.execute(
+            f"insert into {raw} select * replace (cast(? as varchar) as source_file) from {raw} where source_file = ?",
+            [new, old],
+        )
+    warehouse.execute(f"delete from {raw} where source_file = ?", [old])

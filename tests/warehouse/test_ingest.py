@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churn.config import SourceSettings
+from churn.config import ResourceSettings, SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse import Warehouse, open_warehouse
 from churn.warehouse.contracts import TABLES
@@ -251,8 +251,10 @@ def test_a_new_file_is_added_and_a_vanished_one_is_reported_but_kept(
 def test_a_file_moved_elsewhere_is_not_loaded_again(warehouse: Warehouse, load: Load, put: Put) -> None:
     first = put("a/1.csv", SESSIONS + "C1,2026-01-01,5\n,2026-01-01,5\n")
     load("sessions", "a/*.csv")
+    before = warehouse.rows("select * exclude (source_file) from raw.sessions")
     first.rename(first.parent / "2.csv")
     result = load("sessions", "a/*.csv")
+    assert warehouse.rows("select * exclude (source_file) from raw.sessions") == before
     assert (result.files_loaded, result.files_unchanged, result.vanished) == (0, 1, ())
     for query in (
         "select source_file from raw.sessions",
@@ -261,6 +263,22 @@ def test_a_file_moved_elsewhere_is_not_loaded_again(warehouse: Warehouse, load: 
     ):
         assert warehouse.rows(query) == [(str(first.parent / "2.csv"),)]
     assert load("sessions", "a/*.csv").files_unchanged == 1
+
+
+def test_a_large_folder_that_was_moved_fits_into_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    days = pl.datetime_range(NOW - timedelta(days=399), NOW, "1d", eager=True).alias("started_at")
+    rows = pl.DataFrame({"customer_id": [f"C{n:07d}" for n in range(2_000)]}).join(days.to_frame(), how="cross")
+    rows.write_parquet(tmp_path / "a" / "1.parquet")
+    little = ResourceSettings(memory_limit="100MB", threads=1, temp_directory=tmp_path / "spill")
+    with open_warehouse(tmp_path / "w.duckdb", holder="test", resources=little) as warehouse:
+        for folder in ("a", "b"):
+            if folder == "b":
+                (tmp_path / "a").rename(tmp_path / "b")
+            source = SourceSettings(path=str(tmp_path / folder / "*.parquet"))
+            done = ingest(warehouse, {"sessions": source}, now=NOW)[0]
+        assert (done.files_loaded, done.files_unchanged, done.total_rows) == (0, 1, rows.height)
+        assert warehouse.rows("select distinct source_file from raw.sessions") == [(str(tmp_path / "b" / "1.parquet"),)]
 
 
 def test_a_copy_of_a_file_that_is_still_there_is_a_file_of_its_own(warehouse: Warehouse, load: Load, put: Put) -> None:

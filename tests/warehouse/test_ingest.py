@@ -270,7 +270,7 @@ def test_a_large_folder_that_was_moved_fits_into_little_memory(tmp_path: Path) -
     days = pl.datetime_range(NOW - timedelta(days=399), NOW, "1d", eager=True).alias("started_at")
     rows = pl.DataFrame({"customer_id": [f"C{n:07d}" for n in range(2_000)]}).join(days.to_frame(), how="cross")
     rows.write_parquet(tmp_path / "a" / "1.parquet")
-    little = ResourceSettings(memory_limit="100MB", threads=1, temp_directory=tmp_path / "spill")
+    little = ResourceSettings(memory_limit="40MB", threads=1, temp_directory=tmp_path / "spill")
     with open_warehouse(tmp_path / "w.duckdb", holder="test", resources=little) as warehouse:
         for folder in ("a", "b"):
             if folder == "b":

@@ -215,7 +215,7 @@ def told(found: dict[str, Any]) -> str:
         if not values:
             return ""
         middle = format(unit * values["mean"], shown)
-        if values["low"] is None:
+        if values["low"] is None or values["low"] == values["high"]:
             return middle
         return f"{middle} ({format(unit * values['low'], shown)} to {format(unit * values['high'], shown)})"
 

@@ -14,12 +14,12 @@ _CHUNK = 500  # values of one `in`: SQLite takes 32,766 at most, PostgreSQL plan
 
 def to_text(values: Mapping[str, Any]) -> str:
     """Return values as JSON with sorted keys."""
-    return json.dumps(values, default=_wrap, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(values)
 
 
 def from_text(text: str) -> dict[str, Any]:
     """Return the values that `to_text` wrote."""
-    found: dict[str, Any] = json.loads(text, object_hook=_unwrap)
+    found: dict[str, Any] = _DECODER.decode(text)
     return found
 
 
@@ -35,6 +35,11 @@ def _unwrap(found: dict[str, Any]) -> Any:
     if "$at" in found:
         return datetime.fromisoformat(found["$at"])
     return date.fromisoformat(found["$date"]) if "$date" in found else found
+
+
+# Made once: a push of many rows writes and reads each several times.
+_ENCODER = json.JSONEncoder(default=_wrap, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(object_hook=_unwrap)
 
 
 def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -48,6 +48,18 @@ class NewProject:
     campaigns: dict[str, Path]
 
 
+CONNECTORS = """
+# Where campaigns are pushed to: `kind` is odoo, salesforce, hubspot, rest, webhook or file (which works without a
+# section). The secret is CHURN_CONNECTOR_<NAME>_SECRET, here CHURN_CONNECTOR_SALES_SECRET. The README shows each.
+#
+# [connectors.sales]
+# kind = "webhook"
+# url = "https://hooks.example/churn"
+# requests_per_second = 5
+# daily_budget = 20000
+"""
+
+
 def init_project(folder: Path, home: Path = Path(".churn")) -> NewProject:
     """Write `folder/churn.toml` and, into `home/campaigns` (a relative home lies in `folder`), the campaigns that ship.
 
@@ -79,6 +91,8 @@ def commented_settings() -> str:
         section = field.annotation
         if name == "sources":
             parts.append(SOURCES)
+        elif name == "connectors":
+            parts.append(CONNECTORS)
         elif isinstance(section, type) and issubclass(section, BaseModel):
             doc = (section.__doc__ or "").split(": ", 1)[-1].strip()
             parts.append(

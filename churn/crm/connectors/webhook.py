@@ -83,7 +83,7 @@ class Webhook:
         )
         return _results(rows, answer, self._http)
 
-    def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:  # noqa: ARG002
+    def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:  # noqa: ARG002 - as above
         """Return nothing: a receiver cannot be asked."""
         return {}
 

@@ -57,7 +57,7 @@ def _curve(document: Mapping[str, Any]) -> Markup:
         rows,
         outcome=document["outcome"],
         describe=(
-            f"Gained per 100 contacted, by share contacted, best predicted first: {best['gained']:.1f} at "
+            f"Gained per 100 customers, by share contacted, best predicted first: {best['gained']:.1f} at "
             f"{100 * best['share']:.0f} % of customers, {rows[-1]['gained']:.1f} if all are contacted."
         ),
     )

@@ -19,7 +19,7 @@ def decile_bars(rows: Sequence[Mapping[str, Any]], *, average: float, outcome: s
 
 
 def qini_chart(rows: Sequence[Mapping[str, Any]], *, outcome: str, describe: str) -> Markup:
-    """Return the Qini curve, wide and narrow. `rows`: share 0..1, gained and chance per 100 contacted."""
+    """Return the Qini curve, wide and narrow. `rows`: share 0..1, gained and chance per 100 customers."""
     return both(lambda width: _qini_chart(rows, outcome, width), describe)
 
 
@@ -69,7 +69,7 @@ def _qini_chart(rows: Sequence[Mapping[str, Any]], outcome: str, width: int) -> 
     )
     y = alt.Y(
         "gained:Q",
-        title=f"Gain in {outcome} per 100 contacted" if is_wide else None,
+        title=f"Gain in {outcome} per 100 customers" if is_wide else None,
         axis=alt.Axis(domain=False, ticks=False, tickCount=6),
     )
     curve = base.mark_line(color=color("curve"), strokeWidth=2.5).encode(x=x, y=y)

@@ -147,6 +147,9 @@ def plan(
         bool,
         typer.Option("--allow-uncalibrated", help="Go on with probabilities that fail the gate; said everywhere."),
     ] = False,
+    despite_alarm: Annotated[
+        bool, typer.Option("--despite-alarm", help="Go on with a campaign measured to drive customers away; said.")
+    ] = False,
 ) -> None:
     """Decide whom to contact with which offer, whom to hold out, what that should bring, and what it can prove.
 
@@ -167,6 +170,7 @@ def plan(
             is_dry_run=dry_run,
             allow_stale=allow_stale,
             allow_uncalibrated=allow_uncalibrated,
+            despite_alarm=despite_alarm,
             out=out,
             seed=seed,
         ),

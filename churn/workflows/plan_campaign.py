@@ -36,6 +36,7 @@ class PlanRequest:
     is_dry_run: bool = False
     allow_stale: bool = False
     allow_uncalibrated: bool = False
+    despite_alarm: bool = False
     out: Path | None = None
     seed: int = 7
 
@@ -51,9 +52,9 @@ class PlannedCampaigns:
 def plan_campaigns(context: Context, request: PlanRequest) -> PlannedCampaigns:
     """Plan the campaigns of `request` together: at most one offer per customer, and those assigned earlier stay.
 
-    Raises CampaignError for an unknown campaign, a budget of 0 or an empty audience, ConfigError for a wrong
-    definition, DataError before the first scores, QualityBlocked on a stale list, NotCalibrated for probabilities that
-    fail the gate.
+    Raises CampaignError for an unknown campaign, one whose harm alarm is open (unless `despite_alarm`), a budget of 0 or
+    an empty audience, ConfigError for a wrong definition, DataError before the first scores, QualityBlocked on a stale
+    list, NotCalibrated for probabilities that fail the gate.
     """
     from churn.workflows.plan_files import check_ending, write_assignments
 
@@ -89,6 +90,7 @@ def _definitions(context: Context, request: PlanRequest) -> list[CampaignDefinit
 
 
 def _plan(context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]) -> PlannedCampaigns:
+    from churn.workflows.plan_alarms import open_harm_alarms
     from churn.workflows.plan_choice import choose
     from churn.workflows.plan_document import build_document
     from churn.workflows.plan_facts import gather_facts
@@ -98,6 +100,7 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
     from churn.workflows.plan_used import limits_left, used_by
 
     planned_at = context.clock()
+    alarms = open_harm_alarms(context, definitions, despite_alarm=request.despite_alarm)
     with context.open_warehouse("churn plan") as warehouse:  # held to the end: two plans at once would share customers
         scores = read_scores(
             context,
@@ -128,6 +131,7 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
                 standing[one.name].plan_id if one.name in standing else _plan_id(one, scores, planned_at)
                 for one in definitions
             ],
+            alarms=alarms,
             stands_since=min((plan.planned_at for plan in standing.values()), default=None),
         )
         if not request.is_dry_run and not standing:

@@ -54,6 +54,7 @@ def build_document(
     *,
     planned_at: datetime,
     plan_ids: Sequence[str],
+    alarms: Sequence[dict[str, Any]] = (),
     stands_since: datetime | None = None,
 ) -> dict[str, Any]:
     """Return the document: money in cents, shares in 0..1, days and instants as ISO text, null where there is none."""
@@ -90,6 +91,7 @@ def build_document(
         "scored_at": None if scores.scored_at is None else scores.scored_at.isoformat(),
         "data_cutoff": None if scores.data_cutoff is None else scores.data_cutoff.isoformat(),
         "stale_reason": scores.stale_reason,
+        "alarms": list(alarms),
         "calibration": {
             "is_passed": scores.judgement.gate.is_passed,
             "is_overridden": not scores.judgement.gate.is_passed,

@@ -16,6 +16,10 @@ def sentences(document: Mapping[str, Any], notes: Sequence[str]) -> list[str]:
     for each in document["campaigns"]:
         found += _holdout(each, document)
     found += notes
+    found += [
+        f"The alarm of `{each['campaign']}` is open, and it is planned on request: {each['message']}"
+        for each in document["alarms"]
+    ]
     if document["stale_reason"]:
         found.append(f"The scores are stale and were used on request: {document['stale_reason']}.")
     if document["calibration"]["is_overridden"]:

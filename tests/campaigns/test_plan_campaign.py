@@ -388,3 +388,24 @@ def test_auto_goes_by_measured_uplift_where_it_beats_chance_and_never_contacts_w
         assert planned.assignments["expected_profit"].to_list() == pytest.approx([0.3 * 100 - 2] * len(numbers))
         assert planned.document["eligibility"][-2]["rule"] == "harmful"
         assert planned.document["eligibility"][-2]["removed"] > 0
+
+
+def test_a_campaign_whose_harm_alarm_is_open_is_planned_on_request_only(town):
+    for name in ("calls", "visits"):
+        town.campaign(name)
+    with open_store(town.settings.database_url) as store:
+        store.alerts.raise_("campaign_harms", "calls", "critical", "STOP: Call them drives customers away.", NOW)
+    with pytest.raises(CampaignError, match=r"`calls` was measured.*STOP: Call them.*--despite-alarm.*without it"):
+        town.plan("calls", "visits")
+    with pytest.raises(CampaignError, match="--despite-alarm"):
+        town.plan("calls", is_dry_run=True)
+    assert town.document("visits", is_dry_run=True)["alarms"] == []
+    document = town.document("calls", despite_alarm=True)
+    assert document["alarms"] == [
+        {"campaign": "calls", "message": "STOP: Call them drives customers away.", "raised_at": NOW.isoformat()}
+    ]
+    assert any("planned on request: STOP: Call them" in sentence for sentence in document["sentences"])
+    with open_store(town.settings.database_url) as store:
+        assert store.plans.latest("calls").result["alarms"] == document["alarms"]
+        store.alerts.resolve("campaign_harms", "calls", NOW)
+    assert town.document("calls")["alarms"] == []

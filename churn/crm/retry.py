@@ -53,14 +53,19 @@ class Patience:
         return longest * (0.5 + 0.5 * drawn[0] / 255)
 
     def call(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, asking again while the system is busy. For reading only."""
+        """Return what `work` returns, asking again while the system is busy. For reading only.
+
+        It forgives its own failures, not those of writes before: a system that lets us look and never write would
+        otherwise keep us for ever.
+        """
+        before = self._failures
         while True:
             try:
                 answer = work()
             except (RateLimited, Unreachable) as error:
                 self.wait(error)
             else:
-                self.succeeded()
+                self._failures = before
                 return answer
 
     def slowed(self, work: Callable[[], T]) -> T:

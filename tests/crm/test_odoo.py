@@ -28,7 +28,8 @@ class Contract(ConnectorContract):
         given = {"kind": "odoo", "url": "http://odoo.example", "database": "prod", **self.settings}
         section = OdooConnector.model_validate(given | settings)
         client = open_client(section, transport=crm.transport())
-        return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": secret}, clock=lambda: NOW, client=client)
+        secrets = {"CHURN_CONNECTOR_CRM_SECRET": secret}
+        return connect("crm", section, secrets, clock=lambda: NOW, client=client, sleep=lambda _seconds: None)
 
     def test_a_timeout_of_a_write_is_unknown(self, crm: FakeCrm, connector: Connector) -> None:
         connector.check()
@@ -75,6 +76,15 @@ class TestJsonRpc(Contract):
         odoo.busy = {"c1"}
         results = self.write(self.connect(odoo), *(self.row(f"c{n}") for n in range(3)))
         assert [r.state for r in results] == ["created", "transient", "created"]
+
+    def test_a_moment_that_a_proxy_asks_for_is_waited_for_within_a_batch(self, odoo: FakeOdoo) -> None:
+        waited: list[float] = []
+        connector = self.connect(odoo)
+        connector.check()
+        connector._http._sleep = waited.append  # type: ignore[attr-defined]
+        odoo.faults = ["", "429"]
+        (result,) = self.write(connector, self.row("c1"))
+        assert (result.state, waited) == ("created", [7.0])
 
     def test_a_server_error_without_a_reason_is_not_asked_about_row_by_row(self, odoo: FakeOdoo) -> None:
         connector, answer = self.connect(odoo), odoo.answer

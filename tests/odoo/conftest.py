@@ -61,11 +61,11 @@ def make_connector(odoo: Database) -> Iterator[Callable[..., OdooCrm]]:
 
 @pytest.fixture
 def proxy(odoo: Database) -> Iterator[FaultyProxy]:
-    with running_proxy(odoo.url) as running:
+    with running_proxy(odoo.url, stall_seconds=6.0) as running:
         yield running
 
 
 @pytest.fixture
 def slow_front(odoo: Database) -> Iterator[Nginx]:
-    with running_nginx(odoo.url, requests_per_second=2, burst=1) as running:
+    with running_nginx(odoo.url, requests_per_second=2, burst=1, retry_after=30) as running:
         yield running

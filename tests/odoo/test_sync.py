@@ -110,7 +110,7 @@ def test_a_push_killed_at_two_fifths_is_taken_up_without_doubles_or_losses(
 def test_rows_that_met_a_cut_connection_a_stall_and_an_outage_all_land_once(
     shop: Shop, odoo: Database, proxy: FaultyProxy
 ) -> None:
-    shop.configure(url=proxy.url, batch_size=20, timeout_seconds=2)
+    shop.configure(url=proxy.url, batch_size=20, timeout_seconds=4)
     shop.assign(FEW)
     proxy.plan('"load"', "reset_after", "unavailable", "stall_after", "reset_before")
     shop.sync()
@@ -143,7 +143,7 @@ def test_a_password_changed_midway_stops_the_push_within_seconds_with_an_alert(
     done = shop.run("sync", CAMPAIGN)
     assert done.code == 6
     assert "AccessDenied" in done.words
-    assert time.monotonic() - changed[0] < 10
+    assert time.monotonic() - changed[0] < 15
     landed = odoo.one(CONTACTS)
     assert 0 < landed < 1000
     with shop.store() as store:

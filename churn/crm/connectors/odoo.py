@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import FieldKind, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.odoo_outcomes import read_page
-from churn.crm.connectors.odoo_rpc import OdooApi, OdooFault, open_api
+from churn.crm.connectors.odoo_rpc import OdooApi, OdooFault, PatientHttp, open_api
 from churn.crm.connectors.odoo_writing import OdooBatch
 from churn.crm.http import Http, open_client
 from churn.crm.secrets import secret_of
@@ -53,12 +54,13 @@ def connect(
     *,
     clock: Clock,
     client: httpx.Client | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> OdooCrm:
     """Return a connector to the Odoo that [connectors.`name`] describes. Raises ConfigError without a secret."""
     secret = secret_of(name, secrets)
     opened = client or open_client(settings)
     http = Http(opened, base_url=settings.url, where=f"connector {name}", secret=secret, clock=clock)
-    return OdooCrm(settings, http, secret, opened, clock)
+    return OdooCrm(settings, PatientHttp(http, sleep), secret, opened, clock)
 
 
 class OdooCrm:
@@ -67,7 +69,9 @@ class OdooCrm:
     kind = "odoo"
     needs_remote_id = True
 
-    def __init__(self, settings: OdooConnector, http: Http, secret: str, client: httpx.Client, clock: Clock) -> None:
+    def __init__(
+        self, settings: OdooConnector, http: PatientHttp, secret: str, client: httpx.Client, clock: Clock
+    ) -> None:
         self._settings, self._http, self._secret = settings, http, secret
         self._client, self._clock = client, clock
         self._api: OdooApi | None = None

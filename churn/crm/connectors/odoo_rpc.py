@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from churn.errors import AuthFailed, ConfigError, ConnectorError
+from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited
 
 if TYPE_CHECKING:
     import httpx
@@ -56,7 +56,32 @@ class OdooApi(Protocol):
         """Return what the method returns. Raises OdooFault, AuthFailed, RateLimited, Unreachable."""
 
 
-def open_api(settings: OdooConnector, http: Http, secret: str) -> OdooApi:
+class PatientHttp:
+    """HTTP that waits for a moment itself where a proxy asks for one: a refused request has done nothing.
+
+    A batch takes several requests, so that a limit of few a second would refuse the last of them every time.
+    """
+
+    TRIES = 3
+    LONGEST = 10.0  # seconds; whoever asks for more is told to whoever pushes
+
+    def __init__(self, http: Http, sleep: Callable[[float], None]) -> None:
+        self._http, self._sleep = http, sleep
+        self.where, self.clean = http.where, http.clean
+
+    def send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Return the answer; see Http.send. Raises RateLimited when waiting did not help."""
+        for _ in range(self.TRIES - 1):
+            try:
+                return self._http.send(method, path, **request)
+            except RateLimited as error:
+                if error.retry_after is None or error.retry_after > self.LONGEST:
+                    raise
+                self._sleep(error.retry_after)
+        return self._http.send(method, path, **request)
+
+
+def open_api(settings: OdooConnector, http: PatientHttp, secret: str) -> OdooApi:
     """Return the API that the server speaks. Raises ConnectorError when it does not look like an Odoo."""
     protocol = settings.protocol
     if protocol == "auto":
@@ -72,7 +97,7 @@ def open_api(settings: OdooConnector, http: Http, secret: str) -> OdooApi:
     return JsonRpcApi(http, settings.database, settings.user, secret)
 
 
-def _server_version(http: Http) -> int:
+def _server_version(http: PatientHttp) -> int:
     for method, path in (("POST", "web/webclient/version_info"), ("GET", "web/version")):
         answer = http.send(method, path, json={} if method == "POST" else None)
         told = _json(answer)
@@ -92,7 +117,7 @@ def _server_version(http: Http) -> int:
 class JsonRpcApi:
     """/jsonrpc with `execute_kw`: errors come with status 200, and a method that returns None has no result."""
 
-    def __init__(self, http: Http, database: str, user: str, secret: str) -> None:
+    def __init__(self, http: PatientHttp, database: str, user: str, secret: str) -> None:
         self._http, self._database, self._user, self._secret = http, database, user, secret
         self._uid: int | None = None
 
@@ -139,7 +164,7 @@ class JsonRpcApi:
 class Json2Api:
     """/json/2/MODEL/METHOD with a bearer key: errors come with their own status and the exception as the body."""
 
-    def __init__(self, http: Http, database: str, secret: str) -> None:
+    def __init__(self, http: PatientHttp, database: str, secret: str) -> None:
         self._http = http
         self._headers = {"Authorization": f"bearer {secret}", "X-Odoo-Database": database}
 
@@ -175,7 +200,7 @@ def _json(answer: httpx.Response) -> Any:
         return None
 
 
-def _fault(http: Http, data: Mapping[str, Any], otherwise: str) -> OdooFault | AuthFailed:
+def _fault(http: PatientHttp, data: Mapping[str, Any], otherwise: str) -> OdooFault | AuthFailed:
     name = str(data.get("name", ""))
     if name.endswith(("AccessDenied", "Unauthorized")):
         return _refused(http, "refuses our credentials (AccessDenied)")
@@ -184,7 +209,7 @@ def _fault(http: Http, data: Mapping[str, Any], otherwise: str) -> OdooFault | A
     return OdooFault(name, http.clean(message))
 
 
-def _no_reason(http: Http, answer: httpx.Response) -> OdooFault | ConnectorError:
+def _no_reason(http: PatientHttp, answer: httpx.Response) -> OdooFault | ConnectorError:
     if answer.status_code in {301, 302, 303, 307, 308, 404, 405}:
         return ConnectorError(
             f"does not answer as an Odoo does (HTTP {answer.status_code})",
@@ -197,11 +222,11 @@ def _no_reason(http: Http, answer: httpx.Response) -> OdooFault | ConnectorError
     )
 
 
-def _refused(http: Http, what: str) -> AuthFailed:
+def _refused(http: PatientHttp, what: str) -> AuthFailed:
     return AuthFailed(
         what, where=http.where, remedy="Look at `user`, and at the password or API key in the environment."
     )
 
 
-def _unexpected(http: Http, fault: OdooFault) -> ConnectorError:
+def _unexpected(http: PatientHttp, fault: OdooFault) -> ConnectorError:
     return ConnectorError(f"{fault.message} ({fault.name})", where=http.where, remedy="Look into Odoo's log.")

@@ -14,6 +14,7 @@ import polars as pl
 
 from churn.campaigns.measurement_money import Costs, ledger, money_of
 from churn.campaigns.measurement_segments import segments, two_by_two
+from churn.campaigns.measurement_strata import strata_of
 from churn.decisions.experiment import (
     SAMPLE_RATIO_ALPHA,
     CupedEffect,
@@ -47,7 +48,8 @@ def measure(frame: pl.DataFrame, terms: Terms) -> dict[str, Any]:
     plan, churn_probability, value_of_save, expected_uplift, expected_profit, has_churned (null where the customer is
     no longer in the data), is_delivered, is_accepted. Keys of the result: status, verdict, arms, sample_ratio, effect,
     plain_effect, cuped, delivered, money, segments, two_by_two, ledger, detectable (the smallest
-    effect that arms of this size find four times in five); None where there is nothing to say.
+    effect that arms of this size find four times in five); None where there is nothing to say. Every split has both
+    arms, see `comparable`.
     """
     known = frame.filter(pl.col("has_churned").is_not_null())
     arms = {arm: _arm(frame.filter(arm=arm)) for arm in ("treatment", "holdout")}
@@ -90,7 +92,7 @@ def _effects(
 ) -> dict[str, Any]:
     treated = (known["arm"] == "treatment").to_numpy()
     churned = known["has_churned"].to_numpy().astype(bool)
-    strata = known.select(pl.concat_str("split", "stratum", separator=" ")).to_series()
+    strata = strata_of(known)
     plain = newcombe(
         int(churned[treated].sum()),
         int(treated.sum()),
@@ -99,10 +101,11 @@ def _effects(
         terms.confidence,
     )
     effect = plain
-    if strata.n_unique() > 1:
-        effect = stratified_effect(churned, treated, strata.to_numpy(), terms.confidence)
+    if len(set(strata)) > 1:
+        effect = stratified_effect(churned, treated, strata, terms.confidence)
     adjusted = None
-    if min(treated.sum(), (~treated).sum()) >= 2:
+    is_one_draw = known["split"].n_unique() == 1  # of several the arms differ by date, which no risk score explains
+    if is_one_draw and min(treated.sum(), (~treated).sum()) >= 2:
         adjusted = cuped(churned, treated, known["churn_probability"].to_numpy(), terms.confidence)
     money = money_of(effect, known, terms.costs)
     return {

@@ -70,6 +70,11 @@ def caveats(d: Document) -> list[str]:
             f"So far only: {count(maturity['assigned'] - maturity['mature'])} of {count(maturity['assigned'])} assigned "
             f"customers are left out until their window has closed ({maturity['ready_date']})."
         )
+    if d["without_comparison"]:
+        found.append(
+            f"{count(d['without_comparison'])} assigned by plans that left nobody alone, or nobody contacted, are not part "
+            "of this: there is nobody to compare them with. What they cost and what they brought is not counted either."
+        )
     missing = {name: arm for name, arm in arms.items() if arm["missing"]} if d["status"] != "not_mature" else {}
     for name, arm in missing.items():
         found.append(

@@ -17,7 +17,7 @@ NOTABLE: Final = 0.05
 def segments(known: pl.DataFrame, confidence: float) -> list[dict[str, Any]]:
     """Return the effect in every segment that has enough of both arms, with p-values corrected for being several.
 
-    `known`: arm, has_churned, risk_band, plan, stratum. Several looks find something by chance: these are questions
+    `known`: arm, split, has_churned, risk_band, plan, stratum. Several looks find something by chance: these are questions
     for the next campaign, never its verdict. Correction: Holm, over all segments of all dimensions.
     """
     found: list[dict[str, Any]] = []
@@ -82,6 +82,9 @@ def _effect(rows: pl.DataFrame, confidence: float, least: int = LEAST) -> Effect
     arms = [rows.filter(arm=arm)["has_churned"] for arm in ("treatment", "holdout")]
     if min(arm.len() for arm in arms) < least:
         return None
+    if rows["split"].n_unique() > 1:
+        churned, is_treated = rows["has_churned"].to_numpy(), (rows["arm"] == "treatment").to_numpy()
+        return stratified_effect(churned, is_treated, rows["split"].to_numpy().astype(str), confidence)
     treated, held_out = arms
     return newcombe(int(treated.sum()), treated.len(), int(held_out.sum()), held_out.len(), confidence)
 

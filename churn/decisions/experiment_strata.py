@@ -30,7 +30,7 @@ def stratified_effect(y: ArrayLike, arm: ArrayLike, stratum: ArrayLike, confiden
         raise DataError(f"expected one stratum per customer, got shape {labels.shape}", where="stratum")
     churned, treated = outcomes("y", y, labels.size), outcomes("arm", arm, labels.size)
     require_arms(int(treated.sum()), int((~treated).sum()))
-    code = _joined_strata(np.unique(labels, return_inverse=True)[1], treated)
+    code = joined_strata(np.unique(labels, return_inverse=True)[1], treated)
     n = np.array([np.bincount(code[treated == side], minlength=code.max() + 1) for side in (True, False)], dtype=float)
     hits = np.array([np.bincount(code[(treated == side) & churned], minlength=n.shape[1]) for side in (True, False)])
     weight = n[0] / n[0].sum()
@@ -64,8 +64,11 @@ def _stratified_wilson(p: Floats, n: Floats, weight: Floats, z: float) -> tuple[
     return float(weight @ p), float(weight @ low), float(weight @ high)
 
 
-def _joined_strata(code: NDArray[np.int64], treated: Bools) -> NDArray[np.int64]:
-    """Codes 0.. in which every stratum holds both arms; one that does not is joined to the next, the last to the one before."""
+def joined_strata(code: NDArray[np.int64], treated: Bools) -> NDArray[np.int64]:
+    """Return codes 0.. (n,) in which every stratum holds both arms, of `code` (n,), 0.. in order, and `treated` (n,).
+
+    A stratum that lacks an arm is joined to the next, the last to the one before; all to one where an arm is empty.
+    """
     n = np.array([np.bincount(code[treated == side], minlength=code.max() + 1) for side in (True, False)])
     target, current, held = np.empty(n.shape[1], dtype=np.int64), 0, np.zeros(2, dtype=np.int64)
     for stratum in range(n.shape[1]):

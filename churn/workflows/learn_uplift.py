@@ -121,10 +121,12 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
     """Return the assigned customers with the features of their snapshot date and what became of them.
 
     Outcomes are those of `churn measure`: churn within the campaign's window, as assigned, whether or not the contact
-    was delivered. Where plans held out different shares, only the share with most customers is used, since otherwise
+    was delivered. Where plans held out different shares, only the share with most customers of both arms is used, since otherwise
     an arm's customers would be those of other dates.
     """
     import polars as pl
+
+    from churn.campaigns.measurement_strata import comparable
 
     followed = _followed(context, warehouse, campaign)
     frame = followed.frame
@@ -135,7 +137,7 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
             where=f"campaign {campaign}",
             remedy=f"Outcomes are ready on {followed.ready_date}, once data up to then are loaded.",
         )
-    split = mature["split"].mode().sort()[0]
+    split = comparable(mature)["split"].mode().sort()[0]
     known = mature.filter(pl.col("split") == split, pl.col("has_churned").is_not_null())
     features, docs = _features(context, warehouse, known["snapshot_date"].unique().sort().to_list())
     joined = (

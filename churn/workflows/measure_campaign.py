@@ -109,18 +109,21 @@ def _document(
 
     from churn.campaigns.measurement import Terms, measure
     from churn.campaigns.measurement_money import costs_of
+    from churn.campaigns.measurement_strata import comparable
     from churn.campaigns.measurement_words import alarm_of, words_of
 
     frame = followed.frame
     mature = frame.filter("is_mature")
     is_mature = mature.height == frame.height
-    chosen = mature if so_far and mature.height else frame
+    is_judged = is_mature or bool(so_far and mature.height)
+    closed = mature if is_judged else frame
+    chosen = comparable(closed) if is_judged else closed
     newest = plans[-1]
     costs = costs_of(chosen, stayers_take=newest.profit_model == "incentive")
     terms = Terms(holdout_share=holdout_share(plans, chosen), costs=costs)
     # What has not matured bears no label yet: it would look like customers who are gone.
     found = measure(chosen.with_columns(pl.when("is_mature").then("has_churned")), terms)
-    if not is_mature and not (so_far and mature.height):
+    if not is_judged:
         nothing: dict[str, Any] = dict.fromkeys(set(found) - {"arms", "segments", "confidence"})
         found = found | nothing | {"status": "not_mature", "segments": []}
     dates = frame["snapshot_date"]
@@ -137,6 +140,7 @@ def _document(
             "mature": mature.height,
             "ready_date": None if is_mature else followed.ready_date.isoformat(),
         },
+        "without_comparison": closed.height - chosen.height,
         "windows": followed.windows,
         "snapshot_dates": [str(dates.min()), str(dates.max())],
         "plans": len(plans),
@@ -151,17 +155,13 @@ def _document(
 
 
 def holdout_share(plans: Sequence[PlanRecord], frame: pl.DataFrame) -> float:
-    """Return the share that should have been held out of those in `frame`, the plans' own shares in their order.
+    """Return the share that should have been held out of those in `frame`: that of each plan, weighed by its customers.
 
-    A later plan fills the holdout up to its share of all assigned so far, by new customers only; see assignment.
+    A later plan fills up the holdout of the plans with the same share, never of others; see `used_by`.
     """
     sizes = dict(frame.group_by("plan_id").len().iter_rows())
-    total = held = 0.0
-    for plan in plans:
-        size = float(sizes.get(plan.plan_id, 0))
-        total += size
-        held += min(max(share_of(plan) * total - held, 0.0), size)
-    return held / total if total else 0.0
+    held = sum(share_of(plan) * sizes.get(plan.plan_id, 0) for plan in plans)
+    return held / frame.height if frame.height else 0.0
 
 
 def share_of(plan: PlanRecord) -> float:

@@ -113,7 +113,7 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
         priced = price_campaigns(context, warehouse, definitions, scores, facts)
         inputs = plan_inputs(context, request, definitions)
         standing = standing_plans(context, definitions, scores, inputs)
-        used = [used_by(facts.assigned, definition.name) for definition in definitions]
+        used = [used_by(context, facts.assigned, definition) for definition in definitions]
         limits = limits_left(context, definitions, used, scores.snapshot_date, request.budget)
         context.progress.step("Choosing whom to contact")
         choice = choose(priced, used, limits, scores.frame, nobody=bool(standing))

@@ -54,10 +54,14 @@ class Priced:
 
 @dataclass(frozen=True)
 class Used:
-    """What earlier plans of one campaign have taken: arms by stratum, and money committed to the treated."""
+    """What earlier plans of one campaign have taken: arms by stratum, and money committed to the treated.
+
+    `alike` are the arms of those drawn with the share that holds now; None stands for all.
+    """
 
     strata: Mapping[str, Arms]
     committed: float
+    alike: Mapping[str, Arms] | None = None
 
     @property
     def treatment(self) -> int:
@@ -220,12 +224,12 @@ def _draw_arms(
     for k, (each, had) in enumerate(zip(priced, used, strict=True)):
         rows = np.flatnonzero(campaign == k)
         is_holdout[rows] = held_out(
-            [ids[i] for i in rows],
-            [bands[i] for i in rows],
+            [ids[i] for i in rows.tolist()],
+            [bands[i] for i in rows.tolist()],
             campaign=each.definition.name,
             seed=each.definition.holdout.seed,
             share=each.definition.holdout.share,
-            before=had.strata,
+            before=had.strata if had.alike is None else had.alike,
         )
     return Choice(campaign, is_holdout, allocation, limits.channels)
 

@@ -16,20 +16,35 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def used_by(assigned: pl.DataFrame, campaign: str) -> Used:
-    """Return the arms of `campaign` by stratum, and the money committed to those contacted."""
+def used_by(context: Context, assigned: pl.DataFrame, definition: CampaignDefinition) -> Used:
+    """Return the arms of a campaign by stratum, and the money committed to those contacted.
+
+    A share that was changed begins a draw of its own: if it had to make up for what plans with another share held out,
+    new customers would be held out far more or less often than it says, or not at all, and could not be compared.
+    """
     import polars as pl
 
-    mine = assigned.filter(pl.col("campaign") == campaign)
-    strata = {
-        stratum: Arms(treatment=treatment, holdout=holdout)
-        for stratum, treatment, holdout in mine.group_by("stratum")
-        .agg((pl.col("arm") == "treatment").sum().alias("t"), (pl.col("arm") == "holdout").sum().alias("h"))
-        .sort("stratum")
-        .iter_rows()
-    }
+    from churn.workflows.measure_campaign import share_of
+
+    mine = assigned.filter(pl.col("campaign") == definition.name)
+    with context.open_store() as store:
+        plans = store.plans.list(definition.name)
+    same = [plan.plan_id for plan in plans if share_of(plan) == definition.holdout.share]
     treated = mine.filter(pl.col("arm") == "treatment")
-    return Used(strata, float((treated["contact_cost"] + treated["incentive_cost"]).sum()))
+    return Used(
+        strata=_arms(mine),
+        committed=float((treated["contact_cost"] + treated["incentive_cost"]).sum()),
+        alike=_arms(mine.filter(pl.col("plan_id").is_in(same))),
+    )
+
+
+def _arms(rows: pl.DataFrame) -> dict[str, Arms]:
+    import polars as pl
+
+    counts = rows.group_by("stratum").agg(
+        (pl.col("arm") == "treatment").sum().alias("t"), (pl.col("arm") == "holdout").sum().alias("h")
+    )
+    return {stratum: Arms(treatment, holdout) for stratum, treatment, holdout in counts.sort("stratum").iter_rows()}
 
 
 def limits_left(

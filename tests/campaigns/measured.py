@@ -85,6 +85,7 @@ def document(frame: pl.DataFrame, *, share: float = 0.1, stayers_take: bool = Fa
         "is_mature": True,
         "is_so_far": False,
         "maturity": {"assigned": frame.height, "mature": frame.height, "ready_date": None},
+        "without_comparison": 0,
         "windows": [30],
         "snapshot_dates": ["2026-07-01", "2026-07-01"],
         "plans": 1,

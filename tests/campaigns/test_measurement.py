@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from churn.campaigns.measurement import Terms, measure
 from churn.campaigns.measurement_money import costs_of, value_of_a_save
 from churn.campaigns.measurement_segments import segments, two_by_two
+from churn.campaigns.measurement_strata import comparable, strata_of
 from churn.decisions.experiment import newcombe
 from tests.campaigns.measured import document, followed
 
@@ -244,3 +245,23 @@ def test_measuring_twice_gives_the_same() -> None:
     frame = followed()
     terms = Terms(holdout_share=0.1, costs=costs_of(frame, stayers_take=True))
     assert measure(frame, terms) == measure(frame, terms)
+
+
+def test_strata_that_lack_an_arm_join_their_like_by_risk_and_never_another_split() -> None:
+    rows = [
+        ("a", "critical", "treatment"),  # nobody of it was left alone: joins `high`, not what comes next by name
+        ("a", "high", "treatment"),
+        ("a", "high", "holdout"),
+        ("a", "low", "treatment"),
+        ("a", "low", "holdout"),
+        ("b", "low", "holdout"),  # joins `medium` of its own split
+        ("b", "medium", "treatment"),
+        ("b", "medium", "holdout"),
+        ("c", "low", "treatment"),
+    ]
+    frame = pl.DataFrame(rows, schema=["split", "stratum", "arm"], orient="row")
+    assert comparable(frame)["split"].unique().sort().to_list() == ["a", "b"]
+    labels = strata_of(comparable(frame)).tolist()
+    assert labels == ["a 001"] * 3 + ["a 000"] * 2 + ["b 000"] * 3
+    alone = frame.filter(split="c")
+    assert comparable(alone).equals(alone)

@@ -409,3 +409,19 @@ def test_a_campaign_whose_harm_alarm_is_open_is_planned_on_request_only(town):
         assert store.plans.latest("calls").result["alarms"] == document["alarms"]
         store.alerts.resolve("campaign_harms", "calls", NOW)
     assert town.document("calls")["alarms"] == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.2), (0.5, 0.1), (0.1, 0.4)])
+def test_a_changed_share_holds_for_new_customers_and_makes_up_for_nobody(town, before, after):
+    def text(share, contacts):
+        limited = PLAIN.replace("share = 0.2", f"share = {share}")
+        return f"{limited}\n[limits]\ncontacts = {contacts}\n"
+
+    town.campaign("calls", text(before, 60))
+    town.plan("calls")
+    town.campaign("calls", text(after, 160))
+    rows = town.plan("calls").assignments.filter("is_new")
+    by_band = rows.group_by("stratum").agg((pl.col("arm") == "holdout").sum().alias("held"), pl.len().alias("all"))
+    assert 98 <= rows.filter(arm="treatment").height <= 102  # the first round may fall short of 60 by rounding
+    for _, held, every in by_band.iter_rows():
+        assert abs(held - after * every) <= 1

@@ -51,9 +51,16 @@ def company(count: int = 200, *, leaves: Callable[[int], bool], until: str = "20
 
 
 def plan(
-    home: Path, names: list[str], *, plan_id: str = "p1", day: date = DAY, share: float = 0.2, **changes: Any
+    home: Path,
+    names: list[str],
+    *,
+    plan_id: str = "p1",
+    day: date = DAY,
+    share: float = 0.2,
+    arms: list[str] | None = None,
+    **changes: Any,
 ) -> None:
-    """Assign `names` as of `day`: every fifth held out, everyone with the same risk."""
+    """Assign `names` as of `day` to `arms`, or every fifth held out; everyone with the same risk."""
     record = PlanRecord(
         plan_id=plan_id,
         campaign="support_call",
@@ -70,7 +77,7 @@ def plan(
     rows = pl.DataFrame(
         {
             "customer_id": names,
-            "arm": ["holdout" if n % 5 == 0 else "treatment" for n in range(len(names))],
+            "arm": arms or ["holdout" if n % 5 == 0 else "treatment" for n in range(len(names))],
             "stratum": ["high"] * len(names),
             "churn_probability": [0.3] * len(names),
             "risk_band": ["high"] * len(names),

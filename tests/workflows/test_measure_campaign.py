@@ -202,7 +202,7 @@ def test_a_measurement_can_be_written_as_json_csv_and_page(planned: Path, tmp_pa
         write(document, tmp_path / "m.xlsx", home=tmp_path)
 
 
-def test_a_replan_with_another_share_is_expected_to_fill_up_to_it() -> None:
+def test_each_plan_is_expected_to_hold_out_its_own_share() -> None:
     from types import SimpleNamespace as Plan
 
     from churn.workflows.measure_campaign import holdout_share
@@ -214,7 +214,7 @@ def test_a_replan_with_another_share_is_expected_to_fill_up_to_it() -> None:
     same = [Plan(plan_id="p1", definition=definition(0.1)), Plan(plan_id="p2", definition=definition(0.1))]
     more = [Plan(plan_id="p1", definition=definition(0.1)), Plan(plan_id="p2", definition=definition(0.2))]
     less = [Plan(plan_id="p1", definition=definition(0.4)), Plan(plan_id="p2", definition=definition(0.1))]
-    assert [holdout_share(plans, frame) for plans in (same, more, less)] == pytest.approx([0.1, 0.2, 0.2])
+    assert [holdout_share(plans, frame) for plans in (same, more, less)] == pytest.approx([0.1, 0.15, 0.25])
 
 
 def test_the_window_of_each_plan_is_that_of_its_own_definition(tmp_path: Path) -> None:
@@ -227,3 +227,19 @@ def test_the_window_of_each_plan_is_that_of_its_own_definition(tmp_path: Path) -
     assert document["arms"]["holdout"]["churned"] == 20
     assert any("windows of 5 and 30 days" in note for note in document["words"]["notes"])
     assert DAY + timedelta(days=5) < date(2024, 6, 10)
+
+
+def test_those_of_a_plan_that_left_nobody_alone_are_compared_with_nobody(tmp_path: Path) -> None:
+    names = customers(200)
+    plan(tmp_path, names[:100])
+    with_all = ["treatment"] * 100
+    plan(tmp_path, names[100:], plan_id="p2", share=0.0, arms=with_all)
+    here = context(tmp_path, company(leaves=lambda number: number >= 100 and number % 2 == 0))
+    document = measure_campaign(here, "support_call").document
+    # Half of the second hundred leave, and nobody of the first: no effect of contact, but of having been chosen later.
+    assert document["effect"]["delta"] == 0.0
+    assert document["without_comparison"] == 100
+    assert document["arms"]["treatment"]["assigned"] == 80
+    assert document["money"]["costs"]["contacted"] == 80
+    assert not document["sample_ratio"]["is_broken"]
+    assert any(note.startswith("100 assigned by plans that left nobody alone") for note in document["words"]["notes"])

@@ -149,7 +149,7 @@ def _arm(rows: pl.DataFrame) -> dict[str, Any]:
 
 def _delivered(effect: Effect, arms: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
     """The effect on those who were reached, where anyone told us whom the campaign reached; else None."""
-    if not arms["treatment"]["delivered"] and not arms["holdout"]["delivered"]:
+    if not arms["treatment"]["delivered"]:
         return None
     share_t, share_c = (arms[arm]["delivered"] / arms[arm]["assigned"] for arm in ("treatment", "holdout"))
     told: dict[str, Any] = {"share_treatment": share_t, "share_holdout": share_c, "effect": None}

@@ -39,8 +39,9 @@ def costs_of(frame: pl.DataFrame, *, stayers_take: bool) -> Costs:
     contact, a held-out customer contacted by mistake too. `stayers_take`: without told acceptances, only those who
     stayed are taken to have used the incentive (the incentive profit model), not everyone contacted.
     """
-    is_told = bool(frame["is_delivered"].any())
-    contacted = frame.filter(pl.col("is_delivered") if is_told else pl.col("arm") == "treatment")
+    is_told = bool(frame.filter(arm="treatment")["is_delivered"].any())
+    is_contacted = pl.col("is_delivered") if is_told else pl.col("is_delivered") | (pl.col("arm") == "treatment")
+    contacted = frame.filter(is_contacted)
     offered = contacted.filter(pl.col("incentive_cost") > 0)
     basis = "none"
     used = offered.clear()

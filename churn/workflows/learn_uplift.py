@@ -121,8 +121,8 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
     """Return the assigned customers with the features of their snapshot date and what became of them.
 
     Outcomes are those of `churn measure`: churn within the campaign's window, as assigned, whether or not the contact
-    was delivered. Where plans held out different shares, only the share with most customers of both arms is used, since otherwise
-    an arm's customers would be those of other dates.
+    was delivered. Where plans held out different shares, only the share with most customers of both arms is used, since
+    otherwise an arm's customers would be those of other dates.
     """
     import polars as pl
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Who accepted or declined must have been reached; `lost` and `canceled` happen to those whom nobody called too.
 REACHED: Final = ("contacted", "delivered", "accepted", "declined", "unsubscribed", "won")
+# Only these say of everybody whether they were contacted: a CRM that tells who bought is silent on who was called in vain.
+TELLING: Final = ("contacted", "delivered")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,10 @@ def _with_split(frame: pl.DataFrame, plans: Sequence[PlanRecord]) -> pl.DataFram
 def _with_contacts(
     warehouse: Warehouse, frame: pl.DataFrame, events: pl.DataFrame
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Add is_delivered and is_accepted: by outcome events and by the contacts that the warehouse holds, in the window."""
+    """Add is_delivered and is_accepted: by outcome events and by the contacts that the warehouse holds, in the window.
+
+    Where nobody told of a contact with the treated, none of them counts as delivered, whoever answered.
+    """
     import polars as pl
 
     campaign = str(frame["campaign"][0])
@@ -108,14 +113,18 @@ def _with_contacts(
     matched = events.filter("is_matched").join(starts, on="customer_id")
     inside = pl.col("occurred_at").is_between(pl.col("start_at"), pl.col("window_end_at"), closed="left")
     timely = matched.filter(inside)
-    reached = timely.filter(pl.col("kind").is_in(REACHED)).select("customer_id")
+    telling = timely.filter(pl.col("kind").is_in(TELLING)).select("customer_id")
     if warehouse.has_table("staging.contacts"):
         told = warehouse.frame("select customer_id, occurred_at from staging.contacts where campaign = ?", [campaign])
         told = told.with_columns(pl.col("occurred_at").cast(pl.Datetime("us"))).join(starts, on="customer_id")
-        reached = pl.concat([reached, told.filter(inside).select("customer_id")])
+        telling = pl.concat([telling, told.filter(inside).select("customer_id")])
+    answered = timely.filter(pl.col("kind").is_in(REACHED)).select("customer_id")
+    reached = pl.concat([telling, answered])["customer_id"].unique().to_list()
+    treated = frame.filter(arm="treatment")
+    is_told = treated.join(telling, on="customer_id", how="semi").height > 0
     accepted = timely.filter(kind="accepted")["customer_id"].unique().to_list()
     frame = frame.with_columns(
-        is_delivered=pl.col("customer_id").is_in(reached["customer_id"].unique().to_list()),
+        is_delivered=pl.col("customer_id").is_in(reached) & (pl.lit(is_told) | (pl.col("arm") == "holdout")),
         is_accepted=pl.col("customer_id").is_in(accepted),
     )
     counts = {

@@ -243,3 +243,15 @@ def test_those_of_a_plan_that_left_nobody_alone_are_compared_with_nobody(tmp_pat
     assert document["money"]["costs"]["contacted"] == 80
     assert not document["sample_ratio"]["is_broken"]
     assert any(note.startswith("100 assigned by plans that left nobody alone") for note in document["words"]["notes"])
+
+
+def test_where_only_answers_are_told_everybody_chosen_is_taken_to_have_been_contacted(planned: Path) -> None:
+    here = context(planned, company(leaves=held_out_leave))
+    with here.open_store() as store:
+        store.outcomes.add(events("won", customers(200)[1:5], datetime(2024, 6, 4)), NOW)
+        store.outcomes.add(events("declined", customers(200)[5:6], datetime(2024, 6, 4)), NOW)  # held out
+    document = measure_campaign(here, "support_call").document
+    costs = document["money"]["costs"]
+    assert (costs["contacted"], costs["contact_cost"], costs["contact_basis"]) == (161, 322.0, "assumed")
+    assert document["delivered"] is None
+    assert any(note.startswith("1 of 40 who should have been left alone") for note in document["words"]["notes"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.definition import CampaignDefinition, campaign_files, load_campaign
 from churn.campaigns.reading import Complaint, examine, line_of, nearest
-from churn.errors import ConfigError, WarehouseBusy
+from churn.errors import ConfigError, NotFound, WarehouseBusy
 from churn.workflows.context import Context
 
 if TYPE_CHECKING:
@@ -150,3 +150,30 @@ def _known_features(context: Context, definitions: Sequence[CampaignDefinition])
             except WarehouseBusy:
                 return known  # whoever holds it is at work; the features listed are what can be said now
     return known
+
+
+def campaign_results(context: Context, name: str) -> dict[str, Any]:
+    """Return what a campaign was measured to have caused, newest first. Raises NotFound before the first measurement."""
+    with context.open_store() as store:
+        found = store.measurements.list(name)
+    if not found:
+        raise NotFound("this campaign was not measured yet", where=name, remedy="Run `churn measure`.")
+    newest = max(found, key=lambda m: m.measurement_id)
+    return {"measurement_id": newest.measurement_id, "measured_at": newest.measured_at, **newest.result}
+
+
+def campaign_assignments(context: Context, name: str, *, limit: int, after: str | None) -> dict[str, Any]:
+    """Return up to `limit` assignments by customer_id, those after `after`, and where to go on."""
+    import polars as pl
+
+    with context.open_store() as store:
+        rows = store.assignments.of(name)
+    if rows.is_empty():
+        raise NotFound("this campaign was never planned", where=name, remedy="Run `churn plan`.")
+    rest = rows.filter(pl.col("customer_id") > after) if after is not None else rows
+    page = rest.sort("customer_id").head(limit)
+    return {
+        "campaign": name,
+        "assignments": page.to_dicts(),
+        "next_cursor": page["customer_id"][-1] if rest.height > page.height else None,
+    }

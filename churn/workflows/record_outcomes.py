@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -65,6 +65,24 @@ def import_outcomes(context: Context, path: Path, *, campaign: str | None = None
         found = RecordedOutcomes(source=f"file:{path.name}")
         with context.open_store() as store:
             _take(store, judge(rows, now=context.clock()), store.assignments.customers(), found, context.clock())
+    return found
+
+
+def take_outcomes(context: Context, events: Sequence[Mapping[str, Any]], *, source: str) -> RecordedOutcomes:
+    """Take in events that a system sends us: customer_id, campaign, event_id, kind, occurred_at (UTC, ISO 8601).
+
+    The same events again add nothing; those that cannot be taken are kept with the reason.
+    """
+    import polars as pl
+
+    from churn.campaigns.outcomes import judge
+
+    names = ("customer_id", "campaign", "event_id", "kind", "occurred_at", "fault")
+    rows = [{**event, "fault": None, "row_number": number} for number, event in enumerate(events, start=1)]
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String) | {"row_number": pl.Int64})
+    found = RecordedOutcomes(source=source)
+    with context.open_store() as store:
+        _take(store, judge(frame, now=context.clock()), store.assignments.customers(), found, context.clock())
     return found
 
 

@@ -1,5 +1,5 @@
 """The routes, one module per matter; `ROUTERS` is all of them."""
 
-from churn.api.routes import health, models, risk, scores, simulations
+from churn.api.routes import campaigns, health, models, risk, scores, simulations
 
-ROUTERS = (health.router, risk.router, scores.router, simulations.router, models.router)
+ROUTERS = (health.router, risk.router, scores.router, simulations.router, models.router, campaigns.router)

@@ -1,0 +1,81 @@
+"""What the service takes and gives of campaigns, typed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from churn.api.schemas import Instant, Strict
+
+
+class Campaign(BaseModel):
+    """A campaign in short. `error` says what is wrong with its file, everything else is null then."""
+
+    name: str = Field(examples=["fix_payment"])
+    title: str | None
+    owner: str | None
+    channel: str | None
+    profit_model: str | None
+    treatment: int = Field(description="Customers assigned to be contacted.")
+    holdout: int = Field(description="Customers left alone by chance.")
+    planned_at: Instant | None
+    is_changed_since: bool = Field(description="Whether the file has changed since the newest plan.")
+    error: str | None
+
+
+class AssignedCustomer(BaseModel):
+    """A customer of a campaign, and what was known when the arm was drawn."""
+
+    customer_id: str
+    arm: Literal["treatment", "holdout"]
+    plan_id: str
+    stratum: str
+    snapshot_date: date
+    assigned_at: Instant
+    churn_probability: float
+    risk_band: str
+    percentile: float | None
+    expected_profit: float
+    expected_uplift: float | None
+    value_of_save: float
+    contact_cost: float
+    incentive_cost: float
+
+
+class Assignments(BaseModel):
+    """A page of a campaign's customers. Follow `next_cursor` until it is null."""
+
+    campaign: str
+    assignments: list[AssignedCustomer]
+    next_cursor: str | None
+
+
+class Outcome(Strict):
+    """Something that happened to a customer of a campaign."""
+
+    customer_id: str = Field(min_length=1, max_length=200, examples=["C0000042"])
+    campaign: str = Field(max_length=100, examples=["fix_payment"])
+    event_id: str = Field(min_length=1, max_length=200, description="Unique at the sender: it counts once.")
+    kind: Literal["contacted", "delivered", "accepted", "declined", "canceled", "unsubscribed", "lost", "won"]
+    occurred_at: AwareDatetime = Field(examples=["2026-07-03T09:30:00Z"])
+
+
+class OutcomeBatch(Strict):
+    """Up to 1,000 events."""
+
+    events: list[Outcome] = Field(min_length=1, max_length=1_000)
+
+
+class Taken(BaseModel):
+    """What became of the events: read = new + known + rejected. `unmatched` and `before_assignment` are kept, not counted."""
+
+    read: int
+    new: int
+    known: int
+    rejected: int
+    unmatched: int
+    before_assignment: int
+    reasons: dict[str, int]
+    examples: list[dict[str, Any]] = Field(description="The first rejected events, with the reason.")

@@ -1,0 +1,85 @@
+"""Campaigns as they stand: definitions, plans, who is in which arm, what was measured; and what systems tell of outcomes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Path as InPath
+
+from churn.api.campaign_schemas import Assignments, Campaign, OutcomeBatch, Taken
+from churn.api.once import OnceRoute
+from churn.api.problems import request_id
+from churn.api.security import key_with
+from churn.api.state import State, state_of
+from churn.errors import CampaignError, NotFound
+from churn.store.service_records import ApiKey
+from churn.workflows.list_campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
+from churn.workflows.record_outcomes import take_outcomes
+
+router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute)
+
+Name = Annotated[str, InPath(min_length=1, max_length=100, pattern=r"^[a-z][a-z0-9_]*$", examples=["fix_payment"])]
+Reader = Depends(key_with("read"))
+
+
+@router.get("/campaigns", dependencies=[Reader])
+def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
+    """List the campaigns: what each is, how many are assigned, when it was planned last."""
+    return [Campaign.model_validate(row) for row in list_campaigns(state.context)]
+
+
+@router.get("/campaigns/{name}", dependencies=[Reader])
+def campaign(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+    """Return a campaign's definition and its plans, newest first."""
+    try:
+        return {key: value for key, value in show_campaign(state.context, name).items() if key != "file"}
+    except CampaignError as error:
+        raise NotFound(error.what, where=error.where, remedy=error.remedy) from error
+
+
+@router.get("/campaigns/{name}/plan", dependencies=[Reader])
+def newest_plan(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+    """Return the newest plan: eligibility, allocation, holdout, power, and what it expects."""
+    found = state.store.plans.latest(name)
+    if found is None:
+        raise NotFound("this campaign was never planned", where=name, remedy="Run `churn plan`.")
+    return {
+        "plan_id": found.plan_id,
+        "planned_at": found.planned_at,
+        "snapshot_date": found.snapshot_date,
+        **found.result,
+    }
+
+
+@router.get("/campaigns/{name}/assignments", dependencies=[Reader])
+def assignments(
+    name: Name,
+    state: Annotated[State, Depends(state_of)],
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+) -> Assignments:
+    """Return who was assigned to which arm, page by page."""
+    return Assignments.model_validate(campaign_assignments(state.context, name, limit=limit, after=cursor))
+
+
+@router.get("/campaigns/{name}/results", dependencies=[Reader])
+def results(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+    """Return the newest measurement: what the campaign caused, with its interval, in figures and words."""
+    return campaign_results(state.context, name)
+
+
+@router.post("/outcomes")
+def outcomes(
+    asked: OutcomeBatch,
+    request: Request,
+    key: Annotated[ApiKey, Depends(key_with("push"))],
+    state: Annotated[State, Depends(state_of)],
+) -> Taken:
+    """Take in what happened to contacted customers; each event counts once, however often it is sent."""
+    events = [event.model_dump(mode="json") for event in asked.events]
+    found = take_outcomes(state.context, events, source=f"api:{key.name}")
+    state.store.requests.audit(
+        key.name, "send_outcomes", f"{found.new} new", state.context.clock(), request_id(request)
+    )
+    return Taken.model_validate(found, from_attributes=True)

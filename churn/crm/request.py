@@ -21,7 +21,8 @@ Mode = Literal["update", "upsert", "insert", "mirror"]
 class SyncRequest:
     """What shall hold: `wanted`, one row per customer in the order of sending, with our fields; theirs by `fields`.
 
-    `on_leave` is what happens to whoever is no longer on the list; `settings` the connector's section.
+    `on_leave` is what happens to whoever is no longer on the list; `forbidden` are those whom nobody may contact any
+    more: what we wrote of them is emptied, whatever `on_leave` says. `settings` is the connector's section.
     """
 
     connector: str
@@ -38,6 +39,7 @@ class SyncRequest:
     holder: str = "churn sync"
     action: str = "push"
     is_campaign: bool = True
+    forbidden: frozenset[str] = frozenset()
     is_full: bool = False
     is_forced: bool = False
     constants: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,12 +41,14 @@ def plan_rows(
     on_leave: OnLeave,
     mode: str,
     probability_step: float,
+    forbidden: Collection[str] = frozenset(),
     is_full: bool = False,
 ) -> Planned:
     """Return the rows to send. `acknowledged` and `others` tell of the records that change or leave.
 
     A rejected row is left alone until it changes, unless the run is a full one or a person has released it. In mode
-    `insert` a record once written is not written again.
+    `insert` a record once written is not written again. Of the `forbidden`, who object to contact, what we wrote is emptied
+    whatever `on_leave` says: a record that goes on naming the offer would have them called.
     """
     held = {
         r.customer_id: r.payload_hash for r in rejections if r.is_held and not is_full and r.code not in _CHECKED_ANYWAY
@@ -57,7 +59,9 @@ def plan_rows(
             planned.skipped["held"] += 1
         else:
             planned.rows.append(row)
-    for row in _leaves(changes.leaves, mapping, acknowledged, others, on_leave, len(planned.rows), planned.skipped):
+    names = changes.leaves["customer_id"]
+    ways: dict[str, OnLeave] = {name: "clear" if name in forbidden else on_leave for name in names}
+    for row in _leaves(changes.leaves, mapping, acknowledged, others, ways, len(planned.rows), planned.skipped):
         planned.rows.append(row)
     planned.skipped["unchanged"] += changes.unchanged
     return planned
@@ -112,12 +116,13 @@ def _leaves(
     mapping: FieldMapping,
     acknowledged: Acknowledged,
     others: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime]]],
-    on_leave: OnLeave,
+    ways: Mapping[str, OnLeave],
     position: int,
     skipped: Counter[str],
 ) -> Iterator[OutboxRow]:
     for found in leaves.iter_rows(named=True):
         customer_id = found["customer_id"]
+        on_leave = ways[customer_id]
         is_in_step = on_leave == "band_none" and found["is_marked"] and not found["is_uncertain"]
         if on_leave == "nothing" or is_in_step or customer_id not in acknowledged:
             skipped["left"] += 1

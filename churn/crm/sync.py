@@ -205,6 +205,7 @@ class Sync:
             others=others,
             rejections=store.crm.rejections(request.connector, request.campaign),
             on_leave=request.leaving,
+            forbidden=request.forbidden,
             mode=request.mode,
             probability_step=request.settings.probability_step,
             is_full=request.is_full,

@@ -162,6 +162,7 @@ def _request(
         is_full=options.is_full,
         is_forced=options.is_forced,
         constants=found.constants,
+        forbidden=found.forbidden,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,16 @@ _SCORES = ("customer_id", "churn_probability", "risk_band", "percentile", "reaso
 
 @dataclass(frozen=True)
 class PushList:
-    """One row per customer in the order of sending, with every field of ours; and who was left out, by why.
+    """One row per customer in the order of sending, with every field of ours; and how many were left out, by why.
 
-    `constants` are the texts that are the same in every row.
+    `forbidden` are those whom nobody may contact, on a list or not. `constants` are the texts that are the same in every row.
     """
 
     frame: pl.DataFrame
     run: ScoreRun
     constants: Mapping[str, str]
     left_out: dict[str, int] = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()
 
 
 def fresh_scores(context: Context, store: Store, *, max_age_days: int | None, is_forced: bool) -> ScoreRun:
@@ -59,7 +60,8 @@ def campaign_list(
     """Return whom a campaign contacts: those assigned to it who may still be contacted, never its holdout.
 
     Risk is that of the current scores; the expected profit, by which they are ordered, that of the plan. Consent and
-    objections are read as they are known now. Raises CampaignError when nobody was ever assigned.
+    objections are read as they are known now. Whoever has been assigned to a later campaign since belongs to that one: if
+    held out there, nothing may name the offer of this one any more. Raises CampaignError when nobody was ever assigned.
     """
     import polars as pl
 
@@ -76,6 +78,10 @@ def campaign_list(
     for why, customers in forbidden.items():
         kept = treated.join(customers, on="customer_id", how="anti")
         left_out[why], treated = treated.height - kept.height, kept
+    later = _assigned_later(store, assigned, definition.name)
+    kept = treated.join(later, on="customer_id", how="anti")
+    left_out["in a later campaign"], treated = treated.height - kept.height, kept
+    forbidden["held out of a later campaign"] = later.filter(pl.col("arm") == "holdout")
     now = _scores(store, treated["customer_id"])
     frame = (
         treated.select("customer_id", "expected_profit", *(pl.col(n).alias(f"{n}_then") for n in _SCORES[1:4]))
@@ -85,7 +91,17 @@ def campaign_list(
         .sort(["expected_profit", "customer_id"], descending=[True, False])
     )
     constants = {"recommended_action": definition.title, "campaign": definition.name}
-    return _finished(frame, run, constants, run_id, left_out)
+    return replace(_finished(frame, run, constants, run_id, left_out), forbidden=_names(forbidden))
+
+
+def _assigned_later(store: Store, assigned: pl.DataFrame, campaign: str) -> pl.DataFrame:
+    """Return customer_id and arm of those of `assigned` whom another campaign took in at a later date."""
+    import polars as pl
+
+    others = store.assignments.customers().filter(pl.col("campaign") != campaign)
+    mine = assigned.select("customer_id", since="snapshot_date")
+    both = others.join(mine, on="customer_id").filter(pl.col("snapshot_date") > pl.col("since"))
+    return both.select("customer_id", "arm")
 
 
 def risk_list(context: Context, store: Store, bands: Sequence[str], run: ScoreRun, run_id: str) -> PushList:
@@ -94,11 +110,16 @@ def risk_list(context: Context, store: Store, bands: Sequence[str], run: ScoreRu
 
     frame = store.scores.current(bands=bands, columns=(*_SCORES, "expected_profit"))
     left_out = {}
-    for why, customers in _forbidden(context, store, requires_consent=False).items():
+    forbidden = _forbidden(context, store, requires_consent=False)
+    for why, customers in forbidden.items():
         kept = frame.join(customers, on="customer_id", how="anti", maintain_order="left")
         left_out[why], frame = frame.height - kept.height, kept
     frame = frame.with_columns(plain_reasons(pl.col("reasons")), reason_codes(pl.col("reasons")))
-    return _finished(frame, run, {}, run_id, left_out)
+    return replace(_finished(frame, run, {}, run_id, left_out), forbidden=_names(forbidden))
+
+
+def _names(forbidden: Mapping[str, pl.DataFrame]) -> frozenset[str]:
+    return frozenset(name for customers in forbidden.values() for name in customers["customer_id"])
 
 
 def empty_list(run: ScoreRun, run_id: str) -> PushList:

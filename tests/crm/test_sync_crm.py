@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from churn.crm.connector import RemoteField
 from churn.errors import AuthFailed, CampaignError, ConfigError, ConnectorError, QualityBlocked, SyncBusy
+from churn.store import PlanRecord
 from churn.workflows.sync_crm import Options, retry, sync_crm, withdraw
 from churn.workflows.sync_status import rejected_rows, sync_status
-from tests.crm.homes import NOW, build, context_of, publish
+from tests.crm.homes import DAY, NOW, assignments, build, context_of, publish
 from tests.crm.memory import MemoryCrm
 
 IDS = [f"c{n:02d}" for n in range(20)]
@@ -81,6 +83,39 @@ def test_whoever_objects_after_the_plan_is_cleared_at_the_next_push(home: Path, 
     assert result.report.counts["cleared"] == 1
     (record,) = crm.held("c05")
     assert {name for name, value in record.items() if value is not None} == {"key", "note"}
+
+
+@pytest.mark.parametrize("on_leave", ["nothing", "band_none"])
+def test_whoever_objects_is_cleared_whatever_else_happens_on_leaving(home: Path, crm: MemoryCrm, on_leave: str) -> None:
+    path = home / "campaigns" / "call.toml"
+    path.write_text(path.read_text().replace('on_leave = "clear"', f'on_leave = "{on_leave}"'))
+    context = context_of(home, crm)
+    sync_crm(context, "call")
+    with context.open_store() as store:
+        event = {"customer_id": "c05", "campaign": "call", "event_id": "1", "kind": "unsubscribed", "source": "crm"}
+        store.outcomes.add(pl.DataFrame([event]).with_columns(occurred_at=NOW), NOW)
+    assert sync_crm(context, "call").report.counts["cleared"] == 1
+    (record,) = crm.held("c05")
+    assert {name for name, value in record.items() if value is not None} == {"key"}
+    assert sync_crm(context, "call").report.counts["cleared"] == 0
+
+
+def test_whoever_a_later_campaign_took_in_is_left_to_it_and_its_holdout_bears_no_trace(
+    home: Path, crm: MemoryCrm
+) -> None:
+    text = (home / "campaigns" / "call.toml").read_text().replace('on_leave = "clear"', 'on_leave = "nothing"')
+    for name, title in (("call", "Call them"), ("visit", "Visit them")):
+        (home / "campaigns" / f"{name}.toml").write_text(text.replace("Call them", title))
+    context = context_of(home, crm)
+    sync_crm(context, "call")
+    later = PlanRecord("p9", "visit", "h", {}, NOW, DAY + timedelta(days=60), "s1", "m1", "case_study", {}, {})
+    with context.open_store() as store:
+        store.plans.save(later, assignments(["c05", "c06", "c07"], held_out=1))
+    sync_crm(context, "visit")
+    result = sync_crm(context, "call", options=Options(is_full=True))
+    assert result.left_out["in a later campaign"] == 3
+    assert [crm.held(key)[0]["action"] for key in ("c05", "c06", "c08")] == ["Visit them", "Visit them", "Call them"]
+    assert {name for name, value in crm.held("c07")[0].items() if value is not None} == {"key"}
 
 
 def test_nightly_noise_writes_nothing_and_a_new_band_does(home: Path, crm: MemoryCrm) -> None:

@@ -146,6 +146,6 @@ def _ids(rows: pl.DataFrame) -> Iterable[str]:
 def _instant(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    except (ValueError, OverflowError):  # the last day of the calendar has no hour later
         return None
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found

@@ -82,7 +82,8 @@ def follow(
 
 
 def _window(plan: PlanRecord, horizon_days: int) -> int:
-    return int(plan.definition.get("window_days") or horizon_days)
+    """Return the days of a plan's window, as when it was made: a horizon changed since moves no window."""
+    return int(plan.inputs.get("window_days") or plan.definition.get("window_days") or horizon_days)
 
 
 def _ready(frame: pl.DataFrame, policies: dict[str, SnapshotPolicy]) -> date:

@@ -41,13 +41,16 @@ def gather_facts(
 ) -> Facts:
     """Read audience, consent, objections, contacts, tickets and earlier assignments for the customers of `scores`.
 
-    Raises ConfigError for a filter that cannot be asked, CampaignError when nobody is in any audience.
+    Raises ConfigError for a filter that cannot be asked, CampaignError when nobody is in any audience, or an outcome
+    window has closed already.
     """
     import numpy as np
     import polars as pl
 
     ids = scores.frame["customer_id"]
     settings, now = context.settings, context.clock()
+    for definition in definitions:
+        _require_open_window(definition, scores, settings.churn.horizon_days)
     audience = _audience(context, warehouse, definitions, scores)
     if not any(inside.any() for inside in audience.values()):
         names = ", ".join(f"`{d.name}`" for d in definitions)
@@ -76,6 +79,17 @@ def gather_facts(
         } | {rule: hits for rule, hits in shared.items() if _applies(definition, rule)}
         left_out[definition.name] = {rule: np.asarray(hits, dtype=np.bool_) for rule, hits in rules.items()}
     return Facts(left_out, pl.concat(before), notes)
+
+
+def _require_open_window(definition: CampaignDefinition, scores: ScoreList, horizon_days: int) -> None:
+    """Refuse a date so old that nothing done now could change what is counted."""
+    days = definition.window(horizon_days)
+    if scores.snapshot_date + timedelta(days=days) <= scores.newest_date:
+        raise CampaignError(
+            f"the {days} days in which its outcome is counted ended before {scores.newest_date}, the day of the newest scores",
+            where=f"campaign {definition.name}, --date {scores.snapshot_date}",
+            remedy="Plan on the newest scores: leave --date out.",
+        )
 
 
 def _applies(definition: CampaignDefinition, rule: str) -> bool:
@@ -213,15 +227,19 @@ def _contacts(
 
 
 def _running(context: Context, day: date, horizon_days: int) -> pl.DataFrame:
-    """Return campaign and customer_id of those, in either arm, whose outcome window has not closed on `day`."""
+    """Return campaign and customer_id of those, in either arm, whose outcome window has not closed on `day`.
+
+    Where a campaign's plans have windows of several lengths the longest holds for all of its customers.
+    """
     import polars as pl
 
     with context.open_store() as store:
         assigned = store.assignments.customers()
         names = assigned["campaign"].unique().to_list()
-        latest = {name: store.plans.latest(name) for name in names}
+        plans = {name: store.plans.list(name) for name in names}
     windows = {
-        name: (plan.inputs.get("window_days") if plan else None) or horizon_days for name, plan in latest.items()
+        name: max((plan.inputs.get("window_days") or horizon_days for plan in each), default=horizon_days)
+        for name, each in plans.items()
     }
     if not windows:
         return assigned.select("campaign", "customer_id")

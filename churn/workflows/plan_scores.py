@@ -21,7 +21,7 @@ COLUMNS = ["customer_id", "churn_probability", "risk_band", "percentile", "value
 
 @dataclass(frozen=True)
 class ScoreList:
-    """One run's scores: the columns of `COLUMNS`, sorted by customer."""
+    """One run's scores: the columns of `COLUMNS`, sorted by customer; `newest_date` is that of the current run."""
 
     run_id: str | None
     snapshot_date: date
@@ -31,6 +31,7 @@ class ScoreList:
     stale_reason: str | None
     frame: pl.DataFrame
     judgement: Judgement
+    newest_date: date
 
 
 def read_scores(
@@ -71,7 +72,15 @@ def read_scores(
     judgement = judge_model(context, version)
     judgement.require(allow_uncalibrated=allow_uncalibrated)
     return ScoreList(
-        run_id, day or run.snapshot_date, version, scored_at, cutoff, stale, found.sort("customer_id"), judgement
+        run_id,
+        day or run.snapshot_date,
+        version,
+        scored_at,
+        cutoff,
+        stale,
+        found.sort("customer_id"),
+        judgement,
+        run.snapshot_date,
     )
 
 

@@ -123,6 +123,7 @@ def test_a_short_row_and_a_broken_line_are_rejected_alone(tmp_path: Path) -> Non
         ({"occurred_at": None}, "has no occurred_at"),
         ({"kind": "phoned"}, "is of the unknown kind phoned"),
         ({"occurred_at": "yesterday"}, "occurred_at is no instant: yesterday"),
+        ({"occurred_at": "9999-12-31T23:59:59-05:00"}, "occurred_at is no instant: 9999-12-31T23:59:59-05:00"),
         ({"occurred_at": "1970-01-01"}, "before there were campaigns"),
         ({"occurred_at": "2026-07-20 12:05:01"}, "still to come: clock skew"),
     ],

@@ -189,6 +189,18 @@ def test_nobody_gets_two_offers_and_a_running_window_keeps_others_away(town):
     assert rules["in_another_campaign"] == together.height
 
 
+def test_a_shorter_window_of_a_later_plan_closes_no_earlier_one(town):
+    limited = PLAIN.replace("[holdout]", "[limits]\ncontacts = 60\n\n[holdout]")
+    town.campaign("calls", limited.replace("window_days = 30", "window_days = 60"))
+    first = town.plan("calls").assignments
+    town.campaign("calls", limited.replace("contacts = 60", "contacts = 70"))
+    town.plan("calls")
+    town.campaign("next", FREE)
+    town.now = datetime(2026, 4, 5, 6)
+    town.publish(date(2026, 4, 5), run_id="r2")
+    assert set(town.plan("next").assignments["customer_id"]).isdisjoint(first["customer_id"])
+
+
 def test_after_the_window_those_contacted_are_left_alone_for_the_cooldown_and_the_others_are_free(town):
     cool = "[limits]\ncooldown_days = 45\n\n[holdout]"
     town.campaign("calls", PLAIN.replace("[holdout]", cool))
@@ -300,6 +312,9 @@ def test_an_older_date_is_planned_from_the_history_of_scores(town):
     old = town.plan("calls", snapshot_date=DAY, is_dry_run=True).assignments
     assert old["value_of_save"].unique().to_list() == pytest.approx([69.16])
     assert set(old["customer_id"]) < set(current["customer_id"])
+    town.publish(date(2026, 3, 31), run_id="r3")
+    with pytest.raises(CampaignError, match=r"30 days in which its outcome is counted ended before 2026-03-31"):
+        town.plan("calls", snapshot_date=DAY, is_dry_run=True)
     with pytest.raises(DataError, match=r"was never scored.*churn score --date 2026-02-01"):
         town.plan("calls", snapshot_date=date(2026, 2, 1))
 

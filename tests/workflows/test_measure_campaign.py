@@ -255,3 +255,10 @@ def test_where_only_answers_are_told_everybody_chosen_is_taken_to_have_been_cont
     assert (costs["contacted"], costs["contact_cost"], costs["contact_basis"]) == (161, 322.0, "assumed")
     assert document["delivered"] is None
     assert any(note.startswith("1 of 40 who should have been left alone") for note in document["words"]["notes"])
+
+
+def test_a_horizon_changed_since_the_plan_moves_no_window(tmp_path: Path) -> None:
+    definition = {"title": "A call", "window_days": None, "holdout": {"share": 0.2}}
+    plan(tmp_path, customers(200), definition=definition, inputs={"window_days": 20})
+    here = context(tmp_path, company(leaves=held_out_leave))
+    assert measure_campaign(here, "support_call").document["windows"] == [20]

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 
 def mark_assigned(data: TrainingSet, assigned: pl.DataFrame) -> TrainingSet:
-    """Return `data` with is_treated set where a customer was assigned to contact before the row's label window closed.
+    """Return `data` with is_treated set where a row's label window holds days on which the customer may have been contacted.
 
+    These are the days from the assignment's date for as long as the horizon: a plan's contacts are made in the weeks after
+    it, so of snapshots taken every week the later ones are touched too.
     `assigned`: customer_id and snapshot_date of those in a treatment arm, and of nobody held out: a holdout's labels
     show churn without contact. Counted as assigned, for a delivery that the sources do not tell of contaminates a label
     all the same. The fingerprint changes where a flag does.
@@ -37,7 +39,7 @@ def mark_assigned(data: TrainingSet, assigned: pl.DataFrame) -> TrainingSet:
         .join(dates, on="snapshot_date")
         .join(contacts, on="customer_id")
         .filter(
-            pl.col("assigned_date") >= pl.col("snapshot_date"),
+            pl.col("assigned_date") + pl.duration(days=data.policy.horizon_days) > pl.col("snapshot_date"),
             pl.col("assigned_date").cast(pl.Datetime("us")) < pl.col("ends_at"),
         )
         .select("customer_id", "snapshot_date")

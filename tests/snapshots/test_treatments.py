@@ -43,13 +43,15 @@ def test_whoever_was_assigned_to_contact_is_flagged_beside_those_the_sources_tel
 @pytest.mark.parametrize(
     ("day", "is_flagged"),
     [
-        (date(2025, 2, 28), False),
+        (date(2025, 1, 30), False),
+        (date(2025, 1, 31), True),
+        (date(2025, 2, 28), True),
         (DAY, True),
         (date(2025, 4, 1), True),
         (date(2025, 4, 2), False),
     ],
 )
-def test_an_assignment_counts_from_the_snapshot_until_its_window_closes(day: date, is_flagged: bool) -> None:
+def test_an_assignment_counts_where_its_contacts_may_fall_into_the_label_window(day: date, is_flagged: bool) -> None:
     assert flags(mark_assigned(training_set("a"), assigned(("a", day))))["a"] is is_flagged
 
 

@@ -215,7 +215,7 @@ def _contacts(
     from churn.campaigns.facts import read_contacts
 
     days = max(context.settings.campaigns.recent_contact_days, *(d.limits.cooldown_days for d in definitions))
-    kind = {"customer_id": pl.String, "contacted_at": pl.Datetime("us")}
+    kind: dict[str, pl.DataType] = {"customer_id": pl.String(), "contacted_at": pl.Datetime("us")}
     parts = [read_contacts(warehouse, day, days=days)]
     with context.open_store() as store:
         told = [store.outcomes.recent(kind=each) for each in ("contacted", "delivered")]

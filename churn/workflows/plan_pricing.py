@@ -117,5 +117,5 @@ def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features
         error = (effect["high"] - effect["low"]) / (2 * Z_95)
         return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, said, error)
     model: ProfitModel = "uplift" if asked == "uplift" else definition.offer.risk_based_model
-    said = None if learnt is None else f"`{definition.name}` goes by risk, and {TAKEN}: {learnt.sentence}"
-    return _Basis(model, None, harmful, said)
+    why = None if learnt is None else f"`{definition.name}` goes by risk, and {TAKEN}: {learnt.sentence}"
+    return _Basis(model, None, harmful, why)

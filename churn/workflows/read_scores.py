@@ -93,6 +93,7 @@ def run_facts(run: ScoreRun) -> dict[str, Any]:
 
 
 def current_run(run: ScoreRun | None) -> ScoreRun:
+    """Return `run`. Raises DataError where there is none yet."""
     if run is None:
         raise DataError("no scores are published yet", where="risk list", remedy="Run `churn score` first.")
     return run

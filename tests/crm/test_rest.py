@@ -13,7 +13,7 @@ from churn.config.connectors import RestConnector
 from churn.crm.connector import Connector, Row, Value
 from churn.crm.connectors.rest import connect
 from churn.crm.http import open_client
-from churn.errors import ConfigError
+from churn.errors import ConfigError, Unreachable
 from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm
 
 PAGE = 2
@@ -168,3 +168,23 @@ def test_a_section_with_an_unknown_mark_is_refused() -> None:
 def test_a_wrong_path_is_told_apart_from_an_outage() -> None:
     with pytest.raises(ConfigError, match=r"answers 404 to GET nowhere"):
         connected(FakeRest(), check_path="nowhere").check()
+
+
+def answering(answer: httpx.Response) -> Connector:
+    section = RestConnector.model_validate(SECTION)
+    client = open_client(section, transport=httpx.MockTransport(lambda _: answer))
+    return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": SECRET}, clock=lambda: NOW, client=client)
+
+
+@pytest.mark.parametrize("page", ["<h1>Please sign in</h1>", ""])
+def test_a_page_or_nothing_is_no_answer_that_nobody_is_there(page: str) -> None:
+    connector = answering(httpx.Response(200, text=page))
+    connector.check()  # a bare word would do there
+    with pytest.raises(Unreachable, match="no JSON"):
+        connector.find(["c1"])
+    with pytest.raises(Unreachable, match="no JSON"):
+        connector.read(["1"], ["risk_band"])
+
+
+def test_an_answer_without_content_says_that_nobody_is_there() -> None:
+    assert answering(httpx.Response(204)).find(["c1"]) == {"c1": ()}

@@ -23,6 +23,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 _BATCH = 100
 _THREADS = 4
+_NO_CONTENT = 204
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends
 _OVERLAP = timedelta(minutes=5)  # systems store instants finer than they tell them, and commit late
 
@@ -66,7 +67,10 @@ class RestCrm:
         """Ask for the check path, or for the record of nobody. Raises AuthFailed, Unreachable, RateLimited."""
         settings = self._settings
         path = settings.check_path or _filled(settings.lookup_path, key="0", page=settings.first_page, limit=1)
-        self._answer("GET", path)
+        if settings.check_path:
+            self._succeeded("GET", path)  # many answer it with a bare word
+        else:
+            self._answer("GET", path)
 
     def fields(self) -> Mapping[str, RemoteField] | None:
         """Return the fields that the schema path lists, by name without the prefix; None without such a path."""
@@ -217,7 +221,26 @@ class RestCrm:
         return {name: read_value(at_path(record, f"{settings.field_prefix}{name}")) for name in fields}
 
     def _answer(self, method: str, path: str, *, may_lack: bool = False) -> Any:
-        """Return the JSON that a question is answered with; None for a 404 where that means that there is nothing."""
+        """Return the JSON that a question is answered with; None where the answer is that there is nothing.
+
+        A page for people (a proxy's, a sign-in's) or no body is no answer: taken for one it would say of every
+        customer that nobody has their key. Raises Unreachable for it.
+        """
+        response = self._succeeded(method, path, may_lack=may_lack)
+        if response is None or response.status_code == _NO_CONTENT:
+            return None
+        answer = _json(response)
+        if answer is None and response.text.strip() != "null":
+            told = self._http.clean(response.text) if response.text.strip() else "nothing"
+            raise Unreachable(
+                f"answers {method} {path.partition('?')[0]} with what is no JSON: {told}",
+                where=self._http.where,
+                remedy="Look at url and paths in churn.toml, and whether something stands between us and it.",
+            )
+        return answer
+
+    def _succeeded(self, method: str, path: str, *, may_lack: bool = False) -> httpx.Response | None:
+        """Return the answer to a question; None for a 404 where that means that there is nothing."""
         response = self._http.send(method, path)
         if response.status_code in {404, 410} and may_lack:
             return None
@@ -229,7 +252,7 @@ class RestCrm:
                 where=self._http.where,
                 remedy="Look at its paths in churn.toml." if is_ours else "Try again later.",
             )
-        return _json(response)
+        return response
 
     def _refused(self, row: Row, response: httpx.Response) -> RowResult:
         settings, answer = self._settings, _json(response)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from churn import resources
-from churn.config import BusinessSettings, Share
+from churn.config import BusinessSettings, ChurnSettings, Share
 from churn.decisions.profit import Economics, ProfitModel
 from churn.errors import CampaignError
 
@@ -177,9 +177,15 @@ class CampaignDefinition(_Part):
         text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def window(self, horizon_days: int) -> int:
-        """Return the days of the outcome window: the campaign's own, or the horizon of [churn]."""
-        return self.window_days or horizon_days
+    def window(self, churn: ChurnSettings) -> int:
+        """Return the days of the outcome window: the campaign's own, or the horizon of [churn].
+
+        Where silence counts as churn it is the days of silence, whatever the campaign says: before they are over nobody
+        can be said to have churned.
+        """
+        if churn.definition == "inactivity":
+            return churn.inactivity_days
+        return self.window_days or churn.horizon_days
 
     def economics(self, business: BusinessSettings, profit_model: ProfitModel) -> Economics:
         """Return the offer's terms as decisions compute with them, under `profit_model`."""

@@ -67,7 +67,7 @@ def show_campaign(context: Context, name: str) -> dict[str, Any]:
         "file": campaign_files(context.settings.home)[name],
         "definition": definition.document(),
         "definition_hash": definition.hash,
-        "window_days": definition.window(context.settings.churn.horizon_days),
+        "window_days": definition.window(context.settings.churn),
         "treatment": assigned.get("treatment", 0),
         "holdout": assigned.get("holdout", 0),
         "plans": [

@@ -144,7 +144,7 @@ def _campaign(each: Planned, plan_id: str, settings: Settings, facts: Facts) -> 
         "plan_id": plan_id,
         "definition_hash": definition.hash,
         "channel": definition.offer.channel,
-        "window_days": definition.window(settings.churn.horizon_days),
+        "window_days": definition.window(settings.churn),
         "profit_model": terms.profit_model,
         "profit_model_description": DESCRIPTIONS[terms.profit_model],
         "is_uplift_measured": each.priced.is_measured,

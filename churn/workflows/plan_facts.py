@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from churn.config import ChurnSettings
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
     from churn.workflows.plan_scores import ScoreList
@@ -50,7 +51,7 @@ def gather_facts(
     ids = scores.frame["customer_id"]
     settings, now = context.settings, context.clock()
     for definition in definitions:
-        _require_open_window(definition, scores, settings.churn.horizon_days)
+        _require_open_window(definition, scores, settings.churn)
     audience = _audience(context, warehouse, definitions, scores)
     if not any(inside.any() for inside in audience.values()):
         names = ", ".join(f"`{d.name}`" for d in definitions)
@@ -81,9 +82,9 @@ def gather_facts(
     return Facts(left_out, pl.concat(before), notes)
 
 
-def _require_open_window(definition: CampaignDefinition, scores: ScoreList, horizon_days: int) -> None:
+def _require_open_window(definition: CampaignDefinition, scores: ScoreList, churn: ChurnSettings) -> None:
     """Refuse a date so old that nothing done now could change what is counted."""
-    days = definition.window(horizon_days)
+    days = definition.window(churn)
     if scores.snapshot_date + timedelta(days=days) <= scores.newest_date:
         raise CampaignError(
             f"the {days} days in which its outcome is counted ended before {scores.newest_date}, the day of the newest scores",

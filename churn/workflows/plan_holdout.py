@@ -29,7 +29,8 @@ def holdout_document(
     import polars as pl
 
     definition = each.priced.definition
-    window, horizon = definition.window(settings.churn.horizon_days), settings.churn.horizon_days
+    window = definition.window(settings.churn)
+    horizon = window if settings.churn.definition == "inactivity" else settings.churn.horizon_days
     rows = np.concatenate([each.treated, each.held_out])
     mine = assigned.filter(pl.col("campaign") == definition.name)
 

@@ -27,7 +27,7 @@ def plan_inputs(
         "rules": settings.campaigns.model_dump(mode="json"),
         "business": settings.business.model_dump(mode="json"),
     }
-    return {one.name: {**shared, "window_days": one.window(settings.churn.horizon_days)} for one in definitions}
+    return {one.name: {**shared, "window_days": one.window(settings.churn)} for one in definitions}
 
 
 def standing_plans(

@@ -11,7 +11,7 @@ import pytest
 from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile, load_campaign, load_campaigns
 from churn.campaigns.eligibility import RULES
 from churn.campaigns.reading import examine, line_of, read_campaign
-from churn.config import BusinessSettings
+from churn.config import BusinessSettings, ChurnSettings
 from churn.errors import CampaignError, ConfigError
 from churn.snapshots.conditions import known_features
 from churn.warehouse.filters import audience_filter
@@ -157,7 +157,11 @@ def test_the_offer_becomes_the_economics_of_the_decision(tmp_path):
     definition = read_campaign("calls", written(tmp_path, GOOD))
     terms = definition.economics(BusinessSettings(value_months=6), definition.offer.risk_based_model)
     assert (terms.profit_model, terms.contact_cost, terms.value_months) == ("incentive", 2.1, 6)
-    assert definition.window(45) == 45
+    assert definition.window(ChurnSettings(horizon_days=45)) == 45
+    longer = definition.model_copy(update={"window_days": 60})
+    assert longer.window(ChurnSettings()) == 60
+    silent = ChurnSettings(definition="inactivity", inactivity_days=90)
+    assert longer.window(silent) == 90  # as the outcome is judged, and as others are kept away
 
 
 def test_the_page_on_campaigns_names_every_key_and_rule_with_its_default():

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Who accepted or declined must have been reached; `lost` and `canceled` happen to those whom nobody called too.
 REACHED: Final = ("contacted", "delivered", "accepted", "declined", "unsubscribed", "won")
+# People unsubscribe from a newsletter, or buy, without having been made an offer: of a holdout these prove no contact.
+OFFERED: Final = ("contacted", "delivered", "accepted", "declined")
 # Only these say of everybody whether they were contacted: a CRM that tells who bought is silent on who was called in vain.
 TELLING: Final = ("contacted", "delivered")
 
@@ -119,13 +121,17 @@ def _with_contacts(
         told = warehouse.frame("select customer_id, occurred_at from staging.contacts where campaign = ?", [campaign])
         told = told.with_columns(pl.col("occurred_at").cast(pl.Datetime("us"))).join(starts, on="customer_id")
         telling = pl.concat([telling, told.filter(inside).select("customer_id")])
-    answered = timely.filter(pl.col("kind").is_in(REACHED)).select("customer_id")
-    reached = pl.concat([telling, answered])["customer_id"].unique().to_list()
-    treated = frame.filter(arm="treatment")
-    is_told = treated.join(telling, on="customer_id", how="semi").height > 0
+    is_treated = pl.col("arm") == "treatment"
+    is_told = frame.filter(is_treated).join(telling, on="customer_id", how="semi").height > 0
+
+    def of(kinds: Sequence[str]) -> pl.Expr:
+        """Say of each customer whether a contact, or an event of one of `kinds`, was told."""
+        events = timely.filter(pl.col("kind").is_in(kinds)).select("customer_id")
+        return pl.col("customer_id").is_in(pl.concat([telling, events])["customer_id"].unique().to_list())
+
     accepted = timely.filter(kind="accepted")["customer_id"].unique().to_list()
     frame = frame.with_columns(
-        is_delivered=pl.col("customer_id").is_in(reached) & (pl.lit(is_told) | (pl.col("arm") == "holdout")),
+        is_delivered=pl.when(is_treated).then(of(REACHED) & pl.lit(is_told)).otherwise(of(OFFERED)),
         is_accepted=pl.col("customer_id").is_in(accepted),
     )
     counts = {

@@ -250,6 +250,9 @@ def test_where_only_answers_are_told_everybody_chosen_is_taken_to_have_been_cont
     with here.open_store() as store:
         store.outcomes.add(events("won", customers(200)[1:5], datetime(2024, 6, 4)), NOW)
         store.outcomes.add(events("declined", customers(200)[5:6], datetime(2024, 6, 4)), NOW)  # held out
+        store.outcomes.add(
+            events("unsubscribed", customers(200)[10:11], datetime(2024, 6, 4)), NOW
+        )  # of its own accord
     document = measure_campaign(here, "support_call").document
     costs = document["money"]["costs"]
     assert (costs["contacted"], costs["contact_cost"], costs["contact_basis"]) == (161, 322.0, "assumed")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.errors import ConfigError, ResourceError
+from churn.errors import ConfigError
+from churn.workflows.files import write_text, write_whole
 from churn.workflows.read_scores import without_formulas
 
 if TYPE_CHECKING:
@@ -24,15 +25,9 @@ def check_ending(path: Path) -> None:
 
 def write_assignments(assignments: pl.DataFrame, document: Mapping[str, Any], path: Path) -> Path:
     """Write the assignments to `path`, and as JSON the plan's document beside them. Raises ResourceError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".parquet":
-            assignments.write_parquet(path)
-        elif path.suffix == ".csv":
-            without_formulas(assignments).write_csv(path)
-        else:
-            rows = json.loads(assignments.write_json())
-            path.write_text(json.dumps({**document, "assignments": rows}, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot be written: {error.strerror or error}", where=str(path)) from error
-    return path
+    if path.suffix == ".parquet":
+        return write_whole(path, assignments.write_parquet)
+    if path.suffix == ".csv":
+        return write_text(path, without_formulas(assignments).write_csv())
+    rows = json.loads(assignments.write_json())
+    return write_text(path, json.dumps({**document, "assignments": rows}, indent=2) + "\n")

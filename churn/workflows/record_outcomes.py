@@ -157,9 +157,10 @@ def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int |
         if out.suffix != ".csv":
             raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
         from churn.workflows.files import write_text
+        from churn.workflows.read_scores import without_formulas
 
         columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]
-        write_text(out, rows.select(columns).write_csv())
+        write_text(out, without_formulas(rows.select(columns)).write_csv())
     return {"rejected": rows.height, "rows": rows.head(limit or rows.height).to_dicts(), "file": out}
 
 

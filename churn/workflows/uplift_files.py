@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.errors import ConfigError, ResourceError
+from churn.errors import ConfigError
 from churn.workflows.context import Context
-from churn.workflows.files import write_text
+from churn.workflows.files import write_text, write_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,11 +34,6 @@ def write_list(rows: pl.DataFrame, path: Path) -> Path:
     """Write customers with their uplift to `path`; text that a spreadsheet would run is made harmless in CSV."""
     from churn.workflows.read_scores import without_formulas
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows.write_parquet(path) if path.suffix == ".parquet" else without_formulas(rows).write_csv(path)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot be written: {error.strerror or error}", where=str(path), remedy="Choose another place."
-        ) from error
-    return path
+    if path.suffix == ".parquet":
+        return write_whole(path, rows.write_parquet)
+    return write_text(path, without_formulas(rows).write_csv())

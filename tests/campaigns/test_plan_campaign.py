@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from churn.campaigns.eligibility import RULES
-from churn.errors import CampaignError, ConfigError, DataError, NotCalibrated, QualityBlocked
+from churn.errors import CampaignError, ConfigError, DataError, NotCalibrated, QualityBlocked, ResourceError
 from churn.store import open_store
 from tests.campaigns.town import DAY, NOW, PLAIN, SIZE, customer, facts, probabilities, register_model
 
@@ -146,6 +147,7 @@ def test_planning_again_keeps_who_is_assigned_and_counts_what_was_spent(town):
     with open_store(town.settings.database_url) as store:
         assert [plan.plan_id for plan in store.plans.list("calls")] == [again.document["campaigns"][0]["plan_id"]]
     more = town.plan("calls", budget=160)
+    assert any(s.startswith("Of the budget of $160, earlier plans took $") for s in more.document["sentences"])
     kept = more.assignments.filter(~pl.col("is_new")).drop("is_new")
     assert kept.sort("customer_id").equals(first.drop("is_new").sort("customer_id"))
     held = more.document["holdout"]["calls"]
@@ -440,3 +442,21 @@ def test_a_changed_share_holds_for_new_customers_and_makes_up_for_nobody(town, b
     assert 98 <= rows.filter(arm="treatment").height <= 102  # the first round may fall short of 60 by rounding
     for _, held, every in by_band.iter_rows():
         assert abs(held - after * every) <= 1
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".json"])
+def test_a_file_of_assignments_is_written_whole_or_not_at_all(town, tmp_path, monkeypatch, ending):
+    town.campaign("calls")
+    out = tmp_path / f"plan{ending}"
+    out.write_text("the one before")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        with pytest.raises(ResourceError, match="No space left"):
+            town.plan("calls", out=out)
+    assert out.read_text() == "the one before"
+    assert town.plan("calls", out=out).assignments.height > 0  # the plan itself was kept, and is written now
+    assert out.read_bytes() != b"the one before"

@@ -213,3 +213,12 @@ def test_outcomes_are_counted_by_campaign_and_kind(here: Context, tmp_path: Path
     ]
     assert [each["event_id"] for each in document["events"]] == ["e2", "e1"]
     assert [each["event_id"] for each in list_outcomes(here, campaign="support_call")["events"]] == ["e1"]
+
+
+def test_an_outcome_that_a_spreadsheet_would_run_is_written_harmless(here: Context, tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    path.write_text("customer_id,campaign,event_id,kind,occurred_at\n=1+1,support_call,e1,phoned,2024-06-03\n")
+    import_outcomes(here, path)
+    out = tmp_path / "rejected.csv"
+    rejected_outcomes(here, out=out)
+    assert "'=1+1," in out.read_text()

@@ -16,6 +16,7 @@ from churn.errors import ConfigError, ContractBroken
 
 OUTCOME_FIELDS: Final = ("customer_id", "campaign", "event_id", "kind", "occurred_at")
 ENDINGS: Final = (".csv", ".parquet", ".json", ".ndjson", ".jsonl")
+_SHORTEST: Final = 3  # letters: a column such as `id` is like too much to be guessed
 _SCHEMA = dict.fromkeys(OUTCOME_FIELDS, pl.String) | {"row_number": pl.Int64, "fault": pl.String}
 
 
@@ -25,6 +26,8 @@ def read_outcomes(path: Path, *, campaign: str | None = None) -> pl.DataFrame:
     `campaign` stands in where the file has no such column. Raises ConfigError for a file that is not there or of
     another kind, ContractBroken naming file and column for one that cannot be read, is empty, or lacks a column.
     """
+    if path.is_dir():
+        raise ConfigError("is a folder", where=str(path), remedy="Give the file in it.")
     kind = path.suffix.lower()
     if kind not in ENDINGS:
         raise ConfigError(
@@ -42,7 +45,7 @@ def read_outcomes(path: Path, *, campaign: str | None = None) -> pl.DataFrame:
         raise ContractBroken(
             f"is no readable {kind[1:].upper()}: {str(error).splitlines()[0]}",
             where=str(path),
-            remedy="Export it again, as UTF-8.",
+            remedy="Export it again." if kind == ".parquet" else "Export it again, as UTF-8.",
         ) from error
     if frame.is_empty():
         raise ContractBroken(
@@ -103,7 +106,7 @@ def _require(columns: Sequence[str], campaign: str | None, path: Path) -> None:
     if not missing:
         return
     near = {name: difflib.get_close_matches(name, columns, n=1, cutoff=0.5) for name in missing}
-    hints = [f"`{found[0]}` looks like {name}" for name, found in near.items() if found]
+    hints = [f"`{found[0]}` looks like {name}" for name, found in near.items() if found and len(found[0]) > _SHORTEST]
     remedy = f"{'; '.join(hints)}: rename it." if hints else f"Needed are {', '.join(OUTCOME_FIELDS)}."
     if missing == ["campaign"] and not hints:
         remedy = "Add the column, or name the campaign with --campaign."

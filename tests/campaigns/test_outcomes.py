@@ -70,6 +70,18 @@ def test_a_missing_column_is_named_with_the_one_that_looks_like_it(tmp_path: Pat
     assert str(path) in str(caught.value)
 
 
+def test_a_column_of_few_letters_is_not_taken_for_a_likeness(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, "id,x,y", "1,2,3")
+    with pytest.raises(ContractBroken, match=r"Needed are customer_id, campaign") as caught:
+        read_outcomes(path)
+    assert "looks like" not in str(caught.value)
+
+
+def test_a_folder_is_refused_as_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder"):
+        read_outcomes(tmp_path)
+
+
 def test_a_file_without_the_campaign_column_can_be_told_its_campaign(tmp_path: Path) -> None:
     path = csv_file(tmp_path, "customer_id,event_id,kind,occurred_at", "C1,e1,lost,2026-07-02")
     with pytest.raises(ContractBroken, match="--campaign"):

@@ -24,10 +24,10 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
                 partial, compression="zstd", compression_level=1, statistics=True, row_group_size=_ROW_GROUP
             )
         partial.replace(path)
-    except OSError as error:
+    except (OSError, pl.exceptions.ComputeError) as error:  # polars tells a full disk as a fault of its computation
         partial.unlink(missing_ok=True)
         raise ResourceError(
-            f"cannot be written: {error.strerror or error}",
+            f"cannot be written: {getattr(error, 'strerror', None) or error}",
             where=str(path),
             remedy="Free disk space or choose another folder.",
         ) from error

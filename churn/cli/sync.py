@@ -107,10 +107,10 @@ def withdraw(
     """Empty the fields that pushes of a campaign have written, and nothing else."""
     from churn.workflows.sync_crm import withdraw as take_back
 
-    _show(session, take_back(session.context, campaign, to, who=getpass.getuser()))
+    _show(session, take_back(session.context, campaign, to, who=getpass.getuser()), is_withdrawal=True)
 
 
-def _show(session: Session, result: Any, **more: Any) -> None:
+def _show(session: Session, result: Any, *, is_withdrawal: bool = False, **more: Any) -> None:
     report = result.report
     document = {
         "campaign": result.campaign,
@@ -139,12 +139,14 @@ def _show(session: Session, result: Any, **more: Any) -> None:
         would = "Would bring" if report.preview else "Brought"
         done = "into step" if report.state in {"done", "dry run"} else "into step, but not all of it"
         title = f"{would} {result.connector} {done} with {result.campaign} ({result.list_size:,} customers)"
+        if is_withdrawal:
+            title = f"Took {result.campaign} back from {result.connector}"
         table(title, [*names, "took"], [[*counts, f"{report.seconds:.1f} s"]], right=range(len(names) + 1))
         if result.left_out:
             line("Not on the list: " + ", ".join(f"{count:,} {why}" for why, count in result.left_out.items()) + ".")
         if held := report.skipped.get("held"):
             line(f"{held:,} rows rejected before are left until they change: `churn sync status --rejected`.")
-        if report.preview:
+        if report.preview and report.preview.sample:
             _render_sample(report.preview.sample)
 
     session.show(document, render)

@@ -137,7 +137,11 @@ def test_the_command_line_shows_a_push_its_status_and_its_rejections(home: Compa
     out = tmp_path / "rejected.csv"
     home.run("sync", "status", "--rejected", "--out", str(out))
     assert out.read_text(encoding="utf-8").startswith("connector,campaign,customer_id,code")
+    again = home.run("sync", "call", "--to", "file", "--dry-run").stdout
+    assert "For example" in dry
+    assert "For example" not in again
     assert home.json("sync", "withdraw", "call", "--to", "file")["cleared"] == 38
+    assert "Took call back from file" in home.run("sync", "withdraw", "call", "--to", "file").stdout
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,9 @@ def _money(document: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     if document["stands_since"]:
         return found
+    taken = document["allocation"]["budget_used_before"]
+    if budget is not None and taken > 0:
+        found.append(f"Of the budget of {money(budget, currency)}, earlier plans took {money(taken, currency)}.")
     if budget is not None and shadow["next_thousand"] > 0:
         found.append(
             f"The next {money(1000, currency)} of budget earns {money(shadow['next_thousand'], currency, cents=False)}."

@@ -72,7 +72,9 @@ def show_ledger(rows: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str,
 
 def _verdict(row: Mapping[str, Any]) -> str:
     if row["verdict"] is not None:
-        return VERDICTS[row["verdict"]]
+        assigned, measured = row["treatment"] + row["holdout"], row["measured_customers"]
+        later = f", {count(assigned - measured)} joined later" if assigned > measured else ""
+        return VERDICTS[row["verdict"]] + later
     if row["status"] == "not_mature":
         return f"ready on {row['ready_date']}"
     return str(row["status"]).replace("_", " ")

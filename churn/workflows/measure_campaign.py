@@ -73,6 +73,7 @@ def read_ledger(context: Context) -> list[dict[str, Any]]:
                     "campaign": campaign,
                     "treatment": arms["treatment"],
                     "holdout": arms["holdout"],
+                    "measured_customers": sum(arm["assigned"] for arm in told.get("arms", {}).values()),
                     "status": told.get("status", "not_measured"),
                     "verdict": told.get("verdict"),
                     "measured_at": newest.measured_at if newest is not None else None,

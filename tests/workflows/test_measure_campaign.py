@@ -188,6 +188,11 @@ def test_the_ledger_lists_planned_campaigns_measured_or_not(planned: Path) -> No
     assert (rows["fix_payment"]["status"], rows["fix_payment"]["holdout"]) == ("not_measured", 1)
     assert rows["support_call"]["ledger"]["expected_profit"] == pytest.approx(160 * 3.0)
     assert rows["support_call"]["ledger"]["saves"]["value"] == pytest.approx(120)
+    measured = rows["support_call"]["measured_customers"]
+    assert measured == rows["support_call"]["treatment"] + rows["support_call"]["holdout"]
+    plan(planned, ["c901", "c902"], plan_id="p10", campaign="support_call")
+    (row,) = [row for row in read_ledger(here) if row["campaign"] == "support_call"]
+    assert (row["measured_customers"], row["treatment"] + row["holdout"]) == (measured, measured + 2)
 
 
 def test_a_measurement_can_be_written_as_json_csv_and_page(planned: Path, tmp_path: Path) -> None:

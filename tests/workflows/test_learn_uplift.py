@@ -126,6 +126,7 @@ def test_before_outcomes_are_mature_it_says_when_they_are(company: Company) -> N
 
 def test_a_campaign_without_assignments_or_without_a_holdout_is_refused(company: Company) -> None:
     context = build_context(home=company.home)
+    assign(context, "fix_payment", customers_of(company)[:50])
     with pytest.raises(CampaignError, match=r"nobody was assigned.*Did you mean `fix_payment`"):
         learn_uplift(context, "fix_paiment")
     assign(context, "all", customers_of(company)[:50], holdout=0.0)

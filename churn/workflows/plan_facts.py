@@ -48,10 +48,13 @@ def gather_facts(
     import numpy as np
     import polars as pl
 
+    from churn.snapshots.dates import data_cutoff
+
     ids = scores.frame["customer_id"]
     settings, now = context.settings, context.clock()
+    reached = data_cutoff(warehouse).date()
     for definition in definitions:
-        _require_open_window(definition, scores, settings.churn)
+        _require_open_window(definition, scores, settings.churn, reached)
     audience = _audience(context, warehouse, definitions, scores)
     if not any(inside.any() for inside in audience.values()):
         names = ", ".join(f"`{d.name}`" for d in definitions)
@@ -82,14 +85,23 @@ def gather_facts(
     return Facts(left_out, pl.concat(before), notes)
 
 
-def _require_open_window(definition: CampaignDefinition, scores: ScoreList, churn: ChurnSettings) -> None:
-    """Refuse a date so old that nothing done now could change what is counted."""
+def _require_open_window(
+    definition: CampaignDefinition, scores: ScoreList, churn: ChurnSettings, reached: date
+) -> None:
+    """Refuse scores so old that nothing done now could change what is counted: those still there all stayed."""
     days = definition.window(churn)
     if scores.snapshot_date + timedelta(days=days) <= scores.newest_date:
         raise CampaignError(
             f"the {days} days in which its outcome is counted ended before {scores.newest_date}, the day of the newest scores",
             where=f"campaign {definition.name}, --date {scores.snapshot_date}",
             remedy="Plan on the newest scores: leave --date out.",
+        )
+    if scores.snapshot_date + timedelta(days=days) <= reached:
+        raise CampaignError(
+            f"the {days} days in which its outcome is counted are over: the scores are of {scores.snapshot_date}, the "
+            f"data reach {reached}",
+            where=f"campaign {definition.name}",
+            remedy="Run `churn score` first.",
         )
 
 

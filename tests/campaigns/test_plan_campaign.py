@@ -321,6 +321,15 @@ def test_an_older_date_is_planned_from_the_history_of_scores(town):
         town.plan("calls", snapshot_date=date(2026, 2, 1))
 
 
+def test_scores_whose_window_the_data_have_outrun_are_refused(town, monkeypatch):
+    town.campaign("calls")
+    monkeypatch.setattr("churn.snapshots.dates.data_cutoff", lambda _: datetime(2026, 3, 31))
+    with pytest.raises(CampaignError, match=r"are over: .* data reach 2026-03-31.*Run `churn score` first"):
+        town.plan("calls")
+    monkeypatch.setattr("churn.snapshots.dates.data_cutoff", lambda _: datetime(2026, 3, 30))
+    assert town.document("calls", is_dry_run=True)["customers"] == SIZE
+
+
 def test_scores_that_cannot_be_money_or_are_stale_stop_the_plan_unless_allowed(town):
     town.campaign("calls")
     with open_store(town.settings.database_url) as store:

@@ -82,8 +82,11 @@ def customers_of(company: Company) -> list[str]:
 
 def test_a_campaigns_holdout_teaches_and_its_treated_are_flagged_for_training(company: Company) -> None:
     context = build_context(home=company.home)
+    customers = customers_of(company)
+    company.run("demo", "--play-forward")  # the month after the plan happens, without any contact of ours
+    company.run("refresh")
     unassigned = training_flags(context)
-    rows = assign(context, "trial", customers_of(company))
+    rows = assign(context, "trial", customers)
     found = learn_uplift(context, "trial", out=company.home / "list.csv", **QUICK)
     document = found.document
     assert document["counts"]["used"] + document["counts"]["not_known"] == rows.height

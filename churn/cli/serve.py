@@ -95,7 +95,9 @@ def list_(session: Session) -> None:
     session.show({"keys": document}, render)
 
 
-def revoke(session: Session, name: Annotated[str, typer.Argument(metavar="NAME", help="The name it was made under.")]) -> None:
+def revoke(
+    session: Session, name: Annotated[str, typer.Argument(metavar="NAME", help="The name it was made under.")]
+) -> None:
     """Refuse a key from now on."""
     from churn.workflows.manage_keys import revoke_key
 

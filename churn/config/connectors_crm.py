@@ -76,7 +76,9 @@ class SalesforceConnector(RemoteSection):
     """[connectors.NAME] with kind = "salesforce": records matched by an external id. The secret is an access token."""
 
     kind: Literal["salesforce"]
-    url: str = Field(description="The organisation's address, such as https://mycompany.my.salesforce.example (no path).")
+    url: str = Field(
+        description="The organisation's address, such as https://mycompany.my.salesforce.example (no path)."
+    )
     version: str = Field("62.0", pattern=r"^\d{2,3}\.0$", description="Version of the REST API.")
     object: Identifier = Field("Contact", description="What holds a customer.")
     key_field: Identifier = Field(

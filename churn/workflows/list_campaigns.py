@@ -159,7 +159,7 @@ def campaign_results(context: Context, name: str) -> dict[str, Any]:
     if not found:
         raise NotFound("this campaign was not measured yet", where=name, remedy="Run `churn measure`.")
     newest = max(found, key=lambda m: m.measurement_id)
-    return {"measurement_id": newest.measurement_id, "measured_at": newest.measured_at, **newest.result}
+    return {"measurement_id": newest.measurement_id, **newest.result}
 
 
 def campaign_assignments(context: Context, name: str, *, limit: int, after: str | None) -> dict[str, Any]:

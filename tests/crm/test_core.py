@@ -151,7 +151,7 @@ def test_values_are_rounded_and_what_is_no_number_is_none() -> None:
 def test_small_lists_may_change_as_they_like() -> None:
     check_guards(Shape(list_size=10, last_size=12, known=10, touched=10), ConnectorSection(), where="x")
     with pytest.raises(CampaignError, match="more than 50%"):
-        check_guards(Shape(list_size=100, last_size=100, known=100, touched=51), ConnectorSection(), where="x")
+        check_guards(Shape(list_size=1000, last_size=1000, known=1000, touched=501), ConnectorSection(), where="x")
 
 
 def test_waits_grow_are_capped_vary_and_end() -> None:

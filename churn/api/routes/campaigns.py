@@ -35,7 +35,7 @@ def campaign(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str
     try:
         return {key: value for key, value in show_campaign(state.context, name).items() if key != "file"}
     except CampaignError as error:
-        raise NotFound(error.what, where=error.where, remedy=error.remedy) from error
+        raise NotFound(error.what, where=name, remedy="See GET /v1/campaigns.") from error
 
 
 @router.get("/campaigns/{name}/plan", dependencies=[Reader])
@@ -66,7 +66,8 @@ def assignments(
 @router.get("/campaigns/{name}/results", dependencies=[Reader])
 def results(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
     """Return the newest measurement: what the campaign caused, with its interval, in figures and words."""
-    return campaign_results(state.context, name)
+    found = campaign_results(state.context, name)
+    return found | {key: f"{found[key]}Z" for key in ("measured_at", "data_cutoff") if isinstance(found.get(key), str)}
 
 
 @router.post("/outcomes")

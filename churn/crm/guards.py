@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from churn.config.connectors_common import ConnectorSection
 from churn.errors import CampaignError
 
-_FEW = 200  # records whose change stops nothing, however small the list
+_FEW = 50  # records whose change stops nothing, however small the list
 
 
 @dataclass(frozen=True)

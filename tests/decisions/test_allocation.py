@@ -271,7 +271,7 @@ def test_offers_that_lose_money_or_earn_nothing_are_not_made():
 
 @pytest.mark.parametrize("shape", [(0, 2), (3, 0), (0, 0)])
 def test_nobody_or_nothing_to_offer_is_no_error(shape):
-    found = allocate(np.empty(shape), np.empty(shape[1]), budget=10.0)
+    found = allocate(np.ones(shape), np.ones(shape[1]), budget=10.0)
     assert found.choice.tolist() == [-1] * shape[0]
     assert (found.profit, found.bound, found.next_thousand) == (0.0, 0.0, 0.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -229,6 +230,9 @@ def test_a_rate_limit_is_told_with_what_the_server_asks_for(make_connector: Make
         except RateLimited as error:
             told.append(error)
     assert told[0].retry_after == 30.0
+    deadline = time.monotonic() + 10
+    while not slow_front.refused and time.monotonic() < deadline:  # nginx writes its log after the answer
+        time.sleep(0.05)
     assert slow_front.refused == 1
 
 

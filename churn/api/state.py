@@ -69,6 +69,8 @@ def build_state(context: Context) -> State:
     from churn.api.security import Rates
 
     store = context.open_store().__enter__()
+    # Opened here, once: requests come from several threads, and two that open it at a time would open it twice.
+    store.database.engine.connect().close()
 
     def shared() -> AbstractContextManager[Any]:
         return nullcontext(store)  # workflows close what they open; this one stays open for the next request

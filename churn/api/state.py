@@ -70,7 +70,8 @@ def build_state(context: Context) -> State:
 
     store = context.open_store().__enter__()
     # Opened here, once: requests come from several threads, and two that open it at a time would open it twice.
-    store.database.engine.connect().close()
+    with store.database.read():
+        pass
 
     def shared() -> AbstractContextManager[Any]:
         return nullcontext(store)  # workflows close what they open; this one stays open for the next request

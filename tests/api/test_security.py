@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from fastapi.testclient import TestClient
@@ -57,7 +58,7 @@ def test_neither_store_nor_log_holds_a_secret(service: Service) -> None:
     service.client.get("/v1/models", headers={"Authorization": f"Bearer {token}"})
     secret = token.split("_", 2)[2]
     home = service.context.settings.home
-    with sqlite3.connect(home / "store.sqlite") as store:
+    with closing(sqlite3.connect(home / "store.sqlite")) as store:
         assert secret not in "\n".join(store.iterdump())
     assert secret not in (home / "churn.log").read_text(encoding="utf-8")
 

@@ -21,7 +21,7 @@ def responses(outcomes: pl.DataFrame, contacts: pl.DataFrame, seed: int) -> pl.D
     told = contacts.join(outcomes.drop("offer"), on="customer_id", how="left", maintain_order="left").sort(
         "customer_id"
     )
-    random = Streams(seed).of("responses", int(contacts["contacted_at"].dt.epoch("d").min() or 0))  # type: ignore[arg-type]
+    random = Streams(seed).of("responses", int(contacts["contacted_at"].dt.epoch("d").min() or 0))  # type: ignore[arg-type]  # a day is a number
     draw = random.random((2, len(told)))
     under = pl.coalesce(*(pl.when(pl.col("offer") == name).then(pl.col(f"churn_under_{name}")) for name in OFFERS))
     told = told.with_columns(

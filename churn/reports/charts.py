@@ -6,11 +6,15 @@ rules that set it. Without that stylesheet the light colours, which are the keys
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from markupsafe import Markup
+
+Spec = dict[str, Any]
 
 # Blue, vermilion and green of Okabe and Ito's set can be told apart with any colour vision; lines differ in form too.
 TOKENS: Final[dict[str, tuple[str, str]]] = {
@@ -27,6 +31,24 @@ TOKENS: Final[dict[str, tuple[str, str]]] = {
 }
 WIDE, NARROW = 760, 350
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+class Figure(Markup):
+    """A chart as HTML that needs no script: inline SVG, wide and narrow, described for those who hear it.
+
+    `specs` are the Vega-Lite definitions that the SVG was drawn from, by the name of their width, for pages that make
+    them answer to a pointer; `describe` is the description.
+    """
+
+    specs: Mapping[str, Spec]
+    describe: str
+
+    @classmethod
+    def of(cls, html: str, specs: Mapping[str, Spec], describe: str) -> Figure:
+        """Return `html`, drawn by us, as a figure."""
+        made = cls(html)
+        made.specs, made.describe = specs, describe
+        return made
 
 
 def color(name: str) -> str:
@@ -187,25 +209,27 @@ def styled(chart: Any) -> Any:
     )
 
 
-def both(draw: Any, describe: str) -> Markup:
+def both(draw: Callable[[int], Any], describe: str) -> Figure:
     """Return the chart that `draw(width)` draws, for a page and for a phone; the stylesheet shows the one that fits.
 
     `describe` is what a screen reader says, once.
     """
-    parts = [
-        f'<div class="{name}">{_svg(draw(width), describe)}</div>'
-        for name, width in (("wide", WIDE), ("narrow", NARROW))
-    ]
-    return Markup("".join(parts))  # noqa: S704  # drawn by us; the description is escaped below
+    specs: dict[str, Spec] = {name: draw(width).to_dict() for name, width in (("wide", WIDE), ("narrow", NARROW))}
+    label = str(Markup.escape(describe))
+    html = "".join(
+        f'<div class="{name}">{_svg(json.dumps(spec, sort_keys=True), label)}</div>' for name, spec in specs.items()
+    )
+    return Figure.of(html, specs, describe)
 
 
-def _svg(chart: Any, describe: str) -> str:
+@lru_cache(maxsize=256)
+def _svg(spec: str, label: str) -> str:
+    """Draw a definition, given as JSON; pages ask for the same chart again and again until new scores come."""
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(chart.to_dict())
+    svg: str = vl_convert.vegalite_to_svg(spec)
     svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", svg)
     # The parts need no roles of their own: the whole is one image with one description.
     svg = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", svg)
     svg = re.sub(r'(<svg[^>]*?)\swidth="[\d.]+"\sheight="[\d.]+"', r"\1", svg, count=1)
-    label = str(Markup.escape(describe))
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

@@ -6,11 +6,13 @@ Importing this is cheap: SQLAlchemy is loaded when a store is opened, Alembic on
 from churn.store.campaign_records import Added, Alert, Measurement, PlanRecord
 from churn.store.connection import Store, open_store
 from churn.store.crm_records import MappingChange, OutboxRow, Rejection, Settled, SyncRun
+from churn.store.job_records import Delivery, ScheduledRun, ScheduledStep, Worker
 from churn.store.records import JobRun, ModelChange, ModelVersion, ScorePage, ScoreRun, Simulation
 
 __all__ = [
     "Added",
     "Alert",
+    "Delivery",
     "JobRun",
     "MappingChange",
     "Measurement",
@@ -19,11 +21,14 @@ __all__ = [
     "OutboxRow",
     "PlanRecord",
     "Rejection",
+    "ScheduledRun",
+    "ScheduledStep",
     "ScorePage",
     "ScoreRun",
     "Settled",
     "Simulation",
     "Store",
     "SyncRun",
+    "Worker",
     "open_store",
 ]

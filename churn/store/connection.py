@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from churn.store.alerts import AlertRepository
     from churn.store.campaigns import AssignmentRepository, PlanRepository
     from churn.store.database import Database
+    from churn.store.jobs import JobRepository
     from churn.store.keys import KeyRepository
     from churn.store.measurements import MeasurementRepository
     from churn.store.models import ModelRepository
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from churn.store.outcomes import OutcomeRepository
     from churn.store.requests import RequestRepository
     from churn.store.runs import RunRepository
+    from churn.store.schedule import ScheduleRepository
     from churn.store.score_reader import ScoreReader
     from churn.store.scores import ScoreRepository
+    from churn.store.sessions import SessionRepository
     from churn.store.simulations import SimulationRepository
     from churn.store.sqlite_file import SqliteFile
     from churn.store.sync_runs import SyncRunRepository
+    from churn.store.users import UserRepository
 
 
 class Store:
@@ -141,6 +145,20 @@ class Store:
         return CrmRepository(self.database)
 
     @cached_property
+    def jobs(self) -> JobRepository:
+        """Scheduled work: runs, steps, leases."""
+        from churn.store.jobs import JobRepository
+
+        return JobRepository(self.database)
+
+    @cached_property
+    def schedule(self) -> ScheduleRepository:
+        """How far the schedule has been worked, and who works it."""
+        from churn.store.schedule import ScheduleRepository
+
+        return ScheduleRepository(self.database)
+
+    @cached_property
     def keys(self) -> KeyRepository:
         """Who may call the service."""
         from churn.store.keys import KeyRepository
@@ -153,6 +171,20 @@ class Store:
         from churn.store.requests import RequestRepository
 
         return RequestRepository(self.database)
+
+    @cached_property
+    def users(self) -> UserRepository:
+        """People who sign in with a password."""
+        from churn.store.users import UserRepository
+
+        return UserRepository(self.database)
+
+    @cached_property
+    def sessions(self) -> SessionRepository:
+        """Browsers that are signed in."""
+        from churn.store.sessions import SessionRepository
+
+        return SessionRepository(self.database)
 
     def lock_destination(self, connector: str, holder: str) -> AbstractContextManager[None]:
         """Keep other pushes to `connector` out. Raises SyncBusy, on entering, naming who holds it."""

@@ -1,0 +1,260 @@
+"""Scheduled work: runs asked for, claimed under a lease, told step by step, and finished by whoever holds the lease."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from churn.store.database import Database
+from churn.store.job_records import ScheduledRun, ScheduledStep, StepState
+from churn.store.job_tables import scheduled_runs, scheduled_steps
+
+_ERROR_LENGTH = 2_000
+_STANDING = ("queued", "running", "done")
+_RUN_COLUMNS = list(scheduled_runs.c)
+
+
+def key_of(job: str, logical_date: date | None, parameters: Mapping[str, Any]) -> str:
+    """Return what tells a run from others: job, logical date, and a hash of the parameters where there are any."""
+    parts = [job, str(logical_date) if logical_date else "asked"]
+    if parameters:
+        text = json.dumps(parameters, sort_keys=True, default=str)
+        parts.append(hashlib.sha256(text.encode()).hexdigest()[:16])
+    return "/".join(parts)
+
+
+class JobRepository:
+    """Reads and writes `scheduled_runs` and `scheduled_steps`.
+
+    Every instant is handed in. What a process writes about a run counts only while it holds the run's lease.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def request(
+        self,
+        job: str,
+        *,
+        logical_date: date | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        requested_by: str,
+        at: datetime,
+        run_key: str | None = None,
+        state: str = "queued",
+        error: str | None = None,
+    ) -> ScheduledRun:
+        """Queue a run of `job`, or return the one that is there: of one key, one run is queued, running or done.
+
+        A run without a logical date is of now: the same may be asked for again once it is done. One that failed, was
+        missed or canceled stays in the ledger, and asking again queues another. `state` "missed" notes a night that
+        nobody worked.
+        """
+        parameters = dict(parameters or {})
+        key = run_key or key_of(job, logical_date, parameters)
+        is_of_now = logical_date is None and run_key is None
+        runs = scheduled_runs
+        with self._database.write(lock=runs) as connection:
+            is_same = runs.c.run_key.startswith(f"{key}@", autoescape=True) if is_of_now else runs.c.run_key == key
+            stands = runs.c.state.in_(_STANDING[:2] if is_of_now else _STANDING)
+            found = connection.execute(sa.select(runs.c.run_id).where(is_same, stands)).scalar()
+            if found is None and state == "missed":
+                known = sa.select(runs.c.run_id).where(is_same)
+                found = connection.execute(known.order_by(runs.c.run_id.desc())).scalar()
+            if found is None:
+                result = connection.execute(
+                    sa.insert(runs).values(
+                        job=job,
+                        run_key=f"{key}@{at.isoformat()}" if is_of_now else key,
+                        logical_date=logical_date,
+                        parameters=parameters,
+                        state=state,
+                        requested_by=requested_by,
+                        requested_at=at,
+                        finished_at=at if state == "missed" else None,
+                        attempts=0,
+                        error=error,
+                    )
+                )
+                (found,) = result.inserted_primary_key or (0,)
+            return _one(connection, int(found))
+
+    def claim(
+        self, owner: str, *, now: datetime, lease_seconds: float, run_id: int | None = None
+    ) -> ScheduledRun | None:
+        """Take the next run that is due, or `run_id`, for `owner`; None when nothing is, or another run is at work.
+
+        One run at a time: the warehouse has one holder. A run whose lease has passed is taken over where it stood.
+        """
+        runs = scheduled_runs
+        is_alive = sa.and_(runs.c.state == "running", runs.c.lease_until > now)
+        is_due = sa.and_(runs.c.state == "queued", sa.func.coalesce(runs.c.next_attempt_at, now) <= now)
+        is_dead = sa.and_(runs.c.state == "running", runs.c.lease_until <= now)
+        wanted = sa.select(runs.c.run_id, runs.c.started_at).where(sa.or_(is_due, is_dead))
+        if run_id is not None:
+            wanted = wanted.where(runs.c.run_id == run_id)
+        with self._database.write(lock=runs) as connection:
+            if connection.execute(sa.select(runs.c.run_id).where(is_alive).limit(1)).first() is not None:
+                return None
+            row = connection.execute(
+                wanted.order_by(sa.func.coalesce(runs.c.next_attempt_at, runs.c.requested_at), runs.c.run_id).limit(1)
+            ).first()
+            if row is None:
+                return None
+            connection.execute(
+                sa.update(runs)
+                .where(runs.c.run_id == row.run_id)
+                .values(
+                    state="running",
+                    attempts=runs.c.attempts + 1,
+                    started_at=row.started_at or now,
+                    next_attempt_at=None,
+                    error=None,
+                    lease_owner=owner,
+                    lease_until=now + timedelta(seconds=lease_seconds),
+                )
+            )
+            return _one(connection, int(row.run_id))
+
+    def heartbeat(self, run_id: int, owner: str, *, now: datetime, lease_seconds: float) -> bool:
+        """Prolong the lease; False when `owner` no longer holds it and must stop."""
+        return self._held(run_id, owner, lease_until=now + timedelta(seconds=lease_seconds))
+
+    def set_steps(self, run_id: int, names: Sequence[str]) -> None:
+        """Note the steps that a run will take, unless they are noted already."""
+        steps = scheduled_steps
+        with self._database.write(lock=steps) as connection:
+            if connection.execute(sa.select(steps.c.name).where(steps.c.run_id == run_id).limit(1)).first() is None:
+                connection.execute(
+                    sa.insert(steps),
+                    [
+                        {"run_id": run_id, "position": n, "name": name, "state": "waiting"}
+                        for n, name in enumerate(names)
+                    ],
+                )
+
+    def start_step(self, run_id: int, owner: str, name: str, *, at: datetime) -> bool:
+        """Note that a step begins, or begins again; False when `owner` no longer holds the run."""
+        return self._told(
+            run_id, owner, name, state="running", started_at=at, finished_at=None, seconds=None, rows=None, error=None
+        )
+
+    def finish_step(
+        self,
+        run_id: int,
+        owner: str,
+        name: str,
+        *,
+        state: StepState,
+        at: datetime,
+        seconds: float,
+        rows: int | None = None,
+        outcome: str | None = None,
+        error: str | None = None,
+    ) -> bool:
+        """Note how a step ended; False when `owner` no longer holds the run."""
+        return self._told(
+            run_id,
+            owner,
+            name,
+            state=state,
+            finished_at=at,
+            seconds=round(seconds, 3),
+            rows=rows,
+            outcome=outcome[:_ERROR_LENGTH] if outcome else None,
+            error=error[:_ERROR_LENGTH] if error else None,
+        )
+
+    def finish(self, run_id: int, owner: str, state: str, error: str | None, at: datetime) -> bool:
+        """End a run ("done" or "failed") and give back its lease; False when `owner` no longer holds it."""
+        text = error[:_ERROR_LENGTH] if error else None
+        return self._held(run_id, owner, state=state, error=text, finished_at=at, lease_owner=None, lease_until=None)
+
+    def postpone(self, run_id: int, owner: str, error: str | None, next_attempt_at: datetime) -> bool:
+        """Queue a run again, for later, at the step where it stands; False when `owner` no longer holds it."""
+        text = error[:_ERROR_LENGTH] if error else None
+        later = {"state": "queued", "next_attempt_at": next_attempt_at, "lease_owner": None, "lease_until": None}
+        return self._held(run_id, owner, error=text, **later)
+
+    def cancel(self, run_id: int, who: str, at: datetime) -> bool:
+        """Call off a run: at once if it waits, before its next step if it is at work. False if it ended before."""
+        runs = scheduled_runs
+        with self._database.write() as connection:
+            result = connection.execute(
+                sa.update(runs)
+                .where(runs.c.run_id == run_id, runs.c.state.in_(("queued", "running")))
+                .values(
+                    state="canceled", error=f"canceled by {who}", finished_at=at, lease_owner=None, lease_until=None
+                )
+            )
+            return result.rowcount > 0
+
+    def get(self, run_id: int) -> ScheduledRun | None:
+        """Return one run with its steps, None if there is none of that number."""
+        with self._database.read() as connection:
+            found = _many(connection, sa.select(*_RUN_COLUMNS).where(scheduled_runs.c.run_id == run_id))
+        return found[0] if found else None
+
+    def latest(self, job: str, state: str | None = None) -> ScheduledRun | None:
+        """Return the newest run of `job`, in `state` if given."""
+        query = sa.select(*_RUN_COLUMNS).where(scheduled_runs.c.job == job)
+        if state is not None:
+            query = query.where(scheduled_runs.c.state == state)
+        with self._database.read() as connection:
+            found = _many(connection, query.order_by(scheduled_runs.c.run_id.desc()).limit(1))
+        return found[0] if found else None
+
+    def prune(self, before: datetime) -> int:
+        """Delete runs that ended before `before`, with their steps; return how many. The newest done of a job stays."""
+        runs = scheduled_runs
+        kept = sa.select(sa.func.max(runs.c.run_id)).where(runs.c.state == "done").group_by(runs.c.job)
+        with self._database.write(lock=runs) as connection:
+            result = connection.execute(
+                sa.delete(runs).where(runs.c.finished_at < before, runs.c.run_id.not_in(kept.scalar_subquery()))
+            )
+            return result.rowcount
+
+    def _held(self, run_id: int, owner: str, **values: Any) -> bool:
+        runs = scheduled_runs
+        is_held = sa.and_(runs.c.run_id == run_id, runs.c.lease_owner == owner, runs.c.state == "running")
+        with self._database.write() as connection:
+            return connection.execute(sa.update(runs).where(is_held).values(**values)).rowcount > 0
+
+    def _told(self, run_id: int, owner: str, name: str, **values: Any) -> bool:
+        runs, steps = scheduled_runs, scheduled_steps
+        is_held = sa.exists().where(runs.c.run_id == run_id, runs.c.lease_owner == owner, runs.c.state == "running")
+        with self._database.write() as connection:
+            result = connection.execute(
+                sa.update(steps).where(steps.c.run_id == run_id, steps.c.name == name, is_held).values(**values)
+            )
+            return result.rowcount > 0
+
+    def list(self, job: str | None = None, limit: int = 50, before: int | None = None) -> list[ScheduledRun]:
+        """Return the newest runs first, with their steps, of one job or of all; `before` a run number for the rest."""
+        query = sa.select(*_RUN_COLUMNS).order_by(scheduled_runs.c.run_id.desc()).limit(limit)
+        if job is not None:
+            query = query.where(scheduled_runs.c.job == job)
+        if before is not None:
+            query = query.where(scheduled_runs.c.run_id < before)
+        with self._database.read() as connection:
+            return _many(connection, query)
+
+
+def _one(connection: sa.Connection, run_id: int) -> ScheduledRun:
+    return _many(connection, sa.select(*_RUN_COLUMNS).where(scheduled_runs.c.run_id == run_id))[0]
+
+
+def _many(connection: sa.Connection, query: sa.Select[Any]) -> list[ScheduledRun]:
+    runs = [ScheduledRun(**row) for row in connection.execute(query).mappings()]
+    steps: dict[int, list[ScheduledStep]] = {run.run_id: [] for run in runs}
+    told = sa.select(scheduled_steps).where(scheduled_steps.c.run_id.in_(steps))
+    for row in connection.execute(told.order_by(scheduled_steps.c.run_id, scheduled_steps.c.position)).mappings():
+        values = dict(row)
+        steps[values.pop("run_id")].append(ScheduledStep(**values))
+    return [replace(run, steps=tuple(steps[run.run_id])) for run in runs]

@@ -1,0 +1,54 @@
+"""The schedule's mark, up to which its times have become runs, and the schedulers that were seen lately."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from churn.store.database import Database
+from churn.store.job_records import Worker
+from churn.store.job_tables import schedule_marks, schedulers
+
+
+class ScheduleRepository:
+    """Reads and writes `schedule_marks` and `schedulers`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def mark(self, job: str) -> datetime | None:
+        """Return the instant up to which the schedule of `job` has become runs; None before the first scheduler."""
+        with self._database.read() as connection:
+            query = sa.select(schedule_marks.c.considered_until).where(schedule_marks.c.job == job)
+            found: datetime | None = connection.execute(query).scalar()
+        return found
+
+    def set_mark(self, job: str, until: datetime) -> None:
+        """Move the mark of `job` forward to `until`; an earlier instant changes nothing."""
+        marks = schedule_marks
+        with self._database.write(lock=marks) as connection:
+            found = connection.execute(sa.select(marks.c.considered_until).where(marks.c.job == job)).scalar()
+            if found is None:
+                connection.execute(sa.insert(marks).values(job=job, considered_until=until))
+            elif found < until:
+                connection.execute(sa.update(marks).where(marks.c.job == job).values(considered_until=until))
+
+    def seen(self, owner: str, at: datetime) -> None:
+        """Note that the scheduler `owner` is there; those not seen for a day are forgotten."""
+        with self._database.write(lock=schedulers) as connection:
+            connection.execute(sa.delete(schedulers).where(schedulers.c.seen_at < at - timedelta(days=1)))
+            is_it = schedulers.c.owner == owner
+            if connection.execute(sa.update(schedulers).where(is_it).values(seen_at=at)).rowcount == 0:
+                connection.execute(sa.insert(schedulers).values(owner=owner, started_at=at, seen_at=at))
+
+    def gone(self, owner: str) -> None:
+        """Note that the scheduler `owner` has stopped."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(schedulers).where(schedulers.c.owner == owner))
+
+    def workers(self, now: datetime, within: timedelta = timedelta(seconds=90)) -> list[Worker]:
+        """Return the schedulers seen lately; none means that what is queued waits for one to be started."""
+        query = sa.select(schedulers).where(schedulers.c.seen_at >= now - within).order_by(schedulers.c.started_at)
+        with self._database.read() as connection:
+            return [Worker(**row) for row in connection.execute(query).mappings()]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from churn.api.schemas import Instant, Strict
+from churn.campaigns.definition import CampaignFile
+
+NAME = r"^[a-z][a-z0-9_]*$"
 
 
 class Campaign(BaseModel):
@@ -23,6 +26,40 @@ class Campaign(BaseModel):
     planned_at: Instant | None
     is_changed_since: bool = Field(description="Whether the file has changed since the newest plan.")
     error: str | None
+
+
+class CampaignInput(CampaignFile):
+    """A campaign's definition: the sections of campaigns/NAME.toml, and its name."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "winback_call",
+                    "campaign": {"title": "A call before they leave", "owner": "retention", "window_days": 30},
+                    "audience": {"bands": ["high", "critical"], "filter": "days_since_last_login > 14"},
+                    "offer": {"channel": "phone", "contact_cost": 4, "success_rate_expected": 0.4},
+                    "limits": {"budget": 5000, "cooldown_days": 30},
+                    "holdout": {"share": 0.1, "seed": 4},
+                }
+            ]
+        }
+    )
+
+    name: str = Field(
+        max_length=100, pattern=NAME, description="Small letters, digits and underscores.", examples=["winback_call"]
+    )
+
+
+class DefinedCampaign(BaseModel):
+    """A definition as it is kept now. Assignments made before stay as they are; the next plan goes by the new one."""
+
+    name: str
+    definition: dict[str, Any]
+    definition_hash: str = Field(description="Two definitions with the same hash plan the same.")
+    window_days: int
+    is_new: bool = Field(description="Whether there was no campaign of this name.")
+    is_changed: bool = Field(description="Whether it now says something else than before.")
 
 
 class AssignedCustomer(BaseModel):

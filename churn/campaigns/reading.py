@@ -49,6 +49,16 @@ def read_campaign(name: str, path: Path) -> CampaignDefinition:
 
 def examine(name: str, path: Path) -> tuple[CampaignDefinition | None, list[Complaint]]:
     """Return the campaign in `path`, None where it is not one, and everything that is wrong with the file."""
+    try:
+        return examine_text(name, path.read_text(encoding="utf-8-sig"), path)
+    except UnicodeDecodeError as error:
+        return None, [Complaint(name, path, 0, f"not UTF-8 text: {error.reason}", "Save the file as UTF-8.")]
+    except OSError as error:
+        return None, [Complaint(name, path, 0, f"cannot be read: {error.strerror}", "Let this user read it.")]
+
+
+def examine_text(name: str, text: str, path: Path) -> tuple[CampaignDefinition | None, list[Complaint]]:
+    """Return the campaign that `text` makes, None where it is not one, and what is wrong; `path` is where it shall lie."""
 
     def complaint(line: int, what: str, remedy: str) -> Complaint:
         return Complaint(name, path, line, what, remedy)
@@ -57,15 +67,10 @@ def examine(name: str, path: Path) -> tuple[CampaignDefinition | None, list[Comp
         remedy = "Name the file with small letters, digits and underscores: campaigns/winback_call.toml."
         return None, [complaint(0, f"`{name}` cannot be a campaign's name", remedy)]
     try:
-        text = path.read_text(encoding="utf-8-sig")
         values = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         line, what = _place(str(error), text)
         return None, [complaint(line, f"not valid TOML: {what}", "Mend that line; texts stand in quotes.")]
-    except UnicodeDecodeError as error:
-        return None, [complaint(0, f"not UTF-8 text: {error.reason}", "Save the file as UTF-8.")]
-    except OSError as error:
-        return None, [complaint(0, f"cannot be read: {error.strerror}", "Let this user read it.")]
     try:
         file = CampaignFile.model_validate(values)
     except ValidationError as error:

@@ -57,8 +57,12 @@ def explain(model: ServedModel, frame: pl.DataFrame) -> Explanation:
     always add up to the difference of probabilities, keep their sign, and stay bounded where f is close to the base
     (a plain rescaling by (p - p0) / (f - f0) does not).
     """
-    matrix = model.matrix(frame)
-    raw = np.asarray(model.raw_scores(matrix), dtype=np.float64) if frame.height else np.empty(0)
+    return explain_encoded(model, model.matrix(frame))
+
+
+def explain_encoded(model: ServedModel, matrix: Matrix) -> Explanation:
+    """Explain rows that are encoded already, (n, m), as `explain` does."""
+    raw = np.asarray(model.raw_scores(matrix), dtype=np.float64) if len(matrix) else np.empty(0)
     contributions, base = explainer_of(model)(matrix)
     points, base_probability, probability = _probability_points(model.calibrator, contributions, raw, base)
     return Explanation(

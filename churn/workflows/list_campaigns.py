@@ -105,16 +105,17 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
             read.append(definition)
     known = _known_features(context, read) if any(one.audience.filter for one in read) else frozenset()
     for definition in read:
-        complaints += _beyond_the_file(context, definition, chosen[definition.name], known)
+        path = chosen[definition.name]
+        complaints += beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
     return CampaignReview(chosen, sorted(complaints, key=lambda one: (one.campaign, one.line)))
 
 
-def _beyond_the_file(
-    context: Context, definition: CampaignDefinition, path: Path, known: Collection[str]
+def beyond_the_file(
+    context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
 ) -> list[Complaint]:
+    """Return what a definition, read from `text`, names that there is not: features, and the connector."""
     from churn.warehouse.filters import audience_filter
 
-    text = path.read_text(encoding="utf-8-sig")
     found = []
     if definition.audience.filter is not None:
         line = line_of(text, ("audience", "filter"))

@@ -4,29 +4,65 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
-from churn.api.campaign_schemas import Assignments, Campaign, OutcomeBatch, Taken
+from churn.api.campaign_schemas import (
+    NAME,
+    Assignments,
+    Campaign,
+    CampaignInput,
+    DefinedCampaign,
+    OutcomeBatch,
+    Taken,
+)
 from churn.api.once import OnceRoute
 from churn.api.problems import request_id
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import CampaignError, NotFound
 from churn.store.service_records import ApiKey
+from churn.workflows.define_campaign import define_campaign
 from churn.workflows.list_campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
 from churn.workflows.record_outcomes import take_outcomes
 
 router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute)
 
-Name = Annotated[str, InPath(min_length=1, max_length=100, pattern=r"^[a-z][a-z0-9_]*$", examples=["fix_payment"])]
+Name = Annotated[str, InPath(min_length=1, max_length=100, pattern=NAME, examples=["fix_payment"])]
 Reader = Depends(key_with("read"))
+Pusher = Annotated[ApiKey, Depends(key_with("push"))]
 
 
 @router.get("/campaigns", dependencies=[Reader])
 def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
     """List the campaigns: what each is, how many are assigned, when it was planned last."""
     return [Campaign.model_validate(row) for row in list_campaigns(state.context)]
+
+
+@router.post("/campaigns")
+def define(
+    asked: CampaignInput,
+    request: Request,
+    response: Response,
+    key: Pusher,
+    state: Annotated[State, Depends(state_of)],
+) -> DefinedCampaign:
+    """Keep a campaign's definition, in place of any of that name: 201 where it is new, else 200.
+
+    It is examined as `churn campaigns validate` does: features that no filter may name and connectors that are not
+    declared are refused. Nobody is contacted by it: ask for a plan, and then for a sync.
+    """
+    found = define_campaign(state.context, asked.name, asked.model_dump(exclude={"name"}, exclude_unset=True))
+    state.store.requests.audit(key.name, "define_campaign", asked.name, state.context.clock(), request_id(request))
+    response.status_code = 201 if found.is_new else 200
+    return DefinedCampaign(
+        name=asked.name,
+        definition=found.definition.document(),
+        definition_hash=found.definition.hash,
+        window_days=found.definition.window(state.context.settings.churn),
+        is_new=found.is_new,
+        is_changed=found.is_changed,
+    )
 
 
 @router.get("/campaigns/{name}", dependencies=[Reader])
@@ -74,7 +110,7 @@ def results(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str,
 def outcomes(
     asked: OutcomeBatch,
     request: Request,
-    key: Annotated[ApiKey, Depends(key_with("push"))],
+    key: Pusher,
     state: Annotated[State, Depends(state_of)],
 ) -> Taken:
     """Take in what happened to contacted customers; each event counts once, however often it is sent."""

@@ -1,0 +1,68 @@
+"""Writes a campaign's definition as its file: the TOML that reads back as the same definition."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from churn.errors import ConfigError
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
+
+
+def campaign_toml(sections: Mapping[str, Any]) -> str:
+    """Return `sections` (of campaigns/NAME.toml, each a mapping of keys) as TOML; keys and sections of None are left out.
+
+    Raises ConfigError for a value that TOML cannot hold, such as an infinite number.
+    """
+    parts = []
+    for section, values in sections.items():
+        if values is None:
+            continue
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"`{section}` is no section", where="campaign", remedy="Give an object with its keys.")
+        lines = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if value is not None]
+        parts.append("\n".join([f"[{_key(section)}]", *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _key(key: str) -> str:
+    return key if _BARE.match(key) else _text(key)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | Decimal():
+            return str(value)
+        case float():
+            return _number(value)
+        case str():
+            return _text(value)
+        case Mapping():
+            inner = ", ".join(f"{_key(str(key))} = {_value(item)}" for key, item in value.items() if item is not None)
+            return f"{{ {inner} }}" if inner else "{}"
+        case list() | tuple():
+            return f"[{', '.join(_value(item) for item in value)}]"
+    raise ConfigError(f"a campaign's file cannot hold {type(value).__name__}", where="campaign")
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        raise ConfigError(f"{value} is no number that a campaign can hold", where="campaign")
+    text = repr(value)
+    return text if any(mark in text for mark in ".e") else f"{text}.0"
+
+
+def _text(value: str) -> str:
+    # JSON's strings are TOML's basic strings, but for DEL, and for halves of characters, which no file can hold.
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ConfigError("a text holds half a character", where="campaign", remedy="Send valid Unicode.") from error
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

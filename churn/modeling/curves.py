@@ -1,0 +1,118 @@
+"""Judges a registered model on the test rows kept with it: calibration, ROC, precision and recall, and what each cut finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from churn.decisions.calibration import reliability_curve
+from churn.decisions.experiment import wilson
+from churn.decisions.profit import Economics, value_of_save
+from churn.decisions.threshold import ThresholdCurve, threshold_curve
+from churn.modeling.columns import Floats
+
+CALIBRATION_BINS: Final = 10
+POINTS: Final = 160  # of a curve: as many as a chart 700 wide can tell apart
+TENTHS: Final = 10
+
+
+def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float | None) -> dict[str, Any]:
+    """Return what charts of a model need, from the test rows of `load_evaluation`.
+
+    `calibration`: predicted, observed, low, high (95 %, Wilson), customers, of equal-mass bins. `roc`: false_positive_rate,
+    recall. `precision_recall`: recall, precision. `cuts`: for tenths of the customers, riskiest first: share, threshold,
+    contacts, churners found, precision, recall, lift, net_profit. `profit`: contacts_share, net_profit, by threshold.
+    `chosen`: the cut at `threshold`, None where nobody would be contacted. Money is per test row's own value of a save.
+    """
+    y = rows["has_churned"].to_numpy().astype(np.float64)
+    p = rows["churn_probability"].to_numpy()
+    value = value_of_save(
+        rows["monthly_margin"].to_numpy(),
+        months=economics.value_months,
+        hazard=economics.hazard_after_save,
+        discount_rate=economics.discount_rate,
+    )
+    # A ranking by the raw score would split the ties that calibration makes; what is contacted goes by probability.
+    curve = threshold_curve(p, y, value, _risk_based(economics))
+    chosen = None if threshold is None else _cut(curve, curve.at_threshold(threshold))
+    return {
+        "customers": int(y.size),
+        "churners": int(y.sum()),
+        "base_rate": float(y.mean()) if y.size else 0.0,
+        "calibration": _calibration(y, p),
+        "roc": _roc(curve),
+        "precision_recall": _precision_recall(curve),
+        "cuts": [_cut(curve, curve.at_contacts(round(y.size * k / TENTHS))) for k in range(1, TENTHS + 1)],
+        "profit": _profit(curve),
+        "chosen": chosen,
+    }
+
+
+def _risk_based(economics: Economics) -> Economics:
+    """Test rows bear no uplift: where it would decide, the money is counted as if success were the same for all."""
+    return replace(economics, profit_model="case_study") if economics.profit_model == "uplift" else economics
+
+
+def _calibration(y: Floats, p: Floats) -> list[dict[str, float]]:
+    predicted, observed, mass = reliability_curve(y, p, bins=CALIBRATION_BINS)
+    found = []
+    for mean, share, weight in zip(predicted.tolist(), observed.tolist(), mass.tolist(), strict=True):
+        customers = round(weight * y.size)
+        low, high = wilson(round(share * customers), customers)
+        found.append({"predicted": mean, "observed": share, "low": low, "high": high, "customers": customers})
+    return found
+
+
+def _roc(curve: ThresholdCurve) -> list[dict[str, float]]:
+    stayers = max(curve.customers - curve.churners, 1.0)
+    x = np.concatenate([[0.0], np.asarray(curve.false_positives, dtype=np.float64) / stayers])
+    y = np.concatenate([[0.0], np.nan_to_num(curve.recall)])
+    return [{"false_positive_rate": float(x[i]), "recall": float(y[i])} for i in _spread(x + y)]
+
+
+def _precision_recall(curve: ThresholdCurve) -> list[dict[str, float]]:
+    recall, precision = np.nan_to_num(curve.recall), curve.precision
+    # The first few contacts swing between all and nothing; from 20 churners found on the share means something.
+    start = int(np.searchsorted(np.asarray(curve.contacts), min(20, curve.customers)))
+    return [{"recall": float(recall[i]), "precision": float(precision[i])} for i in _spread(recall) if i >= start]
+
+
+def _profit(curve: ThresholdCurve) -> list[dict[str, float]]:
+    x = np.concatenate([[0.0], np.asarray(curve.contacts, dtype=np.float64) / max(curve.customers, 1)])
+    y = np.concatenate([[0.0], curve.net_profit])
+    cut = np.concatenate([[1.0], curve.threshold])
+    return [{"contacts_share": float(x[i]), "net_profit": float(y[i]), "threshold": float(cut[i])} for i in _spread(x)]
+
+
+def _cut(curve: ThresholdCurve, point: Any) -> dict[str, float | None]:
+    base = curve.churners / curve.customers if curve.customers else 0.0
+    lift = point.precision / base if point.precision is not None and base > 0 else None
+    return {
+        "share": point.contacts / curve.customers if curve.customers else 0.0,
+        "threshold": float(point.threshold) if np.isfinite(point.threshold) else None,
+        "contacts": float(point.contacts),
+        "found": float(point.true_positives),
+        "precision": point.precision,
+        "recall": point.recall,
+        "lift": lift,
+        "net_profit": float(point.net_profit),
+    }
+
+
+def _spread(position: Floats) -> list[int]:
+    """Return at most POINTS indices, ends included, evenly along `position`, which never falls."""
+    if position.size <= POINTS:
+        return list(range(position.size))
+    wanted = np.linspace(position[0], position[-1], POINTS)
+    return sorted({0, position.size - 1, *np.searchsorted(position, wanted).clip(0, position.size - 1).tolist()})
+
+
+def comparison(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the candidates of a model card as the page compares them, best net profit first, baselines last."""
+    selected = card["selected"]
+    rows = [{**found, "is_selected": found["name"] == selected} for found in card["candidates"]]
+    return sorted(rows, key=lambda row: (row["is_baseline"], -(row["net_profit"] or 0.0)))

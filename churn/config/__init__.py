@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from churn.config.api import ApiSettings
 from churn.config.campaigns import CampaignSettings
 from churn.config.connectors import ConnectorSettings, connector_kinds
+from churn.config.schedule import AlertSettings, RetentionSettings, ScheduleSettings
 from churn.config.sections import (
     BusinessSettings,
     ChurnDefinition,
@@ -36,6 +37,7 @@ from churn.config.sections import (
 from churn.errors import ConfigError
 
 __all__ = [
+    "AlertSettings",
     "ApiSettings",
     "BusinessSettings",
     "CampaignSettings",
@@ -46,7 +48,9 @@ __all__ = [
     "Money",
     "ProfitModel",
     "ResourceSettings",
+    "RetentionSettings",
     "RiskBands",
+    "ScheduleSettings",
     "Section",
     "SelectionMetric",
     "SelectionSettings",
@@ -74,6 +78,9 @@ class Settings(Section):
     campaigns: CampaignSettings = Field(default_factory=CampaignSettings)
     connectors: dict[str, ConnectorSettings] = Field(default_factory=dict)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
 
     @property

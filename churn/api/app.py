@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
-from churn.api import problems
+from churn.api import pages, problems
 from churn.api.routes import ROUTERS
 from churn.api.state import build_state
 from churn.api.surround import Surround
@@ -45,13 +45,18 @@ def create_app(context: Context) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.churn = await asyncio.to_thread(build_state, context)
-        warming = asyncio.create_task(asyncio.to_thread(app.state.churn.warm))
+        if getattr(app.state, "churn", None) is not None:
+            yield  # entered once more, as a test client inside another does: who entered first closes
+            return
+        state = await asyncio.to_thread(build_state, context)
+        app.state.churn = state
+        warming = asyncio.create_task(asyncio.to_thread(state.warm))
         try:
             yield
         finally:
             await warming
-            await asyncio.to_thread(app.state.churn.store.close)
+            app.state.churn = None
+            await asyncio.to_thread(state.store.close)
 
     app = FastAPI(
         title="churn", version=VERSION, description=DESCRIPTION, lifespan=lifespan, responses=_ANSWERS, redoc_url=None
@@ -61,4 +66,5 @@ def create_app(context: Context) -> FastAPI:
     app.add_middleware(Surround, context=context)  # the outermost: it sees the answer that leaves
     for router in ROUTERS:
         app.include_router(router)
+    pages.install(app)
     return app

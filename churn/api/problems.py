@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -55,15 +55,15 @@ def install(app: FastAPI, context: Context) -> None:
     """Answer every error of `app` with a problem document; what nobody foresaw is logged and told without detail."""
 
     @app.exception_handler(ChurnError)
-    def _ours(request: Request, error: ChurnError) -> JSONResponse:
+    def _ours(request: Request, error: ChurnError) -> Response:
         return answer(request, error.http_status, error.code, error.what, where=error.where, remedy=error.remedy)
 
     @app.exception_handler(ApiError)
-    def _refused(request: Request, error: ApiError) -> JSONResponse:
+    def _refused(request: Request, error: ApiError) -> Response:
         return answer(request, error.status, error.code, error.detail, remedy=error.remedy, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    def _invalid(request: Request, error: RequestValidationError) -> Response:
         found = [
             {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
         ]
@@ -71,12 +71,12 @@ def install(app: FastAPI, context: Context) -> None:
         return answer(request, 422, "invalid_request", detail, errors=found)
 
     @app.exception_handler(HTTPException)
-    def _http(request: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> Response:
         code = _TITLES.get(error.status_code, f"http_{error.status_code}")
         return answer(request, error.status_code, code, str(error.detail), headers=error.headers)
 
     @app.exception_handler(Exception)
-    def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    def _unforeseen(request: Request, error: Exception) -> Response:
         context.log.note("request_failed", request_id=request_id(request), error=type(error).__name__)
         return answer(
             request, 500, "internal_error", "Something we did not foresee.", remedy="Look up the request id in the log."
@@ -93,8 +93,14 @@ def answer(
     remedy: str | None = None,
     errors: Sequence[Mapping[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
-    """Return a problem document; keys that say nothing are left out."""
+) -> Response:
+    """Return a problem document; keys that say nothing are left out. A person who asked for a page gets a page."""
+    as_page = getattr(request.app.state, "error_page", None)
+    told_page: Response | None = (
+        as_page(request, status, detail, where=where, remedy=remedy, headers=headers) if as_page else None
+    )
+    if told_page is not None:
+        return told_page
     document = {
         "type": f"urn:churn:problem:{code}",
         "title": code.replace("_", " ").capitalize(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import cached_property
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -41,15 +42,18 @@ class Store:
         self.address = address
         self._url = url
         self._file = file
-        if database is not None:
-            self.database = database
+        self._database = database
+        self._opening = Lock()
 
-    @cached_property
+    @property
     def database(self) -> Database:
-        """The database behind the repositories."""
-        from churn.store.database import connect
+        """The database behind the repositories, opened once however many threads ask for it at a time."""
+        with self._opening:
+            if self._database is None:
+                from churn.store.database import connect
 
-        return connect(self._url)
+                self._database = connect(self._url)
+            return self._database
 
     @cached_property
     def published(self) -> ScoreReader:
@@ -194,8 +198,9 @@ class Store:
 
     def close(self) -> None:
         """Give back every connection."""
-        if "database" in vars(self):
-            self.database.close()
+        with self._opening:
+            if self._database is not None:
+                self._database.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,73 @@
+"""Errors as pages: what happened and what to do, in words, for people; programs get their problem documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from churn.api.pages.frame import fragment, page
+from churn.api.pages.session import SignInNeeded, sign_in_address, who
+from churn.errors import ChurnError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FOR_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")
+_TITLES = {
+    403: "You may not do this",
+    404: "This page does not exist",
+    409: "Not possible as things stand",
+    413: "That is too large",
+    422: "Something in that request is not right",
+    429: "Too many attempts",
+    500: "Something went wrong on our side",
+    503: "Busy for a moment",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer errors of pages with pages; everything else keeps its problem documents."""
+    app.state.error_page = error_page
+
+    @app.exception_handler(SignInNeeded)
+    def _sign_in(request: Request, _error: SignInNeeded) -> Response:
+        target = sign_in_address(request)
+        if "hx-request" in request.headers:
+            return Response(status_code=401, headers={"HX-Redirect": target})
+        return RedirectResponse(target, status_code=303)
+
+
+def error_page(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    where: str | None = None,
+    remedy: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response | None:
+    """Return the error as a page, or as a notice for htmx; None where a program asked."""
+    is_partial = "hx-request" in request.headers
+    is_for_person = is_partial or "text/html" in request.headers.get("accept", "")
+    if not is_for_person or request.url.path.startswith(_FOR_PROGRAMS):
+        return None
+    try:
+        who(request, request.app.state.churn)
+    except ChurnError:  # the store is away, which may be what the page is about
+        request.state.user = None
+    values: dict[str, Any] = {
+        "status_code": status,
+        "heading": _TITLES.get(status, "That did not work"),
+        "detail": None if status == 404 and detail == "Not Found" else detail,
+        "where": where,
+        "remedy": remedy,
+        "request_id": getattr(request.state, "request_id", ""),
+    }
+    if is_partial:
+        answer = fragment(request, "errors/notice.html.j2", status=status, **values)
+    else:
+        answer = page(request, "errors/error.html.j2", title=values["heading"], active="", status=status, **values)
+    answer.headers.update(headers or {})
+    return answer

@@ -1,0 +1,198 @@
+"""What all pages share: one Jinja environment, the frame around the content, and the headers that keep foreign code out."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from churn.api.pages import static
+from churn.api.pages.terms import TERMS
+from churn.decisions import wording
+from churn.errors import ChurnError
+from churn.reports.filters import day, instant
+
+if TYPE_CHECKING:
+    from churn.api.state import State
+    from churn.workflows.sign_in import SignedIn
+
+FOLDER = Path(__file__).resolve().parent.parent / "templates"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Vary": "Cookie, HX-Request",
+}
+NOTHING, MINUS = "\u2013", "\u2212"  # a dash for what is not known, and the true minus sign
+PLACES = (  # name, address, words, icon: the order of the week, from looking to acting to checking
+    ("overview", "/", "Overview", "home"),
+    ("risk-list", "/risk-list", "Risk list", "list"),
+    ("simulator", "/simulator", "ROI simulator", "sliders"),
+    ("campaigns", "/campaigns", "Campaigns", "send"),
+    ("insights", "/insights", "Insights", "bulb"),
+    ("model", "/model", "Model", "target"),
+    ("reports", "/reports", "Reports", "file"),
+    ("jobs", "/jobs", "Jobs and data", "clock"),
+)
+
+
+def page(request: Request, template: str, *, title: str, active: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return `template` (a path below `templates/`) within the frame.
+
+    `active` names the place in the navigation. The template also sees `user`, `csrf`, `state`-free facts of the frame
+    (`frame.is_demo`, `frame.run`, ...), `now`, `currency` and everything in `values`.
+    """
+    told = _shared(request) | {"title": title, "active": active} | values
+    return HTMLResponse(environment().get_template(template).render(**told), status_code=status, headers=HEADERS)
+
+
+def fragment(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return `template` without the frame: what htmx puts into a page that is open."""
+    told = _shared(request) | values
+    return HTMLResponse(environment().get_template(template).render(**told), status_code=status, headers=HEADERS)
+
+
+def _shared(request: Request) -> dict[str, Any]:
+    state: State = request.app.state.churn
+    user: SignedIn | None = getattr(request.state, "user", None)
+    return {
+        "request": request,
+        "user": user,
+        "csrf": user.form_token if user else "",
+        "now": state.context.clock(),
+        "currency": state.context.settings.business.currency,
+        "places": [place for place in PLACES if place[1] in request.app.state.page_paths],
+        "frame": surroundings(state),
+    }
+
+
+def surroundings(state: State) -> dict[str, Any]:
+    """Return what the frame says on every page: whose data these are, how far they reach, whether they are stale.
+
+    A simulated company's clock stands still where its data end, so it never grows stale by waiting.
+    """
+    from churn.workflows.demo_home import is_demo_home
+
+    try:
+        run = state.store.published.current_run()
+    except ChurnError:  # the page is about this, or shows it itself; the frame must not fail twice
+        run = None
+    is_demo = is_demo_home(state.context.settings.home)
+    age = None if run is None or is_demo else state.context.clock() - run.data_cutoff
+    return {
+        "run": run,
+        "is_demo": is_demo,
+        "data_until": run.data_cutoff if run else None,
+        "is_stale": bool(run and run.is_stale),
+        "stale_reason": run.stale_reason if run else None,
+        "is_old": age is not None and age > timedelta(hours=36),
+    }
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the Jinja environment of the pages: everything is escaped but Markup, a missing value is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    numbers = itertools.count(1)
+    made.globals.update(
+        static=static.address, terms=TERMS, unique=lambda prefix: f"{prefix}-{next(numbers)}", max=max, min=min
+    )
+    made.filters.update(
+        money=_money,
+        short_money=_short_money,
+        percent=_percent,
+        points=_points,
+        count=_count,
+        day=day,
+        short_day=_short_day,
+        instant=instant,
+        ago=_ago,
+        month=_month,
+        duration=_duration,
+    )
+    return made
+
+
+@jinja2.pass_context
+def _money(context: jinja2.runtime.Context, amount: float | None, *, cents: bool | None = None) -> str:
+    return NOTHING if amount is None else wording.money(amount, context["currency"], cents=cents).replace("-", MINUS, 1)
+
+
+@jinja2.pass_context
+def _short_money(context: jinja2.runtime.Context, amount: float | None) -> str:
+    return NOTHING if amount is None else wording.short_money(amount, context["currency"]).replace("-", MINUS, 1)
+
+
+def _percent(share: float | None, digits: int | None = None) -> str:
+    return NOTHING if share is None else wording.percent(share, digits).replace(" ", "\u202f").replace("-", MINUS, 1)
+
+
+def _points(change: float | None, digits: int = 1) -> str:
+    """Write a difference of shares in percentage points, with its sign."""
+    if change is None:
+        return NOTHING
+    rounded = round(100 * change, digits)
+    sign = "+" if rounded > 0 else MINUS if rounded < 0 else "±"
+    return f"{sign}{abs(rounded):.{digits}f}"
+
+
+def _count(number: float | None) -> str:
+    return NOTHING if number is None else wording.count(number)
+
+
+def _short_day(moment: date | str | None) -> str:
+    if moment is None:
+        return NOTHING
+    when = date.fromisoformat(moment[:10]) if isinstance(moment, str) else moment
+    return f"{when.day} {when:%b %Y}"
+
+
+def _month(moment: date | str | None) -> str:
+    """Write a month as `June 2026`. Takes ISO text (`2026-06` or a day) too."""
+    if moment is None:
+        return NOTHING
+    when = date.fromisoformat(f"{moment[:7]}-01") if isinstance(moment, str) else moment
+    return f"{when:%B %Y}"
+
+
+@jinja2.pass_context
+def _ago(context: jinja2.runtime.Context, moment: datetime | str | None) -> str:
+    """Write how long ago an instant was: `3 min ago`."""
+    if moment is None:
+        return "never"
+    when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    seconds = (context["now"] - when).total_seconds()
+    if seconds < 45:
+        return "just now" if seconds > -45 else f"in {_duration(-seconds)}"
+    return f"{_duration(seconds)} ago"
+
+
+def _duration(seconds: float | None) -> str:
+    """Write a time span in its two largest fitting words: `2.4 s`, `12 min`, `3 h`, `9 days`."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    for size, limit, word in ((1, 90, "s"), (60, 90, "min"), (3600, 36, "h"), (86400, 60, "days")):
+        if seconds / size < limit:
+            return f"{round(seconds / size)} {word}"
+    return f"{round(seconds / (30.44 * 86400))} months"

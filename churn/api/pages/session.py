@@ -1,0 +1,115 @@
+"""Who looks at a page: the session cookie, the scope a page needs, and the token that every form must carry."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from churn.api.problems import ApiError
+from churn.api.state import State, state_of
+from churn.store.service_records import Scope
+from churn.workflows.sign_in import LONGEST, SignedIn, recognise_session
+
+COOKIE = "churn_session"
+
+
+class SignInNeeded(Exception):
+    """Ends a request of somebody who is not signed in; answered with the way to the sign-in page."""
+
+
+def who(request: Request, state: State) -> SignedIn | None:
+    """Return who is signed in, None for nobody; asked once per request."""
+    if not hasattr(request.state, "user"):
+        secret = request.cookies.get(COOKIE, "")
+        request.state.user = recognise_session(state.store, state.context, secret) if secret else None
+        if request.state.user is not None:
+            request.state.who = request.state.user.name
+    found: SignedIn | None = request.state.user
+    return found
+
+
+def signed_in(scope: Scope | None = "read") -> Callable[..., Coroutine[Any, Any, SignedIn]]:
+    """Return a dependency: who is signed in, and bears `scope` (None: whichever); what they send must come from one of our forms.
+
+    Raises SignInNeeded, or ApiError 403 for a scope they lack or a form that is not ours.
+    """
+
+    async def user(request: Request, state: Annotated[State, Depends(state_of)]) -> SignedIn:
+        found = await run_in_threadpool(who, request, state)
+        if found is None:
+            raise SignInNeeded
+        if request.method not in {"GET", "HEAD"}:
+            await check_form(request, found.form_token)
+        if scope is not None and not found.may(scope):
+            raise ApiError(
+                403,
+                "scope_missing",
+                f"This needs the right to {_RIGHTS[scope]}, which {found.name} does not have.",
+                remedy="Ask whoever runs churn for it, or sign in as somebody who has it.",
+            )
+        return found
+
+    return user
+
+
+_RIGHTS: dict[str, str] = {
+    "read": "read",
+    "simulate": "simulate and save simulations",
+    "push": "plan campaigns and push them to the CRM",
+    "admin": "change models, jobs and keys",
+}
+
+
+async def check_form(request: Request, expected: str) -> None:
+    """Refuse what another site's page sent. Raises ApiError 403."""
+    origin = request.headers.get("origin")
+    is_foreign = origin is not None and origin != "null" and urlsplit(origin).netloc != request.headers.get("host")
+    sent = request.headers.get("x-csrf-token")
+    if sent is None and not is_foreign:
+        sent = str((await request.form()).get("csrf", ""))
+    if is_foreign or sent is None or not hmac.compare_digest(sent.encode(), expected.encode()):
+        raise ApiError(
+            403,
+            "form_not_ours",
+            "The form was not sent from this page, or the page had been open for too long.",
+            remedy="Go back, reload the page, and send it again.",
+        )
+
+
+def set_session(request: Request, response: Response, secret: str) -> None:
+    """Hand the browser its session: out of reach of scripts and of other sites' forms."""
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=int(LONGEST.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+        path="/",
+    )
+
+
+def clear_session(response: Response) -> None:
+    """Take the session cookie back."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+
+
+def sign_in_address(request: Request) -> str:
+    """Return the sign-in page's address, which leads back to where the request wanted to go."""
+    if request.method not in {"GET", "HEAD"} or "hx-request" in request.headers:
+        wanted = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer") or "/")
+    else:
+        wanted = urlsplit(str(request.url))
+    target = wanted.path + (f"?{wanted.query}" if wanted.query else "")
+    return "/sign-in" if target in {"", "/"} else f"/sign-in?next={quote(target, safe='/')}"
+
+
+def safe_target(target: str) -> str:
+    """Return `target` if it is a path of this service, else the front page: a link must not lead elsewhere after sign-in."""
+    is_ours = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if is_ours and not urlsplit(target).netloc and "\\" not in target else "/"

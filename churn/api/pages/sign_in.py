@@ -1,0 +1,114 @@
+"""Signing in by key, password or one-time link, and out again."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from churn.api.pages.frame import page
+from churn.api.pages.session import (
+    check_form,
+    clear_session,
+    safe_target,
+    set_session,
+    signed_in,
+    who,
+)
+from churn.api.state import State, state_of
+from churn.workflows.sign_in import (
+    SignedIn,
+    form_token,
+    sign_in_by_key,
+    sign_in_by_link,
+    sign_in_by_password,
+    sign_out,
+)
+
+router = APIRouter()
+
+VISITOR = "churn_visitor"  # ties the sign-in form to the browser it was shown to
+Target = Annotated[str, Query(alias="next", max_length=2_000)]
+
+
+@router.get("/sign-in")
+def sign_in_page(request: Request, state: Annotated[State, Depends(state_of)], target: Target = "/") -> Response:
+    """Show the form, or go on where somebody is signed in already."""
+    if who(request, state) is not None:
+        return RedirectResponse(safe_target(target), status_code=303)
+    return _form(request, state, target)
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request,
+    state: Annotated[State, Depends(state_of)],
+    name: Annotated[str, Form(max_length=200)] = "",
+    secret: Annotated[str, Form(max_length=500)] = "",
+    target: Annotated[str, Form(alias="next", max_length=2_000)] = "/",
+) -> Response:
+    """Sign in: with a name it is a password, without one a key."""
+    await check_form(request, form_token(request.cookies.get(VISITOR) or secrets.token_hex()))
+    address = request.client.host if request.client else ""
+    if name.strip():
+        found = await run_in_threadpool(sign_in_by_password, state.context, name, secret, address=address)
+    else:
+        found = await run_in_threadpool(sign_in_by_key, state.context, secret, address=address)
+    if found is None:
+        wrong = "Name and password do not match." if name.strip() else "This is no valid key."
+        return await run_in_threadpool(_form, request, state, target, wrong=wrong, name=name)
+    return _entered(request, found, target)
+
+
+@router.get("/sign-in/link")
+def sign_in_link(
+    request: Request, state: Annotated[State, Depends(state_of)], token: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    """Sign in by a one-time link, which the terminal printed."""
+    address = request.client.host if request.client else ""
+    found = sign_in_by_link(state.context, token, address=address)
+    if found is None:
+        if who(request, state) is not None:
+            return RedirectResponse("/", status_code=303)
+        wrong = "This link was used already, or is older than 15 minutes. Run `churn users link` for a new one."
+        return _form(request, state, "/", wrong=wrong)
+    return _entered(request, found, "/")
+
+
+@router.post("/sign-out")
+def leave(state: Annotated[State, Depends(state_of)], user: Annotated[SignedIn, Depends(signed_in(None))]) -> Response:
+    """End the session."""
+    sign_out(state.context, user)
+    response = RedirectResponse("/sign-in", status_code=303)
+    clear_session(response)
+    return response
+
+
+def _form(request: Request, state: State, target: str, *, wrong: str | None = None, name: str = "") -> Response:
+    visitor = request.cookies.get(VISITOR) or secrets.token_urlsafe(24)
+    response = page(
+        request,
+        "sign_in/sign_in.html.j2",
+        title="Sign in",
+        active="",
+        status=401 if wrong else 200,
+        form_token=form_token(visitor),
+        target=safe_target(target),
+        wrong=wrong,
+        name=name,
+        has_users=bool(state.store.users.list()),
+    )
+    response.set_cookie(
+        VISITOR, visitor, httponly=True, samesite="strict", secure=request.url.scheme == "https", path="/sign-in"
+    )
+    return response
+
+
+def _entered(request: Request, session: str, target: str) -> Response:
+    response = RedirectResponse(safe_target(target), status_code=303)
+    set_session(request, response, session)
+    response.delete_cookie(VISITOR, path="/sign-in")
+    return response

@@ -1,0 +1,23 @@
+"""The words of the pages explained in a marketer's language: one sentence each, shown as a tooltip."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TERMS: Final[dict[str, str]] = {
+    "churn rate": "Of the customers active when a month began, the share that had left when it ended.",
+    "churn target": "The monthly churn rate the business wants to stay below. It is set in churn.toml, [business].",
+    "revenue at risk": "What customers at high or critical risk pay per month, each weighed by the probability of leaving.",
+    "saved so far": "Profit that campaigns caused, found by comparing contacted customers with a random group left alone, "
+    "minus all costs. The range says how sure that is: 95 of 100 such ranges hold the true value.",
+    "churn probability": "How likely the customer is to leave within the next weeks, as the model sees it. Of 100 customers "
+    "at 30 % about 30 leave.",
+    "risk band": "Low, medium, high or critical: a slice of churn probability with bounds set in churn.toml.",
+    "holdout": "Customers chosen by chance who are not contacted, so that the campaign's effect can be measured.",
+    "calibration": "Whether probabilities come true: of customers at 30 %, about 30 in 100 should leave.",
+    "drift": "Customers or their behaviour have changed since the model learned, so its judgement may be off.",
+    "freshness": "Until when the data reach. Scores know nothing of what happened later.",
+    "score run": "One pass of the model over all active customers. It normally happens every night.",
+    "expected profit": "Chance of keeping the customer by contacting them, times what a kept customer is worth, minus costs.",
+    "lift": "How much denser leavers are among the customers ranked highest than among all.",
+}

@@ -1,0 +1,29 @@
+// The little that HTML cannot do by itself: Escape closes tooltips, and what htmx changed is told to screen readers.
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.activeElement?.classList.contains("tip-word")) {
+    document.activeElement.blur();
+  }
+});
+
+// Safari does not focus a tapped button, which is what opens a tooltip on a phone.
+document.addEventListener("click", (event) => {
+  const word = event.target.closest?.(".tip-word");
+  if (word) word.focus();
+});
+
+const announce = document.getElementById("announce");
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  const words = event.detail.target?.querySelector?.("[data-announce]")?.dataset.announce;
+  if (words && announce && announce.textContent !== words) announce.textContent = words;
+});
+
+document.body.addEventListener("htmx:sendError", () => {
+  if (announce) announce.textContent = "The service does not answer.";
+  document.body.classList.add("is-offline");
+});
+
+document.body.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful) document.body.classList.remove("is-offline");
+});

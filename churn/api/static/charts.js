@@ -1,0 +1,155 @@
+// Brings the charts of a page to life. Each figure holds an SVG, which stays what assistive technology reads, and its
+// Vega-Lite definition. The library is loaded when the first chart comes near the screen; without it nothing is lost.
+
+const charts = new Map(); // figure id -> {figure, view, width, pending}
+let library;
+
+const watcher = new IntersectionObserver(
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => start(entry.target)),
+  { rootMargin: "200px" },
+);
+
+function load(url) {
+  // The expressions of a definition are interpreted, not compiled, so that no policy against eval stands in the way.
+  library ??= import(url).then(() => window.vegaEmbed);
+  return library;
+}
+
+function start(figure) {
+  watcher.unobserve(figure);
+  return draw(figure).catch((error) => console.warn(`chart ${figure.id}: ${error.message}`));
+}
+
+/** The still picture that the stylesheet shows at this width: `wide` or `narrow`. */
+function shown(figure) {
+  const names = ["wide", "narrow"];
+  const found = names.find((name) => figure.querySelector(`.chart-still .${name}`)?.offsetWidth > 0);
+  return found ?? "wide";
+}
+
+async function draw(figure) {
+  const embed = await load(figure.dataset.chart);
+  const live = figure.querySelector(".chart-live");
+  const still = figure.querySelector(".chart-still");
+  live.hidden = true;
+  still.classList.remove("heard-only");
+  const name = shown(figure);
+  const box = still.querySelector(`.${name} svg`).getBoundingClientRect();
+  if (!box.width) return;
+  const specs = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
+  const known = charts.get(figure.id);
+  known?.view?.finalize();
+  const chart = { figure, width: figure.clientWidth, pending: known?.pending };
+  charts.set(figure.id, chart);
+  live.hidden = false;
+  still.classList.add("heard-only");
+  const { view } = await embed(live, fitted(specs[name], box), {
+    mode: "vega-lite",
+    actions: false,
+    renderer: "svg",
+    ast: true,
+    defaultStyle: false,
+    tooltip,
+  });
+  chart.view = view;
+  if (chart.pending) await apply(chart);
+}
+
+/** The definition for the very box that the still picture fills, so that nothing on the page moves. */
+function fitted(spec, box) {
+  const made = structuredClone(spec);
+  if (typeof made.width === "number" && typeof made.height === "number") {
+    made.autosize = { type: "fit", contains: "padding" };
+    made.width = Math.floor(box.width);
+    made.height = Math.floor(box.height);
+  }
+  made.config ??= {};
+  for (const mark of ["bar", "point", "circle", "square", "rect", "tick", "arc"]) {
+    made.config[mark] = { tooltip: true, ...made.config[mark] };
+  }
+  return made;
+}
+
+/** Show other data in a chart: rows by the name of the dataset, values by the name of the parameter. */
+export function update(id, { data = {}, params = {}, describe } = {}) {
+  const figure = document.getElementById(id);
+  if (describe) {
+    for (const svg of figure.querySelectorAll(".chart-still svg")) svg.setAttribute("aria-label", describe);
+  }
+  const chart = charts.get(id) ?? { figure };
+  charts.set(id, chart);
+  chart.pending = { data, params };
+  return chart.view ? apply(chart) : Promise.resolve();
+}
+
+async function apply(chart) {
+  const { data, params } = chart.pending;
+  for (const [name, rows] of Object.entries(data)) chart.view.data(name, rows);
+  for (const [name, value] of Object.entries(params)) chart.view.signal(name, value);
+  await chart.view.runAsync();
+}
+
+/** Whether the chart answers already. */
+export function isLive(id) {
+  return Boolean(charts.get(id)?.view);
+}
+
+// --- what a pointer tells -------------------------------------------------------------------------------------------
+
+const tip = document.createElement("div");
+tip.className = "chart-tip";
+tip.hidden = true;
+tip.setAttribute("aria-hidden", "true");
+
+function tooltip(_handler, event, _item, value) {
+  if (value === null || value === undefined || value === "") {
+    tip.hidden = true;
+    return;
+  }
+  const rows = typeof value === "object" ? Object.entries(value) : [["", value]];
+  tip.replaceChildren(
+    ...rows.map(([name, told]) => {
+      const row = document.createElement("div");
+      const label = document.createElement("span");
+      const text = document.createElement("b");
+      label.textContent = name;
+      text.textContent = String(told);
+      row.append(label, text);
+      return row;
+    }),
+  );
+  document.body.append(tip);
+  tip.hidden = false;
+  const room = 14;
+  const left = Math.min(event.clientX + room, innerWidth - tip.offsetWidth - room);
+  const below = event.clientY + room + tip.offsetHeight < innerHeight;
+  tip.style.left = `${Math.max(room, left)}px`;
+  tip.style.top = `${below ? event.clientY + room : event.clientY - room - tip.offsetHeight}px`;
+}
+
+// --- which charts there are -----------------------------------------------------------------------------------------
+
+export function scan(root = document) {
+  for (const [id, chart] of charts) {
+    if (!chart.figure.isConnected) {
+      chart.view?.finalize();
+      charts.delete(id);
+    }
+  }
+  for (const figure of root.querySelectorAll("[data-chart]")) watcher.observe(figure);
+}
+
+let resizing;
+addEventListener("resize", () => {
+  clearTimeout(resizing);
+  resizing = setTimeout(() => {
+    for (const chart of charts.values()) {
+      if (chart.view && chart.figure.isConnected && chart.figure.clientWidth !== chart.width) start(chart.figure);
+    }
+  }, 150);
+});
+addEventListener("beforeprint", () => {
+  for (const chart of charts.values()) chart.figure.querySelector(".chart-still").classList.remove("heard-only");
+});
+document.addEventListener("htmx:load", (event) => scan(event.target.parentNode ?? document));
+scan();

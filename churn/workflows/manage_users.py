@@ -1,0 +1,91 @@
+"""People who sign in with a password: created, listed, removed, and recognised; only a scrypt hash is ever kept."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from churn.errors import ConfigError
+from churn.store.service_records import SCOPES
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    from churn.store import Store
+    from churn.store.web_records import WebUser
+
+SHORTEST = 12
+LONGEST = 256
+# 32 MB and some 80 ms a guess (RFC 7914): what a table of stolen hashes costs to search.
+_N, _R, _P, _SALT_BYTES = 2**15, 8, 1, 16
+_AT_A_TIME = threading.BoundedSemaphore(2)  # each takes 32 MB: a crowd of guesses must not exhaust the memory
+_NOBODY = "scrypt$32768$8$1$" + "AAAAAAAAAAAAAAAAAAAAAA==" + "$" + "A" * 86 + "=="
+
+
+def create_user(context: Context, name: str, password: str, scopes: Sequence[str]) -> None:
+    """Keep a new user. Raises ConfigError for a poor name or password, an unknown scope, or a name that is taken."""
+    if not name.strip() or not name.isprintable() or len(name) > 100:
+        raise ConfigError("a user needs a name of 1 to 100 characters", where="NAME", remedy="Such as `maria`.")
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise ConfigError(
+            f"a password must have {SHORTEST} to {LONGEST} characters",
+            where="password",
+            remedy="Four random words are easy to remember and hard to guess.",
+        )
+    if len(set(password)) < 5 or name.casefold() in password.casefold():
+        raise ConfigError(
+            "the password is easy to guess", where="password", remedy="Leave out your name; repeat no single letter."
+        )
+    chosen = list(dict.fromkeys(scopes)) or ["read", "simulate"]
+    if unknown := [scope for scope in chosen if scope not in SCOPES]:
+        raise ConfigError(f"no scope `{unknown[0]}`", where="--scope", remedy=f"Scopes are {', '.join(SCOPES)}.")
+    with context.open_store() as store:
+        store.users.add(name.strip(), hashed(password), chosen, context.clock())
+        store.requests.audit("command line", "create_user", name.strip(), context.clock())
+
+
+def list_users(context: Context) -> list[WebUser]:
+    """Return every user by name."""
+    with context.open_store() as store:
+        return store.users.list()
+
+
+def remove_user(context: Context, name: str) -> None:
+    """Forget a user and end their sessions. Raises NotFound for a name that nobody bears."""
+    with context.open_store() as store:
+        store.users.remove(name)
+        store.requests.audit("command line", "remove_user", name, context.clock())
+
+
+def recognise_user(store: Store, name: str, password: str, at: datetime) -> WebUser | None:
+    """Return the user of this name and password, None for anything else; a wrong name takes as long as a wrong password."""
+    user = None if "\x00" in name else store.users.find(name)
+    if not _is_right(password[: LONGEST + 1], user.password_hash if user else _NOBODY) or user is None:
+        return None
+    store.users.note_seen(user.name, at)
+    return user
+
+
+def hashed(password: str) -> str:
+    """Return scrypt of `password` under a fresh salt, with its parameters: `scrypt$n$r$p$salt$hash`."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    told = (base64.b64encode(part).decode() for part in (salt, _scrypt(password, salt, _N, _R, _P)))
+    return "$".join(("scrypt", str(_N), str(_R), str(_P), *told))
+
+
+def _is_right(password: str, kept: str) -> bool:
+    _, n, r, p, salt, expected = kept.split("$")
+    found = _scrypt(password, base64.b64decode(salt), int(n), int(r), int(p))
+    return hmac.compare_digest(found, base64.b64decode(expected))
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    with _AT_A_TIME:
+        return hashlib.scrypt(
+            password.encode("utf-8", "surrogatepass"), salt=salt, n=n, r=r, p=p, maxmem=2 * 128 * n * r
+        )

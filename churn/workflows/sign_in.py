@@ -1,0 +1,151 @@
+"""Signs a browser in by key, password or one-time link, recognises it afterwards, and signs it out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from churn.errors import ChurnError
+from churn.store.web_records import SignInKind, WebSession
+from churn.workflows.context import Context
+from churn.workflows.manage_keys import recognise
+from churn.workflows.manage_users import recognise_user
+
+if TYPE_CHECKING:
+    from churn.store import Store
+
+IDLE = timedelta(hours=12)  # a session unused for so long has ended
+LONGEST = timedelta(days=7)  # and one in use ends then
+LINK_LASTS = timedelta(minutes=15)
+WINDOW = timedelta(minutes=15)
+ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS = 10, 50  # within the window
+_RENEWED_EVERY = timedelta(minutes=5)  # a write for every page would make readers wait for each other
+
+
+class TooManyAttempts(ChurnError):
+    """Somebody tried to sign in too often; the next attempt is heard after the window."""
+
+    http_status = 429
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who looks at a page: `name` to be shown, what they may do, and the token that their forms must carry."""
+
+    name: str
+    scopes: tuple[str, ...]
+    kind: SignInKind
+    form_token: str
+    session_hash: str
+
+    def may(self, scope: str) -> bool:
+        """Say whether they bear a scope; who bears admin may do everything."""
+        return scope in self.scopes or "admin" in self.scopes
+
+
+def sign_in_by_key(context: Context, key: str, *, address: str) -> str | None:
+    """Return a new session's secret for a valid API key, None for any other. Raises TooManyAttempts."""
+    with context.open_store() as store:
+        _heard(context, store, f"key {key[:18]}", address)
+        found = recognise(store, key.strip(), context.clock())
+        if found is None:
+            return None
+        return _begin(context, store, "key", found.key_id, found.name, found.scopes)
+
+
+def sign_in_by_password(context: Context, name: str, password: str, *, address: str) -> str | None:
+    """Return a new session's secret for the right name and password, else None. Raises TooManyAttempts."""
+    with context.open_store() as store:
+        heard = _heard(context, store, f"user {name.strip().casefold()}", address)
+        user = recognise_user(store, name.strip(), password, context.clock())
+        if user is None:
+            return None
+        store.sessions.forget_attempts(heard)
+        return _begin(context, store, "password", user.name, user.name, user.scopes)
+
+
+def create_link(context: Context, scopes: Sequence[str] = ("admin",)) -> str:
+    """Return the secret of a link that signs one browser in once, within 15 minutes."""
+    secret = secrets.token_urlsafe(32)
+    with context.open_store() as store:
+        now = context.clock()
+        store.sessions.add_link(_hash(secret), scopes, at=now, expires_at=now + LINK_LASTS)
+        store.requests.audit("command line", "create_link", ", ".join(scopes), now)
+    return secret
+
+
+def sign_in_by_link(context: Context, secret: str, *, address: str) -> str | None:
+    """Return a new session's secret for a link not yet used, None for any other. Raises TooManyAttempts."""
+    with context.open_store() as store:
+        _heard(context, store, f"link {_hash(secret)}", address)
+        scopes = store.sessions.use_link(_hash(secret), context.clock())
+        if scopes is None:
+            return None
+        return _begin(context, store, "link", _hash(secret), "You, by one-time link", scopes)
+
+
+def recognise_session(store: Store, context: Context, secret: str) -> SignedIn | None:
+    """Return who holds the session, None when it has ended, or its key was revoked or its user removed."""
+    session = store.sessions.find(_hash(secret))
+    now = context.clock()
+    if session is None or session.expires_at <= now:
+        return None
+    scopes = _scopes_now(store, session)
+    if scopes is None:
+        store.sessions.end(session.session_hash)
+        return None
+    if now - session.seen_at >= _RENEWED_EVERY:
+        ends = min(now + IDLE, session.created_at + LONGEST)
+        store.sessions.renew(session.session_hash, seen_at=now, expires_at=ends)
+    return SignedIn(session.name, scopes, session.kind, form_token(secret), session.session_hash)
+
+
+def sign_out(context: Context, user: SignedIn) -> None:
+    """End a session."""
+    with context.open_store() as store:
+        store.sessions.end(user.session_hash)
+        store.requests.audit(user.name, "sign_out", user.kind, context.clock())
+
+
+def form_token(secret: str) -> str:
+    """Return what a form of this browser must carry: no other page can know it, and the secret does not follow from it."""
+    return hmac.new(secret.encode("utf-8", "surrogatepass"), b"form", hashlib.sha256).hexdigest()
+
+
+def _scopes_now(store: Store, session: WebSession) -> tuple[str, ...] | None:
+    if session.kind == "key":
+        key = store.keys.find(session.subject)
+        return key.scopes if key is not None and key.revoked_at is None else None
+    if session.kind == "password":
+        user = store.users.find(session.subject)
+        return user.scopes if user is not None else None
+    return session.scopes
+
+
+def _begin(context: Context, store: Store, kind: SignInKind, subject: str, name: str, scopes: Sequence[str]) -> str:
+    secret, now = secrets.token_urlsafe(32), context.clock()
+    store.sessions.add(WebSession(_hash(secret), kind, subject, name, tuple(scopes), now, now, now + IDLE))
+    store.requests.audit(name, "sign_in", kind, now)
+    return secret
+
+
+def _heard(context: Context, store: Store, subject: str, address: str) -> str:
+    """Note the attempt before it is judged, so that many at a time count too. Raises TooManyAttempts."""
+    now, named = context.clock(), _hash(subject)
+    by_name, by_address = store.sessions.attempt([named, _hash(f"address {address}")], now, since=now - WINDOW)
+    if by_name >= ATTEMPTS_PER_NAME or by_address >= ATTEMPTS_PER_ADDRESS:
+        raise TooManyAttempts(
+            "Too many attempts to sign in.",
+            remedy=f"Wait {WINDOW.seconds // 60} minutes, then try again.",
+        )
+    return named
+
+
+def _hash(secret: str) -> str:
+    # Session and link secrets are 256 random bits: nothing slower than SHA-256 is needed against guessing.
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

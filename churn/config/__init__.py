@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from churn.config.api import ApiSettings
 from churn.config.campaigns import CampaignSettings
 from churn.config.connectors import ConnectorSettings, connector_kinds
+from churn.config.monitoring import MonitoringSettings
 from churn.config.schedule import AlertSettings, RetentionSettings, ScheduleSettings
 from churn.config.sections import (
     BusinessSettings,
@@ -46,6 +47,7 @@ __all__ = [
     "ConnectorSettings",
     "Days",
     "Money",
+    "MonitoringSettings",
     "ProfitModel",
     "ResourceSettings",
     "RetentionSettings",
@@ -81,6 +83,7 @@ class Settings(Section):
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
 
     @property

@@ -1,0 +1,64 @@
+"""Judges the loaded data by the quality rules: what blocks stops the work, and marks the list in use as stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from churn.errors import QualityBlocked
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    from churn.warehouse.checks import CheckResult, Level
+    from churn.warehouse.connection import Warehouse
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """The rules as of `snapshot_date`; none of them blocks."""
+
+    snapshot_date: date
+    checks: list[CheckResult]
+
+
+def check_data(context: Context, snapshot_date: date | None = None) -> CheckedData:
+    """Run every rule as of a date (by default the day after the newest fact); what was run since the load is not again.
+
+    Raises QualityBlocked at a blocking defect: the list in use stays, marked stale.
+    """
+    from churn.snapshots.dataset import default_snapshot_date
+
+    with context.recorded("check_data", snapshot_date), context.open_warehouse("churn check") as warehouse:
+        day = snapshot_date or default_snapshot_date(warehouse, context.today)
+        return CheckedData(day, stop_on_blocked_checks(context, warehouse, day))
+
+
+def stop_on_blocked_checks(
+    context: Context, warehouse: Warehouse, day: date, level: Level | None = None
+) -> list[CheckResult]:
+    """Return what the rules (of `level`) find as of `day`. Raises QualityBlocked as `check_data` does."""
+    from churn.warehouse.checks import run_checks
+    from churn.warehouse.sql_models import load_models
+
+    context.progress.step("Checking the data")
+    # Freshness is judged as of the day, so that a backfill of an old date is not called stale.
+    now = min(context.clock(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))
+    checks = run_checks(warehouse, load_models(context.settings.home), now=now, level=level, reuse=True)
+    blocked = [check for check in checks if check.level == "block" and check.defect_count]
+    if not blocked:
+        return checks
+    first = blocked[0]
+    example = ", ".join(f"{name} {value}" for name, value in (first.example or {}).items())
+    found = f"{first.defect_count:,} found, for example {example}"
+    with context.open_store() as store:
+        current = store.scores.current_run()
+        is_aged = current is not None and current.snapshot_date <= day  # a failed backfill does not age today's list
+        if is_aged:
+            store.scores.mark_stale(f"{first.rule}: {found}", at=context.clock())
+    stays = "The list in use stays, marked stale. " if is_aged else ""
+    raise QualityBlocked(
+        f"does not hold on {day}: {first.message.rstrip('.')} ({found})",
+        where=f"quality rule {first.rule}",
+        remedy=f"{stays}Mend the source and run `churn refresh`, or choose a date that the data cover.",
+    )

@@ -46,15 +46,21 @@ def default_snapshot_date(warehouse: Warehouse, today: date) -> date:
 
 
 def training_dates(
-    warehouse: Warehouse, policy: SnapshotPolicy, *, every: str | None = None, limit: int | None = None
+    warehouse: Warehouse,
+    policy: SnapshotPolicy,
+    *,
+    every: str | None = None,
+    limit: int | None = None,
+    as_of: datetime | None = None,
 ) -> list[date]:
     """Return the snapshot dates to train on, oldest first: the newest `limit` ones whose labels are final.
 
-    Flat sources bring their own dates: those with labels. Raises NotEnoughData saying what is missing.
+    `as_of` looks back: labels that were final by then. Flat sources bring their own dates: those with labels. Raises NotEnoughData saying what is missing.
     """
     if is_flat(warehouse):
         return _flat_dates(warehouse, policy.snapshots if limit is None else limit)
     cutoff = data_cutoff(warehouse)
+    cutoff = cutoff if as_of is None else min(cutoff, as_of)
     behaviour = [table for table in _present(warehouse, FACTS) if table != "subscription_events"]
     days = [
         _edge(warehouse, table, None, newest=False)

@@ -7,6 +7,7 @@ from churn.store.campaign_records import Added, Alert, Measurement, PlanRecord
 from churn.store.connection import Store, open_store
 from churn.store.crm_records import MappingChange, OutboxRow, Rejection, Settled, SyncRun
 from churn.store.job_records import Delivery, ScheduledRun, ScheduledStep, Worker
+from churn.store.monitoring_records import MonitoringRun
 from churn.store.records import JobRun, ModelChange, ModelVersion, ScorePage, ScoreRun, Simulation
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Measurement",
     "ModelChange",
     "ModelVersion",
+    "MonitoringRun",
     "OutboxRow",
     "PlanRecord",
     "Rejection",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from churn.store.keys import KeyRepository
     from churn.store.measurements import MeasurementRepository
     from churn.store.models import ModelRepository
+    from churn.store.monitoring import MonitoringRepository
     from churn.store.outbox import OutboxRepository
     from churn.store.outcomes import OutcomeRepository
     from churn.store.requests import RequestRepository
@@ -119,6 +120,13 @@ class Store:
         from churn.store.measurements import MeasurementRepository
 
         return MeasurementRepository(self.database)
+
+    @cached_property
+    def monitoring(self) -> MonitoringRepository:
+        """What the monitors found, day by day."""
+        from churn.store.monitoring import MonitoringRepository
+
+        return MonitoringRepository(self.database)
 
     @cached_property
     def alerts(self) -> AlertRepository:

@@ -40,9 +40,12 @@ def train_model(
     tune: bool = True,
     promote: bool = False,
     who: str = "command line",
+    as_of: date | None = None,
+    snapshots: int | None = None,
 ) -> TrainedModel:
     """Train, select and register; the first version is promoted, later ones when `promote` is set.
 
+    `as_of` learns only from what was known when that day began; `snapshots` takes only so many dates, the newest.
     Raises NotEnoughData when there is too little to learn from, ConfigError when a candidate's name is unknown,
     ModelError when promotion is asked for a model that learned nothing.
     """
@@ -58,7 +61,7 @@ def train_model(
     known_candidates(training.candidates)  # an unknown name is told at once, not after the features are built
     with context.recorded("train_model", context.today):
         with context.open_warehouse("churn train") as warehouse:
-            data = assemble_training_set(context, warehouse)
+            data = assemble_training_set(context, warehouse, as_of=as_of, snapshots=snapshots)
         from churn.modeling import train_candidates
 
         result = train_candidates(
@@ -83,8 +86,10 @@ def train_model(
     )
 
 
-def assemble_training_set(context: Context, warehouse: Warehouse) -> TrainingSet:
-    """Build snapshots and features for the newest mature dates and return the training set.
+def assemble_training_set(
+    context: Context, warehouse: Warehouse, *, as_of: date | None = None, snapshots: int | None = None
+) -> TrainingSet:
+    """Build snapshots and features for the newest mature dates and return the training set; arguments as `train_model`.
 
     Customers whom a campaign contacted, by the sources or by our own assignments, are flagged as treated.
     """
@@ -97,7 +102,10 @@ def assemble_training_set(context: Context, warehouse: Warehouse) -> TrainingSet
     policy = SnapshotPolicy.from_settings(settings)
     models = load_models(settings.home)
     cutoff = data_cutoff(warehouse)
-    dates = training_dates(warehouse, policy, every=settings.training.every, limit=settings.training.snapshots)
+    if as_of is not None:
+        cutoff = min(cutoff, datetime.combine(as_of, datetime.min.time()))
+    limit = snapshots or settings.training.snapshots
+    dates = training_dates(warehouse, policy, every=settings.training.every, limit=limit, as_of=cutoff)
     build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
     with context.open_store() as store:
         assigned = store.assignments.customers(arm="treatment")

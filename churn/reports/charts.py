@@ -110,7 +110,7 @@ def _profit_curve(
         axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
         scale=alt.Scale(nice=False, domain=[0, bands[-1]["contacts"]]),
     )
-    axis = alt.Axis(title=None, labelExpr=_money_axis(prefix), tickCount=6, domain=False, ticks=False)
+    axis = alt.Axis(title=None, labelExpr=money_axis(prefix), tickCount=6, domain=False, ticks=False)
     band = alt.Chart(data).mark_area(color=color("band")).encode(x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q")
     curve = alt.Chart(data).mark_line(color=color("curve"), strokeWidth=2.5).encode(x=x, y=alt.Y("net_profit:Q"))
     zero = (
@@ -167,7 +167,7 @@ def _tornado(rows: Sequence[Mapping[str, Any]], center: float, width: int, prefi
         "at:Q",
         title="Net profit",
         scale=alt.Scale(domain=[center - reach * span, center + reach * span], nice=False, zero=False),
-        axis=alt.Axis(labelExpr=_money_axis(prefix), tickCount=5 if is_wide else 3, grid=True),
+        axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=5 if is_wide else 3, grid=True),
     )
     layers = []
     for kind, align, dx in (("worse", "right", -6), ("better", "left", 6)):
@@ -181,7 +181,7 @@ def _tornado(rows: Sequence[Mapping[str, Any]], center: float, width: int, prefi
     return styled(alt.layer(*layers).properties(width=width - (160 if is_wide else 142), height=38 * len(rows) + 10))
 
 
-def _money_axis(prefix: str) -> str:
+def money_axis(prefix: str) -> str:
     """A Vega expression that writes an axis label as money: $150k, -$1.5M."""
     return (
         f"(datum.value < 0 ? '-' : '') + '{prefix}' + (abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') "

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 Stage = Literal["broken", "harms", "new", "planned", "running", "due", "measured"]
 # What a stage means in words, and how it is to be shown.
 STAGES: Final[dict[Stage, tuple[str, str]]] = {
-    "broken": ("File has a mistake", "bad"),
-    "harms": ("Drives customers away", "bad"),
-    "new": ("Not planned yet", "idle"),
-    "planned": ("Planned, not pushed", "warn"),
-    "running": ("Running", "info"),
-    "due": ("Ready to be measured", "warn"),
-    "measured": ("Measured", "good"),
+    "broken": ("File has a mistake", "act"),
+    "harms": ("Drives customers away", "act"),
+    "new": ("Not planned yet", "off"),
+    "planned": ("Planned, not pushed", "watch"),
+    "running": ("Running", "run"),
+    "due": ("Ready to be measured", "watch"),
+    "measured": ("Measured", "ok"),
 }
 _URGENCY: Final[tuple[Stage, ...]] = ("harms", "broken", "due", "planned", "running", "measured", "new")
 OVERDUE_DAYS: Final = 3
@@ -130,17 +130,17 @@ def sync_of(found: Standing) -> dict[str, Any]:
     done = next((run for run in pushes if run.state in {"done", "partial"}), None)
     is_over = found.measurement is not None and found.measurement.is_mature
     if last is None:
-        kind, words = "idle", "Not pushed"
+        kind, words = "off", "Not pushed"
     elif last.state == "running":
-        kind, words = "info", "Being pushed"
+        kind, words = "run", "Being pushed"
     elif last.state in {"failed", "abandoned"}:
-        kind, words = "bad", "Last push failed"
+        kind, words = "act", "Last push failed"
     elif rejected:
-        kind, words = "warn", f"{rejected:,} refused"
+        kind, words = "watch", f"{rejected:,} refused"
     elif done and not is_over and (found.today - done.started_at).days >= OVERDUE_DAYS:
-        kind, words = "warn", f"Not pushed for {(found.today - done.started_at).days} days"
+        kind, words = "watch", f"Not pushed for {(found.today - done.started_at).days} days"
     else:
-        kind, words = "good", "In step"
+        kind, words = "ok", "In step"
     return {
         "connector": last.connector if last else None,
         "state": last.state if last else None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -17,6 +19,7 @@ def vega_version() -> str:
     return version("vl-convert-python")
 
 
+@lru_cache(maxsize=4)
 def vega_script(cache: Path) -> bytes:
     """Return Vega, Vega-Lite and Vega-Embed as one script, gzipped; made once and kept in `cache` (about 270 kB).
 
@@ -38,11 +41,12 @@ def vega_script(cache: Path) -> bytes:
 def _make() -> bytes:
     import vl_convert
 
-    return gzip.compress(vl_convert.javascript_bundle().encode(), compresslevel=9, mtime=0)
+    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed; window.vega = vega;")
+    return gzip.compress(script.encode(), compresslevel=9, mtime=0)
 
 
 def _keep(path: Path, script: bytes) -> bytes:
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(script)

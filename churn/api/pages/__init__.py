@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from churn.api.pages import errors, jobs, overview, reports, sign_in, static
+from churn.api.pages import charts, errors, jobs, overview, reports, sign_in, static
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (static.router, sign_in.router, overview.router, jobs.router, reports.router)
+ROUTERS = (static.router, charts.router, sign_in.router, overview.router, jobs.router, reports.router)
 
 
 def install(app: FastAPI) -> None:

@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from churn.api.pages import static
+from churn.api.pages.charts import chart_html
 from churn.api.pages.terms import TERMS
 from churn.decisions import wording
 from churn.errors import ChurnError
@@ -114,7 +115,12 @@ def environment() -> jinja2.Environment:
     )
     numbers = itertools.count(1)
     made.globals.update(
-        static=static.address, terms=TERMS, unique=lambda prefix: f"{prefix}-{next(numbers)}", max=max, min=min
+        static=static.address,
+        terms=TERMS,
+        unique=lambda prefix: f"{prefix}-{next(numbers)}",
+        max=max,
+        min=min,
+        chart_html=chart_html,
     )
     made.filters.update(
         money=_money,

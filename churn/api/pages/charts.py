@@ -1,0 +1,56 @@
+"""Puts charts on pages: the drawn SVG that needs no script, and beside it the definition that a script brings to life."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from markupsafe import Markup
+
+from churn.api.problems import ApiError
+from churn.api.state import State, state_of
+from churn.reports.charts import Figure
+from churn.reports.vega import vega_script, vega_version
+
+router = APIRouter(include_in_schema=False)
+_FOREVER: Final = "public, max-age=31536000, immutable"
+# What would end a script element early, or be read as one by an old parser, written so that JSON means the same.
+_HARMLESS: Final = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+
+
+def chart_html(chart_id: str, figure: Figure, describe: str | None = None) -> Markup:
+    """Return `figure` for a page: seen and described without a script, answering to a pointer with one.
+
+    `chart_id` is the element's id; `describe` replaces the figure's own description for those who hear it.
+    """
+    still = Markup(figure)  # noqa: S704  # drawn by us
+    if describe is not None and describe != figure.describe:
+        told, tell = (Markup.escape(text) for text in (figure.describe, describe))
+        still = Markup(str(still).replace(f'aria-label="{told}"', f'aria-label="{tell}"'))  # noqa: S704  # escaped
+    specs = Markup(json.dumps(figure.specs, separators=(",", ":")).translate(_HARMLESS))  # noqa: S704  # made harmless
+    return Markup(
+        '<figure class="chart" id="{}" data-chart="{}"><div class="chart-still">{}</div>'
+        '<div class="chart-live" aria-hidden="true" hidden></div>'
+        '<script type="application/json">{}</script></figure>'
+    ).format(chart_id, vega_path(), still, specs)
+
+
+def vega_path() -> str:
+    """Return the address of the drawing library; it changes with the library, so that browsers keep it for good."""
+    return f"/charts/vega-{vega_version()}.js"
+
+
+@router.get("/charts/{name}")
+def vega(name: str, request: Request, state: Annotated[State, Depends(state_of)]) -> Response:
+    """Return the drawing library, compressed once and for all; it is public code and needs no sign-in."""
+    if name != vega_path().rpartition("/")[2]:
+        raise ApiError(404, "not_found", "There is no such script.", remedy="Load the page again.")
+    script = vega_script(state.context.settings.home / "cache")
+    headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+    else:
+        script = gzip.decompress(script)
+    return Response(script, media_type="text/javascript", headers=headers)

@@ -110,8 +110,9 @@ def simulate(
     Without options: the optimum on the published scores.
     """
     from churn.workflows.compare_simulations import compare_simulations
-    from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign, write_simulation
+    from churn.workflows.simulate_campaign import simulate_campaign, write_simulation
     from churn.workflows.simulation_files import check_ending
+    from churn.workflows.simulation_request import SimulationRequest
 
     if out is not None:
         check_ending(out)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from churn.decisions.checks import outcomes, per_customer, probabilities
+from churn.decisions.checks import Bools, Floats, outcomes, per_customer, probabilities
 from churn.decisions.draws import Cells, Draws, draw_campaigns, grid_cells
 from churn.decisions.profit import Economics, break_even_probability
 from churn.decisions.sensitivity import Interval, Sensitivity, interval_of, tornado
@@ -86,12 +86,9 @@ def simulate(
     worth = per_customer("value", value, p.size)
     truth = None if outcome is None else outcomes("outcome", outcome, p.size)
     curve = threshold_curve(p, truth, worth, economics)
-    point, best = _choose(curve, mode, amount), curve.optimum()
+    point, best = choose(curve, mode, amount), curve.optimum()
     cells = grid_cells(curve, p, truth, worth, contacts=[point.contacts, best.contacts], bins=BINS)
     drawn = draw_campaigns(cells, economics, value_range=value_range, draws=draws, seed=seed)
-    each = worth if truth is None or isinstance(worth, float) else worth[truth]
-    gain = np.maximum(economics.success_rate * (each - economics.cost_of_taker) - economics.cost_of_contact, 0.0)
-    weight = p if truth is None else np.ones(int(np.count_nonzero(truth)))
     result = _result(
         point,
         cells,
@@ -101,7 +98,7 @@ def simulate(
         mode=mode,
         outcomes="expected" if truth is None else "known",
         grid=tuple(curve.at_contacts(c) for c in cells.contacts),
-        perfect_profit=float(np.sum(weight * gain)),
+        perfect_profit=perfect_profit(p, truth, worth, economics),
         draws=draws,
         seed=seed,
     )
@@ -175,7 +172,15 @@ def simulate_counts(
     )
 
 
-def _choose(curve: ThresholdCurve, mode: Mode, amount: float | None) -> CurvePoint:
+def perfect_profit(p: Floats, truth: Bools | None, worth: float | Floats, economics: Economics) -> float:
+    """What contacting those who churn, and nobody else, would earn."""
+    each = worth if truth is None or isinstance(worth, float) else worth[truth]
+    gain = np.maximum(economics.success_rate * (each - economics.cost_of_taker) - economics.cost_of_contact, 0.0)
+    return float(np.sum((p if truth is None else np.ones(int(np.count_nonzero(truth)))) * gain))
+
+
+def choose(curve: ThresholdCurve, mode: Mode, amount: float | None) -> CurvePoint:
+    """Return the campaign that `mode` and `amount` name. Raises ConfigError for an amount out of range."""
     if mode == "optimum":
         return curve.optimum()
     if amount is None or not np.isfinite(amount) or amount < 0:

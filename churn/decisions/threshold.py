@@ -122,7 +122,7 @@ class ThresholdCurve:
     def at_threshold(self, threshold: float) -> CurvePoint:
         """Return the point of contacting everyone whose probability is `threshold` or more."""
         below = int(np.searchsorted(self.threshold[::-1], threshold, side="left"))
-        return self._entry(self.threshold.size - below - 1, threshold)
+        return self.entry(self.threshold.size - below - 1, threshold)
 
     def at_contacts(self, contacts: float) -> CurvePoint:
         """Return the point of contacting this many, the likeliest churners first.
@@ -136,7 +136,7 @@ class ThresholdCurve:
         """Return the point of contacting as many as `budget` pays for, in whole customers."""
         i = int(np.searchsorted(self.cost, budget, side="right"))  # the first entry it does not pay for
         if i >= self.cost.size:
-            return self._entry(self.cost.size - 1)
+            return self.entry(self.cost.size - 1)
         cost, contacts = (float(self.cost[i - 1]), float(self.contacts[i - 1])) if i else (0.0, 0.0)
         share = max(budget - cost, 0.0) / (float(self.cost[i]) - cost)
         whole = np.floor(contacts + share * (float(self.contacts[i]) - contacts) + 1e-9)
@@ -145,7 +145,7 @@ class ThresholdCurve:
     def optimum(self) -> CurvePoint:
         """Return the point of the highest net profit, fewest contacts first; contacting nobody if nothing pays."""
         best = int(np.argmax(self.net_profit)) if self.threshold.size else -1
-        return self._entry(best if best >= 0 and self.net_profit[best] > 0.0 else -1)
+        return self.entry(best if best >= 0 and self.net_profit[best] > 0.0 else -1)
 
     def index_of(self, contacts: float) -> tuple[int, float]:
         """Return (i, share): `contacts` lies `share` of the way from entry i - 1 (-1 is nobody) to entry i."""
@@ -156,7 +156,8 @@ class ThresholdCurve:
         before = float(self.contacts[i - 1]) if i else 0.0
         return i, (contacts - before) / (float(self.contacts[i]) - before)
 
-    def _entry(self, i: int, threshold: float | None = None) -> CurvePoint:
+    def entry(self, i: int, threshold: float | None = None) -> CurvePoint:
+        """Return the point of entry `i`, -1 for contacting nobody."""
         return self._between(i, 1.0, threshold)
 
     def _between(self, i: int, share: float, threshold: float | None = None) -> CurvePoint:

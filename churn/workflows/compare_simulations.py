@@ -11,7 +11,8 @@ from typing import Any
 
 from churn.errors import ConfigError
 from churn.workflows.context import Context
-from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign
+from churn.workflows.simulate_campaign import simulate_campaign
+from churn.workflows.simulation_request import SimulationRequest
 
 _NOT_IN_FILES = {"preset", "save", "allow_uncalibrated"}  # who runs the command decides on these
 _CUTS = ("threshold", "budget", "contacts")

@@ -17,14 +17,15 @@ from churn.workflows.demo_home import MARKER, is_demo_home
 from churn.workflows.read_scores import read_risk_list
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.score_customers import ScoreResult, score_customers
-from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign, write_simulation
+from churn.workflows.simulate_campaign import simulate_campaign, write_simulation
+from churn.workflows.simulation_request import SimulationRequest
 from churn.workflows.train_model import TrainedModel, train_model
 
 if TYPE_CHECKING:
     from churn.demo import CompanyFiles
 
 OWN_FILES = ("warehouse.duckdb", "warehouse.duckdb.wal", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm")
-OWN_FOLDERS = ("models", "reports", "data", "lists", "tmp")
+OWN_FOLDERS = ("models", "reports", "data", "lists", "serving", "tmp")
 DEMO_TUNE_MINUTES = 0.5
 DEMO_SETTINGS = f"""{MARKER}
 

@@ -13,7 +13,8 @@ from churn.modeling import bundles
 from churn.store import ModelVersion, ScoreRun, open_store
 from churn.workflows.compare_simulations import compare_simulations
 from churn.workflows.context import Context
-from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign, write_simulation
+from churn.workflows.simulate_campaign import simulate_campaign, write_simulation
+from churn.workflows.simulation_request import SimulationRequest
 
 NOW = datetime(2026, 2, 1, 4, 0, 0)
 CASE = {

@@ -12,7 +12,8 @@ from churn.api.schemas import SavedSimulation, SimulationInput
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
-from churn.workflows.simulate_campaign import SimulationRequest, simulate_campaign
+from churn.workflows.simulate_campaign import simulate_campaign
+from churn.workflows.simulation_request import SimulationRequest
 
 router = APIRouter(
     route_class=OnceRoute, prefix="/v1/simulations", tags=["simulations"], dependencies=[Depends(key_with("simulate"))]

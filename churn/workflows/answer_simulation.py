@@ -1,0 +1,135 @@
+"""Answers simulations while somebody drags a slider: the current list is held in memory, prepared for any terms."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from churn.decisions.audit import Finding, audit, by_severity
+from churn.decisions.profit import Economics, value_of_save
+from churn.decisions.recompute import PreparedCustomers
+from churn.decisions.simulation import SimulationResult
+from churn.errors import ChurnError, ConfigError, DataError
+from churn.workflows.context import Context
+from churn.workflows.economics import economics_from
+from churn.workflows.simulate_campaign import about_the_data, published_scores, stale_reason
+from churn.workflows.simulation_document import Origin, build_document
+from churn.workflows.simulation_request import SimulationRequest, lay_over, mode_of
+
+if TYPE_CHECKING:
+    from churn.decisions.calibration import Gate
+    from churn.store.records import ScoreRun
+    from churn.workflows.judge_model import Judgement
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One list, ready to be asked about: of which run, by which judgement, and the customers."""
+
+    run_id: str
+    customers: PreparedCustomers
+    judgement: Judgement
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was asked, the terms as they were understood, and what comes out."""
+
+    request: SimulationRequest
+    economics: Economics
+    result: SimulationResult
+    findings: tuple[Finding, ...]
+    origin: Origin
+    gate: Gate
+    run_id: str
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The document that `churn simulate --json` writes, of this answer."""
+        return build_document(
+            self.result,
+            self.economics,
+            self.findings,
+            self.origin,
+            self.gate,
+            is_overridden=not self.gate.is_passed,
+        )
+
+
+class Simulator:
+    """Answers from memory. A new list is noticed at the next question and prepared beside; the old one answers until then."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._held: Prepared | None = None
+
+    def prepared(self) -> Prepared:
+        """Return the list held; only the first question waits for it. Raises DataError before the first list."""
+        return self._current()[0]
+
+    def answer(self, request: SimulationRequest) -> Answer:
+        """Return what `request` comes to on the current list, in milliseconds.
+
+        Expected values are those of `simulate_campaign`, bands agree within the error of drawing. Raises ConfigError for
+        a request that contradicts itself or asks for other customers, DataError before the first list, NotCalibrated
+        when the probabilities fail the gate and the request does not allow that.
+        """
+        if request.preset is not None or request.on != "scores" or request.seed != 7:
+            raise ConfigError("only the current list is held ready", where="simulation", remedy="Run `churn simulate`.")
+        mode, amount = mode_of(request)
+        economics = lay_over(economics_from(self._context.settings), request)
+        held, run = self._current()
+        held.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
+        value = request.value
+        if request.margin is not None:
+            value = float(
+                value_of_save(
+                    request.margin,
+                    months=economics.value_months,
+                    hazard=economics.hazard_after_save,
+                    discount_rate=economics.discount_rate,
+                )
+            )
+        result = held.customers.answer(economics, mode=mode, amount=amount, value=value)
+        currency = self._context.settings.business.currency
+        origin = replace(held.origin, currency=currency, name=request.name or request.save)
+        if run.run_id == held.run_id:
+            origin = replace(origin, stale_reason=stale_reason(run))
+        found = audit(result, economics, currency=currency, value_is_given=request.value is not None)
+        findings = by_severity([*about_the_data(held.judgement.gate, origin, result), *found])
+        return Answer(request, economics, result, tuple(findings), origin, held.judgement.gate, held.run_id)
+
+    def _current(self) -> tuple[Prepared, ScoreRun]:
+        with self._context.open_store() as store:
+            run = store.published.current_run()
+        if run is None:
+            raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
+        held = self._held
+        if held is None:
+            with self._lock:
+                held = self._held = self._held or self._prepare()
+        elif held.run_id != run.run_id and self._lock.acquire(blocking=False):
+            try:
+                threading.Thread(target=self._follow, name="simulator", daemon=True).start()
+            except RuntimeError:  # no more threads: the next question tries again
+                self._lock.release()
+        return held, run
+
+    def _follow(self) -> None:
+        """Prepare the new list; whoever starts this holds the lock, which is given back here."""
+        try:
+            self._held = self._prepare()
+        except ChurnError as error:
+            self._context.log.note("simulator_not_prepared", error=error.code)
+        finally:
+            self._lock.release()
+
+    def _prepare(self) -> Prepared:
+        population = published_scores(self._context)
+        draws = self._context.settings.simulation.draws
+        customers = PreparedCustomers(population.probability, population.margin, draws=draws)
+        return Prepared(str(population.run_id), customers, population.judgement, population.origin)

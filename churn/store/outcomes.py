@@ -78,6 +78,16 @@ class OutcomeRepository:
             filters.append(outcomes.c.kind == kind)
         return self._fetch(filters, newest_first=True, limit=limit)
 
+    def of_customer(self, customer_id: str) -> list[dict[str, object]]:
+        """Return a customer's events, oldest first: campaign, kind, occurred_at, source."""
+        query = (
+            sa.select(outcomes.c.campaign, outcomes.c.kind, outcomes.c.occurred_at, outcomes.c.source)
+            .where(outcomes.c.customer_id == customer_id)
+            .order_by(outcomes.c.occurred_at, outcomes.c.event_id)
+        )
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
     def counts(self) -> list[dict[str, object]]:
         """Return how many events there are of each campaign and kind, and how many of them are matched."""
         query = (

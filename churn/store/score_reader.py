@@ -24,6 +24,7 @@ RUN_FIELDS = tuple(field.name for field in fields(ScoreRun))
 _RUN_COLUMNS = ", ".join(f"r.{name}" for name in RUN_FIELDS)
 _DATES = frozenset({"snapshot_date"})
 _INSTANTS = frozenset({"scored_at", "data_cutoff", "stale_at"})
+_AT_ONCE = 500  # names in one statement: well under what SQLite takes
 _FLAGS = frozenset({"is_stale", *(name for name, kind in SCORE_COLUMNS.items() if kind == "Boolean")})
 
 
@@ -82,6 +83,19 @@ class ScoreReader:
             return ScorePage(run, rows, names, None)
         last = dict(zip(names, rows[limit - 1], strict=True))
         return ScorePage(run, rows[:limit], names, _cursor(run, order, last))
+
+    def customers(self, customer_ids: Sequence[str]) -> ScorePage:
+        """Return the rows of some customers, in the order asked for, and the run they come from; absent ones are left out."""
+        names = tuple(SCORE_COLUMNS)
+        rows: dict[str, tuple[Any, ...]] = {}
+        with self._fetching() as fetch:
+            run = _current_run(fetch)
+            for start in range(0, len(customer_ids), _AT_ONCE):
+                asked = {f"id_{n}": one for n, one in enumerate(customer_ids[start : start + _AT_ONCE])}
+                listed = ", ".join(f":{name}" for name in asked)
+                sql = f"select {', '.join(names)} from scores where customer_id in ({listed})"
+                rows |= {row[0]: row for row in fetch(sql, asked)}
+        return ScorePage(run, [rows[one] for one in customer_ids if one in rows], names, None)
 
     def customer(self, customer_id: str) -> dict[str, Any] | None:
         """Return one customer's score and the fields of its run; None if the customer is not on the current list."""

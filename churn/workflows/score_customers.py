@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn.errors import ConfigError, ModelError, NoChampion, QualityBlocked
+from churn.errors import ConfigError, ModelError, NoChampion
+from churn.workflows.check_data import stop_on_blocked_checks
 from churn.workflows.context import Context
 from churn.workflows.score_frame import ScoredFrame, score_frame
 
@@ -116,10 +117,10 @@ def _score_one(
     context: Context, warehouse: Warehouse, version: ModelVersion, model: ServedModel, day: date
 ) -> ScoreResult:
     began = time.monotonic()
-    _stop_on_blocked_checks(context, warehouse, day)
+    stop_on_blocked_checks(context, warehouse, day, level="block")
     scored = score_frame(context, warehouse, model, version.version, day)
     context.progress.step(f"Publishing {scored.frame.height:,} scores of {day}")
-    is_published = _publish(context, scored, version, day)
+    is_published = _publish(context, warehouse, scored, version, day)
     return ScoreResult(
         snapshot_date=day,
         model_version=version.version,
@@ -135,43 +136,17 @@ def _score_one(
     )
 
 
-def _stop_on_blocked_checks(context: Context, warehouse: Warehouse, day: date) -> None:
-    from churn.warehouse.checks import run_checks
-    from churn.warehouse.sql_models import load_models
-
-    context.progress.step("Checking the data")
-    # Freshness is judged as of the scored day, so that a backfill of an old date is not called stale.
-    now = min(context.clock(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))
-    blocked = [
-        c
-        for c in run_checks(warehouse, load_models(context.settings.home), now=now, level="block", reuse=True)
-        if c.level == "block" and c.defect_count
-    ]
-    if not blocked:
-        return
-    first = blocked[0]
-    example = ", ".join(f"{name} {value}" for name, value in (first.example or {}).items())
-    found = f"{first.defect_count:,} found, for example {example}"
-    with context.open_store() as store:
-        current = store.scores.current_run()
-        is_aged = current is not None and current.snapshot_date <= day  # a failed backfill does not age today's list
-        if is_aged:
-            store.scores.mark_stale(f"{first.rule}: {found}", at=context.clock())
-    stays = "The list in use stays, marked stale. " if is_aged else ""
-    raise QualityBlocked(
-        f"does not hold on {day}: {first.message.rstrip('.')} ({found})",
-        where=f"quality rule {first.rule}",
-        remedy=f"{stays}Mend the source and run `churn refresh`, or choose a date that the data cover.",
-    )
-
-
-def _publish(context: Context, scored: ScoredFrame, version: ModelVersion, day: date) -> bool:
+def _publish(context: Context, warehouse: Warehouse, scored: ScoredFrame, version: ModelVersion, day: date) -> bool:
     from churn.store import ScoreRun
+    from churn.workflows.serving_files import prune_serving_files, write_score_history, write_serving_files
 
+    write_score_history(context, scored.frame, version.version, day)
     with context.open_store() as store:
         current = store.scores.current_run()
-        if current is not None and current.snapshot_date > day:
-            return False
+    if current is not None and current.snapshot_date > day:
+        return False
+    write_serving_files(context, warehouse, scored, version.version, day)
+    with context.open_store() as store:
         store.scores.publish(
             ScoreRun(
                 run_id=scored.run_id,
@@ -186,4 +161,5 @@ def _publish(context: Context, scored: ScoredFrame, version: ModelVersion, day: 
             ),
             scored.frame,
         )
+    prune_serving_files(context)
     return True

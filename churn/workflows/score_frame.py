@@ -14,6 +14,8 @@ from churn.workflows.context import Context
 from churn.workflows.economics import economics_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
@@ -28,7 +30,11 @@ TOP_REASONS = 5
 
 @dataclass(frozen=True)
 class ScoredFrame:
-    """The list of one date. `turnover` is the share of the previous list that is no longer on it."""
+    """The list of one date. `turnover` is the share of the previous list that is no longer on it.
+
+    `features` has the same customers in the same order: what the model saw, and plan, monthly_fee, monthly_margin.
+    `base_probability` is where every customer's reasons start from.
+    """
 
     run_id: str
     frame: pl.DataFrame
@@ -37,6 +43,8 @@ class ScoredFrame:
     mean_probability: float
     data_cutoff: datetime
     fingerprint: str
+    features: pl.DataFrame
+    base_probability: float
 
 
 def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, version: str, day: date) -> ScoredFrame:
@@ -81,7 +89,14 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
         mean_probability=float(predicted.churn_probability.mean()),
         data_cutoff=data.data_cutoff,
         fingerprint=data.fingerprint,
+        features=_seen(data.frame, model.feature_names),
+        base_probability=float(explanation.base_probability),
     )
+
+
+def _seen(frame: pl.DataFrame, features: Sequence[str]) -> pl.DataFrame:
+    facts = [name for name in ("plan", "monthly_fee", "monthly_margin") if name in frame.columns]
+    return frame.select("customer_id", *facts, *(name for name in features if name not in facts))
 
 
 def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date) -> ScoringSet:

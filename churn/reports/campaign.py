@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from churn.decisions.wording import count, money, percent
-from churn.reports.charts import token_css
+from churn.reports.charts import Figure, token_css
 from churn.reports.effect_charts import churn_by_risk, interval_chart
 from churn.reports.render import render
 
@@ -31,10 +29,10 @@ def render_campaign(document: Mapping[str, Any], *, home: Path) -> str:
         home=home,
         d=document,
         tokens=token_css(),
-        effects=_effects(document),
+        effects=effects_chart(document),
         segments=_segments(document),
         quadrants=_quadrants(document),
-        ledger=_ledger(document),
+        ledger=ledger_rows(document),
         sentences=_sentences(document),
     )
 
@@ -50,7 +48,8 @@ def _sentences(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _effects(document: Mapping[str, Any]) -> Markup | None:
+def effects_chart(document: Mapping[str, Any]) -> Figure | None:
+    """Return the effects that a measurement found, as assigned and otherwise; None where there is no effect to speak of."""
     if document["effect"] is None:
         return None
     found = [
@@ -62,7 +61,7 @@ def _effects(document: Mapping[str, Any]) -> Markup | None:
     return interval_chart(rows, title=_TITLE, describe=_described(rows))
 
 
-def _segments(document: Mapping[str, Any]) -> Markup | None:
+def _segments(document: Mapping[str, Any]) -> Figure | None:
     rows = [
         _row(
             f"{each['dimension'].replace('_', ' ')}: {each['segment']}",
@@ -74,7 +73,7 @@ def _segments(document: Mapping[str, Any]) -> Markup | None:
     return interval_chart(rows, title=_TITLE, describe=_described(rows)) if rows else None
 
 
-def _quadrants(document: Mapping[str, Any]) -> Markup | None:
+def _quadrants(document: Mapping[str, Any]) -> Figure | None:
     found = document["two_by_two"]
     if found is None:
         return None
@@ -85,8 +84,8 @@ def _quadrants(document: Mapping[str, Any]) -> Markup | None:
     return churn_by_risk(cells, describe=f"Share who left: {told}.")
 
 
-def _ledger(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Rows of the save ledger: what, planned, measured, its interval."""
+def ledger_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return the save ledger's rows: what, planned, measured, its interval; none where nothing could be measured."""
     found, currency = document["ledger"], document["currency"]
     if not found or found["net_profit"] is None:
         return []

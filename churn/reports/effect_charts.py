@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
-from churn.reports.charts import WIDE, both, color, styled
+from churn.reports.charts import WIDE, Figure, both, color, styled
 
 _ARMS = (("treatment", "contacted", "curve"), ("holdout", "left alone", "worse"))
 
 
-def interval_chart(rows: Sequence[Mapping[str, Any]], *, title: str, describe: str) -> Markup:
+def interval_chart(rows: Sequence[Mapping[str, Any]], *, title: str, describe: str) -> Figure:
     """Return a dot with its interval per row, around an upright line at nothing.
 
     `rows`: label, delta, low, high (points), kind (a colour token). `describe` is what a screen reader says instead.
@@ -20,7 +18,7 @@ def interval_chart(rows: Sequence[Mapping[str, Any]], *, title: str, describe: s
     return both(lambda width: _intervals(rows, title, width), describe)
 
 
-def churn_by_risk(cells: Sequence[Mapping[str, Any]], *, describe: str) -> Markup:
+def churn_by_risk(cells: Sequence[Mapping[str, Any]], *, describe: str) -> Figure:
     """Return churn rates of the riskier and the safer half, contacted and left alone, as bars side by side.
 
     `cells`: risk (`high` or `low`), arm, churn_rate, text. `describe` is what a screen reader says instead.

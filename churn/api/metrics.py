@@ -1,13 +1,21 @@
-"""Prometheus metrics of the service and of what it serves."""
+"""Prometheus metrics: what this process answered, and how the list, jobs, pushes and campaigns stand."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric as Family
+
     from churn.api.state import State
+    from churn.store.score_shape import ScoreShape
+    from churn.workflows.service_metrics import Metric
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -24,24 +32,45 @@ class Metrics:
         self.seconds = Histogram(
             "churn_request_seconds", "Seconds to an answer", ["route"], buckets=_SECONDS, registry=self.registry
         )
-        self.customers = Gauge("churn_scored_customers", "Customers on the current list", registry=self.registry)
-        self.age = Gauge(
-            "churn_scores_age_seconds", "Seconds since the current list was published", registry=self.registry
-        )
-        self.is_stale = Gauge("churn_scores_stale", "1 when the current list is stale", registry=self.registry)
-        self.model_age = Gauge(
-            "churn_model_age_seconds", "Seconds since the champion was trained", registry=self.registry
-        )
+        self._shape: ScoreShape | None = None
+        self._lock = threading.Lock()
+
+    def exposed(self, state: State) -> bytes:
+        """Return everything as text. What the store knows is read now; the list is counted once for each score run."""
+        from churn.workflows.service_metrics import service_metrics
+
+        with self._lock:  # two scrapes at a time would count a new list twice
+            gauges, self._shape = service_metrics(state.context, self._shape)
+        business = CollectorRegistry(auto_describe=False)
+        business.register(_Gathered(gauges, self._shape))
+        return generate_latest(self.registry) + generate_latest(business)
 
 
-def exposed(state: State) -> bytes:
-    """Return the metrics as text, with those of the list as they are now."""
-    found, now = state.metrics, state.context.clock()
-    run, champion = state.store.published.current_run(), state.store.models.champion()
-    if run is not None:
-        found.customers.set(run.customers)
-        found.age.set((now - run.scored_at).total_seconds())
-        found.is_stale.set(run.is_stale)
-    if champion is not None:
-        found.model_age.set((now - champion.created_at).total_seconds())
-    return generate_latest(found.registry)
+class _Gathered(Collector):
+    """Hands gauges that were read already to the writer of the text."""
+
+    def __init__(self, gauges: list[Metric], shape: ScoreShape | None) -> None:
+        self._gauges = gauges
+        self._shape = shape
+
+    def collect(self) -> Iterable[Family]:
+        """Yield each gauge, and the histogram of probability."""
+        for gauge in self._gauges:
+            family = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.labels)
+            for labels, value in gauge.readings:
+                family.add_metric(labels, value)
+            yield family
+        if self._shape is not None:
+            yield _histogram(self._shape)
+
+
+def _histogram(shape: ScoreShape) -> Family:
+    total = 0
+    buckets: list[tuple[str, float]] = []
+    for number, count in enumerate(shape.bins, start=1):
+        total += count
+        edge = "+Inf" if number == len(shape.bins) else f"{number / len(shape.bins):g}"
+        buckets.append((edge, float(total)))
+    found = GaugeHistogramMetricFamily("churn_probability", "Churn probability of the customers on the current list")
+    found.add_metric([], buckets, shape.probability_sum)
+    return found

@@ -45,9 +45,9 @@ def is_ready(state: Annotated[State, Depends(state_of)]) -> Readiness:
 
 @router.get("/metrics", response_class=Response)
 def metrics(state: Annotated[State, Depends(state_of)]) -> Response:
-    """Return Prometheus metrics: requests by route and status, their seconds, age and size of the current list."""
-    from churn.api import metrics as found
+    """Return Prometheus metrics: requests and their seconds, the list and its freshness, jobs, alerts, pushes, money."""
+    from churn.api.metrics import CONTENT_TYPE
 
     if not state.context.settings.api.has_open_metrics:
         raise ApiError(403, "scope_missing", "Metrics are closed by [api] has_open_metrics.")
-    return Response(found.exposed(state), media_type=found.CONTENT_TYPE)
+    return Response(state.metrics.exposed(state), media_type=CONTENT_TYPE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.errors import QualityBlocked
 from churn.workflows.context import Context
+from churn.workflows.quality_file import keep_quality
 
 if TYPE_CHECKING:
     from churn.warehouse.checks import CheckResult, Level
@@ -45,6 +46,7 @@ def stop_on_blocked_checks(
     # Freshness is judged as of the day, so that a backfill of an old date is not called stale.
     now = min(context.clock(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))
     checks = run_checks(warehouse, load_models(context.settings.home), now=now, level=level, reuse=True)
+    keep_quality(context, warehouse, checks, as_of=now, with_sources=False)
     blocked = [check for check in checks if check.level == "block" and check.defect_count]
     if not blocked:
         return checks

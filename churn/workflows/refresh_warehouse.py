@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.errors import ConfigError
 from churn.workflows.context import Context
+from churn.workflows.quality_file import keep_quality
 
 if TYPE_CHECKING:
     from churn.warehouse.build import BuildResult
@@ -54,4 +55,5 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
         builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)
         context.progress.step("Checking the data")
         checks = run_checks(warehouse, models, now=now)
+        keep_quality(context, warehouse, checks, as_of=now, with_sources=True)
     return RefreshResult(loads=loads, builds=builds, checks=checks, seconds=time.monotonic() - began)

@@ -1,0 +1,118 @@
+"""Keeps what the quality rules found and how fresh each source is in a file that pages read, since they never open the warehouse."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churn.errors import ResourceError
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    from churn.warehouse.checks import CheckResult
+    from churn.warehouse.connection import Warehouse
+
+# Where a source's facts lie once loaded, and the column that says when each happened.
+_FACTS = {
+    "sessions": ("staging.sessions", "occurred_at"),
+    "payments": ("staging.payments", "occurred_at"),
+    "support_tickets": ("staging.support_tickets", "occurred_at"),
+    "events": ("staging.events", "occurred_at"),
+    "contacts": ("staging.contacts", "occurred_at"),
+    "subscriptions": ("staging.subscription_events", "occurred_at"),
+}
+
+
+def quality_path(home: Path) -> Path:
+    """Return the file's path."""
+    return home / "serving" / "quality.json"
+
+
+def keep_quality(
+    context: Context, warehouse: Warehouse, checks: Sequence[CheckResult], *, as_of: datetime, with_sources: bool
+) -> None:
+    """Write the findings over those of the same rules before, and with `with_sources` how fresh each source is.
+
+    A file that cannot be written is noted in the log: pages then show the one before, and the work goes on.
+    """
+    path = quality_path(context.settings.home)
+    known = read_quality(context.settings.home) or {"checks": [], "sources": []}
+    now = context.clock().isoformat(timespec="seconds")
+    found = {
+        check.rule: {
+            "rule": check.rule,
+            "level": check.level,
+            "defect_count": check.defect_count,
+            "example": check.example,
+            "message": check.message,
+            "checked_at": now,
+            "as_of": as_of.isoformat(timespec="seconds"),
+        }
+        for check in checks
+    }
+    merged = {check["rule"]: check for check in known["checks"]} | found
+    if with_sources:  # a load runs every rule, so that one which is gone is forgotten
+        merged = found
+    document = {
+        "checks": [merged[rule] for rule in sorted(merged)],
+        "sources": _sources(context, warehouse, as_of) if with_sources else known["sources"],
+    }
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        context.log.note("quality_not_kept", error=error.strerror or type(error).__name__)
+
+
+def read_quality(home: Path) -> dict[str, Any] | None:
+    """Return what the rules found last, by rule, and the sources; None before the first load.
+
+    Raises ResourceError for a file that cannot be read.
+    """
+    path = quality_path(home)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ResourceError(f"cannot be read: {error}", where=str(path), remedy="Run `churn refresh`.") from error
+    return found
+
+
+def _sources(context: Context, warehouse: Warehouse, as_of: datetime) -> list[dict[str, Any]]:
+    rows = warehouse.rows(
+        "select source, count(*), sum(rows), sum(rejected), max(loaded_at) from raw.loads group by source"
+    )
+    loads = {row[0]: row[1:] for row in rows}
+    found = []
+    for name in sorted(context.settings.sources):
+        files, count, rejected, loaded_at = loads.get(name, (0, 0, 0, None))
+        newest = _newest(warehouse, name, as_of)
+        found.append(
+            {
+                "source": name,
+                "files": int(files or 0),
+                "rows": int(count or 0),
+                "rejected": int(rejected or 0),
+                "loaded_at": loaded_at.isoformat(timespec="seconds") if loaded_at else None,
+                "newest_at": newest.isoformat(timespec="seconds") if newest else None,
+            }
+        )
+    return found
+
+
+def _newest(warehouse: Warehouse, source: str, as_of: datetime) -> datetime | None:
+    if source not in _FACTS:
+        return None
+    table, column = _FACTS[source]
+    if not warehouse.has_table(table):
+        return None
+    # What claims to be from the future is another rule's matter.
+    found: datetime | None = warehouse.rows(f"select max({column}) from {table} where {column} <= ?", [as_of])[0][0]
+    return found

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from churn.store.alerts import AlertRepository
     from churn.store.campaigns import AssignmentRepository, PlanRepository
     from churn.store.database import Database
+    from churn.store.deliveries import DeliveryRepository
     from churn.store.jobs import JobRepository
     from churn.store.keys import KeyRepository
     from churn.store.measurements import MeasurementRepository
@@ -162,6 +163,13 @@ class Store:
         from churn.store.jobs import JobRepository
 
         return JobRepository(self.database)
+
+    @cached_property
+    def deliveries(self) -> DeliveryRepository:
+        """Alerts on their way out."""
+        from churn.store.deliveries import DeliveryRepository
+
+        return DeliveryRepository(self.database)
 
     @cached_property
     def schedule(self) -> ScheduleRepository:

@@ -1,0 +1,86 @@
+"""Command `explore`: what the data hold, and who leaves more than others; insights become audience filters."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command, read_date
+from churn.cli.tables import facts, line, percent, table
+from churn.errors import ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    command(app)(explore)
+
+
+def explore(
+    session: Session,
+    date: Annotated[
+        str | None, typer.Option(help="As of this day, YYYY-MM-DD: only what was known then counts. Default: the end.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Page to write, .html; the JSON goes beside it.")] = None,
+    as_filter: Annotated[
+        int | None,
+        typer.Option("--as-filter", metavar="N", help="Print insight N of the newest exploration for a campaign's file."),
+    ] = None,
+) -> None:
+    """Profile every column, and find who leaves more than others: tested on later dates, ranked by money at risk.
+
+    `churn explore --as-filter 1` prints the audience of the first insight, for campaigns/NAME.toml.
+    """
+    if as_filter is not None:
+        if date is not None or out is not None:
+            raise ConfigError(
+                "reads the newest exploration", where="--as-filter", remedy="Leave out --date and --out, or explore first."
+            )
+        _show_filter(session, as_filter)
+        return
+    from churn.workflows.explore_data import explore_data
+
+    found = explore_data(session.context, on=read_date(date, "--date"), out=out)
+    document = {**found.document, "files": found.files}
+    session.show(document, lambda: _show(document))
+
+
+def _show_filter(session: Session, number: int) -> None:
+    from churn.workflows.explore_data import latest_insights
+
+    insights = latest_insights(session.context.settings.home)["insights"]
+    if not 1 <= number <= len(insights):
+        there = f"1 to {len(insights)}" if insights else "none"
+        raise ConfigError(f"no insight {number}", where="--as-filter", remedy=f"There are {there}.")
+    chosen = insights[number - 1]
+    lines = [f"# {chosen['sentence']}", "[audience]", f"filter = {toml_text(chosen['condition'])}"]
+    session.show({"insight": chosen, "toml": "\n".join(lines) + "\n"}, lambda: line("\n".join(lines)))
+
+
+def toml_text(text: str) -> str:
+    """Return `text` as a TOML string, as it stands where it holds no single quote."""
+    return f"'{text}'" if "'" not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _show(document: dict[str, Any]) -> None:
+    line(document["headline"])
+    for note in document["notes"]:
+        line(f"! {note}")
+    facts(
+        [
+            ("customers", f"{document['customers']:,} on {document['snapshot_date']}"),
+            ("outcomes", f"{document['labelled_rows']:,} rows, {percent(document['churn_rate'])} churn"),
+            ("columns", f"{len(document['profile'])}"),
+            ("insights", document["tally"]),
+        ]
+    )
+    if document["insights"]:
+        table(
+            "Who leaves more than others",
+            ["", "insight", "SQL condition"],
+            [(each["rank"], each["sentence"], each["condition"]) for each in document["insights"]],
+        )
+        line("`churn explore --as-filter 1` makes an audience of the first.")
+    line(f"Page: {document['files']['page']}")

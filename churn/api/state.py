@@ -11,7 +11,9 @@ from fastapi import Request
 
 from churn.api.metrics import Metrics
 from churn.errors import ChurnError
+from churn.workflows.answer_simulation import Simulator
 from churn.workflows.context import Context
+from churn.workflows.risk_index import RiskIndexes
 from churn.workflows.score_customers import load_champion
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class State:
     champion: Champion
     rates: Rates
     metrics: Metrics
+    risk_lists: RiskIndexes
+    simulator: Simulator
 
     def warm(self) -> None:
         """Load the champion and score a row of unknowns, so that no caller waits for libraries to load."""
@@ -77,7 +81,15 @@ def build_state(context: Context) -> State:
         return nullcontext(store)  # workflows close what they open; this one stays open for the next request
 
     within = replace(context, open_store=shared)
-    return State(within, store, Champion(within), Rates(context.settings.api.requests_per_minute), Metrics())
+    return State(
+        within,
+        store,
+        Champion(within),
+        Rates(context.settings.api.requests_per_minute),
+        Metrics(),
+        RiskIndexes(context.settings.home),
+        Simulator(within),
+    )
 
 
 def state_of(request: Request) -> State:

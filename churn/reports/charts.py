@@ -6,8 +6,10 @@ rules that set it. Without that stylesheet the light colours, which are the keys
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -214,12 +216,19 @@ def both(draw: Callable[[int], Any], describe: str) -> Figure:
 
     `describe` is what a screen reader says, once.
     """
+    _settle()
     specs: dict[str, Spec] = {name: draw(width).to_dict() for name, width in (("wide", WIDE), ("narrow", NARROW))}
     label = str(Markup.escape(describe))
     html = "".join(
         f'<div class="{name}">{_svg(json.dumps(spec, sort_keys=True), label)}</div>' for name, spec in specs.items()
     )
     return Figure.of(html, specs, describe)
+
+
+def _settle() -> None:
+    """Wait where another thread is half way through importing pandas: Altair looks at it wherever it is loaded."""
+    if "pandas" in sys.modules:
+        importlib.import_module("pandas")
 
 
 @lru_cache(maxsize=256)

@@ -46,7 +46,7 @@ def customer_risk(context: Context, customer_id: str) -> dict[str, Any]:
     treated = [a for a in assigned if a["arm"] == "treatment"]
     held_out = any(a["arm"] == "holdout" for a in assigned)
     action = treated[-1]["campaign"] if treated and not held_out else None
-    return {**_read(row), **run_facts(run), "campaigns": assigned, "recommended_action": action}
+    return {**parsed(row), **run_facts(run), "campaigns": assigned, "recommended_action": action}
 
 
 def risk_page(
@@ -75,7 +75,7 @@ def risk_page(
             cursor=cursor,
         )
     run = current_run(page.run)
-    return {**run_facts(run), "customers": [_read(row) for row in page.documents()], "next_cursor": page.next_cursor}
+    return {**run_facts(run), "customers": [parsed(row) for row in page.documents()], "next_cursor": page.next_cursor}
 
 
 def risk_csv(page: Mapping[str, Any]) -> str:
@@ -89,7 +89,7 @@ def risk_csv(page: Mapping[str, Any]) -> str:
     run = [page["snapshot_date"], page["model_version"], page["scored_at"]]
     for customer in page["customers"]:
         told = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"] or [])}
-        writer.writerow([*(_safe(told[name]) for name in CSV_COLUMNS), *run])
+        writer.writerow([*(safe_cell(told[name]) for name in CSV_COLUMNS), *run])
     return written.getvalue()
 
 
@@ -154,7 +154,8 @@ def _frame(
     return frame, unknown
 
 
-def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+def parsed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the store with its reasons read."""
     found = dict(row)
     for key in ("reasons", "change_reasons"):
         found[key] = json.loads(found[key]) if found.get(key) else None
@@ -162,6 +163,6 @@ def _read(row: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _safe(value: object) -> object:
+def safe_cell(value: object) -> object:
     """Quote what a spreadsheet would run as a formula (CWE-1236)."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from churn.api.pages import charts, errors, jobs, overview, reports, sign_in, static
+from churn.api.pages import campaigns, charts, errors, jobs, model, overview, reports, risk_list, sign_in, static
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-ROUTERS = (static.router, charts.router, sign_in.router, overview.router, jobs.router, reports.router)
+ROUTERS = (
+    static.router,
+    charts.router,
+    sign_in.router,
+    overview.router,
+    risk_list.router,
+    campaigns.router,
+    model.router,
+    jobs.router,
+    reports.router,
+)
+
+
+def prepare() -> None:
+    """Load what charts are drawn with, before requests come and before the champion is loaded beside them.
+
+    Altair looks whether pandas is loaded; while another thread loads it (SHAP needs it) it would find half of it.
+    """
+    for name in ("pandas", "altair", "vl_convert"):
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 def install(app: FastAPI) -> None:

@@ -1,0 +1,172 @@
+"""The risk list: who may leave, why, and what to do, filtered, sorted, searched and paged; exported and pushed from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from churn.api.pages.frame import HEADERS, fragment, page
+from churn.api.pages.people import LONGEST_ID, customer_path, feature_groups
+from churn.api.pages.session import signed_in
+from churn.api.state import State, state_of
+from churn.decisions.bands import BANDS
+from churn.workflows.list_customers import export_customers, list_customers
+from churn.workflows.push_list import ask_list_push, push_targets, pushes_of_the_list
+from churn.workflows.risk_index import ORDERS, Filters
+from churn.workflows.sign_in import SignedIn
+
+router = APIRouter()
+
+PAGE_ROWS = 50
+_DESCENDING = {"expected_profit": True, "churn_probability": True, "change": True, "customer_id": False}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address says: a hand-written one may say anything, so what makes no sense counts as not said."""
+
+    filters: Filters
+    order: str
+    is_descending: bool
+    after: str | None
+    before: str | None
+
+    def address(self, path: str = "/risk-list", **changes: Any) -> str:
+        """Return the address of the same list with `changes`; page marks are dropped unless given."""
+        said: dict[str, Any] = {
+            "show": None if self.filters.is_listed else "all",
+            "band": list(self.filters.bands or ()),
+            "plan": self.filters.plan,
+            "min": None if self.filters.min_probability is None else f"{100 * self.filters.min_probability:g}",
+            "q": self.filters.search or None,
+            "sort": None if self.order == "expected_profit" else self.order,
+            "dir": None if self.is_descending == _DESCENDING[self.order] else ("desc" if self.is_descending else "asc"),
+        } | changes
+        query = urlencode({name: value for name, value in said.items() if value not in (None, [])}, doseq=True)
+        return f"{path}?{query}" if query else path
+
+    def sorted_by(self, order: str) -> str:
+        """Return the address that sorts by `order`, the other way round where it is sorted so already."""
+        is_descending = (not self.is_descending) if order == self.order else _DESCENDING[order]
+        return replace(self, order=order, is_descending=is_descending).address()
+
+
+def _asked(
+    show: Annotated[str, Query(max_length=20)] = "listed",
+    band: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006 - the framework copies it
+    plan: Annotated[str, Query(max_length=200)] = "",
+    minimum: Annotated[str, Query(alias="min", max_length=20)] = "",
+    q: Annotated[str, Query(max_length=LONGEST_ID)] = "",
+    sort: Annotated[str, Query(max_length=40)] = "expected_profit",
+    dir: Annotated[str, Query(max_length=10)] = "",  # noqa: A002 - the parameter's public name
+    after: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
+    before: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
+) -> Asked:
+    order = sort if sort in ORDERS else "expected_profit"
+    filters = Filters(
+        bands=tuple(name for name in BANDS if name in band) or None,
+        min_probability=_share(minimum),
+        plan=plan or None,
+        is_listed=None if show == "all" else True,
+        search=q.strip(),
+    )
+    is_descending = dir == "desc" if dir in ("asc", "desc") else _DESCENDING[order]
+    return Asked(filters, order, is_descending, after, before)
+
+
+@router.get("/risk-list")
+def risk_list(
+    request: Request,
+    asked: Annotated[Asked, Depends(_asked)],
+    user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+) -> Response:
+    """Show a page of the list; htmx gets the table alone."""
+    found = list_customers(
+        state.context,
+        state.risk_lists,
+        asked.filters,
+        order=asked.order,  # type: ignore[arg-type]  # checked where it was read
+        descending=asked.is_descending,
+        limit=PAGE_ROWS,
+        after=asked.after,
+        before=asked.before,
+        groups=feature_groups(state),
+    )
+    told: dict[str, Any] = {"found": found, "asked": asked, "to": customer_path, "columns": _columns(asked)}
+    if request.headers.get("hx-request") and request.headers.get("hx-target") == "list":
+        return fragment(request, "risk_list/rows.html.j2", **told)
+    if found is not None and user.may("push"):
+        told |= {"targets": push_targets(state.context), "push": pushes_of_the_list(state.context)}
+    return page(request, "risk_list/risk_list.html.j2", title="Risk list", active="risk-list", **told)
+
+
+@router.get("/risk-list.csv")
+def risk_list_as_csv(
+    asked: Annotated[Asked, Depends(_asked)],
+    _user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+) -> Response:
+    """Hand over everybody who matches, as a file for a spreadsheet."""
+    rows = export_customers(
+        state.context,
+        state.risk_lists,
+        asked.filters,
+        order=asked.order,  # type: ignore[arg-type]  # checked where it was read
+        descending=asked.is_descending,
+    )
+    headers = HEADERS | {"Content-Disposition": 'attachment; filename="risk-list.csv"'}
+    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.post("/risk-list/push")
+def push(
+    request: Request,
+    user: Annotated[SignedIn, Depends(signed_in("push"))],
+    state: Annotated[State, Depends(state_of)],
+    connector: Annotated[str, Form(max_length=100)],
+) -> Response:
+    """Ask the job runner to bring a CRM in step with the list."""
+    ask_list_push(state.context, connector, who=user.name)
+    if request.headers.get("hx-request"):
+        return fragment(
+            request,
+            "risk_list/push.html.j2",
+            targets=push_targets(state.context),
+            push=pushes_of_the_list(state.context),
+        )
+    return RedirectResponse("/risk-list", status_code=303)
+
+
+def _share(percent: str) -> float | None:
+    try:
+        share = float(percent.strip().rstrip("%").replace(",", ".")) / 100
+    except ValueError:
+        return None
+    return share if 0 < share <= 1 else None
+
+
+def _columns(asked: Asked) -> list[dict[str, Any]]:
+    """Return the table's columns: words, class, and for those that sort the address and the way they are sorted now."""
+    columns = (
+        ("Customer", "", "customer_id"),
+        ("Risk", "", "churn_probability"),
+        ("Change", "num wide", "change"),
+        ("Why", "wide", None),
+        ("What to do", "wide", None),
+        ("Expected profit", "num", "expected_profit"),
+    )
+    return [
+        {
+            "words": words,
+            "kind": kind,
+            "order": order,
+            "address": asked.sorted_by(order) if order else None,
+            "way": ("descending" if asked.is_descending else "ascending") if order and order == asked.order else None,
+        }
+        for words, kind, order in columns
+    ]

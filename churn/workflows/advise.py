@@ -1,0 +1,70 @@
+"""Says what to do about a customer: the campaign they are in, that they are held out, or which campaign looks right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from churn.campaigns.definition import CampaignDefinition, campaign_files
+from churn.campaigns.reading import examine
+from churn.workflows.context import Context
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def readable_campaigns(context: Context) -> dict[str, CampaignDefinition]:
+    """Return the campaigns whose files can be read, by name; what is wrong with the others `churn check` says."""
+    found = {name: examine(name, path)[0] for name, path in sorted(campaign_files(context.settings.home).items())}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def advise(
+    customer: Mapping[str, Any],
+    assigned: Sequence[Mapping[str, Any]],
+    campaigns: Mapping[str, CampaignDefinition],
+    groups: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what to do: kind, campaign (or None), title and text, a sentence.
+
+    Kinds: `campaign` (assigned to be contacted), `holdout` (leave alone), `suggested` (a campaign that asks for what
+    raises this customer's risk; `groups` names each feature's group), `unprofitable` (contact costs more than it
+    brings), `none`. Only a plan decides who is contacted: it knows consent, budget and cooldown.
+    """
+    if held := next((a for a in reversed(assigned) if a["arm"] == "holdout"), None):
+        return _advice(
+            "holdout",
+            held["campaign"],
+            campaigns,
+            "Leave alone: drawn by chance into the comparison group, so that the campaign's effect can be measured.",
+        )
+    if assigned:
+        return _advice("campaign", assigned[-1]["campaign"], campaigns, "Chosen by the newest plan of this campaign.")
+    if customer["expected_profit"] <= 0:
+        return _advice("unprofitable", None, campaigns, "A contact would cost more than it is expected to bring.")
+    if (name := _suitable(customer, campaigns, groups)) is not None:
+        return _advice("suggested", name, campaigns, "This campaign is for what raises the risk here. No plan yet.")
+    return _advice("none", None, campaigns, "No campaign asks for what raises the risk here.")
+
+
+def _advice(kind: str, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> dict[str, Any]:
+    known = campaigns.get(campaign) if campaign is not None else None
+    return {"kind": kind, "campaign": campaign, "title": known.title if known else campaign, "text": text}
+
+
+def _suitable(
+    customer: Mapping[str, Any], campaigns: Mapping[str, CampaignDefinition], groups: Mapping[str, str]
+) -> str | None:
+    """Return the campaign whose condition reads features of the group that raises the risk most."""
+    for reason in customer["reasons"] or []:
+        if not reason["is_actionable"] or reason["points"] <= 0:
+            continue
+        group = groups.get(reason["feature"])
+        for name, campaign in campaigns.items():
+            asked = set(_WORD.findall(campaign.audience.filter or ""))
+            is_named = reason["feature"] in asked or (
+                group is not None and group in {groups.get(word) for word in asked}
+            )
+            if is_named and customer["risk_band"] in campaign.audience.bands:
+                return name
+    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -109,10 +108,3 @@ def _spread(position: Floats) -> list[int]:
         return list(range(position.size))
     wanted = np.linspace(position[0], position[-1], POINTS)
     return sorted({0, position.size - 1, *np.searchsorted(position, wanted).clip(0, position.size - 1).tolist()})
-
-
-def comparison(card: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the candidates of a model card as the page compares them, best net profit first, baselines last."""
-    selected = card["selected"]
-    rows = [{**found, "is_selected": found["name"] == selected} for found in card["candidates"]]
-    return sorted(rows, key=lambda row: (row["is_baseline"], -(row["net_profit"] or 0.0)))

@@ -60,6 +60,13 @@ def model_figures(context: Context, version: ModelVersion) -> dict[str, Any]:
     return found
 
 
+def drift_summary(context: Context) -> dict[str, Any] | None:
+    """Return the newest monitoring document, as the drift block shows it; None before the first monitoring."""
+    with context.open_store() as store:
+        found = store.monitoring.latest()
+    return None if found is None else found.document
+
+
 def _of_bundle(context: Context, version: ModelVersion) -> dict[str, Any]:
     from churn.modeling import load_card
 

@@ -1,0 +1,120 @@
+"""Campaigns: where each stands, and one with its plan, its pushes, its outcomes and what it caused; asks jobs for the work."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Path as InPath
+from fastapi.responses import RedirectResponse
+
+from churn.api.campaign_schemas import NAME
+from churn.api.pages.charts import chart_html
+from churn.api.pages.frame import fragment, page
+from churn.api.pages.session import signed_in
+from churn.api.problems import request_id
+from churn.api.state import State, state_of
+from churn.reports.campaign import effects_chart, ledger_rows
+from churn.workflows.ask_for_work import ask_measure, ask_plan, ask_retry, ask_sync, work_on
+from churn.workflows.campaign_list import campaign_rows
+from churn.workflows.campaign_view import campaign_view
+from churn.workflows.sign_in import SignedIn
+
+router = APIRouter()
+
+Name = Annotated[str, InPath(max_length=100, pattern=NAME)]
+Here = Annotated[State, Depends(state_of)]
+Reader = Annotated[SignedIn, Depends(signed_in())]
+Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
+
+
+@router.get("/campaigns")
+def campaigns(request: Request, state: Here, _user: Reader) -> Response:
+    """Show every campaign, those that need somebody first."""
+    return page(
+        request,
+        "campaigns/list.html.j2",
+        title="Campaigns",
+        active="campaigns",
+        rows=campaign_rows(state.context),
+    )
+
+
+@router.get("/campaigns/{name}")
+def campaign(name: Name, request: Request, state: Here, user: Reader) -> Response:
+    """Show one campaign."""
+    found = campaign_view(state.context, name)
+    return page(
+        request,
+        "campaigns/campaign.html.j2",
+        title=found["row"]["title"],
+        active="campaigns",
+        c=found,
+        may_push=user.may("push"),
+        work=work_on(state.context, found["jobs"]),
+        results=_results(found["measurement"]),
+    )
+
+
+@router.get("/campaigns/{name}/work")
+def work(name: Name, request: Request, state: Here, _user: Reader) -> Response:
+    """Return what is under way for a campaign; once all is done the page is loaded anew, for it says something else then."""
+    found = campaign_view(state.context, name)
+    told = work_on(state.context, found["jobs"])
+    answer = fragment(request, "campaigns/_work.html.j2", name=name, work=told)
+    if not told["is_under_way"]:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+@router.post("/campaigns/{name}/plan")
+def plan(name: Name, request: Request, state: Here, user: Pusher, budget: Annotated[str, Form()] = "") -> Response:
+    """Ask for a plan of this campaign."""
+    run = ask_plan(state.context, name, budget=budget.strip() or None, who=user.name)
+    return _asked(request, state, user, "plan_campaign", name, run)
+
+
+@router.post("/campaigns/{name}/sync")
+def sync(
+    name: Name,
+    request: Request,
+    state: Here,
+    user: Pusher,
+    connector: Annotated[str, Form()] = "",
+    dry_run: Annotated[str, Form()] = "",
+) -> Response:
+    """Ask for a push to a connector, or for a look at what it would do."""
+    run = ask_sync(state.context, name, connector=connector or None, is_dry=bool(dry_run), who=user.name)
+    return _asked(request, state, user, "try_sync" if dry_run else "sync_campaign", name, run)
+
+
+@router.post("/campaigns/{name}/retry")
+def retry(name: Name, request: Request, state: Here, user: Pusher, connector: Annotated[str, Form()]) -> Response:
+    """Let refused rows be sent again, and ask for the push that sends them."""
+    run = ask_retry(state.context, name, connector=connector, who=user.name)
+    return _asked(request, state, user, "retry_rejected", name, run)
+
+
+@router.post("/campaigns/{name}/measure")
+def measure(name: Name, request: Request, state: Here, user: Pusher) -> Response:
+    """Ask for a measurement of what the campaign caused."""
+    run = ask_measure(state.context, name, who=user.name)
+    return _asked(request, state, user, "measure_campaign", name, run)
+
+
+def _asked(request: Request, state: State, user: SignedIn, action: str, name: str, run: Any) -> Response:
+    subject = f"{name}, run {run.run_id}"
+    state.store.requests.audit(user.name, action, subject, state.context.clock(), request_id(request))
+    return RedirectResponse(f"/campaigns/{name}#work", status_code=303)
+
+
+def _results(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what the page draws of a measurement: its chart and the rows of its ledger."""
+    if document is None:
+        return None
+    effects = effects_chart(document)
+    return {
+        "d": document,
+        "effects": chart_html("effects", effects) if effects is not None else None,
+        "ledger": ledger_rows(document),
+    }

@@ -1,0 +1,87 @@
+"""The model: who serves, how good it is, what it goes by, who served before; and promotion and rollback by whoever may."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from churn.api.pages.frame import page
+from churn.api.pages.model_figures import figures_of
+from churn.api.pages.session import signed_in
+from churn.api.problems import request_id
+from churn.api.state import State, state_of
+from churn.errors import ConfigError, NotFound
+from churn.workflows.manage_models import promote_model, rollback_model
+from churn.workflows.model_view import drift_summary, model_view
+from churn.workflows.sign_in import SignedIn
+
+router = APIRouter()
+
+Here = Annotated[State, Depends(state_of)]
+Reader = Annotated[SignedIn, Depends(signed_in())]
+Admin = Annotated[SignedIn, Depends(signed_in("admin"))]
+Why = Annotated[str, Form(max_length=500)]
+SAID = {"promoted": "From the next scoring on, {} serves.", "rolled_back": "{} serves again from the next scoring on."}
+
+
+@router.get("/model")
+def model(
+    request: Request,
+    state: Here,
+    user: Reader,
+    version: Annotated[str | None, Query(max_length=200)] = None,
+    said: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """Show the champion, or another version."""
+    try:
+        found = model_view(state.context, version)
+    except ConfigError as error:
+        raise NotFound(error.what, where=error.where, remedy="See the versions on the model page.") from error
+    champion = found["champion"]
+    return page(
+        request,
+        "model/model.html.j2",
+        title="Model",
+        active="model",
+        m=found,
+        told=figures_of(found, state.context.settings.business.currency) if found["figures"] else None,
+        drift=drift_summary(state.context),
+        may_change=user.may("admin"),
+        said=SAID[said].format(champion.version) if said in SAID and champion else None,
+    )
+
+
+@router.post("/model/promote")
+def promote(
+    request: Request, state: Here, user: Admin, version: Annotated[str, Form(max_length=200)], why: Why = ""
+) -> Response:
+    """Let a version serve."""
+    try:
+        state.store.models.get(version)
+    except ConfigError as error:
+        raise NotFound(error.what, where=error.where, remedy="See the versions on the model page.") from error
+    champion = promote_model(state.context, version, who=user.name, why=_reason(why))
+    return _changed(request, state, user, "promote_model", champion.version, "promoted")
+
+
+@router.post("/model/rollback")
+def rollback(request: Request, state: Here, user: Admin, why: Why = "") -> Response:
+    """Let the champion before this one serve again."""
+    champion = rollback_model(state.context, who=user.name, why=_reason(why))
+    return _changed(request, state, user, "rollback_model", champion.version, "rolled_back")
+
+
+def _reason(why: str) -> str:
+    text = " ".join(why.split())
+    if not text:
+        raise ConfigError(
+            "no reason was given", where="reason", remedy="Say in a few words why; it is kept in the history."
+        )
+    return text
+
+
+def _changed(request: Request, state: State, user: Any, action: str, version: str, said: str) -> Response:
+    state.store.requests.audit(user.name, action, version, state.context.clock(), request_id(request))
+    return RedirectResponse(f"/model?said={said}", status_code=303)

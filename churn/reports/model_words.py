@@ -1,0 +1,129 @@
+"""Says what a model is worth in words that need no statistics: how it serves, whether it can be believed, what it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from churn.decisions.wording import count, money, percent
+from churn.reports.filters import day
+
+Card = Mapping[str, Any]
+
+# The groups of the features that ship, as people call them; a user's own group is called by its name.
+_THEMES: Final = {
+    "usage": "How much it is used",
+    "usage_trend": "Whether use rises or falls",
+    "calendar": "When it is used",
+    "payments": "Failed payments",
+    "purchases": "What was paid, and when",
+    "support": "Support tickets",
+    "plan": "Plan and fee",
+    "tenure": "How long a customer",
+    "contacts": "Earlier contacts",
+    "profile": "Who the customer is",
+    "segments": "Kind of user",
+    "attributes": "Further attributes",
+    "events": "Other events",
+}
+
+
+def theme(group: str) -> str:
+    """Return what a group of features is called on pages."""
+    words = group.replace("_", " ").replace(".", ": ").strip() or "other"
+    return _THEMES.get(group, words[:1].upper() + words[1:])
+
+
+def champion_words(card: Card, curves: Mapping[str, Any], served_from: Any) -> list[str]:
+    """Return what serves since when and what that means, in two or three sentences. `served_from`: None for one that does not."""
+    selected = _selected(card)
+    first = curves["cuts"][0]
+    serves = f" has served since {day(served_from)}" if served_from is not None else " does not serve"
+    found = [f"{selected['title']}{serves}."]
+    if first["lift"] is not None:
+        found.append(
+            f"Of the tenth of customers it calls riskiest, {percent(first['precision'])} left within "
+            f"{card['policy']['horizon_days']} days: {first['lift']:.1f} times as many as among all. "
+            f"Contacting that tenth reaches {percent(first['recall'], 0)} of all who leave."
+        )
+    return found
+
+
+def calibration_words(card: Card, curves: Mapping[str, Any]) -> str:
+    """Return whether the probabilities come true, with the bin of the riskiest as the example."""
+    top = curves["calibration"][-1] if curves["calibration"] else None
+    passed = card["calibration"]["is_passed"]
+    said = (
+        "Its probabilities come true, so they may be turned into money."
+        if passed
+        else f"Its probabilities do not come true ({'; '.join(card['calibration']['reasons'])}), so money answers are refused."
+    )
+    if top is None:
+        return said
+    return (
+        f"{said} Example: {count(top['customers'])} customers were given {percent(top['predicted'])} on average, and "
+        f"{percent(top['observed'])} of them left."
+    )
+
+
+def chosen_words(curves: Mapping[str, Any], currency: str) -> str:
+    """Return what contacting from the model's own cut on would have found and earned on the test customers."""
+    chosen = curves["chosen"]
+    if chosen is None or chosen["precision"] is None:
+        return "At its offer's terms no contact would have paid: nobody is above its cut."
+    return (
+        f"Contacting everybody at {percent(chosen['threshold'])} or more would have meant {count(chosen['contacts'])} of "
+        f"{count(curves['customers'])} customers: {percent(chosen['recall'], 0)} of all who left, and "
+        f"{money(chosen['net_profit'], currency, cents=False)} net at the offer's terms."
+    )
+
+
+def learned_words(card: Card) -> list[str]:
+    """Return what the model learned from: slices, what was left out, and what it was not shown."""
+    policy, counts = card["policy"], card["counts"]
+    found = [
+        (
+            f"Churn here is {_definition(policy)}, within {policy['horizon_days']} days that begin "
+            f"{policy['lead_days']} days after each date, the time a team needs to act."
+        ),
+        card["split_description"],
+    ]
+    treated, used = counts.get("treated_rows", 0), counts.get("treated_rows_used", 0)
+    if treated:
+        what = "were kept, for too few others remain" if used else "were left out, for contact changes what happens"
+        found.append(f"{count(treated)} rows of customers whom a campaign contacted {what}.")
+    if counts.get("excluded_in_lead"):
+        found.append(
+            f"{count(counts['excluded_in_lead'])} rows of customers who left before a team could act were left out."
+        )
+    if counts.get("immature"):
+        found.append(f"{count(counts['immature'])} rows have no outcome yet.")
+    if card["excluded_features"]:
+        found.append(f"Not shown to it, by the settings: {', '.join(card['excluded_features'])}.")
+    strongest = card["leakage_scan"][0] if card["leakage_scan"] else None
+    if strongest:
+        name = strongest["feature"].replace("_", " ")
+        found.append(
+            f"No single fact gives the outcome away: the strongest alone, {name}, ranks {percent(strongest['auc'], 0)} "
+            "of pairs rightly."
+        )
+    return found
+
+
+def described(rows: Sequence[Mapping[str, Any]], pattern: str) -> str:
+    """Return rows as one sentence for those who hear a chart: `pattern` is filled with each, parted by semicolons."""
+    return "; ".join(pattern.format(**row) for row in rows)
+
+
+def _selected(card: Card) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(row for row in card["candidates"] if row["name"] == card["selected"])
+    return found
+
+
+def _definition(policy: Mapping[str, Any]) -> str:
+    return {
+        "any": "any end of a subscription",
+        "voluntary": "a subscription canceled by the customer",
+        "involuntary": "a subscription ended by failed payment",
+        "inactivity": f"no sign of life for {policy.get('inactivity_days', 0)} days",
+    }.get(str(policy["definition"]), str(policy["definition"]))

@@ -1,0 +1,110 @@
+"""Asks the job runner to plan, push, retry or measure a campaign, and tells how far it is; whoever asks never waits for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from churn.campaigns.definition import load_campaign
+from churn.errors import CampaignError, ConfigError
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from churn.store import ScheduledRun
+
+
+def ask_plan(
+    context: Context, campaign: str, *, budget: float | str | None = None, on: date | None = None, who: str
+) -> ScheduledRun:
+    """Queue a plan of `campaign`, or return the one under way. Raises CampaignError, ConfigError as `churn plan` does."""
+    load_campaign(context.settings.home, campaign)
+    asked: dict[str, Any] = {"campaigns": [campaign]}
+    if budget is not None:
+        asked["budget"] = _amount(budget)
+    if on is not None:
+        asked["date"] = on.isoformat()
+    return _request(context, "plan", asked, who)
+
+
+def ask_sync(
+    context: Context, campaign: str, *, connector: str | None = None, is_dry: bool = False, who: str
+) -> ScheduledRun:
+    """Queue a push of `campaign` to `connector`, or to the one its definition names; a dry one writes nothing.
+
+    Raises CampaignError (no such campaign, nobody assigned), ConfigError (no connector, or none of that name).
+    """
+    asked: dict[str, Any] = {"campaign": campaign, "connector": _destination(context, campaign, connector)}
+    if is_dry:
+        asked["dry_run"] = True
+    return _request(context, "sync", asked, who)
+
+
+def ask_retry(context: Context, campaign: str, *, connector: str, who: str) -> ScheduledRun:
+    """Let every refused row of `campaign` at `connector` be sent again, and queue the push. Raises as `ask_sync`."""
+    with context.open_store() as store:
+        if not store.crm.rejections(connector, campaign):
+            raise CampaignError(
+                "no row is refused", where=f"campaign {campaign} to connector {connector}", remedy="Push it as usual."
+            )
+        name = _destination(context, campaign, connector)
+        store.crm.release(name, campaign)
+    return _request(context, "sync", {"campaign": campaign, "connector": name}, who)
+
+
+def ask_measure(context: Context, campaign: str, *, who: str) -> ScheduledRun:
+    """Queue a measurement of `campaign`. Raises CampaignError for one that was never planned, or chose nobody."""
+    with context.open_store() as store:
+        if campaign not in store.assignments.counts():
+            raise CampaignError(
+                "nobody is assigned to it, so there is nothing to measure",
+                where=f"campaign {campaign}",
+                remedy="Plan it first.",
+            )
+    return _request(context, "measure", {"campaign": campaign}, who)
+
+
+def work_on(context: Context, runs: Sequence[ScheduledRun]) -> dict[str, Any]:
+    """Return the runs asked for, whether any is under way, and whether anybody is there to work on them."""
+    is_under_way = any(run.is_under_way for run in runs)
+    with context.open_store() as store:
+        workers = store.schedule.workers(context.clock()) if is_under_way else []
+    return {"runs": list(runs), "is_under_way": is_under_way, "is_alone": is_under_way and not workers}
+
+
+def _destination(context: Context, campaign: str, connector: str | None) -> str:
+    """Return the connector that `campaign` can be pushed to, as asked for or as its definition says."""
+    from churn.crm.opening import connector_section
+
+    definition = load_campaign(context.settings.home, campaign)
+    name = connector or definition.crm.connector
+    if name is None:
+        raise ConfigError(
+            "no connector is named", where=f"campaign {campaign}", remedy="Name one, or set [crm] connector."
+        )
+    connector_section(name, context.settings)
+    with context.open_store() as store:
+        if campaign not in store.assignments.counts():
+            raise CampaignError("nobody is assigned to it", where=f"campaign {campaign}", remedy="Plan it first.")
+    return name
+
+
+def _amount(budget: float | str) -> float:
+    try:
+        amount = float(str(budget).replace(",", ""))
+    except ValueError as error:
+        raise ConfigError(f"`{budget}` is not an amount of money", where="budget", remedy="Write 5000.") from error
+    if not math.isfinite(amount) or amount <= 0:
+        raise ConfigError(
+            f"a budget of {budget} contacts nobody", where="budget", remedy="Give an amount above 0, or leave it out."
+        )
+    return amount
+
+
+def _request(context: Context, job: str, parameters: dict[str, Any], who: str) -> ScheduledRun:
+    with context.open_store() as store:
+        run = store.jobs.request(job, parameters=parameters, requested_by=who, at=context.clock())
+    context.log.note("job_requested", job=job, run_id=run.run_id)
+    return run

@@ -7,7 +7,21 @@ import typer
 
 def build_app() -> typer.Typer:
     """Return the command line with every command registered."""
-    from churn.cli import campaigns, data, explore, health, models, outcomes, project, scores, serve, simulate, sync, uplift
+    from churn.cli import (
+        campaigns,
+        data,
+        explore,
+        health,
+        jobs,
+        models,
+        outcomes,
+        project,
+        scores,
+        serve,
+        simulate,
+        sync,
+        uplift,
+    )
 
     app = typer.Typer(
         name="churn",
@@ -18,7 +32,21 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version_option)
-    for module in (project, data, explore, models, scores, simulate, campaigns, sync, outcomes, serve, health, uplift):
+    for module in (
+        project,
+        data,
+        explore,
+        models,
+        scores,
+        simulate,
+        campaigns,
+        sync,
+        outcomes,
+        serve,
+        jobs,
+        health,
+        uplift,
+    ):
         module.register(app)
     return app
 

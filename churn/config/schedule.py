@@ -80,7 +80,7 @@ class AlertSettings(Section):
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the line is encrypted.")
     smtp_user: str | None = Field(None, description="Name to sign in with; nobody signs in if left out.")
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
-        12, description="Times one message is tried, each after a longer wait: about two days in all."
+        12, description="Times one message is tried, each after a longer wait: about a day in all."
     )
 
     @field_validator("webhook_url", "link")

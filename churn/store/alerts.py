@@ -55,3 +55,8 @@ class AlertRepository:
                 .values(resolved_at=at)
             )
             return result.rowcount
+
+    def prune(self, before: datetime) -> int:
+        """Delete alerts that were resolved before `before`, with what is known of their delivery; return how many."""
+        with self._database.write(lock=alerts) as connection:
+            return connection.execute(sa.delete(alerts).where(alerts.c.resolved_at < before)).rowcount

@@ -174,7 +174,15 @@ class JobRepository:
     def finish(self, run_id: int, owner: str, state: str, error: str | None, at: datetime) -> bool:
         """End a run ("done" or "failed") and give back its lease; False when `owner` no longer holds it."""
         text = error[:_ERROR_LENGTH] if error else None
-        return self._held(run_id, owner, state=state, error=text, finished_at=at, lease_owner=None, lease_until=None)
+        over = {"state": state, "error": text, "finished_at": at, "lease_owner": None, "lease_until": None}
+        with self._database.write() as connection:
+            if (
+                connection.execute(sa.update(scheduled_runs).where(_is_held(run_id, owner)).values(**over)).rowcount
+                == 0
+            ):
+                return False
+            _cut_short(connection, run_id, at)
+        return True
 
     def postpone(self, run_id: int, owner: str, error: str | None, next_attempt_at: datetime) -> bool:
         """Queue a run again, for later, at the step where it stands; False when `owner` no longer holds it."""
@@ -193,6 +201,8 @@ class JobRepository:
                     state="canceled", error=f"canceled by {who}", finished_at=at, lease_owner=None, lease_until=None
                 )
             )
+            if result.rowcount:
+                _cut_short(connection, run_id, at)
             return result.rowcount > 0
 
     def get(self, run_id: int) -> ScheduledRun | None:
@@ -221,14 +231,13 @@ class JobRepository:
             return result.rowcount
 
     def _held(self, run_id: int, owner: str, **values: Any) -> bool:
-        runs = scheduled_runs
-        is_held = sa.and_(runs.c.run_id == run_id, runs.c.lease_owner == owner, runs.c.state == "running")
         with self._database.write() as connection:
-            return connection.execute(sa.update(runs).where(is_held).values(**values)).rowcount > 0
+            done = connection.execute(sa.update(scheduled_runs).where(_is_held(run_id, owner)).values(**values))
+            return done.rowcount > 0
 
     def _told(self, run_id: int, owner: str, name: str, **values: Any) -> bool:
-        runs, steps = scheduled_runs, scheduled_steps
-        is_held = sa.exists().where(runs.c.run_id == run_id, runs.c.lease_owner == owner, runs.c.state == "running")
+        steps = scheduled_steps
+        is_held = sa.exists().where(_is_held(run_id, owner))
         with self._database.write() as connection:
             result = connection.execute(
                 sa.update(steps).where(steps.c.run_id == run_id, steps.c.name == name, is_held).values(**values)
@@ -244,6 +253,21 @@ class JobRepository:
             query = query.where(scheduled_runs.c.run_id < before)
         with self._database.read() as connection:
             return _many(connection, query)
+
+
+def _is_held(run_id: int, owner: str) -> sa.ColumnElement[bool]:
+    runs = scheduled_runs
+    return sa.and_(runs.c.run_id == run_id, runs.c.lease_owner == owner, runs.c.state == "running")
+
+
+def _cut_short(connection: sa.Connection, run_id: int, at: datetime) -> None:
+    """Say of a step at work when its run ended that it did not end by itself."""
+    steps = scheduled_steps
+    connection.execute(
+        sa.update(steps)
+        .where(steps.c.run_id == run_id, steps.c.state == "running")
+        .values(state="failed", finished_at=at, error="cut short: the run ended")
+    )
 
 
 def _one(connection: sa.Connection, run_id: int) -> ScheduledRun:

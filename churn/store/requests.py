@@ -54,6 +54,17 @@ class RequestRepository:
                 sa.delete(table).where(table.c.key_id == key_id, table.c.idempotency_key == idempotency_key)
             )
 
+    def prune(self, now: datetime) -> int:
+        """Delete the answers that nobody may ask for again; return how many."""
+        table = idempotent_requests
+        with self._database.write(lock=table) as connection:
+            return connection.execute(sa.delete(table).where(table.c.started_at < now - KEPT_FOR)).rowcount
+
+    def prune_audit(self, before: datetime) -> int:
+        """Delete the entries of the audit log that are older than `before`; return how many."""
+        with self._database.write() as connection:
+            return connection.execute(sa.delete(audit_log).where(audit_log.c.done_at < before)).rowcount
+
     def audit(self, who: str, action: str, subject: str, at: datetime, request_id: str | None = None) -> None:
         """Note who did what."""
         with self._database.write() as connection:

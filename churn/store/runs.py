@@ -46,6 +46,13 @@ class RunRepository:
                 .values(finished_at=finished_at, outcome=outcome, error=error[:_ERROR_LENGTH] if error else None)
             )
 
+    def prune(self, before: datetime) -> int:
+        """Delete what was started before `before`, but for the newest run of each workflow; return how many."""
+        newest = sa.select(sa.func.max(job_runs.c.run_id)).group_by(job_runs.c.workflow)
+        with self._database.write() as connection:
+            old = sa.and_(job_runs.c.started_at < before, job_runs.c.run_id.not_in(newest.scalar_subquery()))
+            return connection.execute(sa.delete(job_runs).where(old)).rowcount
+
     def list(self, *, workflow: str | None = None, limit: int = 50) -> list[JobRun]:
         """Return the newest runs first, of one workflow or of all."""
         query = sa.select(job_runs).order_by(job_runs.c.run_id.desc()).limit(limit)

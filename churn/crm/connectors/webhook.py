@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,13 +13,13 @@ from churn.crm.canonical import as_json
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.http import Http, open_client
 from churn.crm.secrets import secret_of
+from churn.crm.signing import signed_headers
 from churn.errors import ConfigError, RecordRejected, Unreachable
 
 if TYPE_CHECKING:
     import httpx
 
 _BATCH = 100
-SIGNATURE, TIMESTAMP, EVENT_ID = "X-Churn-Signature", "X-Churn-Timestamp", "X-Churn-Event-Id"
 
 
 def connect(
@@ -43,11 +42,6 @@ def connect(
         auth_statuses=(401, 403),
     )
     return Webhook(name, settings, http, secret.encode())
-
-
-def sign(key: bytes, timestamp: str, event_id: str, body: bytes) -> str:
-    """Return the signature of one request: HMAC-SHA256 of `timestamp.event_id.body`, in hexadecimal."""
-    return hmac.new(key, b".".join((timestamp.encode(), event_id.encode(), body)), hashlib.sha256).hexdigest()
 
 
 class Webhook:
@@ -99,12 +93,7 @@ class Webhook:
         body = json.dumps(event, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
         event_id = hashlib.sha256(body).hexdigest()[:32]
         timestamp = str(int(self._http.clock().replace(tzinfo=UTC).timestamp()))
-        headers = {
-            "Content-Type": "application/json",
-            TIMESTAMP: timestamp,
-            EVENT_ID: event_id,
-            SIGNATURE: f"sha256={sign(self._key, timestamp, event_id, body)}",
-        }
+        headers = signed_headers(self._key, timestamp, event_id, body)
         response = self._http.send("POST", "", content=body, headers=headers, is_write=is_write)
         if response.is_success:
             try:

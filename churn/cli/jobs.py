@@ -1,0 +1,216 @@
+"""Commands of jobs: run one now, list them with their runs, and the scheduler itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from churn.cli.common import Session, command, read_date
+from churn.cli.tables import facts, table
+from churn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from churn.jobs.now import Worked
+    from churn.store import ScheduledRun
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    command(app)(run)
+    command(app)(jobs)
+    command(app)(scheduler)
+    command(app, hidden=True)(work)
+
+
+def run(
+    session: Session,
+    job: Annotated[str, typer.Argument(metavar="JOB", help="nightly, monthly, retention, or another of `churn jobs`.")],
+    date: Annotated[str | None, typer.Option(help="The night to work, YYYY-MM-DD. Default: today's.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First of several nights, with --to.")] = None,
+    to: Annotated[str | None, typer.Option(help="Last of several nights, with --from.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the job; repeat for more.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also a night that is done.")] = False,
+    retry: Annotated[bool, typer.Option(help="Try again when a remote system or a lock fails.")] = True,
+) -> None:
+    """Work a job now, step by step, with each step in the ledger; one that was cut off goes on where it stood.
+
+    A past night loads and scores, and contacts nobody. The exit code is that of the first failure.
+    """
+    from churn.jobs.catalog import job_named
+    from churn.jobs.now import nights, request_run, work_now
+
+    first, last, day = read_date(from_, "--from"), read_date(to, "--to"), read_date(date, "--date")
+    if (first is None) != (last is None) or (day and first):
+        raise ConfigError("give either --date, or --from and --to", where="churn run")
+    given = _parameters(job_named(job), settings or [])
+    context = session.context
+    worked = []
+    for one in nights(first, last) if first and last else [day]:
+        asked = request_run(context, job, day=one, parameters=given, requested_by="cli", again=again)
+        worked.append(work_now(context, asked, tell=context.progress.step, retries=retry))
+        if worked[-1].run.state != "done":
+            break
+    _show(session, worked)
+    _end(worked[-1])
+
+
+def _parameters(job: Any, settings: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in settings:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise ConfigError(f"`{text}` is not NAME=VALUE", where="--set", remedy="Such as --set promote=true.")
+        kind = job.parameters[name].kind if name in job.parameters else "text"
+        found[name] = _value(kind, value)
+    return found
+
+
+def _value(kind: str, text: str) -> Any:
+    if kind == "flag" and text.lower() in {"true", "false", "yes", "no"}:
+        return text.lower() in {"true", "yes"}
+    if kind == "texts":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind == "number":
+        try:
+            return float(text)
+        except ValueError:
+            return text  # refused by the job, in its words
+    return text
+
+
+def _show(session: Session, worked: list[Worked]) -> None:
+    from churn.jobs.view import run_document
+
+    document = {"runs": [run_document(one.run) | {"was_done": one.was_done} for one in worked]}
+
+    def render() -> None:
+        for one in worked:
+            show_run(one.run, was_done=one.was_done)
+
+    session.show(document, render)
+
+
+def show_run(run: ScheduledRun, *, was_done: bool) -> None:
+    """Print a run and its steps."""
+    of = f" of {run.logical_date}" if run.logical_date else ""
+    before = " before; --again works it once more" if was_done else ""
+    table(
+        f"{run.job}{of}: {run.state}{before}",
+        ["step", "state", "rows", "seconds", "what"],
+        [
+            (
+                step.name,
+                step.state,
+                None if step.rows is None else f"{step.rows:,}",
+                None if step.seconds is None else f"{step.seconds:.1f}",
+                step.error or step.outcome,
+            )
+            for step in run.steps
+        ],
+        right=[2, 3],
+    )
+
+
+def _end(last: Worked) -> None:
+    if last.run.state == "done":
+        return
+    typer.echo(f"churn: {last.run.job}: {last.run.state}: {last.run.error}", err=True)
+    raise typer.Exit(last.errors[0].exit_code if last.errors else 1)
+
+
+def jobs(
+    session: Session,
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only the runs of this one.")] = None,
+    limit: Annotated[int, typer.Option(help="Runs to show.", min=1, max=1_000)] = 10,
+) -> None:
+    """List the jobs, when each is due, whether a scheduler is at work, and the newest runs."""
+    from churn.jobs.catalog import job_named
+    from churn.jobs.view import jobs_document, run_document
+
+    if job is not None:
+        job_named(job)
+    context = session.context
+    with context.open_store() as store:
+        found = jobs_document(context, store, context.clock())
+        runs = store.jobs.list(job, limit)
+    document = found | {"runs": [run_document(one) for one in runs]}
+
+    def render() -> None:
+        workers = [f"{one['name']}, since {one['started_at']:%Y-%m-%d %H:%M}" for one in found["schedulers"]]
+        none = "none: start `churn scheduler`, or `churn serve --with-scheduler`"
+        facts([("scheduler", "; ".join(workers) or none), ("times in", found["timezone"])])
+        table(
+            "Jobs",
+            ["job", "schedule", "next (UTC)", "last run", "what it does"],
+            [
+                (
+                    one["name"],
+                    one["schedule"] or "on request",
+                    f"{one['next_at']:%Y-%m-%d %H:%M}" if one["next_at"] else None,
+                    f"{one['last_run']['state']} {one['last_run']['requested_at']:%Y-%m-%d}"
+                    if one["last_run"]
+                    else None,
+                    one["title"],
+                )
+                for one in found["jobs"]
+            ],
+        )
+        table(
+            "Runs",
+            ["run", "job", "date", "state", "asked by", "asked at (UTC)", "seconds", "error"],
+            [
+                (
+                    one.run_id,
+                    one.job,
+                    one.logical_date,
+                    one.state,
+                    one.requested_by,
+                    f"{one.requested_at:%Y-%m-%d %H:%M:%S}",
+                    f"{sum(step.seconds or 0 for step in one.steps):.1f}",
+                    one.error,
+                )
+                for one in runs
+            ],
+            right=[0, 6],
+        )
+
+    session.show(document, render)
+
+
+def scheduler(
+    session: Session,
+    parent: Annotated[int | None, typer.Option(hidden=True, help="Stop when this process is gone.")] = None,
+) -> None:
+    """Work the schedule in the foreground until Ctrl-C: nightly, monthly and retention at their times, and what is asked for.
+
+    Several may run at once: none works what another one works. A run that was cut off goes on where it stood.
+    """
+    from churn.jobs.processes import run_scheduler
+    from churn.jobs.schedule import next_times
+
+    context = session.context
+    due = next_times(context.settings, context.clock())  # a wrong schedule is told before anything begins
+
+    def tell(text: str) -> None:
+        if not session.quiet:
+            typer.echo(f"{context.clock():%Y-%m-%d %H:%M:%S} {text}")  # flushed: others read it as it comes
+
+    tell(
+        f"Scheduler at work. Next: {', '.join(f'{job} {at:%Y-%m-%d %H:%M} UTC' for job, at in due.items()) or 'nothing'}."
+    )
+    run_scheduler(context, config=session.config, tell=tell, parent=parent)
+
+
+def work(
+    session: Session,
+    run_id: Annotated[int, typer.Argument(help="A run that a scheduler has claimed.")],
+    owner: Annotated[str, typer.Option(help="As whom.")],
+) -> None:
+    """Work a run that a scheduler has claimed: what the scheduler starts for each."""
+    from churn.jobs.processes import work_claimed
+
+    state = work_claimed(session.context, run_id, owner)
+    session.show({"run_id": run_id, "state": state}, lambda: None)

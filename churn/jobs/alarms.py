@@ -1,0 +1,62 @@
+"""Raises alerts about jobs and the freshness of scores, and ends them when things are well again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from churn.errors import ChurnError, QualityBlocked
+from churn.jobs.outcome import Job
+from churn.jobs.today import company_context
+from churn.store.campaign_records import Severity
+from churn.store.job_records import ScheduledRun
+from churn.workflows.context import Context
+
+FAILED: Final = "job_failed"
+BLOCKED: Final = "data_blocked"
+MISSED: Final = "job_missed"
+STALE: Final = "scores_stale"
+_LIST: Final = "risk list"
+
+
+def raise_failed(context: Context, run: ScheduledRun, job: Job, words: str, errors: Sequence[ChurnError]) -> None:
+    """Alert that a run failed; of a job asked for by hand whoever asked sees it, so that alert is only shown."""
+    is_blocked = any(isinstance(error, QualityBlocked) for error in errors)
+    when = f" of {run.logical_date}" if run.logical_date else ""
+    told = f"The {job.name} run{when} failed at {words}"
+    severity: Severity = "critical" if job.is_dated else "info"
+    with context.open_store() as store:
+        store.alerts.raise_(BLOCKED if is_blocked else FAILED, job.name, severity, told, context.clock())
+
+
+def resolve_done(context: Context, run: ScheduledRun) -> None:
+    """End the alerts that said that this job fails."""
+    with context.open_store() as store:
+        for kind in (FAILED, BLOCKED, MISSED):
+            store.alerts.resolve(kind, run.job, context.clock())
+
+
+def raise_missed(context: Context, job: Job, words: str) -> None:
+    """Alert that runs of a job did not take place."""
+    with context.open_store() as store:
+        store.alerts.raise_(MISSED, job.name, "warning", words, context.clock())
+
+
+def watch_freshness(context: Context) -> None:
+    """Alert when the list in use is marked stale or older than [alerts] allows, and end the alert when it is not."""
+    now = company_context(context).clock()
+    limit = timedelta(hours=context.settings.alerts.stale_after_hours)
+    with context.open_store() as store:
+        run = store.scores.current_run()
+        if run is None:
+            return
+        age = now - run.scored_at
+        if run.is_stale:
+            told = f"The list of {run.snapshot_date} is stale: {run.stale_reason}"
+        elif age > limit:
+            told = f"The list in use was scored on {run.scored_at:%Y-%m-%d %H:%M} UTC, more than {limit / timedelta(hours=1):g} hours ago"
+        else:
+            store.alerts.resolve(STALE, _LIST, context.clock())
+            return
+        store.alerts.raise_(STALE, _LIST, "warning", told, context.clock())

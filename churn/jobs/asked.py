@@ -1,0 +1,90 @@
+"""The jobs that people and systems ask for: one workflow each, with what was asked as its parameters."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from churn.errors import ConfigError
+from churn.jobs.outcome import StepOutcome
+from churn.store.job_records import ScheduledRun
+from churn.workflows.context import Context
+
+
+def train(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Train every candidate and register the winner."""
+    from churn.workflows.train_model import train_model
+
+    found = train_model(context, promote=bool(run.parameters.get("promote")), who=run.requested_by)
+    role = "serves from now on" if found.is_champion else "waits as challenger"
+    return StepOutcome(found.counts.get("rows"), f"{found.version} was trained and {role}.")
+
+
+def score(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Score one date."""
+    from churn.workflows.score_customers import score_customers
+
+    (found,) = score_customers(context, snapshot_date=_day(run, "date"))
+    told = f"{found.customers:,} customers scored as of {found.snapshot_date} by {found.model_version}."
+    return StepOutcome(found.customers, told)
+
+
+def plan(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Plan campaigns together."""
+    from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
+
+    budget = run.parameters.get("budget")
+    request = PlanRequest(
+        campaigns=tuple(run.parameters.get("campaigns", ())),
+        snapshot_date=_day(run, "date"),
+        budget=None if budget is None else Decimal(str(budget)),
+    )
+    planned = plan_campaigns(context, request).assignments
+    added = planned.filter("is_new")
+    held = added.filter(added["arm"] == "holdout").height
+    names = ", ".join(sorted(set(planned["campaign"]))) or "nobody"
+    return StepOutcome(added.height, f"{names}: {added.height - held:,} to contact, {held:,} held out.")
+
+
+def sync(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Push a campaign, or the risk list, to a CRM; a dry run only says what it would do."""
+    from churn.workflows.sync_crm import Options, sync_crm
+
+    options = Options(is_dry=bool(run.parameters.get("dry_run")), who=run.requested_by)
+    found = sync_crm(context, run.parameters["campaign"], connector=run.parameters.get("connector"), options=options)
+    return _pushed(found)
+
+
+def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Take a campaign back out of a CRM."""
+    from churn.workflows.sync_crm import withdraw as take_back
+
+    return _pushed(take_back(context, run.parameters["campaign"], run.parameters["connector"], who=run.requested_by))
+
+
+def _pushed(found: Any) -> StepOutcome:
+    told = ", ".join(f"{count:,} {name}" for name, count in found.report.counts.items() if count and name != "skipped")
+    is_dry = found.report.preview is not None
+    would = "A dry run, nothing was written: " if is_dry else ""
+    return StepOutcome(found.list_size, f"{would}{found.campaign} to {found.connector}: {told or 'nothing to change'}.")
+
+
+def measure(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Measure what a campaign caused."""
+    from churn.workflows.measure_campaign import measure_campaign
+
+    document = measure_campaign(context, run.parameters["campaign"], so_far=bool(run.parameters.get("so_far"))).document
+    return StepOutcome(
+        sum(int(arm["assigned"]) for arm in document["arms"].values()), str(document["words"]["headline"])
+    )
+
+
+def _day(run: ScheduledRun, name: str) -> date | None:
+    text = run.parameters.get(name)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ConfigError(
+            f"`{text}` is not a date", where=f"job {run.job}, {name}", remedy="Write it as YYYY-MM-DD."
+        ) from error

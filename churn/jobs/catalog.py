@@ -1,0 +1,89 @@
+"""The table of jobs: their steps in order, and what may be said when they are asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from churn.errors import NotFound
+from churn.jobs import asked, night, tidy
+from churn.jobs.outcome import Job, Parameter, Step
+
+_CAMPAIGN = Parameter("text", "The campaign's name; `risk-list` for the list itself.", is_required=True)
+_DATE = Parameter("text", "The date, YYYY-MM-DD; the newest that the data cover if left out.")
+
+_ALL = (
+    Job(
+        "nightly",
+        "Nightly: load, check, score, keep campaigns and CRMs in step",
+        (
+            Step("refresh", night.refresh, is_gate=True),
+            Step("checks", night.checks, is_gate=True),
+            Step("score", night.score, is_gate=True),
+            Step("plan", night.plan),
+            Step("sync", night.sync),
+            Step("outcomes", night.outcomes),
+            Step("measure", night.measure),
+        ),
+        {night.BACKFILL: Parameter("flag", "Only score: the night lies in the past.")},
+        is_dated=True,
+    ),
+    Job("retention", "Retention: put old files, logs and rows away", (Step("prune", tidy.prune),), is_dated=True),
+    Job("refresh", "Load what is new from the sources", (Step("refresh", night.refresh), Step("checks", night.checks))),
+    Job(
+        "train",
+        "Train all candidates and register the winner",
+        (Step("train", asked.train),),
+        {"promote": Parameter("flag", "Whether the winner serves at once.")},
+    ),
+    Job("score", "Score every customer and publish the list", (Step("score", asked.score),), {"date": _DATE}),
+    Job(
+        "plan",
+        "Plan campaigns: whom to contact, whom to hold out",
+        (Step("plan", asked.plan),),
+        {
+            "campaigns": Parameter("texts", "Names of the campaigns; all if left out."),
+            "budget": Parameter("number", "Money that they share."),
+            "date": _DATE,
+        },
+        scope="push",
+    ),
+    Job(
+        "sync",
+        "Push a campaign or the risk list to a CRM",
+        (Step("sync", asked.sync),),
+        {
+            "campaign": _CAMPAIGN,
+            "connector": Parameter("text", "The CRM; the campaign's own if left out."),
+            "dry_run": Parameter("flag", "Only say what would be written."),
+        },
+        scope="push",
+    ),
+    Job(
+        "withdraw",
+        "Take a campaign back out of a CRM",
+        (Step("withdraw", asked.withdraw),),
+        {"campaign": _CAMPAIGN, "connector": Parameter("text", "The CRM.", is_required=True)},
+        scope="push",
+    ),
+    Job(
+        "measure",
+        "Measure what a campaign caused",
+        (Step("measure", asked.measure),),
+        {"campaign": _CAMPAIGN, "so_far": Parameter("flag", "Judge those whose windows have closed.")},
+        scope="push",
+    ),
+)
+
+JOBS: Mapping[str, Job] = MappingProxyType({job.name: job for job in _ALL})
+
+
+def job_named(name: str) -> Job:
+    """Return the job of that name. Raises NotFound naming the nearest, or all."""
+    found = JOBS.get(name)
+    if found is None:
+        near = difflib.get_close_matches(name, JOBS, n=1)
+        remedy = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(JOBS)}."
+        raise NotFound("there is no such job", where=name, remedy=remedy)
+    return found

@@ -1,0 +1,215 @@
+"""The ways in which an alert leaves the house: the log, a signed webhook, mail."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from churn.config import AlertSettings
+from churn.config.schedule import SMTP_PASSWORD, WEBHOOK_SECRET
+from churn.crm.signing import signed_headers
+from churn.errors import AuthFailed, ConfigError, Unreachable
+from churn.store.job_records import Delivery
+from churn.workflows.context import Context, Log
+
+if TYPE_CHECKING:
+    import httpx
+
+_SECONDS = 15.0
+
+
+class Channel(Protocol):
+    """One way out. `send` raises ConnectorError when the message did not arrive, ConfigError when it cannot."""
+
+    name: str
+
+    def send(self, one: Delivery) -> None:
+        """Send one alert; a repeat bears the same id, so that the receiver can tell."""
+
+
+def channels_of(context: Context) -> list[Channel]:
+    """Return the channels that [alerts] configures; the log is always one."""
+    settings, secrets = context.settings.alerts, context.secrets
+    found: list[Channel] = [LogChannel(context.log)]
+    if settings.webhook_url:
+        found.append(WebhookChannel(settings.webhook_url, secrets, link=settings.link, clock=context.clock))
+    if settings.email_to:
+        found.append(MailChannel(settings, secrets, clock=context.clock))
+    return found
+
+
+def message_id(one: Delivery) -> str:
+    """Return what tells one message from others, the same at every attempt."""
+    return f"alert-{one.alert_id}-{one.severity}"
+
+
+class LogChannel:
+    """A line in the log."""
+
+    name = "log"
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def send(self, one: Delivery) -> None:
+        """Write the line."""
+        self._log.note(
+            "alert",
+            alert_id=one.alert_id,
+            kind=one.kind,
+            subject=one.subject,
+            severity=one.severity,
+            message=one.message,
+        )
+
+
+def post_signed(
+    url: str,
+    document: Mapping[str, Any],
+    *,
+    event_id: str,
+    secret: str,
+    at: datetime,
+    where: str,
+    client: httpx.Client | None = None,
+) -> None:
+    """Post a document as JSON, signed by HMAC-SHA256 over timestamp, event id and body; redirects are not followed.
+
+    Raises Unreachable when nobody answers or the answer is not 2xx, AuthFailed at 401 and 403.
+    """
+    import httpx
+
+    body = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = signed_headers(secret.encode(), str(int(at.replace(tzinfo=UTC).timestamp())), event_id, body)
+    own = client is None
+    client = client or httpx.Client(timeout=_SECONDS, follow_redirects=False)
+    try:
+        response = client.post(url, content=body, headers=headers)
+    except httpx.HTTPError as error:
+        raise Unreachable(
+            f"does not answer: {type(error).__name__}", where=where, remedy="It is asked again later."
+        ) from error
+    finally:
+        if own:
+            client.close()
+    if response.status_code in {401, 403}:
+        raise AuthFailed(
+            f"refuses what we signed ({response.status_code})", where=where, remedy="Compare the secret on both sides."
+        )
+    if not response.is_success:
+        raise Unreachable(f"answers {response.status_code}", where=where, remedy="It is asked again later.")
+
+
+class WebhookChannel:
+    """A JSON document posted to one address."""
+
+    name = "webhook"
+
+    def __init__(
+        self,
+        url: str,
+        secrets: Mapping[str, str],
+        *,
+        link: str | None,
+        clock: Callable[[], datetime],
+        client: httpx.Client | None = None,
+    ) -> None:
+        self._url, self._secrets, self._link, self._clock, self._client = url, secrets, link, clock, client
+
+    def send(self, one: Delivery) -> None:
+        """Post the alert."""
+        secret = self._secrets.get(WEBHOOK_SECRET)
+        if not secret:
+            raise ConfigError(
+                "has no secret to sign with", where="[alerts] webhook_url", remedy=f"Set {WEBHOOK_SECRET}."
+            )
+        document = {
+            "type": "alert.raised",
+            "id": message_id(one),
+            "alert_id": one.alert_id,
+            "kind": one.kind,
+            "subject": one.subject,
+            "severity": one.severity,
+            "message": one.message,
+            "raised_at": f"{one.raised_at.isoformat()}Z",
+            "link": self._link,
+        }
+        post_signed(
+            self._url,
+            document,
+            event_id=message_id(one),
+            secret=secret,
+            at=self._clock(),
+            where="[alerts] webhook_url",
+            client=self._client,
+        )
+
+
+class MailChannel:
+    """A plain mail to everybody in email_to."""
+
+    name = "email"
+
+    def __init__(self, settings: AlertSettings, secrets: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
+        self._settings, self._secrets, self._clock = settings, secrets, clock
+
+    def send(self, one: Delivery) -> None:
+        """Hand the mail to the server."""
+        settings = self._settings
+        host, sender = settings.smtp_host or "", settings.email_from or ""
+        where = f"mail server {host}:{settings.smtp_port}"
+        mail = _mail(one, settings, self._clock())
+        try:
+            with _connect(settings, host) as server:
+                if settings.smtp_user:
+                    server.login(settings.smtp_user, self._password())
+                refused = server.send_message(mail, from_addr=sender, to_addrs=settings.email_to)
+        except smtplib.SMTPAuthenticationError as error:
+            raise AuthFailed("refuses our password", where=where, remedy=f"Look at {SMTP_PASSWORD}.") from error
+        except (smtplib.SMTPException, OSError) as error:  # what it answers may repeat addresses, never the password
+            raise Unreachable(f"{type(error).__name__}: {error}", where=where, remedy="It is tried again.") from error
+        if refused:
+            raise Unreachable(f"refuses {', '.join(sorted(refused))}", where=where, remedy="Mend [alerts] email_to.")
+
+    def _password(self) -> str:
+        found = self._secrets.get(SMTP_PASSWORD)
+        if not found:
+            raise ConfigError("there is no password for smtp_user", where="[alerts]", remedy=f"Set {SMTP_PASSWORD}.")
+        return found
+
+
+def _connect(settings: AlertSettings, host: str) -> smtplib.SMTP:
+    if settings.smtp_security == "tls":
+        return smtplib.SMTP_SSL(host, settings.smtp_port, timeout=_SECONDS, context=ssl.create_default_context())
+    server = smtplib.SMTP(host, settings.smtp_port, timeout=_SECONDS)
+    if settings.smtp_security == "starttls":
+        try:
+            server.starttls(context=ssl.create_default_context())
+        except BaseException:
+            server.close()
+            raise
+    return server
+
+
+def _mail(one: Delivery, settings: AlertSettings, now: datetime) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = settings.email_from
+    mail["To"] = ", ".join(settings.email_to)
+    mail["Subject"] = f"[churn] {one.severity}: {' '.join(one.kind.replace('_', ' ').split())} ({_line(one.subject)})"
+    mail["Date"] = format_datetime(now.replace(tzinfo=UTC))
+    domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
+    mail["Message-ID"] = f"<{message_id(one)}-{one.raised_at:%Y%m%d%H%M%S}@{domain}>"
+    link = f"\n{settings.link}\n" if settings.link else ""
+    mail.set_content(f"{one.message}\n\nRaised at {one.raised_at:%Y-%m-%d %H:%M} UTC, alert {one.alert_id}.\n{link}")
+    return mail
+
+
+def _line(text: str) -> str:
+    """Return text as one line: a header with a line break in it would be two."""
+    return " ".join(text.split())

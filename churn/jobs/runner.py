@@ -1,0 +1,233 @@
+"""Works one claimed run: step after step under the lease, each told in the ledger, and decides how the run ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from churn.errors import (
+    AuthFailed,
+    ChurnError,
+    ConnectorError,
+    RecordRejected,
+    ResourceError,
+    StoreBusy,
+    SyncBusy,
+    Unreachable,
+    WarehouseBusy,
+)
+from churn.jobs.alarms import raise_failed, resolve_done
+from churn.jobs.catalog import job_named
+from churn.jobs.lease import Lease, Stopped
+from churn.jobs.outcome import Job, Step, StepFailed, StepOutcome
+from churn.jobs.today import company_context
+from churn.store.job_records import ScheduledRun
+from churn.workflows.context import Context
+
+LONGEST_WAIT = timedelta(hours=1)
+_AGAIN = (ConnectorError, WarehouseBusy, StoreBusy, SyncBusy, ResourceError)
+_FOR_GOOD = (AuthFailed, RecordRejected)
+_PATIENCE = 120.0  # seconds that the ledger waits for a store that is away
+
+
+class _NotHeld(Exception):
+    """Somebody else works the run now."""
+
+
+def is_passing(error: ChurnError) -> bool:
+    """Say whether the same may go well a little later: a remote system, a lock, a full disk."""
+    causes = error.causes if isinstance(error, StepFailed) else (error,)
+    return any(isinstance(one, _AGAIN) and not isinstance(one, _FOR_GOOD) for one in causes)
+
+
+def wait_before(attempt: int, retry_minutes: float) -> timedelta:
+    """Return how long to wait before the attempt after `attempt` (1, 2, ...): doubling, an hour at most."""
+    doublings: int = 2 ** min(attempt - 1, 20)
+    return min(timedelta(minutes=retry_minutes) * doublings, LONGEST_WAIT)
+
+
+class Runner:
+    """Works runs that `owner` holds. `jobs` finds a job by its name; `sleep` waits for a store that is away.
+
+    `errors` are those of the attempt worked last.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        owner: str,
+        *,
+        jobs: Callable[[str], Job] = job_named,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._context, self._owner, self._jobs, self._sleep = context, owner, jobs, sleep
+        self.lease: Lease | None = None
+        self.errors: list[ChurnError] = []
+
+    def work(self, run: ScheduledRun) -> ScheduledRun:
+        """Work `run` from the step where it stands to its end, or until it must be tried again; return it as it is then.
+
+        Raises KeyboardInterrupt when a person interrupts it: the run is then canceled. What is no ChurnError is noted
+        as a failure and raised.
+        """
+        settings = self._context.settings.schedule
+        job = self._jobs(run.job)
+        self._tell("set_steps", run.run_id, [step.name for step in job.steps])
+        if run.attempts > settings.max_attempts + 1:  # killed again and again: at the same step, most likely
+            stood = run.step.name if run.step else "its start"
+            self._fail(run, job, [(stood, f"was cut off {run.attempts - 1} times at step {stood}")])
+            return self._read(run.run_id)
+        self.lease = Lease(
+            self._context,
+            run.run_id,
+            self._owner,
+            seconds=settings.lease_seconds,
+            limit_seconds=settings.time_limit_minutes * 60,
+        )
+        try:
+            with self.lease:
+                failed = self._steps(self._read(run.run_id), job)
+                self.errors = [error for _, error in failed]
+            self._end(run, job, failed)
+        except _NotHeld:
+            self._context.log.note("run_lost", run_id=run.run_id)
+        except Stopped as stopped:
+            self._stopped(run, job, stopped)
+        except KeyboardInterrupt:
+            self._let_go(run, "canceled by the keyboard")
+            raise
+        except BaseException as failure:
+            self._fail(run, job, [("run", f"stopped by a fault of the program: {type(failure).__name__}")])
+            raise
+        return self._read(run.run_id)
+
+    def _steps(self, run: ScheduledRun, job: Job) -> list[tuple[str, ChurnError]]:
+        """Work what is not done; return the failures. A gate that fails ends the run there."""
+        ended = {step.name for step in run.steps if step.state in {"done", "skipped"}}
+        failed: list[tuple[str, ChurnError]] = []
+        for step in job.steps:
+            if step.name in ended:
+                continue
+            error = self._step(run, step)
+            if error is not None:
+                failed.append((step.name, error))
+                if step.is_gate:
+                    break
+        return failed
+
+    def _step(self, run: ScheduledRun, step: Step) -> ChurnError | None:
+        context = company_context(self._context)
+        self._told("start_step", run.run_id, self._owner, step.name, at=self._context.clock())
+        began = time.monotonic()
+        try:
+            found = step.work(context, run)
+        except ChurnError as error:
+            part = error.sentence if isinstance(error, StepFailed) else None
+            rows = error.rows if isinstance(error, StepFailed) else None
+            self._finish_step(run, step, "failed", began, StepOutcome(rows, part or ""), error)
+            return error
+        except BaseException as failure:
+            if not isinstance(failure, KeyboardInterrupt):
+                fault = ChurnError(f"a fault of the program: {type(failure).__name__}: {failure}")
+                self._finish_step(run, step, "failed", began, StepOutcome(None, ""), fault)
+            raise
+        self._finish_step(run, step, "skipped" if found.is_skipped else "done", began, found, None)
+        return None
+
+    def _finish_step(
+        self, run: ScheduledRun, step: Step, state: str, began: float, found: StepOutcome, error: ChurnError | None
+    ) -> None:
+        seconds = time.monotonic() - began
+        self._told(
+            "finish_step",
+            run.run_id,
+            self._owner,
+            step.name,
+            state=state,
+            at=self._context.clock(),
+            seconds=seconds,
+            rows=found.rows,
+            outcome=found.sentence or None,
+            error=str(error) if error else None,
+        )
+        self._context.log.note(
+            "job_step", job=run.job, run_id=run.run_id, step=step.name, state=state, seconds=round(seconds, 3)
+        )
+
+    def _end(self, run: ScheduledRun, job: Job, failed: list[tuple[str, ChurnError]]) -> None:
+        settings = self._context.settings.schedule
+        if not failed:
+            self._told("finish", run.run_id, self._owner, "done", None, self._context.clock())
+            resolve_done(self._context, run)
+        elif run.attempts < settings.max_attempts and any(is_passing(error) for _, error in failed):
+            wait = wait_before(run.attempts, settings.retry_minutes)
+            words = "; ".join(f"{name}: {error}" for name, error in failed)
+            told = f"attempt {run.attempts} of {settings.max_attempts} failed, {words}"
+            self._told("postpone", run.run_id, self._owner, told, self._context.clock() + wait)
+        else:
+            self._fail(run, job, [(name, str(error)) for name, error in failed], [error for _, error in failed])
+
+    def _fail(
+        self, run: ScheduledRun, job: Job, failed: list[tuple[str, str]], errors: list[ChurnError] | None = None
+    ) -> None:
+        words = "; ".join(f"{name}: {text}" for name, text in failed)
+        if self._tell("finish", run.run_id, self._owner, "failed", words, self._context.clock()):
+            raise_failed(self._context, run, job, words, errors or [])
+
+    def _stopped(self, run: ScheduledRun, job: Job, stopped: Stopped) -> None:
+        if stopped.reason == "late":
+            minutes = self._context.settings.schedule.time_limit_minutes
+            step = self._read(run.run_id).step
+            stood = step.name if step else "run"
+            told = f"took longer than {minutes:g} minutes and was stopped"
+            self._tell(
+                "finish_step",
+                run.run_id,
+                self._owner,
+                stood,
+                state="failed",
+                at=self._context.clock(),
+                seconds=minutes * 60,
+                error=told,
+            )
+            self._fail(run, job, [(stood, told)])
+        elif stopped.reason == "stopped":
+            self._tell(
+                "postpone",
+                run.run_id,
+                self._owner,
+                "stopped with its scheduler; goes on where it stood",
+                self._context.clock(),
+            )
+        else:
+            self._context.log.note("run_lost", run_id=run.run_id)
+
+    def _let_go(self, run: ScheduledRun, why: str) -> None:
+        if self._tell("finish", run.run_id, self._owner, "canceled", why, self._context.clock()):
+            self._context.log.note("run_canceled", run_id=run.run_id)
+
+    def _told(self, verb: str, *arguments: Any, **values: Any) -> None:
+        """Write to the ledger. Raises _NotHeld when the run is no longer ours."""
+        if not self._tell(verb, *arguments, **values):
+            raise _NotHeld
+
+    def _tell(self, verb: str, *arguments: Any, **values: Any) -> bool:
+        """Write to the ledger; a store that is away is waited for, two minutes at most."""
+        waited, pause = 0.0, 0.5
+        while True:
+            try:
+                with self._context.open_store() as store:
+                    return bool(getattr(store.jobs, verb)(*arguments, **values))
+            except (StoreBusy, Unreachable):
+                if waited >= _PATIENCE:
+                    raise
+                self._sleep(pause)
+                waited, pause = waited + pause, min(pause * 2, 10.0)
+
+    def _read(self, run_id: int) -> ScheduledRun:
+        with self._context.open_store() as store:
+            found = store.jobs.get(run_id)
+        assert found is not None  # only finished runs are ever pruned
+        return found

@@ -1,0 +1,96 @@
+"""The schedule as a table of jobs and times, and what is due by it: the times since the last look become runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from churn.config import Settings
+from churn.jobs.alarms import raise_missed
+from churn.jobs.catalog import JOBS
+from churn.jobs.cron import Cron
+from churn.jobs.today import company_context, logical_day
+from churn.store.job_records import ScheduledRun
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    from churn.store import Store
+
+BY_SCHEDULE = "schedule"
+_REACH = timedelta(days=400)  # a longer downtime is not told night by night
+
+
+def timetable(settings: Settings) -> dict[str, Cron]:
+    """Return the times of every scheduled job. Raises ConfigError for one that is no schedule."""
+    schedule = settings.schedule
+    told = {name: str(getattr(schedule, name)) for name in JOBS if hasattr(schedule, name)}
+    return {
+        name: Cron(fields, schedule.timezone, where=f"[schedule] {name}") for name, fields in told.items() if fields
+    }
+
+
+def next_times(settings: Settings, now: datetime) -> dict[str, datetime]:
+    """Return when each scheduled job is due next."""
+    return {name: at for name, cron in timetable(settings).items() for at in _first(cron, now)}
+
+
+def _first(cron: Cron, now: datetime) -> Iterator[datetime]:
+    for at in cron.fires(now):
+        yield at
+        return
+
+
+def queue_due(context: Context) -> list[ScheduledRun]:
+    """Queue the runs whose time has come since the last look, by whichever scheduler; return them, and those missed.
+
+    Of several nights that passed meanwhile the newest is worked (if it is not too late for that by [schedule]); the
+    others are noted as missed, with an alert. Two schedulers that look at once queue a run once: its key is unique.
+    """
+    now = context.clock()
+    found: list[ScheduledRun] = []
+    with context.open_store() as store:
+        for name, cron in timetable(context.settings).items():
+            mark = store.schedule.mark(name)
+            if mark is not None:
+                found += _queue(context, store, name, cron, max(mark, now - _REACH), now)
+            store.schedule.set_mark(name, now)
+    return found
+
+
+def _queue(context: Context, store: Store, name: str, cron: Cron, mark: datetime, now: datetime) -> list[ScheduledRun]:
+    schedule = context.settings.schedule
+    days: dict[date, datetime] = {}
+    for at in cron.fires(mark, now):
+        days.setdefault(cron.day(at), at)
+    if not days:
+        return []
+    is_simulated = company_context(context) is not context
+    if is_simulated:  # time stands still for it: there is one night to work, that after its data's end
+        days = {logical_day(context): max(days.values())}
+    newest = max(days)
+    found, missed = [], []
+    for day, at in days.items():
+        is_late = now - at > timedelta(hours=schedule.misfire_grace_hours)
+        if day == newest and (schedule.catch_up or not is_late or is_simulated):
+            found.append(store.jobs.request(name, logical_date=day, requested_by=BY_SCHEDULE, at=now))
+            continue
+        words = f"was due at {at:%Y-%m-%d %H:%M} UTC, when no scheduler was at work"
+        missed.append(
+            store.jobs.request(name, logical_date=day, requested_by=BY_SCHEDULE, at=now, state="missed", error=words)
+        )
+    if missed:
+        _tell_missed(context, name, [run for run in missed if run.state == "missed"])
+    return found + missed
+
+
+def _tell_missed(context: Context, name: str, missed: list[ScheduledRun]) -> None:
+    days = [str(run.logical_date) for run in missed]
+    if not days:
+        return
+    job = JOBS[name]
+    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} runs)"
+    remedy = (
+        f" To score them all the same: churn run {name} --from {days[0]} --to {days[-1]}." if name == "nightly" else ""
+    )
+    raise_missed(context, job, f"The {name} runs of {span} did not take place: no scheduler was at work.{remedy}")

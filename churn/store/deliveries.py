@@ -1,0 +1,100 @@
+"""Alerts on their way out: each to each channel once, kept until it has arrived or is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from churn.store.campaign_records import Severity
+from churn.store.campaign_tables import alerts
+from churn.store.database import Database
+from churn.store.job_records import Delivery
+from churn.store.job_tables import alert_deliveries
+
+_RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
+_ERROR_LENGTH = 500
+_STILL_NEWS = timedelta(days=1)  # an alert that was resolved longer ago is history to a channel that is new
+
+
+class DeliveryRepository:
+    """Reads and writes `alert_deliveries`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enqueue(self, channels: Sequence[str], min_severity: Severity, at: datetime) -> int:
+        """Give every alert that a channel was not told yet, or only as less severe, to that channel; return how many.
+
+        Alerts that were resolved before anybody looked are told too, unless that is more than a day ago.
+        """
+        told, at_least = alert_deliveries, _RANK[min_severity]
+        grave = [name for name, rank in _RANK.items() if rank >= at_least]
+        is_news = sa.or_(alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= at - _STILL_NEWS)
+        query = sa.select(alerts.c.alert_id, alerts.c.severity).where(is_news, alerts.c.severity.in_(grave))
+        with self._database.write(lock=told) as connection:
+            known: dict[tuple[int, str], int] = {}
+            for row in connection.execute(sa.select(told.c.alert_id, told.c.channel, told.c.severity)):
+                key = (row.alert_id, row.channel)
+                known[key] = max(known.get(key, -1), _RANK[row.severity])
+            fresh = [
+                {"alert_id": row.alert_id, "channel": channel, "severity": row.severity}
+                for row in connection.execute(query)
+                for channel in channels
+                if known.get((row.alert_id, channel), -1) < _RANK[row.severity]
+            ]
+            if fresh:
+                values = {"state": "waiting", "attempts": 0, "next_attempt_at": at}
+                connection.execute(sa.insert(told), [row | values for row in fresh])
+        return len(fresh)
+
+    def take(self, now: datetime, *, lease_seconds: float, limit: int = 20) -> list[Delivery]:
+        """Return what is due, each kept from other takers for `lease_seconds`: whoever dies with it loses nothing."""
+        told = alert_deliveries
+        columns = [alerts.c[name] for name in ("kind", "subject", "message", "raised_at")]
+        query = (
+            sa.select(told.c.alert_id, told.c.channel, told.c.severity, told.c.state, told.c.attempts, *columns)
+            .join(alerts, alerts.c.alert_id == told.c.alert_id)
+            .where(told.c.state == "waiting", told.c.next_attempt_at <= now)
+            .order_by(told.c.alert_id, told.c.channel, told.c.severity)
+            .limit(limit)
+        )
+        with self._database.write(lock=told) as connection:
+            found = [Delivery(**row) for row in connection.execute(query).mappings()]
+            for one in found:
+                connection.execute(
+                    sa.update(told)
+                    .where(*_is(one))
+                    .values(attempts=told.c.attempts + 1, next_attempt_at=now + timedelta(seconds=lease_seconds))
+                )
+        return found
+
+    def delivered(self, one: Delivery, at: datetime) -> None:
+        """Note that it has arrived."""
+        self._write(one, state="delivered", finished_at=at, error=None)
+
+    def postpone(self, one: Delivery, error: str, until: datetime) -> None:
+        """Note why it did not arrive, and when it is tried again."""
+        self._write(one, error=error[:_ERROR_LENGTH], next_attempt_at=until)
+
+    def give_up(self, one: Delivery, error: str, at: datetime) -> None:
+        """Note that it is not tried any more."""
+        self._write(one, state="given_up", error=error[:_ERROR_LENGTH], finished_at=at)
+
+    def of(self, alert_id: int) -> list[dict[str, object]]:
+        """Return what became of one alert: channel, severity, state, attempts, finished_at, error."""
+        told = alert_deliveries
+        names = ("channel", "severity", "state", "attempts", "finished_at", "error")
+        query = sa.select(*(told.c[name] for name in names)).where(told.c.alert_id == alert_id)
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(query.order_by(told.c.channel)).mappings()]
+
+    def _write(self, one: Delivery, **values: object) -> None:
+        with self._database.write() as connection:
+            connection.execute(sa.update(alert_deliveries).where(*_is(one)).values(**values))
+
+
+def _is(one: Delivery) -> tuple[sa.ColumnElement[bool], ...]:
+    told = alert_deliveries
+    return (told.c.alert_id == one.alert_id, told.c.channel == one.channel, told.c.severity == one.severity)

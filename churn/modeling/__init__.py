@@ -3,7 +3,7 @@
 from churn.modeling.card import card_markdown
 from churn.modeling.explanation import Explanation, explain
 from churn.modeling.reasons import change_reasons_json, reasons_json
-from churn.modeling.registry import load_bundle, load_card, load_evaluation, save_bundle
+from churn.modeling.registry import load_bundle, load_card, load_evaluation, load_extra, save_bundle
 from churn.modeling.result import CandidateResult, TrainingResult
 from churn.modeling.served import Predictions, ServedModel
 from churn.modeling.training import train_candidates
@@ -20,6 +20,7 @@ __all__ = [
     "load_bundle",
     "load_card",
     "load_evaluation",
+    "load_extra",
     "reasons_json",
     "save_bundle",
     "train_candidates",

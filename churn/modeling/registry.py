@@ -6,12 +6,14 @@
     background.npy     encoded training rows that stand for the population
     evaluation.parquet the test rows with outcomes and scores
     card.json, card.md the model card
+    and whatever else the caller keeps with the model, as JSON
 
 A bundle is written beside its place and renamed into it, so that a bundle is whole or absent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,12 +31,18 @@ from churn.modeling.result import TrainingResult
 from churn.modeling.served import ServedModel
 
 
-def save_bundle(result: TrainingResult, folder: Path) -> None:
-    """Write the bundle to `folder`, which must not exist yet.
+def save_bundle(result: TrainingResult, folder: Path, *, extras: Mapping[str, dict[str, Any]] | None = None) -> None:
+    """Write the bundle to `folder`, which must not exist yet; `extras` by file name are kept with it, as JSON.
 
     Raises ModelError where it does, ResourceError where the disk refuses; in both cases nothing is left behind.
     """
-    write_whole(folder, lambda scratch: _write(result, scratch))
+
+    def write(scratch: Path) -> None:
+        _write(result, scratch)
+        for name, values in (extras or {}).items():
+            write_json(scratch / name, values)
+
+    write_whole(folder, write)
 
 
 def load_bundle(folder: Path) -> ServedModel:
@@ -69,6 +77,12 @@ def load_evaluation(folder: Path) -> pl.DataFrame:
     """Return the test rows: customer_id, snapshot_date, has_churned, raw_score, churn_probability, monthly_margin."""
     verify(folder)
     return pl.read_parquet(folder / "evaluation.parquet")
+
+
+def load_extra(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return what was kept with the model as `name`; None where nothing was. Raises ModelError where it was altered."""
+    verify(folder)
+    return read_json(folder / name) if (folder / name).is_file() else None
 
 
 def load_card(folder: Path) -> dict[str, Any]:

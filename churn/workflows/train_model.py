@@ -72,7 +72,7 @@ def train_model(
             split=split or training.split,
             progress=context.progress,
         )
-        version, is_champion = _register(context, result, promote=promote, who=who)
+        version, is_champion = _register(context, result, data, promote=promote, who=who)
     dates = tuple(sorted(data.frame["snapshot_date"].unique().to_list()))
     return TrainedModel(
         version=version,
@@ -112,9 +112,13 @@ def assemble_training_set(
     return mark_assigned(training_set(warehouse, models, policy), assigned)
 
 
-def _register(context: Context, result: TrainingResult, *, promote: bool, who: str) -> tuple[str, bool]:
+def _register(
+    context: Context, result: TrainingResult, data: TrainingSet, *, promote: bool, who: str
+) -> tuple[str, bool]:
     from churn.modeling import save_bundle
+    from churn.monitoring.reference import FILE
     from churn.store import ModelVersion
+    from churn.workflows.monitor_reference import reference_of
 
     if promote and not result.has_signal:
         raise ModelError(
@@ -124,7 +128,8 @@ def _register(context: Context, result: TrainingResult, *, promote: bool, who: s
     with context.open_store() as store:
         champion = store.models.champion()
         version = _version(now, result.selected, {m.version for m in store.models.list()})
-        save_bundle(result, context.settings.models_path / version)
+        kept = {FILE: reference_of(data, result.model.feature_names, result.card).to_json()}
+        save_bundle(result, context.settings.models_path / version, extras=kept)
         store.models.register(
             ModelVersion(
                 version=version,

@@ -1,0 +1,221 @@
+"""Data and score drift: each feature against the training rows and against the same season, judged with its noise limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Final
+
+import polars as pl
+
+from churn.decisions.drift import (
+    ACT_LIMIT,
+    NOISE_LEVEL,
+    WATCH_LIMIT,
+    Severity,
+    drift_severity,
+    filled_bins,
+    moved_share,
+    psi,
+    psi_noise,
+)
+from churn.decisions.wording import percent
+from churn.monitoring.findings import RANK, Finding
+from churn.monitoring.reference import FeatureReference, Reference
+
+HEADROOM: Final = 1.25  # of the drift that the test rows had gone through already: a little more is not news
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """One feature as of a day. PSI against training and, where there is one, against the calendar-matched reference.
+
+    `tolerated` is the drift to be expected from that of the model's own test rows, where these had moved already. `importance` is the share of the
+    model's contributions that rest on the feature, `points` its mean absolute contribution in probability; None where
+    unknown. `moved` is the share of customers in another bin than training had.
+    """
+
+    feature: str
+    psi: float
+    noise: float
+    tolerated: float
+    calendar_psi: float | None
+    calendar_noise: float | None
+    severity: Severity
+    is_seasonal: bool
+    moved: float
+    missing: float
+    missing_before: float
+    importance: float | None = None
+    points: float | None = None
+
+    @property
+    def limit(self) -> float:
+        """The PSI above which to act."""
+        return max(ACT_LIMIT, self.noise, self.tolerated)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self) | {"limit": self.limit}
+
+
+@dataclass(frozen=True)
+class Season:
+    """Rows of the calendar-matched reference; `is_year` when they are of the same season a year before."""
+
+    frame: pl.DataFrame
+    name: str
+    is_year: bool
+
+
+def feature_drift(
+    reference: Reference,
+    present: pl.DataFrame,
+    season: Season | None,
+    *,
+    on: date | None = None,
+    importance: Mapping[str, tuple[float, float]] | None = None,
+) -> list[FeatureDrift]:
+    """Judge every feature of `reference` on `present` (one row per customer), worst first.
+
+    Noise limits hold for all features together: chance raises one false alarm or more in 0.1 % of the days. A feature
+    must exceed its limit against training *and*, where there are rows of a year before, against these; a drift at
+    the pace that the test rows had already gone through is no news on the day `on`. `importance`: share and mean absolute points per feature.
+    """
+    tests = max(len(reference.features), 1)
+    pace = HEADROOM * (1.0 if on is None else reference.pace(on))
+    found = [
+        _judge(one, reference, present, season, tests, pace, (importance or {}).get(one.name))
+        for one in reference.features
+    ]
+    return sorted(found, key=lambda d: (RANK[d.severity], -(d.importance or 0.0) * min(d.psi, 1.0), -d.psi, d.feature))
+
+
+def _judge(
+    one: FeatureReference,
+    reference: Reference,
+    present: pl.DataFrame,
+    season: Season | None,
+    tests: int,
+    pace: float,
+    weight: tuple[float, float] | None,
+) -> FeatureDrift:
+    counts = one.count(present)
+    value = psi(one.counts, counts)
+    rows = present.height
+    noise = psi_noise(rows, reference.customers, filled_bins(one.counts, counts), tests=tests)
+    tolerated = pace * one.tolerated if one.tolerated > WATCH_LIMIT else 0.0
+    floor = max(noise, tolerated)
+    severity = drift_severity(value, floor, rows=rows, reference_rows=reference.customers)
+    calendar_psi = calendar_noise = None
+    is_seasonal = False
+    if season is not None and season.frame.height:
+        before = one.count(season.frame)
+        calendar_psi = psi(before, counts)
+        calendar_noise = psi_noise(rows, season.frame.height, filled_bins(before, counts), tests=tests)
+        if season.is_year and severity in {"act", "watch"}:
+            again = drift_severity(calendar_psi, calendar_noise, rows=rows, reference_rows=season.frame.height)
+            is_seasonal = RANK[again] > RANK[severity] and again != "unknown"
+            severity = again if is_seasonal else severity
+    return FeatureDrift(
+        feature=one.name,
+        psi=value,
+        noise=noise,
+        tolerated=tolerated,
+        calendar_psi=calendar_psi,
+        calendar_noise=calendar_noise,
+        severity=severity,
+        is_seasonal=is_seasonal,
+        moved=moved_share(one.counts, counts),
+        missing=float(counts[-1]) / max(rows, 1),
+        missing_before=one.counts[-1] / max(sum(one.counts), 1),
+        importance=None if weight is None else weight[0],
+        points=None if weight is None else weight[1],
+    )
+
+
+def drift_findings(
+    drifts: Sequence[FeatureDrift], *, customers: int, monthly_margin: float, season: Season | None
+) -> list[Finding]:
+    """Return a finding for each feature that drifted, and one that says how the others fared.
+
+    Money at risk: the monthly margin times the churn probability that the model hangs on this feature, for the share of
+    customers whose value moved. It is what rests on ground that moved, not a loss.
+    """
+    found = [
+        Finding(
+            monitor="data_drift",
+            subject=drift.feature,
+            severity=drift.severity,
+            sentence=_sentence(drift, season),
+            value=drift.psi,
+            limit=drift.limit if drift.severity == "act" else max(WATCH_LIMIT, drift.noise, drift.tolerated),
+            money_at_risk=None if drift.points is None else drift.moved * drift.points * customers * monthly_margin,
+        )
+        for drift in drifts
+        if drift.severity in {"act", "watch"}
+    ]
+    return [*found, _overall(drifts, len(found))]
+
+
+def _overall(drifts: Sequence[FeatureDrift], told: int) -> Finding:
+    if not drifts:
+        return Finding("data_drift", "all features", "unknown", "The model has no features to compare.")
+    if all(drift.severity == "unknown" for drift in drifts):
+        sentence = "Not enough data to judge drift: it takes 1,000 customers now and 1,000 in training."
+        return Finding("data_drift", "all features", "unknown", sentence)
+    quiet = len(drifts) - told
+    seasonal = sum(drift.is_seasonal for drift in drifts)
+    steady = sum(drift.severity == "ok" and not drift.is_seasonal and drift.psi > WATCH_LIMIT for drift in drifts)
+    sentence = (
+        f"{quiet} of {len(drifts)} features are no news: {quiet - seasonal - steady} look as they did in training"
+    )
+    if steady:
+        sentence += f"; {steady} move on at the pace they had when the model was tested"
+    if seasonal:
+        sentence += f"; {seasonal} moved with the season and look as they did a year ago"
+    return Finding("data_drift", "other features", "ok", f"{sentence}.", value=float(quiet))
+
+
+def _sentence(drift: FeatureDrift, season: Season | None) -> str:
+    text = (
+        f"`{drift.feature}` has moved: PSI {drift.psi:.2f} against training, where chance alone gives up to "
+        f"{drift.noise:.3f}; {percent(drift.moved)} of the customers lie in other bins"
+    )
+    if drift.missing - drift.missing_before > 0.05:
+        text += f"; it is missing for {percent(drift.missing)}, in training for {percent(drift.missing_before)}"
+    if drift.calendar_psi is not None and season is not None:
+        text += f". Against {season.name} the PSI is {drift.calendar_psi:.2f}"
+    if drift.importance is not None:
+        text += f". It carries {percent(drift.importance)} of what the model goes by"
+    return f"{text}."
+
+
+def acting_share(drifts: Sequence[FeatureDrift]) -> float:
+    """Return which share of the model's importance rests on features that drifted far; equal shares where unknown."""
+    acting = [drift for drift in drifts if drift.severity == "act"]
+    if all(drift.importance is None for drift in drifts):
+        return len(acting) / max(len(drifts), 1)
+    return sum(drift.importance or 0.0 for drift in acting)
+
+
+def describe(drifts: Sequence[FeatureDrift], reference: Reference, season: Season | None, rows: int) -> dict[str, Any]:
+    """Return what the page shows of data drift, with the false-alarm rate that the limits promise."""
+    return {
+        "features": [drift.to_dict() for drift in drifts],
+        "rows": rows,
+        "reference": {
+            "rows": reference.rows,
+            "customers": reference.customers,
+            "first_date": reference.first_date,
+            "last_date": reference.last_date,
+        },
+        "calendar_reference": None if season is None else {"name": season.name, "rows": season.frame.height},
+        "false_alarm_rate": 1.0 - NOISE_LEVEL,
+        "note": (
+            f"The noise limits hold for all {len(drifts)} features together (Bonferroni): chance alone raises any alarm "
+            f"on at most {percent(1.0 - NOISE_LEVEL)} of the days. Besides, PSI must pass {WATCH_LIMIT:.2f} to be watched "
+            f"and {ACT_LIMIT:.2f} to be acted on, and more than the test rows' own drift."
+        ),
+    }

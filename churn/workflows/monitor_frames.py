@@ -1,0 +1,183 @@
+"""Builds, as of a day, the rows that monitors compare: today's, the same season's, matured cohorts, and a past night."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from churn.errors import NotEnoughData
+from churn.workflows.context import Context
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.modeling import ServedModel
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.connection import Warehouse
+
+YEAR = timedelta(days=364)  # the same season and the same weekday
+MONTH = timedelta(days=28)  # the same weekday
+_LEAST_OTHERS = 500  # untreated customers that a cohort must keep, or the treated stay in
+
+
+@dataclass(frozen=True)
+class Night:
+    """A past night that can be computed again: its date, its run, and the file of features it served, if kept."""
+
+    snapshot_date: date
+    run_id: str
+    model_version: str | None
+    served: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which dates are compared. `season` is a year before, or four weeks where the facts do not reach back so far."""
+
+    on: date
+    cutoff: datetime
+    season: date | None
+    cohorts: tuple[date, ...]
+
+    @property
+    def is_year(self) -> bool:
+        """Whether the season lies a year back."""
+        return self.season is not None and self.on - self.season == YEAR
+
+    @property
+    def season_name(self) -> str:
+        """How sentences call the season."""
+        return (
+            f"the same season a year before ({self.season})" if self.is_year else f"four weeks before ({self.season})"
+        )
+
+
+def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after: date | None, cohorts: int) -> Plan:
+    """Return the dates to compare as of `on`; cohorts are the newest ones with final labels, later than `after`."""
+    from churn.snapshots.dataset import data_cutoff, is_flat, training_dates
+
+    cutoff = min(data_cutoff(warehouse), datetime.combine(on, datetime.min.time()))
+    if is_flat(warehouse):
+        return Plan(on, cutoff, None, ())
+    try:
+        known = training_dates(warehouse, policy, every=policy.every, limit=520, as_of=cutoff)
+    except NotEnoughData:
+        known = []
+    earliest = _earliest(warehouse, policy, cutoff)
+    season = next((day for day in (on - YEAR, on - MONTH) if earliest is not None and day >= earliest), None)
+    later = tuple(day for day in known if after is not None and day > after)
+    return Plan(on, cutoff, season, later[-cohorts:])
+
+
+def _earliest(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> date | None:
+    """Return the first day whose features have the history that every training date has."""
+    from churn.snapshots.dataset import training_dates
+
+    try:
+        days = training_dates(warehouse, policy, every="1d", limit=100_000, as_of=cutoff)
+    except NotEnoughData:
+        return None
+    return days[0]
+
+
+def rows_of(warehouse: Warehouse, context: Context, model: ServedModel, day: date) -> pl.DataFrame:
+    """Return the customers of a date built last, one row each: keys, margin, plan and the model's features."""
+    from churn.snapshots.dataset import scoring_set
+    from churn.warehouse.sql_models import load_models
+
+    models = load_models(context.settings.home)
+    return scoring_set(warehouse, models, model.policy, day, wanted=model.feature_names).frame
+
+
+def outcomes_of(context: Context, warehouse: Warehouse, policy: SnapshotPolicy, days: Sequence[date]) -> pl.DataFrame:
+    """Return customer_id, snapshot_date, has_churned, is_treated of the final labels of `days` as built last.
+
+    Treated as training has it: whom the sources say was contacted, and whom our own campaigns assigned to contact.
+    """
+    import polars as pl
+
+    from churn.snapshots.dataset import TrainingSet
+    from churn.snapshots.treatments import mark_assigned
+
+    empty = pl.DataFrame(
+        schema={"customer_id": pl.String, "snapshot_date": pl.Date, "has_churned": pl.Boolean, "is_treated": pl.Boolean}
+    )
+    if not days or not warehouse.has_table("snapshots.labels"):
+        return empty
+    frame = warehouse.frame(
+        "select l.customer_id, l.snapshot_date, l.has_churned, t.customer_id is not null as is_treated "
+        "from snapshots.labels as l left join snapshots.treatments as t "
+        "on l.customer_id = t.customer_id and l.snapshot_date = t.snapshot_date where l.has_churned is not null"
+    ).filter(pl.col("snapshot_date").is_in(list(days)))
+    with context.open_store() as store:
+        assigned = store.assignments.customers(arm="treatment")
+    return mark_assigned(TrainingSet(frame, (), policy, ""), assigned).frame
+
+
+def untreated(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Return the rows that no campaign touched and how many were left out; all of them where too few would remain."""
+    import polars as pl
+
+    others = rows.filter(~pl.col("is_treated"))
+    return (others, rows.height - others.height) if others.height >= _LEAST_OTHERS else (rows, 0)
+
+
+def past_night(context: Context, warehouse: Warehouse, on: date) -> Night | None:
+    """Return the oldest night whose served features are kept, else the newest one of the score history before `on`."""
+    import polars as pl
+
+    folder = context.settings.home / "serving"
+    for run in sorted(folder.glob("[0-9]*")) if folder.is_dir() else ():
+        file = run / "features.parquet"
+        day = _day(run.name)
+        if day is not None and day <= on and file.is_file():
+            return Night(day, run.name, None, pl.read_parquet(file))
+    if not warehouse.has_table("history.scores"):
+        return None
+    found = warehouse.rows(
+        "select snapshot_date, run_id, model_version from history.scores where snapshot_date <= ? "
+        "order by snapshot_date desc limit 1",
+        [on],
+    )
+    if not found:
+        return None
+    day, run_id, version = found[0]
+    scores = warehouse.frame("select customer_id, churn_probability from history.scores where snapshot_date = ?", [day])
+    return Night(day, run_id, version, scores)
+
+
+def list_runs(warehouse: Warehouse, on: date, *, limit: int = 13) -> list[tuple[date, str, int, float | None]]:
+    """Return the newest runs of the score history, oldest first: day, run, size of the list, share that left it."""
+    if not warehouse.has_table("history.scores"):
+        return []
+    rows = warehouse.rows(
+        """
+        with runs as (
+            select snapshot_date, any_value(run_id) as run_id
+            from history.scores where snapshot_date <= ? group by snapshot_date order by snapshot_date desc limit ?
+        ), paired as (
+            select snapshot_date, run_id, lag(snapshot_date) over (order by snapshot_date) as before_date from runs
+        )
+        select p.snapshot_date, p.run_id, p.before_date,
+            (select count(*) from history.scores as s where s.snapshot_date = p.snapshot_date and s.is_listed) as size,
+            (select count(*) from history.scores as b where b.snapshot_date = p.before_date and b.is_listed) as size_before,
+            (select count(*) from history.scores as b inner join history.scores as s
+                on b.customer_id = s.customer_id and s.snapshot_date = p.snapshot_date and s.is_listed
+                where b.snapshot_date = p.before_date and b.is_listed) as stayed
+        from paired as p order by p.snapshot_date
+        """,
+        [on, limit],
+    )
+    return [
+        (day, run, int(size), 1.0 - stayed / size_before if before is not None and size_before else None)
+        for day, run, before, size, size_before, stayed in rows
+    ]
+
+
+def _day(name: str) -> date | None:
+    try:
+        return datetime.strptime(name[:8], "%Y%m%d").date()  # noqa: DTZ007  # a day has no zone
+    except ValueError:
+        return None

@@ -47,8 +47,8 @@ bench:  ## measure against the references; writes benchmarks/results.json and do
 	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .
 	@$(VENV)-bench/bin/python -m benchmarks
 
-serve: $(VENV)/.run  ## serve the API on http://127.0.0.1:8000, documentation at /docs
-	@$(BIN)/churn serve
+serve: $(VENV)/.run  ## serve API and pages on http://127.0.0.1:8000, and work the jobs beside
+	@$(BIN)/churn serve --with-scheduler
 
 lock: $(VENV)/.dev  ## refresh the locked dependency sets
 	@$(PIP) uv

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
+
+if TYPE_CHECKING:
+    from churn.jobs.processes import SchedulerBeside
 
 
 def register(app: typer.Typer) -> None:
@@ -26,21 +32,38 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port; 0 takes a free one. Default: [api] port, 8000.", min=0, max=65535)
     ] = None,
+    with_scheduler: Annotated[
+        bool, typer.Option("--with-scheduler", help="Work the jobs too, in a process beside it.")
+    ] = False,
 ) -> None:
-    """Serve the API until stopped with Ctrl-C; its documentation is at /docs."""
+    """Serve the API until stopped with Ctrl-C; its documentation is at /docs.
+
+    Without a scheduler what is asked for only queues: start one with --with-scheduler, or `churn scheduler` elsewhere.
+    """
     from churn.api.server import serve as run
 
-    settings = session.context.settings.api
+    context, settings = session.context, session.context.settings.api
 
     def announce(address: str) -> None:
         line(f"Serving on {address}, documentation at {address}/docs. Stop with Ctrl-C.")
 
-    run(
-        session.context,
-        host=host or settings.host,
-        port=settings.port if port is None else port,
-        announce=(lambda _address: None) if session.quiet else announce,
-    )
+    with _scheduler(session) if with_scheduler else nullcontext():
+        run(
+            context,
+            host=host or settings.host,
+            port=settings.port if port is None else port,
+            announce=(lambda _address: None) if session.quiet else announce,
+        )
+
+
+def _scheduler(session: Session) -> SchedulerBeside:
+    from churn.jobs.processes import SchedulerBeside
+    from churn.jobs.schedule import timetable
+
+    timetable(session.context.settings)  # a wrong schedule is told before anything begins
+    # The server hands SIGTERM on once its requests are answered: it then ends this block, and with it the scheduler.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    return SchedulerBeside(home=session.context.settings.home, config=session.config, is_quiet=session.quiet)
 
 
 def create(

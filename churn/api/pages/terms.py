@@ -6,6 +6,7 @@ from typing import Final
 
 TERMS: Final[dict[str, str]] = {
     "churn rate": "Of the customers active when a month began, the share that had left when it ended.",
+    "expected leavers": "The sum of all churn probabilities: how many customers would leave if nobody acted.",
     "churn target": "The monthly churn rate the business wants to stay below. It is set in churn.toml, [business].",
     "revenue at risk": "What customers at high or critical risk pay per month, each weighed by the probability of leaving.",
     "saved so far": "Profit that campaigns caused, found by comparing contacted customers with a random group left alone, "
@@ -20,4 +21,11 @@ TERMS: Final[dict[str, str]] = {
     "score run": "One pass of the model over all active customers. It normally happens every night.",
     "expected profit": "Chance of keeping the customer by contacting them, times what a kept customer is worth, minus costs.",
     "lift": "How much denser leavers are among the customers ranked highest than among all.",
+    "AUC": "Of a customer who left and one who stayed, how often the model gave the higher risk to the one who left. Chance is 0.5.",
+    "test profit": "What contacting those above the model's cut would have earned on customers it had never seen, at the "
+    "offer's terms.",
+    "recall": "Of all who left, the share that the model would have had contacted.",
+    "precision": "Of those it would have had contacted, the share that left.",
+    "Brier": "Mean squared distance between probability and what happened. Smaller is better; it punishes overconfidence.",
+    "ECE": "How far probabilities and what happened are apart, on average over ten groups of customers. 0 is perfect.",
 }

@@ -6,7 +6,20 @@ import importlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from churn.api.pages import campaigns, charts, errors, jobs, model, overview, reports, risk_list, sign_in, static
+from churn.api.pages import (
+    campaigns,
+    charts,
+    errors,
+    jobs,
+    model,
+    overview,
+    reports,
+    risk_list,
+    sign_in,
+    simulator,
+    simulator_saved,
+    static,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -17,6 +30,9 @@ ROUTERS = (
     sign_in.router,
     overview.router,
     risk_list.router,
+    customer.router,
+    simulator_saved.router,
+    simulator.router,
     campaigns.router,
     model.router,
     jobs.router,

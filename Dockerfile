@@ -1,6 +1,7 @@
 # Three stages: the wheel, the locked environment with the wheel in it, and a slim image that holds that environment alone.
 # Build:  docker build -t churn .
-# Run:    docker run --rm --read-only --tmpfs /tmp -v churn-data:/data churn demo
+# Serve:  docker run --read-only --tmpfs /tmp -v churn-data:/data -p 127.0.0.1:8000:8000 churn
+# A job:  docker run --rm --no-healthcheck --read-only --tmpfs /tmp -v churn-data:/data churn demo
 ARG PYTHON_VERSION=3.13
 
 FROM python:${PYTHON_VERSION}-slim AS wheel
@@ -30,7 +31,10 @@ ENV PATH=/venv/bin:$PATH \
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-# A batch command has no health beyond its exit code: 0 done, anything else says why (see README).
-HEALTHCHECK NONE
+EXPOSE 8000
+# Asks the service whether it can answer; a container that runs a scheduler or a job asks otherwise, see compose.yaml.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["churn", "health"]
+# Requests at work are finished first, for 20 seconds at most.
+STOPSIGNAL SIGTERM
 ENTRYPOINT ["churn"]
-CMD ["--help"]
+CMD ["serve", "--host", "0.0.0.0"]

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from tests.api.conftest import Service
 from tests.api.test_campaigns import planned
 from tests.store.test_crm import AT, run_of
 
+ROOT = Path(__file__).resolve().parents[2]
 __all__ = ["planned"]  # a fixture, found by its name
 
 
@@ -93,3 +95,15 @@ def test_a_monitoring_system_accepts_the_text(service: Service) -> None:
     text = service.client.get("/metrics").text
     done = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dashboards_and_alert_rules_ask_for_metrics_that_there_are(service: Service) -> None:
+    service.client.get("/healthz")
+    text = service.client.get("/metrics").text
+    there = set(re.findall(r"^# HELP (\S+) ", text, re.MULTILINE)) | set(
+        re.findall(r"^(churn_\w+)[{ ]", text, re.MULTILINE)
+    )
+    files = [*(ROOT / "deploy").rglob("*.json"), ROOT / "deploy" / "prometheus" / "churn.rules.yml"]
+    asked = {name for path in files for name in re.findall(r"\bchurn_\w+", path.read_text(encoding="utf-8"))}
+    assert len(asked) > 15
+    assert asked <= there

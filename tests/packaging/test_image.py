@@ -48,9 +48,11 @@ def test_everything_written_lies_on_the_volume_or_in_tmp(stages: list[Stage]) ->
     assert settings["PATH"].startswith("/venv/bin:")
 
 
-def test_the_image_is_the_command(stages: list[Stage]) -> None:
+def test_the_image_is_the_command_and_serves_unless_told_otherwise(stages: list[Stage]) -> None:
     assert stages[-1].the("ENTRYPOINT") == ['["churn"]']
-    assert stages[-1].the("HEALTHCHECK") == ["NONE"]
+    assert stages[-1].the("CMD") == ['["serve", "--host", "0.0.0.0"]']
+    (check,) = stages[-1].the("HEALTHCHECK")
+    assert check.endswith('CMD ["churn", "health"]')
 
 
 def test_the_build_sees_nothing_but_what_the_wheel_is_made_of() -> None:

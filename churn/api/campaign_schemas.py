@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -11,6 +11,7 @@ from churn.api.schemas import Instant, Strict
 from churn.campaigns.definition import CampaignFile
 
 NAME = r"^[a-z][a-z0-9_]*$"
+DayText = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-07-01"])]
 
 
 class Campaign(BaseModel):
@@ -60,6 +61,28 @@ class DefinedCampaign(BaseModel):
     window_days: int
     is_new: bool = Field(description="Whether there was no campaign of this name.")
     is_changed: bool = Field(description="Whether it now says something else than before.")
+
+
+class PlanInput(Strict):
+    """What a plan is to go by; an empty body plans within the definition's own limits, on the newest scores."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"budget": 5000}]})
+
+    budget: float | None = Field(
+        None, gt=0, le=1e12, allow_inf_nan=False, description="Money for this plan, in the configured currency."
+    )
+    date: DayText | None = Field(None, description="Snapshot date, YYYY-MM-DD; the newest if left out.")
+
+
+class SyncInput(Strict):
+    """Where a campaign is to be pushed to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"connector": "file", "dry_run": True}]})
+
+    connector: str | None = Field(
+        None, max_length=100, description="A connector of churn.toml; the campaign's own if left out."
+    )
+    dry_run: bool = Field(default=False, description="Only say what would be written.")
 
 
 class AssignedCustomer(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,14 +15,21 @@ from churn.api.campaign_schemas import (
     CampaignInput,
     DefinedCampaign,
     OutcomeBatch,
+    PlanInput,
+    SyncInput,
     Taken,
 )
+from churn.api.job_schemas import JobRun
 from churn.api.once import OnceRoute
 from churn.api.problems import request_id
 from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.errors import CampaignError, NotFound
+from churn.campaigns.definition import campaign_files
+from churn.errors import CampaignError, ConfigError, NotFound
+from churn.jobs.view import run_document
+from churn.store import ScheduledRun
 from churn.store.service_records import ApiKey
+from churn.workflows.ask_for_work import ask_plan, ask_sync
 from churn.workflows.define_campaign import define_campaign
 from churn.workflows.list_campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
 from churn.workflows.record_outcomes import take_outcomes
@@ -88,6 +96,33 @@ def newest_plan(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[
     }
 
 
+@router.post("/campaigns/{name}/plan", status_code=202)
+def ask_for_plan(
+    name: Name, asked: PlanInput, request: Request, key: Pusher, state: Annotated[State, Depends(state_of)]
+) -> JobRun:
+    """Ask for a plan: whom to contact and whom to leave alone by chance. Nobody is contacted by it.
+
+    Answers 202 with the run, which a scheduler works; GET /v1/jobs/{run_id} says how it goes, GET .../plan what came out.
+    Asking again while it waits or works is the same run.
+    """
+    _known(state, name)
+    run = ask_plan(state.context, name, budget=asked.budget, on=_day(asked.date), who=key.name)
+    return _accepted(state, request, key, "plan_campaign", name, run)
+
+
+@router.post("/campaigns/{name}/sync", status_code=202)
+def ask_for_sync(
+    name: Name, asked: SyncInput, request: Request, key: Pusher, state: Annotated[State, Depends(state_of)]
+) -> JobRun:
+    """Ask for a push to a CRM, or with `dry_run` for a look at what it would write.
+
+    Answers 202 with the run, as a plan does. The holdout is never pushed, nor is whoever has objected since the plan.
+    """
+    _known(state, name)
+    run = ask_sync(state.context, name, connector=asked.connector, is_dry=asked.dry_run, who=key.name)
+    return _accepted(state, request, key, "try_sync" if asked.dry_run else "sync_campaign", name, run)
+
+
 @router.get("/campaigns/{name}/assignments", dependencies=[Reader])
 def assignments(
     name: Name,
@@ -120,3 +155,22 @@ def outcomes(
         key.name, "send_outcomes", f"{found.new} new", state.context.clock(), request_id(request)
     )
     return Taken.model_validate(found, from_attributes=True)
+
+
+def _known(state: State, name: str) -> None:
+    """Raise NotFound for a campaign that has no definition."""
+    if name not in campaign_files(state.context.settings.home):
+        raise NotFound("there is no such campaign", where=name, remedy="See GET /v1/campaigns.")
+
+
+def _accepted(state: State, request: Request, key: ApiKey, action: str, name: str, run: ScheduledRun) -> JobRun:
+    subject = f"{name}, run {run.run_id}"
+    state.store.requests.audit(key.name, action, subject, state.context.clock(), request_id(request))
+    return JobRun.model_validate(run_document(run))
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ConfigError(f"`{text}` is not a date", where="date", remedy="Write it as YYYY-MM-DD.") from error

@@ -49,6 +49,7 @@ def create_app(context: Context) -> FastAPI:
             yield  # entered once more, as a test client inside another does: who entered first closes
             return
         state = await asyncio.to_thread(build_state, context)
+        await asyncio.to_thread(pages.prepare)
         app.state.churn = state
         warming = asyncio.create_task(asyncio.to_thread(state.warm))
         try:

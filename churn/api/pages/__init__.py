@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from churn.api.pages import (
     campaigns,
     charts,
+    customer,
     errors,
     jobs,
     model,

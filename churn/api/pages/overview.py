@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from churn.api.pages.charts import chart_html
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
+from churn.api.state import State, state_of
+from churn.decisions.wording import percent
+from churn.reports.overview_charts import churn_trend
+from churn.workflows.overview import headline
+from churn.workflows.overview import overview as read_overview
 from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 
 
 @router.get("/")
-def overview(request: Request, _user: Annotated[SignedIn, Depends(signed_in())]) -> Response:
-    """Show churn against its target, money at risk and saved, and what needs a person."""
-    return page(request, "overview/overview.html.j2", title="Overview", active="overview")
+def overview(
+    request: Request,
+    state: Annotated[State, Depends(state_of)],
+    _user: Annotated[SignedIn, Depends(signed_in())],
+) -> Response:
+    """Show churn against its target, money at risk and saved, what is healthy, and what needs a person."""
+    told = read_overview(state.context)
+    currency = state.context.settings.business.currency
+    return page(
+        request,
+        "overview/overview.html.j2",
+        title="Overview",
+        active="overview",
+        headline=headline(told, currency),
+        top_loss=max((band["expected_revenue_loss"] for band in told["risk"]["bands"]), default=1)
+        if told["risk"]
+        else 1,
+        trend=_trend(told["churn"]) if told["churn"] else None,
+        **told,
+    )
+
+
+def _trend(churn: Mapping[str, Any]) -> Any:
+    months = churn["months"]
+    first, last = (date.fromisoformat(months[end]["month"]) for end in (0, -1))
+    rates = [month["churn_rate"] for month in months]
+    describe = (
+        f"Bar chart of monthly churn from {first:%B %Y} to {last:%B %Y}: between {percent(min(rates), 1)} and "
+        f"{percent(max(rates), 1)}, in the last month {percent(rates[-1], 1)}, against a target of {percent(churn['target'])}."
+    )
+    return chart_html("churn-trend", churn_trend(months, churn["target"], describe=describe))

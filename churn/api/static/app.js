@@ -12,6 +12,14 @@ document.addEventListener("click", (event) => {
   if (word) word.focus();
 });
 
+// A tooltip near the right edge opens to the left.
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, (event) => {
+    const tip = event.target.closest?.(".tip");
+    tip?.classList.toggle("flips", tip.getBoundingClientRect().left + 320 > document.documentElement.clientWidth);
+  });
+}
+
 const announce = document.getElementById("announce");
 
 document.body.addEventListener("htmx:afterSwap", (event) => {

@@ -1,0 +1,91 @@
+"""Draws the charts of the overview: monthly churn against its target, and who is at which risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from churn.reports.charts import WIDE, Figure, both, color, styled
+
+
+def churn_trend(months: Sequence[Mapping[str, Any]], target: float, *, describe: str) -> Figure:
+    """Return churn by month as bars, the latest one strong, with the target as a line across.
+
+    `months`, oldest first: month (ISO day), churn_rate, voluntary_churners, involuntary_churners, customers.
+    """
+    return both(lambda width: _churn_trend(months, target, width), describe)
+
+
+def _churn_trend(months: Sequence[Mapping[str, Any]], target: float, width: int) -> Any:
+    import altair as alt
+
+    is_wide = width == WIDE
+    shown = months if is_wide else months[-12:]
+    last = shown[-1]["month"]
+    rows = [
+        {
+            "month": row["month"],
+            "churn_rate": row["churn_rate"],
+            "is_last": row["month"] == last,
+            "label": f"{100 * row['churn_rate']:.1f} %",
+            "decided": row["voluntary_churners"],
+            "unpaid": row["involuntary_churners"],
+        }
+        for row in shown
+    ]
+    top = max(target, *(row["churn_rate"] for row in rows)) * 1.18
+    base = alt.Chart(alt.Data(values=rows))
+    x = alt.X(
+        "month:O",
+        axis=alt.Axis(
+            title=None,
+            labelAngle=0,
+            domain=False,
+            ticks=False,
+            labelPadding=8,
+            labelExpr="(month(toDate(datum.value)) == 0 || datum.index == 0) "
+            "? [timeFormat(toDate(datum.value), '%b'), timeFormat(toDate(datum.value), '%Y')] "
+            ": timeFormat(toDate(datum.value), '%b')",
+            labelOverlap="parity",
+        ),
+        scale=alt.Scale(paddingInner=0.34, paddingOuter=0.1),
+    )
+    y = alt.Y(
+        "churn_rate:Q",
+        axis=alt.Axis(title=None, format=".0%", tickCount=4, domain=False, ticks=False),
+        scale=alt.Scale(domain=[0, top], nice=False),
+    )
+    tell = [
+        alt.Tooltip("month:T", title="Month", format="%B %Y"),
+        alt.Tooltip("label:N", title="Left"),
+        alt.Tooltip("decided:Q", title="By decision", format=","),
+        alt.Tooltip("unpaid:Q", title="Failed payments", format=","),
+    ]
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(
+        x=x,
+        y=y,
+        color=alt.condition("datum.is_last", alt.value(color("curve")), alt.value(color("band"))),
+        tooltip=tell,
+    )
+    label = (
+        base.transform_filter("datum.is_last")
+        .mark_text(dy=-8, fontSize=13, fontWeight="bold", color=color("curve"))
+        .encode(x=x, y=y, text="label:N")
+    )
+    goal = alt.Chart(alt.Data(values=[{"target": target, "label": f"Target {100 * target:.3g} %"}]))
+    line = goal.mark_rule(color=color("chosen"), strokeWidth=1.5, strokeDash=[5, 4]).encode(y="target:Q")
+    told = goal.mark_text(align="left", dx=4, dy=-7, fontSize=12, fontWeight="bold", color=color("chosen")).encode(
+        x=alt.value(0), y="target:Q", text="label:N"
+    )
+    plate = goal.mark_text(
+        align="left",
+        dx=4,
+        dy=-7,
+        fontSize=12,
+        fontWeight="bold",
+        color=color("paper"),
+        stroke=color("paper"),
+        strokeWidth=5,
+    ).encode(x=alt.value(0), y="target:Q", text="label:N")
+    height = 260 if is_wide else 190
+    return styled(alt.layer(bars, line, plate, told, label).properties(width=width - 60, height=height))

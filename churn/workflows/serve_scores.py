@@ -104,23 +104,21 @@ def score_rows(
     """Score rows of (customer_id, features) with `model` as of now; a feature left out counts as unknown."""
     from churn.decisions.bands import BANDS, risk_bands
 
-    frame, unknown = _frame(model, rows, context)
-    predicted = model.predict(frame)
-    bounds = context.settings.risk_bands
-    bands = risk_bands(predicted.churn_probability, bounds=(bounds.medium, bounds.high, bounds.critical), margin=0.0)
+    scorer, given = model.online, [features for _, features in rows]
     reasons: list[Any] = [None] * len(rows)
     if with_reasons:
-        from churn.modeling import explain, reasons_json
-
-        told = reasons_json(explain(model, frame), frame, model.features, top=5)
-        reasons = [json.loads(text) for text in told]
+        predicted, reasons = scorer.explain(given)
+    else:
+        predicted = scorer.predict(given)
+    bounds = context.settings.risk_bands
+    bands = risk_bands(predicted.churn_probability, bounds=(bounds.medium, bounds.high, bounds.critical), margin=0.0)
     now = context.clock()
     return {
         "model_version": version.version,
         "scored_at": now,
         "snapshot_date": now.date(),
         "data_cutoff": now,
-        "unknown_features": unknown,
+        "unknown_features": scorer.unknown(given),
         "scores": [
             {"customer_id": customer_id, "churn_probability": float(p), "risk_band": BANDS[band], "reasons": why}
             for (customer_id, _), p, band, why in zip(rows, predicted.churn_probability, bands, reasons, strict=True)
@@ -128,9 +126,10 @@ def score_rows(
     }
 
 
-def _frame(
+def feature_rows(
     model: ServedModel, rows: Sequence[tuple[str, Mapping[str, Value]]], context: Context
 ) -> tuple[pl.DataFrame, list[str]]:
+    """Return rows of (customer_id, features) as a frame the model takes, and the names it does not know."""
     import polars as pl
 
     names = model.feature_names

@@ -1,0 +1,160 @@
+"""One customer: how likely to leave and why, what to do, what would change it, and what has happened."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from churn.api.pages.customer_words import grouped, told_changes
+from churn.api.pages.frame import fragment, page
+from churn.api.pages.people import LONGEST_ID, customer_path
+from churn.api.pages.session import signed_in
+from churn.api.problems import ApiError
+from churn.api.state import State, state_of
+from churn.decisions.wording import count, percent
+from churn.errors import ChurnError, NotFound
+from churn.reports.customer_charts import risk_history, usage_bars, waterfall
+from churn.workflows.advise import advise, readable_campaigns
+from churn.workflows.customer_view import customer_view, last_known
+from churn.workflows.customer_view import waterfall as steps_of
+from churn.workflows.sign_in import SignedIn
+from churn.workflows.what_if import dials_of, explained, levers_of, overrides_of, what_if
+
+router = APIRouter()
+
+_DIAL = "dial."  # how a form field that turns a feature begins
+
+
+@router.get("/customers")
+def customer_by_query(
+    request: Request,
+    _user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+    customer_id: Annotated[str, Query(alias="id", max_length=LONGEST_ID)] = "",
+) -> Response:
+    """Show the customer whose id no path can hold."""
+    return _customer(request, state, customer_id)
+
+
+@router.get("/customers/{customer_id:path}")
+def customer(
+    request: Request,
+    customer_id: str,
+    _user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+) -> Response:
+    """Show one customer."""
+    return _customer(request, state, customer_id)
+
+
+@router.post("/what-if")
+async def what_if_panel(
+    request: Request,
+    _user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+) -> Response:
+    """Score the customer as the form's levers and dials say."""
+    from starlette.concurrency import run_in_threadpool
+
+    form = await request.form()
+    customer_id = str(form.get("customer_id", ""))[:LONGEST_ID]
+    levers = [str(value) for value in form.getlist("lever")]
+    dials = {name.removeprefix(_DIAL): str(value) for name, value in form.items() if name.startswith(_DIAL)}
+    return await run_in_threadpool(_answer, request, state, customer_id, levers, dials)
+
+
+def _answer(request: Request, state: State, customer_id: str, levers: list[str], dials: dict[str, str]) -> Response:
+    version, model = state.champion.get()
+    view = customer_view(state.context, customer_id)
+    overrides = overrides_of(view["features"], levers, dials)
+    found = what_if(state.context, version, model, [(customer_id, overrides)], with_reasons=False)
+    return fragment(request, "customer/what_if.html.j2", score=found["scores"][0], changes=len(overrides))
+
+
+def _customer(request: Request, state: State, customer_id: str) -> Response:
+    if not 0 < len(customer_id) <= LONGEST_ID:
+        raise ApiError(404, "not_found", "There is no customer of this id.", remedy="Look for them in the risk list.")
+    try:
+        view = customer_view(state.context, customer_id)
+    except NotFound:
+        return _gone(request, state, customer_id)
+    view |= _explained(state, view)
+    bounds = state.context.settings.risk_bands
+    advice = advise(view, view["campaigns"], readable_campaigns(state.context), view["groups"])
+    return page(
+        request,
+        "customer/customer.html.j2",
+        title=customer_id if len(customer_id) <= 60 else f"{customer_id[:57]}…",
+        active="risk-list",
+        view=view,
+        advice=advice,
+        to=customer_path,
+        changes=told_changes(view),
+        months=grouped(view["facts"], state.context.settings.business.currency),
+        charts=_charts(view, (("medium", bounds.medium), ("high", bounds.high), ("critical", bounds.critical))),
+        horizon=(state.context.settings.churn.lead_days, state.context.settings.churn.horizon_days),
+    )
+
+
+def _gone(request: Request, state: State, customer_id: str) -> Response:
+    """Say of somebody who is not on the list whether we ever knew them."""
+    return page(
+        request,
+        "customer/gone.html.j2",
+        title="Not on the current list",
+        active="risk-list",
+        status=404,
+        customer_id=customer_id,
+        last=last_known(state.context, customer_id),
+    )
+
+
+def _explained(state: State, view: dict[str, Any]) -> dict[str, Any]:
+    """Return finer steps, levers and dials where the model that scored the customer is the one at hand."""
+    plain = {"levers": [], "dials": [], "groups": {}, "is_live": False}
+    try:
+        version, model = state.champion.get()
+    except ChurnError:  # the published score stands without it
+        return plain
+    plain["groups"] = {doc.name: doc.group for doc in model.features}
+    if not view["features"] or version.version != view["model_version"]:
+        return plain
+    features = {name: view["features"].get(name) for name in model.feature_names}
+    base, reasons = explained(state.context, model, view["customer_id"], features)
+    return plain | {
+        "steps": steps_of(base, view["churn_probability"], reasons),
+        "base_probability": base,
+        "all_reasons": reasons,
+        "levers": levers_of(features),
+        "dials": dials_of(model, features, reasons, view["usual"]),
+        "is_live": True,
+    }
+
+
+def _charts(view: dict[str, Any], bounds: tuple[tuple[str, float], ...]) -> dict[str, Any]:
+    charts: dict[str, Any] = {}
+    p, base = view["churn_probability"], view["base_probability"]
+    if view["steps"] and base is not None:
+        parts = "; ".join(f"{step['text']}: {100 * step['points']:+.1f} points" for step in view["steps"])
+        charts["waterfall"] = waterfall(
+            view["steps"],
+            base=base,
+            probability=p,
+            describe=f"From {percent(base)} for the average customer to {percent(p)} here. {parts}.",
+        )
+    if len(view["history"]) > 1:
+        first, last = view["history"][0], view["history"][-1]
+        charts["history"] = risk_history(
+            view["history"],
+            bounds=bounds,
+            describe=f"Probability of leaving in {count(len(view['history']))} runs: {percent(first['churn_probability'])} "
+            f"on {first['snapshot_date']}, {percent(last['churn_probability'])} on {last['snapshot_date']}.",
+        )
+    if view["usage"] is not None and any(month["sessions"] for month in view["usage"]["months"]):
+        months = view["usage"]["months"]
+        charts["usage"] = usage_bars(
+            months,
+            describe="Logins by month: " + ", ".join(f"{m['month']:%B %Y} {m['sessions']}" for m in months) + ".",
+        )
+    return charts

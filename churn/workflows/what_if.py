@@ -1,0 +1,160 @@
+"""Scores known customers again as if some of their features were different, and explains them as they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from churn.errors import NotFound
+from churn.workflows.context import Context
+from churn.workflows.customer_view import require_features
+from churn.workflows.read_scores import current_run
+from churn.workflows.serve_scores import Value, feature_rows, score_rows
+
+if TYPE_CHECKING:
+    from churn.modeling import ServedModel
+    from churn.store import ModelVersion
+
+STEPS = 8  # reasons that the way from the base rate to the probability is told in
+_DIALS = 3
+
+
+@dataclass(frozen=True)
+class Lever:
+    """Something that can be made to happen, and every feature that would then be different."""
+
+    name: str
+    title: str
+    changes: Mapping[str, Value]
+
+
+# Features that say the same thing in several ways move together, or the model would be asked about the impossible.
+LEVERS: Final = (
+    Lever("settle", "The open bill is paid", {"has_unpaid_bill": False, "open_payment_failures": 0}),
+    Lever(
+        "solve",
+        "Every open ticket is solved",
+        {"open_tickets": 0, "open_technical_tickets": 0, "oldest_open_ticket_days": None},
+    ),
+    Lever(
+        "return",
+        "The customer logs in today",
+        {"days_since_last_login": 0, "inactivity_risk": 0, "silence_against_habit": 0},
+    ),
+)
+
+
+def what_if(
+    context: Context,
+    version: ModelVersion,
+    model: ServedModel,
+    rows: Sequence[tuple[str, Mapping[str, Value]]],
+    *,
+    with_reasons: bool,
+) -> dict[str, Any]:
+    """Score rows of (customer_id, overrides): what the current run saw of each customer, with some features replaced.
+
+    Returns what `score_rows` returns; each score has `probability_before` (the same model, nothing replaced) and
+    `change` too, and `snapshot_date` and `data_cutoff` are the run's. Raises NotFound for somebody not on the list.
+    """
+    with context.open_store() as store:
+        run = current_run(store.published.current_run())
+    seen = require_features(context, run.run_id, [customer_id for customer_id, _ in rows])
+    names = model.feature_names
+    known = [{name: row.get(name) for name in names} for row in seen]
+    as_is = [(customer_id, features) for (customer_id, _), features in zip(rows, known, strict=True)]
+    changed = [(one, features | dict(overrides)) for (one, overrides), features in zip(rows, known, strict=True)]
+    before = score_rows(context, version, model, as_is, with_reasons=False)
+    after = score_rows(context, version, model, changed, with_reasons=with_reasons)
+    for old, new in zip(before["scores"], after["scores"], strict=True):
+        new["probability_before"] = old["churn_probability"]
+        new["band_before"] = old["risk_band"]
+        new["change"] = new["churn_probability"] - old["churn_probability"]
+    return after | {"snapshot_date": run.snapshot_date, "data_cutoff": run.data_cutoff}
+
+
+def explained(
+    context: Context, model: ServedModel, customer_id: str, features: Mapping[str, Value]
+) -> tuple[float, list[dict[str, Any]]]:
+    """Return the base probability and the strongest reasons of one customer, more of them than the list keeps."""
+    from churn.modeling import explain, reasons_json
+
+    frame, _ = feature_rows(model, [(customer_id, features)], context)
+    found = explain(model, frame)
+    return found.base_probability, json.loads(reasons_json(found, frame, model.features, top=STEPS)[0])
+
+
+def levers_of(features: Mapping[str, Value]) -> list[Lever]:
+    """Return the levers that would change something about a customer."""
+    return [
+        lever
+        for lever in LEVERS
+        if any(name in features and _differs(features[name], value) for name, value in lever.changes.items())
+    ]
+
+
+def dials_of(
+    model: ServedModel,
+    features: Mapping[str, Value],
+    reasons: Sequence[Mapping[str, Any]],
+    usual: Mapping[str, Mapping[str, float]],
+) -> list[dict[str, Any]]:
+    """Return the actionable numbers that weigh most for a customer: name, words, value, low, high, step, usual.
+
+    `low` to `high` spans nine tenths of all customers and this one.
+    """
+    docs = {doc.name: doc for doc in model.features}
+    moved_by_levers = {name for lever in levers_of(features) for name in lever.changes}
+    found = []
+    for reason in reasons:
+        name, value = reason["feature"], features.get(reason["feature"])
+        span = usual.get(name)
+        if not reason["is_actionable"] or span is None or name in moved_by_levers:
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        low, high = min(span["low"], float(value)), max(span["high"], float(value))
+        if high <= low:
+            continue
+        is_whole = isinstance(value, int)
+        found.append(
+            {
+                "name": name,
+                "words": docs[name].description.rstrip(".") if name in docs else name,
+                "value": value if is_whole else round(float(value), 3),
+                "low": int(low) if is_whole else round(low, 3),
+                "high": int(high) if is_whole else round(high, 3),
+                "step": 1 if is_whole else round((high - low) / 200, 4) or 0.001,
+                "usual": int(span["middle"]) if is_whole else round(span["middle"], 3),
+            }
+        )
+    return found[:_DIALS]
+
+
+def overrides_of(features: Mapping[str, Value], levers: Sequence[str], dials: Mapping[str, str]) -> dict[str, Value]:
+    """Return the overrides that a form asks for: levers by name, dials by feature and number.
+
+    Raises NotFound for a lever or a feature there is not; a number that is none leaves its feature as it is.
+    """
+    asked: dict[str, Value] = {}
+    for name, text in dials.items():
+        if name not in features:
+            raise NotFound("there is no such feature", where=name[:80])
+        try:
+            asked[name] = float(text)
+        except ValueError:
+            continue
+    for chosen in levers:
+        lever = next((one for one in LEVERS if one.name == chosen), None)
+        if lever is None:
+            raise NotFound("there is nothing of this name to change", where=chosen[:80])
+        asked |= {name: value for name, value in lever.changes.items() if name in features}
+    return {name: value for name, value in asked.items() if _differs(features[name], value)}
+
+
+def _differs(one: Value, other: Value) -> bool:
+    if one is None or other is None or isinstance(one, str) or isinstance(other, str):
+        return one != other
+    return abs(float(one) - float(other)) > 1e-9

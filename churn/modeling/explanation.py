@@ -23,6 +23,7 @@ Explainer = Callable[[Matrix], tuple[Matrix, float]]
 
 REFERENCES: Final = 12  # background rows a network is compared with; time grows with them
 
+_FEW: Final = 64
 _EXPLAINERS: weakref.WeakKeyDictionary[Any, Explainer] = weakref.WeakKeyDictionary()
 
 
@@ -133,6 +134,9 @@ def _network(estimator: Any, background: Matrix, group_of: NDArray[np.int64], co
 def _grouped(gains: NDArray[Any], group_of: NDArray[np.int64], count: int) -> Matrix:
     """Sum encoded columns (n, m) to their features (n, count)."""
     out = np.zeros((len(gains), count), dtype=np.float32)
+    if len(gains) <= _FEW:  # the same sums in one call: a loop over columns costs more than a row's score
+        np.add.at(out, (slice(None), group_of), gains)
+        return out
     for column, feature in enumerate(group_of.tolist()):
         out[:, feature] += gains[:, column]
     return out

@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from churn.modeling.columns import Floats, categories, numbers
 
 OTHER: Final = "Other"
-_CLIP = 6.0  # standard deviations: beyond them a linear model or a network would extrapolate
+CLIP: Final = 6.0  # standard deviations: beyond them a linear model or a network would extrapolate
 _POWER_SAMPLE = 10_000
 _BENT = 0.1  # a power this near to 1 leaves a number as it is
 
@@ -55,7 +55,7 @@ class NumberPlan:
             found.append(self._smooth(filled) if self.spread > 0.0 else filled)
             if self.line_spread > 0.0:
                 line = (np.clip(filled, self.low, self.high) - self.line_centre) / self.line_spread
-                found.append(np.clip(line, -_CLIP, _CLIP))
+                found.append(np.clip(line, -CLIP, CLIP))
         if self.has_flag:
             found.append(missing.astype(np.float64))
         return found
@@ -64,7 +64,7 @@ class NumberPlan:
         values = np.clip(values, self.low, self.high)
         if self.power is not None:
             values = yeo_johnson(values, self.power)
-        return np.clip((values - self.centre) / self.spread, -_CLIP, _CLIP)
+        return np.clip((values - self.centre) / self.spread, -CLIP, CLIP)
 
 
 @dataclass(frozen=True)

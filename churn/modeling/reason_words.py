@@ -41,6 +41,14 @@ def words_of(column: pl.Series, feature: str, doc: FeatureDoc | None) -> Words:
     return Words(feature, bool(doc and doc.is_actionable), [_plain(value) for value in values], texts, code)
 
 
+def word_of(value: Value, feature: str, doc: FeatureDoc | None) -> tuple[Value, str]:
+    """Return one value as it is told, and its words: what `words_of` says of a column of numbers or of texts."""
+    if not isinstance(value, str | None):
+        number = float(_rounded(np.asarray(float(value))))
+        value = number if np.isfinite(number) else None
+    return value, _sentence(value, feature, doc)
+
+
 def _distinct(column: pl.Series) -> tuple[list[Any], NDArray[np.int64]]:
     """Return the distinct values, floats rounded as they are told, and each row's place among them."""
     if column.dtype.is_float() or column.dtype.is_decimal():

@@ -16,6 +16,7 @@ from churn.modeling.columns import Floats
 from churn.modeling.preprocessing import Encoder, Matrix
 
 if TYPE_CHECKING:
+    from churn.modeling.online import OnlineScorer
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.sql_models import FeatureDoc
 
@@ -66,6 +67,13 @@ class ServedModel:
     def raw_unit(self) -> RawUnit:
         """`log_odds` or `probability`."""
         return candidate(self.kind).raw_unit
+
+    @cached_property
+    def online(self) -> OnlineScorer:
+        """What scores single rows at once, prepared when first asked for."""
+        from churn.modeling.online import OnlineScorer
+
+        return OnlineScorer(self)
 
     def matrix(self, frame: pl.DataFrame) -> Matrix:
         """Return the encoded rows, (n, m) float32 without NaN. Raises ModelError naming features that are absent."""

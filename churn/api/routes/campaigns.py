@@ -47,7 +47,9 @@ def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
     return [Campaign.model_validate(row) for row in list_campaigns(state.context)]
 
 
-@router.post("/campaigns")
+@router.post(
+    "/campaigns", status_code=201, responses={200: {"model": DefinedCampaign, "description": "It replaced another."}}
+)
 def define(
     asked: CampaignInput,
     request: Request,

@@ -104,6 +104,9 @@ def _range(phrase: str, low: float | None, high: float | None, *, is_integer: bo
     if low is not None and high is not None:
         top = high - 1 if is_integer else high
         return phrase.replace("{}", _said(low) if low == top else f"{_said(low)} to {_said(top)}")
+    if phrase.endswith(" is {}"):
+        name = phrase.removesuffix(" is {}")
+        return f"{name} below {_said(high or 0.0)}" if low is None else f"{name} of {_said(low)} or more"
     unit = _UNITS.search(phrase)
     if unit is not None:
         span = f"{_said(low)} {unit[1]} or more" if low is not None else f"less than {_said(high or 0.0)} {unit[1]}"

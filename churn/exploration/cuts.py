@@ -12,7 +12,8 @@ from churn.exploration.conditions import Condition, is_duration
 from churn.exploration.encoding import Encoded, Floats
 
 LEAST_SHARE: Final = 0.003  # of customers: smaller groups are anecdotes
-MOST_SHARE: Final = 0.6  # larger groups are no group
+MOST_SHARE: Final = 0.6  # larger groups are no group;
+MOST_OF_A_RANGE: Final = 1 / 3  # where a number is cut, it can be cut further up
 LEAST_LIFT: Final = 1.3  # churn over that of the rest
 LEAST_CHURNERS: Final = 15  # among the rows searched
 AS_GOOD: Final = 0.85  # of the best chi-square: such cuts divide as well for any practical purpose,
@@ -44,11 +45,11 @@ def best_cuts(column: Encoded, counts: NDArray[np.int64]) -> list[Cut]:
         return []
     if column.kind == "text":
         levels = np.arange(1, len(column.levels) + 1)
-        judged = _Judged.of(table, levels, levels)
+        judged = _Judged.of(table, levels, levels, MOST_SHARE)
         return [judged.cut(column, i) for i in judged.best(_LEVELS_EACH)]
     top = column.size - 1
     if column.kind == "flag":
-        judged = _Judged.of(table, np.array([1, 2]), np.array([1, 2]))
+        judged = _Judged.of(table, np.array([1, 2]), np.array([1, 2]), MOST_SHARE)
         return [judged.cut(column, i) for i in judged.best(1)]
     inner = np.arange(2, top)
     above = _Judged.of(table, np.arange(2, top + 1), np.full(top - 1, top))
@@ -86,8 +87,10 @@ class _Judged:
     counts: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, table: Floats, first: NDArray[np.int64], last: NDArray[np.int64]) -> _Judged:
-        """Judge the runs by `table` (codes, 2)."""
+    def of(
+        cls, table: Floats, first: NDArray[np.int64], last: NDArray[np.int64], most: float = MOST_OF_A_RANGE
+    ) -> _Judged:
+        """Judge the runs by `table` (codes, 2); none may cover more than the share `most`."""
         upto = np.vstack([np.zeros((1, 2)), np.cumsum(table, axis=0)])
         inside = upto[last + 1] - upto[first]
         rows, hits = inside.sum(axis=1), inside[:, 1]
@@ -96,7 +99,7 @@ class _Judged:
             lift = (hits / rows) / ((all_hits - hits) / (all_rows - rows))
         lift = np.nan_to_num(lift, nan=0.0, posinf=1e3)
         share = rows / all_rows
-        counts = (share >= LEAST_SHARE) & (share <= MOST_SHARE) & (lift >= LEAST_LIFT) & (hits >= LEAST_CHURNERS)
+        counts = (share >= LEAST_SHARE) & (share <= most) & (lift >= LEAST_LIFT) & (hits >= LEAST_CHURNERS)
         return cls(first, last, chi_square(hits, rows, all_hits, all_rows), lift, share, counts)
 
     def best(self, most: int) -> list[int]:

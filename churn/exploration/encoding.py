@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -28,7 +28,8 @@ class Encoded:
     """A column in codes: 0 where missing.
 
     Numbers: code 1 lies below `edges[0]`, code i + 1 from `edges[i - 1]` (included) to `edges[i]`. Flags are numbers
-    with the edge 1. Texts: code i is `levels[i - 1]`, the next one all others.
+    with the edge 1. Texts: code i is `levels[i - 1]`, the next one all others. `values` are the numbers themselves of a
+    sample of rows, NaN where missing; empty for texts.
     """
 
     doc: FeatureDoc
@@ -37,6 +38,7 @@ class Encoded:
     is_integer: bool = True
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
+    values: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
 
     @property
     def name(self) -> str:

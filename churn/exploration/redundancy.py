@@ -21,6 +21,9 @@ ADDS: Final = 1.3  # churn ratio that must be left when everything said before i
 _PROOF: Final = 3.0  # in standard errors
 _MOST_PATTERNS: Final = 50_000
 _SAME_TOPIC: Final = 0.5  # rank correlation of two columns
+# Columns of these groups are told from the same facts; attributes of a flat source are about something else each.
+_FACTS: Final = {"usage_trend": "usage", "segments": "usage", "calendar": "usage", "purchases": "payments"}
+_EACH_ITS_OWN: Final = frozenset({"attributes", "profile", "tenure", "plan"})
 _SAMPLE: Final = 20_000  # rows that suffice for it
 
 
@@ -77,7 +80,7 @@ class Said:
 
 
 class Topics:
-    """Which columns are about the same thing: those whose ranks go together with a column that was shown before."""
+    """Which columns are about the same thing as one shown before: told from the same facts, or of like ranks."""
 
     def __init__(self, table: Table) -> None:
         """Look at a sample of the labelled rows of `table`."""
@@ -91,13 +94,16 @@ class Topics:
 
     def of(self, column: Encoded) -> Encoded:
         """Return the shown column that `column` goes with, or itself."""
+        for shown in self._shown:
+            if shown.name == column.name or (_facts(shown) == _facts(column) not in _EACH_ITS_OWN):
+                return shown
         mine = self._ranked(column)
         if mine is not None:
             for shown in self._shown:
                 other = self._ranked(shown)
-                if other is not None and abs(float(mine @ other)) >= _SAME_TOPIC:
+                if other is not None and abs(float(np.sum(mine * other))) >= _SAME_TOPIC:
                     return shown
-        return next((shown for shown in self._shown if shown.name == column.name), column)
+        return column
 
     def _ranked(self, column: Encoded) -> Floats | None:
         """Return the ranks of a column's codes, centred and of length 1; None for texts, and where all are the same."""
@@ -109,6 +115,10 @@ class Topics:
                 length = float(np.linalg.norm(ranks))
                 self._ranks[column.name] = ranks / length if length else None
         return self._ranks[column.name]
+
+
+def _facts(column: Encoded) -> str:
+    return _FACTS.get(column.doc.group, column.doc.group)
 
 
 def phi(one: Bools, other: Bools) -> float:

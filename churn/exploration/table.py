@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.exploration.encoding import Encoded, encode
+from churn.exploration.encoding import Encoded, encode, numbers
 from churn.exploration.profile import ColumnProfile, profile_column
 from churn.snapshots.observations import Observations, with_words
 from churn.snapshots.policy import SnapshotPolicy
@@ -20,6 +20,7 @@ from churn.warehouse import FeatureDoc
 if TYPE_CHECKING:
     import polars as pl
 
+_SAMPLE: Final = 20_000
 _TEST_SHARE: Final = 1 / 3
 _LEAST_DATES: Final = 3  # fewer cannot be divided into earlier and later ones; then customers are divided
 
@@ -41,6 +42,7 @@ class Table:
     `bounds[k]` to `bounds[k + 1]` are the rows of part k: searched and stayed, searched and left, tested and stayed,
     tested and left, else labelled and stayed, else labelled and left, not labelled. `current` are the places of the rows
     of the newest date, `fee` their monthly fees; `involuntary` (rows,) marks losses to a failed payment.
+    `sample` are places evenly spread over all parts, for what needs no more.
     """
 
     observations: Observations
@@ -50,6 +52,7 @@ class Table:
     current: NDArray[np.int64]
     fee: NDArray[np.float64]
     involuntary: NDArray[np.bool_]
+    sample: NDArray[np.int64]
     columns: list[Encoded] = field(default_factory=list)
     profiles: list[ColumnProfile] = field(default_factory=list)
 
@@ -70,6 +73,12 @@ class Table:
         ]
         return np.stack([np.stack(found[k : k + 2], axis=1) for k in (0, 2, 4)]).astype(np.int64)
 
+    def churned_sample(self) -> NDArray[np.int8]:
+        """Return what became of the rows of the sample: 1, 0, or -1 where it is not known or does not count."""
+        outcome = np.array([0, 1, 0, 1, 0, 1, -1], dtype=np.int8)
+        part: NDArray[np.int8] = outcome[np.searchsorted(self.bounds[1:7], self.sample, side="right")]
+        return part
+
 
 def arrange(found: Observations, policy: SnapshotPolicy) -> Table:
     """Divide the rows and put them in order; columns come later, by `add_columns`."""
@@ -89,19 +98,21 @@ def arrange(found: Observations, policy: SnapshotPolicy) -> Table:
         place[is_current],
         found.fee[is_current],
         found.is_involuntary[order],
+        np.arange(0, found.rows, max(1, found.rows // _SAMPLE)),
     )
 
 
 def add_columns(table: Table, groups: Iterable[tuple[tuple[FeatureDoc, ...], pl.DataFrame]]) -> None:
     """Encode and profile every column of `groups` (see snapshots.observations), two at a time."""
     is_current = table.observations.date_index == len(table.observations.dates) - 1
+    in_sample = np.full(table.rows, -1, dtype=np.int32)
+    in_sample[table.sample] = np.arange(table.sample.size)
     with ThreadPoolExecutor(max_workers=2) as pool:
         waiting = []
         for docs, frame in groups:
             row = frame["row"].to_numpy()
-            waiting += [
-                pool.submit(_column, table, with_words(doc), frame[doc.name], row, is_current[row]) for doc in docs
-            ]
+            rows = _Rows(table.place[row], is_current[row], in_sample[table.place[row]], table.rows, table.sample.size)
+            waiting += [pool.submit(_column, with_words(doc), frame[doc.name], rows) for doc in docs]
             for done in waiting[: -2 * len(docs)]:
                 done.result()  # so that frames of long ago need not be kept
         for one in waiting:
@@ -110,11 +121,25 @@ def add_columns(table: Table, groups: Iterable[tuple[tuple[FeatureDoc, ...], pl.
             table.profiles.append(profile)
 
 
-def _column(
-    table: Table, doc: FeatureDoc, values: pl.Series, row: NDArray[np.int64], is_current: NDArray[np.bool_]
-) -> tuple[Encoded, ColumnProfile]:
-    column = encode(doc, values, table.place[row], table.rows)
-    return column, profile_column(column, values.filter(is_current), str(values.dtype))
+@dataclass(frozen=True)
+class _Rows:
+    """Where the rows of one frame go: their places, whether they are of the newest date, and which of the sample."""
+
+    place: NDArray[np.int64]
+    is_current: NDArray[np.bool_]
+    sampled: NDArray[np.int32]
+    rows: int
+    samples: int
+
+
+def _column(doc: FeatureDoc, values: pl.Series, rows: _Rows) -> tuple[Encoded, ColumnProfile]:
+    column = encode(doc, values, rows.place, rows.rows)
+    if column.kind != "text":
+        chosen = rows.sampled >= 0
+        sample = np.full(rows.samples, np.nan, dtype=np.float32)
+        sample[rows.sampled[chosen]] = numbers(values.filter(chosen))
+        column = replace(column, values=sample)
+    return column, profile_column(column, values.filter(rows.is_current), str(values.dtype))
 
 
 def _divided(

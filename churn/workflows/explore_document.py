@@ -7,12 +7,18 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churn.decisions.experiment_effects import wilson
 from churn.decisions.wording import count, percent
 from churn.exploration import words
+from churn.exploration.association import associations
 from churn.exploration.insights import find_insights
 from churn.exploration.profile import churn_by_bin
+from churn.exploration.staying import retention, survival_by_plan, survival_by_tenure
+from churn.exploration.structure import structure
+from churn.snapshots.dates import is_flat
+from churn.warehouse.build import build
 from churn.workflows.context import Context
 from churn.workflows.demo_home import is_demo_home
 
@@ -36,6 +42,7 @@ def build_document(
     counts = {column.name: table.counts(column) for column in table.columns}
     context.progress.step("Searching for insights")
     findings = find_insights(table, counts)
+    context.progress.step("Looking at how columns go together, and how long customers stay")
     found, parts = table.observations, table.parts
     labelled = table.labelled
     churned = int(np.count_nonzero(found.churned[(found.churned >= 0) & ~found.is_treated]))
@@ -65,12 +72,27 @@ def build_document(
             {"rank": rank, **words.insight_document(insight, currency, parts.test_dates)}
             for rank, insight in enumerate(findings.insights, 1)
         ],
+        "association": associations(table, counts),
+        "structure": structure(table),
+        **_staying(warehouse, models, table, counts),
         "profile": [
             profile.to_dict()
             | {"churn": churn_by_bin(column, counts[column.name].sum(axis=0), parts.overlap) if labelled else []}
             for column, profile in zip(table.columns, table.profiles, strict=True)
         ],
     }
+
+
+def _staying(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], table: Table, counts: Mapping[str, NDArray[np.int64]]
+) -> dict[str, Any]:
+    """Return survival and retention, from contracts where there are any, else along a column of tenure."""
+    if not is_flat(warehouse) and warehouse.rows("select 1 from snapshots.spans limit 1"):
+        names = ("marts.survival_by_age", "marts.cohort_retention")
+        build(warehouse, models, schemas=("marts",), names=names)
+        ages, cohorts = (warehouse.frame(f"select * from {name}") for name in names)
+        return {"survival": survival_by_plan(ages), "retention": retention(cohorts)}
+    return {"survival": survival_by_tenure(table, dict(counts)), "retention": []}
 
 
 def _notes(table: Table) -> list[str]:

@@ -1,0 +1,77 @@
+"""Small pictures of one column, a hundred of which fit on a page: histogram with box plot, and churn along the column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+WIDTH: Final = 240
+_HEIGHT: Final = 84
+_BARS: Final = 60  # height of the bars; the box plot stands below
+_MOST: Final = 8
+
+
+def spread(column: Mapping[str, Any]) -> Markup | None:
+    """Return a column's histogram over its box plot; None for texts, flags and columns without values."""
+    found, box = column["histogram"], column["box"]
+    if found is None or box is None or len(found["counts"]) < 2:
+        return None
+    edges, counts = found["edges"], found["counts"]
+    most, width = max(*counts, 1), WIDTH / len(counts)
+    bars = "".join(
+        f'<rect x="{i * width:.1f}" y="{_BARS - _BARS * n / most:.1f}" width="{max(width - 1, 0.8):.1f}" '
+        f'height="{_BARS * n / most:.1f}"/>'
+        for i, n in enumerate(counts)
+        if n
+    )
+
+    def at(value: float) -> float:
+        return float(WIDTH * min(max((value - edges[0]) / (edges[-1] - edges[0]), 0.0), 1.0))
+
+    low, first, middle, third, high = (at(box[k]) for k in ("low", "first", "median", "third", "high"))
+    y = _BARS + 14
+    plot = (
+        f'<path class="whisker" d="M{low:.1f} {y}H{first:.1f}M{third:.1f} {y}H{high:.1f}'
+        f'M{low:.1f} {y - 4}v8M{high:.1f} {y - 4}v8"/>'
+        f'<rect class="box" x="{first:.1f}" y="{y - 6}" width="{max(third - first, 1):.1f}" height="12"/>'
+        f'<path class="median" d="M{middle:.1f} {y - 6}v12"/>'
+    )
+    told = (
+        f"{number(edges[0])} to {number(edges[-1])}; half between {number(box['first'])} and {number(box['third'])}, "
+        f"median {number(box['median'])}"
+    )
+    return Markup(  # noqa: S704  # numbers only; the description is escaped
+        f'<svg class="spread" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape(told)}">{bars}{plot}</svg>'
+    )
+
+
+def churn_line(column: Mapping[str, Any], average: float | None) -> Markup | None:
+    """Return churn along a column's bins, with intervals, beside the average; None without outcomes."""
+    bins = column["churn"][: _MOST + 1]
+    if len(bins) < 2 or average is None:
+        return None
+    most = max(*(b["high"] if b["rows"] >= 30 else b["churn_rate"] for b in bins), average) * 1.05 or 1.0
+    step, top = WIDTH / len(bins), _HEIGHT - 6
+
+    def y(share: float) -> float:
+        return float(top - (top - 6) * min(share / most, 1.0) + 3)
+
+    marks = []
+    for i, each in enumerate(bins):
+        x = step * (i + 0.5)
+        marks.append(
+            f'<path class="span" d="M{x:.1f} {y(each["low"]):.1f}V{y(each["high"]):.1f}"/>'
+            f'<circle cx="{x:.1f}" cy="{y(each["churn_rate"]):.1f}" r="3.2"/>'
+        )
+    told = "; ".join(f"{each['label']}: {100 * each['churn_rate']:.0f} %" for each in bins)
+    return Markup(  # noqa: S704  # numbers only; the description is escaped
+        f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape("Churn by value. " + told)}">'
+        f'<path class="average" d="M0 {y(average):.1f}H{WIDTH}"/>{"".join(marks)}</svg>'
+    )
+
+
+def number(value: float) -> str:
+    """Return a number with three digits, thousands set apart."""
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"

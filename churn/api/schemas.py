@@ -85,19 +85,34 @@ class RiskPage(Freshness):
     next_cursor: str | None = None
 
 
-class FeatureRow(Strict):
-    """Feature values of one customer; features left out count as unknown."""
+FeatureValue = float | str | bool | None
+CustomerName = Annotated[str, Field(max_length=1_000)]
 
-    customer_id: str = Field("", max_length=200, description="Given back with the score.")
-    features: dict[str, float | str | bool | None] = Field(
+
+class FeatureRow(Strict):
+    """Feature values of one customer, whoever it is; features left out count as unknown."""
+
+    customer_id: CustomerName = Field("", description="Given back with the score.")
+    features: dict[str, FeatureValue] = Field(
         max_length=2_000, examples=[{"days_since_last_login": 23, "number_of_payment_failures_60d": 1}]
+    )
+
+
+class KnownRow(Strict):
+    """A customer of the current list, as if some features were different; none of them different asks how it stands."""
+
+    customer_id: Annotated[CustomerName, Field(min_length=1, examples=["C0000042"])]
+    overrides: dict[str, FeatureValue] = Field(
+        max_length=2_000,
+        description="What to replace. Features that say the same in another way stay as they are unless named too.",
+        examples=[{"has_unpaid_bill": False, "open_payment_failures": 0}],
     )
 
 
 class ScoreRequest(Strict):
     """Rows to score now."""
 
-    rows: list[FeatureRow] = Field(min_length=1, max_length=1_000)
+    rows: list[FeatureRow | KnownRow] = Field(min_length=1, max_length=1_000)
     with_reasons: bool = Field(default=False, description="Whether to explain each score.")
 
 
@@ -108,6 +123,10 @@ class OnlineScore(BaseModel):
     churn_probability: Probability
     risk_band: Band
     reasons: list[Reason] | None = None
+    probability_before: Probability | None = Field(
+        None, description="Of a customer of the list, by the same model, with nothing replaced."
+    )
+    change: float | None = Field(None, description="What the replacements change.")
 
 
 class OnlineScores(BaseModel):
@@ -115,7 +134,7 @@ class OnlineScores(BaseModel):
 
     model_version: str
     scored_at: Instant
-    snapshot_date: date = Field(description="Today: the rows are taken as they are now.")
+    snapshot_date: date = Field(description="Today; that of the list where every row is of a customer on it.")
     data_cutoff: Instant
     scores: list[OnlineScore]
     unknown_features: list[str]

@@ -8,7 +8,7 @@ from typing import Any
 
 from churn.reports.charts import WIDE, Figure, both, color, styled
 
-_LABEL = {True: 38, False: 22}  # characters of a reason on one line, wide and narrow
+_LABEL = {True: 46, False: 22}  # characters of a reason on one line, wide and narrow
 
 
 def risk_history(rows: Sequence[Mapping[str, Any]], *, bounds: Sequence[tuple[str, float]], describe: str) -> Figure:
@@ -131,7 +131,7 @@ def _waterfall(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
             title=None,
             domain=False,
             ticks=False,
-            labelLimit=300,
+            labelLimit=340,
             labelPadding=8,
             labelExpr="split(" + _nested([row["words"] for row in values]) + ", '|')",
         ),
@@ -160,7 +160,7 @@ def _waterfall(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     )
     return styled(
         alt.layer(bars, labels.encode(y=y, x="right:Q", text="label:N")).properties(
-            width=width - (290 if is_wide else 190), height=36 * len(rows)
+            width=width - (340 if is_wide else 190), height=38 * len(rows)
         )
     )
 

@@ -36,7 +36,7 @@ def advise(
             "holdout",
             held["campaign"],
             campaigns,
-            "Leave alone: drawn by chance into the comparison group, so that the campaign's effect can be measured.",
+            "Drawn by chance into the comparison group: contacting them would spoil the measurement.",
         )
     if assigned:
         return _advice("campaign", assigned[-1]["campaign"], campaigns, "Chosen by the newest plan of this campaign.")

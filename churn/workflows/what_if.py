@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.store import ModelVersion
 
-STEPS = 8  # reasons that the way from the base rate to the probability is told in
+_REASONS = 20
 _DIALS = 3
 
 
@@ -83,7 +83,7 @@ def explained(
 
     frame, _ = feature_rows(model, [(customer_id, features)], context)
     found = explain(model, frame)
-    return found.base_probability, json.loads(reasons_json(found, frame, model.features, top=STEPS)[0])
+    return found.base_probability, json.loads(reasons_json(found, frame, model.features, top=_REASONS)[0])
 
 
 def levers_of(features: Mapping[str, Value]) -> list[Lever]:
@@ -103,7 +103,8 @@ def dials_of(
 ) -> list[dict[str, Any]]:
     """Return the actionable numbers that weigh most for a customer: name, words, value, low, high, step, usual.
 
-    `low` to `high` spans nine tenths of all customers and this one.
+    `low` to `high` spans nine tenths of all customers and this one. Counts come before shares and ratios, which say
+    less to people.
     """
     docs = {doc.name: doc for doc in model.features}
     moved_by_levers = {name for lever in levers_of(features) for name in lever.changes}
@@ -130,7 +131,32 @@ def dials_of(
                 "usual": int(span["middle"]) if is_whole else round(span["middle"], 3),
             }
         )
-    return found[:_DIALS]
+    return sorted(found, key=lambda dial: dial["step"] != 1)[:_DIALS]
+
+
+def score_mixed(
+    context: Context,
+    version: ModelVersion,
+    model: ServedModel,
+    rows: Sequence[tuple[str, Mapping[str, Value] | None, Mapping[str, Value] | None]],
+    *,
+    with_reasons: bool,
+) -> dict[str, Any]:
+    """Score rows of (customer_id, features, overrides), of which each has one of the two, in the order given.
+
+    Where every row is of a known customer, `snapshot_date` and `data_cutoff` are those of the current run; else now.
+    Raises NotFound for a known customer who is not on the list.
+    """
+    raw = [(one, features) for one, features, overrides in rows if overrides is None and features is not None]
+    known = [(one, overrides) for one, _, overrides in rows if overrides is not None]
+    parts = [what_if(context, version, model, known, with_reasons=with_reasons)] if known else []
+    if raw:
+        parts.insert(0, score_rows(context, version, model, raw, with_reasons=with_reasons))
+    of_raw = iter(parts[0]["scores"] if raw else [])
+    of_known = iter(parts[-1]["scores"] if known else [])
+    scores = [next(of_raw if overrides is None else of_known) for _, _, overrides in rows]
+    unknown = sorted({name for part in parts for name in part["unknown_features"]})
+    return parts[0] | {"scores": scores, "unknown_features": unknown}
 
 
 def overrides_of(features: Mapping[str, Value], levers: Sequence[str], dials: Mapping[str, str]) -> dict[str, Value]:

@@ -23,6 +23,7 @@ from churn.workflows.what_if import dials_of, explained, levers_of, overrides_of
 
 router = APIRouter()
 
+_STEPS = 8  # reasons that the way from the average customer is told in
 _DIAL = "dial."  # how a form field that turns a feature begins
 
 
@@ -123,7 +124,7 @@ def _explained(state: State, view: dict[str, Any]) -> dict[str, Any]:
     features = {name: view["features"].get(name) for name in model.feature_names}
     base, reasons = explained(state.context, model, view["customer_id"], features)
     return plain | {
-        "steps": steps_of(base, view["churn_probability"], reasons),
+        "steps": steps_of(base, view["churn_probability"], reasons[:_STEPS]),
         "base_probability": base,
         "all_reasons": reasons,
         "levers": levers_of(features),

@@ -15,10 +15,10 @@ from churn.workflows.serve_scores import customer_risk, risk_csv, risk_page
 
 router = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))])
 
-CustomerId = Annotated[str, InPath(min_length=1, max_length=200, examples=["C0000042"])]
+CustomerId = Annotated[str, InPath(min_length=1, max_length=1_000, examples=["C0000042"])]
 
 
-@router.get("/customers/{customer_id}/risk")
+@router.get("/customers/{customer_id:path}/risk")  # an id may hold a slash
 def risk_of_a_customer(customer_id: CustomerId, state: Annotated[State, Depends(state_of)]) -> CustomerRisk:
     """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
     return CustomerRisk.model_validate(customer_risk(state.context, customer_id))

@@ -6,23 +6,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from churn.api.schemas import OnlineScores, ScoreRequest
+from churn.api.schemas import KnownRow, OnlineScores, ScoreRequest
 from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.workflows.serve_scores import score_rows
+from churn.workflows.what_if import score_mixed
 
 router = APIRouter(prefix="/v1", tags=["scores"], dependencies=[Depends(key_with("read"))])
 
 
 @router.post("/scores")
 def score_now(asked: ScoreRequest, state: Annotated[State, Depends(state_of)]) -> OnlineScores:
-    """Score up to 1,000 rows of feature values: in real time, or to see what would be if."""
+    """Score up to 1,000 rows: feature values in real time, or customers of the list as if something were different."""
     version, model = state.champion.get()
-    found = score_rows(
-        state.context,
-        version,
-        model,
-        [(row.customer_id, row.features) for row in asked.rows],
-        with_reasons=asked.with_reasons,
-    )
+    rows = [
+        (row.customer_id, None, row.overrides) if isinstance(row, KnownRow) else (row.customer_id, row.features, None)
+        for row in asked.rows
+    ]
+    found = score_mixed(state.context, version, model, rows, with_reasons=asked.with_reasons)
     return OnlineScores.model_validate(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ class FeatureDrift:
     `tolerated` is the drift to be expected from that of the model's own test rows, where these had moved already. `importance` is the share of the
     model's contributions that rest on the feature, `points` its mean absolute contribution in probability; None where
     unknown. `moved` is the share of customers in another bin than training had.
+    `like_day` names the day compared where that is not the present one, but the newest like those of training.
     """
 
     feature: str
@@ -49,6 +50,7 @@ class FeatureDrift:
     missing_before: float
     importance: float | None = None
     points: float | None = None
+    like_day: str | None = None
 
     @property
     def limit(self) -> float:
@@ -62,11 +64,11 @@ class FeatureDrift:
 
 @dataclass(frozen=True)
 class Season:
-    """Rows of the calendar-matched reference; `is_year` when they are of the same season a year before."""
+    """Rows of the calendar-matched reference; `excuses` when a drift from training that it shows too is none."""
 
     frame: pl.DataFrame
     name: str
-    is_year: bool
+    excuses: bool
 
 
 def feature_drift(
@@ -80,7 +82,7 @@ def feature_drift(
     """Judge every feature of `reference` on `present` (one row per customer), worst first.
 
     Noise limits hold for all features together: chance raises one false alarm or more in 0.1 % of the days. A feature
-    must exceed its limit against training *and*, where there are rows of a year before, against these; a drift at
+    must exceed its limit against training *and*, where the season excuses, against that; a drift at
     the pace that the test rows had already gone through is no news on the day `on`. `importance`: share and mean absolute points per feature.
     """
     tests = max(len(reference.features), 1)
@@ -89,7 +91,21 @@ def feature_drift(
         _judge(one, reference, present, season, tests, pace, (importance or {}).get(one.name))
         for one in reference.features
     ]
-    return sorted(found, key=lambda d: (RANK[d.severity], -(d.importance or 0.0) * min(d.psi, 1.0), -d.psi, d.feature))
+    return sorted(found, key=_order)
+
+
+def worse_of(present: Sequence[FeatureDrift], like: Sequence[FeatureDrift], day: date) -> list[FeatureDrift]:
+    """Return for each feature the more serious of two judgements: on the present day, and on the newest day like training's.
+
+    The first shows what broke last night, the second what moves slowly.
+    """
+    slow = {drift.feature: replace(drift, like_day=str(day)) for drift in like}
+    found = [min(one, slow.get(one.feature, one), key=lambda d: RANK[d.severity]) for one in present]
+    return sorted(found, key=_order)
+
+
+def _order(drift: FeatureDrift) -> tuple[int, float, float, str]:
+    return RANK[drift.severity], -(drift.importance or 0.0) * min(drift.psi, 1.0), -drift.psi, drift.feature
 
 
 def _judge(
@@ -114,7 +130,7 @@ def _judge(
         before = one.count(season.frame)
         calendar_psi = psi(before, counts)
         calendar_noise = psi_noise(rows, season.frame.height, filled_bins(before, counts), tests=tests)
-        if season.is_year and severity in {"act", "watch"}:
+        if season.excuses and severity in {"act", "watch"}:
             again = drift_severity(calendar_psi, calendar_noise, rows=rows, reference_rows=season.frame.height)
             is_seasonal = RANK[again] > RANK[severity] and again != "unknown"
             severity = again if is_seasonal else severity
@@ -179,13 +195,14 @@ def _overall(drifts: Sequence[FeatureDrift], told: int) -> Finding:
 
 
 def _sentence(drift: FeatureDrift, season: Season | None) -> str:
+    day = f" on {drift.like_day}" if drift.like_day else ""
     text = (
-        f"`{drift.feature}` has moved: PSI {drift.psi:.2f} against training, where chance alone gives up to "
+        f"`{drift.feature}` has moved: PSI{day} {drift.psi:.2f} against training, where chance alone gives up to "
         f"{drift.noise:.3f}; {percent(drift.moved)} of the customers lie in other bins"
     )
     if drift.missing - drift.missing_before > 0.05:
         text += f"; it is missing for {percent(drift.missing)}, in training for {percent(drift.missing_before)}"
-    if drift.calendar_psi is not None and season is not None:
+    if drift.calendar_psi is not None and season is not None and drift.like_day is None:
         text += f". Against {season.name} the PSI is {drift.calendar_psi:.2f}"
     if drift.importance is not None:
         text += f". It carries {percent(drift.importance)} of what the model goes by"

@@ -186,10 +186,12 @@ def decayed(cohorts: Sequence[Cohort]) -> tuple[str, ...]:
 def _told(one: Judged) -> str:
     is_high = one.now.value > one.test.value
     limit = one.high if is_high else one.low
-    side = "at most" if is_high else "at least"
     if one.name == "recall":
-        return f"{TITLES[one.name]} {percent(one.now.value)}, on test {percent(one.test.value)} ({side} {percent(limit)} would be chance)"
-    return f"{TITLES[one.name]} {one.now.value:.3g}, on test {one.test.value:.3g} ({side} {limit:.3g} would be chance)"
+        return (
+            f"{TITLES[one.name]} {percent(one.now.value)}, on test {percent(one.test.value)} "
+            f"(chance reaches {percent(limit)})"
+        )
+    return f"{TITLES[one.name]} {one.now.value:.3g}, on test {one.test.value:.3g} (chance reaches {limit:.3g})"
 
 
 def _since(cohorts: Sequence[Cohort]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -78,7 +78,14 @@ class Reference:
             if values["format"] != FORMAT:
                 return None
             features = tuple(
-                FeatureReference(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()})
+                FeatureReference(
+                    name=str(one["name"]),
+                    kind="number" if one["kind"] == "number" else "category",
+                    edges=tuple(map(float, one["edges"])),
+                    levels=tuple(map(str, one["levels"])),
+                    counts=tuple(map(int, one["counts"])),
+                    tolerated=float(one["tolerated"]),
+                )
                 for one in values["features"]
             )
             rates = tuple((str(d), int(n), int(c)) for d, n, c in values["churn_rates"])
@@ -97,20 +104,25 @@ def build_reference(
 ) -> Reference:
     """Bin the rows of a training set whose snapshot lies in `training` (first and last day; None: all rows).
 
-    `test` names the days of the later test rows, which say how much drift the model was shown to survive.
+    `test` names the days of the later test rows, which say how much drift the model was shown to survive; where the test
+    is of the same days, the drift from the first to the last of them says how fast features move by themselves.
     """
-    rows, later = _between(frame, training), _between(frame, test) if test is not None and test != training else None
-    found = tuple(_feature(rows, later, name) for name in features if name in frame.columns)
-    days = rows["snapshot_date"] if "snapshot_date" in rows.columns else pl.Series("snapshot_date", [], dtype=pl.Date)
-    known = days.drop_nulls()
+    rows, later, gauge = _between(frame, training), None, None
+    span = _span(rows)
+    if test is not None and _is_test(test, training):
+        later, gauge = _between(frame, test), test[0] + (test[1] - test[0]) / 2
+    elif span is not None and span[1] > span[0]:  # judged on other customers of the same dates: the dates' own drift
+        later, gauge = _between(frame, (span[1], span[1])), span[0] + (span[1] - span[0]) / 2 + (span[1] - span[0])
+    start = _between(frame, (span[0], span[0])) if span is not None and not _is_test(test, training) else rows
+    found = tuple(_feature(rows, start, later, name) for name in features if name in frame.columns)
     return Reference(
         features=found,
         rows=rows.height,
         customers=rows["customer_id"].n_unique() if rows.height else 0,
-        first_date=str(known.min()) if known.len() else None,
-        last_date=str(known.max()) if known.len() else None,
+        first_date=None if span is None else str(span[0]),
+        last_date=None if span is None else str(span[1]),
         churn_rates=_rates(frame),
-        test_date=None if later is None or test is None else str(test[0] + (test[1] - test[0]) / 2),
+        test_date=None if gauge is None else str(gauge),
     )
 
 
@@ -131,7 +143,17 @@ def as_numbers(frame: pl.DataFrame, name: str) -> NDArray[np.generic] | None:
     return series.cast(kind).to_numpy()
 
 
-def _feature(rows: pl.DataFrame, later: pl.DataFrame | None, name: str) -> FeatureReference:
+def _is_test(test: tuple[dt.date, dt.date] | None, training: tuple[dt.date, dt.date] | None) -> bool:
+    return test is not None and training is not None and test[0] > training[1]
+
+
+def _span(rows: pl.DataFrame) -> tuple[dt.date, dt.date] | None:
+    known = rows["snapshot_date"].drop_nulls() if "snapshot_date" in rows.columns else pl.Series([], dtype=pl.Date)
+    first, last = (known.min(), known.max()) if known.len() else (None, None)
+    return (first, last) if isinstance(first, dt.date) and isinstance(last, dt.date) else None
+
+
+def _feature(rows: pl.DataFrame, start: pl.DataFrame, later: pl.DataFrame | None, name: str) -> FeatureReference:
     values = as_numbers(rows, name)
     if values is not None:
         edges = quantile_edges(values)
@@ -143,7 +165,7 @@ def _feature(rows: pl.DataFrame, later: pl.DataFrame | None, name: str) -> Featu
         made = FeatureReference(name, "category", (), levels, tuple(binned.tolist()))
     if later is None or not later.height or not rows.height:
         return made
-    return FeatureReference(**{**vars(made), "tolerated": psi(made.counts, made.count(later))})
+    return replace(made, tolerated=psi(made.count(start), made.count(later)))
 
 
 def _between(frame: pl.DataFrame, days: tuple[dt.date, dt.date] | None) -> pl.DataFrame:

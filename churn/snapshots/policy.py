@@ -86,7 +86,7 @@ class SnapshotPolicy:
         limit = self.snapshots if limit is None else limit
         earliest = first + timedelta(days=HISTORY_DAYS)
         dates: list[date] = []
-        for day in _backwards(cutoff.date(), every or self.every):
+        for day in grid_dates(cutoff.date(), every or self.every):
             if day < earliest or len(dates) == limit:
                 break
             if self.matures_at(day) <= cutoff:
@@ -103,8 +103,8 @@ class SnapshotPolicy:
         return dates[::-1]
 
 
-def _backwards(last: date, every: str) -> Iterator[date]:
-    """Yield the dates of a spacing from `last` back, without end."""
+def grid_dates(last: date, every: str) -> Iterator[date]:
+    """Yield the dates of a spacing from `last` back, without end: firsts of months, Mondays, every second one, days."""
     if every == "1mo":
         day = last.replace(day=1)
         while day > date(1900, 1, 1):

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn.errors import NotEnoughData
+from churn.snapshots.policy import grid_dates
 from churn.workflows.context import Context
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.connection import Warehouse
 
-YEAR = timedelta(days=364)  # the same season and the same weekday
-MONTH = timedelta(days=28)  # the same weekday
+_YEAR_DAYS, _MONTH_DAYS = 364, 28  # whole weeks: the same weekday
 _LEAST_OTHERS = 500  # untreated customers that a cohort must keep, or the treated stay in
 
 
@@ -34,24 +34,29 @@ class Night:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which dates are compared. `season` is a year before, or four weeks where the facts do not reach back so far."""
+    """Which dates are compared. `season` is like `on`, a year before, or a month where the facts do not reach so far.
+
+    `grid` is the newest date like those the model was trained on (a first of the month, a Monday), and `grid_season` the
+    one a year before it: a month's middle always looks unlike its first day, so only like is compared with like.
+    """
 
     on: date
     cutoff: datetime
     season: date | None
+    is_year: bool
+    grid: date | None
+    grid_season: date | None
     cohorts: tuple[date, ...]
-
-    @property
-    def is_year(self) -> bool:
-        """Whether the season lies a year back."""
-        return self.season is not None and self.on - self.season == YEAR
 
     @property
     def season_name(self) -> str:
         """How sentences call the season."""
-        return (
-            f"the same season a year before ({self.season})" if self.is_year else f"four weeks before ({self.season})"
-        )
+        return f"a year before ({self.season})" if self.is_year else f"a month before ({self.season})"
+
+    @property
+    def days(self) -> set[date]:
+        """Every date to build."""
+        return {day for day in (self.on, self.season, self.grid, self.grid_season, *self.cohorts) if day is not None}
 
 
 def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after: date | None, cohorts: int) -> Plan:
@@ -60,15 +65,41 @@ def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after:
 
     cutoff = min(data_cutoff(warehouse), datetime.combine(on, datetime.min.time()))
     if is_flat(warehouse):
-        return Plan(on, cutoff, None, ())
+        return Plan(on, cutoff, None, False, None, None, ())  # noqa: FBT003  # no season, hence no year
     try:
         known = training_dates(warehouse, policy, every=policy.every, limit=520, as_of=cutoff)
     except NotEnoughData:
         known = []
     earliest = _earliest(warehouse, policy, cutoff)
-    season = next((day for day in (on - YEAR, on - MONTH) if earliest is not None and day >= earliest), None)
+
+    def reached(day: date) -> date | None:
+        return day if earliest is not None and day >= earliest else None
+
+    year = reached(before(on, policy.every, years=1))
+    grid = next(grid_dates(on, policy.every))
     later = tuple(day for day in known if after is not None and day > after)
-    return Plan(on, cutoff, season, later[-cohorts:])
+    return Plan(
+        on=on,
+        cutoff=cutoff,
+        season=year or reached(before(on, policy.every, years=0)),
+        is_year=year is not None,
+        grid=None if grid == on else grid,
+        grid_season=None if grid == on else reached(before(grid, policy.every, years=1)),
+        cohorts=later[-cohorts:],
+    )
+
+
+def before(day: date, every: str, *, years: int) -> date:
+    """Return the like day a year before (`years` 1) or a month before: the same weekday, or the same day of the month.
+
+    Where training dates are firsts of months, bills and renewals follow the month, and so must the comparison.
+    """
+    if every != "1mo":
+        return day - timedelta(days=_YEAR_DAYS if years else _MONTH_DAYS)
+    year, month = (day.year - 1, day.month) if years else divmod(day.year * 12 + day.month - 2, 12)
+    month = month if years else month + 1
+    last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
+    return date(year, month, min(day.day, last))
 
 
 def _earliest(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> date | None:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from churn.decisions.decay import Figure, cohort_figures
-from churn.monitoring.data_drift import Season, acting_share, describe, drift_findings, feature_drift
+from churn.monitoring.data_drift import Season, acting_share, describe, drift_findings, feature_drift, worse_of
 from churn.monitoring.findings import Finding
 from churn.monitoring.health import score_skew_finding, skew_finding, turnover_finding
 from churn.monitoring.performance import Cohort, decay_findings, decayed, judge_cohort
@@ -66,9 +66,11 @@ class Looks:
             return seen
         season = None
         if plan.season is not None:
-            season = Season(rows_of(warehouse, self.context, self.model, plan.season), plan.season_name, plan.is_year)
+            # A month before tells what the like day of training would show of slow drift: so it excuses only beside it.
+            excuses = plan.is_year or plan.grid is not None
+            season = Season(rows_of(warehouse, self.context, self.model, plan.season), plan.season_name, excuses)
         test = self._test()
-        drifted = self._data(seen, present, season)
+        drifted = self._data(seen, present, season, self._like(warehouse, plan))
         self._scores(seen, present, season, test)
         cohorts = self._cohorts(seen, warehouse, plan, test)
         self._skew(seen, warehouse, night)
@@ -83,13 +85,33 @@ class Looks:
         y, p = self.evaluation["has_churned"].to_numpy(), self.evaluation["churn_probability"].to_numpy()
         return cohort_figures(y, p, threshold=self.model.threshold)
 
-    def _data(self, seen: Seen, present: pl.DataFrame, season: Season | None) -> float:
+    def _like(self, warehouse: Warehouse, plan: Plan) -> tuple[date, pl.DataFrame, Season | None] | None:
+        """Return the rows of the newest day like those of training, with the season of that day."""
+        if plan.grid is None:
+            return None
+        season = None
+        if plan.grid_season is not None:
+            frame = rows_of(warehouse, self.context, self.model, plan.grid_season)
+            season = Season(frame, f"a year before ({plan.grid_season})", excuses=True)
+        return plan.grid, rows_of(warehouse, self.context, self.model, plan.grid), season
+
+    def _data(
+        self,
+        seen: Seen,
+        present: pl.DataFrame,
+        season: Season | None,
+        like: tuple[date, pl.DataFrame, Season | None] | None,
+    ) -> float:
         if self.reference is None:
             sentence = "What the training rows looked like is not kept, and they cannot be rebuilt. Train again."
             seen.findings.append(Finding("data_drift", "all features", "unknown", sentence))
             return 0.0
         importance = self._importance(present)
         drifts = feature_drift(self.reference, present, season, on=seen.on, importance=importance)
+        if like is not None and like[1].height:
+            day, rows, its_season = like
+            slow = feature_drift(self.reference, rows, its_season, on=day, importance=importance)
+            drifts = worse_of(drifts, slow, day)
         seen.findings += drift_findings(
             drifts, customers=present.height, monthly_margin=seen.monthly_margin, season=season
         )

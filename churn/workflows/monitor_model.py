@@ -115,7 +115,7 @@ def _watch(context: Context, warehouse: Warehouse, version: ModelVersion, model:
         warehouse, model.policy, on, after=looks.learnt_until, cohorts=context.settings.monitoring.cohorts
     )
     night = past_night(context, warehouse, on)
-    days = {on, *plan.cohorts, *([plan.season] if plan.season else []), *([night.snapshot_date] if night else [])}
+    days = plan.days | ({night.snapshot_date} if night else set())
     context.progress.step(f"Building {len(days)} snapshot dates", 0.1)
     models = load_models(context.settings.home)
     build_snapshots(warehouse, models, model.policy, sorted(days), data_cutoff=plan.cutoff, progress=context.progress)

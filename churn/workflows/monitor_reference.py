@@ -23,8 +23,7 @@ def reference_of(data: TrainingSet, features: Sequence[str], card: dict[str, Any
     from churn.monitoring.reference import build_reference
 
     training, test = _days(card, "train"), _days(card, "test")
-    is_later = training is not None and test is not None and test[0] > training[1]
-    return build_reference(data.frame, features, training=training, test=test if is_later else None)
+    return build_reference(data.frame, features, training=training, test=test)
 
 
 def find_reference(

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 WHO: Final = "monitor"
 ENOUGH_CHURNERS: Final = 2_000  # of the recent past, to learn its rules from without going further back
-_CHALLENGERS: Final = 3  # the newest ones that compete
+_CHALLENGERS: Final = 2  # the newest ones that compete
+_WINDOW: Final = 3  # snapshot dates, the newest with final labels, on which they are compared
 _OVERLAP: Final = 0.1  # of a label window that may reach into the outcomes a model has learnt
 
 
@@ -97,12 +98,15 @@ def _train(context: Context, seen: Seen, decision: RetrainDecision) -> tuple[str
 
 
 def recent_snapshots(cohorts: Sequence[dict[str, Any]], *, most: int) -> int:
-    """Return on how many of the newest snapshot dates to learn: as few as hold 2,000 churners, and `most` at most."""
+    """Return on how many of the newest snapshot dates to learn: as few as hold 2,000 churners, and `most` at most.
+
+    Two at least, where `most` allows: one date alone does not tell what moves by itself from what has drifted.
+    """
     churners = 0
     for count, cohort in enumerate(reversed(cohorts), start=1):
         churners += int(cohort["churners"])
         if churners >= ENOUGH_CHURNERS:
-            return min(count, most)
+            return min(max(count, 2), most)
     return most
 
 
@@ -112,7 +116,7 @@ def _compete(context: Context, seen: Seen, versions: Sequence[ModelVersion]) -> 
         return []
     waiting = [one for one in versions if one.status == "challenger" and one.created_at >= champion.created_at]
     challengers = [one for one in waiting[:_CHALLENGERS] if _is_fit(context, one)]
-    days = [date.fromisoformat(cohort["snapshot_date"]) for cohort in seen.parts.get("cohorts", [])]
+    days = [date.fromisoformat(cohort["snapshot_date"]) for cohort in seen.parts.get("cohorts", [])][-_WINDOW:]
     if not challengers or not days:
         return []
     from churn.snapshots.dataset import build_snapshots

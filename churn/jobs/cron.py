@@ -63,7 +63,9 @@ def _named(field: str) -> str:
 
 def _numbers(part: str) -> range:
     span, _, step = part.partition("/")
-    first, _, last = ("0-6" if span == "*" else span).partition("-")
+    first, dash, last = ("0-6" if span == "*" else span).partition("-")
+    if dash and not last:
+        raise ValueError(f"`{part}` has no end")
     low = _number(first)
     high = _number(last) if last else (6 if step else low)
     high += 7 if high < low else 0  # fri-mon goes over the week's end

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from churn.store import Store
 
 BY_SCHEDULE = "schedule"
-_REACH = timedelta(days=400)  # a longer downtime is not told night by night
+_REACH = timedelta(days=62)  # a longer downtime is not told night by night
 
 
 def timetable(settings: Settings) -> dict[str, Cron]:

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from churn.errors import ConfigError
+from churn.jobs.schedule import next_times, queue_due
+from tests.jobs.conftest import House
+
+
+def _look(house: House) -> list[tuple[str, date | None, str]]:
+    return [(run.job, run.logical_date, run.state) for run in queue_due(house.context) if run.job == "nightly"]
+
+
+def test_the_first_scheduler_ever_has_missed_nothing(house: House) -> None:
+    assert _look(house) == []
+    assert _look(house) == []
+
+
+def test_a_night_is_queued_when_its_time_has_come_and_once(house: House) -> None:
+    _look(house)
+    house.clock.at = datetime(2026, 7, 1, 1, 59, 59)
+    assert _look(house) == []
+    house.clock.at = datetime(2026, 7, 1, 2, 0)
+    assert _look(house) == [("nightly", date(2026, 7, 1), "queued")]
+    house.clock.forward(seconds=1)
+    assert _look(house) == []
+    assert [run.requested_by for run in house.runs("nightly")] == ["schedule"]
+
+
+def test_after_a_downtime_the_newest_night_is_worked_and_the_others_are_noted_and_told(house: House) -> None:
+    _look(house)
+    house.clock.at = datetime(2026, 7, 4, 9, 0)
+    assert sorted(_look(house), key=lambda one: str(one[1])) == [
+        ("nightly", date(2026, 7, 1), "missed"),
+        ("nightly", date(2026, 7, 2), "missed"),
+        ("nightly", date(2026, 7, 3), "missed"),
+        ("nightly", date(2026, 7, 4), "queued"),
+    ]
+    with house.context.open_store() as store:
+        (alert,) = [one for one in store.alerts.open(kind="job_missed") if one.subject == "nightly"]
+    assert "churn run nightly --from 2026-07-01 --to 2026-07-03" in alert.message
+
+
+def test_a_night_too_late_is_missed_when_catching_up_is_off(house: House) -> None:
+    house = house.with_settings(schedule={"catch_up": False, "misfire_grace_hours": 3})
+    _look(house)
+    house.clock.at = datetime(2026, 7, 1, 4, 59)
+    assert _look(house) == [("nightly", date(2026, 7, 1), "queued")]
+    house.clock.at = datetime(2026, 7, 2, 5, 1)
+    assert _look(house) == [("nightly", date(2026, 7, 2), "missed")]
+
+
+def test_a_night_that_was_worked_by_hand_is_not_worked_again(house: House) -> None:
+    _look(house)
+    run = house.request("nightly", logical_date=date(2026, 7, 1), run_key="nightly/2026-07-01")
+    with house.context.open_store() as store:
+        store.jobs.claim("me", now=house.clock(), lease_seconds=60)
+        store.jobs.finish(run.run_id, "me", "done", None, house.clock())
+    house.clock.forward(hours=2)
+    assert _look(house) == [("nightly", date(2026, 7, 1), "done")]
+    assert len(house.runs("nightly")) == 1
+
+
+def test_a_look_cut_off_before_its_mark_queues_nothing_twice(house: House) -> None:
+    _look(house)
+    house.clock.at = datetime(2026, 7, 3, 3, 0)
+    mark = datetime(2026, 7, 1, 1, 0)
+    first = _look(house)
+    with house.context.open_store() as store, store.database.write() as connection:
+        connection.exec_driver_sql("update schedule_marks set considered_until = ?", (mark.isoformat(" "),))
+    assert _look(house) == first
+    assert len(house.runs("nightly")) == 3
+
+
+def test_a_job_without_a_time_is_never_due(house: House) -> None:
+    house = house.with_settings(schedule={"nightly": ""})
+    assert "nightly" not in next_times(house.context.settings, house.clock())
+    _look(house)
+    house.clock.forward(days=2)
+    assert _look(house) == []
+
+
+def test_a_clock_put_back_repeats_no_night(house: House) -> None:
+    _look(house)
+    house.clock.at = datetime(2026, 7, 1, 2, 30)
+    assert len(_look(house)) == 1
+    house.clock.at = datetime(2026, 7, 1, 1, 30)
+    assert _look(house) == []
+    house.clock.at = datetime(2026, 7, 1, 2, 10)
+    assert _look(house) == []
+    assert len(house.runs("nightly")) == 1
+
+
+def test_years_of_downtime_are_not_told_night_by_night(house: House) -> None:
+    _look(house)
+    house.clock.forward(days=1_000)
+    assert len(_look(house)) <= 62 + 1
+
+
+def test_a_schedule_that_is_none_is_told_by_its_key(house: House) -> None:
+    house = house.with_settings(schedule={"monthly": "0 25 1 * *", "nightly": "99 2 * * *"})
+    with pytest.raises(ConfigError, match=r"\[schedule\] (nightly|monthly)"):
+        next_times(house.context.settings, house.clock() + timedelta(days=1))

@@ -218,7 +218,7 @@ def _todo(
             people = count(campaign["treatment"])
             found.append(_task(f"Push “{title}”", f"{people} customers are planned and wait.", address, "Open"))
     if run is not None and summary is not None and summary["listed"]:
-        loss = money(summary["listed_expected_loss"], context.settings.business.currency, cents=False)
+        loss = _money(summary["listed_expected_loss"], context.settings.business.currency)
         why = f"About {loss} of monthly revenue is expected to leave with them within {summary['horizon_days']} days."
         text = f"Decide about {count(summary['listed'])} customers at high or critical risk"
         found.append(_task(text, why, "/risk-list", "Open the list"))
@@ -246,8 +246,12 @@ def _task(text: str, why: str, address: str, label: str) -> dict[str, str]:
 
 
 def _range(context: Context, realised: Mapping[str, Any]) -> str:
-    low, high = (money(realised[end], context.settings.business.currency, cents=False) for end in ("low", "high"))
+    low, high = (_money(realised[end], context.settings.business.currency) for end in ("low", "high"))
     return f"{low} to {high}"
+
+
+def _money(amount: float, currency: str) -> str:
+    return money(amount, currency, cents=False).replace("-", "\u2212")  # the true minus sign
 
 
 def _days(age: timedelta) -> str:
@@ -266,9 +270,9 @@ def headline(told: Mapping[str, Any], currency: str) -> str:
         against = f"{gap} points {side} the target of {target}" if gap else f"right at the target of {target}"
         parts.append(f"In {month:%B}, {percent(churn['latest']['churn_rate'], 1)} of customers left, {against}.")
     if saved is not None:
-        low, high = (money(saved[end], currency, cents=False) for end in ("low", "high"))
+        low, high = (_money(saved[end], currency) for end in ("low", "high"))
         verb = "earned" if saved["value"] >= 0 else "lost"
-        amount = money(abs(saved["value"]), currency, cents=False)
+        amount = _money(abs(saved["value"]), currency)
         doubt = "" if saved["low"] > 0 else " The effect is not proven yet." if saved["high"] > 0 else ""
         parts.append(f"Campaigns {verb} {amount} net so far, between {low} and {high}.{doubt}")
     return " ".join(parts)

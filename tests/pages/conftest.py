@@ -156,7 +156,7 @@ class Visitor:
                     f"{width}, {scheme}: {v['id']}: {v['help']}: {[n['html'][:200] for n in v['nodes'][:3]]}"
                     for v in found.response["violations"]
                 ]
-                assert told == []
+                assert told == [], "\n".join(told)
         self.size("desktop").page.emulate_media(color_scheme="light")
 
     def screenshot(self, name: str) -> list[Path]:

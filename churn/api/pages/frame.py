@@ -182,14 +182,14 @@ def _month(moment: date | str | None) -> str:
 
 @jinja2.pass_context
 def _ago(context: jinja2.runtime.Context, moment: datetime | str | None) -> str:
-    """Write how long ago an instant was: `3 min ago`."""
+    """Write how long ago an instant was: `3 min ago`; beyond ten days, or in a simulated past, `on 9 Aug 2026`."""
     if moment is None:
         return "never"
     when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     seconds = (context["now"] - when).total_seconds()
     if seconds < 45:
         return "just now" if seconds > -45 else f"in {_duration(-seconds)}"
-    return f"{_duration(seconds)} ago"
+    return f"{_duration(seconds)} ago" if seconds < 10 * 86400 else f"on {_short_day(when.date())}"
 
 
 def _duration(seconds: float | None) -> str:

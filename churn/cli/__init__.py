@@ -22,6 +22,7 @@ def build_app() -> typer.Typer:
         simulate,
         sync,
         uplift,
+        users,
     )
 
     app = typer.Typer(
@@ -45,6 +46,7 @@ def build_app() -> typer.Typer:
         sync,
         outcomes,
         serve,
+        users,
         jobs,
         health,
         uplift,

@@ -36,7 +36,7 @@ def serve(
         bool, typer.Option("--with-scheduler", help="Work the jobs too, in a process beside it.")
     ] = False,
 ) -> None:
-    """Serve the API until stopped with Ctrl-C; its documentation is at /docs.
+    """Serve the web pages and the API until stopped with Ctrl-C; the API's documentation is at /docs.
 
     Without a scheduler what is asked for only queues: start one with --with-scheduler, or `churn scheduler` elsewhere.
     """
@@ -46,6 +46,9 @@ def serve(
 
     def announce(address: str) -> None:
         line(f"Serving on {address}, documentation at {address}/docs. Stop with Ctrl-C.")
+        if (link := _first_link(session, address, host or settings.host)) is not None:
+            line("Nobody has a password yet. This link signs you in once, within 15 minutes:")
+            line(link)
 
     with _scheduler(session) if with_scheduler else nullcontext():
         run(
@@ -54,6 +57,16 @@ def serve(
             port=settings.port if port is None else port,
             announce=(lambda _address: None) if session.quiet else announce,
         )
+
+
+def _first_link(session: Session, address: str, host: str) -> str | None:
+    """A link for whoever sits at this machine, as long as there is no user; never where others could read it along."""
+    from churn.workflows.manage_users import list_users
+    from churn.workflows.sign_in import create_link
+
+    if host not in {"127.0.0.1", "localhost", "::1"} or list_users(session.context):
+        return None
+    return f"{address}/sign-in/link?token={create_link(session.context)}"
 
 
 def _scheduler(session: Session) -> SchedulerBeside:

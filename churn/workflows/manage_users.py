@@ -29,7 +29,8 @@ _NOBODY = "scrypt$32768$8$1$" + "AAAAAAAAAAAAAAAAAAAAAA==" + "$" + "A" * 86 + "=
 
 def create_user(context: Context, name: str, password: str, scopes: Sequence[str]) -> None:
     """Keep a new user. Raises ConfigError for a poor name or password, an unknown scope, or a name that is taken."""
-    if not name.strip() or not name.isprintable() or len(name) > 100:
+    name = name.strip()
+    if not name or not name.isprintable() or len(name) > 100:
         raise ConfigError("a user needs a name of 1 to 100 characters", where="NAME", remedy="Such as `maria`.")
     if not SHORTEST <= len(password) <= LONGEST:
         raise ConfigError(
@@ -45,8 +46,8 @@ def create_user(context: Context, name: str, password: str, scopes: Sequence[str
     if unknown := [scope for scope in chosen if scope not in SCOPES]:
         raise ConfigError(f"no scope `{unknown[0]}`", where="--scope", remedy=f"Scopes are {', '.join(SCOPES)}.")
     with context.open_store() as store:
-        store.users.add(name.strip(), hashed(password), chosen, context.clock())
-        store.requests.audit("command line", "create_user", name.strip(), context.clock())
+        store.users.add(name, hashed(password), chosen, context.clock())
+        store.requests.audit("command line", "create_user", name, context.clock())
 
 
 def list_users(context: Context) -> list[WebUser]:

@@ -222,7 +222,7 @@ def _todo(
         why = f"About {loss} of monthly revenue is expected to leave with them within {summary['horizon_days']} days."
         text = f"Decide about {count(summary['listed'])} customers at high or critical risk"
         found.append(_task(text, why, "/risk-list", "Open the list"))
-        found.append(_task("Find the threshold that pays", "See cost against profit.", "/simulator", "Simulate"))
+        found.append(_task("Find the threshold that pays", "How far down the list contacting still earns money.", "/simulator", "Simulate"))
     found += [
         _task(f"Plan “{row['title']}”", "It has not been planned yet.", f"/campaigns/{row['name']}", "Open")
         for row in campaigns

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from churn.errors import ChurnError
+from churn.errors import ChurnError, ConfigError
+from churn.store.service_records import SCOPES
 from churn.store.web_records import SignInKind, WebSession
 from churn.workflows.context import Context
 from churn.workflows.manage_keys import recognise
@@ -70,7 +71,9 @@ def sign_in_by_password(context: Context, name: str, password: str, *, address: 
 
 
 def create_link(context: Context, scopes: Sequence[str] = ("admin",)) -> str:
-    """Return the secret of a link that signs one browser in once, within 15 minutes."""
+    """Return the secret of a link that signs one browser in once, within 15 minutes. Raises ConfigError for a scope."""
+    if unknown := [scope for scope in scopes if scope not in SCOPES]:
+        raise ConfigError(f"no scope `{unknown[0]}`", where="--scope", remedy=f"Scopes are {', '.join(SCOPES)}.")
     secret = secrets.token_urlsafe(32)
     with context.open_store() as store:
         now = context.clock()
@@ -86,7 +89,7 @@ def sign_in_by_link(context: Context, secret: str, *, address: str) -> str | Non
         scopes = store.sessions.use_link(_hash(secret), context.clock())
         if scopes is None:
             return None
-        return _begin(context, store, "link", _hash(secret), "You, by one-time link", scopes)
+        return _begin(context, store, "link", _hash(secret), "One-time link", scopes)
 
 
 def recognise_session(store: Store, context: Context, secret: str) -> SignedIn | None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,8 @@ from churn.config import Settings
 from churn.jobs.outcome import Job, Step, StepOutcome
 from churn.store import ScheduledRun, open_store
 from churn.workflows.context import Context, Log
+from tests.store.builders import run as score_run
+from tests.store.builders import score_list
 
 
 class Clock:
@@ -70,13 +72,13 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(empty_home: Path, tmp_path: Path) -> Iterator[House]:
+def house(empty_home: Path, tmp_path: Path) -> House:
     home = tmp_path / "house"
     shutil.copytree(empty_home, home)
     clock = Clock(datetime(2026, 7, 1, 1, 0))
     logged: list[tuple[str, dict[str, Any]]] = []
     log = Log(lambda event, fields: logged.append((event, dict(fields))))
-    yield House(replace(build_context(settings=Settings(home=home)), clock=clock, log=log), clock, logged)
+    return House(replace(build_context(settings=Settings(home=home)), clock=clock, log=log), clock, logged)
 
 
 @pytest.fixture
@@ -99,3 +101,17 @@ def job_of() -> Callable[..., Callable[[str], Job]]:
         return lambda name: Job(name, f"the job {name}", steps, is_dated=True)
 
     return build
+
+
+@pytest.fixture
+def published() -> Callable[[House], None]:
+    """Publish a list as of the house's clock."""
+
+    def publish(house: House) -> None:
+        at = house.clock()
+        with house.context.open_store() as store:
+            store.scores.publish(
+                score_run(f"run-{at:%d%H%M}", snapshot_date=at.date(), scored_at=at, data_cutoff=at), score_list()
+            )
+
+    return publish

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,20 +84,51 @@ def _make_home(home: Path) -> None:
         ) from error
 
 
-def _open_log(path: Path) -> Log:
-    def write(event: str, fields: Mapping[str, Any]) -> None:
-        import structlog
+class _LogFile:
+    """Appends lines to a file that stays open: opening it for each would cost a request more than its answer.
 
+    One write call per line, so that lines of several processes never mix, and none is lost when one is killed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self._inode = 0
+
+    def write(self, line: str) -> None:
+        """Append one line; when the file was put aside, to a new one."""
+        with self._lock:
+            os.write(self._opened(), f"{line}\n".encode("utf-8", "replace"))
+
+    def _opened(self) -> int:
         try:
-            with path.open("a", encoding="utf-8") as file:
-                logger = structlog.wrap_logger(
-                    structlog.WriteLogger(file),
-                    processors=[
-                        structlog.processors.TimeStamper(fmt="iso", utc=True),
-                        structlog.processors.JSONRenderer(),
-                    ],
-                )
-                logger.info(event, **fields)
+            is_same = self._file is not None and self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            is_same = False
+        if self._file is None or not is_same:
+            self.close()
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            self._inode = os.fstat(self._file).st_ino
+        return self._file
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _open_log(path: Path) -> Log:
+    file = _LogFile(path)
+
+    def write(event: str, fields: Mapping[str, Any]) -> None:
+        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        try:
+            file.write(json.dumps({**fields, "event": event, "timestamp": at}, default=str))
         except OSError:
             return  # a log that cannot be written must not stop the work it tells of
 

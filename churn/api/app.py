@@ -57,7 +57,7 @@ def create_app(context: Context) -> FastAPI:
         finally:
             await warming
             app.state.churn = None
-            await asyncio.to_thread(state.store.close)
+            await asyncio.to_thread(state.close)
 
     app = FastAPI(
         title="churn", version=VERSION, description=DESCRIPTION, lifespan=lifespan, responses=_ANSWERS, redoc_url=None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from churn.workflows.service_metrics import Metric
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -32,8 +33,21 @@ class Metrics:
         self.seconds = Histogram(
             "churn_request_seconds", "Seconds to an answer", ["route"], buckets=_SECONDS, registry=self.registry
         )
+        self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._shape: ScoreShape | None = None
         self._lock = threading.Lock()
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered; finding its counters by their labels costs more than adding to them."""
+        key = (method, route, status)
+        found = self._counters.get(key)
+        if found is None:
+            known = method if method in _METHODS else "other"  # anybody may send any word as a method
+            found = (self.requests.labels(known, route, str(status)), self.seconds.labels(route))
+            if known == method:
+                self._counters[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def exposed(self, state: State) -> bytes:
         """Return everything as text. What the store knows is read now; the list is counted once for each score run."""

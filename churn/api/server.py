@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from churn.api.app import create_app
@@ -32,6 +33,8 @@ def serve(context: Context, *, host: str, port: int, announce: Callable[[str], N
     with listening:
         config = uvicorn.Config(
             create_app(context),
+            loop="uvloop" if sys.platform != "win32" else "asyncio",
+            http="httptools",
             log_config=None,  # our own log has a line for each request
             access_log=False,
             server_header=False,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
+from churn.api.keyring import Keyring
 from churn.api.metrics import Metrics
 from churn.errors import ChurnError
 from churn.workflows.answer_simulation import Simulator
 from churn.workflows.context import Context
+from churn.workflows.live_risk import LiveRisk
 from churn.workflows.risk_index import RiskIndexes
 from churn.workflows.score_customers import load_champion
 
@@ -21,27 +24,40 @@ if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.store import ModelVersion, Store
 
+_SURE_SECONDS = 1.0
+
 
 class Champion:
-    """The serving model, held in memory; a promotion is noticed at the next request, and the old one serves until then."""
+    """The serving model, held in memory; a promotion is noticed within a second, and the old one serves until then."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
         self._held: tuple[ModelVersion, ServedModel] | None = None
+        self._sure_until = 0.0
+
+    def held(self) -> tuple[ModelVersion, ServedModel] | None:
+        """Return version and model if they were the champion within the last second, None to have `get` look."""
+        return self._held if time.monotonic() < self._sure_until else None
+
+    def forget(self) -> None:
+        """Look again at the next request: somebody here has promoted another."""
+        self._sure_until = 0.0
 
     def get(self) -> tuple[ModelVersion, ServedModel]:
         """Return version and model. Raises NoChampion before the first promotion."""
+        held = self.held()
+        if held is not None:
+            return held
+        began = time.monotonic()
         with self._context.open_store() as store:
             version = store.models.champion()
-        held = self._held
-        if held is not None and version is not None and held[0].version == version.version:
-            return held
         with self._lock:  # one load, however many requests wait for it
             held = self._held
             if held is None or version is None or held[0].version != version.version:
                 held = load_champion(self._context)
                 self._held = held
+            self._sure_until = began + _SURE_SECONDS
         return held
 
 
@@ -55,7 +71,15 @@ class State:
     rates: Rates
     metrics: Metrics
     risk_lists: RiskIndexes
+    keyring: Keyring
     simulator: Simulator
+    live_risk: LiveRisk | None = None
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        if self.live_risk is not None:
+            self.live_risk.close()
+        self.store.close()
 
     def warm(self) -> None:
         """Load the champion and score a row of unknowns, so that no caller waits for libraries to load."""
@@ -81,6 +105,7 @@ def build_state(context: Context) -> State:
         return nullcontext(store)  # workflows close what they open; this one stays open for the next request
 
     within = replace(context, open_store=shared)
+    lookup = store.lookup()
     return State(
         within,
         store,
@@ -88,11 +113,13 @@ def build_state(context: Context) -> State:
         Rates(context.settings.api.requests_per_minute),
         Metrics(),
         RiskIndexes(context.settings.home),
+        Keyring(store, context.clock),
         Simulator(within),
+        None if lookup is None else LiveRisk(lookup),
     )
 
 
-def state_of(request: Request) -> State:
-    """Return the application's state: a dependency."""
+async def state_of(request: Request) -> State:
+    """Return the application's state: a dependency; not async, it would be called on another thread."""
     found: State = request.app.state.churn
     return found

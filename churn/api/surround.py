@@ -15,7 +15,9 @@ from churn.api import problems
 if TYPE_CHECKING:
     from churn.workflows.context import Context
 
-_REQUEST_ID = re.compile(r"[\w.-]{1,64}\Z", re.ASCII)
+_REQUEST_ID = re.compile(rb"[\w.-]{1,64}\Z")
+_SIZES = frozenset({b"content-length", b"transfer-encoding"})
+_NOSNIFF, _NO_STORE = (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")
 
 
 class Surround:
@@ -31,55 +33,53 @@ class Surround:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
-        sent_id = request.headers.get("x-request-id", "")
-        request.state.request_id = sent_id if _REQUEST_ID.match(sent_id) else secrets.token_hex(8)
+        sent_id, refusal = b"", None
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                sent_id = value
+            elif name in _SIZES:
+                refusal = refusal or self._refusal(name, value)
+        given_id = sent_id.decode("latin-1") if _REQUEST_ID.match(sent_id) else secrets.token_hex(8)
+        told = scope.setdefault("state", {})
+        told["request_id"] = given_id
         began, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_added(request, message["headers"])]
+                headers = message["headers"] = [*message["headers"], (b"x-request-id", given_id.encode()), _NOSNIFF]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(_NO_STORE)
             await send(message)
 
-        refusal = self._refusal(request)
         try:
             if refusal is None:
                 await self._app(scope, receive, sending)
             else:
-                await refusal(scope, receive, sending)
+                code, name, detail, remedy = refusal
+                await problems.answer(Request(scope), code, name, detail, remedy=remedy)(scope, receive, sending)
         finally:
-            self._note(scope, request, status, time.perf_counter() - began)
+            self._note(scope, told, status, time.perf_counter() - began)
 
-    def _refusal(self, request: Request) -> Any | None:
-        length = request.headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length) > self._limit:
+    def _refusal(self, name: bytes, value: bytes) -> tuple[int, str, str, str | None] | None:
+        if name == b"transfer-encoding":
+            return 411, "length_required", "A body must say how long it is.", None
+        if not value.isdigit() or len(value) > 18 or int(value) > self._limit:
             remedy = "Send the rows in parts, or raise [api] max_body_kb."
-            return problems.answer(request, 413, "body_too_large", f"At most {self._limit:,} bytes.", remedy=remedy)
-        if "transfer-encoding" in request.headers:
-            return problems.answer(request, 411, "length_required", "A body must say how long it is.")
+            return 413, "body_too_large", f"At most {self._limit:,} bytes.", remedy
         return None
 
-    def _note(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, told: dict[str, Any], status: int, seconds: float) -> None:
         # The route's template, never the path: paths hold customer ids.
-        route = getattr(scope.get("route"), "path", "none")
-        metrics = request.app.state.churn.metrics
-        metrics.requests.labels(request.method, route, str(status)).inc()
-        metrics.seconds.labels(route).observe(seconds)
+        route = getattr(scope.get("route"), "path", "none").replace(":path}", "}")
+        scope["app"].state.churn.metrics.count(scope["method"], route, status, seconds)
         self._context.log.note(
             "request",
-            request_id=request.state.request_id,
-            method=request.method,
+            request_id=told["request_id"],
+            method=scope["method"],
             route=route,
             status=status,
-            who=getattr(request.state, "who", None),
+            who=told.get("who"),
             milliseconds=round(1000 * seconds, 2),
         )
-
-
-def _added(request: Request, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    added = [(b"x-request-id", request.state.request_id.encode()), (b"x-content-type-options", b"nosniff")]
-    if not any(name == b"cache-control" for name, _ in headers):
-        added.append((b"cache-control", b"no-store"))
-    return added

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from churn.store.deliveries import DeliveryRepository
     from churn.store.jobs import JobRepository
     from churn.store.keys import KeyRepository
+    from churn.store.lookup import CustomerLookup
     from churn.store.measurements import MeasurementRepository
     from churn.store.models import ModelRepository
     from churn.store.monitoring import MonitoringRepository
@@ -65,6 +66,15 @@ class Store:
         from churn.store.score_reader import ScoreReader
 
         return ScoreReader(self._file.fetching)
+
+    def lookup(self) -> CustomerLookup | None:
+        """Return a quick way to one customer's score, to be closed by whoever asked; None where only a server knows."""
+        path = self.database.path
+        if path is None:
+            return None
+        from churn.store.lookup import CustomerLookup
+
+        return CustomerLookup(path)
 
     @cached_property
     def scores(self) -> ScoreRepository:

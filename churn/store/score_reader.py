@@ -124,7 +124,12 @@ def _typed(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 
 def _current_run(fetch: Fetch) -> ScoreRun | None:
     rows = fetch(f"select {_RUN_COLUMNS} from score_runs as r where r.is_current", {})
-    return ScoreRun(**_typed(RUN_FIELDS, rows[0])) if rows else None
+    return run_of(rows[0]) if rows else None
+
+
+def run_of(row: Sequence[Any]) -> ScoreRun:
+    """Return a run from a driver's row of `RUN_FIELDS`."""
+    return ScoreRun(**_typed(RUN_FIELDS, row))
 
 
 class _Conditions:

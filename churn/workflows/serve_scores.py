@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.modeling import ServedModel
-    from churn.store import ModelVersion
+    from churn.store import ModelVersion, ScoreRun
     from churn.store.records import ScoreOrder
 
 CSV_COLUMNS = (
@@ -40,13 +40,21 @@ def customer_risk(context: Context, customer_id: str) -> dict[str, Any]:
         row = store.published.customer(customer_id)
         assigned = store.assignments.of_customer(customer_id) if row is not None else []
     if row is None:
-        raise NotFound(
-            "the customer is not on the current list", where=f"list of {run.snapshot_date}", remedy="Not active then."
-        )
+        raise not_listed(run)
+    return {**parsed(row), **run_facts(run), "campaigns": assigned, "recommended_action": action_of(assigned)}
+
+
+def not_listed(run: ScoreRun) -> NotFound:
+    """Return the error for a customer who is not on the list of `run`."""
+    where = f"list of {run.snapshot_date}"
+    return NotFound("the customer is not on the current list", where=where, remedy="Not active then.")
+
+
+def action_of(assigned: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the campaign to contact a customer with: the newest they are in, none for those held out of any."""
     treated = [a for a in assigned if a["arm"] == "treatment"]
     held_out = any(a["arm"] == "holdout" for a in assigned)
-    action = treated[-1]["campaign"] if treated and not held_out else None
-    return {**parsed(row), **run_facts(run), "campaigns": assigned, "recommended_action": action}
+    return treated[-1]["campaign"] if treated and not held_out else None
 
 
 def risk_page(

@@ -34,6 +34,7 @@ def roll_back(asked: Why, request: Request, key: Admin, state: Annotated[State, 
     """Let the champion before this one serve again, from the next request and the next night on."""
     champion = rollback_model(state.context, who=key.name, why=asked.why)
     state.store.requests.audit(key.name, "rollback_model", champion.version, state.context.clock(), request_id(request))
+    state.champion.forget()
     return _told(champion)
 
 
@@ -52,6 +53,7 @@ def promote(
         raise NotFound(error.what, where=error.where, remedy=error.remedy) from error
     champion = promote_model(state.context, version, who=key.name, why=asked.why)
     state.store.requests.audit(key.name, "promote_model", version, state.context.clock(), request_id(request))
+    state.champion.forget()
     return _told(champion)
 
 

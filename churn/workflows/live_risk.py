@@ -1,0 +1,75 @@
+"""Answers for one customer's risk as JSON, written straight from the store's row: what CRMs ask for all day long."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from churn.store.records import SCORE_COLUMNS, ScoreRun
+from churn.store.score_reader import run_of
+from churn.workflows.read_scores import current_run, run_facts
+from churn.workflows.serve_scores import action_of, not_listed
+
+if TYPE_CHECKING:
+    from churn.store.lookup import CustomerLookup, Row
+
+_WRITTEN = tuple(SCORE_COLUMNS)
+_READY = frozenset({"reasons", "change_reasons"})  # JSON in the store already
+_FLAGS = frozenset(name for name, kind in SCORE_COLUMNS.items() if kind == "Boolean")
+_LEFT_OUT = frozenset({"raw_score"})
+
+
+class LiveRisk:
+    """The same answer as `customer_risk` gives, without reading what would only be written again."""
+
+    def __init__(self, lookup: CustomerLookup) -> None:
+        self._lookup = lookup
+        self._run: tuple[Row, ScoreRun, str] | None = None
+
+    def answer(self, customer_id: str) -> bytes:
+        """Return the JSON document. Raises NotFound, DataError before the first list, StoreBusy."""
+        run_row, score, assigned = self._lookup.find(customer_id)
+        run, facts = self._facts(run_row)
+        if score is None:
+            raise not_listed(run)
+        campaigns = [{"campaign": c, "arm": arm, "assigned_at": _instant(at)} for c, arm, at in assigned]
+        parts = [
+            f'"{name}":{_written(name, value)}'
+            for name, value in zip(_WRITTEN, score, strict=True)
+            if name not in _LEFT_OUT
+        ]
+        action = json.dumps(action_of(campaigns))
+        told = f'{{{",".join(parts)},"recommended_action":{action},"campaigns":{json.dumps(campaigns)},{facts}}}'
+        return told.encode()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._lookup.close()
+
+    def _facts(self, row: Row | None) -> tuple[ScoreRun, str]:
+        """Return the run and what every answer says of it, written once for each run."""
+        held = self._run
+        if held is None or held[0] != row:
+            run = current_run(None if row is None else run_of(row))
+            facts = {key: _plain(value) for key, value in run_facts(run).items()}
+            held = self._run = (row or (), run, json.dumps(facts, ensure_ascii=False)[1:-1])
+        return held[1], held[2]
+
+
+def _written(name: str, value: Any) -> str:
+    if name in _READY:
+        return value or ("[]" if name == "reasons" else "null")
+    if name in _FLAGS:
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _instant(text: str) -> str:
+    return f"{datetime.fromisoformat(text).isoformat()}Z"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return f"{value.isoformat()}Z"
+    return value.isoformat() if hasattr(value, "isoformat") else value

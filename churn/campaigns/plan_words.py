@@ -18,7 +18,7 @@ def choice_words(told: Mapping[str, Any], currency: str) -> str:
     expected = told["expected"]
     return (
         f"Of {count(told['eligible'])} who may be contacted {all_} were chosen: {count(told['treatment'])} to be contacted, "
-        f"{count(told['holdout'])} left alone by chance. Contacting costs {money(expected['cost'], currency, cents=False)}."
+        f"{count(told['holdout'])} left alone by chance. Contacting costs {money(expected['cost'], currency)}."
     )
 
 

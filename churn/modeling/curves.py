@@ -24,7 +24,7 @@ def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float
 
     `calibration`: predicted, observed, low, high (95 %, Wilson), customers, of equal-mass bins. `roc`: false_positive_rate,
     recall. `precision_recall`: recall, precision. `cuts`: for tenths of the customers, riskiest first: share, threshold,
-    contacts, churners found, precision, recall, lift, net_profit. `profit`: contacts_share, net_profit, by threshold.
+    contacts, churners found, precision, recall, lift, net_profit. `gains`: contacts_share, recall, net_profit, threshold.
     `chosen`: the cut at `threshold`, None where nobody would be contacted. Money is per test row's own value of a save.
     """
     y = rows["has_churned"].to_numpy().astype(np.float64)
@@ -46,7 +46,7 @@ def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float
         "roc": _roc(curve),
         "precision_recall": _precision_recall(curve),
         "cuts": [_cut(curve, curve.at_contacts(round(y.size * k / TENTHS))) for k in range(1, TENTHS + 1)],
-        "profit": _profit(curve),
+        "gains": _gains(curve),
         "chosen": chosen,
     }
 
@@ -80,11 +80,15 @@ def _precision_recall(curve: ThresholdCurve) -> list[dict[str, float]]:
     return [{"recall": float(recall[i]), "precision": float(precision[i])} for i in _spread(recall) if i >= start]
 
 
-def _profit(curve: ThresholdCurve) -> list[dict[str, float]]:
-    x = np.concatenate([[0.0], np.asarray(curve.contacts, dtype=np.float64) / max(curve.customers, 1)])
-    y = np.concatenate([[0.0], curve.net_profit])
-    cut = np.concatenate([[1.0], curve.threshold])
-    return [{"contacts_share": float(x[i]), "net_profit": float(y[i]), "threshold": float(cut[i])} for i in _spread(x)]
+def _gains(curve: ThresholdCurve) -> list[dict[str, float]]:
+    columns = {
+        "contacts_share": np.asarray(curve.contacts, dtype=np.float64) / max(curve.customers, 1),
+        "recall": np.nan_to_num(curve.recall),
+        "net_profit": curve.net_profit,
+    }
+    joined = {name: np.concatenate([[0.0], values]) for name, values in columns.items()}
+    joined["threshold"] = np.concatenate([[1.0], curve.threshold])
+    return [{name: float(values[i]) for name, values in joined.items()} for i in _spread(joined["contacts_share"])]
 
 
 def _cut(curve: ThresholdCurve, point: Any) -> dict[str, float | None]:

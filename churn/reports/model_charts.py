@@ -37,7 +37,7 @@ def precision_recall_chart(points: Rows, *, base_rate: float, note: str, describ
 def gains_chart(points: Rows, chosen: Mapping[str, Any] | None, *, describe: str) -> Figure:
     """Return the share of leavers found by the share of customers contacted, riskiest first.
 
-    `points`: share, recall, text. `chosen`: share, recall, label of the cut that was chosen.
+    `points`: contacts_share, recall. `chosen`: the same and the label of the cut that was chosen.
     """
     return both(lambda width: _gains(points, chosen, _half(width)), describe)
 
@@ -58,6 +58,7 @@ def importance_chart(rows: Rows, *, describe: str) -> Figure:
 
 
 _ROC: Final = ("Stayers contacted in vain", "Leavers found")
+_CONTACTED: Final = "Customers contacted, riskiest first"
 _PR: Final = ("Leavers found", "Of those contacted, leave")
 
 
@@ -158,53 +159,51 @@ def _curve(
 def _gains(points: Rows, chosen: Mapping[str, Any] | None, width: int) -> Any:
     import altair as alt
 
-    x = alt.X(**_share("share", "Customers contacted, riskiest first", grid=False))
+    x = alt.X(**_share("contacts_share", _CONTACTED, grid=False))
     y = alt.Y(**_share("recall", "Leavers found"))
-    data = alt.Chart(alt.Data(values=[{"share": 0, "recall": 0}, *(dict(p) for p in points)]))
-    chance = alt.Chart(alt.Data(values=[{"share": 0, "recall": 0}, {"share": 1, "recall": 1}]))
+    chance = alt.Chart(alt.Data(values=[{"contacts_share": 0, "recall": 0}, {"contacts_share": 1, "recall": 1}]))
+    curve = alt.Chart(alt.Data(values=[dict(p) for p in points])).mark_line(color=color("curve"), strokeWidth=2.5)
     layers = [
         chance.mark_line(color=color("muted"), strokeDash=[4, 3], tooltip=False).encode(x=x, y=y),
-        data.mark_line(color=color("curve"), strokeWidth=2.5, point={"filled": True, "size": 34}).encode(
-            x=x, y=y, tooltip=_told(("share:Q", "Contacted", ".0%"), ("recall:Q", "Leavers found", ".0%"))
-        ),
+        curve.encode(x=x, y=y, order=alt.Order("contacts_share:Q")),
+        *_mark(chosen, "recall", dy=18),
     ]
-    return styled(
-        alt.layer(*layers, *_mark(chosen, "share", "recall", below=True)).properties(width=width - 86, height=260)
-    )
+    return styled(alt.layer(*layers).properties(width=width - 86, height=260))
 
 
 def _profit(points: Rows, chosen: Mapping[str, Any] | None, width: int, prefix: str) -> Any:
     import altair as alt
 
-    x = alt.X(**_share("contacts_share", "Customers contacted, riskiest first", grid=False))
-    axis = alt.Axis(labelExpr=money_axis(prefix), tickCount=5, domain=False, ticks=False)
-    y = alt.Y("net_profit:Q", title="Net profit", axis=axis)
-    data = alt.Chart(alt.Data(values=[dict(p) for p in points]))
-    zero = alt.Chart(alt.Data(values=[{"net_profit": 0}])).mark_rule(
-        color=color("muted"), strokeDash=[4, 3], tooltip=False
+    values = [p["net_profit"] for p in points]
+    room = 0.14 * (max(values) - min(values) or 1.0)  # for the label above the top
+    x = alt.X(**_share("contacts_share", _CONTACTED, grid=False))
+    y = alt.Y(
+        "net_profit:Q",
+        title="Net profit",
+        scale=alt.Scale(domain=[min(values), max(values) + room], nice=False, zero=False),
+        axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=5, domain=False, ticks=False),
     )
+    zero = alt.Chart(alt.Data(values=[{"net_profit": 0}])).mark_rule(color=color("muted"), strokeDash=[4, 3])
+    curve = alt.Chart(alt.Data(values=[dict(p) for p in points])).mark_line(color=color("curve"), strokeWidth=2.5)
     layers = [
         zero.encode(y=y),
-        data.mark_line(color=color("curve"), strokeWidth=2.5).encode(x=x, y=y, order=alt.Order("contacts_share:Q")),
+        curve.encode(x=x, y=y, order=alt.Order("contacts_share:Q")),
+        *_mark(chosen, "net_profit", dy=-12),
     ]
-    return styled(
-        alt.layer(*layers, *_mark(chosen, "contacts_share", "net_profit", below=True)).properties(
-            width=width - 86, height=260
-        )
-    )
+    return styled(alt.layer(*layers).properties(width=width - 86, height=260))
 
 
-def _mark(chosen: Mapping[str, Any] | None, x_name: str, y_name: str, *, below: bool) -> list[Any]:
+def _mark(chosen: Mapping[str, Any] | None, y_name: str, *, dy: int) -> list[Any]:
     import altair as alt
 
     if chosen is None:
         return []
     point = alt.Chart(alt.Data(values=[dict(chosen)]))
-    on_left = chosen[x_name] > 0.5
+    on_left = chosen["contacts_share"] > 0.6
     text = point.mark_text(
         align="right" if on_left else "left",
         dx=-8 if on_left else 8,
-        dy=18 if below else -14,
+        dy=dy,
         color=color("chosen"),
         fontWeight="bold",
         fontSize=13,
@@ -213,7 +212,7 @@ def _mark(chosen: Mapping[str, Any] | None, x_name: str, y_name: str, *, below: 
     dot = point.mark_point(
         filled=True, size=130, shape="diamond", opacity=1, color=color("chosen"), stroke=color("paper")
     )
-    place = {"x": alt.X(f"{x_name}:Q"), "y": alt.Y(f"{y_name}:Q")}
+    place = {"x": alt.X("contacts_share:Q"), "y": alt.Y(f"{y_name}:Q")}
     return [
         dot.encode(**place, tooltip=_told(("label:N", "The model's cut", ""))),
         text.encode(**place, text="label:N"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from churn.store import ModelVersion
 
-FORMAT: Final = 1  # of the cached figures; another number, and they are worked out again
+FORMAT: Final = 2  # of the cached figures; another number, and they are worked out again
 
 
 def model_view(context: Context, version: str | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from churn.decisions.wording import SYMBOLS, money, percent
 from churn.reports import model_charts as charts
 from churn.reports import model_words as words
 
-THEMES, FEATURES = 9, 15  # as many as are read; the rest is in the model card
+THEMES, FEATURES = 10, 10  # as many as are read; the rest is in the model card
 
 
 def figures_of(found: Mapping[str, Any], currency: str) -> dict[str, Any]:
@@ -89,28 +89,24 @@ def _compared(card: Mapping[str, Any], currency: str, prefix: str) -> Any:
             continue
         text = f"{money(row['net_profit'], currency, cents=False)} ({money(low, currency, cents=False)} to {money(high, currency, cents=False)})"
         kind = "chosen" if row["is_selected"] else "muted" if row["is_baseline"] else "curve"
-        told = {"title": row["title"], "net_profit": row["net_profit"], "low": low, "high": high}
-        rows.append({**told, "kind": kind, "text": text})
+        row_ = {"title": row["title"], "net_profit": row["net_profit"], "low": low, "high": high}
+        rows.append({**row_, "kind": kind, "text": text})
     told = "; ".join(f"{row['title']} {row['text']}" for row in rows)
     return charts.candidates_chart(rows, currency_prefix=prefix, describe=f"Net profit of each candidate: {told}.")
 
 
 def _gains(curves: Mapping[str, Any]) -> Any:
-    cuts, chosen = curves["cuts"], curves["chosen"]
-    points = [{"share": cut["share"], "recall": cut["recall"] or 0.0} for cut in cuts]
-    mark = None
+    chosen, mark = curves["chosen"], None
     if chosen is not None and chosen["recall"] is not None and chosen["contacts"] > 0:
-        mark = {
-            "share": chosen["share"],
-            "recall": chosen["recall"],
-            "label": f"its cut, {percent(chosen['threshold'])}",
-        }
-    told = "; ".join(f"{percent(p['share'], 0)} finds {percent(p['recall'], 0)}" for p in points)
-    return charts.gains_chart(points, mark, describe=f"Contacting the riskiest: {told} of those who leave.")
+        label = f"its cut, {percent(chosen['threshold'])}"
+        mark = {"contacts_share": chosen["share"], "recall": chosen["recall"], "label": label}
+    told = "; ".join(f"{percent(cut['share'], 0)} finds {percent(cut['recall'] or 0.0, 0)}" for cut in curves["cuts"])
+    describe = f"Contacting the riskiest: {told} of those who leave."
+    return charts.gains_chart(curves["gains"], mark, describe=describe)
 
 
 def _profit(curves: Mapping[str, Any], currency: str, prefix: str) -> Any:
-    points, chosen = curves["profit"], curves["chosen"]
+    points, chosen = curves["gains"], curves["chosen"]
     best = max(points, key=lambda p: p["net_profit"])
     mark = None
     if chosen is not None and chosen["contacts"] > 0:

@@ -134,6 +134,7 @@ def environment() -> jinja2.Environment:
         ago=_ago,
         month=_month,
         duration=_duration,
+        size=_size,
     )
     return made
 
@@ -202,3 +203,12 @@ def _duration(seconds: float | None) -> str:
         if seconds / size < limit:
             return f"{round(seconds / size)} {word}"
     return f"{round(seconds / (30.44 * 86400))} months"
+
+
+def _size(size: float) -> str:
+    """Write a file's size: `12 kB`."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -5,15 +5,54 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse
 
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
+from churn.api.state import State, state_of
+from churn.workflows.report_archive import list_reports, report_file
 from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 
+# A report is a document by itself, with its styles inside; nothing in it may run, nor act as the service's own page.
+_REPORT_CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; sandbox allow-popups"
+)
+
 
 @router.get("/reports")
-def reports(request: Request, _user: Annotated[SignedIn, Depends(signed_in())]) -> Response:
-    """List the reports."""
-    return page(request, "reports/reports.html.j2", title="Reports", active="reports")
+def reports(
+    request: Request, state: Annotated[State, Depends(state_of)], _user: Annotated[SignedIn, Depends(signed_in())]
+) -> Response:
+    """List the reports, the monthly ones first."""
+    found = list_reports(state.context)
+    return page(
+        request,
+        "reports/reports.html.j2",
+        title="Reports",
+        active="reports",
+        monthly=[one for one in found if one["kind"] == "monthly"],
+        pages=[one for one in found if one["kind"] == "page"],
+        lists=[one for one in found if one["kind"] == "list"],
+    )
+
+
+@router.get("/reports/files/{name:path}")
+def report(
+    name: Annotated[str, InPath(min_length=1, max_length=300)],
+    state: Annotated[State, Depends(state_of)],
+    _user: Annotated[SignedIn, Depends(signed_in())],
+) -> Response:
+    """Give a report out: pages to be read, lists to be saved."""
+    path, kind = report_file(state.context, name)
+    headers = {"Content-Security-Policy": _REPORT_CSP, "Cache-Control": "private, no-cache"}
+    is_page = path.suffix == ".html"
+    return FileResponse(
+        path,
+        media_type=kind,
+        headers=headers,
+        filename=path.name,
+        content_disposition_type="inline" if is_page else "attachment",
+    )

@@ -86,7 +86,8 @@ def feature_drift(
     the pace that the test rows had already gone through is no news on the day `on`. `importance`: share and mean absolute points per feature.
     """
     tests = max(len(reference.features), 1)
-    pace = HEADROOM * (1.0 if on is None else reference.pace(on))
+    # To second order PSI grows with the square of a shift, hence with the square of the time of a steady one.
+    pace = HEADROOM * (1.0 if on is None else reference.pace(on) ** 2)
     found = [
         _judge(one, reference, present, season, tests, pace, (importance or {}).get(one.name))
         for one in reference.features
@@ -121,7 +122,7 @@ def _judge(
     value = psi(one.counts, counts)
     rows = present.height
     noise = psi_noise(rows, reference.customers, filled_bins(one.counts, counts), tests=tests)
-    tolerated = pace * one.tolerated if one.tolerated > WATCH_LIMIT else 0.0
+    tolerated = pace * one.tolerated
     floor = max(noise, tolerated)
     severity = drift_severity(value, floor, rows=rows, reference_rows=reference.customers)
     calendar_psi = calendar_noise = None

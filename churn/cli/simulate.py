@@ -62,6 +62,18 @@ def simulate(
         float | None,
         typer.Option(min=0, max=1, help="Share of contacted churners who stay because of it.", rich_help_panel=TERMS),
     ] = None,
+    success_low: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Its 5 % point. Default: moves with the rate.", rich_help_panel=TERMS),
+    ] = None,
+    success_high: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Its 95 % point. Default: moves with the rate.", rich_help_panel=TERMS),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(min=0, help="A month's margin, the same for every customer.", rich_help_panel=TERMS),
+    ] = None,
     value: Annotated[
         float | None,
         typer.Option(
@@ -123,6 +135,9 @@ def simulate(
         contact_cost=contact_cost,
         incentive_cost=incentive_cost,
         success_rate=success_rate,
+        success_rate_low=success_low,
+        success_rate_high=success_high,
+        margin=margin,
         value=value,
         months=months,
         profit_model=None if profit_model is None else profit_model.value,

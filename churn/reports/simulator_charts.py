@@ -15,6 +15,9 @@ Rows = Sequence[Mapping[str, Any]]
 def moving_curve(datasets: Mapping[str, Rows], *, customers: int, prefix: str, describe: str) -> Figure:
     """Return net profit by contacts with its 90 % band, and what a pointer is told.
 
+    What the pointer is told comes from a dataset `told`, rows as `curve`: to lay out where it points costs more than to
+    draw, so a page may hand it new rows later than the rest.
+
     `datasets`: `curve` (contacts, threshold, cost, net_profit, low, high), `marks` (contacts, net_profit, label, kind
     chosen or best, dy), `pays` (contacts, label: where break-even lies). `prefix` is the currency's sign.
     """
@@ -60,7 +63,10 @@ def _figure(draw: Any, datasets: Mapping[str, Rows], params: Mapping[str, float]
 
     def filled(width: int, *, hover: bool) -> Spec:
         spec: Spec = copy.copy(draw(width, hover))
-        spec["datasets"] = {name: [dict(row) for row in rows] for name, rows in datasets.items()}
+        rows = dict(datasets)
+        if hover and "curve" in rows:
+            rows["told"] = rows["curve"]
+        spec["datasets"] = {name: [dict(row) for row in each] for name, each in rows.items()}
         spec["params"] = [
             {**each, "value": params[each["name"]]} if each["name"] in params else each
             for each in spec.get("params", [])
@@ -87,7 +93,7 @@ def _curve(width: int, customers: int, prefix: str, *, with_hover: bool) -> Spec
     )
     y_axis = alt.Axis(title=None, labelExpr=money_axis(prefix), tickCount=6, domain=False, ticks=False)
     band = alt.Chart(curve).mark_area(color=color("band")).encode(x=x, y=alt.Y("low:Q", axis=y_axis), y2="high:Q")
-    zero = alt.Chart(curve).mark_rule(color=color("muted"), strokeDash=[4, 3]).encode(y=alt.datum(0))
+    zero = alt.Chart(_one_row()).mark_rule(color=color("muted"), strokeDash=[4, 3]).encode(y=alt.datum(0))
     even = alt.Chart(pays).encode(x="contacts:Q")
     line = alt.Chart(curve).mark_line(color=color("curve"), strokeWidth=2.5).encode(x="contacts:Q", y="net_profit:Q")
     layers: list[Any] = [
@@ -95,7 +101,7 @@ def _curve(width: int, customers: int, prefix: str, *, with_hover: bool) -> Spec
         zero,
         even.mark_rule(color=color("muted"), strokeDash=[1, 3]),
         even.mark_text(align="left", baseline="bottom", dx=5, dy=-4, color=color("muted"), fontSize=12).encode(
-            y=alt.value(height), text="label:N"
+            y=alt.value(alt.expr("height")), text="label:N"
         ),
         line,
     ]
@@ -109,7 +115,7 @@ def _curve(width: int, customers: int, prefix: str, *, with_hover: bool) -> Spec
             )
             layers.append(text.encode(text="label:N"))
     if with_hover:
-        layers.append(_hover(curve, prefix))
+        layers.append(_hover(alt.NamedData("told"), prefix))
     return _bare(styled(alt.layer(*layers).properties(width=width - 72, height=height)))
 
 
@@ -121,9 +127,6 @@ def _hover(curve: Any, prefix: str) -> Any:
         name="nearest", nearest=True, on="pointermove", clear="pointerleave", fields=["contacts"], empty=False
     )
     at = alt.Chart(curve).encode(x="contacts:Q")
-    for field in ("net_profit", "cost", "low", "high"):
-        at = at.transform_calculate(**{f"{field}_told": _money(f"datum.{field}", prefix)})
-    at = at.transform_calculate(between="datum.low_told + ' to ' + datum.high_told")
     return (
         at.mark_rule(color=color("ink"), strokeWidth=1)
         .encode(
@@ -131,9 +134,10 @@ def _hover(curve: Any, prefix: str) -> Any:
             tooltip=[
                 alt.Tooltip("contacts:Q", title="Customers", format=",.0f"),
                 alt.Tooltip("threshold:Q", title="From a risk of", format=".1%"),
-                alt.Tooltip("cost_told:N", title="Spend"),
-                alt.Tooltip("net_profit_told:N", title="Expected net profit"),
-                alt.Tooltip("between:N", title="90 % between"),
+                _told("cost", "Spend", prefix),
+                _told("net_profit", "Expected net profit", prefix),
+                _told("low", "90 % range, from", prefix),
+                _told("high", "90 % range, to", prefix),
             ],
         )
         .add_params(nearest)
@@ -158,11 +162,11 @@ def _tornado(width: int, prefix: str) -> Spec:
         axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=5 if is_wide else 3, grid=True, domain=False),
     )
     base = alt.Chart(alt.NamedData("drivers"))
-    tip = [alt.Tooltip("label:N", title="Input"), alt.Tooltip("text:N", title="At"), alt.Tooltip("told:N", title="Net")]
+    tip = [alt.Tooltip("label:N", title="Input"), alt.Tooltip("text:N", title="At"), _told("at", "Net profit", prefix)]
     layers: list[Any] = []
     for kind, align, dx in (("worse", "right", -6), ("better", "left", 6)):
         part = base.transform_filter(f"datum.kind == '{kind}'")
-        bar = part.transform_calculate(told=_money("datum.at", prefix)).mark_bar(color=color(kind), height=18)
+        bar = part.mark_bar(color=color(kind), height=18)
         layers.append(bar.encode(y=y, x=x, x2="center:Q", tooltip=tip))
         words = part.mark_text(align=align, dx=dx, color=color("ink"), fontSize=12)
         layers.append(words.encode(y=y, x="at:Q", text="text:N"))
@@ -190,7 +194,7 @@ def _pair(width: int, names: tuple[str, ...], prefix: str) -> Spec:
     edge = rows.mark_line(strokeWidth=1, opacity=0.55, strokeDash=[2, 3])
     line = rows.mark_line(strokeWidth=2.5)
     dash = alt.StrokeDash("name:N", scale=alt.Scale(domain=list(names), range=[[1, 0], [7, 3]]), legend=None)
-    zero = rows.mark_rule(color=color("muted"), strokeDash=[4, 3]).encode(y=alt.datum(0))
+    zero = alt.Chart(_one_row()).mark_rule(color=color("muted"), strokeDash=[4, 3]).encode(y=alt.datum(0))
     layers = [
         zero,
         edge.encode(x=x, y=alt.Y("low:Q", axis=y_axis), color=hue),
@@ -204,9 +208,19 @@ def _pair(width: int, names: tuple[str, ...], prefix: str) -> Spec:
     return _bare(styled(alt.layer(*layers).properties(width=width - 72, height=300 if is_wide else 250)))
 
 
-def _money(value: str, prefix: str) -> str:
-    """A Vega expression that writes `value` as money, whole."""
-    return f"({value} < 0 ? '-' : '') + '{prefix}' + format(abs({value}), ',.0f')"
+def _one_row() -> Any:
+    import altair as alt
+
+    return alt.Data(values=[{}])
+
+
+def _told(field: str, title: str, prefix: str) -> Any:
+    """A line of what a pointer is told: an amount, whole; a currency that d3 cannot write stands in the title."""
+    import altair as alt
+
+    if prefix == "$":
+        return alt.Tooltip(f"{field}:Q", title=title, format="$,.0f")
+    return alt.Tooltip(f"{field}:Q", title=f"{title} ({prefix.strip()})" if prefix.strip() else title, format=",.0f")
 
 
 def _bare(chart: Any) -> Spec:

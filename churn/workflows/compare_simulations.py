@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,19 @@ from churn.workflows.simulate_campaign import simulate_campaign
 from churn.workflows.simulation_request import SimulationRequest
 
 _NOT_IN_FILES = {"preset", "save", "allow_uncalibrated"}  # who runs the command decides on these
+COMPARED = (
+    "net_profit",
+    "cost",
+    "contacts",
+    "threshold",
+    "retained",
+    "revenue",
+    "roi",
+    "precision",
+    "recall",
+    "loss_probability",
+    "value_of_save",
+)
 _CUTS = ("threshold", "budget", "contacts")
 
 
@@ -41,6 +55,29 @@ def compare_simulations(context: Context, request: SimulationRequest, source: st
             "is not a simulation", where=source, remedy="Write one with `churn simulate --out FILE.json`."
         )
     return [{**document, "name": document.get("name") or path.stem}]
+
+
+def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two simulations' documents, the terms in which they differ, and second less first of what came out."""
+
+    def terms(document: Mapping[str, Any]) -> dict[str, Any]:
+        return {**document.get("economics", {}), "profit_model": document.get("profit_model")}
+
+    def difference(name: str) -> float | None:
+        one, two = first.get(name), second.get(name)
+        return None if one is None or two is None else round(two - one, 6)
+
+    one, two = terms(first), terms(second)
+    sources = ("basis", "model_version", "snapshot_date", "scored_at")
+    return {
+        "first": dict(first),
+        "second": dict(second),
+        "different_terms": {
+            name: (one.get(name), two.get(name)) for name in {**one, **two} if one.get(name) != two.get(name)
+        },
+        "differences": {name: difference(name) for name in COMPARED},
+        "is_same_list": all(first.get(name) == second.get(name) for name in sources),
+    }
 
 
 def _scenarios(path: Path, request: SimulationRequest) -> list[SimulationRequest]:

@@ -27,7 +27,7 @@ from churn.workflows.sign_in import SignedIn
 from churn.workflows.simulation_request import SimulationRequest
 
 router = APIRouter()
-_NAME: Final = re.compile(r"[\w .()+%-]{1,100}\Z")
+_NAME: Final = re.compile(r"[\w .,()+%-]{1,100}\Z")
 _THIS: Final = "What you look at"
 _REQUEST_FIELDS: Final = frozenset(field.name for field in fields(SimulationRequest))
 INPUTS: Final = (
@@ -42,12 +42,12 @@ OUTCOMES: Final = (
     ("net_profit", "Expected net profit", "money", 1),
     ("low", "90 % range, from", "money", 1),
     ("high", "90 % range, to", "money", 1),
-    ("loss_probability", "Chance of a loss", "percent", -1),
+    ("loss_probability", "Chance of a loss", "chance", -1),
     ("cost", "Spend", "money", 0),
     ("contacts", "Customers contacted", "count", 0),
     ("threshold", "From a risk of", "percent", 0),
     ("retained", "Customers kept", "count", 1),
-    ("recall", "Leavers reached", "percent", 1),
+    ("recall", "Churners reached", "percent", 1),
     ("roi", "Return on spend", "percent", 1),
     ("value_of_save", "Value of a save", "money", 0),
 )
@@ -66,7 +66,7 @@ def _save(request: Request, service: Service, user: SignedIn, form: Mapping[str,
     state, name = read_state(simulating.fields_of(form.get("query", ""))), form.get("name", "").strip()
     told: dict[str, Any] = {"name": name}
     if not _NAME.match(name):
-        told["name_wrong"] = "Use 1 to 100 letters, digits, spaces and . ( ) + % -"
+        told["name_wrong"] = "Use 1 to 100 letters, digits, spaces and . , ( ) + % -"
     elif form.get("replace") != "yes" and name in {each.name for each in service.store.simulations.list()}:
         told |= {"name_wrong": f"“{name}” is saved already. Replace it, or choose another name.", "is_taken": True}
     if "name_wrong" in told:
@@ -98,7 +98,8 @@ def _campaign(request: Request, service: Service, user: SignedIn, form: Mapping[
         return simulating.show(request, service, user, state, status=422, form=told)
     found, state = simulating.ask(service, state)
     try:
-        draft_campaign(service.context, found, name=name, title=title, channel=channel, owner=user.name)
+        owner = user.name if user.kind in {"key", "password"} else None
+        draft_campaign(service.context, found, name=name, title=title, channel=channel, owner=owner)
     except (CampaignError, ConfigError) as error:
         told["campaign_wrong"] = f"{error.what[0].upper()}{error.what[1:]}. {error.remedy or ''}".strip()
         return simulating.show(request, service, user, state, status=422, form=told)

@@ -191,7 +191,7 @@ def _shown(name: str, value: float) -> str:
     field = _BY_NAME[name]
     if field.scale != 1.0:
         return written(field, round(value, 3))
-    return written(field, round(value) if name in {"contacts", "budget"} and value >= 1000 else round(value, 2))
+    return f"{value:,.0f}" if value >= 1000 else written(field, round(value, 2))
 
 
 def _margin(answer: Answer) -> float:

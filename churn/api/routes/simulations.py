@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi import Path as InPath
 
 from churn.api.once import OnceRoute
-from churn.api.schemas import SavedSimulation, SimulationInput
+from churn.api.schemas import SavedSimulation, SimulationComparison, SimulationInput
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
+from churn.workflows.compare_simulations import compare_documents
 from churn.workflows.simulate_campaign import simulate_campaign
 from churn.workflows.simulation_request import SimulationRequest
 
@@ -34,12 +35,26 @@ def saved_simulations(state: Annotated[State, Depends(state_of)]) -> list[SavedS
     return [SavedSimulation(name=s.name, saved_at=s.saved_at, inputs=dict(s.inputs)) for s in found]
 
 
+@router.get("/compare")
+def compare(
+    first: Annotated[str, Query(min_length=1, max_length=100, examples=["Spring call"])],
+    second: Annotated[str, Query(min_length=1, max_length=100, examples=["Spring e-mail"])],
+    state: Annotated[State, Depends(state_of)],
+) -> SimulationComparison:
+    """Compare two saved simulations: both whole, the terms that differ, and what that does to the result."""
+    return SimulationComparison.model_validate(compare_documents(_saved(state, first), _saved(state, second)))
+
+
 @router.get("/{name}")
 def saved_simulation(
     name: Annotated[str, InPath(min_length=1, max_length=100)], state: Annotated[State, Depends(state_of)]
 ) -> dict[str, Any]:
     """Return a saved simulation whole."""
+    return _saved(state, name)
+
+
+def _saved(state: State, name: str) -> dict[str, Any]:
     try:
-        return dict(state.store.simulations.get(name).result)
+        return {**state.store.simulations.get(name).result, "name": name}
     except ConfigError as error:
         raise NotFound(error.what, where=error.where, remedy=error.remedy) from error

@@ -49,10 +49,11 @@ async function draw(figure) {
     renderer: "svg",
     ast: true,
     defaultStyle: false,
+    logLevel: 1, // errors; that a mark has no rows at the moment is none
     tooltip,
   });
   chart.view = view;
-  if (chart.pending) await apply(chart);
+  if (chart.pending) await apply(chart, chart.pending);
 }
 
 /** The definition for the very box that the still picture fills, so that nothing on the page moves. */
@@ -78,12 +79,12 @@ export function update(id, { data = {}, params = {}, describe } = {}) {
   }
   const chart = charts.get(id) ?? { figure };
   charts.set(id, chart);
-  chart.pending = { data, params };
-  return chart.view ? apply(chart) : Promise.resolve();
+  const { pending } = chart; // what a drawing made later, for another width, must be given again
+  chart.pending = { data: { ...pending?.data, ...data }, params: { ...pending?.params, ...params } };
+  return chart.view ? apply(chart, { data, params }) : Promise.resolve();
 }
 
-async function apply(chart) {
-  const { data, params } = chart.pending;
+async function apply(chart, { data, params }) {
   for (const [name, rows] of Object.entries(data)) chart.view.data(name, rows);
   for (const [name, value] of Object.entries(params)) chart.view.signal(name, value);
   await chart.view.runAsync();

@@ -30,12 +30,11 @@ function valueAt(term) {
 }
 
 function plain(value) {
-  return String(Math.round(value * 10000) / 10000);
+  return value >= 1000 ? Math.round(value).toLocaleString("en") : String(Math.round(value * 10000) / 10000);
 }
 
 function tell(term, text) {
-  const shown = text === "" ? "as it is" : Number(text).toLocaleString("en");
-  term.slider.setAttribute("aria-valuetext", `${term.before}${shown}${term.unit ? ` ${term.unit}` : ""}`);
+  term.slider.setAttribute("aria-valuetext", `${term.before}${text || term.input.placeholder}${term.unit ? ` ${term.unit}` : ""}`);
 }
 
 /** Show a number that somebody else decided on: the answer, or the other half of the pair. */
@@ -119,16 +118,20 @@ async function next() {
 }
 
 async function show(answer, since) {
+  // What a pointer is told on the curve is laid out when the hand rests; the library marks rows, so these are its own.
+  const told = structuredClone(answer.charts["profit-curve"].data.curve);
+  later("told", 200, () => update("profit-curve", { data: { told } }));
   for (const [id, chart] of Object.entries(answer.charts)) await update(id, chart);
   put("sim-answer", answer.html.answer);
   put("sim-assumptions", answer.html.assumptions);
   put("sim-campaign", answer.html.campaign);
   for (const [name, at] of Object.entries(answer.stands)) {
     const term = terms.get(name);
-    term.most = at.most;
-    const isHeld = term.box.contains(document.activeElement);
     if (term.input.placeholder !== "" || at.value === "") term.input.placeholder = at.meant;
-    if (!isHeld) stand(term, at.value, at.meant);
+    if (!term.box.contains(document.activeElement)) {
+      term.most = at.most; // never under a hand: the same place must go on meaning the same number
+      stand(term, at.value, at.meant);
+    }
     complain(name, term, answer.wrong[name]);
   }
   for (const [name, text] of Object.entries(answer.bar)) document.querySelector(`[data-bar="${name}"]`).textContent = text;

@@ -18,8 +18,8 @@ Kind = Literal["number", "flag", "text"]
 
 MISSING: Final = 0
 MOST_LEVELS: Final = 40  # the rest of a text's values is "other"
-_MOST_EDGES: Final = 96
-_SAMPLE: Final = 200_000  # rows that suffice to place the edges
+_MOST_EDGES: Final = 72
+_SAMPLE: Final = 50_000  # rows that suffice to place the edges
 _DAYS: Final = (7, 14, 21, 28, 30, 42, 60, 90, 120, 180, 270, 365, 540, 730, 1095)
 
 

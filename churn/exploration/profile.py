@@ -164,10 +164,10 @@ def churn_by_bin(column: Encoded, counts: NDArray[np.int64], overlap: float = 1.
 
 def _bins(column: Encoded, rows: NDArray[np.int64]) -> list[tuple[int, int]]:
     total = int(rows.sum())
-    found = [(MISSING, MISSING)] if rows[MISSING] else []
+    missing = [(MISSING, MISSING)] if rows[MISSING] else []
     if column.kind == "text":
         common = sorted((i for i in range(1, rows.size) if rows[i]), key=lambda i: (-rows[i], i))[:_BINS]
-        return found + [(i, i) for i in common]
+        return [(i, i) for i in common] + missing
     first, held = 1, 0
     size = max(1, (total - int(rows[MISSING])) / _BINS)
     bins: list[tuple[int, int]] = []
@@ -178,7 +178,7 @@ def _bins(column: Encoded, rows: NDArray[np.int64]) -> list[tuple[int, int]]:
             first, held = code + 1, 0
     if bins:
         bins[-1] = (bins[-1][0], rows.size - 1)  # whoever lies above the last filled code
-    return found + bins
+    return bins + missing
 
 
 def _label(column: Encoded, first: int, last: int) -> str:
@@ -194,7 +194,11 @@ def _label(column: Encoded, first: int, last: int) -> str:
         return "any"
     if low is None:
         assert high is not None  # one end is closed
-        return f"{_said(high - 1)} or less" if column.is_integer else f"below {_said(high)}"
+        if not column.is_integer:
+            return f"below {_said(high)}"
+        known = column.values[np.isfinite(column.values)]
+        is_least = known.size > 0 and known.min() >= high - 1
+        return _said(high - 1) if is_least else f"{_said(high - 1)} or less"
     if high is None:
         return f"{_said(low)} or more"
     top = high - 1 if column.is_integer else high

@@ -91,18 +91,19 @@ def headline(findings: Findings, churn_rate: float | None, currency: str) -> str
     if not findings.insights:
         return f"Nobody stands out: {findings.tested} suspected groups were tested on later data, and none was confirmed."
     first = findings.insights[0]
-    groups = "One group leaves" if findings.confirmed == 1 else f"{findings.confirmed} groups leave"
+    lift = "" if math.isinf(first.lift) else f", {_times(first.lift)} times the rest"
+    at_risk = money(rounded(first.money_at_risk), currency)
     return (
-        f"{groups} clearly more than the rest. The largest sum is at stake with: {first.words} "
-        f"({percent(first.churn_rate, 0)} churn, {money(rounded(first.money_at_risk), currency)} a month)."
+        f"{first.words[:1].upper()}{first.words[1:]}: {percent(first.churn_rate, 0)} of these customers leave{lift}, and "
+        f"{at_risk} a month with them."
     )
 
 
 def tally(findings: Findings) -> str:
     """Return how many conditions were looked at, tested and confirmed."""
+    groups = "1 group was" if findings.confirmed == 1 else f"{findings.confirmed} groups were"
     return (
-        f"{count(findings.looked_at)} conditions were looked at, {findings.tested} were tested, "
-        f"{findings.confirmed} confirmed."
+        f"{count(findings.looked_at)} conditions were looked at, {findings.tested} tested on other data, {groups} confirmed."
     )
 
 

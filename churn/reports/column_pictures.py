@@ -63,13 +63,30 @@ def churn_line(column: Mapping[str, Any], average: float | None) -> Markup | Non
         x = step * (i + 0.5)
         marks.append(
             f'<path class="span" d="M{x:.1f} {y(each["low"]):.1f}V{y(each["high"]):.1f}"/>'
-            f'<circle cx="{x:.1f}" cy="{y(each["churn_rate"]):.1f}" r="3.2"/>'
+            f'<circle class="{"hollow" if each["label"] == "missing" else "known"}" cx="{x:.1f}" '
+            f'cy="{y(each["churn_rate"]):.1f}" r="3.2"/>'
         )
     told = "; ".join(f"{each['label']}: {100 * each['churn_rate']:.0f} %" for each in bins)
     return Markup(  # noqa: S704  # numbers only; the description is escaped
         f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape("Churn by value. " + told)}">'
         f'<path class="average" d="M0 {y(average):.1f}H{WIDTH}"/>{"".join(marks)}</svg>'
     )
+
+
+def ends(column: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what the first and the last of a column's bins are called, and that the hollow dot is what is missing."""
+    bins = column["churn"][: _MOST + 1]
+    known = [each["label"] for each in bins if each["label"] != "missing"]
+    if not known:
+        return ("missing", "")
+    return known[0], known[-1] + (", missing" if len(known) < len(bins) else "")
+
+
+def kind(column: Mapping[str, Any]) -> str:
+    """Return a column's type as people say it."""
+    names = {"flag": "yes or no", "text": "text"}
+    is_whole = str(column["type"]).lower().startswith(("int", "uint"))
+    return names.get(column["kind"], "whole number" if is_whole else "number")
 
 
 def number(value: float) -> str:

@@ -44,7 +44,7 @@ def _finding_dots(rows: Sequence[Mapping[str, Any]], average: float, width: int)
 
     is_wide = width == WIDE
     order = [row["label"] for row in rows]
-    data = [{**row, "line": _broken(row["label"], 52 if is_wide else 24)} for row in rows]
+    data = [{**row, "line": _broken(row["label"], 44 if is_wide else 22)} for row in rows]
     base = alt.Chart(alt.Data(values=data))
     y = alt.Y(
         "label:N",
@@ -61,7 +61,9 @@ def _finding_dots(rows: Sequence[Mapping[str, Any]], average: float, width: int)
             grid=False,
         ),
     )
-    x = alt.X("rate:Q", title="Churn, %", axis=alt.Axis(tickCount=5, domain=False, ticks=False), scale=alt.Scale(zero=True))
+    x = alt.X(
+        "rate:Q", title="Churn, %", axis=alt.Axis(tickCount=5, domain=False, ticks=False), scale=alt.Scale(zero=True)
+    )
     spans = base.mark_rule(color=color("curve"), strokeWidth=2).encode(y=y, x="low:Q", x2="high:Q")
     dots = base.mark_point(filled=True, size=90, opacity=1, color=color("curve")).encode(y=y, x=x)
     line = alt.Chart(alt.Data(values=[{"x": average, "label": f"all {average:.1f} %"}])).encode(x="x:Q")
@@ -102,7 +104,9 @@ def _survival_curves(groups: Sequence[Mapping[str, Any]], unit: str, width: int)
     dashes = alt.Scale(domain=names, range=[list(_DASHES[i % len(_DASHES)]) for i in range(len(names))])
     values = [{**point, "name": group["name"]} for group in groups for point in group["points"]]
     base = alt.Chart(alt.Data(values=values))
-    x = alt.X("age:Q", title=unit, axis=alt.Axis(grid=False, tickCount=8 if is_wide else 5), scale=alt.Scale(nice=False))
+    x = alt.X(
+        "age:Q", title=unit, axis=alt.Axis(grid=False, tickCount=8 if is_wide else 5), scale=alt.Scale(nice=False)
+    )
     y = alt.Y(
         "share:Q",
         title="Still there" if is_wide else None,
@@ -121,13 +125,15 @@ def _survival_curves(groups: Sequence[Mapping[str, Any]], unit: str, width: int)
     )
     hue = alt.Color("name:N", scale=tones, sort=names, legend=legend)
     bands = base.mark_area(interpolate="step-after", opacity=0.14).encode(
-        x=x, y="low:Q", y2="high:Q", color=alt.Color("name:N", scale=tones, legend=None)
+        x=x, y="low:Q", y2="high:Q", color=alt.Color("name:N", scale=tones, sort=names, legend=None)
     )
     lines = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(
-        x=x, y=y, color=hue, strokeDash=alt.StrokeDash("name:N", scale=dashes, sort=names, legend=legend)
+        x=x, y=y, color=hue, strokeDash=alt.StrokeDash("name:N", scale=dashes, sort=names, legend=None)
     )
     return styled(
-        alt.layer(bands, lines).resolve_scale(color="shared").properties(width=width - 72, height=300 if is_wide else 230)
+        alt.layer(bands, lines)
+        .resolve_scale(color="independent")
+        .properties(width=width - 72, height=300 if is_wide else 230)
     )
 
 
@@ -137,7 +143,9 @@ def _association_map(columns: Sequence[str], pairs: Sequence[Mapping[str, Any]],
     is_wide = width == WIDE
     cells = [dict(pair) for pair in pairs]
     for cell in cells:
-        cell["text"] = f"{cell['value']:.2f}".replace("0.", ".").replace("-", "\u2212") if cell["value"] is not None else ""
+        cell["text"] = (
+            f"{cell['value']:.2f}".replace("0.", ".").replace("-", "\u2212") if cell["value"] is not None else ""
+        )
         cell["is_strong"] = abs(cell["value"] or 0) > 0.6
     limit = 190 if is_wide else 118
     base = alt.Chart(alt.Data(values=cells))
@@ -145,7 +153,12 @@ def _association_map(columns: Sequence[str], pairs: Sequence[Mapping[str, Any]],
         "other:N",
         sort=list(columns),
         axis=alt.Axis(
-            title=None, domain=False, ticks=False, labelAngle=-50, labelLimit=limit, labelFontSize=11 if is_wide else 8
+            title=None,
+            domain=False,
+            ticks=False,
+            labelAngle=-50,
+            labelLimit=0.85 * limit,
+            labelFontSize=11 if is_wide else 8,
         ),
     )
     y = alt.Y(
@@ -166,7 +179,7 @@ def _association_map(columns: Sequence[str], pairs: Sequence[Mapping[str, Any]],
         for is_strong, tone in ((True, "paper"), (False, "ink")):
             part = base.transform_filter(f"datum.is_strong == {'true' if is_strong else 'false'}")
             layers.append(part.mark_text(fontSize=9, color=color(tone)).encode(x=x, y=y, text="text:N"))
-    side = (width - 260 if is_wide else width - 135)
+    side = width - 260 if is_wide else width - 135
     return styled(alt.layer(*layers).properties(width=side, height=side * (0.72 if is_wide else 1.0)))
 
 
@@ -184,10 +197,14 @@ def _component_scatter(points: Sequence[Mapping[str, Any]], x_title: str, y_titl
         x=alt.X("x:Q", title=x_title, axis=axis),
         y=alt.Y("y:Q", title=y_title, axis=axis),
         color=alt.Color(
-            "name:N", scale=alt.Scale(domain=names, range=[color(LINES[i % len(LINES)]) for i in range(len(names))]), legend=legend
+            "name:N",
+            scale=alt.Scale(domain=names, range=[color(LINES[i % len(LINES)]) for i in range(len(names))]),
+            legend=legend,
         ),
         shape=alt.Shape(
-            "name:N", scale=alt.Scale(domain=names, range=[_SHAPES[i % len(_SHAPES)] for i in range(len(names))]), legend=legend
+            "name:N",
+            scale=alt.Scale(domain=names, range=[_SHAPES[i % len(_SHAPES)] for i in range(len(names))]),
+            legend=legend,
         ),
     )
     return styled(marks.properties(width=width - 60, height=320 if is_wide else 240))

@@ -66,14 +66,16 @@ def read_observations(
         "t.customer_id is not null as is_treated"
     )
     warehouse.execute(
-        f"create or replace temp table {_ROWS} as select cast(row_number() over () - 1 as integer) as row, "
-        "s.customer_id, s.snapshot_date, cast(v.monthly_fee as double) as fee, "
+        f"create or replace temp table {_ROWS} as "
+        # Rows that are counted together lie together, which makes every later pass over them faster.
+        "select cast(row_number() over (order by snapshot_date, churned, is_treated, hash(customer_id)) - 1 as integer) "
+        "as row, * from (select s.customer_id, s.snapshot_date, cast(v.monthly_fee as double) as fee, "
         "cast(hash(s.customer_id) % 2 as tinyint) as half, "
         + (told if has_labels else "cast(-1 as tinyint) as churned, false as is_involuntary, false as is_treated")
         + " from snapshots.spine as s inner join snapshots.customer_value as v "
         "on s.customer_id = v.customer_id and s.snapshot_date = v.snapshot_date "
         + (labels if has_labels else "")
-        + f" where s.snapshot_date = ? or hash(s.customer_id, 1) % {step} = 0",
+        + f" where s.snapshot_date = ? or hash(s.customer_id, 1) % {step} = 0) order by row",
         [newest],
     )
     frame = warehouse.frame(f"select * exclude (customer_id) from {_ROWS} order by row")

@@ -52,7 +52,15 @@ def environment(home: Path) -> jinja2.Environment:
         keep_trailing_newline=False,
     )
     made.filters.update(
-        money=money, short_money=short_money, percent=_percent, count=_count, day=day, instant=instant, nbsp=_nbsp
+        day_in=lambda day, language: language.day(day),
+        month_in=lambda day, language: language.month(day),
+        money=money,
+        short_money=short_money,
+        percent=_percent,
+        count=_count,
+        day=day,
+        instant=instant,
+        nbsp=_nbsp,
     )
     return made
 

@@ -1,0 +1,40 @@
+"""The command of the monthly report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churn.cli.common import Session, command
+from churn.cli.tables import line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    command(app)(report)
+
+
+def report(
+    session: Session,
+    month: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="Which month. Default: the last whole one of the data.")
+    ] = None,
+    language: Annotated[
+        str, typer.Option(help="en, de, or one with a file reports/words/CODE.toml in the home.")
+    ] = "en",
+    out: Annotated[Path | None, typer.Option(help="Where to write it. Default: reports/monthly-YYYY-MM.html.")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF, printed by Chromium where it is installed.")] = False,
+) -> None:
+    """Write the monthly report: one HTML file that opens anywhere, prints well and can be mailed."""
+    from churn.workflows.publish_report import publish_report
+
+    found = publish_report(session.context, month, language=language, out=out, with_pdf=pdf)
+
+    def render() -> None:
+        for path in found.files.values():
+            line(f"Wrote {path}")
+
+    document = {"month": found.month, "language": found.language, "files": found.files, "seconds": found.seconds}
+    session.show(document, render)

@@ -1,0 +1,144 @@
+"""The words of a language and how it writes numbers: read from `reports/words/CODE.toml`, shipped or a user's own."""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from churn.decisions.wording import SYMBOLS, count, money, percent
+from churn.errors import ConfigError
+from churn.resources import layered
+
+FALLBACK: Final = "en"
+_NBSP: Final = "\u00a0"
+DASH: Final = "\u2013"  # where there is nothing to tell
+
+
+@dataclass(frozen=True)
+class Language:
+    """Sentences by key, with English for what a language lacks; numbers, days and months in its own form."""
+
+    code: str
+    words: Mapping[str, Any]
+    fallback: Mapping[str, Any]
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """Return the sentence `key` (section.name) filled with `values`, themselves in words already.
+
+        Raises ConfigError for a key that no language knows, or a sentence that asks for a value not given.
+        """
+        for words in (self.words, self.fallback):
+            found: Any = words
+            for part in key.split("."):
+                found = found.get(part) if isinstance(found, Mapping) else None
+            if isinstance(found, str):
+                try:
+                    return string.Formatter().vformat(found, (), values)
+                except (KeyError, IndexError, ValueError) as error:
+                    raise ConfigError(
+                        f"`{key}` asks for what there is not: {error}", where=f"reports/words/{self.code}.toml"
+                    ) from error
+        raise ConfigError(f"no words for `{key}`", where=f"reports/words/{self.code}.toml")
+
+    def knows(self, key: str) -> bool:
+        """Say whether some language has a sentence for `key`."""
+        try:
+            self(key)
+        except ConfigError as error:
+            return "no words" not in error.what
+        return True
+
+    def number(self, text: str) -> str:
+        """Return a number written the English way in the way of this language."""
+        if self("format.decimal") == ".":
+            return text
+        return text.translate({ord(","): self("format.thousands"), ord("."): self("format.decimal")})
+
+    def money(self, amount: float | None, currency: str) -> str:
+        """Return a whole amount with its currency."""
+        if amount is None:
+            return DASH
+        if self("format.currency") == "before":
+            return money(amount, currency, cents=False)
+        sign = "-" if round(amount) < 0 else ""
+        return f"{sign}{self.number(f'{abs(amount):,.0f}')}{_NBSP}{SYMBOLS.get(currency, currency)}"
+
+    def percent(self, share: float | None, digits: int | None = None) -> str:
+        """Return a share of 0..1 in per cent."""
+        return DASH if share is None else self.number(percent(share, digits)).replace(" ", _NBSP)
+
+    def points(self, share: float) -> str:
+        """Return the size of a difference of two shares in percentage points, one digit."""
+        return self.number(f"{abs(100 * share):.1f}")
+
+    def count(self, number: float | None) -> str:
+        """Return a whole number."""
+        return DASH if number is None else self.number(count(number))
+
+    def decimal(self, number: float | None, digits: int) -> str:
+        """Return a number with `digits` decimals."""
+        return DASH if number is None else self.number(f"{number:,.{digits}f}")
+
+    def month(self, day: date | str) -> str:
+        """Return the month of a day with its year."""
+        when = date.fromisoformat(day[:10]) if isinstance(day, str) else day
+        return f"{self.words_of_months()[when.month - 1]} {when.year}"
+
+    def short_month(self, day: date | str) -> str:
+        """Return the month of a day in three letters, with two digits of its year."""
+        when = date.fromisoformat(day[:10]) if isinstance(day, str) else day
+        return f"{self.words_of_months()[when.month - 1][:3]} {when:%y}"
+
+    def day(self, day: date | str | None) -> str:
+        """Return a day in words."""
+        if day is None:
+            return DASH
+        when = date.fromisoformat(day[:10]) if isinstance(day, str) else day
+        return self("format.day", day=when.day, month=self.words_of_months()[when.month - 1], year=when.year)
+
+    def instant(self, moment: str | datetime) -> str:
+        """Return an instant in words, UTC."""
+        when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        return f"{self.day(when.date())}, {when:%H:%M} UTC"
+
+    def words_of_months(self) -> list[str]:
+        """Return the twelve months' names."""
+        return self("format.months").split()
+
+    def safe(self, text: str) -> Markup:
+        """Return `text` escaped, with `1 %` and the like kept on one line."""
+        return Markup(str(Markup.escape(text)).replace(" %", "&nbsp;%"))  # noqa: S704  # escaped in the same expression
+
+
+def languages(home: Path) -> list[str]:
+    """Return the codes of the languages that there are words for."""
+    return sorted(
+        name.removeprefix("words/") for name in layered("reports", home, ".toml") if name.startswith("words/")
+    )
+
+
+def read_language(code: str, home: Path) -> Language:
+    """Return a language. Raises ConfigError for one without words, or words that are no TOML."""
+    known = languages(home)
+    if code not in known:
+        raise ConfigError(
+            f"no words for the language `{code}`",
+            where="--language",
+            remedy=f"There are: {', '.join(known)}. Another one is a file: reports/words/{code}.toml in the home.",
+        )
+    return Language(code, _read(code, home), _read(FALLBACK, home))
+
+
+def _read(code: str, home: Path) -> dict[str, Any]:
+    path = layered("reports", home, ".toml")[f"words/{code}"]
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error

@@ -1,0 +1,137 @@
+"""The monthly report: its sections are the numbered templates of `reports/monthly/`, its words those of a language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from churn.decisions.wording import SYMBOLS
+from churn.reports.charts import Figure, token_css
+from churn.reports.language import DASH, Language, read_language
+from churn.reports.monthly_charts import churn_by_cause, profit_intervals, retention_map
+from churn.reports.render import render
+from churn.resources import layered
+
+_SECTION: Final = re.compile(r"monthly/\d\d_\w+\.html")
+_TONES: Final = {"works": "best", "harms": "chosen", "open": "muted"}
+_COHORT_MONTHS: Final = 3  # fewer are no comparison
+
+
+def sections(home: Path) -> list[str]:
+    """Return the templates of the report's sections, in order: `monthly/NN_name.html`, shipped and a user's own."""
+    return sorted(name for name in layered("reports", home, ".j2") if _SECTION.fullmatch(name))
+
+
+def render_monthly(document: Mapping[str, Any], *, home: Path, language: str = "en") -> str:
+    """Return the report of `report_facts` as one HTML page without scripts; the same facts give the same bytes.
+
+    Raises ConfigError for a language without words, or a template that cannot be filled.
+    """
+    words = read_language(language, home)
+    return render(
+        "monthly/monthly.html",
+        home=home,
+        d=document,
+        t=words,
+        tokens=token_css(),
+        sections=sections(home),
+        charts=_charts(document, words),
+        severities=("act", "watch", "unknown", "ok"),
+    )
+
+
+def _charts(d: Mapping[str, Any], t: Language) -> dict[str, Figure | None]:
+    return {
+        "trend": _trend(d, t),
+        "cohorts": _cohorts(d["cohorts"], t),
+        "campaigns": _campaigns(d, t),
+        "calibration": _calibration(d["model"], t),
+    }
+
+
+def _trend(d: Mapping[str, Any], t: Language) -> Figure | None:
+    if d["churn"] is None:
+        return None
+    months = d["churn"]["trend"]
+    rows = [
+        {
+            "label": t.short_month(row["month"]),
+            "voluntary": row["voluntary_churners"] / row["customers"] if row["customers"] else 0.0,
+            "involuntary": row["involuntary_churners"] / row["customers"] if row["customers"] else 0.0,
+            "text": t.percent(row["churn_rate"], 1),
+        }
+        for row in months
+    ]
+    rates = [row["churn_rate"] for row in months]
+    target = t.percent(d["target"])
+    names = {
+        "voluntary": t("method.definition_voluntary"),
+        "involuntary": t("method.definition_involuntary"),
+        "target": f"{t('format.target')} {target}",
+    }
+    describe = t(
+        "trend.describe",
+        first=t.month(months[0]["month"]),
+        last=t.month(months[-1]["month"]),
+        low=t.percent(min(rates), 1),
+        high=t.percent(max(rates), 1),
+        now=t.percent(d["churn"]["now"]["churn_rate"], 1),
+        month=t.month(d["first_day"]),
+        target=target,
+    )
+    return churn_by_cause(rows, target=d["target"], names=names, describe=describe)
+
+
+def _cohorts(cells: Sequence[Mapping[str, Any]], t: Language) -> Figure | None:
+    months = list(dict.fromkeys(cell["cohort_month"] for cell in cells))
+    if len(months) < _COHORT_MONTHS:
+        return None
+    rows = [
+        {
+            "cohort": t.short_month(cell["cohort_month"]),
+            "age": cell["months_since"],
+            "share": cell["retained"] / cell["customers"],
+            "text": t.percent(cell["retained"] / cell["customers"], 0),
+        }
+        for cell in cells
+        if cell["customers"]
+    ]
+    third = [row["text"] for row in rows if row["age"] == _COHORT_MONTHS]
+    describe = t("trend.cohorts_describe", third=third[-1] if third else DASH)
+    return retention_map(rows, age=t("trend.age"), joined=t("trend.joined"), describe=describe)
+
+
+def _campaigns(d: Mapping[str, Any], t: Language) -> Figure | None:
+    rows = [
+        {
+            "label": row["title"],
+            **{k: row["realised"][k] for k in ("value", "low", "high")},
+            "kind": _TONES[row["realised"]["verdict"]],
+        }
+        for row in d["campaigns"]
+        if row["realised"] is not None
+    ]
+    if not rows:
+        return None
+    if d["saved"] is not None and len(rows) > 1:
+        saved = d["saved"]
+        kind = "best" if saved["low"] > 0 else "chosen" if saved["high"] < 0 else "ink"
+        rows.append({"label": t("campaigns.total"), **{k: saved[k] for k in ("value", "low", "high")}, "kind": kind})
+    told = "; ".join(
+        f"{row['label']} {t.money(row['value'], d['currency'])} ({t.money(row['low'], d['currency'])} {DASH} {t.money(row['high'], d['currency'])})"
+        for row in rows
+    )
+    prefix = SYMBOLS.get(d["currency"], "")
+    return profit_intervals(
+        rows, title=t("campaigns.axis"), currency_prefix=prefix, describe=t("campaigns.describe", rows=told)
+    )
+
+
+def _calibration(model: Mapping[str, Any] | None, t: Language) -> Figure | None:
+    from churn.reports.model_charts import calibration_chart
+
+    if model is None or not model["calibration"]:
+        return None
+    return calibration_chart(model["calibration"], describe=t("model.describe"))

@@ -1,0 +1,65 @@
+"""Publishes the monthly report: one HTML file that needs nothing else, and the facts it tells beside it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from churn.errors import ConfigError
+from churn.workflows.context import Context
+from churn.workflows.files import write_text
+from churn.workflows.report_facts import read_month, report_facts
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """Which month was told, where the files lie, and the facts."""
+
+    month: str
+    language: str
+    files: dict[str, Path]
+    document: dict[str, Any]
+    seconds: float
+
+
+def publish_report(
+    context: Context,
+    month: str | None = None,
+    *,
+    language: str = "en",
+    out: Path | None = None,
+    with_pdf: bool = False,
+) -> ReportResult:
+    """Write the report of `month` (YYYY-MM; the last whole month of the data if None) in `language`.
+
+    The same facts give the same bytes. Raises ConfigError for a month the data do not reach, a language without words,
+    another ending than .html, or a PDF where no Chromium is installed; ResourceError when the disk is full: what was there before stays.
+    """
+    from churn.reports.monthly import render_monthly
+
+    if out is not None and out.suffix != ".html":
+        raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .html.")
+    began = time.monotonic()
+    home = context.settings.home
+    chosen = read_month(month) if month is not None else None
+    with context.recorded("publish_report", chosen.first if chosen else None):
+        context.progress.step("Gathering the month's facts")
+        document = report_facts(context, chosen)
+        context.progress.step("Drawing the report")
+        suffix = "" if language == "en" else f"-{language}"
+        page = out or home / "reports" / f"monthly-{document['month']}{suffix}.html"
+        text = render_monthly(document, home=home, language=language)
+        write_text(page, text)
+        files = {"report": page}
+        if out is None:
+            files["facts"] = home / "reports" / f"monthly-{document['month']}.json"
+            write_text(files["facts"], json.dumps(document, default=str, indent=1, allow_nan=False) + "\n")
+        if with_pdf:
+            from churn.reports.pdf import print_to_pdf
+
+            context.progress.step("Printing it")
+            files["pdf"] = print_to_pdf(page, page.with_suffix(".pdf"))
+    return ReportResult(document["month"], language, files, document, time.monotonic() - began)

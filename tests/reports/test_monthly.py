@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import copy
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.errors import ConfigError
+from churn.reports.language import languages, read_language
+from churn.reports.monthly import render_monthly, sections
+
+NOTHING: dict[str, Any] = {
+    "month": "2026-06",
+    "first_day": "2026-06-01",
+    "next_month": "2026-07-01",
+    "is_whole": True,
+    "data_cutoff": "2026-07-01T00:00:00",
+    "currency": "USD",
+    "target": 0.06,
+    "definition": "any",
+    "horizon_days": 30,
+    "lead_days": 2,
+    "grace_days": 7,
+    "is_simulated": False,
+    "churn": None,
+    "cohorts": [],
+    "risk": None,
+    "insights": None,
+    "campaigns": [],
+    "saved": None,
+    "spent": 0.0,
+    "decision": {"is_known": False, "code": "nothing_scored", "why": "nothing has been scored yet"},
+    "model": None,
+    "monitoring": None,
+    "quality": None,
+    "nights": {"done": 0, "failed": []},
+}
+
+
+def _months(rate: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "month": f"2026-{month:02d}-01",
+            "customers": 1000,
+            "voluntary_churners": round(1000 * rate * 0.75),
+            "involuntary_churners": round(1000 * rate * 0.25),
+            "churn_rate": rate,
+            "monthly_revenue": 25_000.0,
+            "monthly_revenue_lost": 25_000.0 * rate,
+        }
+        for month in range(1, 7)
+    ]
+
+
+def full() -> dict[str, Any]:
+    """Facts with every part filled in."""
+    months = _months(0.08)
+    found = copy.deepcopy(NOTHING)
+    found["churn"] = {
+        "now": months[-1],
+        "before": {**months[-2], "churn_rate": 0.075},
+        "year_before": None,
+        "gap": 0.02,
+        "excess_revenue": 500.0,
+        "trend": months,
+    }
+    found["cohorts"] = [
+        {"cohort_month": f"2026-{m:02d}-01", "months_since": age, "customers": 100, "retained": 100 - 9 * age}
+        for m in range(1, 5)
+        for age in range(7 - m)
+    ]
+    found["risk"] = {
+        "snapshot_date": "2026-07-01",
+        "compared_with": "2026-06-01",
+        "model_version": "m1",
+        "run_id": "20260701-abc",
+        "customers": 1000,
+        "expected_churners": 81.4,
+        "listed": 120,
+        "bands": [
+            {"band": band, "customers": 250, "expected_churners": 20.0, "expected_profit": 90.0, "before": 240}
+            for band in ("critical", "high", "medium", "low")
+        ],
+        "reasons": [{"feature": "days_since_last_login", "is_actionable": True, "customers": 60, "share": 0.5}],
+    }
+    found["insights"] = {
+        "tested_on": ["2026-04-01", "2026-05-01"],
+        "insights": [
+            {
+                "words": "no login for 14 days",
+                "churn_rate": 0.22,
+                "interval": [0.2, 0.24],
+                "lift": 3.9,
+                "customers": 90,
+                "share": 0.09,
+                "money_at_risk_monthly": 495.0,
+            }
+        ],
+    }
+    money = {"value": 1200.0, "low": 100.0, "high": 2300.0}
+    found["campaigns"] = [
+        {
+            "title": "Help to fix a failed payment",
+            "treatment": 126,
+            "holdout": 84,
+            "expected": {"profit": 1895.0, "low": 1090.0, "high": 2729.0},
+            "realised": {**money, "verdict": "works"},
+        },
+        {"title": "Call <b>", "treatment": 10, "holdout": 5, "expected": None, "realised": None},
+    ]
+    found["saved"], found["spent"] = {**money, "saves": 20.0, "measured": 1, "waiting": 1}, 252.0
+    found["decision"] = {
+        "is_known": True,
+        "contacts": 300,
+        "threshold": 0.071,
+        "cost": 600.0,
+        "net_profit": 1458.0,
+        "net_profit_interval": {"low": 583.0, "median": 1400.0, "high": 2421.0},
+        "loss_probability": 0.01,
+        "profit_model": "case_study",
+        "success_rate": 0.4,
+        "contact_cost": 2.0,
+        "run_snapshot_date": "2026-07-01",
+    }
+    found["model"] = {
+        "version": "m1",
+        "kind": "xgboost",
+        "created_at": "2026-06-01T00:00:00",
+        "metrics": {"title": "XGBoost", "calibration_slope": 1.02, "is_calibrated": True, "lift": 5.0, "auc": 0.85},
+        "calibration": [
+            {"predicted": p, "observed": p, "low": 0.9 * p, "high": 1.1 * p, "customers": 100} for p in (0.02, 0.1, 0.3)
+        ],
+        "features": {"days_since_last_login": "Days since the last login."},
+        "history": [],
+        "error": None,
+    }
+    found["monitoring"] = {
+        "on": "2026-07-01",
+        "findings": [
+            {"monitor": "data_drift", "severity": "act", "sentence": "age moved", "money_at_risk": 900.0},
+            {"monitor": "skew", "severity": "ok", "sentence": "no skew", "money_at_risk": None},
+        ],
+    }
+    found["quality"] = {
+        "checks": [{"message": "No repeats.", "defect_count": 12}, {"message": "Ok.", "defect_count": 0}]
+    }
+    found["nights"] = {"done": 29, "failed": ["2026-06-11"]}
+    return found
+
+
+class _Page(HTMLParser):
+    """Collects what a reader sees, the tags, and what would be fetched."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self._hidden = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"href", "src", "xlink:href"}]
+        self._hidden += tag in {"style", "svg"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in {"style", "svg"}
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def page(document: dict[str, Any], home: Path, language: str = "en") -> _Page:
+    return _Page(render_monthly(document, home=home, language=language))
+
+
+def test_the_headline_tells_churn_against_the_target_money_lost_and_saved_and_what_to_decide(tmp_path):
+    text = page(full(), tmp_path).text
+    assert "8.0 % of customers left in June 2026, 2.0 points above the target of 6 %." in text
+    assert "80 of 1,000 customers left: 60 by their own decision, 20 because payments failed." in text
+    assert "That is 0.5 points more than in May 2026." in text
+    assert "brought $1,200 net ($100 to $2,300 with 95 % confidence) for $252 spent" in text
+    assert "Contact the 300 customers above a risk of 7.1 %: cost $600, expected net profit $1,458" in text
+
+
+def test_a_month_of_which_nothing_is_known_says_so_in_every_section(tmp_path):
+    found = page(NOTHING, tmp_path)
+    for sentence in (
+        "Churn by month cannot be told",
+        "No campaign has been measured yet",
+        "No recommendation: nothing has been scored yet",
+        "No score run of that month",
+        "Nothing has been explored yet",
+        "No campaign has been planned yet",
+        "No model is in use yet",
+        "No monitor has run yet",
+        "quality of the data has not been checked",
+    ):
+        assert sentence in found.text
+    assert "svg" not in found.tags
+    assert not re.search(r"\b(None|nan|inf)\b", found.text)
+
+
+def test_zero_churn_keeps_the_target(tmp_path):
+    document = full()
+    document["churn"] |= {"trend": _months(0.0), "now": _months(0.0)[-1], "gap": -0.06, "excess_revenue": 0.0}
+    text = page(document, tmp_path).text
+    assert "0.0 % of customers left in June 2026: the target of 6 % is kept." in text
+
+
+def test_a_month_that_is_not_over_says_so_first(tmp_path):
+    document = full() | {"is_whole": False}
+    assert "June 2026 is not over: the figures reach 1 July 2026." in page(document, tmp_path).text
+
+
+def test_the_report_needs_nothing_but_itself(tmp_path):
+    text = render_monthly(full(), home=tmp_path)
+    found = _Page(text)
+    assert "script" not in found.tags
+    assert not [link for link in found.links if not link.startswith("#")]
+    assert len(text.encode()) < 1_000_000
+    assert found.tags.count("h1") == 1
+
+
+def test_every_chart_says_in_words_what_it_shows(tmp_path):
+    text = render_monthly(full(), home=tmp_path)
+    labels = re.findall(r'<svg role="img" aria-label="([^"]+)"', text)
+    assert len(labels) == text.count("<svg") == 8  # four charts, each wide and narrow
+    assert any("Bars of monthly churn from January 2026 to June 2026" in label for label in labels)
+
+
+def test_names_from_outside_are_escaped(tmp_path):
+    assert "Call &lt;b&gt;" in render_monthly(full(), home=tmp_path)
+
+
+def test_the_same_facts_give_the_same_bytes(tmp_path):
+    assert render_monthly(full(), home=tmp_path) == render_monthly(full(), home=tmp_path)
+
+
+def test_another_language_changes_words_numbers_and_months(tmp_path):
+    text = page(full(), tmp_path, "de").text
+    assert "8,0 % der Kunden gingen im Juni 2026, 2,0 Punkte über dem Ziel von 6 %." in text
+    assert "1.200 $" in text
+    assert "customers" not in text
+
+
+def test_both_languages_have_the_same_keys_asking_for_the_same_figures(tmp_path):
+    assert languages(tmp_path) == ["de", "en"]
+    asked = {}
+    for code in ("de", "en"):
+        words = read_language(code, tmp_path).words
+        asked[code] = {
+            (section, key): sorted(re.findall(r"{(\w+)}", text))
+            for section, keys in words.items()
+            for key, text in keys.items()
+        }
+    assert asked["de"] == asked["en"]
+
+
+def test_a_language_of_ones_own_is_a_file_and_lacks_nothing(tmp_path):
+    (tmp_path / "reports" / "words").mkdir(parents=True)
+    (tmp_path / "reports" / "words" / "fr.toml").write_text('[headline]\ndecide = "À décider"\n', encoding="utf-8")
+    text = page(full(), tmp_path, "fr").text
+    assert "À décider" in text
+    assert "Contact the 300 customers" in text
+
+
+def test_a_language_without_words_names_those_there_are(tmp_path):
+    with pytest.raises(ConfigError, match="no words for the language `xx`") as caught:
+        render_monthly(full(), home=tmp_path, language="xx")
+    assert "de, en" in (caught.value.remedy or "")
+
+
+def test_a_section_is_added_by_one_template(tmp_path):
+    (tmp_path / "reports" / "monthly").mkdir(parents=True)
+    (tmp_path / "reports" / "monthly" / "45_ours.html.j2").write_text("<p>{{ d.month }} is ours</p>", encoding="utf-8")
+    names = sections(tmp_path)
+    assert names == sorted(names)
+    assert "monthly/45_ours.html" in names
+    assert "2026-06 is ours" in page(full(), tmp_path).text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +85,9 @@ def _make_home(home: Path) -> None:
         ) from error
 
 
+_SURE_SECONDS = 0.1  # how long a log that was put aside may still be written to
+
+
 class _LogFile:
     """Appends lines to a file that stays open: opening it for each would cost a request more than its answer.
 
@@ -95,6 +99,7 @@ class _LogFile:
         self._lock = threading.Lock()
         self._file: int | None = None
         self._inode = 0
+        self._sure_until = 0.0
 
     def write(self, line: str) -> None:
         """Append one line; when the file was put aside, to a new one."""
@@ -102,6 +107,10 @@ class _LogFile:
             os.write(self._opened(), f"{line}\n".encode("utf-8", "replace"))
 
     def _opened(self) -> int:
+        now = time.monotonic()
+        if self._file is not None and now < self._sure_until:
+            return self._file
+        self._sure_until = now + _SURE_SECONDS
         try:
             is_same = self._file is not None and self._path.stat().st_ino == self._inode
         except FileNotFoundError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ class Surround:
                 sent_id = value
             elif name in _SIZES:
                 refusal = refusal or self._refusal(name, value)
-        given_id = sent_id.decode("latin-1") if _REQUEST_ID.match(sent_id) else secrets.token_hex(8)
+        given_id = sent_id.decode("latin-1") if _REQUEST_ID.match(sent_id) else f"{random.getrandbits(64):016x}"
         told = scope.setdefault("state", {})
         told["request_id"] = given_id
         began, status = time.perf_counter(), 500

@@ -14,10 +14,9 @@ from churn.workflows.serve_scores import action_of, not_listed
 if TYPE_CHECKING:
     from churn.store.lookup import CustomerLookup, Row
 
-_WRITTEN = tuple(SCORE_COLUMNS)
-_READY = frozenset({"reasons", "change_reasons"})  # JSON in the store already
-_FLAGS = frozenset(name for name, kind in SCORE_COLUMNS.items() if kind == "Boolean")
-_LEFT_OUT = frozenset({"raw_score"})
+_COLUMNS = tuple(SCORE_COLUMNS)
+_REASONS, _CHANGES = _COLUMNS.index("reasons"), _COLUMNS.index("change_reasons")  # JSON in the store already
+_APART = frozenset({"reasons", "change_reasons", "raw_score"})
 
 
 class LiveRisk:
@@ -33,15 +32,13 @@ class LiveRisk:
         run, facts = self._facts(run_row)
         if score is None:
             raise not_listed(run)
-        campaigns = [{"campaign": c, "arm": arm, "assigned_at": _instant(at)} for c, arm, at in assigned]
-        parts = [
-            f'"{name}":{_written(name, value)}'
-            for name, value in zip(_WRITTEN, score, strict=True)
-            if name not in _LEFT_OUT
-        ]
-        action = json.dumps(action_of(campaigns))
-        told = f'{{{",".join(parts)},"recommended_action":{action},"campaigns":{json.dumps(campaigns)},{facts}}}'
-        return told.encode()
+        campaigns = [{"campaign": c, "arm": arm, "assigned_at": _instant(at)} for c, arm, at in json.loads(assigned)]
+        told: dict[str, Any] = {name: value for name, value in zip(_COLUMNS, score, strict=True) if name not in _APART}
+        told["is_listed"] = bool(told["is_listed"])
+        told["recommended_action"], told["campaigns"] = action_of(campaigns), campaigns
+        reasons, changes = score[_REASONS] or "[]", score[_CHANGES] or "null"
+        written = json.dumps(told, ensure_ascii=False)[:-1]
+        return f'{written},"reasons":{reasons},"change_reasons":{changes},{facts}}}'.encode()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -55,14 +52,6 @@ class LiveRisk:
             facts = {key: _plain(value) for key, value in run_facts(run).items()}
             held = self._run = (row or (), run, json.dumps(facts, ensure_ascii=False)[1:-1])
         return held[1], held[2]
-
-
-def _written(name: str, value: Any) -> str:
-    if name in _READY:
-        return value or ("[]" if name == "reasons" else "null")
-    if name in _FLAGS:
-        return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _instant(text: str) -> str:

@@ -3,8 +3,8 @@
 from churn.api.routes import campaigns, health, jobs, models, monitoring, risk, scores, simulations
 
 ROUTERS = (
+    risk.direct,  # first: what is asked for most should be found first
     health.router,
-    risk.direct,
     risk.router,
     scores.router,
     simulations.router,

@@ -160,7 +160,7 @@ def _waterfall(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     )
     return styled(
         alt.layer(bars, labels.encode(y=y, x="right:Q", text="label:N")).properties(
-            width=width - (340 if is_wide else 190), height=38 * len(rows)
+            width=width - (400 if is_wide else 190), height=38 * len(rows)
         )
     )
 
@@ -192,7 +192,7 @@ def _usage_bars(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
             alt.Tooltip("sessions:Q", title="Logins"),
         ],
     )
-    return styled(bars.properties(width=width - 72, height=150))
+    return styled(bars.properties(width=width - (280 if width == WIDE else 72), height=150))
 
 
 def _wrapped(text: str, limit: int) -> str:

@@ -71,6 +71,9 @@ class AlertSettings(Section):
     stale_after_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
         36, description="Scores older than this raise an alert."
     )
+    data_stale_after_hours: Annotated[float, Field(gt=0, le=8760)] = Field(
+        72, description="Scores whose newest fact is older than this raise an alert."
+    )
     link: str | None = Field(None, description="Address of the web pages, written into messages.")
     webhook_url: str | None = Field(None, description="Alerts are posted there as JSON, signed.")
     email_to: list[str] = Field(default_factory=list, description="Addresses that alerts are mailed to.")

@@ -46,7 +46,8 @@ def raise_missed(context: Context, job: Job, words: str) -> None:
 def watch_freshness(context: Context) -> None:
     """Alert when the list in use is marked stale or older than [alerts] allows, and end the alert when it is not."""
     now = company_context(context).clock()
-    limit = timedelta(hours=context.settings.alerts.stale_after_hours)
+    alerts = context.settings.alerts
+    limit, data_limit = (timedelta(hours=hours) for hours in (alerts.stale_after_hours, alerts.data_stale_after_hours))
     with context.open_store() as store:
         run = store.scores.current_run()
         if run is None:
@@ -55,8 +56,16 @@ def watch_freshness(context: Context) -> None:
         if run.is_stale:
             told = f"The list of {run.snapshot_date} is stale: {run.stale_reason}"
         elif age > limit:
-            told = f"The list in use was scored on {run.scored_at:%Y-%m-%d %H:%M} UTC, more than {limit / timedelta(hours=1):g} hours ago"
+            told = f"The list in use was scored on {run.scored_at:%Y-%m-%d %H:%M} UTC, {_hours(age)} ago"
+        elif now - run.data_cutoff > data_limit:
+            told = (
+                f"The list in use knows nothing after {run.data_cutoff:%Y-%m-%d %H:%M} UTC: nothing newer was delivered"
+            )
         else:
             store.alerts.resolve(STALE, _LIST, context.clock())
             return
         store.alerts.raise_(STALE, _LIST, "warning", told, context.clock())
+
+
+def _hours(age: timedelta) -> str:
+    return f"{age / timedelta(hours=1):,.0f} hours"

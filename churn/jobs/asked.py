@@ -30,6 +30,14 @@ def score(context: Context, run: ScheduledRun) -> StepOutcome:
     return StepOutcome(found.customers, told)
 
 
+def explore(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Explore the data: profile, insights, page."""
+    from churn.workflows.explore_data import explore_data
+
+    document = explore_data(context, on=_day(run, "date")).document
+    return StepOutcome(document["rows"], f"{document['headline']} {document['tally']}")
+
+
 def plan(context: Context, run: ScheduledRun) -> StepOutcome:
     """Plan campaigns together."""
     from churn.workflows.plan_campaign import PlanRequest, plan_campaigns

@@ -39,6 +39,12 @@ _ALL = (
     ),
     Job("score", "Score every customer and publish the list", (Step("score", asked.score),), {"date": _DATE}),
     Job(
+        "explore",
+        "Explore the data: what every column holds, and who leaves more than others",
+        (Step("explore", asked.explore),),
+        {"date": _DATE},
+    ),
+    Job(
         "plan",
         "Plan campaigns: whom to contact, whom to hold out",
         (Step("plan", asked.plan),),

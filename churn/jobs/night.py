@@ -33,8 +33,11 @@ def refresh(context: Context, run: ScheduledRun) -> StepOutcome:
 
 
 def checks(context: Context, run: ScheduledRun) -> StepOutcome:
-    """Run the quality rules; a blocking one stops the night, and the list in use stays, marked stale."""
-    found = check_data(context, run.logical_date if _is_past(run) else None)
+    """Run the quality rules as of the night; a blocking one stops it, and the list in use stays, marked stale.
+
+    Scores are of the day after the newest fact, and would look fresh by themselves if nothing was delivered for weeks.
+    """
+    found = check_data(context, run.logical_date or context.today)
     warns = [check.rule for check in found.checks if check.defect_count]
     told = f"{len(found.checks)} rules hold as of {found.snapshot_date}"
     if warns:

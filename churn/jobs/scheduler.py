@@ -14,6 +14,7 @@ from churn.jobs.catalog import job_named
 from churn.jobs.delivery import Courier
 from churn.jobs.runner import wait_before
 from churn.jobs.schedule import queue_due
+from churn.jobs.webhooks import Herald
 from churn.store.job_records import ScheduledRun
 from churn.workflows.context import Context
 
@@ -51,11 +52,13 @@ class Scheduler:
         *,
         start: Callable[[ScheduledRun, str], Worker],
         courier: Courier | None = None,
+        herald: Herald | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._context, self._owner, self._start = context, owner, start
         self._courier = courier or Courier(context, owner)
+        self._herald = herald or Herald(context)
         self._monotonic, self._tell = monotonic, tell
         self._at_work: _AtWork | None = None
         self._watched: float | None = None
@@ -92,6 +95,7 @@ class Scheduler:
             self._watched = self._monotonic()
             watch_freshness(self._context)
         self._courier.deliver()
+        self._herald.deliver()
 
     def _begin(self) -> None:
         seconds = self._context.settings.schedule.lease_seconds

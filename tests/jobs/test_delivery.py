@@ -317,3 +317,12 @@ def test_a_list_that_is_marked_stale_is_told_with_the_reason(house: House, publi
     watch_freshness(house.context)
     with house.context.open_store() as store:
         assert "some_rule: 3 found" in store.alerts.open()[0].message
+
+
+def test_a_list_scored_anew_from_old_data_is_told(house: House, published: Callable[..., None]) -> None:
+    published(house)
+    with house.context.open_store() as store, store.database.write() as connection:
+        connection.exec_driver_sql("update score_runs set data_cutoff = '2026-06-27 00:00:00.000000'")
+    watch_freshness(house.context)
+    with house.context.open_store() as store:
+        assert "knows nothing after 2026-06-27" in store.alerts.open()[0].message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,27 @@ def measure(context: Context, run: ScheduledRun) -> StepOutcome:
     document = measure_campaign(context, run.parameters["campaign"], so_far=bool(run.parameters.get("so_far"))).document
     return StepOutcome(
         sum(int(arm["assigned"]) for arm in document["arms"].values()), str(document["words"]["headline"])
+    )
+
+
+def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Look for drift and decay as of a day."""
+    from churn.workflows.monitor_model import monitor_model
+
+    found = monitor_model(context, _day(run, "date"))
+    return StepOutcome(len(found.document["findings"]), str(found.document["summary"]))
+
+
+def report(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Write the report of a month: that asked for, or the one before the date of the run."""
+    from churn.workflows.publish_report import publish_report
+
+    month = run.parameters.get("month")
+    if month is None and run.logical_date is not None:
+        month = f"{run.logical_date.replace(day=1) - timedelta(days=1):%Y-%m}"
+    found = publish_report(context, month, language=run.parameters.get("language", "en"))
+    return StepOutcome(
+        None, f"The report of {found.month} is written: {', '.join(sorted(p.name for p in found.files.values()))}."
     )
 
 

@@ -12,6 +12,7 @@ from churn.jobs.outcome import Job, Parameter, Step
 
 _CAMPAIGN = Parameter("text", "The campaign's name; `risk-list` for the list itself.", is_required=True)
 _DATE = Parameter("text", "The date, YYYY-MM-DD; the newest that the data cover if left out.")
+_LANGUAGE = Parameter("text", "The report's language, such as en or de.")
 
 _ALL = (
     Job(
@@ -25,8 +26,16 @@ _ALL = (
             Step("sync", night.sync),
             Step("outcomes", night.outcomes),
             Step("measure", night.measure),
+            Step("monitor", night.monitor),
         ),
         {night.BACKFILL: Parameter("flag", "Only score: the night lies in the past.")},
+        is_dated=True,
+    ),
+    Job(
+        "monthly",
+        "Monthly: explore the data, write the report of the month before",
+        (Step("explore", asked.explore), Step("report", asked.report)),
+        {"language": _LANGUAGE},
         is_dated=True,
     ),
     Job("retention", "Retention: put old files, logs and rows away", (Step("prune", tidy.prune),), is_dated=True),
@@ -79,6 +88,13 @@ _ALL = (
         (Step("measure", asked.measure),),
         {"campaign": _CAMPAIGN, "so_far": Parameter("flag", "Judge those whose windows have closed.")},
         scope="push",
+    ),
+    Job("monitor", "Look for drift and decay", (Step("monitor", asked.monitor),), {"date": _DATE}),
+    Job(
+        "report",
+        "Write the report of a month",
+        (Step("report", asked.report),),
+        {"month": Parameter("text", "The month, YYYY-MM; the last whole one if left out."), "language": _LANGUAGE},
     ),
 )
 

@@ -78,6 +78,18 @@ def measure(context: Context, run: ScheduledRun) -> StepOutcome:
     return _PAST if _is_past(run) else _outcome(remeasure_campaigns(context), "no campaign waits to be measured")
 
 
+def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Look for drift and decay; alerts follow from what is found, and a training where the policy asks for one."""
+    if _is_past(run):
+        return _PAST
+    from churn.workflows.monitor_model import monitor_model
+
+    found = monitor_model(context)
+    trained = f" {found.trained} was trained." if found.trained else ""
+    promoted = f" {found.promoted} serves from now on." if found.promoted else ""
+    return StepOutcome(len(found.document["findings"]), f"{found.document['summary']}{trained}{promoted}")
+
+
 def _is_past(run: ScheduledRun) -> bool:
     if run.parameters.get(BACKFILL) and run.logical_date is None:
         raise ConfigError("a backfill needs a date", where=f"job {run.job}")

@@ -71,7 +71,7 @@ def _now() -> datetime:
 
 def _is_secret(name: str) -> bool:
     single = {"CHURN_ALERTS_WEBHOOK_SECRET", "CHURN_ALERTS_SMTP_PASSWORD"}
-    return name in single or name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_", "AWS_", "PG"))
+    return name in single or name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_", "CHURN_WEBHOOK_", "AWS_", "PG"))
 
 
 def _make_home(home: Path) -> None:

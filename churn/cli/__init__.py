@@ -8,6 +8,7 @@ import typer
 def build_app() -> typer.Typer:
     """Return the command line with every command registered."""
     from churn.cli import (
+        audit,
         campaigns,
         data,
         explore,
@@ -52,6 +53,7 @@ def build_app() -> typer.Typer:
         jobs,
         health,
         uplift,
+        audit,
     ):
         module.register(app)
     return app

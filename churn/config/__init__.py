@@ -35,6 +35,7 @@ from churn.config.sections import (
     SourceSettings,
     TrainingSettings,
 )
+from churn.config.webhooks import WebhookSettings
 from churn.errors import ConfigError
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "SimulationSettings",
     "SourceSettings",
     "TrainingSettings",
+    "WebhookSettings",
     "load_settings",
 ]
 
@@ -84,6 +86,7 @@ class Settings(Section):
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
+    webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
 
     @property
@@ -168,7 +171,7 @@ def _overlay_environment(values: dict[str, Any], environ: dict[str, str]) -> Non
     for name, value in sorted(environ.items()):
         if not name.startswith("CHURN_") or name in {"CHURN_HOME", "CHURN_CONFIG"}:
             continue
-        if name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_")):
+        if name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_", "CHURN_WEBHOOK_")):
             continue
         keys = name.removeprefix("CHURN_").lower().split("__")
         if len(keys) == 1 and keys[0] != "store_url":
@@ -199,8 +202,8 @@ def _explain(error: ValidationError, where: str) -> ConfigError:
 def _known_keys(parents: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in parents:
-        if part == "sources":
-            model = SourceSettings
+        if part in {"sources", "webhooks"}:
+            model = SourceSettings if part == "sources" else WebhookSettings
             continue
         if parents[0] == "connectors" and str(part) in connector_kinds():
             model = connector_kinds()[str(part)]

@@ -41,3 +41,20 @@ audit_log = sa.Table(
     sa.Column("request_id", sa.Text),
     sqlite_autoincrement=True,
 )
+sa.Index("ix_audit_log_action", audit_log.c.action, audit_log.c.entry_id)
+
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("subscription", sa.Text, primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("error", sa.Text),
+    sa.CheckConstraint("state in ('waiting', 'delivered', 'given_up')", name="state"),
+)
+sa.Index("ix_webhook_deliveries_state", webhook_deliveries.c.state, webhook_deliveries.c.next_attempt_at)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from churn.store.sqlite_file import SqliteFile
     from churn.store.sync_runs import SyncRunRepository
     from churn.store.users import UserRepository
+    from churn.store.webhooks import WebhookRepository
 
 
 class Store:
@@ -180,6 +181,13 @@ class Store:
         from churn.store.deliveries import DeliveryRepository
 
         return DeliveryRepository(self.database)
+
+    @cached_property
+    def webhooks(self) -> WebhookRepository:
+        """Events on their way to those who subscribed."""
+        from churn.store.webhooks import WebhookRepository
+
+        return WebhookRepository(self.database)
 
     @cached_property
     def schedule(self) -> ScheduleRepository:

@@ -72,8 +72,15 @@ class RequestRepository:
                 sa.insert(audit_log).values(who=who, action=action, subject=subject, done_at=at, request_id=request_id)
             )
 
-    def audited(self, *, limit: int = 100) -> list[AuditEntry]:
-        """Return the newest entries first."""
+    def audited(
+        self, *, limit: int = 100, who: str | None = None, action: str | None = None, before: int | None = None
+    ) -> list[AuditEntry]:
+        """Return the newest entries first: of one person or key, of one action, from before an entry's number."""
         query = sa.select(audit_log).order_by(audit_log.c.entry_id.desc()).limit(limit)
+        for column, wanted in ((audit_log.c.who, who), (audit_log.c.action, action)):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if before is not None:
+            query = query.where(audit_log.c.entry_id < before)
         with self._database.read() as connection:
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]

@@ -36,6 +36,21 @@ class AuditEntry:
 
 
 @dataclass(frozen=True)
+class WebhookDelivery:
+    """An event on its way to one subscription of churn.toml; `attempts` are those made before."""
+
+    event_id: str
+    subscription: str
+    document: dict[str, Any]
+    created_at: datetime
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    next_attempt_at: datetime
+    finished_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class EarlierRequest:
     """A write with the same idempotency key; `status` is None while it is at work, or was killed at it."""
 

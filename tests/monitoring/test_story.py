@@ -1,0 +1,109 @@
+"""The case's story, played by the simulated company: small and fast; benchmarks/drift_story.py plays it on five seeds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.drift_story import Told, at, company, month_start, monthly, train_first, watch
+from churn.errors import ConfigError
+from churn.workflows.context import Context
+from churn.workflows.manage_models import rollback_model
+from churn.workflows.monitor_model import monitor_model
+from churn.workflows.monitor_report import read_monitoring
+from churn.workflows.monitoring_view import monitoring_view
+
+CUSTOMERS = 4_000
+MONTHS = 18  # the competitor comes with the fourteenth
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Context, list[Told]]]:
+    home = tmp_path_factory.mktemp("competitor")
+    context = company(home, scenario="competitor", seed=1, customers=CUSTOMERS, months=MONTHS)
+    train_first(context)
+    quiet = month_start(13, _first(context)).replace(day=12)
+    days = [quiet, *monthly(context, 14, MONTHS - 1)]
+    yield context, list(watch(context, days, act=True))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _first(context: Context):
+    from benchmarks.drift_story import first_month
+
+    return first_month(context)
+
+
+@pytest.mark.xdist_group("drift_story")
+def test_a_competitor_comes_and_the_challenger_takes_over(story: tuple[Context, list[Told]]) -> None:
+    context, told = story
+    before, first = told[0], told[1]
+    assert "concept_drift: matured labels" not in before.alarms, "nothing has matured yet that knows the competitor"
+
+    # The first cohort that lived with the competitor is final 39 days after its date: that very month it is told.
+    assert "concept_drift: matured labels" in first.alarms
+    finding = next(f for f in first.document["findings"] if f["monitor"] == "concept_drift")
+    assert "The rules have changed" in finding["sentence"]
+    assert finding["money_at_risk"] > 0
+    assert first.document["estimated"]["auc"] > 0.8, "what the scores promise is blind to it"
+
+    # Retraining on recent data follows by policy, the challenger wins in pairs and serves.
+    assert first.trained is not None
+    assert first.document["retraining"]["window"] == "recent"
+    promoted = next(one for one in told if one.promoted)
+    won = next(c for c in promoted.contests if c["is_won"])
+    assert won["challenger"] == promoted.promoted
+    assert 0 < won["low"] < won["gain"] < won["high"]
+    assert won["recall_challenger"] > won["recall_champion"] + 0.03, "recall recovers"
+    with context.open_store() as store:
+        assert [change.who for change in store.models.history()] == ["monitor", "story"]
+        champion = store.models.champion()
+    assert champion is not None
+    assert champion.version == promoted.promoted
+
+    # The new champion holds where the old one failed, and one step takes it back.
+    after = [one for one in told if one.on > promoted.on]
+    assert all("concept_drift: matured labels" not in one.alarms for one in after)
+    back = rollback_model(context, who="test", why="a test")
+    assert back.version != champion.version
+
+
+@pytest.mark.xdist_group("drift_story")
+def test_what_was_found_is_kept_shown_and_alerted(story: tuple[Context, list[Told]]) -> None:
+    context, told = story
+    found = read_monitoring(context)
+    assert found is not None
+    assert [day["on"] for day in found["history"]] == [str(one.on) for one in told]
+    shown = monitoring_view(context)
+    assert not shown["is_empty"]
+    assert {"cohort", "churn"} <= set(shown["charts"])
+    assert "<svg" in str(shown["charts"]["churn"])
+    with context.open_store() as store:
+        kinds = {(alert.kind, alert.subject) for alert in store.alerts.open()}
+    assert ("monitoring", "concept_drift") not in kinds, "answered by the promotion"
+
+    # A look back is judged by what was known then, and changes no alert of today.
+    again = monitor_model(at(context, told[-1].on), told[0].on)
+    assert [c["snapshot_date"] for c in again.document["cohorts"]] == [
+        c["snapshot_date"] for c in told[0].document["cohorts"]
+    ]
+    with pytest.raises(ConfigError, match="lies in the future"):
+        monitor_model(at(context, told[-1].on), told[-1].on.replace(year=told[-1].on.year + 3))
+
+
+@pytest.mark.xdist_group("no_signal")
+def test_where_there_is_nothing_to_learn_nothing_is_sold(tmp_path: Path) -> None:
+    context = company(tmp_path, scenario="no-signal", seed=1, customers=2_500, months=10)
+    trained = train_first(context, months=10)
+
+    assert not trained.is_champion
+    assert trained.training.reason.startswith("Nothing to learn was found")
+    day = month_start(10, _first(context))
+    found = monitor_model(at(context, day), day)
+    assert found.severity == "unknown"
+    assert found.document["summary"].startswith("No model has been promoted, so there is nothing to monitor.")
+    assert "Nothing to learn was found" in found.document["summary"]
+    assert found.document["retraining"] is None

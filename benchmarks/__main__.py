@@ -25,6 +25,7 @@ from benchmarks import (
     page,
     publishing,
     reasons,
+    serving,
 )
 from benchmarks.measuring import ROOT, Result
 from churn.progress import Progress
@@ -47,6 +48,8 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P5": nightly.run,
     "P4": matrix.run,
     "P2": features.run_twelve,
+    "P8": serving.run_lookups,
+    "P7": serving.run_scores,
     "odoo": odoo_push.run,
 }
 SAME_RUN = {"P10": "P9"}  # measured together with another

@@ -120,7 +120,9 @@ async def paced(port: int, path: str, headers: dict[str, str], body: str, rate: 
     Waiting for an answer before sending the next would hide how long the others would have waited.
     """
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    raw = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{lines}Content-Length: {len(body.encode())}\r\n\r\n{body}".encode()
+    raw = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{lines}Content-Length: {len(body.encode())}\r\n\r\n{body}".encode()
+    )
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     taken: list[float] = []
 
@@ -181,7 +183,10 @@ def _features(found: BenchCompany) -> dict[str, Any]:
 
 def _mlflow_rate(found: BenchCompany, version: str, repeats: int, progress: Progress) -> float | None:
     """Return the rate of MLflow's model server with the same trees: scores only, of rows that are encoded already."""
-    if not MLFLOW.is_file() or subprocess.run([MLFLOW, "-c", "import mlflow"], capture_output=True, check=False).returncode:
+    if (
+        not MLFLOW.is_file()
+        or subprocess.run([str(MLFLOW), "-c", "import mlflow"], capture_output=True, check=False).returncode
+    ):
         return None
     from churn.modeling import load_bundle
 
@@ -189,10 +194,10 @@ def _mlflow_rate(found: BenchCompany, version: str, repeats: int, progress: Prog
     row = model.online.matrix([_features(found)])[0].tolist()
     with tempfile.TemporaryDirectory() as folder:
         model.estimator.save_model(Path(folder) / "model.json")
-        command = [MLFLOW, "-W", "ignore", "-m", "benchmarks.mlflow_model", folder, json.dumps(row)]
+        command = [str(MLFLOW), "-W", "ignore", "-m", "benchmarks.mlflow_model", folder, json.dumps(row)]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         port = _free_port()
-        serve = [MLFLOW, "-W", "ignore", "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+        serve = [str(MLFLOW), "-W", "ignore", "-m", "mlflow", "models", "serve", "--env-manager", "local"]
         serve += ["-m", f"{folder}/mlflow", "-h", "127.0.0.1", "-p", str(port)]
         path = {"PATH": f"{MLFLOW.parent}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with _process(serve, port, path):

@@ -26,7 +26,9 @@ def explore(
     out: Annotated[Path | None, typer.Option(help="Page to write, .html; the JSON goes beside it.")] = None,
     as_filter: Annotated[
         int | None,
-        typer.Option("--as-filter", metavar="N", help="Print insight N of the newest exploration for a campaign's file."),
+        typer.Option(
+            "--as-filter", metavar="N", help="Print insight N of the newest exploration for a campaign's file."
+        ),
     ] = None,
 ) -> None:
     """Profile every column, and find who leaves more than others: tested on later dates, ranked by money at risk.
@@ -36,7 +38,9 @@ def explore(
     if as_filter is not None:
         if date is not None or out is not None:
             raise ConfigError(
-                "reads the newest exploration", where="--as-filter", remedy="Leave out --date and --out, or explore first."
+                "reads the newest exploration",
+                where="--as-filter",
+                remedy="Leave out --date and --out, or explore first.",
             )
         _show_filter(session, as_filter)
         return

@@ -30,7 +30,8 @@ def associations(table: Table, counts: dict[str, NDArray[np.int64]]) -> dict[str
             pairs.append({"one": one.name, "other": other.name, "measure": measure, "value": value, "pearson": pearson})
     return {
         "columns": [
-            {"name": column.name, "churn_v": cramers_v(counts[column.name].sum(axis=0).astype(float))} for column in chosen
+            {"name": column.name, "churn_v": cramers_v(counts[column.name].sum(axis=0).astype(float))}
+            for column in chosen
         ],
         "pairs": pairs,
         "sample_rows": int(table.sample.size),

@@ -77,7 +77,9 @@ class Condition:
         if phrase == f"{self.column.name} is {{}}":
             phrase = f"{_spoken(self.column.name)} is {{}}"
         if self.first == MISSING:
-            return f"{_lowered(doc.description.rstrip('.'))}: not known" if doc.description else f"{doc.name}: not known"
+            return (
+                f"{_lowered(doc.description.rstrip('.'))}: not known" if doc.description else f"{doc.name}: not known"
+            )
         if self.column.kind == "text":
             return phrase.replace("{}", self.column.levels[self.first - 1])
         if self.column.kind == "flag":
@@ -104,13 +106,8 @@ def _range(phrase: str, low: float | None, high: float | None, *, is_integer: bo
     if low is not None and high is not None:
         top = high - 1 if is_integer else high
         return phrase.replace("{}", _said(low) if low == top else f"{_said(low)} to {_said(top)}")
-    if phrase.endswith(" is {}"):
-        name = phrase.removesuffix(" is {}")
-        return f"{name} below {_said(high or 0.0)}" if low is None else f"{name} of {_said(low)} or more"
-    unit = _UNITS.search(phrase)
-    if unit is not None:
-        span = f"{_said(low)} {unit[1]} or more" if low is not None else f"less than {_said(high or 0.0)} {unit[1]}"
-        return phrase.replace(unit[0], span)
+    if (spoken := _one_sided(phrase, low, high)) is not None:
+        return spoken
     if low is not None:
         return _more(phrase, low, is_integer=is_integer)
     assert high is not None  # a condition is closed on one side at least
@@ -119,6 +116,18 @@ def _range(phrase: str, low: float | None, high: float | None, *, is_integer: bo
     if is_integer and high == 1 and (_COUNTED.search(phrase) or _TIMES.search(phrase)):
         return _TIMES.sub("never", phrase).replace("{}", "no")
     return phrase.replace("{}", f"{'fewer' if is_integer else 'less'} than {_said(high)}")
+
+
+def _one_sided(phrase: str, low: float | None, high: float | None) -> str | None:
+    """Return spans of time and columns without a phrase of their own in words; None for anything else."""
+    if phrase.endswith(" is {}"):
+        name = phrase.removesuffix(" is {}")
+        return f"{name} below {_said(high or 0.0)}" if low is None else f"{name} of {_said(low)} or more"
+    unit = _UNITS.search(phrase)
+    if unit is None:
+        return None
+    span = f"{_said(low)} {unit[1]} or more" if low is not None else f"less than {_said(high or 0.0)} {unit[1]}"
+    return phrase.replace(unit[0], span)
 
 
 def _more(phrase: str, low: float, *, is_integer: bool) -> str:
@@ -159,7 +168,9 @@ def _said(value: float) -> str:
 def _spoken(name: str) -> str:
     """Return `MonthlyCharges` or `monthly_charges` as `monthly charges`."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name.removesuffix("_attribute"))
-    return " ".join(w if w.isupper() and len(w) > 1 else w.lower() for w in apart.replace("_", " ").replace(".", ": ").split())
+    return " ".join(
+        w if w.isupper() and len(w) > 1 else w.lower() for w in apart.replace("_", " ").replace(".", ": ").split()
+    )
 
 
 def _lowered(title: str) -> str:

@@ -36,8 +36,16 @@ _SUSPECT: Final = 10.83  # chi-square with p = .001: weaker ones are not worth a
 # Where several columns tell of the same customers, the one people know is shown: the company's own key figures before
 # other counts, flags and categories, those before quotients, and last what nobody can picture.
 KEY_FIGURES: Final = frozenset(
-    "days_since_last_login number_of_payment_failures_60d support_tickets_90d customer_time_in_months "
-    "is_new_user average_weekly_usage monthly_fee plan".split()
+    [
+        "days_since_last_login",
+        "number_of_payment_failures_60d",
+        "support_tickets_90d",
+        "customer_time_in_months",
+        "is_new_user",
+        "average_weekly_usage",
+        "monthly_fee",
+        "plan",
+    ]
 )
 _ABSTRACT: Final = re.compile(r"\b(sine|cosine|of 1|times|fitted|ratio|slope|expected|habit)\b|_(ratio|slope|change)\b")
 
@@ -185,7 +193,9 @@ def _pairs(
             found += [
                 (cut.chi_square * _weight(cut.condition), first, cut.condition)
                 for cut in best_cuts(column, counts)
-                if not _is_odd(cut.condition) and cut.lift >= _PAIR_LIFT and cut.chi_square / table.parts.overlap > _SUSPECT
+                if not _is_odd(cut.condition)
+                and cut.lift >= _PAIR_LIFT
+                and cut.chi_square / table.parts.overlap > _SUSPECT
             ]
     found.sort(key=lambda each: (-each[0], each[1].sql, each[2].sql))
     kept: list[tuple[Condition, ...]] = []
@@ -221,7 +231,7 @@ def _measured(table: Table, conditions: tuple[Condition, ...]) -> dict[str, Any]
     covered = np.logical_and.reduce(inside)
     left, rows = int(np.count_nonzero(covered[middle - first :])), int(np.count_nonzero(covered))
     all_left, all_rows = last - middle, last - first
-    if rows == 0 or rows == all_rows or all_left in {0, all_rows}:
+    if rows in (0, all_rows) or all_left in {0, all_rows}:
         return None
     overlap = table.parts.overlap
     p_value = _p_value(left, rows, all_left, all_rows, overlap)

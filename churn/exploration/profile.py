@@ -127,9 +127,7 @@ def _top(values: pl.Series) -> list[dict[str, Any]]:
         return []
     counts = values.drop_nulls().value_counts(sort=True, name="rows").head(200)
     ordered = counts.sort(["rows", values.name], descending=[True, False]).head(_TOP)
-    return [
-        {"value": _plain(value), "rows": rows, "share": rows / values.len()} for value, rows in ordered.iter_rows()
-    ]
+    return [{"value": _plain(value), "rows": rows, "share": rows / values.len()} for value, rows in ordered.iter_rows()]
 
 
 def _plain(value: object) -> str:
@@ -189,20 +187,19 @@ def _label(column: Encoded, first: int, last: int) -> str:
     if column.kind == "flag":
         return "yes" if first == 2 else "no"
     span = Condition(column, first, last)
-    low, high = span.low, span.high
-    if low is None and high is None:
+    return _range_label(column, span.low, span.high)
+
+
+def _range_label(column: Encoded, low: float | None, high: float | None) -> str:
+    top = None if high is None else high - 1 if column.is_integer else high
+    if low is not None:
+        return f"{_said(low)} or more" if top is None else _said(low) if low == top else f"{_said(low)} to {_said(top)}"
+    if top is None:
         return "any"
-    if low is None:
-        assert high is not None  # one end is closed
-        if not column.is_integer:
-            return f"below {_said(high)}"
-        known = column.values[np.isfinite(column.values)]
-        is_least = known.size > 0 and known.min() >= high - 1
-        return _said(high - 1) if is_least else f"{_said(high - 1)} or less"
-    if high is None:
-        return f"{_said(low)} or more"
-    top = high - 1 if column.is_integer else high
-    return _said(low) if low == top else f"{_said(low)} to {_said(top)}"
+    if not column.is_integer:
+        return f"below {_said(top)}"
+    known = column.values[np.isfinite(column.values)]
+    return _said(top) if known.size > 0 and known.min() >= top else f"{_said(top)} or less"
 
 
 def _said(value: float) -> str:

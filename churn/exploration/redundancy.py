@@ -54,9 +54,9 @@ class Said:
 
     def adjusted(self, covered: Bools) -> Adjusted:
         """Return the Mantel-Haenszel ratio of churn (1959) over the patterns of all findings before, and its z."""
-        cells = np.bincount(
-            (self._pattern * 2 + covered) * 2 + self._lost, minlength=4 * self._patterns
-        ).reshape(-1, 2, 2)
+        cells = np.bincount((self._pattern * 2 + covered) * 2 + self._lost, minlength=4 * self._patterns).reshape(
+            -1, 2, 2
+        )
         out, inside = cells[:, 0].astype(np.float64), cells[:, 1].astype(np.float64)
         n_out, n_in = out.sum(axis=1), inside.sum(axis=1)
         total = n_out + n_in

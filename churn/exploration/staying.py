@@ -21,7 +21,9 @@ _LEAST_LOST: Final = 20  # of a group, to be worth a curve
 _LEAST_AT_RISK: Final = 50  # beyond that age a curve says nothing
 _POINTS: Final = 120
 _MOST_COHORTS: Final = 18
-_TENURE: Final = re.compile(r"^(tenure|account_?length|months?_as_customer|customer_?(time|age|tenure)\w*|tenure_\w+)$", re.I)
+_TENURE: Final = re.compile(
+    r"^(tenure|account_?length|months?_as_customer|customer_?(time|age|tenure)\w*|tenure_\w+)$", re.IGNORECASE
+)
 _MONTH_DAYS: Final = 30.4375
 
 
@@ -44,7 +46,8 @@ def survival_by_plan(ages: pl.DataFrame) -> dict[str, Any] | None:
     for name, rows in curves:
         events = rows.group_by("age_days").agg(pl.col("entered", "lost", "censored").sum()).sort("age_days")
         found = kaplan_meier(
-            events["age_days"].to_numpy() / _MONTH_DAYS, *(events[c].to_numpy() for c in ("entered", "lost", "censored"))
+            events["age_days"].to_numpy() / _MONTH_DAYS,
+            *(events[c].to_numpy() for c in ("entered", "lost", "censored")),
         )
         groups.append(_told(name, int(events["entered"].sum()), int(events["lost"].sum()), found))
     return {"unit": "months", "by": "plan", "groups": groups}
@@ -82,9 +85,7 @@ def _joint(table: Table, tenure: Encoded, by: Encoded, level: int) -> NDArray[np
     sides = []
     for outcome in (0, 1):
         parts = [slice(int(table.bounds[k]), int(table.bounds[k + 1])) for k in (outcome, 2 + outcome, 4 + outcome)]
-        sides.append(
-            sum(np.bincount(tenure.codes[p][by.codes[p] == level], minlength=tenure.size) for p in parts)
-        )
+        sides.append(sum(np.bincount(tenure.codes[p][by.codes[p] == level], minlength=tenure.size) for p in parts))
     return np.stack(sides, axis=1)
 
 

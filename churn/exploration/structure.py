@@ -33,7 +33,9 @@ def structure(table: Table) -> dict[str, Any] | None:
         spread, directions = np.linalg.eigh(np.corrcoef(scaled, rowvar=False))
         order = np.argsort(-spread)[:_COMPONENTS]
         directions = directions[:, order]
-        directions *= np.where(np.abs(directions).max(axis=0) == directions.max(axis=0), 1.0, -1.0)  # a sign is a choice
+        directions *= np.where(
+            np.abs(directions).max(axis=0) == directions.max(axis=0), 1.0, -1.0
+        )  # a sign is a choice
         share = np.maximum(spread[order], 0) / len(columns)
         scores = scaled @ directions
         groups = _grouped(scores)
@@ -50,7 +52,7 @@ def structure(table: Table) -> dict[str, Any] | None:
             | {"churned": None if churned[i] < 0 else bool(churned[i])}
             for i in range(0, table.sample.size, step)
         ],
-        "groups": _described(columns, scaled, groups, churned, table),
+        "groups": _described(columns, scaled, groups, churned),
     }
 
 
@@ -93,7 +95,7 @@ def _strongest(columns: list[Encoded], loadings: Floats) -> list[dict[str, Any]]
     return [{"name": columns[i].name, "loading": float(loadings[i])} for i in order]
 
 
-def _described(columns: list[Encoded], scaled: Floats, groups: Any, churned: Any, table: Table) -> list[dict[str, Any]]:
+def _described(columns: list[Encoded], scaled: Floats, groups: Any, churned: Any) -> list[dict[str, Any]]:
     told = []
     for number in range(int(groups.max()) + 1):
         mine = groups == number

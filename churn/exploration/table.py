@@ -142,9 +142,7 @@ def _column(doc: FeatureDoc, values: pl.Series, rows: _Rows) -> tuple[Encoded, C
     return column, profile_column(column, values.filter(rows.is_current), str(values.dtype))
 
 
-def _divided(
-    found: Observations, policy: SnapshotPolicy, is_used: NDArray[np.bool_]
-) -> tuple[Parts, NDArray[np.int8]]:
+def _divided(found: Observations, policy: SnapshotPolicy, is_used: NDArray[np.bool_]) -> tuple[Parts, NDArray[np.int8]]:
     """Return what is searched (0) and tested (1); 2 where a label window reaches from the one into the other."""
     used = [found.dates[i] for i in np.unique(found.date_index[is_used])]
     span = policy.window_days

@@ -89,7 +89,9 @@ def headline(findings: Findings, churn_rate: float | None, currency: str) -> str
     if churn_rate is None:
         return "There are no outcomes yet, so nothing can be said about who leaves."
     if not findings.insights:
-        return f"Nobody stands out: {findings.tested} suspected groups were tested on later data, and none was confirmed."
+        return (
+            f"Nobody stands out: {findings.tested} suspected groups were tested on later data, and none was confirmed."
+        )
     first = findings.insights[0]
     lift = "" if math.isinf(first.lift) else f", {_times(first.lift)} times the rest"
     at_risk = money(rounded(first.money_at_risk), currency)
@@ -102,9 +104,7 @@ def headline(findings: Findings, churn_rate: float | None, currency: str) -> str
 def tally(findings: Findings) -> str:
     """Return how many conditions were looked at, tested and confirmed."""
     groups = "1 group was" if findings.confirmed == 1 else f"{findings.confirmed} groups were"
-    return (
-        f"{count(findings.looked_at)} conditions were looked at, {findings.tested} tested on other data, {groups} confirmed."
-    )
+    return f"{count(findings.looked_at)} conditions were looked at, {findings.tested} tested on other data, {groups} confirmed."
 
 
 def rounded(amount: float) -> float:

@@ -100,7 +100,9 @@ def read_observations(
     )
 
 
-def groups(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> Iterator[tuple[tuple[FeatureDoc, ...], pl.DataFrame]]:
+def groups(
+    warehouse: Warehouse, models: Mapping[str, SqlModel]
+) -> Iterator[tuple[tuple[FeatureDoc, ...], pl.DataFrame]]:
     """Yield, by feature group, its columns' documentation and a frame of `row` and these columns, in any order.
 
     The columns are read as conditions of a campaign's audience read them, so that what is found here can be asked there.

@@ -91,9 +91,7 @@ def insights_alone(document: dict[str, Any]) -> dict[str, Any]:
     return {name: document[name] for name in wanted}
 
 
-def _built(
-    context: Context, warehouse: Warehouse, on: date | None
-) -> tuple[dict[str, SqlModel], SnapshotPolicy, date]:
+def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dict[str, SqlModel], SnapshotPolicy, date]:
     """Build the snapshots of the dates that tell and of the newest one; return the models, the policy and that date."""
     from churn.snapshots.dataset import build_snapshots, data_cutoff
     from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
@@ -123,9 +121,7 @@ def _built(
     return models, policy, day
 
 
-def read_table(
-    context: Context, warehouse: Warehouse, models: dict[str, SqlModel], policy: SnapshotPolicy
-) -> Table:
+def read_table(context: Context, warehouse: Warehouse, models: dict[str, SqlModel], policy: SnapshotPolicy) -> Table:
     """Return the snapshots built last, encoded and profiled."""
     from churn.exploration.table import add_columns, arrange
     from churn.snapshots.observations import groups, read_observations

@@ -39,7 +39,11 @@ _ALL = (
         is_dated=True,
     ),
     Job("retention", "Retention: put old files, logs and rows away", (Step("prune", tidy.prune),), is_dated=True),
-    Job("refresh", "Load what is new from the sources", (Step("refresh", night.refresh), Step("checks", night.checks))),
+    Job(
+        "refresh",
+        "Load what is new from the sources",
+        (Step("refresh", night.refresh, is_gate=True), Step("checks", night.checks)),
+    ),
     Job(
         "train",
         "Train all candidates and register the winner",

@@ -95,13 +95,27 @@ def feature_drift(
     return sorted(found, key=_order)
 
 
-def worse_of(present: Sequence[FeatureDrift], like: Sequence[FeatureDrift], day: date) -> list[FeatureDrift]:
-    """Return for each feature the more serious of two judgements: on the present day, and on the newest day like training's.
+def lasting(newest: Sequence[FeatureDrift], earlier: Sequence[FeatureDrift] = (), *, day: date) -> list[FeatureDrift]:
+    """Return the judgement of the newest day like training's, each no graver than that of the one before.
 
-    The first shows what broke last night, the second what moves slowly.
+    What moves slowly stays moved; the first of March looks odd after a short February, and not for long.
     """
-    slow = {drift.feature: replace(drift, like_day=str(day)) for drift in like}
-    found = [min(one, slow.get(one.feature, one), key=lambda d: RANK[d.severity]) for one in present]
+    then = {drift.feature: drift for drift in earlier}
+    found = []
+    for now in newest:
+        before = then.get(now.feature)
+        milder = before if before is not None and RANK[before.severity] > RANK[now.severity] else now
+        found.append(replace(now, severity=milder.severity, like_day=str(day)))
+    return found
+
+
+def worse_of(present: Sequence[FeatureDrift], slow: Sequence[FeatureDrift]) -> list[FeatureDrift]:
+    """Return for each feature the graver of two judgements, worst first.
+
+    Of the present day, which shows what broke last night, and of days like training's, which show what moves slowly.
+    """
+    named = {drift.feature: drift for drift in slow}
+    found = [min(one, named.get(one.feature, one), key=lambda d: RANK[d.severity]) for one in present]
     return sorted(found, key=_order)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from churn.errors import NotEnoughData
@@ -36,15 +37,16 @@ class Night:
 class Plan:
     """Which dates are compared. `season` is like `on`, a year before, or a month where the facts do not reach so far.
 
-    `grid` is the newest date like those the model was trained on (a first of the month, a Monday), and `grid_season` the
-    one a year before it: a month's middle always looks unlike its first day, so only like is compared with like.
+    `grid` are the two newest dates like those the model was trained on (firsts of months, Mondays), newest first, and
+    `grid_season` the one a year before the newest: a month's middle always looks unlike its first day, so only like is
+    compared with like.
     """
 
     on: date
     cutoff: datetime
     season: date | None
     is_year: bool
-    grid: date | None
+    grid: tuple[date, ...]
     grid_season: date | None
     cohorts: tuple[date, ...]
 
@@ -56,7 +58,7 @@ class Plan:
     @property
     def days(self) -> set[date]:
         """Every date to build."""
-        return {day for day in (self.on, self.season, self.grid, self.grid_season, *self.cohorts) if day is not None}
+        return {day for day in (self.on, self.season, *self.grid, self.grid_season, *self.cohorts) if day is not None}
 
 
 def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after: date | None, cohorts: int) -> Plan:
@@ -65,7 +67,7 @@ def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after:
 
     cutoff = min(data_cutoff(warehouse), datetime.combine(on, datetime.min.time()))
     if is_flat(warehouse):
-        return Plan(on, cutoff, None, False, None, None, ())  # noqa: FBT003  # no season, hence no year
+        return Plan(on, cutoff, None, False, (), None, ())  # noqa: FBT003  # no season, hence no year
     try:
         known = training_dates(warehouse, policy, every=policy.every, limit=520, as_of=cutoff)
     except NotEnoughData:
@@ -76,15 +78,15 @@ def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after:
         return day if earliest is not None and day >= earliest else None
 
     year = reached(before(on, policy.every, years=1))
-    grid = next(grid_dates(on, policy.every))
+    newest = list(islice(grid_dates(on, policy.every), 2))
     later = tuple(day for day in known if after is not None and day > after)
     return Plan(
         on=on,
         cutoff=cutoff,
         season=year or reached(before(on, policy.every, years=0)),
         is_year=year is not None,
-        grid=None if grid == on else grid,
-        grid_season=None if grid == on else reached(before(grid, policy.every, years=1)),
+        grid=tuple(day for day in newest if reached(day)),
+        grid_season=reached(before(newest[0], policy.every, years=1)),
         cohorts=later[-cohorts:],
     )
 

@@ -12,7 +12,16 @@ import numpy as np
 import polars as pl
 
 from churn.decisions.decay import Figure, cohort_figures
-from churn.monitoring.data_drift import Season, acting_share, describe, drift_findings, feature_drift, worse_of
+from churn.monitoring.data_drift import (
+    FeatureDrift,
+    Season,
+    acting_share,
+    describe,
+    drift_findings,
+    feature_drift,
+    lasting,
+    worse_of,
+)
 from churn.monitoring.findings import Finding
 from churn.monitoring.health import score_skew_finding, skew_finding, turnover_finding
 from churn.monitoring.performance import Cohort, decay_findings, decayed, judge_cohort
@@ -66,11 +75,9 @@ class Looks:
             return seen
         season = None
         if plan.season is not None:
-            # A month before tells what the like day of training would show of slow drift: so it excuses only beside it.
-            excuses = plan.is_year or plan.grid is not None
-            season = Season(rows_of(warehouse, self.context, self.model, plan.season), plan.season_name, excuses)
+            season = Season(rows_of(warehouse, self.context, self.model, plan.season), plan.season_name, excuses=True)
         test = self._test()
-        drifted = self._data(seen, present, season, self._like(warehouse, plan))
+        drifted = self._data(seen, warehouse, plan, present, season)
         self._scores(seen, present, season, test)
         cohorts = self._cohorts(seen, warehouse, plan, test)
         self._skew(seen, warehouse, night)
@@ -85,22 +92,28 @@ class Looks:
         y, p = self.evaluation["has_churned"].to_numpy(), self.evaluation["churn_probability"].to_numpy()
         return cohort_figures(y, p, threshold=self.model.threshold)
 
-    def _like(self, warehouse: Warehouse, plan: Plan) -> tuple[date, pl.DataFrame, Season | None] | None:
-        """Return the rows of the newest day like those of training, with the season of that day."""
-        if plan.grid is None:
-            return None
+    def _slow(self, warehouse: Warehouse, plan: Plan, importance: dict[str, tuple[float, float]]) -> list[FeatureDrift]:
+        """Return what moves slowly: beyond its limits on both of the newest two days like those of training."""
+        if self.reference is None or not plan.grid:
+            return []
         season = None
         if plan.grid_season is not None:
             frame = rows_of(warehouse, self.context, self.model, plan.grid_season)
             season = Season(frame, f"a year before ({plan.grid_season})", excuses=True)
-        return plan.grid, rows_of(warehouse, self.context, self.model, plan.grid), season
+        judged = [
+            feature_drift(
+                self.reference,
+                rows_of(warehouse, self.context, self.model, day),
+                season if day == plan.grid[0] else None,
+                on=day,
+                importance=importance,
+            )
+            for day in plan.grid
+        ]
+        return lasting(*judged, day=plan.grid[0])
 
     def _data(
-        self,
-        seen: Seen,
-        present: pl.DataFrame,
-        season: Season | None,
-        like: tuple[date, pl.DataFrame, Season | None] | None,
+        self, seen: Seen, warehouse: Warehouse, plan: Plan, present: pl.DataFrame, season: Season | None
     ) -> float:
         if self.reference is None:
             sentence = "What the training rows looked like is not kept, and they cannot be rebuilt. Train again."
@@ -108,10 +121,7 @@ class Looks:
             return 0.0
         importance = self._importance(present)
         drifts = feature_drift(self.reference, present, season, on=seen.on, importance=importance)
-        if like is not None and like[1].height:
-            day, rows, its_season = like
-            slow = feature_drift(self.reference, rows, its_season, on=day, importance=importance)
-            drifts = worse_of(drifts, slow, day)
+        drifts = worse_of(drifts, self._slow(warehouse, plan, importance))
         seen.findings += drift_findings(
             drifts, customers=present.height, monthly_margin=seen.monthly_margin, season=season
         )

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from churn.monitoring.data_drift import Season, acting_share, describe, drift_findings, feature_drift, worse_of
+from churn.monitoring.data_drift import Season, acting_share, describe, drift_findings, feature_drift, lasting, worse_of
 from churn.monitoring.reference import Reference, build_reference
 
 TRAINED = (date(2025, 1, 1), date(2025, 3, 1))
@@ -106,14 +106,17 @@ def test_few_customers_are_not_enough_to_judge_by(reference):
     assert (finding.severity, finding.sentence[:16]) == ("unknown", "Not enough data ")
 
 
-def test_the_graver_of_last_night_and_the_day_like_training_counts(reference):
+def test_the_graver_of_last_night_and_of_two_days_like_training_counts(reference):
     quiet = feature_drift(reference, customers(TODAY, records=5 / 3), None, on=TODAY)
-    slow = feature_drift(reference, customers(TODAY, use=1.0, records=5 / 3), None, on=TODAY)
+    moved = feature_drift(reference, customers(TODAY, use=1.0, records=5 / 3), None, on=TODAY)
 
-    found = worse_of(quiet, slow, TODAY)
+    found = worse_of(quiet, lasting(moved, moved, day=TODAY))
+    once = worse_of(quiet, lasting(moved, quiet, day=TODAY))
 
     assert (found[0].feature, found[0].severity, found[0].like_day) == ("use", "act", "2025-07-01")
     assert len(found) == len(FEATURES)
+    assert set(severities(once).values()) == {"ok"}, "a day like training's that looked odd once"
+    assert severities(worse_of(moved, []))["use"] == "act", "what broke last night counts at once"
 
 
 def test_findings_weigh_money_by_what_the_model_hangs_on_the_feature(reference):

@@ -17,7 +17,7 @@ from churn.workflows.monitor_report import read_monitoring
 from churn.workflows.monitoring_view import monitoring_view
 
 CUSTOMERS = 4_000
-MONTHS = 18  # the competitor comes with the fourteenth
+MONTHS = 18  # of data; the competitor comes with the fourteenth
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Context, l
     context = company(home, scenario="competitor", seed=1, customers=CUSTOMERS, months=MONTHS)
     train_first(context)
     quiet = month_start(13, _first(context)).replace(day=12)
-    days = [quiet, *monthly(context, 14, MONTHS - 1)]
+    days = [quiet, *monthly(context, 14, MONTHS - 2)]
     yield context, list(watch(context, days, act=True))
     shutil.rmtree(home, ignore_errors=True)
 

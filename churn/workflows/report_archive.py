@@ -17,14 +17,18 @@ TYPES: Final = {
     ".csv": "text/csv; charset=utf-8",
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
+    ".pdf": "application/pdf",
 }
-_MONTH = re.compile(r"(?:^|[^\d])(\d{4}-(?:0[1-9]|1[0-2]))(?:[^\d-]|$)")
+_MONTH = re.compile(r"(?<!\d)(\d{4}-(?:0[1-9]|1[0-2]))(?!-?\d)")  # a month, no day
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 _HEAD_BYTES = 65_536  # styles come before the title in some pages
 
 
 def list_reports(context: Context) -> list[dict[str, Any]]:
-    """Return every report, the newest first: name (its path below `reports`), title, kind, month, size_bytes, written_at.
+    """Return every report, the newest first.
+
+    Keys: name (its path below `reports`), title, kind, month (of a monthly one), also (other files of the same page, by
+    their ending), size_bytes, written_at.
 
     Hidden files, files of other types and links that lead out of the folder are none. Raises ResourceError.
     """
@@ -34,15 +38,22 @@ def list_reports(context: Context) -> list[dict[str, Any]]:
         found = [_told(path, root) for path in paths if _is_report(path, root)]
     except OSError as error:
         raise ResourceError(f"cannot be read: {error.strerror or error}", where=str(root)) from error
-    return sorted(found, key=lambda one: (one["month"] or "", one["written_at"], one["name"]), reverse=True)
+    pages = {Path(one["name"]).with_suffix("").as_posix(): one for one in found if one["kind"] != "list"}
+    kept = []
+    for one in found:
+        page = pages.get(Path(one["name"]).with_suffix("").as_posix())
+        if page is None or page is one:
+            kept.append(one)
+        else:
+            page["also"][Path(one["name"]).suffix[1:]] = one["name"]
+    return sorted(kept, key=lambda one: (one["month"] or "", one["written_at"], one["name"]), reverse=True)
 
 
 def report_file(context: Context, name: str) -> tuple[Path, str]:
     """Return the file of a listed report and its media type. Raises NotFound for any other name."""
     root = context.settings.home / "reports"
-    for one in list_reports(context):
-        if one["name"] == name:
-            return root / name, TYPES[Path(name).suffix]
+    if any(name == one["name"] or name in one["also"].values() for one in list_reports(context)):
+        return root / name, TYPES[Path(name).suffix]
     raise NotFound("There is no such report", where=f"report {name[:100]}", remedy="See the list of reports.")
 
 
@@ -63,6 +74,7 @@ def _told(path: Path, root: Path) -> dict[str, Any]:
         "title": (_title(path) if is_page else None) or _words(path),
         "kind": "monthly" if is_monthly else "page" if is_page else "list",
         "month": month.group(1) if month and is_monthly else None,
+        "also": {},
         "size_bytes": facts.st_size,
         "written_at": datetime.fromtimestamp(facts.st_mtime, UTC).replace(tzinfo=None),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
@@ -64,6 +64,7 @@ def run_now(
     name: Annotated[str, InPath(min_length=1, max_length=100)],
     state: _State,
     user: Annotated[SignedIn, Depends(signed_in(None))],
+    here: Annotated[bool, Query(description="Only tell how the run goes, for another page.")] = False,  # noqa: FBT002 - a query
 ) -> Response:
     """Ask for a run of a job that needs no further words; a nightly run done today is done once more."""
     job = job_named(name)
@@ -73,6 +74,8 @@ def run_now(
     state.store.requests.audit(
         user.name, "run_job", f"{name} run {asked.run_id}", state.context.clock(), request_id(request)
     )
+    if here:
+        return fragment(request, "jobs/asked.html.j2", run=asked, schedulers=_work(state)["schedulers"])
     if "hx-request" in request.headers:
         return fragment(request, "jobs/work.html.j2", opened=asked.run_id, **_work(state))
     return RedirectResponse(f"/jobs#run-{asked.run_id}", status_code=303)

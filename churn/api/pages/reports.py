@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
+from churn.jobs.catalog import JOBS
 from churn.workflows.report_archive import list_reports, report_file
 from churn.workflows.sign_in import SignedIn
 
@@ -24,7 +25,7 @@ _REPORT_CSP = (
 
 @router.get("/reports")
 def reports(
-    request: Request, state: Annotated[State, Depends(state_of)], _user: Annotated[SignedIn, Depends(signed_in())]
+    request: Request, state: Annotated[State, Depends(state_of)], user: Annotated[SignedIn, Depends(signed_in())]
 ) -> Response:
     """List the reports, the monthly ones first."""
     found = list_reports(state.context)
@@ -33,6 +34,7 @@ def reports(
         "reports/reports.html.j2",
         title="Reports",
         active="reports",
+        can_write="report" in JOBS and user.may(JOBS["report"].scope),
         monthly=[one for one in found if one["kind"] == "monthly"],
         pages=[one for one in found if one["kind"] == "page"],
         lists=[one for one in found if one["kind"] == "list"],

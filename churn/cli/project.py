@@ -81,6 +81,8 @@ def demo(
         "listed": result.scores[-1].listed,
         "simulation": result.simulation,
         "campaigns": result.campaigns.measured if result.campaigns else [],
+        "insights": [one["sentence"] for one in result.closing.explored.document["insights"]] if result.closing else [],
+        "monitor": result.closing.monitor.document["summary"] if result.closing else None,
         "files": result.files,
         "seconds": round(result.seconds, 1),
     }
@@ -148,11 +150,18 @@ def _show_demo(result: DemoResult) -> None:
     )
     if result.campaigns:
         _show_campaigns(result.campaigns)
+    if result.closing:
+        found = result.closing.explored.document["insights"]
+        facts(
+            [
+                ("monitors", result.closing.monitor.document["summary"]),
+                *(("insight" if n == 0 else "", one["sentence"]) for n, one in enumerate(found[:3])),
+            ]
+        )
     table("Files", ["what", "where"], [(name.replace("_", " "), path) for name, path in result.files.items()])
-    line(
-        f"Open {result.files['simulation']} in a browser. Next: `churn risk-list --top 10`, `churn explain CUSTOMER`, `churn simulate --budget 5000`."
-    )
-    line("Web pages and the monthly report are not part of this version's demo.")
+    first = result.files.get("report", result.files["simulation"])
+    line(f"Read {first} in a browser; `make serve` or `churn serve --with-scheduler` opens the web pages.")
+    line("Next: `churn risk-list --top 10`, `churn explain CUSTOMER`, `churn simulate --budget 5000`.")
 
 
 def _show_campaigns(campaigns: DemoCampaigns) -> None:
@@ -190,7 +199,6 @@ def _show_campaigns(campaigns: DemoCampaigns) -> None:
             ("answers", ", ".join(f"{count:,} {kind}" for kind, count in told.items()) or "none"),
         ]
     )
-    line(f"The data now end on {month.cutoff_date}: `churn score` brings the list up to that day.")
 
 
 def generate(

@@ -79,7 +79,8 @@ def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
     campaigns = campaign_rows(context)
     with context.open_store() as store:
         spent = _spent(store, campaigns)
-        monitored = store.monitoring.latest(on=chosen.after)
+        # As of the month's end; where nobody looked then, what was found since.
+        monitored = store.monitoring.latest(on=chosen.after) or store.monitoring.latest()
         nights = [run for run in store.jobs.list("nightly", limit=400) if _within(run.logical_date, chosen)]
     return {
         "month": chosen.name,

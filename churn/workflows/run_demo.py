@@ -13,6 +13,7 @@ from churn.config import load_settings
 from churn.errors import ConfigError
 from churn.workflows.context import Context
 from churn.workflows.demo_campaigns import DemoCampaigns, run_campaigns
+from churn.workflows.demo_closing import DemoClosing, close_demo
 from churn.workflows.demo_home import MARKER, is_demo_home
 from churn.workflows.read_scores import read_risk_list
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
@@ -46,6 +47,7 @@ class DemoResult:
     scores: list[ScoreResult]
     simulation: dict[str, Any]
     campaigns: DemoCampaigns | None
+    closing: DemoClosing | None
     files: dict[str, Path]
     seconds: float
 
@@ -83,8 +85,14 @@ def run_demo(context: Context, *, customers: int, seed: int, with_campaigns: boo
     read_risk_list(context, out=files["risk_list"])
     write_simulation(context, simulation, files["simulation"])
     campaigns = run_campaigns(context) if with_campaigns else None
-    files |= campaigns.files if campaigns else {}
-    return DemoResult(company, refresh, model, scores, simulation.document, campaigns, files, time.monotonic() - began)
+    closing = None
+    if campaigns is not None:
+        closing = close_demo(context, campaigns)
+        scores += closing.scores
+        read_risk_list(context, out=files["risk_list"])  # of the day on which the data now end
+        files = closing.files | files | campaigns.files
+    seconds = time.monotonic() - began
+    return DemoResult(company, refresh, model, scores, simulation.document, campaigns, closing, files, seconds)
 
 
 def _clear(context: Context, home: Path) -> None:

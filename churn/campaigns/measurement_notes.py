@@ -91,10 +91,10 @@ def caveats(d: Document) -> list[str]:
         found += _thin(d, holdout, treatment)
     if d["events"]["before_assignment"]:
         found.append(
-            f"{count(d['events']['before_assignment'])} outcome events from before the assignment do not count."
+            f"{_events(d['events']['before_assignment'], 'from before the assignment {} not count', 'does', 'do')}."
         )
     if d["events"]["unmatched"]:
-        found.append(f"{count(d['events']['unmatched'])} outcome events are about customers not in this campaign.")
+        found.append(f"{_events(d['events']['unmatched'], '{} about somebody not in this campaign', 'is', 'are')}.")
     if len(d["windows"]) > 1:
         days = " and ".join(str(window) for window in d["windows"])
         found.append(f"The plans of this campaign have windows of {days} days; each customer is judged by their own.")
@@ -117,3 +117,8 @@ def _thin(d: Document, holdout: Mapping[str, Any], treatment: Mapping[str, Any])
             "in five. Nothing proven is not the same as nothing there."
         )
     return found
+
+
+def _events(number: int, rest: str, one: str, more: str) -> str:
+    """Return how many outcome events, and `rest` with the verb that fits their number."""
+    return f"{count(number)} outcome event{'' if number == 1 else 's'} {rest.format(one if number == 1 else more)}"

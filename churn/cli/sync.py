@@ -144,12 +144,25 @@ def _show(session: Session, result: Any, *, is_withdrawal: bool = False, **more:
         table(title, [*names, "took"], [[*counts, f"{report.seconds:.1f} s"]], right=range(len(names) + 1))
         if result.left_out:
             line("Not on the list: " + ", ".join(f"{count:,} {why}" for why, count in result.left_out.items()) + ".")
+        if refused := report.counts.get("rejected"):
+            line(_refused_words(refused, result.connector, is_dry=report.preview is not None))
         if held := report.skipped.get("held"):
             line(f"{held:,} rows rejected before are left until they change: `churn sync status --rejected`.")
         if report.preview and report.preview.sample:
             _render_sample(report.preview.sample)
 
     session.show(document, render)
+
+
+def _refused_words(refused: int, connector: str, *, is_dry: bool) -> str:
+    """Say that not all went through, and what to do: a push with refused rows ends with 0, for the rest is in step."""
+    rows = "1 row" if refused == 1 else f"{refused:,} rows"
+    if is_dry:
+        return f"ATTENTION: {rows} would be refused by {connector}."
+    return (
+        f"ATTENTION: {connector} refused {rows}, and {'it is' if refused == 1 else 'they are'} not in step. See why with "
+        "`churn sync status --rejected`, mend it, and send again with `churn sync retry`."
+    )
 
 
 def _render_sample(sample: Sequence[dict[str, Any]]) -> None:

@@ -17,10 +17,11 @@ from churn.decisions.checks import Bools, Floats, finite, outcomes
 from churn.decisions.experiment_effects import (
     CupedEffect,
     Effect,
+    interval_p_value,
     normal_quantile,
     require_arms,
-    two_sided,
     wilson,
+    wilson_interval,
 )
 from churn.decisions.experiment_profit import IncrementalProfit, incremental_profit
 from churn.decisions.experiment_strata import stratified_effect
@@ -47,8 +48,8 @@ SAMPLE_RATIO_ALPHA = 0.001  # below it the split itself is broken, and no verdic
 def newcombe(churned_t: int, n_t: int, churned_c: int, n_c: int, confidence: float = 0.95) -> Effect:
     """Return the effect of treatment (`churned_t` of `n_t`) against holdout (`churned_c` of `n_c`).
 
-    The interval is the hybrid-score one, square-and-add of two Wilson intervals (Newcombe 1998, method 10); the
-    p-value that of the pooled score test. Raises CampaignError where an arm is empty, DataError where counts cannot be.
+    The interval is the hybrid-score one, square-and-add of two Wilson intervals (Newcombe 1998, method 10), and the
+    p-value is its inversion. Raises CampaignError where an arm is empty, DataError where counts cannot be.
     """
     require_arms(n_t, n_c)
     for name, churned, n in (("churned_t", churned_t, n_t), ("churned_c", churned_c, n_c)):
@@ -57,17 +58,25 @@ def newcombe(churned_t: int, n_t: int, churned_c: int, n_c: int, confidence: flo
     churned_t, n_t, churned_c, n_c = int(churned_t), int(n_t), int(churned_c), int(n_c)  # numpy's are no plain numbers
     z = normal_quantile(confidence)
     p_t, p_c = churned_t / n_t, churned_c / n_c
-    (low_t, high_t), (low_c, high_c) = wilson(churned_t, n_t, confidence), wilson(churned_c, n_c, confidence)
     delta = p_c - p_t
+    rates, sizes = np.array([p_t, p_c]), np.array([n_t, n_c], dtype=np.float64)
+
+    def interval(quantile: float) -> tuple[float, float]:
+        low, high = wilson_interval(rates, sizes, quantile)
+        return (
+            float(delta - math.hypot(p_c - low[1], high[0] - p_t)),
+            float(delta + math.hypot(high[1] - p_c, p_t - low[0])),
+        )
+
+    low, high = interval(z)
     wald = z * math.sqrt(p_t * (1 - p_t) / n_t + p_c * (1 - p_c) / n_c)
-    pooled = (churned_t + churned_c) / (n_t + n_c)
     return Effect(
         delta=delta,
-        low=delta - math.hypot(p_c - low_c, high_t - p_t),
-        high=delta + math.hypot(high_c - p_c, p_t - low_t),
+        low=low,
+        high=high,
         wald_low=delta - wald,
         wald_high=delta + wald,
-        p_value=two_sided(delta, math.sqrt(pooled * (1 - pooled) * (1 / n_t + 1 / n_c))),
+        p_value=interval_p_value(delta, interval),
         churn_treatment=p_t,
         churn_holdout=p_c,
         treatment=n_t,

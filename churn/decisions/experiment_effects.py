@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from churn.decisions.checks import Floats
 from churn.errors import CampaignError, ConfigError, DataError
+
+_LEAST_QUANTILE: Final = 1e-9  # at 0 an interval is its middle, and a share of 0 or 1 would divide by it
+_MOST_QUANTILE: Final = 37.0  # beyond it the p-value is 0 in double precision
 
 
 @dataclass(frozen=True)
 class Effect:
     """An effect on churn, in shares of customers, with its interval at `confidence`, and the arms it compares.
 
-    `wald_low` and `wald_high` are the textbook interval, for comparison; `p_value` is that of no effect, two-sided.
+    `wald_low` and `wald_high` are the textbook interval, for comparison. `p_value` is that of no effect, two-sided, by
+    the same interval: the smallest error at which it leaves 0 out, so that it and the verdict always agree.
     """
 
     delta: float
@@ -105,6 +111,22 @@ def normal_quantile(confidence: float) -> float:
     return float(special.ndtri(0.5 + confidence / 2))
 
 
-def two_sided(difference: float, error: float) -> float:
-    """Return the two-sided normal p-value of a difference; 1 where it has no error."""
-    return 2.0 * float(special.ndtr(-abs(difference) / error)) if error > 0 else 1.0
+def interval_p_value(delta: float, interval: Callable[[float], tuple[float, float]]) -> float:
+    """Return the two-sided p-value of no effect that belongs to `interval`, which gives (low, high) at a quantile z.
+
+    The interval is inverted: p = 2 Phi(-z) for the z at which its nearer bound touches 0. A score test's p-value beside a
+    hybrid-score interval would now and then say .051 where the interval leaves 0 out.
+    """
+    if delta == 0.0:
+        return 1.0
+
+    def nearer(z: float) -> float:
+        low, high = interval(z)
+        return low if delta > 0 else -high
+
+    if nearer(_LEAST_QUANTILE) <= 0.0:  # no further from 0 than rounding
+        return 1.0
+    if nearer(_MOST_QUANTILE) > 0.0:
+        return 0.0
+    z = float(optimize.brentq(nearer, _LEAST_QUANTILE, _MOST_QUANTILE, xtol=1e-10))
+    return 2.0 * float(special.ndtr(-z))

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from churn.decisions.checks import Bools, Floats, outcomes
 from churn.decisions.experiment_effects import (
     Effect,
+    interval_p_value,
     normal_quantile,
     require_arms,
-    two_sided,
     wilson_interval,
 )
 from churn.errors import DataError
@@ -22,7 +22,7 @@ def stratified_effect(y: ArrayLike, arm: ArrayLike, stratum: ArrayLike, confiden
     """Return the effect on 0/1 churn `y` (n,) where customers were assigned within `stratum` (n,), ordered labels.
 
     Each stratum's difference weighs as its share of the treated, so the effect is that on the treated. The interval is
-    square-and-add of stratified Wilson intervals (Yan and Su 2010). A stratum that lacks an arm joins the next one.
+    square-and-add of stratified Wilson intervals (Yan and Su 2010), and the p-value is its inversion. A stratum that lacks an arm joins the next one.
     Raises CampaignError where an arm is empty.
     """
     labels = np.asarray(stratum)
@@ -36,18 +36,22 @@ def stratified_effect(y: ArrayLike, arm: ArrayLike, stratum: ArrayLike, confiden
     weight = n[0] / n[0].sum()
     z = normal_quantile(confidence)
     rate = hits / n
-    (p_t, low_t, high_t), (p_c, low_c, high_c) = (_stratified_wilson(rate[a], n[a], weight, z) for a in (0, 1))
+    p_t, p_c = float(weight @ rate[0]), float(weight @ rate[1])
     delta = p_c - p_t
+
+    def interval(quantile: float) -> tuple[float, float]:
+        (low_t, high_t), (low_c, high_c) = (_stratified_wilson(rate[a], n[a], weight, quantile) for a in (0, 1))
+        return delta - math.hypot(p_c - low_c, high_t - p_t), delta + math.hypot(high_c - p_c, p_t - low_t)
+
+    low, high = interval(z)
     error = math.sqrt(float(np.sum(weight**2 * (rate * (1 - rate) / n).sum(axis=0))))
-    pooled = hits.sum(axis=0) / n.sum(axis=0)
-    null = math.sqrt(float(np.sum(weight**2 * pooled * (1 - pooled) * (1 / n).sum(axis=0))))
     return Effect(
         delta=delta,
-        low=delta - math.hypot(p_c - low_c, high_t - p_t),
-        high=delta + math.hypot(high_c - p_c, p_t - low_t),
+        low=low,
+        high=high,
         wald_low=delta - z * error,
         wald_high=delta + z * error,
-        p_value=two_sided(delta, null),
+        p_value=interval_p_value(delta, interval),
         churn_treatment=p_t,
         churn_holdout=p_c,
         treatment=int(n[0].sum()),
@@ -57,11 +61,11 @@ def stratified_effect(y: ArrayLike, arm: ArrayLike, stratum: ArrayLike, confiden
     )
 
 
-def _stratified_wilson(p: Floats, n: Floats, weight: Floats, z: float) -> tuple[float, float, float]:
-    """Weighted share with its interval: each stratum's Wilson interval at the quantile that adds up to z overall."""
+def _stratified_wilson(p: Floats, n: Floats, weight: Floats, z: float) -> tuple[float, float]:
+    """The interval of a weighted share: each stratum's Wilson interval at the quantile that adds up to z overall."""
     spread = np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = wilson_interval(p, n, z * math.sqrt(float(np.sum((weight * spread) ** 2))) / float(weight @ spread))
-    return float(weight @ p), float(weight @ low), float(weight @ high)
+    return float(weight @ low), float(weight @ high)
 
 
 def joined_strata(code: NDArray[np.int64], treated: Bools) -> NDArray[np.int64]:

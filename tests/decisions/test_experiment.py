@@ -250,3 +250,14 @@ def test_the_interval_covers_the_true_effect_about_as_often_as_it_says(method):
             found = stratified_effect(churned, treated, stratum)
         hits += found.low <= true <= found.high
     assert 0.90 <= hits / 200 <= 0.99
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.data())
+def test_the_p_value_says_what_the_interval_says(n_t, n_c, data):
+    churned_t, churned_c = data.draw(st.integers(0, n_t)), data.draw(st.integers(0, n_c))
+    plain = newcombe(churned_t, n_t, churned_c, n_c)
+    y = np.concatenate([np.arange(n_t) < churned_t, np.arange(n_c) < churned_c])
+    arm = np.concatenate([np.ones(n_t, bool), np.zeros(n_c, bool)])
+    for effect in (plain, stratified_effect(y, arm, np.arange(y.size) % 2)):
+        if abs(effect.p_value - 0.05) > 1e-6:
+            assert (effect.p_value < 0.05) == (effect.is_proven or effect.is_harmful)

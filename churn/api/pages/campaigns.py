@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from churn.api.campaign_schemas import NAME
 from churn.api.pages.charts import chart_html
 from churn.api.pages.frame import fragment, page
+from churn.api.pages.people import customer_path
 from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.state import State, state_of
@@ -50,6 +51,7 @@ def campaign(name: Name, request: Request, state: Here, user: Reader) -> Respons
         title=found["row"]["title"],
         active="campaigns",
         c=found,
+        customer_path=customer_path,
         may_push=user.may("push"),
         work=work_on(state.context, found["jobs"]),
         results=_results(found["measurement"]),

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from churn.workflows.score_frame import ScoredFrame
 
 MONTHS = 18
+_SAMPLED = 5_000
 _BY_MONTH = "marts.churn_by_month"
+_POPULATION = "snapshots.spine"
 
 
 def serving_summary(
@@ -72,11 +74,18 @@ def serving_summary(
 
 
 def _months(warehouse: Warehouse, models: dict[str, SqlModel]) -> list[dict[str, Any]]:
-    from churn.warehouse.build import build
+    from churn.warehouse.build import build_model
+    from churn.warehouse.sql_models import in_order, needed_for
 
     if not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return []
-    build(warehouse, models, schemas=("snapshots", "marts"), names=[_BY_MONTH])
+    # What the population was found by stands already, built for this very date.
+    wanted = needed_for(models, [_BY_MONTH]) - needed_for(models, [_POPULATION])
+    with warehouse.transaction():
+        warehouse.execute("create schema if not exists marts")
+        for model in in_order(models, ("snapshots", "marts")):
+            if model.name in wanted:
+                build_model(warehouse, model, models)
     rows = warehouse.frame(f"select * from {_BY_MONTH} order by month desc limit {MONTHS}").to_dicts()
     return [{**row, "month": row["month"].isoformat()} for row in reversed(rows)]
 
@@ -88,8 +97,9 @@ def _usual(features: pl.DataFrame) -> dict[str, dict[str, float]]:
     if features.is_empty() or not numbers:
         return {}
     points = {"low": 0.05, "middle": 0.5, "high": 0.95}
+    sample = features.gather_every(max(1, features.height // _SAMPLED))  # enough to say what is usual
     found = {
-        key: features.select(pl.col(numbers).cast(pl.Float64).fill_nan(None).quantile(q)).row(0, named=True)
+        key: sample.select(pl.col(numbers).cast(pl.Float64).fill_nan(None).quantile(q)).row(0, named=True)
         for key, q in points.items()
     }
     return {

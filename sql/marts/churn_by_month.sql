@@ -1,6 +1,7 @@
 -- Grain: one row per whole month from the first subscription to the end of the data.
 -- Purpose: how many customers each month began with, how many of them it lost and why, and what that costs per month.
--- Customers won and lost within one month are in neither count.
+-- Customers won and lost within one month are in neither count. Spans are counted where they begin and end and summed
+-- up along the months, so that a long history costs no more than a short one.
 
 with bounds as (
     select
@@ -14,38 +15,66 @@ months as (
     from bounds
 ),
 
+-- The spans of a customer do not overlap: at each month's beginning at most one of them runs.
 present as (
     select
-        m.month,
-        s.customer_id,
-        max(s.lost_at) as lost_at,
-        min(s.churn_kind) as churn_kind,
-        sum(cast(s.monthly_fee as decimal(18, 2))) as monthly_fee
-    from months as m
-    inner join snapshots.spans as s
-        on s.span_started_at < m.month and coalesce(s.lost_at, s.stopped_at, timestamp '9000-01-01') >= m.month
-    group by m.month, s.customer_id
+        cast(date_trunc('month', span_started_at) + interval 1 month as date) as first_month,
+        cast(date_trunc('month', coalesce(lost_at, stopped_at, timestamp '9000-01-01')) as date) as last_month,
+        lost_at,
+        churn_kind,
+        coalesce(cast(monthly_fee as decimal(18, 2)), 0) as monthly_fee
+    from snapshots.spans
+    where
+        date_trunc('month', span_started_at)
+        < date_trunc('month', coalesce(lost_at, stopped_at, timestamp '9000-01-01'))
 ),
 
-counted as (
+changes as (
+    select month, 0 as customers, cast(0 as decimal(18, 2)) as revenue from months
+    union all
+    select first_month as month, 1 as customers, monthly_fee as revenue from present
+    union all
+    select cast(last_month + interval 1 month as date) as month, -1 as customers, -monthly_fee as revenue
+    from present
+    where last_month < date '9000-01-01'
+),
+
+changed as (
+    select month, sum(customers) as customers, sum(revenue) as revenue
+    from changes
+    group by month
+),
+
+running as (
     select
         month,
-        count(*) as customers,
-        count(*) filter (where lost_at < month + interval 1 month and churn_kind = 'voluntary') as voluntary,
-        count(*) filter (where lost_at < month + interval 1 month and churn_kind = 'involuntary') as involuntary,
-        coalesce(sum(monthly_fee), 0) as revenue,
-        coalesce(sum(monthly_fee) filter (where lost_at < month + interval 1 month), 0) as revenue_lost
+        sum(customers) over so_far as customers,
+        sum(revenue) over so_far as revenue
+    from changed
+    window so_far as (order by month rows between unbounded preceding and current row)
+),
+
+lost as (
+    select
+        last_month as month,
+        count(*) filter (where churn_kind = 'voluntary') as voluntary,
+        count(*) filter (where churn_kind = 'involuntary') as involuntary,
+        sum(monthly_fee) as revenue_lost
     from present
-    group by month
+    where lost_at is not null
+    group by last_month
 )
 
 select
-    month,  -- The first day of the month.
-    customers,  -- Customers as it began.
-    voluntary as voluntary_churners,  -- Those of them who left by their own decision.
-    involuntary as involuntary_churners,  -- Those of them lost to failed payments.
-    1.0 * (voluntary + involuntary) / customers as churn_rate,  -- Share of them lost, 0 to 1.
-    cast(revenue as double) as monthly_revenue,  -- What they paid per month.
-    cast(revenue_lost as double) as monthly_revenue_lost  -- What those lost had paid per month.
-from counted
-order by month
+    m.month,  -- The first day of the month.
+    cast(r.customers as bigint) as customers,  -- Customers as it began.
+    coalesce(l.voluntary, 0) as voluntary_churners,  -- Those of them who left by their own decision.
+    coalesce(l.involuntary, 0) as involuntary_churners,  -- Those of them lost to failed payments.
+    1.0 * (coalesce(l.voluntary, 0) + coalesce(l.involuntary, 0)) / r.customers as churn_rate,  -- Share of them lost, 0 to 1.
+    cast(r.revenue as double) as monthly_revenue,  -- What they paid per month.
+    cast(coalesce(l.revenue_lost, 0) as double) as monthly_revenue_lost  -- What those lost had paid per month.
+from months as m
+inner join running as r on m.month = r.month
+left join lost as l on m.month = l.month
+where r.customers > 0
+order by m.month

@@ -7,7 +7,7 @@ with edge as (
 ),
 
 monthly as (
-    select t.customer_id, list(t.month order by t.month) as months, list(t.sessions order by t.month) as sessions
+    select t.customer_id, list(t.month) as months, list(t.sessions) as sessions
     from totals.session_months as t
     where t.month >= (select from_at from edge) and t.month < (select until_date from edge)
     group by t.customer_id
@@ -15,7 +15,7 @@ monthly as (
 
 select
     v.customer_id,  -- The customer.
-    m.months,  -- Months with use, oldest first.
+    m.months,  -- Months with use, in whatever order.
     m.sessions,  -- Sessions in each of them.
     coalesce(r.day_bits, 0) as day_bits  -- One bit per day with a session: the lowest is the day before the snapshot.
 from snapshots.customer_value as v

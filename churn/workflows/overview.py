@@ -119,7 +119,7 @@ def _data_health(run: ScoreRun | None, today: datetime, *, is_still: bool) -> di
         return row | {"kind": "off", "words": "No scores yet", "detail": "Nothing has been scored."}
     reach = f"The data reach until {instant(run.data_cutoff)}"
     if run.is_stale:
-        return row | {"kind": "act", "words": "Out of date", "detail": f"{run.stale_reason or 'A run was refused'}."}
+        return row | {"kind": "act", "words": "Out of date", "detail": f"{stale_words(run.stale_reason)}."}
     age = today - run.data_cutoff
     if not is_still and age > OLD_DATA:
         return row | {"kind": "act", "words": f"{_days(age)} old", "detail": f"{reach}; nothing newer has arrived."}
@@ -222,7 +222,14 @@ def _todo(
         why = f"About {loss} of monthly revenue is expected to leave with them within {summary['horizon_days']} days."
         text = f"Decide about {count(summary['listed'])} customers at high or critical risk"
         found.append(_task(text, why, "/risk-list", "Open the list"))
-        found.append(_task("Find the threshold that pays", "How far down the list contacting still earns money.", "/simulator", "Simulate"))
+        found.append(
+            _task(
+                "Find the threshold that pays",
+                "How far down the list contacting still earns money.",
+                "/simulator",
+                "Simulate",
+            )
+        )
     found += [
         _task(f"Plan “{row['title']}”", "It has not been planned yet.", f"/campaigns/{row['name']}", "Open")
         for row in campaigns
@@ -252,6 +259,16 @@ def _range(context: Context, realised: Mapping[str, Any]) -> str:
 
 def _money(amount: float, currency: str) -> str:
     return money(amount, currency, cents=False).replace("-", "\u2212")  # the true minus sign
+
+
+def stale_words(reason: str | None) -> str:
+    """Return why the scores are out of date, in words: a rule's name becomes what it demands."""
+    if not reason:
+        return "The last run was refused"
+    rule, separator, found = reason.partition(": ")
+    if separator and rule.replace("_", "").isalnum() and "_" in rule:
+        return f"The data broke the rule “{rule.replace('_', ' ')}”: {found.rstrip('.')}"
+    return reason.rstrip(".")
 
 
 def _days(age: timedelta) -> str:

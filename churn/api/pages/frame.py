@@ -85,6 +85,7 @@ def surroundings(state: State) -> dict[str, Any]:
     A simulated company's clock stands still where its data end, so it never grows stale by waiting.
     """
     from churn.workflows.demo_home import is_demo_home
+    from churn.workflows.overview import stale_words
 
     try:
         run = state.store.published.current_run()
@@ -97,7 +98,7 @@ def surroundings(state: State) -> dict[str, Any]:
         "is_demo": is_demo,
         "data_until": run.data_cutoff if run else None,
         "is_stale": bool(run and run.is_stale),
-        "stale_reason": run.stale_reason if run else None,
+        "stale_reason": stale_words(run.stale_reason) if run else None,
         "is_old": age is not None and age > timedelta(hours=36),
     }
 

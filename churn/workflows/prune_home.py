@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from churn.errors import ResourceError
 from churn.workflows.context import Context
 
 LOG = "churn.log"
+_SETTLES_SECONDS = 0.5  # more than a writer needs to notice, see bootstrap
 
 
 def prune_home(context: Context) -> dict[str, int]:
@@ -47,12 +49,13 @@ def _serving(folder: Path, keep: int, current: str | None) -> int:
 def _rotate(log: Path, now: datetime, limit: int, keep: int) -> int:
     """Put a large log aside, compressed and dated, and remove the oldest of those put aside; lines go to a new one.
 
-    Every line is written by a process that opens the log for it, so none is lost between the two.
+    Whoever writes notices within a moment that the log was put aside; it is compressed after that, so no line is lost.
     """
     done = 0
     if log.exists() and log.stat().st_size > limit:
         aside = log.with_name(f"{log.name}.{now:%Y%m%dT%H%M%S}")
         log.rename(aside)
+        time.sleep(_SETTLES_SECONDS)
         with aside.open("rb") as source, gzip.open(f"{aside}.gz", "wb") as target:
             shutil.copyfileobj(source, target)
         aside.unlink()

@@ -40,7 +40,7 @@ def run(
     A past night loads and scores, and contacts nobody. The exit code is that of the first failure.
     """
     from churn.jobs.catalog import job_named
-    from churn.jobs.now import nights, request_run, work_now
+    from churn.jobs.now import nights, request_run, tell_alerts, work_now
 
     first, last, day = read_date(from_, "--from"), read_date(to, "--to"), read_date(date, "--date")
     if (first is None) != (last is None) or (day and first):
@@ -54,6 +54,7 @@ def run(
         if worked[-1].run.state != "done":
             break
     _show(session, worked)
+    tell_alerts(context)
     _end(worked[-1])
 
 

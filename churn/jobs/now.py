@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from churn.errors import ChurnError, ConfigError
+from churn.errors import ChurnError, ConfigError, StoreBusy, Unreachable
+from churn.jobs.alarms import watch_freshness
 from churn.jobs.catalog import job_named
+from churn.jobs.delivery import Courier
 from churn.jobs.night import BACKFILL
 from churn.jobs.processes import owner_name
 from churn.jobs.runner import Runner
 from churn.jobs.today import logical_day
+from churn.jobs.webhooks import Herald
 from churn.store.job_records import ScheduledRun
 from churn.store.jobs import key_of
 from churn.workflows.context import Context
@@ -108,6 +111,19 @@ def work_now(
             store.jobs.cancel(run.run_id, "the keyboard", context.clock())
         raise
     return Worked(run, was_done=False, errors=errors)
+
+
+def tell_alerts(context: Context) -> None:
+    """Look at the list's freshness and send what waits to be sent, for those who work without a scheduler.
+
+    What does not arrive waits for the next one who sends.
+    """
+    try:
+        watch_freshness(context)
+        Courier(context, owner_name()).deliver()
+        Herald(context).deliver()
+    except (StoreBusy, Unreachable) as error:
+        context.log.note("alerts_not_sent", error=error.code)
 
 
 def _give_up(context: Context, run: ScheduledRun) -> ScheduledRun:

@@ -139,3 +139,11 @@ def test_the_command_line_shows_jobs_and_runs(house: House) -> None:
     shown = CliRunner().invoke(build_app(), ["jobs", "--home", home]).output
     assert "start `churn scheduler`" in shown
     assert "retention" in shown
+
+
+def test_a_night_worked_without_a_scheduler_tells_its_alerts(house: House) -> None:
+    home = house.context.settings.home
+    CliRunner().invoke(build_app(), ["run", "nightly", "--home", str(home), "--quiet"])
+    lines = [line for line in (home / "churn.log").read_text().splitlines() if '"event": "alert"' in line]
+    assert len(lines) == 1
+    assert "no source is declared" in lines[0]

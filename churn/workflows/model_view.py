@@ -60,6 +60,13 @@ def model_figures(context: Context, version: ModelVersion) -> dict[str, Any]:
     return found
 
 
+def prepare_figures(context: Context, version: str) -> None:
+    """Work out a new version's figures while its libraries are loaded, so that its page opens at once."""
+    with context.open_store() as store:
+        found = store.models.get(version)
+    model_figures(context, found)
+
+
 def drift_summary(context: Context) -> dict[str, Any] | None:
     """Return the newest monitoring document, as the drift block shows it; None before the first monitoring."""
     with context.open_store() as store:

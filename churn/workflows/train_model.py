@@ -11,6 +11,7 @@ from churn.errors import ModelError
 from churn.workflows.context import Context
 from churn.workflows.demo_home import is_demo_home
 from churn.workflows.economics import economics_from
+from churn.workflows.model_view import prepare_figures
 
 if TYPE_CHECKING:
     from churn.modeling import TrainingResult
@@ -73,6 +74,7 @@ def train_model(
             progress=context.progress,
         )
         version, is_champion = _register(context, result, data, promote=promote, who=who)
+        prepare_figures(context, version)
     dates = tuple(sorted(data.frame["snapshot_date"].unique().to_list()))
     return TrainedModel(
         version=version,

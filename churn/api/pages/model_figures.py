@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from churn.api.pages.charts import chart_html
@@ -28,7 +30,7 @@ def figures_of(found: Mapping[str, Any], currency: str) -> dict[str, Any]:
         "candidates": _candidates(card),
         "features": importance["features"][:FEATURES],
         "more_features": max(len(importance["features"]) - FEATURES, 0),
-        "charts": _charts(card, curves, importance, selected, currency),
+        "charts": _drawn(json.dumps([card["candidates"], card["selected"], curves, importance]), currency),
     }
 
 
@@ -43,6 +45,14 @@ def _candidates(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the candidates as the table compares them, best net profit first, baselines last."""
     rows = [{**row, "is_selected": row["name"] == card["selected"]} for row in card["candidates"]]
     return sorted(rows, key=lambda row: (row["is_baseline"], -(row["net_profit"] or 0.0)))
+
+
+@lru_cache(maxsize=8)
+def _drawn(told: str, currency: str) -> dict[str, Any]:
+    """Draw the charts of one version once, however often its page is asked for; `told` is what they show, as JSON."""
+    candidates, name, curves, importance = json.loads(told)
+    selected = next(row for row in candidates if row["name"] == name)
+    return _charts({"candidates": candidates, "selected": name}, curves, importance, selected, currency)
 
 
 def _charts(

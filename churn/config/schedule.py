@@ -93,11 +93,11 @@ class AlertSettings(Section):
             return None
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"`{url}` is no address: write https://…")
+            raise ValueError(f"`{url}` is no address: write it as https://host/path")
         if parts.username or parts.password:
             raise ValueError("an address must not hold a password: secrets come from the environment")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise ValueError(f"`{url}` is not encrypted: write https://…")
+            raise ValueError(f"`{url}` is not encrypted: write it as https://host/path")
         return url
 
     @model_validator(mode="after")

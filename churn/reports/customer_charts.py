@@ -91,9 +91,13 @@ def _risk_history(rows: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[str,
         alt.Data(values=[{"bound": low, "words": f"{name.capitalize()} from here"} for name, low in bounds])
     )
     rules = lines.mark_rule(color=color("muted"), strokeDash=[2, 4], strokeWidth=1).encode(y=alt.Y("bound:Q"))
-    names = lines.mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=color("muted"), fontSize=11).encode(
-        y=alt.Y("bound:Q"), x=alt.value(0), text="words:N"
-    )
+    # Each name lies on paper of its own, so that the line may run under it.
+    names = [
+        lines.mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=11, **look).encode(
+            y=alt.Y("bound:Q"), x=alt.value(0), text="words:N"
+        )
+        for look in ({"stroke": color("paper"), "strokeWidth": 5}, {"color": color("muted")})
+    ]
     base = alt.Chart(alt.Data(values=[dict(row) for row in rows]))
     line = base.mark_line(color=color("curve"), strokeWidth=2.5).encode(x=x, y=y)
     points = base.mark_point(filled=True, size=60 if len(rows) < 30 else 20, color=color("curve"), opacity=1).encode(
@@ -109,7 +113,7 @@ def _risk_history(rows: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[str,
         align="right", dy=-14, color=color("ink"), fontWeight="bold", fontSize=13
     )
     return styled(
-        alt.layer(rules, names, line, points, last.encode(x=x, y=y, text="text:N")).properties(
+        alt.layer(rules, line, *names, points, last.encode(x=x, y=y, text="text:N")).properties(
             width=width - 72, height=240 if is_wide else 200
         )
     )

@@ -16,6 +16,7 @@ from benchmarks import (
     coverage,
     crm_diff,
     drift,
+    explore,
     features,
     growth,
     matrix,
@@ -26,6 +27,7 @@ from benchmarks import (
     publishing,
     reasons,
     serving,
+    simulator,
 )
 from benchmarks.measuring import ROOT, Result
 from churn.progress import Progress
@@ -38,6 +40,7 @@ LARGE_MONTHS = 4  # a company of 1.2 million over 18 months would need 300 milli
 BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P15": commands.run,
     "P9": money.run,
+    "simulator": simulator.run,
     "P11": allocation.run,
     "coverage": coverage.run,
     "P14": publishing.run,
@@ -48,6 +51,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P5": nightly.run,
     "P4": matrix.run,
     "P2": features.run_twelve,
+    "explore": explore.run,
     "P8": serving.run_lookups,
     "P7": serving.run_scores,
     "odoo": odoo_push.run,

@@ -92,11 +92,35 @@ def matrix(tool: str, files: str, dates: list[str]) -> Work:
     return work
 
 
+def explore(customers: int, months: int) -> Work:
+    """Explore the snapshots that stand in the warehouse, features and all, and draw the page."""
+    found = company(customers, months, SILENT)
+    context = found.context()
+
+    def work() -> dict[str, Any]:
+        from churn.reports.exploration import render_exploration
+        from churn.snapshots.policy import SnapshotPolicy
+        from churn.warehouse import load_models
+        from churn.workflows.explore_data import read_table
+        from churn.workflows.explore_document import build_document
+
+        models, policy = load_models(found.home), SnapshotPolicy.from_settings(context.settings)
+        with context.open_warehouse("bench") as warehouse:
+            table = read_table(context, warehouse, models, policy)
+            document = build_document(context, warehouse, models, policy, table, found.cutoff)
+        page = render_exploration(document, home=found.home)
+        columns, insights = len(document["profile"]), len(document["insights"])
+        return {"rows": table.rows, "columns": columns, "insights": insights, "page_bytes": len(page)}
+
+    return work
+
+
 TASKS: dict[str, Callable[..., Work]] = {
     "features": features,
     "nightly": nightly,
     "load_and_group": load_and_group,
     "matrix": matrix,
+    "explore": explore,
 }
 
 

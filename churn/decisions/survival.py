@@ -52,12 +52,12 @@ def kaplan_meier(
     late = np.where(when > 0, came, 0.0)
     before = np.concatenate([[0.0], np.cumsum(came - left - gone)[:-1]])
     at_risk = before + came - late  # who enters at this very age is not at risk of what happens at it
-    left = np.minimum(left, at_risk)  # someone who came and was lost on one day was never seen at risk
     if np.any(before + came - left - gone < -1e-9):
         raise DataError("more left than had come", where="lost, censored")
+    left = np.minimum(left, at_risk)  # someone who came and was lost on one day was never seen at risk
     with np.errstate(divide="ignore", invalid="ignore"):
         stays = np.where(at_risk > 0, 1.0 - left / at_risk, 1.0)
         terms = np.where((at_risk > 0) & (at_risk > left), left / (at_risk * (at_risk - left)), 0.0)
-    share = np.cumprod(stays)
+    share = np.asarray(np.multiply.accumulate(stays), dtype=np.float64)
     half = normal_quantile(confidence) * share * np.sqrt(np.cumsum(terms))
     return Survival(when, share, np.maximum(share - half, 0.0), np.minimum(share + half, 1.0), at_risk)

@@ -19,6 +19,7 @@ LEAST_CHURNERS: Final = 15  # among the rows searched
 AS_GOOD: Final = 0.85  # of the best chi-square: such cuts divide as well for any practical purpose,
 AS_SHARP: Final = 0.8  # if their lift is that of the best, or nearly
 _INTERVAL_GAIN: Final = 1.25  # an interval has one number more to remember, and must earn it
+_FALLS_TO: Final = 0.75  # of its churn, what lies on either side of an interval
 _WEEK: Final = 7
 _LEVELS_EACH: Final = 2
 
@@ -58,9 +59,10 @@ def best_cuts(column: Encoded, counts: NDArray[np.int64]) -> list[Cut]:
     one_sided = max(found, key=lambda cut: cut.chi_square, default=None)
     first, last = (each[np.triu_indices(inner.size)] for each in np.meshgrid(inner, inner, indexing="ij"))
     judged = _Judged.of(table, first, last)
-    if best := judged.best(1):
-        between = judged.cut(column, best[0])
-        if one_sided is None or between.chi_square > _INTERVAL_GAIN * one_sided.chi_square:
+    for place in judged.best(1):
+        between = judged.cut(column, place)
+        is_better = one_sided is None or between.chi_square > _INTERVAL_GAIN * one_sided.chi_square
+        if is_better and _stands_out(between.condition, table):
             return [between]
     return [one_sided] if one_sided else []
 
@@ -128,6 +130,15 @@ def _chosen(column: Encoded, judged: _Judged) -> int:
     if column.is_integer and weeks:
         return max(weeks, key=lambda i: float(judged.chi_square[i]))
     return min(bounds, key=lambda i: (_digits(bounds[i]), -float(judged.chi_square[i])))
+
+
+def _stands_out(condition: Condition, table: Floats) -> bool:
+    """Say whether churn falls again on both sides of an interval, so that it is no piece of something larger."""
+    inside = table[condition.first : condition.last + 1].sum(axis=0)
+    for side in (table[1 : condition.first].sum(axis=0), table[condition.last + 1 :].sum(axis=0)):
+        if side.sum() and side[1] / side.sum() > _FALLS_TO * inside[1] / inside.sum():
+            return False
+    return True
 
 
 def _bound(condition: Condition) -> float:

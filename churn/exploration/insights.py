@@ -16,7 +16,7 @@ from churn.decisions.experiment_effects import wilson_interval
 from churn.exploration.conditions import Condition
 from churn.exploration.cuts import LEAST_SHARE, MOST_SHARE, Cut, best_cuts, chi_square
 from churn.exploration.encoding import Encoded
-from churn.exploration.redundancy import ADDS, Said, Topics
+from churn.exploration.redundancy import ADDS, SAME, Said, Topics, phi
 from churn.exploration.table import Table
 
 Bools = NDArray[np.bool_]
@@ -31,6 +31,7 @@ _PAIR_LIFT: Final = 1.4  # what the second condition must add to the first, and 
 _MOST_SEARCHED: Final = 300_000  # rows that redundancy and pairs are looked for in; the test is made on all
 _Z: Final = 1.959963984540054
 _SAME_TOPIC_ADDS: Final = 2.0  # what a second finding about the same thing must add to the first
+_STAND_IN: Final = 0.8  # what a column counts for in a pair whose subject another one has told before
 _SUSPECT: Final = 10.83  # chi-square with p = .001: weaker ones are not worth a test
 
 # Where several columns tell of the same customers, the one people know is shown: the company's own key figures before
@@ -191,13 +192,19 @@ def _pairs(
             sides = (codes[:split], codes[split:])
             counts = np.stack([np.bincount(side, minlength=column.size) for side in sides], axis=1)
             found += [
-                (cut.chi_square * _weight(cut.condition), first, cut.condition)
+                (
+                    cut.chi_square * _weight(cut.condition) * (1.0 if topic is column else _STAND_IN),
+                    first,
+                    cut.condition,
+                )
                 for cut in best_cuts(column, counts)
                 if not _is_odd(cut.condition)
                 and cut.lift >= _PAIR_LIFT
                 and cut.chi_square / table.parts.overlap > _SUSPECT
             ]
     found.sort(key=lambda each: (-each[0], each[1].sql, each[2].sql))
+    # That a pair leaves more than either of its parts was asked already; beside other pairs it must add something.
+    pairs = Said(np.arange(rows.size) >= middle)
     kept: list[tuple[Condition, ...]] = []
     about: set[frozenset[str]] = set()
     for _, first, second in found:
@@ -206,8 +213,9 @@ def _pairs(
             continue
         alone = second.covers(rows)
         both = inside[first.sql] & alone
-        if _adds_to_both(both, alone, middle) and not said.has_said(both):
-            said.say(both)
+        is_single = any(phi(both, group) >= SAME for group in said.groups)
+        if not is_single and _adds_to_both(both, alone, middle) and not pairs.has_said(both):
+            pairs.say(both)
             kept.append((first, second))
             about.add(subject)
     return kept

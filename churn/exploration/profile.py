@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -48,32 +48,34 @@ class ColumnProfile:
 
 def profile_column(column: Encoded, values: pl.Series, type_name: str) -> ColumnProfile:
     """Return what `values`, those of the newest date, hold."""
-    common = {
-        "name": column.name,
-        "group": column.doc.group,
-        "description": column.doc.description,
-        "kind": column.kind,
-        "type": type_name,
-        "rows": values.len(),
-        "missing": values.null_count(),
-        "distinct": values.drop_nulls().n_unique(),
-    }
+    empty = ColumnProfile(
+        name=column.name,
+        group=column.doc.group,
+        description=column.doc.description,
+        kind=column.kind,
+        type=type_name,
+        rows=values.len(),
+        missing=values.null_count(),
+        distinct=values.drop_nulls().n_unique(),
+        mean=None,
+        deviation=None,
+        zeros=None,
+        quantiles=None,
+        box=None,
+        outliers=None,
+        histogram=None,
+        top=[],
+    )
     if column.kind != "number":
-        return ColumnProfile(
-            **common, mean=None, deviation=None, zeros=None, quantiles=None, box=None, outliers=None, histogram=None,
-            top=_top(values),
-        )  # fmt: skip
+        return replace(empty, top=_top(values))
     known = np.sort(numbers(values))
     known = known[np.isfinite(known)]
     if known.size == 0:
-        return ColumnProfile(
-            **common, mean=None, deviation=None, zeros=None, quantiles=None, box=None, outliers=None, histogram=None,
-            top=[],
-        )  # fmt: skip
+        return empty
     quantiles = dict(zip(QUANTILES, np.quantile(known, QUANTILES).tolist(), strict=True))
     box, outliers = _box(known, quantiles)
-    return ColumnProfile(
-        **common,
+    return replace(
+        empty,
         mean=float(known.mean()),
         deviation=float(known.std()),
         zeros=int(np.count_nonzero(known == 0)),
@@ -81,7 +83,7 @@ def profile_column(column: Encoded, values: pl.Series, type_name: str) -> Column
         box=box,
         outliers=outliers,
         histogram=_histogram(known, quantiles, is_integer=column.is_integer),
-        top=_top(values) if column.is_integer and common["distinct"] <= _BARS else [],
+        top=_top(values) if column.is_integer and empty.distinct <= _BARS else [],
     )
 
 

@@ -45,10 +45,8 @@ def survival_by_plan(ages: pl.DataFrame) -> dict[str, Any] | None:
     groups = []
     for name, rows in curves:
         events = rows.group_by("age_days").agg(pl.col("entered", "lost", "censored").sum()).sort("age_days")
-        found = kaplan_meier(
-            events["age_days"].to_numpy() / _MONTH_DAYS,
-            *(events[c].to_numpy() for c in ("entered", "lost", "censored")),
-        )
+        entered, lost, censored = (events[c].to_numpy() for c in ("entered", "lost", "censored"))
+        found = kaplan_meier(events["age_days"].to_numpy() / _MONTH_DAYS, entered, lost, censored)
         groups.append(_told(name, int(events["entered"].sum()), int(events["lost"].sum()), found))
     return {"unit": "months", "by": "plan", "groups": groups}
 

@@ -67,7 +67,8 @@ def _scaled(column: Encoded) -> Floats:
     values = column.values.astype(np.float64)
     known = values[np.isfinite(values)]
     values = np.clip(np.where(np.isfinite(values), values, np.median(known)), *np.quantile(known, _MIDDLE))
-    return np.clip((values - values.mean()) / values.std(), -_REACH, _REACH)
+    scaled: Floats = np.clip((values - values.mean()) / values.std(), -_REACH, _REACH)
+    return scaled
 
 
 def _grouped(scores: Floats) -> Any:

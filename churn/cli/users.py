@@ -80,7 +80,7 @@ def link(
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Where the pages are, such as https://churn.example. Default: [api] host and port."),
+        typer.Option(help="Where the pages are, such as https://churn.example (default: [api] host and port)."),
     ] = None,
 ) -> None:
     """Make a link that signs one browser in, once, within 15 minutes."""

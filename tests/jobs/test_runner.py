@@ -153,11 +153,17 @@ def test_whoever_lost_the_run_writes_nothing_more(house: House, job_of: JobOf) -
     assert [(step.state, step.rows) for step in run.steps] == [("running", None), ("waiting", None)]
 
 
+def _long(*_: Any) -> StepOutcome:
+    for _n in range(200):
+        time.sleep(0.05)
+    return StepOutcome(1, ".")
+
+
 def test_a_run_over_its_time_is_stopped_told_and_alerted(house: House, job_of: JobOf) -> None:
     house = house.with_settings(schedule={"time_limit_minutes": 0.2 / 60})
     house.request("nightly", logical_date=DAY)
     began = time.monotonic()
-    run = _work(house, job_of(score=lambda *_: [time.sleep(0.05) for _ in range(200)], plan=StepOutcome(1, ".")))
+    run = _work(house, job_of(score=_long, plan=StepOutcome(1, ".")))
     assert time.monotonic() - began < 5
     assert (run.state, _told(run)) == ("failed", [("score", "failed"), ("plan", "waiting")])
     assert "longer than" in str(run.error)

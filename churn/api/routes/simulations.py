@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
 
 from churn.api.once import OnceRoute
+from churn.api.problems import request_id
 from churn.api.schemas import SavedSimulation, SimulationComparison, SimulationInput
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
+from churn.store.service_records import ApiKey
 from churn.workflows.compare_simulations import compare_documents
 from churn.workflows.simulate_campaign import simulate_campaign
 from churn.workflows.simulation_request import SimulationRequest
 
+_caller = key_with("simulate")  # one dependency: asked for twice it is called once, and the write claimed once
 router = APIRouter(
-    route_class=OnceRoute, prefix="/v1/simulations", tags=["simulations"], dependencies=[Depends(key_with("simulate"))]
+    route_class=OnceRoute, prefix="/v1/simulations", tags=["simulations"], dependencies=[Depends(_caller)]
 )
 
 
 @router.post("")
-def simulate(asked: SimulationInput, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def simulate(
+    asked: SimulationInput,
+    request: Request,
+    key: Annotated[ApiKey, Depends(_caller)],
+    state: Annotated[State, Depends(state_of)],
+) -> dict[str, Any]:
     """Simulate a campaign: contacts, cost, saves, net profit with its bands, the whole curve, and the audit."""
     given = asked.model_dump(exclude={"name"})
-    return simulate_campaign(state.context, SimulationRequest(**given, save=asked.name, name=asked.name)).document
+    found = simulate_campaign(state.context, SimulationRequest(**given, save=asked.name, name=asked.name)).document
+    if asked.name:
+        state.store.requests.audit(key.name, "save_simulation", asked.name, state.context.clock(), request_id(request))
+    return found
 
 
 @router.get("")

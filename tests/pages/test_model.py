@@ -10,6 +10,7 @@ from datetime import date, datetime
 import pytest
 
 from churn.store import ModelVersion
+from churn.workflows.model_view import model_view
 from tests.pages.conftest import Visitor
 
 
@@ -26,6 +27,7 @@ def challenger(visitor: Visitor) -> Iterator[ModelVersion]:
                 context.settings.models_path / champion.bundle, context.settings.models_path / version.bundle
             )
             store.models.register(version)
+    model_view(context, version.version)  # worked out beforehand, as training does, so that no visit waits for it
     yield version
     with context.open_store() as store:
         store.models.promote(champion.version, who="test", why="as it was", at=datetime(2027, 1, 1))

@@ -33,6 +33,8 @@ snapshots = 12
 max_rows = 40000
 tune_minutes = 0
 candidates = ["logistic_regression"]
+[selection]
+bootstrap_draws = 50
 [monitoring]
 cohorts = 3
 """

@@ -96,12 +96,12 @@ def test_what_was_found_is_kept_shown_and_alerted(story: tuple[Context, list[Tol
 
 @pytest.mark.xdist_group("no_signal")
 def test_where_there_is_nothing_to_learn_nothing_is_sold(tmp_path: Path) -> None:
-    context = company(tmp_path, scenario="no-signal", seed=1, customers=2_500, months=10)
-    trained = train_first(context, months=10)
+    context = company(tmp_path, scenario="no-signal", seed=1, customers=2_000, months=9)
+    trained = train_first(context, months=9)
 
     assert not trained.is_champion
     assert trained.training.reason.startswith("Nothing to learn was found")
-    day = month_start(10, _first(context))
+    day = month_start(9, _first(context))
     found = monitor_model(at(context, day), day)
     assert found.severity == "unknown"
     assert found.document["summary"].startswith("No model has been promoted, so there is nothing to monitor.")

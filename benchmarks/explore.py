@@ -26,7 +26,7 @@ def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
         reference = in_turns(lambda: None, lambda: plain_aggregate(warehouse), repeats=1).reference_median
     return [
         Result(
-            bench="P18",
+            bench="P21",
             work=f"profile, {middle['insights']} insights, page of {middle['columns']} columns x {middle['rows']:,} rows",
             figure=float(middle["seconds"]),
             unit="s",

@@ -74,7 +74,7 @@ def build_document(
         ],
         "association": associations(table, counts),
         "structure": structure(table),
-        **_staying(warehouse, models, table, counts),
+        **_staying(warehouse, models, table, counts, labelled),
         "profile": [
             profile.to_dict()
             | {"churn": churn_by_bin(column, counts[column.name].sum(axis=0), parts.overlap) if labelled else []}
@@ -84,10 +84,17 @@ def build_document(
 
 
 def _staying(
-    warehouse: Warehouse, models: Mapping[str, SqlModel], table: Table, counts: Mapping[str, NDArray[np.int64]]
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    table: Table,
+    counts: Mapping[str, NDArray[np.int64]],
+    labelled: int,
 ) -> dict[str, Any]:
-    """Return survival and retention, from contracts where there are any, else along a column of tenure."""
-    if not is_flat(warehouse) and warehouse.rows("select 1 from snapshots.spans limit 1"):
+    """Return survival and retention, from contracts where there are any, else along a column of tenure.
+
+    Before the first label window has closed there is neither, and contracts have not been put in spans.
+    """
+    if not is_flat(warehouse) and labelled and warehouse.rows("select 1 from snapshots.spans limit 1"):
         names = ("marts.survival_by_age", "marts.cohort_retention")
         build(warehouse, models, schemas=("marts",), names=names)
         ages, cohorts = (warehouse.frame(f"select * from {name}") for name in names)

@@ -13,7 +13,8 @@ seen as (
     select
         coalesce(s.plan, 'no plan') as plan,
         date_diff('day', s.span_started_at, greatest(s.span_started_at, b.observed_from)) as entry_age,
-        date_diff('day', s.span_started_at, least(coalesce(s.lost_at, s.stopped_at), b.data_cutoff_at)) as known_exit_age,
+        date_diff('day', s.span_started_at, least(coalesce(s.lost_at, s.stopped_at), b.data_cutoff_at))
+            as known_exit_age,
         date_diff('day', s.span_started_at, b.data_cutoff_at) as last_age,
         coalesce(s.lost_at < b.data_cutoff_at, false) as is_lost
     from snapshots.spans as s
@@ -27,7 +28,12 @@ events as (
     select plan, entry_age as age_days, 1 as entered, 0 as lost, 0 as censored
     from seen
     union all
-    select plan, coalesce(known_exit_age, last_age), 0, cast(is_lost as integer), 1 - cast(is_lost as integer)
+    select
+        plan,
+        coalesce(known_exit_age, last_age) as age_days,
+        0 as entered,
+        cast(is_lost as integer) as lost,
+        1 - cast(is_lost as integer) as censored
     from seen
 )
 

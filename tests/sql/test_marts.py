@@ -27,3 +27,32 @@ def test_churn_by_month_counts_those_a_month_began_with_and_why_they_left() -> N
             (date(2024, 3, 1), 2, 0, 1, 0.5, 40.0, 30.0),
             (date(2024, 4, 1), 2, 0, 0, 0.0, 60.0, 0.0),
         ]
+
+
+def test_retention_counts_who_of_a_month_was_not_lost_after_each_month() -> None:
+    world = World().subscription("first", "2023-12-01", end="2024-01-02", reason="voluntary")
+    world.subscription("stays", "2024-01-10").subscription("leaves", "2024-01-20", end="2024-03-01")
+    with world.warehouse() as warehouse:
+        build(warehouse, "2024-02-01", cutoff=at("2024-04-01"))
+        build_models(warehouse, shipped_models(), schemas=["marts"], names=["marts.cohort_retention"])
+        assert warehouse.rows("select * from marts.cohort_retention") == [
+            (date(2024, 1, 1), 0, 2, 2),
+            (date(2024, 1, 1), 1, 2, 2),
+            (date(2024, 1, 1), 2, 2, 1),
+        ]
+
+
+def test_survival_takes_in_those_who_joined_before_the_records_when_these_begin() -> None:
+    world = World().subscription("first", "2023-12-01", end="2024-01-02", reason="voluntary", plan="gold")
+    world.subscription("old", "2023-12-23", plan="gold").subscription(
+        "new", "2024-01-05", end="2024-01-15", plan="gold"
+    )
+    with world.warehouse() as warehouse:
+        build(warehouse, "2023-12-15", cutoff=at("2024-02-01"))
+        build_models(warehouse, shipped_models(), schemas=["marts"], names=["marts.survival_by_age"])
+        assert warehouse.rows("select age_days, entered, lost, censored from marts.survival_by_age") == [
+            (0, 1, 0, 0),
+            (10, 1, 1, 0),
+            (32, 1, 1, 0),
+            (40, 0, 0, 1),
+        ]

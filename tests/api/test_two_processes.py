@@ -52,7 +52,7 @@ def test_keys_writes_and_jobs_hold_across_processes(company: Company, postgres_u
     env = {"CHURN_STORE_URL": postgres_url, "CHURN_SCHEDULE__NIGHTLY": "", "CHURN_SCHEDULE__RETENTION": "",
            "CHURN_SCHEDULE__MONTHLY": ""}  # fmt: skip
     moved(company, postgres_url)
-    made = company.run("keys", "create", "crm", "--scope", "read", "--scope", "push", "--json", env=env)
+    made = company.run("keys", "create", "crm", "--scope", "admin", "--json", env=env)
     import json
 
     head = {"Authorization": f"Bearer {json.loads(made.stdout)['key']}"}

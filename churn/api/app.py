@@ -60,7 +60,13 @@ def create_app(context: Context) -> FastAPI:
             await asyncio.to_thread(state.close)
 
     app = FastAPI(
-        title="churn", version=VERSION, description=DESCRIPTION, lifespan=lifespan, responses=_ANSWERS, redoc_url=None
+        title="churn",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        responses=_ANSWERS,
+        docs_url=None,  # theirs would fetch its scripts from elsewhere; ours is a page, see pages/reference.py
+        redoc_url=None,
     )
     problems.install(app, context)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)

@@ -15,6 +15,7 @@ from churn.api.pages import (
     jobs,
     model,
     overview,
+    reference,
     reports,
     risk_list,
     sign_in,
@@ -40,6 +41,7 @@ ROUTERS = (
     model.router,
     jobs.router,
     reports.router,
+    reference.router,
 )
 
 

@@ -1,0 +1,177 @@
+"""The API's reference as a page of our own, from the same document that programs read; nothing is fetched for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from churn.api.pages.frame import page
+
+router = APIRouter()
+
+_KINDS: Final = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "null"}
+_FORMATS: Final = {"date": "day, YYYY-MM-DD", "date-time": "instant, ISO 8601"}
+_TITLES: Final = {
+    "risk": "Risk of customers",
+    "scores": "Scores now",
+    "simulations": "Simulations",
+    "campaigns": "Campaigns",
+    "models": "Models",
+    "jobs": "Jobs",
+    "service": "The service itself",
+}
+
+
+@router.get("/docs")
+def reference(request: Request) -> Response:
+    """Show every route with its parameters, body, answers and a line to try it with. Open to everybody, as its document is."""
+    document = request.app.openapi()
+    return page(
+        request,
+        "reference/reference.html.j2",
+        title="API reference",
+        active="",
+        groups=groups_of(document, str(request.base_url).rstrip("/")),
+        schemas=schemas_of(document),
+        about=document["info"]["description"].split("\n\n"),
+    )
+
+
+def groups_of(document: Mapping[str, Any], address: str) -> list[dict[str, Any]]:
+    """Return the routes of an OpenAPI document by tag: each with method, path, text, parameters, body, answers, curl."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, methods in document["paths"].items():
+        for method, told in methods.items():
+            groups.setdefault((told.get("tags") or ["service"])[0], []).append(_route(method, path, told, address))
+    order = [*_TITLES, *sorted(set(groups) - set(_TITLES))]
+    return [
+        {"name": tag, "title": _TITLES.get(tag, tag.capitalize()), "routes": groups[tag]}
+        for tag in order
+        if tag in groups
+    ]
+
+
+def schemas_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the named documents, each with its fields: name, kind in words, text, is_required."""
+    found = []
+    for name, schema in sorted(document["components"]["schemas"].items()):
+        required = set(schema.get("required", ()))
+        fields = [
+            {
+                "name": field,
+                "kind": words_of(told),
+                "links": names_in(told),
+                "text": told.get("description", ""),
+                "is_required": field in required,
+            }
+            for field, told in schema.get("properties", {}).items()
+        ]
+        found.append({"name": name, "text": schema.get("description", ""), "fields": fields, "kind": words_of(schema)})
+    return found
+
+
+def words_of(schema: Mapping[str, Any]) -> str:  # noqa: PLR0911  # one answer for each form that a schema takes
+    """Return what kind of value a JSON schema asks for, in words."""
+    if "$ref" in schema:
+        return _name(schema)
+    if "enum" in schema:
+        return "one of " + ", ".join(json.dumps(one) if one is None else str(one) for one in schema["enum"])
+    if "const" in schema:
+        return f"always {schema['const']}"
+    for several in ("anyOf", "oneOf", "allOf"):
+        if several in schema:
+            return " or ".join(dict.fromkeys(words_of(one) for one in schema[several]))
+    kind = schema.get("type")
+    if kind == "array":
+        return f"list of {words_of(schema.get('items', {}))}{_bounds(schema, 'minItems', 'maxItems')}"
+    if kind == "object":
+        more = schema.get("additionalProperties")
+        return f"object of {words_of(more)}" if isinstance(more, Mapping) and more else "object"
+    if kind == "string":
+        named = _FORMATS.get(schema.get("format", ""), _KINDS["string"])
+        return f"{named}{_bounds(schema, 'minLength', 'maxLength')}"
+    if kind == "number":
+        return f"number{_bounds(schema, 'minimum', 'maximum')}"
+    return f"{_KINDS.get(str(kind), 'any value')}{_bounds(schema, 'minimum', 'maximum')}"
+
+
+def names_in(schema: Mapping[str, Any]) -> list[str]:
+    """Return the named documents that a schema speaks of, in order."""
+    found: list[str] = [_name(schema)] if "$ref" in schema else []
+    inner: list[Any] = [part for several in ("anyOf", "oneOf", "allOf") for part in schema.get(several, ())]
+    inner += [schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), Mapping)]
+    for one in inner:
+        found += names_in(one)
+    return list(dict.fromkeys(found))
+
+
+def _route(method: str, path: str, told: Mapping[str, Any], address: str) -> dict[str, Any]:
+    parameters = [
+        {
+            "name": one["name"],
+            "place": one["in"],
+            "kind": words_of(one["schema"]),
+            "default": one["schema"].get("default"),
+            "text": one.get("description", ""),
+            "is_required": one.get("required", False),
+        }
+        for one in told.get("parameters", ())
+    ]
+    body = next((media["schema"] for media in _media(told.get("requestBody", {}))), None)
+    answers = [
+        {"status": status, "text": answer.get("description", ""), "links": _links(_media(answer))}
+        for status, answer in told["responses"].items()
+    ]
+    return {
+        "id": f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}",
+        "method": method.upper(),
+        "path": path,
+        "text": told.get("description") or told.get("summary", ""),
+        "needs_key": bool(told.get("security")),
+        "parameters": parameters,
+        "body": None if body is None else {"kind": words_of(body), "links": names_in(body)},
+        "good": [one for one in answers if one["status"] < "400"],
+        "bad": [one for one in answers if one["status"] >= "400"],
+        "curl": _curl(method, path, told, address, has_body=body is not None),
+    }
+
+
+def _curl(method: str, path: str, told: Mapping[str, Any], address: str, *, has_body: bool) -> str:
+    examples = {
+        one["name"]: one.get("example", (one["schema"].get("examples") or [None])[0])
+        for one in told.get("parameters", ())
+    }
+    for name, example in examples.items():
+        path = path.replace(f"{{{name}}}", str(example or name.upper()))
+    parts = ["curl"]
+    if method != "get":
+        parts.append(f"-X {method.upper()}")
+    if told.get("security"):
+        parts.append('-H "Authorization: Bearer $KEY"')
+    if has_body:
+        parts.append("-H 'Content-Type: application/json' -d @body.json")
+    return " ".join([*parts, f"{address}{path}"])
+
+
+def _media(holder: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return [media for media in holder.get("content", {}).values() if "schema" in media]
+
+
+def _links(media: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for one in media for name in names_in(one["schema"])))
+
+
+def _name(schema: Mapping[str, Any]) -> str:
+    return str(schema["$ref"]).rsplit("/", 1)[-1]
+
+
+def _bounds(schema: Mapping[str, Any], least: str, most: str) -> str:
+    low, high = schema.get(least), schema.get(most)
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f", {low:,} or more"
+    return f", up to {high:,}" if low is None else f", {low:,} to {high:,}"

@@ -17,6 +17,7 @@ from churn.workflows.monitor_report import read_monitoring
 from churn.workflows.monitoring_view import monitoring_view
 
 CUSTOMERS = 4_000
+pytestmark = pytest.mark.timeout(1_200)  # a company is simulated, trained and retrained: half a minute on a quiet core
 MONTHS = 18  # of data; the competitor comes with the fourteenth
 
 

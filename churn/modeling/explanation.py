@@ -134,8 +134,9 @@ def _network(estimator: Any, background: Matrix, group_of: NDArray[np.int64], co
 def _grouped(gains: NDArray[Any], group_of: NDArray[np.int64], count: int) -> Matrix:
     """Sum encoded columns (n, m) to their features (n, count)."""
     out = np.zeros((len(gains), count), dtype=np.float32)
-    if len(gains) <= _FEW:  # the same sums in one call: a loop over columns costs more than a row's score
-        np.add.at(out, (slice(None), group_of), gains)
+    if len(gains) <= _FEW:  # a loop over columns would cost more than a row's score
+        for row, gain in zip(out, gains, strict=True):
+            row[:] = np.bincount(group_of, weights=gain, minlength=count)
         return out
     for column, feature in enumerate(group_of.tolist()):
         out[:, feature] += gains[:, column]

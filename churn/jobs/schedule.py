@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BY_SCHEDULE = "schedule"
 _REACH = timedelta(days=62)  # a longer downtime is not told night by night
+_AHEAD = timedelta(hours=2)  # a mark further ahead was set by a clock that was wrong, and would keep nights from being due
 
 
 def timetable(settings: Settings) -> dict[str, Cron]:
@@ -52,9 +53,10 @@ def queue_due(context: Context) -> list[ScheduledRun]:
     with context.open_store() as store:
         for name, cron in timetable(context.settings).items():
             mark = store.schedule.mark(name)
-            if mark is not None:
+            is_ahead = mark is not None and mark > now + _AHEAD
+            if mark is not None and not is_ahead:
                 found += _queue(context, store, name, cron, max(mark, now - _REACH), now)
-            store.schedule.set_mark(name, now)
+            store.schedule.set_mark(name, now, moves_back=is_ahead)
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from churn.errors import ChurnError, StoreBusy, Unreachable
+from churn.errors import ChurnError, ResourceError, StoreBusy, Unreachable
 from churn.jobs.alarms import raise_failed, watch_freshness
 from churn.jobs.catalog import job_named
 from churn.jobs.delivery import Courier
@@ -70,12 +70,12 @@ class Scheduler:
         return self._at_work is None
 
     def tick(self) -> None:
-        """Look once: what is due, what is at work, what is to be told. A store that is away is asked again later."""
+        """Look once: what is due, what is at work, what is to be told. A store that is away or full is asked again later."""
         try:
             self._look()
-        except (StoreBusy, Unreachable) as error:
+        except (StoreBusy, Unreachable, ResourceError) as error:
             if not self._is_away:
-                self._tell(f"The store does not answer, trying again: {error}")
+                self._tell(f"The store cannot be used, trying again: {error}")
                 self._context.log.note("store_away", error=error.code)
             self._is_away = True
         else:

@@ -16,6 +16,7 @@ from churn.store.job_records import ScheduledRun, ScheduledStep, StepState
 from churn.store.job_tables import scheduled_runs, scheduled_steps
 
 _ERROR_LENGTH = 2_000
+_LONGEST_LEASE = timedelta(hours=2)  # one that ends later was given by a clock that was wrong: nobody may wait for it
 _STANDING = ("queued", "running", "done")
 _RUN_COLUMNS = list(scheduled_runs.c)
 
@@ -93,9 +94,10 @@ class JobRepository:
         One run at a time: the warehouse has one holder. A run whose lease has passed is taken over where it stood.
         """
         runs = scheduled_runs
-        is_alive = sa.and_(runs.c.state == "running", runs.c.lease_until > now)
+        is_held = sa.and_(runs.c.lease_until > now, runs.c.lease_until <= now + _LONGEST_LEASE)
+        is_alive = sa.and_(runs.c.state == "running", is_held)
         is_due = sa.and_(runs.c.state == "queued", sa.func.coalesce(runs.c.next_attempt_at, now) <= now)
-        is_dead = sa.and_(runs.c.state == "running", runs.c.lease_until <= now)
+        is_dead = sa.and_(runs.c.state == "running", sa.not_(is_held))
         wanted = sa.select(runs.c.run_id, runs.c.started_at).where(sa.or_(is_due, is_dead))
         if run_id is not None:
             wanted = wanted.where(runs.c.run_id == run_id)

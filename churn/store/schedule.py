@@ -24,14 +24,14 @@ class ScheduleRepository:
             found: datetime | None = connection.execute(query).scalar()
         return found
 
-    def set_mark(self, job: str, until: datetime) -> None:
-        """Move the mark of `job` forward to `until`; an earlier instant changes nothing."""
+    def set_mark(self, job: str, until: datetime, *, moves_back: bool = False) -> None:
+        """Move the mark of `job` forward to `until`; an earlier instant changes nothing unless it `moves_back`."""
         marks = schedule_marks
         with self._database.write(lock=marks) as connection:
             found = connection.execute(sa.select(marks.c.considered_until).where(marks.c.job == job)).scalar()
             if found is None:
                 connection.execute(sa.insert(marks).values(job=job, considered_until=until))
-            elif found < until:
+            elif found < until or moves_back:
                 connection.execute(sa.update(marks).where(marks.c.job == job).values(considered_until=until))
 
     def seen(self, owner: str, at: datetime) -> None:

@@ -93,6 +93,26 @@ def test_a_clock_put_back_repeats_no_night(house: House) -> None:
     assert len(house.runs("nightly")) == 1
 
 
+def test_nights_go_on_after_a_clock_that_ran_a_month_ahead_is_put_right(house: House) -> None:
+    _look(house)
+    house.clock.forward(days=30)
+    _look(house)
+    house.clock.at = datetime(2026, 7, 2, 1, 0)
+    assert _look(house) == []
+    house.clock.at = datetime(2026, 7, 2, 2, 0)
+    assert _look(house) == [("nightly", date(2026, 7, 2), "queued")]
+    house.clock.at = datetime(2026, 7, 2, 2, 30)
+    assert _look(house) == []
+
+
+def test_nobody_waits_for_a_lease_that_a_wrong_clock_has_given(house: House) -> None:
+    run = house.request("retention", logical_date=date(2026, 7, 1))
+    house.clock.forward(days=30)
+    house.claim("killed with its clock ahead")
+    house.clock.forward(days=-30)
+    assert house.claim("the next").run_id == run.run_id
+
+
 def test_years_of_downtime_are_not_told_night_by_night(house: House) -> None:
     _look(house)
     house.clock.forward(days=1_000)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from churn.workflows.context import Context
 
 SECONDS_TO_FINISH = 20
+SECONDS_IDLE = 75  # longer than proxies keep a connection: they would send a request on one that is just being closed
 
 
 def serve(context: Context, *, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -38,6 +39,7 @@ def serve(context: Context, *, host: str, port: int, announce: Callable[[str], N
             log_config=None,  # our own log has a line for each request
             access_log=False,
             server_header=False,
+            timeout_keep_alive=SECONDS_IDLE,
             timeout_graceful_shutdown=SECONDS_TO_FINISH,
         )
         announce(f"http://{name}:{listening.getsockname()[1]}")

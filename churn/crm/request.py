@@ -22,7 +22,8 @@ class SyncRequest:
     """What shall hold: `wanted`, one row per customer in the order of sending, with our fields; theirs by `fields`.
 
     `on_leave` is what happens to whoever is no longer on the list; `forbidden` are those whom nobody may contact any
-    more: what we wrote of them is emptied, whatever `on_leave` says. `settings` is the connector's section.
+    more: what we wrote of them is emptied, whatever `on_leave` says. `settings` is the connector's section. With `only`
+    nobody else's record is touched.
     """
 
     connector: str
@@ -40,6 +41,7 @@ class SyncRequest:
     action: str = "push"
     is_campaign: bool = True
     forbidden: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
     is_full: bool = False
     is_forced: bool = False
     constants: Mapping[str, str] = field(default_factory=dict)

@@ -188,9 +188,12 @@ class Sync:
     def _plan(self, mapping: FieldMapping, warnings: list[str] | None = None) -> tuple[Planned, dict[str, Any]]:
         request, store = self._request, self._store
         self._progress.step("Comparing with what the system holds")
+        records = store.crm.records(request.connector, request.campaign)
+        if request.only is not None:
+            records = records.filter(records["customer_id"].is_in(list(request.only)))
         changes: Changes = compare(
             request.wanted,
-            store.crm.records(request.connector, request.campaign),
+            records,
             mapped=tuple(request.fields),
             probability_step=request.settings.probability_step,
             is_full=request.is_full,

@@ -57,6 +57,15 @@ def _sweep(models: Path, scratch: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
+def reseal(path: Path) -> None:
+    """Put the digest of one file of a bundle anew, after a person's rows were taken out of it."""
+    manifest = read_json(path.parent / "manifest.json")
+    files = {**dict(manifest.get("files", {})), path.name: digest(path)}
+    scratch = path.parent / ".manifest.tmp"
+    write_json(scratch, {**manifest, "files": files})
+    scratch.replace(path.parent / "manifest.json")
+
+
 def verify(folder: Path) -> None:
     """Raise ModelError unless every file is as the manifest says. Guards against damage and stray edits."""
     if not folder.is_dir():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from churn.store.monitoring import MonitoringRepository
     from churn.store.outbox import OutboxRepository
     from churn.store.outcomes import OutcomeRepository
+    from churn.store.privacy import PrivacyRepository
     from churn.store.requests import RequestRepository
     from churn.store.runs import RunRepository
     from churn.store.schedule import ScheduleRepository
@@ -90,6 +91,13 @@ class Store:
         from churn.store.models import ModelRepository
 
         return ModelRepository(self.database)
+
+    @cached_property
+    def privacy(self) -> PrivacyRepository:
+        """People's rights: requests, objections, who was erased, and every row of one customer."""
+        from churn.store.privacy import PrivacyRepository
+
+        return PrivacyRepository(self.database)
 
     @cached_property
     def runs(self) -> RunRepository:

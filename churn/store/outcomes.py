@@ -11,6 +11,7 @@ from churn.errors import ContractBroken
 from churn.store.campaign_records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added
 from churn.store.campaign_tables import assignments, outcome_rejections, outcomes
 from churn.store.database import Database
+from churn.store.tombstones import without_erased
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,6 +44,7 @@ class OutcomeRepository:
         from churn.store.frames import insert_new, typed
 
         rows = typed(frame.with_columns(recorded_at=pl.lit(recorded_at)), OUTCOME_COLUMNS, where="outcomes")
+        rows = without_erased(self._database, rows)
         if strange := set(rows["kind"]) - set(OUTCOME_KINDS):
             raise ContractBroken(
                 f"an outcome is of the kind {min(strange)!r}",
@@ -118,6 +120,7 @@ class OutcomeRepository:
         optional = set(REJECTION_COLUMNS) - {"rejection_id", "source", "reason"}
         told = frame.with_columns(recorded_at=pl.lit(recorded_at))
         rows = typed(told, REJECTION_COLUMNS, optional=optional, where="rejected outcomes")
+        rows = without_erased(self._database, rows)
         with self._database.write(lock=outcome_rejections) as connection:
             known = connection.execute(sa.select(outcome_rejections.c.rejection_id)).scalars()
             struck = [{"struck": one} for one in set(accepted).intersection(known)]

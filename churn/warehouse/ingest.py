@@ -22,6 +22,7 @@ from churn.progress import SILENT, Progress
 from churn.warehouse import database_load, ledger, readers
 from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.contracts import TABLES, Table
+from churn.warehouse.erased import NOBODY, Erased
 from churn.warehouse.expressions import theirs
 from churn.warehouse.loading import Load, Loaded, load_delivery
 from churn.warehouse.scanning import DELIVERED
@@ -50,12 +51,13 @@ def ingest(
     secrets: Mapping[str, str] | None = None,
     only: str | None = None,
     full: bool = False,
+    erased: Erased = NOBODY,
     progress: Progress = SILENT,
 ) -> list[LoadResult]:
     """Load every declared source (or `only` one), and leave each canonical raw table in place, empty if undeclared.
 
     `now` stamps the rows; `secrets` holds passwords and object-store keys by their environment names; `full` loads
-    files again that have not changed. Raises ConfigError (unknown source, wrong map, missing extra), ContractBroken
+    files again that have not changed; rows of the `erased` are left outside. Raises ConfigError (unknown source, wrong map, missing extra), ContractBroken
     (missing file, column or rows, mostly bad rows), ResourceError (disk or memory).
     """
     ledger.prepare(warehouse)
@@ -65,7 +67,9 @@ def ingest(
     results = []
     for position, name in enumerate(chosen):
         progress.step(f"Loading {name}", position / len(chosen))
-        results.append(_load(warehouse, name, sources[name], now=_utc(now), secrets=secrets or {}, full=full))
+        results.append(
+            _load(warehouse, name, sources[name], now=_utc(now), secrets=secrets or {}, full=full, erased=erased)
+        )
     return results
 
 
@@ -91,9 +95,10 @@ def _load(
     now: datetime,
     secrets: Mapping[str, str],
     full: bool,
+    erased: Erased,
 ) -> LoadResult:
     started = time.perf_counter()
-    load = Load(warehouse, _table(name), source, _hash(source), now)
+    load = Load(warehouse, _table(name), source, _hash(source), now, erased)
     if source.path is None:
         done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
     else:

@@ -14,6 +14,7 @@ from churn.warehouse.column_map import Selected, select_list
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.contracts import BOOKKEEPING, Table
 from churn.warehouse.delivery import Delivery
+from churn.warehouse.erased import NOBODY, Erased
 from churn.warehouse.expressions import expression
 from churn.warehouse.ledger import create_raw, note_rewrite, record
 
@@ -23,13 +24,14 @@ _SHOWN_COLUMNS = 100  # of a rejected row's text
 
 @dataclass(frozen=True)
 class Load:
-    """One source on its way into its raw table: where to, from what, and when."""
+    """One source on its way into its raw table: where to, from what, and when; rows of the `erased` stay outside."""
 
     warehouse: Warehouse
     table: Table
     source: SourceSettings
     settings_hash: str
     now: datetime
+    erased: Erased = NOBODY
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     condition = "true"
     if source.where:
         condition = expression(source.where, delivery.columns, where=f"sources.{table.name}.where", file=first).sql
+    for column in columns:
+        if column.name.lower() == "customer_id" and load.erased.hashes:
+            condition = f"({condition}) and {load.erased.kept(column.sql)}"
     _evolve(warehouse, table, columns, load_id)
     names = ", ".join(quoted(column.name) for column in columns)
     values = ", ".join(column.sql for column in columns)
@@ -151,6 +156,8 @@ def _settle(
     if blanks:
         _keep(load, delivery, f"{condition} and not ({refused})", blanks, load_id=load_id, is_kept=True)
     for line in delivery.bad_lines:
+        if load.erased.names(line.text):
+            continue
         warehouse.execute(
             "insert into raw.rejected_rows values (?, ?, ?, ?, ?, false, ?, ?)",
             [table.name, line.file, line.row_number, line.reason, line.text, load_id, load.now],

@@ -200,7 +200,7 @@ def _shared(
     agreed = consent.filter(consent["has_consent"])["customer_id"]
     objected = set(consent.filter(consent["has_objected"])["customer_id"])
     with context.open_store() as store:
-        objected |= set(store.outcomes.recent(kind="unsubscribed")["customer_id"])
+        objected |= set(store.outcomes.recent(kind="unsubscribed")["customer_id"]) | set(store.privacy.objected())
     is_decision = settings.churn.dated_by == "decision"
     left = ids.clear() if settings.churn.definition == "inactivity" else None
     if left is None:

@@ -33,6 +33,7 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
     """
     from churn.warehouse.build import build
     from churn.warehouse.checks import run_checks
+    from churn.warehouse.erased import Erased
     from churn.warehouse.ingest import ingest
     from churn.warehouse.sql_models import load_models
 
@@ -46,11 +47,20 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
     if source is not None and source not in sources:
         raise ConfigError(f"no source `{source}`", where="--source", remedy=f"Declared: {', '.join(sorted(sources))}.")
     began = time.monotonic()
+    with context.open_store() as store:
+        erased = Erased(*store.privacy.erased())
     with context.recorded("refresh_warehouse", context.today), context.open_warehouse("churn refresh") as warehouse:
         models = load_models(context.settings.home)
         now = context.clock()
         loads = ingest(
-            warehouse, sources, now=now, secrets=context.secrets, only=source, full=full, progress=context.progress
+            warehouse,
+            sources,
+            now=now,
+            secrets=context.secrets,
+            only=source,
+            full=full,
+            erased=erased,
+            progress=context.progress,
         )
         builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)
         context.progress.step("Checking the data")

@@ -86,8 +86,13 @@ def sync_crm(
     return SyncResult(campaign, name, found.frame.height, found.left_out, run.model_version, report)
 
 
-def withdraw(context: Context, campaign: str, connector: str, *, who: str = "nobody") -> SyncResult:
-    """Empty every field that pushes of `campaign` have written to `connector`, and nothing else. Raises as `sync_crm`."""
+def withdraw(
+    context: Context, campaign: str, connector: str, *, who: str = "nobody", customer_id: str | None = None
+) -> SyncResult:
+    """Empty every field that pushes of `campaign` have written to `connector`, of all or of one customer, and nothing else.
+
+    Raises as `sync_crm`.
+    """
     from churn.crm.opening import connector_section
 
     section = connector_section(connector, context.settings)
@@ -100,7 +105,8 @@ def withdraw(context: Context, campaign: str, connector: str, *, who: str = "nob
         run = fresh_scores(context, store, max_age_days=1, is_forced=True)
         found = empty_list(run, run_id)
         request = _request(found, section, campaign, connector, run_id, {}, Options(is_forced=True, who=who))
-        request = replace(request, action="withdraw", on_leave="clear", fields={})
+        only = None if customer_id is None else frozenset({customer_id})
+        request = replace(request, action="withdraw", on_leave="clear", fields={}, only=only)
         report = _carry_out(context, store, request, opened, is_dry=False)
     return SyncResult(campaign, connector, 0, {}, run.model_version, report)
 

@@ -149,12 +149,16 @@ def _scores(store: Store, customers: pl.Series) -> pl.DataFrame:
 
 def _forbidden(context: Context, store: Store, *, requires_consent: bool) -> dict[str, pl.DataFrame]:
     """Return whom nobody may contact any more, by why: what is known now counts, whatever the plan knew."""
+    import polars as pl
+
     from churn.campaigns.facts import read_consent
 
     with context.open_warehouse("churn sync") as warehouse:
         consent, is_known = read_consent(warehouse)
+    told = consent.filter(consent["has_objected"].fill_null(value=False))["customer_id"]
+    noted = pl.Series("customer_id", store.privacy.objected(), dtype=pl.String)
     found = {
-        "objected": consent.filter(consent["has_objected"].fill_null(value=False)).select("customer_id"),
+        "objected": pl.concat([told.cast(pl.String), noted]).unique().to_frame(),
         "unsubscribed": store.outcomes.recent(kind="unsubscribed").select("customer_id").unique(),
     }
     if requires_consent and is_known:

@@ -1,0 +1,130 @@
+"""Commands for people's rights: hand out, erase, object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churn.cli.common import Session, command
+from churn.cli.tables import line, table
+
+_REMOTE_FAILED = 6  # as ConnectorError
+_WHO = "command line"
+_Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id, as your data write it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    privacy = typer.Typer(help="People's rights: export, erase, object to marketing.", no_args_is_help=True)
+    command(privacy)(export)
+    command(privacy)(erase)
+    command(privacy, "object")(object_)
+    app.add_typer(privacy, name="privacy")
+
+
+def export(
+    session: Session,
+    customer: _Customer,
+    out: Annotated[Path | None, typer.Option(help="Write the document there, readable by you alone.")] = None,
+) -> None:
+    """Hand out everything held about a customer: data, features, scores, campaigns, pushes, files.
+
+    With --out a JSON file, with --json on standard output; otherwise only what there is and how much of it.
+    """
+    from churn.workflows.privacy_export import export_customer
+
+    document = export_customer(session.context, customer, who=_WHO, out=out)
+
+    def render() -> None:
+        table(f"Held about {customer}", ["where", "what", "rows"], _counted(document["counts"]))
+        line(f"Written to {out}." if out else "--out FILE writes it, --json prints it.")
+
+    session.show(document, render)
+
+
+def erase(
+    session: Session,
+    customer: _Customer,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a customer for good: remote lists, warehouse, store, serving files, reports, logs.
+
+    A salted hash of the id stays, so that the next load does not bring them back. Your source files and backups are
+    yours to clean. A remote system that does not answer is tried again daily; until then the exit code is 6.
+    """
+    from churn.workflows.privacy_erase import erase_customer
+
+    _confirm(session, f"Erase everything held about {customer}? This cannot be undone.", is_sure=yes)
+    found = erase_customer(session.context, customer, who=_WHO)
+
+    def render() -> None:
+        rows = _counted(found.removed)
+        if rows:
+            table("Erased", ["where", "what", "rows"], rows)
+        else:
+            line("Erased before; nothing of them was left.")
+        for one in found.withdrawals:
+            line(_told(one.connector, one.campaign, one.error))
+        for file in found.told_in:
+            line(f"{file} tells the reader of the list to empty the record; retention removes it.")
+
+    session.show(found.document(), render)
+    if found.waiting:
+        raise typer.Exit(_REMOTE_FAILED)
+
+
+def object_(session: Session, customer: _Customer) -> None:
+    """Note that a customer objects to marketing: effective at once, in every campaign and list, for good.
+
+    Whoever is on a list of a remote system is taken off it; one that does not answer is tried again daily, and until
+    then the exit code is 6.
+    """
+    from churn.workflows.privacy_object import object_to_marketing
+
+    found = object_to_marketing(session.context, customer, who=_WHO)
+    document = {
+        "customer_id": customer,
+        "objected_at": found.objected_at,
+        "is_new": found.is_new,
+        "state": "waiting" if found.waiting else "done",
+        "withdrawals": [one.document() for one in found.withdrawals],
+    }
+
+    def render() -> None:
+        known = "" if found.is_new else f" Known since {found.objected_at:%Y-%m-%d}."
+        line(f"No campaign takes {customer} in any more, and no list names them.{known}")
+        for one in found.withdrawals:
+            line(_told(one.connector, one.campaign, one.error))
+
+    session.show(document, render)
+    if found.waiting:
+        raise typer.Exit(_REMOTE_FAILED)
+
+
+def _counted(parts: dict[str, dict[str, int]]) -> list[tuple[str, str, str]]:
+    return [(part, name, f"{count:,}") for part, held in parts.items() for name, count in sorted(held.items())]
+
+
+def _told(connector: str, campaign: str, error: str | None) -> str:
+    if error is None:
+        return f"Taken off {campaign} in {connector}."
+    return f"Still on {campaign} in {connector}: {error} Tried again by the retention job, or by this command."
+
+
+def _confirm(session: Session, question: str, *, is_sure: bool) -> None:
+    from churn.errors import ConfigError
+
+    if is_sure:
+        return
+    session.progress.close()
+    if session.as_json or not _is_terminal():
+        raise ConfigError("erasing cannot be undone", where="churn privacy erase", remedy="Say --yes.")
+    typer.confirm(question, abort=True)
+
+
+def _is_terminal() -> bool:
+    import sys
+
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,199 @@
+"""Everything the warehouse holds of one customer: found by looking at its tables, handed out, and removed.
+
+A table with a column `customer_id` holds rows about them; rejected rows and examples of failed checks name them in
+their text. What is built by adding only new rows stays in step: the counts it is checked by go down by what was removed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from churn.decisions.redaction import Redaction
+from churn.errors import ResourceError
+from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.incremental import keys_of, source_of
+from churn.warehouse.ledger import next_load_id, note_rewrite
+from churn.warehouse.sql_models import SqlModel
+
+_REJECTED = "raw.rejected_rows"
+_COLUMNS = """
+select c.table_schema || '.' || c.table_name, c.column_name, c.data_type
+from information_schema.columns as c
+join information_schema.tables as t using (table_catalog, table_schema, table_name)
+where t.table_type = 'BASE TABLE' and c.table_catalog = current_database()
+order by 1, c.ordinal_position
+"""
+_MINE = "cast(customer_id as varchar) = ?"
+
+
+def tables_of_customers(warehouse: Warehouse) -> list[str]:
+    """Return every table with a column `customer_id`, as schema.table."""
+    return [table for table, columns in _tables(warehouse).items() if "customer_id" in columns]
+
+
+def rows_of(warehouse: Warehouse, customer_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return everything held of a customer, by table; tables that hold nothing are left out."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table in tables_of_customers(warehouse):
+        frame = warehouse.frame(f"select * from {_sql(table)} where {_MINE}", [customer_id])
+        if frame.height:
+            found[table] = frame.to_dicts()
+    redaction = Redaction(customer_id)
+    for table, columns in _texts(warehouse).items():
+        frame = warehouse.frame(f"select * from {_sql(table)} where {_naming(columns, redaction)}")
+        rows = [row for row in frame.to_dicts() if any(redaction.is_in(str(row[name] or "")) for name in columns)]
+        if rows:
+            found[table] = rows
+    return found
+
+
+def erase(warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str) -> dict[str, int]:
+    """Remove every row of a customer in one transaction; return how many by table.
+
+    Built tables that a key shared with another customer could change are marked, so that the next refresh builds them
+    afresh.
+    """
+    found: dict[str, int] = {}
+    with warehouse.transaction():
+        loaded = _removed_by_load(warehouse, models, customer_id)
+        shared = _shared_sources(warehouse, models, customer_id)
+        for table in tables_of_customers(warehouse):
+            if gone := _count(warehouse, f"{_sql(table)} where {_MINE}", customer_id):
+                warehouse.execute(f"delete from {_sql(table)} where {_MINE}", [customer_id])
+                found[table] = gone
+        _keep_in_step(warehouse, loaded, found)
+        for source in sorted(shared):
+            note_rewrite(warehouse, source, next_load_id(warehouse))
+        found |= _erase_texts(warehouse, Redaction(customer_id))
+    return found
+
+
+def rewrite(warehouse: Warehouse) -> None:
+    """Write the database into a new file in place of the old one, whose free blocks still hold what was deleted, and close it.
+
+    Raises ResourceError when the disk has no room for both.
+    """
+    path = warehouse.path
+    if path is None:
+        return
+    fresh = path.with_name(f".{path.name}.rewriting")
+    for left in (fresh, Path(f"{fresh}.wal")):
+        left.unlink(missing_ok=True)
+    name = warehouse.rows("select current_database()")[0][0]
+    try:
+        warehouse.execute(f"attach {literal(str(fresh))} as fresh")
+        warehouse.execute(f"copy from database {quoted(name)} to fresh")
+        warehouse.execute("detach fresh")
+        warehouse.connection.close()
+        os.replace(fresh, path)  # noqa: PTH105  # in one step, whoever holds the lock
+        Path(f"{path}.wal").unlink(missing_ok=True)
+    except OSError as error:
+        raise ResourceError(f"cannot be rewritten: {error.strerror}", where=str(path), remedy="Make room.") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+        warehouse.close()
+
+
+def _tables(warehouse: Warehouse) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in warehouse.rows(_COLUMNS):
+        found.setdefault(table, {})[column] = kind
+    return found
+
+
+def _texts(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Return the text columns of the tables that are not about customers: what may name one all the same."""
+    found = {}
+    for table, columns in _tables(warehouse).items():
+        names = [name for name, kind in columns.items() if kind in {"VARCHAR", "JSON"}]
+        if "customer_id" not in columns and names:
+            found[table] = names
+    return found
+
+
+def _sql(table: str) -> str:
+    schema, _, name = table.partition(".")
+    return f"{quoted(schema)}.{quoted(name)}"
+
+
+def _count(warehouse: Warehouse, what: str, customer_id: str) -> int:
+    return int(warehouse.rows(f"select count(*) from {what}", [customer_id])[0][0])
+
+
+def _naming(columns: list[str], redaction: Redaction) -> str:
+    parts = [f"contains({quoted(name)}, {literal(way)})" for name in columns for way in redaction.ways]
+    return " or ".join(parts)
+
+
+def _removed_by_load(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str
+) -> dict[str, tuple[int, str]]:
+    """Return by built table how many of the rows it was built from go, and the table they are in."""
+    if not warehouse.has_table("raw.builds"):
+        return {}
+    found = {}
+    for name, load_id in warehouse.rows("select model, load_id from raw.builds"):
+        source = source_of(models[name], models) if name in models else None
+        columns = warehouse.columns(source.table) if source is not None else {}
+        if source is None or "customer_id" not in columns:
+            continue
+        bound = f" and load_id <= {load_id}" if source.built is None and "load_id" in columns else ""
+        found[name] = (_count(warehouse, f"{source.sql} where {_MINE}{bound}", customer_id), source.table)
+    return found
+
+
+def _keep_in_step(warehouse: Warehouse, loaded: Mapping[str, tuple[int, str]], gone: Mapping[str, int]) -> None:
+    for name, (rows, _) in loaded.items():
+        warehouse.execute(
+            "update raw.builds set raw_rows = raw_rows - ?, built_rows = built_rows - ? where model = ?",
+            [rows, gone.get(name, 0), name],
+        )
+
+
+def _shared_sources(warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str) -> set[str]:
+    """Return the sources where a fact's key is the customer's and somebody else's too: its newest version may change."""
+    found = set()
+    for model in models.values():
+        source = source_of(model, models)
+        if source is None or source.built is not None or not warehouse.has_table(source.table):
+            continue
+        names = [key.read for key in keys_of(model)]
+        if not names or "customer_id" in names or "customer_id" not in warehouse.columns(source.table):
+            continue
+        listed = ", ".join(quoted(name) for name in names)
+        is_shared = warehouse.rows(
+            f"select 1 from {source.sql} where cast(customer_id as varchar) is distinct from ? "
+            f"and ({listed}) in (select ({listed}) from {source.sql} where {_MINE}) limit 1",
+            [customer_id, customer_id],
+        )
+        if is_shared:
+            found.add(source.table.removeprefix("raw."))
+    return found
+
+
+def _erase_texts(warehouse: Warehouse, redaction: Redaction) -> dict[str, int]:
+    """Remove rejected rows that name the id, which hold their other data too, and take it out of other texts."""
+    found: dict[str, int] = {}
+    for table, columns in _texts(warehouse).items():
+        if table == _REJECTED:
+            rows = warehouse.rows(
+                f"select rowid, row_text, reason from {_REJECTED} where {_naming(columns, redaction)}"
+            )
+            gone = [row[0] for row in rows if any(redaction.is_in(str(text or "")) for text in row[1:])]
+            for rowid in gone:
+                warehouse.execute(f"delete from {_REJECTED} where rowid = ?", [rowid])
+            if gone:
+                found[table] = len(gone)
+            continue
+        for name in columns:
+            column = quoted(name)
+            told = f"select distinct {column} from {_sql(table)} where {_naming([name], redaction)}"
+            for (text,) in warehouse.rows(told):
+                if redaction.is_in(text):
+                    values = [redaction.text(text), text]
+                    warehouse.execute(f"update {_sql(table)} set {column} = ? where {column} = ?", values)
+                    found[table] = found.get(table, 0) + 1
+    return found

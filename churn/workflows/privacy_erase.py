@@ -1,0 +1,162 @@
+"""Erases one customer everywhere: remote lists first, then store, warehouse and files; a tombstone keeps them from coming back.
+
+Each part may be done again: a run that was killed, or that a remote system kept waiting, is finished by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from churn.errors import NotFound
+from churn.workflows.context import Context
+from churn.workflows.privacy_files import erase_from_file, personal_files
+from churn.workflows.privacy_object import object_to_marketing, require_id
+from churn.workflows.privacy_withdraw import Withdrawal, withdraw_customer
+
+if TYPE_CHECKING:
+    from churn.store import Store
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What went, by table and file, and the lists that the customer was taken off or (`error`) still is on."""
+
+    id_hash: str
+    removed: dict[str, dict[str, int]]
+    withdrawals: tuple[Withdrawal, ...]
+    was_erased: bool = False
+    told_in: tuple[str, ...] = field(default=())
+
+    @property
+    def waiting(self) -> tuple[Withdrawal, ...]:
+        """The lists that could not be reached: until then only what is needed to empty them is kept."""
+        return tuple(one for one in self.withdrawals if one.error is not None)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON, without the id."""
+        return {
+            "customer": self.id_hash[:12],
+            "state": "waiting" if self.waiting else "done",
+            "was_erased": self.was_erased,
+            "removed": self.removed,
+            "withdrawals": [one.document() for one in self.withdrawals],
+            "told_in": list(self.told_in),
+        }
+
+
+def erase_customer(context: Context, customer_id: str, *, who: str) -> Erased:
+    """Remove a customer from remote lists, store, warehouse and files, for good.
+
+    Raises NotFound when nothing is held, WarehouseBusy and StoreBusy before anything is done, ResourceError when the
+    disk has no room to write files anew; the next call goes on from there.
+    """
+    require_id(customer_id)
+    with context.recorded("erase_customer"):
+        was_erased = _is_known(context, customer_id)
+        now = context.clock()
+        with context.open_store() as store:
+            digest = store.privacy.hash_of(customer_id)
+            request = store.privacy.ask("erase", customer_id, who=who, at=now)
+        withdrawals = tuple(withdraw_customer(context, customer_id, who=who))
+        is_waiting = any(one.error is not None for one in withdrawals)
+        with context.open_store() as store:
+            earlier = [name for one in store.privacy.requests(customer_id) for name in one.result.get("told_in", ())]
+            removed = {"store": _from_store(store, context, customer_id, is_waiting=is_waiting)}
+        told_in = _told_in(context, withdrawals, earlier)
+        removed["warehouse"] = _from_warehouse(context, customer_id)
+        removed["files"] = _from_files(context, customer_id, told_in)
+        with context.open_store() as store:
+            for one in store.privacy.requests(customer_id, is_open=True):
+                found = Erased(digest, removed, withdrawals, was_erased, told_in)
+                is_it = one.request_id == request.request_id
+                result = found.document() if is_it else {"erased": True}
+                store.privacy.settle(one.request_id, result, at=context.clock(), is_done=not (is_it and is_waiting))
+            store.requests.audit(who, "erase_customer", f"customer {digest[:12]}", now)
+            store.privacy.shred()
+    return Erased(digest, removed, withdrawals, was_erased, told_in)
+
+
+def erase_from_store(context: Context, customer_id: str, *, who: str) -> int:
+    """Do at once what needs no warehouse: tombstone, scores, campaigns, pushes; return the request that does the rest.
+
+    Raises NotFound when the store knows nothing of the customer.
+    """
+    require_id(customer_id)
+    now = context.clock()
+    with context.open_store() as store:
+        if store.privacy.erased_at(customer_id) is None and not store.privacy.rows_of(customer_id):
+            raise NotFound("nothing is held about this customer", where=customer_id, remedy="Check the id.")
+        request = store.privacy.ask("erase", customer_id, who=who, at=now)
+        _from_store(store, context, customer_id, is_waiting=True)
+        store.requests.audit(who, "erase_customer", f"customer {request.id_hash[:12]}", now)
+    return request.request_id
+
+
+def finish_requests(context: Context, *, who: str) -> dict[str, int]:
+    """Try again what remote systems kept waiting; return how many requests are finished and how many still wait."""
+    with context.open_store() as store:
+        waiting = [one for one in store.privacy.requests(is_open=True) if one.customer_id is not None]
+    done = {"finished": 0, "waiting": 0}
+    for one in waiting:
+        assert one.customer_id is not None  # chosen above
+        if one.kind == "export":
+            continue
+        work = erase_customer if one.kind == "erase" else object_to_marketing
+        found = work(context, one.customer_id, who=who)
+        done["waiting" if found.waiting else "finished"] += 1
+    return done
+
+
+def _is_known(context: Context, customer_id: str) -> bool:
+    """Say whether the customer was erased before. Raises NotFound when nothing was ever held."""
+    from churn.warehouse.personal import rows_of
+
+    with context.open_warehouse("churn privacy erase") as warehouse, context.open_store() as store:
+        was_erased = store.privacy.erased_at(customer_id) is not None
+        if not was_erased and not store.privacy.rows_of(customer_id) and not rows_of(warehouse, customer_id):
+            raise NotFound("nothing is held about this customer", where=customer_id, remedy="Check the id.")
+    return was_erased
+
+
+def _from_store(store: Store, context: Context, customer_id: str, *, is_waiting: bool) -> dict[str, int]:
+    from churn.store.privacy import CRM_TABLES
+
+    return store.privacy.erase(customer_id, at=context.clock(), keep=CRM_TABLES if is_waiting else ())
+
+
+def _from_warehouse(context: Context, customer_id: str) -> dict[str, int]:
+    from churn.warehouse.personal import erase, rewrite
+    from churn.warehouse.sql_models import load_models
+
+    context.progress.step("Erasing from the warehouse")
+    models = load_models(context.settings.home)
+    with context.open_warehouse("churn privacy erase") as warehouse:
+        found = erase(warehouse, models, customer_id)
+        if found:
+            context.progress.step("Writing the warehouse anew")
+            rewrite(warehouse)
+    return found
+
+
+def _from_files(context: Context, customer_id: str, told_in: tuple[str, ...]) -> dict[str, int]:
+    context.progress.step("Erasing from files")
+    home, found = context.settings.home, {}
+    for path in personal_files(context):
+        name = str(path.relative_to(home) if path.is_relative_to(home) else path)
+        if name not in told_in and (gone := erase_from_file(path, customer_id)):
+            found[name] = gone
+    return found
+
+
+def _told_in(context: Context, withdrawals: tuple[Withdrawal, ...], earlier: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that tell the readers of a list whom to empty: they alone keep the id, until retention."""
+    runs = {one.run_id for one in withdrawals if one.run_id}
+    home = context.settings.home
+    names = {
+        str(path.relative_to(home) if path.is_relative_to(home) else path): path.parent.name == "changes"
+        and path.stem in runs
+        for path in personal_files(context)
+    }
+    return tuple(name for name, is_told in names.items() if is_told or name in earlier)

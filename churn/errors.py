@@ -20,6 +20,7 @@
         AuthFailed                it refuses our credentials
         RateLimited               it asks us to slow down
         Unreachable               it does not answer
+          StoreAway               the database server of our own store does not
         RecordRejected            it refuses one record
       ResourceError               the machine is short of disk or memory
 
@@ -169,6 +170,12 @@ class Unreachable(ConnectorError):
     ) -> None:
         super().__init__(what, where=where, remedy=remedy)
         self.is_unknown = is_unknown
+
+
+class StoreAway(Unreachable):
+    """The database server of the store does not answer; each request asks it anew, so nothing need be restarted."""
+
+    http_status = 503
 
 
 class RecordRejected(ConnectorError):

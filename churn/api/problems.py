@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from churn.workflows.context import Context
 
 MEDIA_TYPE = "application/problem+json"
+_RETRY_SECONDS = "5"  # when to come back to what is away or locked for a while
 _TITLES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 406: "not_acceptable"}
 
 
@@ -56,7 +57,10 @@ def install(app: FastAPI, context: Context) -> None:
 
     @app.exception_handler(ChurnError)
     def _ours(request: Request, error: ChurnError) -> Response:
-        return answer(request, error.http_status, error.code, error.what, where=error.where, remedy=error.remedy)
+        headers = {"Retry-After": _RETRY_SECONDS} if error.http_status == 503 else None
+        return answer(
+            request, error.http_status, error.code, error.what, where=error.where, remedy=error.remedy, headers=headers
+        )
 
     @app.exception_handler(ApiError)
     def _refused(request: Request, error: ApiError) -> Response:

@@ -12,6 +12,7 @@ from churn.store.database import Database
 from churn.store.service_records import AuditEntry, EarlierRequest
 
 KEPT_FOR = timedelta(hours=24)
+_ANSWERED_WITHIN = timedelta(minutes=1)  # a claim that is older and has no answer was its process' last
 
 
 class RequestRepository:
@@ -21,12 +22,19 @@ class RequestRepository:
         self._database = database
 
     def begin(self, key_id: str, idempotency_key: str, request_hash: str, at: datetime) -> EarlierRequest | None:
-        """Claim a write; None when it is new, else the earlier one. Claims older than a day are forgotten."""
+        """Claim a write; None when it is new, else the earlier one. Claims older than a day are forgotten.
+
+        A claim whose process was killed before it answered is handed on: what is written is safe to write again.
+        """
         table = idempotent_requests
         is_same = sa.and_(table.c.key_id == key_id, table.c.idempotency_key == idempotency_key)
         with self._database.write(lock=table) as connection:
             connection.execute(sa.delete(table).where(table.c.started_at < at - KEPT_FOR))
             row = connection.execute(sa.select(table).where(is_same)).mappings().one_or_none()
+            if row is not None and row["status"] is None and row["started_at"] < at - _ANSWERED_WITHIN:
+                taken_over = sa.update(table).where(is_same).values(request_hash=request_hash, started_at=at)
+                connection.execute(taken_over)
+                return None
             if row is not None:
                 return EarlierRequest(row["request_hash"], row["started_at"], row["status"], row["answer"])
             connection.execute(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from churn.errors import AuthFailed, ChurnError, ConfigError, ResourceError, StoreBusy, Unreachable
+from churn.errors import AuthFailed, ChurnError, ConfigError, ResourceError, StoreAway, StoreBusy
 
 BUSY_SECONDS = 30  # how long we wait for another process' write before saying that the store is busy
 _BUSY = "Wait for the other process to end, then try again."
@@ -99,6 +99,6 @@ def _from_connecting(state: str, last: str, address: str) -> ChurnError:
         )
     if state[:2] == "3D" or ("database" in last and "does not exist" in last):
         return ConfigError("there is no such database", where=address, remedy="Create it, or mend CHURN_STORE_URL.")
-    return Unreachable(
+    return StoreAway(
         "PostgreSQL does not answer", where=address, remedy="Look whether it runs there and may be reached."
     )

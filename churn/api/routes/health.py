@@ -28,8 +28,8 @@ class Readiness(Health):
 
 
 @router.get("/healthz")
-def is_alive() -> Health:
-    """Say that the process is there; touches nothing."""
+async def is_alive() -> Health:
+    """Say that the process is there; touches nothing, and waits behind no other request."""
     return Health()
 
 

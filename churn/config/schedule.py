@@ -123,5 +123,20 @@ class RetentionSettings(Section):
     )
     alert_days: Annotated[int, Field(ge=1, le=3650)] = Field(180, description="Days that resolved alerts are kept.")
     audit_days: Annotated[int, Field(ge=1, le=3650)] = Field(730, description="Days that the audit log reaches back.")
+    score_days: Annotated[int, Field(ge=90, le=3650)] = Field(
+        1095, description="Days that the history of scores reaches back."
+    )
+    departed_days: Annotated[int, Field(ge=90, le=3650)] = Field(
+        365, description="Days after which past scores of somebody who is no customer any more are let go."
+    )
+    outcome_days: Annotated[int, Field(ge=90, le=3650)] = Field(
+        1095, description="Days that outcomes of campaigns are kept: measure before."
+    )
+    push_days: Annotated[int, Field(ge=7, le=3650)] = Field(
+        365, description="Days that rows of finished pushes are kept."
+    )
+    notice_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        7, description="Days that a file tells its reader whom to empty after an erasure."
+    )
     log_mb: Annotated[float, Field(gt=0, le=10_000)] = Field(20, description="A log larger than this is put aside.")
     log_files: Annotated[int, Field(ge=0, le=100)] = Field(5, description="Logs put aside that are kept, compressed.")

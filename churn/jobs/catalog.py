@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from churn.errors import NotFound
-from churn.jobs import asked, night, tidy
+from churn.jobs import asked, night, rights, tidy
 from churn.jobs.outcome import Job, Parameter, Step
 
 _CAMPAIGN = Parameter("text", "The campaign's name; `risk-list` for the list itself.", is_required=True)
 _DATE = Parameter("text", "The date, YYYY-MM-DD; the newest that the data cover if left out.")
 _LANGUAGE = Parameter("text", "The report's language, such as en or de.")
+
+_REQUEST = Parameter("number", "The number of the request.", is_required=True)
 
 _ALL = (
     Job(
@@ -38,7 +40,12 @@ _ALL = (
         {"language": _LANGUAGE},
         is_dated=True,
     ),
-    Job("retention", "Retention: put old files, logs and rows away", (Step("prune", tidy.prune),), is_dated=True),
+    Job(
+        "retention",
+        "Retention: put old files, logs and rows away",
+        (Step("prune", tidy.prune), Step("let go", rights.retain)),
+        is_dated=True,
+    ),
     Job(
         "refresh",
         "Load what is new from the sources",
@@ -86,6 +93,9 @@ _ALL = (
         {"campaign": _CAMPAIGN, "connector": Parameter("text", "The CRM.", is_required=True)},
         scope="push",
     ),
+    Job("erase", "Erase what is held of a customer", (Step("erase", rights.erase),), {"request": _REQUEST}),
+    Job("export", "Collect what is held of a customer", (Step("export", rights.export),), {"request": _REQUEST}),
+    Job("object", "Take who objects off every list", (Step("withdraw", rights.withdraw),), {"request": _REQUEST}),
     Job(
         "measure",
         "Measure what a campaign caused",

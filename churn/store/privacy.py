@@ -188,6 +188,25 @@ class PrivacyRepository:
                     found[table.name] = gone
         return found
 
+    def let_go(self, *, outcomes_before: datetime, pushes_before: datetime) -> dict[str, int]:
+        """Delete outcomes, and the rows of finished pushes, from before two instants; return how many of each.
+
+        What a push has put on a list (`crm_records`) stays as long as it is there.
+        """
+        from churn.store.campaign_tables import outcome_rejections, outcomes
+        from churn.store.crm_tables import outbox, sync_runs
+
+        old = sa.select(sync_runs.c.run_id).where(sync_runs.c.finished_at < pushes_before)
+        wanted = {
+            "outcomes": sa.delete(outcomes).where(outcomes.c.occurred_at < outcomes_before),
+            "rejected outcomes": sa.delete(outcome_rejections).where(
+                outcome_rejections.c.recorded_at < outcomes_before
+            ),
+            "rows of pushes": sa.delete(outbox).where(outbox.c.run_id.in_(old)),
+        }
+        with self._database.write() as connection:
+            return {name: connection.execute(statement).rowcount for name, statement in wanted.items()}
+
     def shred(self) -> None:
         """Rewrite an SQLite file so that what was deleted lies in no free page of it; a server's pages are its own affair."""
         if not self._database.is_sqlite:

@@ -98,13 +98,18 @@ def write_score_history(context: Context, frame: pl.DataFrame, version: str, day
     ).with_columns(pl.lit(day).alias("snapshot_date"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = folder / f".{day}.tmp"
-        _write_frame(rows, scratch)
-        scratch.rename(folder / f"{day}.parquet")
+        write_history_file(rows, folder / f"{day}.parquet")
         for path in _surplus(history_files(context.settings.home)):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def write_history_file(frame: pl.DataFrame, path: Path) -> None:
+    """Write the scores of one date, in one step. Raises OSError."""
+    scratch = path.with_name(f".{path.stem}.tmp")
+    _write_frame(frame, scratch)
+    scratch.rename(path)
 
 
 def prune_serving_files(context: Context) -> None:

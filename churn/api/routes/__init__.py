@@ -1,6 +1,6 @@
 """The routes, one module per matter; `ROUTERS` is all of them."""
 
-from churn.api.routes import audit, campaigns, health, jobs, models, monitoring, risk, scores, simulations
+from churn.api.routes import audit, campaigns, health, jobs, models, monitoring, privacy, risk, scores, simulations
 
 ROUTERS = (
     risk.direct,  # first: what is asked for most should be found first
@@ -12,5 +12,6 @@ ROUTERS = (
     monitoring.router,
     campaigns.router,
     jobs.router,
+    privacy.router,
     audit.router,
 )

@@ -1,0 +1,62 @@
+"""People's rights: erase a customer, and hand out everything held about one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+from fastapi import Path as InPath
+from pydantic import BaseModel, Field
+
+from churn.api.job_schemas import JobRun
+from churn.api.once import OnceRoute
+from churn.api.security import key_with
+from churn.api.state import State, state_of
+from churn.jobs.view import run_document
+from churn.store.service_records import ApiKey
+from churn.workflows.ask_for_rights import ask_erase, ask_export, ready_export
+
+router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute)
+
+CustomerId = Annotated[str, InPath(min_length=1, max_length=1_000, examples=["C0000042"])]
+Admin = Annotated[ApiKey, Depends(key_with("admin"))]
+
+
+class CustomerExport(BaseModel):
+    """Everything held about one customer, by table and file."""
+
+    customer_id: str
+    exported_at: str
+    note: str = Field(description="What each part is, and what is not looked at.")
+    counts: dict[str, dict[str, int]] = Field(description="Rows by part and table or file.")
+    lists: list[dict[str, Any]] = Field(description="Lists of remote systems that hold the customer.")
+    requests: list[dict[str, Any]] = Field(description="What was asked for the customer before.")
+    warehouse: dict[str, list[Any]]
+    store: dict[str, list[Any]]
+    files: dict[str, list[Any]]
+
+
+@router.delete("/customers/{customer_id:path}", status_code=202)
+def erase_a_customer(customer_id: CustomerId, key: Admin, state: Annotated[State, Depends(state_of)]) -> JobRun:
+    """Erase a customer: scores, campaigns and pushes at once; remote lists, warehouse and files by the job answered with.
+
+    Look at GET /v1/jobs/{run_id} for how it goes. They do not come back with the next load.
+    """
+    run = ask_erase(state.context, customer_id, who=key.name)
+    return JobRun.model_validate(run_document(run))
+
+
+@router.get(
+    "/customers/{customer_id:path}/export",
+    responses={202: {"model": JobRun, "description": "It is being collected; ask again when the run is done."}},
+)
+def export_a_customer(
+    customer_id: CustomerId, key: Admin, state: Annotated[State, Depends(state_of)]
+) -> CustomerExport:
+    """Return everything held about a customer: 202 with the run that collects it, 200 once that is done, for a day."""
+    found = ready_export(state.context, customer_id, who=key.name)
+    if found is not None:
+        return CustomerExport.model_validate(found)
+    run = ask_export(state.context, customer_id, who=key.name)
+    body = JobRun.model_validate(run_document(run)).model_dump_json()
+    return Response(body, status_code=202, media_type="application/json")  # type: ignore[return-value]  # the other answer

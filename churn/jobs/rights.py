@@ -1,0 +1,67 @@
+"""The jobs behind people's rights: what the service was asked for and needs the warehouse; ids stay out of the ledger of jobs."""
+
+from __future__ import annotations
+
+from churn.errors import ConfigError
+from churn.jobs.outcome import StepOutcome
+from churn.store.job_records import ScheduledRun
+from churn.store.privacy_records import PrivacyRequest
+from churn.workflows.context import Context
+
+
+def erase(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Erase the customer of a request: remote lists, warehouse, files."""
+    from churn.workflows.privacy_erase import erase_customer
+
+    request = _request(context, run)
+    if request.customer_id is None:
+        return StepOutcome(0, "It was done before; nothing of them was left.", is_skipped=True)
+    found = erase_customer(context, request.customer_id, who=request.who)
+    gone = sum(count for part in found.removed.values() for count in part.values())
+    names = ", ".join(sorted({one.connector for one in found.waiting}))
+    waits = f" {names} could not be reached and is tried again daily." if names else ""
+    return StepOutcome(gone, f"{gone:,} rows of one customer were erased.{waits}")
+
+
+def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Take the customer of a request, who objects to marketing, off every list."""
+    from churn.workflows.privacy_object import object_to_marketing
+
+    request = _request(context, run)
+    if request.customer_id is None:
+        return StepOutcome(0, "It was done before.", is_skipped=True)
+    found = object_to_marketing(context, request.customer_id, who=request.who)
+    done = len(found.withdrawals) - len(found.waiting)
+    waits = f" {len(found.waiting):,} could not be reached and are tried again daily." if found.waiting else ""
+    return StepOutcome(done, f"One customer was taken off {done:,} lists.{waits}")
+
+
+def export(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Collect what is held of the customer of a request, to be fetched within a day."""
+    from churn.workflows.privacy_export import export_customer, export_path
+
+    request = _request(context, run)
+    if request.customer_id is None:
+        return StepOutcome(0, "It was done before.", is_skipped=True)
+    out = export_path(context.settings.home, request.request_id)
+    counts = export_customer(context, request.customer_id, who=request.who, out=out)["counts"]
+    rows = sum(count for part in counts.values() for count in part.values())
+    return StepOutcome(rows, f"{rows:,} rows of one customer are ready to be fetched for a day.")
+
+
+def retain(context: Context, run: ScheduledRun) -> StepOutcome:
+    """Let go of what is older than [retention] allows, and finish requests that a remote system kept waiting."""
+    from churn.workflows.privacy_retention import retain as let_go
+
+    found = let_go(context, who=run.requested_by)
+    told = ", ".join(f"{count:,} {what}" for what, count in found.items() if count)
+    return StepOutcome(sum(found.values()), f"Let go: {told}." if told else "Nothing was old enough to let go.")
+
+
+def _request(context: Context, run: ScheduledRun) -> PrivacyRequest:
+    number = int(run.parameters["request"])
+    with context.open_store() as store:
+        found = store.privacy.request(number)
+    if found is None:
+        raise ConfigError("there is no such request", where=f"job {run.job}, request {number}")
+    return found

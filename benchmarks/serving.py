@@ -98,12 +98,19 @@ def churn_service(home: Path) -> Iterator[tuple[int, str]]:
 
     context = build_context(settings=load_settings(config=home / "churn.toml", home=home, environ={}))
     token = create_key(context, f"bench {time.time_ns()}", ["read"])
-    port = _free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "churn", "serve", "--home", str(home), "--port", str(port)]
-    with _process([*command, "--config", str(home / "churn.toml")], port, OPEN_RATES):
+    with service_process(home, OPEN_RATES) as (port, _):
         head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         asyncio.run(paced(port, "/v1/scores", head, '{"rows": [{"features": {}}], "with_reasons": true}', 20, 2))
         yield port, token
+
+
+@contextmanager
+def service_process(home: Path, env: dict[str, str], *options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Serve `home` in a process of its own; give its port, once something listens there, and the process."""
+    port = _free_port()
+    command = [sys.executable, "-W", "ignore", "-m", "churn", "serve", "--home", str(home), "--port", str(port)]
+    with _process([*command, "--config", str(home / "churn.toml"), *options], port, env) as running:
+        yield port, running
 
 
 @contextmanager
@@ -209,7 +216,7 @@ def _mlflow_rate(found: BenchCompany, version: str, repeats: int, progress: Prog
 
 
 @contextmanager
-def _process(command: Sequence[str | Path], port: int, env: dict[str, str]) -> Iterator[None]:
+def _process(command: Sequence[str | Path], port: int, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; it is up when something listens on its port."""
     with tempfile.TemporaryFile() as told:
         running = subprocess.Popen(
@@ -224,7 +231,7 @@ def _process(command: Sequence[str | Path], port: int, env: dict[str, str]) -> I
                     told.seek(0)
                     raise RuntimeError(told.read().decode()[-2000:])
                 time.sleep(0.1)
-            yield
+            yield running
         finally:
             running.terminate()
             running.wait(30)

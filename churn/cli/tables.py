@@ -46,7 +46,7 @@ def _console() -> Console:
 
 def line(text: str) -> None:
     """Print one line, unadorned."""
-    print(text)  # noqa: T201  # the one place where plain text is printed
+    print(text, flush=True)  # noqa: T201  # the one place where plain text is printed; a pipe would hold it back
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -60,6 +60,41 @@ def running_postgres(binaries: Path) -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def stoppable_postgres(binaries: Path) -> Iterator[StoppablePostgres]:
+    """Run a private server that goes away and comes back, on the same port with what it holds."""
+    folder = Path(tempfile.mkdtemp(prefix="churn-pg-"))
+    account = _account()
+    if account is not None:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    held: StoppablePostgres | None = None
+    try:
+        _initialise(binaries, folder, account)
+        process, server = _start(binaries, folder, account)
+        held = StoppablePostgres(binaries, folder, process, server)
+        yield held
+    finally:
+        if held is not None:
+            held.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class StoppablePostgres:
+    """A server that is killed by `stop` and back after `start`."""
+
+    def __init__(self, binaries: Path, folder: Path, process: subprocess.Popen[bytes], server: PostgresServer) -> None:
+        self._binaries, self._folder, self._process, self.server = binaries, folder, process, server
+
+    def stop(self) -> None:
+        """End every session at once, as a crash does."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(timeout=20)
+
+    def start(self) -> None:
+        """Come back on the same port."""
+        self._process, _ = _start(self._binaries, self._folder, _account(), port=self.server.port)
+
+
 def postgres_binaries() -> Path | None:
     """Return the newest installed server's folder of programs."""
     candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -111,11 +146,11 @@ def _initialise(binaries: Path, folder: Path, account: pwd.struct_passwd | None)
 
 
 def _start(
-    binaries: Path, folder: Path, account: pwd.struct_passwd | None
+    binaries: Path, folder: Path, account: pwd.struct_passwd | None, *, port: int | None = None
 ) -> tuple[subprocess.Popen[bytes], PostgresServer]:
     log = folder / "log"
     for _ in range(3):  # another process may take the port between our look and the server's
-        port = _free_port()
+        port = port or _free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,

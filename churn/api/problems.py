@@ -101,7 +101,7 @@ def answer(
     """Return a problem document; keys that say nothing are left out. A person who asked for a page gets a page."""
     as_page = getattr(request.app.state, "error_page", None)
     told_page: Response | None = (
-        as_page(request, status, detail, where=where, remedy=remedy, headers=headers) if as_page else None
+        as_page(request, status, detail, code=code, where=where, remedy=remedy, headers=headers) if as_page else None
     )
     if told_page is not None:
         return told_page

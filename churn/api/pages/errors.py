@@ -24,6 +24,18 @@ _TITLES = {
     429: "Too many attempts",
     500: "Something went wrong on our side",
     503: "Busy for a moment",
+    507: "The disk is full",
+}
+# What is told for some errors instead of their own words: heading, what that means for whoever looks at a page.
+_FOR_PEOPLE = {
+    "store_away": (
+        "The database does not answer",
+        "churn keeps its lists, plans and jobs there. Nothing is lost: pages work again as soon as it is back.",
+    ),
+    "store_busy": (
+        "Busy for a moment",
+        "Something else is being written right now. Try again in a few seconds.",
+    ),
 }
 
 
@@ -44,6 +56,7 @@ def error_page(
     status: int,
     detail: str,
     *,
+    code: str = "",
     where: str | None = None,
     remedy: str | None = None,
     headers: Mapping[str, str] | None = None,
@@ -57,10 +70,12 @@ def error_page(
         who(request, request.app.state.churn)
     except ChurnError:  # the store is away, which may be what the page is about
         request.state.user = None
+    heading, told = _FOR_PEOPLE.get(code, (_TITLES.get(status, "That did not work"), detail))
     values: dict[str, Any] = {
         "status_code": status,
-        "heading": _TITLES.get(status, "That did not work"),
-        "detail": None if status == 404 and detail == "Not Found" else detail,
+        "heading": heading,
+        "detail": None if status == 404 and detail == "Not Found" else told,
+        "again": str(request.url.path) if status == 503 and request.method == "GET" else None,
         "where": where,
         "remedy": remedy,
         "request_id": getattr(request.state, "request_id", ""),

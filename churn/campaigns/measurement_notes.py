@@ -70,6 +70,12 @@ def caveats(d: Document) -> list[str]:
             f"So far only: {count(maturity['assigned'] - maturity['mature'])} of {count(maturity['assigned'])} assigned "
             f"customers are left out until their window has closed ({maturity['ready_date']})."
         )
+    gone = d.get("erased") or {}
+    if sum(gone.values()):
+        found.append(
+            f"{count(gone['treatment'])} of the treatment and {count(gone['holdout'])} of the holdout were erased since, as people may "
+            "ask, and are in no figure here."
+        )
     if d["without_comparison"]:
         found.append(
             f"{count(d['without_comparison'])} assigned by plans that left nobody alone, or nobody contacted, are not part "

@@ -12,6 +12,7 @@ from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.calibration import Gate
 from churn.decisions.profit import Economics
 from churn.modeling.evaluation import ECE_BINS
+from churn.modeling.fairness import fairness_lines
 from churn.modeling.leakage import LeakageFinding
 from churn.modeling.result import CandidateResult
 from churn.modeling.selection import Selection
@@ -37,8 +38,9 @@ def build_card(
     selection: SelectionSettings,
     economics: Economics,
     cut_short: Sequence[str],
+    fairness: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return the card as plain values, fit for JSON."""
+    """Return the card as plain values, fit for JSON; `fairness` as `fairness_slices` gives it."""
     return {
         "selected": chosen.name,
         "reason": chosen.reason,
@@ -60,6 +62,7 @@ def build_card(
             "ece_bins": ECE_BINS,
         },
         "threshold": _plain(model.threshold),
+        "fairness": list(fairness),
         "economics": asdict(economics),
         "leakage_scan": [asdict(finding) for finding in findings],
         "features": [
@@ -91,6 +94,7 @@ def card_markdown(card: dict[str, Any]) -> str:
             *_data_lines(card),
             *_candidate_lines(card),
             *_calibration_lines(card),
+            *fairness_lines(card),
             *_feature_lines(card),
             "## How it was made",
             "",

@@ -11,6 +11,7 @@ from churn.modeling.baselines import baselines
 from churn.modeling.candidates import candidates
 from churn.modeling.card import build_card
 from churn.modeling.contest import Contest
+from churn.modeling.fairness import fairness_slices
 from churn.modeling.leakage import scan_leakage
 from churn.modeling.result import TrainingResult
 from churn.modeling.selection import select
@@ -75,6 +76,7 @@ def train_candidates(
         selection=selection,
         economics=economics,
         cut_short=run.cut_short,
+        fairness=fairness_slices(slices.part("test"), winner.churn_probability, winner.result.threshold),
     )
     progress.step(f"Selected {winner.result.title.lower()}", 1.0)
     return TrainingResult(

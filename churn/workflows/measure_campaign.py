@@ -45,6 +45,7 @@ def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -
             assignments = store.assignments.of(campaign)
             events = store.outcomes.of(campaign)
             planned = sorted({plan.campaign for plan in store.plans.list()})
+            erased = store.privacy.erased_counts(campaign)
         _refuse(campaign, plans, assignments, planned)
         with context.open_warehouse("churn measure") as warehouse:
             followed = follow(context, warehouse, plans, assignments, events)
@@ -54,7 +55,7 @@ def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -
                 where=campaign,
                 remedy="Load the customers' subscriptions again with `churn refresh`, ids unchanged.",
             )
-        document = _document(context, campaign, plans, followed, so_far=so_far)
+        document = _document(context, campaign, plans, followed, erased, so_far=so_far)
         measurement_id = _keep(context, campaign, plans, document)
     return MeasuredCampaign(document, measurement_id)
 
@@ -104,7 +105,13 @@ def _refuse(campaign: str, plans: Sequence[PlanRecord], assignments: pl.DataFram
 
 
 def _document(
-    context: Context, campaign: str, plans: Sequence[PlanRecord], followed: Followed, *, so_far: bool
+    context: Context,
+    campaign: str,
+    plans: Sequence[PlanRecord],
+    followed: Followed,
+    erased: Mapping[str, int],
+    *,
+    so_far: bool,
 ) -> dict[str, Any]:
     import polars as pl
 
@@ -142,6 +149,7 @@ def _document(
             "ready_date": None if is_mature else followed.ready_date.isoformat(),
         },
         "without_comparison": closed.height - chosen.height,
+        "erased": {arm: erased.get(arm, 0) for arm in ("treatment", "holdout")},
         "windows": followed.windows,
         "snapshot_dates": [str(dates.min()), str(dates.max())],
         "plans": len(plans),

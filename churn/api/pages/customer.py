@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from churn.api.pages.customer_words import grouped, told_changes
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.people import LONGEST_ID, customer_path
+from churn.api.pages.rights import rights_block
 from churn.api.pages.session import signed_in
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
@@ -30,23 +31,23 @@ _DIAL = "dial."  # how a form field that turns a feature begins
 @router.get("/customers")
 def customer_by_query(
     request: Request,
-    _user: Annotated[SignedIn, Depends(signed_in())],
+    user: Annotated[SignedIn, Depends(signed_in())],
     state: Annotated[State, Depends(state_of)],
     customer_id: Annotated[str, Query(alias="id", max_length=LONGEST_ID)] = "",
 ) -> Response:
     """Show the customer whose id no path can hold."""
-    return _customer(request, state, customer_id)
+    return _customer(request, state, customer_id, user)
 
 
 @router.get("/customers/{customer_id:path}")
 def customer(
     request: Request,
     customer_id: str,
-    _user: Annotated[SignedIn, Depends(signed_in())],
+    user: Annotated[SignedIn, Depends(signed_in())],
     state: Annotated[State, Depends(state_of)],
 ) -> Response:
     """Show one customer."""
-    return _customer(request, state, customer_id)
+    return _customer(request, state, customer_id, user)
 
 
 @router.post("/what-if")
@@ -73,7 +74,7 @@ def _answer(request: Request, state: State, customer_id: str, levers: list[str],
     return fragment(request, "customer/what_if.html.j2", score=found["scores"][0], changes=len(overrides))
 
 
-def _customer(request: Request, state: State, customer_id: str) -> Response:
+def _customer(request: Request, state: State, customer_id: str, user: SignedIn) -> Response:
     if not 0 < len(customer_id) <= LONGEST_ID:
         raise ApiError(404, "not_found", "There is no customer of this id.", remedy="Look for them in the risk list.")
     try:
@@ -89,6 +90,7 @@ def _customer(request: Request, state: State, customer_id: str) -> Response:
         title=customer_id if len(customer_id) <= 60 else f"{customer_id[:57]}…",
         active="risk-list",
         view=view,
+        rights=rights_block(state, user, customer_id),
         advice=advice,
         to=customer_path,
         changes=told_changes(view),

@@ -13,7 +13,7 @@ from churn.workflows.context import Context
 from churn.workflows.measure_campaign import measure_campaign
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
 from churn.workflows.record_outcomes import pull_outcomes
-from churn.workflows.sync_crm import RISK_LIST, Options, sync_crm
+from churn.workflows.sync_crm import RISK_LIST, WITHDRAW_ONE, Options, sync_crm
 
 HELD_BACK = "campaign_held_back"  # the kind of alert
 _REFUSALS = (CampaignError, ConfigError, ModelError, QualityBlocked)  # asking once more would be refused as well
@@ -105,6 +105,8 @@ def destinations(context: Context) -> list[tuple[str, str]]:
     newest: dict[tuple[str, str], str] = {}
     with context.open_store() as store:
         for run in store.sync_runs.history(limit=None):
+            if run.action == WITHDRAW_ONE:
+                continue  # one person was taken off; the list goes on
             newest.setdefault((run.campaign, run.connector), run.action)
         named = []
         for name in running_campaigns(context, context.today):

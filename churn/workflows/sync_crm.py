@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from churn.crm.request import SyncReport, SyncRequest
     from churn.store import Store
 
+WITHDRAW_ONE = "withdraw_one"  # the action of a run that takes a single customer off
 RISK_LIST = "risk-list"  # the name under which the list without a campaign is pushed
 
 
@@ -106,7 +107,8 @@ def withdraw(
         found = empty_list(run, run_id)
         request = _request(found, section, campaign, connector, run_id, {}, Options(is_forced=True, who=who))
         only = None if customer_id is None else frozenset({customer_id})
-        request = replace(request, action="withdraw", on_leave="clear", fields={}, only=only)
+        action = "withdraw" if only is None else WITHDRAW_ONE
+        request = replace(request, action=action, on_leave="clear", fields={}, only=only)
         report = _carry_out(context, store, request, opened, is_dry=False)
     return SyncResult(campaign, connector, 0, {}, run.model_version, report)
 

@@ -1,0 +1,126 @@
+"""Objections, withdrawals of one customer, and remote systems that do not answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import churn.bootstrap
+from churn.cli import build_app
+from churn.errors import Unreachable
+from churn.workflows.context import Context
+from churn.workflows.keep_campaigns import destinations
+from churn.workflows.privacy_erase import erase_customer, finish_requests
+from churn.workflows.privacy_object import object_to_marketing
+from churn.workflows.sync_crm import Options, sync_crm
+from tests.crm.homes import build, context_of
+from tests.crm.memory import MemoryCrm
+
+ON_LIST, OTHER = "c02", "c03"
+
+
+class DownCrm(MemoryCrm):
+    """A system that does not answer."""
+
+    def check(self) -> None:
+        raise Unreachable("it does not answer", where="connector crm")
+
+
+@pytest.fixture
+def crm() -> MemoryCrm:
+    return MemoryCrm()
+
+
+@pytest.fixture
+def here(tmp_path: Path, crm: MemoryCrm) -> Context:
+    return context_of(build(tmp_path / "home"), crm)
+
+
+def _band(crm: MemoryCrm, customer_id: str) -> object:
+    return next(record.get("band") for record in crm.records.values() if record["key"] == customer_id)
+
+
+def _push(context: Context) -> None:
+    sync_crm(context, "call", connector="crm", options=Options(is_forced=True))
+
+
+def test_an_objection_keeps_a_customer_off_every_list_from_that_moment_on(here: Context, crm: MemoryCrm) -> None:
+    assert object_to_marketing(here, ON_LIST, who="test").is_new
+    _push(here)
+    held = {record["key"] for record in crm.records.values()}
+    assert OTHER in held
+    assert ON_LIST not in held
+
+
+def test_an_objection_empties_the_record_of_one_customer_and_no_other(here: Context, crm: MemoryCrm) -> None:
+    _push(here)
+    assert _band(crm, ON_LIST) == "critical"
+    found = object_to_marketing(here, ON_LIST, who="test")
+    assert [(one.campaign, one.error) for one in found.withdrawals] == [("call", None)]
+    assert _band(crm, ON_LIST) in {None, ""}
+    assert _band(crm, OTHER) == "critical"
+    assert destinations(here) == [("call", "crm")]  # the campaign itself was not withdrawn
+    _push(here)
+    assert _band(crm, ON_LIST) in {None, ""}
+    assert not object_to_marketing(here, ON_LIST, who="test").is_new
+
+
+def test_an_objection_counts_for_the_plan_of_a_campaign(here: Context) -> None:
+    object_to_marketing(here, ON_LIST, who="test")
+    with here.open_store() as store:
+        assert store.privacy.objected() == [ON_LIST]
+        assert store.privacy.requests(ON_LIST)[0].state == "done"
+        assert all(ON_LIST not in entry.subject for entry in store.requests.audited())
+
+
+def test_a_system_that_does_not_answer_is_tried_again_until_the_record_is_empty(here: Context, crm: MemoryCrm) -> None:
+    _push(here)
+    down = replace(here, open_connector=lambda _name: DownCrm())
+    found = object_to_marketing(down, ON_LIST, who="test")
+    assert [one.campaign for one in found.waiting] == ["call"]
+    assert finish_requests(down, who="test") == {"finished": 0, "waiting": 1}
+    assert finish_requests(here, who="test") == {"finished": 1, "waiting": 0}
+    assert _band(crm, ON_LIST) in {None, ""}
+    assert finish_requests(here, who="test") == {"finished": 0, "waiting": 0}
+
+
+def test_an_erasure_keeps_only_what_it_needs_while_a_system_is_down(here: Context, crm: MemoryCrm) -> None:
+    _push(here)
+    found = erase_customer(replace(here, open_connector=lambda _name: DownCrm()), ON_LIST, who="test")
+    assert found.document()["state"] == "waiting"
+    with here.open_store() as store:
+        assert set(store.privacy.rows_of(ON_LIST)) == {"crm_records", "crm_ids"}
+        assert store.privacy.erased_at(ON_LIST) is not None
+    assert finish_requests(here, who="test") == {"finished": 1, "waiting": 0}
+    assert _band(crm, ON_LIST) in {None, ""}
+    with here.open_store() as store:
+        assert store.privacy.rows_of(ON_LIST) == {}
+        assert {one.customer_id for one in store.privacy.requests(ON_LIST)} == {None}
+
+
+def test_the_commands_say_what_they_did_and_end_with_6_while_a_system_is_down(
+    here: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _push(here)
+    contexts = [here]
+    monkeypatch.setattr(churn.bootstrap, "build_context", lambda **_options: contexts[-1])
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(build_app(), ["privacy", *arguments])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert "scores" in run("export", ON_LIST, "--out", str(tmp_path / "held.json"))
+    assert (tmp_path / "held.json").stat().st_mode & 0o077 == 0
+    assert "Say --yes" in run("erase", ON_LIST, code=2)
+    contexts.append(replace(here, open_connector=lambda _name: DownCrm()))
+    assert "Still on call in crm" in run("object", ON_LIST, code=6)
+    assert "Still on call in crm" in run("erase", ON_LIST, "--yes", code=6)
+    contexts.append(here)
+    assert "Taken off call in crm" in run("erase", ON_LIST, "--yes")
+    assert "nothing is held" in run("export", ON_LIST, code=3)
+    assert "is not a customer's id" in run("object", "", code=2)

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import sysconfig
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.company import Company
 from tests.packaging.dockerfile import Builder, context_files, read_stages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,6 +135,62 @@ def test_a_nightly_cycle_runs_from_the_wheel_alone_outside_the_checkout(image: B
     result = run("simulate", "--preset", "case-study")
     assert result["net_profit"] == 46000
     assert (tmp_path / "home" / "store.sqlite").exists()
+
+
+def test_the_wheel_holds_what_pages_and_reports_are_made_of(wheel: zipfile.ZipFile, context: Path) -> None:
+    names = set(wheel.namelist())
+    for folder in ("churn/api/templates", "churn/api/static"):
+        files = [path for path in (context / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert len(files) > 5, folder
+        assert {path.relative_to(context).as_posix() for path in files} <= names
+    assert len([n for n in names if n.startswith("churn/_bundle/reports/words/") and n.endswith(".toml")]) >= 2
+    assert [n for n in names if n.startswith("churn/_bundle/reports/monthly/")]
+    assert [n for n in names if n.startswith("churn/_bundle/reports/exploration/")]
+
+
+def test_pages_and_api_are_served_from_the_wheel_alone_outside_the_checkout(image: Builder, company: Company) -> None:
+    command = image.path("/venv/bin/churn")
+    environment = {"PATH": "/usr/bin:/bin", "CHURN_HOME": str(company.home), "HOME": str(company.home)}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    serve = [str(command), "serve", "--port", str(port)]
+    running = subprocess.Popen(serve, cwd=company.home, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert running.stdout is not None
+        assert address in running.stdout.readline()
+        _until_it_answers(address, running)
+        assert httpx.get(f"{address}/readyz").json() == {"status": "ok", "store": "ok", "scores": True, "model": True}
+        page = httpx.get(f"{address}/sign-in", headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        assets = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+        assert len(assets) >= 2
+        for one in assets:
+            found = httpx.get(f"{address}{one}")
+            assert found.status_code == 200
+            assert "immutable" in found.headers["cache-control"]
+        link = next(line.strip() for line in running.stdout if "/sign-in/link" in line)
+        with httpx.Client(follow_redirects=True, timeout=60) as browser:
+            assert browser.get(link).status_code == 200
+            for path in ("/", "/risk-list", "/simulator", "/campaigns", "/insights", "/model", "/reports", "/jobs"):
+                assert browser.get(f"{address}{path}").status_code == 200, path
+        health = [str(command), "health", "--url", address]
+        told = subprocess.run(health, cwd=company.home, env=environment, capture_output=True, text=True, check=False)
+        assert told.returncode == 0, told.stderr
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=40)
+
+
+def _until_it_answers(address: str, running: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        assert running.poll() is None
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{address}/healthz").status_code == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError("it does not answer")
 
 
 class _Installed:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from churn.errors import AuthFailed, ChurnError, ConfigError, ResourceError, StoreAway, StoreBusy
 
 BUSY_SECONDS = 30  # how long we wait for another process' write before saying that the store is busy
 _BUSY = "Wait for the other process to end, then try again."
+_LITTLE = 1 << 18  # bytes: less than one of SQLite's own files beside the store may need
 _SPACE = "Free some space, then run the same command again: nothing was half written."
 
 
@@ -52,7 +55,7 @@ def _from_sqlite(error: sqlite3.Error, address: str) -> ChurnError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the primary code, without its extension
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreBusy("another process is writing to the store", where=address, remedy=_BUSY)
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(address)):
         return ResourceError("the disk is full", where=address, remedy=_SPACE)
     if code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return ResourceError(
@@ -67,6 +70,14 @@ def _from_sqlite(error: sqlite3.Error, address: str) -> ChurnError:
             remedy="Move it away, or choose another --home or CHURN_STORE_URL.",
         )
     return ConfigError(f"the store refuses: {error}", where=address, remedy="See the log, and report this if it stays.")
+
+
+def _is_full(path: str) -> bool:
+    """Say whether the disk of `path` has no room: SQLite then calls some of its own files' failures faults of the disk."""
+    try:
+        return shutil.disk_usage(Path(path).parent).free < _LITTLE
+    except OSError:
+        return False
 
 
 def _from_postgres(error: BaseException, address: str) -> ChurnError:

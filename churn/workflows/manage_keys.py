@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from churn.errors import ConfigError
+from churn.errors import ConfigError, ResourceError
 from churn.store.service_records import SCOPES, ApiKey
 from churn.workflows.context import Context
 
@@ -58,7 +59,8 @@ def recognise(store: Store, token: str, at: datetime) -> ApiKey | None:
     is_right = hmac.compare_digest(expected, _hashed(secret))
     if key is None or not is_right or key.revoked_at is not None:
         return None
-    store.keys.note_use(key, at)
+    with suppress(ResourceError):  # a full disk must not keep anybody from reading
+        store.keys.note_use(key, at)
     return key
 
 

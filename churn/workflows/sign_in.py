@@ -6,11 +6,12 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from churn.errors import ChurnError, ConfigError
+from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.store.service_records import SCOPES
 from churn.store.web_records import SignInKind, WebSession
 from churn.workflows.context import Context
@@ -104,7 +105,8 @@ def recognise_session(store: Store, context: Context, secret: str) -> SignedIn |
         return None
     if now - session.seen_at >= _RENEWED_EVERY:
         ends = min(now + IDLE, session.created_at + LONGEST)
-        store.sessions.renew(session.session_hash, seen_at=now, expires_at=ends)
+        with suppress(ResourceError):  # a full disk must not keep anybody from reading
+            store.sessions.renew(session.session_hash, seen_at=now, expires_at=ends)
     return SignedIn(session.name, scopes, session.kind, form_token(secret), session.session_hash)
 
 

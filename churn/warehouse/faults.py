@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,9 +10,10 @@ import duckdb
 
 from churn.errors import ChurnError, ConfigError, DataError, ResourceError
 
+_NO_SPACE = ("no space left", "disk full")
+_FILE = re.compile(r'file "([^"]+)"')
 _DISK_FULL = (
-    "no space left",
-    "disk full",
+    *_NO_SPACE,
     "failed to offload",
     "not enough disk",
     "max_temp_directory_size",
@@ -41,7 +43,7 @@ def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     text = str(error).lower()
     if any(sign in text for sign in _DISK_FULL):
-        return ResourceError(first, where=where, remedy="Free disk space, or set resources.temp_directory elsewhere.")
+        return _disk_full(first, where, is_without_space=any(sign in text for sign in _NO_SPACE))
     if isinstance(error, duckdb.OutOfMemoryException):
         remedy = "Raise resources.memory_limit, or lower resources.threads."
         return ResourceError(first, where=where, remedy=remedy)
@@ -53,6 +55,14 @@ def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
     if isinstance(error, _WRONG_SQL):
         return ConfigError(f"the SQL does not run: {first}", where=where, remedy="Mend the SQL or the column it names.")
     return DataError(first, where=where)
+
+
+def _disk_full(told: str, where: str | None, *, is_without_space: bool) -> ResourceError:
+    """Return the error for a full disk; what DuckDB tells begins with a class of its own, which helps nobody."""
+    named = _FILE.search(told)
+    if is_without_space:
+        told, where = "the disk is full", where or (named[1] if named else None)
+    return ResourceError(told, where=where, remedy="Free disk space, or set resources.temp_directory elsewhere.")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from churn.workflows.context import Context
 from churn.workflows.measure_campaign import measure_campaign
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
 from churn.workflows.record_outcomes import pull_outcomes
-from churn.workflows.sync_crm import RISK_LIST, WITHDRAW_ONE, Options, sync_crm
+from churn.workflows.sync_crm import RISK_LIST, WITHDRAW_ONE, Options, sync_crm, withdraw
 
 HELD_BACK = "campaign_held_back"  # the kind of alert
 _REFUSALS = (CampaignError, ConfigError, ModelError, QualityBlocked)  # asking once more would be refused as well
@@ -87,12 +87,17 @@ def _planned_together(context: Context) -> list[tuple[tuple[str, ...], float | N
 def resync_campaigns(context: Context) -> Kept:
     """Bring every destination that was pushed to before, or that a running campaign names, in step again.
 
-    What was withdrawn is left alone. One system that fails does not keep the others waiting.
+    A campaign whose last window has closed is taken off the CRM, once: nobody is to be contacted for it any more. What was
+    withdrawn is left alone. One system that fails does not keep the others waiting.
     """
     return _each(context, "sync", destinations(context), _push, lambda pair: f"{pair[0]} to {pair[1]}")
 
 
 def _push(context: Context, pair: tuple[str, str]) -> tuple[int, str]:
+    if pair[0] != RISK_LIST and pair[0] not in running_campaigns(context, context.today):
+        counts = withdraw(context, pair[0], pair[1], who="nightly job").report.counts
+        gone = sum(int(counts.get(name, 0)) for name in ("cleared", "updated"))
+        return gone, f"{gone:,} taken off, for its window has closed"
     report = sync_crm(context, pair[0], connector=pair[1], options=Options(who="nightly job")).report
     written = sum(int(report.counts.get(name, 0)) for name in ("created", "updated", "cleared"))
     rejected = int(report.counts.get("rejected", 0))
@@ -123,7 +128,8 @@ def destinations(context: Context) -> list[tuple[str, str]]:
 
 def pull_all_outcomes(context: Context) -> Kept:
     """Ask every system that is pushed to what became of the customers."""
-    names = sorted({connector for _, connector in destinations(context)})
+    with context.open_store() as store:  # what became of people is told also after they were taken off
+        names = sorted({run.connector for run in store.sync_runs.history(limit=None)})
     return _each(context, "outcomes", names, _pull, lambda name: name)
 
 

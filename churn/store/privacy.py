@@ -241,7 +241,12 @@ def _naming(
     connection: sa.Connection, table: sa.Table, redaction: Redaction
 ) -> list[tuple[sa.RowMapping, dict[str, Any]]]:
     """Return the rows of a table whose texts or documents name the id, each with the columns as they shall be."""
-    texts = [one for one in table.c if isinstance(one.type, sa.String | sa.JSON) and not one.primary_key]
+    is_pointed_at = any(
+        key.column.table is table for other in table.metadata.sorted_tables for key in other.foreign_keys
+    )
+    texts = [
+        one for one in table.c if isinstance(one.type, sa.String | sa.JSON) and not (one.primary_key and is_pointed_at)
+    ]
     if not texts or not table.primary_key.columns:
         return []
     like = [sa.cast(one, sa.Text).contains(way, autoescape=True) for one in texts for way in redaction.ways]
@@ -249,6 +254,8 @@ def _naming(
     for row in connection.execute(sa.select(table).where(sa.or_(*like))).mappings():
         changed = {one.name: redaction.document(row[one.name]) for one in texts}
         changed = {name: value for name, value in changed.items() if value != row[name]}
+        for name in set(changed) & {one.name for one in table.primary_key}:
+            changed[name] = f"{changed[name]} {secrets.token_hex(4)}"  # two may have been told apart by the id alone
         if changed:
             found.append((row, changed))
     return found

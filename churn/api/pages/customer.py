@@ -109,7 +109,8 @@ def _gone(request: Request, state: State, customer_id: str) -> Response:
         active="risk-list",
         status=404,
         customer_id=customer_id,
-        last=last_known(state.context, customer_id),
+        # Files may still name somebody whose erasure is under way.
+        last=None if state.store.privacy.erased_at(customer_id) else last_known(state.context, customer_id),
     )
 
 

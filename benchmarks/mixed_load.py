@@ -67,7 +67,7 @@ def deliver(home: Path, number: int) -> None:
     """Write a new file of sessions on the data's last day, as a source would deliver them overnight."""
     import polars as pl
 
-    newest = max((home / "data").glob("sessions-????-??*.parquet"))
+    newest = max((home / "data").glob("sessions-????-??.parquet"))
     rows = pl.read_parquet(newest).sort("started_at", "customer_id").tail(20 * DELIVERED)
     picked = rows.sample(DELIVERED, seed=number).with_columns(pl.col("duration_minutes") + number / 100)
     picked.write_parquet(home / "data" / f"sessions-delivered-{number:04d}.parquet")

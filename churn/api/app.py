@@ -74,4 +74,12 @@ def create_app(context: Context) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     pages.install(app)
+    _build_routes(app)
     return app
+
+
+def _build_routes(app: FastAPI) -> None:
+    """Let every route be built now: the framework does so at the first request, which then waits, and not for one thread."""
+    nowhere = {"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": [], "query_string": b""}
+    for route in app.routes:
+        route.matches(nowhere)

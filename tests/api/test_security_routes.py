@@ -18,7 +18,7 @@ from churn.workflows.sign_in import create_link
 from tests.api.conftest import Service
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
-OPEN_PAGES = ("/favicon.ico", "/sign-in", "/sign-out", "/static/", "/charts/")
+OPEN_PAGES = ("/docs", "/favicon.ico", "/sign-in", "/sign-out", "/static/", "/charts/")
 EVIL = "x' or 1=1; drop table scores; --"
 SCRIPT = "<script>alert(1)</script>"
 STATES = {200, 304, 400, 404, 409, 415, 422}

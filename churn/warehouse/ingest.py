@@ -135,11 +135,13 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
 
     with files.here([*plan.changed, *plan.new], _scratch(warehouse)) as ready, warehouse.transaction():
         ledger.create_raw(warehouse, load.table)
-        load_id = ledger.next_load_id(warehouse)
-        ledger.remove(warehouse, name, plan.changed, load_id)
         ledger.touch(warehouse, name, plan)
-        for delivery in readers.deliveries(warehouse, ready, kind, source.options, wanted):
-            done.extend(load_delivery(load, delivery, load_id))
+        first = ledger.next_load_id(warehouse)
+        groups = ledger.in_loaded_order(warehouse, name, ready)
+        ledger.remove(warehouse, name, plan.changed, first)
+        for load_id, group in enumerate(groups, first):
+            for delivery in readers.deliveries(warehouse, group, kind, source.options, wanted):
+                done.extend(load_delivery(load, delivery, load_id))
     looked_at = ", ".join(file.name for file in found[:3])
     return done, plan.unchanged + len(plan.touched) + len(plan.moved), plan.vanished, looked_at
 

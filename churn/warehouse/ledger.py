@@ -106,10 +106,12 @@ def plan(files: Sequence[SourceFile], known: Mapping[str, Known], settings_hash:
     moved: list[tuple[str, SourceFile]] = []
     for file in list(new):
         old = next((name for name, was in gone.items() if _is_same(was, file, settings_hash)), None)
-        if old is not None and not full:
+        if old is not None:
             del gone[old]
             new.remove(file)
             moved.append((old, file))
+            if full:
+                changed.append(file)  # its rows go by the new name by then, and are loaded again
     return Plan(tuple(new), tuple(changed), tuple(touched), tuple(moved), unchanged, tuple(gone))
 
 
@@ -128,6 +130,18 @@ def hashed(file: SourceFile) -> SourceFile:
     except OSError as error:
         remedy = "Check that the file exists and may be read."
         raise ContractBroken(f"cannot be read: {error.strerror}", where=file.name, remedy=remedy) from error
+
+
+def in_loaded_order(warehouse: Warehouse, source: str, files: Sequence[SourceFile]) -> list[list[SourceFile]]:
+    """Return the files in the groups in which they were first loaded, earlier loads first and new files last.
+
+    Of two deliveries of one fact the later load counts; loaded again at once, they must still be told apart.
+    """
+    known = dict(warehouse.rows("select file, load_id from raw.loads where source = ?", [source]))
+    groups: dict[int | None, list[SourceFile]] = {}
+    for file in files:
+        groups.setdefault(known.get(file.name), []).append(file)
+    return [groups[key] for key in sorted(groups, key=lambda load_id: (load_id is None, load_id or 0))]
 
 
 def remove(warehouse: Warehouse, source: str, files: Sequence[SourceFile], load_id: int) -> None:

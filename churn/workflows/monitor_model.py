@@ -83,6 +83,8 @@ def _look(context: Context, on: date | None) -> Seen:
         day = on or reached
         if day > max(reached, context.today):
             raise ConfigError(f"{day} lies in the future", where="--date", remedy=f"The data reach {reached}.")
+        if day < reached:
+            version = _served_on(context, day) or version
         if version is None:
             from churn.monitoring.findings import Finding
 
@@ -96,6 +98,16 @@ def _look(context: Context, on: date | None) -> Seen:
             seen = _watch(context, warehouse, version, model, day)
     seen.findings += _machinery(context, seen, is_past=day < reached)
     return seen
+
+
+def _served_on(context: Context, day: date) -> ModelVersion | None:
+    """Return the model that served as `day` began: a look back judges that one, not one which learnt what came after."""
+    began = datetime.combine(day, datetime.min.time())
+    with context.open_store() as store:
+        for change in store.models.history():  # newest first
+            if change.served_from <= began:
+                return store.models.get(change.version)
+    return None
 
 
 def _watch(context: Context, warehouse: Warehouse, version: ModelVersion, model: ServedModel, on: date) -> Seen:
@@ -139,6 +151,13 @@ def _machinery(context: Context, seen: Seen, *, is_past: bool) -> list[Finding]:
         counts = store.assignments.counts()
         heard = {str(row["campaign"]) for row in store.outcomes.counts()}
         plans = {name: store.plans.latest(name) for name in counts}
+        measured = {name: store.measurements.latest(name) for name in counts}
+    left: dict[str, int] = {}
+    for name, arms in counts.items():
+        plan = plans[name]
+        window = int(plan.inputs.get("window_days") or context.settings.churn.horizon_days) if plan else 0
+        left[name] = (now.date() - arms["last_snapshot_date"]).days - window
+    over = {name for name, days in left.items() if days > 0 or ((one := measured[name]) and one.is_mature)}
     newest = {(run.connector, run.campaign): run for run in reversed(runs)}
     pushes = [
         Push(
@@ -155,14 +174,10 @@ def _machinery(context: Context, seen: Seen, *, is_past: bool) -> list[Finding]:
             ),
             rejected=int(run.counts.get("rejected", 0) or 0),
             run_id=run.run_id,
+            is_over=run.campaign in over,
         )
         for run in newest.values()
     ]
     found = push_findings(pushes, now=now, silent_days=rules.sync_silent_days, rejected_share=rules.rejected_share)
-    waiting = []
-    for name, arms in counts.items():
-        plan = plans[name]
-        window = int(plan.inputs.get("window_days") or context.settings.churn.horizon_days) if plan else 0
-        days = (now.date() - arms["last_snapshot_date"]).days - window
-        waiting.append((name, int(arms["treatment"] or 0), int(name in heard), days))
+    waiting = [(name, int(arms["treatment"] or 0), int(name in heard), left[name]) for name, arms in counts.items()]
     return [*found, *outcome_findings(waiting, value_at_stake=context.settings.simulation.contact_cost)]

@@ -58,7 +58,7 @@ def _figure(draw: Any, datasets: Mapping[str, Rows], params: Mapping[str, float]
         def __init__(self, spec: Spec) -> None:
             self.spec = spec
 
-        def to_dict(self) -> Spec:
+        def to_dict(self, *, validate: bool = True) -> Spec:  # noqa: ARG002  # as a chart takes it
             return self.spec
 
     def filled(width: int, *, hover: bool) -> Spec:

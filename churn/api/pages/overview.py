@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,6 +15,7 @@ from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.decisions.wording import percent
+from churn.reports.charts import Figure
 from churn.reports.overview_charts import churn_trend
 from churn.workflows.overview import headline
 from churn.workflows.overview import overview as read_overview
@@ -52,4 +55,10 @@ def _trend(churn: Mapping[str, Any]) -> Any:
         f"Bar chart of monthly churn from {first:%B %Y} to {last:%B %Y}: between {percent(min(rates), 1)} and "
         f"{percent(max(rates), 1)}, in the last month {percent(rates[-1], 1)}, against a target of {percent(churn['target'])}."
     )
-    return chart_html("churn-trend", churn_trend(months, churn["target"], describe=describe))
+    return chart_html("churn-trend", _drawn(json.dumps(months, default=str), churn["target"], describe))
+
+
+@lru_cache(maxsize=4)
+def _drawn(months: str, target: float, describe: str) -> Figure:
+    """Draw the months, given as JSON: once for each score run, not for each look at the front page."""
+    return churn_trend(json.loads(months), target, describe=describe)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 BY_SCHEDULE = "schedule"
 _REACH = timedelta(days=62)  # a longer downtime is not told night by night
-_AHEAD = timedelta(hours=2)  # a mark further ahead was set by a clock that was wrong, and would keep nights from being due
+_AHEAD = timedelta(
+    hours=2
+)  # a mark further ahead was set by a clock that was wrong, and would keep nights from being due
 
 
 def timetable(settings: Settings) -> dict[str, Cron]:

@@ -30,6 +30,7 @@ class Push:
     rows: int
     rejected: int
     run_id: str
+    is_over: bool = False  # its window has closed, or it is measured: nothing more is to be sent
 
 
 def skew_finding(
@@ -110,13 +111,13 @@ def turnover_finding(runs: Sequence[tuple[date, str, int, float | None]]) -> Fin
 
 
 def push_findings(pushes: Sequence[Push], *, now: datetime, silent_days: int, rejected_share: float) -> list[Finding]:
-    """Judge the newest push of each destination: that there was one lately, that it ended, that few rows were refused."""
+    """Judge the newest push of each destination: that there was one lately unless the campaign is over, that it ended, that few rows were refused."""
     found = []
     for push in pushes:
         subject = f"{push.campaign} to {push.connector}"
         age = (now - push.started_at).days
         refused = push.rejected / push.rows if push.rows else 0.0
-        if age > silent_days:
+        if age > silent_days and not push.is_over:
             sentence = f"Nothing has been sent of {subject} for {age} days; it is told after {silent_days}."
             found.append(_health("sync", subject, "watch", sentence, float(age), float(silent_days), push.run_id))
         elif push.state in {"failed", "abandoned"}:

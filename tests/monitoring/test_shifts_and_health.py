@@ -107,8 +107,8 @@ def test_turnover_is_judged_by_what_is_usual():
     assert turnover_finding([(DAY, "r", 20, 0.95)]).severity == "ok"
 
 
-def push(days: int = 1, state: str = "done", rejected: int = 0) -> Push:
-    return Push("crm", "winback", datetime(2025, 6, 10 - days), state, 1_000, rejected, "run")
+def push(days: int = 1, state: str = "done", rejected: int = 0, *, is_over: bool = False) -> Push:
+    return Push("crm", "winback", datetime(2025, 6, 10 - days), state, 1_000, rejected, "run", is_over)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,7 @@ def push(days: int = 1, state: str = "done", rejected: int = 0) -> Push:
     [
         (push(), "ok", "was sent 1 day ago"),
         (push(days=8), "watch", "Nothing has been sent of winback to crm for 8 days"),
+        (push(days=8, is_over=True), "ok", "was sent 8 days ago"),
         (push(state="failed"), "act", "did not end well"),
         (push(rejected=60), "watch", "60 of 1,000 rows"),
         (push(rejected=300), "act", "300 of 1,000 rows"),

@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from fastapi.middleware.gzip import GZipMiddleware
 
 from churn.api import pages, problems
 from churn.api.routes import ROUTERS
 from churn.api.state import build_state
-from churn.api.surround import Surround
+from churn.api.surround import Compressing, Surround
 
 if TYPE_CHECKING:
     from churn.workflows.context import Context
@@ -69,7 +68,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app, context)
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Compressing, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Surround, context=context)  # the outermost: it sees the answer that leaves
     for router in ROUTERS:
         app.include_router(router)

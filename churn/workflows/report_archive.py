@@ -21,6 +21,9 @@ TYPES: Final = {
 }
 _MONTH = re.compile(r"(?<!\d)(\d{4}-(?:0[1-9]|1[0-2]))(?!-?\d)")  # a month, no day
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+_MONTHLY = re.compile(r"monthly-(\d{4}-(?:0[1-9]|1[0-2]))(?:-([a-z]{2,3}))?\.html")
+_HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<[^>]+>")
 _HEAD_BYTES = 65_536  # styles come before the title in some pages
 
 
@@ -89,3 +92,28 @@ def _title(path: Path) -> str | None:
 def _words(path: Path) -> str:
     words = path.stem.replace("-", " ").replace("_", " ")
     return f"{words[:1].upper()}{words[1:]}"
+
+
+def monthly_reports(context: Context) -> list[dict[str, Any]]:
+    """Return the monthly reports, newest first: month, language, headline, name, size_bytes, written_at. Raises ResourceError."""
+    root = context.settings.home / "reports"
+    found = []
+    for one in list_reports(context):
+        named = _MONTHLY.fullmatch(one["name"])
+        if named:
+            kept = {key: one[key] for key in ("name", "size_bytes", "written_at")}
+            found.append(
+                {"month": named[1], "language": named[2] or "en", "headline": _headline(root / named[0]), **kept}
+            )
+    return found
+
+
+def monthly_report(context: Context, month: str, language: str = "en", ending: str = ".html") -> tuple[Path, str]:
+    """Return the file of a month's report, or of its facts (`ending` .json), and its media type. Raises NotFound."""
+    suffix = "" if language == "en" or ending == ".json" else f"-{language}"
+    return report_file(context, f"monthly-{month}{suffix}{ending}")
+
+
+def _headline(path: Path) -> str:
+    found = _HEADING.search(path.read_text(encoding="utf-8", errors="replace"))
+    return " ".join(unescape(_TAG.sub("", found[1])).split()) if found else ""

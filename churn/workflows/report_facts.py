@@ -79,6 +79,7 @@ def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
     campaigns = campaign_rows(context)
     with context.open_store() as store:
         spent = _spent(store, campaigns)
+        measured = [store.measurements.latest(row["name"]) for row in campaigns]
         # As of the month's end; where nobody looked then, what was found since.
         monitored = store.monitoring.latest(on=chosen.after) or store.monitoring.latest()
         nights = [run for run in store.jobs.list("nightly", limit=400) if _within(run.logical_date, chosen)]
@@ -102,6 +103,7 @@ def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
         "campaigns": campaigns,
         "saved": saved_of(campaigns),
         "spent": spent,
+        "measured_plans": sorted({plan for one in measured if one is not None for plan in one.plan_ids}),
         "decision": _decision(context),
         "model": _model(context),
         "monitoring": monitored.document if monitored is not None else None,

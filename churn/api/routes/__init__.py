@@ -1,6 +1,18 @@
 """The routes, one module per matter; `ROUTERS` is all of them."""
 
-from churn.api.routes import audit, campaigns, health, jobs, models, monitoring, privacy, risk, scores, simulations
+from churn.api.routes import (
+    audit,
+    campaigns,
+    health,
+    jobs,
+    models,
+    monitoring,
+    privacy,
+    reports,
+    risk,
+    scores,
+    simulations,
+)
 
 ROUTERS = (
     risk.direct,  # first: what is asked for most should be found first
@@ -10,6 +22,7 @@ ROUTERS = (
     simulations.router,
     models.router,
     monitoring.router,
+    reports.router,
     campaigns.router,
     jobs.router,
     privacy.router,

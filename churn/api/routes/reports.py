@@ -1,0 +1,56 @@
+"""The archive of monthly reports: which there are, and each as a page or as the facts it tells."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from churn.api.security import key_with
+from churn.api.state import State, state_of
+from churn.workflows.report_archive import monthly_report, monthly_reports
+
+router = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(key_with("read"))])
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+    "Cache-Control": "private, no-cache",
+}
+
+
+class MonthlyReport(BaseModel):
+    """One monthly report that was written."""
+
+    month: str = Field(description="YYYY-MM")
+    language: str
+    headline: str = Field(description="Its first sentence.")
+    name: str
+    size_bytes: int
+    written_at: datetime
+
+
+class MonthlyReports(BaseModel):
+    """All monthly reports, the newest first."""
+
+    items: list[MonthlyReport]
+
+
+@router.get("")
+def reports(state: Annotated[State, Depends(state_of)]) -> MonthlyReports:
+    """List the monthly reports by month and language, each with its headline."""
+    return MonthlyReports(items=[MonthlyReport.model_validate(one) for one in monthly_reports(state.context)])
+
+
+@router.get("/{month}", response_class=FileResponse)
+def report(
+    month: Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")],
+    state: Annotated[State, Depends(state_of)],
+    language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")] = "en",
+    format: Annotated[Literal["html", "json"], Query(description="The page, or its facts.")] = "html",  # noqa: A002  # the parameter's public name
+) -> FileResponse:
+    """Give out the report of a month: the page, or the facts that it tells."""
+    path, kind = monthly_report(state.context, month, language, f".{format}")
+    return FileResponse(path, media_type=kind, headers=_HEADERS)

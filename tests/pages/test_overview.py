@@ -66,7 +66,7 @@ def test_an_empty_home_says_what_to_do_first(newcomer):
 def test_a_run_of_before_there_were_summaries_is_shown_without_its_figures(visitor, summary):
     summary.unlink()
     visitor.visit("/")
-    visitor.see("No whole month is known yet", "Can you rely on it?")
+    visitor.see("Known again after the next score run", "Can you rely on it?")
     summary.write_text("{", encoding="utf-8")
     visitor.allowed = ("507",)
     visitor.visit("/", status=507)

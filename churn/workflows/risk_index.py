@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from churn.store import Store
 
 ListOrder = Literal["expected_profit", "churn_probability", "change", "customer_id"]
-ORDERS: Final[tuple[str, ...]] = get_args(ListOrder)
+ORDERS: Final[tuple[ListOrder, ...]] = get_args(ListOrder)
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int32]
 

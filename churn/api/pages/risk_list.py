@@ -16,13 +16,18 @@ from churn.api.state import State, state_of
 from churn.decisions.bands import BANDS
 from churn.workflows.list_customers import export_customers, list_customers
 from churn.workflows.push_list import ask_list_push, push_targets, pushes_of_the_list
-from churn.workflows.risk_index import ORDERS, Filters
+from churn.workflows.risk_index import ORDERS, Filters, ListOrder
 from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 
 PAGE_ROWS = 50
-_DESCENDING = {"expected_profit": True, "churn_probability": True, "change": True, "customer_id": False}
+_DESCENDING: dict[ListOrder, bool] = {
+    "expected_profit": True,
+    "churn_probability": True,
+    "change": True,
+    "customer_id": False,
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Asked:
     """What the address says: a hand-written one may say anything, so what makes no sense counts as not said."""
 
     filters: Filters
-    order: str
+    order: ListOrder
     is_descending: bool
     after: str | None
     before: str | None
@@ -49,7 +54,7 @@ class Asked:
         query = urlencode({name: value for name, value in said.items() if value not in (None, [])}, doseq=True)
         return f"{path}?{query}" if query else path
 
-    def sorted_by(self, order: str) -> str:
+    def sorted_by(self, order: ListOrder) -> str:
         """Return the address that sorts by `order`, the other way round where it is sorted so already."""
         is_descending = (not self.is_descending) if order == self.order else _DESCENDING[order]
         return replace(self, order=order, is_descending=is_descending).address()
@@ -66,7 +71,7 @@ def _asked(
     after: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
     before: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
 ) -> Asked:
-    order = sort if sort in ORDERS else "expected_profit"
+    order: ListOrder = next((one for one in ORDERS if one == sort), "expected_profit")
     filters = Filters(
         bands=tuple(name for name in BANDS if name in band) or None,
         min_probability=_share(minimum),
@@ -90,7 +95,7 @@ def risk_list(
         state.context,
         state.risk_lists,
         asked.filters,
-        order=asked.order,  # type: ignore[arg-type]  # checked where it was read
+        order=asked.order,
         descending=asked.is_descending,
         limit=PAGE_ROWS,
         after=asked.after,
@@ -116,7 +121,7 @@ def risk_list_as_csv(
         state.context,
         state.risk_lists,
         asked.filters,
-        order=asked.order,  # type: ignore[arg-type]  # checked where it was read
+        order=asked.order,
         descending=asked.is_descending,
     )
     headers = HEADERS | {"Content-Disposition": 'attachment; filename="risk-list.csv"'}
@@ -152,7 +157,7 @@ def _share(percent: str) -> float | None:
 
 def _columns(asked: Asked) -> list[dict[str, Any]]:
     """Return the table's columns: words, class, and for those that sort the address and the way they are sorted now."""
-    columns = (
+    columns: tuple[tuple[str, str, ListOrder | None], ...] = (
         ("Customer", "", "customer_id"),
         ("Risk", "", "churn_probability"),
         ("Change", "num wide", "change"),

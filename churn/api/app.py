@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
 from churn.api import pages, problems
+from churn.api.direct import Direct
 from churn.api.routes import ROUTERS
-from churn.api.state import build_state
+from churn.api.state import State, build_state
 from churn.api.surround import Compressing, Surround
 
 if TYPE_CHECKING:
@@ -39,8 +40,16 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(context: Context) -> FastAPI:
-    """Return the service over `context`; the store opens with it, the warehouse never does."""
+def create_app(context: Context, *, when_warm: Callable[[], object] | None = None) -> FastAPI:
+    """Return the service over `context`; the store opens with it, the warehouse never does.
+
+    `when_warm` is called once the champion and its libraries are loaded.
+    """
+
+    def warm(state: State) -> None:
+        state.warm()
+        if when_warm is not None:
+            when_warm()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -50,7 +59,7 @@ def create_app(context: Context) -> FastAPI:
         state = await asyncio.to_thread(build_state, context)
         await asyncio.to_thread(pages.prepare)
         app.state.churn = state
-        warming = asyncio.create_task(asyncio.to_thread(state.warm))
+        warming = asyncio.create_task(asyncio.to_thread(warm, state))
         try:
             yield
         finally:
@@ -68,6 +77,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app, context)
+    app.add_middleware(Direct)
     app.add_middleware(Compressing, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Surround, context=context)  # the outermost: it sees the answer that leaves
     for router in ROUTERS:

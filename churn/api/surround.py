@@ -86,7 +86,7 @@ class Surround:
 
     def _note(self, scope: Scope, told: dict[str, Any], status: int, seconds: float) -> None:
         # The route's template, never the path: paths hold customer ids.
-        route = getattr(scope.get("route"), "path", "none").replace(":path}", "}")
+        route = told.get("route") or getattr(scope.get("route"), "path", "none").replace(":path}", "}")
         scope["app"].state.churn.metrics.count(scope["method"], route, status, seconds)
         self._context.log.note(
             "request",

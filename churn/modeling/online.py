@@ -108,17 +108,21 @@ class OnlineScorer:
         self._flag_to = np.array([one[1] for one in flags], dtype=np.int64)
 
     def _values(self, rows: Sequence[Row]) -> Floats:
-        values = np.full((len(rows), len(self._numbers)), np.nan)
+        values = np.empty((len(rows), len(self._numbers)))
+        texts: dict[int, list[int]] = {}
         for i, row in enumerate(rows):
-            for k, name in enumerate(self._numbers):
-                value = row.get(name)
-                if value is not None:
-                    values[i, k] = _number(value) if isinstance(value, str) else value
+            given = [row.get(name) for name in self._numbers]
+            if str in map(type, given):
+                for k, value in enumerate(given):
+                    if isinstance(value, str):
+                        texts.setdefault(k, []).append(i)
+                        given[k] = _number(value)
+            values[i] = given  # None becomes NaN
         values[~np.isfinite(values)] = np.nan
-        for k, name in enumerate(self._numbers):
-            texts = [i for i, row in enumerate(rows) if isinstance(row.get(name), str)]
-            strange = [i for i in texts if np.isnan(values[i, k])]
+        for k, places in texts.items():
+            strange = [i for i in places if np.isnan(values[i, k])]
             if len(strange) > 0.5 * len(rows):
+                name = self._numbers[k]
                 raise ModelError(
                     f"feature `{name}` was a number in training and now holds text such as {rows[strange[0]][name]!r}",
                     where="scoring",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
+from typing import Any
 
 import polars as pl
+import pytest
 
-from churn.api import keyring
+from churn.api import direct, keyring
 from churn.api.schemas import CustomerRisk
 from churn.store import PlanRecord
-from churn.workflows.serve_scores import customer_risk
+from churn.workflows.serve_scores import customer_risk, score_rows
 from tests.api.conftest import Service
 
 
@@ -34,6 +37,70 @@ def test_a_known_callers_answer_is_the_one_everybody_gets(service: Service) -> N
             answer = service.client.get(f"/v1/customers/{customer_id}/risk", headers=key)
             assert answer.json() == expected
     assert service.client.get("/v1/customers/nobody/risk", headers=key).status_code == 404
+
+
+def test_a_score_given_directly_is_the_one_that_the_route_gives(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    monkeypatch.setattr(direct, "score_rows", lambda *args, **kw: (taken.append(1), score_rows(*args, **kw))[1])
+    service.app.state.churn.champion.get()
+    bodies: list[dict[str, Any]] = [
+        {"rows": [{"features": {}}]},
+        {"rows": [{"customer_id": "é", "features": {"days_since_last_login": 23, "tenure_months": None}}]},
+        {"rows": [{"features": {"plan": "basic", "is_x": True, "number_of_sessions_30d": "4"}}] * 2},
+    ]
+    for number, body in enumerate(body | {"with_reasons": why} for body in bodies for why in (False, True)):
+        key = service.key("read")
+        first, second = (service.client.post("/v1/scores", json=body, headers=key) for _ in range(2))
+        assert len(taken) == number + 1, "the second request should have been answered directly"
+        assert first.status_code == second.status_code == 200
+        assert first.headers.keys() == second.headers.keys()
+        at = {"scored_at": "", "data_cutoff": ""}
+        assert first.json() | at == second.json() | at
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b'{"rows": [', {}, 422),
+        (b'{"rows": []}', {}, 422),
+        (b'{"rows": [{"features": {}, "more": 1}]}', {}, 422),
+        (b'{"rows": [{"features": {"days_since_last_login": "much"}}]}', {}, 409),
+        (b'{"rows": [{"features": {}}]}', {"Content-Type": "text/plain"}, 422),
+        (b'{"rows": [{"features": {}}]}', {"Idempotency-Key": "k"}, 200),
+        (b'{"rows": [{"customer_id": "nobody", "overrides": {}}]}', {}, 404),
+        (json.dumps({"rows": [{"features": {}}] * 3}).encode(), {}, 200),
+    ],
+)
+def test_what_is_not_answered_directly_is_answered_as_ever(
+    service: Service, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    key = service.key("read") | {"Content-Type": "application/json"} | headers
+    service.client.get("/v1/models", headers=key)  # the key is known from here on
+    service.app.state.churn.champion.get()
+    answer = service.client.post("/v1/scores", content=content, headers=key)
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        assert answer.json()["code"]
+
+
+def test_a_key_without_the_scope_or_above_its_rate_gets_nothing_directly(service: Service) -> None:
+    rates = service.app.state.churn.rates
+    writer = service.key("push")
+    reader = service.key("read")
+    for path in ("/v1/customers/nobody/risk", "/v1/scores"):
+        method, body = ("POST", b'{"rows": [{"features": {}}]}') if path.endswith("scores") else ("GET", None)
+        kind = {"Content-Type": "application/json"}
+        for _ in range(2):
+            assert service.client.request(method, path, content=body, headers=writer | kind).status_code == 403
+        service.client.request(method, path, content=body, headers=reader | kind)
+        rates.per_minute = 0.001
+        for _ in range(2):
+            answer = service.client.request(method, path, content=body, headers=reader | kind)
+        assert answer.status_code == 429
+        rates.per_minute = 100_000
+        service.app.state.churn.rates._buckets.clear()
 
 
 def test_a_second_after_a_promotion_elsewhere_the_new_model_serves(service: Service) -> None:

@@ -15,7 +15,6 @@ from churn.api.routes import (
 )
 
 ROUTERS = (
-    risk.direct,  # first: what is asked for most should be found first
     health.router,
     risk.router,
     scores.router,

@@ -3,53 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
-from fastapi.routing import APIRoute
 
 from churn.api.schemas import Band, CustomerRisk, Probability, RiskPage
-from churn.api.security import admit, key_with
+from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.errors import StoreBusy
 from churn.workflows.serve_scores import customer_risk, risk_csv, risk_page
 
 router = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))])
 
-_LONGEST_ID = 1_000
-CustomerId = Annotated[str, InPath(min_length=1, max_length=_LONGEST_ID, examples=["C0000042"])]
+LONGEST_ID = 1_000
+CustomerId = Annotated[str, InPath(min_length=1, max_length=LONGEST_ID, examples=["C0000042"])]
 
 
-class DirectRoute(APIRoute):
-    """A route that answers a caller known from a moment ago without the framework's steps, and everybody else with them."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler; where the store is a server's, or busy, every request takes the steps."""
-        handle = super().get_route_handler()
-
-        async def direct(request: Request) -> Response:
-            state: State = request.app.state.churn
-            customer_id = request.path_params["customer_id"]
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            key = state.keyring.held(token) if scheme.lower() == "bearer" else None
-            if key is None or state.live_risk is None or not 0 < len(customer_id) <= _LONGEST_ID:
-                return await handle(request)
-            admit(state, key, "read")
-            request.state.who = key.name
-            try:
-                return Response(state.live_risk.answer(customer_id), media_type="application/json")
-            except StoreBusy:
-                return await handle(request)
-
-        return direct
-
-
-direct = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))], route_class=DirectRoute)
-
-
-@direct.get("/customers/{customer_id:path}/risk")  # an id may hold a slash
+@router.get("/customers/{customer_id:path}/risk")  # an id may hold a slash
 def risk_of_a_customer(customer_id: CustomerId, state: Annotated[State, Depends(state_of)]) -> CustomerRisk:
     """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
     return CustomerRisk.model_validate(customer_risk(state.context, customer_id))

@@ -121,7 +121,9 @@ class RetentionSettings(Section):
     job_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         365, description="Days that the ledger of jobs reaches back."
     )
-    alert_days: Annotated[int, Field(ge=1, le=3650)] = Field(180, description="Days that resolved alerts are kept.")
+    alert_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        180, description="Days that resolved alerts and events sent stay."
+    )
     audit_days: Annotated[int, Field(ge=1, le=3650)] = Field(730, description="Days that the audit log reaches back.")
     score_days: Annotated[int, Field(ge=90, le=3650)] = Field(
         1095, description="Days that the history of scores reaches back."

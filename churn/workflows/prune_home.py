@@ -1,4 +1,4 @@
-"""Puts away what is older than [retention] allows: serving files, ledger rows, answers kept, alerts, logs."""
+"""Puts away what is older than [retention] allows: serving files, ledger rows, events sent, answers kept, alerts, logs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def prune_home(context: Context) -> dict[str, int]:
             found["runs of jobs"] = store.jobs.prune(now - timedelta(days=keep.job_days))
             found["entries of the workflow ledger"] = store.runs.prune(now - timedelta(days=keep.job_days))
             found["alerts"] = store.alerts.prune(now - timedelta(days=keep.alert_days))
+            found["events given to webhooks"] = store.webhooks.prune(now - timedelta(days=keep.alert_days))
             found["answers to repeated writes"] = store.requests.prune(now)
             found["audit entries"] = store.requests.prune_audit(now - timedelta(days=keep.audit_days))
         try:

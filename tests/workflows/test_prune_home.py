@@ -52,6 +52,25 @@ def test_resolved_alerts_go_with_their_deliveries_open_ones_stay(tmp_path: Path)
         assert (store.deliveries.of(1), len(store.deliveries.of(2))) == ([], 1)
 
 
+def test_events_that_ended_long_ago_go_and_what_still_waits_stays(tmp_path: Path) -> None:
+    context = _context(tmp_path, alert_days=30)
+    old, recent = NOW - timedelta(days=60), NOW - timedelta(days=5)
+    with context.open_store() as store:
+        for event, at in (("arrived", old), ("refused", old), ("yesterday", recent), ("waiting", old)):
+            store.webhooks.add("crm", {event: {"event": "alert.raised"}}, at)
+            if event == "waiting":
+                continue
+            one = store.webhooks.take(at, lease_seconds=60)
+            assert one is not None
+            if event == "refused":
+                store.webhooks.give_up(one, "HTTP 500", at)
+            else:
+                store.webhooks.delivered(one, at)
+    assert prune_home(context)["events given to webhooks"] == 2
+    with context.open_store() as store:
+        assert [one.event_id for one in store.webhooks.list()] == ["yesterday", "waiting"]
+
+
 def test_of_serving_folders_the_newest_stay(tmp_path: Path) -> None:
     context = _context(tmp_path, serving_runs=2)
     for n in range(4):

@@ -26,6 +26,7 @@ from benchmarks import (
     page,
     publishing,
     reasons,
+    report,
     serving,
     simulator,
 )
@@ -49,6 +50,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P1": features.run_one,
     "P6": reasons.run,
     "P5": nightly.run,
+    "P13": report.run,
     "P4": matrix.run,
     "P2": features.run_twelve,
     "explore": explore.run,

@@ -115,12 +115,32 @@ def explore(customers: int, months: int) -> Work:
     return work
 
 
+def report(customers: int, months: int, home: str) -> Work:
+    """The monthly report of the last whole month, written into `home`."""
+    context = company(customers, months, SILENT).context(Path(home))
+
+    def work() -> dict[str, Any]:
+        from churn.workflows.publish_report import publish_report
+
+        began = time.process_time()
+        found = publish_report(context)
+        return {
+            "month": found.month,
+            "customers": found.document["churn"]["now"]["customers"],
+            "page_bytes": found.files["report"].stat().st_size,
+            "cpu": time.process_time() - began,
+        }
+
+    return work
+
+
 TASKS: dict[str, Callable[..., Work]] = {
     "features": features,
     "nightly": nightly,
     "load_and_group": load_and_group,
     "matrix": matrix,
     "explore": explore,
+    "report": report,
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
-from churn.warehouse import incremental
+from churn.warehouse import incremental, reuse
 from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.parts import build_in_full
 from churn.warehouse.sql_models import SqlModel, in_order, needed_for
@@ -29,10 +29,12 @@ def build(
     *,
     schemas: Sequence[str],
     names: Iterable[str] | None = None,
+    keep_standing: bool = False,
     progress: Progress = SILENT,
 ) -> list[BuildResult]:
     """Create or replace the tables of `schemas`, each after what it reads; `names` limits that to some and their needs.
 
+    With `keep_standing` a snapshot table that would come out as it stands (see `churn.warehouse.reuse`) is left as it is.
     A schema is replaced as a whole or not at all. Raises ConfigError naming the file whose SQL does not run,
     DataError for values it cannot handle, ResourceError when disk or memory run out.
     """
@@ -40,6 +42,8 @@ def build(
     if names is not None:
         needed = needed_for(models, names)
         chosen = [model for model in chosen if model.name in needed]
+    if keep_standing:
+        chosen = [model for model in chosen if not reuse.is_standing(warehouse, model, models)]
     results: list[BuildResult] = []
     for schema in sorted({model.schema for model in chosen}, key=list(schemas).index):
         with warehouse.transaction():
@@ -47,6 +51,8 @@ def build(
             for model in (one for one in chosen if one.schema == schema):
                 progress.step(f"Building {model.name}", len(results) / len(chosen))
                 results.append(build_model(warehouse, model, models))
+                if schema == "snapshots":
+                    reuse.note(warehouse, model, models)
     return results
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from churn.decisions.wording import SYMBOLS
@@ -16,12 +18,25 @@ from churn.resources import layered
 
 _SECTION: Final = re.compile(r"monthly/\d\d_\w+\.html")
 _TONES: Final = {"works": "best", "harms": "chosen", "open": "muted"}
+_TINY: Final = '{"data": {"values": [{}]}, "mark": "point"}'
 _COHORT_MONTHS: Final = 3  # fewer are no comparison
 
 
 def sections(home: Path) -> list[str]:
     """Return the templates of the report's sections, in order: `monthly/NN_name.html`, shipped and a user's own."""
     return sorted(name for name in layered("reports", home, ".j2") if _SECTION.fullmatch(name))
+
+
+def prepare_drawing() -> None:
+    """Begin to load what draws the charts, in the background: whoever gathers facts from a database meanwhile waits less."""
+    Thread(target=_load, name="prepare-drawing", daemon=True).start()
+
+
+def _load() -> None:
+    import vl_convert
+
+    vl_convert.vegalite_to_svg(_TINY)  # the engine starts with the first chart
+    importlib.import_module("altair")
 
 
 def render_monthly(document: Mapping[str, Any], *, home: Path, language: str = "en") -> str:

@@ -11,7 +11,8 @@ from typing import Any
 from churn.errors import ConfigError
 from churn.workflows.context import Context
 from churn.workflows.files import write_text
-from churn.workflows.report_facts import read_month, report_facts
+from churn.workflows.report_facts import report_facts
+from churn.workflows.report_month import read_month
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def publish_report(
     The same facts give the same bytes. Raises ConfigError for a month the data do not reach, a language without words,
     another ending than .html, or a PDF where no Chromium is installed; ResourceError when the disk is full: what was there before stays.
     """
-    from churn.reports.monthly import render_monthly
+    from churn.reports.monthly import prepare_drawing, render_monthly
 
     if out is not None and out.suffix != ".html":
         raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .html.")
@@ -46,6 +47,7 @@ def publish_report(
     home = context.settings.home
     chosen = read_month(month) if month is not None else None
     with context.recorded("publish_report", chosen.first if chosen else None):
+        prepare_drawing()  # its libraries load while the database counts
         context.progress.step("Gathering the month's facts")
         document = report_facts(context, chosen)
         context.progress.step("Drawing the report")

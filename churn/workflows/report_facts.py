@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.decisions.bands import BANDS
 from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
-from churn.workflows.campaign_list import campaign_rows
 from churn.workflows.context import Context
 from churn.workflows.demo_home import is_demo_home
 from churn.workflows.explore_data import latest_insights
 from churn.workflows.model_view import model_view
-from churn.workflows.overview import saved_of
 from churn.workflows.quality_file import read_quality
+from churn.workflows.report_campaigns import campaign_facts
+from churn.workflows.report_month import Month, last_whole
+from churn.workflows.report_risk import risk_facts
 from churn.workflows.simulate_campaign import simulate_campaign
 from churn.workflows.simulation_request import SimulationRequest
 
@@ -26,69 +25,50 @@ if TYPE_CHECKING:
 
 MONTHS: Final = 18
 _TREND, _COHORTS = "marts.churn_by_month", "marts.cohort_retention"
-_SCORES = "history.scores"
 _COHORTS_SHOWN, _AGES_SHOWN = 9, 9
-_REASONS_SHOWN = 6
-
-
-@dataclass(frozen=True)
-class Month:
-    """A calendar month; `first` is its first day, `after` the first day of the next."""
-
-    first: date
-
-    @property
-    def after(self) -> date:
-        """The first day of the next month."""
-        return (self.first.replace(day=28) + timedelta(days=4)).replace(day=1)
-
-    @property
-    def name(self) -> str:
-        """As the command line and file names tell it: 2026-06."""
-        return f"{self.first:%Y-%m}"
-
-
-def read_month(text: str) -> Month:
-    """Return the month that `text` (YYYY-MM) names. Raises ConfigError for anything else."""
-    try:
-        return Month(datetime.strptime(text, "%Y-%m").date())  # noqa: DTZ007  # a month has no zone
-    except ValueError as error:
-        raise ConfigError(f"`{text}` is no month", where="--month", remedy="Write it as 2026-06.") from error
+# What only the newest run of something says: no history of it is kept but the facts told at the time.
+_OF_THE_TIME: Final = ("decision", "insights", "quality")
 
 
 def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
     """Return the facts of `month`; of the last whole month of the data where none is given.
 
-    Every part is None, or empty, where nothing is known: the report then says why. Raises ConfigError for a month that
-    the data do not reach, DataError when nothing was ever loaded.
+    A month with a whole one after it is told as it was known while its report was the newest (`Month.known_until`);
+    what no history is kept of comes from the facts written then, and is left out where there are none (`is_in_time`
+    is false then). Every part is None, or empty, where nothing is known: the report then says why. Raises ConfigError
+    for a month that the data do not reach, DataError when nothing was ever loaded.
     """
     from churn.snapshots.dataset import data_cutoff
 
     settings = context.settings
     with context.open_warehouse("churn report") as warehouse:
         cutoff = data_cutoff(warehouse)
-        chosen = month or _last_whole(cutoff)
+        chosen = month or last_whole(cutoff)
         if datetime.combine(chosen.first, datetime.min.time()) >= cutoff:
             raise ConfigError(
                 f"the data end before {chosen.name}",
                 where="--month",
-                remedy=f"They reach {cutoff:%Y-%m-%d}; the last whole month is {_last_whole(cutoff).name}.",
+                remedy=f"They reach {cutoff:%Y-%m-%d}; the last whole month is {last_whole(cutoff).name}.",
             )
         trend, cohorts = _from_contracts(context, warehouse, chosen, cutoff)
-        risk = _risk(warehouse, chosen)
-    campaigns = campaign_rows(context)
+        risk = risk_facts(warehouse, chosen)
+    is_newest = chosen.first >= last_whole(cutoff).first
     with context.open_store() as store:
-        spent = _spent(store, campaigns)
-        measured = [store.measurements.latest(row["name"]) for row in campaigns]
-        # As of the month's end; where nobody looked then, what was found since.
-        monitored = store.monitoring.latest(on=chosen.after) or store.monitoring.latest()
-        nights = [run for run in store.jobs.list("nightly", limit=400) if _within(run.logical_date, chosen)]
+        campaigns = campaign_facts(store, chosen)
+        # As of the month's end; where nobody looked then, what was found while its report was the newest.
+        monitored = store.monitoring.latest(on=chosen.after) or store.monitoring.latest(
+            on=(chosen.known_until - timedelta(days=1)).date()
+        )
+        nights = [run for run in store.jobs.list("nightly", limit=400) if chosen.holds(run.logical_date)]
+        served = None if is_newest else _served_at(store, chosen.ends_at)
     return {
         "month": chosen.name,
         "first_day": chosen.first.isoformat(),
         "next_month": chosen.after.isoformat(),
-        "is_whole": datetime.combine(chosen.after, datetime.min.time()) <= cutoff,
-        "data_cutoff": cutoff.isoformat(timespec="seconds"),
+        "is_whole": chosen.ends_at <= cutoff,
+        "is_newest": is_newest,
+        "known_until": None if is_newest else (chosen.known_until - timedelta(days=1)).date().isoformat(),
+        "data_cutoff": (cutoff if is_newest else min(cutoff, chosen.known_until)).isoformat(timespec="seconds"),
         "currency": settings.business.currency,
         "target": settings.business.churn_target,
         "definition": settings.churn.definition,
@@ -99,28 +79,43 @@ def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
         "churn": _churn(trend, chosen, settings.business.churn_target),
         "cohorts": cohorts,
         "risk": risk,
-        "insights": _insights(context),
-        "campaigns": campaigns,
-        "saved": saved_of(campaigns),
-        "spent": spent,
-        "measured_plans": sorted({plan for one in measured if one is not None for plan in one.plan_ids}),
-        "decision": _decision(context),
-        "model": _model(context),
+        **campaigns,
+        "model": None if served is None and not is_newest else _model(context, served),
         "monitoring": monitored.document if monitored is not None else None,
-        "quality": read_quality(settings.home),
         "nights": {
             "done": sum(run.state == "done" for run in nights),
             "failed": [str(run.logical_date) for run in nights if run.state in {"failed", "missed"}],
         },
+        **(_of_today(context) if is_newest else _of_the_time(context, chosen)),
     }
 
 
-def _last_whole(cutoff: datetime) -> Month:
-    return Month((cutoff.date().replace(day=1) - timedelta(days=1)).replace(day=1))
+def _of_today(context: Context) -> dict[str, Any]:
+    """Return what the newest runs say."""
+    return {
+        "decision": _decision(context),
+        "insights": _insights(context),
+        "quality": read_quality(context.settings.home),
+        "is_in_time": True,
+    }
 
 
-def _within(day: date | None, month: Month) -> bool:
-    return day is not None and month.first <= day < month.after
+def _of_the_time(context: Context, month: Month) -> dict[str, Any]:
+    """Return what was told of a past month while it was the newest, or that nobody wrote it down."""
+    try:
+        text = (context.settings.home / "reports" / f"monthly-{month.name}.json").read_text(encoding="utf-8")
+        kept = json.loads(text)
+    except (OSError, ValueError):
+        kept = {}
+    if isinstance(kept, dict) and kept.get("is_in_time") and all(key in kept for key in _OF_THE_TIME):
+        return {key: kept[key] for key in _OF_THE_TIME} | {"is_in_time": True}
+    gone = {"is_known": False, "code": "past", "why": ""}
+    return {"decision": gone, "insights": None, "quality": None, "is_in_time": False}
+
+
+def _served_at(store: Store, moment: datetime) -> str | None:
+    """Return the version that served at `moment`; None before the first."""
+    return next((one.version for one in store.models.history() if one.served_from <= moment), None)
 
 
 def _from_contracts(
@@ -131,14 +126,15 @@ def _from_contracts(
     from churn.snapshots.dates import is_flat
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.build import build
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.sql_models import load_needed
 
     if is_flat(warehouse) or not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return [], []
-    models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
+    models = load_needed(context.settings.home, (_TREND, _COHORTS))
+    policy = SnapshotPolicy.from_settings(context.settings)
     until = min(cutoff, datetime.combine(month.after, datetime.min.time()))
     write_policy(warehouse, policy, [until.date()], until)
-    build(warehouse, models, schemas=("snapshots", "marts"), names=(_TREND, _COHORTS))
+    build(warehouse, models, schemas=("snapshots", "marts"), names=(_TREND, _COHORTS), keep_standing=True)
     trend = warehouse.frame(f"select * from {_TREND} order by month desc limit {MONTHS}").to_dicts()
     cohorts = warehouse.frame(
         f"select cohort_month, months_since, customers, retained from {_COHORTS} where months_since < {_AGES_SHOWN} "
@@ -170,86 +166,11 @@ def _churn(trend: Sequence[dict[str, Any]], month: Month, target: float) -> dict
     }
 
 
-def _risk(warehouse: Warehouse, month: Month) -> dict[str, Any] | None:
-    """Return the newest score run up to the month's end: who is at which risk, why, and how that was a month before."""
-    if not warehouse.has_table(_SCORES):
-        return None
-    runs = [
-        row[0]
-        for row in warehouse.rows(
-            f"select distinct snapshot_date from {_SCORES} where snapshot_date <= ? order by 1 desc", [month.after]
-        )
-    ]
-    if not runs:
-        return None
-    day = runs[0]
-    bands = warehouse.rows(
-        "select risk_band, count(*), sum(churn_probability), sum(greatest(expected_profit, 0)), "
-        f"count(*) filter (where is_listed) from {_SCORES} where snapshot_date = ? group by risk_band",
-        [day],
-    )
-    found = {row[0]: row[1:] for row in bands}
-    version, run_id = warehouse.rows(
-        f"select any_value(model_version), any_value(run_id) from {_SCORES} where snapshot_date = ?", [day]
-    )[0]
-    # A run of about a month before, so that the two lists can be held against each other.
-    earlier = next((one for one in runs if one <= day - timedelta(days=26)), None)
-    before = (
-        dict(warehouse.rows(f"select risk_band, count(*) from {_SCORES} where snapshot_date = ? group by 1", [earlier]))
-        if earlier
-        else {}
-    )
-    return {
-        "snapshot_date": day.isoformat(),
-        "compared_with": earlier.isoformat() if earlier else None,
-        "model_version": version,
-        "run_id": run_id,
-        "customers": sum(row[0] for row in found.values()),
-        "expected_churners": float(sum(row[1] for row in found.values())),
-        "listed": sum(row[3] for row in found.values()),
-        "bands": [
-            {
-                "band": band,
-                "customers": int(found[band][0]) if band in found else 0,
-                "expected_churners": float(found[band][1]) if band in found else 0.0,
-                "expected_profit": float(found[band][2]) if band in found else 0.0,
-                "before": int(before.get(band, 0)) if earlier else None,
-            }
-            for band in reversed(BANDS)
-        ],
-        "reasons": _reasons(warehouse, day),
-    }
-
-
-def _reasons(warehouse: Warehouse, day: date) -> list[dict[str, Any]]:
-    """Return what most often stands first among the reasons of listed customers."""
-    import json
-
-    texts = warehouse.rows(f"select reasons from {_SCORES} where snapshot_date = ? and is_listed", [day])
-    counted: Counter[tuple[str, bool]] = Counter()
-    for (text,) in texts:
-        rising = [one for one in json.loads(text or "[]") if one["points"] > 0]
-        if rising:
-            counted[rising[0]["feature"], bool(rising[0]["is_actionable"])] += 1
-    return [
-        {"feature": feature, "is_actionable": is_actionable, "customers": customers, "share": customers / len(texts)}
-        for (feature, is_actionable), customers in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[
-            :_REASONS_SHOWN
-        ]
-    ]
-
-
 def _insights(context: Context) -> dict[str, Any] | None:
     try:
         return latest_insights(context.settings.home)
     except NotFound:
         return None
-
-
-def _spent(store: Store, campaigns: Sequence[dict[str, Any]]) -> float:
-    """Return what the measured campaigns cost, contacts and incentives."""
-    found = [store.measurements.latest(row["name"]) for row in campaigns if row["realised"] is not None]
-    return float(sum(one.result["money"]["costs"]["total"] for one in found if one is not None))
 
 
 def _decision(context: Context) -> dict[str, Any]:
@@ -271,11 +192,13 @@ def _decision(context: Context) -> dict[str, Any]:
     }
 
 
-def _model(context: Context) -> dict[str, Any] | None:
-    view = model_view(context)
-    if view["champion"] is None:
+def _model(context: Context, version: str | None) -> dict[str, Any] | None:
+    """Return the champion's facts, or those of `version`, which served in a month long past."""
+    view = model_view(context, version)
+    champion = view["champion"] if version is None else view["version"]
+    if champion is None:
         return None
-    champion, curves = view["champion"], (view["figures"] or {}).get("curves", {})
+    curves = (view["figures"] or {}).get("curves", {})
     return {
         "version": champion.version,
         "kind": champion.kind,
@@ -283,14 +206,5 @@ def _model(context: Context) -> dict[str, Any] | None:
         "metrics": champion.metrics,
         "calibration": curves.get("calibration"),
         "features": {one["name"]: one["description"] for one in (view["card"] or {}).get("features", [])},
-        "history": [
-            {
-                "version": change.version,
-                "action": change.action,
-                "why": change.why,
-                "served_from": change.served_from.isoformat(timespec="seconds"),
-            }
-            for change in view["history"][:6]
-        ],
         "error": view["error"],
     }

@@ -43,7 +43,9 @@ def ask_export(context: Context, customer_id: str, *, who: str) -> ScheduledRun:
                 where=customer_id,
                 remedy="Check the id; `churn privacy export` looks into the warehouse too.",
             )
-        request = store.privacy.ask("export", customer_id, who=who, at=context.clock())
+        now = context.clock()
+        request = store.privacy.ask("export", customer_id, who=who, at=now)
+        store.requests.audit(who, "ask_export", f"customer {request.id_hash[:12]}", now)
     return _queue(context, "export", request.request_id, who)
 
 

@@ -66,19 +66,18 @@ def test_whoever_is_not_on_the_list_is_not_found_and_told_so(visitor):
 def test_the_what_if_form_refuses_what_is_not_on_it(visitor):
     one = worst(visitor)["customer_id"]
     visitor.visit("/risk-list")
-    token = visitor.page.locator("input[name=csrf]").first.input_value()
-    post = visitor.page.request.post
+    ask = visitor.page.request.get
     address = f"{visitor.served.address}/what-if"
     for form, status in (
-        ({"customer_id": one, "csrf": token}, 200),
-        ({"customer_id": one, "csrf": token, "dial.sessions_7d": "NaN"}, 200),
-        ({"customer_id": one, "csrf": token, "dial.sessions_7d": "1e400"}, 200),
-        ({"customer_id": one, "csrf": token, "dial.__class__": "1"}, 404),
-        ({"customer_id": one, "csrf": token, "lever": "all"}, 404),
-        ({"customer_id": "nobody", "csrf": token}, 404),
-        ({"customer_id": one}, 403),
+        ({"customer_id": one}, 200),
+        ({"customer_id": one, "dial.sessions_7d": "NaN"}, 200),
+        ({"customer_id": one, "dial.sessions_7d": "1e400"}, 200),
+        ({"customer_id": one, "dial.__class__": "1"}, 404),
+        ({"customer_id": one, "lever": "all"}, 404),
+        ({"customer_id": "nobody"}, 404),
+        ({}, 404),
     ):
-        assert post(address, form=form).status == status, form
+        assert ask(address, params=form).status == status, form
 
 
 @pytest.fixture(scope="module")

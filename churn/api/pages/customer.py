@@ -50,20 +50,17 @@ def customer(
     return _customer(request, state, customer_id, user)
 
 
-@router.post("/what-if")
-async def what_if_panel(
+@router.get("/what-if")
+def what_if_panel(
     request: Request,
     _user: Annotated[SignedIn, Depends(signed_in())],
     state: Annotated[State, Depends(state_of)],
 ) -> Response:
-    """Score the customer as the form's levers and dials say."""
-    from starlette.concurrency import run_in_threadpool
-
-    form = await request.form()
-    customer_id = str(form.get("customer_id", ""))[:LONGEST_ID]
-    levers = [str(value) for value in form.getlist("lever")]
-    dials = {name.removeprefix(_DIAL): str(value) for name, value in form.items() if name.startswith(_DIAL)}
-    return await run_in_threadpool(_answer, request, state, customer_id, levers, dials)
+    """Score the customer as the form's levers and dials say; a question, which changes nothing."""
+    form = request.query_params
+    customer_id = form.get("customer_id", "")[:LONGEST_ID]
+    dials = {name.removeprefix(_DIAL): value for name, value in form.items() if name.startswith(_DIAL)}
+    return _answer(request, state, customer_id, form.getlist("lever"), dials)
 
 
 def _answer(request: Request, state: State, customer_id: str, levers: list[str], dials: dict[str, str]) -> Response:

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from churn.api.pages.frame import HEADERS, fragment, page
 from churn.api.pages.people import LONGEST_ID, customer_path, feature_groups
 from churn.api.pages.session import signed_in
+from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.decisions.bands import BANDS
 from churn.workflows.list_customers import export_customers, list_customers
@@ -136,7 +137,9 @@ def push(
     connector: Annotated[str, Form(max_length=100)],
 ) -> Response:
     """Ask the job runner to bring a CRM in step with the list."""
-    ask_list_push(state.context, connector, who=user.name)
+    run = ask_list_push(state.context, connector, who=user.name)
+    subject = f"risk list to {connector}, run {run.run_id}"
+    state.store.requests.audit(user.name, "push_list", subject, state.context.clock(), request_id(request))
     if request.headers.get("hx-request"):
         return fragment(
             request,

@@ -12,6 +12,7 @@ from churn.api.pages import simulator_view as view
 from churn.api.pages.frame import HEADERS, environment, page
 from churn.api.pages.session import signed_in
 from churn.api.pages.simulator_state import State, address, read_state
+from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.api.state import state_of
 from churn.errors import ConfigError, DataError, NotCalibrated
@@ -64,7 +65,8 @@ async def override(request: Request, service: Shared, user: May) -> Response:
     def record() -> None:
         model = service.simulator.prepared().judgement.model_version
         now = service.context.clock()
-        service.store.requests.audit(user.name, "accept_uncalibrated", f"simulator, model {model}", now)
+        subject = f"simulator, model {model}"
+        service.store.requests.audit(user.name, "accept_uncalibrated", subject, now, request_id(request))
         service.context.log.note("accept_uncalibrated", model_version=model, who=user.name)
 
     await run_in_threadpool(record)

@@ -156,6 +156,10 @@ class OnlineScorer:
 
 def _alone(model: ServedModel) -> ServedModel:
     """Return `model` so that it scores on the thread that asks: waking others takes longer than one row's trees."""
+    if model.kind == "random_forest":
+        from churn.modeling.forest_walk import WalkedForest
+
+        return replace(model, estimator=WalkedForest(model.estimator))
     if model.kind != "xgboost":
         return model
     estimator = model.estimator.copy()

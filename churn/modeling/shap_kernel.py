@@ -17,7 +17,7 @@ from churn.modeling.shap_paths import ShapPaths
 ROWS_AT_ONCE = 1024  # measured: fewer rows pay more for starting each loop, more gain nothing
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
     """Compile without the interpreter's lock; keep the machine code on disk where a folder for it can be written."""
     try:
         return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]  # numba is untyped
@@ -25,7 +25,7 @@ def _compiled(function: Callable[..., None]) -> Callable[..., None]:
         return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]  # numba is untyped
 
 
-@_compiled
+@compiled
 def _hold(value: Any, limit: Any, is_left: Any, takes_missing: Any, before: Any, now: Any) -> None:
     """Set `now` to whether rows pass this edge, having passed the feature's edges `before`; NaN fails a comparison."""
     if is_left and takes_missing:
@@ -42,7 +42,7 @@ def _hold(value: Any, limit: Any, is_left: Any, takes_missing: Any, before: Any,
             now[r] = before[r] & (value[r] >= limit)
 
 
-@_compiled
+@compiled
 def _go_down(now: Any, before: Any, factor: Any, above: Any, here: Any, below: Any) -> None:
     """Carry the product over an inner edge, and begin its sum."""
     fails, passes, failed = factor
@@ -52,7 +52,7 @@ def _go_down(now: Any, before: Any, factor: Any, above: Any, here: Any, below: A
         below[r] = 0
 
 
-@_compiled
+@compiled
 def _reach_leaf(now: Any, before: Any, factor: Any, coefficient: Any, above: Any, total: Any, gain: Any) -> None:
     """Add a leaf's product to the sum above it and to its last feature."""
     fails, passes, failed = factor
@@ -64,7 +64,7 @@ def _reach_leaf(now: Any, before: Any, factor: Any, coefficient: Any, above: Any
         gain[r] += p * (c_passes if n else (c_fails if b else c_failed))
 
 
-@_compiled
+@compiled
 def _go_up(now: Any, before: Any, coefficient: Any, below: Any, total: Any, gain: Any) -> None:
     """Add a finished edge's sum to the one above it and to its feature."""
     c_fails, c_passes, c_failed = coefficient
@@ -74,13 +74,13 @@ def _go_up(now: Any, before: Any, coefficient: Any, below: Any, total: Any, gain
         gain[r] += p * (c_passes if n else (c_fails if b else c_failed))
 
 
-@_compiled
+@compiled
 def _three(numbers: Any, at: int, nodes: int) -> Any:
     """Return the three cases' numbers of one edge and quadrature node."""
     return numbers[at], numbers[at + nodes], numbers[at + 2 * nodes]
 
 
-@_compiled
+@compiled
 def _accumulate(  # noqa: C901, PLR0917 - compiled code takes plain arrays, and the walk is one thought
     x: Any, out: Any, first: int, last: int, rows_at_once: int, deepest: int, most_nodes: int,
     columns: Any, tree_start: Any, tree_nodes: Any, depth: Any, column: Any, output: Any, threshold: Any, is_left: Any,

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from filelock import FileLock
+
+if TYPE_CHECKING:
+    import typer
 
 CUSTOMERS = 4_000
 
@@ -25,14 +33,41 @@ class Company:
     def run(
         self, *arguments: str, code: int = 0, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `churn ARGUMENTS` in the home in a process of its own; its exit code must be `code`."""
-        done = churn(*arguments, "--home", str(self.home), cwd=self.home, env=env)
+        """Run `churn ARGUMENTS` in the home; its exit code must be `code`.
+
+        It runs in this process, where the libraries are loaded already: whoever tests a process starts one.
+        """
+        done = call(*arguments, "--home", str(self.home), cwd=self.home, env=env)
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def json(self, *arguments: str, code: int = 0) -> Any:
+    def json(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> Any:
         """Run with --json and return the document; stdout must hold nothing else."""
-        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+        return json.loads(self.run(*arguments, "--json", code=code, env=env).stdout)
+
+
+@functools.cache
+def _app() -> typer.Typer:
+    from churn.cli import build_app
+
+    return build_app()
+
+
+def call(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Do as `churn` does, in this process; an error that the command line does not catch is raised."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, clean_environment() | (env or {}), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        try:
+            _app()(arguments, prog_name="churn")
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return subprocess.CompletedProcess(["churn", *arguments], code, out.getvalue(), err.getvalue())
 
 
 def churn(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -64,7 +99,8 @@ def finished_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     with FileLock(f"{shared}.lock"):
         if not (shared / "done.json").exists():
             shared.mkdir(parents=True, exist_ok=True)
-            document = Company(shared).json("demo", "--customers", str(CUSTOMERS), "--no-campaigns")
+            short = {"CHURN_TRAINING__TUNE_MINUTES": "0.1"}  # what tuning does is tested where models are
+            document = Company(shared).json("demo", "--customers", str(CUSTOMERS), "--no-campaigns", env=short)
             (shared / "done.json").write_text(json.dumps(document), encoding="utf-8")
     return Company(shared)
 

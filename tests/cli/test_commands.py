@@ -6,7 +6,7 @@ import json
 import polars as pl
 import pytest
 
-from tests.company import churn
+from tests.company import call, churn
 
 COMMANDS = [
     "init",
@@ -26,7 +26,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(tmp_path, name):
-    done = churn(name, "--help", cwd=tmp_path)
+    done = call(name, "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "Usage" in done.stdout
 
@@ -56,7 +56,7 @@ def test_a_wrong_option_ends_with_code_2(tmp_path):
 def test_init_writes_settings_that_load_as_the_defaults(tmp_path):
     from churn.config import Settings, load_settings
 
-    assert churn("init", "mine", cwd=tmp_path).returncode == 0
+    assert call("init", "mine", cwd=tmp_path).returncode == 0
     path = tmp_path / "mine" / "churn.toml"
     uncommented = "\n".join(
         line[2:] if line.startswith("# ") and " = " in line and "[" not in line.split(" = ")[0] else ""
@@ -68,13 +68,13 @@ def test_init_writes_settings_that_load_as_the_defaults(tmp_path):
 
 def test_init_leaves_settings_that_exist_alone(tmp_path):
     (tmp_path / "churn.toml").write_text("# mine")
-    done = churn("init", cwd=tmp_path)
+    done = call("init", cwd=tmp_path)
     assert done.returncode == 2
     assert (tmp_path / "churn.toml").read_text() == "# mine"
 
 
 def test_an_error_under_json_is_one_document_on_stdout(tmp_path):
-    done = churn("risk-list", "--json", cwd=tmp_path)
+    done = call("risk-list", "--json", cwd=tmp_path)
     assert done.returncode == 3
     assert json.loads(done.stdout)["error"]["code"] == "DataError"
 
@@ -96,7 +96,7 @@ def test_the_demo_says_which_files_it_wrote(finished_company):
 
 def test_the_demo_refuses_a_home_that_holds_something_else(tmp_path):
     (tmp_path / "warehouse.duckdb").write_text("somebody's")
-    done = churn("demo", "--home", str(tmp_path), cwd=tmp_path)
+    done = call("demo", "--home", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 2
     assert (tmp_path / "warehouse.duckdb").read_text() == "somebody's"
 

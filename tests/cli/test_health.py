@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from churn.store import open_store
-from tests.company import churn
+from tests.company import call, churn
 
 
 class _Service(BaseHTTPRequestHandler):
@@ -45,21 +45,21 @@ def test_a_service_that_is_ready_ends_with_code_0(tmp_path, address):
 
 @pytest.mark.parametrize("address", [503], indirect=True)
 def test_a_service_that_is_not_ready_ends_with_code_6(tmp_path, address):
-    done = churn("health", "--url", address, cwd=tmp_path)
+    done = call("health", "--url", address, cwd=tmp_path)
     assert done.returncode == 6
     assert "it answers 503" in done.stderr
 
 
 def test_no_service_ends_with_code_6_and_says_how_to_start_one(tmp_path):
-    done = churn("health", "--url", "http://127.0.0.1:1", cwd=tmp_path)
+    done = call("health", "--url", "http://127.0.0.1:1", cwd=tmp_path)
     assert done.returncode == 6
     assert "churn serve" in done.stderr
 
 
 def test_a_scheduler_is_there_while_it_gives_signs_of_life(tmp_path):
-    assert churn("health", "--scheduler", cwd=tmp_path).returncode == 6
+    assert call("health", "--scheduler", cwd=tmp_path).returncode == 6
     with open_store(f"sqlite:///{tmp_path}/.churn/store.sqlite") as store:
         store.schedule.seen("night watch", datetime.now(UTC).replace(tzinfo=None))
-    done = churn("health", "--scheduler", "--json", cwd=tmp_path)
+    done = call("health", "--scheduler", "--json", cwd=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout)["schedulers"][0]["owner"] == "night watch"

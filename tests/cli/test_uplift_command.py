@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.company import churn
+from tests.company import call
 from tests.modeling.experiments import experiment
 
 
@@ -19,7 +19,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_experiment_is_told_as_a_sentence_a_table_and_a_page(trial: Path) -> None:
     columns = ("--treatment", "is_treated", "--outcome", "is_retained")
     quick = ("--learner", "t_learner", "--base", "logistic_regression")
-    done = churn(
+    done = call(
         "uplift", "--data", str(trial), *columns, *quick, "--home", str(trial.parent / "home"), cwd=trial.parent
     )
     assert done.returncode == 0, done.stderr
@@ -41,6 +41,6 @@ def test_an_experiment_is_told_as_a_sentence_a_table_and_a_page(trial: Path) -> 
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_why(trial: Path, arguments: tuple[str, ...], message: str) -> None:
-    done = churn("uplift", *arguments, "--json", "--home", str(trial.parent / "home"), cwd=trial.parent)
+    done = call("uplift", *arguments, "--json", "--home", str(trial.parent / "home"), cwd=trial.parent)
     assert done.returncode == 2, done.stdout
     assert message in json.loads(done.stdout)["error"]["message"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.company import churn
+from tests.company import call
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT.parent / "shared" / "data" / "telco_ibm" / "telco.csv"
@@ -24,7 +24,7 @@ def telco(tmp_path_factory):
     shutil.copy(FILE, folder / "telco.csv")
     shutil.copy(ROOT / "docs" / "examples" / "telco_ibm.toml", folder)
     for command in ("refresh", "explore"):
-        done = churn(command, "--config", "telco_ibm.toml", "--home", "home", "--json", cwd=folder)
+        done = call(command, "--config", "telco_ibm.toml", "--home", "home", "--json", cwd=folder)
         assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), folder
 

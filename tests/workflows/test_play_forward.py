@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from churn.workflows.play_forward import offer_of
-from tests.company import Company, churn
+from tests.company import Company, call
 
 
 def test_a_home_that_the_demo_did_not_make_is_refused(tmp_path: Path) -> None:
     (tmp_path / "churn.toml").write_text("[business]\n", encoding="utf-8")
-    done = churn("demo", "--play-forward", "--home", str(tmp_path), cwd=tmp_path)
+    done = call("demo", "--play-forward", "--home", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 2
     assert "nobody can play a real one forward" in done.stderr
     assert not (tmp_path / "data").exists()

@@ -192,7 +192,6 @@ def money_axis(prefix: str) -> str:
 
 
 def styled(chart: Any) -> Any:
-    """Return `chart` in the look that all charts share."""
     """Return an Altair chart in the one look of all pages."""
     return (
         chart.configure(background="transparent", font=FONT, padding={"left": 12, "right": 12, "top": 6, "bottom": 4})
@@ -211,10 +210,11 @@ def styled(chart: Any) -> Any:
     )
 
 
-def both(draw: Callable[[int], Any], describe: str) -> Figure:
+def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | None = None) -> Figure:
     """Return the chart that `draw(width)` draws, for a page and for a phone; the stylesheet shows the one that fits.
 
-    `describe` is what a screen reader says, once.
+    `describe` is what a screen reader says, once. `locale` is how axes write numbers, as d3-format names its parts;
+    the English way if not given.
     """
     _settle()
     # Checked against Vega-Lite's schema once more, which takes half the time, they would be the same: tests draw them all.
@@ -222,8 +222,10 @@ def both(draw: Callable[[int], Any], describe: str) -> Figure:
         name: draw(width).to_dict(validate=False) for name, width in (("wide", WIDE), ("narrow", NARROW))
     }
     label = str(Markup.escape(describe))
+    form = json.dumps(locale, sort_keys=True) if locale else None
     html = "".join(
-        f'<div class="{name}">{_svg(json.dumps(spec, sort_keys=True), label)}</div>' for name, spec in specs.items()
+        f'<div class="{name}">{_svg(json.dumps(spec, sort_keys=True), label, form)}</div>'
+        for name, spec in specs.items()
     )
     return Figure.of(html, specs, describe)
 
@@ -235,11 +237,11 @@ def _settle() -> None:
 
 
 @lru_cache(maxsize=256)
-def _svg(spec: str, label: str) -> str:
+def _svg(spec: str, label: str, locale: str | None) -> str:
     """Draw a definition, given as JSON; pages ask for the same chart again and again until new scores come."""
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(spec)
+    svg: str = vl_convert.vegalite_to_svg(spec, format_locale=json.loads(locale) if locale else None)
     svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", svg)
     # The parts need no roles of their own: the whole is one image with one description.
     svg = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", svg)

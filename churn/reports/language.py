@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from churn.resources import layered
 
 FALLBACK: Final = "en"
 _NBSP: Final = "\u00a0"
+_MINUS: Final = "\u2212"
 DASH: Final = "\u2013"  # where there is nothing to tell
 
 
@@ -66,8 +68,8 @@ class Language:
         if amount is None:
             return DASH
         if self("format.currency") == "before":
-            return money(amount, currency, cents=False)
-        sign = "-" if round(amount) < 0 else ""
+            return money(amount, currency, cents=False).replace("-", _MINUS)
+        sign = _MINUS if round(amount) < 0 else ""
         return f"{sign}{self.number(f'{abs(amount):,.0f}')}{_NBSP}{SYMBOLS.get(currency, currency)}"
 
     def percent(self, share: float | None, digits: int | None = None) -> str:
@@ -107,6 +109,28 @@ class Language:
         """Return an instant in words, UTC."""
         when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
         return f"{self.day(when.date())}, {when:%H:%M} UTC"
+
+    def axis_locale(self) -> dict[str, Any]:
+        """Return how the axes of charts write numbers, as d3-format names its parts."""
+        return {
+            "decimal": self("format.decimal"),
+            "thousands": self("format.thousands"),
+            "grouping": [3],
+            "currency": ["", ""],
+            "percent": f"{_NBSP}%",
+        }
+
+    def money_axis(self, currency: str) -> str:
+        """Return the Vega expression that writes an axis label as money: $1.5k, 1,5 Tsd. $."""
+        symbol = json.dumps(SYMBOLS.get(currency, currency))
+        is_before = self("format.currency") == "before"
+        size = (
+            f"(abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') + {json.dumps(self('format.million'))} "
+            f": abs(datum.value) >= 1e3 ? format(abs(datum.value) / 1e3, '~f') + {json.dumps(self('format.thousand'))} "
+            ": format(abs(datum.value), '~f'))"
+        )
+        written = f"{symbol} + {size}" if is_before else f"{size} + '{_NBSP}' + {symbol}"
+        return f"(datum.value < 0 ? '{_MINUS}' : '') + {written}"
 
     def words_of_months(self) -> list[str]:
         """Return the twelve months' names."""

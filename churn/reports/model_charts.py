@@ -13,12 +13,19 @@ FULL: Final = 990
 HALF: Final = 470
 
 
-def calibration_chart(bins: Rows, *, describe: str) -> Figure:
+def calibration_chart(
+    bins: Rows,
+    *,
+    describe: str,
+    titles: tuple[str, str] = ("Predicted to leave", "Did leave"),
+    locale: Mapping[str, Any] | None = None,
+) -> Figure:
     """Return predicted against observed churn, a dot with its 95 % interval per bin, beside the line of perfection.
 
-    `bins`: predicted, observed, low, high, text. Roots on both axes spread the many customers at small risk.
+    `bins`: predicted, observed, low, high, text. Roots on both axes spread the many customers at small risk. `titles`
+    and `locale`: the axes' names and numbers in another language.
     """
-    return both(lambda width: _calibration(bins, _half(width)), describe)
+    return both(lambda width: _calibration(bins, titles, _half(width)), describe, locale)
 
 
 def roc_chart(points: Rows, *, auc: str, describe: str) -> Figure:
@@ -83,7 +90,7 @@ def _told(*pairs: tuple[str, str, str]) -> list[Any]:
     return [alt.Tooltip(f"{field}", title=title, format=form) for field, title, form in pairs]
 
 
-def _calibration(bins: Rows, width: int) -> Any:
+def _calibration(bins: Rows, titles: tuple[str, str], width: int) -> Any:
     import altair as alt
 
     top = min(1.0, 1.06 * max([*(b["high"] for b in bins), *(b["predicted"] for b in bins), 0.05]))
@@ -95,16 +102,16 @@ def _calibration(bins: Rows, width: int) -> Any:
     def axis(*, grid: bool) -> Any:
         return alt.Axis(format=".0%", values=ticks, grid=grid, domain=False, ticks=False)
 
-    x = alt.X("predicted:Q", title="Predicted to leave", scale=scale, axis=axis(grid=False))
-    y = alt.Y("observed:Q", title="Did leave", scale=scale, axis=axis(grid=True))
+    x = alt.X("predicted:Q", title=titles[0], scale=scale, axis=axis(grid=False))
+    y = alt.Y("observed:Q", title=titles[1], scale=scale, axis=axis(grid=True))
     base = alt.Chart(alt.Data(values=[dict(b) for b in bins]))
     line = alt.Chart(alt.Data(values=[{"at": 0, "to": 0}, {"at": top, "to": top}])).mark_line(
         color=color("muted"), strokeDash=[4, 3], tooltip=False
     )
     layers = [
         line.encode(
-            x=alt.X("at:Q", scale=scale, axis=axis(grid=False), title="Predicted to leave"),
-            y=alt.Y("to:Q", scale=scale, axis=axis(grid=True), title="Did leave"),
+            x=alt.X("at:Q", scale=scale, axis=axis(grid=False), title=titles[0]),
+            y=alt.Y("to:Q", scale=scale, axis=axis(grid=True), title=titles[1]),
         ),
         base.mark_rule(color=color("curve"), strokeWidth=2, opacity=0.55).encode(
             x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q"

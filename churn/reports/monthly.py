@@ -9,10 +9,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-from churn.decisions.wording import SYMBOLS
 from churn.reports.charts import Figure, token_css
 from churn.reports.language import DASH, Language, read_language
 from churn.reports.monthly_charts import churn_by_cause, profit_intervals, retention_map
+from churn.reports.monthly_titles import grouped_findings, monthly_titles
 from churn.reports.render import render
 from churn.resources import layered
 
@@ -53,7 +53,8 @@ def render_monthly(document: Mapping[str, Any], *, home: Path, language: str = "
         tokens=token_css(),
         sections=sections(home),
         charts=_charts(document, words),
-        severities=("act", "watch", "unknown", "ok"),
+        titles=monthly_titles(document, words),
+        findings=grouped_findings(document["monitoring"]),
     )
 
 
@@ -80,11 +81,13 @@ def _trend(d: Mapping[str, Any], t: Language) -> Figure | None:
         for row in months
     ]
     rates = [row["churn_rate"] for row in months]
+    if not any(rates):
+        return None  # nothing to draw: the section says so
     target = t.percent(d["target"])
     names = {
         "voluntary": t("method.definition_voluntary"),
         "involuntary": t("method.definition_involuntary"),
-        "target": f"{t('format.target')} {target}",
+        "target": f"{t('format.target')}\n{target}",
     }
     describe = t(
         "trend.describe",
@@ -96,7 +99,7 @@ def _trend(d: Mapping[str, Any], t: Language) -> Figure | None:
         month=t.month(d["first_day"]),
         target=target,
     )
-    return churn_by_cause(rows, target=d["target"], names=names, describe=describe)
+    return churn_by_cause(rows, target=d["target"], names=names, describe=describe, locale=t.axis_locale())
 
 
 def _cohorts(cells: Sequence[Mapping[str, Any]], t: Language) -> Figure | None:
@@ -138,9 +141,12 @@ def _campaigns(d: Mapping[str, Any], t: Language) -> Figure | None:
         f"{row['label']} {t.money(row['value'], d['currency'])} ({t.money(row['low'], d['currency'])} {DASH} {t.money(row['high'], d['currency'])})"
         for row in rows
     )
-    prefix = SYMBOLS.get(d["currency"], "")
     return profit_intervals(
-        rows, title=t("campaigns.axis"), currency_prefix=prefix, describe=t("campaigns.describe", rows=told)
+        rows,
+        title=t("campaigns.axis"),
+        money=t.money_axis(d["currency"]),
+        describe=t("campaigns.describe", rows=told),
+        locale=t.axis_locale(),
     )
 
 
@@ -149,4 +155,9 @@ def _calibration(model: Mapping[str, Any] | None, t: Language) -> Figure | None:
 
     if model is None or not model["calibration"]:
         return None
-    return calibration_chart(model["calibration"], describe=t("model.describe"))
+    return calibration_chart(
+        model["calibration"],
+        describe=t("model.describe"),
+        titles=(t("model.predicted"), t("model.observed")),
+        locale=t.axis_locale(),
+    )

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churn.reports.charts import WIDE, Figure, both, color, money_axis, styled
+from churn.reports.charts import WIDE, Figure, both, color, styled
 
 Rows = Sequence[Mapping[str, Any]]
+Locale = Mapping[str, Any]  # how axes write numbers, as d3-format names its parts
 _NARROW_MONTHS = 9
 
 
-def churn_by_cause(rows: Rows, *, target: float, names: Mapping[str, str], describe: str) -> Figure:
+def churn_by_cause(
+    rows: Rows, *, target: float, names: Mapping[str, str], describe: str, locale: Locale | None = None
+) -> Figure:
     """Return churn by month, oldest first, as bars of two causes with the target across.
 
     `rows`: label, voluntary, involuntary (shares), text (the whole share in words). `names`: voluntary, involuntary,
     target, in the reader's language.
     """
-    return both(lambda width: _by_cause(rows, target, names, width), describe)
+    return both(lambda width: _by_cause(rows, target, names, width), describe, locale)
 
 
 def retention_map(rows: Rows, *, age: str, joined: str, describe: str) -> Figure:
@@ -28,9 +31,12 @@ def retention_map(rows: Rows, *, age: str, joined: str, describe: str) -> Figure
     return both(lambda width: _retention(rows, age, joined, width), describe)
 
 
-def profit_intervals(rows: Rows, *, title: str, currency_prefix: str, describe: str) -> Figure:
-    """Return net profit with its interval for each campaign. `rows`: label, value, low, high, kind (a colour token)."""
-    return both(lambda width: _profits(rows, title, currency_prefix, width), describe)
+def profit_intervals(rows: Rows, *, title: str, money: str, describe: str, locale: Locale | None = None) -> Figure:
+    """Return net profit with its interval for each campaign. `rows`: label, value, low, high, kind (a colour token).
+
+    `money` is the Vega expression that writes an axis label.
+    """
+    return both(lambda width: _profits(rows, title, money, width), describe, locale)
 
 
 def _by_cause(rows: Rows, target: float, names: Mapping[str, str], width: int) -> Any:
@@ -91,13 +97,11 @@ def _by_cause(rows: Rows, target: float, names: Mapping[str, str], width: int) -
     )
     goal = alt.Chart(alt.Data(values=[{"target": target, "name": names["target"]}]))
     line = goal.mark_rule(color=color("chosen"), strokeWidth=1.5, strokeDash=[5, 4]).encode(y="target:Q")
-    words = {"align": "left", "dx": 4, "dy": -7, "fontSize": 12, "fontWeight": "bold"}
-    at = {"x": alt.value(0), "y": "target:Q", "text": "name:N"}
-    # The words stand on the bars: a plate in the paper's colour behind them keeps them readable.
-    plate = goal.mark_text(**words, color=color("paper"), stroke=color("paper"), strokeWidth=5).encode(**at)
-    named = goal.mark_text(**words, color=color("chosen")).encode(**at)
+    # Beside the last bar, where nothing is drawn: words on bars cannot be read.
+    named = goal.mark_text(align="left", dx=6, fontSize=12, fontWeight="bold", color=color("chosen"), lineBreak="\n")
+    named = named.encode(x=alt.value("width"), y="target:Q", text="name:N")
     height = 240 if is_wide else 200
-    return styled(alt.layer(bars, line, plate, named, text).properties(width=width - 60, height=height))
+    return styled(alt.layer(bars, line, named, text).properties(width=width - 110, height=height))
 
 
 def _retention(rows: Rows, age: str, joined: str, width: int) -> Any:
@@ -122,7 +126,7 @@ def _retention(rows: Rows, age: str, joined: str, width: int) -> Any:
     return styled(alt.layer(cells, figures).properties(width=width - 110, height=30 * len(cohorts)))
 
 
-def _profits(rows: Rows, title: str, prefix: str, width: int) -> Any:
+def _profits(rows: Rows, title: str, money: str, width: int) -> Any:
     import altair as alt
 
     is_wide = width == WIDE
@@ -135,9 +139,7 @@ def _profits(rows: Rows, title: str, prefix: str, width: int) -> Any:
         sort=[row["label"] for row in rows],
         axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=220 if is_wide else 120, labelPadding=8),
     )
-    x = alt.X(
-        "low:Q", title=title, scale=scale, axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=6 if is_wide else 3)
-    )
+    x = alt.X("low:Q", title=title, scale=scale, axis=alt.Axis(labelExpr=money, tickCount=6 if is_wide else 3))
     zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=color("ink"), strokeWidth=1.5)
     layers = [zero.encode(x=alt.X("zero:Q", scale=scale))]
     for kind in sorted({row["kind"] for row in rows}):
@@ -145,4 +147,4 @@ def _profits(rows: Rows, title: str, prefix: str, width: int) -> Any:
         layers.append(part.mark_rule(color=color(kind), strokeWidth=3, strokeCap="round").encode(y=y, x=x, x2="high:Q"))
         layers.append(part.mark_point(filled=True, size=110, opacity=1, color=color(kind)).encode(y=y, x="value:Q"))
     height = 36 * len(rows) + 10
-    return styled(alt.layer(*layers).properties(width=width - (220 if is_wide else 150), height=height))
+    return styled(alt.layer(*layers).properties(width=width - (240 if is_wide else 160), height=height))

@@ -11,12 +11,16 @@ import pytest
 from churn.errors import ConfigError
 from churn.reports.language import languages, read_language
 from churn.reports.monthly import render_monthly, sections
+from churn.reports.monthly_titles import grouped_findings
 
 NOTHING: dict[str, Any] = {
     "month": "2026-06",
     "first_day": "2026-06-01",
     "next_month": "2026-07-01",
     "is_whole": True,
+    "is_newest": True,
+    "is_in_time": True,
+    "known_until": None,
     "data_cutoff": "2026-07-01T00:00:00",
     "currency": "USD",
     "target": 0.06,
@@ -30,6 +34,7 @@ NOTHING: dict[str, Any] = {
     "risk": None,
     "insights": None,
     "campaigns": [],
+    "ledger": [],
     "saved": None,
     "spent": 0.0,
     "decision": {"is_known": False, "code": "nothing_scored", "why": "nothing has been scored yet"},
@@ -210,11 +215,14 @@ def test_a_month_of_which_nothing_is_known_says_so_in_every_section(tmp_path):
     assert not re.search(r"\b(None|nan|inf)\b", found.text)
 
 
-def test_zero_churn_keeps_the_target(tmp_path):
+def test_zero_churn_keeps_the_target_and_draws_nothing(tmp_path):
     document = full()
     document["churn"] |= {"trend": _months(0.0), "now": _months(0.0)[-1], "gap": -0.06, "excess_revenue": 0.0}
     text = page(document, tmp_path).text
     assert "0.0 % of customers left in June 2026: the target of 6 % is kept." in text
+    assert "Churn kept its target in each of the last 6 months" in text
+    assert "Nobody left in the 6 months on record, so there is nothing to draw." in text
+    assert "Bars of monthly churn" not in render_monthly(document, home=tmp_path)
 
 
 def test_a_month_that_is_not_over_says_so_first(tmp_path):
@@ -238,6 +246,68 @@ def test_every_chart_says_in_words_what_it_shows(tmp_path):
     assert any("Bars of monthly churn from January 2026 to June 2026" in label for label in labels)
 
 
+def test_titles_say_what_was_found(tmp_path):
+    text = page(full(), tmp_path).text
+    for title in (
+        "Churn was above its target in each of the last 6 months",
+        "Newer customers stay no longer than earlier ones",
+        "81 of 1,000 customers are expected to leave",
+        "Some customers leave up to 3.9 times as often as the rest",
+        "Proven to keep customers: 1 of 1 measured campaigns",
+        "The predictions can be believed",
+        "To act on: 1 of the monitors' findings",
+    ):
+        assert title in text
+
+
+def test_findings_of_one_monitor_share_a_row_worst_first():
+    ones = [
+        ("sync", "watch", "a", None),
+        ("skew", "act", "b", 5.0),
+        ("sync", "watch", "c", 7.0),
+        ("data", "ok", "d", 9.0),
+    ]
+    keys = ("monitor", "severity", "sentence", "money_at_risk")
+    found = grouped_findings({"findings": [dict(zip(keys, one, strict=True)) for one in ones]})
+    assert [(one["monitor"], one["sentence"], one["more"]) for one in found] == [("skew", "b", 0), ("sync", "c", 1)]
+    assert grouped_findings(None) == []
+
+
+def test_a_month_long_past_says_what_is_not_on_record(tmp_path):
+    document = full() | {
+        "known_until": "2026-07-31",
+        "is_newest": False,
+        "is_in_time": False,
+        "decision": {"is_known": False, "code": "past", "why": ""},
+        "insights": None,
+        "quality": None,
+    }
+    text = page(document, tmp_path).text
+    assert "what was recommended then is not on record" in text
+    assert "What exploring found at that time is not on record" in text
+    assert "What the rules found at that time is not on record" in text
+    assert "as measured until 31 July 2026" in text
+
+
+def test_the_save_ledger_adds_up_by_month_of_plan(tmp_path):
+    entry = {"campaigns": 1, "treatment": 60, "holdout": 40, "promised": None, "measured": None, "waiting": 1}
+    document = full()
+    document["ledger"] = [
+        {**entry, "first": "2026-06-01", "last": "2026-06-01"},
+        {
+            **entry,
+            "first": "2026-04-01",
+            "last": "2026-05-01",
+            "promised": {"profit": 3381.0, "low": 1229.0, "high": 5822.0},
+            "measured": {"value": 1923.0, "low": -308.0, "high": 4217.0},
+            "waiting": 0,
+        },
+    ]
+    text = page(document, tmp_path).text
+    assert "April 2026 to May 2026 1 60 $3,381 $1,229 to $5,822 $1,923 −$308 to $4,217" in text  # noqa: RUF001  # true minus
+    assert "June 2026 1 60 – outcomes not in yet" in text  # noqa: RUF001  # the dash of nothing
+
+
 def test_names_from_outside_are_escaped(tmp_path):
     assert "Call &lt;b&gt;" in render_monthly(full(), home=tmp_path)
 
@@ -251,6 +321,28 @@ def test_another_language_changes_words_numbers_and_months(tmp_path):
     assert "8,0 % der Kunden gingen im Juni 2026, 2,0 Punkte über dem Ziel von 6 %." in text
     assert "1.200 $" in text
     assert "customers" not in text
+
+
+def test_nothing_english_is_left_in_the_german_report_but_what_is_marked_as_english(tmp_path):
+    document = full()
+    for number, row in enumerate(document["campaigns"]):
+        row["title"] = f"Aktion {number}"  # names are their owners'
+    html = render_monthly(document, home=tmp_path, language="de")
+    assert '<html lang="de">' in html
+    unmarked = re.sub(r'<(\w+)[^>]*lang="en"[^>]*>.*?</\1>', " ", html, flags=re.DOTALL)
+    words = set(re.findall(r"[A-Za-z]+", _Page(unmarked).text)) | set(
+        re.findall(r"[A-Za-z]+", " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", html)))
+    )
+    words |= set(re.findall(r"[A-Za-z]+", " ".join(re.findall(r'(?:aria|data)-label="([^"]*)"', html))))
+    english = (
+        "the of and to customers left leave month churn Target Predicted Did Net profit Months since Joined All measured "
+        "Risk Measured May Oct Dec"
+    )
+    assert not words & set(english.split())
+    assert "Vorhergesagt" in words
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", html)
+    assert any(re.fullmatch(r"\d+\u00a0%", label) for label in labels)
+    assert any(re.fullmatch(r"1,5 Tsd\.\u00a0\$|1 Tsd\.\u00a0\$|500\u00a0\$", label) for label in labels)
 
 
 def test_both_languages_have_the_same_keys_asking_for_the_same_figures(tmp_path):

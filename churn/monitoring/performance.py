@@ -95,17 +95,19 @@ def judge_cohort(
     test: Mapping[str, Figure],
     threshold: float,
     level: float,
+    spread: float = 0.0,
     treated_left_out: int = 0,
 ) -> Cohort:
     """Judge outcomes `y` (n,) against probabilities `p` (n,): worse than the test by more than chance *and* materially.
 
     All figures of a cohort together raise a false alarm with probability 1 - `level` at most (Bonferroni); the noise
-    of the test counts as well as that of the cohort.
+    of the test counts as well as that of the cohort, and for the level also `spread`, by which ordinary months differ
+    beyond chance (see shifts.ordinary_spread): a model foresees customers, not months.
     """
     figures = cohort_figures(y, p, threshold=threshold)
     reach = decay_limit(len(figures), level=level)
     is_enough = min(float(y.sum()), float((1.0 - y).sum())) >= LEAST_CHURNERS
-    judged = tuple(_judge(name, now, test[name], reach, is_enough=is_enough) for name, now in figures.items())
+    judged = tuple(_judge(name, now, test[name], reach, spread, is_enough=is_enough) for name, now in figures.items())
     return Cohort(
         snapshot_date=snapshot_date,
         matured_on=matured_on,
@@ -118,7 +120,9 @@ def judge_cohort(
     )
 
 
-def _judge(name: str, now: Figure, test: Figure, reach: float, *, is_enough: bool) -> Judged:
+def _judge(name: str, now: Figure, test: Figure, reach: float, spread: float, *, is_enough: bool) -> Judged:
+    if name == "level":
+        now, test = (Figure(one.value, math.hypot(one.error, spread * one.value)) for one in (now, test))
     gap = difference(now, test)
     if not (is_enough and math.isfinite(gap.value) and math.isfinite(gap.error)):
         return Judged(name, now, test, math.nan, math.nan, "unknown")
@@ -128,6 +132,9 @@ def _judge(name: str, now: Figure, test: Figure, reach: float, *, is_enough: boo
     high = test.value + room if name in _TWO_SIDED else math.inf
     if name == "slope":  # a slope within the gate is good whatever the test's own was
         low, high = min(low, SLOPE_LIMITS[0]), max(high, SLOPE_LIMITS[1])
+    if name == "level":  # probabilities promise 1: near it is good though the test came out higher or lower by chance
+        room = max(reach * now.error, MATERIAL[name])
+        low, high = min(low, 1.0 - room), max(high, 1.0 + room)
     is_out = not low <= now.value <= high
     is_near = not test.value - 0.75 * (test.value - low) <= now.value <= test.value + 0.75 * (high - test.value)
     return Judged(name, now, test, low, high, "act" if is_out else "watch" if is_near else "ok")

@@ -75,14 +75,21 @@ def label_shift(churners: int, rows: int, rates: tuple[tuple[str, int, int], ...
     if not left or not rows:
         return Figure(math.nan, math.nan), math.nan
     before = left / total
-    each = np.array([c / n for _, n, c in rates if n])
-    between = float(each.std(ddof=1)) if each.size > 2 else 0.0
-    # Months differ by chance too: what they differ beyond it is counted once.
-    chance = math.sqrt(before * (1.0 - before) * len(each) / total)
-    between = math.sqrt(max(between**2 - chance**2, 0.0))
+    between = before * ordinary_spread(rates)
     now = Figure(churners / rows, math.hypot(math.sqrt(before * (1.0 - before) / rows), between))
     gap = difference(now, Figure(before, math.sqrt(before * (1.0 - before) / total)))
     return Figure(gap.value / before, gap.error / before), before
+
+
+def ordinary_spread(rates: tuple[tuple[str, int, int], ...]) -> float:
+    """Return by how much the churn rates of training dates differ beyond chance: a deviation, as a share of their rate."""
+    total, left = sum(n for _, n, _ in rates), sum(c for _, _, c in rates)
+    each = np.array([c / n for _, n, c in rates if n])
+    if not left or each.size < 3:
+        return 0.0
+    before = left / total
+    chance = math.sqrt(before * (1.0 - before) * len(each) / total)
+    return math.sqrt(max(float(each.std(ddof=1)) ** 2 - chance**2, 0.0)) / before
 
 
 def label_finding(

@@ -27,7 +27,7 @@ from churn.monitoring.health import score_skew_finding, skew_finding, turnover_f
 from churn.monitoring.performance import Cohort, decay_findings, decayed, judge_cohort
 from churn.monitoring.reference import Reference
 from churn.monitoring.retrain_policy import RetrainFacts
-from churn.monitoring.shifts import BLIND, estimated_finding, label_finding, score_finding
+from churn.monitoring.shifts import BLIND, estimated_finding, label_finding, ordinary_spread, score_finding
 from churn.workflows.context import Context
 from churn.workflows.monitor_frames import Night, Plan, outcomes_of, rows_of, untreated
 
@@ -156,6 +156,7 @@ class Looks:
     def _cohorts(self, seen: Seen, warehouse: Warehouse, plan: Plan, test: dict[str, Figure]) -> list[Cohort]:
         labels = outcomes_of(self.context, warehouse, self.model.policy, plan.cohorts)
         level = self.context.settings.monitoring.decay_level
+        rates = self.reference.churn_rates if self.reference else ()
         cohorts = []
         for day in plan.cohorts:
             labelled, left_out = untreated(labels.filter(pl.col("snapshot_date") == day))
@@ -174,6 +175,7 @@ class Looks:
                     test=test,
                     threshold=self.model.threshold,
                     level=level,
+                    spread=ordinary_spread(rates),
                     treated_left_out=left_out,
                 )
             )
@@ -183,7 +185,6 @@ class Looks:
         )
         seen.parts["cohorts"] = [cohort.to_dict() for cohort in cohorts]
         seen.parts["test"] = {name: [one.value, *one.interval()] for name, one in test.items()}
-        rates = self.reference.churn_rates if self.reference else ()
         if cohorts:
             seen.findings.append(
                 label_finding(

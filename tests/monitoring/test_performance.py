@@ -63,6 +63,34 @@ def test_a_large_company_is_not_alarmed_by_what_does_not_matter():
     assert cohort.severity != "act"
 
 
+def level_of(cohort):
+    return next(one for one in cohort.figures if one.name == "level")
+
+
+def test_a_level_near_what_probabilities_promise_is_good_though_the_test_was_out_by_chance():
+    y, p = outcomes(1)
+    lucky = cohort_figures(y, p * 0.85, threshold=0.1)  # more left on test than were expected
+    cohort = judged(lucky, 11)
+
+    assert lucky["level"].value > 1.1
+    assert level_of(cohort).now.value < 1.05
+    assert level_of(cohort).severity != "act"
+
+
+def test_the_level_allows_for_what_ordinary_months_differ_by():
+    y, p = outcomes(1)
+    test = cohort_figures(y, p, threshold=0.1)
+    y, p = outcomes(12)
+    options = {"test": test, "threshold": 0.1, "level": 0.99}
+    strict, ordinary = (
+        level_of(judge_cohort(DAY, MATURE, y, p * 0.8, np.full(y.size, 25.0), spread=spread, **options))
+        for spread in (0.0, 0.1)
+    )
+
+    assert strict.severity == "act"
+    assert ordinary.severity != "act"
+
+
 def test_better_results_are_no_alarm(test_figures):
     y, _ = outcomes(9)
     p = np.clip(0.02 + 0.7 * y + np.random.default_rng(0).normal(0, 0.01, y.size), 0.001, 0.999)

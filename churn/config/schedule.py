@@ -77,6 +77,9 @@ class AlertSettings(Section):
     link: str | None = Field(None, description="Address of the web pages, written into messages.")
     webhook_url: str | None = Field(None, description="Alerts are posted there as JSON, signed.")
     email_to: list[str] = Field(default_factory=list, description="Addresses that alerts are mailed to.")
+    report_to: list[str] = Field(
+        default_factory=list, description="Addresses that the monthly report is mailed to, as one file."
+    )
     email_from: str | None = Field(None, description="Address that they come from.")
     smtp_host: str | None = Field(None, description="The mail server.")
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = Field(587, description="Its port; 465 for security tls.")
@@ -102,13 +105,13 @@ class AlertSettings(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        wrong = [
-            one for one in (*self.email_to, *([self.email_from] if self.email_from else [])) if not _ADDRESS.match(one)
-        ]
+        senders = [self.email_from] if self.email_from else []
+        wrong = [one for one in (*self.email_to, *self.report_to, *senders) if not _ADDRESS.match(one)]
         if wrong:
             raise ValueError(f"`{wrong[0]}` is no mail address")
-        if self.email_to and not (self.smtp_host and self.email_from):
-            raise ValueError("email_to needs smtp_host and email_from")
+        for name, addresses in (("email_to", self.email_to), ("report_to", self.report_to)):
+            if addresses and not (self.smtp_host and self.email_from):
+                raise ValueError(f"{name} needs smtp_host and email_from")
         if self.smtp_user and self.smtp_security == "none" and self.smtp_host not in _LOOPBACK:
             raise ValueError("smtp_user needs smtp_security starttls or tls: a password would travel in the clear")
         return self

@@ -97,16 +97,18 @@ def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
 
 
 def report(context: Context, run: ScheduledRun) -> StepOutcome:
-    """Write the report of a month: that asked for, or the one before the date of the run."""
+    """Write the report of a month, that asked for or the one before the date of the run, and mail it to who is named."""
+    from churn.jobs.report_mail import mail_report
     from churn.workflows.publish_report import publish_report
 
     month = run.parameters.get("month")
     if month is None and run.logical_date is not None:
         month = f"{run.logical_date.replace(day=1) - timedelta(days=1):%Y-%m}"
     found = publish_report(context, month, language=run.parameters.get("language", "en"))
-    return StepOutcome(
-        None, f"The report of {found.month} is written: {', '.join(sorted(p.name for p in found.files.values()))}."
-    )
+    mailed = mail_report(context, found)
+    names = ", ".join(sorted(path.name for path in found.files.values()))
+    told = f"The report of {found.month} is written: {names}."
+    return StepOutcome(None, f"{told} Mailed to {mailed}." if mailed else told)
 
 
 def _day(run: ScheduledRun, name: str) -> date | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -161,27 +161,36 @@ class MailChannel:
 
     def send(self, one: Delivery) -> None:
         """Hand the mail to the server."""
-        settings = self._settings
-        host, sender = settings.smtp_host or "", settings.email_from or ""
-        where = f"mail server {host}:{settings.smtp_port}"
-        mail = _mail(one, settings, self._clock())
-        try:
-            with _connect(settings, host) as server:
-                if settings.smtp_user:
-                    server.login(settings.smtp_user, self._password())
-                refused = server.send_message(mail, from_addr=sender, to_addrs=settings.email_to)
-        except smtplib.SMTPAuthenticationError as error:
-            raise AuthFailed("refuses our password", where=where, remedy=f"Look at {SMTP_PASSWORD}.") from error
-        except (smtplib.SMTPException, OSError) as error:  # what it answers may repeat addresses, never the password
-            raise Unreachable(f"{type(error).__name__}: {error}", where=where, remedy="It is tried again.") from error
-        if refused:
-            raise Unreachable(f"refuses {', '.join(sorted(refused))}", where=where, remedy="Mend [alerts] email_to.")
+        send_mail(_mail(one, self._settings, self._clock()), self._settings.email_to, self._settings, self._secrets)
 
-    def _password(self) -> str:
-        found = self._secrets.get(SMTP_PASSWORD)
-        if not found:
-            raise ConfigError("there is no password for smtp_user", where="[alerts]", remedy=f"Set {SMTP_PASSWORD}.")
-        return found
+
+def send_mail(mail: EmailMessage, to: Sequence[str], settings: AlertSettings, secrets: Mapping[str, str]) -> None:
+    """Hand a mail to the server of [alerts].
+
+    Raises Unreachable when it does not take it, AuthFailed when it refuses the password, ConfigError without one.
+    """
+    host = settings.smtp_host or ""
+    where = f"mail server {host}:{settings.smtp_port}"
+    try:
+        with _connect(settings, host) as server:
+            if settings.smtp_user:
+                server.login(settings.smtp_user, _password(secrets))
+            refused = server.send_message(mail, from_addr=settings.email_from or "", to_addrs=list(to))
+    except smtplib.SMTPAuthenticationError as error:
+        raise AuthFailed("refuses our password", where=where, remedy=f"Look at {SMTP_PASSWORD}.") from error
+    except (smtplib.SMTPException, OSError) as error:  # what it answers may repeat addresses, never the password
+        raise Unreachable(f"{type(error).__name__}: {error}", where=where, remedy="It is tried again.") from error
+    if refused:
+        raise Unreachable(
+            f"refuses {', '.join(sorted(refused))}", where=where, remedy="Mend the addresses in [alerts]."
+        )
+
+
+def _password(secrets: Mapping[str, str]) -> str:
+    found = secrets.get(SMTP_PASSWORD)
+    if not found:
+        raise ConfigError("there is no password for smtp_user", where="[alerts]", remedy=f"Set {SMTP_PASSWORD}.")
+    return found
 
 
 def _connect(settings: AlertSettings, host: str) -> smtplib.SMTP:

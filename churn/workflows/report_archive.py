@@ -103,7 +103,7 @@ def monthly_reports(context: Context) -> list[dict[str, Any]]:
         if named:
             kept = {key: one[key] for key in ("name", "size_bytes", "written_at")}
             found.append(
-                {"month": named[1], "language": named[2] or "en", "headline": _headline(root / named[0]), **kept}
+                {"month": named[1], "language": named[2] or "en", "headline": headline_of(root / named[0]), **kept}
             )
     return found
 
@@ -114,6 +114,7 @@ def monthly_report(context: Context, month: str, language: str = "en", ending: s
     return report_file(context, f"monthly-{month}{suffix}{ending}")
 
 
-def _headline(path: Path) -> str:
+def headline_of(path: Path) -> str:
+    """Return the headline of a report's page in plain words; empty where it has none."""
     found = _HEADING.search(path.read_text(encoding="utf-8", errors="replace"))
     return " ".join(unescape(_TAG.sub("", found[1])).split()) if found else ""

@@ -1,0 +1,38 @@
+"""Mails the monthly report: its headline as the text, the page as one file that opens anywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from churn.jobs.channels import send_mail
+from churn.workflows.context import Context
+from churn.workflows.publish_report import ReportResult
+from churn.workflows.report_archive import headline_of
+
+
+def mail_report(context: Context, report: ReportResult) -> int:
+    """Mail `report` to everybody in [alerts] report_to; return how many that are, 0 where nobody is named.
+
+    The same report bears the same id whenever it is sent. Raises Unreachable, AuthFailed or ConfigError as `send_mail`.
+    """
+    settings = context.settings.alerts
+    if not settings.report_to:
+        return 0
+    page = report.files["report"]
+    headline = headline_of(page)
+    mail = EmailMessage()
+    mail["From"] = settings.email_from
+    mail["To"] = ", ".join(settings.report_to)
+    mail["Subject"] = headline
+    mail["Date"] = format_datetime(context.clock().replace(tzinfo=UTC))
+    domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
+    mail["Message-ID"] = f"<{page.stem}@{domain}>"
+    link = f"\n{settings.link}\n" if settings.link else ""
+    mail.set_content(
+        f"{headline}\n\nThe report is the file {page.name}: it opens in any browser, and prints well.\n{link}"
+    )
+    mail.add_attachment(page.read_bytes(), maintype="text", subtype="html", filename=page.name)
+    send_mail(mail, settings.report_to, settings, context.secrets)
+    return len(settings.report_to)

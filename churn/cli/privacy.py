@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
+
+if TYPE_CHECKING:
+    from churn.workflows.privacy_erase import Erased
 
 _REMOTE_FAILED = 6  # as ConnectorError
 _WHO = "command line"
@@ -46,33 +49,43 @@ def export(
 
 def erase(
     session: Session,
-    customer: _Customer,
+    customers: Annotated[list[str], typer.Argument(metavar="CUSTOMER...", help="One id or several.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a customer for good: remote lists, warehouse, store, serving files, reports, logs.
+    """Erase customers for good: remote lists, warehouse, store, serving files, reports, logs.
 
-    A salted hash of the id stays, so that the next load does not bring them back. Your source files and backups are
-    yours to clean. A remote system that does not answer is tried again daily; until then the exit code is 6.
+    The warehouse is written anew once, so several ids take hardly longer than one. A salted hash of each id stays, so
+    that the next load does not bring them back. Your source files and backups are yours to clean. A remote system that
+    does not answer is tried again daily; until then the exit code is 6.
     """
-    from churn.workflows.privacy_erase import erase_customer
+    from churn.workflows.privacy_erase import erase_customers
 
-    _confirm(session, f"Erase everything held about {customer}? This cannot be undone.", is_sure=yes)
-    found = erase_customer(session.context, customer, who=_WHO)
+    named = customers[0] if len(customers) == 1 else f"{len(customers):,} customers"
+    _confirm(session, f"Erase everything held about {named}? This cannot be undone.", is_sure=yes)
+    erased = erase_customers(session.context, customers, who=_WHO)
 
     def render() -> None:
-        rows = _counted(found.removed)
-        if rows:
-            table("Erased", ["where", "what", "rows"], rows)
-        else:
-            line("Erased before; nothing of them was left.")
-        for one in found.withdrawals:
-            line(_told(one.connector, one.campaign, one.error))
-        for file in found.told_in:
-            line(f"{file} tells the reader of the list to empty the record; retention removes it.")
+        for customer, found in zip(dict.fromkeys(customers), erased, strict=True):
+            if len(erased) > 1:
+                line(f"{customer}:")
+            _show_erased(found)
 
-    session.show(found.document(), render)
-    if found.waiting:
+    documents = [found.document() for found in erased]
+    session.show(documents[0] if len(erased) == 1 else {"erased": documents}, render)
+    if any(found.waiting for found in erased):
         raise typer.Exit(_REMOTE_FAILED)
+
+
+def _show_erased(found: Erased) -> None:
+    rows = _counted(found.removed)
+    if rows:
+        table("Erased", ["where", "what", "rows"], rows)
+    else:
+        line("Erased before; nothing of them was left.")
+    for one in found.withdrawals:
+        line(_told(one.connector, one.campaign, one.error))
+    for file in found.told_in:
+        line(f"{file} tells the reader of the list to empty the record; retention removes it.")
 
 
 def object_(session: Session, customer: _Customer) -> None:

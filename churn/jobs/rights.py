@@ -10,17 +10,21 @@ from churn.workflows.context import Context
 
 
 def erase(context: Context, run: ScheduledRun) -> StepOutcome:
-    """Erase the customer of a request: remote lists, warehouse, files."""
-    from churn.workflows.privacy_erase import erase_customer
+    """Erase the customer of a request, and of all that wait beside it: remote lists, warehouse, files."""
+    from churn.workflows.privacy_erase import erase_customers
 
     request = _request(context, run)
     if request.customer_id is None:
         return StepOutcome(0, "It was done before; nothing of them was left.", is_skipped=True)
-    found = erase_customer(context, request.customer_id, who=request.who)
-    gone = sum(count for part in found.removed.values() for count in part.values())
-    names = ", ".join(sorted({one.connector for one in found.waiting}))
+    with context.open_store() as store:  # the warehouse is written anew for one as for many: all that wait go with it
+        others = [one.customer_id for one in store.privacy.requests(is_open=True) if one.kind == "erase"]
+    customers = [request.customer_id, *(one for one in others if one is not None)]
+    erased = erase_customers(context, customers, who=request.who)
+    gone = sum(count for found in erased for part in found.removed.values() for count in part.values())
+    names = ", ".join(sorted({one.connector for found in erased for one in found.waiting}))
     waits = f" {names} could not be reached and is tried again daily." if names else ""
-    return StepOutcome(gone, f"{gone:,} rows of one customer were erased.{waits}")
+    whom = "one customer" if len(erased) == 1 else f"{len(erased):,} customers"
+    return StepOutcome(gone, f"{gone:,} rows of {whom} were erased.{waits}")
 
 
 def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:

@@ -50,6 +50,14 @@ def rows_of(warehouse: Warehouse, customer_id: str) -> dict[str, list[dict[str, 
     return found
 
 
+def holds(warehouse: Warehouse, customer_id: str) -> bool:
+    """Say whether anything is held of a customer, looking no further than to the first table that does."""
+    sql = "select 1 from {} where " + _MINE + " limit 1"
+    if any(warehouse.rows(sql.format(_sql(table)), [customer_id]) for table in tables_of_customers(warehouse)):
+        return True
+    return bool(rows_of(warehouse, customer_id))
+
+
 def erase(warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str) -> dict[str, int]:
     """Remove every row of a customer in one transaction; return how many by table.
 

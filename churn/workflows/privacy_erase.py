@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.errors import NotFound
 from churn.workflows.context import Context
 from churn.workflows.privacy_files import erase_from_file, personal_files
-from churn.workflows.privacy_object import object_to_marketing, require_id
+from churn.workflows.privacy_object import Objected, object_to_marketing, require_id
 from churn.workflows.privacy_withdraw import Withdrawal, withdraw_customer
 
 if TYPE_CHECKING:
@@ -47,35 +48,68 @@ class Erased:
 
 
 def erase_customer(context: Context, customer_id: str, *, who: str) -> Erased:
-    """Remove a customer from remote lists, store, warehouse and files, for good.
+    """Remove a customer from remote lists, store, warehouse and files, for good. Raises as `erase_customers`."""
+    return erase_customers(context, [customer_id], who=who)[0]
 
-    Raises NotFound when nothing is held, WarehouseBusy and StoreBusy before anything is done, ResourceError when the
-    disk has no room to write files anew; the next call goes on from there.
+
+def erase_customers(context: Context, customers: Sequence[str], *, who: str) -> tuple[Erased, ...]:
+    """Remove customers from remote lists, store, warehouse and files, for good; the warehouse is written anew once for all.
+
+    Raises NotFound when nothing is held of one of them, WarehouseBusy and StoreBusy before anything is done,
+    ResourceError when the disk has no room to write files anew; the next call goes on from there.
     """
-    require_id(customer_id)
+    asked = list(dict.fromkeys(customers))
+    for customer_id in asked:
+        require_id(customer_id)
     with context.recorded("erase_customer"):
-        was_erased = _is_known(context, customer_id)
-        now = context.clock()
+        were_erased = _are_known(context, asked)
+        begun = [_begin(context, customer_id, who) for customer_id in asked]
+        gone = _from_warehouse(context, asked)
+        found = []
+        for customer_id, one, was_erased in zip(asked, begun, were_erased, strict=True):
+            files = _from_files(context, customer_id, one.told_in)
+            removed = {"store": one.removed, "warehouse": gone[customer_id], "files": files}
+            found.append(Erased(one.digest, removed, one.withdrawals, was_erased, one.told_in))
         with context.open_store() as store:
-            digest = store.privacy.hash_of(customer_id)
-            request = store.privacy.ask("erase", customer_id, who=who, at=now)
-        withdrawals = tuple(withdraw_customer(context, customer_id, who=who))
-        is_waiting = any(one.error is not None for one in withdrawals)
-        with context.open_store() as store:
-            earlier = [name for one in store.privacy.requests(customer_id) for name in one.result.get("told_in", ())]
-            removed = {"store": _from_store(store, context, customer_id, is_waiting=is_waiting)}
-        told_in = _told_in(context, withdrawals, earlier)
-        removed["warehouse"] = _from_warehouse(context, customer_id)
-        removed["files"] = _from_files(context, customer_id, told_in)
-        with context.open_store() as store:
-            for one in store.privacy.requests(customer_id, is_open=True):
-                found = Erased(digest, removed, withdrawals, was_erased, told_in)
-                is_it = one.request_id == request.request_id
-                result = found.document() if is_it else {"erased": True}
-                store.privacy.settle(one.request_id, result, at=context.clock(), is_done=not (is_it and is_waiting))
-            store.requests.audit(who, "erase_customer", f"customer {digest[:12]}", now)
+            for customer_id, one, told in zip(asked, begun, found, strict=True):
+                _settle(store, context, customer_id, one, told)
+                store.requests.audit(who, "erase_customer", f"customer {told.id_hash[:12]}", one.asked_at)
             store.privacy.shred()
-    return Erased(digest, removed, withdrawals, was_erased, told_in)
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """One customer of whom remote lists and the store are already free."""
+
+    request_id: int
+    digest: str
+    asked_at: datetime
+    withdrawals: tuple[Withdrawal, ...]
+    removed: dict[str, int]
+    told_in: tuple[str, ...]
+
+
+def _begin(context: Context, customer_id: str, who: str) -> _Begun:
+    now = context.clock()
+    with context.open_store() as store:
+        digest = store.privacy.hash_of(customer_id)
+        request = store.privacy.ask("erase", customer_id, who=who, at=now)
+    withdrawals = tuple(withdraw_customer(context, customer_id, who=who))
+    is_waiting = any(one.error is not None for one in withdrawals)
+    with context.open_store() as store:
+        earlier = [name for one in store.privacy.requests(customer_id) for name in one.result.get("told_in", ())]
+        removed = _from_store(store, context, customer_id, is_waiting=is_waiting)
+    told_in = _told_in(context, withdrawals, earlier)
+    return _Begun(request.request_id, digest, now, withdrawals, removed, told_in)
+
+
+def _settle(store: Store, context: Context, customer_id: str, begun: _Begun, found: Erased) -> None:
+    for one in store.privacy.requests(customer_id, is_open=True):
+        is_it = one.request_id == begun.request_id
+        result = found.document() if is_it else {"erased": True}
+        is_done = not (is_it and found.waiting)
+        store.privacy.settle(one.request_id, result, at=context.clock(), is_done=is_done)
 
 
 def erase_from_store(context: Context, customer_id: str, *, who: str) -> int:
@@ -99,25 +133,27 @@ def finish_requests(context: Context, *, who: str) -> dict[str, int]:
     with context.open_store() as store:
         waiting = [one for one in store.privacy.requests(is_open=True) if one.customer_id is not None]
     done = {"finished": 0, "waiting": 0}
-    for one in waiting:
-        assert one.customer_id is not None  # chosen above
-        if one.kind == "export":
-            continue
-        work = erase_customer if one.kind == "erase" else object_to_marketing
-        found = work(context, one.customer_id, who=who)
-        done["waiting" if found.waiting else "finished"] += 1
+    erased = [one.customer_id for one in waiting if one.kind == "erase" and one.customer_id is not None]
+    found: list[Erased | Objected] = [*erase_customers(context, erased, who=who)] if erased else []
+    objecting = [one.customer_id for one in waiting if one.kind == "object" and one.customer_id is not None]
+    found += [object_to_marketing(context, one, who=who) for one in objecting if one not in erased]
+    for each in found:
+        done["waiting" if each.waiting else "finished"] += 1
     return done
 
 
-def _is_known(context: Context, customer_id: str) -> bool:
-    """Say whether the customer was erased before. Raises NotFound when nothing was ever held."""
-    from churn.warehouse.personal import rows_of
+def _are_known(context: Context, customers: Sequence[str]) -> list[bool]:
+    """Say of each customer whether they were erased before. Raises NotFound when nothing was ever held of one."""
+    from churn.warehouse.personal import holds
 
+    found = []
     with context.open_warehouse("churn privacy erase") as warehouse, context.open_store() as store:
-        was_erased = store.privacy.erased_at(customer_id) is not None
-        if not was_erased and not store.privacy.rows_of(customer_id) and not rows_of(warehouse, customer_id):
-            raise NotFound("nothing is held about this customer", where=customer_id, remedy="Check the id.")
-    return was_erased
+        for customer_id in customers:
+            was_erased = store.privacy.erased_at(customer_id) is not None
+            if not was_erased and not store.privacy.rows_of(customer_id) and not holds(warehouse, customer_id):
+                raise NotFound("nothing is held about this customer", where=customer_id, remedy="Check the id.")
+            found.append(was_erased)
+    return found
 
 
 def _from_store(store: Store, context: Context, customer_id: str, *, is_waiting: bool) -> dict[str, int]:
@@ -126,15 +162,15 @@ def _from_store(store: Store, context: Context, customer_id: str, *, is_waiting:
     return store.privacy.erase(customer_id, at=context.clock(), keep=CRM_TABLES if is_waiting else ())
 
 
-def _from_warehouse(context: Context, customer_id: str) -> dict[str, int]:
+def _from_warehouse(context: Context, customers: Sequence[str]) -> dict[str, dict[str, int]]:
     from churn.warehouse.personal import erase, rewrite
     from churn.warehouse.sql_models import load_models
 
     context.progress.step("Erasing from the warehouse")
     models = load_models(context.settings.home)
     with context.open_warehouse("churn privacy erase") as warehouse:
-        found = erase(warehouse, models, customer_id)
-        if found:
+        found = {customer_id: erase(warehouse, models, customer_id) for customer_id in customers}
+        if any(found.values()):
             context.progress.step("Writing the warehouse anew")
             rewrite(warehouse)
     return found

@@ -124,3 +124,7 @@ def test_the_commands_say_what_they_did_and_end_with_6_while_a_system_is_down(
     assert "Taken off call in crm" in run("erase", ON_LIST, "--yes")
     assert "nothing is held" in run("export", ON_LIST, code=3)
     assert "is not a customer's id" in run("object", "", code=2)
+    assert "c99" in run("erase", "c06", "c99", "--yes", code=3)
+    assert (
+        run("erase", "c06", "c07", "--yes").count("staging.customers") == 2
+    )  # nothing of c06 went while one was unknown

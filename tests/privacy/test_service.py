@@ -102,3 +102,17 @@ def test_an_id_with_a_slash_is_erased_like_any_other(
     assert answer.status_code == 202
     with here.open_store() as store:
         assert store.privacy.objected() == []
+
+
+def test_requests_that_wait_are_erased_together(
+    client: TestClient, here: Context, key: Callable[[str], dict[str, str]]
+) -> None:
+    admin = key("admin")
+    runs = [client.delete(f"/v1/customers/{who}", headers=admin).json()["run_id"] for who in (WHO, "c06")]
+    assert "rows of 2 customers were erased" in _work(here, runs[0])
+    assert "It was done before" in _work(here, runs[1])
+    with here.open_store() as store:
+        assert store.privacy.requests(is_open=True) == []
+    with here.open_warehouse("test") as warehouse:
+        left = "select count(*) from staging.customers where customer_id in (?, ?)"
+        assert warehouse.rows(left, [WHO, "c06"]) == [(0,)]

@@ -58,12 +58,13 @@ def explain(model: ServedModel, frame: pl.DataFrame) -> Explanation:
     always add up to the difference of probabilities, keep their sign, and stay bounded where f is close to the base
     (a plain rescaling by (p - p0) / (f - f0) does not).
     """
-    return explain_encoded(model, model.matrix(frame))
-
-
-def explain_encoded(model: ServedModel, matrix: Matrix) -> Explanation:
-    """Explain rows that are encoded already, (n, m), as `explain` does."""
+    matrix = model.matrix(frame)
     raw = np.asarray(model.raw_scores(matrix), dtype=np.float64) if len(matrix) else np.empty(0)
+    return explain_encoded(model, matrix, raw)
+
+
+def explain_encoded(model: ServedModel, matrix: Matrix, raw: Floats) -> Explanation:
+    """Explain rows that are encoded (n, m) and have their raw scores (n,) already, as `explain` does."""
     contributions, base = explainer_of(model)(matrix)
     points, base_probability, probability = _probability_points(model.calibrator, contributions, raw, base)
     return Explanation(

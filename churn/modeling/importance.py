@@ -25,7 +25,7 @@ def feature_importance(model: ServedModel) -> dict[str, list[dict[str, Any]]]:
     `share` is of all groups' points. `direction` is `more` where customers with more of it are at more risk, `less`
     where at less, None where neither is clear.
     """
-    found = explain_encoded(model, model.background)
+    found = explain_encoded(model, model.background, model.raw_scores(model.background))
     parts = found.probability_points
     points = np.abs(parts).mean(axis=0)
     docs = {doc.name: doc for doc in model.features}

@@ -6,8 +6,7 @@ the matrix, and what every feature does to it is carried out on all numbers toge
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,8 @@ from churn.modeling.plans import CLIP, NumberPlan, OneHotPlan, TargetPlan
 from churn.modeling.reason_words import Value, word_of
 from churn.modeling.reasons import POINT
 from churn.modeling.served import Predictions, ServedModel
+from churn.modeling.shap_trees import read_forest, read_xgboost
+from churn.modeling.tree_walk import TreeWalk
 
 if TYPE_CHECKING:
     from churn.modeling.preprocessing import Matrix
@@ -30,7 +31,8 @@ class OnlineScorer:
     """A served model laid out for single rows. A feature that a row leaves out counts as unknown."""
 
     def __init__(self, model: ServedModel) -> None:
-        self._model = _alone(model)
+        self._model = model
+        self._raw_scores = _scorer(model)
         self._docs = {doc.name: doc for doc in model.features}
         self._names = tuple(model.feature_names)
         self._known = frozenset(self._names)
@@ -53,12 +55,13 @@ class OnlineScorer:
 
     def predict(self, rows: Sequence[Row]) -> Predictions:
         """Return raw score and calibrated probability of each row. Raises ModelError where numbers are mostly text."""
-        raw = np.asarray(self._model.raw_scores(self.matrix(rows)), dtype=np.float64)
+        raw = np.asarray(self._raw_scores(self.matrix(rows)), dtype=np.float64)
         return Predictions(raw, self._model.calibrator(raw))
 
     def explain(self, rows: Sequence[Row], *, top: int = 5) -> tuple[Predictions, list[list[dict[str, Any]]]]:
         """Return the predictions, and each row's strongest reasons as `reasons_json` tells them."""
-        found = explain_encoded(self._model, self.matrix(rows))
+        matrix = self.matrix(rows)
+        found = explain_encoded(self._model, matrix, np.asarray(self._raw_scores(matrix), dtype=np.float64))
         told = [self._reasons(row, found.probability_points[i], top) for i, row in enumerate(rows)]
         return Predictions(found.raw_score, found.churn_probability), told
 
@@ -154,17 +157,13 @@ class OnlineScorer:
         return told
 
 
-def _alone(model: ServedModel) -> ServedModel:
-    """Return `model` so that it scores on the thread that asks: waking others takes longer than one row's trees."""
+def _scorer(model: ServedModel) -> Callable[[Matrix], Floats]:
+    """Return what gives encoded rows (n, m) their raw scores (n,), with trees walked on the thread that asks."""
+    if model.kind == "xgboost":
+        return TreeWalk(read_xgboost(model.estimator), np.float32).raw_scores
     if model.kind == "random_forest":
-        from churn.modeling.forest_walk import WalkedForest
-
-        return replace(model, estimator=WalkedForest(model.estimator))
-    if model.kind != "xgboost":
-        return model
-    estimator = model.estimator.copy()
-    estimator.set_param({"nthread": 1})
-    return replace(model, estimator=estimator)
+        return TreeWalk(read_forest(model.estimator)).raw_scores
+    return model.raw_scores
 
 
 def _yeo_johnson(values: Floats, power: Floats) -> Floats:

@@ -124,6 +124,48 @@ def _accumulate(  # noqa: C901, PLR0917 - compiled code takes plain arrays, and 
                 out[begin + r, o] = gains[o, r]
 
 
+@compiled
+def _accumulate_one(  # noqa: PLR0917 - as above
+    x: Any, out: Any, deepest: int, most_nodes: int, columns: Any, tree_start: Any, tree_nodes: Any, depth: Any,
+    column: Any, output: Any, threshold: Any, is_left: Any, takes_missing: Any, earlier: Any, is_leaf: Any,
+    finished: Any, numbers_start: Any, factor: Any, coefficient: Any,
+) -> None:  # fmt: skip
+    """Do the same for one row, x (m,), to the last bit: numbers in place of stretches of rows, and no loops to start."""
+    holds = np.ones(deepest + 1, dtype=np.bool_)
+    product = np.ones((deepest + 1, most_nodes), dtype=np.float32)
+    below = np.zeros((deepest + 1, most_nodes), dtype=np.float32)
+    edge_at = np.zeros(deepest + 1, dtype=np.int64)
+    for tree in range(tree_nodes.size):
+        nodes = tree_nodes[tree]
+        for e in range(tree_start[tree], tree_start[tree + 1]):
+            d = depth[e]
+            edge_at[d] = e
+            value, before = x[columns[column[e]]], holds[earlier[e]]
+            if is_left[e] == takes_missing[e]:  # left and missing, or right and not: NaN fails a comparison
+                passes = (value >= threshold[e]) != is_left[e]
+            else:
+                passes = (value < threshold[e]) == is_left[e]
+            now = before and passes
+            holds[d] = now
+            start = numbers_start[e] + (nodes if now else (0 if before else 2 * nodes))
+            for q in range(nodes):
+                p = product[d - 1, q] * factor[start + q]
+                if is_leaf[e]:
+                    below[d - 1, q] += p
+                    out[output[e]] += p * coefficient[start + q]
+                else:
+                    product[d, q] = p
+                    below[d, q] = 0
+            for _ in range(finished[e]):
+                d -= 1
+                up = edge_at[d]
+                start = numbers_start[up] + (nodes if holds[d] else (0 if holds[earlier[up]] else 2 * nodes))
+                for q in range(nodes):
+                    p = below[d, q]
+                    below[d - 1, q] += p
+                    out[output[up]] += p * coefficient[start + q]
+
+
 def tree_contributions(paths: ShapPaths, x: NDArray[np.float32], *, threads: int | None = None) -> NDArray[np.float32]:
     """Return (n, output_count) float32 contributions of rows x (n, feature_count), in raw-score units.
 
@@ -137,6 +179,9 @@ def tree_contributions(paths: ShapPaths, x: NDArray[np.float32], *, threads: int
         paths.column, paths.output, paths.threshold, paths.is_left, paths.takes_missing, paths.earlier, paths.is_leaf,
         paths.finished, paths.numbers_start, paths.factor, paths.coefficient,
     )  # fmt: skip
+    if len(x) == 1:
+        _accumulate_one(x[0], out[0], *shared[1:])
+        return out
     workers = threads or os.cpu_count() or 1
     if workers == 1 or x.shape[0] <= 2 * ROWS_AT_ONCE:
         _accumulate(x, out, 0, x.shape[0], *shared)

@@ -50,9 +50,10 @@ def read_xgboost(booster: Any, *, tree_count: int | None = None) -> Ensemble:
     if any(float(weight) != 1.0 for weight in machine["model"].get("weight_drop", ())):
         raise ModelError("a booster that drops trees cannot be explained exactly", where="xgboost")
     parsed = tuple(_xgboost_tree(tree) for tree in machine["model"]["trees"][:tree_count])
-    base = float(str(learner["learner_model_param"]["base_score"]).strip("[]").split(",")[0])
+    base = np.float32(str(learner["learner_model_param"]["base_score"]).strip("[]").split(",")[0])
     is_logistic = learner["objective"]["name"] in {"binary:logistic", "reg:logistic"}
-    offset = float(np.log(base / (1 - base))) if is_logistic else base
+    # In float32 and in this form, as XGBoost has it: another rounding would move every margin by a bit.
+    offset = float(-np.log(np.float32(1) / base - np.float32(1)) if is_logistic else base)
     return Ensemble(parsed, offset, int(learner["learner_model_param"]["num_feature"]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import polars as pl
@@ -11,7 +10,9 @@ import pytest
 
 from churn.errors import ModelError
 from churn.modeling import ServedModel, explain, reasons_json
-from churn.modeling.forest_walk import WalkedForest
+from churn.modeling.explanation import explainer_of
+from churn.modeling.shap_trees import read_forest, read_xgboost
+from churn.modeling.tree_walk import TreeWalk
 from tests.modeling import made_up
 
 
@@ -34,23 +35,33 @@ def test_a_row_is_encoded_scored_and_explained_as_in_a_frame(model: ServedModel)
     assert reasons == told
 
 
-def test_a_forest_walked_in_flat_arrays_says_what_scikit_learn_says() -> None:
-    model = made_up.train(made_up.customers(count=200), candidates=["random_forest"], tune_minutes=0).model
-    frame = made_up.customers(count=300, dates=2, seed=9)
-    matrix = model.matrix(frame)
-    walked = WalkedForest(model.estimator)
+@pytest.mark.parametrize("kind", ["random_forest", "xgboost"])
+def test_trees_walked_in_flat_arrays_say_what_their_library_says(kind: str) -> None:
+    model = made_up.train(made_up.customers(count=200), candidates=[kind], tune_minutes=0).model
+    matrix = model.matrix(made_up.customers(count=300, dates=2, seed=9))
+    trees = (read_forest if kind == "random_forest" else read_xgboost)(model.estimator)
+    walk = TreeWalk(trees, np.float32 if kind == "xgboost" else np.float64)
     # Values on a threshold, and unknown ones, decide at the same side.
     edges = np.repeat(matrix[:1], 50, axis=0)
-    tree = model.estimator.estimators_[0].tree_
-    for row, node in zip(edges, range(50), strict=True):
-        row[max(tree.feature[node % tree.node_count], 0)] = tree.threshold[node % tree.node_count]
-    for rows in (matrix, edges, matrix[:0], matrix[:1]):
-        told = model.estimator.predict_proba(rows) if len(rows) else np.empty((0, 2))
-        np.testing.assert_allclose(walked.predict_proba(rows), told, atol=1e-9)
-    began = time.perf_counter()
-    for row in matrix[:100]:
-        walked.predict_proba(row[None])
-    assert (time.perf_counter() - began) / 100 < 0.002, "one row takes longer than 2 ms"
+    tree = trees.trees[0]
+    for number, row in enumerate(edges):
+        node = number % tree.left.size
+        row[tree.feature[node]] = tree.threshold[node] if number % 2 else np.nan
+    for rows in (matrix, edges[1::2], matrix[:0], matrix[:1]):
+        told = model.raw_scores(rows) if len(rows) else np.empty(0)
+        np.testing.assert_allclose(walk.raw_scores(rows), told, rtol=0, atol=0 if kind == "xgboost" else 1e-12)
+
+
+@pytest.mark.parametrize("kind", ["random_forest", "xgboost"])
+def test_one_row_is_explained_to_the_last_bit_as_among_many(kind: str) -> None:
+    model = made_up.train(made_up.customers(count=200), candidates=[kind], tune_minutes=0).model
+    matrix = model.matrix(made_up.customers(count=60, dates=2, seed=3))
+    matrix[::3, ::4] = np.nan
+    explain_rows = explainer_of(model)
+    together, _ = explain_rows(matrix)
+    for row, expected in zip(matrix, together, strict=True):
+        alone, _ = explain_rows(row[None])
+        assert np.array_equal(alone[0], expected)
 
 
 def test_text_numbers_read_as_numbers_and_other_text_is_refused(model: ServedModel) -> None:

@@ -1,4 +1,4 @@
-"""Scores rows with a random forest by walking its trees in flat arrays: for a few rows scikit-learn asks each tree in turn."""
+"""Scores a few rows by walking an ensemble's trees in flat arrays: what libraries prepare for many rows costs more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.modeling.shap_kernel import compiled
-from churn.modeling.shap_trees import read_forest
+from churn.modeling.shap_trees import Ensemble
 
 
 @compiled
@@ -17,31 +17,25 @@ def _walk(
 ) -> None:
     """Add to `out` (n,) what the leaf of each tree holds that a row of x (n, m) falls into; see shap_trees.Tree."""
     for r in range(x.shape[0]):
-        total = 0.0
         for t in range(start.size):
             node = start[t]
             while left[node] >= 0:
                 seen = x[r, feature[node]]
                 goes_left = missing_left[node] if np.isnan(seen) else seen < threshold[node]
                 node = left[node] if goes_left else right[node]
-            total += value[node]
-        out[r] = total
+            out[r] += value[node]
 
 
-class WalkedForest:
-    """A fitted binary scikit-learn forest, laid out for single rows; reasons are made from the same trees.
+class TreeWalk:
+    """An ensemble laid out for single rows, from the same trees as the reasons.
 
-    Raises ModelError for a forest of more classes than two.
+    Values are added up in `dtype`, in the order of the trees: as float32, which XGBoost takes, to its very bits.
     """
 
-    def __init__(self, forest: Any) -> None:
-        self.classes_, self.estimators_, self.n_features_in_ = (
-            forest.classes_,
-            forest.estimators_,
-            forest.n_features_in_,
-        )
-        trees = read_forest(forest).trees
-        sizes = np.array([tree.left.size for tree in trees])
+    def __init__(self, ensemble: Ensemble, dtype: type[np.floating[Any]] = np.float64) -> None:
+        trees = ensemble.trees
+        sizes = np.array([tree.left.size for tree in trees], dtype=np.int64)
+        self._offset = dtype(ensemble.offset)
         self._start = np.cumsum(sizes) - sizes
         offsets = np.repeat(self._start, sizes)
         left = np.concatenate([tree.left for tree in trees])
@@ -51,13 +45,13 @@ class WalkedForest:
         self._feature = np.concatenate([tree.feature for tree in trees])
         self._threshold = np.concatenate([tree.threshold for tree in trees])
         self._missing_left = np.concatenate([tree.missing_left for tree in trees])
-        self._value = np.concatenate([tree.value for tree in trees])
+        self._value = np.concatenate([tree.value for tree in trees]).astype(dtype)
 
-    def predict_proba(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the share of either class (n, 2), as the forest's own `predict_proba` does within rounding."""
-        share = np.empty(len(matrix))
+    def raw_scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the raw score of encoded rows (n, m), (n,), as the library does but for rounding."""
+        total = np.full(len(matrix), self._offset, dtype=self._value.dtype)
         _walk(
-            np.ascontiguousarray(matrix, dtype=np.float32), share, self._start, self._left, self._right, self._feature,
+            np.ascontiguousarray(matrix, dtype=np.float32), total, self._start, self._left, self._right, self._feature,
             self._threshold, self._missing_left, self._value,
         )  # fmt: skip
-        return np.column_stack([1.0 - share, share])
+        return total.astype(np.float64)

@@ -9,6 +9,7 @@ from typing import Any
 from churn.reports.charts import WIDE, Figure, both, color, styled
 
 _LABEL = {True: 46, False: 22}  # characters of a reason on one line, wide and narrow
+_WHOLE = 920  # the history fills the page from edge to edge, so that its words are as large as those beside it
 
 
 def risk_history(rows: Sequence[Mapping[str, Any]], *, bounds: Sequence[tuple[str, float]], describe: str) -> Figure:
@@ -114,7 +115,7 @@ def _risk_history(rows: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[str,
     )
     return styled(
         alt.layer(rules, line, *names, points, last.encode(x=x, y=y, text="text:N")).properties(
-            width=width - 72, height=240 if is_wide else 200
+            width=_WHOLE if is_wide else width - 72, height=240 if is_wide else 200
         )
     )
 
@@ -177,7 +178,12 @@ def _usage_bars(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
         "month:O",
         title=None,
         axis=alt.Axis(
-            labelExpr="timeFormat(toDate(datum.value), '%b')", labelAngle=0, grid=False, ticks=False, labelOverlap=True
+            labelExpr="timeFormat(toDate(datum.value), '%b')",
+            labelAngle=0,
+            grid=False,
+            ticks=False,
+            labelOverlap=True,
+            labelSeparation=6,
         ),
     )
     y = alt.Y(

@@ -48,7 +48,7 @@ def _told(fact: Mapping[str, Any], currency: str) -> dict[str, str]:
     match fact["kind"]:
         case "payment":
             amount = money(fact["amount"], currency) if fact["amount"] is not None else "an amount not told"
-            means = f" by {detail}" if detail else ""
+            means = f" by {_plain(detail)}" if detail else ""
             tone = {"failed": "bad", "refunded": "warn"}.get(what, "")
             return _fact(tone, f"{_PAYMENTS.get(what, what.capitalize() + ':')} {amount}{means}")
         case "ticket":
@@ -59,7 +59,7 @@ def _told(fact: Mapping[str, Any], currency: str) -> dict[str, str]:
         case "plan":
             return _plan(what, detail, fact["amount"], currency)
         case "contact":
-            channel = f" by {detail}" if detail else ""
+            channel = f" by {_plain(detail)}" if detail else ""
             return _fact("", f"Contacted{channel}{_for(what)}")
         case "campaign":
             return _fact("", f"{_ARMS.get(what, what)}{_for(detail)}")
@@ -76,7 +76,12 @@ def _plan(what: str, detail: str, fee: float | None, currency: str) -> dict[str,
 
 
 def _for(campaign: str) -> str:
-    return f" in {campaign.replace('_', ' ')}" if campaign else ""
+    return f" in {_plain(campaign)}" if campaign else ""
+
+
+def _plain(name: str) -> str:
+    """Write a name that a system made as people would: `direct_debit` is direct debit."""
+    return name.replace("_", " ")
 
 
 def _fact(tone: str, text: str) -> dict[str, str]:

@@ -89,6 +89,7 @@ function question() {
 
 let wanted = null; // {query, since} not asked yet
 let isAsking = false;
+let showing = Promise.resolve(); // the answer before; the next question is on its way while it is drawn
 
 function ask(event) {
   // The first event that waits counts: that is how long somebody has been waiting.
@@ -107,7 +108,10 @@ async function next() {
       if (!response.ok) throw new Error(String(response.status));
       const answer = await response.json();
       if (answer.refused) location.assign(`/simulator?${query}`);
-      else await show(answer, since);
+      else {
+        await showing;
+        showing = show(answer, since).catch((error) => console.warn(`simulator: ${error.message}`));
+      }
       form.classList.remove("is-offline");
     } catch {
       form.classList.add("is-offline");
@@ -121,7 +125,7 @@ async function show(answer, since) {
   // What a pointer is told on the curve is laid out when the hand rests; the library marks rows, so these are its own.
   const told = structuredClone(answer.charts["profit-curve"].data.curve);
   later("told", 200, () => update("profit-curve", { data: { told } }));
-  for (const [id, chart] of Object.entries(answer.charts)) await update(id, chart);
+  await update("profit-curve", answer.charts["profit-curve"]);
   put("sim-answer", answer.html.answer);
   put("sim-assumptions", answer.html.assumptions);
   put("sim-campaign", answer.html.campaign);
@@ -135,7 +139,12 @@ async function show(answer, since) {
     complain(name, term, answer.wrong[name]);
   }
   for (const [name, text] of Object.entries(answer.bar)) document.querySelector(`[data-bar="${name}"]`).textContent = text;
-  requestAnimationFrame(() => setTimeout(() => performance.measure("simulator", { start: since })));
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      performance.measure("simulator", { start: since });
+      update("profit-drivers", answer.charts["profit-drivers"]); // what matters most may come a moment later
+    }),
+  );
   later("address", 250, () => {
     history.replaceState(null, "", `/simulator?${answer.query}`);
     document.getElementById("copy-link").href = `/simulator?${answer.query}`;

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.errors import ChurnError, ConfigError, ResourceError
+from churn.store.campaign_records import PlanRecord
 from churn.workflows import publish_report as module
 from churn.workflows.context import Context
 from churn.workflows.publish_report import publish_report
@@ -43,6 +47,106 @@ def test_an_earlier_month_is_told_as_it_ended(company: Company):
     found = publish_report(context_of(company.home), before[:7]).document
     assert found["first_day"] == before
     assert found["churn"]["trend"][-1]["month"] == before
+
+
+def test_a_past_month_keeps_what_was_told_in_its_time_and_else_says_that_nothing_is_on_record(company: Company):
+    context = context_of(company.home)
+    newest = publish_report(context)
+    before = newest.document["churn"]["before"]["month"][:7]
+
+    unwritten = publish_report(context, before).document
+    assert (unwritten["is_newest"], unwritten["is_in_time"]) == (False, False)
+    assert unwritten["decision"]["code"] == "past"
+    assert unwritten["insights"] is None
+    assert "not on record" in publish_report(context, before).files["report"].read_text(encoding="utf-8")
+
+    facts = company.home / "reports" / f"monthly-{before}.json"
+    kept = {
+        **json.loads(facts.read_text(encoding="utf-8")),
+        "is_in_time": True,
+        "decision": newest.document["decision"],
+    }
+    facts.write_text(json.dumps(kept), encoding="utf-8")
+    for _ in range(2):  # also from what it wrote itself
+        told = publish_report(context, before).document
+        assert told["is_in_time"]
+        assert told["decision"] == newest.document["decision"]
+
+
+def test_what_was_planned_and_measured_later_is_not_in_a_past_month(company: Company):
+    context = context_of(company.home)
+    newest = publish_report(context).document
+    after = datetime.fromisoformat(newest["next_month"])
+    inside, later = after - timedelta(days=20), after + timedelta(days=5)
+    _plan(context, "early", inside)
+    _plan(context, "late", later)
+    _measure(context, "early", after + timedelta(days=8), 100.0)
+    _measure(context, "early", after + timedelta(days=70), 900.0)
+
+    found = publish_report(context).document
+    assert [row["name"] for row in found["campaigns"]] == ["early"]
+    assert found["campaigns"][0]["realised"]["value"] == 100.0
+    assert found["spent"] == 10.0
+    (row,) = found["ledger"]
+    assert (row["first"], row["treatment"], row["holdout"]) == (newest["first_day"], 2, 1)
+    assert row["measured"] == {"value": 100.0, "low": 50.0, "high": 150.0}
+    assert row["promised"] == {"profit": 20.0, "low": 10.0, "high": 30.0}
+
+
+def _plan(context: Context, name: str, at: datetime) -> None:
+    expected = {"profit": 20.0, "profit_interval": {"low": 10.0, "high": 30.0}, "cost": 1.0, "saves": 1.0}
+    result = {"campaigns": [{"name": name, "chosen": 3, "expected": expected}]}
+    plan = PlanRecord(
+        f"{name}-1", name, "h", {"title": name.title()}, at, at.date(), None, "m", "case_study", {}, result
+    )
+    rows = pl.DataFrame(
+        [
+            {
+                "campaign": name,
+                "customer_id": f"{name}-{number}",
+                "plan_id": plan.plan_id,
+                "arm": "holdout" if number == 0 else "treatment",
+                "stratum": "all",
+                "snapshot_date": at.date(),
+                "assigned_at": at,
+                "churn_probability": 0.2,
+                "risk_band": "high",
+                "percentile": 99.0,
+                "expected_profit": 1.0,
+                "expected_uplift": None,
+                "value_of_save": 70.0,
+                "contact_cost": 1.0,
+                "incentive_cost": 0.0,
+            }
+            for number in range(3)
+        ],
+        schema_overrides={"expected_uplift": pl.Float64, "assigned_at": pl.Datetime("us")},
+    )
+    with context.open_store() as store:
+        store.plans.save(plan, rows)
+
+
+def _measure(context: Context, name: str, at: datetime, value: float) -> None:
+    money = {
+        "net_profit": {"value": value, "low": value - 50.0, "high": value + 50.0},
+        "saves": {"value": 1.0},
+        "costs": {"total": 10.0},
+    }
+    result = {"money": money, "verdict": "works"}
+    with context.open_store() as store:
+        store.measurements.save(name, [f"{name}-1"], result, is_mature=True, measured_at=at)
+
+
+def test_a_failed_night_of_the_month_is_named(company: Company):
+    context = context_of(company.home)
+    month = date.fromisoformat(publish_report(context).document["first_day"])
+    with context.open_store() as store:
+        store.jobs.request(
+            "nightly", logical_date=month.replace(day=11), requested_by="me", at=context.clock(), state="missed"
+        )
+    found = publish_report(context)
+    assert found.document["nights"] == {"done": 0, "failed": [f"{month.replace(day=11)}"]}
+    assert f"Not on: 11 {month:%B %Y}." in found.files["report"].read_text(encoding="utf-8")
 
 
 def test_a_warehouse_without_data_is_refused_with_words(tmp_path: Path):

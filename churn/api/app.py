@@ -50,6 +50,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         state.warm()
         if when_warm is not None:
             when_warm()
+        pages.draw_ahead(context)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -24,9 +24,12 @@ from churn.api.pages import (
     simulator_saved,
     static,
 )
+from churn.errors import ChurnError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from churn.workflows.context import Context
 
 ROUTERS = (
     static.router,
@@ -55,6 +58,17 @@ def prepare() -> None:
     for name in ("pandas", "altair", "vl_convert"):
         with suppress(ImportError):
             importlib.import_module(name)
+
+
+def draw_ahead(context: Context) -> None:
+    """Draw the charts of the champion's page, which are kept, so that nobody waits for the first drawing of the process."""
+    from churn.api.pages.model_figures import figures_of
+    from churn.workflows.model_view import model_view
+
+    with suppress(ChurnError):  # the page itself says what is missing
+        found = model_view(context)
+        if found["figures"]:
+            figures_of(found, context.settings.business.currency)
 
 
 def install(app: FastAPI) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 MONTHLY = (
-    "<!doctype html><html lang='en'><head><title>July 2026</title></head><body><h1>July</h1>"
+    "<!doctype html><html lang='en'><head><title>July 2026</title></head><body><h1>8&nbsp;% left in July</h1>"
     "<script>document.title = 'it ran'</script></body></html>"
 )
 
@@ -9,13 +9,17 @@ MONTHLY = (
 def test_the_archive_lists_reports_and_opens_them_without_running_anything_inside(visitor):
     folder = visitor.served.home / "reports"
     (folder / "monthly-2026-07.html").write_text(MONTHLY, encoding="utf-8")
+    (folder / "monthly-2026-07-de.html").write_text(MONTHLY.replace("July", "Juli"), encoding="utf-8")
     (folder / "monthly-2026-07.json").write_text("{}", encoding="utf-8")
     visitor.visit("/reports")
-    visitor.see("July 2026", "Simulations", "Lists to download", "json")
+    assert (
+        visitor.page.get_by_role("link", name="July 2026, de").get_attribute("href").endswith("monthly-2026-07-de.html")
+    )
+    visitor.see("July 2026", "8 % left in July", "Simulations", "Lists to download", "json")
     visitor.assert_accessible()
     visitor.screenshot("reports")
     visitor.allowed = ("sandboxed", "Content Security Policy")
-    visitor.page.get_by_role("link", name="July 2026").click()
+    visitor.page.get_by_role("link", name="July 2026", exact=True).click()
     visitor.page.wait_for_url("**/monthly-2026-07.html")
     assert visitor.page.title() == "July 2026"
     with visitor.page.expect_download() as saved:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Path as InPath
@@ -12,7 +13,7 @@ from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.jobs.catalog import JOBS
-from churn.workflows.report_archive import list_reports, report_file
+from churn.workflows.report_archive import list_reports, monthly_reports, report_file
 from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
@@ -35,7 +36,7 @@ def reports(
         title="Reports",
         active="reports",
         can_write="report" in JOBS and user.may(JOBS["report"].scope),
-        monthly=[one for one in found if one["kind"] == "monthly"],
+        monthly=_by_month([one for one in found if one["kind"] == "monthly"], monthly_reports(state.context)),
         pages=[one for one in found if one["kind"] == "page"],
         lists=[one for one in found if one["kind"] == "list"],
     )
@@ -58,3 +59,17 @@ def report(
         filename=path.name,
         content_disposition_type="inline" if is_page else "attachment",
     )
+
+
+def _by_month(reports: Sequence[dict[str, Any]], told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per month, with the headline of its report and `languages`: the code and file of each, English first."""
+    known = {one["name"]: one for one in told}
+    rows: dict[str, dict[str, Any]] = {}
+    for one in sorted(reports, key=lambda one: (known.get(one["name"], {}).get("language", "en") != "en", one["name"])):
+        language = known.get(one["name"], {}).get("language", "en")
+        headline = known.get(one["name"], {}).get("headline") or one["title"]
+        row = rows.setdefault(
+            one["month"], {**one, "headline": headline, "headline_language": language, "languages": []}
+        )
+        row["languages"].append({"code": language, "name": one["name"]})
+    return sorted(rows.values(), key=lambda row: str(row["month"]), reverse=True)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import itertools
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +37,12 @@ def context_of(home: Path, **api: int | bool) -> Context:
     return build_context(settings=settings)
 
 
-@pytest.fixture
-def service(company: Company) -> Iterator[Service]:
-    context = context_of(company.home)
-    numbers = iter(range(100))
+@contextmanager
+def served(finished: Company, home: Path) -> Iterator[Service]:
+    """Serve a copy of the finished company: without its warehouse, which a service never opens."""
+    shutil.copytree(finished.home, home, ignore=shutil.ignore_patterns("warehouse.duckdb*"))
+    context = context_of(home)
+    numbers = itertools.count()
 
     def key(*scopes: str) -> dict[str, str]:
         token = create_key(context, f"key {next(numbers)}", scopes)
@@ -46,3 +51,23 @@ def service(company: Company) -> Iterator[Service]:
     app = create_app(context)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield Service(app, client, context, key)
+
+
+@pytest.fixture
+def service(finished_company: Company, tmp_path: Path) -> Iterator[Service]:
+    """A service of the test's own, to change at will."""
+    with served(finished_company, tmp_path / "home") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def standing_service(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with served(finished_company, tmp_path_factory.mktemp("standing") / "home") as service:
+        yield service
+
+
+@pytest.fixture
+def standing(standing_service: Service) -> Service:
+    """A service that others ask too, by somebody not signed in: read it, or be refused, and change nothing but keys."""
+    standing_service.client.cookies.clear()
+    return standing_service

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
 
 from churn.jobs.now import work_now
 from tests.api.conftest import Service
+from tests.company import Company
 
 CALL: dict[str, Any] = {
     "name": "winback_call",
@@ -18,7 +20,8 @@ CALL: dict[str, Any] = {
 }
 
 
-def test_a_definition_is_kept_replaced_planned_and_pushed(service: Service) -> None:
+def test_a_definition_is_kept_replaced_planned_and_pushed(service: Service, finished_company: Company) -> None:
+    shutil.copy(finished_company.home / "warehouse.duckdb", service.context.settings.home)  # for whoever does the work
     push, read = service.key("push"), service.key("read")
     first = service.client.post("/v1/campaigns", json=CALL, headers=push)
     again = service.client.post("/v1/campaigns", json=CALL, headers=push)
@@ -70,12 +73,12 @@ def _work(service: Service, run_id: int) -> str:
     ],
 )
 def test_a_definition_with_a_mistake_is_refused_and_not_kept(
-    service: Service, change: dict[str, Any], words: str
+    standing: Service, change: dict[str, Any], words: str
 ) -> None:
-    answer = service.client.post("/v1/campaigns", json=CALL | change, headers=service.key("push"))
+    answer = standing.client.post("/v1/campaigns", json=CALL | change, headers=standing.key("push"))
     assert answer.status_code == 422, answer.text
     assert words in answer.json()["detail"]
-    folder = service.context.settings.home / "campaigns"
+    folder = standing.context.settings.home / "campaigns"
     assert not list(folder.rglob("*.toml")) if folder.exists() else True
 
 
@@ -92,15 +95,15 @@ def test_a_definition_with_a_mistake_is_refused_and_not_kept(
     ],
 )
 def test_what_cannot_be_done_is_refused_before_it_is_queued(
-    service: Service, path: str, body: dict[str, Any], status: int
+    standing: Service, path: str, body: dict[str, Any], status: int
 ) -> None:
-    answer = service.client.post(f"/v1/campaigns/{path}", json=body, headers=service.key("push"))
+    answer = standing.client.post(f"/v1/campaigns/{path}", json=body, headers=standing.key("push"))
     assert answer.status_code == status, answer.text
-    with service.context.open_store() as store:
+    with standing.context.open_store() as store:
         assert store.jobs.list(limit=5) == []
 
 
 @pytest.mark.parametrize("path", ["", "/fix_payment/plan", "/fix_payment/sync"])
-def test_reading_is_not_enough_to_change_anything(service: Service, path: str) -> None:
-    answer = service.client.post(f"/v1/campaigns{path}", json=CALL if not path else {}, headers=service.key("read"))
+def test_reading_is_not_enough_to_change_anything(standing: Service, path: str) -> None:
+    answer = standing.client.post(f"/v1/campaigns{path}", json=CALL if not path else {}, headers=standing.key("read"))
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")

@@ -30,13 +30,13 @@ def signed_in(service, scopes=("admin",)):
     return service.client
 
 
-def test_pages_need_a_session_and_carry_strict_headers(service):
+def test_pages_need_a_session_and_carry_strict_headers(standing):
     for path in PAGES:
-        answer = service.client.get(path, follow_redirects=False)
+        answer = standing.client.get(path, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"][:8]) == (303, "/sign-in")
-        partial = service.client.get(path, headers={"HX-Request": "true"}, follow_redirects=False)
+        partial = standing.client.get(path, headers={"HX-Request": "true"}, follow_redirects=False)
         assert (partial.status_code, partial.headers["hx-redirect"][:8]) == (401, "/sign-in")
-    client = signed_in(service)
+    client = signed_in(standing)
     for path in PAGES:
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
@@ -46,8 +46,8 @@ def test_pages_need_a_session_and_carry_strict_headers(service):
         assert headers["x-frame-options"] == "DENY"
 
 
-def test_no_page_holds_inline_style_or_script(service):
-    client = signed_in(service)
+def test_no_page_holds_inline_style_or_script(standing):
+    client = signed_in(standing)
     for path in PAGES:
         text = client.get(path).text
         assert not re.search(
@@ -146,9 +146,9 @@ def test_a_session_ends_when_it_is_not_used_and_after_a_week_at_the_latest(servi
 
 
 @pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaaaa", "maria-maria-maria", "x" * 300])
-def test_a_poor_password_is_refused(service, password):
+def test_a_poor_password_is_refused(standing, password):
     with pytest.raises(ConfigError, match="password"):
-        create_user(service.context, "maria", password, ["read"])
+        create_user(standing.context, "maria", password, ["read"])
 
 
 def test_a_password_is_kept_as_scrypt_under_a_salt_of_its_own(service):
@@ -161,13 +161,15 @@ def test_a_password_is_kept_as_scrypt_under_a_salt_of_its_own(service):
             assert recognise_user(store, name, secret, service.context.clock()) is None
 
 
-def test_static_files_are_kept_for_good_under_an_address_that_changes_with_them(service):
+def test_static_files_are_kept_for_good_under_an_address_that_changes_with_them(standing):
     address = static.address("base.css")
-    answer = service.client.get(address)
+    answer = standing.client.get(address)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
-    assert service.client.get(re.sub(r"/static/\w+/", "/static/older/", address)).headers["cache-control"] == "no-cache"
+    assert (
+        standing.client.get(re.sub(r"/static/\w+/", "/static/older/", address)).headers["cache-control"] == "no-cache"
+    )
     for name in ("../app.py", "%2e%2e/app.py", "..%5capp.py", "nothing.css", "vendor"):
-        assert service.client.get(f"/static/{static.assets().version}/{name}").status_code == 404
+        assert standing.client.get(f"/static/{static.assets().version}/{name}").status_code == 404
     with pytest.raises(KeyError):
         static.address("nothing.css")
 
@@ -182,12 +184,12 @@ def test_what_others_wrote_lies_here_unchanged_with_its_licence():
         assert (VENDOR / licence).stat().st_size > 100
 
 
-def test_a_program_gets_a_problem_document_and_a_person_a_page(service):
+def test_a_program_gets_a_problem_document_and_a_person_a_page(standing):
     for path in ("/nowhere", "/v1/nowhere"):
-        assert service.client.get(path).headers["content-type"] == "application/problem+json"
-    page = service.client.get("/nowhere", headers={"Accept": "text/html"})
+        assert standing.client.get(path).headers["content-type"] == "application/problem+json"
+    page = standing.client.get("/nowhere", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    api = service.client.get("/v1/nowhere", headers={"Accept": "text/html"})
+    api = standing.client.get("/v1/nowhere", headers={"Accept": "text/html"})
     assert api.headers["content-type"] == "application/problem+json"
 
 

@@ -8,9 +8,9 @@ from churn.api.pages.reference import groups_of, names_in, schemas_of, words_of
 from tests.api.conftest import Service
 
 
-def test_the_reference_shows_every_route_and_document_and_fetches_nothing(service: Service) -> None:
-    document = service.client.get("/openapi.json").json()
-    answer = service.client.get("/docs")
+def test_the_reference_shows_every_route_and_document_and_fetches_nothing(standing: Service) -> None:
+    document = standing.client.get("/openapi.json").json()
+    answer = standing.client.get("/docs")
     assert answer.status_code == 200
     text = answer.text
     for path, methods in document["paths"].items():
@@ -22,8 +22,8 @@ def test_the_reference_shows_every_route_and_document_and_fetches_nothing(servic
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
-def test_every_link_of_the_reference_leads_to_a_place_on_it(service: Service) -> None:
-    text = service.client.get("/docs").text
+def test_every_link_of_the_reference_leads_to_a_place_on_it(standing: Service) -> None:
+    text = standing.client.get("/docs").text
     places = set(re.findall(r'id="([^"]+)"', text))
     assert set(re.findall(r'href="#([^"]+)"', text)) <= places
 
@@ -50,8 +50,8 @@ def test_documents_within_documents_are_found() -> None:
     assert names_in({"anyOf": [{"type": "array", "items": reference}, {"type": "null"}]}) == ["A"]
 
 
-def test_routes_are_grouped_and_examples_fill_their_paths(service: Service) -> None:
-    document = service.client.get("/openapi.json").json()
+def test_routes_are_grouped_and_examples_fill_their_paths(standing: Service) -> None:
+    document = standing.client.get("/openapi.json").json()
     groups = groups_of(document, "http://127.0.0.1:8000")
     routes = [route for group in groups for route in group["routes"]]
     assert len(routes) == sum(len(methods) for methods in document["paths"].values())

@@ -7,21 +7,21 @@ from dataclasses import replace
 from tests.api.conftest import Service
 
 
-def test_a_customers_risk_says_why_and_on_what_data(service: Service) -> None:
-    key = service.key("read")
-    first = service.client.get("/v1/risk-list?limit=1", headers=key).json()["customers"][0]
-    found = service.client.get(f"/v1/customers/{first['customer_id']}/risk", headers=key).json()
+def test_a_customers_risk_says_why_and_on_what_data(standing: Service) -> None:
+    key = standing.key("read")
+    first = standing.client.get("/v1/risk-list?limit=1", headers=key).json()["customers"][0]
+    found = standing.client.get(f"/v1/customers/{first['customer_id']}/risk", headers=key).json()
     assert found["churn_probability"] == first["churn_probability"]
     assert found["reasons"][0]["text"]
     assert {"scored_at", "snapshot_date", "model_version", "data_cutoff"} <= found.keys()
 
 
-def test_the_pages_of_the_list_together_are_the_list(service: Service) -> None:
-    key, seen, cursor = service.key("read"), [], None
-    whole = service.client.get("/v1/risk-list?limit=1000", headers=key).json()["customers"]
+def test_the_pages_of_the_list_together_are_the_list(standing: Service) -> None:
+    key, seen, cursor = standing.key("read"), [], None
+    whole = standing.client.get("/v1/risk-list?limit=1000", headers=key).json()["customers"]
     while True:
         told = {"limit": 97} | ({"cursor": cursor} if cursor else {})
-        page = service.client.get("/v1/risk-list", params=told, headers=key).json()
+        page = standing.client.get("/v1/risk-list", params=told, headers=key).json()
         seen += page["customers"]
         cursor = page["next_cursor"]
         if cursor is None or len(seen) >= 1000:
@@ -31,30 +31,30 @@ def test_the_pages_of_the_list_together_are_the_list(service: Service) -> None:
     assert profits == sorted(profits, reverse=True)
 
 
-def test_an_unchanged_page_is_not_sent_twice(service: Service) -> None:
-    key = service.key("read")
-    first = service.client.get("/v1/risk-list?limit=5", headers=key)
-    again = service.client.get("/v1/risk-list?limit=5", headers=key | {"If-None-Match": first.headers["etag"]})
-    other = service.client.get("/v1/risk-list?limit=6", headers=key | {"If-None-Match": first.headers["etag"]})
+def test_an_unchanged_page_is_not_sent_twice(standing: Service) -> None:
+    key = standing.key("read")
+    first = standing.client.get("/v1/risk-list?limit=5", headers=key)
+    again = standing.client.get("/v1/risk-list?limit=5", headers=key | {"If-None-Match": first.headers["etag"]})
+    other = standing.client.get("/v1/risk-list?limit=6", headers=key | {"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content, other.status_code) == (304, b"", 200)
 
 
-def test_the_list_as_csv_is_one_row_a_customer_with_reasons_in_words(service: Service) -> None:
-    answer = service.client.get("/v1/risk-list?limit=3&format=csv", headers=service.key("read"))
+def test_the_list_as_csv_is_one_row_a_customer_with_reasons_in_words(standing: Service) -> None:
+    answer = standing.client.get("/v1/risk-list?limit=3&format=csv", headers=standing.key("read"))
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(rows) == 3
     assert rows[0]["reasons"]
     assert answer.headers["content-type"].startswith("text/csv")
 
 
-def test_rows_are_scored_now_with_reasons_and_strange_features_named(service: Service) -> None:
+def test_rows_are_scored_now_with_reasons_and_strange_features_named(standing: Service) -> None:
     failing = {
         "customer_id": "a",
         "features": {"open_payment_failures": 3, "has_unpaid_bill": True, "no_such_feature": 1},
     }
     paying = {"customer_id": "b", "features": {"open_payment_failures": 0, "has_unpaid_bill": False}}
-    answer = service.client.post(
-        "/v1/scores", json={"rows": [failing, paying], "with_reasons": True}, headers=service.key("read")
+    answer = standing.client.post(
+        "/v1/scores", json={"rows": [failing, paying], "with_reasons": True}, headers=standing.key("read")
     ).json()
     one, two = answer["scores"]
     assert one["churn_probability"] > two["churn_probability"]

@@ -20,9 +20,9 @@ def _calls(service: Service) -> list[tuple[str, str]]:
     return [(method, path) for path, methods in paths.items() for method in methods if path not in OPEN]
 
 
-def test_every_route_but_health_needs_a_key(service: Service) -> None:
-    for method, path in _calls(service):
-        answer = service.client.request(method, path.replace("{", "").replace("}", ""))
+def test_every_route_but_health_needs_a_key(standing: Service) -> None:
+    for method, path in _calls(standing):
+        answer = standing.client.request(method, path.replace("{", "").replace("}", ""))
         assert (method, path, answer.status_code) == (method, path, 401)
         assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -31,18 +31,18 @@ def test_every_route_but_health_needs_a_key(service: Service) -> None:
     "token",
     ["", "churn", "churn_", "churn__", "churn_00_x", "x" * 5_000, "churn_' or 1=1 --_x", "churn_\u00e9_x", "a b"],
 )
-def test_a_made_up_key_is_refused(service: Service, token: str) -> None:
+def test_a_made_up_key_is_refused(standing: Service, token: str) -> None:
     headers = [(b"authorization", f"Bearer {token}".encode())]
-    assert service.client.get("/v1/models", headers=headers).status_code == 401  # type: ignore[arg-type]  # raw pairs
+    assert standing.client.get("/v1/models", headers=headers).status_code == 401  # type: ignore[arg-type]  # raw pairs
 
 
-def test_a_key_without_the_scope_is_refused_with_its_name_and_the_scope(service: Service) -> None:
+def test_a_key_without_the_scope_is_refused_with_its_name_and_the_scope(standing: Service) -> None:
     for method, path, scope in (
         ("POST", "/v1/models/rollback", "admin"),
         ("POST", "/v1/models/v/promote", "admin"),
         ("POST", "/v1/simulations", "simulate"),
     ):
-        answer = service.client.request(method, path, json={"why": "because"}, headers=service.key("read"))
+        answer = standing.client.request(method, path, json={"why": "because"}, headers=standing.key("read"))
         assert answer.status_code == 403
         assert f"`{scope}`" in answer.json()["detail"]
 
@@ -83,19 +83,21 @@ def test_a_body_that_is_too_large_or_does_not_say_its_length_is_refused(company:
     assert (large.status_code, endless.status_code) == (413, 411)
 
 
-def test_an_error_nobody_foresaw_tells_nothing_of_the_inside(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_nobody_foresaw_tells_nothing_of_the_inside(
+    standing: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret inside")
 
     monkeypatch.setattr("churn.api.routes.models.list_models", fail)
-    answer = service.client.get("/v1/models", headers=service.key("read"))
+    answer = standing.client.get("/v1/models", headers=standing.key("read"))
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal_error"
     assert "secret inside" not in answer.text
 
 
-def test_an_unknown_path_has_the_one_error_shape(service: Service) -> None:
-    answer = service.client.get("/v1/nothing", headers={"X-Request-Id": "mine-1"})
+def test_an_unknown_path_has_the_one_error_shape(standing: Service) -> None:
+    answer = standing.client.get("/v1/nothing", headers={"X-Request-Id": "mine-1"})
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "urn:churn:problem:not_found",

@@ -143,14 +143,14 @@ def test_no_file_outside_the_reports_is_given_out(service: Service, signed_in: T
 
 
 @pytest.mark.parametrize("sent", ["a\r\nX-Evil: 1", "a b", "x" * 65, "é", ""])
-def test_a_request_id_that_is_none_is_not_given_back(service: Service, sent: str) -> None:
+def test_a_request_id_that_is_none_is_not_given_back(standing: Service, sent: str) -> None:
     raw = [(b"x-request-id", sent.encode("latin-1"))]
-    answer = service.client.get("/healthz", headers=raw)  # type: ignore[arg-type]  # raw pairs
+    answer = standing.client.get("/healthz", headers=raw)  # type: ignore[arg-type]  # raw pairs
     assert re.fullmatch(r"[0-9a-f]{16}", answer.headers["x-request-id"])
     assert "x-evil" not in answer.headers
 
 
-def test_keys_are_compared_in_constant_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_compared_in_constant_time(standing: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     from churn.workflows import manage_keys
 
     compared: list[tuple[str, str]] = []
@@ -160,10 +160,10 @@ def test_keys_are_compared_in_constant_time(service: Service, monkeypatch: pytes
         return one == two
 
     monkeypatch.setattr(manage_keys.hmac, "compare_digest", noting)
-    token = service.key("read")["Authorization"].removeprefix("Bearer ")
+    token = standing.key("read")["Authorization"].removeprefix("Bearer ")
     wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
     for sent, status in ((token, 200), (wrong, 401), ("churn_000000000000_x", 401)):
-        assert service.client.get("/v1/models", headers={"Authorization": f"Bearer {sent}"}).status_code == status
+        assert standing.client.get("/v1/models", headers={"Authorization": f"Bearer {sent}"}).status_code == status
     assert len(compared) == 3, "an unknown key is compared too, so that its absence takes as long"
     assert {len(text) for pair in compared for text in pair} == {64}, "hashes, never the secrets themselves"
 

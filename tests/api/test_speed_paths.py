@@ -74,12 +74,12 @@ def test_a_score_given_directly_is_the_one_that_the_route_gives(
     ],
 )
 def test_what_is_not_answered_directly_is_answered_as_ever(
-    service: Service, content: bytes, headers: dict[str, str], status: int
+    standing: Service, content: bytes, headers: dict[str, str], status: int
 ) -> None:
-    key = service.key("read") | {"Content-Type": "application/json"} | headers
-    service.client.get("/v1/models", headers=key)  # the key is known from here on
-    service.app.state.churn.champion.get()
-    answer = service.client.post("/v1/scores", content=content, headers=key)
+    key = standing.key("read") | {"Content-Type": "application/json"} | headers
+    standing.client.get("/v1/models", headers=key)  # the key is known from here on
+    standing.app.state.churn.champion.get()
+    answer = standing.client.post("/v1/scores", content=content, headers=key)
     assert answer.status_code == status, answer.text
     if status >= 400:
         assert answer.json()["code"]

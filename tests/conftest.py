@@ -1,3 +1,45 @@
-"""What every test can ask for."""
+"""What every test can ask for, and which tests one worker keeps together."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers fill the cores: threads inside each, and inside the commands it starts, would wait for one another.
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
 
 pytest_plugins = ["tests.postgres", "tests.company"]
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARING = ("tests/pages/", "tests/privacy/")  # their conftest.py makes companies once per module
+GROUP = re.compile(r'^pytestmark = pytest\.mark\.xdist_group\("(.+?)"\)', re.MULTILINE)
+
+
+class Together(LoadScopeScheduling):
+    """Keeps tests that share what is made once on one worker, the large groups first; the rest goes where there is time.
+
+    The plugin's own grouping writes into an attribute of tests that pytest 9.2 no longer reads, and so groups nothing.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.partition("::")[0]) or nodeid
+
+
+@functools.cache
+def _group(path: str) -> str | None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if named := GROUP.search(text):
+        return named[1]
+    return path if 'scope="module"' in text or path.startswith(SHARING) else None
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
+    """Return the scheduler above where groups are wanted."""
+    return Together(config, log) if config.getoption("dist") == "loadgroup" else None

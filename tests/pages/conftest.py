@@ -36,13 +36,6 @@ SCHEMES = ("light", "dark")
 SHOTS = Path(os.environ.get("CHURN_HOME", Path(__file__).resolve().parents[2] / ".churn")) / "screenshots"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of this folder on one worker: they share a browser, and two would be slower than one."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("pages"))
-
-
 @dataclass
 class Served:
     """A service on a free port, over a home of its own."""

@@ -16,7 +16,7 @@ _PATIENCE = 60.0  # seconds
 
 
 class Page:
-    """One open page. Protocol: https://chromedevtools.github.io/devtools-protocol, messages end with a zero byte."""
+    """One open page, spoken to by the Chrome DevTools Protocol over a pipe: messages end with a zero byte."""
 
     def __init__(self, read: int, write: int) -> None:
         self._read, self._write, self._buffer, self._number = read, write, b"", 0

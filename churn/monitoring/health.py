@@ -118,7 +118,7 @@ def push_findings(pushes: Sequence[Push], *, now: datetime, silent_days: int, re
         age = (now - push.started_at).days
         refused = push.rejected / push.rows if push.rows else 0.0
         if age > silent_days and not push.is_over:
-            sentence = f"Nothing has been sent of {subject} for {age} days; it is told after {silent_days}."
+            sentence = f"Nothing has been sent of {subject} for {age} days; more than {silent_days} are too many."
             found.append(_health("sync", subject, "watch", sentence, float(age), float(silent_days), push.run_id))
         elif push.state in {"failed", "abandoned"}:
             sentence = f"The newest push of {subject} did not end well ({push.state})."

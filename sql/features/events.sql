@@ -44,7 +44,7 @@ select
     coalesce(r.events_7d, 0) as event_count_7d,  -- Events in 7 days. [actionable] "{} events in 7 days"
     coalesce(r.events_28d, 0) as event_count_28d,  -- Events in 28 days. [actionable] "{} events in 28 days"
     coalesce(r.events_90d, 0) as event_count_90d,  -- Events in 90 days. [actionable] "{} events in 90 days"
-    coalesce((r.events_7d / 7.0) / nullif(r.events_28d / 28.0, 0), 0) as event_ratio_7_28,  -- Daily events of the last week against 28 days. [actionable] "activity is {} times the monthly pace"
+    coalesce((r.events_7d / 7.0) / nullif(r.events_28d / 28.0, 0), 0) as event_ratio_7_28,  -- Daily events of the last week against 28 days. [actionable] "last week's activity was {} times the month's pace"
     coalesce((r.events_28d / 28.0) / nullif(r.events_90d / 90.0, 0), 0) as event_ratio_28_90,  -- Daily events of 28 days against 90 days. [actionable] "activity is {} times the usual pace"
     coalesce(r.event_types_90d, 0) as event_types_90d,  -- Kinds of events in 90 days. [context] "{} kinds of events in 90 days"
     r.counts_28d as events_28d,  -- Events of the kind {key} in 28 days. [actionable] "{} x {key} in 28 days"

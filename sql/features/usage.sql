@@ -40,6 +40,6 @@ select
     bit_count(day_bits) as active_days_60d,  -- Days with a session among the last 60. [actionable] "active on {} of 60 days"
     7.0 * sessions_90d / observed_days as average_weekly_usage,  -- Sessions a week over 90 days, or since the first one. [actionable] "{} sessions a week"
     -- The divisor is at least one session in 90 days, so that full silence stays a number, and the largest one.
-    days_since_last / greatest(7.0 * sessions_90d / observed_days, 7.0 / 90) as inactivity_risk,  -- Days since the last login over weekly usage. [actionable] "silence of {} weeks' worth of use"
+    days_since_last / greatest(7.0 * sessions_90d / observed_days, 7.0 / 90) as inactivity_risk,  -- Days since the last login over weekly usage. [actionable] "{} days of silence for each weekly login"
     1.0 * days_since_last * sessions_90d / observed_days as silence_against_habit  -- Sessions one would have expected since the last login. [actionable] "{} sessions fewer than usual since the last login"
 from joined

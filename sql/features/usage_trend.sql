@@ -28,12 +28,12 @@ with joined as (
 select
     customer_id,
     snapshot_date,
-    coalesce((1.0 * sessions_7d / observed_week) / nullif(1.0 * sessions_30d / observed_month, 0), 0) as usage_ratio_7_30,  -- Daily sessions of the last week against the last month. [actionable] "weekly use is {} times the monthly pace"
+    coalesce((1.0 * sessions_7d / observed_week) / nullif(1.0 * sessions_30d / observed_month, 0), 0) as usage_ratio_7_30,  -- Daily sessions of the last week against the last month. [actionable] "last week's use was {} times the month's pace"
     coalesce((1.0 * sessions_7d / observed_week) / nullif(1.0 * sessions_90d / observed_days, 0), 0) as usage_ratio_7_90,  -- Daily sessions of the last week against 90 days. [actionable] "weekly use is {} times the usual pace"
     coalesce((1.0 * sessions_14d / observed_fortnight) / nullif(1.0 * sessions_90d / observed_days, 0), 0) as usage_ratio_14_90,  -- Daily sessions of two weeks against 90 days. [actionable] "use over two weeks is {} times the usual pace"
     coalesce((1.0 * sessions_30d / observed_month) / nullif(1.0 * sessions_90d / observed_days, 0), 0) as usage_ratio_30_90,  -- Daily sessions of the last month against 90 days. [actionable] "monthly use is {} times the usual pace"
     coalesce((1.0 * sessions_30d / observed_month) / nullif(1.0 * sessions / days_since_first, 0), 0) as usage_ratio_30_all,  -- Daily sessions of the last month against all time. [actionable] "monthly use is {} times its level over all time"
-    coalesce((minutes_7d / observed_week) / nullif(minutes_30d / observed_month, 0), 0) as minutes_ratio_7_30,  -- Daily minutes of the last week against the last month. [actionable] "time spent per week is {} times the monthly pace"
+    coalesce((minutes_7d / observed_week) / nullif(minutes_30d / observed_month, 0), 0) as minutes_ratio_7_30,  -- Daily minutes of the last week against the last month. [actionable] "last week's time spent was {} times the month's pace"
     coalesce((minutes_30d / observed_month) / nullif(minutes_90d / observed_days, 0), 0) as minutes_ratio_30_90,  -- Daily minutes of the last month against 90 days. [actionable] "time spent is {} times the usual"
     -- Least squares over the 90 days with their zeros: the sum of squares of 1..90 about their mean is 60,742.5.
     30 * (45.5 * sessions_90d - days_ago_sum) / 60742.5 as usage_slope,  -- Change of daily sessions per month, fitted over 90 days. [actionable] "daily sessions change by {} a month"

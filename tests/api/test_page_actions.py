@@ -23,6 +23,7 @@ from churn.workflows.manage_users import create_user
 from churn.workflows.read_scores import read_risk_list
 from tests.api.conftest import Service
 from tests.api.test_security_routes import page_routes
+from tests.company import Company
 from tests.pages.test_insights import FOUND
 
 PASSWORD = "correct horse battery staple"
@@ -41,8 +42,9 @@ def published(service: Service) -> tuple[ScoreRun, str]:
 
 
 @pytest.fixture
-def maria(service: Service) -> TestClient:
+def maria(service: Service, finished_company: Company) -> TestClient:
     """A marketer who may do everything, signed in by name, where there is something of everything to do."""
+    shutil.copy(finished_company.home / "warehouse.duckdb", service.context.settings.home)  # planning reads it
     create_user(service.context, "maria", PASSWORD, ["admin"])
     text = service.client.get("/sign-in", headers={"Accept": "text/html"}).text
     form = {"name": "maria", "secret": PASSWORD, "csrf": token_in(text)}

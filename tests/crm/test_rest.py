@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -65,6 +66,7 @@ class FakeRest(FakeCrm):
     def __init__(self) -> None:
         super().__init__()
         self.events: list[dict[str, Any]] = []
+        self._one_at_a_time = threading.Lock()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.headers.get("x-api-key") != self.secret:
@@ -83,7 +85,8 @@ class FakeRest(FakeCrm):
             return httpx.Response(200, json={"events": page, "next": str(start + len(page))})
         if request.method == "GET":
             return self._get(path, query)
-        return self._write(request, path)
+        with self._one_at_a_time:
+            return self._write(request, path)
 
     def _get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
         if path == "contacts":

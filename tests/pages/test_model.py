@@ -37,7 +37,6 @@ def test_the_champion_is_told_in_words_and_curves(visitor):
     visitor.visit("/model")
     visitor.see("has served since", "times as many as among all", "Why this one", "Its probabilities come true")
     visitor.see("What contacting more of them finds and earns", "How much it is used", "Learned from", "serves now")
-    visitor.see("Not watched yet")
     charts = visitor.page.locator("figure.chart")
     assert charts.count() == 7
     for chart in charts.all():
@@ -107,6 +106,7 @@ def test_what_the_monitors_found_stands_on_the_page(visitor):
         {"severity": "ok", "sentence": "Payments are as they were.", "money_at_risk": 0.0},
     ]
     context = visitor.served.context
+    visitor.visit("/model").see("Not watched yet")
     with context.open_store() as store:
         store.monitoring.save(
             date(2026, 7, 2),

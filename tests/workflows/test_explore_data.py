@@ -106,8 +106,8 @@ def test_a_date_beyond_the_data_and_a_wrong_ending_are_refused(explored, tmp_pat
         explore_data(context, out=tmp_path / "page.pdf")
 
 
-def test_without_outcomes_the_profile_is_told_and_nothing_is_claimed(explored):
-    company, document = explored
+def test_without_outcomes_the_profile_is_told_and_nothing_is_claimed(explored, company):
+    _, document = explored
     early = document["dates"][0]
     found = company.json("explore", "--date", early, "--out", str(company.home / "early.html"))
     assert found["insights"] == []

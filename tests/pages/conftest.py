@@ -130,7 +130,7 @@ class Visitor:
     def see(self, *texts: str) -> None:
         """Each text must become visible."""
         for text in texts:
-            self.page.get_by_text(text).first.wait_for(state="visible", timeout=5_000)
+            self.page.get_by_text(text).first.wait_for(state="visible", timeout=20_000)
 
     def size(self, width: str) -> Visitor:
         """Take a `desktop` or `phone` window."""

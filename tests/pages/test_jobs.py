@@ -42,7 +42,7 @@ def test_a_run_under_way_shows_its_steps_as_they_end(visitor):
             outcome="7 scored.",
         )
         store.jobs.finish(asked.run_id, "tester", "done", None, now + timedelta(seconds=3))
-    run.get_by_text("7 scored.").wait_for(state="attached", timeout=6_000)
+    run.get_by_text("7 scored.").wait_for(state="attached", timeout=20_000)
     run.get_by_text("asked for by maria").wait_for(state="visible")
     visitor.visit(f"/jobs/runs/{asked.run_id}")
     visitor.see("7 scored.")

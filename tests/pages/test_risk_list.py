@@ -35,7 +35,7 @@ def risks(visitor: Visitor) -> list[float]:
 
 
 def settle(visitor: Visitor, words: str) -> None:
-    visitor.page.locator("#list .list-head", has_text=re.compile(words)).wait_for(timeout=5_000)
+    visitor.page.locator("#list .list-head", has_text=re.compile(words)).wait_for(timeout=20_000)
 
 
 def test_the_list_is_read_filtered_sorted_and_paged(visitor):

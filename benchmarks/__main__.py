@@ -41,11 +41,11 @@ LARGE_MONTHS = 4  # a company of 1.2 million over 18 months would need 300 milli
 BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P15": commands.run,
     "P9": money.run,
-    "simulator": simulator.run,
+    "P20": simulator.run,
     "P11": allocation.run,
-    "coverage": coverage.run,
+    "P17": coverage.run,
     "P14": publishing.run,
-    "diff": crm_diff.run,
+    "P16": crm_diff.run,
     "P12": drift.run,
     "P1": features.run_one,
     "P6": reasons.run,
@@ -53,7 +53,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P13": report.run,
     "P4": matrix.run,
     "P2": features.run_twelve,
-    "explore": explore.run,
+    "P21": explore.run,
     "P8": serving.run_lookups,
     "P7": serving.run_scores,
     "odoo": odoo_push.run,
@@ -80,7 +80,7 @@ def main() -> int:
         "--only",
         nargs="+",
         metavar="P",
-        help="some benches, such as P6 P9, coverage, growth, P3, oracle, coverage-campaigns",
+        help="some benches, such as P6 P9, P3, growth, oracle, coverage-campaigns",
     )
     parser.add_argument("--customers", type=int, default=120_000)
     parser.add_argument("--quick", action="store_true", help="12,000 customers and fewer repeats; nothing is written")

@@ -1,4 +1,4 @@
-"""P10, the part a hand feels: one answer of the simulator for other terms, and a slider dragged in a browser until the page shows it."""
+"""P20, what a hand feels: one answer of the simulator for other terms, and a slider dragged in a browser until the page shows it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _asked(customers: int, repeats: int, progress: Progress) -> list[Result]:
     p95 = float(np.quantile(taken, 0.95))
     return [
         Result(
-            "P10",
+            "P20",
             f"simulator: one answer for other terms, p95, {customers:,} customers",
             p95,
             "ms",
@@ -90,7 +90,7 @@ def _dragged(customers: int, repeats: int, progress: Progress) -> list[Result]:
         told = f"simulator in Chromium, {way}: from the event until sentence and curve are painted, p95"
         rows.append(
             Result(
-                "P10",
+                "P20",
                 f"{told}, {customers:,} customers",
                 p95,
                 "ms",

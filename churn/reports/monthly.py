@@ -6,7 +6,6 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final
 
 from churn.reports.charts import Figure, token_css
@@ -28,11 +27,7 @@ def sections(home: Path) -> list[str]:
 
 
 def prepare_drawing() -> None:
-    """Begin to load what draws the charts, in the background: whoever gathers facts from a database meanwhile waits less."""
-    Thread(target=_load, name="prepare-drawing", daemon=True).start()
-
-
-def _load() -> None:
+    """Load what draws the charts and start its engine: for a thread, while somebody else waits for a database."""
     import vl_convert
 
     vl_convert.vegalite_to_svg(_TINY)  # the engine starts with the first chart

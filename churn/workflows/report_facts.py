@@ -20,6 +20,8 @@ from churn.workflows.simulate_campaign import simulate_campaign
 from churn.workflows.simulation_request import SimulationRequest
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from churn.store import Store
     from churn.warehouse.connection import Warehouse
 
@@ -30,13 +32,14 @@ _COHORTS_SHOWN, _AGES_SHOWN = 9, 9
 _OF_THE_TIME: Final = ("decision", "insights", "quality")
 
 
-def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
+def report_facts(context: Context, month: Month | None, *, beside: Executor) -> dict[str, Any]:
     """Return the facts of `month`; of the last whole month of the data where none is given.
 
     A month with a whole one after it is told as it was known while its report was the newest (`Month.known_until`);
     what no history is kept of comes from the facts written then, and is left out where there are none (`is_in_time`
-    is false then). Every part is None, or empty, where nothing is known: the report then says why. Raises ConfigError
-    for a month that the data do not reach, DataError when nothing was ever loaded.
+    is false then). Every part is None, or empty, where nothing is known: the report then says why. What needs no
+    warehouse is gathered by `beside` meanwhile. Raises ConfigError for a month that the data do not reach, DataError
+    when nothing was ever loaded.
     """
     from churn.snapshots.dataset import data_cutoff
 
@@ -50,9 +53,10 @@ def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
                 where="--month",
                 remedy=f"They reach {cutoff:%Y-%m-%d}; the last whole month is {last_whole(cutoff).name}.",
             )
+        is_newest = chosen.first >= last_whole(cutoff).first
+        told = beside.submit(_of_today, context) if is_newest else beside.submit(_of_the_time, context, chosen)
         trend, cohorts = _from_contracts(context, warehouse, chosen, cutoff)
         risk = risk_facts(warehouse, chosen)
-    is_newest = chosen.first >= last_whole(cutoff).first
     with context.open_store() as store:
         campaigns = campaign_facts(store, chosen)
         # As of the month's end; where nobody looked then, what was found while its report was the newest.
@@ -86,7 +90,7 @@ def report_facts(context: Context, month: Month | None) -> dict[str, Any]:
             "done": sum(run.state == "done" for run in nights),
             "failed": [str(run.logical_date) for run in nights if run.state in {"failed", "missed"}],
         },
-        **(_of_today(context) if is_newest else _of_the_time(context, chosen)),
+        **told.result(),
     }
 
 

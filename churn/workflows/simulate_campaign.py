@@ -143,7 +143,7 @@ def about_the_data(gate: Gate, origin: Origin, result: SimulationResult) -> list
 def published_scores(context: Context) -> Population:
     """Return the customers of the current list. Raises DataError before the first one."""
     with context.open_store() as store:
-        page = store.scores.page(limit=None, columns=["churn_probability", "monthly_margin"])
+        page = store.scores.page(limit=None, order=None, columns=["churn_probability", "monthly_margin"])
     run, frame = page.run, page.frame
     if run is None:
         raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")

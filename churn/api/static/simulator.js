@@ -127,8 +127,6 @@ async function show(answer, since) {
   later("told", 200, () => update("profit-curve", { data: { told } }));
   await update("profit-curve", answer.charts["profit-curve"]);
   put("sim-answer", answer.html.answer);
-  put("sim-assumptions", answer.html.assumptions);
-  put("sim-campaign", answer.html.campaign);
   for (const [name, at] of Object.entries(answer.stands)) {
     const term = terms.get(name);
     if (term.input.placeholder !== "" || at.value === "") term.input.placeholder = at.meant;
@@ -142,7 +140,10 @@ async function show(answer, since) {
   requestAnimationFrame(() =>
     setTimeout(() => {
       performance.measure("simulator", { start: since });
-      update("profit-drivers", answer.charts["profit-drivers"]); // what matters most may come a moment later
+      // What is not under the eye of a hand that drags may come a moment later.
+      put("sim-assumptions", answer.html.assumptions);
+      put("sim-campaign", answer.html.campaign);
+      later("drivers", 120, () => update("profit-drivers", answer.charts["profit-drivers"]));
     }),
   );
   later("address", 250, () => {

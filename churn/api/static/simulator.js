@@ -127,20 +127,12 @@ async function show(answer, since) {
   later("told", 200, () => update("profit-curve", { data: { told } }));
   await update("profit-curve", answer.charts["profit-curve"]);
   put("sim-answer", answer.html.answer);
-  for (const [name, at] of Object.entries(answer.stands)) {
-    const term = terms.get(name);
-    if (term.input.placeholder !== "" || at.value === "") term.input.placeholder = at.meant;
-    if (!term.box.contains(document.activeElement)) {
-      term.most = at.most; // never under a hand: the same place must go on meaning the same number
-      stand(term, at.value, at.meant);
-    }
-    complain(name, term, answer.wrong[name]);
-  }
   for (const [name, text] of Object.entries(answer.bar)) document.querySelector(`[data-bar="${name}"]`).textContent = text;
   requestAnimationFrame(() =>
     setTimeout(() => {
       performance.measure("simulator", { start: since });
       // What is not under the eye of a hand that drags may come a moment later.
+      standAll(answer);
       put("sim-assumptions", answer.html.assumptions);
       put("sim-campaign", answer.html.campaign);
       later("drivers", 120, () => update("profit-drivers", answer.charts["profit-drivers"]));
@@ -153,6 +145,18 @@ async function show(answer, since) {
     if (performance.getEntriesByName("simulator").length > 1000) performance.clearMeasures("simulator");
   });
   later("words", 600, () => say(answer.sentence));
+}
+
+function standAll(answer) {
+  for (const [name, at] of Object.entries(answer.stands)) {
+    const term = terms.get(name);
+    if (term.input.placeholder !== "" || at.value === "") term.input.placeholder = at.meant;
+    if (!term.box.contains(document.activeElement)) {
+      term.most = at.most; // never under a hand: the same place must go on meaning the same number
+      stand(term, at.value, at.meant);
+    }
+    complain(name, term, answer.wrong[name]);
+  }
 }
 
 function put(id, html) {

@@ -84,6 +84,7 @@ class Gone:
     before: list[str]
     exported: dict[str, object]
     erased: Erased
+    left: list[str]
     assigned: int
     at: datetime
 
@@ -98,7 +99,8 @@ def gone(lived: Lived) -> Gone:
     with context.open_store() as store:
         assigned = store.assignments.of(CAMPAIGN).height
     at = context.clock()
-    return Gone(lived, before, exported, erase_customer(context, lived.customer, who="test"), assigned, at)
+    erased = erase_customer(context, lived.customer, who="test")
+    return Gone(lived, before, exported, erased, places_naming(lived.home, lived.customer), assigned, at)
 
 
 def _runs(context: Context) -> list[ScheduledRun]:

@@ -40,9 +40,8 @@ def test_the_customer_was_in_every_part_before(gone: Gone) -> None:
 
 
 def test_after_an_erasure_the_id_is_found_nowhere_but_in_the_notice_to_the_reader_of_the_list(gone: Gone) -> None:
-    left = places_naming(gone.lived.home, gone.lived.customer)
-    assert left == list(gone.erased.told_in)
-    assert all(place.startswith(NOTICE) for place in left)
+    assert gone.left == list(gone.erased.told_in)
+    assert all(place.startswith(NOTICE) for place in gone.left)
 
 
 def test_an_export_holds_what_is_looked_for(gone: Gone) -> None:

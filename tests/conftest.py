@@ -15,6 +15,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(_name, "1")
 
+# The commands that tests start would compile the package anew, each by itself, where the machine forbids to keep it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 pytest_plugins = ["tests.postgres", "tests.company"]
 
 ROOT = Path(__file__).resolve().parents[1]

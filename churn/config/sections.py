@@ -38,7 +38,9 @@ class BusinessSettings(Section):
 class ChurnSettings(Section):
     """[churn]: what counts as churn, and when."""
 
-    definition: ChurnDefinition = "any"
+    definition: ChurnDefinition = Field(
+        "any", description="Whose loss counts; losses of the other kind count as stays."
+    )
     horizon_days: Annotated[int, Field(ge=1, le=730)] = Field(30, description="Length of the label window.")
     lead_days: Days = Field(2, description="Time the team needs to act before the label window opens.")
     grace_days: Days = Field(7, description="A subscription resumed within these days never ended.")

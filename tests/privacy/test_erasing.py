@@ -46,8 +46,8 @@ def test_after_an_erasure_the_id_is_found_nowhere_but_in_the_notice_to_the_reade
 
 def test_an_export_holds_what_is_looked_for(gone: Gone) -> None:
     told = {f"warehouse {name}" for name in gone.exported["warehouse"]}  # type: ignore[attr-defined]  # a document
-    told |= {f"store {name}" for name in gone.exported["store"]}  # type: ignore[attr-defined]
-    told |= set(gone.exported["files"])  # type: ignore[call-overload]
+    told |= {f"store {name}" for name in gone.exported["store"]}  # type: ignore[attr-defined]  # a document
+    told |= set(gone.exported["files"])  # type: ignore[call-overload]  # a document
     missing = [p for p in gone.before if p not in told and not p.startswith(("privacy/", "store privacy_"))]
     assert set(missing) <= {"store.sqlite", "store.sqlite-wal", "warehouse.duckdb", "warehouse.duckdb.wal"}
 

@@ -130,14 +130,14 @@ def _priced(context: Context, day: date) -> pl.DataFrame:
 
 def features_of(world: CampaignWorld, days: Sequence[date]) -> tuple[dict[date, pl.DataFrame], tuple[FeatureDoc, ...]]:
     """Return the features of every customer active on each day, kept once made, and what they mean."""
-    from churn.warehouse.sql_models import FeatureDoc
+    from churn.warehouse.models.sql_models import FeatureDoc
 
     paths = {day: world.home / f"features-{day}.parquet" for day in days}
     words = world.home / "features.json"
     if not (words.is_file() and all(path.is_file() for path in paths.values())):
         from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
         from churn.snapshots.policy import SnapshotPolicy
-        from churn.warehouse.sql_models import load_models
+        from churn.warehouse.models.sql_models import load_models
 
         context = world.context()
         models, policy = load_models(world.home), SnapshotPolicy.from_settings(context.settings)

@@ -94,7 +94,7 @@ def _is_plain(kind: Any) -> bool:
 def _build(found: BenchCompany, paths: list[Path], progress: Progress) -> None:
     from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     dates = months_before(found.cutoff, MONTHS_APART + 1)
     policy = SnapshotPolicy.from_settings(found.context().settings)

@@ -40,7 +40,7 @@ def build_all(warehouse: Warehouse, found: BenchCompany, dates: list[date]) -> i
     """Build every feature table for `dates` and return the rows of one."""
     from churn.snapshots.dataset import build_snapshots, data_cutoff
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     policy = SnapshotPolicy.from_settings(found.context().settings)
     build_snapshots(warehouse, load_models(found.home), policy, dates, data_cutoff=data_cutoff(warehouse))

@@ -12,10 +12,10 @@ import polars as pl
 from churn.config import ResourceSettings, load_settings
 from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
-from churn.warehouse.build import build
 from churn.warehouse.connection import open_warehouse
-from churn.warehouse.contracts import BOOKKEEPING, TABLES
-from churn.warehouse.sql_models import load_models
+from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES
+from churn.warehouse.models.build import build
+from churn.warehouse.models.sql_models import load_models
 
 EIGHT = (
     "days_since_last_login",

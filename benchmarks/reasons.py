@@ -27,7 +27,7 @@ def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
 
 def _features(found: BenchCompany) -> tuple[pl.DataFrame, Any]:
     from churn.snapshots.dataset import feature_frame
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     with found.context().open_warehouse("bench") as warehouse:
         return feature_frame(warehouse, load_models(found.home))

@@ -179,7 +179,7 @@ def wrk(
 def _features(found: BenchCompany) -> dict[str, Any]:
     """Return one customer's features as a caller would send them: nothing that JSON does not know."""
     from churn.snapshots.dataset import feature_frame
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     with found.context().open_warehouse("bench") as warehouse:
         frame, docs = feature_frame(warehouse, load_models(found.home))

@@ -52,7 +52,7 @@ def test_the_exit_codes_in_the_readme_are_those_of_the_errors():
 
 
 def test_the_tables_and_columns_in_the_readme_are_the_contracts():
-    from churn.warehouse.contracts import TABLES
+    from churn.warehouse.loading.contracts import TABLES
 
     rows = re.findall(r"^\| `(\w+)` \| (\w[\w, ]*) \| (\w[\w, ]*) \|$", TEXT, flags=re.MULTILINE)
     told = {name: (set(required.split(", ")), set(optional.split(", "))) for name, required, optional in rows}

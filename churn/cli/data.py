@@ -12,7 +12,7 @@ from churn.cli.common import Session, command, read_date
 from churn.cli.tables import line, table
 
 if TYPE_CHECKING:
-    from churn.warehouse.checks import CheckResult
+    from churn.warehouse.models.checks import CheckResult
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from churn.warehouse.sql_models import FeatureDoc
+    from churn.warehouse.models.sql_models import FeatureDoc
 
 Value = float | str | bool | None
 

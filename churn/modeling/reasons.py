@@ -15,7 +15,7 @@ from churn.modeling.reason_words import Words, words_of
 
 if TYPE_CHECKING:
     from churn.modeling.explanation import Explanation
-    from churn.warehouse.sql_models import FeatureDoc
+    from churn.warehouse.models.sql_models import FeatureDoc
 
 Matrix = NDArray[np.float32]
 

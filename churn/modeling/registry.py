@@ -56,7 +56,7 @@ def load_bundle(folder: Path) -> ServedModel:
     try:
         entry = candidate(values["kind"])
         from churn.snapshots.policy import SnapshotPolicy
-        from churn.warehouse.sql_models import FeatureDoc
+        from churn.warehouse.models.sql_models import FeatureDoc
 
         return ServedModel(
             kind=entry.name,

@@ -18,7 +18,7 @@ from churn.modeling.preprocessing import Encoder, Matrix
 if TYPE_CHECKING:
     from churn.modeling.online import OnlineScorer
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import FeatureDoc
+    from churn.warehouse.models.sql_models import FeatureDoc
 
 
 @dataclass(frozen=True)

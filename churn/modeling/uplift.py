@@ -26,7 +26,7 @@ from churn.modeling.uplift_words import Words
 from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from churn.warehouse.sql_models import FeatureDoc
+    from churn.warehouse.models.sql_models import FeatureDoc
 
 # The network costs as much as the others together and ranks no better: it may be named, but is not tried by itself.
 BASES: Final = ("logistic_regression", "random_forest", "xgboost")

@@ -26,7 +26,7 @@ from churn.modeling.uplift_harm import HarmfulGroup, harmed_by
 from churn.modeling.uplift_learners import LEARNERS
 
 if TYPE_CHECKING:
-    from churn.warehouse.sql_models import FeatureDoc
+    from churn.warehouse.models.sql_models import FeatureDoc
 
 _RELEARN = "Learn it again with `churn uplift`."
 
@@ -117,7 +117,7 @@ def load_uplift(folder: Path) -> tuple[UpliftModel, dict[str, Any]]:
 
     Raises ModelError where a file is missing or altered, or an estimator's file holds types not known to be harmless.
     """
-    from churn.warehouse.sql_models import FeatureDoc
+    from churn.warehouse.models.sql_models import FeatureDoc
 
     verify(folder)
     values = read_json(folder / "uplift.json")

@@ -81,7 +81,7 @@ def build_snapshots(
     ConfigError for SQL that does not run, FutureLeak for a feature file that never asks when facts were known, and
     ContractBroken for a feature table that does not have exactly one row per spine row.
     """
-    from churn.warehouse.build import build
+    from churn.warehouse.models.build import build
 
     if not dates:
         raise DataError("no snapshot date was given", where="snapshots.dates")

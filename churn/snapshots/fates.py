@@ -39,7 +39,7 @@ def fates(
     """
     import polars as pl
 
-    from churn.warehouse.build import build
+    from churn.warehouse.models.build import build
 
     asked = customers.select("customer_id", "snapshot_date").unique()
     found: list[pl.DataFrame] = []

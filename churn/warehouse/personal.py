@@ -14,9 +14,9 @@ from typing import Any
 from churn.decisions.redaction import Redaction
 from churn.errors import ResourceError
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.incremental import keys_of, source_of
-from churn.warehouse.ledger import next_load_id, note_rewrite
-from churn.warehouse.sql_models import SqlModel
+from churn.warehouse.loading.ledger import next_load_id, note_rewrite
+from churn.warehouse.models.incremental import keys_of, source_of
+from churn.warehouse.models.sql_models import SqlModel
 
 _REJECTED = "raw.rejected_rows"
 _COLUMNS = """

@@ -27,7 +27,7 @@ def build_features(
     """
     from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     if out is not None and out.suffix not in {".parquet", ".csv"}:
         raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .parquet or .csv.")

@@ -11,8 +11,8 @@ from churn.workflows.context import Context
 from churn.workflows.quality_file import keep_quality
 
 if TYPE_CHECKING:
-    from churn.warehouse.checks import CheckResult, Level
     from churn.warehouse.connection import Warehouse
+    from churn.warehouse.models.checks import CheckResult, Level
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def stop_on_blocked_checks(
     context: Context, warehouse: Warehouse, day: date, level: Level | None = None
 ) -> list[CheckResult]:
     """Return what the rules (of `level`) find as of `day`. Raises QualityBlocked as `check_data` does."""
-    from churn.warehouse.checks import run_checks
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.checks import run_checks
+    from churn.warehouse.models.sql_models import load_models
 
     context.progress.step("Checking the data")
     # Freshness is judged as of the day, so that a backfill of an old date is not called stale.

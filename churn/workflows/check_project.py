@@ -9,7 +9,7 @@ from churn.workflows.context import Context
 from churn.workflows.list_campaigns import CampaignReview, validate_campaigns
 
 if TYPE_CHECKING:
-    from churn.warehouse.checks import CheckResult
+    from churn.warehouse.models.checks import CheckResult
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ def check_project(context: Context) -> ProjectCheck:
 
     Raises ConfigError at the first setting or SQL file that cannot be read; of campaigns everything wrong is found.
     """
-    from churn.warehouse.checks import run_checks
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.checks import run_checks
+    from churn.warehouse.models.sql_models import load_models
 
     settings = context.settings
     models = load_models(settings.home)

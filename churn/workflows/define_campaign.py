@@ -81,7 +81,7 @@ def _known_features(context: Context, definition: CampaignDefinition) -> Collect
         return frozenset()
     from churn.modeling import load_card
     from churn.snapshots.conditions import known_features
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     known = known_features(load_models(context.settings.home))
     with context.open_store() as store:

@@ -96,7 +96,7 @@ def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dic
     from churn.snapshots.dataset import build_snapshots, data_cutoff
     from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     settings = context.settings
     models, policy = load_models(settings.home), SnapshotPolicy.from_settings(settings)

@@ -18,7 +18,7 @@ from churn.exploration.profile import churn_by_bin
 from churn.exploration.staying import retention, survival_by_plan, survival_by_tenure
 from churn.exploration.structure import structure
 from churn.snapshots.dates import is_flat
-from churn.warehouse.build import build
+from churn.warehouse.models.build import build
 from churn.workflows.context import Context
 from churn.workflows.demo_home import is_demo_home
 

@@ -184,7 +184,7 @@ def _features(context: Context, warehouse: Warehouse, dates: list[date]) -> tupl
     """Return the features of `dates` as scoring builds them: the keys and the features a model may see."""
     from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     models = load_models(context.settings.home)
     policy = SnapshotPolicy.from_settings(context.settings)

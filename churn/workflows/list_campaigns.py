@@ -114,7 +114,7 @@ def beyond_the_file(
     context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
 ) -> list[Complaint]:
     """Return what a definition, read from `text`, names that there is not: features, and the connector."""
-    from churn.warehouse.filters import audience_filter
+    from churn.warehouse.models.filters import audience_filter
 
     found = []
     if definition.audience.filter is not None:
@@ -134,8 +134,8 @@ def beyond_the_file(
 def _known_features(context: Context, definitions: Sequence[CampaignDefinition]) -> frozenset[str]:
     """Return the features of the SQL files; those of the warehouse too where a filter names another."""
     from churn.snapshots.conditions import known_features
-    from churn.warehouse.filters import audience_filter
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.filters import audience_filter
+    from churn.warehouse.models.sql_models import load_models
 
     models = load_models(context.settings.home)
     known = known_features(models)

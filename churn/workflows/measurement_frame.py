@@ -52,7 +52,7 @@ def follow(
     from churn.snapshots.dates import data_cutoff
     from churn.snapshots.fates import fates
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     context.progress.step(f"Following {assignments.height:,} customers to the end of their windows")
     base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)

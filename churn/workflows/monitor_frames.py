@@ -118,7 +118,7 @@ def _earliest(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) ->
 def rows_of(warehouse: Warehouse, context: Context, model: ServedModel, day: date) -> pl.DataFrame:
     """Return the customers of a date built last, one row each: keys, margin, plan and the model's features."""
     from churn.snapshots.dataset import scoring_set
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     models = load_models(context.settings.home)
     return scoring_set(warehouse, models, model.policy, day, wanted=model.feature_names).frame

@@ -113,7 +113,7 @@ def _served_on(context: Context, day: date) -> ModelVersion | None:
 def _watch(context: Context, warehouse: Warehouse, version: ModelVersion, model: ServedModel, on: date) -> Seen:
     """Build the rows to compare, and let each monitor look at them."""
     from churn.snapshots.dataset import build_snapshots, data_cutoff
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
     from churn.workflows.monitor_frames import list_runs, past_night
     from churn.workflows.monitor_looks import Looks
 

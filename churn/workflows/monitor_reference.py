@@ -47,7 +47,7 @@ def _rebuilt(
     context: Context, warehouse: Warehouse, model: ServedModel, card: dict[str, Any], as_of: datetime
 ) -> Reference | None:
     from churn.snapshots.dataset import build_snapshots, training_dates, training_set
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     days = [day for name in ("train", "test") if (found := _days(card, name)) for day in found]
     try:

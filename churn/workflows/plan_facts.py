@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from churn.campaigns.assignment import global_holdout
 from churn.campaigns.definition import CampaignDefinition
 from churn.errors import CampaignError, ConfigError, DataError
-from churn.warehouse.filters import Filter, audience_filter
+from churn.warehouse.models.filters import Filter, audience_filter
 from churn.workflows.context import Context
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def check_filters(
 def _audience(
     context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition], scores: ScoreList
 ) -> dict[str, NDArray[np.bool_]]:
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     models = load_models(context.settings.home)
     filters = check_filters(warehouse, models, definitions, context.settings.home)

@@ -95,7 +95,7 @@ def _features(
         return None
     from churn.snapshots.dataset import scoring_set
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
     from churn.workflows.plan_facts import build_day
 
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)

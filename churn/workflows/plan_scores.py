@@ -89,7 +89,7 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     import polars as pl
 
     from churn.snapshots.dataset import feature_frame
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
     from churn.workflows.economics import economics_from
     from churn.workflows.plan_facts import build_day
 

@@ -163,8 +163,8 @@ def _from_store(store: Store, context: Context, customer_id: str, *, is_waiting:
 
 
 def _from_warehouse(context: Context, customers: Sequence[str]) -> dict[str, dict[str, int]]:
+    from churn.warehouse.models.sql_models import load_models
     from churn.warehouse.personal import erase, rewrite
-    from churn.warehouse.sql_models import load_models
 
     context.progress.step("Erasing from the warehouse")
     models = load_models(context.settings.home)

@@ -13,8 +13,8 @@ from churn.errors import ResourceError
 from churn.workflows.context import Context
 
 if TYPE_CHECKING:
-    from churn.warehouse.checks import CheckResult
     from churn.warehouse.connection import Warehouse
+    from churn.warehouse.models.checks import CheckResult
 
 # Where a source's facts lie once loaded, and the column that says when each happened.
 _FACTS = {

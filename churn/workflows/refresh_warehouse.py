@@ -11,9 +11,9 @@ from churn.workflows.context import Context
 from churn.workflows.quality_file import keep_quality
 
 if TYPE_CHECKING:
-    from churn.warehouse.build import BuildResult
-    from churn.warehouse.checks import CheckResult
-    from churn.warehouse.ingest import LoadResult
+    from churn.warehouse.loading.ingest import LoadResult
+    from churn.warehouse.models.build import BuildResult
+    from churn.warehouse.models.checks import CheckResult
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
 
     Raises ConfigError when no source is declared, ContractBroken when one is not what its table needs.
     """
-    from churn.warehouse.build import build
-    from churn.warehouse.checks import run_checks
-    from churn.warehouse.erased import Erased
-    from churn.warehouse.ingest import ingest
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.loading.erased import Erased
+    from churn.warehouse.loading.ingest import ingest
+    from churn.warehouse.models.build import build
+    from churn.warehouse.models.checks import run_checks
+    from churn.warehouse.models.sql_models import load_models
 
     sources = context.settings.sources
     if not sources:

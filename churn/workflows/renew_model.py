@@ -120,7 +120,7 @@ def _compete(context: Context, seen: Seen, versions: Sequence[ModelVersion]) -> 
     if not challengers or not days:
         return []
     from churn.snapshots.dataset import build_snapshots
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     context.progress.step("Comparing challengers with the champion", 0.9)
     with context.open_warehouse("churn monitor") as warehouse:

@@ -129,8 +129,8 @@ def _from_contracts(
     from churn.snapshots.dataset import write_policy
     from churn.snapshots.dates import is_flat
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.build import build
-    from churn.warehouse.sql_models import load_needed
+    from churn.warehouse.models.build import build
+    from churn.warehouse.models.sql_models import load_needed
 
     if is_flat(warehouse) or not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return [], []

@@ -101,7 +101,7 @@ def _seen(frame: pl.DataFrame, features: Sequence[str]) -> pl.DataFrame:
 
 def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date) -> ScoringSet:
     from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     models = load_models(context.settings.home)
     build_snapshots(

@@ -64,7 +64,7 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
     list.parquet: what the risk list is sorted and filtered by. summary.json: what the overview tells.
     Raises ResourceError where the disk refuses.
     """
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
     from churn.workflows.serving_summary import serving_summary
 
     folder = run_path(context.settings.home, scored.run_id)
@@ -122,7 +122,7 @@ def prune_serving_files(context: Context) -> None:
 
 
 def _export(warehouse: Warehouse, models: dict[str, SqlModel], folder: Path) -> None:
-    from churn.warehouse.parquet_files import export_model
+    from churn.warehouse.models.build import export_model
 
     for name, file in (("serving.customer_timeline", TIMELINE), ("serving.customer_usage", USAGE)):
         # A source without logins has no totals of them: then there is no such file, and the page says so.

@@ -74,8 +74,8 @@ def serving_summary(
 
 
 def _months(warehouse: Warehouse, models: dict[str, SqlModel]) -> list[dict[str, Any]]:
-    from churn.warehouse.build import build_model
-    from churn.warehouse.sql_models import in_order, needed_for
+    from churn.warehouse.models.build import build_model
+    from churn.warehouse.models.sql_models import in_order, needed_for
 
     if not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return []

@@ -98,7 +98,7 @@ def assemble_training_set(
     from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
     from churn.snapshots.policy import SnapshotPolicy
     from churn.snapshots.treatments import mark_assigned
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     settings = context.settings
     policy = SnapshotPolicy.from_settings(settings)

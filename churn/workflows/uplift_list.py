@@ -25,7 +25,7 @@ def uplift_list(
 
     from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date, scoring_set
     from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.sql_models import load_models
+    from churn.warehouse.models.sql_models import load_models
 
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
     chosen = day or default_snapshot_date(warehouse, context.today)

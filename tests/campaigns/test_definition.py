@@ -14,7 +14,7 @@ from churn.campaigns.reading import examine, line_of, read_campaign
 from churn.config import BusinessSettings, ChurnSettings
 from churn.errors import CampaignError, ConfigError
 from churn.snapshots.conditions import known_features
-from churn.warehouse.filters import audience_filter
+from churn.warehouse.models.filters import audience_filter
 from tests.worlds import NO_HOME, shipped_models
 
 GOOD = """

@@ -18,9 +18,9 @@ from churn.errors import ConfigError
 from churn.snapshots.dataset import build_snapshots, data_cutoff
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import load_models, open_warehouse
-from churn.warehouse.build import build
-from churn.warehouse.checks import run_checks
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models.build import build
+from churn.warehouse.models.checks import run_checks
 from tests.demo.measures import load_facts
 
 pytestmark = pytest.mark.xdist_group("played")

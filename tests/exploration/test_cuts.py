@@ -9,7 +9,7 @@ from churn.exploration.conditions import Condition
 from churn.exploration.cuts import best_cuts
 from churn.exploration.encoding import Encoded, encode
 from churn.warehouse import FeatureDoc, open_warehouse
-from churn.warehouse.filters import audience_filter
+from churn.warehouse.models.filters import audience_filter
 
 
 def column(values, name="support_tickets_90d", phrase="{} support tickets in 90 days", kind=None) -> Encoded:

@@ -13,7 +13,7 @@ from churn.modeling.uplift_contest import Experiment, fit_pairs
 from churn.modeling.uplift_harm import HarmfulGroup, Rule
 from churn.modeling.uplift_learners import LEARNERS
 from churn.modeling.uplift_model import Scale, UpliftModel
-from churn.warehouse.sql_models import FeatureDoc
+from churn.warehouse.models.sql_models import FeatureDoc
 
 FEATURES = tuple(FeatureDoc(name, "made_up", name) for name in ("silent_days", "usage", "age", "plan"))
 

@@ -13,7 +13,7 @@ from churn.decisions.profit import Economics
 from churn.modeling import TrainingResult, train_candidates
 from churn.snapshots.dataset import TrainingSet
 from churn.snapshots.policy import SnapshotPolicy
-from churn.warehouse.sql_models import FeatureDoc
+from churn.warehouse.models.sql_models import FeatureDoc
 
 MONTHS = [date(2025, month, 1) for month in range(1, 10)]
 NOT_FEATURES = {

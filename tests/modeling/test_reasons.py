@@ -12,7 +12,7 @@ import pytest
 from churn.modeling.explanation import Explanation
 from churn.modeling.reason_words import words_of
 from churn.modeling.reasons import Reason, change_reasons_json, reasons, reasons_json
-from churn.warehouse.sql_models import FeatureDoc
+from churn.warehouse.models.sql_models import FeatureDoc
 
 LOGIN = FeatureDoc("days_since_last_login", "usage", "Days since the last login.", True, "no login for {} days")
 FAILURES = FeatureDoc("failures", "payments", "Failed payments in 60 days.", True, "{} failed payments in 60 days")

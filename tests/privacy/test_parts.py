@@ -17,9 +17,9 @@ from churn.decisions.fairness import treatment_by_group
 from churn.decisions.redaction import ERASED, Redaction
 from churn.modeling.fairness import fairness_lines, fairness_slices
 from churn.warehouse import Warehouse, load_models, open_warehouse
-from churn.warehouse.build import build
-from churn.warehouse.erased import NOBODY, Erased
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.erased import NOBODY, Erased
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models.build import build
 from churn.warehouse.personal import erase, rewrite, rows_of
 
 NOW = datetime(2026, 7, 1, 2)

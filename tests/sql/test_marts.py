@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from churn.warehouse.build import build as build_models
+from churn.warehouse.models.build import build as build_models
 from tests.worlds import World, at, build, shipped_models
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from churn.config import SourceSettings
 from churn.warehouse import Warehouse, open_warehouse
-from churn.warehouse.ingest import LoadResult, ingest
+from churn.warehouse.loading.ingest import LoadResult, ingest
 
 NOW = datetime(2026, 3, 1, 2, 0)
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from churn.config import SourceSettings
 from churn.errors import ConfigError, DataError
-from churn.warehouse import Warehouse, load_models, open_warehouse, parts
-from churn.warehouse.build import build
-from churn.warehouse.ingest import ingest
+from churn.warehouse import Warehouse, load_models, open_warehouse
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models import parts
+from churn.warehouse.models.build import build
 from tests.warehouse.conftest import NOW
 
 

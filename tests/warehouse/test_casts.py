@@ -8,7 +8,7 @@ from datetime import date, datetime
 import pytest
 
 from churn.warehouse import Warehouse
-from churn.warehouse.casts import cast, kept_type, widened
+from churn.warehouse.loading.casts import cast, kept_type, widened
 
 
 def value(warehouse: Warehouse, literal: str, delivered: str, wanted: str) -> object:

@@ -14,9 +14,9 @@ import pytest
 from churn.config import SourceSettings
 from churn.errors import ConfigError
 from churn.warehouse import Warehouse, load_models
-from churn.warehouse.build import build
-from churn.warehouse.checks import CheckResult, run_checks
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models.build import build
+from churn.warehouse.models.checks import CheckResult, run_checks
 
 TODAY = datetime(2026, 3, 1)
 Check = Callable[..., dict[str, CheckResult]]

@@ -14,9 +14,9 @@ import pytest
 from churn.config import SourceSettings
 from churn.errors import ChurnError, ConfigError, DataError, ResourceError
 from churn.warehouse import load_models, open_warehouse
-from churn.warehouse.build import build
 from churn.warehouse.faults import translated, translating
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models.build import build
 from tests.warehouse.conftest import NOW
 
 
@@ -51,7 +51,7 @@ from pathlib import Path
 from churn.config import SourceSettings
 from churn.errors import ResourceError
 from churn.warehouse import open_warehouse
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.loading.ingest import ingest
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 home, data = map(Path, sys.argv[1:])
@@ -89,7 +89,7 @@ from datetime import datetime
 from pathlib import Path
 from churn.config import SourceSettings
 from churn.warehouse import open_warehouse
-from churn.warehouse import ingest as module
+from churn.warehouse.loading import ingest as module
 home, data = map(Path, sys.argv[1:])
 real = module.load_delivery
 def slow(*arguments):

@@ -6,7 +6,7 @@ import pytest
 
 from churn.errors import ConfigError
 from churn.warehouse import open_warehouse
-from churn.warehouse.filters import audience_filter
+from churn.warehouse.models.filters import audience_filter
 
 KNOWN = ("number_of_payment_failures_60d", "has_unpaid_bill", "city", "current_fee", "likes.photo")
 WHERE = "campaigns/x.toml:7"

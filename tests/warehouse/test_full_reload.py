@@ -8,8 +8,8 @@ from pathlib import Path
 
 from churn.config import SourceSettings
 from churn.warehouse import Warehouse, load_models, open_warehouse
-from churn.warehouse.build import build
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models.build import build
 
 NOW = datetime(2026, 7, 1, 2)
 HEADER = "subscription_id,customer_id,plan,monthly_fee,started_at,canceled_at"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from churn.config import ResourceSettings, SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse import Warehouse, open_warehouse
-from churn.warehouse.contracts import TABLES
-from churn.warehouse.ingest import LoadResult, ingest
+from churn.warehouse.loading.contracts import TABLES
+from churn.warehouse.loading.ingest import LoadResult, ingest
 from tests.warehouse.conftest import NOW
 
 Load = Callable[..., LoadResult]

@@ -12,7 +12,7 @@ import pytest
 from churn.config import SourceSettings
 from churn.errors import AuthFailed, ConfigError, ContractBroken, Unreachable
 from churn.warehouse import Warehouse, open_warehouse
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.ingest import ingest
 from tests.warehouse.conftest import NOW
 
 pytest.importorskip("s3fs", reason="s3fs is not installed (extra `s3`)")

@@ -12,8 +12,8 @@ import pytest
 from churn.config import SourceSettings
 from churn.errors import AuthFailed, ConfigError, ContractBroken, Unreachable
 from churn.warehouse import Warehouse
-from churn.warehouse.ingest import LoadResult, ingest
-from churn.warehouse.postgres import address
+from churn.warehouse.loading.ingest import LoadResult, ingest
+from churn.warehouse.reading.postgres import address
 from tests.postgres import PostgresServer
 from tests.warehouse.conftest import NOW
 

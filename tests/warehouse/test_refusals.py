@@ -12,7 +12,7 @@ import pytest
 
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse import Warehouse
-from churn.warehouse.ingest import LoadResult
+from churn.warehouse.loading.ingest import LoadResult
 
 Load = Callable[..., LoadResult]
 Put = Callable[[str, str], Path]

@@ -8,8 +8,8 @@ import pytest
 
 from churn.errors import ConfigError
 from churn.warehouse import Warehouse, load_models
-from churn.warehouse.build import build as build_models
-from churn.warehouse.sql_models import load_needed
+from churn.warehouse.models.build import build as build_models
+from churn.warehouse.models.sql_models import load_needed
 from tests.worlds import NO_HOME, World, at, build, shipped_models
 
 SPANS = "snapshots.spans"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from churn.config import SourceSettings
-from churn.warehouse.contracts import TABLES
-from churn.warehouse.expressions import expression
-from churn.warehouse.readers import check_options, format_of
+from churn.warehouse.loading.contracts import TABLES
+from churn.warehouse.loading.expressions import expression
+from churn.warehouse.reading.readers import check_options, format_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import ConfigError
-from churn.warehouse.sql_models import FeatureDoc, in_order, load_models, needed_for, read_model
+from churn.warehouse.models.sql_models import FeatureDoc, in_order, load_models, needed_for, read_model
 
 PLAIN = """-- What a customer did lately.
 -- It goes on here.

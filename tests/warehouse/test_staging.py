@@ -11,8 +11,8 @@ import pytest
 
 from churn.config import SourceSettings
 from churn.warehouse import Warehouse, load_models
-from churn.warehouse.build import build
-from churn.warehouse.ingest import ingest
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models.build import build
 from tests.warehouse.conftest import NOW
 
 Stage = Callable[[str, str, list[dict[str, Any]]], list[tuple[Any, ...]]]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from churn.errors import ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.contracts import BOOKKEEPING, TABLES, Table
-from churn.warehouse.delivery import SourceFile
+from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES, Table
+from churn.warehouse.reading.delivery import SourceFile
 
 _SCHEMA = """
 create schema if not exists raw;

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from churn.warehouse.connection import Warehouse, quoted
-from churn.warehouse.sql_models import SqlModel
+from churn.warehouse.models.sql_models import SqlModel
 
 _STATE = """
 create table if not exists raw.builds (

@@ -19,14 +19,15 @@ from pathlib import Path
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.progress import SILENT, Progress
-from churn.warehouse import database_load, ledger, readers
 from churn.warehouse.connection import Warehouse, quoted
-from churn.warehouse.contracts import TABLES, Table
-from churn.warehouse.erased import NOBODY, Erased
-from churn.warehouse.expressions import theirs
-from churn.warehouse.loading import Load, Loaded, load_delivery
-from churn.warehouse.scanning import DELIVERED
-from churn.warehouse.sources import Files
+from churn.warehouse.loading import ledger
+from churn.warehouse.loading.contracts import TABLES, Table
+from churn.warehouse.loading.erased import NOBODY, Erased
+from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.loading.loading import Load, Loaded, load_delivery
+from churn.warehouse.reading import database_load, readers
+from churn.warehouse.reading.scanning import DELIVERED
+from churn.warehouse.reading.sources import Files
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
-from churn.warehouse import incremental, reuse
-from churn.warehouse.connection import Warehouse, quoted
-from churn.warehouse.parts import build_in_full
-from churn.warehouse.sql_models import SqlModel, in_order, needed_for
+from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.models import incremental, reuse
+from churn.warehouse.models.parts import build_in_full
+from churn.warehouse.models.sql_models import SqlModel, in_order, needed_for
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def build(
 ) -> list[BuildResult]:
     """Create or replace the tables of `schemas`, each after what it reads; `names` limits that to some and their needs.
 
-    With `keep_standing` a snapshot table that would come out as it stands (see `churn.warehouse.reuse`) is left as it is.
+    With `keep_standing` a snapshot table that would come out as it stands (see `churn.warehouse.models.reuse`) is left as it is.
     A schema is replaced as a whole or not at all. Raises ConfigError naming the file whose SQL does not run,
     DataError for values it cannot handle, ResourceError when disk or memory run out.
     """
@@ -73,3 +74,23 @@ def build_model(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlM
         raise
     rows = int(warehouse.rows(f"select count(*) from {target}")[0][0])
     return BuildResult(model.name, rows, time.perf_counter() - started)
+
+
+ROWS_PER_GROUP = (
+    16_384  # a reader of one customer looks into one group: small enough to be read in a millisecond or two
+)
+
+
+def export_model(warehouse: Warehouse, model: SqlModel, path: Path) -> None:
+    """Write the rows of `model` to `path`, in the model's own order, in row groups small enough to look one customer up.
+
+    Raises ConfigError naming the file whose SQL does not run, ResourceError when the disk is full.
+    """
+    try:
+        warehouse.execute(
+            f"copy (\n{model.sql}\n) to {literal(str(path))} (format parquet, row_group_size {ROWS_PER_GROUP})"
+        )
+    except ChurnError as error:
+        if error.where is None:
+            error.where = str(model.path)
+        raise

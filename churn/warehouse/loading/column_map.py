@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from churn.errors import ContractBroken
-from churn.warehouse.casts import cast, kept_type
 from churn.warehouse.connection import quoted
-from churn.warehouse.contracts import BOOKKEEPING, Column, Table
-from churn.warehouse.expressions import expression, theirs
+from churn.warehouse.loading.casts import cast, kept_type
+from churn.warehouse.loading.contracts import BOOKKEEPING, Column, Table
+from churn.warehouse.loading.expressions import expression, theirs
 
 # Names that staging gives its own columns; a delivered column of that name is kept under another.
 _STAGED = "occurred_at available_at event_type nth latest_at told_at next_told_at is_next_running"

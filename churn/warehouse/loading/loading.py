@@ -9,14 +9,14 @@ from datetime import datetime
 
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken, DataError
-from churn.warehouse.casts import cast, kept_type, widened
-from churn.warehouse.column_map import Selected, select_list
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.contracts import BOOKKEEPING, Table
-from churn.warehouse.delivery import Delivery
-from churn.warehouse.erased import NOBODY, Erased
-from churn.warehouse.expressions import expression
-from churn.warehouse.ledger import create_raw, note_rewrite, record
+from churn.warehouse.loading.casts import cast, kept_type, widened
+from churn.warehouse.loading.column_map import Selected, select_list
+from churn.warehouse.loading.contracts import BOOKKEEPING, Table
+from churn.warehouse.loading.erased import NOBODY, Erased
+from churn.warehouse.loading.expressions import expression
+from churn.warehouse.loading.ledger import create_raw, note_rewrite, record
+from churn.warehouse.reading.delivery import Delivery
 
 _WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
 _SHOWN_COLUMNS = 100  # of a rejected row's text

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from churn.errors import ChurnError, ConfigError
 from churn.warehouse.connection import Warehouse
-from churn.warehouse.sql_models import SqlModel, in_order
+from churn.warehouse.models.sql_models import SqlModel, in_order
 
 Level = Literal["warn", "block"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken, ResourceError
-from churn.warehouse.delivery import SourceFile
-from churn.warehouse.object_store import ObjectStore
+from churn.warehouse.reading.delivery import SourceFile
+from churn.warehouse.reading.object_store import ObjectStore
 
 
 class Files:

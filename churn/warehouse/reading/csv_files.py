@@ -10,8 +10,8 @@ from typing import Any
 
 from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.delivery import BadLine, Delivery, SourceFile
-from churn.warehouse.scanning import arguments, parsed, unreadable, value
+from churn.warehouse.reading.delivery import BadLine, Delivery, SourceFile
+from churn.warehouse.reading.scanning import arguments, parsed, unreadable, value
 
 Wanted = Callable[[Mapping[str, str]], Mapping[str, str]]
 # Said by us, so never asked of the sniffer, nor told to the parser.

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.sql_models import SqlModel
+from churn.warehouse.models.sql_models import SqlModel
 
 _POLICY = "snapshots.policy"
 

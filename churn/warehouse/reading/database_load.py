@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from churn.errors import ConfigError, ContractBroken
-from churn.warehouse import ledger, postgres
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.delivery import Delivery, SourceFile
-from churn.warehouse.expressions import theirs
-from churn.warehouse.loading import Load, Loaded, load_delivery
-from churn.warehouse.scanning import DELIVERED
+from churn.warehouse.loading import ledger
+from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.loading.loading import Load, Loaded, load_delivery
+from churn.warehouse.reading import postgres
+from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.scanning import DELIVERED
 
 
 def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:

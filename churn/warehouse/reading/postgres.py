@@ -14,7 +14,7 @@ from churn.config import SourceSettings
 from churn.errors import AuthFailed, ChurnError, ConfigError, ContractBroken, Unreachable
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.faults import translating
-from churn.warehouse.scanning import DELIVERED
+from churn.warehouse.reading.scanning import DELIVERED
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor

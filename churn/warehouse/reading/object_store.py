@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.errors import AuthFailed, ChurnError, ConfigError, ContractBroken, ResourceError, Unreachable
-from churn.warehouse.delivery import SourceFile
+from churn.warehouse.reading.delivery import SourceFile
 
 
 class ObjectStore:

@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from churn.warehouse.connection import Warehouse, quoted
-from churn.warehouse.incremental import Source, keys_of, source_of
-from churn.warehouse.sql_models import SqlModel
+from churn.warehouse.models.incremental import Source, keys_of, source_of
+from churn.warehouse.models.sql_models import SqlModel
 
 PART_ROWS = 2_500_000  # about as many keys as stay in a processor's reach; fewer rows are built at once
 

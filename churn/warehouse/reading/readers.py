@@ -9,9 +9,9 @@ from typing import Any
 
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal
-from churn.warehouse.csv_files import CsvReader, Wanted, read_blank_separated
-from churn.warehouse.delivery import Delivery, SourceFile
-from churn.warehouse.scanning import arguments, columns_of, parsed
+from churn.warehouse.reading.csv_files import CsvReader, Wanted, read_blank_separated
+from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.scanning import arguments, columns_of, parsed
 
 _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, literal
-from churn.warehouse.delivery import BadLine, Delivery, SourceFile
+from churn.warehouse.reading.delivery import BadLine, Delivery, SourceFile
 
 DELIVERED = "delivered_rows"  # temporary: what a text file or a query held, so that it is read once
 

@@ -1,0 +1,1 @@
+"""From SQL files to tables: building, incremental parts, reuse and checks."""

@@ -19,8 +19,8 @@ from churn.progress import Progress
 
 if TYPE_CHECKING:
     from churn.campaigns.definition import CampaignDefinition
+    from churn.context import Context
     from churn.warehouse import FeatureDoc
-    from churn.workflows.context import Context
 
 MONTHS = 18
 DAY = date(2026, 7, 1)  # when campaigns are planned: the day after the data's end

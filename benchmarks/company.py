@@ -15,7 +15,7 @@ from churn.config import load_settings
 from churn.progress import Progress
 
 if TYPE_CHECKING:
-    from churn.workflows.context import Context
+    from churn.context import Context
 
 DATA = Path(__file__).parent / "data"
 DATED = {

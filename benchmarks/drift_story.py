@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.bootstrap import build_context
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.generate_company import generate
 from churn.workflows.monitor_model import monitor_model
 from churn.workflows.refresh_warehouse import refresh_warehouse

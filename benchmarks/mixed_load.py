@@ -25,8 +25,8 @@ from typing import Any
 from benchmarks.load_readers import Readers, Seen
 from benchmarks.measuring import ROOT
 from benchmarks.serving import OPEN_RATES, service_process
+from churn.context import Context
 from churn.jobs.now import request_run
-from churn.workflows.context import Context
 
 PAGE = ROOT / "docs" / "load.md"
 _CHURN = (sys.executable, "-W", "ignore", "-m", "churn")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.config import Settings, load_settings
+from churn.context import Context, Log
 from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
-from churn.workflows.context import Context, Log
 
 if TYPE_CHECKING:
     from churn.crm.connector import Connector

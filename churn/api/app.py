@@ -16,7 +16,7 @@ from churn.api.state import State, build_state
 from churn.api.surround import Compressing, Surround
 
 if TYPE_CHECKING:
-    from churn.workflows.context import Context
+    from churn.context import Context
 
 VERSION = "1"
 DESCRIPTION = """\

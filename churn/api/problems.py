@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from churn.errors import ChurnError
 
 if TYPE_CHECKING:
-    from churn.workflows.context import Context
+    from churn.context import Context
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = "5"  # when to come back to what is away or locked for a while

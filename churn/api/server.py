@@ -13,7 +13,7 @@ from churn.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from churn.workflows.context import Context
+    from churn.context import Context
 
 SECONDS_TO_FINISH = 20
 SECONDS_IDLE = 75  # longer than proxies keep a connection: they would send a request on one that is just being closed

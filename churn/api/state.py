@@ -12,9 +12,9 @@ from fastapi import Request
 
 from churn.api.keyring import Keyring
 from churn.api.metrics import Metrics
+from churn.context import Context
 from churn.errors import ChurnError
 from churn.workflows.answer_simulation import Simulator
-from churn.workflows.context import Context
 from churn.workflows.live_risk import LiveRisk
 from churn.workflows.risk_index import RiskIndexes
 from churn.workflows.score_customers import load_champion

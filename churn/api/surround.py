@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from churn.api import problems
 
 if TYPE_CHECKING:
-    from churn.workflows.context import Context
+    from churn.context import Context
 
 _REQUEST_ID = re.compile(rb"[\w.-]{1,64}\Z")
 _SIZES = frozenset({b"content-length", b"transfer-encoding"})

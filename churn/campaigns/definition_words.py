@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from churn.campaigns.definition import Band, CampaignDefinition
-from churn.decisions.wording import count, money, percent
+from churn.wording import count, money, percent
 
 _ON_LEAVE: Final = {
     "nothing": "whoever leaves the list keeps what was written",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from churn.decisions.wording import count, percent
+from churn.wording import count, percent
 
 Document = Mapping[str, Any]
 

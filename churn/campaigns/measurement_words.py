@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn.campaigns.measurement_notes import caveats, inside, span
-from churn.decisions.wording import count, money, percent
+from churn.wording import count, money, percent
 
 Document = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from churn.errors import ChurnError, ConfigError
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from churn.workflows.context import Context
+    from churn.context import Context
 
 GLOBAL_PANEL = "Common options"
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from churn.cli.tables import facts, line, percent, table
-from churn.decisions.wording import count, money
+from churn.wording import count, money
 
 NAMES = {"plain_effect": "unstratified", "effect": "as assigned", "cuped": "allowing for risk before (CUPED)"}
 VERDICTS = {"works": "works", "harms": "HARMS", "open": "not proven"}

@@ -82,7 +82,7 @@ def _render(document: Mapping[str, Any]) -> None:
 
 
 def _show_findings(findings: Sequence[Mapping[str, Any]], currency: str) -> None:
-    from churn.decisions.wording import money
+    from churn.wording import money
 
     rows = [
         (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn.cli.tables import facts, line, percent, table
-from churn.decisions.wording import count, money
+from churn.wording import count, money
 
 
 def show(document: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from churn.cli.plot import BAND, CURVE, MARK, band_plot
 from churn.cli.tables import facts, line, percent, table
-from churn.decisions.wording import count, money, short_money
+from churn.wording import count, money, short_money
 
 LABELS = {
     "success_rate": "success rate",

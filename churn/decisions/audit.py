@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 from churn.decisions.calibration import prior_shift
 from churn.decisions.profit import Economics, break_even_probability, expected_profit, value_of_save
 from churn.decisions.simulation import SimulationResult
-from churn.decisions.wording import count, money, percent
+from churn.wording import count, money, percent
 
 Severity = Literal["note", "caution", "wrong"]
 # A field experiment with 65,000 customers (Ascarza, Iyengar and Schleicher 2016): contacting people made more leave.

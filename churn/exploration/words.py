@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
-from churn.decisions.wording import count, money, percent
 from churn.exploration.insights import Findings, Insight
 from churn.exploration.table import Parts
+from churn.wording import count, money, percent
 
 _MOSTLY: Final = 0.5
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.outcome import Job
 from churn.jobs.today import company_context
 from churn.store.campaign_records import Severity
 from churn.store.job_records import ScheduledRun
-from churn.workflows.context import Context
 
 FAILED: Final = "job_failed"
 BLOCKED: Final = "data_blocked"

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.outcome import StepOutcome
 from churn.store.job_records import ScheduledRun
-from churn.workflows.context import Context
 
 
 def train(context: Context, run: ScheduledRun) -> StepOutcome:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from churn.config import AlertSettings
 from churn.config.schedule import SMTP_PASSWORD, WEBHOOK_SECRET
-from churn.crm.signing import signed_headers
+from churn.context import Context, Log
 from churn.errors import AuthFailed, ConfigError, Unreachable
+from churn.signing import signed_headers
 from churn.store.job_records import Delivery
-from churn.workflows.context import Context, Log
 
 if TYPE_CHECKING:
     import httpx

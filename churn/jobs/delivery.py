@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from churn.context import Context
 from churn.errors import ChurnError, StoreBusy
 from churn.jobs.channels import Channel, channels_of
 from churn.store.job_records import Delivery
-from churn.workflows.context import Context
 
 _LEASE_SECONDS = 120.0  # longer than any channel takes for one message
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=8)

@@ -9,8 +9,8 @@ import time
 from types import TracebackType
 from typing import Literal, Self
 
+from churn.context import Context
 from churn.errors import ChurnError
-from churn.workflows.context import Context
 
 Reason = Literal["lost", "late", "stopped"]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from churn.context import Context
 from churn.errors import ChurnError, ConfigError, StoreBusy, Unreachable
 from churn.jobs.alarms import watch_freshness
 from churn.jobs.catalog import job_named
@@ -19,7 +20,6 @@ from churn.jobs.today import logical_day
 from churn.jobs.webhooks import Herald
 from churn.store.job_records import ScheduledRun
 from churn.store.jobs import key_of
-from churn.workflows.context import Context
 
 _LOOK_EVERY = 1.0
 MOST_NIGHTS = 1_000

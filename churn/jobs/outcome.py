@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from churn.context import Context
 from churn.errors import ChurnError, ConfigError
 from churn.store.job_records import ScheduledRun
-from churn.workflows.context import Context
 
 Kind = Literal["text", "texts", "number", "flag", "day"]
 

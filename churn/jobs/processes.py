@@ -15,11 +15,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from churn.context import Context
 from churn.jobs.lease import Lease
 from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
 from churn.store.job_records import ScheduledRun
-from churn.workflows.context import Context
 
 LOOK_EVERY = 1.0  # seconds between two looks of a scheduler
 _STARTS_AGAIN_AFTER = 5.0

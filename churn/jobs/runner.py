@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from churn.context import Context
 from churn.errors import (
     AuthFailed,
     ChurnError,
@@ -24,7 +25,6 @@ from churn.jobs.lease import Lease, Stopped
 from churn.jobs.outcome import Job, Step, StepFailed, StepOutcome
 from churn.jobs.today import company_context
 from churn.store.job_records import ScheduledRun
-from churn.workflows.context import Context
 
 LONGEST_WAIT = timedelta(hours=1)
 _AGAIN = (ConnectorError, WarehouseBusy, StoreBusy, SyncBusy, ResourceError)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from churn.context import Context
 from churn.errors import ChurnError, ResourceError, StoreBusy, Unreachable
 from churn.jobs.alarms import raise_failed, watch_freshness
 from churn.jobs.catalog import job_named
@@ -16,7 +17,6 @@ from churn.jobs.runner import wait_before
 from churn.jobs.schedule import queue_due
 from churn.jobs.webhooks import Herald
 from churn.store.job_records import ScheduledRun
-from churn.workflows.context import Context
 
 WATCH_SECONDS = 60.0
 

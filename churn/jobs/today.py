@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.demo_home import data_end, is_demo_home
 
 

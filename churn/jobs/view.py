@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.jobs.catalog import JOBS
 from churn.jobs.schedule import next_times
 from churn.store.job_records import ScheduledRun
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from churn.store import Store

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.config.webhooks import webhook_secret
+from churn.context import Context
 from churn.errors import ChurnError, ConfigError, StoreBusy
 from churn.jobs.channels import post_signed
 from churn.store.service_records import WebhookDelivery
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from churn.store import Store

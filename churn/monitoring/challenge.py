@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from churn.decisions.checks import Floats
 from churn.decisions.profit import Economics, expected_profit
-from churn.decisions.wording import money, percent
+from churn.wording import money, percent
 
 LEVEL: Final = 0.95
 LEAST_CUSTOMERS: Final = 500

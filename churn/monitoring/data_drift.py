@@ -20,9 +20,9 @@ from churn.decisions.drift import (
     psi,
     psi_noise,
 )
-from churn.decisions.wording import percent
 from churn.monitoring.findings import RANK, Finding
 from churn.monitoring.reference import FeatureReference, Reference
+from churn.wording import percent
 
 HEADROOM: Final = 1.25  # of the drift that the test rows had gone through already: a little more is not news
 

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from churn.decisions.drift import Severity
-from churn.decisions.wording import percent
 from churn.monitoring.findings import Finding
+from churn.wording import percent
 
 _SKEW_WATCH, _SKEW_ACT = 0.001, 0.01  # share of customers whose features differ
 _LIST_WATCH = 0.40  # of the list gone since the run before

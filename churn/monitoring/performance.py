@@ -14,8 +14,8 @@ from churn.decisions.calibration import SLOPE_LIMITS
 from churn.decisions.checks import Floats
 from churn.decisions.decay import Figure, cohort_figures, decay_limit, difference
 from churn.decisions.drift import Severity
-from churn.decisions.wording import money, percent
 from churn.monitoring.findings import Finding, worst
+from churn.wording import money, percent
 
 LEAST_CHURNERS: Final = 30  # below it a cohort's figures say nothing
 # How much worse a figure must be, beyond chance, to be worth acting on; significance alone grows with the company.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from churn.decisions.wording import percent
+from churn.wording import percent
 
 Window = Literal["recent", "all"]
 _LABELS_OF: Final = 1  # snapshot dates with labels the model has not learnt from that a training needs at least

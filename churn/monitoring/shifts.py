@@ -23,8 +23,8 @@ from churn.decisions.drift import (
     psi_noise,
     quantile_edges,
 )
-from churn.decisions.wording import percent
 from churn.monitoring.findings import Finding
+from churn.wording import percent
 
 BLIND: Final = (
     "It takes the model's word: it sees when customers have become others, and is blind to customers who behave otherwise "

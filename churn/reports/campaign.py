@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from churn.decisions.wording import count, money, percent
 from churn.reports.charts import Figure, token_css
 from churn.reports.effect_charts import churn_by_risk, interval_chart
 from churn.reports.render import render
+from churn.wording import count, money, percent
 
 _TAGS = {
     "effect": "Effect",

@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from churn.decisions.wording import percent
 from churn.reports import column_pictures, exploration_charts
 from churn.reports.charts import token_css
 from churn.reports.render import render
+from churn.wording import percent
 
 GROUPS = {
     "usage": "Use of the service",

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from churn.decisions.wording import SYMBOLS, count, money, percent
 from churn.errors import ConfigError
 from churn.resources import layered
+from churn.wording import SYMBOLS, count, money, percent
 
 FALLBACK: Final = "en"
 _NBSP: Final = "\u00a0"

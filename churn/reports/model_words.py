@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from churn.decisions.wording import count, money, percent
-from churn.reports.filters import day
+from churn.wording import count, day, money, percent
 
 Card = Mapping[str, Any]
 

@@ -8,10 +8,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from churn.decisions.wording import count, money, percent, short_money
 from churn.errors import ConfigError
-from churn.reports.filters import day, instant
 from churn.resources import layered
+from churn.wording import count, day, instant, money, percent, short_money
 
 
 def render(template: str, *, home: Path, **values: Any) -> str:

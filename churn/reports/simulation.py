@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from churn.decisions.wording import SYMBOLS, count, money, percent
 from churn.reports.charts import profit_curve, token_css, tornado
 from churn.reports.render import render
+from churn.wording import SYMBOLS, count, money, percent
 
 INPUTS = {
     "success_rate": "Success rate",

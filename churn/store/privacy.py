@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from churn.decisions.redaction import Redaction
+from churn.redaction import Redaction
 from churn.store.database import Database
 from churn.store.payloads import upsert
 from churn.store.privacy_records import PrivacyRequest, RequestKind

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from churn.decisions.redaction import Redaction
 from churn.errors import ResourceError
+from churn.redaction import Redaction
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.loading.ledger import next_load_id, note_rewrite
 from churn.warehouse.models.incremental import keys_of, source_of

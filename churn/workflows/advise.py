@@ -8,7 +8,7 @@ from typing import Any
 
 from churn.campaigns.definition import CampaignDefinition, campaign_files
 from churn.campaigns.reading import examine
-from churn.workflows.context import Context
+from churn.context import Context
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.decisions.audit import Finding, audit, by_severity
 from churn.decisions.profit import Economics, value_of_save
 from churn.decisions.recompute import PreparedCustomers
 from churn.decisions.simulation import SimulationResult
 from churn.errors import ChurnError, ConfigError, DataError
-from churn.workflows.context import Context
 from churn.workflows.economics import economics_from
 from churn.workflows.simulate_campaign import about_the_data, published_scores, stale_reason
 from churn.workflows.simulation_document import Origin, build_document

@@ -6,8 +6,8 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import NotFound
-from churn.workflows.context import Context
 from churn.workflows.privacy_erase import erase_from_store
 from churn.workflows.privacy_export import export_path
 from churn.workflows.privacy_object import note_objection, require_id

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.definition import load_campaign
+from churn.context import Context
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from datetime import date

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ConfigError, DataError, ResourceError
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from churn.campaigns.definition import CampaignDefinition, campaign_files
 from churn.campaigns.definition_words import audience_in_short
 from churn.campaigns.reading import examine
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.demo_home import is_demo_home
 
 if TYPE_CHECKING:

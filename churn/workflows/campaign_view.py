@@ -11,9 +11,9 @@ from churn.campaigns.definition import CampaignDefinition, campaign_files
 from churn.campaigns.definition_words import definition_words
 from churn.campaigns.plan_words import choice_words, expectation_words, power_words
 from churn.campaigns.reading import examine
+from churn.context import Context
 from churn.errors import ModelError, NotFound
 from churn.workflows.campaign_list import Standing, row_of, standing_of
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from churn.store import PlanRecord, ScheduledRun, Store

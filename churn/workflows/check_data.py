@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import QualityBlocked
-from churn.workflows.context import Context
 from churn.workflows.quality_file import keep_quality
 
 if TYPE_CHECKING:

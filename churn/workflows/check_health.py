@@ -9,8 +9,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
+from churn.context import Context
 from churn.errors import Unreachable
-from churn.workflows.context import Context
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.list_campaigns import CampaignReview, validate_campaigns
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import NotFound, ResourceError
-from churn.workflows.context import Context
 from churn.workflows.serve_scores import customer_risk
 from churn.workflows.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.quality_file import read_quality
 
 LATE_DAYS: Final = 14  # behind the newest source, as the rule `sources_are_fresh` has it

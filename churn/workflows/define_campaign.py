@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from churn.campaigns.definition import CampaignDefinition, campaign_files
 from churn.campaigns.reading import Complaint, examine, examine_text
 from churn.campaigns.writing import campaign_toml
+from churn.context import Context
 from churn.errors import ConfigError, ModelError, StoreBusy
-from churn.workflows.context import Context
-from churn.workflows.files import write_text
+from churn.files import write_text
 from churn.workflows.list_campaigns import beyond_the_file
 
 if TYPE_CHECKING:

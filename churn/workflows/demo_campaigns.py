@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn import resources
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.measure_campaign import measure_campaign
 from churn.workflows.plan_campaign import PlannedCampaigns, PlanRequest, plan_campaigns
 from churn.workflows.play_forward import PlayResult, play_forward

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.demo_campaigns import DemoCampaigns
 from churn.workflows.explore_data import ExploreResult, explore_data
 from churn.workflows.monitor_model import MonitorResult, monitor_model

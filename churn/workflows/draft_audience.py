@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from churn.campaigns.definition import campaign_files
+from churn.context import Context
 from churn.errors import CampaignError
-from churn.workflows.context import Context
 from churn.workflows.define_campaign import DefinedCampaign, define_campaign
 
 

@@ -9,8 +9,8 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.campaigns.definition import campaign_files
+from churn.context import Context
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.context import Context
 from churn.workflows.define_campaign import DefinedCampaign, define_campaign
 from churn.workflows.simulation_document import sentence
 

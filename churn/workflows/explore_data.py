@@ -10,9 +10,9 @@ from datetime import time as midnight
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import ConfigError, NotEnoughData, NotFound
-from churn.workflows.context import Context
-from churn.workflows.files import write_text
+from churn.files import write_text
 
 if TYPE_CHECKING:
     from churn.exploration.table import Table

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churn.context import Context
 from churn.decisions.experiment_effects import wilson
-from churn.decisions.wording import count, percent
 from churn.exploration import words
 from churn.exploration.association import associations
 from churn.exploration.insights import find_insights
@@ -19,7 +19,7 @@ from churn.exploration.staying import retention, survival_by_plan, survival_by_t
 from churn.exploration.structure import structure
 from churn.snapshots.dates import is_flat
 from churn.warehouse.models.build import build
-from churn.workflows.context import Context
+from churn.wording import count, percent
 from churn.workflows.demo_home import is_demo_home
 
 if TYPE_CHECKING:

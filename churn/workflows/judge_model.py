@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import NotCalibrated
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

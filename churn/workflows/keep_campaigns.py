@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from churn.campaigns.definition import campaign_files
+from churn.context import Context
 from churn.errors import CampaignError, ChurnError, ConfigError, ModelError, QualityBlocked
-from churn.workflows.context import Context
 from churn.workflows.measure_campaign import measure_campaign
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
 from churn.workflows.record_outcomes import pull_outcomes

@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import CampaignError, NotEnoughData
-from churn.workflows.context import Context
 from churn.workflows.uplift_bundles import LoadedUplift, folder_of, keep, latest_learning, latest_uplift
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import ConfigError, ContractBroken
-from churn.workflows.context import Context
 from churn.workflows.learn_uplift import LearntUplift, train
 from churn.workflows.uplift_bundles import folder_of, keep
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.definition import CampaignDefinition, campaign_files, load_campaign
 from churn.campaigns.reading import Complaint, examine, line_of, nearest
+from churn.context import Context
 from churn.errors import ConfigError, NotFound, WarehouseBusy
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.workflows.advise import advise, readable_campaigns
-from churn.workflows.context import Context
 from churn.workflows.read_scores import run_facts
 from churn.workflows.risk_index import Filters, ListOrder, RiskIndexes
 from churn.workflows.serve_scores import CSV_COLUMNS, parsed, safe_cell

@@ -10,9 +10,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ConfigError, ResourceError
 from churn.store.service_records import SCOPES, ApiKey
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from churn.store import Store

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ConfigError
 from churn.store.service_records import SCOPES
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from churn.store import Store

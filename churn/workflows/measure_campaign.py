@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.context import Context
 from churn.errors import CampaignError, DataError
-from churn.workflows.context import Context
 from churn.workflows.measurement_frame import Followed, follow
 
 if TYPE_CHECKING:

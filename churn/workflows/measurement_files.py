@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from churn.errors import ConfigError
-from churn.workflows.files import write_text
+from churn.files import write_text
 
 ENDINGS: Final = (".html", ".json", ".csv")
 _COLUMNS: Final = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
-from churn.workflows.context import Context
+from churn.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.context import Context
 from churn.errors import ModelError, ResourceError
-from churn.workflows.context import Context
-from churn.workflows.files import write_text
+from churn.files import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import NotEnoughData
 from churn.snapshots.policy import grid_dates
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from churn.context import Context
 from churn.decisions.decay import Figure, cohort_figures
 from churn.monitoring.data_drift import (
     FeatureDrift,
@@ -28,7 +29,6 @@ from churn.monitoring.performance import Cohort, decay_findings, decayed, judge_
 from churn.monitoring.reference import Reference
 from churn.monitoring.retrain_policy import RetrainFacts
 from churn.monitoring.shifts import BLIND, estimated_finding, label_finding, ordinary_spread, score_finding
-from churn.workflows.context import Context
 from churn.workflows.monitor_frames import Night, Plan, outcomes_of, rows_of, untreated
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.demo_home import is_demo_home
 from churn.workflows.monitor_frames import plan_dates
 from churn.workflows.monitor_reference import find_reference

@@ -11,11 +11,11 @@ from churn.errors import NotEnoughData
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from churn.context import Context
     from churn.modeling import ServedModel
     from churn.monitoring.reference import Reference
     from churn.snapshots.dataset import TrainingSet
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.context import Context
 
 
 def reference_of(data: TrainingSet, features: Sequence[str], card: dict[str, Any]) -> Reference:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.context import Context
 from churn.monitoring.findings import Finding, ranked, worst
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from churn.store import Store

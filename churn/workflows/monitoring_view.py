@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.decisions.wording import money, percent
-from churn.workflows.context import Context
+from churn.context import Context
+from churn.wording import money, percent
 from churn.workflows.monitor_report import read_monitoring
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.decisions.wording import count, money, percent
-from churn.reports.filters import day, instant
+from churn.context import Context
+from churn.wording import count, day, instant, money, percent
 from churn.workflows.campaign_list import campaign_rows
-from churn.workflows.context import Context
 from churn.workflows.demo_home import is_demo_home
 from churn.workflows.quality_file import read_quality
 from churn.workflows.serving_files import read_summary

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from churn.campaigns.definition import CampaignDefinition
+from churn.context import Context
 from churn.errors import CampaignError
-from churn.workflows.context import Context
 from churn.workflows.measure_campaign import ALARM
 
 

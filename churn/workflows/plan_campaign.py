@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.definition import CampaignDefinition, campaign_files, load_campaign
+from churn.context import Context
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from churn.campaigns.assignment import global_holdout
 from churn.campaigns.definition import CampaignDefinition
+from churn.context import Context
 from churn.errors import CampaignError, ConfigError, DataError
 from churn.warehouse.models.filters import Filter, audience_filter
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.errors import ConfigError
-from churn.workflows.files import write_text, write_whole
+from churn.files import write_text, write_whole
 from churn.workflows.read_scores import without_formulas
 
 if TYPE_CHECKING:

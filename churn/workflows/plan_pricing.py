@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn.campaigns.definition import CampaignDefinition
+from churn.context import Context
 from churn.decisions.checks import Bools, Floats
 from churn.decisions.profit import ProfitModel
-from churn.workflows.context import Context
 from churn.workflows.plan_choice import Priced, price
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.decisions.profit import value_of_save
 from churn.errors import DataError, QualityBlocked
-from churn.workflows.context import Context
 from churn.workflows.judge_model import Judgement, judge_model
 
 if TYPE_CHECKING:

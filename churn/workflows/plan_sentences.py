@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churn.decisions.wording import count, money, percent
+from churn.wording import count, money, percent
 
 
 def sentences(document: Mapping[str, Any], notes: Sequence[str]) -> list[str]:

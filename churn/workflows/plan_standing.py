@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.definition import CampaignDefinition
-from churn.workflows.context import Context
+from churn.context import Context
 
 if TYPE_CHECKING:
     from churn.store import PlanRecord

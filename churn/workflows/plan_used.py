@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn.campaigns.assignment import Arms
 from churn.campaigns.definition import CampaignDefinition
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.plan_choice import Limits, Used
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import NotFound
-from churn.workflows.context import Context
 from churn.workflows.privacy_files import erase_from_file, personal_files
 from churn.workflows.privacy_object import Objected, object_to_marketing, require_id
 from churn.workflows.privacy_withdraw import Withdrawal, withdraw_customer

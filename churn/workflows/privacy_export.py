@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from churn.context import Context
 from churn.errors import NotFound, ResourceError
-from churn.workflows.context import Context
 from churn.workflows.privacy_files import EXPORTS, personal_files, rows_in_file
 from churn.workflows.privacy_object import require_id
 

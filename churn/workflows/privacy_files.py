@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.config.connectors import FileConnector
-from churn.decisions.redaction import Redaction
+from churn.context import Context
 from churn.errors import ResourceError
-from churn.workflows.context import Context
+from churn.redaction import Redaction
 from churn.workflows.serving_files import ROWS_PER_GROUP
 
 if TYPE_CHECKING:

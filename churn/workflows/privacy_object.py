@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.context import Context
 from churn.workflows.privacy_withdraw import Withdrawal, withdraw_customer
 
 LONGEST_ID = 1_000

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ResourceError
-from churn.workflows.context import Context
 from churn.workflows.privacy_erase import finish_requests
 from churn.workflows.privacy_files import EXPORTS
 from churn.workflows.serving_files import history_files, write_history_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked, WarehouseBusy
-from churn.workflows.context import Context
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from churn.context import Context
 from churn.errors import ResourceError
-from churn.workflows.context import Context
 
 LOG = "churn.log"
 _SETTLES_SECONDS = 0.5  # more than a writer needs to notice, see bootstrap

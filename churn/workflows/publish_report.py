@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.context import Context
-from churn.workflows.files import write_text
+from churn.files import write_text
 from churn.workflows.report_facts import report_facts
 from churn.workflows.report_month import read_month
 

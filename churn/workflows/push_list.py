@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.workflows.ask_for_work import work_on
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from churn.store import ScheduledRun

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import ConfigError, DataError, ResourceError
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.context import Context
 from churn.errors import ConfigError, ConnectorError
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import polars as pl
@@ -156,7 +156,7 @@ def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int |
     if out is not None:
         if out.suffix != ".csv":
             raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
-        from churn.workflows.files import write_text
+        from churn.files import write_text
         from churn.workflows.read_scores import without_formulas
 
         columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]

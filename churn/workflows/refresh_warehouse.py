@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.context import Context
 from churn.workflows.quality_file import keep_quality
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.context import Context
 from churn.errors import ModelError
-from churn.workflows.context import Context
 from churn.workflows.economics import economics_from
 from churn.workflows.score_customers import bundle_path
 

@@ -8,8 +8,8 @@ from html import unescape
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from churn.context import Context
 from churn.errors import NotFound, ResourceError
-from churn.workflows.context import Context
 
 Kind = Literal["monthly", "page", "list"]
 TYPES: Final = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.context import Context
 from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
-from churn.workflows.context import Context
 from churn.workflows.demo_home import is_demo_home
 from churn.workflows.explore_data import latest_insights
 from churn.workflows.model_view import model_view

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.config import load_settings
+from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.context import Context
 from churn.workflows.demo_campaigns import DemoCampaigns, run_campaigns
 from churn.workflows.demo_closing import DemoClosing, close_demo
 from churn.workflows.demo_home import MARKER, is_demo_home

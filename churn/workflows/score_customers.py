@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ConfigError, ModelError, NoChampion
 from churn.workflows.check_data import stop_on_blocked_checks
-from churn.workflows.context import Context
 from churn.workflows.score_frame import ScoredFrame, score_frame
 
 if TYPE_CHECKING:

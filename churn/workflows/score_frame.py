@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
 from churn.decisions.profit import expected_profit, value_of_save
 from churn.errors import DataError, ModelError
-from churn.workflows.context import Context
 from churn.workflows.economics import economics_from
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import NotFound
-from churn.workflows.context import Context
 from churn.workflows.read_scores import FORMULA_STARTS, current_run, run_facts
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import ResourceError
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.decisions.bands import BANDS
-from churn.workflows.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

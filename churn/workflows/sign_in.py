@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.store.service_records import SCOPES
 from churn.store.web_records import SignInKind, WebSession
-from churn.workflows.context import Context
 from churn.workflows.manage_keys import recognise
 from churn.workflows.manage_users import recognise_user
 

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
 from churn.decisions.profit import Economics, value_of_save
 from churn.decisions.simulation import Mode, SimulationResult, simulate, simulate_counts
 from churn.errors import ConfigError, DataError, NoChampion
-from churn.workflows.context import Context
 from churn.workflows.economics import economics_from
 from churn.workflows.judge_model import Judgement, judge_model
 from churn.workflows.simulation_document import Origin, build_document

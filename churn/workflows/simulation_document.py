@@ -13,7 +13,7 @@ from churn.decisions.profit import DESCRIPTIONS, Economics
 from churn.decisions.sensitivity import Interval
 from churn.decisions.simulation import Optimum, SimulationResult
 from churn.decisions.threshold import CurvePoint
-from churn.decisions.wording import count, money, percent
+from churn.wording import count, money, percent
 
 if TYPE_CHECKING:
     from churn.decisions.calibration import Gate

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.errors import ConfigError
-from churn.workflows.files import write_text
+from churn.files import write_text
 
 ENDINGS = (".csv", ".json", ".html")
 

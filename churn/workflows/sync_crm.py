@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.context import Context
 from churn.workflows.sync_list import PushList, campaign_list, empty_list, fresh_scores, risk_list
 
 if TYPE_CHECKING:

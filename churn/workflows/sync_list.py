@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import CampaignError, QualityBlocked
-from churn.workflows.context import Context
 from churn.workflows.read_scores import current_run, plain_reasons
 
 if TYPE_CHECKING:

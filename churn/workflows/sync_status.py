@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.context import Context
-from churn.workflows.files import write_text
+from churn.files import write_text
 
 OVERDUE_DAYS = 3  # without a push that went through, somebody should look
 _REJECTION_COLUMNS = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ModelError
-from churn.workflows.context import Context
 from churn.workflows.demo_home import is_demo_home
 from churn.workflows.economics import economics_from
 from churn.workflows.model_view import prepare_figures

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.workflows.context import Context
+from churn.context import Context
 
 if TYPE_CHECKING:
     import numpy as np

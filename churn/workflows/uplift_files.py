@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.context import Context
-from churn.workflows.files import write_text, write_whole
+from churn.files import write_text, write_whole
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from churn.workflows.context import Context
+from churn.context import Context
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.context import Context
 from churn.errors import NotFound
-from churn.workflows.context import Context
 from churn.workflows.customer_view import require_features
 from churn.workflows.read_scores import current_run
 from churn.workflows.serve_scores import Value, feature_rows, score_rows

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from churn.api import create_app
 from churn.bootstrap import build_context
 from churn.config import load_settings
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.manage_keys import create_key
 from tests.company import Company
 

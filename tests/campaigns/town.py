@@ -12,13 +12,13 @@ import numpy as np
 import polars as pl
 
 from churn.config import Settings
+from churn.context import Context
 from churn.decisions.bands import percentiles, risk_bands
 from churn.modeling import bundles
 from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import ModelVersion, ScoreRun, open_store
 from churn.warehouse import open_warehouse
-from churn.workflows.context import Context
 from churn.workflows.plan_campaign import PlannedCampaigns, PlanRequest, plan_campaigns
 from tests.worlds import World, shipped_models
 

@@ -13,8 +13,8 @@ import polars as pl
 
 from churn.bootstrap import build_context
 from churn.config import Settings
+from churn.context import Context
 from churn.store import PlanRecord, ScoreRun
-from churn.workflows.context import Context
 from tests.crm.contract import _template
 from tests.crm.memory import MemoryCrm
 

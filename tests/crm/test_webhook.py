@@ -12,8 +12,8 @@ from churn.config.connectors import WebhookConnector
 from churn.crm.connector import Connector, Row, Value
 from churn.crm.connectors.webhook import connect
 from churn.crm.http import open_client
-from churn.crm.signing import EVENT_ID, SIGNATURE, TIMESTAMP
 from churn.errors import ConfigError
+from churn.signing import EVENT_ID, SIGNATURE, TIMESTAMP
 from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm
 
 

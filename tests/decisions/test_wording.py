@@ -2,7 +2,7 @@
 
 import pytest
 
-from churn.decisions.wording import count, money, percent, short_money
+from churn.wording import count, money, percent, short_money
 
 
 @pytest.mark.parametrize(

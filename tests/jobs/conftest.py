@@ -11,9 +11,9 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.config import Settings
+from churn.context import Context, Log
 from churn.jobs.outcome import Job, Step, StepOutcome
 from churn.store import ScheduledRun, open_store
-from churn.workflows.context import Context, Log
 from tests.store.builders import run as score_run
 from tests.store.builders import score_list
 

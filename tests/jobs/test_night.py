@@ -10,11 +10,11 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.config import load_settings
+from churn.context import Context
 from churn.jobs.delivery import Courier
 from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun
-from churn.workflows.context import Context
 from churn.workflows.demo_home import MARKER, data_end
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
 from churn.workflows.play_forward import play_forward

@@ -15,11 +15,11 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.config import Settings, WebhookSettings, load_settings
-from churn.crm.signing import EVENT_ID, SIGNATURE, TIMESTAMP, sign
+from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.webhooks import Herald
+from churn.signing import EVENT_ID, SIGNATURE, TIMESTAMP, sign
 from churn.store import ScoreRun
-from churn.workflows.context import Context
 from tests.store.builders import score_list
 
 NOW = datetime(2026, 7, 1, 3, 0)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.drift_story import Told, at, company, month_start, monthly, train_first, watch
+from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.context import Context
 from churn.workflows.manage_models import rollback_model
 from churn.workflows.monitor_model import monitor_model
 from churn.workflows.monitor_report import read_monitoring

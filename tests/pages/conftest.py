@@ -26,7 +26,7 @@ import pytest
 from churn.api import create_app
 from churn.bootstrap import build_context
 from churn.config import load_settings
-from churn.workflows.context import Context
+from churn.context import Context
 from churn.workflows.sign_in import create_link
 from tests.company import Company
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from churn.api.pages.people import customer_path
+from churn.context import Context
 from churn.store import ScoreRun
-from churn.workflows.context import Context
 from churn.workflows.read_scores import read_risk_list
 from tests.pages.conftest import Served, Visitor, context_of, serve
 from tests.pages.test_risk_list import HOSTILE

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 import churn.bootstrap
 from churn.cli import build_app
+from churn.context import Context
 from churn.errors import Unreachable
-from churn.workflows.context import Context
 from churn.workflows.keep_campaigns import destinations
 from churn.workflows.privacy_erase import erase_customer, finish_requests
 from churn.workflows.privacy_object import object_to_marketing

@@ -5,8 +5,8 @@ from datetime import date, datetime
 import pytest
 
 from churn.errors import ConfigError
-from churn.reports.filters import day, instant
 from churn.reports.render import environment, render
+from churn.wording import day, instant
 
 
 def written(home, text):

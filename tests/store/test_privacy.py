@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from churn.decisions.redaction import ERASED
+from churn.redaction import ERASED
 from churn.store import Store, open_store
 from tests.store.builders import NOON, run, score_list
 

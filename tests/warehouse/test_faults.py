@@ -51,7 +51,7 @@ from pathlib import Path
 from churn.config import SourceSettings
 from churn.errors import ResourceError
 from churn.warehouse import open_warehouse
-from churn.warehouse.loading.loading.ingest import ingest
+from churn.warehouse.loading.ingest import ingest
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 home, data = map(Path, sys.argv[1:])

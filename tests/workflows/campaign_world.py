@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from churn.config import Settings
+from churn.context import Context
 from churn.store import PlanRecord, open_store
-from churn.workflows.context import Context
 from tests.worlds import World
 
 DAY = date(2024, 6, 1)

@@ -11,10 +11,10 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.config import load_settings
+from churn.context import Context
 from churn.errors import NotFound, ResourceError
 from churn.store import ScoreRun
 from churn.workflows.advise import advise
-from churn.workflows.context import Context
 from churn.workflows.customer_view import customer_view, last_known, require_features, waterfall
 from churn.workflows.list_customers import CSV_HEADER, export_customers, list_customers
 from churn.workflows.read_scores import read_risk_list

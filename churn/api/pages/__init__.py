@@ -29,7 +29,7 @@ from churn.errors import ChurnError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from churn.workflows.context import Context
+    from churn.context import Context
 
 ROUTERS = (
     static.router,

@@ -13,9 +13,9 @@ from churn.api.pages.rights import rights_block
 from churn.api.pages.session import signed_in
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
-from churn.decisions.wording import count, percent
 from churn.errors import ChurnError, NotFound
 from churn.reports.customer_charts import risk_history, usage_bars, waterfall
+from churn.wording import count, percent
 from churn.workflows.advise import advise, readable_campaigns
 from churn.workflows.customer_view import customer_view, last_known
 from churn.workflows.customer_view import waterfall as steps_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from churn.decisions.wording import money
+from churn.wording import money
 
 _PAYMENTS: Final = {"succeeded": "Paid", "failed": "Payment failed:", "refunded": "Got back"}
 _ARMS: Final = {"treatment": "Chosen to be contacted", "holdout": "Held out by chance, to measure the effect"}

@@ -12,12 +12,12 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from churn import wording
 from churn.api.pages import static
 from churn.api.pages.charts import chart_html
 from churn.api.pages.terms import TERMS
-from churn.decisions import wording
 from churn.errors import ChurnError
-from churn.reports.filters import day, instant
+from churn.wording import day, instant
 
 if TYPE_CHECKING:
     from churn.api.state import State

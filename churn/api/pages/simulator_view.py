@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.api.pages.simulator_state import FIELDS, State, written
-from churn.decisions.wording import SYMBOLS, count, money, percent
 from churn.reports.simulation import INPUTS, value_text
 from churn.reports.simulator_charts import moving_curve, moving_tornado, reach
+from churn.wording import SYMBOLS, count, money, percent
 from churn.workflows.simulation_document import sentence
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from churn.crm.canonical import as_json
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.http import Http, open_client
 from churn.crm.secrets import secret_of
-from churn.crm.signing import signed_headers
 from churn.errors import ConfigError, RecordRejected, Unreachable
+from churn.signing import signed_headers
 
 if TYPE_CHECKING:
     import httpx

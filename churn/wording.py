@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Final
 
 SYMBOLS: Final[dict[str, str]] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "AUD": "A$"}
@@ -46,3 +47,19 @@ def short_money(amount: float, currency: str = "USD") -> str:
             sign = "-" if amount < 0 else ""
             return f"{sign}{symbol}{digits}{letter}" if symbol else f"{sign}{digits}{letter} {currency}"
     return money(round(amount), currency)
+
+
+def day(moment: date | str | None) -> str:
+    """Return a day as `31 January 2026`; a dash for none. Takes ISO text too."""
+    if moment is None:
+        return "-"
+    when = date.fromisoformat(moment[:10]) if isinstance(moment, str) else moment
+    return f"{when.day} {when:%B %Y}"
+
+
+def instant(moment: datetime | str | None) -> str:
+    """Return an instant as `31 January 2026, 03:14 UTC`; a dash for none. Takes ISO text too."""
+    if moment is None:
+        return "-"
+    when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{day(when.date())}, {when:%H:%M} UTC"

@@ -100,10 +100,10 @@ def main() -> int:
 
 def measure(home: Path, minutes: float, pace: float) -> dict[str, Any]:
     """Serve `home`, read from it for `minutes` while nights are worked; return all figures, and under `wrong` each fault."""
+    from churn.accounts.keys import create_key
+    from churn.accounts.sign_in import create_link
     from churn.bootstrap import build_context
     from churn.config import load_settings
-    from churn.workflows.manage_keys import create_key
-    from churn.workflows.sign_in import create_link
 
     context = build_context(settings=load_settings(config=home / "churn.toml", home=home, environ={}))
     key = create_key(context, f"load {time.time_ns()}", ["read", "simulate"])

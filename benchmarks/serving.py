@@ -92,9 +92,9 @@ def run_lookups(customers: int, repeats: int, progress: Progress) -> list[Result
 @contextmanager
 def churn_service(home: Path) -> Iterator[tuple[int, str]]:
     """Serve `home` in a process of its own; give its port and a key that may read."""
+    from churn.accounts.keys import create_key
     from churn.bootstrap import build_context
     from churn.config import load_settings
-    from churn.workflows.manage_keys import create_key
 
     context = build_context(settings=load_settings(config=home / "churn.toml", home=home, environ={}))
     token = create_key(context, f"bench {time.time_ns()}", ["read"])

@@ -64,9 +64,9 @@ def _asked(customers: int, repeats: int, progress: Progress) -> list[Result]:
 
 def _dragged(customers: int, repeats: int, progress: Progress) -> list[Result]:
     """Move sliders by key and by mouse; the page itself notes each time from the event until the answer is painted."""
+    from churn.accounts.sign_in import create_link
     from churn.bootstrap import build_context
     from churn.config import load_settings
-    from churn.workflows.sign_in import create_link
 
     found = company(customers, 18, progress)
     trained(found, progress)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from churn.accounts.keys import recognise
 from churn.store.service_records import ApiKey
-from churn.workflows.manage_keys import recognise
 
 if TYPE_CHECKING:
     from churn.store import Store

@@ -61,8 +61,8 @@ def serve(
 
 def _first_link(session: Session, address: str, host: str) -> str | None:
     """A link for whoever sits at this machine, as long as there is no user; never where others could read it along."""
-    from churn.workflows.manage_users import list_users
-    from churn.workflows.sign_in import create_link
+    from churn.accounts.sign_in import create_link
+    from churn.accounts.users import list_users
 
     if host not in {"127.0.0.1", "localhost", "::1"} or list_users(session.context):
         return None
@@ -87,7 +87,7 @@ def create(
     ] = None,
 ) -> None:
     """Make a key and show it, this once: only its hash is kept."""
-    from churn.workflows.manage_keys import create_key
+    from churn.accounts.keys import create_key
 
     key = create_key(session.context, name, scope or [])
 
@@ -100,7 +100,7 @@ def create(
 
 def list_(session: Session) -> None:
     """List the keys, without their secrets."""
-    from churn.workflows.manage_keys import list_keys
+    from churn.accounts.keys import list_keys
 
     found = list_keys(session.context)
     document = [
@@ -135,7 +135,7 @@ def revoke(
     session: Session, name: Annotated[str, typer.Argument(metavar="NAME", help="The name it was made under.")]
 ) -> None:
     """Refuse a key from now on."""
-    from churn.workflows.manage_keys import revoke_key
+    from churn.accounts.keys import revoke_key
 
     revoke_key(session.context, name)
     session.show({"name": name, "is_revoked": True}, lambda: line(f"The key {name} is refused from now on."))

@@ -30,7 +30,7 @@ def create(
     ] = None,
 ) -> None:
     """Create a user. The password is asked for on a terminal, or read as one line from standard input."""
-    from churn.workflows.manage_users import create_user
+    from churn.accounts.users import create_user
 
     chosen = scope or ["read", "simulate"]
     create_user(session.context, name, _password(), chosen)
@@ -42,7 +42,7 @@ def create(
 
 def list_(session: Session) -> None:
     """List who can sign in with a password."""
-    from churn.workflows.manage_users import list_users
+    from churn.accounts.users import list_users
 
     found = list_users(session.context)
     document = [
@@ -67,7 +67,7 @@ def list_(session: Session) -> None:
 
 def remove(session: Session, name: Annotated[str, typer.Argument(metavar="NAME", help="Whom to remove.")]) -> None:
     """Remove a user and end their sessions at once."""
-    from churn.workflows.manage_users import remove_user
+    from churn.accounts.users import remove_user
 
     remove_user(session.context, name)
     session.show({"name": name, "is_removed": True}, lambda: line(f"{name} can no longer sign in."))
@@ -84,7 +84,7 @@ def link(
     ] = None,
 ) -> None:
     """Make a link that signs one browser in, once, within 15 minutes."""
-    from churn.workflows.sign_in import create_link
+    from churn.accounts.sign_in import create_link
 
     api = session.context.settings.api
     base = (address or f"http://{'127.0.0.1' if api.host == '0.0.0.0' else api.host}:{api.port}").rstrip("/")  # noqa: S104 - compared, not bound

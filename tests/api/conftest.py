@@ -11,11 +11,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from churn.accounts.keys import create_key
 from churn.api import create_app
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from churn.workflows.manage_keys import create_key
 from tests.company import Company
 
 

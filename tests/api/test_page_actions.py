@@ -14,12 +14,12 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from churn.accounts.users import create_user
 from churn.jobs.now import work_now
 from churn.store import ScoreRun
 from churn.store.crm_records import OutboxRow, Settled, SyncRun
 from churn.workflows.ask_for_work import ask_plan
 from churn.workflows.explore_data import LATEST
-from churn.workflows.manage_users import create_user
 from churn.workflows.read_scores import read_risk_list
 from tests.api.conftest import Service
 from tests.api.test_security_routes import page_routes

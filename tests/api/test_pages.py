@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from churn.accounts import sign_in
+from churn.accounts.users import create_user, hashed, recognise_user
 from churn.api.pages import static
 from churn.errors import ConfigError
-from churn.workflows import sign_in
-from churn.workflows.manage_users import create_user, hashed, recognise_user
 
 PASSWORD = "correct horse battery staple"
 PAGES = ["/", "/jobs", "/reports"]

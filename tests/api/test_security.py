@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 from fastapi.testclient import TestClient
 
+from churn.accounts.keys import create_key, revoke_key
 from churn.api import create_app, keyring
-from churn.workflows.manage_keys import create_key, revoke_key
 from tests.api.conftest import Service, context_of
 from tests.company import Company
 

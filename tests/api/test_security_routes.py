@@ -11,10 +11,10 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from churn.accounts.keys import create_key, revoke_key
+from churn.accounts.sign_in import create_link
 from churn.api import keyring, pages
 from churn.store.service_records import SCOPES
-from churn.workflows.manage_keys import create_key, revoke_key
-from churn.workflows.sign_in import create_link
 from tests.api.conftest import Service
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
@@ -151,7 +151,7 @@ def test_a_request_id_that_is_none_is_not_given_back(standing: Service, sent: st
 
 
 def test_keys_are_compared_in_constant_time(standing: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    from churn.workflows import manage_keys
+    from churn.accounts import keys
 
     compared: list[tuple[str, str]] = []
 
@@ -159,7 +159,7 @@ def test_keys_are_compared_in_constant_time(standing: Service, monkeypatch: pyte
         compared.append((one, two))
         return one == two
 
-    monkeypatch.setattr(manage_keys.hmac, "compare_digest", noting)
+    monkeypatch.setattr(keys.hmac, "compare_digest", noting)
     token = standing.key("read")["Authorization"].removeprefix("Bearer ")
     wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
     for sent, status in ((token, 200), (wrong, 401), ("churn_000000000000_x", 401)):

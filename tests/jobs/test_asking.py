@@ -10,12 +10,12 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
+from churn.accounts.keys import create_key
 from churn.api import create_app
 from churn.cli import build_app
 from churn.errors import ConfigError, NotFound
 from churn.jobs.catalog import JOBS
 from churn.jobs.now import nights, request_run, work_now
-from churn.workflows.manage_keys import create_key
 from tests.jobs.conftest import House
 
 Call = Callable[..., Any]

@@ -23,11 +23,11 @@ from typing import Any
 
 import pytest
 
+from churn.accounts.sign_in import create_link
 from churn.api import create_app
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from churn.workflows.sign_in import create_link
 from tests.company import Company
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))

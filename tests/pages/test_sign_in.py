@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import re
 
-from churn.workflows.manage_keys import create_key, revoke_key
-from churn.workflows.manage_users import create_user, remove_user
-from churn.workflows.sign_in import create_link
+from churn.accounts.keys import create_key, revoke_key
+from churn.accounts.sign_in import create_link
+from churn.accounts.users import create_user, remove_user
 
 PASSWORD = "correct horse battery staple"
 

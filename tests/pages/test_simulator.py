@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from churn.workflows.sign_in import create_link
+from churn.accounts.sign_in import create_link
 from churn.workflows.simulate_campaign import simulate_campaign
 from churn.workflows.simulation_request import SimulationRequest
 from tests.pages.conftest import Served, Visitor

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from churn.accounts.keys import create_key
 from churn.api import create_app
 from churn.context import Context
 from churn.jobs.now import work_now
-from churn.workflows.manage_keys import create_key
 from tests.crm.homes import build, context_of
 from tests.crm.memory import MemoryCrm
 

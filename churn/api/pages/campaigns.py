@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.campaign_schemas import NAME
 from churn.api.pages.charts import chart_html
 from churn.api.pages.frame import fragment, page
@@ -19,7 +20,6 @@ from churn.reports.campaign import effects_chart, ledger_rows
 from churn.workflows.ask_for_work import ask_measure, ask_plan, ask_retry, ask_sync, work_on
 from churn.workflows.campaign_list import campaign_rows
 from churn.workflows.campaign_view import campaign_view
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

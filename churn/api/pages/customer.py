@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.customer_words import grouped, told_changes
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.people import LONGEST_ID, customer_path
@@ -19,7 +20,6 @@ from churn.wording import count, percent
 from churn.workflows.advise import advise, readable_campaigns
 from churn.workflows.customer_view import customer_view, last_known
 from churn.workflows.customer_view import waterfall as steps_of
-from churn.workflows.sign_in import SignedIn
 from churn.workflows.what_if import dials_of, explained, levers_of, overrides_of, what_if
 
 router = APIRouter()

@@ -20,8 +20,8 @@ from churn.errors import ChurnError
 from churn.wording import day, instant
 
 if TYPE_CHECKING:
+    from churn.accounts.sign_in import SignedIn
     from churn.api.state import State
-    from churn.workflows.sign_in import SignedIn
 
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
 CSP = (

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
@@ -18,7 +19,6 @@ from churn.workflows.draft_audience import draft_audience
 from churn.workflows.draft_campaign import name_from
 from churn.workflows.explore_data import latest_insights
 from churn.workflows.report_archive import list_reports
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.session import signed_in
 from churn.api.problems import ApiError, request_id
@@ -17,7 +18,6 @@ from churn.jobs.catalog import JOBS, job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import jobs_document, run_document
 from churn.workflows.data_quality import data_quality
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

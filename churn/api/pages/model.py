@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import page
 from churn.api.pages.model_figures import figures_of
 from churn.api.pages.session import signed_in
@@ -15,7 +16,6 @@ from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.workflows.manage_models import promote_model, rollback_model
 from churn.workflows.model_view import drift_summary, model_view
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

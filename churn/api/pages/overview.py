@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.charts import chart_html
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
@@ -19,7 +20,6 @@ from churn.reports.overview_charts import churn_trend
 from churn.wording import percent
 from churn.workflows.overview import headline
 from churn.workflows.overview import overview as read_overview
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

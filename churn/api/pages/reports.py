@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.jobs.catalog import JOBS
 from churn.workflows.report_archive import list_reports, monthly_reports, report_file
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

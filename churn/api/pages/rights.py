@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import RedirectResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.people import LONGEST_ID, customer_path
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.errors import ConfigError
 from churn.workflows.ask_for_rights import ask_erase, ask_export, ask_object, ready_export, rights_of
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

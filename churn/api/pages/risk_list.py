@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import HEADERS, fragment, page
 from churn.api.pages.people import LONGEST_ID, customer_path, feature_groups
 from churn.api.pages.session import signed_in
@@ -18,7 +19,6 @@ from churn.decisions.bands import BANDS
 from churn.workflows.list_customers import export_customers, list_customers
 from churn.workflows.push_list import ask_list_push, push_targets, pushes_of_the_list
 from churn.workflows.risk_index import ORDERS, Filters, ListOrder
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from churn.accounts.sign_in import LONGEST, SignedIn, recognise_session
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
 from churn.store.service_records import Scope
-from churn.workflows.sign_in import LONGEST, SignedIn, recognise_session
 
 COOKIE = "churn_session"
 

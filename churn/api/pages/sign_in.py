@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from churn.accounts.sign_in import SignedIn, form_token, sign_in_by_key, sign_in_by_link, sign_in_by_password, sign_out
 from churn.api.pages.frame import page
 from churn.api.pages.session import (
     check_form,
@@ -19,14 +20,6 @@ from churn.api.pages.session import (
     who,
 )
 from churn.api.state import State, state_of
-from churn.workflows.sign_in import (
-    SignedIn,
-    form_token,
-    sign_in_by_key,
-    sign_in_by_link,
-    sign_in_by_password,
-    sign_out,
-)
 
 router = APIRouter()
 

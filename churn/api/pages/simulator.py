@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages import simulator_view as view
 from churn.api.pages.frame import HEADERS, environment, page
 from churn.api.pages.session import signed_in
@@ -17,7 +18,6 @@ from churn.api.state import State as Service
 from churn.api.state import state_of
 from churn.errors import ConfigError, DataError, NotCalibrated
 from churn.workflows.answer_simulation import Answer
-from churn.workflows.sign_in import SignedIn
 
 router = APIRouter()
 Shared = Annotated[Service, Depends(state_of)]

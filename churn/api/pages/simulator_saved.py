@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from churn.accounts.sign_in import SignedIn
 from churn.api.pages import simulator as simulating
 from churn.api.pages import simulator_view as view
 from churn.api.pages.frame import page
@@ -23,7 +24,6 @@ from churn.errors import CampaignError, ChurnError, ConfigError
 from churn.reports.simulator_charts import two_curves
 from churn.store.records import Simulation
 from churn.workflows.draft_campaign import draft_campaign, name_from
-from churn.workflows.sign_in import SignedIn
 from churn.workflows.simulation_request import SimulationRequest
 
 router = APIRouter()

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from churn.accounts.keys import recognise
+from churn.accounts.users import recognise_user
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.store.service_records import SCOPES
 from churn.store.web_records import SignInKind, WebSession
-from churn.workflows.manage_keys import recognise
-from churn.workflows.manage_users import recognise_user
 
 if TYPE_CHECKING:
     from churn.store import Store

@@ -1,0 +1,1 @@
+"""Who may use the product: people, keys and signing in."""

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 
 from churn.api import pages, problems
 from churn.api.direct import Direct
+from churn.api.middleware import Compressing, Surround
 from churn.api.routes import ROUTERS
 from churn.api.state import State, build_state
-from churn.api.surround import Compressing, Surround
 
 if TYPE_CHECKING:
     from churn.context import Context

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import threading
+import hashlib
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from churn.api.once import claim
+from churn.accounts.keys import recognise
+from churn.api.idempotency import claim
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
 from churn.store.service_records import ApiKey, Scope
+
+if TYPE_CHECKING:
+    from churn.store import Store
+
 
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `churn keys create NAME --scope ...`.")
 
@@ -60,37 +64,34 @@ def admit(state: State, key: ApiKey | None, scope: Scope) -> ApiKey:
     return key
 
 
-@dataclass
-class _Bucket:
-    tokens: float
-    filled_at: float
+SECONDS: Final = 1.0  # a revoked key is refused everywhere after so long at the latest
+_MOST: Final = 10_000
 
 
-@dataclass
-class Rates:
-    """A token bucket for each key: a full one holds a tenth of a minute's requests, so that bursts pass."""
+class Keyring:
+    """Keys by the hash of their token: no token is kept. Wrong ones are not remembered: each costs a look."""
 
-    per_minute: int
-    now: Callable[[], float] = time.monotonic
-    _buckets: dict[str, _Bucket] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, store: Store, clock: Callable[[], datetime], now: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._clock, self._now = store, clock, now
+        self._held: dict[bytes, tuple[float, ApiKey]] = {}
 
-    def take(self, key_id: str) -> None:
-        """Take one request from the key's bucket. Raises ApiError 429 saying when there is one again."""
-        room, rate = max(1.0, self.per_minute / 10), self.per_minute / 60
-        with self._lock:
-            now = self.now()
-            bucket = self._buckets.setdefault(key_id, _Bucket(room, now))
-            bucket.tokens = min(room, bucket.tokens + (now - bucket.filled_at) * rate)
-            bucket.filled_at = now
-            if bucket.tokens >= 1:
-                bucket.tokens -= 1
-                return
-            wait = math.ceil((1 - bucket.tokens) / rate)
-        raise ApiError(
-            429,
-            "too_many_requests",
-            f"The key may make {self.per_minute:,} requests a minute.",
-            remedy=f"Try again in {wait} s.",
-            headers={"Retry-After": str(wait)},
-        )
+    def held(self, token: str) -> ApiKey | None:
+        """Return the key that `token` was found to be within the last second, None to have it looked up."""
+        found = self._held.get(_digest(token))
+        return found[1] if found is not None and self._now() < found[0] else None
+
+    def look_up(self, token: str) -> ApiKey | None:
+        """Return the valid key that `token` is, as the store has it now; None for anything else."""
+        digest, until = _digest(token), self._now() + SECONDS
+        key = recognise(self._store, token, self._clock())
+        if key is None:
+            self._held.pop(digest, None)
+            return None
+        if len(self._held) >= _MOST:
+            self._held.clear()
+        self._held[digest] = (until, key)
+        return key
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

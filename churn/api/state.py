@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
-from churn.api.keyring import Keyring
 from churn.api.metrics import Metrics
+from churn.api.security import Keyring
 from churn.context import Context
 from churn.errors import ChurnError
 from churn.workflows.answer_simulation import Simulator
@@ -20,7 +20,7 @@ from churn.workflows.risk_index import RiskIndexes
 from churn.workflows.score_customers import load_champion
 
 if TYPE_CHECKING:
-    from churn.api.security import Rates
+    from churn.api.rates import Rates
     from churn.modeling import ServedModel
     from churn.store import ModelVersion, Store
 
@@ -94,7 +94,7 @@ class State:
 
 def build_state(context: Context) -> State:
     """Open the store once for all requests, and give workflows a context that hands them this one."""
-    from churn.api.security import Rates
+    from churn.api.rates import Rates
 
     store = context.open_store().__enter__()
     # Opened here, once: requests come from several threads, and two that open it at a time would open it twice.

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from churn.api import direct, keyring
+from churn.api import direct, security
 from churn.api.schemas import CustomerRisk
 from churn.store import PlanRecord
 from churn.workflows.serve_scores import customer_risk, score_rows
@@ -113,7 +113,7 @@ def test_a_second_after_a_promotion_elsewhere_the_new_model_serves(service: Serv
         assert champion is not None
         store.models.register(replace(champion, version="next", status="challenger"))
         store.models.promote("next", who="another process", why="better", at=service.context.clock())
-    time.sleep(keyring.SECONDS)
+    time.sleep(security.SECONDS)
     assert service.client.post("/v1/scores", json=rows, headers=key).json()["model_version"] == "next"
 
 

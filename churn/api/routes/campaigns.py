@@ -19,8 +19,8 @@ from churn.api.campaign_schemas import (
     SyncInput,
     Taken,
 )
+from churn.api.idempotency import OnceRoute
 from churn.api.job_schemas import JobRun
-from churn.api.once import OnceRoute
 from churn.api.problems import request_id
 from churn.api.security import key_with
 from churn.api.state import State, state_of

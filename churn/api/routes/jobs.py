@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
+from churn.api.idempotency import OnceRoute
 from churn.api.job_schemas import JobList, JobRequest, JobRun
-from churn.api.once import OnceRoute
 from churn.api.problems import ApiError, request_id
 from churn.api.security import key_with
 from churn.api.state import State, state_of

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi import Path as InPath
 
-from churn.api.once import OnceRoute
+from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
 from churn.api.schemas import Model, Why
 from churn.api.security import key_with

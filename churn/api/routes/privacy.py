@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
+from churn.api.idempotency import OnceRoute
 from churn.api.job_schemas import JobRun
-from churn.api.once import OnceRoute
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.jobs.view import run_document

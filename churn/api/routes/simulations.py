@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
 
-from churn.api.once import OnceRoute
+from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
 from churn.api.schemas import SavedSimulation, SimulationComparison, SimulationInput
 from churn.api.security import key_with

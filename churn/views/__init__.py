@@ -1,0 +1,1 @@
+"""What people and systems look at; opens the store, never the warehouse."""

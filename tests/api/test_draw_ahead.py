@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from churn.api import pages
-from churn.api.pages import model_figures
 from churn.errors import NotFound
 from churn.workflows import model_view
 from tests.crm.homes import build, context_of
@@ -20,7 +19,7 @@ def test_the_charts_of_the_champion_are_drawn_before_anybody_asks(
     context = context_of(build(tmp_path / "home"), MemoryCrm())
     drawn: list[object] = []
     monkeypatch.setattr(model_view, "model_view", lambda _context: {"figures": {"curves": {}}})
-    monkeypatch.setattr(model_figures, "figures_of", lambda found, currency: drawn.append((found, currency)))
+    monkeypatch.setattr(figures, "figures_of", lambda found, currency: drawn.append((found, currency)))
     pages.draw_ahead(context)
     assert drawn == [({"figures": {"curves": {}}}, "USD")]
 

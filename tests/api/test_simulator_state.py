@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.api.pages.simulator_state import CUTS, address, read_state
+from churn.api.pages.simulator.form import CUTS, address, read_state
 from churn.decisions.profit import Economics
 from churn.workflows.draft_campaign import name_from
 from churn.workflows.simulation_request import lay_over

@@ -17,13 +17,13 @@ from churn.api.pages import (
     overview,
     reference,
     reports,
-    rights,
     risk_list,
     sign_in,
     simulator,
-    simulator_saved,
     static,
 )
+from churn.api.pages.customer import rights
+from churn.api.pages.simulator import saved
 from churn.errors import ChurnError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ ROUTERS = (
     risk_list.router,
     customer.router,
     rights.router,
-    simulator_saved.router,
+    saved.router,
     simulator.router,
     campaigns.router,
     insights.router,
@@ -62,7 +62,7 @@ def prepare() -> None:
 
 def draw_ahead(context: Context) -> None:
     """Draw the charts of the champion's page, which are kept, so that nobody waits for the first drawing of the process."""
-    from churn.api.pages.model_figures import figures_of
+    from churn.api.pages.model.figures import figures_of
     from churn.workflows.model_view import model_view
 
     with suppress(ChurnError):  # the page itself says what is missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.api.pages.simulator_state import FIELDS, State, written
+from churn.api.pages.simulator.form import FIELDS, State, written
 from churn.reports.simulation import INPUTS, value_text
 from churn.reports.simulator_charts import moving_curve, moving_tornado, reach
 from churn.wording import SYMBOLS, count, money, percent

@@ -13,11 +13,11 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from churn.accounts.sign_in import SignedIn
-from churn.api.pages import simulator as simulating
-from churn.api.pages import simulator_view as view
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
-from churn.api.pages.simulator_state import State, address, read_state, state_of_request
+from churn.api.pages.simulator import page as simulating
+from churn.api.pages.simulator import view
+from churn.api.pages.simulator.form import State, address, read_state, state_of_request
 from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.errors import CampaignError, ChurnError, ConfigError

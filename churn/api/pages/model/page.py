@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import page
-from churn.api.pages.model_figures import figures_of
+from churn.api.pages.model.figures import figures_of
 from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.state import State, state_of

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from churn.accounts.sign_in import SignedIn
-from churn.api.pages.customer_words import grouped, told_changes
+from churn.api.pages.customer.rights import rights_block
+from churn.api.pages.customer.words import grouped, told_changes
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.people import LONGEST_ID, customer_path
-from churn.api.pages.rights import rights_block
 from churn.api.pages.session import signed_in
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from churn.accounts.sign_in import SignedIn
-from churn.api.pages import simulator_view as view
 from churn.api.pages.frame import HEADERS, environment, page
 from churn.api.pages.session import signed_in
-from churn.api.pages.simulator_state import State, address, read_state
+from churn.api.pages.simulator import view
+from churn.api.pages.simulator.form import State, address, read_state
 from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.api.state import state_of
@@ -156,7 +156,7 @@ def answer_values(service: Service, found: Answer, state: State) -> dict[str, An
 
 def saved_rows(service: Service) -> list[dict[str, Any]]:
     """Return the saved simulations, newest first, with the address that opens each again."""
-    from churn.api.pages.simulator_saved import saved_row
+    from churn.api.pages.simulator.saved import saved_row
 
     return [saved_row(each) for each in service.store.simulations.list()[:50]]
 

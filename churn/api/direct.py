@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from churn.api.problems import ApiError
 from churn.api.routes.risk import LONGEST_ID
-from churn.api.schemas import FeatureRow, OnlineScores, ScoreRequest
+from churn.api.schemas.risk import FeatureRow, OnlineScores, ScoreRequest
 from churn.api.security import admit
 from churn.errors import ChurnError
 from churn.workflows.serve_scores import score_rows

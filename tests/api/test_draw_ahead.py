@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn.api import pages
+from churn.api.pages.model import figures
 from churn.errors import NotFound
 from churn.workflows import model_view
 from tests.crm.homes import build, context_of

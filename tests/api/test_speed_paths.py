@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from churn.api import direct, security
-from churn.api.schemas import CustomerRisk
+from churn.api.schemas.risk import CustomerRisk
 from churn.store import PlanRecord
 from churn.workflows.serve_scores import customer_risk, score_rows
 from tests.api.conftest import Service

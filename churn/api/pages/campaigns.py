@@ -9,12 +9,12 @@ from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
 from churn.accounts.sign_in import SignedIn
-from churn.api.campaign_schemas import NAME
 from churn.api.pages.charts import chart_html
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.people import customer_path
 from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
+from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
 from churn.reports.campaign import effects_chart, ledger_rows
 from churn.workflows.ask_for_work import ask_measure, ask_plan, ask_retry, ask_sync, work_on

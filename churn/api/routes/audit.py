@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from churn.api.schemas import Instant
+from churn.api.schemas.risk import Instant
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 

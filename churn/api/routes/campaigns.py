@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
-from churn.api.campaign_schemas import (
+from churn.api.idempotency import OnceRoute
+from churn.api.problems import request_id
+from churn.api.schemas.campaigns import (
     NAME,
     Assignments,
     Campaign,
@@ -19,9 +21,7 @@ from churn.api.campaign_schemas import (
     SyncInput,
     Taken,
 )
-from churn.api.idempotency import OnceRoute
-from churn.api.job_schemas import JobRun
-from churn.api.problems import request_id
+from churn.api.schemas.jobs import JobRun
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.campaigns.definition import campaign_files

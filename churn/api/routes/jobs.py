@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
-from churn.api.job_schemas import JobList, JobRequest, JobRun
 from churn.api.problems import ApiError, request_id
+from churn.api.schemas.jobs import JobList, JobRequest, JobRun
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound

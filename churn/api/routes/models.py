@@ -9,7 +9,7 @@ from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
-from churn.api.schemas import Model, Why
+from churn.api.schemas.risk import Model, Why
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound

@@ -9,7 +9,7 @@ from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
 from churn.api.idempotency import OnceRoute
-from churn.api.job_schemas import JobRun
+from churn.api.schemas.jobs import JobRun
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.jobs.view import run_document

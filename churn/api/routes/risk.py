@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
-from churn.api.schemas import Band, CustomerRisk, Probability, RiskPage
+from churn.api.schemas.risk import Band, CustomerRisk, Probability, RiskPage
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.workflows.serve_scores import customer_risk, risk_csv, risk_page

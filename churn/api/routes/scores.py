@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from churn.api.schemas import KnownRow, OnlineScores, ScoreRequest
+from churn.api.schemas.risk import KnownRow, OnlineScores, ScoreRequest
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.workflows.what_if import score_mixed

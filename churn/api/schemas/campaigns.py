@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from churn.api.schemas import Instant, Strict
+from churn.api.schemas.risk import Instant, Strict
 from churn.campaigns.definition import CampaignFile
 
 NAME = r"^[a-z][a-z0-9_]*$"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from churn.api.schemas import Instant, Strict
+from churn.api.schemas.risk import Instant, Strict
 
 
 class JobStep(BaseModel):

@@ -20,8 +20,7 @@ import polars as pl
 
 from benchmarks.campaign_worlds import CampaignWorld, campaign_world
 from churn.campaigns.assignment import held_out
-from churn.campaigns.measurement import Terms, measure
-from churn.campaigns.measurement_money import Costs
+from churn.campaigns.measurement import Costs, Terms, measure
 from churn.decisions.experiment import wilson
 from churn.demo import OFFERS
 from churn.progress import Progress

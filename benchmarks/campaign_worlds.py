@@ -58,7 +58,7 @@ class CampaignWorld:
 
     def definitions(self) -> list[CampaignDefinition]:
         """Return the shipped campaigns in the order of OFFERS."""
-        from churn.campaigns.definition import load_campaign
+        from churn.campaigns.reading import load_campaign
 
         return [load_campaign(self.home, name) for name in OFFERS]
 
@@ -101,8 +101,8 @@ def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
 
 def _priced(context: Context, day: date) -> pl.DataFrame:
     """Return scores, truth, and what the product's plan thinks of each customer and offer on `day`."""
-    from churn.campaigns.definition import load_campaign
     from churn.campaigns.facts import read_consent
+    from churn.campaigns.reading import load_campaign
     from churn.workflows.plan_facts import gather_facts
     from churn.workflows.plan_pricing import price_campaigns
     from churn.workflows.plan_scores import read_scores

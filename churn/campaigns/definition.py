@@ -6,15 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from churn import resources
 from churn.config import BusinessSettings, ChurnSettings, Share
 from churn.decisions.profit import Economics, ProfitModel
-from churn.errors import CampaignError
 
 Band = Literal["low", "medium", "high", "critical"]
 OfferModel = Literal["case_study", "incentive", "uplift", "auto"]
@@ -200,38 +197,6 @@ class CampaignDefinition(_Part):
             hazard_after_save=business.hazard_after_save,
             discount_rate=business.discount_rate,
         )
-
-
-def load_campaigns(home: Path) -> dict[str, CampaignDefinition]:
-    """Return the shipped campaigns and those under `home/campaigns`, which add to them or replace one of a name.
-
-    Raises ConfigError with file, line and remedy for the first thing wrong in any of them.
-    """
-    from churn.campaigns.reading import read_campaign
-
-    return {name: read_campaign(name, path) for name, path in sorted(campaign_files(home).items())}
-
-
-def load_campaign(home: Path, name: str) -> CampaignDefinition:
-    """Return one campaign; a mistake in another file does not matter.
-
-    Raises CampaignError naming the nearest campaign when there is none of that name, ConfigError as load_campaigns.
-    """
-    import difflib
-
-    from churn.campaigns.reading import read_campaign
-
-    files = campaign_files(home)
-    if name not in files:
-        near = difflib.get_close_matches(name, files, n=1, cutoff=0.4)
-        remedy = f"Did you mean `{near[0]}`?" if near else f"There are {', '.join(sorted(files)) or 'none yet'}."
-        raise CampaignError(f"no campaign `{name}`", where=f"{home / 'campaigns'}", remedy=remedy)
-    return read_campaign(name, files[name])
-
-
-def campaign_files(home: Path) -> dict[str, Path]:
-    """Return the file of every campaign by its name, shipped ones and those of `home`."""
-    return resources.layered("campaigns", home, ".toml")
 
 
 def _plain(value: Any) -> Any:

@@ -2,17 +2,142 @@
 
 from __future__ import annotations
 
+import csv
+import difflib
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import polars as pl
 
-from churn.campaigns.outcome_files import OUTCOME_FIELDS
+from churn.errors import ConfigError, ContractBroken
 from churn.store.campaign_records import OUTCOME_KINDS
+
+OUTCOME_FIELDS: Final = ("customer_id", "campaign", "event_id", "kind", "occurred_at")
+ENDINGS: Final = (".csv", ".parquet", ".json", ".ndjson", ".jsonl")
+_SHORTEST: Final = 3  # letters: a column such as `id` is like too much to be guessed
+_SCHEMA = dict.fromkeys(OUTCOME_FIELDS, pl.String) | {"row_number": pl.Int64, "fault": pl.String}
+
+
+def read_outcomes(path: Path, *, campaign: str | None = None) -> pl.DataFrame:
+    """Return the rows of a file: the five fields as text, row_number from 1, and `fault` where a row is no row.
+
+    `campaign` stands in where the file has no such column. Raises ConfigError for a file that is not there or of
+    another kind, ContractBroken naming file and column for one that cannot be read, is empty, or lacks a column.
+    """
+    if path.is_dir():
+        raise ConfigError("is a folder", where=str(path), remedy="Give the file in it.")
+    kind = path.suffix.lower()
+    if kind not in ENDINGS:
+        raise ConfigError(
+            f"cannot read `{path.suffix}`", where=str(path), remedy="Give a .csv, .parquet, .json or .ndjson file."
+        )
+    try:
+        if path.stat().st_size == 0:
+            raise ContractBroken("the file is empty", where=str(path), remedy="Check that the export ran.")
+        frame = _read(path, kind, campaign)
+    except FileNotFoundError as error:
+        raise ConfigError("no such file", where=str(path), remedy="Check the path.") from error
+    except OSError as error:
+        raise ContractBroken(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
+        raise ContractBroken(
+            f"is no readable {kind[1:].upper()}: {str(error).splitlines()[0]}",
+            where=str(path),
+            remedy="Export it again." if kind == ".parquet" else "Export it again, as UTF-8.",
+        ) from error
+    if frame.is_empty():
+        raise ContractBroken(
+            "the file holds columns but no rows", where=str(path), remedy="Check what the export selects."
+        )
+    return frame
+
+
+def _read(path: Path, kind: str, campaign: str | None) -> pl.DataFrame:
+    if kind == ".parquet":
+        frame = pl.read_parquet(path)
+        _require(frame.columns, campaign, path)
+        records: Iterable[Mapping[str, Any]] = frame.select(c for c in OUTCOME_FIELDS if c in frame.columns).iter_rows(
+            named=True
+        )
+        return _frame(((number, record, None) for number, record in enumerate(records, 1)), campaign)
+    if kind == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            return _frame(_csv_rows(csv.reader(lines), campaign, path), campaign)
+    return _frame(_json_rows(path, kind, campaign), campaign)
+
+
+def _csv_rows(
+    lines: Iterator[list[str]], campaign: str | None, path: Path
+) -> Iterator[tuple[int, Mapping[str, Any], str | None]]:
+    header = [name.strip() for name in next(lines, [])]
+    _require(header, campaign, path)
+    for number, cells in enumerate((cells for cells in lines if cells), 1):
+        fault = None if len(cells) == len(header) else f"has {len(cells)} fields where the header has {len(header)}"
+        yield number, dict(zip(header, cells, strict=False)), fault
+
+
+def _json_rows(path: Path, kind: str, campaign: str | None) -> Iterator[tuple[int, Mapping[str, Any], str | None]]:
+    text = path.read_text(encoding="utf-8-sig")
+    if kind == ".json":
+        found = json.loads(text)
+        records = found if isinstance(found, list) else [found]
+        is_object = [isinstance(record, dict) for record in records]
+    else:
+        records = [_line(line) for line in text.splitlines() if line.strip()]
+        is_object = [record is not None for record in records]
+    names = {str(name): None for record in records if isinstance(record, dict) for name in record}
+    _require(list(names), campaign, path)
+    for number, (record, fine) in enumerate(zip(records, is_object, strict=True), 1):
+        yield number, record if fine else {}, None if fine else "is no JSON object"
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return None  # a broken line becomes a row with a fault, so that the others still count
+    return found if isinstance(found, dict) else None
+
+
+def _require(columns: Sequence[str], campaign: str | None, path: Path) -> None:
+    missing = [name for name in OUTCOME_FIELDS if name not in columns and not (name == "campaign" and campaign)]
+    if not missing:
+        return
+    near = {name: difflib.get_close_matches(name, columns, n=1, cutoff=0.5) for name in missing}
+    hints = [f"`{found[0]}` looks like {name}" for name, found in near.items() if found and len(found[0]) > _SHORTEST]
+    remedy = f"{'; '.join(hints)}: rename it." if hints else f"Needed are {', '.join(OUTCOME_FIELDS)}."
+    if missing == ["campaign"] and not hints:
+        remedy = "Add the column, or name the campaign with --campaign."
+    has = ", ".join(columns) if columns else "no columns"
+    raise ContractBroken(f"lacks {', '.join(missing)} (it has {has})", where=str(path), remedy=remedy)
+
+
+def _frame(rows: Iterable[tuple[int, Mapping[str, Any], str | None]], campaign: str | None) -> pl.DataFrame:
+    columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA}
+    for number, record, fault in rows:
+        for name in OUTCOME_FIELDS:
+            columns[name].append(_text(record.get(name)))
+        columns["row_number"].append(number)
+        columns["fault"].append(fault)
+    frame = pl.DataFrame(columns, schema=_SCHEMA)
+    return frame if campaign is None else frame.with_columns(pl.col("campaign").fill_null(campaign))
+
+
+def _text(value: Any) -> str | None:
+    """Return a value as text; an instant in UTC without a zone, None for nothing or blanks."""
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    text = "" if value is None else str(value).strip()
+    return text or None
+
 
 # A CRM's clock may run ahead of ours by this much; more is a mistake, and would count things that have not happened.
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)

@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from churn import resources
 from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
-from churn.errors import ConfigError
+from churn.errors import CampaignError, ConfigError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
@@ -166,3 +167,31 @@ def _model(parents: tuple[int | str, ...]) -> type[BaseModel] | None:
             return None
         model = kind
     return model
+
+
+def load_campaigns(home: Path) -> dict[str, CampaignDefinition]:
+    """Return the shipped campaigns and those under `home/campaigns`, which add to them or replace one of a name.
+
+    Raises ConfigError with file, line and remedy for the first thing wrong in any of them.
+    """
+    return {name: read_campaign(name, path) for name, path in sorted(campaign_files(home).items())}
+
+
+def load_campaign(home: Path, name: str) -> CampaignDefinition:
+    """Return one campaign; a mistake in another file does not matter.
+
+    Raises CampaignError naming the nearest campaign when there is none of that name, ConfigError as load_campaigns.
+    """
+    import difflib
+
+    files = campaign_files(home)
+    if name not in files:
+        near = difflib.get_close_matches(name, files, n=1, cutoff=0.4)
+        remedy = f"Did you mean `{near[0]}`?" if near else f"There are {', '.join(sorted(files)) or 'none yet'}."
+        raise CampaignError(f"no campaign `{name}`", where=f"{home / 'campaigns'}", remedy=remedy)
+    return read_campaign(name, files[name])
+
+
+def campaign_files(home: Path) -> dict[str, Path]:
+    """Return the file of every campaign by its name, shipped ones and those of `home`."""
+    return resources.layered("campaigns", home, ".toml")

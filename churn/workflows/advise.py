@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churn.campaigns.definition import CampaignDefinition, campaign_files
-from churn.campaigns.reading import examine
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 
 _WORD = re.compile(r"[A-Za-z_]\w*")

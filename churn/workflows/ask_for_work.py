@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from churn.campaigns.definition import load_campaign
+from churn.campaigns.reading import load_campaign
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from churn.campaigns.definition import CampaignDefinition, campaign_files
-from churn.campaigns.definition_words import audience_in_short
-from churn.campaigns.reading import examine
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.plan_words import audience_in_short
+from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.workflows.demo_home import is_demo_home
 

@@ -7,10 +7,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.campaigns.definition import CampaignDefinition, campaign_files
-from churn.campaigns.definition_words import definition_words
-from churn.campaigns.plan_words import choice_words, expectation_words, power_words
-from churn.campaigns.reading import examine
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.plan_words import choice_words, definition_words, expectation_words, power_words
+from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.errors import ModelError, NotFound
 from churn.workflows.campaign_list import Standing, row_of, standing_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.campaigns.definition import CampaignDefinition, campaign_files
-from churn.campaigns.reading import Complaint, examine, examine_text
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.reading import Complaint, campaign_files, examine, examine_text
 from churn.campaigns.writing import campaign_toml
 from churn.context import Context
 from churn.errors import ConfigError, ModelError, StoreBusy

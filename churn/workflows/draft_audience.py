@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from churn.campaigns.definition import campaign_files
+from churn.campaigns.reading import campaign_files
 from churn.context import Context
 from churn.errors import CampaignError
 from churn.workflows.define_campaign import DefinedCampaign, define_campaign

@@ -8,7 +8,7 @@ import unicodedata
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.campaigns.definition import campaign_files
+from churn.campaigns.reading import campaign_files
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
 from churn.workflows.define_campaign import DefinedCampaign, define_campaign

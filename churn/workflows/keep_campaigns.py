@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from churn.campaigns.definition import campaign_files
+from churn.campaigns.reading import campaign_files
 from churn.context import Context
 from churn.errors import CampaignError, ChurnError, ConfigError, ModelError, QualityBlocked
 from churn.workflows.measure_campaign import measure_campaign

@@ -126,7 +126,7 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
     """
     import polars as pl
 
-    from churn.campaigns.measurement_strata import comparable
+    from churn.campaigns.measurement import comparable
 
     followed = _followed(context, warehouse, campaign)
     frame = followed.frame

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.campaigns.definition import CampaignDefinition, campaign_files, load_campaign
-from churn.campaigns.reading import Complaint, examine, line_of, nearest
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.reading import Complaint, campaign_files, examine, line_of, load_campaign, nearest
 from churn.context import Context
 from churn.errors import ConfigError, NotFound, WarehouseBusy
 

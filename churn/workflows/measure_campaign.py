@@ -115,9 +115,7 @@ def _document(
 ) -> dict[str, Any]:
     import polars as pl
 
-    from churn.campaigns.measurement import Terms, measure
-    from churn.campaigns.measurement_money import costs_of
-    from churn.campaigns.measurement_strata import comparable
+    from churn.campaigns.measurement import Terms, comparable, costs_of, measure
     from churn.campaigns.measurement_words import alarm_of, words_of
 
     frame = followed.frame

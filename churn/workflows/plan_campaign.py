@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.campaigns.definition import CampaignDefinition, campaign_files, load_campaign
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
 

@@ -126,8 +126,7 @@ def check_filters(
     warehouse: Warehouse, models: Mapping[str, SqlModel], definitions: Sequence[CampaignDefinition], home: Path
 ) -> dict[str, Filter]:
     """Return the checked filter of each campaign that has one. Raises ConfigError naming file and line."""
-    from churn.campaigns.definition import campaign_files
-    from churn.campaigns.reading import line_of
+    from churn.campaigns.reading import campaign_files, line_of
     from churn.snapshots.conditions import known_features
 
     asking = [definition for definition in definitions if definition.audience.filter is not None]

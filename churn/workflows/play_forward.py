@@ -63,7 +63,7 @@ def _contacts(context: Context, first: date) -> pl.DataFrame:
     """Return those to contact: customer_id, offer, contacted_at, campaign, channel."""
     import polars as pl
 
-    from churn.campaigns.definition import load_campaigns
+    from churn.campaigns.reading import load_campaigns
 
     with context.open_store() as store:
         chosen = store.assignments.customers(arm="treatment")

@@ -56,8 +56,7 @@ def import_outcomes(context: Context, path: Path, *, campaign: str | None = None
     The same file again adds nothing. Rows that cannot be taken are kept with the reason, and taken when they come
     mended. Raises ContractBroken for a file that cannot be read, is empty, or lacks a column; nothing is taken then.
     """
-    from churn.campaigns.outcome_files import read_outcomes
-    from churn.campaigns.outcomes import judge
+    from churn.campaigns.outcomes import judge, read_outcomes
 
     with context.recorded("record_outcomes"):
         context.progress.step(f"Reading {path.name}")

@@ -138,7 +138,7 @@ def retry(
 
 
 def _definition(context: Context, campaign: str) -> CampaignDefinition:
-    from churn.campaigns.definition import load_campaign
+    from churn.campaigns.reading import load_campaign
 
     return load_campaign(context.settings.home, campaign)
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from churn.campaigns.measurement import Terms, measure
-from churn.campaigns.measurement_money import costs_of
+from churn.campaigns.measurement import Terms, costs_of, measure
 from churn.campaigns.measurement_words import alarm_of, words_of
 
 

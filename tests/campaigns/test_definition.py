@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile, load_campaign, load_campaigns
+from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
 from churn.campaigns.eligibility import RULES
-from churn.campaigns.reading import examine, line_of, read_campaign
+from churn.campaigns.reading import examine, line_of, load_campaign, load_campaigns, read_campaign
 from churn.config import BusinessSettings, ChurnSettings
 from churn.errors import CampaignError, ConfigError
 from churn.snapshots.conditions import known_features

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn.campaigns.measurement import Terms, measure
-from churn.campaigns.measurement_money import costs_of, value_of_a_save
-from churn.campaigns.measurement_segments import segments, two_by_two
-from churn.campaigns.measurement_strata import comparable, strata_of
+from churn.campaigns.measurement import (
+    Terms,
+    comparable,
+    costs_of,
+    measure,
+    segments,
+    strata_of,
+    two_by_two,
+    value_of_a_save,
+)
 from churn.decisions.experiment import newcombe
 from tests.campaigns.measured import document, followed
 

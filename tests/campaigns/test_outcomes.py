@@ -9,8 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from churn.campaigns.outcome_files import OUTCOME_FIELDS, read_outcomes
-from churn.campaigns.outcomes import before_assignment, contradictions, judge, with_campaign
+from churn.campaigns.outcomes import (
+    OUTCOME_FIELDS,
+    before_assignment,
+    contradictions,
+    judge,
+    read_outcomes,
+    with_campaign,
+)
 from churn.errors import ConfigError, ContractBroken
 
 NOW = datetime(2026, 7, 20, 12)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from churn.campaigns.definition import load_campaign
+from churn.campaigns.reading import load_campaign
 from churn.workflows.explore_data import LATEST
 
 

@@ -24,7 +24,7 @@ from churn.api.schemas.campaigns import (
 from churn.api.schemas.jobs import JobRun
 from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.campaigns.definition import campaign_files
+from churn.campaigns.reading import campaign_files
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.jobs.view import run_document
 from churn.store import ScheduledRun

@@ -7,15 +7,15 @@ from typing import Any
 
 from churn.wording import count, money, percent
 
-Document_measurement_notes = Mapping[str, Any]
+Document = Mapping[str, Any]
 
 
-def inside(d: Document_measurement_notes) -> list[tuple[str, str | None]]:
+def inside(d: Document) -> list[tuple[str, str | None]]:
     """Return the sentences about the 2x2 of model and campaign, and about segments."""
     return [("two_by_two", _two_by_two(d)), ("segments", _segments(d))]
 
 
-def _two_by_two(d: Document_measurement_notes) -> str | None:
+def _two_by_two(d: Document) -> str | None:
     found = d["two_by_two"]
     if found is None:
         return None
@@ -47,7 +47,7 @@ def span(effect: Mapping[str, Any]) -> str:
     return f"{100.0 * effect['delta']:.1f} points ({low:.1f} to {high:.1f})"
 
 
-def _segments(d: Document_measurement_notes) -> str | None:
+def _segments(d: Document) -> str | None:
     rows = d["segments"]
     if not rows:
         return None
@@ -61,7 +61,7 @@ def _segments(d: Document_measurement_notes) -> str | None:
     )
 
 
-def caveats(d: Document_measurement_notes) -> list[str]:
+def caveats(d: Document) -> list[str]:
     """Return what a reader must bear in mind, one sentence each; none where nothing is odd."""
     found: list[str] = []
     arms, maturity = d["arms"], d["maturity"]
@@ -107,7 +107,7 @@ def caveats(d: Document_measurement_notes) -> list[str]:
     return found
 
 
-def _thin(d: Document_measurement_notes, holdout: Mapping[str, Any], treatment: Mapping[str, Any]) -> list[str]:
+def _thin(d: Document, holdout: Mapping[str, Any], treatment: Mapping[str, Any]) -> list[str]:
     found = []
     if not holdout["churned"] and not treatment["churned"]:
         found.append("Nobody left in either arm, so there was nothing to prevent.")
@@ -128,9 +128,6 @@ def _thin(d: Document_measurement_notes, holdout: Mapping[str, Any], treatment: 
 def _events(number: int, rest: str, one: str, more: str) -> str:
     """Return how many outcome events, and `rest` with the verb that fits their number."""
     return f"{count(number)} outcome event{'' if number == 1 else 's'} {rest.format(one if number == 1 else more)}"
-
-
-Document = Mapping[str, Any]
 
 
 def words_of(document: Document) -> dict[str, Any]:

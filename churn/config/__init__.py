@@ -13,17 +13,17 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from churn.config.api import ApiSettings
-from churn.config.campaigns import CampaignSettings
 from churn.config.connectors import ConnectorSettings, connector_kinds
-from churn.config.monitoring import MonitoringSettings
-from churn.config.schedule import AlertSettings, RetentionSettings, ScheduleSettings
+from churn.config.schedule import AlertSettings, RetentionSettings, ScheduleSettings, WebhookSettings
 from churn.config.sections import (
+    ApiSettings,
     BusinessSettings,
+    CampaignSettings,
     ChurnDefinition,
     ChurnSettings,
     Days,
     Money,
+    MonitoringSettings,
     ProfitModel,
     ResourceSettings,
     RiskBands,
@@ -35,7 +35,6 @@ from churn.config.sections import (
     SourceSettings,
     TrainingSettings,
 )
-from churn.config.webhooks import WebhookSettings
 from churn.errors import ConfigError
 
 __all__ = [

@@ -3,14 +3,69 @@
 from __future__ import annotations
 
 import difflib
+import re
 import string
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from churn.config.connectors_common import ConnectorSection, secret_name
-from churn.config.connectors_crm import HubspotConnector, OdooConnector, SalesforceConnector
-from churn.config.sections import Section
+from churn.config.sections import Section, Share
+
+_IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]*$"
+OutcomeKind = Literal["contacted", "delivered", "accepted", "declined", "canceled", "unsubscribed", "lost", "won"]
+Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
+
+
+def secret_name(connector: str) -> str:
+    """Return the environment variable that holds the secret of `connector`: `my-crm` -> CHURN_CONNECTOR_MY_CRM_SECRET."""
+    return f"CHURN_CONNECTOR_{re.sub(r'[^A-Z0-9]', '_', connector.upper())}_SECRET"
+
+
+class RiskListPush(Section):
+    """[connectors.NAME.risk_list]: risk kept in step for every customer of some bands, campaign or not."""
+
+    bands: list[Literal["low", "medium", "high", "critical"]] = Field(
+        default=["high", "critical"], description="Whose records are kept in step."
+    )
+    mode: Literal["update", "upsert", "insert", "mirror"] = Field("update", description="What may be written.")
+    on_leave: Literal["nothing", "clear", "band_none"] = Field(
+        "band_none", description="When someone leaves the bands."
+    )
+    fields: dict[str, str] = Field(
+        default_factory=dict, description="Ours = theirs; all but the campaign's own if left out."
+    )
+
+
+class ConnectorSection(Section):
+    """Keys of every connector; the secret is never among them, it is CHURN_CONNECTOR_<NAME>_SECRET."""
+
+    requests_per_second: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
+        None, description="Requests a second at most, for this credential; the kind's own pace if not given."
+    )
+    concurrency: int | None = Field(None, ge=1, le=64, description="Requests under way at once; the kind's own.")
+    daily_budget: int | None = Field(
+        None, ge=1, description="Requests a day at most (UTC), so that others sharing the quota get theirs."
+    )
+    timeout_seconds: float = Field(30.0, gt=0, le=600, description="Patience with one request.")
+    batch_size: int | None = Field(None, ge=1, le=100_000, description="Rows per request; the kind's own if not given.")
+    max_attempts: int = Field(5, ge=1, le=20, description="Times a busy system is asked before its rows are left.")
+    max_wait_seconds: float = Field(60.0, gt=0, le=3600, description="Longest wait between two attempts.")
+    probability_step: Share = Field(
+        0.02, description="A churn probability that moved by less is not written, unless its risk band changed."
+    )
+    max_changed_share: Share = Field(
+        0.5, description="A push that would change more of the records it wrote before stops, unless forced."
+    )
+    min_list_share: Share = Field(
+        0.5, description="A list shorter than this share of the last one stops the push, unless forced."
+    )
+    max_rejected_share: Share = Field(0.1, description="A push with more rejected rows stops.")
+    max_score_age_days: Annotated[int, Field(ge=1)] | None = Field(
+        7, description="Scores older than this are not pushed, unless forced."
+    )
+    risk_list: RiskListPush = Field(default_factory=RiskListPush)
+    sample_size: int = Field(20, ge=0, le=1_000, description="Written records that are read back and compared.")
+
 
 __all__ = [
     "ConnectorSection",
@@ -26,6 +81,107 @@ __all__ = [
     "connector_kinds",
     "secret_name",
 ]
+
+
+class RemoteSection(ConnectorSection):
+    """What the three have in common: an address, and the names that outcomes go by."""
+
+    campaigns: dict[str, str] = Field(
+        default_factory=dict, description="Their campaign = ours, where outcomes carry another name than the file's."
+    )
+
+    @field_validator("url", check_fields=False)
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("`url` must begin with http:// or https://")
+        if "@" in value.split("//", 1)[1].split("/", 1)[0]:
+            raise ValueError("`url` holds a name or password: secrets belong into CHURN_CONNECTOR_<NAME>_SECRET")
+        return value.rstrip("/")
+
+
+class OdooConnector(RemoteSection):
+    """[connectors.NAME] with kind = "odoo": contacts of an Odoo 14 or later. The secret is a password or an API key."""
+
+    kind: Literal["odoo"]
+    url: str = Field(description="The server's address.")
+    database: str = Field(description="The database's name, as its sign-in page shows it.")
+    user: str = Field("", description="Login of the user whose secret it is; an Odoo 19 with an API key needs none.")
+    protocol: Literal["auto", "jsonrpc", "json2"] = Field(
+        "auto", description="json2 from Odoo 19, jsonrpc before; auto asks the server for its version."
+    )
+    model: str = Field("res.partner", pattern=r"^[a-z][a-z0-9_.]*$", description="What holds a customer.")
+    key_field: Identifier | None = Field(
+        None, description="Field with our customer_id, such as ref; external ids are used if not given."
+    )
+    external_id_module: str = Field(
+        "churn",
+        pattern=r"^\w+$",
+        description="First part of the external ids; `__import__` for those of an Odoo import.",
+    )
+    name_format: str = Field("Customer {customer_id}", description="Name of a contact that we have to create.")
+    create_fields: bool = Field(
+        default=False,
+        description="Make custom fields (x_...) that a campaign maps to and Odoo lacks; needs an administrator.",
+    )
+    stages: dict[str, OutcomeKind] = Field(
+        default_factory=dict, description="Stage of a lead = what it means, such as Qualified = contacted."
+    )
+    outcome_days: int = Field(
+        400, ge=1, le=3650, description="How far back leads are read when they are read for the first time."
+    )
+
+    @field_validator("name_format")
+    @classmethod
+    def _known_mark(cls, value: str) -> str:
+        try:
+            value.format(customer_id="C1")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError("`name_format` may hold {customer_id} and nothing else in braces") from error
+        return value
+
+
+class SalesforceConnector(RemoteSection):
+    """[connectors.NAME] with kind = "salesforce": records matched by an external id. The secret is an access token."""
+
+    kind: Literal["salesforce"]
+    url: str = Field(
+        description="The organisation's address, such as https://mycompany.my.salesforce.example (no path)."
+    )
+    version: str = Field("62.0", pattern=r"^\d{2,3}\.0$", description="Version of the REST API.")
+    object: Identifier = Field("Contact", description="What holds a customer.")
+    key_field: Identifier = Field(
+        "Ext_Id__c", description="Its field with our customer_id: marked External ID and Unique."
+    )
+    bulk_rows: int = Field(
+        2_000, ge=1, description="From so many rows in a batch on, Bulk API 2.0 is used in place of collections."
+    )
+    poll_seconds: float = Field(2.0, gt=0, le=300, description="Pause between two looks at a bulk job.")
+    max_usage_share: Share = Field(
+        0.95, description="Share of the organisation's daily requests in use at which we stop, to leave others theirs."
+    )
+    create_values: dict[str, str] = Field(
+        default={"LastName": "Customer {customer_id}"},
+        description="Fields that a record must have to be created; {customer_id} is filled in.",
+    )
+    statuses: dict[str, OutcomeKind] = Field(
+        default={"Sent": "contacted", "Responded": "accepted"},
+        description="Status of a campaign member = what it means.",
+    )
+
+
+class HubspotConnector(RemoteSection):
+    """[connectors.NAME] with kind = "hubspot": contacts matched by a unique property. The secret is an access token."""
+
+    kind: Literal["hubspot"]
+    url: str = Field(description="Where its API answers; the address is in HubSpot's own documentation.")
+    object: str = Field("contacts", pattern=r"^[a-zA-Z0-9_-]+$", description="What holds a customer.")
+    key_field: str = Field(
+        "customer_id", pattern=r"^[a-z][a-z0-9_]*$", description="Its property with our customer_id: unique values."
+    )
+    campaign_field: str = Field(
+        "campaign", pattern=r"^[a-z][a-z0-9_]*$", description="Property of a deal that holds the campaign."
+    )
 
 
 class FileConnector(ConnectorSection):

@@ -148,3 +148,54 @@ class ResourceSettings(Section):
     )
     threads: int | None = Field(None, ge=1, description="All cores if not given.")
     temp_directory: Path | None = Field(None, description="Where work spills to; inside the home if not given.")
+
+
+class ApiSettings(Section):
+    """[api]: the service. Its keys are made with `churn keys create`."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 takes a free one.")
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        12_000, description="Requests that one key may make in a minute; more are answered with 429."
+    )
+    max_body_kb: Annotated[int, Field(ge=1, le=1_000_000)] = Field(2_048, description="Larger bodies are refused.")
+    has_open_metrics: bool = Field(default=True, description="Whether /metrics answers without a key.")
+
+
+class CampaignSettings(Section):
+    """[campaigns]: what holds for all campaigns together."""
+
+    global_holdout_share: Share = Field(0.0, description="Share of customers whom no campaign ever touches.")
+    global_holdout_seed: int = Field(1, description="Changes who they are; leave it as it is.")
+    recent_contact_days: Days = Field(14, description="Whoever was contacted in these days is left alone.")
+    channel_capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="Contacts that a channel can make in one plan, such as phone = 500."
+    )
+
+
+class MonitoringSettings(Section):
+    """[monitoring]: how sure an alarm must be, when a model is renewed, and who decides on its promotion."""
+
+    decay_level: Annotated[float, Field(ge=0.9, lt=1)] = Field(
+        0.99, description="A cohort of a model that has not changed raises no alarm with this probability."
+    )
+    cohorts: int = Field(6, ge=1, le=36, description="Matured snapshot dates looked at, the newest ones.")
+    retrain: Literal["suggest", "automatic"] = Field(
+        "suggest", description="What follows when the policy asks for a new model: a word, or the training itself."
+    )
+    promotion: Literal["approval", "automatic"] = Field(
+        "approval", description="Who makes a challenger champion that has surely earned more: a person, or the monitor."
+    )
+    max_age_days: Days = Field(365, description="A model older than this is trained anew.")
+    new_data_share: float = Field(
+        1.0, gt=0, description="New labelled customers, as a share of those learnt from, that are worth a training."
+    )
+    cooldown_days: Days = Field(28, description="No second training within these days, whatever happens.")
+    recent_snapshots: int = Field(
+        3, ge=1, le=120, description="After a decay, learn from this many snapshot dates, the newest."
+    )
+    drift_importance: Share = Field(
+        0.10, description="Features that drifted count as a reason to train when they carry this share of the model."
+    )
+    sync_silent_days: Days = Field(7, description="Nothing sent to a CRM for longer is told.")
+    rejected_share: Share = Field(0.05, description="A push with more rejected rows is told.")

@@ -14,7 +14,7 @@ import httpx
 from churn.errors import AuthFailed, RateLimited, Unreachable
 
 if TYPE_CHECKING:
-    from churn.config.connectors_common import ConnectorSection
+    from churn.config.connectors import ConnectorSection
 
 Clock = Callable[[], datetime]
 MESSAGE_LENGTH = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from churn.config.connectors_common import ConnectorSection
+from churn.config.connectors import ConnectorSection
 from churn.crm.connector import Connector, FieldKind, RemoteField
 from churn.crm.mapping import OUR_FIELDS
 from churn.errors import ConfigError

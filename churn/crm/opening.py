@@ -13,8 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from churn.config import Settings
-from churn.config.connectors import FileConnector, connector_kinds
-from churn.config.connectors_common import ConnectorSection
+from churn.config.connectors import ConnectorSection, FileConnector, connector_kinds
 from churn.crm.connector import Connector
 from churn.errors import ConfigError, RateLimited
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from churn.config.connectors_common import ConnectorSection
+from churn.config.connectors import ConnectorSection
 from churn.crm.canonical import canonical
 from churn.crm.connector import Connector, WriteMode
 from churn.crm.lookup import Item, mode_of, resolve

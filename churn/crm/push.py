@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from churn.config.connectors_common import ConnectorSection
+from churn.config.connectors import ConnectorSection
 from churn.crm.canonical import differs
 from churn.crm.connector import Connector, RowResult, WriteMode
 from churn.crm.lookup import NOT_FOUND, Item, mode_of, resolve, settled_by

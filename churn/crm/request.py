@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from churn.config.connectors_common import ConnectorSection
+from churn.config.connectors import ConnectorSection
 from churn.crm.connector import WriteMode
 from churn.crm.preview import Preview
 from churn.crm.rows import OnLeave

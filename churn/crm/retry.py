@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from churn.config.connectors_common import ConnectorSection
+from churn.config.connectors import ConnectorSection
 from churn.errors import RateLimited, Unreachable
 
 T = TypeVar("T")

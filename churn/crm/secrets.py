@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from churn.config.connectors_common import secret_name
+from churn.config.connectors import secret_name
 from churn.errors import ConfigError
 
 

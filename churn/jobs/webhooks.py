@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.config.webhooks import webhook_secret
+from churn.config.schedule import webhook_secret
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, StoreBusy
 from churn.jobs.channels import post_signed

@@ -16,7 +16,7 @@ from churn.workflows.sync_list import PushList, campaign_list, empty_list, fresh
 
 if TYPE_CHECKING:
     from churn.campaigns.definition import CampaignDefinition
-    from churn.config.connectors_common import ConnectorSection
+    from churn.config.connectors import ConnectorSection
     from churn.crm.connector import Connector
     from churn.crm.request import SyncReport, SyncRequest
     from churn.store import Store

@@ -270,7 +270,7 @@ class ConnectorContract(ABC):
     # A push, from the list to the records
 
     def pushing(self, connector: Connector, store: Store, run_id: str, wanted: pl.DataFrame, **changes: Any) -> Sync:
-        from churn.config.connectors_common import ConnectorSection
+        from churn.config.connectors import ConnectorSection
 
         request = SyncRequest(
             connector="crm",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from churn.bootstrap import build_context
 from churn.config import Settings
-from churn.config.connectors_common import ConnectorSection, secret_name
+from churn.config.connectors import ConnectorSection, secret_name
 from churn.crm.canonical import as_json, differs, payload_hash
 from churn.crm.diff import compare, exact_hash
 from churn.crm.guards import Shape, check_guards

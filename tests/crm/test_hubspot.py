@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from churn.config.connectors_crm import HubspotConnector
+from churn.config.connectors import HubspotConnector
 from churn.crm.connector import Connector, Row, Value
 from churn.crm.connectors.hubspot import connect
 from churn.crm.connectors.hubspot_values import instant, milliseconds, ours, sent

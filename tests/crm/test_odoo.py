@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from churn.config.connectors_crm import OdooConnector
+from churn.config.connectors import OdooConnector
 from churn.crm.connector import Connector, Row
 from churn.crm.connectors import odoo_outcomes
 from churn.crm.connectors.odoo import connect

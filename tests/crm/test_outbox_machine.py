@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from churn.config.connectors_common import ConnectorSection
+from churn.config.connectors import ConnectorSection
 from churn.crm.request import SyncRequest
 from churn.crm.sync import Sync
 from churn.errors import ChurnError

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from churn.config.connectors_crm import SalesforceConnector
+from churn.config.connectors import SalesforceConnector
 from churn.crm.connector import Connector, Row, Value
 from churn.crm.connectors.salesforce import connect
 from churn.crm.connectors.salesforce_values import cell, instant, ours, quoted, sent

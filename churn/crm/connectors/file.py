@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.config.connectors import FileConnector as Section
-from churn.config.connectors_common import secret_name
+from churn.config.connectors import secret_name
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.file_folders import Folder, open_folder
 from churn.crm.secrets import secret_of

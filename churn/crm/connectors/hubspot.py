@@ -17,7 +17,7 @@ from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, U
 if TYPE_CHECKING:
     import httpx
 
-    from churn.config.connectors_crm import HubspotConnector
+    from churn.config.connectors import HubspotConnector
 
 BATCH_ROWS = 100  # HubSpot's own limit of every batch
 _UNTIL_TOMORROW = 3_600.0  # more than anybody waits for: the day's requests are used up

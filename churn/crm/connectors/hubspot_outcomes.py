@@ -11,7 +11,7 @@ from churn.crm.connector import EventKind, OutcomeEvent, OutcomePage
 from churn.crm.connectors.hubspot_values import instant, milliseconds
 
 if TYPE_CHECKING:
-    from churn.config.connectors_crm import HubspotConnector
+    from churn.config.connectors import HubspotConnector
 
 PAGE_DEALS = 100
 LAST_RESULT = 10_000  # a search goes no further

@@ -19,7 +19,7 @@ from churn.errors import AuthFailed, ConnectorError, RateLimited, Unreachable
 if TYPE_CHECKING:
     import httpx
 
-    from churn.config.connectors_crm import OdooConnector
+    from churn.config.connectors import OdooConnector
     from churn.crm.http import Clock
 
 BATCH_ROWS = 500

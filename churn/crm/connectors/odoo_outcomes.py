@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from churn.crm.connector import EventKind, OutcomeEvent, OutcomePage
 
 if TYPE_CHECKING:
-    from churn.config.connectors_crm import OdooConnector
+    from churn.config.connectors import OdooConnector
     from churn.crm.connectors.odoo_rpc import OdooApi
 
 PAGE_LEADS = 500

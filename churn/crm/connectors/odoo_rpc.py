@@ -10,7 +10,7 @@ from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited
 if TYPE_CHECKING:
     import httpx
 
-    from churn.config.connectors_crm import OdooConnector
+    from churn.config.connectors import OdooConnector
     from churn.crm.http import Http
 
 JSON2_SINCE = 19

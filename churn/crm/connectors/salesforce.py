@@ -19,7 +19,7 @@ from churn.errors import AuthFailed, ConfigError, RateLimited, RecordRejected, U
 if TYPE_CHECKING:
     import httpx
 
-    from churn.config.connectors_crm import SalesforceConnector
+    from churn.config.connectors import SalesforceConnector
 
 BATCH_ROWS = 10_000
 COLLECTION_ROWS = 200  # Salesforce's own limit

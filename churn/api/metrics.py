@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
-    from churn.api.state import State
+    from churn.context import Context
     from churn.store.score_shape import ScoreShape
     from churn.workflows.service_metrics import Metric
 
@@ -49,12 +49,12 @@ class Metrics:
         found[0].inc()
         found[1].observe(seconds)
 
-    def exposed(self, state: State) -> bytes:
+    def exposed(self, context: Context) -> bytes:
         """Return everything as text. What the store knows is read now; the list is counted once for each score run."""
         from churn.workflows.service_metrics import service_metrics
 
         with self._lock:  # two scrapes at a time would count a new list twice
-            gauges, self._shape = service_metrics(state.context, self._shape)
+            gauges, self._shape = service_metrics(context, self._shape)
         business = CollectorRegistry(auto_describe=False)
         business.register(_Gathered(gauges, self._shape))
         return generate_latest(self.registry) + generate_latest(business)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
+from churn.accounts.keys import Keyring
 from churn.api.metrics import Metrics
-from churn.api.security import Keyring
 from churn.context import Context
 from churn.errors import ChurnError
 from churn.workflows.answer_simulation import Simulator

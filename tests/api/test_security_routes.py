@@ -11,9 +11,9 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from churn.accounts.keys import create_key, revoke_key
+from churn.accounts.keys import REMEMBERED_SECONDS, create_key, revoke_key
 from churn.accounts.sign_in import create_link
-from churn.api import pages, security
+from churn.api import pages
 from churn.store.service_records import SCOPES
 from tests.api.conftest import Service
 
@@ -52,7 +52,7 @@ def test_every_route_refuses_who_has_no_key_a_wrong_one_or_a_revoked_one(service
     revoked = {"Authorization": f"Bearer {create_key(service.context, 'gone', SCOPES)}"}
     assert service.client.get("/v1/models", headers=revoked).status_code == 200
     revoke_key(service.context, "gone")
-    time.sleep(security.SECONDS)
+    time.sleep(REMEMBERED_SECONDS)
     for method, path, _ in calls(service):
         for headers in ({}, revoked, {"Authorization": "Bearer churn_0_x"}, {"Authorization": "Basic eDp5"}):
             answer = service.client.request(method, filled(path), headers=headers)

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from churn.api import direct, security
+from churn.accounts.keys import REMEMBERED_SECONDS
+from churn.api import direct
 from churn.api.schemas.risk import CustomerRisk
 from churn.store import PlanRecord
 from churn.workflows.serve_scores import customer_risk, score_rows
@@ -113,7 +114,7 @@ def test_a_second_after_a_promotion_elsewhere_the_new_model_serves(service: Serv
         assert champion is not None
         store.models.register(replace(champion, version="next", status="challenger"))
         store.models.promote("next", who="another process", why="better", at=service.context.clock())
-    time.sleep(security.SECONDS)
+    time.sleep(REMEMBERED_SECONDS)
     assert service.client.post("/v1/scores", json=rows, headers=key).json()["model_version"] == "next"
 
 

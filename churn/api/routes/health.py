@@ -50,4 +50,4 @@ def metrics(state: Annotated[State, Depends(state_of)]) -> Response:
 
     if not state.context.settings.api.has_open_metrics:
         raise ApiError(403, "scope_missing", "Metrics are closed by [api] has_open_metrics.")
-    return Response(state.metrics.exposed(state), media_type=CONTENT_TYPE)
+    return Response(state.metrics.exposed(state.context), media_type=CONTENT_TYPE)

@@ -13,12 +13,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from churn.config import Settings
-from churn.config.connectors import ConnectorSection, FileConnector, connector_kinds
+from churn.config.connectors import ConnectorSection, FileConnector, connector_kinds, secret_name
 from churn.crm.connector import Connector
 from churn.errors import ConfigError, RateLimited
 
 if TYPE_CHECKING:
     from churn.store import Store
+
 
 FILE = "file"  # the one connector that needs no section
 
@@ -111,3 +112,13 @@ def _spender(
         )
 
     return spend
+
+
+def secret_of(connector: str, secrets: Mapping[str, str]) -> str:
+    """Return the secret of `connector`. Raises ConfigError naming the variable that is missing."""
+    name = secret_name(connector)
+    if not (secret := secrets.get(name, "")):
+        raise ConfigError(
+            "its secret is not set", where=f"connector {connector}", remedy=f"Put it into the environment as {name}."
+        )
+    return secret

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from churn.config.connectors import ConnectorSection
-from churn.crm.canonical import differs
 from churn.crm.connector import Connector, RowResult, WriteMode
+from churn.crm.diff import differs
 from churn.crm.lookup import NOT_FOUND, Item, mode_of, resolve, settled_by
 from churn.crm.retry import Patience
 from churn.errors import ConnectorError, RateLimited, RecordRejected, Unreachable

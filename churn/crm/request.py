@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import WriteMode
-from churn.crm.preview import Preview
-from churn.crm.rows import OnLeave
+from churn.crm.rows import OnLeave, Preview
 
 if TYPE_CHECKING:
     import polars as pl

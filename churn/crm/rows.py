@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from churn.crm.canonical import canonical
-from churn.crm.connector import Value
-from churn.crm.diff import Changes
-from churn.crm.lookup import AMBIGUOUS, NOT_FOUND
+from churn.config.connectors import ConnectorSection
+from churn.crm.connector import Connector, Value, WriteMode
+from churn.crm.diff import Changes, canonical
+from churn.crm.lookup import AMBIGUOUS, NOT_FOUND, Item, mode_of, resolve
 from churn.crm.mapping import FieldMapping
-from churn.store import OutboxRow, Rejection
+from churn.crm.retry import Patience
+from churn.store import OutboxRow, Rejection, Store
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 OnLeave = Literal["nothing", "clear", "band_none"]
 Acknowledged = Mapping[str, tuple[Mapping[str, Any], datetime]]
@@ -148,3 +150,66 @@ def _still_ours(
     """Return the fields that no other campaign has written since: those are theirs now."""
     taken = {name for values, at in others if at > since for name, value in values.items() if value is not None}
     return {name: value for name, value in held.items() if name not in taken}
+
+
+_FIND = 1_000
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Counts of what would be done (create, update, clear, skip, reject), and a sample of it field by field."""
+
+    counts: dict[str, int]
+    sample: list[dict[str, Any]]
+
+
+def preview(
+    planned: Planned,
+    connector: Connector,
+    name: str,
+    store: Store,
+    *,
+    settings: ConnectorSection,
+    mode: WriteMode,
+    acknowledged: Acknowledged,
+    sample_size: int = 10,
+) -> Preview:
+    """Return what sending `planned` would do. It reads from the system, by key, and writes nothing anywhere."""
+    patience = Patience(settings, seed=name)
+    counts: Counter[str] = Counter({"create": 0, "update": 0, "clear": 0, "skip": 0, "reject": 0})
+    counts["skip"] = sum(planned.skipped.values())
+    sample: list[dict[str, Any]] = []
+    for start in range(0, len(planned.rows), _FIND):
+        rows = planned.rows[start : start + _FIND]
+        ids = store.crm.remote_ids(name, [row.customer_id for row in rows])
+        for action in ("write", "mark", "clear"):
+            items = [Item(row, ids.get(row.customer_id)) for row in rows if row.action == action]
+            if not items:
+                continue
+            ready, settled = resolve(items, connector, name, store, mode_of(items[0].row, mode), patience)
+            for one in settled:
+                verb = "reject" if one.state == "rejected" else "skip"
+                counts[verb] += 1
+                if len(sample) < sample_size and verb == "reject":
+                    sample.append({"customer_id": one.row.customer_id, "would": verb, "message": one.message})
+            for item in ready:
+                verb = _verb(item, acknowledged)
+                counts[verb] += 1
+                if len(sample) < sample_size:
+                    before = acknowledged.get(item.row.customer_id, ({}, None))[0]
+                    sample.append(
+                        {"customer_id": item.row.customer_id, "would": verb, "fields": _fields(item.values, before)}
+                    )
+    return Preview(dict(counts), sample)
+
+
+def _verb(item: Item, acknowledged: Acknowledged) -> str:
+    if item.row.action != "write":
+        return "clear"
+    return "update" if item.remote_id is not None or item.row.customer_id in acknowledged else "create"
+
+
+def _fields(values: Mapping[str, Any], before: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    return [
+        {"field": name, "from": canonical(before.get(name)), "to": canonical(value)} for name, value in values.items()
+    ]

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from churn.bootstrap import build_context
 from churn.config import Settings
 from churn.config.connectors import ConnectorSection, secret_name
-from churn.crm.canonical import as_json, differs, payload_hash
-from churn.crm.diff import compare, exact_hash
-from churn.crm.guards import Shape, check_guards
+from churn.crm.diff import as_json, compare, differs, exact_hash, payload_hash
 from churn.crm.http import Http, TokenBucket, open_client, retry_after
 from churn.crm.mapping import FieldMapping, check_mapping, shortened
 from churn.crm.retry import Patience
+from churn.crm.sync import Shape, check_guards
 from churn.errors import CampaignError, ConfigError, RateLimited, Unreachable
 from tests.crm.contract import NOW, empty_store, wanted_list
 

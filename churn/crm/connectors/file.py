@@ -12,7 +12,7 @@ from churn.config.connectors import FileConnector as Section
 from churn.config.connectors import secret_name
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.file_folders import Folder, open_folder
-from churn.crm.secrets import secret_of
+from churn.crm.opening import secret_of
 from churn.errors import DataError
 
 if TYPE_CHECKING:

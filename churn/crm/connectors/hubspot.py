@@ -11,7 +11,7 @@ from churn.crm.connector import FieldKind, OutcomePage, RemoteField, ResultState
 from churn.crm.connectors.hubspot_outcomes import read_page
 from churn.crm.connectors.hubspot_values import ours, sent
 from churn.crm.http import Http, open_client
-from churn.crm.secrets import secret_of
+from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from churn.crm.connectors.odoo_outcomes import read_page
 from churn.crm.connectors.odoo_rpc import OdooApi, OdooFault, PatientHttp, open_api
 from churn.crm.connectors.odoo_writing import OdooBatch
 from churn.crm.http import Http, open_client
-from churn.crm.secrets import secret_of
+from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:

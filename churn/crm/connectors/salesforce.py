@@ -13,7 +13,7 @@ from churn.crm.connector import OutcomeEvent, OutcomePage, RemoteField, ResultSt
 from churn.crm.connectors.salesforce_bulk import BulkJob
 from churn.crm.connectors.salesforce_values import instant, ours, quoted, refused, remote_field, sent
 from churn.crm.http import Http, open_client
-from churn.crm.secrets import secret_of
+from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConfigError, RateLimited, RecordRejected, Unreachable
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.config.connectors import WebhookConnector as Section
-from churn.crm.canonical import as_json
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
+from churn.crm.diff import as_json
 from churn.crm.http import Http, open_client
-from churn.crm.secrets import secret_of
+from churn.crm.opening import secret_of
 from churn.errors import ConfigError, RecordRejected, Unreachable
 from churn.signing import signed_headers
 

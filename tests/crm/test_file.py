@@ -10,7 +10,7 @@ import pytest
 
 from churn.config.connectors import FileConnector
 from churn.crm.connector import Connector, Row, Value
-from churn.crm.connectors.file import connect
+from churn.crm.connectors.file.connector import connect
 from churn.errors import ConfigError, DataError, ResourceError
 from churn.store import Store
 from tests.crm.contract import NOW, empty_store, wanted_list

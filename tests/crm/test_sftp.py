@@ -9,7 +9,7 @@ import pytest
 
 from churn.config.connectors import FileConnector
 from churn.crm.connector import Connector, Row
-from churn.crm.connectors.file import connect
+from churn.crm.connectors.file.connector import connect
 from churn.errors import AuthFailed, ConfigError, Unreachable
 from tests.crm.contract import NOW, SECRET
 from tests.crm.sftp_server import SftpServer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from churn.config.connectors import FileConnector as Section
 from churn.config.connectors import secret_name
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
-from churn.crm.connectors.file_folders import Folder, open_folder
+from churn.crm.connectors.file.folders import Folder, open_folder
 from churn.crm.opening import secret_of
 from churn.errors import DataError
 

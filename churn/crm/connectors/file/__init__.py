@@ -1,0 +1,1 @@
+"""Writes lists as CSV or Parquet into a folder, or over SFTP."""

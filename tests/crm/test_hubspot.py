@@ -10,8 +10,8 @@ import pytest
 
 from churn.config.connectors import HubspotConnector
 from churn.crm.connector import Connector, Row, Value
-from churn.crm.connectors.hubspot import connect
-from churn.crm.connectors.hubspot_values import instant, milliseconds, ours, sent
+from churn.crm.connectors.hubspot.connector import connect
+from churn.crm.connectors.hubspot.values import instant, milliseconds, ours, sent
 from churn.crm.http import open_client
 from churn.errors import AuthFailed, ConfigError, RateLimited, Unreachable
 from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm

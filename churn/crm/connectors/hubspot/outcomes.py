@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import EventKind, OutcomeEvent, OutcomePage
-from churn.crm.connectors.hubspot_values import instant, milliseconds
+from churn.crm.connectors.hubspot.values import instant, milliseconds
 
 if TYPE_CHECKING:
     from churn.config.connectors import HubspotConnector

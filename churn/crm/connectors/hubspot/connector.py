@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import FieldKind, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
-from churn.crm.connectors.hubspot_outcomes import read_page
-from churn.crm.connectors.hubspot_values import ours, sent
+from churn.crm.connectors.hubspot.outcomes import read_page
+from churn.crm.connectors.hubspot.values import ours, sent
 from churn.crm.http import Http, open_client
 from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable

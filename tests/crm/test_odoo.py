@@ -9,8 +9,8 @@ import pytest
 
 from churn.config.connectors import OdooConnector
 from churn.crm.connector import Connector, Row
-from churn.crm.connectors import odoo_outcomes
-from churn.crm.connectors.odoo import connect
+from churn.crm.connectors.odoo import outcomes
+from churn.crm.connectors.odoo.connector import connect
 from churn.crm.http import open_client
 from churn.errors import AuthFailed, ConfigError, ConnectorError
 from churn.store import Store
@@ -134,7 +134,7 @@ class TestJsonRpc(Contract):
     def test_a_repeated_reading_of_leads_pages_by_id_and_ends(
         self, odoo: FakeOdoo, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(odoo_outcomes, "PAGE_LEADS", 2)
+        monkeypatch.setattr(outcomes, "PAGE_LEADS", 2)
         odoo.add("c1")
         for n in range(5):
             odoo.add_outcome(f"e{n}", "c1", "lost", NOW)

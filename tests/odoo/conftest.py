@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from churn.config.connectors import OdooConnector
-from churn.crm.connectors.odoo import OdooCrm, connect
+from churn.crm.connectors.odoo.connector import OdooCrm, connect
 from tests.odoo.front import FaultyProxy, Nginx, running_nginx, running_proxy
 from tests.odoo.server import PASSWORD, USER, Database, OdooServer, running_odoo
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from churn.crm.connector import Row
-from churn.crm.connectors.odoo import OdooCrm
+from churn.crm.connectors.odoo.connector import OdooCrm
 from churn.errors import AuthFailed, ConnectorError, RateLimited, Unreachable
 from tests.odoo.front import FaultyProxy, Nginx
 from tests.odoo.server import Database

@@ -12,7 +12,7 @@ from churn.crm.connector import EventKind, OutcomeEvent, OutcomePage
 
 if TYPE_CHECKING:
     from churn.config.connectors import OdooConnector
-    from churn.crm.connectors.odoo_rpc import OdooApi
+    from churn.crm.connectors.odoo.rpc import OdooApi
 
 PAGE_LEADS = 500
 # `write_date` is when a transaction began, cut to the second: what a long one wrote appears behind the newest.

@@ -9,9 +9,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import FieldKind, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
-from churn.crm.connectors.odoo_outcomes import read_page
-from churn.crm.connectors.odoo_rpc import OdooApi, OdooFault, PatientHttp, open_api
-from churn.crm.connectors.odoo_writing import OdooBatch
+from churn.crm.connectors.odoo.outcomes import read_page
+from churn.crm.connectors.odoo.rpc import OdooApi, OdooFault, PatientHttp, open_api
+from churn.crm.connectors.odoo.writing import OdooBatch
 from churn.crm.http import Http, open_client
 from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConnectorError, RateLimited, Unreachable

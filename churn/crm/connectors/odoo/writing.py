@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from churn.crm.connector import Row, RowResult, Value, WriteMode
-from churn.crm.connectors.odoo_rpc import OdooApi, OdooFault, is_busy
+from churn.crm.connectors.odoo.rpc import OdooApi, OdooFault, is_busy
 
 # Measured on Odoo 14: a `write` of many records costs as much as of one, 15 ms; `load` takes 3 ms a row, and slows
 # down beyond some hundred rows that exist already.

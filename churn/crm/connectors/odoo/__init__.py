@@ -1,0 +1,1 @@
+"""Odoo: contacts by XML-RPC or JSON-RPC."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from churn.config.connectors import RestConnector as Section
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
-from churn.crm.connectors.rest_answers import as_list, at_path, event_of, read_value, remote_field, sent_value
+from churn.crm.connectors.rest.answers import as_list, at_path, event_of, read_value, remote_field, sent_value
 from churn.crm.http import Http, open_client
 from churn.crm.opening import secret_of
 from churn.errors import ConfigError, RateLimited, Unreachable

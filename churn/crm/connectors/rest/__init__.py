@@ -1,0 +1,1 @@
+"""Any REST CRM, by configuration alone."""

@@ -12,8 +12,8 @@ import pytest
 
 from churn.config.connectors import SalesforceConnector
 from churn.crm.connector import Connector, Row, Value
-from churn.crm.connectors.salesforce import connect
-from churn.crm.connectors.salesforce_values import cell, instant, ours, quoted, sent
+from churn.crm.connectors.salesforce.connector import connect
+from churn.crm.connectors.salesforce.values import cell, instant, ours, quoted, sent
 from churn.crm.http import open_client
 from churn.errors import ConfigError, ConnectorError, RateLimited, Unreachable
 from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm

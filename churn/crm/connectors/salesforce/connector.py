@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import OutcomeEvent, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
-from churn.crm.connectors.salesforce_bulk import BulkJob
-from churn.crm.connectors.salesforce_values import instant, ours, quoted, refused, remote_field, sent
+from churn.crm.connectors.salesforce.bulk import BulkJob
+from churn.crm.connectors.salesforce.values import instant, ours, quoted, refused, remote_field, sent
 from churn.crm.http import Http, open_client
 from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConfigError, RateLimited, RecordRejected, Unreachable

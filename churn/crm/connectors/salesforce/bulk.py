@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import Row, RowResult
-from churn.crm.connectors.salesforce_values import cell, refused
+from churn.crm.connectors.salesforce.values import cell, refused
 from churn.errors import ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:

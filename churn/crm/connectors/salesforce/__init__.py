@@ -1,0 +1,1 @@
+"""Salesforce: composite upsert, and Bulk API 2.0 for many rows."""

@@ -10,8 +10,8 @@ from benchmarks.chromium import Page, chromium, opened
 from benchmarks.company import company, trained
 from benchmarks.measuring import Result
 from benchmarks.serving import service_process
+from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics
-from churn.decisions.recompute import PreparedCustomers
 from churn.progress import Progress
 
 BAR_MS, AIM_MS = 15.0, 10.0

@@ -23,11 +23,11 @@ from churn.decisions.experiment import (
     delivered_effect,
     holm,
     incremental_profit,
+    joined_strata,
     newcombe,
     sample_ratio_test,
     stratified_effect,
 )
-from churn.decisions.experiment_strata import joined_strata
 from churn.decisions.power import minimum_detectable_effect
 from churn.errors import CampaignError
 

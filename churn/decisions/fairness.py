@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churn.decisions.checks import finite
-from churn.decisions.experiment_effects import normal_quantile, wilson
+from churn.decisions.experiment import normal_quantile, wilson
 
 FOUR_FIFTHS = 0.8
 LEAST_CUSTOMERS = 100  # of a group, below which nothing is said about it

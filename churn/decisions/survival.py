@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from churn.decisions.checks import Floats, finite
-from churn.decisions.experiment_effects import normal_quantile
+from churn.decisions.experiment import normal_quantile
 from churn.errors import DataError
 
 

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from churn.decisions.experiment import holm
-from churn.decisions.experiment_effects import wilson_interval
+from churn.decisions.experiment import holm, wilson_interval
 from churn.exploration.conditions import Condition
 from churn.exploration.cuts import LEAST_SHARE, MOST_SHARE, Cut, best_cuts, chi_square
 from churn.exploration.encoding import Encoded

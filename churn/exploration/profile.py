@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from churn.decisions.experiment_effects import wilson_interval
+from churn.decisions.experiment import wilson_interval
 from churn.exploration.conditions import Condition
 from churn.exploration.encoding import MISSING, Encoded, numbers
 

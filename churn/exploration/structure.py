@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from churn.decisions.experiment_effects import wilson
+from churn.decisions.experiment import wilson
 from churn.exploration.encoding import Encoded, Floats
 from churn.exploration.table import Table
 

@@ -11,8 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.decisions.experiment import Effect, newcombe
-from churn.decisions.uplift import QiniCurve, UpliftDecile, qini_curve, uplift_by_decile
-from churn.decisions.uplift_choice import BestRanking, best_ranking
+from churn.decisions.uplift import BestRanking, QiniCurve, UpliftDecile, best_ranking, qini_curve, uplift_by_decile
 from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import candidates
 from churn.modeling.columns import Floats

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from churn.decisions.experiment import Effect
-from churn.decisions.uplift import UpliftDecile
-from churn.decisions.uplift_choice import BestRanking
+from churn.decisions.uplift import BestRanking, UpliftDecile
 from churn.modeling.candidates import candidate
 from churn.modeling.uplift_learners import LEARNERS
 

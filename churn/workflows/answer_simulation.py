@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.decisions.audit import Finding, audit, by_severity
+from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics, value_of_save
-from churn.decisions.recompute import PreparedCustomers
 from churn.decisions.simulation import SimulationResult
 from churn.errors import ChurnError, ConfigError, DataError
 from churn.workflows.economics import economics_from

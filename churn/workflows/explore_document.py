@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.context import Context
-from churn.decisions.experiment_effects import wilson
+from churn.decisions.experiment import wilson
 from churn.exploration import words
 from churn.exploration.association import associations
 from churn.exploration.insights import find_insights

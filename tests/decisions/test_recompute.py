@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics, value_of_save
-from churn.decisions.recompute import PreparedCustomers
 from churn.decisions.simulation import Mode, SimulationResult, simulate
 from churn.errors import ConfigError, DataError
 

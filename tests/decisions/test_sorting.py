@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.decisions.sorting import count_hits, falling_order, weighted_sum
+from churn.decisions.threshold import count_hits, falling_order, weighted_sum
 
 probabilities = st.lists(st.floats(0.0, 1.0) | st.sampled_from([0.0, -0.0, 0.3, 1.0, 5e-324]), min_size=1, max_size=60)
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn.decisions.uplift import qini
-from churn.decisions.uplift_choice import best_ranking
+from churn.decisions.uplift import best_ranking, qini
 from churn.errors import CampaignError, ConfigError
 
 

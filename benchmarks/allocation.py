@@ -16,7 +16,7 @@ COMPARED = 20_000  # what HiGHS can still solve at once
 
 def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
     """Measure both; HiGHS gives the seconds and the objective that ours are held to."""
-    from churn.decisions.allocation import allocate
+    from churn.decisions.allocation.allocate import allocate
 
     progress.step("P11: allocation beside HiGHS")
     profit, cost, limits = made_up_offers(COMPARED)

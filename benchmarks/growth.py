@@ -48,7 +48,7 @@ def _curve(size: int) -> float:
 
 
 def _allocation(size: int) -> float:
-    from churn.decisions.allocation import allocate
+    from churn.decisions.allocation.allocate import allocate
 
     profit, cost, limits = made_up_offers(size)
     return min(seconds(lambda: allocate(profit, cost, **limits)) for _ in range(3))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.campaign_worlds import DAY, EARLIER, CampaignWorld, campaign_world, features_of
-from churn.decisions.allocation import allocate
+from churn.decisions.allocation.allocate import allocate
 from churn.demo import OFFERS, potential_outcomes
 from churn.progress import Progress
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from churn.campaigns.assignment import Arms, held_out
 from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.eligibility import Eligibility, eligibility
-from churn.decisions.allocation import Allocation, allocate
+from churn.decisions.allocation.allocate import Allocation, allocate
 from churn.decisions.profit import Economics, expected_profit
 from churn.errors import CampaignError
 

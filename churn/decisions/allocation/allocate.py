@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from churn.decisions.allocation_prices import Relaxation, relax
-from churn.decisions.allocation_problem import NONE, Choice, Limits, Problem, gains, limits
-from churn.decisions.allocation_rounding import round_off
+from churn.decisions.allocation.prices import Relaxation, relax
+from churn.decisions.allocation.problem import NONE, Choice, Limits, Problem, gains, limits
+from churn.decisions.allocation.rounding import round_off
 from churn.decisions.checks import Floats
 
 STEP = 1_000.0  # of budget, whose profit is reported

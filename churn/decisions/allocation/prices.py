@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, sparse
 
-from churn.decisions.allocation_problem import NONE, Choice, Problem, Rows
+from churn.decisions.allocation.problem import NONE, Choice, Problem, Rows
 from churn.decisions.checks import Floats
 from churn.errors import CampaignError
 

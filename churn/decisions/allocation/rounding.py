@@ -7,8 +7,8 @@ from itertools import count
 
 import numpy as np
 
-from churn.decisions.allocation_prices import Relaxation, relax
-from churn.decisions.allocation_problem import NONE, Choice, Problem, Rows
+from churn.decisions.allocation.prices import Relaxation, relax
+from churn.decisions.allocation.problem import NONE, Choice, Problem, Rows
 from churn.decisions.checks import Bools, Floats
 
 _CORE = 60  # customers whose offers are chosen anew, exactly, with everybody else's as they are

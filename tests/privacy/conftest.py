@@ -12,8 +12,8 @@ from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
 from churn.jobs.now import work_now
+from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
-from churn.workflows.ask_for_rights import ask_export
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
 from churn.workflows.privacy_erase import Erased, erase_customer
 from churn.workflows.privacy_export import export_customer

@@ -16,8 +16,8 @@ from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
+from churn.jobs.requests import ask_measure, ask_plan, ask_retry, ask_sync, work_on
 from churn.reports.campaign import effects_chart, ledger_rows
-from churn.workflows.ask_for_work import ask_measure, ask_plan, ask_retry, ask_sync, work_on
 from churn.workflows.campaign_list import campaign_rows
 from churn.workflows.campaign_view import campaign_view
 

@@ -12,9 +12,9 @@ from churn.api.idempotency import OnceRoute
 from churn.api.schemas.jobs import JobRun
 from churn.api.security import key_with
 from churn.api.state import State, state_of
+from churn.jobs.requests import ask_erase, ask_export, ready_export
 from churn.jobs.view import run_document
 from churn.store.service_records import ApiKey
-from churn.workflows.ask_for_rights import ask_erase, ask_export, ready_export
 
 router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute)
 

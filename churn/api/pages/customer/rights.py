@@ -13,7 +13,7 @@ from churn.api.pages.people import LONGEST_ID, customer_path
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.errors import ConfigError
-from churn.workflows.ask_for_rights import ask_erase, ask_export, ask_object, ready_export, rights_of
+from churn.jobs.requests import ask_erase, ask_export, ask_object, ready_export, rights_of
 
 router = APIRouter()
 

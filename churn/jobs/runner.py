@@ -19,9 +19,9 @@ from churn.errors import (
     Unreachable,
     WarehouseBusy,
 )
-from churn.jobs.alarms import raise_failed, resolve_done
 from churn.jobs.catalog import job_named
 from churn.jobs.lease import Lease, Stopped
+from churn.jobs.notify.alarms import raise_failed, resolve_done
 from churn.jobs.outcome import Job, Step, StepFailed, StepOutcome
 from churn.jobs.today import company_context
 from churn.store.job_records import ScheduledRun

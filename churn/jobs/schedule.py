@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from churn.config import Settings
 from churn.context import Context
-from churn.jobs.alarms import raise_missed
 from churn.jobs.catalog import JOBS
 from churn.jobs.cron import Cron
+from churn.jobs.notify.alarms import raise_missed
 from churn.jobs.today import company_context, logical_day
 from churn.store.job_records import ScheduledRun
 

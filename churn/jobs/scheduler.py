@@ -10,12 +10,11 @@ from typing import Protocol
 
 from churn.context import Context
 from churn.errors import ChurnError, ResourceError, StoreBusy, Unreachable
-from churn.jobs.alarms import raise_failed, watch_freshness
 from churn.jobs.catalog import job_named
-from churn.jobs.delivery import Courier
+from churn.jobs.notify.alarms import raise_failed, watch_freshness
+from churn.jobs.notify.deliver import Courier, Herald
 from churn.jobs.runner import wait_before
 from churn.jobs.schedule import queue_due
-from churn.jobs.webhooks import Herald
 from churn.store.job_records import ScheduledRun
 
 WATCH_SECONDS = 60.0

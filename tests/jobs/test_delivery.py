@@ -19,8 +19,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from churn.errors import Unreachable
-from churn.jobs.alarms import watch_freshness
-from churn.jobs.delivery import Courier
+from churn.jobs.notify.alarms import watch_freshness
+from churn.jobs.notify.deliver import Courier
 from churn.store import Delivery
 from tests.jobs.conftest import House
 

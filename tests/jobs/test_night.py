@@ -11,7 +11,7 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from churn.jobs.delivery import Courier
+from churn.jobs.notify.deliver import Courier
 from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun

@@ -11,7 +11,7 @@ from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
 from churn.errors import Unreachable
-from churn.jobs.report_mail import mail_report
+from churn.jobs.notify.report_mail import mail_report
 from churn.workflows.publish_report import ReportResult
 from tests.jobs.test_delivery import _mail, _mail_server
 

@@ -17,7 +17,7 @@ from churn.bootstrap import build_context
 from churn.config import Settings, WebhookSettings, load_settings
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.jobs.webhooks import Herald
+from churn.jobs.notify.deliver import Herald
 from churn.signing import EVENT_ID, SIGNATURE, TIMESTAMP, sign
 from churn.store import ScoreRun
 from tests.store.builders import score_list

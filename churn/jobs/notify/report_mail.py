@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from churn.context import Context
-from churn.jobs.channels import send_mail
+from churn.jobs.notify.channels import send_mail
 from churn.workflows.publish_report import ReportResult
 from churn.workflows.report_archive import headline_of
 

@@ -1,0 +1,1 @@
+"""Tells people and systems: alarms, mail, webhooks, the outbox they leave by."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from churn.errors import NotFound
-from churn.jobs import asked, night, rights, tidy
 from churn.jobs.outcome import Job, Parameter, Step
+from churn.jobs.steps import asked, night, rights, tidy
 
 _CAMPAIGN = Parameter("text", "The campaign's name; `risk-list` for the list itself.", is_required=True)
 _DATE = Parameter("text", "The date, YYYY-MM-DD; the newest that the data cover if left out.")

@@ -11,11 +11,11 @@ from typing import Any
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, StoreBusy, Unreachable
 from churn.jobs.catalog import job_named
-from churn.jobs.night import BACKFILL
 from churn.jobs.notify.alarms import watch_freshness
 from churn.jobs.notify.deliver import Courier, Herald
 from churn.jobs.processes import owner_name
 from churn.jobs.runner import Runner
+from churn.jobs.steps.night import BACKFILL
 from churn.jobs.today import logical_day
 from churn.store.job_records import ScheduledRun
 from churn.store.jobs import key_of

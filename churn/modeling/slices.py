@@ -16,12 +16,76 @@ from churn.config import TrainingSettings
 from churn.decisions.profit import Economics, value_of_save
 from churn.errors import ModelError, NotEnoughData
 from churn.modeling.columns import Floats
-from churn.modeling.feasibility import require_both_outcomes, require_enough
 from churn.modeling.preprocessing import TrainingRows, require_columns
-from churn.modeling.sampling import sample_rows
 
 if TYPE_CHECKING:
     from churn.snapshots.dataset import TrainingSet
+
+
+_CHURNER_SHARE = 0.8  # beyond this share of the cap churners are sampled too, or there would be no stayers
+
+
+def sample_rows(y: Floats, snapshot: NDArray[Any], *, max_rows: int, seed: int) -> tuple[NDArray[np.int64], Floats]:
+    """Return the rows to train on, in order, and the weight of each, so that weighted shares are those of all rows.
+
+    `y` (n,) outcomes 0/1, `snapshot` (n,) which snapshot each row belongs to.
+    """
+    if y.size <= max_rows:
+        return np.arange(y.size), np.ones(y.size)
+    rng = np.random.default_rng(seed)
+    churners = int(y.sum())
+    kept_churners = min(churners, int(_CHURNER_SHARE * max_rows))
+    index, weight = [], []
+    for is_churner, share in (
+        (True, kept_churners / max(churners, 1)),
+        (False, (max_rows - kept_churners) / max(y.size - churners, 1)),
+    ):
+        for group in np.unique(snapshot):
+            rows = np.flatnonzero((snapshot == group) & ((y > 0) == is_churner))
+            count = min(rows.size, max(1, round(share * rows.size))) if rows.size else 0
+            if count:
+                index.append(rng.choice(rows, size=count, replace=False))
+                weight.append(np.full(count, rows.size / count))
+    chosen, weights = np.concatenate(index), np.concatenate(weight)
+    order = np.argsort(chosen)
+    return chosen[order].astype(np.int64), weights[order]
+
+
+def require_enough(y: Floats, *, min_churners: int, min_stayers: int) -> None:
+    """Raise NotEnoughData unless rows with outcome `y` (n,) hold that many churners and stayers."""
+    churners = int(y.sum())
+    stayers = int(y.size) - churners
+    if y.size == 0:
+        raise NotEnoughData(
+            "no labelled customer is left to learn from",
+            where="training",
+            remedy="Labels need a full window after a snapshot: load more history, or shorten [churn] horizon_days.",
+        )
+    missing = []
+    if churners < min_churners:
+        missing.append(f"{min_churners - churners:,} more churners")
+    if stayers < min_stayers:
+        missing.append(f"{min_stayers - stayers:,} more stayers")
+    if missing:
+        raise NotEnoughData(
+            f"{churners:,} churners and {stayers:,} stayers are too few: {' and '.join(missing)} are needed",
+            where="training",
+            remedy="Load more history, raise training.snapshots, widen [churn] horizon_days, "
+            "or lower training.min_churners and training.min_stayers knowing that intervals widen.",
+        )
+
+
+def require_both_outcomes(slices: dict[str, Floats]) -> None:
+    """Raise NotEnoughData where a slice of the split, by name, lacks churners or stayers."""
+    for name, y in slices.items():
+        if y.size == 0 or np.ptp(y) == 0:
+            lacking = "rows" if y.size == 0 else "stayers" if y[0] > 0 else "churners"
+            raise NotEnoughData(
+                f"the {name} slice holds no {lacking} ({y.size:,} rows)",
+                where="split",
+                remedy="Load more history, raise training.snapshots, or train with `--split random`.",
+            )
+
 
 SLICES: Final = ("train", "calibrate", "select", "test")
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from churn.errors import NotEnoughData
-from churn.modeling.feasibility import require_both_outcomes, require_enough
-from churn.modeling.sampling import sample_rows
+from churn.modeling.slices import require_both_outcomes, require_enough, sample_rows
 
 
 def labels(rows=50_000, rate=0.08, dates=10):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from churn.modeling.columns import Floats, numbers
-from churn.modeling.preprocessing import TrainingRows
+from churn.modeling.encoding.columns import Floats, numbers
+from churn.modeling.encoding.encoder import TrainingRows
 
 LAST_LOGIN = "days_since_last_login"
 

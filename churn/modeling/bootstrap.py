@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from churn.decisions.calibration import calibration_line
 from churn.modeling.candidates import RawUnit
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
 
 Method = Literal["auto", "isotonic", "platt"]
 ISOTONIC_CHURNERS = 1_000  # fewer, and the steps of an isotonic curve are noise

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from churn.errors import ConfigError
+from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Recipe
 from churn.modeling.learners import (
     Learn,
     Score,
@@ -20,7 +21,6 @@ from churn.modeling.learners import (
     score_mlp,
     score_xgboost,
 )
-from churn.modeling.preprocessing import LINEAR, SMOOTH, TREES, Recipe
 
 RawUnit = Literal["log_odds", "probability"]
 

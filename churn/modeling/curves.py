@@ -12,7 +12,7 @@ from churn.decisions.calibration import reliability_curve
 from churn.decisions.experiment import wilson
 from churn.decisions.profit import Economics, value_of_save
 from churn.decisions.threshold import ThresholdCurve, threshold_curve
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
 
 CALIBRATION_BINS: Final = 10
 POINTS: Final = 160  # of a curve: as many as a chart 700 wide can tell apart

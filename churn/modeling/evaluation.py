@@ -12,7 +12,7 @@ from churn.decisions.profit import Economics, expected_profit
 from churn.decisions.profit_metrics import empc_score
 from churn.decisions.threshold import threshold_curve
 from churn.modeling.bootstrap import CustomerDraws, Interval, interval
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
 from churn.modeling.ranking import Ranking
 
 ECE_BINS = 10

@@ -13,7 +13,7 @@ from churn.decisions.fairness import FOUR_FIFTHS, treatment_by_group
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.modeling.columns import Floats
+    from churn.modeling.encoding.columns import Floats
 
 BY: Final = {"age_band": "Age band", "country": "Country"}
 _MOST_GROUPS = 10  # the largest; the rest are told as one

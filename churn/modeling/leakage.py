@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.errors import FutureLeak, ModelError
-from churn.modeling.columns import Floats, categories, kind_of, numbers
+from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
 from churn.modeling.ranking import area_under_roc
 
 _AFTER: Final = re.compile(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from churn.modeling.columns import Floats
-from churn.modeling.preprocessing import Matrix
+from churn.modeling.encoding.columns import Floats
+from churn.modeling.encoding.encoder import Matrix
 
 _PATIENCE_ROUNDS = 25
 _MAX_ROUNDS = 350

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from churn.errors import ModelError
-from churn.modeling.columns import MISSING, Floats
+from churn.modeling.encoding.columns import MISSING, Floats
+from churn.modeling.encoding.columns_of import CLIP, NumberPlan, OneHotPlan, TargetPlan
 from churn.modeling.explanation import explain_encoded
-from churn.modeling.plans import CLIP, NumberPlan, OneHotPlan, TargetPlan
 from churn.modeling.reason_words import Value, word_of
 from churn.modeling.reasons import POINT
 from churn.modeling.served import Predictions, ServedModel
@@ -22,7 +22,7 @@ from churn.modeling.shap_trees import read_forest, read_xgboost
 from churn.modeling.tree_walk import TreeWalk
 
 if TYPE_CHECKING:
-    from churn.modeling.preprocessing import Matrix
+    from churn.modeling.encoding.encoder import Matrix
 
 Row = Mapping[str, Value]
 

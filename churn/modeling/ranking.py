@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
 
 TOP_SHARE = 0.1
 

@@ -26,7 +26,7 @@ from churn.modeling.bundles import RETRAIN, load_estimator, read_json, save_esti
 from churn.modeling.calibration import calibrator_from_json
 from churn.modeling.candidates import candidate
 from churn.modeling.card import card_markdown
-from churn.modeling.preprocessing import Encoder
+from churn.modeling.encoding.encoder import Encoder
 from churn.modeling.result import TrainingResult
 from churn.modeling.served import ServedModel
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from churn.modeling.bootstrap import Interval
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
 from churn.modeling.served import ServedModel
 
 

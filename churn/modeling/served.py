@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from churn.modeling.calibration import Calibrator
 from churn.modeling.candidates import RawUnit, candidate
-from churn.modeling.columns import Floats
-from churn.modeling.preprocessing import Encoder, Matrix
+from churn.modeling.encoding.columns import Floats
+from churn.modeling.encoding.encoder import Encoder, Matrix
 
 if TYPE_CHECKING:
     from churn.modeling.online import OnlineScorer

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from churn.config import TrainingSettings
 from churn.decisions.profit import Economics, value_of_save
 from churn.errors import ModelError, NotEnoughData
-from churn.modeling.columns import Floats
-from churn.modeling.preprocessing import TrainingRows, require_columns
+from churn.modeling.encoding.columns import Floats
+from churn.modeling.encoding.encoder import TrainingRows, require_columns
 
 if TYPE_CHECKING:
     from churn.snapshots.dataset import TrainingSet

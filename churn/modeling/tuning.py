@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from churn.modeling.candidates import Candidate
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
 from churn.modeling.learners import Sample, weighted_log_loss
 from churn.progress import Progress
 

@@ -14,8 +14,8 @@ from churn.decisions.experiment import Effect, newcombe
 from churn.decisions.uplift import BestRanking, QiniCurve, UpliftDecile, best_ranking, qini_curve, uplift_by_decile
 from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import candidates
-from churn.modeling.columns import Floats
-from churn.modeling.preprocessing import require_columns
+from churn.modeling.encoding.columns import Floats
+from churn.modeling.encoding.encoder import require_columns
 from churn.modeling.uplift_balance import Imbalance, find_imbalances
 from churn.modeling.uplift_contest import Experiment, cross_fitted_uplift, fit_pairs, require_both_arms
 from churn.modeling.uplift_harm import HarmSearch, find_harm

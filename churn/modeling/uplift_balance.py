@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, norm
 
 from churn.decisions.experiment import holm
-from churn.modeling.columns import Floats, categories, kind_of, numbers
+from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
 
 _SUSPICIOUS = 0.001  # corrected for the number of columns
 _MOST_LEVELS = 50

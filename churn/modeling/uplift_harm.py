@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.decisions.experiment import Effect, holm, newcombe
-from churn.modeling.columns import Floats, categories, kind_of, numbers
+from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
 
 Bools = NDArray[np.bool_]
 

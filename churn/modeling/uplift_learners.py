@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from churn.modeling.candidates import Candidate
-from churn.modeling.columns import Floats
+from churn.modeling.encoding.columns import Floats
+from churn.modeling.encoding.encoder import Matrix
 from churn.modeling.learners import Sample
-from churn.modeling.preprocessing import Matrix
 
 # An effect is a tenth of an outcome's noise, so a model of it is held much tighter than a model of the outcome.
 GENTLE: Final[Mapping[str, Mapping[str, Any]]] = {

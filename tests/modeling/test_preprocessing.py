@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from churn.errors import ModelError
-from churn.modeling.plans import yeo_johnson, yeo_johnson_power
-from churn.modeling.preprocessing import LINEAR, SMOOTH, TREES, Encoder, TrainingRows, fit_encoder
+from churn.modeling.encoding.columns_of import yeo_johnson, yeo_johnson_power
+from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Encoder, TrainingRows, fit_encoder
 from tests.modeling.made_up import customers
 
 ROWS = 400

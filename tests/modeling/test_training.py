@@ -237,8 +237,8 @@ def test_adding_a_candidate_is_one_entry(monkeypatch, tmp_path):
 
     from churn.modeling import candidates as listed
     from churn.modeling import load_bundle, save_bundle
+    from churn.modeling.encoding.encoder import TREES
     from churn.modeling.learners import Learnt
-    from churn.modeling.preprocessing import TREES
 
     stump = listed.Candidate(
         name="stump",

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from churn.errors import ModelError
-from churn.modeling.columns import Floats, categories, kind_of
-from churn.modeling.plans import (
+from churn.modeling.encoding.columns import Floats, categories, kind_of
+from churn.modeling.encoding.columns_of import (
     NumberPlan,
     Plan,
     TargetPlan,

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from churn.modeling.columns import Floats, categories, numbers
+from churn.modeling.encoding.columns import Floats, categories, numbers
 
 OTHER: Final = "Other"
 CLIP: Final = 6.0  # standard deviations: beyond them a linear model or a network would extrapolate

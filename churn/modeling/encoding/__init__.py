@@ -1,0 +1,1 @@
+"""From features to the matrix that a candidate learns from."""

@@ -15,12 +15,12 @@ from churn.decisions.calibration import Gate
 from churn.decisions.profit import Economics
 from churn.errors import ModelError
 from churn.modeling.baselines import Baseline
-from churn.modeling.bootstrap import CustomerDraws
-from churn.modeling.calibration import ISOTONIC_CHURNERS, Calibrator, fit_calibrator
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder, Matrix, Recipe, fit_encoder
-from churn.modeling.evaluation import TestRows, best_threshold, evaluate
+from churn.modeling.judging.bootstrap import CustomerDraws
+from churn.modeling.judging.calibration import ISOTONIC_CHURNERS, Calibrator, fit_calibrator
+from churn.modeling.judging.evaluation import TestRows, best_threshold, evaluate
 from churn.modeling.learners import Sample, cross_fitted
 from churn.modeling.result import CandidateResult
 from churn.modeling.served import ServedModel

@@ -23,10 +23,10 @@ import polars as pl
 
 from churn.errors import ModelError
 from churn.modeling.bundles import RETRAIN, load_estimator, read_json, save_estimator, verify, write_json, write_whole
-from churn.modeling.calibration import calibrator_from_json
 from churn.modeling.candidates import candidate
-from churn.modeling.card import card_markdown
 from churn.modeling.encoding.encoder import Encoder
+from churn.modeling.judging.calibration import calibrator_from_json
+from churn.modeling.judging.card import card_markdown
 from churn.modeling.result import TrainingResult
 from churn.modeling.served import ServedModel
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from churn.modeling.bootstrap import Interval
 from churn.modeling.encoding.columns import Floats
+from churn.modeling.judging.bootstrap import Interval
 from churn.modeling.served import ServedModel
 
 

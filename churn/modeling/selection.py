@@ -10,8 +10,8 @@ import numpy as np
 
 from churn.config import SelectionMetric
 from churn.errors import ModelError
-from churn.modeling.bootstrap import Interval, interval
 from churn.modeling.encoding.columns import Floats
+from churn.modeling.judging.bootstrap import Interval, interval
 from churn.modeling.result import CandidateResult
 
 _WORDS: Final[dict[str, str]] = {

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from churn.modeling.calibration import Calibrator
 from churn.modeling.candidates import RawUnit, candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder, Matrix
+from churn.modeling.judging.calibration import Calibrator
 
 if TYPE_CHECKING:
     from churn.modeling.online import OnlineScorer

@@ -9,10 +9,10 @@ from churn.decisions.profit import Economics
 from churn.errors import ModelError
 from churn.modeling.baselines import baselines
 from churn.modeling.candidates import candidates
-from churn.modeling.card import build_card
 from churn.modeling.contest import Contest
-from churn.modeling.fairness import fairness_slices
-from churn.modeling.leakage import scan_leakage
+from churn.modeling.judging.card import build_card
+from churn.modeling.judging.fairness import fairness_slices
+from churn.modeling.judging.leakage import scan_leakage
 from churn.modeling.result import TrainingResult
 from churn.modeling.selection import select
 from churn.modeling.slices import cut

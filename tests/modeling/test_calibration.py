@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, logit
 
 from churn.decisions.calibration import calibration_gate
-from churn.modeling.calibration import calibrator_from_json, fit_calibrator
+from churn.modeling.judging.calibration import calibrator_from_json, fit_calibrator
 
 
 def outcomes(odds, seed=0):

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from churn.decisions.profit import Economics
-from churn.modeling.curves import POINTS, evaluation_curves
+from churn.modeling.judging.curves import POINTS, evaluation_curves
 
 
 def judged_rows(n: int = 2_000, seed: int = 5) -> pl.DataFrame:

@@ -6,9 +6,9 @@ from scipy.special import expit
 from sklearn import metrics
 
 from churn.decisions.profit import Economics, expected_profit
-from churn.modeling.bootstrap import CustomerDraws, interval
-from churn.modeling.evaluation import TestRows, best_threshold, evaluate
-from churn.modeling.ranking import Ranking, area_under_roc
+from churn.modeling.judging.bootstrap import CustomerDraws, interval
+from churn.modeling.judging.evaluation import TestRows, best_threshold, evaluate
+from churn.modeling.judging.ranking import Ranking, area_under_roc
 
 N = 3_000
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from churn.errors import FutureLeak, ModelError
-from churn.modeling.leakage import scan_leakage
+from churn.modeling.judging.leakage import scan_leakage
 
 N = 2_000
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from churn.errors import ConfigError, ModelError
-from churn.modeling.bootstrap import interval
 from churn.modeling.candidates import CANDIDATES, candidate, candidates
+from churn.modeling.judging.bootstrap import interval
 from churn.modeling.result import CandidateResult
 from churn.modeling.selection import select
 

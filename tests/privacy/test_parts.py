@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from churn.config import SourceSettings
 from churn.decisions.fairness import treatment_by_group
-from churn.modeling.fairness import fairness_lines, fairness_slices
+from churn.modeling.judging.fairness import fairness_lines, fairness_slices
 from churn.redaction import ERASED, Redaction
 from churn.warehouse import Warehouse, load_models, open_warehouse
 from churn.warehouse.loading.erased import NOBODY, Erased

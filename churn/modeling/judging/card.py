@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.calibration import Gate
 from churn.decisions.profit import Economics
-from churn.modeling.evaluation import ECE_BINS
-from churn.modeling.fairness import fairness_lines
-from churn.modeling.leakage import LeakageFinding
+from churn.modeling.judging.evaluation import ECE_BINS
+from churn.modeling.judging.fairness import fairness_lines
+from churn.modeling.judging.leakage import LeakageFinding
 from churn.modeling.result import CandidateResult
 from churn.modeling.selection import Selection
 from churn.modeling.served import ServedModel

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from churn.errors import FutureLeak, ModelError
 from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
-from churn.modeling.ranking import area_under_roc
+from churn.modeling.judging.ranking import area_under_roc
 
 _AFTER: Final = re.compile(
     r"(^|_)(next|future|following|coming|after)_\d+_?(d|days?|w|weeks?|m|mo|months?)($|_)"

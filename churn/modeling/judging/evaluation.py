@@ -11,9 +11,9 @@ from churn.decisions.calibration import Gate, calibration_gate, expected_calibra
 from churn.decisions.profit import Economics, expected_profit
 from churn.decisions.profit_metrics import empc_score
 from churn.decisions.threshold import threshold_curve
-from churn.modeling.bootstrap import CustomerDraws, Interval, interval
 from churn.modeling.encoding.columns import Floats
-from churn.modeling.ranking import Ranking
+from churn.modeling.judging.bootstrap import CustomerDraws, Interval, interval
+from churn.modeling.judging.ranking import Ranking
 
 ECE_BINS = 10
 _EMPC_WORK = 1_000_000  # rows x draws: beyond it fewer draws are made, for EMPC sorts and hulls each draw

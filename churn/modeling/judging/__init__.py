@@ -1,0 +1,1 @@
+"""How good a candidate is: evaluation, calibration, leakage, fairness, the card."""

@@ -39,7 +39,7 @@ def _measure(
     import shap
 
     from churn.modeling import explain, load_bundle, reasons_json
-    from churn.modeling.explanation import explainer_of
+    from churn.modeling.reasons.explain import explainer_of
 
     progress.step(f"P6: reasons of {name}")
     model = load_bundle(found.context().settings.models_path / version)

@@ -1,8 +1,8 @@
 """Modeling: trains, judges, selects, stores and explains the models that give a customer's churn probability."""
 
-from churn.modeling.explanation import Explanation, explain
 from churn.modeling.judging.card import card_markdown
-from churn.modeling.reasons import change_reasons_json, reasons_json
+from churn.modeling.reasons.explain import Explanation, explain
+from churn.modeling.reasons.sentences import change_reasons_json, reasons_json
 from churn.modeling.registry import load_bundle, load_card, load_evaluation, load_extra, save_bundle
 from churn.modeling.result import CandidateResult, TrainingResult
 from churn.modeling.served import Predictions, ServedModel

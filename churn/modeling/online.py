@@ -14,12 +14,12 @@ import numpy as np
 from churn.errors import ModelError
 from churn.modeling.encoding.columns import MISSING, Floats
 from churn.modeling.encoding.columns_of import CLIP, NumberPlan, OneHotPlan, TargetPlan
-from churn.modeling.explanation import explain_encoded
-from churn.modeling.reason_words import Value, word_of
-from churn.modeling.reasons import POINT
+from churn.modeling.reasons.explain import explain_encoded
+from churn.modeling.reasons.sentences import POINT
+from churn.modeling.reasons.trees import read_forest, read_xgboost
+from churn.modeling.reasons.walk import TreeWalk
+from churn.modeling.reasons.words import Value, word_of
 from churn.modeling.served import Predictions, ServedModel
-from churn.modeling.shap_trees import read_forest, read_xgboost
-from churn.modeling.tree_walk import TreeWalk
 
 if TYPE_CHECKING:
     from churn.modeling.encoding.encoder import Matrix

@@ -98,8 +98,8 @@ def _kept(path: Path, version: ModelVersion) -> dict[str, Any] | None:
 def _worked_out(context: Context, version: ModelVersion) -> dict[str, Any]:
     from churn.decisions.profit import Economics
     from churn.modeling import load_bundle, load_card, load_evaluation
-    from churn.modeling.importance import feature_importance
     from churn.modeling.judging.curves import evaluation_curves
+    from churn.modeling.reasons.importance import feature_importance
 
     folder = context.settings.models_path / version.bundle
     card = load_card(folder)

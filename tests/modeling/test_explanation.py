@@ -9,7 +9,7 @@ import pytest
 from churn.errors import ModelError
 from churn.modeling import explain
 from churn.modeling.candidates import CANDIDATES
-from churn.modeling.explanation import _probability_points
+from churn.modeling.reasons.explain import _probability_points
 from tests.modeling.made_up import customers, train
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from churn.errors import ModelError
 from churn.modeling import ServedModel, explain, reasons_json
-from churn.modeling.explanation import explainer_of
-from churn.modeling.shap_trees import read_forest, read_xgboost
-from churn.modeling.tree_walk import TreeWalk
+from churn.modeling.reasons.explain import explainer_of
+from churn.modeling.reasons.trees import read_forest, read_xgboost
+from churn.modeling.reasons.walk import TreeWalk
 from tests.modeling import made_up
 
 

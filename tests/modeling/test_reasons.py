@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from churn.modeling.explanation import Explanation
-from churn.modeling.reason_words import words_of
-from churn.modeling.reasons import Reason, change_reasons_json, reasons, reasons_json
+from churn.modeling.reasons.explain import Explanation
+from churn.modeling.reasons.sentences import Reason, change_reasons_json, reasons, reasons_json
+from churn.modeling.reasons.words import words_of
 from churn.warehouse.models.sql_models import FeatureDoc
 
 LOGIN = FeatureDoc("days_since_last_login", "usage", "Days since the last login.", True, "no login for {} days")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from churn.errors import ModelError
-from churn.modeling.shap_kernel import tree_contributions
-from churn.modeling.shap_network import network_contributions
-from churn.modeling.shap_paths import lay_out
-from churn.modeling.shap_trees import Ensemble, Tree, read_forest, read_xgboost
+from churn.modeling.reasons.kernel import tree_contributions
+from churn.modeling.reasons.network import network_contributions
+from churn.modeling.reasons.paths import lay_out
+from churn.modeling.reasons.trees import Ensemble, Tree, read_forest, read_xgboost
 
 ROWS, COLUMNS = 1500, 9
 

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.modeling.shap_paths import ShapPaths
+from churn.modeling.reasons.paths import ShapPaths
 
 ROWS_AT_ONCE = 1024  # measured: fewer rows pay more for starting each loop, more gain nothing
 

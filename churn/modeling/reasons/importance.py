@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn.modeling.explanation import explain_encoded
+from churn.modeling.reasons.explain import explain_encoded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.modeling.shap_trees import Ensemble, Tree
+from churn.modeling.reasons.trees import Ensemble, Tree
 
 TINY_SHARE = 1e-12  # keeps the share of a branch that no training row took off zero, so that it can be divided by
 

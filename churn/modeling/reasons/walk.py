@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.modeling.shap_kernel import compiled
-from churn.modeling.shap_trees import Ensemble
+from churn.modeling.reasons.kernel import compiled
+from churn.modeling.reasons.trees import Ensemble
 
 
 @compiled

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from churn.modeling.reason_words import Words, words_of
+from churn.modeling.reasons.words import Words, words_of
 
 if TYPE_CHECKING:
-    from churn.modeling.explanation import Explanation
+    from churn.modeling.reasons.explain import Explanation
     from churn.warehouse.models.sql_models import FeatureDoc
 
 Matrix = NDArray[np.float32]

@@ -101,9 +101,9 @@ def _prepare(model: ServedModel) -> Explainer:
 
 
 def _trees(kind: str, estimator: Any, group_of: NDArray[np.int64], count: int) -> Explainer:
-    from churn.modeling.shap_kernel import tree_contributions
-    from churn.modeling.shap_paths import lay_out
-    from churn.modeling.shap_trees import read_forest, read_xgboost
+    from churn.modeling.reasons.kernel import tree_contributions
+    from churn.modeling.reasons.paths import lay_out
+    from churn.modeling.reasons.trees import read_forest, read_xgboost
 
     ensemble = read_xgboost(estimator) if kind == "xgboost" else read_forest(estimator)
     paths = lay_out(ensemble, group_of, count)
@@ -118,7 +118,7 @@ def _linear(estimator: Any, background: Floats, group_of: NDArray[np.int64], cou
 
 
 def _network(estimator: Any, background: Matrix, group_of: NDArray[np.int64], count: int) -> Explainer:
-    from churn.modeling.shap_network import network_contributions
+    from churn.modeling.reasons.network import network_contributions
 
     if estimator.activation != "relu":
         raise ModelError(f"a network of `{estimator.activation}` units cannot be explained", where="explanation")

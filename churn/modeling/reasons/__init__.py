@@ -1,0 +1,1 @@
+"""Exact reasons for each probability, and their sentences."""

@@ -3,9 +3,9 @@
 from churn.modeling.judging.card import card_markdown
 from churn.modeling.reasons.explain import Explanation, explain
 from churn.modeling.reasons.sentences import change_reasons_json, reasons_json
-from churn.modeling.registry import load_bundle, load_card, load_evaluation, load_extra, save_bundle
 from churn.modeling.result import CandidateResult, TrainingResult
-from churn.modeling.served import Predictions, ServedModel
+from churn.modeling.serving.registry import load_bundle, load_card, load_evaluation, load_extra, save_bundle
+from churn.modeling.serving.served import Predictions, ServedModel
 from churn.modeling.training import train_candidates
 
 __all__ = [

@@ -23,7 +23,7 @@ from churn.modeling.judging.calibration import ISOTONIC_CHURNERS, Calibrator, fi
 from churn.modeling.judging.evaluation import TestRows, best_threshold, evaluate
 from churn.modeling.learners import Sample, cross_fitted
 from churn.modeling.result import CandidateResult
-from churn.modeling.served import ServedModel
+from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
 from churn.modeling.tuning import InnerSplit, Tuned, inner_split, tune
 from churn.progress import Progress

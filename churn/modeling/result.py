@@ -11,7 +11,7 @@ import polars as pl
 
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.judging.bootstrap import Interval
-from churn.modeling.served import ServedModel
+from churn.modeling.serving.served import ServedModel
 
 
 @dataclass(frozen=True)

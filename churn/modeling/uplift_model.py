@@ -17,10 +17,10 @@ import numpy as np
 import polars as pl
 
 from churn.errors import ModelError
-from churn.modeling.bundles import load_estimator, read_json, save_estimator, verify, write_json, write_whole
 from churn.modeling.candidates import candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder
+from churn.modeling.serving.bundles import load_estimator, read_json, save_estimator, verify, write_json, write_whole
 from churn.modeling.uplift_contest import Fitted
 from churn.modeling.uplift_harm import HarmfulGroup, harmed_by
 from churn.modeling.uplift_learners import LEARNERS

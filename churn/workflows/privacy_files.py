@@ -130,7 +130,7 @@ def _erase_from_parquet(path: Path, customer_id: str) -> int:
         kept.write_parquet(scratch, compression="lz4", row_group_size=ROWS_PER_GROUP, statistics=True)
         scratch.replace(path)
         if (path.parent / "manifest.json").exists():
-            from churn.modeling.bundles import reseal
+            from churn.modeling.serving.bundles import reseal
 
             reseal(path)
     return gone

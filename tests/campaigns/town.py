@@ -14,7 +14,7 @@ import polars as pl
 from churn.config import Settings
 from churn.context import Context
 from churn.decisions.bands import percentiles, risk_bands
-from churn.modeling import bundles
+from churn.modeling.serving import bundles
 from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import ModelVersion, ScoreRun, open_store

@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from churn.modeling.served import Predictions, ServedModel
+from churn.modeling.serving.served import Predictions, ServedModel
 from tests.faults.conftest import FIRST_LIST
 from tests.faults.shops import Shop
 

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from churn.errors import ModelError, ResourceError
-from churn.modeling import bundles, load_bundle, load_card, load_evaluation, save_bundle
+from churn.modeling import load_bundle, load_card, load_evaluation, save_bundle
 from churn.modeling.candidates import CANDIDATES
+from churn.modeling.serving import bundles
 from tests.modeling.made_up import customers, train
 
 FRAME = customers(count=250)

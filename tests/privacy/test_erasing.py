@@ -9,7 +9,7 @@ import pytest
 
 from churn.errors import NotFound
 from churn.jobs.catalog import JOBS
-from churn.modeling.bundles import verify
+from churn.modeling.serving.bundles import verify
 from churn.workflows.measure_campaign import measure_campaign
 from churn.workflows.privacy_erase import erase_customer
 from churn.workflows.privacy_export import export_customer

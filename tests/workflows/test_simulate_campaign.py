@@ -10,7 +10,7 @@ import pytest
 from churn.config import Settings
 from churn.context import Context
 from churn.errors import ConfigError, DataError, NoChampion, NotCalibrated
-from churn.modeling import bundles
+from churn.modeling.serving import bundles
 from churn.store import ModelVersion, ScoreRun, open_store
 from churn.workflows.compare_simulations import compare_simulations
 from churn.workflows.simulate_campaign import simulate_campaign, write_simulation

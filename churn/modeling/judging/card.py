@@ -16,7 +16,7 @@ from churn.modeling.judging.fairness import fairness_lines
 from churn.modeling.judging.leakage import LeakageFinding
 from churn.modeling.result import CandidateResult
 from churn.modeling.selection import Selection
-from churn.modeling.served import ServedModel
+from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
 
 if TYPE_CHECKING:

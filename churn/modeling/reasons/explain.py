@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from churn.errors import ModelError
 
 if TYPE_CHECKING:
-    from churn.modeling.served import ServedModel
+    from churn.modeling.serving.served import ServedModel
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]

@@ -11,7 +11,7 @@ from churn.modeling.reasons.explain import explain_encoded
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from churn.modeling.served import ServedModel
+    from churn.modeling.serving.served import ServedModel
 
 _CLEAR = 0.15  # rank correlation with the score from which more of a feature may be said to go with more or less risk
 

@@ -22,13 +22,21 @@ import numpy as np
 import polars as pl
 
 from churn.errors import ModelError
-from churn.modeling.bundles import RETRAIN, load_estimator, read_json, save_estimator, verify, write_json, write_whole
 from churn.modeling.candidates import candidate
 from churn.modeling.encoding.encoder import Encoder
 from churn.modeling.judging.calibration import calibrator_from_json
 from churn.modeling.judging.card import card_markdown
 from churn.modeling.result import TrainingResult
-from churn.modeling.served import ServedModel
+from churn.modeling.serving.bundles import (
+    RETRAIN,
+    load_estimator,
+    read_json,
+    save_estimator,
+    verify,
+    write_json,
+    write_whole,
+)
+from churn.modeling.serving.served import ServedModel
 
 
 def save_bundle(result: TrainingResult, folder: Path, *, extras: Mapping[str, dict[str, Any]] | None = None) -> None:

@@ -19,7 +19,7 @@ from churn.modeling.reasons.sentences import POINT
 from churn.modeling.reasons.trees import read_forest, read_xgboost
 from churn.modeling.reasons.walk import TreeWalk
 from churn.modeling.reasons.words import Value, word_of
-from churn.modeling.served import Predictions, ServedModel
+from churn.modeling.serving.served import Predictions, ServedModel
 
 if TYPE_CHECKING:
     from churn.modeling.encoding.encoder import Matrix

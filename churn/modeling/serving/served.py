@@ -16,7 +16,7 @@ from churn.modeling.encoding.encoder import Encoder, Matrix
 from churn.modeling.judging.calibration import Calibrator
 
 if TYPE_CHECKING:
-    from churn.modeling.online import OnlineScorer
+    from churn.modeling.serving.online import OnlineScorer
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.models.sql_models import FeatureDoc
 
@@ -71,7 +71,7 @@ class ServedModel:
     @cached_property
     def online(self) -> OnlineScorer:
         """What scores single rows at once, prepared when first asked for."""
-        from churn.modeling.online import OnlineScorer
+        from churn.modeling.serving.online import OnlineScorer
 
         return OnlineScorer(self)
 

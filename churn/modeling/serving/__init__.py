@@ -1,0 +1,1 @@
+"""Bundles, the registry, and scoring one row now."""

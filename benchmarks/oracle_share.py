@@ -21,7 +21,7 @@ from churn.demo import OFFERS, potential_outcomes
 from churn.progress import Progress
 
 if TYPE_CHECKING:
-    from churn.modeling.uplift import UpliftResult
+    from churn.modeling.uplift.train import UpliftResult
 
 Floats = NDArray[np.float64]
 CUSTOMERS = 12_000
@@ -181,7 +181,7 @@ def _uplift(world: CampaignWorld, progress: Progress) -> tuple[Floats, dict[str,
 
     Everyone at risk then was given one of the offers or none, each with the same chance.
     """
-    from churn.modeling.uplift import train_uplift
+    from churn.modeling.uplift.train import train_uplift
     from churn.workflows.score_customers import load_champion
 
     progress.step(f"Company {world.seed}: learning uplift")

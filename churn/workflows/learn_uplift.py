@@ -17,7 +17,7 @@ from churn.workflows.uplift_bundles import LoadedUplift, folder_of, keep, latest
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.modeling.uplift import UpliftResult
+    from churn.modeling.uplift.train import UpliftResult
     from churn.warehouse import FeatureDoc
     from churn.warehouse.connection import Warehouse
     from churn.workflows.measurement_frame import Followed
@@ -103,8 +103,8 @@ def train(
     outcome: str = "retention",
 ) -> UpliftResult:
     """Train with the settings' seed; None of `learners` or `bases` stands for all that are tried by themselves."""
-    from churn.modeling.uplift import BASES, train_uplift
-    from churn.modeling.uplift_learners import LEARNERS
+    from churn.modeling.uplift.learners import LEARNERS
+    from churn.modeling.uplift.train import BASES, train_uplift
 
     return train_uplift(
         frame,

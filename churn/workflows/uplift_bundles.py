@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from churn.modeling.uplift import UpliftResult
-    from churn.modeling.uplift_model import UpliftModel
+    from churn.modeling.uplift.model import UpliftModel
+    from churn.modeling.uplift.train import UpliftResult
 
 _ROUND = re.compile(r"(_\d+|_trial|_pilot)+$")
 
@@ -77,7 +77,7 @@ def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
     for same in ([campaign] if campaign in rounds else [], rounds):
         found = sorted((folder.name, name) for name in same for folder in (root / name).glob("[0-9]*"))
         if found:
-            from churn.modeling.uplift_model import load_uplift
+            from churn.modeling.uplift.model import load_uplift
 
             version, name = found[-1]
             model, result = load_uplift(root / name / version)
@@ -87,7 +87,7 @@ def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
 
 def keep(context: Context, campaign: str, result: UpliftResult, document: dict[str, Any]) -> str:
     """Write the bundle and return its version; `document` is kept with it. Raises ModelError, ResourceError."""
-    from churn.modeling.uplift_model import save_uplift
+    from churn.modeling.uplift.model import save_uplift
 
     base = f"{context.clock():%Y%m%d-%H%M%S}"
     version, number = base, 2

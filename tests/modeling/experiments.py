@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from churn.modeling.candidates import candidate
-from churn.modeling.uplift import UpliftResult, train_uplift
-from churn.modeling.uplift_contest import Experiment, fit_pairs
-from churn.modeling.uplift_harm import HarmfulGroup, Rule
-from churn.modeling.uplift_learners import LEARNERS
-from churn.modeling.uplift_model import Scale, UpliftModel
+from churn.modeling.uplift.contest import Experiment, fit_pairs
+from churn.modeling.uplift.harm import HarmfulGroup, Rule
+from churn.modeling.uplift.learners import LEARNERS
+from churn.modeling.uplift.model import Scale, UpliftModel
+from churn.modeling.uplift.train import UpliftResult, train_uplift
 from churn.warehouse.models.sql_models import FeatureDoc
 
 FEATURES = tuple(FeatureDoc(name, "made_up", name) for name in ("silent_days", "usage", "age", "plan"))

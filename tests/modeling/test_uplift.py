@@ -7,9 +7,9 @@ import pytest
 from churn.decisions.uplift import qini_curve
 from churn.errors import ConfigError, ModelError, NotEnoughData
 from churn.modeling.candidates import CANDIDATES
-from churn.modeling.uplift_balance import find_imbalances
-from churn.modeling.uplift_contest import FOLDS, Experiment, folds
-from churn.modeling.uplift_learners import LEARNERS
+from churn.modeling.uplift.balance import find_imbalances
+from churn.modeling.uplift.contest import FOLDS, Experiment, folds
+from churn.modeling.uplift.learners import LEARNERS
 from tests.modeling.experiments import FEATURES, experiment, fit, learn
 
 FRAME = experiment(4_000, spread=0.12, effect=0.06)
@@ -167,7 +167,7 @@ def test_nobody_is_predicted_for_an_empty_frame(learnt):
 
 
 def test_more_rows_than_needed_are_sampled(monkeypatch):
-    monkeypatch.setattr("churn.modeling.uplift.MAX_ROWS", 1_000)
+    monkeypatch.setattr("churn.modeling.uplift.train.MAX_ROWS", 1_000)
     assert learn(experiment(1_500)).out_of_fold.height == 1_000
 
 

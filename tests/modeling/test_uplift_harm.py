@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from churn.modeling.uplift_harm import PREDICTED, HarmfulGroup, Rule, find_harm, harmed_by
+from churn.modeling.uplift.harm import PREDICTED, HarmfulGroup, Rule, find_harm, harmed_by
 from tests.modeling.experiments import experiment, learn
 
 NAMES = ("silent_days", "usage", "age", "plan")

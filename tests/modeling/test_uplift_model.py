@@ -7,8 +7,8 @@ import pytest
 
 from churn.errors import ModelError
 from churn.modeling.candidates import CANDIDATES
-from churn.modeling.uplift_learners import LEARNERS
-from churn.modeling.uplift_model import load_uplift, save_uplift
+from churn.modeling.uplift.learners import LEARNERS
+from churn.modeling.uplift.model import load_uplift, save_uplift
 from tests.modeling.experiments import experiment, fit
 
 FRAME = experiment(600, spread=0.15, harm=0.3)

@@ -16,12 +16,12 @@ from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import candidates
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import require_columns
-from churn.modeling.uplift_balance import Imbalance, find_imbalances
-from churn.modeling.uplift_contest import Experiment, cross_fitted_uplift, fit_pairs, require_both_arms
-from churn.modeling.uplift_harm import HarmSearch, find_harm
-from churn.modeling.uplift_learners import LEARNERS, Learner
-from churn.modeling.uplift_model import Scale, UpliftModel
-from churn.modeling.uplift_words import Words
+from churn.modeling.uplift.balance import Imbalance, find_imbalances
+from churn.modeling.uplift.contest import Experiment, cross_fitted_uplift, fit_pairs, require_both_arms
+from churn.modeling.uplift.harm import HarmSearch, find_harm
+from churn.modeling.uplift.learners import LEARNERS, Learner
+from churn.modeling.uplift.model import Scale, UpliftModel
+from churn.modeling.uplift.words import Words
 from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:

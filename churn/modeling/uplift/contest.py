@@ -14,7 +14,7 @@ from churn.errors import NotEnoughData
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder, Matrix, TrainingRows, fit_encoder
-from churn.modeling.uplift_learners import Arms, Estimators, Learner, learn_outcomes
+from churn.modeling.uplift.learners import Arms, Estimators, Learner, learn_outcomes
 from churn.progress import Progress
 
 FOLDS = 5

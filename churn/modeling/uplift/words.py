@@ -11,10 +11,10 @@ import numpy as np
 from churn.decisions.experiment import Effect
 from churn.decisions.uplift import BestRanking, UpliftDecile
 from churn.modeling.candidates import candidate
-from churn.modeling.uplift_learners import LEARNERS
+from churn.modeling.uplift.learners import LEARNERS
 
 if TYPE_CHECKING:
-    from churn.modeling.uplift import UpliftResult
+    from churn.modeling.uplift.train import UpliftResult
 
 METHOD: Final = (
     "Each prediction comes from models that did not see the customer (five folds, ranks taken within each). The interval "

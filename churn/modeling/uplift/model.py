@@ -21,9 +21,9 @@ from churn.modeling.candidates import candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder
 from churn.modeling.serving.bundles import load_estimator, read_json, save_estimator, verify, write_json, write_whole
-from churn.modeling.uplift_contest import Fitted
-from churn.modeling.uplift_harm import HarmfulGroup, harmed_by
-from churn.modeling.uplift_learners import LEARNERS
+from churn.modeling.uplift.contest import Fitted
+from churn.modeling.uplift.harm import HarmfulGroup, harmed_by
+from churn.modeling.uplift.learners import LEARNERS
 
 if TYPE_CHECKING:
     from churn.warehouse.models.sql_models import FeatureDoc

@@ -1,0 +1,1 @@
+"""Models of what contacting changes, learnt from experiments."""

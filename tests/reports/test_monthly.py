@@ -10,8 +10,7 @@ import pytest
 
 from churn.errors import ConfigError
 from churn.reports.language import languages, read_language
-from churn.reports.monthly import render_monthly, sections
-from churn.reports.monthly_titles import grouped_findings
+from churn.reports.monthly import grouped_findings, render_monthly, sections
 
 NOTHING: dict[str, Any] = {
     "month": "2026-06",

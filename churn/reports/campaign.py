@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from churn.reports.charts import Figure, token_css
-from churn.reports.effect_charts import churn_by_risk, interval_chart
+from churn.reports.charts.effect import churn_by_risk, interval_chart
+from churn.reports.charts.svg import Figure, token_css
 from churn.reports.render import render
 from churn.wording import count, money, percent
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from churn.reports import column_pictures, exploration_charts
-from churn.reports.charts import token_css
+from churn.reports.charts import columns, exploration
+from churn.reports.charts.svg import token_css
 from churn.reports.render import render
 from churn.wording import percent
 
@@ -42,7 +42,7 @@ def render_exploration(document: Mapping[str, Any], *, home: Path) -> str:
         scatter=_scatter(document),
         kinds=_kinds(document),
         groups=_groups(document),
-        pictures=column_pictures,
+        pictures=columns,
         titles=_titles(document),
     )
 
@@ -80,7 +80,7 @@ def _dots(document: Mapping[str, Any]) -> Markup | None:
     ]
     told = "; ".join(f"{row['label']}: {row['rate']:.0f} % ({row['low']:.0f} to {row['high']:.0f})" for row in rows)
     average = 100 * document["churn_rate"]
-    return exploration_charts.finding_dots(
+    return exploration.finding_dots(
         rows, average=average, describe=f"Churn of each group with its interval, beside {average:.1f} % of all. {told}."
     )
 
@@ -92,7 +92,7 @@ def _survival(document: Mapping[str, Any]) -> Markup | None:
     groups = found["groups"]
     told = "; ".join(f"{group['name']} {_last(group['points'])}" for group in groups if group["points"])
     unit = "Months since joining" if found["unit"] == "months" else found["unit"].replace("_", " ").capitalize()
-    return exploration_charts.survival_curves(groups, unit=unit, describe=f"Share still there by age. {told}.")
+    return exploration.survival_curves(groups, unit=unit, describe=f"Share still there by age. {told}.")
 
 
 def _last(points: Sequence[Mapping[str, Any]]) -> str:
@@ -108,7 +108,7 @@ def _association(document: Mapping[str, Any]) -> Markup | None:
     pairs = [{"one": names[p["one"]], "other": names[p["other"]], "value": p["value"]} for p in found["pairs"]]
     known = sorted((p for p in pairs if p["value"] is not None), key=lambda p: -abs(p["value"]))
     told = "; ".join(f"{p['one']} with {p['other']} {p['value']:.2f}" for p in known[:6])
-    return exploration_charts.association_map(
+    return exploration.association_map(
         list(names.values()), [p for p in pairs if p["value"] is not None], describe=f"Strongest associations: {told}."
     )
 
@@ -122,7 +122,7 @@ def _scatter(document: Mapping[str, Any]) -> Markup | None:
         f"{'Main' if part is first else 'Second'} component, {percent(part['share'], 0)} of all differences"
         for part in (first, second)
     ]
-    return exploration_charts.component_scatter(
+    return exploration.component_scatter(
         found["points"],
         x_title=titles[0],
         y_title=titles[1],
@@ -140,4 +140,4 @@ def _kinds(document: Mapping[str, Any]) -> Markup | None:
         for group in found["groups"]
     ]
     told = "; ".join(f"{row['bar']}, kind {row['group']}: {percent(row['share'], 0)}" for row in rows)
-    return exploration_charts.share_bars(rows, describe=f"Share of each kind. {told}.")
+    return exploration.share_bars(rows, describe=f"Share of each kind. {told}.")

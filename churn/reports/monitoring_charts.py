@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from churn.reports.charts import WIDE, Figure, both, color, styled
+from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
 _KINDS: Final = {"ok": "curve", "watch": "worse", "act": "chosen", "unknown": "muted"}
 _SHAPES: Final = {"ok": "circle", "watch": "triangle-up", "act": "diamond", "unknown": "square"}

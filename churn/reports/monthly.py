@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from churn.reports.charts import Figure, token_css
+from churn.reports.charts.monthly import churn_by_cause, profit_intervals, retention_map
+from churn.reports.charts.svg import Figure, token_css
 from churn.reports.language import DASH, Language, read_language
-from churn.reports.monthly_charts import churn_by_cause, profit_intervals, retention_map
 from churn.reports.render import render
 from churn.resources import layered
 
@@ -250,7 +250,7 @@ def _campaigns(d: Mapping[str, Any], t: Language) -> Figure | None:
 
 
 def _calibration(model: Mapping[str, Any] | None, t: Language) -> Figure | None:
-    from churn.reports.model_charts import calibration_chart
+    from churn.reports.charts.model import calibration_chart
 
     if model is None or not model["calibration"]:
         return None

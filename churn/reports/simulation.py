@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from churn.reports.charts import profit_curve, token_css, tornado
+from churn.reports.charts.svg import profit_curve, token_css, tornado
 from churn.reports.render import render
 from churn.wording import SYMBOLS, count, money, percent
 

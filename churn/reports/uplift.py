@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from churn.reports.charts import token_css
+from churn.reports.charts.svg import token_css
+from churn.reports.charts.uplift import decile_bars, qini_chart
 from churn.reports.render import render
-from churn.reports.uplift_charts import decile_bars, qini_chart
 
 
 def render_uplift(document: Mapping[str, Any], *, home: Path) -> str:

@@ -10,7 +10,7 @@ from churn.wording import money, percent
 from churn.workflows.monitor_report import read_monitoring
 
 if TYPE_CHECKING:
-    from churn.reports.charts import Figure
+    from churn.reports.charts.svg import Figure
 
 TITLES: Final = {
     "concept_drift": "Results on matured labels",

@@ -24,8 +24,8 @@ ANSWER = "#sim-answer"
 @pytest.fixture(scope="module", autouse=True)
 def _drawn_once(served: Served) -> None:
     """Load what charts are drawn with before a browser waits for the first page."""
-    from churn.reports.simulator_charts import moving_curve
-    from churn.reports.vega import vega_script
+    from churn.reports.charts.simulator import moving_curve
+    from churn.reports.charts.vega import vega_script
 
     vega_script(served.home / "cache")
     row = {"contacts": 1, "threshold": 0.5, "cost": 2, "net_profit": 3, "low": 1, "high": 5}

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from churn.reports.campaign import render_campaign
-from churn.reports.charts import TOKENS
+from churn.reports.charts.svg import TOKENS
 from tests.campaigns.measured import document, followed
 from tests.reports.test_simulation_page import read
 

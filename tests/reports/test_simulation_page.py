@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from churn.reports.charts import TOKENS
+from churn.reports.charts.svg import TOKENS
 from churn.reports.simulation import render_simulation
 from tests.reports.documents import document
 

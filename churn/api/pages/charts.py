@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
-from churn.reports.charts import Figure
-from churn.reports.vega import vega_script, vega_version
+from churn.reports.charts.svg import Figure
+from churn.reports.charts.vega import vega_script, vega_version
 
 router = APIRouter(include_in_schema=False)
 _FOREVER: Final = "public, max-age=31536000, immutable"

@@ -15,8 +15,8 @@ from churn.api.pages.charts import chart_html
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
-from churn.reports.charts import Figure
-from churn.reports.overview_charts import churn_trend
+from churn.reports.charts.overview import churn_trend
+from churn.reports.charts.svg import Figure
 from churn.wording import percent
 from churn.workflows.overview import headline
 from churn.workflows.overview import overview as read_overview

@@ -35,7 +35,7 @@ class Assets:
 @cache
 def assets() -> Assets:
     """Read the files; `charts.css` is written from the charts' own colours, so that both always agree."""
-    from churn.reports.charts import token_css
+    from churn.reports.charts.svg import token_css
 
     files = {
         path.relative_to(FOLDER).as_posix(): path.read_bytes()

@@ -15,7 +15,7 @@ from churn.api.pages.session import signed_in
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
 from churn.errors import ChurnError, NotFound
-from churn.reports.customer_charts import risk_history, usage_bars, waterfall
+from churn.reports.charts.customer import risk_history, usage_bars, waterfall
 from churn.wording import count, percent
 from churn.workflows.advise import advise, readable_campaigns
 from churn.workflows.customer_view import customer_view, last_known

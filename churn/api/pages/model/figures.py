@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from churn.api.pages.charts import chart_html
-from churn.reports import model_charts as charts
 from churn.reports import model_words as words
+from churn.reports.charts import model as charts
 from churn.wording import SYMBOLS, money, percent
 
 THEMES, FEATURES = 10, 10  # as many as are read; the rest is in the model card

@@ -21,7 +21,7 @@ from churn.api.pages.simulator.form import State, address, read_state, state_of_
 from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.errors import CampaignError, ChurnError, ConfigError
-from churn.reports.simulator_charts import two_curves
+from churn.reports.charts.simulator import two_curves
 from churn.store.records import Simulation
 from churn.workflows.draft_campaign import draft_campaign, name_from
 from churn.workflows.simulation_request import SimulationRequest

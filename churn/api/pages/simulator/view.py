@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.api.pages.simulator.form import FIELDS, State, written
+from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
 from churn.reports.simulation import INPUTS, value_text
-from churn.reports.simulator_charts import moving_curve, moving_tornado, reach
 from churn.wording import SYMBOLS, count, money, percent
 from churn.workflows.simulation_document import sentence
 
 if TYPE_CHECKING:
     from churn.decisions.threshold import CurvePoint
-    from churn.reports.charts import Figure
+    from churn.reports.charts.svg import Figure
     from churn.workflows.answer_simulation import Answer
 
 CURVE, DRIVERS = "profit-curve", "profit-drivers"

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churn.reports.charts import WIDE, Figure, both, color, styled
+from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
 _LABEL = {True: 46, False: 22}  # characters of a reason on one line, wide and narrow
 _WHOLE = 920  # the history fills the page from edge to edge, so that its words are as large as those beside it

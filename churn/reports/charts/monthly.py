@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churn.reports.charts import WIDE, Figure, both, color, styled
+from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
 Rows = Sequence[Mapping[str, Any]]
 Locale = Mapping[str, Any]  # how axes write numbers, as d3-format names its parts

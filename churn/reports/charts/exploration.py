@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from churn.reports.charts import WIDE, both, color, styled
+from churn.reports.charts.svg import WIDE, both, color, styled
 
 LINES = ("curve", "chosen", "best", "muted", "worse")  # told apart by form too
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])

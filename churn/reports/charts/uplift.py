@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from churn.reports.charts import WIDE, both, color, styled
+from churn.reports.charts.svg import WIDE, both, color, styled
 
 
 def decile_bars(rows: Sequence[Mapping[str, Any]], *, average: float, outcome: str, describe: str) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from churn.reports.charts import WIDE, Figure, both, color, money_axis, styled
+from churn.reports.charts.svg import WIDE, Figure, both, color, money_axis, styled
 
 Rows = Sequence[Mapping[str, Any]]
 # As wide as a page's column is on a laptop, so that letters keep their size; a phone gets the narrow drawing.

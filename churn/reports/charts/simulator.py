@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from churn.reports.charts import NARROW, WIDE, Figure, Spec, both, color, money_axis, styled
+from churn.reports.charts.svg import NARROW, WIDE, Figure, Spec, both, color, money_axis, styled
 
 Rows = Sequence[Mapping[str, Any]]
 

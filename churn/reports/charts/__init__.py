@@ -1,0 +1,1 @@
+"""Charts as inline SVG and Vega, each with its text alternative."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
+from churn.context import Context
 from churn.errors import ConfigError
 from churn.progress import SILENT, Progress
 from churn.snapshots.columns import KEYS, FeatureColumn, feature_columns, quoted
@@ -15,6 +16,8 @@ from churn.warehouse import SqlModel, Warehouse
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from churn.warehouse.connection import Warehouse
 
 
 def known_features(models: Mapping[str, SqlModel], warehouse: Warehouse | None = None) -> frozenset[str]:
@@ -89,3 +92,13 @@ def matching(
 def _built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[FeatureColumn]:
     names = sorted(name for name in models if name.startswith("features."))
     return feature_columns(warehouse, [models[n].table for n in names if warehouse.has_table(n)], models)
+
+
+def build_day(
+    context: Context, warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, *, features: Collection[str]
+) -> None:
+    """Build the snapshots of `day` where they do not stand with all of `features`."""
+    from churn.snapshots.policy import SnapshotPolicy
+
+    policy = SnapshotPolicy.from_settings(context.settings)
+    ensure_built(warehouse, models, policy, day, features=features, progress=context.progress)

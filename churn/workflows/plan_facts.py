@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from churn.campaigns.assignment import global_holdout
 from churn.campaigns.definition import CampaignDefinition
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, DataError
+from churn.snapshots.conditions import build_day
 from churn.warehouse.models.filters import Filter, audience_filter
 
 if TYPE_CHECKING:
@@ -109,17 +110,6 @@ def _applies(definition: CampaignDefinition, rule: str) -> bool:
     if rule == "no_consent":
         return definition.audience.requires_consent
     return rule != "open_ticket" or definition.audience.skip_open_tickets
-
-
-def build_day(
-    context: Context, warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, *, features: Collection[str]
-) -> None:
-    """Build the snapshots of `day` where they do not stand with all of `features`."""
-    from churn.snapshots.conditions import ensure_built
-    from churn.snapshots.policy import SnapshotPolicy
-
-    policy = SnapshotPolicy.from_settings(context.settings)
-    ensure_built(warehouse, models, policy, day, features=features, progress=context.progress)
 
 
 def check_filters(

@@ -93,10 +93,10 @@ def _features(
     wanted = sorted({name for each in learnt if each is not None for name in each.feature_names})
     if not wanted:
         return None
+    from churn.snapshots.conditions import build_day
     from churn.snapshots.dataset import scoring_set
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.models.sql_models import load_models
-    from churn.workflows.plan_facts import build_day
 
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
     build_day(context, warehouse, models, scores.snapshot_date, features=wanted)

@@ -88,10 +88,10 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     """Read one date of `history.scores`; what a save is worth is computed anew from the fee known at the date."""
     import polars as pl
 
+    from churn.snapshots.conditions import build_day
     from churn.snapshots.dataset import feature_frame
     from churn.warehouse.models.sql_models import load_models
     from churn.workflows.economics import economics_from
-    from churn.workflows.plan_facts import build_day
 
     has_history = warehouse.has_table("history.scores")
     frame = (

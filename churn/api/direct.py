@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from churn.api.state import State
-    from churn.store.service_records import ApiKey
+    from churn.store.records import ApiKey
 
 _BEFORE_ID, _AFTER_ID, _SCORES = "/v1/customers/", "/risk", "/v1/scores"
 _RISK_ROUTE: Final = "/v1/customers/{customer_id}/risk"

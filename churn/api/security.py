@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from churn.api.idempotency import claim
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
-from churn.store.service_records import ApiKey, Scope
+from churn.store.records import ApiKey, Scope
 
 _BEARER = HTTPBearer(auto_error=False, description="A key made with `churn keys create NAME --scope ...`.")
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from churn.errors import ConfigError, ContractBroken
-from churn.store.campaign_records import OUTCOME_KINDS
+from churn.store.records import OUTCOME_KINDS
 
 OUTCOME_FIELDS: Final = ("customer_id", "campaign", "event_id", "kind", "occurred_at")
 ENDINGS: Final = (".csv", ".parquet", ".json", ".ndjson", ".jsonl")

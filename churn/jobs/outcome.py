@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun
 
 Kind = Literal["text", "texts", "number", "flag", "day"]
 

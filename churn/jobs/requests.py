@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from churn.store import ScheduledRun
-    from churn.store.privacy_records import PrivacyRequest, RequestKind
+    from churn.store.records import PrivacyRequest, RequestKind
 
 
 def ask_plan(

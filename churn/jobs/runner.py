@@ -24,7 +24,7 @@ from churn.jobs.lease import Lease, Stopped
 from churn.jobs.notify.alarms import raise_failed, resolve_done
 from churn.jobs.outcome import Job, Step, StepFailed, StepOutcome
 from churn.jobs.today import company_context
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun
 
 LONGEST_WAIT = timedelta(hours=1)
 _AGAIN = (ConnectorError, WarehouseBusy, StoreBusy, SyncBusy, ResourceError)

@@ -15,7 +15,7 @@ from churn.jobs.notify.alarms import raise_failed, watch_freshness
 from churn.jobs.notify.deliver import Courier, Herald
 from churn.jobs.runner import wait_before
 from churn.jobs.schedule import queue_due
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun
 
 WATCH_SECONDS = 60.0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from churn.context import Context
 from churn.jobs.catalog import JOBS
 from churn.jobs.schedule import next_times
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun
 
 if TYPE_CHECKING:
     from churn.store import Store

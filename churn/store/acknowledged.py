@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from churn.store.crm_records import RECORD_COLUMNS, Rejection
-from churn.store.crm_tables import crm_cursors, crm_ids, crm_records, crm_rejections
 from churn.store.database import Database
-from churn.store.payloads import chunks, from_text, upsert
+from churn.store.frames import chunks, from_text, upsert
+from churn.store.records import RECORD_COLUMNS, Rejection
+from churn.store.tables import crm_cursors, crm_ids, crm_records, crm_rejections
 
 if TYPE_CHECKING:
     import polars as pl

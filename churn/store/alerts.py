@@ -7,9 +7,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from churn.store.campaign_records import Alert, Severity
-from churn.store.campaign_tables import alerts
 from churn.store.database import Database
+from churn.store.records import Alert, Severity
+from churn.store.tables import alerts
 
 _COLUMNS = [alerts.c[field.name] for field in fields(Alert)]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from churn.errors import ContractBroken
-from churn.store.campaign_records import ASSIGNMENT_COLUMNS, OPTIONAL_ASSIGNMENT_COLUMNS, Arm, PlanRecord
-from churn.store.campaign_tables import assignments, campaign_plans
 from churn.store.database import Database
+from churn.store.records import ASSIGNMENT_COLUMNS, OPTIONAL_ASSIGNMENT_COLUMNS, Arm, PlanRecord
+from churn.store.tables import assignments, campaign_plans
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from churn.store.campaign_records import Severity
-from churn.store.campaign_tables import alerts
 from churn.store.database import Database
-from churn.store.job_records import Delivery
-from churn.store.job_tables import alert_deliveries
+from churn.store.records import Delivery, Severity
+from churn.store.tables import alert_deliveries, alerts
 
 _RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
 _ERROR_LENGTH = 500

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
-from churn.errors import ContractBroken
+from churn.errors import ContractBroken, ModelError
+from churn.store.records import OPTIONAL_COLUMNS, SCORE_COLUMNS
 
 # As SQLAlchemy itself writes them, so that both ways of reading see the same.
 _SQLITE_DATE = "%Y-%m-%d"
@@ -93,3 +96,136 @@ def _series(name: str, kind: pl.DataType, values: Iterable[Any]) -> pl.Series:
     if isinstance(kind, pl.Boolean):
         return pl.Series(name, [None if value is None else bool(value) for value in found], dtype=kind)
     return pl.Series(name, found, dtype=kind)
+
+
+_PUBLISHING_CACHE_KIB = 262_144  # at most; a list of 120,000 customers with their reasons takes about half of it
+
+
+def checked(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns of a score list, typed, in order, sorted by customer so that the index grows at its end.
+
+    Raises ContractBroken for a missing column, an empty value or a repeated customer, ModelError for a number that
+    is none.
+    """
+    missing = [name for name in SCORE_COLUMNS if name not in frame.columns]
+    if missing:
+        raise ContractBroken(f"a score list lacks {', '.join(missing)}", where="scores")
+    types = {name: getattr(pl, kind) for name, kind in SCORE_COLUMNS.items()}
+    rows = frame.select(pl.col(name).cast(kind) for name, kind in types.items()).sort("customer_id")
+    for name in SCORE_COLUMNS:
+        if name not in OPTIONAL_COLUMNS and (empty := rows[name].null_count()):
+            raise ContractBroken(f"{empty} rows have no {name}", where="scores")
+    if (repeated := rows.height - rows["customer_id"].n_unique()) > 0:
+        raise ContractBroken(f"{repeated} customers come more than once", where="scores")
+    numbers = [name for name, kind in types.items() if kind == pl.Float64]
+    bad = rows.filter(
+        ~pl.col("churn_probability").is_between(0, 1) | pl.any_horizontal(~pl.col(name).is_finite() for name in numbers)
+    )
+    if bad.height:
+        raise ModelError(
+            f"{bad.height} scores are not usable numbers, for example that of customer {bad['customer_id'][0]}",
+            where="scores",
+            remedy="The list before stays in force. Look at that customer's features, or roll the model back.",
+        )
+    return rows
+
+
+def replace(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
+    """Put `rows` in the place of everything in `table`, inside the transaction that `connection` has open."""
+    if connection.dialect.name == "sqlite":
+        _replace_sqlite(connection, table, rows)
+        return
+    # On PostgreSQL the indexes are kept: dropping one would lock readers out until the end.
+    connection.execute(sa.delete(table))
+    _insert(connection, table.name, rows)
+
+
+def _replace_sqlite(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
+    """Build the indexes anew behind the rows, which takes half the time of keeping them.
+
+    The schema changes with the transaction, and readers do not notice. The pages written stay in memory until then,
+    instead of being read back for each index.
+    """
+    indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    connection.exec_driver_sql(f"pragma cache_size = -{_PUBLISHING_CACHE_KIB}")
+    try:
+        for index in indexes:
+            index.drop(connection)
+        connection.execute(sa.delete(table))
+        _insert(connection, table.name, rows)
+        for index in indexes:
+            index.create(connection)
+    finally:
+        connection.exec_driver_sql("pragma cache_size = -2000")  # SQLite's own default
+
+
+def _insert(connection: sa.Connection, table: str, rows: pl.DataFrame) -> None:
+    if rows.is_empty():
+        return
+    cursor = connection.connection.cursor()
+    names = ", ".join(rows.columns)
+    try:
+        if connection.dialect.name == "sqlite":
+            marks = ", ".join("?" * rows.width)
+            cursor.executemany(f"insert into {table} ({names}) values ({marks})", rows.rows())
+        else:
+            with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
+                for row in rows.iter_rows():
+                    copy.write_row(row)
+    finally:
+        cursor.close()
+
+
+_CHUNK = 500  # values of one `in`: SQLite takes 32,766 at most, PostgreSQL plans short ones faster
+
+
+def to_text(values: Mapping[str, Any]) -> str:
+    """Return values as JSON with sorted keys."""
+    return _ENCODER.encode(values)
+
+
+def from_text(text: str) -> dict[str, Any]:
+    """Return the values that `to_text` wrote."""
+    found: dict[str, Any] = _DECODER.decode(text)
+    return found
+
+
+def _wrap(value: object) -> dict[str, str]:
+    if isinstance(value, datetime):
+        return {"$at": value.isoformat()}
+    if isinstance(value, date):
+        return {"$date": value.isoformat()}
+    raise TypeError(type(value).__name__)
+
+
+def _unwrap(found: dict[str, Any]) -> Any:
+    if "$at" in found:
+        return datetime.fromisoformat(found["$at"])
+    return date.fromisoformat(found["$date"]) if "$date" in found else found
+
+
+# Made once: a push of many rows writes and reads each several times.
+_ENCODER = json.JSONEncoder(default=_wrap, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(object_hook=_unwrap)
+
+
+def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows by their primary key; where the key is there already, replace the other columns that are given."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+        statement: Any = insert_sqlite(table)
+    else:
+        from sqlalchemy.dialects.postgresql import insert as insert_postgres
+
+        statement = insert_postgres(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), [dict(row) for row in rows])
+
+
+def chunks(keys: Sequence[str]) -> list[list[str]]:
+    """Cut keys into pieces that one `in` takes."""
+    return [list(keys[start : start + _CHUNK]) for start in range(0, len(keys), _CHUNK)]

@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
+from churn.store.faults import translated
 from churn.store.records import SCORE_COLUMNS
 from churn.store.score_reader import RUN_FIELDS
-from churn.store.translation import translated
 
 _PATIENCE_SECONDS: Final = 0.05  # whoever calls has a slower way that waits longer
 # One statement sees one state of the database, which saves opening and ending a transaction.

@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from churn.store.campaign_records import Measurement
-from churn.store.campaign_tables import measurements
 from churn.store.database import Database
+from churn.store.records import Measurement
+from churn.store.tables import measurements
 
 _COLUMNS = [measurements.c[field.name] for field in fields(Measurement)]
 

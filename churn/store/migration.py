@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from churn.errors import ConfigError, ResourceError, StoreBusy
 from churn.store.database import Database
-from churn.store.revisions import FOLDER, revisions
-from churn.store.translation import BUSY_SECONDS
+from churn.store.faults import BUSY_SECONDS
+
+FOLDER = Path(__file__).resolve().parent / "migrations"
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Return every revision this version knows, oldest first: `v0001_name.py` is revision `0001`."""
+    return tuple(sorted(path.name[1:5] for path in (FOLDER / "versions").glob("v[0-9]*.py")))
+
 
 _LOCK_NUMBER = 7_304_211  # any number, the same for every process that migrates a store on one server
 

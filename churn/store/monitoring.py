@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.monitoring_records import MonitoringRun, MonitoringSeverity
-from churn.store.monitoring_tables import monitoring_runs
+from churn.store.records import MonitoringRun, MonitoringSeverity
+from churn.store.tables import monitoring_runs
 
 _COLUMNS = [monitoring_runs.c[field.name] for field in fields(MonitoringRun)]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from churn.store.crm_records import OutboxRow, Rejection, Settled, SyncRun
-from churn.store.crm_tables import crm_ids, crm_records, crm_rejections, outbox, sync_runs
 from churn.store.database import Database
-from churn.store.payloads import chunks, from_text, to_text, upsert
+from churn.store.frames import chunks, from_text, to_text, upsert
+from churn.store.records import OutboxRow, Rejection, Settled, SyncRun
+from churn.store.tables import crm_ids, crm_records, crm_rejections, outbox, sync_runs
 
 _NUMBERS = ("churn_probability", "percentile", "expected_profit")
 _BATCH = 5_000

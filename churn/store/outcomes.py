@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from churn.errors import ContractBroken
-from churn.store.campaign_records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added
-from churn.store.campaign_tables import assignments, outcome_rejections, outcomes
 from churn.store.database import Database
+from churn.store.records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added
+from churn.store.tables import assignments, outcome_rejections, outcomes
 from churn.store.tombstones import without_erased
 
 if TYPE_CHECKING:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 ModelStatus = Literal["challenger", "champion", "retired"]
 ScoreOrder = Literal["expected_profit", "churn_probability"]
@@ -136,3 +138,401 @@ class Simulation:
     saved_at: datetime
     inputs: dict[str, Any]
     result: dict[str, Any]
+
+
+Arm = Literal["treatment", "holdout"]
+OutcomeKind = Literal["contacted", "delivered", "accepted", "declined", "canceled", "unsubscribed", "lost", "won"]
+OUTCOME_KINDS: tuple[str, ...] = get_args(OutcomeKind)
+Severity = Literal["info", "warning", "critical"]
+
+# Columns in the order they are stored, with their polars types by name.
+ASSIGNMENT_COLUMNS: dict[str, str] = {
+    "campaign": "String",
+    "customer_id": "String",
+    "plan_id": "String",
+    "arm": "String",
+    "stratum": "String",
+    "snapshot_date": "Date",
+    "assigned_at": "Datetime",
+    "churn_probability": "Float64",
+    "risk_band": "String",
+    "percentile": "Float64",
+    "expected_profit": "Float64",
+    "expected_uplift": "Float64",
+    "value_of_save": "Float64",
+    "contact_cost": "Float64",
+    "incentive_cost": "Float64",
+}
+OPTIONAL_ASSIGNMENT_COLUMNS = frozenset({"percentile", "expected_uplift"})
+
+OUTCOME_COLUMNS: dict[str, str] = {
+    "campaign": "String",
+    "customer_id": "String",
+    "event_id": "String",
+    "kind": "String",
+    "occurred_at": "Datetime",
+    "recorded_at": "Datetime",
+    "source": "String",
+}
+
+REJECTION_COLUMNS: dict[str, str] = {
+    "rejection_id": "String",
+    "source": "String",
+    "row_number": "Int64",
+    "customer_id": "String",
+    "campaign": "String",
+    "event_id": "String",
+    "kind": "String",
+    "occurred_at": "String",
+    "reason": "String",
+    "recorded_at": "Datetime",
+}
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """One run of `churn plan` for one campaign: the definition as it was, what went in, and what came out."""
+
+    plan_id: str
+    campaign: str
+    definition_hash: str
+    definition: dict[str, Any]
+    planned_at: datetime
+    snapshot_date: date
+    score_run_id: str | None
+    model_version: str
+    profit_model: str
+    inputs: dict[str, Any]
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Added:
+    """How many outcome events were new, already known, and about nobody in the campaign; `unmatched` is of both."""
+
+    new: int
+    known: int
+    unmatched: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a campaign was found to have caused, as of `measured_at`."""
+
+    measurement_id: int
+    campaign: str
+    plan_ids: list[str]
+    measured_at: datetime
+    is_mature: bool
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something a person must look at; open until `resolved_at`."""
+
+    alert_id: int
+    kind: str
+    subject: str
+    severity: Severity
+    message: str
+    raised_at: datetime
+    resolved_at: datetime | None
+
+
+RunState = Literal["running", "done", "partial", "failed", "abandoned"]
+RowState = Literal["pending", "sending", "done", "rejected", "unknown"]
+# `write` brings a record in step, `clear` empties the fields we wrote, `mark` leaves only the band "none".
+OutboxAction = Literal["write", "clear", "mark"]
+
+# What the diff needs to know of every acknowledged record, with polars types by name.
+RECORD_COLUMNS: dict[str, str] = {
+    "customer_id": "String",
+    "exact_hash": "String",
+    "churn_probability": "Float64",
+    "percentile": "Float64",
+    "expected_profit": "Float64",
+    "is_uncertain": "Boolean",
+    "is_marked": "Boolean",
+}
+
+
+@dataclass(frozen=True)
+class SyncRun:
+    """One push of one campaign to one connector. `counts` by what became of the rows; instants are UTC."""
+
+    run_id: str
+    connector: str
+    campaign: str
+    action: str
+    mode: str
+    mapping: dict[str, str]
+    model_version: str | None
+    score_run_id: str | None
+    list_size: int
+    holder: str
+    started_at: datetime
+    is_full: bool = False
+    state: RunState = "running"
+    finished_at: datetime | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """One row to be sent. `payload`: all remote fields and their values; `changed`: those that differ, None for all."""
+
+    customer_id: str
+    position: int
+    action: OutboxAction
+    payload: Mapping[str, Any]
+    changed: tuple[str, ...] | None
+    payload_hash: str
+    exact_hash: str
+    churn_probability: float | None = None
+    percentile: float | None = None
+    expected_profit: float | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of a row: done, rejected, unknown, or pending again."""
+
+    row: OutboxRow
+    state: RowState
+    remote_id: str | None = None
+    is_ours: bool = True  # false: it was there already and we wrote nothing, so there is nothing of ours to keep
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that a system refuses, and how often it did; `is_held` until the row, the mapping, or a person changes it."""
+
+    connector: str
+    campaign: str
+    customer_id: str
+    payload_hash: str
+    code: str | None
+    field: str | None
+    message: str | None
+    attempts: int
+    is_held: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class MappingChange:
+    """One change of which of our fields goes into which of theirs; `previous` is None for the first mapping."""
+
+    connector: str
+    campaign: str
+    run_id: str
+    mapping: dict[str, str]
+    previous: dict[str, str] | None
+    who: str
+    changed_at: datetime
+
+
+RunState_job_records = Literal["queued", "running", "done", "failed", "missed", "canceled"]
+StepState = Literal["waiting", "running", "done", "failed", "skipped"]
+DeliveryState = Literal["waiting", "delivered", "given_up"]
+
+UNDER_WAY: tuple[RunState_job_records, ...] = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class ScheduledStep:
+    """One step of a run. `outcome` is a sentence, `rows` what it counted, None where nothing is counted."""
+
+    name: str
+    position: int
+    state: StepState
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    seconds: float | None = None
+    rows: int | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """One run of a job, from the request to how it ended; `error` is in words.
+
+    `run_key` tells runs apart: job and logical date, with a hash of the parameters where there are any. `requested_by`
+    is "schedule", "cli", or the name of a key or user. `lease_until` passes when the process at work has died.
+    """
+
+    run_id: int
+    job: str
+    run_key: str
+    logical_date: date | None
+    parameters: dict[str, Any]
+    state: RunState_job_records
+    requested_by: str
+    requested_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    error: str | None = None
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
+    steps: tuple[ScheduledStep, ...] = ()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it waits or is at work, so that its state will still change."""
+        return self.state in UNDER_WAY
+
+    @property
+    def step(self) -> ScheduledStep | None:
+        """The step it stands at: running or failed, else the first that waits; None when all are done."""
+        at_work = [step for step in self.steps if step.state in {"running", "failed"}]
+        return next(iter(at_work or [step for step in self.steps if step.state == "waiting"]), None)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A scheduler process that said when it was last there."""
+
+    owner: str
+    started_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One alert on its way to one channel (log, webhook, email), with what it says."""
+
+    alert_id: int
+    channel: str
+    severity: str
+    state: DeliveryState
+    attempts: int
+    kind: str
+    subject: str
+    message: str
+    raised_at: datetime
+
+
+MonitoringSeverity = Literal["ok", "watch", "act", "unknown"]
+
+
+@dataclass(frozen=True)
+class MonitoringRun:
+    """What the monitors found as of one day. `trend` rows are drawn over many days; `document` holds everything."""
+
+    monitoring_id: int
+    on_date: date
+    model_version: str | None
+    monitored_at: datetime
+    severity: MonitoringSeverity
+    trend: list[dict[str, Any]] = field(default_factory=list)
+    document: dict[str, Any] = field(default_factory=dict)
+
+
+RequestKind = Literal["export", "erase", "object"]
+
+
+@dataclass(frozen=True)
+class PrivacyRequest:
+    """One request. `customer_id` is None once nothing is left to do; `id_hash` says the same to whoever holds the salt."""
+
+    request_id: int
+    kind: RequestKind
+    id_hash: str
+    customer_id: str | None
+    state: Literal["open", "done"]
+    who: str
+    requested_at: datetime
+    finished_at: datetime | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+Scope = Literal["read", "simulate", "push", "admin"]
+SCOPES: tuple[Scope, ...] = ("read", "simulate", "push", "admin")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key as it may be shown: `secret_hash` is SHA-256 of a random secret of 256 bits, which nobody can guess back."""
+
+    key_id: str
+    name: str
+    secret_hash: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what to which subject, when; `request_id` leads to the log."""
+
+    entry_id: int
+    done_at: datetime
+    who: str
+    action: str
+    subject: str
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class WebhookDelivery:
+    """An event on its way to one subscription of churn.toml; `attempts` are those made before."""
+
+    event_id: str
+    subscription: str
+    document: dict[str, Any]
+    created_at: datetime
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    next_attempt_at: datetime
+    finished_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class EarlierRequest:
+    """A write with the same idempotency key; `status` is None while it is at work, or was killed at it."""
+
+    request_hash: str
+    started_at: datetime
+    status: int | None
+    answer: Any
+
+
+SignInKind = Literal["key", "password", "link"]
+
+
+@dataclass(frozen=True)
+class WebUser:
+    """A person with a password, of which only a scrypt hash is kept."""
+
+    name: str
+    password_hash: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class WebSession:
+    """A browser that is signed in. `subject` is the key's id, the user's name, or the link's hash, by `kind`."""
+
+    session_hash: str
+    kind: SignInKind
+    subject: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime

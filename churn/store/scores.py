@@ -32,7 +32,7 @@ class ScoreRepository(ScoreReader):
         Raises ContractBroken when a column is missing or a customer comes twice, ModelError for a probability that
         is no number in 0..1, ResourceError when the disk is full; the old list stays then.
         """
-        from churn.store.bulk import checked, replace
+        from churn.store.frames import checked, replace
 
         rows = checked(frame)
         values = {name: getattr(run, name) for name in RUN_FIELDS} | {"customers": rows.height, "is_current": True}

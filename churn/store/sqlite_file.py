@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from churn.store.revisions import revisions
+from churn.store.faults import BUSY_SECONDS, translated
+from churn.store.migration import revisions
 from churn.store.score_reader import Fetch
-from churn.store.translation import BUSY_SECONDS, translated
 
 _PREFIX = "sqlite:///"
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from churn.store.crm_records import MappingChange, RunState, SyncRun
-from churn.store.crm_tables import crm_budgets, crm_mappings, outbox, sync_runs
 from churn.store.database import Database
-from churn.store.payloads import upsert
+from churn.store.frames import upsert
+from churn.store.records import MappingChange, RunState, SyncRun
+from churn.store.tables import crm_budgets, crm_mappings, outbox, sync_runs
 
 _RUN_COLUMNS = [sync_runs.c[field.name] for field in fields(SyncRun)]
 _MAPPING_COLUMNS = [crm_mappings.c[field.name] for field in fields(MappingChange)]

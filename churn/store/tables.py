@@ -112,3 +112,485 @@ simulations = sa.Table(
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("result", sa.JSON, nullable=False),
 )
+
+
+# Only a hash of the secret is kept: whoever reads the store cannot call the service.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("secret_hash", sa.Text, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("last_used_at", sa.DateTime),
+    sa.Column("revoked_at", sa.DateTime),
+)
+
+idempotent_requests = sa.Table(
+    "idempotent_requests",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("idempotency_key", sa.Text, primary_key=True),
+    sa.Column("request_hash", sa.Text, nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("answer", sa.JSON),
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("entry_id", sa.Integer, primary_key=True),
+    sa.Column("done_at", sa.DateTime, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("request_id", sa.Text),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_audit_log_action", audit_log.c.action, audit_log.c.entry_id)
+
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("subscription", sa.Text, primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("error", sa.Text),
+    sa.CheckConstraint("state in ('waiting', 'delivered', 'given_up')", name="state"),
+)
+sa.Index("ix_webhook_deliveries_state", webhook_deliveries.c.state, webhook_deliveries.c.next_attempt_at)
+
+
+# Byte order everywhere, as in the first tables.
+_Id_campaign_tables = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+campaign_plans = sa.Table(
+    "campaign_plans",
+    metadata,
+    sa.Column("plan_id", sa.Text, primary_key=True),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("definition_hash", sa.Text, nullable=False),
+    sa.Column("definition", sa.JSON, nullable=False),
+    sa.Column("planned_at", sa.DateTime, nullable=False),
+    sa.Column("snapshot_date", sa.Date, nullable=False),
+    sa.Column("score_run_id", sa.Text),
+    sa.Column("model_version", sa.Text, nullable=False),
+    sa.Column("profit_model", sa.Text, nullable=False),
+    sa.Column("inputs", sa.JSON, nullable=False),
+    sa.Column("result", sa.JSON, nullable=False),
+)
+sa.Index("ix_campaign_plans_campaign", campaign_plans.c.campaign, campaign_plans.c.planned_at)
+
+# What was known of a customer when the arm was drawn stays with the assignment: scores of that day are replaced nightly.
+assignments = sa.Table(
+    "assignments",
+    metadata,
+    sa.Column("campaign", _Id_campaign_tables, primary_key=True),
+    sa.Column("customer_id", _Id_campaign_tables, primary_key=True),
+    sa.Column("plan_id", sa.Text, sa.ForeignKey("campaign_plans.plan_id"), nullable=False),
+    sa.Column("arm", sa.Text, nullable=False),
+    sa.Column("stratum", sa.Text, nullable=False),
+    sa.Column("snapshot_date", sa.Date, nullable=False),
+    sa.Column("assigned_at", sa.DateTime, nullable=False),
+    sa.Column("churn_probability", sa.Double, nullable=False),
+    sa.Column("risk_band", sa.Text, nullable=False),
+    sa.Column("percentile", sa.Double),
+    sa.Column("expected_profit", sa.Double, nullable=False),
+    sa.Column("expected_uplift", sa.Double),
+    sa.Column("value_of_save", sa.Double, nullable=False),
+    sa.Column("contact_cost", sa.Double, nullable=False),
+    sa.Column("incentive_cost", sa.Double, nullable=False),
+    sa.CheckConstraint("arm in ('treatment', 'holdout')", name="arm"),
+)
+sa.Index("ix_assignments_customer_id", assignments.c.customer_id)
+
+# No reference to assignments: what a CRM tells of strangers is kept as well, and matched when it is read.
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("campaign", _Id_campaign_tables, primary_key=True),
+    sa.Column("customer_id", _Id_campaign_tables, primary_key=True),
+    sa.Column("event_id", _Id_campaign_tables, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("occurred_at", sa.DateTime, nullable=False),
+    sa.Column("recorded_at", sa.DateTime, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+)
+
+outcome_rejections = sa.Table(
+    "outcome_rejections",
+    metadata,
+    sa.Column(
+        "rejection_id", _Id_campaign_tables, primary_key=True
+    ),  # of the source and the values, so that a repeat is the same
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("row_number", sa.Integer),
+    sa.Column("customer_id", sa.Text),
+    sa.Column("campaign", sa.Text),
+    sa.Column("event_id", sa.Text),
+    sa.Column("kind", sa.Text),
+    sa.Column("occurred_at", sa.Text),  # as told: it may be no instant at all
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("recorded_at", sa.DateTime, nullable=False),
+)
+
+measurements = sa.Table(
+    "measurements",
+    metadata,
+    sa.Column("measurement_id", sa.Integer, primary_key=True),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("plan_ids", sa.JSON, nullable=False),
+    sa.Column("measured_at", sa.DateTime, nullable=False),
+    sa.Column("is_mature", sa.Boolean, nullable=False),
+    sa.Column("result", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_measurements_campaign", measurements.c.campaign, measurements.c.measurement_id)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("alert_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("raised_at", sa.DateTime, nullable=False),
+    sa.Column("resolved_at", sa.DateTime),
+    sa.CheckConstraint("severity in ('info', 'warning', 'critical')", name="severity"),
+    sqlite_autoincrement=True,
+)
+# At most one open alert of a kind about one subject, whoever raises it.
+sa.Index(
+    "uq_alerts_kind",
+    alerts.c.kind,
+    alerts.c.subject,
+    unique=True,
+    sqlite_where=alerts.c.resolved_at.is_(None),
+    postgresql_where=alerts.c.resolved_at.is_(None),
+)
+
+
+# Byte order everywhere, as in the first tables.
+_Id_crm_tables = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+sync_runs = sa.Table(
+    "sync_runs",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("is_full", sa.Boolean, nullable=False),
+    sa.Column("mapping", sa.JSON, nullable=False),
+    sa.Column("model_version", sa.Text),
+    sa.Column("score_run_id", sa.Text),
+    sa.Column("list_size", sa.Integer, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.CheckConstraint("state in ('running', 'done', 'partial', 'failed', 'abandoned')", name="state"),
+)
+sa.Index("ix_sync_runs_connector", sync_runs.c.connector, sync_runs.c.campaign, sync_runs.c.started_at)
+
+# A row is here before it is sent, so that a killed run leaves behind what may have reached the other side.
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey("sync_runs.run_id"), primary_key=True),
+    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("changed", sa.Text),
+    sa.Column("payload_hash", sa.Text, nullable=False),
+    sa.Column("exact_hash", sa.Text, nullable=False),
+    sa.Column("churn_probability", sa.Double),
+    sa.Column("percentile", sa.Double),
+    sa.Column("expected_profit", sa.Double),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("code", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.CheckConstraint("state in ('pending', 'sending', 'done', 'rejected', 'unknown')", name="state"),
+    sa.CheckConstraint("action in ('write', 'clear', 'mark')", name="action"),
+)
+sa.Index("ix_outbox_run_id", outbox.c.run_id, outbox.c.state, outbox.c.position)
+
+# What the other side has said yes to. `is_uncertain`: it may hold something else, so the next run writes it whole.
+crm_records = sa.Table(
+    "crm_records",
+    metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("campaign", sa.Text, primary_key=True),
+    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
+    sa.Column("acknowledged", sa.Text, nullable=False),
+    sa.Column("exact_hash", sa.Text, nullable=False),
+    sa.Column("churn_probability", sa.Double),
+    sa.Column("percentile", sa.Double),
+    sa.Column("expected_profit", sa.Double),
+    sa.Column("is_uncertain", sa.Boolean, nullable=False),
+    sa.Column("is_marked", sa.Boolean, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("acknowledged_at", sa.DateTime, nullable=False),
+    sqlite_with_rowid=False,  # kept in the order of the key, so that a million are read in one sweep
+)
+sa.Index("ix_crm_records_customer_id", crm_records.c.connector, crm_records.c.customer_id)
+
+crm_ids = sa.Table(
+    "crm_ids",
+    metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
+    sa.Column("remote_id", _Id_crm_tables, nullable=False),
+    sa.Column("seen_at", sa.DateTime, nullable=False),
+)
+sa.Index("ix_crm_ids_remote_id", crm_ids.c.connector, crm_ids.c.remote_id)
+
+crm_rejections = sa.Table(
+    "crm_rejections",
+    metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("campaign", sa.Text, primary_key=True),
+    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
+    sa.Column("payload_hash", sa.Text, nullable=False),
+    sa.Column("code", sa.Text),
+    sa.Column("field", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("is_held", sa.Boolean, nullable=False),
+    sa.Column("first_seen_at", sa.DateTime, nullable=False),
+    sa.Column("last_seen_at", sa.DateTime, nullable=False),
+)
+
+crm_mappings = sa.Table(
+    "crm_mappings",
+    metadata,
+    sa.Column("change_id", sa.Integer, primary_key=True),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("mapping", sa.JSON, nullable=False),
+    sa.Column("previous", sa.JSON),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("changed_at", sa.DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+crm_cursors = sa.Table(
+    "crm_cursors",
+    metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.Text),
+    sa.Column("read_at", sa.DateTime, nullable=False),
+)
+
+crm_budgets = sa.Table(
+    "crm_budgets",
+    metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+)
+
+
+scheduled_runs = sa.Table(
+    "scheduled_runs",
+    metadata,
+    sa.Column("run_id", sa.Integer, primary_key=True),
+    sa.Column("job", sa.Text, nullable=False),
+    sa.Column("run_key", sa.Text, nullable=False),
+    sa.Column("logical_date", sa.Date),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    sa.Column("requested_at", sa.DateTime, nullable=False),
+    sa.Column("started_at", sa.DateTime),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", sa.DateTime),
+    sa.Column("error", sa.Text),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", sa.DateTime),
+    sa.CheckConstraint("state in ('queued', 'running', 'done', 'failed', 'missed', 'canceled')", name="state"),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_scheduled_runs_job", scheduled_runs.c.job, scheduled_runs.c.run_id)
+sa.Index("ix_scheduled_runs_state", scheduled_runs.c.state)
+# What waits, works or is done exists once; what failed, was missed or canceled may be asked for again.
+sa.Index(
+    "uq_scheduled_runs_run_key",
+    scheduled_runs.c.run_key,
+    unique=True,
+    sqlite_where=sa.text("state in ('queued', 'running', 'done')"),
+    postgresql_where=sa.text("state in ('queued', 'running', 'done')"),
+)
+
+scheduled_steps = sa.Table(
+    "scheduled_steps",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("scheduled_runs.run_id", ondelete="cascade"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("started_at", sa.DateTime),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("seconds", sa.Double),
+    sa.Column("rows", sa.Integer),
+    sa.Column("outcome", sa.Text),
+    sa.Column("error", sa.Text),
+    sa.CheckConstraint("state in ('waiting', 'running', 'done', 'failed', 'skipped')", name="state"),
+)
+
+# Up to which instant the times of each job's schedule have become runs: what lies between it and now is due or missed.
+schedule_marks = sa.Table(
+    "schedule_marks",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("considered_until", sa.DateTime, nullable=False),
+)
+
+schedulers = sa.Table(
+    "schedulers",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("seen_at", sa.DateTime, nullable=False),
+)
+
+# An alert that grows more severe is told again, hence the severity in the key.
+alert_deliveries = sa.Table(
+    "alert_deliveries",
+    metadata,
+    sa.Column("alert_id", sa.Integer, sa.ForeignKey("alerts.alert_id", ondelete="cascade"), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("severity", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("error", sa.Text),
+    sa.CheckConstraint("state in ('waiting', 'delivered', 'given_up')", name="state"),
+)
+sa.Index("ix_alert_deliveries_state", alert_deliveries.c.state, alert_deliveries.c.next_attempt_at)
+
+
+# `trend` is the few figures that charts draw over many days: reading them must not mean reading every document.
+monitoring_runs = sa.Table(
+    "monitoring_runs",
+    metadata,
+    sa.Column("monitoring_id", sa.Integer, primary_key=True),
+    sa.Column("on_date", sa.Date, nullable=False),
+    sa.Column("model_version", sa.Text),
+    sa.Column("monitored_at", sa.DateTime, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("trend", sa.JSON, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.UniqueConstraint("on_date"),
+    sa.CheckConstraint("severity in ('ok', 'watch', 'act', 'unknown')", name="severity"),
+    sqlite_autoincrement=True,
+)
+
+
+_Id_privacy_tables = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+# One row: the secret that ids are hashed with, so that a hash from elsewhere says nothing here.
+privacy_salt = sa.Table("privacy_salt", metadata, sa.Column("salt", sa.Text, primary_key=True))
+
+# `customer_id` stands here only as long as something is left to do; afterwards the hash alone.
+privacy_requests = sa.Table(
+    "privacy_requests",
+    metadata,
+    sa.Column("request_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("id_hash", sa.Text, nullable=False),
+    sa.Column("customer_id", _Id_privacy_tables),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("requested_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("result", sa.JSON, nullable=False),
+    sa.CheckConstraint("kind in ('export', 'erase', 'object')", name="kind"),
+    sa.CheckConstraint("state in ('open', 'done')", name="state"),
+    sqlite_autoincrement=True,
+)
+sa.Index("ix_privacy_requests_id_hash", privacy_requests.c.id_hash, privacy_requests.c.kind)
+
+erased_customers = sa.Table(
+    "erased_customers",
+    metadata,
+    sa.Column("id_hash", sa.Text, primary_key=True),
+    sa.Column("erased_at", sa.DateTime, nullable=False),
+)
+
+objections = sa.Table(
+    "objections",
+    metadata,
+    sa.Column("customer_id", _Id_privacy_tables, primary_key=True),
+    sa.Column("objected_at", sa.DateTime, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+)
+
+# So that arms can still be counted as they were drawn.
+erased_assignments = sa.Table(
+    "erased_assignments",
+    metadata,
+    sa.Column("campaign", _Id_privacy_tables, primary_key=True),
+    sa.Column("plan_id", sa.Text, primary_key=True),
+    sa.Column("arm", sa.Text, primary_key=True),
+    sa.Column("customers", sa.Integer, nullable=False),
+)
+
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password_hash", sa.Text, nullable=False),  # scrypt with its parameters and salt
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("last_seen_at", sa.DateTime),
+)
+
+# Only hashes of what a browser holds are kept: whoever reads the store cannot sign in with it.
+web_sessions = sa.Table(
+    "web_sessions",
+    metadata,
+    sa.Column("session_hash", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),  # key, password or link
+    sa.Column("subject", sa.Text, nullable=False),  # key_id, user name, or the link's hash
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("seen_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+)
+
+sign_in_links = sa.Table(
+    "sign_in_links",
+    metadata,
+    sa.Column("link_hash", sa.Text, primary_key=True),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Column("used_at", sa.DateTime),
+)
+
+sign_in_attempts = sa.Table(
+    "sign_in_attempts",
+    metadata,
+    sa.Column("attempt_id", sa.Integer, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False, index=True),
+    sa.Column("attempted_at", sa.DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -11,7 +11,7 @@ from churn.monitoring.findings import Finding, ranked, worst
 
 if TYPE_CHECKING:
     from churn.store import Store
-    from churn.store.campaign_records import Severity as AlertSeverity
+    from churn.store.records import Severity as AlertSeverity
     from churn.workflows.monitor_model import MonitorResult, Seen
     from churn.workflows.renew_model import Renewal
 

@@ -18,7 +18,7 @@ from churn.accounts.users import create_user
 from churn.jobs.now import work_now
 from churn.jobs.requests import ask_plan
 from churn.store import ScoreRun
-from churn.store.crm_records import OutboxRow, Settled, SyncRun
+from churn.store.records import OutboxRow, Settled, SyncRun
 from churn.workflows.explore_data import LATEST
 from churn.workflows.read_scores import read_risk_list
 from tests.api.conftest import Service

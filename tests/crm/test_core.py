@@ -44,7 +44,7 @@ def test_the_hash_sees_no_noise_of_the_machine(number: float, noise: float) -> N
 @settings(deadline=None)
 @given(values)
 def test_what_a_record_holds_comes_back_from_the_store_as_it_was(record: dict[str, Any]) -> None:
-    from churn.store.payloads import from_text, to_text
+    from churn.store.frames import from_text, to_text
 
     plain = {name: value for name, value in record.items() if not name.startswith("$")}
     assert from_text(to_text(plain)) == plain

@@ -10,8 +10,7 @@ import httpx
 from sqlalchemy import select, update
 
 from churn.store import ScheduledRun, Store, open_store
-from churn.store.api_tables import idempotent_requests
-from churn.store.campaign_tables import outcomes
+from churn.store.tables import idempotent_requests, outcomes
 from tests.faults.serving import CHURN, service, started, until
 from tests.faults.shops import Shop
 from tests.faults.test_store_away import QUIET

@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from churn.errors import ContractBroken
 from churn.store import PlanRecord, Store
-from churn.store.campaign_records import ASSIGNMENT_COLUMNS
+from churn.store.records import ASSIGNMENT_COLUMNS
 from tests.store.builders import NOON
 
 DAY = date(2026, 3, 1)

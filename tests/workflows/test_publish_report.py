@@ -11,7 +11,7 @@ from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, ResourceError
-from churn.store.campaign_records import PlanRecord
+from churn.store.records import PlanRecord
 from churn.workflows import publish_report as module
 from churn.workflows.publish_report import publish_report
 from tests.company import Company

@@ -29,7 +29,7 @@ from churn.errors import CampaignError, ConfigError, NotFound
 from churn.jobs.requests import ask_plan, ask_sync
 from churn.jobs.view import run_document
 from churn.store import ScheduledRun
-from churn.store.service_records import ApiKey
+from churn.store.records import ApiKey
 from churn.workflows.define_campaign import define_campaign
 from churn.workflows.list_campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
 from churn.workflows.record_outcomes import take_outcomes

@@ -14,7 +14,7 @@ from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.store import ModelVersion
-from churn.store.service_records import ApiKey
+from churn.store.records import ApiKey
 from churn.workflows.manage_models import list_models, promote_model, rollback_model
 
 router = APIRouter(route_class=OnceRoute, prefix="/v1/models", tags=["models"])

@@ -13,7 +13,7 @@ from churn.api.schemas.risk import SavedSimulation, SimulationComparison, Simula
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
-from churn.store.service_records import ApiKey
+from churn.store.records import ApiKey
 from churn.workflows.compare_simulations import compare_documents
 from churn.workflows.simulate_campaign import simulate_campaign
 from churn.workflows.simulation_request import SimulationRequest

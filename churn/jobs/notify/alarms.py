@@ -10,8 +10,7 @@ from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.outcome import Job
 from churn.jobs.today import company_context
-from churn.store.campaign_records import Severity
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun, Severity
 
 FAILED: Final = "job_failed"
 BLOCKED: Final = "data_blocked"

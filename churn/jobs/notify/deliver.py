@@ -10,8 +10,7 @@ from churn.config.schedule import webhook_secret
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, StoreBusy
 from churn.jobs.notify.channels import Channel, channels_of, post_signed
-from churn.store.job_records import Delivery
-from churn.store.service_records import WebhookDelivery
+from churn.store.records import Delivery, WebhookDelivery
 
 if TYPE_CHECKING:
     from churn.store import Store

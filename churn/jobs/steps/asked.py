@@ -9,7 +9,7 @@ from typing import Any
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.outcome import StepOutcome
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun
 
 
 def train(context: Context, run: ScheduledRun) -> StepOutcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.outcome import StepFailed, StepOutcome
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun
 from churn.workflows.check_data import check_data
 from churn.workflows.keep_campaigns import (
     Kept,

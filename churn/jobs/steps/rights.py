@@ -5,8 +5,7 @@ from __future__ import annotations
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.outcome import StepOutcome
-from churn.store.job_records import ScheduledRun
-from churn.store.privacy_records import PrivacyRequest
+from churn.store.records import PrivacyRequest, ScheduledRun
 
 
 def erase(context: Context, run: ScheduledRun) -> StepOutcome:

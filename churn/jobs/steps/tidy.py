@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from churn.context import Context
 from churn.jobs.outcome import StepOutcome
-from churn.store.job_records import ScheduledRun
+from churn.store.records import ScheduledRun
 from churn.workflows.prune_home import prune_home
 
 

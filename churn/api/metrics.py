@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
     from churn.context import Context
-    from churn.store.score_shape import ScoreShape
+    from churn.store.repositories.score_shape import ScoreShape
     from churn.workflows.service_metrics import Metric
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

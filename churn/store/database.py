@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from churn.errors import ConfigError
 from churn.store.faults import BUSY_SECONDS, translated
-from churn.store.score_reader import Fetch
+from churn.store.repositories.score_reader import Fetch
 
 _CONNECT_SECONDS = 10
 _WRITES = "churn_writes"  # our own execution option: this transaction means to write

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from churn.store.faults import translated
 from churn.store.records import SCORE_COLUMNS
-from churn.store.score_reader import RUN_FIELDS
+from churn.store.repositories.score_reader import RUN_FIELDS
 
 _PATIENCE_SECONDS: Final = 0.05  # whoever calls has a slower way that waits longer
 # One statement sees one state of the database, which saves opening and ending a transaction.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from churn.store.faults import BUSY_SECONDS, translated
 from churn.store.migration import revisions
-from churn.store.score_reader import Fetch
+from churn.store.repositories.score_reader import Fetch
 
 _PREFIX = "sqlite:///"
 

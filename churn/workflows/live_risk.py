@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.store.records import SCORE_COLUMNS, ScoreRun
-from churn.store.score_reader import run_of
+from churn.store.repositories.score_reader import run_of
 from churn.workflows.read_scores import current_run, run_facts
 from churn.workflows.serve_scores import action_of, not_listed
 

@@ -157,7 +157,7 @@ def _are_known(context: Context, customers: Sequence[str]) -> list[bool]:
 
 
 def _from_store(store: Store, context: Context, customer_id: str, *, is_waiting: bool) -> dict[str, int]:
-    from churn.store.privacy import CRM_TABLES
+    from churn.store.repositories.privacy import CRM_TABLES
 
     return store.privacy.erase(customer_id, at=context.clock(), keep=CRM_TABLES if is_waiting else ())
 

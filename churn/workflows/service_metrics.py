@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
-from churn.store.score_shape import ScoreShape, shape_of
+from churn.store.repositories.score_shape import ScoreShape, shape_of
 from churn.workflows.measure_campaign import read_ledger
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from churn.store.score_shape import BINS, shape_of
+from churn.store.repositories.score_shape import BINS, shape_of
 from churn.workflows.service_metrics import service_metrics
 from tests.api.conftest import Service
 from tests.api.test_campaigns import planned

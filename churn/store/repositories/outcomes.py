@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from churn.errors import ContractBroken
 from churn.store.database import Database
 from churn.store.records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added
+from churn.store.repositories.tombstones import without_erased
 from churn.store.tables import assignments, outcome_rejections, outcomes
-from churn.store.tombstones import without_erased
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from churn.store.database import Database
 from churn.store.records import ScoreRun
-from churn.store.score_reader import RUN_FIELDS, ScoreReader
+from churn.store.repositories.score_reader import RUN_FIELDS, ScoreReader
 from churn.store.tables import score_runs, scores
 
 if TYPE_CHECKING:

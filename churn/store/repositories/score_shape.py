@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from churn.store.score_reader import Fetch
+from churn.store.repositories.score_reader import Fetch
 
 BINS = 20  # of equal width over 0..1
 # Comparisons rather than a cast: one database rounds where the other cuts.

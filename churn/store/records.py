@@ -240,7 +240,7 @@ class Alert:
     resolved_at: datetime | None
 
 
-RunState = Literal["running", "done", "partial", "failed", "abandoned"]
+SyncState = Literal["running", "done", "partial", "failed", "abandoned"]
 RowState = Literal["pending", "sending", "done", "rejected", "unknown"]
 # `write` brings a record in step, `clear` empties the fields we wrote, `mark` leaves only the band "none".
 OutboxAction = Literal["write", "clear", "mark"]
@@ -273,7 +273,7 @@ class SyncRun:
     holder: str
     started_at: datetime
     is_full: bool = False
-    state: RunState = "running"
+    state: SyncState = "running"
     finished_at: datetime | None = None
     counts: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
@@ -339,11 +339,11 @@ class MappingChange:
     changed_at: datetime
 
 
-RunState_job_records = Literal["queued", "running", "done", "failed", "missed", "canceled"]
+JobState = Literal["queued", "running", "done", "failed", "missed", "canceled"]
 StepState = Literal["waiting", "running", "done", "failed", "skipped"]
 DeliveryState = Literal["waiting", "delivered", "given_up"]
 
-UNDER_WAY: tuple[RunState_job_records, ...] = ("queued", "running")
+UNDER_WAY: tuple[JobState, ...] = ("queued", "running")
 
 
 @dataclass(frozen=True)
@@ -374,7 +374,7 @@ class ScheduledRun:
     run_key: str
     logical_date: date | None
     parameters: dict[str, Any]
-    state: RunState_job_records
+    state: JobState
     requested_by: str
     requested_at: datetime
     started_at: datetime | None = None

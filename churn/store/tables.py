@@ -169,7 +169,6 @@ sa.Index("ix_webhook_deliveries_state", webhook_deliveries.c.state, webhook_deli
 
 
 # Byte order everywhere, as in the first tables.
-_Id_campaign_tables = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 campaign_plans = sa.Table(
     "campaign_plans",
@@ -192,8 +191,8 @@ sa.Index("ix_campaign_plans_campaign", campaign_plans.c.campaign, campaign_plans
 assignments = sa.Table(
     "assignments",
     metadata,
-    sa.Column("campaign", _Id_campaign_tables, primary_key=True),
-    sa.Column("customer_id", _Id_campaign_tables, primary_key=True),
+    sa.Column("campaign", _Id, primary_key=True),
+    sa.Column("customer_id", _Id, primary_key=True),
     sa.Column("plan_id", sa.Text, sa.ForeignKey("campaign_plans.plan_id"), nullable=False),
     sa.Column("arm", sa.Text, nullable=False),
     sa.Column("stratum", sa.Text, nullable=False),
@@ -215,9 +214,9 @@ sa.Index("ix_assignments_customer_id", assignments.c.customer_id)
 outcomes = sa.Table(
     "outcomes",
     metadata,
-    sa.Column("campaign", _Id_campaign_tables, primary_key=True),
-    sa.Column("customer_id", _Id_campaign_tables, primary_key=True),
-    sa.Column("event_id", _Id_campaign_tables, primary_key=True),
+    sa.Column("campaign", _Id, primary_key=True),
+    sa.Column("customer_id", _Id, primary_key=True),
+    sa.Column("event_id", _Id, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("occurred_at", sa.DateTime, nullable=False),
     sa.Column("recorded_at", sa.DateTime, nullable=False),
@@ -227,9 +226,7 @@ outcomes = sa.Table(
 outcome_rejections = sa.Table(
     "outcome_rejections",
     metadata,
-    sa.Column(
-        "rejection_id", _Id_campaign_tables, primary_key=True
-    ),  # of the source and the values, so that a repeat is the same
+    sa.Column("rejection_id", _Id, primary_key=True),  # of the source and the values, so that a repeat is the same
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("row_number", sa.Integer),
     sa.Column("customer_id", sa.Text),
@@ -279,7 +276,6 @@ sa.Index(
 
 
 # Byte order everywhere, as in the first tables.
-_Id_crm_tables = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 sync_runs = sa.Table(
     "sync_runs",
@@ -309,7 +305,7 @@ outbox = sa.Table(
     "outbox",
     metadata,
     sa.Column("run_id", sa.Text, sa.ForeignKey("sync_runs.run_id"), primary_key=True),
-    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
+    sa.Column("customer_id", _Id, primary_key=True),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -334,7 +330,7 @@ crm_records = sa.Table(
     metadata,
     sa.Column("connector", sa.Text, primary_key=True),
     sa.Column("campaign", sa.Text, primary_key=True),
-    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
+    sa.Column("customer_id", _Id, primary_key=True),
     sa.Column("acknowledged", sa.Text, nullable=False),
     sa.Column("exact_hash", sa.Text, nullable=False),
     sa.Column("churn_probability", sa.Double),
@@ -352,8 +348,8 @@ crm_ids = sa.Table(
     "crm_ids",
     metadata,
     sa.Column("connector", sa.Text, primary_key=True),
-    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
-    sa.Column("remote_id", _Id_crm_tables, nullable=False),
+    sa.Column("customer_id", _Id, primary_key=True),
+    sa.Column("remote_id", _Id, nullable=False),
     sa.Column("seen_at", sa.DateTime, nullable=False),
 )
 sa.Index("ix_crm_ids_remote_id", crm_ids.c.connector, crm_ids.c.remote_id)
@@ -363,7 +359,7 @@ crm_rejections = sa.Table(
     metadata,
     sa.Column("connector", sa.Text, primary_key=True),
     sa.Column("campaign", sa.Text, primary_key=True),
-    sa.Column("customer_id", _Id_crm_tables, primary_key=True),
+    sa.Column("customer_id", _Id, primary_key=True),
     sa.Column("payload_hash", sa.Text, nullable=False),
     sa.Column("code", sa.Text),
     sa.Column("field", sa.Text),
@@ -503,8 +499,6 @@ monitoring_runs = sa.Table(
 )
 
 
-_Id_privacy_tables = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-
 # One row: the secret that ids are hashed with, so that a hash from elsewhere says nothing here.
 privacy_salt = sa.Table("privacy_salt", metadata, sa.Column("salt", sa.Text, primary_key=True))
 
@@ -515,7 +509,7 @@ privacy_requests = sa.Table(
     sa.Column("request_id", sa.Integer, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("id_hash", sa.Text, nullable=False),
-    sa.Column("customer_id", _Id_privacy_tables),
+    sa.Column("customer_id", _Id),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("requested_at", sa.DateTime, nullable=False),
@@ -537,7 +531,7 @@ erased_customers = sa.Table(
 objections = sa.Table(
     "objections",
     metadata,
-    sa.Column("customer_id", _Id_privacy_tables, primary_key=True),
+    sa.Column("customer_id", _Id, primary_key=True),
     sa.Column("objected_at", sa.DateTime, nullable=False),
     sa.Column("who", sa.Text, nullable=False),
 )
@@ -546,7 +540,7 @@ objections = sa.Table(
 erased_assignments = sa.Table(
     "erased_assignments",
     metadata,
-    sa.Column("campaign", _Id_privacy_tables, primary_key=True),
+    sa.Column("campaign", _Id, primary_key=True),
     sa.Column("plan_id", sa.Text, primary_key=True),
     sa.Column("arm", sa.Text, primary_key=True),
     sa.Column("customers", sa.Integer, nullable=False),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from churn.store.database import Database
 from churn.store.frames import upsert
-from churn.store.records import MappingChange, RunState, SyncRun
+from churn.store.records import MappingChange, SyncState, SyncRun
 from churn.store.tables import crm_budgets, crm_mappings, outbox, sync_runs
 
 _RUN_COLUMNS = [sync_runs.c[field.name] for field in fields(SyncRun)]
@@ -43,7 +43,7 @@ class SyncRunRepository:
             connection.execute(sa.insert(sync_runs).values(**asdict(run)))
 
     def finish(
-        self, run_id: str, *, state: RunState, counts: Mapping[str, Any], at: datetime, error: str | None = None
+        self, run_id: str, *, state: SyncState, counts: Mapping[str, Any], at: datetime, error: str | None = None
     ) -> None:
         """Note how a run ended."""
         with self._database.write() as connection:

@@ -16,7 +16,7 @@ from churn.api.routes.risk import LONGEST_ID
 from churn.api.schemas.risk import FeatureRow, OnlineScores, ScoreRequest
 from churn.api.security import admit
 from churn.errors import ChurnError
-from churn.workflows.serve_scores import score_rows
+from churn.views.risk_list import score_rows
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

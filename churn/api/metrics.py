@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from churn.context import Context
     from churn.store.repositories.score_shape import ScoreShape
-    from churn.workflows.service_metrics import Metric
+    from churn.views.metrics import Metric
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -51,7 +51,7 @@ class Metrics:
 
     def exposed(self, context: Context) -> bytes:
         """Return everything as text. What the store knows is read now; the list is counted once for each score run."""
-        from churn.workflows.service_metrics import service_metrics
+        from churn.views.metrics import service_metrics
 
         with self._lock:  # two scrapes at a time would count a new list twice
             gauges, self._shape = service_metrics(context, self._shape)

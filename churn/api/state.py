@@ -14,9 +14,9 @@ from churn.accounts.keys import Keyring
 from churn.api.metrics import Metrics
 from churn.context import Context
 from churn.errors import ChurnError
+from churn.views.live_risk import LiveRisk
+from churn.views.risk_index import RiskIndexes
 from churn.workflows.answer_simulation import Simulator
-from churn.workflows.live_risk import LiveRisk
-from churn.workflows.risk_index import RiskIndexes
 from churn.workflows.score_customers import load_champion
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class State:
 
     def warm(self) -> None:
         """Load the champion and score a row of unknowns, so that no caller waits for libraries to load."""
-        from churn.workflows.serve_scores import score_rows
+        from churn.views.risk_list import score_rows
 
         try:
             version, model = self.champion.get()

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def list_(session: Session) -> None:
     """List the campaigns: those that ship and those of the home, with who is assigned."""
-    from churn.workflows.list_campaigns import list_campaigns
+    from churn.views.campaigns import list_campaigns
 
     rows = list_campaigns(session.context)
 
@@ -57,7 +57,7 @@ def _when(row: dict[str, Any]) -> str:
 
 def show(session: Session, campaign: Annotated[str, typer.Argument(help="The campaign's name.")]) -> None:
     """Show one campaign: its definition, and its plans so far."""
-    from churn.workflows.list_campaigns import show_campaign
+    from churn.views.campaigns import show_campaign
 
     found = show_campaign(session.context, campaign)
 
@@ -95,7 +95,7 @@ def validate(
     campaigns: Annotated[list[str] | None, typer.Argument(metavar="CAMPAIGN", help="Default: all.")] = None,
 ) -> None:
     """Find everything wrong with the campaigns' files: file, line, what, and what to do. Changes nothing."""
-    from churn.workflows.list_campaigns import validate_campaigns
+    from churn.views.campaigns import validate_campaigns
 
     review = validate_campaigns(session.context, tuple(campaigns or ()))
     document = {

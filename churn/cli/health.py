@@ -24,7 +24,7 @@ def health(
     timeout: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds to wait for an answer.")] = 3,
 ) -> None:
     """Say whether the service is ready, or a scheduler at work; exit code 6 when not. For containers and probes."""
-    from churn.workflows.check_health import scheduler_health, service_health
+    from churn.views.metrics import scheduler_health, service_health
 
     if scheduler:
         found = scheduler_health(session.context)

@@ -83,7 +83,7 @@ def risk_list(
     out: Annotated[Path | None, typer.Option(help="File to write, .csv or .parquet.")] = None,
 ) -> None:
     """Show or write the current risk list, highest expected profit first."""
-    from churn.workflows.read_scores import read_risk_list, run_facts
+    from churn.views.risk_list import read_risk_list, run_facts
 
     shown = top if top is not None or out or session.as_json else 20
     found = read_risk_list(session.context, bands=band, top=shown, out=out)
@@ -120,7 +120,7 @@ def explain(
     session: Session, customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 ) -> None:
     """Show one customer's score, the reasons for it, and what changed since the last run."""
-    from churn.workflows.read_scores import explain_customer
+    from churn.views.risk_list import explain_customer
 
     found = explain_customer(session.context, customer)
 

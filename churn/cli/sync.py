@@ -70,7 +70,7 @@ def status(
     limit: Annotated[int, typer.Option(help="Runs shown.")] = 20,
 ) -> None:
     """Show the runs, what each CRM holds of ours, and what it refuses."""
-    from churn.workflows.sync_status import rejected_rows, sync_status
+    from churn.views.sync import rejected_rows, sync_status
 
     if rejected or out is not None:
         found = rejected_rows(session.context, campaign=campaign, connector=to, out=out)

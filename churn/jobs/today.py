@@ -7,7 +7,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from churn.context import Context
-from churn.workflows.demo_home import data_end, is_demo_home
+from churn.views.home import data_end, is_demo_home
 
 
 def company_context(context: Context) -> Context:

@@ -14,7 +14,7 @@ from churn.campaigns.writing import campaign_toml
 from churn.context import Context
 from churn.errors import ConfigError, ModelError, StoreBusy
 from churn.files import write_text
-from churn.workflows.list_campaigns import beyond_the_file
+from churn.views.campaigns import beyond_the_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection

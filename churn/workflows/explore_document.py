@@ -18,9 +18,9 @@ from churn.exploration.profile import churn_by_bin
 from churn.exploration.staying import retention, survival_by_plan, survival_by_tenure
 from churn.exploration.structure import structure
 from churn.snapshots.dates import is_flat
+from churn.views.home import is_demo_home
 from churn.warehouse.models.build import build
 from churn.wording import count, percent
-from churn.workflows.demo_home import is_demo_home
 
 if TYPE_CHECKING:
     from churn.exploration.table import Table

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
-from churn.workflows.demo_home import is_demo_home
+from churn.views.home import is_demo_home
 from churn.workflows.monitor_frames import plan_dates
 from churn.workflows.monitor_reference import find_reference
 from churn.workflows.score_customers import bundle_path

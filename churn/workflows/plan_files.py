@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.errors import ConfigError
 from churn.files import write_text, write_whole
-from churn.workflows.read_scores import without_formulas
+from churn.views.risk_list import without_formulas
 
 if TYPE_CHECKING:
     import polars as pl

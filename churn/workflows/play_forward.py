@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.demo_home import is_demo_home
+from churn.views.home import is_demo_home
 
 if TYPE_CHECKING:
     import polars as pl

@@ -18,7 +18,7 @@ from churn.config.connectors import FileConnector
 from churn.context import Context
 from churn.errors import ResourceError
 from churn.redaction import Redaction
-from churn.workflows.serving_files import ROWS_PER_GROUP
+from churn.views.serving_files import ROWS_PER_GROUP
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ResourceError
+from churn.views.serving_files import history_files, write_history_file
 from churn.workflows.privacy_erase import finish_requests
 from churn.workflows.privacy_files import EXPORTS
-from churn.workflows.serving_files import history_files, write_history_file
 
 if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse

@@ -156,7 +156,7 @@ def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int |
         if out.suffix != ".csv":
             raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
         from churn.files import write_text
-        from churn.workflows.read_scores import without_formulas
+        from churn.views.risk_list import without_formulas
 
         columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]
         write_text(out, without_formulas(rows.select(columns)).write_csv())

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from churn.workflows.campaign_list import Standing, row_of
-from churn.workflows.overview import saved_of
+from churn.views.campaigns import Standing, row_of
+from churn.views.overview import saved_of
 from churn.workflows.report_month import Month
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from churn.config import load_settings
 from churn.context import Context
 from churn.errors import ConfigError
+from churn.views.home import MARKER, is_demo_home
+from churn.views.risk_list import read_risk_list
 from churn.workflows.demo_campaigns import DemoCampaigns, run_campaigns
 from churn.workflows.demo_closing import DemoClosing, close_demo
-from churn.workflows.demo_home import MARKER, is_demo_home
-from churn.workflows.read_scores import read_risk_list
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.score_customers import ScoreResult, score_customers
 from churn.workflows.simulate_campaign import simulate_campaign, write_simulation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import CampaignError, QualityBlocked
-from churn.workflows.read_scores import current_run, plain_reasons
+from churn.views.risk_list import current_run, plain_reasons
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ModelError
-from churn.workflows.demo_home import is_demo_home
+from churn.views.home import is_demo_home
+from churn.views.model import prepare_figures
 from churn.workflows.economics import economics_from
-from churn.workflows.model_view import prepare_figures
 
 if TYPE_CHECKING:
     from churn.modeling import TrainingResult

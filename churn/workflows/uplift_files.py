@@ -32,7 +32,7 @@ def write_page(context: Context, document: Mapping[str, Any]) -> Path:
 
 def write_list(rows: pl.DataFrame, path: Path) -> Path:
     """Write customers with their uplift to `path`; text that a spreadsheet would run is made harmless in CSV."""
-    from churn.workflows.read_scores import without_formulas
+    from churn.views.risk_list import without_formulas
 
     if path.suffix == ".parquet":
         return write_whole(path, rows.write_parquet)

@@ -9,7 +9,7 @@ import pytest
 from churn.api import pages
 from churn.api.pages.model import figures
 from churn.errors import NotFound
-from churn.workflows import model_view
+from churn.views import model
 from tests.crm.homes import build, context_of
 from tests.crm.memory import MemoryCrm
 
@@ -19,7 +19,7 @@ def test_the_charts_of_the_champion_are_drawn_before_anybody_asks(
 ) -> None:
     context = context_of(build(tmp_path / "home"), MemoryCrm())
     drawn: list[object] = []
-    monkeypatch.setattr(model_view, "model_view", lambda _context: {"figures": {"curves": {}}})
+    monkeypatch.setattr(model, "model_view", lambda _context: {"figures": {"curves": {}}})
     monkeypatch.setattr(figures, "figures_of", lambda found, currency: drawn.append((found, currency)))
     pages.draw_ahead(context)
     assert drawn == [({"figures": {"curves": {}}}, "USD")]
@@ -31,5 +31,5 @@ def test_a_home_without_a_champion_starts_all_the_same(tmp_path: Path, monkeypat
     def nothing(_context: object) -> None:
         raise NotFound("there is no model", where="models")
 
-    monkeypatch.setattr(model_view, "model_view", nothing)
+    monkeypatch.setattr(model, "model_view", nothing)
     pages.draw_ahead(context)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from churn.store.repositories.score_shape import BINS, shape_of
-from churn.workflows.service_metrics import service_metrics
+from churn.views.metrics import service_metrics
 from tests.api.conftest import Service
 from tests.api.test_campaigns import planned
 from tests.store.test_crm import AT, run_of

@@ -19,8 +19,8 @@ from churn.jobs.now import work_now
 from churn.jobs.requests import ask_plan
 from churn.store import ScoreRun
 from churn.store.records import OutboxRow, Settled, SyncRun
+from churn.views.risk_list import read_risk_list
 from churn.workflows.explore_data import LATEST
-from churn.workflows.read_scores import read_risk_list
 from tests.api.conftest import Service
 from tests.api.test_security_routes import page_routes
 from tests.company import Company

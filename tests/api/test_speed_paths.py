@@ -14,7 +14,7 @@ from churn.accounts.keys import REMEMBERED_SECONDS
 from churn.api import direct
 from churn.api.schemas.risk import CustomerRisk
 from churn.store import PlanRecord
-from churn.workflows.serve_scores import customer_risk, score_rows
+from churn.views.risk_list import customer_risk, score_rows
 from tests.api.conftest import Service
 
 

@@ -15,7 +15,7 @@ from churn.jobs.notify.deliver import Courier
 from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun
-from churn.workflows.demo_home import MARKER, data_end
+from churn.views.home import MARKER, data_end
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
 from churn.workflows.play_forward import play_forward
 from churn.workflows.sync_crm import Options, sync_crm

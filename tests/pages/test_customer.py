@@ -11,7 +11,7 @@ import pytest
 from churn.api.pages.people import customer_path
 from churn.context import Context
 from churn.store import ScoreRun
-from churn.workflows.read_scores import read_risk_list
+from churn.views.risk_list import read_risk_list
 from tests.pages.conftest import Served, Visitor, context_of, serve
 from tests.pages.test_risk_list import HOSTILE
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from churn.workflows import overview
+from churn.views import overview
 
 
 def test_an_address_that_is_not_there_is_told_in_words_with_a_way_back(visitor):

@@ -10,7 +10,7 @@ from datetime import date, datetime
 import pytest
 
 from churn.store import ModelVersion
-from churn.workflows.model_view import model_view
+from churn.views.model import model_view
 from tests.pages.conftest import Visitor
 
 

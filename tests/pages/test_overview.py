@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from churn.workflows.serving_files import SUMMARY, run_path
+from churn.views.serving_files import SUMMARY, run_path
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from churn.api.pages.people import customer_path
-from churn.workflows.read_scores import read_risk_list
+from churn.views.risk_list import read_risk_list
 from tests.pages.conftest import Visitor
 
 HOSTILE = (

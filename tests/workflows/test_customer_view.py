@@ -14,13 +14,11 @@ from churn.config import load_settings
 from churn.context import Context
 from churn.errors import NotFound, ResourceError
 from churn.store import ScoreRun
-from churn.workflows.advise import advise
-from churn.workflows.customer_view import customer_view, last_known, require_features, waterfall
-from churn.workflows.list_customers import CSV_HEADER, export_customers, list_customers
-from churn.workflows.read_scores import read_risk_list
-from churn.workflows.risk_index import Filters, RiskIndexes
-from churn.workflows.score_customers import load_champion, score_customers
-from churn.workflows.serving_files import (
+from churn.views.advice import advise
+from churn.views.customer import customer_view, last_known, require_features, waterfall
+from churn.views.risk_index import Filters, RiskIndexes
+from churn.views.risk_list import CSV_HEADER, export_customers, list_customers, read_risk_list
+from churn.views.serving_files import (
     KEPT_SCORES,
     history_files,
     prune_serving_files,
@@ -29,7 +27,8 @@ from churn.workflows.serving_files import (
     serving_path,
     write_score_history,
 )
-from churn.workflows.what_if import overrides_of, score_mixed, what_if
+from churn.views.what_if import overrides_of, score_mixed, what_if
+from churn.workflows.score_customers import load_champion, score_customers
 from tests.company import Company
 
 

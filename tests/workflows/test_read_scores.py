@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from churn.workflows.read_scores import plain_reasons, without_formulas
+from churn.views.risk_list import plain_reasons, without_formulas
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

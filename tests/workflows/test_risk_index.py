@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError
-from churn.workflows.risk_index import ORDERS, Filters, RiskIndex, RiskIndexes
+from churn.views.risk_index import ORDERS, Filters, RiskIndex, RiskIndexes
 
 _NUMBERS = st.sampled_from([-5.0, 0.0, 0.25, 0.5, 1.0])
 _ROWS = st.lists(

@@ -63,7 +63,7 @@ def prepare() -> None:
 def draw_ahead(context: Context) -> None:
     """Draw the charts of the champion's page, which are kept, so that nobody waits for the first drawing of the process."""
     from churn.api.pages.model.figures import figures_of
-    from churn.workflows.model_view import model_view
+    from churn.views.model import model_view
 
     with suppress(ChurnError):  # the page itself says what is missing
         found = model_view(context)

@@ -18,8 +18,7 @@ from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
 from churn.jobs.requests import ask_measure, ask_plan, ask_retry, ask_sync, work_on
 from churn.reports.campaign import effects_chart, ledger_rows
-from churn.workflows.campaign_list import campaign_rows
-from churn.workflows.campaign_view import campaign_view
+from churn.views.campaigns import campaign_rows, campaign_view
 
 router = APIRouter()
 

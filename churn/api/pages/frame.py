@@ -84,8 +84,8 @@ def surroundings(state: State) -> dict[str, Any]:
 
     A simulated company's clock stands still where its data end, so it never grows stale by waiting.
     """
-    from churn.workflows.demo_home import is_demo_home
-    from churn.workflows.overview import stale_words
+    from churn.views.home import is_demo_home
+    from churn.views.overview import stale_words
 
     try:
         run = state.store.published.current_run()

@@ -15,10 +15,10 @@ from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import CampaignError, ConfigError, NotFound
+from churn.views.reports import list_reports
 from churn.workflows.draft_audience import draft_audience
 from churn.workflows.draft_campaign import name_from
 from churn.workflows.explore_data import latest_insights
-from churn.workflows.report_archive import list_reports
 
 router = APIRouter()
 

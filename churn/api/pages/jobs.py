@@ -17,7 +17,7 @@ from churn.errors import NotFound
 from churn.jobs.catalog import JOBS, job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import jobs_document, run_document
-from churn.workflows.data_quality import data_quality
+from churn.views.quality import data_quality
 
 router = APIRouter()
 

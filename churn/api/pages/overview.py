@@ -17,9 +17,9 @@ from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.reports.charts.overview import churn_trend
 from churn.reports.charts.svg import Figure
+from churn.views.overview import headline
+from churn.views.overview import overview as read_overview
 from churn.wording import percent
-from churn.workflows.overview import headline
-from churn.workflows.overview import overview as read_overview
 
 router = APIRouter()
 

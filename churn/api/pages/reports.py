@@ -14,7 +14,7 @@ from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.jobs.catalog import JOBS
-from churn.workflows.report_archive import list_reports, monthly_reports, report_file
+from churn.views.reports import list_reports, monthly_reports, report_file
 
 router = APIRouter()
 

@@ -17,8 +17,8 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.decisions.bands import BANDS
 from churn.jobs.requests import ask_list_push, push_targets, pushes_of_the_list
-from churn.workflows.list_customers import export_customers, list_customers
-from churn.workflows.risk_index import ORDERS, Filters, ListOrder
+from churn.views.risk_index import ORDERS, Filters, ListOrder
+from churn.views.risk_list import export_customers, list_customers
 
 router = APIRouter()
 

@@ -30,8 +30,8 @@ from churn.jobs.requests import ask_plan, ask_sync
 from churn.jobs.view import run_document
 from churn.store import ScheduledRun
 from churn.store.records import ApiKey
+from churn.views.campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
 from churn.workflows.define_campaign import define_campaign
-from churn.workflows.list_campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
 from churn.workflows.record_outcomes import take_outcomes
 
 router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute)

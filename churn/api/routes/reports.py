@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.workflows.report_archive import monthly_report, monthly_reports
+from churn.views.reports import monthly_report, monthly_reports
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(key_with("read"))])
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from churn.api.schemas.risk import KnownRow, OnlineScores, ScoreRequest
 from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.workflows.what_if import score_mixed
+from churn.views.what_if import score_mixed
 
 router = APIRouter(prefix="/v1", tags=["scores"], dependencies=[Depends(key_with("read"))])
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from churn.store.database import Database
 from churn.store.frames import upsert
-from churn.store.records import MappingChange, SyncState, SyncRun
+from churn.store.records import MappingChange, SyncRun, SyncState
 from churn.store.tables import crm_budgets, crm_mappings, outbox, sync_runs
 
 _RUN_COLUMNS = [sync_runs.c[field.name] for field in fields(SyncRun)]

@@ -16,11 +16,11 @@ from churn.api.problems import ApiError
 from churn.api.state import State, state_of
 from churn.errors import ChurnError, NotFound
 from churn.reports.charts.customer import risk_history, usage_bars, waterfall
+from churn.views.advice import advise, readable_campaigns
+from churn.views.customer import customer_view, last_known
+from churn.views.customer import waterfall as steps_of
+from churn.views.what_if import dials_of, explained, levers_of, overrides_of, what_if
 from churn.wording import count, percent
-from churn.workflows.advise import advise, readable_campaigns
-from churn.workflows.customer_view import customer_view, last_known
-from churn.workflows.customer_view import waterfall as steps_of
-from churn.workflows.what_if import dials_of, explained, levers_of, overrides_of, what_if
 
 router = APIRouter()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import NotFound, ResourceError
-from churn.workflows.serve_scores import customer_risk
-from churn.workflows.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
+from churn.views.risk_list import customer_risk
+from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError, ResourceError
-from churn.workflows.serving_files import LIST, LIST_COLUMNS, run_path
+from churn.views.serving_files import LIST, LIST_COLUMNS, run_path
 
 if TYPE_CHECKING:
     import polars as pl

@@ -75,7 +75,7 @@ def rejected_rows(
 def _write(out: Path, rows: list[dict[str, Any]]) -> None:
     import polars as pl
 
-    from churn.workflows.read_scores import without_formulas
+    from churn.views.risk_list import without_formulas
 
     schema = {
         name: pl.Datetime("us") if name.endswith("_at") else pl.Int64 if name == "attempts" else pl.String

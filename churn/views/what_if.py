@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.errors import NotFound
-from churn.workflows.customer_view import require_features
-from churn.workflows.read_scores import current_run
-from churn.workflows.serve_scores import Value, feature_rows, score_rows
+from churn.views.customer import require_features
+from churn.views.risk_list import Value, current_run, feature_rows, score_rows
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel

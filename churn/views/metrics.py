@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 from churn.context import Context
+from churn.errors import Unreachable
 from churn.store.repositories.score_shape import ScoreShape, shape_of
 from churn.workflows.measure_campaign import read_ledger
 
 if TYPE_CHECKING:
     from churn.store import Store
+
 
 _RUNS = 200  # of the ledger's newest, from which the last of each job is taken
 
@@ -145,3 +151,40 @@ def _single(name: str, help_: str, value: float) -> Metric:
 
 def _unix(instant: datetime) -> float:
     return instant.replace(tzinfo=UTC).timestamp()
+
+
+@dataclass(frozen=True)
+class Health:
+    """What was asked, and what it said."""
+
+    what: str
+    details: dict[str, Any]
+
+
+def service_health(address: str, *, seconds: float) -> Health:
+    """Ask the service at `address` (http://host:port) whether it can answer requests.
+
+    Raises Unreachable when nothing answers within `seconds`, or when it says that it is not ready.
+    """
+    opener = build_opener(ProxyHandler({}))  # never through a proxy: this asks the machine it runs on
+    try:
+        with opener.open(f"{address}/readyz", timeout=seconds) as answer:
+            return Health("service", json.load(answer))
+    except HTTPError as error:
+        raise Unreachable(f"it answers {error.code}: not ready", where=address, remedy="See its log.") from error
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise Unreachable(
+            f"no service answers there: {reason}", where=address, remedy="Start it with `churn serve`."
+        ) from error
+
+
+def scheduler_health(context: Context) -> Health:
+    """Say which schedulers gave a sign of life lately. Raises Unreachable when none did."""
+    with context.open_store() as store:
+        found = store.schedule.workers(context.clock())
+    if not found:
+        raise Unreachable(
+            "no scheduler gave a sign of life lately", where="schedule", remedy="Start one with `churn scheduler`."
+        )
+    return Health("scheduler", {"schedulers": [{"owner": w.owner, "seen_at": w.seen_at} for w in found]})

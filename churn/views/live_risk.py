@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.store.records import SCORE_COLUMNS, ScoreRun
 from churn.store.repositories.score_reader import run_of
-from churn.workflows.read_scores import current_run, run_facts
-from churn.workflows.serve_scores import action_of, not_listed
+from churn.views.risk_list import action_of, current_run, not_listed, run_facts
 
 if TYPE_CHECKING:
     from churn.store.lookup import CustomerLookup, Row

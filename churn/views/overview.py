@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
+from churn.views.campaigns import campaign_rows
+from churn.views.home import is_demo_home
+from churn.views.quality import read_quality
+from churn.views.serving_files import read_summary
 from churn.wording import count, day, instant, money, percent
-from churn.workflows.campaign_list import campaign_rows
-from churn.workflows.demo_home import is_demo_home
-from churn.workflows.quality_file import read_quality
-from churn.workflows.serving_files import read_summary
 
 if TYPE_CHECKING:
     from churn.store import ModelVersion, ScoreRun, Store

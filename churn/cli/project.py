@@ -14,8 +14,8 @@ from churn.cli.tables import facts, line, percent, table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from churn.workflows.demo_campaigns import DemoCampaigns
-    from churn.workflows.run_demo import DemoResult
+    from churn.workflows.demo.campaigns import DemoCampaigns
+    from churn.workflows.demo.run import DemoResult
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +69,7 @@ def demo(
     if play_forward:
         _play_forward(session)
         return
-    from churn.workflows.run_demo import run_demo
+    from churn.workflows.demo.run import run_demo
 
     result = run_demo(session.context, customers=customers, seed=seed, with_campaigns=campaigns)
     document = {
@@ -90,7 +90,7 @@ def demo(
 
 
 def _play_forward(session: Session) -> None:
-    from churn.workflows.play_forward import play_forward
+    from churn.workflows.demo.play import play_forward
 
     played = play_forward(session.context)
     month = played.month
@@ -211,7 +211,7 @@ def generate(
     file_format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "parquet",
 ) -> None:
     """Write only the simulated company's raw files, with the truth beside them."""
-    from churn.workflows.generate_company import generate as run
+    from churn.workflows.demo.play import generate as run
 
     company = run(
         folder,

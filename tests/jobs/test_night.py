@@ -16,8 +16,8 @@ from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun
 from churn.views.home import MARKER, data_end
+from churn.workflows.demo.play import play_forward
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
-from churn.workflows.play_forward import play_forward
 from churn.workflows.sync_crm import Options, sync_crm
 from tests.company import Company
 from tests.jobs.conftest import Clock, House

@@ -10,7 +10,7 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.cli.project import _show_campaigns
-from churn.workflows.demo_campaigns import CAMPAIGNS, DemoCampaigns, run_campaigns, true_effect
+from churn.workflows.demo.campaigns import CAMPAIGNS, DemoCampaigns, run_campaigns, true_effect
 from tests.company import Company
 
 pytestmark = pytest.mark.xdist_group("demo_campaigns")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from churn.workflows.play_forward import offer_of
+from churn.workflows.demo.play import offer_of
 from tests.company import Company, call
 
 

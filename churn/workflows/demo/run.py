@@ -14,8 +14,10 @@ from churn.context import Context
 from churn.errors import ConfigError
 from churn.views.home import MARKER, is_demo_home
 from churn.views.risk_list import read_risk_list
-from churn.workflows.demo_campaigns import DemoCampaigns, run_campaigns
-from churn.workflows.demo_closing import DemoClosing, close_demo
+from churn.workflows.demo.campaigns import DemoCampaigns, run_campaigns
+from churn.workflows.explore_data import ExploreResult, explore_data
+from churn.workflows.monitor_model import MonitorResult, monitor_model
+from churn.workflows.publish_report import ReportResult, publish_report
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.score_customers import ScoreResult, score_customers
 from churn.workflows.simulate_campaign import simulate_campaign, write_simulation
@@ -24,6 +26,36 @@ from churn.workflows.train_model import TrainedModel, train_model
 
 if TYPE_CHECKING:
     from churn.demo import CompanyFiles
+
+
+@dataclass(frozen=True)
+class DemoClosing:
+    """What each stage found."""
+
+    scores: list[ScoreResult]
+    monitor: MonitorResult
+    explored: ExploreResult
+    report: ReportResult
+    files: dict[str, Path]
+
+
+def close_demo(context: Context, campaigns: DemoCampaigns) -> DemoClosing:
+    """Score as of the month's end and of the newest fact, monitor, explore, and report the month of the campaigns.
+
+    The clock stands at the end of the played month.
+    """
+    month = campaigns.played.month
+    end = datetime.combine(month.cutoff_date, datetime.min.time())
+    later = replace(context, clock=lambda: end)
+    # As of the first of the month: the report tells who was at risk when the month ended.
+    days = dict.fromkeys((month.cutoff_date.replace(day=1), month.cutoff_date))
+    scores = [score_customers(later, snapshot_date=day)[0] for day in days]
+    monitor = monitor_model(later)
+    explored = explore_data(later)
+    report = publish_report(later)
+    files = {"report": report.files["report"], "insights": explored.files["page"]}
+    return DemoClosing(scores, monitor, explored, report, files)
+
 
 OWN_FILES = ("warehouse.duckdb", "warehouse.duckdb.wal", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm")
 OWN_FOLDERS = ("models", "reports", "data", "lists", "serving", "tmp")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
 from churn.context import Context
 from churn.errors import ConfigError
+from churn.progress import SILENT, Progress
 from churn.views.home import is_demo_home
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.demo import PlayedMonth
+    from churn.demo import CompanyFiles, PlayedMonth
+
 
 _FIRST_CONTACT = timedelta(hours=9)  # after the day begins
 _CONTACT_HOURS = 30  # over which the contacts are spread: within the days before an outcome can be told
@@ -80,4 +83,34 @@ def _contacts(context: Context, first: date) -> pl.DataFrame:
         (pl.lit(start) + step * timedelta(minutes=1)).cast(pl.Datetime("us")).alias("contacted_at"),
         "campaign",
         pl.col("campaign").replace_strict(channels, return_dtype=pl.String).alias("channel"),
+    )
+
+
+def generate(
+    folder: Path,
+    *,
+    customers: int,
+    months: int = 18,
+    seed: int = 7,
+    scenario: str = "base",
+    file_format: str = "parquet",
+    progress: Progress = SILENT,
+) -> CompanyFiles:
+    """Write the raw files into `folder` and return where they are. Raises ConfigError for an unknown scenario or format."""
+    from churn.demo import SCENARIOS, generate_company
+
+    if scenario not in SCENARIOS:
+        raise ConfigError(
+            f"no scenario `{scenario}`", where="--scenario", remedy=f"Choose one of {', '.join(SCENARIOS)}."
+        )
+    if file_format not in {"csv", "parquet"}:
+        raise ConfigError(f"no format `{file_format}`", where="--format", remedy="Choose csv or parquet.")
+    return generate_company(
+        folder,
+        customers=customers,
+        months=months,
+        seed=seed,
+        scenario=scenario,
+        file_format=cast("Literal['csv', 'parquet']", file_format),
+        progress=progress,
     )

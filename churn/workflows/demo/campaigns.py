@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from churn import resources
 from churn.context import Context
+from churn.workflows.demo.play import PlayResult, play_forward
 from churn.workflows.measure_campaign import measure_campaign
 from churn.workflows.plan_campaign import PlannedCampaigns, PlanRequest, plan_campaigns
-from churn.workflows.play_forward import PlayResult, play_forward
 from churn.workflows.record_outcomes import RecordedOutcomes, import_outcomes
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.sync_crm import Options, SyncResult, sync_crm
@@ -111,7 +111,7 @@ def true_effect(campaign: str, assignments: pl.DataFrame, outcomes: pl.DataFrame
     """
     import polars as pl
 
-    from churn.workflows.play_forward import offer_of
+    from churn.workflows.demo.play import offer_of
 
     treated = assignments.filter((pl.col("campaign") == campaign) & (pl.col("arm") == "treatment"))
     both = treated.join(outcomes, on="customer_id", how="inner")

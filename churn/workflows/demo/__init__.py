@@ -1,0 +1,1 @@
+"""Plays the whole loop on a simulated company."""

@@ -101,8 +101,7 @@ def explore(customers: int, months: int) -> Work:
         from churn.reports.exploration import render_exploration
         from churn.snapshots.policy import SnapshotPolicy
         from churn.warehouse import load_models
-        from churn.workflows.explore_data import read_table
-        from churn.workflows.explore_document import build_document
+        from churn.workflows.explore.explore import build_document, read_table
 
         models, policy = load_models(found.home), SnapshotPolicy.from_settings(context.settings)
         with context.open_warehouse("bench") as warehouse:

@@ -44,7 +44,7 @@ def explore(
             )
         _show_filter(session, as_filter)
         return
-    from churn.workflows.explore_data import explore_data
+    from churn.workflows.explore.explore import explore_data
 
     found = explore_data(session.context, on=read_date(date, "--date"), out=out)
     document = {**found.document, "files": found.files}
@@ -52,7 +52,7 @@ def explore(
 
 
 def _show_filter(session: Session, number: int) -> None:
-    from churn.workflows.explore_data import latest_insights
+    from churn.workflows.explore.explore import latest_insights
 
     insights = latest_insights(session.context.settings.home)["insights"]
     if not 1 <= number <= len(insights):

@@ -12,7 +12,7 @@ from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
 from churn.views.home import is_demo_home
 from churn.views.model import model_view
 from churn.views.quality import read_quality
-from churn.workflows.explore_data import latest_insights
+from churn.workflows.explore.explore import latest_insights
 from churn.workflows.report_campaigns import campaign_facts
 from churn.workflows.report_month import Month, last_whole
 from churn.workflows.report_risk import risk_facts

@@ -20,7 +20,7 @@ from churn.jobs.requests import ask_plan
 from churn.store import ScoreRun
 from churn.store.records import OutboxRow, Settled, SyncRun
 from churn.views.risk_list import read_risk_list
-from churn.workflows.explore_data import LATEST
+from churn.workflows.explore.explore import LATEST
 from tests.api.conftest import Service
 from tests.api.test_security_routes import page_routes
 from tests.company import Company

@@ -18,7 +18,7 @@ from churn.errors import CampaignError, ConfigError, NotFound
 from churn.views.reports import list_reports
 from churn.workflows.draft_audience import draft_audience
 from churn.workflows.draft_campaign import name_from
-from churn.workflows.explore_data import latest_insights
+from churn.workflows.explore.explore import latest_insights
 
 router = APIRouter()
 

@@ -32,7 +32,7 @@ def score(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def explore(context: Context, run: ScheduledRun) -> StepOutcome:
     """Explore the data: profile, insights, page."""
-    from churn.workflows.explore_data import explore_data
+    from churn.workflows.explore.explore import explore_data
 
     document = explore_data(context, on=_day(run, "date")).document
     return StepOutcome(document["rows"], f"{document['headline']} {document['tally']}")

@@ -1,0 +1,1 @@
+"""Explores the data: profile and insights."""

@@ -77,14 +77,14 @@ def uplift(
         if stray or unwanted:
             told = stray[0] if stray else "--unwanted"
             raise ConfigError("goes with --data only", where=told, remedy="A campaign's arms and outcomes are known.")
-        from churn.workflows.learn_uplift import learn_uplift
+        from churn.workflows.learn_uplift.from_campaign import learn_uplift
 
         found = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
     else:
         if campaign is not None or treatment is None or outcome is None:
             what = "--data goes without a campaign, and with --treatment and --outcome"
             raise ConfigError(what, where="churn uplift", remedy="Name the columns of arm and outcome.")
-        from churn.workflows.learn_uplift_file import ExperimentFile, learn_uplift_file
+        from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file
 
         experiment = ExperimentFile(
             path=data,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.learn_uplift import LoadedUplift
+    from churn.workflows.learn_uplift.from_campaign import LoadedUplift
     from churn.workflows.plan_facts import Facts
     from churn.workflows.plan_scores import ScoreList
 
@@ -48,7 +48,7 @@ def price_campaigns(
 
     Whom contact was found to harm is left out, whatever the model. Raises ModelError for a damaged uplift model.
     """
-    from churn.workflows.learn_uplift import latest_learning
+    from churn.workflows.learn_uplift.from_campaign import latest_learning
 
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from churn.modeling.uplift.train import UpliftResult, train_uplift
-from churn.workflows.learn_uplift_file import ExperimentFile, read_experiment
+from churn.workflows.learn_uplift.from_file import ExperimentFile, read_experiment
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "hillstrom" / "hillstrom.csv"
 

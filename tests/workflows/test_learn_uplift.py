@@ -10,8 +10,8 @@ import pytest
 from churn.bootstrap import build_context
 from churn.errors import CampaignError, ConfigError, ContractBroken, NotEnoughData
 from churn.store import PlanRecord
-from churn.workflows.learn_uplift import latest_learning, latest_uplift, learn_uplift
-from churn.workflows.learn_uplift_file import ExperimentFile, learn_uplift_file, read_experiment
+from churn.workflows.learn_uplift.from_campaign import latest_learning, latest_uplift, learn_uplift
+from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file, read_experiment
 from churn.workflows.train_model import assemble_training_set
 from tests.company import Company
 from tests.modeling.experiments import experiment

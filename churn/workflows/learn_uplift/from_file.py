@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import ConfigError, ContractBroken
-from churn.workflows.learn_uplift import LearntUplift, train
-from churn.workflows.uplift_bundles import folder_of, keep
+from churn.workflows.learn_uplift.from_campaign import LearntUplift, train
+from churn.workflows.learn_uplift.keep import folder_of, keep
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,7 +60,7 @@ def learn_uplift_file(
     """
     import polars as pl
 
-    from churn.workflows.uplift_files import check_list_ending, write_list, write_page
+    from churn.workflows.learn_uplift.keep import check_list_ending, write_list, write_page
 
     if out is not None:
         check_list_ending(out)

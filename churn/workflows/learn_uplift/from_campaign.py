@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import CampaignError, NotEnoughData
-from churn.workflows.uplift_bundles import LoadedUplift, folder_of, keep, latest_learning, latest_uplift
+from churn.workflows.learn_uplift.keep import LoadedUplift, folder_of, keep, latest_learning, latest_uplift
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from churn.warehouse import FeatureDoc
     from churn.warehouse.connection import Warehouse
     from churn.workflows.measurement_frame import Followed
+
 
 __all__ = ["LearntUplift", "LoadedUplift", "latest_learning", "latest_uplift", "learn_uplift"]
 
@@ -60,8 +61,7 @@ def learn_uplift(
     Raises CampaignError when nobody was assigned to it or nobody was left alone, NotEnoughData when outcomes are not
     mature yet (saying when they are) or too few.
     """
-    from churn.workflows.uplift_files import check_list_ending, write_list, write_page
-    from churn.workflows.uplift_list import uplift_list
+    from churn.workflows.learn_uplift.keep import check_list_ending, write_list, write_page
 
     if out is not None:
         check_list_ending(out)
@@ -194,3 +194,27 @@ def _features(context: Context, warehouse: Warehouse, dates: list[date]) -> tupl
     excluded = set(context.settings.training.exclude_features)
     kept = tuple(doc for doc in docs if doc.name not in excluded)
     return frame.select("customer_id", "snapshot_date", *(doc.name for doc in kept)), kept
+
+
+def uplift_list(
+    context: Context, warehouse: Warehouse, uplift: LoadedUplift, *, day: date | None = None
+) -> tuple[pl.DataFrame, date]:
+    """Return customer_id, uplift, do_not_contact (a reason, or null) of `day`, by default the newest; and that day.
+
+    Sorted by customer. Features are built as of the day, as scoring does. Raises DataError for a date without data.
+    """
+    import polars as pl
+
+    from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date, scoring_set
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.models.sql_models import load_models
+
+    models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
+    chosen = day or default_snapshot_date(warehouse, context.today)
+    build_snapshots(warehouse, models, policy, [chosen], data_cutoff=data_cutoff(warehouse), progress=context.progress)
+    data = scoring_set(warehouse, models, policy, chosen, wanted=uplift.feature_names)
+    found = data.frame.select("customer_id").with_columns(
+        pl.Series("uplift", uplift.predict(data.frame)),
+        uplift.do_not_contact(data.frame).alias("do_not_contact"),
+    )
+    return found.sort("customer_id"), chosen

@@ -1,0 +1,1 @@
+"""Learns an uplift model from a campaign or a file."""

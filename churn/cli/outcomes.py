@@ -44,7 +44,7 @@ def import_file(
     Kinds: contacted, delivered, accepted, declined, canceled, unsubscribed, lost, won. Rows that cannot be taken are
     kept with the reason: `churn outcomes rejected`.
     """
-    from churn.workflows.record_outcomes import import_outcomes
+    from churn.workflows.measure.outcomes import import_outcomes
 
     _show(session, import_outcomes(session.context, file, campaign=campaign))
 
@@ -58,7 +58,7 @@ def pull(
     ] = False,
 ) -> None:
     """Take in outcomes from a CRM: what it has to tell since the last time."""
-    from churn.workflows.record_outcomes import pull_outcomes
+    from churn.workflows.measure.outcomes import pull_outcomes
 
     _show(session, pull_outcomes(session.context, connector, from_start=from_start))
 
@@ -70,7 +70,7 @@ def show_list(
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to show.")] = 20,
 ) -> None:
     """Count the outcomes by campaign and kind, and show the newest."""
-    from churn.workflows.record_outcomes import list_outcomes
+    from churn.workflows.measure.outcomes import list_outcomes
 
     document = list_outcomes(session.context, campaign=campaign, limit=top)
 
@@ -95,7 +95,7 @@ def rejected(
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many to show.")] = 20,
 ) -> None:
     """Show or write the rows that could not be taken, each with its reason. Mended, they can be imported again."""
-    from churn.workflows.record_outcomes import rejected_outcomes
+    from churn.workflows.measure.outcomes import rejected_outcomes
 
     document = rejected_outcomes(session.context, out=out, limit=top)
 
@@ -130,8 +130,7 @@ def measure(
     verdict, and the command says when there will be.
     """
     from churn.cli.measurement_view import show, show_ledger
-    from churn.workflows.measure_campaign import measure_campaign, open_alarms, read_ledger
-    from churn.workflows.measurement_files import check_ending, write
+    from churn.workflows.measure.measure import check_ending, measure_campaign, open_alarms, read_ledger, write
 
     if out is not None:
         check_ending(out)

@@ -69,7 +69,7 @@ def standing_of(
     context: Context, store: Store, name: str, counts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Standing:
     """Read what the store knows of a campaign. In a simulated company it is the day on which its data end."""
-    from churn.workflows.measure_campaign import ALARM
+    from churn.workflows.measure.measure import ALARM
 
     plans = store.plans.list(name)
     run = store.published.current_run()

@@ -8,7 +8,7 @@ from typing import Any
 from churn.campaigns.definition import CampaignDefinition
 from churn.context import Context
 from churn.errors import CampaignError
-from churn.workflows.measure_campaign import ALARM
+from churn.workflows.measure.measure import ALARM
 
 
 def open_harm_alarms(

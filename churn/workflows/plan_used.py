@@ -24,7 +24,7 @@ def used_by(context: Context, assigned: pl.DataFrame, definition: CampaignDefini
     """
     import polars as pl
 
-    from churn.workflows.measure_campaign import share_of
+    from churn.workflows.measure.measure import share_of
 
     mine = assigned.filter(pl.col("campaign") == definition.name)
     with context.open_store() as store:

@@ -14,10 +14,10 @@ from churn.context import Context
 from churn.jobs.now import work_now
 from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
+from churn.workflows.measure.outcomes import import_outcomes
 from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
 from churn.workflows.privacy_erase import Erased, erase_customer
 from churn.workflows.privacy_export import export_customer
-from churn.workflows.record_outcomes import import_outcomes
 from churn.workflows.sync_crm import Options, sync_crm
 from tests.company import Company
 from tests.privacy.seeking import places_naming

@@ -10,11 +10,11 @@ import pytest
 from churn.errors import NotFound
 from churn.jobs.catalog import JOBS
 from churn.modeling.serving.bundles import verify
-from churn.workflows.measure_campaign import measure_campaign
+from churn.workflows.measure.measure import measure_campaign
+from churn.workflows.measure.outcomes import import_outcomes
 from churn.workflows.privacy_erase import erase_customer
 from churn.workflows.privacy_export import export_customer
 from churn.workflows.privacy_retention import retain
-from churn.workflows.record_outcomes import import_outcomes
 from churn.workflows.refresh_warehouse import refresh_warehouse
 from tests.privacy.conftest import CAMPAIGN, Gone
 from tests.privacy.seeking import places_naming

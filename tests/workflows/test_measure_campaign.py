@@ -12,8 +12,7 @@ import polars as pl
 import pytest
 
 from churn.errors import CampaignError, ConfigError, DataError
-from churn.workflows.measure_campaign import measure_campaign, open_alarms, read_ledger
-from churn.workflows.measurement_files import write
+from churn.workflows.measure.measure import measure_campaign, open_alarms, read_ledger, write
 from tests.workflows.campaign_world import DAY, NOW, company, context, customers, plan
 
 
@@ -210,7 +209,7 @@ def test_a_measurement_can_be_written_as_json_csv_and_page(planned: Path, tmp_pa
 def test_each_plan_is_expected_to_hold_out_its_own_share() -> None:
     from types import SimpleNamespace as Plan
 
-    from churn.workflows.measure_campaign import holdout_share
+    from churn.workflows.measure.measure import holdout_share
 
     def definition(share: float) -> dict[str, Any]:
         return {"holdout": {"share": share}}

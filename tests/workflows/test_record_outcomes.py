@@ -14,7 +14,7 @@ import pytest
 from churn.context import Context
 from churn.crm.connector import OutcomeEvent, OutcomePage
 from churn.errors import ConfigError, ConnectorError, ContractBroken, RateLimited, ResourceError, Unreachable
-from churn.workflows.record_outcomes import import_outcomes, list_outcomes, pull_outcomes, rejected_outcomes
+from churn.workflows.measure.outcomes import import_outcomes, list_outcomes, pull_outcomes, rejected_outcomes
 from tests.workflows.campaign_world import DAY, NOW, context, customers, plan
 from tests.worlds import World
 

@@ -80,7 +80,7 @@ def _pushed(found: Any) -> StepOutcome:
 
 def measure(context: Context, run: ScheduledRun) -> StepOutcome:
     """Measure what a campaign caused."""
-    from churn.workflows.measure_campaign import measure_campaign
+    from churn.workflows.measure.measure import measure_campaign
 
     document = measure_campaign(context, run.parameters["campaign"], so_far=bool(run.parameters.get("so_far"))).document
     return StepOutcome(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from churn import resources
 from churn.context import Context
 from churn.workflows.demo.play import PlayResult, play_forward
-from churn.workflows.measure_campaign import measure_campaign
+from churn.workflows.measure.measure import measure_campaign
+from churn.workflows.measure.outcomes import RecordedOutcomes, import_outcomes
 from churn.workflows.plan_campaign import PlannedCampaigns, PlanRequest, plan_campaigns
-from churn.workflows.record_outcomes import RecordedOutcomes, import_outcomes
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.sync_crm import Options, SyncResult, sync_crm
 

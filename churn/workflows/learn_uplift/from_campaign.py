@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from churn.modeling.uplift.train import UpliftResult
     from churn.warehouse import FeatureDoc
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.measurement_frame import Followed
+    from churn.workflows.measure.follow import Followed
 
 
 __all__ = ["LearntUplift", "LoadedUplift", "latest_learning", "latest_uplift", "learn_uplift"]
@@ -161,7 +161,7 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
 def _followed(context: Context, warehouse: Warehouse, campaign: str) -> Followed:
     import polars as pl
 
-    from churn.workflows.measurement_frame import follow
+    from churn.workflows.measure.follow import follow
 
     with context.open_store() as store:
         plans, assigned = store.plans.list(campaign)[::-1], store.assignments.of(campaign)

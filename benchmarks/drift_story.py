@@ -18,7 +18,7 @@ from typing import Any
 from churn.bootstrap import build_context
 from churn.context import Context
 from churn.workflows.demo.play import generate
-from churn.workflows.monitor_model import monitor_model
+from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.refresh_warehouse import refresh_warehouse
 from churn.workflows.train_model import TrainedModel, train_model
 

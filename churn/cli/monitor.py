@@ -49,8 +49,8 @@ def monitor(
     often. A day in the past is judged by what was known then, and opens no alert.
     """
     from churn.errors import DataError
-    from churn.workflows.monitor_model import monitor_model
-    from churn.workflows.monitor_report import read_monitoring
+    from churn.workflows.monitor.monitor import monitor_model
+    from churn.workflows.monitor.report import read_monitoring
 
     day = read_date(date, "--date")
     if last:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.wording import money, percent
-from churn.workflows.monitor_report import read_monitoring
+from churn.workflows.monitor.report import read_monitoring
 
 if TYPE_CHECKING:
     from churn.reports.charts.svg import Figure

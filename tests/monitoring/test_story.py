@@ -12,8 +12,8 @@ from benchmarks.drift_story import Told, at, company, month_start, monthly, trai
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.workflows.manage_models import rollback_model
-from churn.workflows.monitor_model import monitor_model
-from churn.workflows.monitor_report import read_monitoring
+from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.monitor.report import read_monitoring
 from churn.workflows.monitoring_view import monitoring_view
 
 CUSTOMERS = 4_000

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import NotFound
-from churn.workflows.monitor_report import read_monitoring
+from churn.workflows.monitor.report import read_monitoring
 
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"], dependencies=[Depends(key_with("read"))])
 

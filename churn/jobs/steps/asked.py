@@ -90,7 +90,7 @@ def measure(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
     """Look for drift and decay as of a day."""
-    from churn.workflows.monitor_model import monitor_model
+    from churn.workflows.monitor.monitor import monitor_model
 
     found = monitor_model(context, _day(run, "date"))
     return StepOutcome(len(found.document["findings"]), str(found.document["summary"]))

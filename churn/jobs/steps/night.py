@@ -82,7 +82,7 @@ def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
     """Look for drift and decay; alerts follow from what is found, and a training where the policy asks for one."""
     if _is_past(run):
         return _PAST
-    from churn.workflows.monitor_model import monitor_model
+    from churn.workflows.monitor.monitor import monitor_model
 
     found = monitor_model(context)
     trained = f" {found.trained} was trained." if found.trained else ""

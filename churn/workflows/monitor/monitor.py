@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.views.home import is_demo_home
-from churn.workflows.monitor_frames import plan_dates
+from churn.workflows.monitor.dates import plan_dates
 from churn.workflows.monitor_reference import find_reference
 from churn.workflows.score_customers import bundle_path
 
@@ -43,8 +43,8 @@ def monitor_model(
     a challenger that surely earns more is promoted when `promote` is; both default to [monitoring]. Raises ConfigError
     for a day in the future, NotEnoughData where no facts are loaded.
     """
-    from churn.workflows.monitor_report import finish
-    from churn.workflows.renew_model import renew
+    from churn.workflows.monitor.renew import renew
+    from churn.workflows.monitor.report import finish
 
     rules = context.settings.monitoring
     retrain = rules.retrain == "automatic" if retrain is None else retrain
@@ -114,8 +114,8 @@ def _watch(context: Context, warehouse: Warehouse, version: ModelVersion, model:
     """Build the rows to compare, and let each monitor look at them."""
     from churn.snapshots.dataset import build_snapshots, data_cutoff
     from churn.warehouse.models.sql_models import load_models
-    from churn.workflows.monitor_frames import list_runs, past_night
-    from churn.workflows.monitor_looks import Looks
+    from churn.workflows.monitor.dates import list_runs, past_night
+    from churn.workflows.monitor.looks import Looks
 
     folder = bundle_path(context, version)
     midnight = datetime.combine(on, datetime.min.time())

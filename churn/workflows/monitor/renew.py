@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from churn.snapshots.policy import SnapshotPolicy
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.monitor_model import Seen
+    from churn.workflows.monitor.monitor import Seen
 
 WHO: Final = "monitor"
 ENOUGH_CHURNERS: Final = 2_000  # of the recent past, to learn its rules from without going further back
@@ -152,7 +152,7 @@ def _contest(
     from churn.decisions.profit import value_of_save
     from churn.modeling import load_bundle
     from churn.monitoring.challenge import contest
-    from churn.workflows.monitor_frames import outcomes_of, rows_of, untreated
+    from churn.workflows.monitor.dates import outcomes_of, rows_of, untreated
 
     assert seen.model is not None
     assert seen.version is not None
@@ -221,7 +221,7 @@ def _unseen(context: Context, version: ModelVersion, model: ServedModel, day: da
     import polars as pl
 
     from churn.modeling import load_evaluation
-    from churn.workflows.monitor_looks import learnt_until
+    from churn.workflows.monitor.looks import learnt_until
 
     evaluation = load_evaluation(bundle_path(context, version))
     newest = learnt_until(evaluation)

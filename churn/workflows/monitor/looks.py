@@ -29,13 +29,13 @@ from churn.monitoring.performance import Cohort, decay_findings, decayed, judge_
 from churn.monitoring.reference import Reference
 from churn.monitoring.retrain_policy import RetrainFacts
 from churn.monitoring.shifts import BLIND, estimated_finding, label_finding, ordinary_spread, score_finding
-from churn.workflows.monitor_frames import Night, Plan, outcomes_of, rows_of, untreated
+from churn.workflows.monitor.dates import Night, Plan, outcomes_of, rows_of, untreated
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.monitor_model import Seen
+    from churn.workflows.monitor.monitor import Seen
 
 EXPLAINED_ROWS = 2_000  # customers by which the weight of each feature is told
 
@@ -65,7 +65,7 @@ class Looks:
         self, warehouse: Warehouse, plan: Plan, night: Night | None, runs: Sequence[tuple[date, str, int, float | None]]
     ) -> Seen:
         """Return what every monitor says; the dates of `plan` and of `night` must be among those built last."""
-        from churn.workflows.monitor_model import Seen
+        from churn.workflows.monitor.monitor import Seen
 
         present = rows_of(warehouse, self.context, self.model, plan.on)
         margin = float(present["monthly_margin"].mean() or 0.0) if present.height else 0.0  # type: ignore[arg-type]  # a mean of floats

@@ -1,0 +1,1 @@
+"""Watches the model: drift, matured performance, retraining."""

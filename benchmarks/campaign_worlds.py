@@ -103,9 +103,9 @@ def _priced(context: Context, day: date) -> pl.DataFrame:
     """Return scores, truth, and what the product's plan thinks of each customer and offer on `day`."""
     from churn.campaigns.facts import read_consent
     from churn.campaigns.reading import load_campaign
-    from churn.workflows.plan_facts import gather_facts
-    from churn.workflows.plan_pricing import price_campaigns
-    from churn.workflows.plan_scores import read_scores
+    from churn.workflows.plan.eligibility import gather_facts
+    from churn.workflows.plan.pricing import price_campaigns
+    from churn.workflows.plan.scores import read_scores
 
     definitions = [load_campaign(context.settings.home, name) for name in OFFERS]
     with context.open_warehouse("bench") as warehouse:

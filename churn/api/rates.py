@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""How often one key may call: a token bucket each."""
 
 from __future__ import annotations
 

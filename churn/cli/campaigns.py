@@ -95,7 +95,7 @@ def validate(
     campaigns: Annotated[list[str] | None, typer.Argument(metavar="CAMPAIGN", help="Default: all.")] = None,
 ) -> None:
     """Find everything wrong with the campaigns' files: file, line, what, and what to do. Changes nothing."""
-    from churn.views.campaigns import validate_campaigns
+    from churn.workflows.plan.validate import validate_campaigns
 
     review = validate_campaigns(session.context, tuple(campaigns or ()))
     document = {
@@ -156,7 +156,8 @@ def plan(
     At most one offer per customer, under every limit. Whoever is assigned stays so, however often you plan.
     """
     from churn.errors import ConfigError
-    from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
+    from churn.workflows.plan.plan import plan_campaigns
+    from churn.workflows.plan.request import PlanRequest
 
     if bool(campaigns) == every:
         what = "name campaigns or give --all, not both" if every else "name a campaign"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.views.campaigns import CampaignReview, validate_campaigns
+from churn.workflows.plan.validate import CampaignReview, validate_campaigns
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult

@@ -12,7 +12,8 @@ from churn.context import Context
 from churn.errors import CampaignError, ChurnError, ConfigError, ModelError, QualityBlocked
 from churn.workflows.measure.measure import measure_campaign
 from churn.workflows.measure.outcomes import pull_outcomes
-from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
+from churn.workflows.plan.plan import plan_campaigns
+from churn.workflows.plan.request import PlanRequest
 from churn.workflows.sync_crm import RISK_LIST, WITHDRAW_ONE, Options, sync_crm, withdraw
 
 HELD_BACK = "campaign_held_back"  # the kind of alert

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from churn.campaigns.assignment import Arms
 from churn.campaigns.definition import CampaignDefinition
 from churn.decisions.profit import Economics
-from churn.workflows.plan_choice import Limits, Used, choose, price
+from churn.workflows.plan.choose import Limits, Used, choose, price
 
 SIZE = 90
 RANDOM = np.random.default_rng(3)

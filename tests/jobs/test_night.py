@@ -17,7 +17,8 @@ from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun
 from churn.views.home import MARKER, data_end
 from churn.workflows.demo.play import play_forward
-from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
+from churn.workflows.plan.plan import plan_campaigns
+from churn.workflows.plan.request import PlanRequest
 from churn.workflows.sync_crm import Options, sync_crm
 from tests.company import Company
 from tests.jobs.conftest import Clock, House

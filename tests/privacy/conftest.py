@@ -15,7 +15,8 @@ from churn.jobs.now import work_now
 from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
 from churn.workflows.measure.outcomes import import_outcomes
-from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
+from churn.workflows.plan.plan import plan_campaigns
+from churn.workflows.plan.request import PlanRequest
 from churn.workflows.privacy_erase import Erased, erase_customer
 from churn.workflows.privacy_export import export_customer
 from churn.workflows.sync_crm import Options, sync_crm

@@ -16,9 +16,8 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.views.reports import list_reports
-from churn.workflows.draft_audience import draft_audience
-from churn.workflows.draft_campaign import name_from
 from churn.workflows.explore.explore import latest_insights
+from churn.workflows.plan.define import draft_audience, name_from
 
 router = APIRouter()
 

@@ -40,7 +40,8 @@ def explore(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def plan(context: Context, run: ScheduledRun) -> StepOutcome:
     """Plan campaigns together."""
-    from churn.workflows.plan_campaign import PlanRequest, plan_campaigns
+    from churn.workflows.plan.plan import plan_campaigns
+    from churn.workflows.plan.request import PlanRequest
 
     budget = run.parameters.get("budget")
     request = PlanRequest(

@@ -13,7 +13,8 @@ from churn.context import Context
 from churn.workflows.demo.play import PlayResult, play_forward
 from churn.workflows.measure.measure import measure_campaign
 from churn.workflows.measure.outcomes import RecordedOutcomes, import_outcomes
-from churn.workflows.plan_campaign import PlannedCampaigns, PlanRequest, plan_campaigns
+from churn.workflows.plan.plan import plan_campaigns
+from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.sync_crm import Options, SyncResult, sync_crm
 

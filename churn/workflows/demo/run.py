@@ -16,7 +16,8 @@ from churn.views.home import MARKER, is_demo_home
 from churn.views.risk_list import read_risk_list
 from churn.workflows.demo.campaigns import DemoCampaigns, run_campaigns
 from churn.workflows.explore.explore import ExploreResult, explore_data
-from churn.workflows.monitor.monitor import MonitorResult, monitor_model
+from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.monitor.seen import MonitorResult
 from churn.workflows.publish_report import ReportResult, publish_report
 from churn.workflows.refresh_warehouse import RefreshResult, refresh_warehouse
 from churn.workflows.score_customers import ScoreResult, score_customers

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.monitor.monitor import Seen
+    from churn.workflows.monitor.seen import Seen
 
 EXPLAINED_ROWS = 2_000  # customers by which the weight of each feature is told
 
@@ -65,7 +65,7 @@ class Looks:
         self, warehouse: Warehouse, plan: Plan, night: Night | None, runs: Sequence[tuple[date, str, int, float | None]]
     ) -> Seen:
         """Return what every monitor says; the dates of `plan` and of `night` must be among those built last."""
-        from churn.workflows.monitor.monitor import Seen
+        from churn.workflows.monitor.seen import Seen
 
         present = rows_of(warehouse, self.context, self.model, plan.on)
         margin = float(present["monthly_margin"].mean() or 0.0) if present.height else 0.0  # type: ignore[arg-type]  # a mean of floats

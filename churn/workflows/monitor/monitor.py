@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.views.home import is_demo_home
 from churn.workflows.monitor.dates import plan_dates
+from churn.workflows.monitor.seen import MonitorResult, Seen
 from churn.workflows.monitor_reference import find_reference
 from churn.workflows.score_customers import bundle_path
 
@@ -18,20 +18,8 @@ if TYPE_CHECKING:
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
 
+
 NO_MODEL = "No model has been promoted, so there is nothing to monitor."
-
-
-@dataclass(frozen=True)
-class MonitorResult:
-    """What the monitors found as of a day; `document` is plain values, `trained` and `promoted` what followed."""
-
-    on: date
-    severity: str
-    document: dict[str, Any]
-    monitoring_id: int
-    trained: str | None = None
-    promoted: str | None = None
-    seconds: float = field(default=0.0, compare=False)
 
 
 def monitor_model(
@@ -53,21 +41,6 @@ def monitor_model(
         seen = _look(context, on)
         renewed = renew(context, seen, retrain=retrain, promote=promote)
         return finish(context, seen, renewed)
-
-
-@dataclass
-class Seen:
-    """What was found before anything follows from it."""
-
-    on: date
-    cutoff: datetime
-    version: ModelVersion | None
-    model: ServedModel | None
-    findings: list[Finding]
-    parts: dict[str, Any]
-    customers: int = 0
-    monthly_margin: float = 0.0
-    facts: Any = None
 
 
 def _look(context: Context, on: date | None) -> Seen:

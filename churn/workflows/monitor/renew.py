@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from churn.snapshots.policy import SnapshotPolicy
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.monitor.monitor import Seen
+    from churn.workflows.monitor.seen import Seen
 
 WHO: Final = "monitor"
 ENOUGH_CHURNERS: Final = 2_000  # of the recent past, to learn its rules from without going further back

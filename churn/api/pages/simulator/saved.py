@@ -23,7 +23,7 @@ from churn.api.state import State as Service
 from churn.errors import CampaignError, ChurnError, ConfigError
 from churn.reports.charts.simulator import two_curves
 from churn.store.records import Simulation
-from churn.workflows.draft_campaign import draft_campaign, name_from
+from churn.workflows.plan.define import draft_campaign, name_from
 from churn.workflows.simulation_request import SimulationRequest
 
 router = APIRouter()

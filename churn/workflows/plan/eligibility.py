@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from churn.config import ChurnSettings
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.plan_scores import ScoreList
+    from churn.workflows.plan.scores import ScoreList
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,40 +14,18 @@ from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
+from churn.files import write_text, write_whole
+from churn.views.risk_list import without_formulas
+from churn.workflows.measure.measure import ALARM
+from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.store import PlanRecord
-    from churn.workflows.plan_choice import Choice, Priced
-    from churn.workflows.plan_facts import Facts
-    from churn.workflows.plan_scores import ScoreList
-
-
-@dataclass(frozen=True)
-class PlanRequest:
-    """What to plan: the campaigns (all if none is named) that share `budget` money; of `snapshot_date`, or the newest.
-
-    A dry run answers the same and keeps nothing.
-    """
-
-    campaigns: tuple[str, ...] = ()
-    snapshot_date: date | None = None
-    budget: Decimal | float | None = None
-    is_dry_run: bool = False
-    allow_stale: bool = False
-    allow_uncalibrated: bool = False
-    despite_alarm: bool = False
-    out: Path | None = None
-    seed: int = 7
-
-
-@dataclass(frozen=True)
-class PlannedCampaigns:
-    """The answer as one document, and the campaigns' assignments, earlier ones included (`is_new` says which)."""
-
-    document: dict[str, Any]
-    assignments: pl.DataFrame
+    from churn.workflows.plan.choose import Choice, Priced
+    from churn.workflows.plan.eligibility import Facts
+    from churn.workflows.plan.scores import ScoreList
 
 
 def plan_campaigns(context: Context, request: PlanRequest) -> PlannedCampaigns:
@@ -57,8 +35,6 @@ def plan_campaigns(context: Context, request: PlanRequest) -> PlannedCampaigns:
     an empty audience, ConfigError for a wrong definition, DataError before the first scores, QualityBlocked on a stale
     list, NotCalibrated for probabilities that fail the gate.
     """
-    from churn.workflows.plan_files import check_ending, write_assignments
-
     if request.out is not None:
         check_ending(request.out)
     definitions = _definitions(context, request)
@@ -91,14 +67,11 @@ def _definitions(context: Context, request: PlanRequest) -> list[CampaignDefinit
 
 
 def _plan(context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]) -> PlannedCampaigns:
-    from churn.workflows.plan_alarms import open_harm_alarms
-    from churn.workflows.plan_choice import choose
-    from churn.workflows.plan_document import build_document
-    from churn.workflows.plan_facts import gather_facts
-    from churn.workflows.plan_pricing import price_campaigns
-    from churn.workflows.plan_scores import read_scores
-    from churn.workflows.plan_standing import plan_inputs, standing_plans
-    from churn.workflows.plan_used import limits_left, used_by
+    from churn.workflows.plan.choose import choose, limits_left, used_by
+    from churn.workflows.plan.document import build_document
+    from churn.workflows.plan.eligibility import gather_facts
+    from churn.workflows.plan.pricing import price_campaigns
+    from churn.workflows.plan.scores import read_scores
 
     planned_at = context.clock()
     alarms = open_harm_alarms(context, definitions, despite_alarm=request.despite_alarm)
@@ -223,3 +196,83 @@ def _together(
     return pl.concat(both, how="vertical_relaxed").sort(
         ["campaign", "arm", "expected_profit", "customer_id"], descending=[False, True, True, False]
     )
+
+
+def open_harm_alarms(
+    context: Context, definitions: Sequence[CampaignDefinition], *, despite_alarm: bool
+) -> list[dict[str, Any]]:
+    """Return the open harm alarms of the campaigns, `campaign`, `message` and `raised_at` each, if they are accepted.
+
+    Raises CampaignError naming the campaigns when there is any and `despite_alarm` is false.
+    """
+    with context.open_store() as store:
+        found = [alert for one in definitions for alert in store.alerts.open(kind=ALARM, subject=one.name)]
+    if found and not despite_alarm:
+        names = ", ".join(f"`{alert.subject}`" for alert in found)
+        others = " Or plan the other campaigns without it." if len(definitions) > len(found) else ""
+        raise CampaignError(
+            f"{names} was measured to drive customers away: {found[0].message}",
+            where=f"alarm of {found[0].raised_at:%Y-%m-%d}",
+            remedy=f"Run `churn measure {found[0].subject}` and find out why. --despite-alarm plans it knowingly.{others}",
+        )
+    return [
+        {"campaign": alert.subject, "message": alert.message, "raised_at": alert.raised_at.isoformat()}
+        for alert in found
+    ]
+
+
+ENDINGS = (".csv", ".parquet", ".json")
+
+
+def check_ending(path: Path) -> None:
+    """Raise ConfigError for a file ending that cannot be written, before any work."""
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"cannot write `{path.suffix}`", where="--out", remedy="Use .csv, .parquet or .json.")
+
+
+def write_assignments(assignments: pl.DataFrame, document: Mapping[str, Any], path: Path) -> Path:
+    """Write the assignments to `path`, and as JSON the plan's document beside them. Raises ResourceError."""
+    if path.suffix == ".parquet":
+        return write_whole(path, assignments.write_parquet)
+    if path.suffix == ".csv":
+        return write_text(path, without_formulas(assignments).write_csv())
+    rows = json.loads(assignments.write_json())
+    return write_text(path, json.dumps({**document, "assignments": rows}, indent=2) + "\n")
+
+
+RECENT = 20  # plans of a campaign that are looked through; an older one was made from other scores
+
+
+def plan_inputs(
+    context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]
+) -> dict[str, dict[str, Any]]:
+    """Return by campaign what the plan depends on besides scores and definition, as kept with it."""
+    settings = context.settings
+    shared = {
+        "campaigns": sorted(definition.name for definition in definitions),
+        "budget": None if request.budget is None else float(request.budget),
+        "rules": settings.campaigns.model_dump(mode="json"),
+        "business": settings.business.model_dump(mode="json"),
+    }
+    return {one.name: {**shared, "window_days": one.window(settings.churn)} for one in definitions}
+
+
+def standing_plans(
+    context: Context,
+    definitions: Sequence[CampaignDefinition],
+    scores: ScoreList,
+    inputs: Mapping[str, Mapping[str, Any]],
+) -> dict[str, PlanRecord]:
+    """Return the earlier plan of each campaign where all of them were planned together just so; else nothing.
+
+    Rounding leaves a little of every limit, which planning once more would otherwise fill up.
+    """
+    found = {}
+    with context.open_store() as store:
+        for definition in definitions:
+            for plan in store.plans.list(definition.name, limit=RECENT):
+                is_same = plan.score_run_id == scores.run_id and plan.definition_hash == definition.hash
+                if is_same and plan.snapshot_date == scores.snapshot_date and plan.inputs == inputs[definition.name]:
+                    found[definition.name] = plan
+                    break
+    return found if len(found) == len(definitions) else {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +14,14 @@ from numpy.typing import NDArray
 from churn.campaigns.assignment import Arms, held_out
 from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.eligibility import Eligibility, eligibility
+from churn.context import Context
 from churn.decisions.allocation.allocate import Allocation, allocate
 from churn.decisions.profit import Economics, expected_profit
 from churn.errors import CampaignError
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -241,3 +245,63 @@ def _per_contact(allocation: Allocation, share: Floats, mixed: Floats) -> Alloca
         shadow_offer=allocation.shadow_offer / share,
         shadow_channel=allocation.shadow_channel / mixed,
     )
+
+
+def used_by(context: Context, assigned: pl.DataFrame, definition: CampaignDefinition) -> Used:
+    """Return the arms of a campaign by stratum, and the money committed to those contacted.
+
+    A share that was changed begins a draw of its own: if it had to make up for what plans with another share held out,
+    new customers would be held out far more or less often than it says, or not at all, and could not be compared.
+    """
+    import polars as pl
+
+    from churn.workflows.measure.measure import share_of
+
+    mine = assigned.filter(pl.col("campaign") == definition.name)
+    with context.open_store() as store:
+        plans = store.plans.list(definition.name)
+    same = [plan.plan_id for plan in plans if share_of(plan) == definition.holdout.share]
+    treated = mine.filter(pl.col("arm") == "treatment")
+    return Used(
+        strata=_arms(mine),
+        committed=float((treated["contact_cost"] + treated["incentive_cost"]).sum()),
+        alike=_arms(mine.filter(pl.col("plan_id").is_in(same))),
+    )
+
+
+def _arms(rows: pl.DataFrame) -> dict[str, Arms]:
+    import polars as pl
+
+    counts = rows.group_by("stratum").agg(
+        (pl.col("arm") == "treatment").sum().alias("t"), (pl.col("arm") == "holdout").sum().alias("h")
+    )
+    return {stratum: Arms(treatment, holdout) for stratum, treatment, holdout in counts.sort("stratum").iter_rows()}
+
+
+def limits_left(
+    context: Context,
+    definitions: Sequence[CampaignDefinition],
+    used: Sequence[Used],
+    day: date,
+    budget: Decimal | float | None,
+) -> Limits:
+    """Return what is left of `budget` after these campaigns' earlier plans, and of the channels after today's.
+
+    A channel's capacity is per plan: contacts planned for the same snapshot date count, by whatever campaign.
+    """
+    import polars as pl
+
+    capacity = context.settings.campaigns.channel_capacity
+    taken = dict.fromkeys(capacity, 0)
+    if capacity:
+        channels = {definition.name: definition.offer.channel for definition in definitions}
+        with context.open_store() as store:
+            today = store.assignments.customers(arm="treatment").filter(pl.col("snapshot_date") == day)
+            counts = dict(today.group_by("campaign").len().iter_rows())
+            for name, count in counts.items():
+                plan = None if name in channels else store.plans.latest(name)
+                channel = channels.get(name) or (plan.definition["offer"]["channel"] if plan else None)
+                if channel in taken:
+                    taken[channel] += count
+    left = None if budget is None else max(float(budget) - sum(each.committed for each in used), 0.0)
+    return Limits(left, {name: max(float(capacity[name] - taken[name]), 0.0) for name in capacity})

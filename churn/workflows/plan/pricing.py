@@ -12,15 +12,15 @@ from churn.campaigns.definition import CampaignDefinition
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
 from churn.decisions.profit import ProfitModel
-from churn.workflows.plan_choice import Priced, price
+from churn.workflows.plan.choose import Priced, price
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.warehouse.connection import Warehouse
     from churn.workflows.learn_uplift.from_campaign import LoadedUplift
-    from churn.workflows.plan_facts import Facts
-    from churn.workflows.plan_scores import ScoreList
+    from churn.workflows.plan.eligibility import Facts
+    from churn.workflows.plan.scores import ScoreList
 
 TAKEN = "churn avoided is taken as success rate x probability"
 Z_95 = 1.959964  # the measured effect's interval is one of 95 %

@@ -1,0 +1,1 @@
+"""Plans campaigns: whom to contact, whom to hold out."""

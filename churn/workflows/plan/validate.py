@@ -1,0 +1,89 @@
+"""Finds everything wrong with campaign files, and what they name that there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.reading import Complaint, campaign_files, examine, line_of, load_campaign, nearest
+from churn.context import Context
+from churn.errors import ConfigError, WarehouseBusy
+
+
+@dataclass(frozen=True)
+class CampaignReview:
+    """The campaigns looked at, by name, with their files, and everything that is wrong."""
+
+    files: dict[str, Path]
+    complaints: list[Complaint]
+
+
+def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignReview:
+    """Read the campaigns named, or all, and return everything wrong: file, line, what, and what to do.
+
+    Besides the file itself: features that no SQL file makes and connectors that churn.toml does not declare.
+    Raises CampaignError for a campaign that there is not.
+    """
+    home = context.settings.home
+    files = campaign_files(home)
+    for name in names:
+        if name not in files:
+            load_campaign(home, name)  # says which is the nearest
+    chosen = {name: path for name, path in sorted(files.items()) if not names or name in names}
+    complaints: list[Complaint] = []
+    read: list[CampaignDefinition] = []
+    for name, path in chosen.items():
+        definition, wrong = examine(name, path)
+        complaints += wrong
+        if definition is not None:
+            read.append(definition)
+    known = _known_features(context, read) if any(one.audience.filter for one in read) else frozenset()
+    for definition in read:
+        path = chosen[definition.name]
+        complaints += beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
+    return CampaignReview(chosen, sorted(complaints, key=lambda one: (one.campaign, one.line)))
+
+
+def beyond_the_file(
+    context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
+) -> list[Complaint]:
+    """Return what a definition, read from `text`, names that there is not: features, and the connector."""
+    from churn.warehouse.models.filters import audience_filter
+
+    found = []
+    if definition.audience.filter is not None:
+        line = line_of(text, ("audience", "filter"))
+        try:
+            audience_filter(definition.audience.filter, known, where=f"{path}:{line}")
+        except ConfigError as error:
+            found.append(Complaint(definition.name, path, line, error.what, error.remedy or ""))
+    connector, connectors = definition.crm.connector, context.settings.connectors
+    if connector is not None and connector not in connectors:
+        remedy = nearest(connector, connectors) if connectors else f"Declare [connectors.{connector}] in churn.toml."
+        line = line_of(text, ("crm", "connector"))
+        found.append(Complaint(definition.name, path, line, f"no connector `{connector}`", remedy))
+    return found
+
+
+def _known_features(context: Context, definitions: Sequence[CampaignDefinition]) -> frozenset[str]:
+    """Return the features of the SQL files; those of the warehouse too where a filter names another."""
+    from churn.snapshots.conditions import known_features
+    from churn.warehouse.models.filters import audience_filter
+    from churn.warehouse.models.sql_models import load_models
+
+    models = load_models(context.settings.home)
+    known = known_features(models)
+    try:
+        for definition in definitions:
+            if definition.audience.filter is not None:
+                audience_filter(definition.audience.filter, known, where=definition.name)
+    except ConfigError:
+        if context.settings.warehouse_path.exists():
+            try:
+                with context.open_warehouse("churn campaigns") as warehouse:
+                    return known_features(models, warehouse)
+            except WarehouseBusy:
+                return known  # whoever holds it is at work; the features listed are what can be said now
+    return known

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from churn.campaigns.reading import load_campaign
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, NotFound
-from churn.workflows.privacy_erase import erase_from_store
-from churn.workflows.privacy_export import export_path
-from churn.workflows.privacy_object import note_objection, require_id
+from churn.workflows.privacy.erase import erase_from_store
+from churn.workflows.privacy.export import export_path
+from churn.workflows.privacy.object import note_objection, require_id
 
 if TYPE_CHECKING:
     from datetime import date

@@ -17,8 +17,8 @@ from churn.store import ScheduledRun
 from churn.workflows.measure.outcomes import import_outcomes
 from churn.workflows.plan.plan import plan_campaigns
 from churn.workflows.plan.request import PlanRequest
-from churn.workflows.privacy_erase import Erased, erase_customer
-from churn.workflows.privacy_export import export_customer
+from churn.workflows.privacy.erase import Erased, erase_customer
+from churn.workflows.privacy.export import export_customer
 from churn.workflows.sync_crm import Options, sync_crm
 from tests.company import Company
 from tests.privacy.seeking import places_naming

@@ -12,9 +12,9 @@ from churn.jobs.catalog import JOBS
 from churn.modeling.serving.bundles import verify
 from churn.workflows.measure.measure import measure_campaign
 from churn.workflows.measure.outcomes import import_outcomes
-from churn.workflows.privacy_erase import erase_customer
-from churn.workflows.privacy_export import export_customer
-from churn.workflows.privacy_retention import retain
+from churn.workflows.privacy.erase import erase_customer
+from churn.workflows.privacy.export import export_customer
+from churn.workflows.privacy.retention import retain
 from churn.workflows.refresh_warehouse import refresh_warehouse
 from tests.privacy.conftest import CAMPAIGN, Gone
 from tests.privacy.seeking import places_naming

@@ -10,7 +10,7 @@ from churn.store.records import PrivacyRequest, ScheduledRun
 
 def erase(context: Context, run: ScheduledRun) -> StepOutcome:
     """Erase the customer of a request, and of all that wait beside it: remote lists, warehouse, files."""
-    from churn.workflows.privacy_erase import erase_customers
+    from churn.workflows.privacy.erase import erase_customers
 
     request = _request(context, run)
     if request.customer_id is None:
@@ -28,7 +28,7 @@ def erase(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
     """Take the customer of a request, who objects to marketing, off every list."""
-    from churn.workflows.privacy_object import object_to_marketing
+    from churn.workflows.privacy.object import object_to_marketing
 
     request = _request(context, run)
     if request.customer_id is None:
@@ -41,7 +41,7 @@ def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def export(context: Context, run: ScheduledRun) -> StepOutcome:
     """Collect what is held of the customer of a request, to be fetched within a day."""
-    from churn.workflows.privacy_export import export_customer, export_path
+    from churn.workflows.privacy.export import export_customer, export_path
 
     request = _request(context, run)
     if request.customer_id is None:
@@ -54,7 +54,7 @@ def export(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def retain(context: Context, run: ScheduledRun) -> StepOutcome:
     """Let go of what is older than [retention] allows, and finish requests that a remote system kept waiting."""
-    from churn.workflows.privacy_retention import retain as let_go
+    from churn.workflows.privacy.retention import retain as let_go
 
     found = let_go(context, who=run.requested_by)
     told = ", ".join(f"{count:,} {what}" for what, count in found.items() if count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from churn.context import Context
 from churn.jobs.outcome import StepOutcome
 from churn.store.records import ScheduledRun
-from churn.workflows.prune_home import prune_home
+from churn.workflows.privacy.retention import prune_home
 
 
 def prune(context: Context, run: ScheduledRun) -> StepOutcome:

@@ -8,8 +8,8 @@ from typing import Any
 
 from churn.context import Context
 from churn.errors import NotFound, ResourceError
-from churn.workflows.privacy_files import EXPORTS, personal_files, rows_in_file
-from churn.workflows.privacy_object import require_id
+from churn.workflows.privacy.files import EXPORTS, personal_files, rows_in_file
+from churn.workflows.privacy.object import require_id
 
 _NOTE = (
     "Raw tables hold what was delivered, staging and snapshots what was made of it, features what the model saw, "

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import NotFound
-from churn.workflows.privacy_files import erase_from_file, personal_files
-from churn.workflows.privacy_object import Objected, object_to_marketing, require_id
-from churn.workflows.privacy_withdraw import Withdrawal, withdraw_customer
+from churn.workflows.privacy.files import erase_from_file, personal_files
+from churn.workflows.privacy.object import Objected, Withdrawal, object_to_marketing, require_id, withdraw_customer
 
 if TYPE_CHECKING:
     from churn.store import Store

@@ -1,0 +1,1 @@
+"""People's rights: export, erasure, objection, retention."""

@@ -89,7 +89,7 @@ def _context(home: Path) -> Context:
 
 
 def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
-    from churn.workflows.refresh_warehouse import refresh_warehouse
+    from churn.workflows.refresh.refresh import refresh_warehouse
     from churn.workflows.score_customers import score_customers
     from churn.workflows.train_model import train_model
 

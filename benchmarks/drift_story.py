@@ -19,7 +19,7 @@ from churn.bootstrap import build_context
 from churn.context import Context
 from churn.workflows.demo.play import generate
 from churn.workflows.monitor.monitor import monitor_model
-from churn.workflows.refresh_warehouse import refresh_warehouse
+from churn.workflows.refresh.refresh import refresh_warehouse
 from churn.workflows.train_model import TrainedModel, train_model
 
 COMPETITOR_FROM = 13  # index of the first month with a competitor: the fourteenth

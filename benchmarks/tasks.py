@@ -36,7 +36,7 @@ def nightly(customers: int, months: int, home: str) -> Work:
     context = found.context(Path(home))
 
     def work() -> dict[str, Any]:
-        from churn.workflows.refresh_warehouse import refresh_warehouse
+        from churn.workflows.refresh.refresh import refresh_warehouse
         from churn.workflows.score_customers import score_customers
 
         began = time.perf_counter()

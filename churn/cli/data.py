@@ -27,7 +27,7 @@ def refresh(
     full: Annotated[bool, typer.Option("--full", help="Load every file again, changed or not.")] = False,
 ) -> None:
     """Load what is new from the declared sources, and run the quality checks."""
-    from churn.workflows.refresh_warehouse import refresh_warehouse
+    from churn.workflows.refresh.refresh import refresh_warehouse
 
     result = refresh_warehouse(session.context, source=source, full=full)
     loads = [
@@ -94,7 +94,7 @@ def features(
     out: Annotated[Path | None, typer.Option(help="File to write, .parquet or .csv.")] = None,
 ) -> None:
     """Compute point-in-time features for one date or many."""
-    from churn.workflows.build_features import build_features
+    from churn.workflows.refresh.features import build_features
 
     first = read_date(date, "--date")
     assert first is not None

@@ -15,7 +15,7 @@ from churn.workflows.measure.outcomes import import_outcomes
 from churn.workflows.privacy.erase import erase_customer
 from churn.workflows.privacy.export import export_customer
 from churn.workflows.privacy.retention import retain
-from churn.workflows.refresh_warehouse import refresh_warehouse
+from churn.workflows.refresh.refresh import refresh_warehouse
 from tests.privacy.conftest import CAMPAIGN, Gone
 from tests.privacy.seeking import places_naming
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from churn.errors import ConfigError
-from churn.workflows.build_features import dates_between
+from churn.workflows.refresh.features import dates_between
 
 
 def test_months_keep_the_day_where_the_month_has_it():

@@ -6,7 +6,6 @@ from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.outcome import StepFailed, StepOutcome
 from churn.store.records import ScheduledRun
-from churn.workflows.check_data import check_data
 from churn.workflows.keep_campaigns import (
     Kept,
     pull_all_outcomes,
@@ -14,7 +13,8 @@ from churn.workflows.keep_campaigns import (
     replan_campaigns,
     resync_campaigns,
 )
-from churn.workflows.refresh_warehouse import refresh_warehouse
+from churn.workflows.refresh.check import check_data
+from churn.workflows.refresh.refresh import refresh_warehouse
 from churn.workflows.score_customers import score_customers
 
 BACKFILL = "is_backfill"  # the parameter of a night that is worked long after its date

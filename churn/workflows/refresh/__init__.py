@@ -1,0 +1,1 @@
+"""Loads what is new, checks it, and builds features."""

@@ -119,7 +119,7 @@ def report(customers: int, months: int, home: str) -> Work:
     context = company(customers, months, SILENT).context(Path(home))
 
     def work() -> dict[str, Any]:
-        from churn.workflows.publish_report import publish_report
+        from churn.workflows.report.publish import publish_report
 
         began = time.process_time()
         found = publish_report(context)

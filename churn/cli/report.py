@@ -28,7 +28,7 @@ def report(
     pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF, printed by Chromium where it is installed.")] = False,
 ) -> None:
     """Write the monthly report: one HTML file that opens anywhere, prints well and can be mailed."""
-    from churn.workflows.publish_report import publish_report
+    from churn.workflows.report.publish import publish_report
 
     found = publish_report(session.context, month, language=language, out=out, with_pdf=pdf)
 

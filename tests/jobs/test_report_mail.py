@@ -12,7 +12,7 @@ from churn.config import load_settings
 from churn.context import Context
 from churn.errors import Unreachable
 from churn.jobs.notify.report_mail import mail_report
-from churn.workflows.publish_report import ReportResult
+from churn.workflows.report.publish import ReportResult
 from tests.jobs.test_delivery import _mail, _mail_server
 
 PAGE = "<!doctype html><html><body><h1>8.0&nbsp;% of customers left in June 2026,\n 2 points above</h1>\u2013</body></html>\n"

@@ -12,8 +12,8 @@ from churn.config import load_settings
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.store.records import PlanRecord
-from churn.workflows import publish_report as module
-from churn.workflows.publish_report import publish_report
+from churn.workflows.report import publish as module
+from churn.workflows.report.publish import publish_report
 from tests.company import Company
 
 

@@ -100,7 +100,7 @@ def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
 def report(context: Context, run: ScheduledRun) -> StepOutcome:
     """Write the report of a month, that asked for or the one before the date of the run, and mail it to who is named."""
     from churn.jobs.notify.report_mail import mail_report
-    from churn.workflows.publish_report import publish_report
+    from churn.workflows.report.publish import publish_report
 
     month = run.parameters.get("month")
     if month is None and run.logical_date is not None:

@@ -12,8 +12,8 @@ from typing import Any
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.files import write_text
-from churn.workflows.report_facts import report_facts
-from churn.workflows.report_month import read_month
+from churn.workflows.report.facts import report_facts
+from churn.workflows.report.month import read_month
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from churn.errors import ChurnError
 from churn.views.live_risk import LiveRisk
 from churn.views.risk_index import RiskIndexes
 from churn.workflows.answer_simulation import Simulator
-from churn.workflows.score_customers import load_champion
+from churn.workflows.score.score import load_champion
 
 if TYPE_CHECKING:
     from churn.api.rates import Rates

@@ -27,7 +27,7 @@ def score(
     to: Annotated[str | None, typer.Option("--to", help="Last day of a backfill.")] = None,
 ) -> None:
     """Score every customer as of a date, with reasons, and publish the risk list."""
-    from churn.workflows.score_customers import score_customers
+    from churn.workflows.score.score import score_customers
 
     results = score_customers(
         session.context,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.score_frame import ScoredFrame
+    from churn.workflows.score.frame import ScoredFrame
 
 KEPT_RUNS = 2  # the one in use, and the one a reader may still be at
 KEPT_SCORES = 24  # the newest runs of which each customer's probability stays readable
@@ -65,7 +65,7 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
     Raises ResourceError where the disk refuses.
     """
     from churn.warehouse.models.sql_models import load_models
-    from churn.workflows.serving_summary import serving_summary
+    from churn.workflows.score.serving import serving_summary
 
     folder = run_path(context.settings.home, scored.run_id)
     models = load_models(context.settings.home)

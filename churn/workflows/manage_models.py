@@ -23,7 +23,7 @@ def show_model(context: Context, version: str | None) -> dict[str, Any]:
     Raises ConfigError for an unknown version, NoChampion before the first promotion.
     """
     from churn.modeling import load_card
-    from churn.workflows.score_customers import bundle_path
+    from churn.workflows.score.score import bundle_path
 
     with context.open_store() as store:
         found = _find(store.models.get(version) if version else store.models.champion(), version)

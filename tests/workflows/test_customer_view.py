@@ -28,7 +28,7 @@ from churn.views.serving_files import (
     write_score_history,
 )
 from churn.views.what_if import overrides_of, score_mixed, what_if
-from churn.workflows.score_customers import load_champion, score_customers
+from churn.workflows.score.score import load_champion, score_customers
 from tests.company import Company
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from churn.config import ResourceSettings
 from churn.warehouse.connection import open_warehouse
-from churn.workflows.score_history import CONTRIBUTIONS, SCORES, read_previous, write_history
+from churn.workflows.score.history import CONTRIBUTIONS, SCORES, read_previous, write_history
 
 FIRST, SECOND, THIRD = date(2026, 1, 1), date(2026, 1, 8), date(2026, 1, 15)
 

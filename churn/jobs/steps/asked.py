@@ -23,7 +23,7 @@ def train(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def score(context: Context, run: ScheduledRun) -> StepOutcome:
     """Score one date."""
-    from churn.workflows.score_customers import score_customers
+    from churn.workflows.score.score import score_customers
 
     (found,) = score_customers(context, snapshot_date=_day(run, "date"))
     told = f"{found.customers:,} customers scored as of {found.snapshot_date} by {found.model_version}."

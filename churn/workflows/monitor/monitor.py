@@ -10,7 +10,7 @@ from churn.views.home import is_demo_home
 from churn.workflows.monitor.dates import plan_dates
 from churn.workflows.monitor.seen import MonitorResult, Seen
 from churn.workflows.monitor_reference import find_reference
-from churn.workflows.score_customers import bundle_path
+from churn.workflows.score.score import bundle_path
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel

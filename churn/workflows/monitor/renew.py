@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from churn.context import Context
 from churn.errors import ModelError
 from churn.workflows.economics import economics_from
-from churn.workflows.score_customers import bundle_path
+from churn.workflows.score.score import bundle_path
 
 if TYPE_CHECKING:
     import polars as pl

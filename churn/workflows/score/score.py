@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.errors import ConfigError, ModelError, NoChampion
 from churn.workflows.refresh.check import stop_on_blocked_checks
-from churn.workflows.score_frame import ScoredFrame, score_frame
+from churn.workflows.score.frame import ScoredFrame, score_frame
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel

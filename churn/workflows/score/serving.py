@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.score_frame import ScoredFrame
+    from churn.workflows.score.frame import ScoredFrame
 
 MONTHS = 18
 _SAMPLED = 5_000

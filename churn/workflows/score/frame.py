@@ -56,7 +56,7 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
     import polars as pl
 
     from churn.modeling import explain, reasons_json
-    from churn.workflows.score_history import read_previous, write_history
+    from churn.workflows.score.history import read_previous, write_history
 
     data = _features(context, warehouse, model, day)
     context.progress.step(f"Scoring {data.frame.height:,} customers as of {day}")

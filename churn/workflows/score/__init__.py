@@ -1,0 +1,1 @@
+"""Scores a date and publishes the list."""

@@ -16,8 +16,8 @@ from churn.context import Context
 from churn.errors import ChurnError
 from churn.views.live_risk import LiveRisk
 from churn.views.risk_index import RiskIndexes
-from churn.workflows.answer_simulation import Simulator
 from churn.workflows.score.score import load_champion
+from churn.workflows.simulate.live import Simulator
 
 if TYPE_CHECKING:
     from churn.api.rates import Rates

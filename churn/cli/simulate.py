@@ -121,10 +121,10 @@ def simulate(
 
     Without options: the optimum on the published scores.
     """
-    from churn.workflows.compare_simulations import compare_simulations
-    from churn.workflows.simulate_campaign import simulate_campaign, write_simulation
-    from churn.workflows.simulation_files import check_ending
-    from churn.workflows.simulation_request import SimulationRequest
+    from churn.workflows.simulate.compare import compare_simulations
+    from churn.workflows.simulate.document import check_ending
+    from churn.workflows.simulate.request import SimulationRequest
+    from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
 
     if out is not None:
         check_ending(out)

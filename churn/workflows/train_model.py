@@ -11,7 +11,7 @@ from churn.context import Context
 from churn.errors import ModelError
 from churn.views.home import is_demo_home
 from churn.views.model import prepare_figures
-from churn.workflows.economics import economics_from
+from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
     from churn.modeling import TrainingResult

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from churn.api.pages.simulator.form import CUTS, address, read_state
 from churn.decisions.profit import Economics
 from churn.workflows.plan.define import name_from
-from churn.workflows.simulation_request import lay_over
+from churn.workflows.simulate.request import lay_over
 
 
 @pytest.mark.parametrize(

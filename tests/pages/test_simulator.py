@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from churn.accounts.sign_in import create_link
-from churn.workflows.simulate_campaign import simulate_campaign
-from churn.workflows.simulation_request import SimulationRequest
+from churn.workflows.simulate.request import SimulationRequest
+from churn.workflows.simulate.simulate import simulate_campaign
 from tests.pages.conftest import Served, Visitor
 
 ANSWER = "#sim-answer"
@@ -243,7 +243,7 @@ def test_a_link_of_an_older_list_says_so(visitor: Visitor) -> None:
 @pytest.fixture
 def uncalibrated(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The served list's probabilities fail the calibration gate."""
-    from churn.workflows.answer_simulation import Simulator
+    from churn.workflows.simulate.live import Simulator
 
     original = Simulator._prepare
 

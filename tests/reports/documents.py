@@ -8,7 +8,7 @@ from churn.decisions.audit import audit
 from churn.decisions.calibration import Gate
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import simulate
-from churn.workflows.simulation_document import Origin, build_document
+from churn.workflows.simulate.document import Origin, build_document
 
 
 def document(*, name="Spring call", currency="USD", is_overridden=False, value=69.16, known=False, **how):

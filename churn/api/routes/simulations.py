@@ -14,9 +14,9 @@ from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.store.records import ApiKey
-from churn.workflows.compare_simulations import compare_documents
-from churn.workflows.simulate_campaign import simulate_campaign
-from churn.workflows.simulation_request import SimulationRequest
+from churn.workflows.simulate.compare import compare_documents
+from churn.workflows.simulate.request import SimulationRequest
+from churn.workflows.simulate.simulate import simulate_campaign
 
 _caller = key_with("simulate")  # one dependency: asked for twice it is called once, and the write claimed once
 router = APIRouter(

@@ -21,8 +21,8 @@ from churn.workflows.monitor.seen import MonitorResult
 from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
 from churn.workflows.report.publish import ReportResult, publish_report
 from churn.workflows.score.score import ScoreResult, score_customers
-from churn.workflows.simulate_campaign import simulate_campaign, write_simulation
-from churn.workflows.simulation_request import SimulationRequest
+from churn.workflows.simulate.request import SimulationRequest
+from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
 from churn.workflows.train_model import TrainedModel, train_model
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.errors import ModelError
-from churn.workflows.economics import economics_from
 from churn.workflows.score.score import bundle_path
+from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
     import polars as pl

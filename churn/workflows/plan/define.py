@@ -18,12 +18,12 @@ from churn.context import Context
 from churn.errors import CampaignError, ConfigError, ModelError, StoreBusy
 from churn.files import write_text
 from churn.workflows.plan.validate import beyond_the_file
-from churn.workflows.simulation_document import sentence
+from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from churn.workflows.answer_simulation import Answer
+    from churn.workflows.simulate.live import Answer
 
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*\Z", re.ASCII)

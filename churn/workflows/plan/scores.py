@@ -91,7 +91,7 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     from churn.snapshots.conditions import build_day
     from churn.snapshots.dataset import feature_frame
     from churn.warehouse.models.sql_models import load_models
-    from churn.workflows.economics import economics_from
+    from churn.workflows.simulate.economics import economics_from
 
     has_history = warehouse.has_table("history.scores")
     frame = (

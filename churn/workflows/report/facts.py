@@ -19,8 +19,8 @@ from churn.views.overview import saved_of
 from churn.views.quality import read_quality
 from churn.workflows.explore.explore import latest_insights
 from churn.workflows.report.month import Month, last_whole
-from churn.workflows.simulate_campaign import simulate_campaign
-from churn.workflows.simulation_request import SimulationRequest
+from churn.workflows.simulate.request import SimulationRequest
+from churn.workflows.simulate.simulate import simulate_campaign
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -11,7 +11,7 @@ from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
 from churn.decisions.profit import expected_profit, value_of_save
 from churn.errors import DataError, ModelError
-from churn.workflows.economics import economics_from
+from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import Final, get_args
 from urllib.parse import urlencode
 
 from churn.decisions.profit import Economics, ProfitModel
-from churn.workflows.simulation_request import SimulationRequest
+from churn.workflows.simulate.request import SimulationRequest
 
 CUTS: Final = ("optimum", "threshold", "budget", "contacts")
 PERCENT: Final = 100.0

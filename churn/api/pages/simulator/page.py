@@ -17,7 +17,7 @@ from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.api.state import state_of
 from churn.errors import ConfigError, DataError, NotCalibrated
-from churn.workflows.answer_simulation import Answer
+from churn.workflows.simulate.live import Answer
 
 router = APIRouter()
 Shared = Annotated[Service, Depends(state_of)]
@@ -136,7 +136,7 @@ def _whole(service: Service, found: Answer, state: State) -> dict[str, Any]:
 
 def answer_values(service: Service, found: Answer, state: State) -> dict[str, Any]:
     """Return what the templates of an answer are filled with."""
-    from churn.workflows.simulation_document import sentence
+    from churn.workflows.simulate.document import sentence
 
     list_date = found.origin.snapshot_date.isoformat() if found.origin.snapshot_date else None
     return {

@@ -24,7 +24,7 @@ from churn.errors import CampaignError, ChurnError, ConfigError
 from churn.reports.charts.simulator import two_curves
 from churn.store.records import Simulation
 from churn.workflows.plan.define import draft_campaign, name_from
-from churn.workflows.simulation_request import SimulationRequest
+from churn.workflows.simulate.request import SimulationRequest
 
 router = APIRouter()
 _NAME: Final = re.compile(r"[\w .,()+%-]{1,100}\Z")

@@ -8,12 +8,12 @@ from churn.api.pages.simulator.form import FIELDS, State, written
 from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
 from churn.reports.simulation import INPUTS, value_text
 from churn.wording import SYMBOLS, count, money, percent
-from churn.workflows.simulation_document import sentence
+from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:
     from churn.decisions.threshold import CurvePoint
     from churn.reports.charts.svg import Figure
-    from churn.workflows.answer_simulation import Answer
+    from churn.workflows.simulate.live import Answer
 
 CURVE, DRIVERS = "profit-curve", "profit-drivers"
 _BY_NAME: Final = {field.name: field for field in FIELDS}

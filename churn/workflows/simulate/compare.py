@@ -12,8 +12,8 @@ from typing import Any
 
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.simulate_campaign import simulate_campaign
-from churn.workflows.simulation_request import SimulationRequest
+from churn.workflows.simulate.request import SimulationRequest
+from churn.workflows.simulate.simulate import simulate_campaign
 
 _NOT_IN_FILES = {"preset", "save", "allow_uncalibrated"}  # who runs the command decides on these
 COMPARED = (

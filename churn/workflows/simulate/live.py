@@ -13,10 +13,10 @@ from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics, value_of_save
 from churn.decisions.simulation import SimulationResult
 from churn.errors import ChurnError, ConfigError, DataError
-from churn.workflows.economics import economics_from
-from churn.workflows.simulate_campaign import about_the_data, published_scores, stale_reason
-from churn.workflows.simulation_document import Origin, build_document
-from churn.workflows.simulation_request import SimulationRequest, lay_over, mode_of
+from churn.workflows.simulate.document import Origin, build_document
+from churn.workflows.simulate.economics import economics_from
+from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of
+from churn.workflows.simulate.simulate import about_the_data, published_scores, stale_reason
 
 if TYPE_CHECKING:
     from churn.decisions.calibration import Gate

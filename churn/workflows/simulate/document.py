@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.decisions.audit import Finding
@@ -13,10 +17,13 @@ from churn.decisions.profit import DESCRIPTIONS, Economics
 from churn.decisions.sensitivity import Interval
 from churn.decisions.simulation import Optimum, SimulationResult
 from churn.decisions.threshold import CurvePoint
+from churn.errors import ConfigError
+from churn.files import write_text
 from churn.wording import count, money, percent
 
 if TYPE_CHECKING:
     from churn.decisions.calibration import Gate
+
 
 METHOD = (
     "Customers are contacted from the highest churn probability down. Bands: {draws:,} draws of other customers "
@@ -202,3 +209,37 @@ def _number(value: float | None, digits: int = 2) -> float | int | None:
 
 def _text(moment: date | None) -> str | None:
     return None if moment is None else moment.isoformat()
+
+
+ENDINGS = (".csv", ".json", ".html")
+
+
+def check_ending(path: Path) -> None:
+    """Raise ConfigError when no simulation can be written to a file of this name."""
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv, .json or .html.")
+
+
+def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
+    """Write `document` to `path`: the curve as .csv, all of it as .json, or a page as .html. The write is atomic.
+
+    Raises ConfigError for another ending, ResourceError when the place cannot be written.
+    """
+    check_ending(path)
+    if path.suffix == ".csv":
+        text = _csv(document["curve"])
+    elif path.suffix == ".json":
+        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    else:
+        from churn.reports.simulation import render_simulation
+
+        text = render_simulation(document, home=home)
+    return write_text(path, text)
+
+
+def _csv(curve: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(curve[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(curve)
+    return out.getvalue()

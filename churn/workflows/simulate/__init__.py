@@ -1,0 +1,1 @@
+"""Says what acting on the scores is worth."""

@@ -52,7 +52,7 @@ def push(
     force: ForceOption = False,
 ) -> None:
     """Bring a CRM in step with a campaign; `churn sync CAMPAIGN` is enough. Only what changed is written."""
-    from churn.workflows.sync_crm import Options, sync_crm
+    from churn.workflows.sync.sync import Options, sync_crm
 
     options = Options(is_dry=dry_run, is_full=full, is_forced=force, who=getpass.getuser())
     result = sync_crm(session.context, campaign, connector=to, options=options)
@@ -89,8 +89,8 @@ def retry(
     force: ForceOption = False,
 ) -> None:
     """Send rejected rows again, once the CRM or the data are mended; the rest of the list is kept in step as well."""
-    from churn.workflows.sync_crm import Options
-    from churn.workflows.sync_crm import retry as send_again
+    from churn.workflows.sync.sync import Options
+    from churn.workflows.sync.sync import retry as send_again
 
     options = Options(is_forced=force, who=getpass.getuser())
     released, result = send_again(
@@ -105,7 +105,7 @@ def withdraw(
     to: Annotated[str, typer.Option("--to", help="The connector.")],
 ) -> None:
     """Empty the fields that pushes of a campaign have written, and nothing else."""
-    from churn.workflows.sync_crm import withdraw as take_back
+    from churn.workflows.sync.sync import withdraw as take_back
 
     _show(session, take_back(session.context, campaign, to, who=getpass.getuser()), is_withdrawal=True)
 

@@ -14,7 +14,7 @@ from churn.workflows.measure.measure import measure_campaign
 from churn.workflows.measure.outcomes import pull_outcomes
 from churn.workflows.plan.plan import plan_campaigns
 from churn.workflows.plan.request import PlanRequest
-from churn.workflows.sync_crm import RISK_LIST, WITHDRAW_ONE, Options, sync_crm, withdraw
+from churn.workflows.sync.sync import RISK_LIST, WITHDRAW_ONE, Options, sync_crm, withdraw
 
 HELD_BACK = "campaign_held_back"  # the kind of alert
 _REFUSALS = (CampaignError, ConfigError, ModelError, QualityBlocked)  # asking once more would be refused as well

@@ -14,7 +14,7 @@ from churn.crm.connector import RemoteField
 from churn.errors import AuthFailed, CampaignError, ConfigError, ConnectorError, QualityBlocked, SyncBusy
 from churn.store import PlanRecord
 from churn.views.sync import rejected_rows, sync_status
-from churn.workflows.sync_crm import Options, retry, sync_crm, withdraw
+from churn.workflows.sync.sync import Options, retry, sync_crm, withdraw
 from tests.crm.homes import DAY, NOW, assignments, build, context_of, publish
 from tests.crm.memory import MemoryCrm
 

@@ -19,7 +19,7 @@ from churn.views.home import MARKER, data_end
 from churn.workflows.demo.play import play_forward
 from churn.workflows.plan.plan import plan_campaigns
 from churn.workflows.plan.request import PlanRequest
-from churn.workflows.sync_crm import Options, sync_crm
+from churn.workflows.sync.sync import Options, sync_crm
 from tests.company import Company
 from tests.jobs.conftest import Clock, House
 

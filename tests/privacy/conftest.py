@@ -19,7 +19,7 @@ from churn.workflows.plan.plan import plan_campaigns
 from churn.workflows.plan.request import PlanRequest
 from churn.workflows.privacy.erase import Erased, erase_customer
 from churn.workflows.privacy.export import export_customer
-from churn.workflows.sync_crm import Options, sync_crm
+from churn.workflows.sync.sync import Options, sync_crm
 from tests.company import Company
 from tests.privacy.seeking import places_naming
 

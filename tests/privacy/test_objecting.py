@@ -15,7 +15,7 @@ from churn.errors import Unreachable
 from churn.workflows.keep_campaigns import destinations
 from churn.workflows.privacy.erase import erase_customer, finish_requests
 from churn.workflows.privacy.object import object_to_marketing
-from churn.workflows.sync_crm import Options, sync_crm
+from churn.workflows.sync.sync import Options, sync_crm
 from tests.crm.homes import build, context_of
 from tests.crm.memory import MemoryCrm
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from churn.workflows.keep_campaigns import destinations, resync_campaigns
-from churn.workflows.sync_crm import sync_crm
+from churn.workflows.sync.sync import sync_crm
 from tests.crm.homes import NOW, build, context_of, publish
 from tests.crm.memory import MemoryCrm
 

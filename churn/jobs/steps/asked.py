@@ -58,7 +58,7 @@ def plan(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def sync(context: Context, run: ScheduledRun) -> StepOutcome:
     """Push a campaign, or the risk list, to a CRM; a dry run only says what it would do."""
-    from churn.workflows.sync_crm import Options, sync_crm
+    from churn.workflows.sync.sync import Options, sync_crm
 
     options = Options(is_dry=bool(run.parameters.get("dry_run")), who=run.requested_by)
     found = sync_crm(context, run.parameters["campaign"], connector=run.parameters.get("connector"), options=options)
@@ -67,7 +67,7 @@ def sync(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
     """Take a campaign back out of a CRM."""
-    from churn.workflows.sync_crm import withdraw as take_back
+    from churn.workflows.sync.sync import withdraw as take_back
 
     return _pushed(take_back(context, run.parameters["campaign"], run.parameters["connector"], who=run.requested_by))
 

@@ -16,7 +16,7 @@ from churn.workflows.measure.outcomes import RecordedOutcomes, import_outcomes
 from churn.workflows.plan.plan import plan_campaigns
 from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
 from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
-from churn.workflows.sync_crm import Options, SyncResult, sync_crm
+from churn.workflows.sync.sync import Options, SyncResult, sync_crm
 
 if TYPE_CHECKING:
     import polars as pl

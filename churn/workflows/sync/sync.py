@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.sync_list import PushList, campaign_list, empty_list, fresh_scores, risk_list
+from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fresh_scores, risk_list
 
 if TYPE_CHECKING:
     from churn.campaigns.definition import CampaignDefinition

@@ -1,0 +1,1 @@
+"""Pushes lists to a CRM and keeps them in step."""

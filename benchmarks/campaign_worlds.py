@@ -91,7 +91,7 @@ def _context(home: Path) -> Context:
 def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
     from churn.workflows.refresh.refresh import refresh_warehouse
     from churn.workflows.score.score import score_customers
-    from churn.workflows.train_model import train_model
+    from churn.workflows.train.train import train_model
 
     progress.step(f"Company {seed}: loading, training, scoring")
     refresh_warehouse(context)

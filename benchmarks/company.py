@@ -78,7 +78,7 @@ def trained(found: BenchCompany, progress: Progress) -> dict[str, str]:
     note = found.home / "trained.json"
     if not note.is_file():
         from churn.workflows.score.score import score_customers
-        from churn.workflows.train_model import train_model
+        from churn.workflows.train.train import train_model
 
         context = found.context()
         versions = {}

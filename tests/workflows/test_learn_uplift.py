@@ -12,7 +12,7 @@ from churn.errors import CampaignError, ConfigError, ContractBroken, NotEnoughDa
 from churn.store import PlanRecord
 from churn.workflows.learn_uplift.from_campaign import latest_learning, latest_uplift, learn_uplift
 from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file, read_experiment
-from churn.workflows.train_model import assemble_training_set
+from churn.workflows.train.train import assemble_training_set
 from tests.company import Company
 from tests.modeling.experiments import experiment
 

@@ -14,7 +14,7 @@ from churn.store.records import ScheduledRun
 
 def train(context: Context, run: ScheduledRun) -> StepOutcome:
     """Train every candidate and register the winner."""
-    from churn.workflows.train_model import train_model
+    from churn.workflows.train.train import train_model
 
     found = train_model(context, promote=bool(run.parameters.get("promote")), who=run.requested_by)
     role = "serves from now on" if found.is_champion else "waits as challenger"

@@ -23,7 +23,7 @@ from churn.workflows.report.publish import ReportResult, publish_report
 from churn.workflows.score.score import ScoreResult, score_customers
 from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
-from churn.workflows.train_model import TrainedModel, train_model
+from churn.workflows.train.train import TrainedModel, train_model
 
 if TYPE_CHECKING:
     from churn.demo import CompanyFiles

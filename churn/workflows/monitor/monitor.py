@@ -9,8 +9,8 @@ from churn.context import Context
 from churn.views.home import is_demo_home
 from churn.workflows.monitor.dates import plan_dates
 from churn.workflows.monitor.seen import MonitorResult, Seen
-from churn.workflows.monitor_reference import find_reference
 from churn.workflows.score.score import bundle_path
+from churn.workflows.train.reference import find_reference
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel

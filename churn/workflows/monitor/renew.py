@@ -81,7 +81,7 @@ def renew(context: Context, seen: Seen, *, retrain: bool, promote: bool) -> Rene
 
 def _train(context: Context, seen: Seen, decision: RetrainDecision) -> tuple[str | None, Finding]:
     from churn.monitoring.findings import Finding
-    from churn.workflows.train_model import train_model
+    from churn.workflows.train.train import train_model
 
     try:
         if decision.window == "recent":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from churn.context import Context
 from churn.decisions.profit import value_of_save
 from churn.errors import DataError, QualityBlocked
-from churn.workflows.judge_model import Judgement, judge_model
+from churn.workflows.train.judge import Judgement, judge_model
 
 if TYPE_CHECKING:
     import polars as pl

@@ -120,7 +120,7 @@ def _register(
     from churn.modeling import save_bundle
     from churn.monitoring.reference import FILE
     from churn.store import ModelVersion
-    from churn.workflows.monitor_reference import reference_of
+    from churn.workflows.train.reference import reference_of
 
     if promote and not result.has_signal:
         raise ModelError(

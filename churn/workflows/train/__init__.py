@@ -1,0 +1,1 @@
+"""Trains the candidates and chooses a challenger."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from churn.wording import count, money, percent
 
+ALARM: Final = "campaign_harms"  # the kind of the alarm that a proven harm raises
 Document = Mapping[str, Any]
 
 

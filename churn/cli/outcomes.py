@@ -130,7 +130,8 @@ def measure(
     verdict, and the command says when there will be.
     """
     from churn.cli.measurement_view import show, show_ledger
-    from churn.workflows.measure.measure import check_ending, measure_campaign, open_alarms, read_ledger, write
+    from churn.views.campaigns import read_ledger
+    from churn.workflows.measure.measure import check_ending, measure_campaign, open_alarms, write
 
     if out is not None:
         check_ending(out)

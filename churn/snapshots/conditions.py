@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-from churn.context import Context
+from churn.config import Settings
 from churn.errors import ConfigError
 from churn.progress import SILENT, Progress
 from churn.snapshots.columns import KEYS, FeatureColumn, feature_columns, quoted
@@ -95,10 +95,14 @@ def _built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[Feature
 
 
 def build_day(
-    context: Context, warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, *, features: Collection[str]
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    settings: Settings,
+    day: date,
+    *,
+    features: Collection[str],
+    progress: Progress = SILENT,
 ) -> None:
     """Build the snapshots of `day` where they do not stand with all of `features`."""
-    from churn.snapshots.policy import SnapshotPolicy
-
-    policy = SnapshotPolicy.from_settings(context.settings)
-    ensure_built(warehouse, models, policy, day, features=features, progress=context.progress)
+    policy = SnapshotPolicy.from_settings(settings)
+    ensure_built(warehouse, models, policy, day, features=features, progress=progress)

@@ -68,7 +68,7 @@ def standing_of(
     context: Context, store: Store, name: str, counts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Standing:
     """Read what the store knows of a campaign. In a simulated company it is the day on which its data end."""
-    from churn.workflows.measure.measure import ALARM
+    from churn.campaigns.measurement_words import ALARM
 
     plans = store.plans.list(name)
     run = store.published.current_run()
@@ -453,3 +453,29 @@ def campaign_assignments(context: Context, name: str, *, limit: int, after: str 
         "assignments": page.to_dicts(),
         "next_cursor": page["customer_id"][-1] if rest.height > page.height else None,
     }
+
+
+def read_ledger(context: Context) -> list[dict[str, Any]]:
+    """Return the save ledger: every campaign ever planned, what its plans expected, and its newest measurement."""
+    with context.open_store() as store:
+        counts = store.assignments.counts()
+        rows = []
+        for campaign in sorted({plan.campaign for plan in store.plans.list()}):
+            newest = store.measurements.latest(campaign)
+            told = newest.result if newest is not None else {}
+            arms = counts.get(campaign, {"treatment": 0, "holdout": 0})
+            rows.append(
+                {
+                    "campaign": campaign,
+                    "treatment": arms["treatment"],
+                    "holdout": arms["holdout"],
+                    "measured_customers": sum(arm["assigned"] for arm in told.get("arms", {}).values()),
+                    "status": told.get("status", "not_measured"),
+                    "verdict": told.get("verdict"),
+                    "measured_at": newest.measured_at if newest is not None else None,
+                    "ready_date": told.get("maturity", {}).get("ready_date"),
+                    "ledger": told.get("ledger"),
+                    "currency": told.get("currency", context.settings.business.currency),
+                }
+            )
+    return rows

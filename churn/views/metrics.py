@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 from churn.context import Context
 from churn.errors import Unreachable
 from churn.store.repositories.score_shape import ScoreShape, shape_of
-from churn.workflows.measure.measure import read_ledger
+from churn.views.campaigns import read_ledger
 
 if TYPE_CHECKING:
     from churn.store import Store

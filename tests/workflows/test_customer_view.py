@@ -18,17 +18,10 @@ from churn.views.advice import advise
 from churn.views.customer import customer_view, last_known, require_features, waterfall
 from churn.views.risk_index import Filters, RiskIndexes
 from churn.views.risk_list import CSV_HEADER, export_customers, list_customers, read_risk_list
-from churn.views.serving_files import (
-    KEPT_SCORES,
-    history_files,
-    prune_serving_files,
-    read_summary,
-    run_path,
-    serving_path,
-    write_score_history,
-)
+from churn.views.serving_files import KEPT_SCORES, history_files, read_summary, run_path, serving_path
 from churn.views.what_if import overrides_of, score_mixed, what_if
 from churn.workflows.score.score import load_champion, score_customers
+from churn.workflows.score.serving_writer import prune_serving_files, write_score_history
 from tests.company import Company
 
 

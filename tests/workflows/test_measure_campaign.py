@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from churn.errors import CampaignError, ConfigError, DataError
-from churn.workflows.measure.measure import measure_campaign, open_alarms, read_ledger, write
+from churn.views.campaigns import read_ledger
+from churn.workflows.measure.measure import measure_campaign, open_alarms, write
 from tests.workflows.campaign_world import DAY, NOW, company, context, customers, plan
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from churn.store import Alert, PlanRecord
 
 
-ALARM: Final = "campaign_harms"
+from churn.campaigns.measurement_words import ALARM
 
 
 @dataclass(frozen=True)
@@ -64,32 +64,6 @@ def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -
         document = _document(context, campaign, plans, followed, erased, so_far=so_far)
         measurement_id = _keep(context, campaign, plans, document)
     return MeasuredCampaign(document, measurement_id)
-
-
-def read_ledger(context: Context) -> list[dict[str, Any]]:
-    """Return the save ledger: every campaign ever planned, what its plans expected, and its newest measurement."""
-    with context.open_store() as store:
-        counts = store.assignments.counts()
-        rows = []
-        for campaign in sorted({plan.campaign for plan in store.plans.list()}):
-            newest = store.measurements.latest(campaign)
-            told = newest.result if newest is not None else {}
-            arms = counts.get(campaign, {"treatment": 0, "holdout": 0})
-            rows.append(
-                {
-                    "campaign": campaign,
-                    "treatment": arms["treatment"],
-                    "holdout": arms["holdout"],
-                    "measured_customers": sum(arm["assigned"] for arm in told.get("arms", {}).values()),
-                    "status": told.get("status", "not_measured"),
-                    "verdict": told.get("verdict"),
-                    "measured_at": newest.measured_at if newest is not None else None,
-                    "ready_date": told.get("maturity", {}).get("ready_date"),
-                    "ledger": told.get("ledger"),
-                    "currency": told.get("currency", context.settings.business.currency),
-                }
-            )
-    return rows
 
 
 def open_alarms(context: Context, campaign: str | None = None) -> list[Alert]:

@@ -139,7 +139,9 @@ def _audience(
     filters = check_filters(warehouse, models, definitions, context.settings.home)
     features = frozenset().union(*(one.features for one in filters.values()))
     if filters:
-        build_day(context, warehouse, models, scores.snapshot_date, features=features)
+        build_day(
+            warehouse, models, context.settings, scores.snapshot_date, features=features, progress=context.progress
+        )
         context.progress.step("Asking who is in the audience")
         asked = _ask(warehouse, models, scores.snapshot_date, filters)
         joined = scores.frame.select("customer_id").join(asked, on="customer_id", how="left", maintain_order="left")

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
 from churn.files import write_text, write_whole
 from churn.views.risk_list import without_formulas
-from churn.workflows.measure.measure import ALARM
 from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
 
 if TYPE_CHECKING:

@@ -99,7 +99,7 @@ def _features(
     from churn.warehouse.models.sql_models import load_models
 
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
-    build_day(context, warehouse, models, scores.snapshot_date, features=wanted)
+    build_day(warehouse, models, context.settings, scores.snapshot_date, features=wanted, progress=context.progress)
     data = scoring_set(warehouse, models, policy, scores.snapshot_date, wanted=wanted)
     return scores.frame.select("customer_id").join(data.frame, on="customer_id", how="left", maintain_order="left")
 

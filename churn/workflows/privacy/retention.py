@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ResourceError
-from churn.views.serving_files import history_files, write_history_file
+from churn.views.serving_files import history_files
 from churn.workflows.privacy.erase import finish_requests
 from churn.workflows.privacy.files import EXPORTS
+from churn.workflows.score.serving_writer import write_history_file
 
 if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse

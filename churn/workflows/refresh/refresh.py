@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.views.quality import keep_quality
+from churn.workflows.refresh.quality import keep_quality
 
 if TYPE_CHECKING:
     from churn.warehouse.loading.ingest import LoadResult

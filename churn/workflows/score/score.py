@@ -138,7 +138,7 @@ def _score_one(
 
 def _publish(context: Context, warehouse: Warehouse, scored: ScoredFrame, version: ModelVersion, day: date) -> bool:
     from churn.store import ScoreRun
-    from churn.views.serving_files import prune_serving_files, write_score_history, write_serving_files
+    from churn.workflows.score.serving_writer import prune_serving_files, write_score_history, write_serving_files
 
     write_score_history(context, scored.frame, version.version, day)
     with context.open_store() as store:

@@ -21,7 +21,7 @@ from churn.demo import OFFERS, potential_outcomes
 from churn.progress import Progress
 
 if TYPE_CHECKING:
-    from churn.modeling.uplift.train import UpliftResult
+    from churn.modeling.uplift.words import UpliftResult
 
 Floats = NDArray[np.float64]
 CUSTOMERS = 12_000

@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.company import BenchCompany, company, trained
 from benchmarks.measuring import ROOT, Result
+from churn.modeling.serving.online import online_scorer
 from churn.progress import Progress
 
 RATE = 200  # requests a second
@@ -198,7 +199,7 @@ def _mlflow_rate(found: BenchCompany, version: str, repeats: int, progress: Prog
     from churn.modeling import load_bundle
 
     model = load_bundle(found.home / "models" / version)
-    row = model.online.matrix([_features(found)])[0].tolist()
+    row = online_scorer(model).matrix([_features(found)])[0].tolist()
     with tempfile.TemporaryDirectory() as folder:
         model.estimator.save_model(Path(folder) / "model.json")
         command = [str(MLFLOW), "-W", "ignore", "-m", "benchmarks.mlflow_model", folder, json.dumps(row)]

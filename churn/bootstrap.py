@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from churn.config import Settings, load_settings
 from churn.context import Context, Log
+from churn.crm.opening import open_connector as connect_crm
 from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
+from churn.store import open_store as connect_store
+from churn.warehouse.connection import open_warehouse as connect_warehouse
 
 if TYPE_CHECKING:
     from churn.crm.connector import Connector
@@ -37,21 +40,15 @@ def build_context(
     _make_home(chosen.home)
 
     def open_warehouse(holder: str) -> Warehouse:
-        from churn.warehouse.connection import open_warehouse as connect
-
-        return connect(chosen.warehouse_path, holder=holder, resources=chosen.resources)
+        return connect_warehouse(chosen.warehouse_path, holder=holder, resources=chosen.resources)
 
     def open_store() -> Store:
-        from churn.store import open_store as connect
-
-        return connect(chosen.database_url)
+        return connect_store(chosen.database_url)
 
     secrets = {name: value for name, value in os.environ.items() if _is_secret(name)}
 
     def open_connector(name: str) -> Connector:
-        from churn.crm.opening import open_connector as connect
-
-        return connect(name, chosen, secrets, clock=_now, open_store=open_store)
+        return connect_crm(name, chosen, secrets, clock=_now, open_store=open_store)
 
     return Context(
         settings=chosen,

@@ -10,12 +10,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from churn.views.metrics import service_metrics
+
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
 
     from churn.context import Context
     from churn.store.repositories.score_shape import ScoreShape
     from churn.views.metrics import Metric
+
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -51,8 +54,6 @@ class Metrics:
 
     def exposed(self, context: Context) -> bytes:
         """Return everything as text. What the store knows is read now; the list is counted once for each score run."""
-        from churn.views.metrics import service_metrics
-
         with self._lock:  # two scrapes at a time would count a new list twice
             gauges, self._shape = service_metrics(context, self._shape)
         business = CollectorRegistry(auto_describe=False)

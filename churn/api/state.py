@@ -12,17 +12,19 @@ from fastapi import Request
 
 from churn.accounts.keys import Keyring
 from churn.api.metrics import Metrics
+from churn.api.rates import Rates
 from churn.context import Context
 from churn.errors import ChurnError
 from churn.views.live_risk import LiveRisk
 from churn.views.risk_index import RiskIndexes
+from churn.views.risk_list import score_rows
 from churn.workflows.score.score import load_champion
 from churn.workflows.simulate.live import Simulator
 
 if TYPE_CHECKING:
-    from churn.api.rates import Rates
     from churn.modeling import ServedModel
     from churn.store import ModelVersion, Store
+
 
 _SURE_SECONDS = 1.0
 
@@ -83,8 +85,6 @@ class State:
 
     def warm(self) -> None:
         """Load the champion and score a row of unknowns, so that no caller waits for libraries to load."""
-        from churn.views.risk_list import score_rows
-
         try:
             version, model = self.champion.get()
             score_rows(self.context, version, model, [("", {})], with_reasons=True)
@@ -94,8 +94,6 @@ class State:
 
 def build_state(context: Context) -> State:
     """Open the store once for all requests, and give workflows a context that hands them this one."""
-    from churn.api.rates import Rates
-
     store = context.open_store().__enter__()
     # Opened here, once: requests come from several threads, and two that open it at a time would open it twice.
     with store.database.read():

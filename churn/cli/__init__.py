@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from churn import __version__
+
 
 def build_app() -> typer.Typer:
     """Return the command line with every command registered."""
@@ -65,8 +67,6 @@ def _version_option(
     version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
 ) -> None:
     if version:
-        from churn import __version__
-
         typer.echo(f"churn {__version__}")
         raise typer.Exit
 

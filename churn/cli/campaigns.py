@@ -8,7 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from churn.cli.common import Session, command, read_date
+from churn.cli.plan_view import show as show_plan
 from churn.cli.tables import facts, line, table
+from churn.errors import ConfigError
+from churn.views.campaigns import list_campaigns, show_campaign
+from churn.workflows.plan.plan import plan_campaigns
+from churn.workflows.plan.request import PlanRequest
+from churn.workflows.plan.validate import validate_campaigns
 
 
 def register(app: typer.Typer) -> None:
@@ -23,8 +29,6 @@ def register(app: typer.Typer) -> None:
 
 def list_(session: Session) -> None:
     """List the campaigns: those that ship and those of the home, with who is assigned."""
-    from churn.views.campaigns import list_campaigns
-
     rows = list_campaigns(session.context)
 
     def render() -> None:
@@ -57,8 +61,6 @@ def _when(row: dict[str, Any]) -> str:
 
 def show(session: Session, campaign: Annotated[str, typer.Argument(help="The campaign's name.")]) -> None:
     """Show one campaign: its definition, and its plans so far."""
-    from churn.views.campaigns import show_campaign
-
     found = show_campaign(session.context, campaign)
 
     def render() -> None:
@@ -95,8 +97,6 @@ def validate(
     campaigns: Annotated[list[str] | None, typer.Argument(metavar="CAMPAIGN", help="Default: all.")] = None,
 ) -> None:
     """Find everything wrong with the campaigns' files: file, line, what, and what to do. Changes nothing."""
-    from churn.workflows.plan.validate import validate_campaigns
-
     review = validate_campaigns(session.context, tuple(campaigns or ()))
     document = {
         "campaigns": sorted(review.files),
@@ -155,10 +155,6 @@ def plan(
 
     At most one offer per customer, under every limit. Whoever is assigned stays so, however often you plan.
     """
-    from churn.errors import ConfigError
-    from churn.workflows.plan.plan import plan_campaigns
-    from churn.workflows.plan.request import PlanRequest
-
     if bool(campaigns) == every:
         what = "name campaigns or give --all, not both" if every else "name a campaign"
         raise ConfigError(what, where="churn plan", remedy="`churn campaigns list` shows them; --all plans them all.")
@@ -178,8 +174,6 @@ def plan(
     )
 
     def render() -> None:
-        from churn.cli.plan_view import show as show_plan
-
         show_plan(planned.document)
 
     session.show(planned.document, render)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from churn.bootstrap import build_context
 from churn.errors import ChurnError, ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from churn.context import Context
+
 
 GLOBAL_PANEL = "Common options"
 
@@ -60,8 +62,6 @@ class Session:
     def context(self) -> Context:
         """The context for this run; built when first asked for, so that help and wrong usage stay fast."""
         if not hasattr(self, "_context"):
-            from churn.bootstrap import build_context
-
             self._context = build_context(home=self.home, config=self.config, progress=self.progress)
         return self._context
 

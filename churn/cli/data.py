@@ -10,6 +10,8 @@ import typer
 
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import line, table
+from churn.workflows.refresh.features import build_features
+from churn.workflows.refresh.refresh import refresh_warehouse
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult
@@ -27,8 +29,6 @@ def refresh(
     full: Annotated[bool, typer.Option("--full", help="Load every file again, changed or not.")] = False,
 ) -> None:
     """Load what is new from the declared sources, and run the quality checks."""
-    from churn.workflows.refresh.refresh import refresh_warehouse
-
     result = refresh_warehouse(session.context, source=source, full=full)
     loads = [
         {
@@ -94,8 +94,6 @@ def features(
     out: Annotated[Path | None, typer.Option(help="File to write, .parquet or .csv.")] = None,
 ) -> None:
     """Compute point-in-time features for one date or many."""
-    from churn.workflows.refresh.features import build_features
-
     first = read_date(date, "--date")
     assert first is not None
     frame, docs = build_features(session.context, first=first, last=read_date(to, "--to"), every=every, out=out)

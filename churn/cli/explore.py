@@ -11,6 +11,7 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
+from churn.workflows.explore.explore import explore_data, latest_insights
 
 
 def register(app: typer.Typer) -> None:
@@ -44,16 +45,12 @@ def explore(
             )
         _show_filter(session, as_filter)
         return
-    from churn.workflows.explore.explore import explore_data
-
     found = explore_data(session.context, on=read_date(date, "--date"), out=out)
     document = {**found.document, "files": found.files}
     session.show(document, lambda: _show(document))
 
 
 def _show_filter(session: Session, number: int) -> None:
-    from churn.workflows.explore.explore import latest_insights
-
     insights = latest_insights(session.context.settings.home)["insights"]
     if not 1 <= number <= len(insights):
         there = f"1 to {len(insights)}" if insights else "none"

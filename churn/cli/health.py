@@ -8,6 +8,7 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line
+from churn.views.metrics import scheduler_health, service_health
 
 
 def register(app: typer.Typer) -> None:
@@ -24,8 +25,6 @@ def health(
     timeout: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds to wait for an answer.")] = 3,
 ) -> None:
     """Say whether the service is ready, or a scheduler at work; exit code 6 when not. For containers and probes."""
-    from churn.views.metrics import scheduler_health, service_health
-
     if scheduler:
         found = scheduler_health(session.context)
     else:

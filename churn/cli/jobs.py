@@ -9,6 +9,11 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, table
 from churn.errors import ConfigError
+from churn.jobs.catalog import job_named
+from churn.jobs.now import nights, request_run, tell_alerts, work_now
+from churn.jobs.processes import run_scheduler, work_claimed
+from churn.jobs.schedule import next_times
+from churn.jobs.view import jobs_document, run_document
 
 if TYPE_CHECKING:
     from churn.jobs.now import Worked
@@ -39,9 +44,6 @@ def run(
 
     A past night loads and scores, and contacts nobody. The exit code is that of the first failure.
     """
-    from churn.jobs.catalog import job_named
-    from churn.jobs.now import nights, request_run, tell_alerts, work_now
-
     first, last, day = read_date(from_, "--from"), read_date(to, "--to"), read_date(date, "--date")
     if (first is None) != (last is None) or (day and first):
         raise ConfigError("give either --date, or --from and --to", where="churn run")
@@ -83,8 +85,6 @@ def _value(kind: str, text: str) -> Any:
 
 
 def _show(session: Session, worked: list[Worked]) -> None:
-    from churn.jobs.view import run_document
-
     document = {"runs": [run_document(one.run) | {"was_done": one.was_done} for one in worked]}
 
     def render() -> None:
@@ -128,9 +128,6 @@ def jobs(
     limit: Annotated[int, typer.Option(help="Runs to show.", min=1, max=1_000)] = 10,
 ) -> None:
     """List the jobs, when each is due, whether a scheduler is at work, and the newest runs."""
-    from churn.jobs.catalog import job_named
-    from churn.jobs.view import jobs_document, run_document
-
     if job is not None:
         job_named(job)
     context = session.context
@@ -189,9 +186,6 @@ def scheduler(
 
     Several may run at once: none works what another one works. A run that was cut off goes on where it stood.
     """
-    from churn.jobs.processes import run_scheduler
-    from churn.jobs.schedule import next_times
-
     context = session.context
     due = next_times(context.settings, context.clock())  # a wrong schedule is told before anything begins
 
@@ -211,7 +205,5 @@ def work(
     owner: Annotated[str, typer.Option(help="As whom.")],
 ) -> None:
     """Work a run that a scheduler has claimed: what the scheduler starts for each."""
-    from churn.jobs.processes import work_claimed
-
     state = work_claimed(session.context, run_id, owner)
     session.show({"run_id": run_id, "state": state}, lambda: None)

@@ -9,9 +9,14 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, table
+from churn.errors import ConfigError
+from churn.modeling import card_markdown
+from churn.workflows.train.registry import compare_models, list_models, promote_model, rollback_model, show_model
+from churn.workflows.train.train import train_model
 
 if TYPE_CHECKING:
     from churn.workflows.train.train import TrainedModel
+
 
 # The case the product was born from, as its table prints it (random split, 75/15/10).
 CASE_TABLE = {"logistic_regression": 0.76, "random_forest": 0.84, "xgboost": 0.87, "mlp": 0.85}
@@ -47,9 +52,6 @@ def train(
     promote: Annotated[bool, typer.Option("--promote", help="Make the result the champion.")] = False,
 ) -> None:
     """Train all candidates, compare them on the same later data, and register the selected one."""
-    from churn.errors import ConfigError
-    from churn.workflows.train.train import train_model
-
     if split not in {None, "temporal", "random"}:
         raise ConfigError(f"no split `{split}`", where="--split", remedy="Choose temporal or random.")
     result = train_model(
@@ -110,8 +112,6 @@ def _with_span(document: dict[str, Any], key: str, form: str) -> str:
 
 def list_(session: Session) -> None:
     """List every registered version, newest first."""
-    from churn.workflows.train.registry import list_models
-
     found = list_models(session.context)
     document = {"models": [_version(m) for m in found]}
     rows = [
@@ -134,9 +134,6 @@ def show(
     session: Session, version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None
 ) -> None:
     """Show a version's model card and its history."""
-    from churn.modeling import card_markdown
-    from churn.workflows.train.registry import show_model
-
     found = show_model(session.context, version)
     document = {
         "model": _version(found["model"]),
@@ -160,8 +157,6 @@ def compare(
     second: Annotated[str, typer.Argument(help="The version to lay beside it.")],
 ) -> None:
     """Compare the recorded metrics of two versions."""
-    from churn.workflows.train.registry import compare_models
-
     rows = compare_models(session.context, first, second)
     document = {"first": first, "second": second, "metrics": {name: [one, two] for name, one, two in rows}}
     numbers = [
@@ -176,8 +171,6 @@ def promote(
     why: Annotated[str, typer.Option(help="Kept in the history.")] = "asked for on the command line",
 ) -> None:
     """Make a version the champion from the next scoring on."""
-    from churn.workflows.train.registry import promote_model
-
     champion = promote_model(session.context, version, who=getpass.getuser(), why=why)
     session.show(
         {"champion": _version(champion)},
@@ -189,8 +182,6 @@ def rollback(
     session: Session, why: Annotated[str, typer.Option(help="Kept in the history.")] = "asked for on the command line"
 ) -> None:
     """Make the previous champion the champion again."""
-    from churn.workflows.train.registry import rollback_model
-
     champion = rollback_model(session.context, who=getpass.getuser(), why=why)
     session.show({"champion": _version(champion)}, lambda: line(f"{champion.version} is the champion again."))
 

@@ -8,9 +8,14 @@ import typer
 
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, line, percent, table
+from churn.errors import DataError
+from churn.wording import money
+from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.monitor.report import read_monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
 
 _TITLES = {"act": "ACT", "watch": "watch", "unknown": "unknown", "ok": "ok"}
 _SHOWN = 12
@@ -48,10 +53,6 @@ def monitor(
     Labels count once they are final. Every alarm has a limit that chance seldom passes; docs/monitoring.md says how
     often. A day in the past is judged by what was known then, and opens no alert.
     """
-    from churn.errors import DataError
-    from churn.workflows.monitor.monitor import monitor_model
-    from churn.workflows.monitor.report import read_monitoring
-
     day = read_date(date, "--date")
     if last:
         found = read_monitoring(session.context, on=day)
@@ -82,8 +83,6 @@ def _render(document: Mapping[str, Any]) -> None:
 
 
 def _show_findings(findings: Sequence[Mapping[str, Any]], currency: str) -> None:
-    from churn.wording import money
-
     rows = [
         (
             _TITLES[one["severity"]],

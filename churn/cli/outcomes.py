@@ -9,8 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from churn.cli.common import Session, command
+from churn.cli.measurement_view import show, show_ledger
 from churn.cli.tables import facts, line, table
 from churn.errors import ConfigError
+from churn.views.campaigns import read_ledger
+from churn.workflows.measure.measure import check_ending, measure_campaign, open_alarms, write
+from churn.workflows.measure.outcomes import import_outcomes, list_outcomes, pull_outcomes, rejected_outcomes
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +48,6 @@ def import_file(
     Kinds: contacted, delivered, accepted, declined, canceled, unsubscribed, lost, won. Rows that cannot be taken are
     kept with the reason: `churn outcomes rejected`.
     """
-    from churn.workflows.measure.outcomes import import_outcomes
-
     _show(session, import_outcomes(session.context, file, campaign=campaign))
 
 
@@ -58,8 +60,6 @@ def pull(
     ] = False,
 ) -> None:
     """Take in outcomes from a CRM: what it has to tell since the last time."""
-    from churn.workflows.measure.outcomes import pull_outcomes
-
     _show(session, pull_outcomes(session.context, connector, from_start=from_start))
 
 
@@ -70,8 +70,6 @@ def show_list(
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to show.")] = 20,
 ) -> None:
     """Count the outcomes by campaign and kind, and show the newest."""
-    from churn.workflows.measure.outcomes import list_outcomes
-
     document = list_outcomes(session.context, campaign=campaign, limit=top)
 
     def render() -> None:
@@ -95,8 +93,6 @@ def rejected(
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many to show.")] = 20,
 ) -> None:
     """Show or write the rows that could not be taken, each with its reason. Mended, they can be imported again."""
-    from churn.workflows.measure.outcomes import rejected_outcomes
-
     document = rejected_outcomes(session.context, out=out, limit=top)
 
     def render() -> None:
@@ -129,10 +125,6 @@ def measure(
     Compares those chosen for contact with those left alone by chance. Before every window has closed there is no
     verdict, and the command says when there will be.
     """
-    from churn.cli.measurement_view import show, show_ledger
-    from churn.views.campaigns import read_ledger
-    from churn.workflows.measure.measure import check_ending, measure_campaign, open_alarms, write
-
     if out is not None:
         check_ending(out)
     if campaign is None:

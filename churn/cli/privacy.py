@@ -9,9 +9,14 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
+from churn.errors import ConfigError
+from churn.workflows.privacy.erase import erase_customers
+from churn.workflows.privacy.export import export_customer
+from churn.workflows.privacy.object import object_to_marketing
 
 if TYPE_CHECKING:
     from churn.workflows.privacy.erase import Erased
+
 
 _REMOTE_FAILED = 6  # as ConnectorError
 _WHO = "command line"
@@ -36,8 +41,6 @@ def export(
 
     With --out a JSON file, with --json on standard output; otherwise only what there is and how much of it.
     """
-    from churn.workflows.privacy.export import export_customer
-
     document = export_customer(session.context, customer, who=_WHO, out=out)
 
     def render() -> None:
@@ -58,8 +61,6 @@ def erase(
     that the next load does not bring them back. Your source files and backups are yours to clean. A remote system that
     does not answer is tried again daily; until then the exit code is 6.
     """
-    from churn.workflows.privacy.erase import erase_customers
-
     named = customers[0] if len(customers) == 1 else f"{len(customers):,} customers"
     _confirm(session, f"Erase everything held about {named}? This cannot be undone.", is_sure=yes)
     erased = erase_customers(session.context, customers, who=_WHO)
@@ -94,8 +95,6 @@ def object_(session: Session, customer: _Customer) -> None:
     Whoever is on a list of a remote system is taken off it; one that does not answer is tried again daily, and until
     then the exit code is 6.
     """
-    from churn.workflows.privacy.object import object_to_marketing
-
     found = object_to_marketing(session.context, customer, who=_WHO)
     document = {
         "customer_id": customer,
@@ -127,8 +126,6 @@ def _told(connector: str, campaign: str, error: str | None) -> str:
 
 
 def _confirm(session: Session, question: str, *, is_sure: bool) -> None:
-    from churn.errors import ConfigError
-
     if is_sure:
         return
     session.progress.close()

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from churn.cli.campaigns import complaint_rows, show_complaints
 from churn.cli.common import Session, command
+from churn.cli.data import check_rows, show_checks
+from churn.cli.models import show_candidates
 from churn.cli.tables import facts, line, percent, table
+from churn.workflows.check_project import check_project
+from churn.workflows.demo.play import generate as run
+from churn.workflows.demo.play import play_forward
+from churn.workflows.demo.run import run_demo
+from churn.workflows.init_project import init_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +39,6 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write churn.toml.")] = Path(),
 ) -> None:
     """Write a commented churn.toml to start from, and example campaigns."""
-    from churn.workflows.init_project import init_project
-
     home = session.home or Path(os.environ.get("CHURN_HOME", ".churn"))
     project = init_project(folder, home)
 
@@ -69,8 +75,6 @@ def demo(
     if play_forward:
         _play_forward(session)
         return
-    from churn.workflows.demo.run import run_demo
-
     result = run_demo(session.context, customers=customers, seed=seed, with_campaigns=campaigns)
     document = {
         "customers": result.company.customers,
@@ -90,8 +94,6 @@ def demo(
 
 
 def _play_forward(session: Session) -> None:
-    from churn.workflows.demo.play import play_forward
-
     played = play_forward(session.context)
     month = played.month
     churn_rate = float(month.outcomes["has_churned"].to_numpy().mean())
@@ -127,8 +129,6 @@ def _play_forward(session: Session) -> None:
 
 
 def _show_demo(result: DemoResult) -> None:
-    from churn.cli.models import show_candidates
-
     score, company = result.scores[-1], result.company
     show_candidates(result.model)
     facts(
@@ -211,8 +211,6 @@ def generate(
     file_format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "parquet",
 ) -> None:
     """Write only the simulated company's raw files, with the truth beside them."""
-    from churn.workflows.demo.play import generate as run
-
     company = run(
         folder,
         customers=customers,
@@ -243,10 +241,6 @@ def generate(
 
 def check(session: Session) -> None:
     """Check settings, campaigns, SQL and data quality; changes nothing."""
-    from churn.cli.campaigns import complaint_rows, show_complaints
-    from churn.cli.data import check_rows, show_checks
-    from churn.workflows.check_project import check_project
-
     result = check_project(session.context)
     document = {
         "sources": result.sources,

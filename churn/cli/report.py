@@ -9,6 +9,7 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line
+from churn.workflows.report.publish import publish_report
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +29,6 @@ def report(
     pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF, printed by Chromium where it is installed.")] = False,
 ) -> None:
     """Write the monthly report: one HTML file that opens anywhere, prints well and can be mailed."""
-    from churn.workflows.report.publish import publish_report
-
     found = publish_report(session.context, month, language=language, out=out, with_pdf=pdf)
 
     def render() -> None:

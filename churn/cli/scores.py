@@ -9,6 +9,8 @@ import typer
 
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, line, percent, table
+from churn.views.risk_list import explain_customer, read_risk_list, run_facts
+from churn.workflows.score.score import score_customers
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +29,6 @@ def score(
     to: Annotated[str | None, typer.Option("--to", help="Last day of a backfill.")] = None,
 ) -> None:
     """Score every customer as of a date, with reasons, and publish the risk list."""
-    from churn.workflows.score.score import score_customers
-
     results = score_customers(
         session.context,
         snapshot_date=read_date(date, "--date"),
@@ -83,8 +83,6 @@ def risk_list(
     out: Annotated[Path | None, typer.Option(help="File to write, .csv or .parquet.")] = None,
 ) -> None:
     """Show or write the current risk list, highest expected profit first."""
-    from churn.views.risk_list import read_risk_list, run_facts
-
     shown = top if top is not None or out or session.as_json else 20
     found = read_risk_list(session.context, bands=band, top=shown, out=out)
     customers = found.customers
@@ -120,8 +118,6 @@ def explain(
     session: Session, customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 ) -> None:
     """Show one customer's score, the reasons for it, and what changed since the last run."""
-    from churn.views.risk_list import explain_customer
-
     found = explain_customer(session.context, customer)
 
     def render() -> None:

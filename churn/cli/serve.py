@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from churn.accounts.keys import create_key, list_keys, revoke_key
+from churn.accounts.sign_in import create_link
+from churn.accounts.users import list_users
+from churn.api.server import serve as run
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
-
-if TYPE_CHECKING:
-    from churn.jobs.processes import SchedulerBeside
+from churn.jobs.processes import SchedulerBeside
+from churn.jobs.schedule import timetable
 
 
 def register(app: typer.Typer) -> None:
@@ -40,8 +43,6 @@ def serve(
 
     Without a scheduler what is asked for only queues: start one with --with-scheduler, or `churn scheduler` elsewhere.
     """
-    from churn.api.server import serve as run
-
     context, settings = session.context, session.context.settings.api
 
     def announce(address: str) -> None:
@@ -61,18 +62,12 @@ def serve(
 
 def _first_link(session: Session, address: str, host: str) -> str | None:
     """A link for whoever sits at this machine, as long as there is no user; never where others could read it along."""
-    from churn.accounts.sign_in import create_link
-    from churn.accounts.users import list_users
-
     if host not in {"127.0.0.1", "localhost", "::1"} or list_users(session.context):
         return None
     return f"{address}/sign-in/link?token={create_link(session.context)}"
 
 
 def _scheduler(session: Session) -> SchedulerBeside:
-    from churn.jobs.processes import SchedulerBeside
-    from churn.jobs.schedule import timetable
-
     timetable(session.context.settings)  # a wrong schedule is told before anything begins
     # The server hands SIGTERM on once its requests are answered: it then ends this block, and with it the scheduler.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
@@ -87,8 +82,6 @@ def create(
     ] = None,
 ) -> None:
     """Make a key and show it, this once: only its hash is kept."""
-    from churn.accounts.keys import create_key
-
     key = create_key(session.context, name, scope or [])
 
     def render() -> None:
@@ -100,8 +93,6 @@ def create(
 
 def list_(session: Session) -> None:
     """List the keys, without their secrets."""
-    from churn.accounts.keys import list_keys
-
     found = list_keys(session.context)
     document = [
         {
@@ -135,7 +126,5 @@ def revoke(
     session: Session, name: Annotated[str, typer.Argument(metavar="NAME", help="The name it was made under.")]
 ) -> None:
     """Refuse a key from now on."""
-    from churn.accounts.keys import revoke_key
-
     revoke_key(session.context, name)
     session.show({"name": name, "is_revoked": True}, lambda: line(f"The key {name} is refused from now on."))

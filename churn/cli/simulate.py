@@ -10,6 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from churn.cli.common import Session, command
+from churn.cli.simulation_view import show, show_side_by_side
+from churn.workflows.simulate.compare import compare_simulations
+from churn.workflows.simulate.document import check_ending
+from churn.workflows.simulate.request import SimulationRequest
+from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
 
 WHOM, TERMS, OUTPUT = "Whom to contact (one of)", "Terms of the offer (default: churn.toml)", "Data and output"
 
@@ -121,11 +126,6 @@ def simulate(
 
     Without options: the optimum on the published scores.
     """
-    from churn.workflows.simulate.compare import compare_simulations
-    from churn.workflows.simulate.document import check_ending
-    from churn.workflows.simulate.request import SimulationRequest
-    from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
-
     if out is not None:
         check_ending(out)
     request = SimulationRequest(
@@ -155,8 +155,6 @@ def simulate(
         document["scenarios"] = others
 
     def render() -> None:
-        from churn.cli.simulation_view import show, show_side_by_side
-
         show(simulation.document)
         if others:
             show_side_by_side([simulation.document, *others])

@@ -12,6 +12,10 @@ from typer.core import TyperGroup
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
+from churn.views.sync import rejected_rows, sync_status
+from churn.workflows.sync.sync import Options, sync_crm
+from churn.workflows.sync.sync import retry as send_again
+from churn.workflows.sync.sync import withdraw as take_back
 
 PUSH = "push"
 _SHOWN = 5  # rows of a dry run's sample on a terminal; --json has them all
@@ -52,8 +56,6 @@ def push(
     force: ForceOption = False,
 ) -> None:
     """Bring a CRM in step with a campaign; `churn sync CAMPAIGN` is enough. Only what changed is written."""
-    from churn.workflows.sync.sync import Options, sync_crm
-
     options = Options(is_dry=dry_run, is_full=full, is_forced=force, who=getpass.getuser())
     result = sync_crm(session.context, campaign, connector=to, options=options)
     _show(session, result)
@@ -70,8 +72,6 @@ def status(
     limit: Annotated[int, typer.Option(help="Runs shown.")] = 20,
 ) -> None:
     """Show the runs, what each CRM holds of ours, and what it refuses."""
-    from churn.views.sync import rejected_rows, sync_status
-
     if rejected or out is not None:
         found = rejected_rows(session.context, campaign=campaign, connector=to, out=out)
         session.show(found, lambda: _render_rejected(found, out))
@@ -89,9 +89,6 @@ def retry(
     force: ForceOption = False,
 ) -> None:
     """Send rejected rows again, once the CRM or the data are mended; the rest of the list is kept in step as well."""
-    from churn.workflows.sync.sync import Options
-    from churn.workflows.sync.sync import retry as send_again
-
     options = Options(is_forced=force, who=getpass.getuser())
     released, result = send_again(
         session.context, campaign, connector=to, customers=customer, codes=code, options=options
@@ -105,8 +102,6 @@ def withdraw(
     to: Annotated[str, typer.Option("--to", help="The connector.")],
 ) -> None:
     """Empty the fields that pushes of a campaign have written, and nothing else."""
-    from churn.workflows.sync.sync import withdraw as take_back
-
     _show(session, take_back(session.context, campaign, to, who=getpass.getuser()), is_withdrawal=True)
 
 

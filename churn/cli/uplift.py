@@ -11,6 +11,8 @@ import typer
 from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
+from churn.workflows.learn_uplift.from_campaign import learn_uplift
+from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file
 
 FILE = "An experiment's file instead of a campaign"
 
@@ -77,15 +79,11 @@ def uplift(
         if stray or unwanted:
             told = stray[0] if stray else "--unwanted"
             raise ConfigError("goes with --data only", where=told, remedy="A campaign's arms and outcomes are known.")
-        from churn.workflows.learn_uplift.from_campaign import learn_uplift
-
         found = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
     else:
         if campaign is not None or treatment is None or outcome is None:
             what = "--data goes without a campaign, and with --treatment and --outcome"
             raise ConfigError(what, where="churn uplift", remedy="Name the columns of arm and outcome.")
-        from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file
-
         experiment = ExperimentFile(
             path=data,
             treatment=treatment,

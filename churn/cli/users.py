@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from churn.accounts.sign_in import create_link
+from churn.accounts.users import create_user, list_users, remove_user
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 
@@ -30,8 +32,6 @@ def create(
     ] = None,
 ) -> None:
     """Create a user. The password is asked for on a terminal, or read as one line from standard input."""
-    from churn.accounts.users import create_user
-
     chosen = scope or ["read", "simulate"]
     create_user(session.context, name, _password(), chosen)
     session.show(
@@ -42,8 +42,6 @@ def create(
 
 def list_(session: Session) -> None:
     """List who can sign in with a password."""
-    from churn.accounts.users import list_users
-
     found = list_users(session.context)
     document = [
         {"name": u.name, "scopes": list(u.scopes), "created_at": u.created_at, "last_seen_at": u.last_seen_at}
@@ -67,8 +65,6 @@ def list_(session: Session) -> None:
 
 def remove(session: Session, name: Annotated[str, typer.Argument(metavar="NAME", help="Whom to remove.")]) -> None:
     """Remove a user and end their sessions at once."""
-    from churn.accounts.users import remove_user
-
     remove_user(session.context, name)
     session.show({"name": name, "is_removed": True}, lambda: line(f"{name} can no longer sign in."))
 
@@ -84,8 +80,6 @@ def link(
     ] = None,
 ) -> None:
     """Make a link that signs one browser in, once, within 15 minutes."""
-    from churn.accounts.sign_in import create_link
-
     api = session.context.settings.api
     base = (address or f"http://{'127.0.0.1' if api.host == '0.0.0.0' else api.host}:{api.port}").rstrip("/")  # noqa: S104 - compared, not bound
     found = f"{base}/sign-in/link?token={create_link(session.context, scope or ['admin'])}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from churn.config import Settings
 from churn.config.connectors import ConnectorSection, FileConnector, connector_kinds, secret_name
 from churn.crm.connector import Connector
+from churn.crm.http import open_client
 from churn.errors import ConfigError, RateLimited
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ def open_connector(
     section = connector_section(name, settings)
     if isinstance(section, FileConnector) and "://" not in section.path:
         section = section.model_copy(update={"path": str(settings.home / section.path)})
-    from churn.crm.http import open_client
-
     module = _module(section, settings.home, name)
     client = open_client(section, spend=_spender(name, section, clock, open_store))
     connected = module.connect(name, section, secrets, clock=clock, client=client)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.reading import load_campaign
 from churn.context import Context
+from churn.crm.opening import connector_section
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.workflows.privacy.erase import erase_from_store
 from churn.workflows.privacy.export import export_path
@@ -82,8 +83,6 @@ def work_on(context: Context, runs: Sequence[ScheduledRun]) -> dict[str, Any]:
 
 def _destination(context: Context, campaign: str, connector: str | None) -> str:
     """Return the connector that `campaign` can be pushed to, as asked for or as its definition says."""
-    from churn.crm.opening import connector_section
-
     definition = load_campaign(context.settings.home, campaign)
     name = connector or definition.crm.connector
     if name is None:
@@ -194,8 +193,6 @@ def push_targets(context: Context) -> list[str]:
 
 def ask_list_push(context: Context, connector: str, *, who: str) -> ScheduledRun:
     """Queue a push of the risk list, or return the one under way. Raises ConfigError for a connector there is not."""
-    from churn.crm.opening import connector_section
-
     connector_section(connector, context.settings)
     parameters = {"campaign": RISK_LIST, "connector": connector}
     with context.open_store() as store:

@@ -17,6 +17,7 @@ from churn.decisions.profit import Economics, value_of_save
 from churn.errors import ModelError, NotEnoughData
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import TrainingRows, require_columns
+from churn.snapshots.splits import random_split, temporal_split
 
 if TYPE_CHECKING:
     from churn.snapshots.dataset import TrainingSet
@@ -190,8 +191,6 @@ def _without_treated(frame: pl.DataFrame, training: TrainingSettings) -> tuple[p
 def _split(
     frame: pl.DataFrame, data: TrainingSet, split: str, seed: int
 ) -> tuple[str, str, dict[str, NDArray[np.int64]]]:
-    from churn.snapshots.splits import random_split, temporal_split
-
     if split not in {"auto", "temporal", "random"}:
         raise ModelError(f"no split `{split}`", where="training.split", remedy="Choose auto, temporal or random.")
     has_dates = "snapshot_date" in frame.columns and frame["snapshot_date"].null_count() == 0

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from churn.reports.charts.model import calibration_chart
 from churn.reports.charts.monthly import churn_by_cause, profit_intervals, retention_map
 from churn.reports.charts.svg import Figure, token_css
 from churn.reports.language import DASH, Language, read_language
@@ -250,8 +251,6 @@ def _campaigns(d: Mapping[str, Any], t: Language) -> Figure | None:
 
 
 def _calibration(model: Mapping[str, Any] | None, t: Language) -> Figure | None:
-    from churn.reports.charts.model import calibration_chart
-
     if model is None or not model["calibration"]:
         return None
     return calibration_chart(

@@ -16,9 +16,11 @@ from churn.snapshots.dates import data_cutoff, default_snapshot_date, is_flat, t
 from churn.snapshots.guards import check_rows, check_time
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import FeatureDoc, SqlModel, Warehouse
+from churn.warehouse.models.build import build
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 __all__ = [
     "ScoringSet",
@@ -81,8 +83,6 @@ def build_snapshots(
     ConfigError for SQL that does not run, FutureLeak for a feature file that never asks when facts were known, and
     ContractBroken for a feature table that does not have exactly one row per spine row.
     """
-    from churn.warehouse.models.build import build
-
     if not dates:
         raise DataError("no snapshot date was given", where="snapshots.dates")
     check_time(models)

@@ -10,9 +10,11 @@ from churn.progress import SILENT, Progress
 from churn.snapshots.dataset import write_policy
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import SqlModel, Warehouse
+from churn.warehouse.models.build import build
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 _NEEDED = ("snapshots.labels", "snapshots.customer_value")
 
@@ -38,8 +40,6 @@ def fates(
     were. Raises ConfigError for SQL that does not run.
     """
     import polars as pl
-
-    from churn.warehouse.models.build import build
 
     asked = customers.select("customer_id", "snapshot_date").unique()
     found: list[pl.DataFrame] = []

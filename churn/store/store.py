@@ -8,31 +8,36 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from churn.store.database import connect
+from churn.store.lookup import CustomerLookup
+from churn.store.migration import migrate
+from churn.store.repositories.alerts import AlertRepository
+from churn.store.repositories.campaigns import AssignmentRepository, PlanRepository
+from churn.store.repositories.crm_records import CrmRepository
+from churn.store.repositories.deliveries import DeliveryRepository
+from churn.store.repositories.jobs import JobRepository
+from churn.store.repositories.keys import KeyRepository
+from churn.store.repositories.measurements import MeasurementRepository
+from churn.store.repositories.models import ModelRepository
+from churn.store.repositories.monitoring import MonitoringRepository
+from churn.store.repositories.outbox import OutboxRepository
+from churn.store.repositories.outcomes import OutcomeRepository
+from churn.store.repositories.privacy import PrivacyRepository
+from churn.store.repositories.requests import RequestRepository
+from churn.store.repositories.runs import RunRepository
+from churn.store.repositories.schedule import ScheduleRepository
+from churn.store.repositories.score_reader import ScoreReader
+from churn.store.repositories.scores import ScoreRepository
+from churn.store.repositories.sessions import SessionRepository
+from churn.store.repositories.simulations import SimulationRepository
+from churn.store.repositories.sync_runs import SyncRunRepository
+from churn.store.repositories.users import UserRepository
+from churn.store.repositories.webhooks import WebhookRepository
+from churn.store.sqlite_file import ready_file
+from churn.store.sync_lock import destination_lock
+
 if TYPE_CHECKING:
     from churn.store.database import Database
-    from churn.store.lookup import CustomerLookup
-    from churn.store.repositories.alerts import AlertRepository
-    from churn.store.repositories.campaigns import AssignmentRepository, PlanRepository
-    from churn.store.repositories.crm_records import CrmRepository
-    from churn.store.repositories.deliveries import DeliveryRepository
-    from churn.store.repositories.jobs import JobRepository
-    from churn.store.repositories.keys import KeyRepository
-    from churn.store.repositories.measurements import MeasurementRepository
-    from churn.store.repositories.models import ModelRepository
-    from churn.store.repositories.monitoring import MonitoringRepository
-    from churn.store.repositories.outbox import OutboxRepository
-    from churn.store.repositories.outcomes import OutcomeRepository
-    from churn.store.repositories.privacy import PrivacyRepository
-    from churn.store.repositories.requests import RequestRepository
-    from churn.store.repositories.runs import RunRepository
-    from churn.store.repositories.schedule import ScheduleRepository
-    from churn.store.repositories.score_reader import ScoreReader
-    from churn.store.repositories.scores import ScoreRepository
-    from churn.store.repositories.sessions import SessionRepository
-    from churn.store.repositories.simulations import SimulationRepository
-    from churn.store.repositories.sync_runs import SyncRunRepository
-    from churn.store.repositories.users import UserRepository
-    from churn.store.repositories.webhooks import WebhookRepository
     from churn.store.sqlite_file import SqliteFile
 
 
@@ -55,8 +60,6 @@ class Store:
         """The database behind the repositories, opened once however many threads ask for it at a time."""
         with self._opening:
             if self._database is None:
-                from churn.store.database import connect
-
                 self._database = connect(self._url)
             return self._database
 
@@ -65,8 +68,6 @@ class Store:
         """The current score list, to be read only: from an SQLite file without loading SQLAlchemy."""
         if self._file is None:
             return self.scores
-        from churn.store.repositories.score_reader import ScoreReader
-
         return ScoreReader(self._file.fetching)
 
     def lookup(self) -> CustomerLookup | None:
@@ -74,168 +75,120 @@ class Store:
         path = self.database.path
         if path is None:
             return None
-        from churn.store.lookup import CustomerLookup
-
         return CustomerLookup(path)
 
     @cached_property
     def scores(self) -> ScoreRepository:
         """The current score list and the runs before it."""
-        from churn.store.repositories.scores import ScoreRepository
-
         return ScoreRepository(self.database)
 
     @cached_property
     def models(self) -> ModelRepository:
         """The model registry."""
-        from churn.store.repositories.models import ModelRepository
-
         return ModelRepository(self.database)
 
     @cached_property
     def privacy(self) -> PrivacyRepository:
         """People's rights: requests, objections, who was erased, and every row of one customer."""
-        from churn.store.repositories.privacy import PrivacyRepository
-
         return PrivacyRepository(self.database)
 
     @cached_property
     def runs(self) -> RunRepository:
         """The job ledger."""
-        from churn.store.repositories.runs import RunRepository
-
         return RunRepository(self.database)
 
     @cached_property
     def simulations(self) -> SimulationRepository:
         """Simulations saved under a name."""
-        from churn.store.repositories.simulations import SimulationRepository
-
         return SimulationRepository(self.database)
 
     @cached_property
     def plans(self) -> PlanRepository:
         """Campaign plans."""
-        from churn.store.repositories.campaigns import PlanRepository
-
         return PlanRepository(self.database)
 
     @cached_property
     def assignments(self) -> AssignmentRepository:
         """Who was assigned to which arm of a campaign."""
-        from churn.store.repositories.campaigns import AssignmentRepository
-
         return AssignmentRepository(self.database)
 
     @cached_property
     def outcomes(self) -> OutcomeRepository:
         """What became of contacts."""
-        from churn.store.repositories.outcomes import OutcomeRepository
-
         return OutcomeRepository(self.database)
 
     @cached_property
     def measurements(self) -> MeasurementRepository:
         """What campaigns were measured to bring."""
-        from churn.store.repositories.measurements import MeasurementRepository
-
         return MeasurementRepository(self.database)
 
     @cached_property
     def monitoring(self) -> MonitoringRepository:
         """What the monitors found, day by day."""
-        from churn.store.repositories.monitoring import MonitoringRepository
-
         return MonitoringRepository(self.database)
 
     @cached_property
     def alerts(self) -> AlertRepository:
         """What a person must look at."""
-        from churn.store.repositories.alerts import AlertRepository
-
         return AlertRepository(self.database)
 
     @cached_property
     def sync_runs(self) -> SyncRunRepository:
         """The history of pushes to remote systems."""
-        from churn.store.repositories.sync_runs import SyncRunRepository
-
         return SyncRunRepository(self.database)
 
     @cached_property
     def outbox(self) -> OutboxRepository:
         """Rows on their way to a remote system."""
-        from churn.store.repositories.outbox import OutboxRepository
-
         return OutboxRepository(self.database)
 
     @cached_property
     def crm(self) -> CrmRepository:
         """What remote systems have acknowledged or refused."""
-        from churn.store.repositories.crm_records import CrmRepository
-
         return CrmRepository(self.database)
 
     @cached_property
     def jobs(self) -> JobRepository:
         """Scheduled work: runs, steps, leases."""
-        from churn.store.repositories.jobs import JobRepository
-
         return JobRepository(self.database)
 
     @cached_property
     def deliveries(self) -> DeliveryRepository:
         """Alerts on their way out."""
-        from churn.store.repositories.deliveries import DeliveryRepository
-
         return DeliveryRepository(self.database)
 
     @cached_property
     def webhooks(self) -> WebhookRepository:
         """Events on their way to those who subscribed."""
-        from churn.store.repositories.webhooks import WebhookRepository
-
         return WebhookRepository(self.database)
 
     @cached_property
     def schedule(self) -> ScheduleRepository:
         """How far the schedule has been worked, and who works it."""
-        from churn.store.repositories.schedule import ScheduleRepository
-
         return ScheduleRepository(self.database)
 
     @cached_property
     def keys(self) -> KeyRepository:
         """Who may call the service."""
-        from churn.store.repositories.keys import KeyRepository
-
         return KeyRepository(self.database)
 
     @cached_property
     def requests(self) -> RequestRepository:
         """Writes answered already, and the audit log."""
-        from churn.store.repositories.requests import RequestRepository
-
         return RequestRepository(self.database)
 
     @cached_property
     def users(self) -> UserRepository:
         """People who sign in with a password."""
-        from churn.store.repositories.users import UserRepository
-
         return UserRepository(self.database)
 
     @cached_property
     def sessions(self) -> SessionRepository:
         """Browsers that are signed in."""
-        from churn.store.repositories.sessions import SessionRepository
-
         return SessionRepository(self.database)
 
     def lock_destination(self, connector: str, holder: str) -> AbstractContextManager[None]:
         """Keep other pushes to `connector` out. Raises SyncBusy, on entering, naming who holds it."""
-        from churn.store.sync_lock import destination_lock
-
         return destination_lock(self.database, connector, holder)
 
     def close(self) -> None:
@@ -263,14 +216,9 @@ def open_store(url: str) -> Store:
     written by a newer version; Unreachable or AuthFailed when PostgreSQL does not let us in; StoreBusy when another
     process keeps it locked; ResourceError when it cannot be written. No message ever holds the password.
     """
-    from churn.store.sqlite_file import ready_file
-
     file = ready_file(url)
     if file is not None:
         return Store(str(file.path), url, file=file)
-    from churn.store.database import connect
-    from churn.store.migration import migrate
-
     database = connect(url)
     try:
         migrate(database)

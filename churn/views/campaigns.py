@@ -10,10 +10,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.plan_words import audience_in_short, choice_words, definition_words, expectation_words, power_words
 from churn.campaigns.reading import campaign_files, examine, load_campaign
 from churn.context import Context
 from churn.errors import ModelError, NotFound
+from churn.modeling import load_card
+from churn.snapshots.policy import SnapshotPolicy
 from churn.views.home import is_demo_home
 
 if TYPE_CHECKING:
@@ -68,8 +71,6 @@ def standing_of(
     context: Context, store: Store, name: str, counts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Standing:
     """Read what the store knows of a campaign. In a simulated company it is the day on which its data end."""
-    from churn.campaigns.measurement_words import ALARM
-
     plans = store.plans.list(name)
     run = store.published.current_run()
     until = run.data_cutoff if run else None
@@ -210,8 +211,6 @@ def _realised(measurement: Measurement | None) -> dict[str, Any] | None:
 
 def _ready(context: Context, plans: Sequence[PlanRecord]) -> date | None:
     """Return the day on which the outcome of everybody planned is final, as `churn measure` counts it."""
-    from churn.snapshots.policy import SnapshotPolicy
-
     base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)
     ends = []
     for plan in plans:
@@ -313,8 +312,6 @@ def _definition(context: Context, definition: CampaignDefinition, described: Map
 
 def _described(context: Context, store: Store) -> dict[str, str]:
     """Return what the features of the serving model mean, by name; nothing where there is no model yet."""
-    from churn.modeling import load_card
-
     champion = store.models.champion()
     if champion is None:
         return {}

@@ -6,13 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
+from churn.decisions.profit import Economics
 from churn.errors import ModelError, ResourceError
 from churn.files import write_text
+from churn.modeling import load_bundle, load_card, load_evaluation
+from churn.modeling.judging.curves import evaluation_curves
+from churn.modeling.reasons.importance import feature_importance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from churn.store import ModelVersion
+
 
 FORMAT: Final = 2  # of the cached figures; another number, and they are worked out again
 
@@ -75,8 +80,6 @@ def drift_summary(context: Context) -> dict[str, Any] | None:
 
 
 def _of_bundle(context: Context, version: ModelVersion) -> dict[str, Any]:
-    from churn.modeling import load_card
-
     return {
         "card": load_card(context.settings.models_path / version.bundle),
         "figures": model_figures(context, version),
@@ -96,11 +99,6 @@ def _kept(path: Path, version: ModelVersion) -> dict[str, Any] | None:
 
 
 def _worked_out(context: Context, version: ModelVersion) -> dict[str, Any]:
-    from churn.decisions.profit import Economics
-    from churn.modeling import load_bundle, load_card, load_evaluation
-    from churn.modeling.judging.curves import evaluation_curves
-    from churn.modeling.reasons.importance import feature_importance
-
     folder = context.settings.models_path / version.bundle
     card = load_card(folder)
     return {

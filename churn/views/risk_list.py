@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
+from churn.decisions.bands import BANDS, risk_bands
 from churn.errors import ConfigError, DataError, NotFound, ResourceError
+from churn.modeling.serving.online import online_scorer
 from churn.views.advice import advise, readable_campaigns
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
 from churn.views.serving_files import read_summary
@@ -117,9 +119,7 @@ def score_rows(
     with_reasons: bool,
 ) -> dict[str, Any]:
     """Score rows of (customer_id, features) with `model` as of now; a feature left out counts as unknown."""
-    from churn.decisions.bands import BANDS, risk_bands
-
-    scorer, given = model.online, [features for _, features in rows]
+    scorer, given = online_scorer(model), [features for _, features in rows]
     reasons: list[Any] = [None] * len(rows)
     if with_reasons:
         predicted, reasons = scorer.explain(given)
@@ -220,8 +220,6 @@ def read_risk_list(
 
 
 def _refuse_unknown(bands: Sequence[str]) -> None:
-    from churn.decisions.bands import BANDS
-
     unknown = [band for band in bands if band not in BANDS]
     if unknown:
         raise ConfigError(f"no band `{unknown[0]}`", where="--band", remedy=f"Bands are {', '.join(BANDS)}.")

@@ -10,6 +10,7 @@ from typing import Any
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.files import write_text
+from churn.views.risk_list import without_formulas
 
 OVERDUE_DAYS = 3  # without a push that went through, somebody should look
 _REJECTION_COLUMNS = (
@@ -74,8 +75,6 @@ def rejected_rows(
 
 def _write(out: Path, rows: list[dict[str, Any]]) -> None:
     import polars as pl
-
-    from churn.views.risk_list import without_formulas
 
     schema = {
         name: pl.Datetime("us") if name.endswith("_at") else pl.Int64 if name == "attempts" else pl.String

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.errors import NotFound
+from churn.modeling import explain, reasons_json
 from churn.views.customer import require_features
 from churn.views.risk_list import Value, current_run, feature_rows, score_rows
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.store import ModelVersion
+
 
 _REASONS = 20
 _DIALS = 3
@@ -78,8 +80,6 @@ def explained(
     context: Context, model: ServedModel, customer_id: str, features: Mapping[str, Value]
 ) -> tuple[float, list[dict[str, Any]]]:
     """Return the base probability and the strongest reasons of one customer, more of them than the list keeps."""
-    from churn.modeling import explain, reasons_json
-
     frame, _ = feature_rows(model, [(customer_id, features)], context)
     found = explain(model, frame)
     return found.base_probability, json.loads(reasons_json(found, frame, model.features, top=_REASONS)[0])

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.warehouse.models.checks import run_checks
+from churn.warehouse.models.sql_models import load_models
 from churn.workflows.plan.validate import CampaignReview, validate_campaigns
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ def check_project(context: Context) -> ProjectCheck:
 
     Raises ConfigError at the first setting or SQL file that cannot be read; of campaigns everything wrong is found.
     """
-    from churn.warehouse.models.checks import run_checks
-    from churn.warehouse.models.sql_models import load_models
-
     settings = context.settings
     models = load_models(settings.home)
     campaigns = validate_campaigns(context)

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
+from churn.reports.monitoring_charts import churn_chart, cohort_chart, drift_chart, trend_chart
 from churn.wording import money, percent
 from churn.workflows.monitor.report import read_monitoring
 
 if TYPE_CHECKING:
     from churn.reports.charts.svg import Figure
+
 
 TITLES: Final = {
     "concept_drift": "Results on matured labels",
@@ -64,8 +66,6 @@ def monitoring_view(context: Context, *, with_charts: bool = True) -> dict[str, 
 
 def charts(found: Mapping[str, Any]) -> dict[str, Figure]:
     """Return the charts that there is anything to draw for, by name; page and report draw the same."""
-    from churn.reports.monitoring_charts import churn_chart, cohort_chart, drift_chart, trend_chart
-
     made: dict[str, Figure] = {}
     cohorts = _all_cohorts(found)
     if cohorts:

@@ -12,7 +12,8 @@ from churn.modeling.uplift.contest import Experiment, fit_pairs
 from churn.modeling.uplift.harm import HarmfulGroup, Rule
 from churn.modeling.uplift.learners import LEARNERS
 from churn.modeling.uplift.model import Scale, UpliftModel
-from churn.modeling.uplift.train import UpliftResult, train_uplift
+from churn.modeling.uplift.train import train_uplift
+from churn.modeling.uplift.words import UpliftResult
 from churn.warehouse.models.sql_models import FeatureDoc
 
 FEATURES = tuple(FeatureDoc(name, "made_up", name) for name in ("silent_days", "usage", "age", "plan"))

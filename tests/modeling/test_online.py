@@ -13,6 +13,7 @@ from churn.modeling import ServedModel, explain, reasons_json
 from churn.modeling.reasons.explain import explainer_of
 from churn.modeling.reasons.trees import read_forest, read_xgboost
 from churn.modeling.reasons.walk import TreeWalk
+from churn.modeling.serving.online import online_scorer
 from tests.modeling import made_up
 
 
@@ -29,8 +30,8 @@ def test_a_row_is_encoded_scored_and_explained_as_in_a_frame(model: ServedModel)
     )
     rows = frame.select(model.feature_names).to_dicts()
     told = [json.loads(text) for text in reasons_json(explain(model, frame), frame, model.features, top=5)]
-    predicted, reasons = model.online.explain(rows)
-    assert np.array_equal(model.online.matrix(rows), model.matrix(frame))
+    predicted, reasons = online_scorer(model).explain(rows)
+    assert np.array_equal(online_scorer(model).matrix(rows), model.matrix(frame))
     np.testing.assert_allclose(predicted.churn_probability, model.predict(frame).churn_probability, rtol=1e-6)
     assert reasons == told
 
@@ -66,7 +67,7 @@ def test_one_row_is_explained_to_the_last_bit_as_among_many(kind: str) -> None:
 
 def test_text_numbers_read_as_numbers_and_other_text_is_refused(model: ServedModel) -> None:
     rows = [{"number_of_payment_failures_60d": " 3 "}, {"number_of_payment_failures_60d": 3}]
-    one, two = model.online.matrix(rows)
+    one, two = online_scorer(model).matrix(rows)
     assert np.array_equal(one, two)
     with pytest.raises(ModelError, match="number_of_payment_failures_60d"):
-        model.online.predict([{"number_of_payment_failures_60d": "three"}])
+        online_scorer(model).predict([{"number_of_payment_failures_60d": "three"}])

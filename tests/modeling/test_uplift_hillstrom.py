@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from churn.modeling.uplift.train import UpliftResult, train_uplift
+from churn.modeling.uplift.train import train_uplift
+from churn.modeling.uplift.words import UpliftResult
 from churn.workflows.learn_uplift.from_file import ExperimentFile, read_experiment
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "hillstrom" / "hillstrom.csv"

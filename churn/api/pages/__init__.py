@@ -23,13 +23,16 @@ from churn.api.pages import (
     static,
 )
 from churn.api.pages.customer import rights
+from churn.api.pages.model.figures import figures_of
 from churn.api.pages.simulator import saved
 from churn.errors import ChurnError
+from churn.views.model import model_view
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from churn.context import Context
+
 
 ROUTERS = (
     static.router,
@@ -62,9 +65,6 @@ def prepare() -> None:
 
 def draw_ahead(context: Context) -> None:
     """Draw the charts of the champion's page, which are kept, so that nobody waits for the first drawing of the process."""
-    from churn.api.pages.model.figures import figures_of
-    from churn.views.model import model_view
-
     with suppress(ChurnError):  # the page itself says what is missing
         found = model_view(context)
         if found["figures"]:

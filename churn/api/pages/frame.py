@@ -17,11 +17,14 @@ from churn.api.pages import static
 from churn.api.pages.charts import chart_html
 from churn.api.pages.terms import TERMS
 from churn.errors import ChurnError
+from churn.views.home import is_demo_home
+from churn.views.overview import stale_words
 from churn.wording import day, instant
 
 if TYPE_CHECKING:
     from churn.accounts.sign_in import SignedIn
     from churn.api.state import State
+
 
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
 CSP = (
@@ -84,9 +87,6 @@ def surroundings(state: State) -> dict[str, Any]:
 
     A simulated company's clock stands still where its data end, so it never grows stale by waiting.
     """
-    from churn.views.home import is_demo_home
-    from churn.views.overview import stale_words
-
     try:
         run = state.store.published.current_run()
     except ChurnError:  # the page is about this, or shows it itself; the frame must not fail twice

@@ -10,6 +10,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from churn.reports.charts.svg import token_css
+
 router = APIRouter()
 
 FOLDER = Path(__file__).resolve().parent.parent / "static"
@@ -35,8 +37,6 @@ class Assets:
 @cache
 def assets() -> Assets:
     """Read the files; `charts.css` is written from the charts' own colours, so that both always agree."""
-    from churn.reports.charts.svg import token_css
-
     files = {
         path.relative_to(FOLDER).as_posix(): path.read_bytes()
         for path in sorted(FOLDER.rglob("*"))

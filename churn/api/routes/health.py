@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
+from churn.api.metrics import CONTENT_TYPE
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
 
@@ -46,8 +47,6 @@ def is_ready(state: Annotated[State, Depends(state_of)]) -> Readiness:
 @router.get("/metrics", response_class=Response)
 def metrics(state: Annotated[State, Depends(state_of)]) -> Response:
     """Return Prometheus metrics: requests and their seconds, the list and its freshness, jobs, alerts, pushes, money."""
-    from churn.api.metrics import CONTENT_TYPE
-
     if not state.context.settings.api.has_open_metrics:
         raise ApiError(403, "scope_missing", "Metrics are closed by [api] has_open_metrics.")
     return Response(state.metrics.exposed(state.context), media_type=CONTENT_TYPE)

@@ -8,14 +8,23 @@ from typing import Any
 
 from churn.context import Context
 from churn.errors import ConfigError
+from churn.jobs.notify.report_mail import mail_report
 from churn.jobs.outcome import StepOutcome
 from churn.store.records import ScheduledRun
+from churn.workflows.explore.explore import explore_data
+from churn.workflows.measure.measure import measure_campaign
+from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.plan.plan import plan_campaigns
+from churn.workflows.plan.request import PlanRequest
+from churn.workflows.report.publish import publish_report
+from churn.workflows.score.score import score_customers
+from churn.workflows.sync.sync import Options, sync_crm
+from churn.workflows.sync.sync import withdraw as take_back
+from churn.workflows.train.train import train_model
 
 
 def train(context: Context, run: ScheduledRun) -> StepOutcome:
     """Train every candidate and register the winner."""
-    from churn.workflows.train.train import train_model
-
     found = train_model(context, promote=bool(run.parameters.get("promote")), who=run.requested_by)
     role = "serves from now on" if found.is_champion else "waits as challenger"
     return StepOutcome(found.counts.get("rows"), f"{found.version} was trained and {role}.")
@@ -23,8 +32,6 @@ def train(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def score(context: Context, run: ScheduledRun) -> StepOutcome:
     """Score one date."""
-    from churn.workflows.score.score import score_customers
-
     (found,) = score_customers(context, snapshot_date=_day(run, "date"))
     told = f"{found.customers:,} customers scored as of {found.snapshot_date} by {found.model_version}."
     return StepOutcome(found.customers, told)
@@ -32,17 +39,12 @@ def score(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def explore(context: Context, run: ScheduledRun) -> StepOutcome:
     """Explore the data: profile, insights, page."""
-    from churn.workflows.explore.explore import explore_data
-
     document = explore_data(context, on=_day(run, "date")).document
     return StepOutcome(document["rows"], f"{document['headline']} {document['tally']}")
 
 
 def plan(context: Context, run: ScheduledRun) -> StepOutcome:
     """Plan campaigns together."""
-    from churn.workflows.plan.plan import plan_campaigns
-    from churn.workflows.plan.request import PlanRequest
-
     budget = run.parameters.get("budget")
     request = PlanRequest(
         campaigns=tuple(run.parameters.get("campaigns", ())),
@@ -58,8 +60,6 @@ def plan(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def sync(context: Context, run: ScheduledRun) -> StepOutcome:
     """Push a campaign, or the risk list, to a CRM; a dry run only says what it would do."""
-    from churn.workflows.sync.sync import Options, sync_crm
-
     options = Options(is_dry=bool(run.parameters.get("dry_run")), who=run.requested_by)
     found = sync_crm(context, run.parameters["campaign"], connector=run.parameters.get("connector"), options=options)
     return _pushed(found)
@@ -67,8 +67,6 @@ def sync(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
     """Take a campaign back out of a CRM."""
-    from churn.workflows.sync.sync import withdraw as take_back
-
     return _pushed(take_back(context, run.parameters["campaign"], run.parameters["connector"], who=run.requested_by))
 
 
@@ -81,8 +79,6 @@ def _pushed(found: Any) -> StepOutcome:
 
 def measure(context: Context, run: ScheduledRun) -> StepOutcome:
     """Measure what a campaign caused."""
-    from churn.workflows.measure.measure import measure_campaign
-
     document = measure_campaign(context, run.parameters["campaign"], so_far=bool(run.parameters.get("so_far"))).document
     return StepOutcome(
         sum(int(arm["assigned"]) for arm in document["arms"].values()), str(document["words"]["headline"])
@@ -91,17 +87,12 @@ def measure(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
     """Look for drift and decay as of a day."""
-    from churn.workflows.monitor.monitor import monitor_model
-
     found = monitor_model(context, _day(run, "date"))
     return StepOutcome(len(found.document["findings"]), str(found.document["summary"]))
 
 
 def report(context: Context, run: ScheduledRun) -> StepOutcome:
     """Write the report of a month, that asked for or the one before the date of the run, and mail it to who is named."""
-    from churn.jobs.notify.report_mail import mail_report
-    from churn.workflows.report.publish import publish_report
-
     month = run.parameters.get("month")
     if month is None and run.logical_date is not None:
         month = f"{run.logical_date.replace(day=1) - timedelta(days=1):%Y-%m}"

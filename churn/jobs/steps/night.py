@@ -13,6 +13,7 @@ from churn.workflows.keep_campaigns import (
     replan_campaigns,
     resync_campaigns,
 )
+from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.refresh.check import check_data
 from churn.workflows.refresh.refresh import refresh_warehouse
 from churn.workflows.score.score import score_customers
@@ -82,8 +83,6 @@ def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
     """Look for drift and decay; alerts follow from what is found, and a training where the policy asks for one."""
     if _is_past(run):
         return _PAST
-    from churn.workflows.monitor.monitor import monitor_model
-
     found = monitor_model(context)
     trained = f" {found.trained} was trained." if found.trained else ""
     promoted = f" {found.promoted} serves from now on." if found.promoted else ""

@@ -6,12 +6,14 @@ from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.outcome import StepOutcome
 from churn.store.records import PrivacyRequest, ScheduledRun
+from churn.workflows.privacy.erase import erase_customers
+from churn.workflows.privacy.export import export_customer, export_path
+from churn.workflows.privacy.object import object_to_marketing
+from churn.workflows.privacy.retention import retain as let_go
 
 
 def erase(context: Context, run: ScheduledRun) -> StepOutcome:
     """Erase the customer of a request, and of all that wait beside it: remote lists, warehouse, files."""
-    from churn.workflows.privacy.erase import erase_customers
-
     request = _request(context, run)
     if request.customer_id is None:
         return StepOutcome(0, "It was done before; nothing of them was left.", is_skipped=True)
@@ -28,8 +30,6 @@ def erase(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
     """Take the customer of a request, who objects to marketing, off every list."""
-    from churn.workflows.privacy.object import object_to_marketing
-
     request = _request(context, run)
     if request.customer_id is None:
         return StepOutcome(0, "It was done before.", is_skipped=True)
@@ -41,8 +41,6 @@ def withdraw(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def export(context: Context, run: ScheduledRun) -> StepOutcome:
     """Collect what is held of the customer of a request, to be fetched within a day."""
-    from churn.workflows.privacy.export import export_customer, export_path
-
     request = _request(context, run)
     if request.customer_id is None:
         return StepOutcome(0, "It was done before.", is_skipped=True)
@@ -54,8 +52,6 @@ def export(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def retain(context: Context, run: ScheduledRun) -> StepOutcome:
     """Let go of what is older than [retention] allows, and finish requests that a remote system kept waiting."""
-    from churn.workflows.privacy.retention import retain as let_go
-
     found = let_go(context, who=run.requested_by)
     told = ", ".join(f"{count:,} {what}" for what, count in found.items() if count)
     return StepOutcome(sum(found.values()), f"Let go: {told}." if told else "Nothing was old enough to let go.")

@@ -12,9 +12,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.errors import ModelError
+from churn.modeling.reasons.kernel import tree_contributions
+from churn.modeling.reasons.network import network_contributions
+from churn.modeling.reasons.paths import lay_out
+from churn.modeling.reasons.trees import read_forest, read_xgboost
 
 if TYPE_CHECKING:
     from churn.modeling.serving.served import ServedModel
+
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -101,10 +106,6 @@ def _prepare(model: ServedModel) -> Explainer:
 
 
 def _trees(kind: str, estimator: Any, group_of: NDArray[np.int64], count: int) -> Explainer:
-    from churn.modeling.reasons.kernel import tree_contributions
-    from churn.modeling.reasons.paths import lay_out
-    from churn.modeling.reasons.trees import read_forest, read_xgboost
-
     ensemble = read_xgboost(estimator) if kind == "xgboost" else read_forest(estimator)
     paths = lay_out(ensemble, group_of, count)
     return lambda matrix: (tree_contributions(paths, matrix), paths.base_score)
@@ -118,8 +119,6 @@ def _linear(estimator: Any, background: Floats, group_of: NDArray[np.int64], cou
 
 
 def _network(estimator: Any, background: Matrix, group_of: NDArray[np.int64], count: int) -> Explainer:
-    from churn.modeling.reasons.network import network_contributions
-
     if estimator.activation != "relu":
         raise ModelError(f"a network of `{estimator.activation}` units cannot be explained", where="explanation")
     spread = np.linspace(0, len(background) - 1, min(REFERENCES, len(background))).astype(int)

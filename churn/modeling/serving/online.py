@@ -7,6 +7,7 @@ the matrix, and what every feature does to it is carried out on all numbers toge
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from churn.modeling.encoding.encoder import Matrix
 
 Row = Mapping[str, Value]
+
+
+@lru_cache(maxsize=4)
+def online_scorer(model: ServedModel) -> OnlineScorer:
+    """Return what scores single rows with `model`, prepared when first asked for."""
+    return OnlineScorer(model)
 
 
 class OnlineScorer:

@@ -37,6 +37,8 @@ from churn.modeling.serving.bundles import (
     write_whole,
 )
 from churn.modeling.serving.served import ServedModel
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.models.sql_models import FeatureDoc
 
 
 def save_bundle(result: TrainingResult, folder: Path, *, extras: Mapping[str, dict[str, Any]] | None = None) -> None:
@@ -63,9 +65,6 @@ def load_bundle(folder: Path) -> ServedModel:
     values = read_json(folder / "model.json")
     try:
         entry = candidate(values["kind"])
-        from churn.snapshots.policy import SnapshotPolicy
-        from churn.warehouse.models.sql_models import FeatureDoc
-
         return ServedModel(
             kind=entry.name,
             features=tuple(FeatureDoc(**doc) for doc in values["features"]),

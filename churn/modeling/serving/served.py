@@ -16,7 +16,6 @@ from churn.modeling.encoding.encoder import Encoder, Matrix
 from churn.modeling.judging.calibration import Calibrator
 
 if TYPE_CHECKING:
-    from churn.modeling.serving.online import OnlineScorer
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.models.sql_models import FeatureDoc
 
@@ -29,7 +28,7 @@ class Predictions:
     churn_probability: Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one loaded model is itself and no other: caches go by it
 class ServedModel:
     """A fitted candidate with its encoder and calibrator.
 
@@ -67,13 +66,6 @@ class ServedModel:
     def raw_unit(self) -> RawUnit:
         """`log_odds` or `probability`."""
         return candidate(self.kind).raw_unit
-
-    @cached_property
-    def online(self) -> OnlineScorer:
-        """What scores single rows at once, prepared when first asked for."""
-        from churn.modeling.serving.online import OnlineScorer
-
-        return OnlineScorer(self)
 
     def matrix(self, frame: pl.DataFrame) -> Matrix:
         """Return the encoded rows, (n, m) float32 without NaN. Raises ModelError naming features that are absent."""

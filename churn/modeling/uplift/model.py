@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,9 +24,7 @@ from churn.modeling.serving.bundles import load_estimator, read_json, save_estim
 from churn.modeling.uplift.contest import Fitted
 from churn.modeling.uplift.harm import HarmfulGroup, harmed_by
 from churn.modeling.uplift.learners import LEARNERS
-
-if TYPE_CHECKING:
-    from churn.warehouse.models.sql_models import FeatureDoc
+from churn.warehouse.models.sql_models import FeatureDoc
 
 _RELEARN = "Learn it again with `churn uplift`."
 
@@ -117,8 +115,6 @@ def load_uplift(folder: Path) -> tuple[UpliftModel, dict[str, Any]]:
 
     Raises ModelError where a file is missing or altered, or an estimator's file holds types not known to be harmless.
     """
-    from churn.warehouse.models.sql_models import FeatureDoc
-
     verify(folder)
     values = read_json(folder / "uplift.json")
     try:

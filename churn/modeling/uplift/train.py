@@ -3,70 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from churn.decisions.experiment import Effect, newcombe
-from churn.decisions.uplift import BestRanking, QiniCurve, UpliftDecile, best_ranking, qini_curve, uplift_by_decile
+from churn.decisions.uplift import best_ranking, qini_curve, uplift_by_decile
 from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import candidates
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import require_columns
-from churn.modeling.uplift.balance import Imbalance, find_imbalances
+from churn.modeling.uplift.balance import find_imbalances
 from churn.modeling.uplift.contest import Experiment, cross_fitted_uplift, fit_pairs, require_both_arms
-from churn.modeling.uplift.harm import HarmSearch, find_harm
+from churn.modeling.uplift.harm import find_harm
 from churn.modeling.uplift.learners import LEARNERS, Learner
 from churn.modeling.uplift.model import Scale, UpliftModel
-from churn.modeling.uplift.words import Words
+from churn.modeling.uplift.words import UpliftResult, Words
 from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from churn.warehouse.models.sql_models import FeatureDoc
 
+
 # The network costs as much as the others together and ranks no better: it may be named, but is not tried by itself.
 BASES: Final = ("logistic_regression", "random_forest", "xgboost")
 MAX_ROWS: Final = 60_000
 DRAWS: Final = 400
-
-
-@dataclass(frozen=True)
-class UpliftResult:
-    """What a campaign taught. `curve`, `deciles` and `out_of_fold` rest on models that did not see the customer judged.
-
-    `is_better_than_nothing`: the interval of the best ranking's Qini, which allows for its having been chosen, lies
-    above 0. If not, `sentence` says that contacts fall back to expected profit from risk.
-    """
-
-    model: UpliftModel
-    effect: Effect
-    best: BestRanking
-    curve: QiniCurve
-    deciles: tuple[UpliftDecile, ...]
-    thirds: tuple[UpliftDecile, ...]
-    harm: HarmSearch
-    imbalances: tuple[Imbalance, ...]
-    out_of_fold: pl.DataFrame
-    contenders: tuple[tuple[str, str, float], ...]
-    words: Words
-    seed: int
-
-    @property
-    def is_better_than_nothing(self) -> bool:
-        """Whether contacts should go by uplift."""
-        return self.best.beats_chance
-
-    @property
-    def sentence(self) -> str:
-        """The finding in words."""
-        return self.words.finding(self.effect, self.best, self.thirds)
-
-    def document(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return self.words.document(self)
 
 
 def train_uplift(

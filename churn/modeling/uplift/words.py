@@ -1,20 +1,21 @@
-"""Says what was learnt about uplift: one sentence for people, one document for machines."""
+"""What training an uplift model found: one sentence for people, one document for machines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+import polars as pl
 
 from churn.decisions.experiment import Effect
-from churn.decisions.uplift import BestRanking, UpliftDecile
+from churn.decisions.uplift import BestRanking, QiniCurve, UpliftDecile
 from churn.modeling.candidates import candidate
+from churn.modeling.uplift.balance import Imbalance
+from churn.modeling.uplift.harm import HarmSearch
 from churn.modeling.uplift.learners import LEARNERS
-
-if TYPE_CHECKING:
-    from churn.modeling.uplift.train import UpliftResult
+from churn.modeling.uplift.model import UpliftModel
 
 METHOD: Final = (
     "Each prediction comes from models that did not see the customer (five folds, ranks taken within each). The interval "
@@ -145,3 +146,39 @@ def _harm(result: UpliftResult) -> str:
         f"{len(harm.groups)} {'group is' if len(harm.groups) == 1 else 'groups are'} better left alone: {tried}, and "
         f"{len(harm.groups)} {'was' if len(harm.groups) == 1 else 'were'} confirmed on the other half."
     )
+
+
+@dataclass(frozen=True)
+class UpliftResult:
+    """What a campaign taught. `curve`, `deciles` and `out_of_fold` rest on models that did not see the customer judged.
+
+    `is_better_than_nothing`: the interval of the best ranking's Qini, which allows for its having been chosen, lies
+    above 0. If not, `sentence` says that contacts fall back to expected profit from risk.
+    """
+
+    model: UpliftModel
+    effect: Effect
+    best: BestRanking
+    curve: QiniCurve
+    deciles: tuple[UpliftDecile, ...]
+    thirds: tuple[UpliftDecile, ...]
+    harm: HarmSearch
+    imbalances: tuple[Imbalance, ...]
+    out_of_fold: pl.DataFrame
+    contenders: tuple[tuple[str, str, float], ...]
+    words: Words
+    seed: int
+
+    @property
+    def is_better_than_nothing(self) -> bool:
+        """Whether contacts should go by uplift."""
+        return self.best.beats_chance
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        return self.words.finding(self.effect, self.best, self.thirds)
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return self.words.document(self)

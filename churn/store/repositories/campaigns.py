@@ -10,11 +10,13 @@ import sqlalchemy as sa
 
 from churn.errors import ContractBroken
 from churn.store.database import Database
+from churn.store.frames import fetch, insert_new, typed
 from churn.store.records import ASSIGNMENT_COLUMNS, OPTIONAL_ASSIGNMENT_COLUMNS, Arm, PlanRecord
 from churn.store.tables import assignments, campaign_plans
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 _PLAN_COLUMNS = [campaign_plans.c[field.name] for field in fields(PlanRecord)]
 _CUSTOMER_COLUMNS = ("campaign", "customer_id", "arm", "snapshot_date", "assigned_at")
@@ -38,8 +40,6 @@ class PlanRepository:
         is kept as it was. Raises ContractBroken for a missing column, an empty value, an arm that is none, or a
         customer who comes twice.
         """
-        from churn.store.frames import insert_new
-
         checked = [(plan, _checked(plan, rows)) for plan, rows in plans]
         added = []
         with self._database.write(lock=assignments) as connection:
@@ -136,8 +136,6 @@ class AssignmentRepository:
         return {row.pop("campaign"): row for row in rows}
 
     def _fetch(self, names: Sequence[str], filters: Sequence[sa.ColumnElement[bool]]) -> pl.DataFrame:
-        from churn.store.frames import fetch
-
         query = (
             sa.select(*(assignments.c[name] for name in names))
             .where(*filters)
@@ -149,8 +147,6 @@ class AssignmentRepository:
 
 def _checked(plan: PlanRecord, frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
-
-    from churn.store.frames import typed
 
     told: dict[str, object] = {"campaign": plan.campaign, "plan_id": plan.plan_id}
     told |= {} if "snapshot_date" in frame.columns else {"snapshot_date": plan.snapshot_date}

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.frames import chunks, from_text, upsert
+from churn.store.frames import chunks, from_text, schema_of, upsert
 from churn.store.records import RECORD_COLUMNS, Rejection
 from churn.store.tables import crm_cursors, crm_ids, crm_records, crm_rejections
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 _REJECTION_COLUMNS = [crm_rejections.c[field.name] for field in fields(Rejection)]
 
@@ -29,8 +30,6 @@ class CrmRepository:
     def records(self, connector: str, campaign: str) -> pl.DataFrame:
         """Return what the diff needs of every acknowledged record: the columns of `RECORD_COLUMNS`."""
         import polars as pl
-
-        from churn.store.frames import schema_of
 
         query = sa.select(*(crm_records.c[name] for name in RECORD_COLUMNS)).where(
             crm_records.c.connector == connector, crm_records.c.campaign == campaign

@@ -9,12 +9,14 @@ import sqlalchemy as sa
 
 from churn.errors import ContractBroken
 from churn.store.database import Database
+from churn.store.frames import fetch, insert_new, typed
 from churn.store.records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added
 from churn.store.repositories.tombstones import without_erased
 from churn.store.tables import assignments, outcome_rejections, outcomes
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 _SHORT = 5_000  # customers; a longer list reads its campaigns whole, which is faster than naming everyone
 _CHUNK = 500
@@ -40,8 +42,6 @@ class OutcomeRepository:
         elsewhere. Raises ContractBroken for a missing column, an empty value, or an unknown kind.
         """
         import polars as pl
-
-        from churn.store.frames import insert_new, typed
 
         rows = typed(frame.with_columns(recorded_at=pl.lit(recorded_at)), OUTCOME_COLUMNS, where="outcomes")
         rows = without_erased(self._database, rows)
@@ -115,8 +115,6 @@ class OutcomeRepository:
         """
         import polars as pl
 
-        from churn.store.frames import insert_new, typed
-
         optional = set(REJECTION_COLUMNS) - {"rejection_id", "source", "reason"}
         told = frame.with_columns(recorded_at=pl.lit(recorded_at))
         rows = typed(told, REJECTION_COLUMNS, optional=optional, where="rejected outcomes")
@@ -131,8 +129,6 @@ class OutcomeRepository:
 
     def rejected(self, *, limit: int | None = None) -> pl.DataFrame:
         """Return the rows that could not be taken, newest first, with the columns of `REJECTION_COLUMNS`."""
-        from churn.store.frames import fetch
-
         query = (
             sa.select(*(outcome_rejections.c[name] for name in REJECTION_COLUMNS))
             .order_by(outcome_rejections.c.recorded_at.desc(), outcome_rejections.c.rejection_id)
@@ -144,8 +140,6 @@ class OutcomeRepository:
     def _fetch(
         self, filters: list[sa.ColumnElement[bool]], *, newest_first: bool = False, limit: int | None = None
     ) -> pl.DataFrame:
-        from churn.store.frames import fetch
-
         at = outcomes.c.occurred_at
         query = (
             sa.select(*(outcomes.c[name] for name in OUTCOME_COLUMNS), _IS_MATCHED)
@@ -161,8 +155,6 @@ class OutcomeRepository:
 def _touching(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """Return `names` of the table's rows about the customers of `rows`; of a long list, about its campaigns."""
     import polars as pl
-
-    from churn.store.frames import fetch
 
     columns = dict.fromkeys(names, "String")
     query = sa.select(*(table.c[name] for name in names)).where(

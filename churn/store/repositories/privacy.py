@@ -19,7 +19,19 @@ from churn.redaction import Redaction
 from churn.store.database import Database
 from churn.store.frames import upsert
 from churn.store.records import PrivacyRequest, RequestKind
-from churn.store.tables import erased_assignments, erased_customers, objections, privacy_requests, privacy_salt
+from churn.store.tables import (
+    assignments,
+    crm_records,
+    erased_assignments,
+    erased_customers,
+    objections,
+    outbox,
+    outcome_rejections,
+    outcomes,
+    privacy_requests,
+    privacy_salt,
+    sync_runs,
+)
 
 CRM_TABLES = frozenset({"crm_records", "crm_ids"})  # what a withdrawal still needs to know
 _OURS = frozenset({"privacy_requests", "privacy_salt", "erased_customers", "alembic_version"})
@@ -127,8 +139,6 @@ class PrivacyRepository:
 
     def lists_of(self, customer_id: str) -> list[tuple[str, str]]:
         """Return connector and campaign of every list that a remote system holds the customer on, by our knowledge."""
-        from churn.store.tables import crm_records
-
         query = (
             sa.select(crm_records.c.connector, crm_records.c.campaign)
             .where(crm_records.c.customer_id == customer_id)
@@ -187,8 +197,6 @@ class PrivacyRepository:
 
         What a push has put on a list (`crm_records`) stays as long as it is there.
         """
-        from churn.store.tables import outbox, outcome_rejections, outcomes, sync_runs
-
         old = sa.select(sync_runs.c.run_id).where(sync_runs.c.finished_at < pushes_before)
         wanted = {
             "outcomes": sa.delete(outcomes).where(outcomes.c.occurred_at < outcomes_before),
@@ -217,8 +225,6 @@ def _tables(connection: sa.Connection) -> list[sa.Table]:
 
 
 def _count_arms(connection: sa.Connection, customer_id: str) -> None:
-    from churn.store.tables import assignments
-
     query = sa.select(assignments.c.campaign, assignments.c.plan_id, assignments.c.arm).where(
         assignments.c.customer_id == customer_id
     )

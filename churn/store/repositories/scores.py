@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from churn.store.database import Database
+from churn.store.frames import checked, replace
 from churn.store.records import ScoreRun
 from churn.store.repositories.score_reader import RUN_FIELDS, ScoreReader
 from churn.store.tables import score_runs, scores
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 _RUN_COLUMNS = [score_runs.c[name] for name in RUN_FIELDS]
 
@@ -32,8 +34,6 @@ class ScoreRepository(ScoreReader):
         Raises ContractBroken when a column is missing or a customer comes twice, ModelError for a probability that
         is no number in 0..1, ResourceError when the disk is full; the old list stays then.
         """
-        from churn.store.frames import checked, replace
-
         rows = checked(frame)
         values = {name: getattr(run, name) for name in RUN_FIELDS} | {"customers": rows.height, "is_current": True}
         with self._database.write(lock=scores) as connection:

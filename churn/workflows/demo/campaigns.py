@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn import resources
 from churn.context import Context
-from churn.workflows.demo.play import PlayResult, play_forward
+from churn.workflows.demo.play import PlayResult, offer_of, play_forward
 from churn.workflows.measure.measure import measure_campaign
 from churn.workflows.measure.outcomes import RecordedOutcomes, import_outcomes
 from churn.workflows.plan.plan import plan_campaigns
@@ -20,6 +20,7 @@ from churn.workflows.sync.sync import Options, SyncResult, sync_crm
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 CAMPAIGNS = ("fix_payment", "support_call", "price_incentive")
 BUDGET = 5_000
@@ -111,8 +112,6 @@ def true_effect(campaign: str, assignments: pl.DataFrame, outcomes: pl.DataFrame
     `assignments`: campaign, customer_id, arm, value_of_save; `outcomes`: a played month's, with both potential outcomes.
     """
     import polars as pl
-
-    from churn.workflows.demo.play import offer_of
 
     treated = assignments.filter((pl.col("campaign") == campaign) & (pl.col("arm") == "treatment"))
     both = treated.join(outcomes, on="customer_id", how="inner")

@@ -7,7 +7,9 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from churn.campaigns.reading import load_campaigns
 from churn.context import Context
+from churn.demo import OFFERS, SCENARIOS, generate_company, load_state, play_month
 from churn.errors import ConfigError
 from churn.progress import SILENT, Progress
 from churn.views.home import is_demo_home
@@ -38,8 +40,6 @@ def play_forward(context: Context) -> PlayResult:
     offer; everyone else meets that without contact. Nothing is loaded: `churn refresh` does that. Raises ConfigError in
     a home that the demo did not make.
     """
-    from churn.demo import load_state, play_month
-
     home = context.settings.home
     if not is_demo_home(home):
         raise ConfigError(
@@ -56,8 +56,6 @@ def play_forward(context: Context) -> PlayResult:
 
 def offer_of(campaign: str) -> str | None:
     """Return the simulated offer that a campaign makes: the one it is named after, as `support_call_2` is."""
-    from churn.demo import OFFERS
-
     named = [offer for offer in OFFERS if campaign == offer or campaign.startswith(f"{offer}_")]
     return named[0] if named else None
 
@@ -65,8 +63,6 @@ def offer_of(campaign: str) -> str | None:
 def _contacts(context: Context, first: date) -> pl.DataFrame:
     """Return those to contact: customer_id, offer, contacted_at, campaign, channel."""
     import polars as pl
-
-    from churn.campaigns.reading import load_campaigns
 
     with context.open_store() as store:
         chosen = store.assignments.customers(arm="treatment")
@@ -97,8 +93,6 @@ def generate(
     progress: Progress = SILENT,
 ) -> CompanyFiles:
     """Write the raw files into `folder` and return where they are. Raises ConfigError for an unknown scenario or format."""
-    from churn.demo import SCENARIOS, generate_company
-
     if scenario not in SCENARIOS:
         raise ConfigError(
             f"no scenario `{scenario}`", where="--scenario", remedy=f"Choose one of {', '.join(SCENARIOS)}."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.config import load_settings
 from churn.context import Context
+from churn.demo import generate_company, sources_toml
 from churn.errors import ConfigError
 from churn.views.home import MARKER, is_demo_home
 from churn.views.risk_list import read_risk_list
@@ -90,8 +91,6 @@ def run_demo(context: Context, *, customers: int, seed: int, with_campaigns: boo
 
     The clock stands at the end of the simulated data, and then at that of the month played after it. Raises ConfigError when the home holds something else.
     """
-    from churn.demo import generate_company
-
     began = time.monotonic()
     home = context.settings.home
     _clear(context, home)
@@ -150,8 +149,6 @@ def _clear(context: Context, home: Path) -> None:
 
 def _on_company(context: Context, company: CompanyFiles) -> Context:
     """Return the context of the simulated company: its sources, and the clock at the end of its data."""
-    from churn.demo import sources_toml
-
     home = context.settings.home
     config = home / "churn.toml"
     here = replace(company, files={table: path.relative_to(home) for table, path in company.files.items()})

@@ -23,15 +23,20 @@ from churn.exploration.insights import find_insights
 from churn.exploration.profile import churn_by_bin
 from churn.exploration.staying import retention, survival_by_plan, survival_by_tenure
 from churn.exploration.structure import structure
+from churn.exploration.table import add_columns, arrange
 from churn.files import write_text
-from churn.snapshots.dates import is_flat
+from churn.reports.exploration import render_exploration
+from churn.snapshots.dataset import build_snapshots, data_cutoff
+from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
+from churn.snapshots.observations import groups, read_observations
+from churn.snapshots.policy import SnapshotPolicy
 from churn.views.home import is_demo_home
 from churn.warehouse.models.build import build
+from churn.warehouse.models.sql_models import load_models
 from churn.wording import count, percent
 
 if TYPE_CHECKING:
     from churn.exploration.table import Table
-    from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
 
@@ -53,8 +58,6 @@ def explore_data(context: Context, on: date | None = None, out: Path | None = No
     Outcomes count as far as they were known on that day. Raises ConfigError for a date the data do not reach or a wrong
     ending, NotEnoughData when nothing is loaded or nobody is a customer on that date.
     """
-    from churn.reports.exploration import render_exploration
-
     if out is not None and out.suffix != ".html":
         raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .html; the JSON goes beside it.")
     began = time.monotonic()
@@ -108,11 +111,6 @@ def insights_alone(document: dict[str, Any]) -> dict[str, Any]:
 
 def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dict[str, SqlModel], SnapshotPolicy, date]:
     """Build the snapshots of the dates that tell and of the newest one; return the models, the policy and that date."""
-    from churn.snapshots.dataset import build_snapshots, data_cutoff
-    from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.models.sql_models import load_models
-
     settings = context.settings
     models, policy = load_models(settings.home), SnapshotPolicy.from_settings(settings)
     cutoff = data_cutoff(warehouse)
@@ -138,9 +136,6 @@ def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dic
 
 def read_table(context: Context, warehouse: Warehouse, models: dict[str, SqlModel], policy: SnapshotPolicy) -> Table:
     """Return the snapshots built last, encoded and profiled."""
-    from churn.exploration.table import add_columns, arrange
-    from churn.snapshots.observations import groups, read_observations
-
     with context.open_store() as store:
         assigned = store.assignments.customers(arm="treatment")
     context.progress.step("Reading customers and outcomes")

@@ -10,14 +10,30 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.campaigns.measurement import comparable
 from churn.context import Context
 from churn.errors import CampaignError, NotEnoughData
-from churn.workflows.learn_uplift.keep import LoadedUplift, folder_of, keep, latest_learning, latest_uplift
+from churn.modeling.uplift.learners import LEARNERS
+from churn.modeling.uplift.train import BASES, train_uplift
+from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date, feature_frame, scoring_set
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.learn_uplift.keep import (
+    LoadedUplift,
+    check_list_ending,
+    folder_of,
+    keep,
+    latest_learning,
+    latest_uplift,
+    write_list,
+    write_page,
+)
+from churn.workflows.measure.follow import follow
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.modeling.uplift.train import UpliftResult
+    from churn.modeling.uplift.words import UpliftResult
     from churn.warehouse import FeatureDoc
     from churn.warehouse.connection import Warehouse
     from churn.workflows.measure.follow import Followed
@@ -61,8 +77,6 @@ def learn_uplift(
     Raises CampaignError when nobody was assigned to it or nobody was left alone, NotEnoughData when outcomes are not
     mature yet (saying when they are) or too few.
     """
-    from churn.workflows.learn_uplift.keep import check_list_ending, write_list, write_page
-
     if out is not None:
         check_list_ending(out)
     began = time.monotonic()
@@ -103,9 +117,6 @@ def train(
     outcome: str = "retention",
 ) -> UpliftResult:
     """Train with the settings' seed; None of `learners` or `bases` stands for all that are tried by themselves."""
-    from churn.modeling.uplift.learners import LEARNERS
-    from churn.modeling.uplift.train import BASES, train_uplift
-
     return train_uplift(
         frame,
         features,
@@ -125,8 +136,6 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
     otherwise an arm's customers would be those of other dates.
     """
     import polars as pl
-
-    from churn.campaigns.measurement import comparable
 
     followed = _followed(context, warehouse, campaign)
     frame = followed.frame
@@ -161,8 +170,6 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
 def _followed(context: Context, warehouse: Warehouse, campaign: str) -> Followed:
     import polars as pl
 
-    from churn.workflows.measure.follow import follow
-
     with context.open_store() as store:
         plans, assigned = store.plans.list(campaign)[::-1], store.assignments.of(campaign)
         events = store.outcomes.of(campaign)
@@ -182,10 +189,6 @@ def _followed(context: Context, warehouse: Warehouse, campaign: str) -> Followed
 
 def _features(context: Context, warehouse: Warehouse, dates: list[date]) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:
     """Return the features of `dates` as scoring builds them: the keys and the features a model may see."""
-    from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.models.sql_models import load_models
-
     models = load_models(context.settings.home)
     policy = SnapshotPolicy.from_settings(context.settings)
     cutoff = data_cutoff(warehouse)
@@ -204,10 +207,6 @@ def uplift_list(
     Sorted by customer. Features are built as of the day, as scoring does. Raises DataError for a date without data.
     """
     import polars as pl
-
-    from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date, scoring_set
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.models.sql_models import load_models
 
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
     chosen = day or default_snapshot_date(warehouse, context.today)

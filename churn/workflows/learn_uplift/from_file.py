@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import ConfigError, ContractBroken
+from churn.warehouse import FeatureDoc
 from churn.workflows.learn_uplift.from_campaign import LearntUplift, train
-from churn.workflows.learn_uplift.keep import folder_of, keep
+from churn.workflows.learn_uplift.keep import check_list_ending, folder_of, keep, write_list, write_page
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from churn.warehouse import FeatureDoc
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,6 @@ def learn_uplift_file(
     """
     import polars as pl
 
-    from churn.workflows.learn_uplift.keep import check_list_ending, write_list, write_page
-
     if out is not None:
         check_list_ending(out)
     began = time.monotonic()
@@ -90,8 +87,6 @@ def learn_uplift_file(
 def read_experiment(experiment: ExperimentFile) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:
     """Return the compared rows: customer_id, is_treated, is_retained, and one feature per column left."""
     import polars as pl
-
-    from churn.warehouse import FeatureDoc
 
     rows = _read(experiment.path)
     customer = experiment.customer or ("customer_id" if "customer_id" in rows.columns else None)

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.files import write_text, write_whole
+from churn.modeling.uplift.model import load_uplift, save_uplift
+from churn.reports.uplift import render_uplift
+from churn.views.risk_list import without_formulas
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from churn.modeling.uplift.model import UpliftModel
-    from churn.modeling.uplift.train import UpliftResult
+    from churn.modeling.uplift.words import UpliftResult
 
 
 _ROUND = re.compile(r"(_\d+|_trial|_pilot)+$")
@@ -81,8 +84,6 @@ def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
     for same in ([campaign] if campaign in rounds else [], rounds):
         found = sorted((folder.name, name) for name in same for folder in (root / name).glob("[0-9]*"))
         if found:
-            from churn.modeling.uplift.model import load_uplift
-
             version, name = found[-1]
             model, result = load_uplift(root / name / version)
             return LoadedUplift(name, version, model, result)
@@ -91,8 +92,6 @@ def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
 
 def keep(context: Context, campaign: str, result: UpliftResult, document: dict[str, Any]) -> str:
     """Write the bundle and return its version; `document` is kept with it. Raises ModelError, ResourceError."""
-    from churn.modeling.uplift.model import save_uplift
-
     base = f"{context.clock():%Y%m%d-%H%M%S}"
     version, number = base, 2
     while folder_of(context, campaign, version).exists():
@@ -122,16 +121,12 @@ def check_list_ending(path: Path) -> None:
 
 def write_page(context: Context, document: Mapping[str, Any]) -> Path:
     """Write the self-contained page to reports/uplift-CAMPAIGN.html. Raises ResourceError."""
-    from churn.reports.uplift import render_uplift
-
     path = context.settings.reports_path / f"uplift-{document['campaign']}.html"
     return write_text(path, render_uplift(document, home=context.settings.home))
 
 
 def write_list(rows: pl.DataFrame, path: Path) -> Path:
     """Write customers with their uplift to `path`; text that a spreadsheet would run is made harmless in CSV."""
-    from churn.views.risk_list import without_formulas
-
     if path.suffix == ".parquet":
         return write_whole(path, rows.write_parquet)
     return write_text(path, without_formulas(rows).write_csv())

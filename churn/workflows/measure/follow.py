@@ -8,13 +8,17 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from churn.context import Context
+from churn.snapshots.dates import data_cutoff
+from churn.snapshots.fates import fates
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.snapshots.policy import SnapshotPolicy
     from churn.store import PlanRecord
     from churn.warehouse.connection import Warehouse
+
 
 # Who accepted or declined must have been reached; `lost` and `canceled` happen to those whom nobody called too.
 REACHED: Final = ("contacted", "delivered", "accepted", "declined", "unsubscribed", "won")
@@ -48,11 +52,6 @@ def follow(
     Raises NotEnoughData when no facts are loaded.
     """
     import polars as pl
-
-    from churn.snapshots.dates import data_cutoff
-    from churn.snapshots.fates import fates
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.models.sql_models import load_models
 
     context.progress.step(f"Following {assignments.height:,} customers to the end of their windows")
     base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)

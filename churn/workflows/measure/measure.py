@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.campaigns.measurement import Terms, comparable, costs_of, measure
+from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, DataError
 from churn.files import write_text
+from churn.reports.campaign import render_campaign
 from churn.workflows.measure.follow import Followed, follow
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.store import Alert, PlanRecord
-
-
-from churn.campaigns.measurement_words import ALARM
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,6 @@ def _document(
     so_far: bool,
 ) -> dict[str, Any]:
     import polars as pl
-
-    from churn.campaigns.measurement import Terms, comparable, costs_of, measure
-    from churn.campaigns.measurement_words import alarm_of, words_of
 
     frame = followed.frame
     mature = frame.filter("is_mature")
@@ -201,8 +198,6 @@ def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
         return write_text(path, json.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
     if path.suffix == ".csv":
         return write_text(path, _csv(document))
-    from churn.reports.campaign import render_campaign
-
     return write_text(path, render_campaign(document, home=home))
 
 

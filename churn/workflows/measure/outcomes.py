@@ -11,16 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from churn.campaigns.outcomes import before_assignment, contradictions, judge, read_outcomes, with_campaign
 from churn.context import Context
+from churn.crm.opening import connector_section
+from churn.crm.retry import Patience
 from churn.errors import ConfigError, ConnectorError
+from churn.files import write_text
+from churn.views.risk_list import without_formulas
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.campaigns.outcomes import Judged
     from churn.crm.connector import Connector, OutcomeEvent, OutcomePage
-    from churn.crm.retry import Patience
     from churn.store import Store
+
 
 UNREAD: Final = "outcomes_not_read"  # the kind of alert
 _EXAMPLES = 5
@@ -56,8 +61,6 @@ def import_outcomes(context: Context, path: Path, *, campaign: str | None = None
     The same file again adds nothing. Rows that cannot be taken are kept with the reason, and taken when they come
     mended. Raises ContractBroken for a file that cannot be read, is empty, or lacks a column; nothing is taken then.
     """
-    from churn.campaigns.outcomes import judge, read_outcomes
-
     with context.recorded("record_outcomes"):
         context.progress.step(f"Reading {path.name}")
         rows = read_outcomes(path, campaign=campaign)
@@ -73,8 +76,6 @@ def take_outcomes(context: Context, events: Sequence[Mapping[str, Any]], *, sour
     The same events again add nothing; those that cannot be taken are kept with the reason.
     """
     import polars as pl
-
-    from churn.campaigns.outcomes import judge
 
     names = ("customer_id", "campaign", "event_id", "kind", "occurred_at", "fault")
     rows = [{**event, "fault": None, "row_number": number} for number, event in enumerate(events, start=1)]
@@ -94,10 +95,6 @@ def pull_outcomes(
     asked again. Raises ConfigError for an unknown connector, ConnectorError when it fails: what was read until then
     stays, and an alert is open until a pull succeeds.
     """
-    from churn.campaigns.outcomes import judge
-    from churn.crm.opening import connector_section
-    from churn.crm.retry import Patience
-
     found = RecordedOutcomes(source=f"connector:{name}")
     with context.recorded("record_outcomes"), context.open_store() as store:
         assigned = store.assignments.customers()
@@ -155,9 +152,6 @@ def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int |
     if out is not None:
         if out.suffix != ".csv":
             raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
-        from churn.files import write_text
-        from churn.views.risk_list import without_formulas
-
         columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]
         write_text(out, without_formulas(rows.select(columns)).write_csv())
     return {"rejected": rows.height, "rows": rows.head(limit or rows.height).to_dicts(), "file": out}
@@ -193,8 +187,6 @@ def _stranger(name: str, remote_id: str | None) -> str | None:
 def _take(store: Store, judged: Judged, assigned: pl.DataFrame, found: RecordedOutcomes, now: datetime) -> None:
     """Keep what was accepted and what was rejected, and count both into `found`; `assigned` is everyone who is."""
     import polars as pl
-
-    from churn.campaigns.outcomes import before_assignment, contradictions, with_campaign
 
     events = with_campaign(judged.accepted, assigned)
     odd = contradictions(events, store.outcomes.known(events))

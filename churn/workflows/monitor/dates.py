@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import NotEnoughData
+from churn.snapshots.dataset import TrainingSet, data_cutoff, is_flat, scoring_set, training_dates
 from churn.snapshots.policy import grid_dates
+from churn.snapshots.treatments import mark_assigned
+from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.connection import Warehouse
+
 
 _YEAR_DAYS, _MONTH_DAYS = 364, 28  # whole weeks: the same weekday
 _LEAST_OTHERS = 500  # untreated customers that a cohort must keep, or the treated stay in
@@ -63,8 +67,6 @@ class Plan:
 
 def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after: date | None, cohorts: int) -> Plan:
     """Return the dates to compare as of `on`; cohorts are the newest ones with final labels, later than `after`."""
-    from churn.snapshots.dataset import data_cutoff, is_flat, training_dates
-
     cutoff = min(data_cutoff(warehouse), datetime.combine(on, datetime.min.time()))
     if is_flat(warehouse):
         return Plan(on, cutoff, None, False, (), None, ())  # noqa: FBT003  # no season, hence no year
@@ -106,8 +108,6 @@ def before(day: date, every: str, *, years: int) -> date:
 
 def _earliest(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> date | None:
     """Return the first day whose features have the history that every training date has."""
-    from churn.snapshots.dataset import training_dates
-
     try:
         days = training_dates(warehouse, policy, every="1d", limit=100_000, as_of=cutoff)
     except NotEnoughData:
@@ -117,9 +117,6 @@ def _earliest(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) ->
 
 def rows_of(warehouse: Warehouse, context: Context, model: ServedModel, day: date) -> pl.DataFrame:
     """Return the customers of a date built last, one row each: keys, margin, plan and the model's features."""
-    from churn.snapshots.dataset import scoring_set
-    from churn.warehouse.models.sql_models import load_models
-
     models = load_models(context.settings.home)
     return scoring_set(warehouse, models, model.policy, day, wanted=model.feature_names).frame
 
@@ -130,9 +127,6 @@ def outcomes_of(context: Context, warehouse: Warehouse, policy: SnapshotPolicy, 
     Treated as training has it: whom the sources say was contacted, and whom our own campaigns assigned to contact.
     """
     import polars as pl
-
-    from churn.snapshots.dataset import TrainingSet
-    from churn.snapshots.treatments import mark_assigned
 
     empty = pl.DataFrame(
         schema={"customer_id": pl.String, "snapshot_date": pl.Date, "has_churned": pl.Boolean, "is_treated": pl.Boolean}

@@ -13,6 +13,7 @@ import polars as pl
 
 from churn.context import Context
 from churn.decisions.decay import Figure, cohort_figures
+from churn.modeling import explain, load_evaluation
 from churn.monitoring.data_drift import (
     FeatureDrift,
     Season,
@@ -30,12 +31,13 @@ from churn.monitoring.reference import Reference
 from churn.monitoring.retrain_policy import RetrainFacts
 from churn.monitoring.shifts import BLIND, estimated_finding, label_finding, ordinary_spread, score_finding
 from churn.workflows.monitor.dates import Night, Plan, outcomes_of, rows_of, untreated
+from churn.workflows.monitor.seen import Seen
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.monitor.seen import Seen
+
 
 EXPLAINED_ROWS = 2_000  # customers by which the weight of each feature is told
 
@@ -56,8 +58,6 @@ class Looks:
         cls, context: Context, version: ModelVersion, model: ServedModel, folder: Path, reference: Reference | None
     ) -> Looks:
         """Read the test rows kept with the model."""
-        from churn.modeling import load_evaluation
-
         evaluation = load_evaluation(folder)
         return cls(context, version, model, reference, evaluation, learnt_until(evaluation))
 
@@ -65,8 +65,6 @@ class Looks:
         self, warehouse: Warehouse, plan: Plan, night: Night | None, runs: Sequence[tuple[date, str, int, float | None]]
     ) -> Seen:
         """Return what every monitor says; the dates of `plan` and of `night` must be among those built last."""
-        from churn.workflows.monitor.seen import Seen
-
         present = rows_of(warehouse, self.context, self.model, plan.on)
         margin = float(present["monthly_margin"].mean() or 0.0) if present.height else 0.0  # type: ignore[arg-type]  # a mean of floats
         seen = Seen(plan.on, plan.cutoff, self.version, self.model, [], {}, present.height, margin)
@@ -130,8 +128,6 @@ class Looks:
 
     def _importance(self, present: pl.DataFrame) -> dict[str, tuple[float, float]]:
         """Return per feature its share of all contributions, and its mean absolute contribution in probability."""
-        from churn.modeling import explain
-
         step = max(1, present.height // EXPLAINED_ROWS)
         points = np.abs(explain(self.model, present[::step]).probability_points).mean(axis=0)
         total = float(points.sum()) or 1.0

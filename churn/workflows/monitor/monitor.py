@@ -6,15 +6,23 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.errors import ConfigError
+from churn.modeling import load_bundle
+from churn.monitoring.findings import Finding
+from churn.monitoring.health import Push, outcome_findings, push_findings
+from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date
 from churn.views.home import is_demo_home
-from churn.workflows.monitor.dates import plan_dates
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.monitor.dates import list_runs, past_night, plan_dates
+from churn.workflows.monitor.looks import Looks
+from churn.workflows.monitor.renew import renew
+from churn.workflows.monitor.report import finish
 from churn.workflows.monitor.seen import MonitorResult, Seen
 from churn.workflows.score.score import bundle_path
 from churn.workflows.train.reference import find_reference
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel
-    from churn.monitoring.findings import Finding
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
 
@@ -31,9 +39,6 @@ def monitor_model(
     a challenger that surely earns more is promoted when `promote` is; both default to [monitoring]. Raises ConfigError
     for a day in the future, NotEnoughData where no facts are loaded.
     """
-    from churn.workflows.monitor.renew import renew
-    from churn.workflows.monitor.report import finish
-
     rules = context.settings.monitoring
     retrain = rules.retrain == "automatic" if retrain is None else retrain
     promote = rules.promotion == "automatic" if promote is None else promote
@@ -44,10 +49,6 @@ def monitor_model(
 
 
 def _look(context: Context, on: date | None) -> Seen:
-    from churn.errors import ConfigError
-    from churn.modeling import load_bundle
-    from churn.snapshots.dataset import data_cutoff, default_snapshot_date
-
     with context.open_store() as store:
         version = store.models.champion()
         registered = store.models.list()
@@ -59,8 +60,6 @@ def _look(context: Context, on: date | None) -> Seen:
         if day < reached:
             version = _served_on(context, day) or version
         if version is None:
-            from churn.monitoring.findings import Finding
-
             newest = registered[0] if registered else None
             why = f" {newest.version} waits: {newest.reason}" if newest else " Run `churn train`."
             finding = Finding("model", "champion", "unknown", NO_MODEL + why)
@@ -85,11 +84,6 @@ def _served_on(context: Context, day: date) -> ModelVersion | None:
 
 def _watch(context: Context, warehouse: Warehouse, version: ModelVersion, model: ServedModel, on: date) -> Seen:
     """Build the rows to compare, and let each monitor look at them."""
-    from churn.snapshots.dataset import build_snapshots, data_cutoff
-    from churn.warehouse.models.sql_models import load_models
-    from churn.workflows.monitor.dates import list_runs, past_night
-    from churn.workflows.monitor.looks import Looks
-
     folder = bundle_path(context, version)
     midnight = datetime.combine(on, datetime.min.time())
     cutoff = min(data_cutoff(warehouse), midnight)
@@ -110,8 +104,6 @@ def _watch(context: Context, warehouse: Warehouse, version: ModelVersion, model:
 
 def _machinery(context: Context, seen: Seen, *, is_past: bool) -> list[Finding]:
     """Judge pushes and outcomes from the store. A simulated company's time ends with its data."""
-    from churn.monitoring.health import Push, outcome_findings, push_findings
-
     rules = context.settings.monitoring
     is_told = is_past or is_demo_home(context.settings.home)
     now = datetime.combine(seen.on, datetime.min.time()) if is_told else context.clock()

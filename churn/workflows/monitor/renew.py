@@ -8,21 +8,31 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
+from churn.decisions.profit import value_of_save
 from churn.errors import ModelError
+from churn.modeling import load_bundle, load_card, load_evaluation
+from churn.monitoring.challenge import contest
+from churn.monitoring.findings import Finding
+from churn.monitoring.retrain_policy import RetrainRules, decide_retraining
+from churn.snapshots.dataset import build_snapshots
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.monitor.dates import outcomes_of, rows_of, untreated
+from churn.workflows.monitor.looks import learnt_until
 from churn.workflows.score.score import bundle_path
 from churn.workflows.simulate.economics import economics_from
+from churn.workflows.train.train import train_model
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.modeling import ServedModel
     from churn.monitoring.challenge import Contest
-    from churn.monitoring.findings import Finding
     from churn.monitoring.retrain_policy import RetrainDecision
     from churn.snapshots.policy import SnapshotPolicy
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
     from churn.workflows.monitor.seen import Seen
+
 
 WHO: Final = "monitor"
 ENOUGH_CHURNERS: Final = 2_000  # of the recent past, to learn its rules from without going further back
@@ -46,8 +56,6 @@ class Renewal:
 
 def renew(context: Context, seen: Seen, *, retrain: bool, promote: bool) -> Renewal:
     """Let challengers compete with the champion, promote a winner if `promote`, decide on a training, do it if `retrain`."""
-    from churn.monitoring.retrain_policy import RetrainRules, decide_retraining
-
     if seen.version is None or seen.model is None or seen.facts is None:
         return Renewal()
     with context.open_store() as store:
@@ -80,9 +88,6 @@ def renew(context: Context, seen: Seen, *, retrain: bool, promote: bool) -> Rene
 
 
 def _train(context: Context, seen: Seen, decision: RetrainDecision) -> tuple[str | None, Finding]:
-    from churn.monitoring.findings import Finding
-    from churn.workflows.train.train import train_model
-
     try:
         if decision.window == "recent":
             count = recent_snapshots(seen.parts.get("cohorts", []), most=context.settings.monitoring.recent_snapshots)
@@ -119,9 +124,6 @@ def _compete(context: Context, seen: Seen, versions: Sequence[ModelVersion]) -> 
     days = [date.fromisoformat(cohort["snapshot_date"]) for cohort in seen.parts.get("cohorts", [])][-_WINDOW:]
     if not challengers or not days:
         return []
-    from churn.snapshots.dataset import build_snapshots
-    from churn.warehouse.models.sql_models import load_models
-
     context.progress.step("Comparing challengers with the champion", 0.9)
     with context.open_warehouse("churn monitor") as warehouse:
         models = load_models(context.settings.home)
@@ -133,8 +135,6 @@ def _compete(context: Context, seen: Seen, versions: Sequence[ModelVersion]) -> 
 
 def _is_fit(context: Context, version: ModelVersion) -> bool:
     """Only a model that learnt something and whose probabilities may be turned into money can be promoted."""
-    from churn.modeling import load_card
-
     return bool(version.metrics.get("is_calibrated")) and bool(load_card(bundle_path(context, version))["has_signal"])
 
 
@@ -148,11 +148,6 @@ def _contest(
 ) -> Contest | None:
     import numpy as np
     import polars as pl
-
-    from churn.decisions.profit import value_of_save
-    from churn.modeling import load_bundle
-    from churn.monitoring.challenge import contest
-    from churn.workflows.monitor.dates import outcomes_of, rows_of, untreated
 
     assert seen.model is not None
     assert seen.version is not None
@@ -220,9 +215,6 @@ def _unseen(context: Context, version: ModelVersion, model: ServedModel, day: da
     """
     import polars as pl
 
-    from churn.modeling import load_evaluation
-    from churn.workflows.monitor.looks import learnt_until
-
     evaluation = load_evaluation(bundle_path(context, version))
     newest = learnt_until(evaluation)
     if newest is None:
@@ -239,8 +231,6 @@ def _is_apart(policy: SnapshotPolicy, learnt: date, day: date) -> bool:
 
 
 def _contest_finding(one: Contest, promoted: str | None) -> Finding:
-    from churn.monitoring.findings import Finding
-
     is_promoted = one.challenger == promoted
     text = one.sentence
     if is_promoted:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.monitoring.findings import Finding, ranked, worst
+from churn.workflows.monitor.seen import MonitorResult
 
 if TYPE_CHECKING:
     from churn.store import Store
     from churn.store.records import Severity as AlertSeverity
     from churn.workflows.monitor.renew import Renewal
-    from churn.workflows.monitor.seen import MonitorResult, Seen
+    from churn.workflows.monitor.seen import Seen
+
 
 # Which findings make an alert, and how serious it is. Hints and what is only to be watched make none, but where a
 # person has to do something.
@@ -32,8 +34,6 @@ _MOST_FEATURES = 3  # named in one alert
 
 def finish(context: Context, seen: Seen, renewal: Renewal) -> MonitorResult:
     """Write the document to the store and settle the alerts; return what the monitors found."""
-    from churn.workflows.monitor.seen import MonitorResult
-
     findings = ranked([*seen.findings, *renewal.findings])
     severity = worst([finding.severity for finding in findings if finding.monitor != "estimated"])
     document = {

@@ -18,6 +18,7 @@ from churn.context import Context
 from churn.decisions.allocation.allocate import Allocation, allocate
 from churn.decisions.profit import Economics, expected_profit
 from churn.errors import CampaignError
+from churn.workflows.measure.measure import share_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -254,8 +255,6 @@ def used_by(context: Context, assigned: pl.DataFrame, definition: CampaignDefini
     new customers would be held out far more or less often than it says, or not at all, and could not be compared.
     """
     import polars as pl
-
-    from churn.workflows.measure.measure import share_of
 
     mine = assigned.filter(pl.col("campaign") == definition.name)
     with context.open_store() as store:

@@ -17,6 +17,9 @@ from churn.campaigns.writing import campaign_toml
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, ModelError, StoreBusy
 from churn.files import write_text
+from churn.modeling import load_card
+from churn.snapshots.conditions import known_features
+from churn.warehouse.models.sql_models import load_models
 from churn.workflows.plan.validate import beyond_the_file
 from churn.workflows.simulate.document import sentence
 
@@ -86,10 +89,6 @@ def _known_features(context: Context, definition: CampaignDefinition) -> Collect
     """Return the features that a filter may name without the warehouse: of the SQL files, and of the serving model."""
     if definition.audience.filter is None:
         return frozenset()
-    from churn.modeling import load_card
-    from churn.snapshots.conditions import known_features
-    from churn.warehouse.models.sql_models import load_models
-
     known = known_features(load_models(context.settings.home))
     with context.open_store() as store:
         champion = store.models.champion()

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 from churn.campaigns.assignment import global_holdout
 from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.facts import read_consent, read_contacts, read_left, read_waiting
+from churn.campaigns.reading import campaign_files, line_of
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, DataError
-from churn.snapshots.conditions import build_day
+from churn.snapshots.conditions import build_day, known_features, matching
+from churn.snapshots.dates import data_cutoff
 from churn.warehouse.models.filters import Filter, audience_filter
+from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,8 +52,6 @@ def gather_facts(
     """
     import numpy as np
     import polars as pl
-
-    from churn.snapshots.dates import data_cutoff
 
     ids = scores.frame["customer_id"]
     settings, now = context.settings, context.clock()
@@ -116,9 +118,6 @@ def check_filters(
     warehouse: Warehouse, models: Mapping[str, SqlModel], definitions: Sequence[CampaignDefinition], home: Path
 ) -> dict[str, Filter]:
     """Return the checked filter of each campaign that has one. Raises ConfigError naming file and line."""
-    from churn.campaigns.reading import campaign_files, line_of
-    from churn.snapshots.conditions import known_features
-
     asking = [definition for definition in definitions if definition.audience.filter is not None]
     known = known_features(models, warehouse) if asking else frozenset()
     files = campaign_files(home)
@@ -133,8 +132,6 @@ def check_filters(
 def _audience(
     context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition], scores: ScoreList
 ) -> dict[str, NDArray[np.bool_]]:
-    from churn.warehouse.models.sql_models import load_models
-
     models = load_models(context.settings.home)
     filters = check_filters(warehouse, models, definitions, context.settings.home)
     features = frozenset().union(*(one.features for one in filters.values()))
@@ -161,8 +158,6 @@ def _ask(
     warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, filters: Mapping[str, Filter]
 ) -> pl.DataFrame:
     """Ask all filters at once; where that fails, one by one, to name the file of the one that cannot be asked."""
-    from churn.snapshots.conditions import matching
-
     features = frozenset().union(*(one.features for one in filters.values()))
     try:
         return matching(warehouse, models, day, {name: one.sql for name, one in filters.items()}, features)
@@ -182,8 +177,6 @@ def _shared(
     context: Context, warehouse: Warehouse, ids: pl.Series, now: datetime
 ) -> tuple[dict[str, NDArray[np.bool_]], tuple[str, ...]]:
     """What holds for every campaign alike."""
-    from churn.campaigns.facts import read_consent, read_left, read_waiting
-
     settings, notes = context.settings, []
     consent, is_known = read_consent(warehouse)
     if not is_known:
@@ -215,8 +208,6 @@ def _contacts(
 ) -> pl.DataFrame:
     """Every contact that may still be recent: those delivered, those told by a CRM, and those of closed windows."""
     import polars as pl
-
-    from churn.campaigns.facts import read_contacts
 
     days = max(context.settings.campaigns.recent_contact_days, *(d.limits.cooldown_days for d in definitions))
     kind: dict[str, pl.DataType] = {"customer_id": pl.String(), "contacted_at": pl.Datetime("us")}

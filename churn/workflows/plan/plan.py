@@ -16,13 +16,18 @@ from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
 from churn.files import write_text, write_whole
+from churn.store import PlanRecord
 from churn.views.risk_list import without_formulas
+from churn.workflows.plan.choose import choose, limits_left, used_by
+from churn.workflows.plan.document import build_document
+from churn.workflows.plan.eligibility import gather_facts
+from churn.workflows.plan.pricing import price_campaigns
 from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
+from churn.workflows.plan.scores import read_scores
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.store import PlanRecord
     from churn.workflows.plan.choose import Choice, Priced
     from churn.workflows.plan.eligibility import Facts
     from churn.workflows.plan.scores import ScoreList
@@ -67,12 +72,6 @@ def _definitions(context: Context, request: PlanRequest) -> list[CampaignDefinit
 
 
 def _plan(context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]) -> PlannedCampaigns:
-    from churn.workflows.plan.choose import choose, limits_left, used_by
-    from churn.workflows.plan.document import build_document
-    from churn.workflows.plan.eligibility import gather_facts
-    from churn.workflows.plan.pricing import price_campaigns
-    from churn.workflows.plan.scores import read_scores
-
     planned_at = context.clock()
     alarms = open_harm_alarms(context, definitions, despite_alarm=request.despite_alarm)
     with context.open_warehouse("churn plan") as warehouse:  # held to the end: two plans at once would share customers
@@ -149,8 +148,6 @@ def _save(
     inputs: dict[str, dict[str, Any]],
     planned_at: datetime,
 ) -> None:
-    from churn.store import PlanRecord
-
     records: list[tuple[PlanRecord, pl.DataFrame]] = []
     for each, rows, told in zip(priced, added, document["campaigns"], strict=True):
         definition = each.definition

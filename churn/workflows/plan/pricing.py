@@ -12,6 +12,11 @@ from churn.campaigns.definition import CampaignDefinition
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
 from churn.decisions.profit import ProfitModel
+from churn.snapshots.conditions import build_day
+from churn.snapshots.dataset import scoring_set
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.learn_uplift.from_campaign import latest_learning
 from churn.workflows.plan.choose import Priced, price
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from churn.workflows.learn_uplift.from_campaign import LoadedUplift
     from churn.workflows.plan.eligibility import Facts
     from churn.workflows.plan.scores import ScoreList
+
 
 TAKEN = "churn avoided is taken as success rate x probability"
 Z_95 = 1.959964  # the measured effect's interval is one of 95 %
@@ -48,8 +54,6 @@ def price_campaigns(
 
     Whom contact was found to harm is left out, whatever the model. Raises ModelError for a damaged uplift model.
     """
-    from churn.workflows.learn_uplift.from_campaign import latest_learning
-
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
     found = []
@@ -93,11 +97,6 @@ def _features(
     wanted = sorted({name for each in learnt if each is not None for name in each.feature_names})
     if not wanted:
         return None
-    from churn.snapshots.conditions import build_day
-    from churn.snapshots.dataset import scoring_set
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.models.sql_models import load_models
-
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
     build_day(warehouse, models, context.settings, scores.snapshot_date, features=wanted, progress=context.progress)
     data = scoring_set(warehouse, models, policy, scores.snapshot_date, wanted=wanted)

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 from churn.context import Context
 from churn.decisions.profit import value_of_save
 from churn.errors import DataError, QualityBlocked
+from churn.snapshots.conditions import build_day
+from churn.snapshots.dataset import feature_frame
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.simulate.economics import economics_from
 from churn.workflows.train.judge import Judgement, judge_model
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.warehouse.connection import Warehouse
+
 
 COLUMNS = ["customer_id", "churn_probability", "risk_band", "percentile", "value_of_save"]
 
@@ -87,11 +92,6 @@ def read_scores(
 def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[Any, ...]:
     """Read one date of `history.scores`; what a save is worth is computed anew from the fee known at the date."""
     import polars as pl
-
-    from churn.snapshots.conditions import build_day
-    from churn.snapshots.dataset import feature_frame
-    from churn.warehouse.models.sql_models import load_models
-    from churn.workflows.simulate.economics import economics_from
 
     has_history = warehouse.has_table("history.scores")
     frame = (

@@ -10,6 +10,9 @@ from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.reading import Complaint, campaign_files, examine, line_of, load_campaign, nearest
 from churn.context import Context
 from churn.errors import ConfigError, WarehouseBusy
+from churn.snapshots.conditions import known_features
+from churn.warehouse.models.filters import audience_filter
+from churn.warehouse.models.sql_models import load_models
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,6 @@ def beyond_the_file(
     context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
 ) -> list[Complaint]:
     """Return what a definition, read from `text`, names that there is not: features, and the connector."""
-    from churn.warehouse.models.filters import audience_filter
-
     found = []
     if definition.audience.filter is not None:
         line = line_of(text, ("audience", "filter"))
@@ -69,10 +70,6 @@ def beyond_the_file(
 
 def _known_features(context: Context, definitions: Sequence[CampaignDefinition]) -> frozenset[str]:
     """Return the features of the SQL files; those of the warehouse too where a filter names another."""
-    from churn.snapshots.conditions import known_features
-    from churn.warehouse.models.filters import audience_filter
-    from churn.warehouse.models.sql_models import load_models
-
     models = load_models(context.settings.home)
     known = known_features(models)
     try:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import NotFound
+from churn.store.repositories.privacy import CRM_TABLES
+from churn.warehouse.models.sql_models import load_models
+from churn.warehouse.personal import erase, holds, rewrite
 from churn.workflows.privacy.files import erase_from_file, personal_files
 from churn.workflows.privacy.object import Objected, Withdrawal, object_to_marketing, require_id, withdraw_customer
 
@@ -143,8 +146,6 @@ def finish_requests(context: Context, *, who: str) -> dict[str, int]:
 
 def _are_known(context: Context, customers: Sequence[str]) -> list[bool]:
     """Say of each customer whether they were erased before. Raises NotFound when nothing was ever held of one."""
-    from churn.warehouse.personal import holds
-
     found = []
     with context.open_warehouse("churn privacy erase") as warehouse, context.open_store() as store:
         for customer_id in customers:
@@ -156,15 +157,10 @@ def _are_known(context: Context, customers: Sequence[str]) -> list[bool]:
 
 
 def _from_store(store: Store, context: Context, customer_id: str, *, is_waiting: bool) -> dict[str, int]:
-    from churn.store.repositories.privacy import CRM_TABLES
-
     return store.privacy.erase(customer_id, at=context.clock(), keep=CRM_TABLES if is_waiting else ())
 
 
 def _from_warehouse(context: Context, customers: Sequence[str]) -> dict[str, dict[str, int]]:
-    from churn.warehouse.models.sql_models import load_models
-    from churn.warehouse.personal import erase, rewrite
-
     context.progress.step("Erasing from the warehouse")
     models = load_models(context.settings.home)
     with context.open_warehouse("churn privacy erase") as warehouse:

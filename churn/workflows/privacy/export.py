@@ -8,6 +8,7 @@ from typing import Any
 
 from churn.context import Context
 from churn.errors import NotFound, ResourceError
+from churn.warehouse.personal import rows_of
 from churn.workflows.privacy.files import EXPORTS, personal_files, rows_in_file
 from churn.workflows.privacy.object import require_id
 
@@ -52,8 +53,6 @@ def export_path(home: Path, request_id: int) -> Path:
 
 
 def _collected(context: Context, customer_id: str) -> dict[str, Any]:
-    from churn.warehouse.personal import rows_of
-
     context.progress.step("Reading the warehouse")
     with context.open_warehouse("churn privacy export") as warehouse:
         tables = rows_of(warehouse, customer_id)

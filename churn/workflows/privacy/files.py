@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from churn.config.connectors import FileConnector
 from churn.context import Context
 from churn.errors import ResourceError
+from churn.modeling.serving.bundles import reseal
 from churn.redaction import Redaction
 from churn.views.serving_files import ROWS_PER_GROUP
 
 if TYPE_CHECKING:
     import polars as pl
+
 
 EXPORTS = "privacy"  # the folder of what was handed out by the service
 _LOG = "churn.log"
@@ -130,8 +132,6 @@ def _erase_from_parquet(path: Path, customer_id: str) -> int:
         kept.write_parquet(scratch, compression="lz4", row_group_size=ROWS_PER_GROUP, statistics=True)
         scratch.replace(path)
         if (path.parent / "manifest.json").exists():
-            from churn.modeling.serving.bundles import reseal
-
             reseal(path)
     return gone
 

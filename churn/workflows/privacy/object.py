@@ -7,6 +7,7 @@ from datetime import datetime
 
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, QualityBlocked, WarehouseBusy
+from churn.workflows.sync.sync import withdraw
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,6 @@ class Withdrawal:
 
 def withdraw_customer(context: Context, customer_id: str, *, who: str) -> list[Withdrawal]:
     """Empty what every list has written of a customer; a system that fails is told of, and stops no other."""
-    from churn.workflows.sync.sync import withdraw
-
     with context.open_store() as store:
         lists = store.privacy.lists_of(customer_id)
     done: list[Withdrawal] = []

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import QualityBlocked
+from churn.snapshots.dataset import default_snapshot_date
+from churn.warehouse.models.checks import run_checks
+from churn.warehouse.models.sql_models import load_models
 from churn.workflows.refresh.quality import keep_quality
 
 if TYPE_CHECKING:
@@ -28,8 +31,6 @@ def check_data(context: Context, snapshot_date: date | None = None) -> CheckedDa
 
     Raises QualityBlocked at a blocking defect: the list in use stays, marked stale.
     """
-    from churn.snapshots.dataset import default_snapshot_date
-
     with context.recorded("check_data", snapshot_date), context.open_warehouse("churn check") as warehouse:
         day = snapshot_date or default_snapshot_date(warehouse, context.today)
         return CheckedData(day, stop_on_blocked_checks(context, warehouse, day))
@@ -39,9 +40,6 @@ def stop_on_blocked_checks(
     context: Context, warehouse: Warehouse, day: date, level: Level | None = None
 ) -> list[CheckResult]:
     """Return what the rules (of `level`) find as of `day`. Raises QualityBlocked as `check_data` does."""
-    from churn.warehouse.models.checks import run_checks
-    from churn.warehouse.models.sql_models import load_models
-
     context.progress.step("Checking the data")
     # Freshness is judged as of the day, so that a backfill of an old date is not called stale.
     now = min(context.clock(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError, DataError, ResourceError
+from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.warehouse import FeatureDoc
+
 
 MONTHS_A_YEAR = 12
 
@@ -25,10 +29,6 @@ def build_features(
     Writes Parquet or CSV to `out` when given. Raises ConfigError for dates of the
     future or wrong file endings, DataError when nobody is a customer on any of the dates.
     """
-    from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.models.sql_models import load_models
-
     if out is not None and out.suffix not in {".parquet", ".csv"}:
         raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .parquet or .csv.")
     dates = dates_between(first, last or first, every)

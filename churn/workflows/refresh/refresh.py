@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError
+from churn.warehouse.loading.erased import Erased
+from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.models.build import build
+from churn.warehouse.models.checks import run_checks
+from churn.warehouse.models.sql_models import load_models
 from churn.workflows.refresh.quality import keep_quality
 
 if TYPE_CHECKING:
@@ -31,12 +36,6 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
 
     Raises ConfigError when no source is declared, ContractBroken when one is not what its table needs.
     """
-    from churn.warehouse.loading.erased import Erased
-    from churn.warehouse.loading.ingest import ingest
-    from churn.warehouse.models.build import build
-    from churn.warehouse.models.checks import run_checks
-    from churn.warehouse.models.sql_models import load_models
-
     sources = context.settings.sources
     if not sources:
         raise ConfigError(

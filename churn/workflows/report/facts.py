@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 from churn.context import Context
 from churn.decisions.bands import BANDS
 from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
+from churn.snapshots.dataset import data_cutoff, write_policy
+from churn.snapshots.dates import is_flat
+from churn.snapshots.policy import SnapshotPolicy
 from churn.views.campaigns import Standing, row_of
 from churn.views.home import is_demo_home
 from churn.views.model import model_view
 from churn.views.overview import saved_of
 from churn.views.quality import read_quality
+from churn.warehouse.models.build import build
+from churn.warehouse.models.sql_models import load_needed
 from churn.workflows.explore.explore import latest_insights
 from churn.workflows.report.month import Month, last_whole
 from churn.workflows.simulate.request import SimulationRequest
@@ -257,8 +262,6 @@ def report_facts(context: Context, month: Month | None, *, beside: Executor) -> 
     warehouse is gathered by `beside` meanwhile. Raises ConfigError for a month that the data do not reach, DataError
     when nothing was ever loaded.
     """
-    from churn.snapshots.dataset import data_cutoff
-
     settings = context.settings
     with context.open_warehouse("churn report") as warehouse:
         cutoff = data_cutoff(warehouse)
@@ -342,12 +345,6 @@ def _from_contracts(
     context: Context, warehouse: Warehouse, month: Month, cutoff: datetime
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return churn by month and retention by month of joining, as far as `month`; empty without contracts."""
-    from churn.snapshots.dataset import write_policy
-    from churn.snapshots.dates import is_flat
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.warehouse.models.build import build
-    from churn.warehouse.models.sql_models import load_needed
-
     if is_flat(warehouse) or not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return [], []
     models = load_needed(context.settings.home, (_TREND, _COHORTS))

@@ -12,6 +12,8 @@ from typing import Any
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.files import write_text
+from churn.reports.monthly import prepare_drawing, render_monthly
+from churn.reports.pdf import print_to_pdf
 from churn.workflows.report.facts import report_facts
 from churn.workflows.report.month import read_month
 
@@ -40,8 +42,6 @@ def publish_report(
     The same facts give the same bytes. Raises ConfigError for a month the data do not reach, a language without words,
     another ending than .html, or a PDF where no Chromium is installed; ResourceError when the disk is full: what was there before stays.
     """
-    from churn.reports.monthly import prepare_drawing, render_monthly
-
     if out is not None and out.suffix != ".html":
         raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .html.")
     began = time.monotonic()
@@ -63,8 +63,6 @@ def publish_report(
             files["facts"] = home / "reports" / f"monthly-{document['month']}.json"
             write_text(files["facts"], json.dumps(document, default=str, indent=1, allow_nan=False) + "\n")
         if with_pdf:
-            from churn.reports.pdf import print_to_pdf
-
             context.progress.step("Printing it")
             files["pdf"] = print_to_pdf(page, page.with_suffix(".pdf"))
     return ReportResult(document["month"], language, files, document, time.monotonic() - began)

@@ -11,6 +11,10 @@ from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
 from churn.decisions.profit import expected_profit, value_of_save
 from churn.errors import DataError, ModelError
+from churn.modeling import explain, reasons_json
+from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.score.history import read_previous, write_history
 from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.snapshots.dataset import ScoringSet
     from churn.warehouse.connection import Warehouse
+
 
 LISTED_FROM = "high"  # the risk list begins at this band
 TOP_REASONS = 5
@@ -54,9 +59,6 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
     """
     import numpy as np
     import polars as pl
-
-    from churn.modeling import explain, reasons_json
-    from churn.workflows.score.history import read_previous, write_history
 
     data = _features(context, warehouse, model, day)
     context.progress.step(f"Scoring {data.frame.height:,} customers as of {day}")
@@ -100,9 +102,6 @@ def _seen(frame: pl.DataFrame, features: Sequence[str]) -> pl.DataFrame:
 
 
 def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date) -> ScoringSet:
-    from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
-    from churn.warehouse.models.sql_models import load_models
-
     models = load_models(context.settings.home)
     build_snapshots(
         warehouse, models, model.policy, [day], data_cutoff=data_cutoff(warehouse), progress=context.progress

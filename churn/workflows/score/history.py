@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.decisions.bands import BANDS
+from churn.modeling import change_reasons_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from churn.modeling import Explanation
     from churn.warehouse import FeatureDoc
     from churn.warehouse.connection import Warehouse
+
 
 SCORES = "history.scores"
 CONTRIBUTIONS = "history.contributions"
@@ -45,8 +47,6 @@ class PreviousRun:
         self, explanation: Explanation, frame: pl.DataFrame, features: Sequence[FeatureDoc]
     ) -> pl.Series:
         """Return per customer, as JSON, which features moved the probability since the run before; null if unknown."""
-        from churn.modeling import change_reasons_json
-
         if self.points is None:
             return pl.Series("change_reasons", [None] * frame.height, dtype=pl.String)
         return change_reasons_json(explanation, self.points, frame, features)

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError, ModelError, NoChampion
+from churn.modeling import load_bundle
+from churn.snapshots.dataset import data_cutoff, default_snapshot_date
+from churn.snapshots.policy import SnapshotPolicy
+from churn.store import ScoreRun
 from churn.workflows.refresh.check import stop_on_blocked_checks
 from churn.workflows.score.frame import ScoredFrame, score_frame
+from churn.workflows.score.serving_writer import prune_serving_files, write_score_history, write_serving_files
 
 if TYPE_CHECKING:
     from churn.modeling import ServedModel
@@ -68,8 +73,6 @@ def load_champion(context: Context) -> tuple[ModelVersion, ServedModel]:
             where="registry",
             remedy="Run `churn train`, or promote a version of `churn models list`.",
         )
-    from churn.modeling import load_bundle
-
     return version, load_bundle(bundle_path(context, version))
 
 
@@ -79,8 +82,6 @@ def bundle_path(context: Context, version: ModelVersion) -> Path:
 
 
 def _refuse_changed_definition(context: Context, model: ServedModel) -> None:
-    from churn.snapshots.policy import SnapshotPolicy
-
     ours, theirs = SnapshotPolicy.from_settings(context.settings), model.policy
     changed = [
         n
@@ -98,8 +99,6 @@ def _refuse_changed_definition(context: Context, model: ServedModel) -> None:
 def _dates(
     context: Context, warehouse: Warehouse, day: date | None, from_date: date | None, to_date: date | None
 ) -> list[date]:
-    from churn.snapshots.dataset import data_cutoff, default_snapshot_date
-
     newest = default_snapshot_date(warehouse, context.today)
     days = [day or newest]
     if from_date and to_date:
@@ -137,9 +136,6 @@ def _score_one(
 
 
 def _publish(context: Context, warehouse: Warehouse, scored: ScoredFrame, version: ModelVersion, day: date) -> bool:
-    from churn.store import ScoreRun
-    from churn.workflows.score.serving_writer import prune_serving_files, write_score_history, write_serving_files
-
     write_score_history(context, scored.frame, version.version, day)
     with context.open_store() as store:
         current = store.scores.current_run()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.decisions.bands import BANDS
+from churn.warehouse.models.build import build_model
+from churn.warehouse.models.sql_models import in_order, needed_for
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
     from churn.workflows.score.frame import ScoredFrame
+
 
 MONTHS = 18
 _SAMPLED = 5_000
@@ -74,9 +77,6 @@ def serving_summary(
 
 
 def _months(warehouse: Warehouse, models: dict[str, SqlModel]) -> list[dict[str, Any]]:
-    from churn.warehouse.models.build import build_model
-    from churn.warehouse.models.sql_models import in_order, needed_for
-
     if not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return []
     # What the population was found by stands already, built for this very date.

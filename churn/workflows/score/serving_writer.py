@@ -26,6 +26,9 @@ from churn.views.serving_files import (
     run_path,
     serving_path,
 )
+from churn.warehouse.models.build import export_model
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.score.serving import serving_summary
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,9 +45,6 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
     list.parquet: what the risk list is sorted and filtered by. summary.json: what the overview tells.
     Raises ResourceError where the disk refuses.
     """
-    from churn.warehouse.models.sql_models import load_models
-    from churn.workflows.score.serving import serving_summary
-
     folder = run_path(context.settings.home, scored.run_id)
     models = load_models(context.settings.home)
     summary = serving_summary(context, warehouse, models, scored, version, day)
@@ -100,8 +100,6 @@ def prune_serving_files(context: Context) -> None:
 
 
 def _export(warehouse: Warehouse, models: dict[str, SqlModel], folder: Path) -> None:
-    from churn.warehouse.models.build import export_model
-
     for name, file in (("serving.customer_timeline", TIMELINE), ("serving.customer_usage", USAGE)):
         # A source without logins has no totals of them: then there is no such file, and the page says so.
         if all(warehouse.has_table(needed) for needed in models[name].depends_on):

@@ -19,6 +19,7 @@ from churn.decisions.simulation import Optimum, SimulationResult
 from churn.decisions.threshold import CurvePoint
 from churn.errors import ConfigError
 from churn.files import write_text
+from churn.reports.simulation import render_simulation
 from churn.wording import count, money, percent
 
 if TYPE_CHECKING:
@@ -231,8 +232,6 @@ def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
     elif path.suffix == ".json":
         text = json.dumps(document, indent=2, allow_nan=False) + "\n"
     else:
-        from churn.reports.simulation import render_simulation
-
         text = render_simulation(document, home=home)
     return write_text(path, text)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from churn.campaigns.facts import read_consent
 from churn.context import Context
 from churn.errors import CampaignError, QualityBlocked
 from churn.views.risk_list import current_run, plain_reasons
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from churn.campaigns.definition import CampaignDefinition
     from churn.store import ScoreRun, Store
+
 
 _SCORES = ("customer_id", "churn_probability", "risk_band", "percentile", "reasons")
 
@@ -150,8 +152,6 @@ def _scores(store: Store, customers: pl.Series) -> pl.DataFrame:
 def _forbidden(context: Context, store: Store, *, requires_consent: bool) -> dict[str, pl.DataFrame]:
     """Return whom nobody may contact any more, by why: what is known now counts, whatever the plan knew."""
     import polars as pl
-
-    from churn.campaigns.facts import read_consent
 
     with context.open_warehouse("churn sync") as warehouse:
         consent, is_known = read_consent(warehouse)

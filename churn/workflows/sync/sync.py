@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from churn.campaigns.reading import load_campaign
 from churn.context import Context
+from churn.crm.mapping import CAMPAIGN_FIELDS, OUR_FIELDS
+from churn.crm.opening import connector_section
+from churn.crm.request import SyncRequest
+from churn.crm.sync import Sync
 from churn.errors import CampaignError, ConfigError
 from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fresh_scores, risk_list
 
@@ -18,8 +23,9 @@ if TYPE_CHECKING:
     from churn.campaigns.definition import CampaignDefinition
     from churn.config.connectors import ConnectorSection
     from churn.crm.connector import Connector
-    from churn.crm.request import SyncReport, SyncRequest
+    from churn.crm.request import SyncReport
     from churn.store import Store
+
 
 WITHDRAW_ONE = "withdraw_one"  # the action of a run that takes a single customer off
 RISK_LIST = "risk-list"  # the name under which the list without a campaign is pushed
@@ -57,8 +63,6 @@ def sync_crm(
     was done until then is on record, and the next push goes on from there.
     """
     options = options or Options()
-    from churn.crm.opening import connector_section
-
     definition = None if campaign == RISK_LIST else _definition(context, campaign)
     name = connector or (definition.crm.connector if definition else None)
     if name is None:
@@ -94,8 +98,6 @@ def withdraw(
 
     Raises as `sync_crm`.
     """
-    from churn.crm.opening import connector_section
-
     section = connector_section(connector, context.settings)
     run_id = _run_id(campaign, context.clock())
     with (
@@ -138,8 +140,6 @@ def retry(
 
 
 def _definition(context: Context, campaign: str) -> CampaignDefinition:
-    from churn.campaigns.reading import load_campaign
-
     return load_campaign(context.settings.home, campaign)
 
 
@@ -152,9 +152,6 @@ def _request(
     fields: dict[str, str],
     options: Options,
 ) -> SyncRequest:
-    from churn.crm.mapping import CAMPAIGN_FIELDS, OUR_FIELDS
-    from churn.crm.request import SyncRequest
-
     chosen = fields or {name: name for name in OUR_FIELDS if campaign != RISK_LIST or name not in CAMPAIGN_FIELDS}
     return SyncRequest(
         connector=connector,
@@ -177,8 +174,6 @@ def _request(
 def _carry_out(
     context: Context, store: Store, request: SyncRequest, connector: Connector, *, is_dry: bool
 ) -> SyncReport:
-    from churn.crm.sync import Sync
-
     return Sync(request, connector, store, clock=context.clock, progress=context.progress).run(is_dry=is_dry)
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.decisions.calibration import calibration_gate
 from churn.errors import NotCalibrated
+from churn.modeling import load_evaluation
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,9 +41,6 @@ def judge_model(context: Context, model_version: str) -> Judgement:
 
     `level_error` joins what was seen there (mean probability against churn rate) and the chance in counting churners.
     """
-    from churn.decisions.calibration import calibration_gate
-    from churn.modeling import load_evaluation
-
     with context.open_store() as store:
         version = store.models.get(model_version)
     frame = load_evaluation(context.settings.models_path / version.bundle)

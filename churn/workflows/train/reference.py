@@ -7,21 +7,22 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.errors import NotEnoughData
+from churn.modeling import load_card, load_extra
+from churn.monitoring.reference import FILE, Reference, build_reference
+from churn.snapshots.dataset import build_snapshots, training_dates, training_set
+from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from churn.context import Context
     from churn.modeling import ServedModel
-    from churn.monitoring.reference import Reference
     from churn.snapshots.dataset import TrainingSet
     from churn.warehouse.connection import Warehouse
 
 
 def reference_of(data: TrainingSet, features: Sequence[str], card: dict[str, Any]) -> Reference:
     """Bin the training rows of `data`; `card` says which dates trained and which tested."""
-    from churn.monitoring.reference import build_reference
-
     training, test = _days(card, "train"), _days(card, "test")
     return build_reference(data.frame, features, training=training, test=test)
 
@@ -33,9 +34,6 @@ def find_reference(
 
     Rebuilding builds snapshots: call it before building those that are to be compared.
     """
-    from churn.modeling import load_card, load_extra
-    from churn.monitoring.reference import FILE, Reference
-
     kept = load_extra(folder, FILE)
     found = Reference.from_json(kept) if kept is not None else None
     if found is not None:
@@ -46,9 +44,6 @@ def find_reference(
 def _rebuilt(
     context: Context, warehouse: Warehouse, model: ServedModel, card: dict[str, Any], as_of: datetime
 ) -> Reference | None:
-    from churn.snapshots.dataset import build_snapshots, training_dates, training_set
-    from churn.warehouse.models.sql_models import load_models
-
     days = [day for name in ("train", "test") if (found := _days(card, name)) for day in found]
     try:
         known = training_dates(warehouse, model.policy, every=model.policy.every, limit=520, as_of=as_of)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import ModelError
+from churn.modeling import load_card
+from churn.workflows.score.score import bundle_path
 
 if TYPE_CHECKING:
     from churn.store import ModelVersion
@@ -22,9 +24,6 @@ def show_model(context: Context, version: str | None) -> dict[str, Any]:
 
     Raises ConfigError for an unknown version, NoChampion before the first promotion.
     """
-    from churn.modeling import load_card
-    from churn.workflows.score.score import bundle_path
-
     with context.open_store() as store:
         found = _find(store.models.get(version) if version else store.models.champion(), version)
         history = [entry for entry in store.models.history() if entry.version == found.version]

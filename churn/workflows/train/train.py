@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ModelError
+from churn.modeling import save_bundle, train_candidates
+from churn.modeling.candidates import candidates as known_candidates
+from churn.monitoring.reference import FILE
+from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
+from churn.snapshots.policy import SnapshotPolicy
+from churn.snapshots.treatments import mark_assigned
+from churn.store import ModelVersion
 from churn.views.home import is_demo_home
 from churn.views.model import prepare_figures
+from churn.warehouse.models.sql_models import load_models
 from churn.workflows.simulate.economics import economics_from
+from churn.workflows.train.reference import reference_of
 
 if TYPE_CHECKING:
     from churn.modeling import TrainingResult
@@ -57,14 +66,10 @@ def train_model(
         training = training.model_copy(update={"candidates": list(candidates)})
     if not tune:
         training = training.model_copy(update={"tune_minutes": 0.0})
-    from churn.modeling.candidates import candidates as known_candidates
-
     known_candidates(training.candidates)  # an unknown name is told at once, not after the features are built
     with context.recorded("train_model", context.today):
         with context.open_warehouse("churn train") as warehouse:
             data = assemble_training_set(context, warehouse, as_of=as_of, snapshots=snapshots)
-        from churn.modeling import train_candidates
-
         result = train_candidates(
             data,
             training=training,
@@ -95,11 +100,6 @@ def assemble_training_set(
 
     Customers whom a campaign contacted, by the sources or by our own assignments, are flagged as treated.
     """
-    from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
-    from churn.snapshots.policy import SnapshotPolicy
-    from churn.snapshots.treatments import mark_assigned
-    from churn.warehouse.models.sql_models import load_models
-
     settings = context.settings
     policy = SnapshotPolicy.from_settings(settings)
     models = load_models(settings.home)
@@ -117,11 +117,6 @@ def assemble_training_set(
 def _register(
     context: Context, result: TrainingResult, data: TrainingSet, *, promote: bool, who: str
 ) -> tuple[str, bool]:
-    from churn.modeling import save_bundle
-    from churn.monitoring.reference import FILE
-    from churn.store import ModelVersion
-    from churn.workflows.train.reference import reference_of
-
     if promote and not result.has_signal:
         raise ModelError(
             "nothing to learn was found, so the model is not promoted", where="train", remedy=result.reason

@@ -13,10 +13,12 @@ from churn.api.pages.frame import HEADERS, environment, page
 from churn.api.pages.session import signed_in
 from churn.api.pages.simulator import view
 from churn.api.pages.simulator.form import State, address, read_state
+from churn.api.pages.simulator.view import saved_row
 from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.api.state import state_of
 from churn.errors import ConfigError, DataError, NotCalibrated
+from churn.workflows.simulate.document import sentence
 from churn.workflows.simulate.live import Answer
 
 router = APIRouter()
@@ -136,8 +138,6 @@ def _whole(service: Service, found: Answer, state: State) -> dict[str, Any]:
 
 def answer_values(service: Service, found: Answer, state: State) -> dict[str, Any]:
     """Return what the templates of an answer are filled with."""
-    from churn.workflows.simulate.document import sentence
-
     list_date = found.origin.snapshot_date.isoformat() if found.origin.snapshot_date else None
     return {
         "a": found,
@@ -156,8 +156,6 @@ def answer_values(service: Service, found: Answer, state: State) -> dict[str, An
 
 def saved_rows(service: Service) -> list[dict[str, Any]]:
     """Return the saved simulations, newest first, with the address that opens each again."""
-    from churn.api.pages.simulator.saved import saved_row
-
     return [saved_row(each) for each in service.store.simulations.list()[:50]]
 
 

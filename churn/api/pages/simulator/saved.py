@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -17,19 +17,18 @@ from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.pages.simulator import page as simulating
 from churn.api.pages.simulator import view
-from churn.api.pages.simulator.form import State, address, read_state, state_of_request
+from churn.api.pages.simulator.form import address, read_state
+from churn.api.pages.simulator.view import address_of
 from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.errors import CampaignError, ChurnError, ConfigError
 from churn.reports.charts.simulator import two_curves
 from churn.store.records import Simulation
 from churn.workflows.plan.define import draft_campaign, name_from
-from churn.workflows.simulate.request import SimulationRequest
 
 router = APIRouter()
 _NAME: Final = re.compile(r"[\w .,()+%-]{1,100}\Z")
 _THIS: Final = "What you look at"
-_REQUEST_FIELDS: Final = frozenset(field.name for field in fields(SimulationRequest))
 INPUTS: Final = (
     ("contact_cost", "Cost of a contact", "money"),
     ("incentive_cost", "Cost of an incentive", "money"),
@@ -147,33 +146,8 @@ def compare(
     )
 
 
-def saved_row(each: Simulation) -> dict[str, Any]:
-    """Return what a list of saved simulations shows of one; no address where it was not made on the current list."""
-    result = each.result
-    return {
-        "name": each.name,
-        "saved_at": each.saved_at,
-        "contacts": result.get("contacts"),
-        "net_profit": result.get("net_profit"),
-        "address": _address(each),
-    }
-
-
-def _address(each: Simulation) -> str | None:
-    inputs = each.inputs
-    if inputs.get("preset") or inputs.get("on", "scores") != "scores":
-        return None
-    known = {key: value for key, value in inputs.items() if key in _REQUEST_FIELDS}
-    try:
-        request = replace(SimulationRequest(), **known)
-    except TypeError:
-        return None
-    state: State = state_of_request(request)
-    return f"/simulator?{address(state, list_date=each.result.get('snapshot_date'))}"
-
-
 def _document(each: Simulation) -> dict[str, Any]:
-    return {**each.result, "address": _address(each)}
+    return {**each.result, "address": address_of(each)}
 
 
 def _rows(pair: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:

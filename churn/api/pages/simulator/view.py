@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.api.pages.simulator.form import FIELDS, State, written
+from churn.api.pages.simulator.form import FIELDS, State, address, state_of_request, written
 from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
 from churn.reports.simulation import INPUTS, value_text
+from churn.store.records import Simulation
 from churn.wording import SYMBOLS, count, money, percent
 from churn.workflows.simulate.document import sentence
+from churn.workflows.simulate.request import SimulationRequest
 
 if TYPE_CHECKING:
     from churn.decisions.threshold import CurvePoint
     from churn.reports.charts.svg import Figure
     from churn.workflows.simulate.live import Answer
+
 
 CURVE, DRIVERS = "profit-curve", "profit-drivers"
 _BY_NAME: Final = {field.name: field for field in FIELDS}
@@ -225,3 +229,32 @@ def terminal_line(state: State) -> str:
     if request.profit_model is not None:
         parts.append(f"--profit-model {request.profit_model}")
     return " ".join(parts)
+
+
+def saved_row(each: Simulation) -> dict[str, Any]:
+    """Return what a list of saved simulations shows of one; no address where it was not made on the current list."""
+    result = each.result
+    return {
+        "name": each.name,
+        "saved_at": each.saved_at,
+        "contacts": result.get("contacts"),
+        "net_profit": result.get("net_profit"),
+        "address": address_of(each),
+    }
+
+
+_REQUEST_FIELDS: Final = frozenset(field.name for field in fields(SimulationRequest))
+
+
+def address_of(each: Simulation) -> str | None:
+    """Return the query that opens a saved simulation again; None where its inputs are no terms of the simulator."""
+    inputs = each.inputs
+    if inputs.get("preset") or inputs.get("on", "scores") != "scores":
+        return None
+    known = {key: value for key, value in inputs.items() if key in _REQUEST_FIELDS}
+    try:
+        request = replace(SimulationRequest(), **known)
+    except TypeError:
+        return None
+    state: State = state_of_request(request)
+    return f"/simulator?{address(state, list_date=each.result.get('snapshot_date'))}"

@@ -102,6 +102,7 @@ def test_the_wheel_holds_every_shipped_file_where_the_package_looks_for_it(
             if path.is_file() and not any(part.startswith(".") for part in path.relative_to(context).parts):
                 assert f"churn/_bundle/{path.relative_to(context).as_posix()}" in names
     assert "churn/store/migrations/env.py" in names
+    assert "churn/py.typed" in names  # tells type checkers of those who import churn to read its annotations
     assert [name for name in names if name.startswith("churn/store/migrations/versions/v0001")]
 
 

@@ -82,7 +82,7 @@ def _module(section: ConnectorSection, home: Path, name: str) -> ModuleType:
     except (ImportError, SyntaxError, NameError) as error:
         raise ConfigError(f"cannot be loaded: {error}", where=str(path)) from error
     if not callable(getattr(module, "connect", None)):
-        raise ConfigError("has no function `connect`", where=str(path), remedy="See the README: Adding a connector.")
+        raise ConfigError("has no function `connect`", where=str(path), remedy="See docs/extending.md: A connector.")
     return module
 
 

@@ -50,7 +50,7 @@ class NewProject:
 
 CONNECTORS = """
 # Where campaigns are pushed to: `kind` is odoo, salesforce, hubspot, rest, webhook or file (which works without a
-# section). The secret is CHURN_CONNECTOR_<NAME>_SECRET, here CHURN_CONNECTOR_SALES_SECRET. The README shows each.
+# section). The secret is CHURN_CONNECTOR_<NAME>_SECRET, here CHURN_CONNECTOR_SALES_SECRET. See docs/crm.md.
 #
 # [connectors.sales]
 # kind = "webhook"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.api.test_api_page import served
 from tests.api.test_contract import GOLDEN
-from tests.api.test_readme_flow import served
 from tests.company import Company
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from churn.store import open_store
-from tests.api.test_readme_flow import served
+from tests.api.test_api_page import served
 from tests.company import Company, clean_environment
 
 

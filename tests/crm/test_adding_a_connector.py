@@ -1,4 +1,4 @@
-"""Walks the README's worked example: its connector, its settings, against a real server, killed in the middle."""
+"""Walks the worked example of docs/extending.md: its connector, its settings, against a real server, killed in the middle."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def book() -> Iterator[Book]:
 
 @pytest.fixture
 def home(tmp_path: Path, book: Book) -> Company:
-    """A home set up as the README says."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (connector,) = re.findall(r"```python\n(\"\"\"The connector.*?)```", readme, flags=re.DOTALL)
-    (section,) = re.findall(r"```toml\n(\[connectors\.book\].*?)```", readme, flags=re.DOTALL)
+    """A home set up as the page says."""
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    (connector,) = re.findall(r"```python\n(\"\"\"The connector.*?)```", page, flags=re.DOTALL)
+    (section,) = re.findall(r"```toml\n(\[connectors\.book\].*?)```", page, flags=re.DOTALL)
     folder = build(tmp_path / "home", customers=40, held_out=0)
     (folder / "connectors").mkdir()
     (folder / "connectors" / "addressbook.py").write_text(connector, encoding="utf-8")
@@ -93,7 +93,7 @@ def sync(home: Company, *more: str, **options: Any) -> Any:
     return home.run("sync", "call", "--to", "book", "--force", *more, env=environment, **options)
 
 
-def test_the_connector_of_the_readme_pushes_and_goes_on_after_a_kill(home: Company, book: Book) -> None:
+def test_the_connector_of_the_docs_pushes_and_goes_on_after_a_kill(home: Company, book: Book) -> None:
     book.pause = 0.05
     command = [sys.executable, "-m", "churn", "sync", "call", "--to", "book", "--force", "--home", str(home.home)]
     environment = clean_environment() | {"CHURN_CONNECTOR_BOOK_SECRET": SECRET}

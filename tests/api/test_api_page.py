@@ -1,4 +1,4 @@
-"""The curl lines of the README do what it says, against the service as its user starts it."""
+"""The curl lines of the page on the API do what it says, against the service as its user starts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import httpx
 
 from tests.company import Company, clean_environment
 
-TEXT = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def served(company: Company, **env: str) -> Iterator[tuple[str, subprocess.Popen
         running.wait(40)
 
 
-def test_the_crm_flow_of_the_readme_works_line_by_line(company: Company) -> None:
+def test_the_day_of_a_crm_works_line_by_line(company: Company) -> None:
     lines = [line for line in TEXT.splitlines() if line.startswith("curl ")]
     assert len(lines) >= 7
     key = company.json("keys", "create", "crm", "--scope", "read", "--scope", "simulate", "--scope", "push")["key"]

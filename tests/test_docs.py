@@ -81,6 +81,39 @@ def test_decisions_are_numbered_without_a_gap():
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def layers() -> list[list[str]]:
+    """Return the layers of the import contract, outermost first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    told = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return [re.findall(r"\w+", layer) for layer in told]
+
+
+def test_the_picture_of_the_layers_is_the_contract():
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("```mermaid\n")[2].partition("```")[0]
+    depth = {package: n for n, layer in enumerate(layers()) for package in layer}
+    drawn = depth | {"stages": depth["modeling"], "ground": depth["files"]}
+    assert [package for package in depth if not re.search(rf"\b{package}\b", picture)] == []
+    arrows = re.findall(r"^ +(\w+)(?:\[.*?\])? --> (\w+)", picture, flags=re.MULTILINE)
+    assert len(arrows) >= len(layers()) - 1
+    assert [f"{above} --> {below}" for above, below in arrows if not drawn[above] < drawn[below]] == []
+
+
+def test_the_page_on_architecture_names_every_package_and_only_paths_that_exist():
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    layout = page.partition("## Where a line of code lives")[2].partition("```\n")[2].partition("```")[0]
+    packages = {path.stem for path in (ROOT / "churn").iterdir() if (path / "__init__.py").exists()}
+    modules = {path.name for path in (ROOT / "churn").glob("*.py") if not path.name.startswith("__")}
+    assert [name for name in packages if f"  {name}/" not in layout] == []
+    assert [name for name in modules if name not in layout] == []
+    paths = re.findall(r"`((?:churn|sql|reports|tests|benchmarks|docs)/[\w/.]*)`", page)
+    told = [path for path in paths if not re.search(r"NAME|KIND|NN", path)]
+    assert len(told) > 20
+    assert [path for path in told if not (ROOT / path).exists()] == []
+
+
 def test_the_changelog_has_the_version_of_the_package():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -50,11 +50,12 @@ bench:  ## measure against the references; writes benchmarks/results.json and do
 serve: $(VENV)/.run  ## serve API and pages on http://127.0.0.1:8000, and work the jobs beside
 	@$(BIN)/churn serve --with-scheduler
 
+# Extras stay in the names: without them pip takes `pandas[parquet]` for another package, which no hash pins.
 lock: $(VENV)/.dev  ## refresh the locked dependency sets
 	@$(PIP) uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group bench pyproject.toml -o benchmarks/requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group bench pyproject.toml -o benchmarks/requirements.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench .churn

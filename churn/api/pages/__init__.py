@@ -54,13 +54,9 @@ ROUTERS = (
 
 
 def prepare() -> None:
-    """Load what charts are drawn with, before requests come and before the champion is loaded beside them.
-
-    Altair looks whether pandas is loaded; while another thread loads it (SHAP needs it) it would find half of it.
-    """
-    for name in ("pandas", "altair", "vl_convert"):
-        with suppress(ImportError):
-            importlib.import_module(name)
+    """Load what charts are drawn with, before requests come and before the champion is loaded beside them."""
+    for name in ("altair", "vl_convert"):
+        importlib.import_module(name)
 
 
 def draw_ahead(context: Context) -> None:

@@ -231,7 +231,7 @@ def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | 
 
 
 def _settle() -> None:
-    """Wait where another thread is half way through importing pandas: Altair looks at it wherever it is loaded."""
+    """Wait until another thread has finished importing pandas: scikit-learn loads it and Altair looks at it, where installed."""
     if "pandas" in sys.modules:
         importlib.import_module("pandas")
 

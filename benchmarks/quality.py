@@ -82,9 +82,10 @@ def _training_set(name: str, folder: Path) -> TrainingSet:
 
 
 def _value(data: TrainingSet) -> Floats:
-    from churn.decisions.profit import value_of_save
+    from churn.decisions.profit import Economics
 
-    return np.asarray(value_of_save(data.frame["monthly_margin"].to_numpy(), months=3, hazard=0.08))
+    terms = Economics(value_months=3, hazard_after_save=0.08)
+    return terms.value_of_save(data.frame["monthly_margin"].to_numpy())
 
 
 def _judge(p: Floats, y: Floats, value: Floats) -> dict[str, float]:

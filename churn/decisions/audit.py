@@ -6,13 +6,13 @@ Severity: `note` is to be known, `caution` may change the decision, `wrong` mean
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from scipy.special import ndtr, ndtri
 
 from churn.decisions.calibration import prior_shift
-from churn.decisions.profit import Economics, break_even_probability, expected_profit, value_of_save
+from churn.decisions.profit import Economics, break_even_probability, expected_profit
 from churn.decisions.simulation import SimulationResult
 from churn.wording import count, money, percent
 
@@ -72,7 +72,7 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
     risk = float(prior_shift([cut], 0.5, base)[0])
     value, rate, cost = result.average_value, economics.success_rate, economics.cost_of_contact
     gain = float(expected_profit([risk], value, economics)[0])
-    endless = float(value_of_save(margin, months=float("inf"), hazard=economics.hazard_after_save))
+    endless = replace(economics, value_months=float("inf")).value_of_save(margin)
     values = {"one_month": margin, "three_months": 3 * margin, "until_they_leave": endless}
     pays = {name: float(break_even_probability(v, economics)) for name, v in values.items()}
     precision = 0.8

@@ -1,6 +1,6 @@
 """Answers "what if" at once: everything that costs time is drawn when scores are published, terms are laid over it.
 
-**What does not change with the terms.** With the value window's factor F = V / m (`profit.value_of_save`), success rate g,
+**What does not change with the terms.** With the value window's factor F = V / m (`Economics.value_of_save`), success rate g,
 cost of a contact f and of a taker t, the net profit of a drawn population down to a cut is
 
     worth g F M - (f + t) N + t (1 - g) C        with luck   worth F r M' - t r C',   r = sqrt(g (1 - g)),
@@ -24,7 +24,7 @@ from scipy import special
 
 from churn.decisions.checks import Floats, per_customer, probabilities
 from churn.decisions.draws import fit_beta, grid_cells
-from churn.decisions.profit import Economics, break_even_probability, value_of_save
+from churn.decisions.profit import Economics, break_even_probability
 from churn.decisions.sensitivity import Interval, interval_of, tornado
 from churn.decisions.simulation import Mode, Optimum, SimulationResult, choose, perfect_profit
 from churn.decisions.threshold import CurvePoint, ThresholdCurve, threshold_curve
@@ -130,14 +130,7 @@ class PreparedCustomers:
 
         Raises ConfigError for an amount out of range.
         """
-        factor = float(
-            value_of_save(
-                1.0,
-                months=economics.value_months,
-                hazard=economics.hazard_after_save,
-                discount_rate=economics.discount_rate,
-            )
-        )
+        factor = economics.value_of_save(1.0)
         stake = self.stake * factor if value is None else float(value)
         curve = replace(self.curve, stake=stake, economics=economics)
         point, best = choose(curve, mode, amount), curve.optimum()

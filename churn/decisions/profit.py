@@ -14,8 +14,9 @@ incentive cost:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -63,7 +64,11 @@ class Economics:
             _require(name, getattr(self, name), 0.0, math.inf, "an amount of money, 0 or more")
         for name in ("success_rate", "success_rate_low", "success_rate_high", "hazard_after_save", "offer_use"):
             _require(name, getattr(self, name), 0.0, 1.0, "a share between 0 and 1")
-        _require_value_terms(self.value_months, self.hazard_after_save, self.discount_rate)
+        if not (self.value_months >= 1 and (math.isinf(self.value_months) or float(self.value_months).is_integer())):
+            raise ConfigError(
+                f"{self.value_months} is not a whole number of months, 1 or more, or infinity", where="value_months"
+            )
+        _require("discount_rate", self.discount_rate, 0.0, math.inf, "a monthly rate, 0 or more")
         if not self.success_rate_low <= self.success_rate <= self.success_rate_high:
             raise ConfigError(
                 f"{self.success_rate_low} <= {self.success_rate} <= {self.success_rate_high} does not hold",
@@ -85,27 +90,29 @@ class Economics:
         """Money that each customer who stays (a stayer, or a churner who was saved) costs on top of the contact."""
         return self.incentive_cost if self.profit_model == "incentive" else 0.0
 
+    @overload
+    def value_of_save(self, monthly_margin: float) -> float: ...
 
-def value_of_save(
-    monthly_margin: ArrayLike, *, months: float, hazard: float = 0.0, discount_rate: float = 0.0
-) -> float | Floats:
-    """Return the margin at stake if a customer stays: m * sum over t < months of ((1 - h) / (1 + r))^t.
+    @overload
+    def value_of_save(self, monthly_margin: Floats | Sequence[float]) -> Floats: ...
 
-    `monthly_margin` is a number or one per customer; `months` may be `math.inf`, then the sum is m / (1 - q).
-    Raises ConfigError naming the argument out of range. Formula: geometric series of a constant hazard.
-    """
-    _require_value_terms(months, hazard, discount_rate)
-    ratio = (1.0 - hazard) / (1.0 + discount_rate)
-    if math.isinf(months):
-        if ratio >= 1.0:
-            raise ConfigError("an endless horizon needs a hazard or a discount rate above 0", where="value_months")
-        factor = 1.0 / (1.0 - ratio)
-    else:
-        # The closed form loses digits as the ratio nears 1; so many months are few enough to add up.
-        factor = float(np.sum(ratio ** np.arange(int(months))))
-    if np.ndim(monthly_margin) == 0:
-        return float(np.asarray(monthly_margin, dtype=np.float64)) * factor
-    return np.asarray(monthly_margin, dtype=np.float64) * factor
+    def value_of_save(self, monthly_margin: float | Floats | Sequence[float]) -> float | Floats:
+        """Return the margin at stake if a customer stays: m * sum over t < value_months of ((1 - h) / (1 + r))^t.
+
+        `monthly_margin` m is money, a number or one per customer (n,); h is `hazard_after_save`, r `discount_rate`. Where
+        `value_months` is infinite the sum is 1 / (1 - ratio). Formula: geometric series of a constant hazard.
+        Raises ConfigError where the sum has no end.
+        """
+        ratio = (1.0 - self.hazard_after_save) / (1.0 + self.discount_rate)
+        if math.isinf(self.value_months):
+            if ratio >= 1.0:
+                raise ConfigError("an endless horizon needs a hazard or a discount rate above 0", where="value_months")
+            factor = 1.0 / (1.0 - ratio)
+        else:
+            # The closed form loses digits as the ratio nears 1; so many months are few enough to add up.
+            factor = float(np.sum(ratio ** np.arange(int(self.value_months))))
+        margin = np.asarray(monthly_margin, dtype=np.float64)
+        return float(margin) * factor if margin.ndim == 0 else margin * factor
 
 
 def expected_profit(
@@ -144,10 +151,3 @@ def break_even_probability(value: ArrayLike, economics: Economics) -> float | Fl
 def _require(name: str, value: float, low: float, high: float, meaning: str) -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise ConfigError(f"{value} is not {meaning}", where=name)
-
-
-def _require_value_terms(months: float, hazard: float, discount_rate: float) -> None:
-    if not (months >= 1 and (math.isinf(months) or float(months).is_integer())):
-        raise ConfigError(f"{months} is not a whole number of months, 1 or more, or infinity", where="value_months")
-    _require("hazard_after_save", hazard, 0.0, 1.0, "a share between 0 and 1")
-    _require("discount_rate", discount_rate, 0.0, math.inf, "a monthly rate, 0 or more")

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.config import TrainingSettings
-from churn.decisions.profit import Economics, value_of_save
+from churn.decisions.profit import Economics
 from churn.errors import ModelError, NotEnoughData
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import TrainingRows, require_columns
@@ -166,13 +166,8 @@ def cut(
     counts["train_rows_before_sampling"] = len(rows["train"])
     rows["train"] = rows["train"][chosen]
     margin = frame["monthly_margin"].cast(pl.Float64).fill_null(0.0).to_numpy()
-    value = value_of_save(
-        margin,
-        months=economics.value_months,
-        hazard=economics.hazard_after_save,
-        discount_rate=economics.discount_rate,
-    )
-    return Slices(frame, y, customer, snapshot, np.asarray(value), rows, weight, kind, description, counts)
+    value = economics.value_of_save(margin)
+    return Slices(frame, y, customer, snapshot, value, rows, weight, kind, description, counts)
 
 
 def _without_treated(frame: pl.DataFrame, training: TrainingSettings) -> tuple[pl.DataFrame, dict[str, int]]:

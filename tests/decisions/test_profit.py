@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from churn.decisions.profit import Economics, break_even_probability, expected_profit, value_of_save
+from churn.decisions.profit import Economics, break_even_probability, expected_profit
 from churn.errors import ConfigError, DataError
 
 shares = st.floats(0.01, 1.0)
@@ -16,19 +16,19 @@ money = st.floats(0.01, 500.0)
 
 @pytest.mark.parametrize(("months", "value"), [(1, 25.00), (3, 69.16), (6, 123.01), (12, 197.60), (math.inf, 312.50)])
 def test_value_of_a_save_at_8_percent_hazard_matches_the_known_amounts(months, value):
-    assert round(value_of_save(25, months=months, hazard=0.08), 2) == value
+    assert round(Economics(value_months=months, hazard_after_save=0.08).value_of_save(25), 2) == value
 
 
 def test_value_of_a_save_falls_with_the_discount_rate_and_works_per_customer():
-    plain = value_of_save([10.0, 20.0], months=12, hazard=0.08)
-    discounted = value_of_save([10.0, 20.0], months=12, hazard=0.08, discount_rate=0.01)
+    plain = Economics(value_months=12).value_of_save([10.0, 20.0])
+    discounted = Economics(value_months=12, discount_rate=0.01).value_of_save([10.0, 20.0])
     assert np.all(discounted < plain)
     assert plain[1] == pytest.approx(2 * plain[0])
 
 
 def test_an_endless_horizon_without_hazard_or_discount_is_refused():
     with pytest.raises(ConfigError, match="endless"):
-        value_of_save(25, months=math.inf, hazard=0.0)
+        Economics(value_months=math.inf, hazard_after_save=0.0).value_of_save(25)
 
 
 @pytest.mark.parametrize(("value", "break_even"), [(25.0, 0.20), (75.0, 0.067), (312.5, 0.016)])

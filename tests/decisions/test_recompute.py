@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.decisions.live_simulation import PreparedCustomers
-from churn.decisions.profit import Economics, value_of_save
+from churn.decisions.profit import Economics
 from churn.decisions.simulation import Mode, SimulationResult, simulate
 from churn.errors import ConfigError, DataError
 
@@ -58,10 +58,16 @@ def slow(
     value: float | None,
     draws: int,
 ) -> SimulationResult:
-    worth = value_of_save(
-        margin, months=terms.value_months, hazard=terms.hazard_after_save, discount_rate=terms.discount_rate
+    return simulate(
+        p,
+        None,
+        terms.value_of_save(margin) if value is None else value,
+        terms,
+        mode=mode,
+        amount=amount,
+        draws=draws,
+        seed=3,
     )
-    return simulate(p, None, worth if value is None else value, terms, mode=mode, amount=amount, draws=draws, seed=3)
 
 
 @given(

@@ -10,7 +10,7 @@ import polars as pl
 
 from churn.decisions.calibration import reliability_curve
 from churn.decisions.experiment import wilson
-from churn.decisions.profit import Economics, value_of_save
+from churn.decisions.profit import Economics
 from churn.decisions.threshold import ThresholdCurve, threshold_curve
 from churn.modeling.encoding.columns import Floats
 
@@ -29,12 +29,7 @@ def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float
     """
     y = rows["has_churned"].to_numpy().astype(np.float64)
     p = rows["churn_probability"].to_numpy()
-    value = value_of_save(
-        rows["monthly_margin"].to_numpy(),
-        months=economics.value_months,
-        hazard=economics.hazard_after_save,
-        discount_rate=economics.discount_rate,
-    )
+    value = economics.value_of_save(rows["monthly_margin"].to_numpy())
     # A ranking by the raw score would split the ties that calibration makes; what is contacted goes by probability.
     curve = threshold_curve(p, y, value, _risk_based(economics))
     chosen = None if threshold is None else _cut(curve, curve.at_threshold(threshold))

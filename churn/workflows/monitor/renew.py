@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
-from churn.decisions.profit import value_of_save
 from churn.errors import ModelError
 from churn.modeling import load_bundle, load_card, load_evaluation
 from churn.monitoring.challenge import contest
@@ -146,7 +145,6 @@ def _contest(
     days: Sequence[date],
     challengers: int,
 ) -> Contest | None:
-    import numpy as np
     import polars as pl
 
     assert seen.model is not None
@@ -173,19 +171,14 @@ def _contest(
             for part in parts
         ]
     )
-    value = value_of_save(
-        every["monthly_margin"].cast(pl.Float64).fill_null(0.0).to_numpy(),
-        months=economics.value_months,
-        hazard=economics.hazard_after_save,
-        discount_rate=economics.discount_rate,
-    )
+    value = economics.value_of_save(every["monthly_margin"].cast(pl.Float64).fill_null(0.0).to_numpy())
     return contest(
         champion=seen.version.version,
         challenger=challenger.version,
         dates=tuple(str(day) for day in sorted(every["snapshot_date"].unique().to_list())),
         customer=(every["customer_id"].rank("dense").cast(pl.Int64) - 1).to_numpy(),
         y=every["has_churned"].cast(pl.Float64).to_numpy(),
-        value=np.asarray(value),
+        value=value,
         p_champion=every["p_champion"].to_numpy(),
         p_challenger=every["p_challenger"].to_numpy(),
         economics=economics,

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
-from churn.decisions.profit import value_of_save
 from churn.errors import DataError, QualityBlocked
 from churn.snapshots.conditions import build_day
 from churn.snapshots.dataset import feature_frame
@@ -110,14 +109,7 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     built, _ = feature_frame(warehouse, models)
     economics = economics_from(context.settings)
     margin = built.filter(pl.col("snapshot_date") == day).select("customer_id", "monthly_margin")
-    factor = float(
-        value_of_save(
-            1.0,
-            months=economics.value_months,
-            hazard=economics.hazard_after_save,
-            discount_rate=economics.discount_rate,
-        )
-    )
+    factor = economics.value_of_save(1.0)
     joined = frame.join(margin, on="customer_id", how="left").with_columns(
         (pl.col("monthly_margin").fill_null(0.0) * factor).alias("value_of_save")
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
-from churn.decisions.profit import expected_profit, value_of_save
+from churn.decisions.profit import expected_profit
 from churn.errors import DataError, ModelError
 from churn.modeling import explain, reasons_json
 from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
@@ -129,14 +129,7 @@ def _list(
 
     economics = economics_from(context.settings)
     margin = data.frame["monthly_margin"].to_numpy().astype(np.float64)
-    value = np.asarray(
-        value_of_save(
-            margin,
-            months=economics.value_months,
-            hazard=economics.hazard_after_save,
-            discount_rate=economics.discount_rate,
-        )
-    )
+    value = economics.value_of_save(margin)
     return pl.DataFrame(
         {
             "customer_id": data.frame["customer_id"],

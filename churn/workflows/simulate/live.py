@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from churn.context import Context
 from churn.decisions.audit import Finding, audit, by_severity
 from churn.decisions.live_simulation import PreparedCustomers
-from churn.decisions.profit import Economics, value_of_save
+from churn.decisions.profit import Economics
 from churn.decisions.simulation import SimulationResult
 from churn.errors import ChurnError, ConfigError, DataError
 from churn.workflows.simulate.document import Origin, build_document
 from churn.workflows.simulate.economics import economics_from
-from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of
+from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of, value_for_all
 from churn.workflows.simulate.simulate import about_the_data, published_scores, stale_reason
 
 if TYPE_CHECKING:
@@ -84,16 +84,7 @@ class Simulator:
         economics = lay_over(economics_from(self._context.settings), request)
         held, run = self._current()
         held.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
-        value = request.value
-        if request.margin is not None:
-            value = float(
-                value_of_save(
-                    request.margin,
-                    months=economics.value_months,
-                    hazard=economics.hazard_after_save,
-                    discount_rate=economics.discount_rate,
-                )
-            )
+        value = value_for_all(request, economics)
         result = held.customers.answer(economics, mode=mode, amount=amount, value=value)
         currency = self._context.settings.business.currency
         origin = replace(held.origin, currency=currency, name=request.name or request.save)

@@ -101,3 +101,10 @@ def lay_over(base: Economics, request: SimulationRequest) -> Economics:
     changes["success_rate_low"] = min(rate, base.success_rate_low * ratio) if low is None else low
     changes["success_rate_high"] = max(rate, min(1.0, base.success_rate_high * ratio)) if high is None else high
     return replace(base, **changes)
+
+
+def value_for_all(request: SimulationRequest, economics: Economics) -> float | None:
+    """Return the value of a save that `request` sets for every customer; None where each one's own margin counts."""
+    if request.value is None and request.margin is not None:
+        return economics.value_of_save(request.margin)
+    return request.value

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
-from churn.decisions.profit import Economics, value_of_save
+from churn.decisions.profit import Economics
 from churn.decisions.simulation import Mode, SimulationResult, simulate, simulate_counts
 from churn.errors import ConfigError, DataError, NoChampion
 from churn.workflows.simulate.document import Origin, build_document, write
 from churn.workflows.simulate.economics import economics_from
-from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of
+from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of, value_for_all
 from churn.workflows.train.judge import Judgement, judge_model
 
 if TYPE_CHECKING:
@@ -73,9 +73,8 @@ def _case_study(context: Context, request: SimulationRequest, mode: Mode) -> dic
             "the case study is known at its one threshold only", where="--preset", remedy="Leave out where to cut."
         )
     economics = lay_over(CASE_ECONOMICS, request)
-    value, margin = request.value, CASE_MARGIN if request.margin is None else request.margin
-    if value is None:
-        value = float(value_of_save(margin, months=economics.value_months, hazard=economics.hazard_after_save))
+    margin = CASE_MARGIN if request.margin is None else request.margin
+    value = economics.value_of_save(margin) if request.value is None else request.value
     result = simulate_counts(
         customers=120_000,
         churners=9_600,
@@ -97,19 +96,12 @@ def _on_population(context: Context, request: SimulationRequest, mode: Mode, amo
     population = _evaluation_set(context) if request.on == "evaluation" else published_scores(context)
     population.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
     gate = population.judgement.gate
-    value: Any = request.value
-    if value is None:
-        value = value_of_save(
-            population.margin if request.margin is None else request.margin,
-            months=economics.value_months,
-            hazard=economics.hazard_after_save,
-            discount_rate=economics.discount_rate,
-        )
+    value = value_for_all(request, economics)
     context.progress.step(f"Simulating {population.probability.size:,} customers")
     result = simulate(
         population.probability,
         population.outcome,
-        value,
+        economics.value_of_save(population.margin) if value is None else value,
         economics,
         mode=mode,
         amount=amount,

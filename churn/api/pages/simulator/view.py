@@ -200,11 +200,7 @@ def _shown(name: str, value: float) -> str:
 
 def _margin(answer: Answer) -> float:
     """The average month's margin of those who churn, as the value of a save says it."""
-    terms = answer.economics
-    window = sum(
-        ((1 - terms.hazard_after_save) / (1 + terms.discount_rate)) ** t for t in range(int(terms.value_months))
-    )
-    return answer.result.average_value / window if window > 0 else answer.result.average_value
+    return answer.result.average_value / answer.economics.value_of_save(1.0)
 
 
 def _round_up(value: float, least: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,7 +50,6 @@ class Renewal:
     trained: str | None = None
     promoted: str | None = None
     waiting: str | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def renew(context: Context, seen: Seen, *, retrain: bool, promote: bool) -> Renewal:

@@ -18,8 +18,8 @@ from churn.demo import OFFERS, generate_company, potential_outcomes, sources_tom
 from churn.progress import Progress
 
 if TYPE_CHECKING:
-    from churn.campaigns.definition import CampaignDefinition
     from churn.context import Context
+    from churn.documents.definition import CampaignDefinition
     from churn.warehouse import FeatureDoc
 
 MONTHS = 18

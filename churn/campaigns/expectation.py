@@ -6,13 +6,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from churn.config import BusinessSettings, ProfitModel
 from churn.decisions.checks import Floats
 from churn.decisions.draws import draw_success
 from churn.decisions.profit import Economics
 from churn.decisions.sensitivity import Interval, interval_of
+from churn.documents.definition import CampaignDefinition
 
 BINS = 40
 VALUE_RANGE = (0.8, 1.2)  # of a save, as churn simulate takes it
+
+
+def economics_of(definition: CampaignDefinition, business: BusinessSettings, profit_model: ProfitModel) -> Economics:
+    """Return the offer's terms as decisions compute with them, under `profit_model`."""
+    offer = definition.offer
+    return Economics(
+        profit_model=profit_model,
+        contact_cost=float(offer.contact_cost),
+        incentive_cost=float(offer.incentive_cost),
+        success_rate=offer.success_rate_expected,
+        success_rate_low=offer.success_rate_low,
+        success_rate_high=offer.success_rate_high,
+        value_months=business.value_months,
+        hazard_after_save=business.hazard_after_save,
+        discount_rate=business.discount_rate,
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-from churn.campaigns.definition import Band, CampaignDefinition
+from churn.documents.definition import Band, CampaignDefinition
 from churn.wording import count, money, percent
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from churn import resources
-from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
+from churn.documents.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
 from churn.errors import CampaignError, ConfigError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
+from churn.documents.definition import CampaignDefinition
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.plan_words import audience_in_short, choice_words, definition_words, expectation_words, power_words
 from churn.campaigns.reading import campaign_files, examine, load_campaign
 from churn.context import Context
+from churn.documents.definition import CampaignDefinition
 from churn.errors import ModelError, NotFound
 from churn.modeling import load_card
 from churn.snapshots.policy import SnapshotPolicy
@@ -406,7 +406,7 @@ def show_campaign(context: Context, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "file": campaign_files(context.settings.home)[name],
-        "definition": definition.document(),
+        "definition": definition.as_json(),
         "definition_hash": definition.hash,
         "window_days": definition.window(context.settings.churn),
         "treatment": assigned.get("treatment", 0),

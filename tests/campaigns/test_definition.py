@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from churn.campaigns.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
 from churn.campaigns.eligibility import RULES
+from churn.campaigns.expectation import economics_of
 from churn.campaigns.reading import examine, line_of, load_campaign, load_campaigns, read_campaign
 from churn.config import BusinessSettings, ChurnSettings
+from churn.documents.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
 from churn.errors import CampaignError, ConfigError
 from churn.snapshots.conditions import known_features
 from churn.warehouse.models.filters import audience_filter
@@ -53,7 +54,7 @@ def test_money_is_exact(tmp_path):
 
 def test_a_definition_survives_being_kept_and_its_hash_tells_another_one(tmp_path):
     one = read_campaign("calls", written(tmp_path, GOOD))
-    again = CampaignDefinition.from_document(one.document())
+    again = CampaignDefinition.read(one.as_json(), where="calls")
     assert again == one
     assert again.hash == one.hash
     laid_out_otherwise = GOOD.replace("2.10", "2.1").replace("[offer]", "# a note\n\n[offer]")
@@ -155,7 +156,7 @@ def test_the_line_of_a_key_is_found_in_every_way_of_writing_it():
 
 def test_the_offer_becomes_the_economics_of_the_decision(tmp_path):
     definition = read_campaign("calls", written(tmp_path, GOOD))
-    terms = definition.economics(BusinessSettings(value_months=6), definition.offer.risk_based_model)
+    terms = economics_of(definition, BusinessSettings(value_months=6), definition.offer.risk_based_model)
     assert (terms.profit_model, terms.contact_cost, terms.value_months) == ("incentive", 2.1, 6)
     assert definition.window(ChurnSettings(horizon_days=45)) == 45
     longer = definition.model_copy(update={"window_days": 60})

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.campaigns.assignment import Arms
-from churn.campaigns.definition import CampaignDefinition
 from churn.decisions.profit import Economics
+from churn.documents.definition import CampaignDefinition
 from churn.workflows.plan.choose import Limits, Used, choose, price
 
 SIZE = 90
@@ -37,7 +37,7 @@ def campaign(name, *, cost, share=0.2, channel="phone", contacts=None, budget=No
         "holdout": {"share": share},
         "crm": {},
     }
-    definition = CampaignDefinition.from_document(document)
+    definition = CampaignDefinition.model_validate(document)
     return price(definition, Economics(contact_cost=cost), SCORES, {})
 
 

@@ -226,7 +226,7 @@ def test_the_daily_budget_is_counted_for_all_processes_and_ends_the_day(tmp_path
 
 
 def test_a_campaign_may_map_what_a_push_can_carry() -> None:
-    from churn.campaigns.definition import CRM_FIELDS
     from churn.crm.mapping import OUR_FIELDS
+    from churn.documents.definition import CRM_FIELDS
 
     assert set(CRM_FIELDS) == set(OUR_FIELDS)

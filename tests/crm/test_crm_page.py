@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from churn.campaigns.definition import Crm
 from churn.config import Settings
 from churn.crm.mapping import OUR_FIELDS, check_mapping
+from churn.documents.definition import Crm
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "crm.md").read_text(encoding="utf-8")
 BLOCKS = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)]

@@ -67,7 +67,7 @@ def define(
     response.status_code = 201 if found.is_new else 200
     return DefinedCampaign(
         name=asked.name,
-        definition=found.definition.document(),
+        definition=found.definition.as_json(),
         definition_hash=found.definition.hash,
         window_days=found.definition.window(state.context.settings.churn),
         is_new=found.is_new,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from churn.api.schemas.risk import Instant, Strict
-from churn.campaigns.definition import CampaignFile
+from churn.documents.definition import CampaignFile
 
 NAME = r"^[a-z][a-z0-9_]*$"
 DayText = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-07-01"])]

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.campaigns.assignment import Arms, held_out
-from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.eligibility import Eligibility, eligibility
 from churn.context import Context
 from churn.decisions.allocation.allocate import Allocation, allocate
 from churn.decisions.profit import Economics, expected_profit
+from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError
 from churn.workflows.measure.measure import share_of
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.reading import Complaint, campaign_files, examine, examine_text
 from churn.campaigns.writing import campaign_toml
 from churn.context import Context
+from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError, ConfigError, ModelError, StoreBusy
 from churn.files import write_text
 from churn.modeling import load_card

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.campaigns.assignment import global_holdout
-from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.facts import read_consent, read_contacts, read_left, read_waiting
 from churn.campaigns.reading import campaign_files, line_of
 from churn.context import Context
+from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError, ConfigError, DataError
 from churn.snapshots.conditions import build_day, known_features, matching
 from churn.snapshots.dates import data_cutoff

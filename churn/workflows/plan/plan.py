@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
+from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError, ConfigError
 from churn.files import write_text, write_whole
 from churn.store import PlanRecord
@@ -157,7 +157,7 @@ def _save(
                     plan_id=told["plan_id"],
                     campaign=definition.name,
                     definition_hash=definition.hash,
-                    definition=definition.document(),
+                    definition=definition.as_json(),
                     planned_at=planned_at,
                     snapshot_date=scores.snapshot_date,
                     score_run_id=scores.run_id,

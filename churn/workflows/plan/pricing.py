@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churn.campaigns.definition import CampaignDefinition
+from churn.campaigns.expectation import economics_of
+from churn.config import ProfitModel
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
-from churn.decisions.profit import ProfitModel
+from churn.documents.definition import CampaignDefinition
 from churn.snapshots.conditions import build_day
 from churn.snapshots.dataset import scoring_set
 from churn.snapshots.policy import SnapshotPolicy
@@ -59,7 +60,7 @@ def price_campaigns(
     found = []
     for definition, each in zip(definitions, learnt, strict=True):
         basis = _basis(definition, each, features)
-        economics = definition.economics(context.settings.business, basis.model)
+        economics = economics_of(definition, context.settings.business, basis.model)
         left_out = facts.left_out[definition.name]
         if basis.is_harmful is not None:
             left_out = {**left_out, "harmful": basis.is_harmful}

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from churn.campaigns.definition import CampaignDefinition
 from churn.campaigns.reading import Complaint, campaign_files, examine, line_of, load_campaign, nearest
 from churn.context import Context
+from churn.documents.definition import CampaignDefinition
 from churn.errors import ConfigError, WarehouseBusy
 from churn.snapshots.conditions import known_features
 from churn.warehouse.models.filters import audience_filter

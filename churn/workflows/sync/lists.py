@@ -15,7 +15,7 @@ from churn.views.risk_list import current_run, plain_reasons
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.campaigns.definition import CampaignDefinition
+    from churn.documents.definition import CampaignDefinition
     from churn.store import ScoreRun, Store
 
 

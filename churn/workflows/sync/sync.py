@@ -20,10 +20,10 @@ from churn.errors import CampaignError, ConfigError
 from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fresh_scores, risk_list
 
 if TYPE_CHECKING:
-    from churn.campaigns.definition import CampaignDefinition
     from churn.config.connectors import ConnectorSection
     from churn.crm.connector import Connector
     from churn.crm.request import SyncReport
+    from churn.documents.definition import CampaignDefinition
     from churn.store import Store
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, PlainSerializer, field_validator, model_validator
 
-from churn.config import BusinessSettings, ChurnSettings, Share
-from churn.decisions.profit import Economics, ProfitModel
+from churn.config import ChurnSettings, ProfitModel, Share
+from churn.documents.document import Document
 
 Band = Literal["low", "medium", "high", "critical"]
 OfferModel = Literal["case_study", "incentive", "uplift", "auto"]
-Amount = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=4, allow_inf_nan=False)]
-Limit = Annotated[Decimal, Field(gt=0, max_digits=15, decimal_places=4, allow_inf_nan=False)]
+# In JSON money is a number, exact to four decimals.
+_AsNumber = PlainSerializer(float, return_type=float, when_used="json")
+Amount = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=4, allow_inf_nan=False), _AsNumber]
+Limit = Annotated[Decimal, Field(gt=0, max_digits=15, decimal_places=4, allow_inf_nan=False), _AsNumber]
 
 # What we can tell a CRM about a customer, in our words.
 CRM_FIELDS: Final = (
@@ -35,13 +36,7 @@ CRM_FIELDS: Final = (
 )
 
 
-class _Part(BaseModel):
-    """A section of a definition: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Audience(_Part):
+class Audience(Document):
     """[audience]: who the campaign is for; whoever meets all of it."""
 
     bands: tuple[Band, ...] = Field(get_args(Band), description="Risk bands.")
@@ -67,7 +62,7 @@ class Audience(_Part):
         return self
 
 
-class Offer(_Part):
+class Offer(Document):
     """[offer]: what customers are offered, what that costs, and how often it works."""
 
     channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field("email", description="How they are reached.")
@@ -92,7 +87,7 @@ class Offer(_Part):
         return "incentive" if self.incentive_cost else "case_study"
 
 
-class Limits(_Part):
+class Limits(Document):
     """[limits]: how far the campaign may go, over all its plans."""
 
     budget: Limit | None = Field(None, description="Money for contacts and incentives; no limit if left out.")
@@ -101,14 +96,14 @@ class Limits(_Part):
     min_expected_profit: Amount = Field(Decimal(0), description="Only customers who are expected to earn more.")
 
 
-class Holdout(_Part):
+class Holdout(Document):
     """[holdout]: the share left alone by chance, so that the effect can be measured."""
 
     share: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Share of those chosen who are left alone.")
     seed: int = Field(1, description="Changes who they are; leave it as it is.")
 
 
-class Crm(_Part):
+class Crm(Document):
     """[crm]: where the campaign is pushed to, and under which names."""
 
     connector: str | None = Field(None, description="A section [connectors.NAME] of churn.toml.")
@@ -117,7 +112,7 @@ class Crm(_Part):
     on_leave: Literal["nothing", "clear", "band_none"] = Field("nothing", description="When someone leaves the list.")
 
 
-class Heading(_Part):
+class Heading(Document):
     """[campaign]: what it is called, whose it is, and how long its outcome is waited for."""
 
     title: str = Field(min_length=1, description="What people call it; shown as the recommended action.")
@@ -128,7 +123,7 @@ class Heading(_Part):
     )
 
 
-class CampaignFile(_Part):
+class CampaignFile(Document):
     """The sections of campaigns/NAME.toml."""
 
     campaign: Heading
@@ -139,7 +134,7 @@ class CampaignFile(_Part):
     crm: Crm = Field(default_factory=Crm)
 
 
-class CampaignDefinition(_Part):
+class CampaignDefinition(Document):
     """One campaign; `name` is its file's. Two definitions with the same `hash` plan the same."""
 
     name: str
@@ -156,22 +151,23 @@ class CampaignDefinition(_Part):
     @classmethod
     def of(cls, name: str, file: CampaignFile) -> CampaignDefinition:
         """Return the definition that `file` makes under `name`."""
-        rest = {key: getattr(file, key) for key in ("audience", "offer", "limits", "holdout", "crm")}
-        return cls(name=name, **vars(file.campaign), **rest)
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> CampaignDefinition:
-        """Return the definition that `document` was made of, such as the one kept with a plan."""
-        return cls.model_validate_json(json.dumps(document))
-
-    def document(self) -> dict[str, Any]:
-        """Return everything as JSON says it: money as numbers, exact to four decimals."""
-        return {key: _plain(value) for key, value in self.model_dump().items()}
+        return cls(
+            name=name,
+            title=file.campaign.title,
+            owner=file.campaign.owner,
+            description=file.campaign.description,
+            window_days=file.campaign.window_days,
+            audience=file.audience,
+            offer=file.offer,
+            limits=file.limits,
+            holdout=file.holdout,
+            crm=file.crm,
+        )
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical document: another hash, another campaign, however the file is laid out."""
-        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        """SHA-256 of the canonical JSON: another hash, another campaign, however the file is laid out."""
+        text = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def window(self, churn: ChurnSettings) -> int:
@@ -183,25 +179,3 @@ class CampaignDefinition(_Part):
         if churn.definition == "inactivity":
             return churn.inactivity_days
         return self.window_days or churn.horizon_days
-
-    def economics(self, business: BusinessSettings, profit_model: ProfitModel) -> Economics:
-        """Return the offer's terms as decisions compute with them, under `profit_model`."""
-        return Economics(
-            profit_model=profit_model,
-            contact_cost=float(self.offer.contact_cost),
-            incentive_cost=float(self.offer.incentive_cost),
-            success_rate=self.offer.success_rate_expected,
-            success_rate_low=self.offer.success_rate_low,
-            success_rate_high=self.offer.success_rate_high,
-            value_months=business.value_months,
-            hazard_after_save=business.hazard_after_save,
-            discount_rate=business.discount_rate,
-        )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

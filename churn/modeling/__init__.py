@@ -1,7 +1,7 @@
 """Modeling: trains, judges, selects, stores and explains the models that give a customer's churn probability."""
 
 from churn.modeling.judging.card import card_markdown
-from churn.modeling.reasons.explain import Explanation, explain
+from churn.modeling.reasons.explain import Explanation, explain, explain_encoded
 from churn.modeling.reasons.sentences import change_reasons_json, reasons_json
 from churn.modeling.result import CandidateResult, TrainingResult
 from churn.modeling.serving.registry import load_bundle, load_card, load_evaluation, load_extra, save_bundle
@@ -17,6 +17,7 @@ __all__ = [
     "card_markdown",
     "change_reasons_json",
     "explain",
+    "explain_encoded",
     "load_bundle",
     "load_card",
     "load_evaluation",

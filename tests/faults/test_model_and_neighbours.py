@@ -8,7 +8,9 @@ import textwrap
 import numpy as np
 import pytest
 
-from churn.modeling.serving.served import Predictions, ServedModel
+from churn.modeling.encoding.columns import Floats
+from churn.modeling.encoding.encoder import Matrix
+from churn.modeling.serving.served import ServedModel
 from tests.faults.conftest import FIRST_LIST
 from tests.faults.shops import Shop
 
@@ -49,14 +51,14 @@ def test_a_holder_that_was_killed_holds_nothing(shop: Shop) -> None:
 def test_a_score_that_is_no_number_is_refused_and_the_list_in_force_stays(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, bad: float
 ) -> None:
-    real = ServedModel.predict
+    real = ServedModel.raw_scores
 
-    def broken(self: ServedModel, frame: object) -> Predictions:
-        found = real(self, frame)
-        found.churn_probability[3] = bad
-        return found
+    def broken(self: ServedModel, matrix: Matrix) -> Floats:
+        raw = real(self, matrix).copy()
+        raw[3] = bad
+        return raw
 
-    monkeypatch.setattr(ServedModel, "predict", broken)
+    monkeypatch.setattr(ServedModel, "raw_scores", broken)
     shop.refused("score", code=4, says=["1 scores are not numbers", "rollback"])
     current = shop.json("risk-list")
     assert current["snapshot_date"] == FIRST_LIST

@@ -11,7 +11,7 @@ from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
 from churn.decisions.profit import expected_profit
 from churn.errors import DataError, ModelError
-from churn.modeling import explain, reasons_json
+from churn.modeling import explain_encoded, reasons_json
 from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.score.history import read_previous, write_history
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from churn.modeling import ServedModel
+    from churn.modeling import Explanation, ServedModel
     from churn.snapshots.dataset import ScoringSet
     from churn.warehouse.connection import Warehouse
 
@@ -62,19 +62,15 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
 
     data = _features(context, warehouse, model, day)
     context.progress.step(f"Scoring {data.frame.height:,} customers as of {day}")
-    predicted = model.predict(data.frame)
-    if not (np.isfinite(predicted.churn_probability).all() and np.isfinite(predicted.raw_score).all()):
-        count = int((~np.isfinite(predicted.churn_probability)).sum())
-        raise ModelError(
-            f"{count:,} scores are not numbers",
-            where=version,
-            remedy="Roll back with `churn models rollback`, or train again.",
-        )
+    matrix = model.matrix(data.frame)
+    raw_score = model.raw_scores(matrix)
+    _refuse_non_numbers(raw_score, version)
     context.progress.step("Explaining every score")
-    explanation = explain(model, data.frame)
+    explanation = explain_encoded(model, matrix, raw_score)
+    _refuse_non_numbers(explanation.churn_probability, version)
     previous = read_previous(warehouse, day, data.frame["customer_id"], version)
-    bands = _bands(context, predicted.churn_probability, previous.bands)
-    frame = _list(context, data, predicted.raw_score, predicted.churn_probability, bands).with_columns(
+    bands = _bands(context, explanation.churn_probability, previous.bands)
+    frame = _list(context, data, explanation, bands).with_columns(
         pl.Series("reasons", reasons_json(explanation, data.frame, model.features, top=TOP_REASONS)),
         pl.Series("previous_probability", previous.churn_probability, dtype=pl.Float64, nan_to_null=True),
         previous.change_reasons(explanation, data.frame, model.features).alias("change_reasons"),
@@ -88,7 +84,7 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
         frame=frame,
         bands={name: int(counts[i]) for i, name in enumerate(BANDS)},
         turnover=previous.turnover(frame),
-        mean_probability=float(predicted.churn_probability.mean()),
+        mean_probability=float(explanation.churn_probability.mean()),
         data_cutoff=data.data_cutoff,
         fingerprint=data.fingerprint,
         features=_seen(data.frame, model.feature_names),
@@ -116,17 +112,28 @@ def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: d
     return data
 
 
+def _refuse_non_numbers(scores: NDArray[np.float64], version: str) -> None:
+    import numpy as np
+
+    count = int(np.count_nonzero(~np.isfinite(scores)))
+    if count:
+        raise ModelError(
+            f"{count:,} scores are not numbers",
+            where=version,
+            remedy="Roll back with `churn models rollback`, or train again.",
+        )
+
+
 def _bands(context: Context, p: NDArray[np.float64], previous: NDArray[np.int64]) -> NDArray[np.int64]:
     bounds = context.settings.risk_bands
     return risk_bands(p, bounds=(bounds.medium, bounds.high, bounds.critical), margin=bounds.margin, previous=previous)
 
 
-def _list(
-    context: Context, data: ScoringSet, raw: NDArray[np.float64], p: NDArray[np.float64], bands: NDArray[np.int64]
-) -> pl.DataFrame:
+def _list(context: Context, data: ScoringSet, explanation: Explanation, bands: NDArray[np.int64]) -> pl.DataFrame:
     import numpy as np
     import polars as pl
 
+    p = explanation.churn_probability
     economics = economics_from(context.settings)
     margin = data.frame["monthly_margin"].to_numpy().astype(np.float64)
     value = economics.value_of_save(margin)
@@ -134,7 +141,7 @@ def _list(
         {
             "customer_id": data.frame["customer_id"],
             "churn_probability": p,
-            "raw_score": raw,
+            "raw_score": explanation.raw_score,
             "risk_band": np.asarray(BANDS)[bands],
             "percentile": percentiles(p),
             "expected_profit": expected_profit(p, value, economics),

@@ -1,0 +1,70 @@
+"""Scoring a date encodes and scores everybody once, and publishes what the model alone would say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from churn.bootstrap import build_context
+from churn.modeling.encoding.encoder import Encoder
+from churn.snapshots.dataset import scoring_set
+from churn.warehouse.models.sql_models import load_models
+from churn.workflows.score.score import load_champion, score_customers
+
+
+@pytest.fixture
+def context(company):
+    return build_context(home=company.home)
+
+
+@pytest.fixture
+def transformed(monkeypatch):
+    """Heights of the frames that the encoder was given."""
+    heights: list[int] = []
+    original = Encoder.transform
+
+    def counted(self, frame):
+        heights.append(frame.height)
+        return original(self, frame)
+
+    monkeypatch.setattr(Encoder, "transform", counted)
+    return heights
+
+
+@pytest.fixture
+def published(context):
+    """Return what is published now: the run and its frame, by customer."""
+
+    def read():
+        with context.open_store() as store:
+            page = store.published.page(limit=None)
+            assert page.run is not None
+            return page.run, page.frame.sort("customer_id")
+
+    return read
+
+
+def test_every_customer_is_encoded_once(context, transformed):
+    (result,) = score_customers(context)
+    assert transformed == [result.customers]
+
+
+def test_published_scores_are_the_bits_that_the_model_predicts(context, published):
+    score_customers(context)
+    run, scores = published()
+    _, model = load_champion(context)
+    with context.open_warehouse("test") as warehouse:
+        models = load_models(context.settings.home)
+        frame = scoring_set(warehouse, models, model.policy, run.snapshot_date, wanted=model.feature_names).frame
+    predicted = model.predict(frame)
+    order = np.argsort(frame["customer_id"].to_numpy())
+    assert scores["customer_id"].to_list() == frame["customer_id"].gather(order).to_list()
+    assert scores["raw_score"].to_numpy().tobytes() == predicted.raw_score[order].tobytes()
+    assert scores["churn_probability"].to_numpy().tobytes() == predicted.churn_probability[order].tobytes()
+
+
+def test_a_second_run_publishes_the_same_bytes(context, published):
+    score_customers(context)
+    _, first = published()
+    score_customers(context)
+    assert published()[1].equals(first, null_equal=True)

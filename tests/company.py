@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-from filelock import FileLock
+
+from tests.prepared import prepared
 
 if TYPE_CHECKING:
     import typer
@@ -93,16 +94,14 @@ def clean_environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def finished_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     """The demo's home before any campaign, shared by all workers: read it, never change it."""
-    base = tmp_path_factory.getbasetemp()
-    # Workers have folders of their own inside the run's; without workers the run's folder is the base itself.
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "company"
-    with FileLock(f"{shared}.lock"):
-        if not (shared / "done.json").exists():
-            shared.mkdir(parents=True, exist_ok=True)
-            short = {"CHURN_TRAINING__TUNE_MINUTES": "0.1"}  # what tuning does is tested where models are
-            document = Company(shared).json("demo", "--customers", str(CUSTOMERS), "--no-campaigns", env=short)
-            (shared / "done.json").write_text(json.dumps(document), encoding="utf-8")
-    return Company(shared)
+
+    def make(home: Path) -> None:
+        home.mkdir()
+        short = {"CHURN_TRAINING__TUNE_MINUTES": "0.1"}  # what tuning does is tested where models are
+        document = Company(home).json("demo", "--customers", str(CUSTOMERS), "--no-campaigns", env=short)
+        (home / "done.json").write_text(json.dumps(document), encoding="utf-8")
+
+    return Company(prepared(tmp_path_factory, "company", make))
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import re
-from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+from tests import ROOT
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The workers fill the cores: threads inside each, and inside the commands it starts, would wait for one another.
@@ -18,10 +20,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # The commands that tests start would compile the package anew, each by itself, where the machine forbids to keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.postgres", "tests.company"]
+# Property tests try the same examples on every machine: a deadline would fail them for the machine's load, and examples
+# by chance for a defect that was there before.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("steady")
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARING = ("tests/pages/", "tests/privacy/")  # their conftest.py makes companies once per module
+pytest_plugins = ["tests.prepared", "tests.postgres", "tests.company"]
+
+SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
 GROUP = re.compile(r'^pytestmark = pytest\.mark\.xdist_group\("(.+?)"\)', re.MULTILINE)
 
 

@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 
+from tests import ROOT
 from tests.company import Company, clean_environment
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 @contextmanager

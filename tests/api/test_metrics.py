@@ -4,18 +4,17 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, date, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
 
 from churn.store.repositories.score_shape import BINS, shape_of
 from churn.views.metrics import service_metrics
+from tests import ROOT
 from tests.api.conftest import Service
-from tests.api.test_campaigns import planned
-from tests.store.test_crm import AT, run_of
+from tests.api.routes.test_campaigns import planned
+from tests.store.repositories.test_crm import AT, run_of
 
-ROOT = Path(__file__).resolve().parents[2]
 __all__ = ["planned"]  # a fixture, found by its name
 
 

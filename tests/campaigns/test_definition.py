@@ -16,6 +16,7 @@ from churn.documents.definition import CRM_FIELDS, CampaignDefinition, CampaignF
 from churn.errors import CampaignError, ConfigError
 from churn.snapshots.conditions import known_features
 from churn.warehouse.models.filters import audience_filter
+from tests import ROOT
 from tests.worlds import NO_HOME, shipped_models
 
 GOOD = """
@@ -166,7 +167,7 @@ def test_the_offer_becomes_the_economics_of_the_decision(tmp_path):
 
 
 def test_the_page_on_campaigns_names_every_key_and_rule_with_its_default():
-    page = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (.*?) \|", page, flags=re.MULTILINE))
     ours = {
         f"{section}.{key}": field

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import churn.bootstrap
 from churn.cli import build_app
-from tests.workflows.campaign_world import NOW, company, context, customers, plan
+from tests.workflows.measure.campaign_world import NOW, company, context, customers, plan
 
 
 @pytest.fixture

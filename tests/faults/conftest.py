@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from tests.faults.shops import Shop, corner_shop, settings
+from tests.prepared import prepared
 
 SIMULATED = {
     "customers": "raw/customers.parquet",
@@ -22,21 +21,19 @@ FIRST_LIST = "2026-06-20"  # the list in force before a test adds or breaks one
 @pytest.fixture(scope="session")
 def finished_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated company that is loaded, trained and scored, shared by all workers: copy it."""
-    base = tmp_path_factory.getbasetemp()
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shop"
-    with FileLock(f"{home}.lock"):
-        if not (home / "done").exists():
-            home.mkdir(parents=True, exist_ok=True)
-            shop = Shop(home)
-            (home / "churn.toml").write_text(settings(SIMULATED))
-            shop.run("generate", "raw", "--customers", "800", "--months", "8", "--seed", "3")
-            shop.run("refresh")
-            trained = shop.json("train")
-            if not trained["is_champion"]:
-                shop.run("models", "promote", trained["model_version"])
-            shop.run("score", "--date", FIRST_LIST)
-            (home / "done").touch()
-    return home
+
+    def make(home: Path) -> None:
+        home.mkdir()
+        shop = Shop(home)
+        (home / "churn.toml").write_text(settings(SIMULATED))
+        shop.run("generate", "raw", "--customers", "800", "--months", "8", "--seed", "3")
+        shop.run("refresh")
+        trained = shop.json("train")
+        if not trained["is_champion"]:
+            shop.run("models", "promote", trained["model_version"])
+        shop.run("score", "--date", FIRST_LIST)
+
+    return prepared(tmp_path_factory, "shop", make)
 
 
 @pytest.fixture

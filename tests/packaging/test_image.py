@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.packaging.dockerfile import Stage, context_files, read_stages
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import ROOT
 from tests.company import Company
 from tests.packaging.dockerfile import Builder, context_files, read_stages
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # Everything here builds on one wheel and one environment, so one worker does it.
 pytestmark = pytest.mark.xdist_group("packaging")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from churn.reports.uplift import points, render_uplift
-from tests.modeling.experiments import experiment, learn
+from tests.modeling.uplift.experiments import experiment, learn
 
 NO_HOME = Path("/nonexistent")
 

@@ -1,23 +1,15 @@
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import churn.store
 from churn.store import Store, open_store
 from churn.store.tables import metadata
 from tests.postgres import PostgresServer
-
-# A store loads the tables of a matter when it is asked for; here all of them are described at once.
-for _module in pkgutil.iter_modules(churn.store.__path__):
-    if _module.name.endswith("_tables"):
-        importlib.import_module(f"churn.store.{_module.name}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,0 +1,153 @@
+"""What people do on pages: each thing leaves who and what in the audit log; what others wrote is shown, and never run."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from itertools import product
+
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from churn.accounts.users import create_user
+from churn.jobs.now import work_now
+from churn.jobs.requests import ask_plan
+from churn.store import ScoreRun
+from churn.store.records import OutboxRow, Settled, SyncRun
+from churn.views.risk_list import read_risk_list
+from churn.workflows.explore.explore import LATEST
+from tests.api.conftest import Service
+from tests.api.pages.test_insights import FOUND
+from tests.api.test_security_routes import page_routes
+from tests.company import Company
+
+PASSWORD = "correct horse battery staple"
+# What a path may hold; the walk takes the first that the page accepts.
+PLACES = ("fix_payment", "retention", "1")
+LAST = {"/rights/erase": 1, "/sign-out": 2}  # after these there is nobody left to do anything to, or to do it
+EVIL = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</title><svg onload=alert(1)>")
+
+
+def published(service: Service) -> tuple[ScoreRun, str]:
+    """Return the list in use, and the first customer on it."""
+    with service.context.open_store() as store:
+        run = store.scores.current_run()
+    assert run is not None
+    return run, str(read_risk_list(service.context, top=1).customers[0]["customer_id"])
+
+
+@pytest.fixture
+def maria(service: Service, finished_company: Company) -> TestClient:
+    """A marketer who may do everything, signed in by name, where there is something of everything to do."""
+    shutil.copy(finished_company.home / "warehouse.duckdb", service.context.settings.home)  # planning reads it
+    create_user(service.context, "maria", PASSWORD, ["admin"])
+    text = service.client.get("/sign-in", headers={"Accept": "text/html"}).text
+    form = {"name": "maria", "secret": PASSWORD, "csrf": token_in(text)}
+    assert service.client.post("/sign-in", data=form, follow_redirects=False).status_code == 303
+    home = service.context.settings.home
+    work_now(service.context, ask_plan(service.context, "fix_payment", budget=None, who="maria"), retries=False)
+    (home / LATEST).parent.mkdir(parents=True, exist_ok=True)
+    (home / LATEST).write_text(json.dumps(FOUND), encoding="utf-8")
+    with service.context.open_store() as store:
+        champion = store.models.champion()
+        assert champion is not None
+        other = replace(champion, version=f"{champion.version}-2", bundle=f"{champion.bundle}-2")
+        models = service.context.settings.models_path
+        shutil.copytree(models / champion.bundle, models / other.bundle)
+        store.models.register(other)
+        row = OutboxRow("C1", 9_999, "write", {"band": "high"}, None, "h", "h")
+        run = SyncRun("refused", "file", "fix_payment", "push", "file", {}, None, None, 1, "test", datetime(2026, 8, 9))
+        store.sync_runs.start(run)
+        store.outbox.queue(run.run_id, [row])
+        store.outbox.settle(run, [Settled(row, "rejected", code="bad", field="band", message=EVIL[0])], run.started_at)
+        store.sync_runs.finish(run.run_id, state="partial", counts={"rejected": 1}, at=datetime(2026, 8, 9))
+    return service.client
+
+
+def token_in(text: str) -> str:
+    found = re.search(r'name="csrf" value="(\w+)"', text)
+    assert found is not None
+    return found.group(1)
+
+
+def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
+    service: Service, maria: TestClient
+) -> None:
+    _, customer = published(service)
+    with service.context.open_store() as store:
+        other = next(one for one in store.models.list() if one.version.endswith("-2"))
+        before = store.requests.audited(limit=1)[0].entry_id
+    csrf = token_in(maria.get("/jobs").text)
+    asked = {(path, method) for method, path in [*page_routes(), ("POST", "/sign-out")] if method != "GET"}
+    assert len(asked) >= 16
+    for number, (path, method) in enumerate(sorted(asked, key=lambda one: (LAST.get(one[0], 0), one[0]))):
+        form = {
+            "csrf": csrf,
+            "name": f"walk {number}",
+            "title": f"Walk {number}",
+            "channel": "email",
+            "condition": FOUND["insights"][0]["condition"],  # type: ignore[index]  # a document
+            "connector": "file",
+            "customer_id": customer,
+            "again": customer,
+            "query": "",
+            "version": other.version,
+            "why": "The walk.",
+        }
+        places = [re.sub(r"\{[^}]+\}", place, path) for place in (PLACES if "{" in path else ("",))]
+        answers = (maria.request(method, place, data=form, follow_redirects=False) for place in places)
+        done = next((one for one in answers if one.status_code in {200, 303}), None)
+        assert done is not None, f"{method} {path}: the form above does not hold what this needs"
+        with service.context.open_store() as store:
+            entries = [one for one in store.requests.audited() if one.entry_id > before]
+        assert entries, f"{method} {path} leaves nothing in the audit log"
+        assert {one.who for one in entries} == {"maria"}, path
+        assert all(one.action and one.subject for one in entries), path
+        assert customer not in json.dumps([one.subject for one in entries]), "the log names people by a hash only"
+        before = max(one.entry_id for one in entries)
+
+
+def test_what_tickets_payments_and_machines_say_is_shown_as_text_on_every_page(
+    service: Service, maria: TestClient
+) -> None:
+    run, customer = published(service)
+    at = datetime(2026, 8, 1)
+    kinds = ("ticket", "payment", "plan", "contact")
+    facts = [
+        {"customer_id": customer, "occurred_at": at, "kind": kind, "what": evil, "detail": evil, "amount": 9.0}
+        for kind, evil in product(kinds, EVIL)
+    ]
+    folder = service.context.settings.home / "serving"
+    for file in folder.glob("*/timeline.parquet"):
+        there = pl.read_parquet(file)
+        told = pl.DataFrame(facts).with_columns(ended_at=pl.lit(None, pl.Datetime("us")))
+        pl.concat([told.cast(dict(there.schema)).select(there.columns), there]).write_parquet(file)  # type: ignore[arg-type]  # a schema
+    with service.context.open_store() as store:
+        for number, evil in enumerate(EVIL):
+            store.alerts.raise_("job_failed", evil, "critical", evil, at)
+            asked = store.jobs.request(
+                "retention", logical_date=at.date().replace(day=number + 1), requested_by=evil, at=at
+            )
+            claimed = store.jobs.claim("me", now=at, lease_seconds=60)
+            assert claimed is not None
+            assert claimed.run_id == asked.run_id
+            store.jobs.finish(asked.run_id, "me", "failed", evil, at)
+    shown = maria.get(f"/customers/{customer}").text
+    for evil in EVIL:
+        assert html.escape(evil).lower() in shown.replace("&#34;", "&quot;").lower(), evil
+    walked = 0
+    places = (customer, "fix_payment", "1", str(run.run_id))
+    for _, path in [one for one in page_routes() if one[0] == "GET"]:
+        for place in places if "{" in path else ("",):
+            answer = maria.get(re.sub(r"\{[^}]+\}", place, path), headers={"Accept": "text/html"})
+            assert answer.status_code < 500, (path, place, answer.text[-400:])
+            if "html" in answer.headers.get("content-type", "") and "/files/" not in path:
+                walked += 1
+                for evil in EVIL:
+                    assert evil.lower() not in answer.text.lower(), (path, place)
+    assert walked >= 15

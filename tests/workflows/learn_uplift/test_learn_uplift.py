@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from churn.bootstrap import build_context
+from churn.errors import CampaignError, ConfigError, ContractBroken, NotEnoughData
+from churn.store import PlanRecord
+from churn.workflows.learn_uplift.from_campaign import latest_learning, latest_uplift, learn_uplift
+from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file, read_experiment
+from churn.workflows.train.train import assemble_training_set
+from tests.company import Company
+from tests.modeling.uplift.experiments import experiment
+
+PLANNED = date(2026, 7, 1)
+QUICK = {"learners": ("t_learner",), "bases": ("logistic_regression",)}
+
+
+@pytest.fixture
+def context(tmp_path):
+    return build_context(home=tmp_path / "home")
+
+
+@pytest.fixture
+def trial(tmp_path):
+    """An experiment's file, in which contact moves the silent."""
+    path = tmp_path / "Spring trial.csv"
+    frame = experiment(3_000, spread=0.25, effect=0.1, harm=0.25)
+    frame.select(
+        "customer_id",
+        pl.when("is_treated").then(pl.lit("mail")).otherwise(pl.lit("none")).alias("arm"),
+        (~pl.col("is_retained")).cast(pl.Int8).alias("left"),
+        "silent_days",
+        "usage",
+        "plan",
+        pl.lit("=1+1").alias("note"),
+        pl.col("is_retained").cast(pl.Int8).alias("paid_later"),
+    ).write_csv(path)
+    return ExperimentFile(path, "arm", "left", "mail", is_unwanted=True, exclude=("paid_later",))
+
+
+def assign(context, campaign: str, customers: list[str], *, day: date = PLANNED, holdout: float = 0.5) -> pl.DataFrame:
+    """Assign customers by chance, as a plan does."""
+    rng = np.random.default_rng(3)
+    rows = pl.DataFrame({"customer_id": customers}).with_columns(
+        arm=pl.Series(np.where(rng.random(len(customers)) < holdout, "holdout", "treatment")),
+        stratum=pl.lit("all"),
+        churn_probability=pl.lit(0.1),
+        risk_band=pl.lit("medium"),
+        percentile=pl.lit(50.0),
+        expected_profit=pl.lit(1.0),
+        expected_uplift=pl.lit(0.04),
+        value_of_save=pl.lit(60.0),
+        contact_cost=pl.lit(1.0),
+        incentive_cost=pl.lit(0.0),
+    )
+    plan = PlanRecord(
+        plan_id=f"{campaign}-{day}",
+        campaign=campaign,
+        definition_hash="0",
+        definition={"window_days": 30, "holdout": {"share": holdout}},
+        planned_at=datetime.combine(day, datetime.min.time()),
+        snapshot_date=day,
+        score_run_id=None,
+        model_version="made up",
+        profit_model="case_study",
+        inputs={},
+        result={},
+    )
+    with context.open_store() as store:
+        store.plans.save(plan, rows)
+    return rows
+
+
+def customers_of(company: Company) -> list[str]:
+    return sorted(c["customer_id"] for c in company.json("risk-list", "--top", "100000")["customers"])
+
+
+def test_a_campaigns_holdout_teaches_and_its_treated_are_flagged_for_training(company: Company) -> None:
+    context = build_context(home=company.home)
+    customers = customers_of(company)
+    company.run("demo", "--play-forward")  # the month after the plan happens, without any contact of ours
+    company.run("refresh")
+    unassigned = training_flags(context)
+    rows = assign(context, "trial", customers)
+    found = learn_uplift(context, "trial", out=company.home / "list.csv", **QUICK)
+    document = found.document
+    assert document["counts"]["used"] + document["counts"]["not_known"] == rows.height
+    assert document["treated_share"] == pytest.approx(0.5, abs=0.05)
+    assert document["window_days"] == [30]
+    assert document["outcome"] == "retention"
+    assert not document["is_better_than_nothing"]  # the arms were drawn here, and nobody was contacted by it
+    assert found.page is not None
+    assert document["sentence"] in found.page.read_text(encoding="utf-8").replace("&#39;", "'")
+    assert pl.read_csv(company.home / "list.csv").columns == ["customer_id", "uplift", "do_not_contact"]
+
+    assert latest_uplift(context, "trial") is None
+    for campaign in ("trial", "trial_2", "trial_2026_08"):
+        learnt = latest_learning(context, campaign)
+        assert learnt is not None
+        assert (learnt.campaign, learnt.sentence) == ("trial", document["sentence"])
+    assert latest_learning(context, "another") is None
+
+    flagged = training_flags(context)
+    arms = flagged.join(rows.select("customer_id", "arm"), on="customer_id")
+    assert arms.filter(arm="treatment")["is_treated"].all()
+    before = arms.join(unassigned, on=["customer_id", "snapshot_date"], suffix="_before").filter(arm="holdout")
+    assert before["is_treated"].equals(before["is_treated_before"], check_names=False)  # as the sources tell, no more
+
+
+def training_flags(context) -> pl.DataFrame:
+    """Return who is flagged as treated at the newest training date."""
+    with context.open_warehouse("test") as warehouse:
+        data = assemble_training_set(context, warehouse)
+    assert data.counts["treated"] == data.frame["is_treated"].sum()
+    return data.frame.filter(pl.col("snapshot_date") == PLANNED).select("customer_id", "snapshot_date", "is_treated")
+
+
+def test_before_outcomes_are_mature_it_says_when_they_are(company: Company) -> None:
+    context = build_context(home=company.home)
+    assign(context, "late", customers_of(company)[:200], day=date(2026, 8, 5))
+    with pytest.raises(NotEnoughData, match=r"not yet mature: 0 of 200.*ready on 2026-09"):
+        learn_uplift(context, "late")
+
+
+def test_a_campaign_without_assignments_or_without_a_holdout_is_refused(company: Company) -> None:
+    context = build_context(home=company.home)
+    assign(context, "fix_payment", customers_of(company)[:50])
+    with pytest.raises(CampaignError, match=r"nobody was assigned.*Did you mean `fix_payment`"):
+        learn_uplift(context, "fix_paiment")
+    assign(context, "all", customers_of(company)[:50], holdout=0.0)
+    with pytest.raises(CampaignError, match="nobody was left alone"):
+        learn_uplift(context, "all")
+
+
+def test_an_experiments_file_teaches_without_any_warehouse(context, trial, tmp_path) -> None:
+    found = learn_uplift_file(context, trial, out=tmp_path / "list.csv", **QUICK)
+    assert found.document["campaign"] == "spring_trial_mail_left"
+    assert found.document["is_better_than_nothing"]
+    assert found.result.effect.delta > 0  # fewer left: good, though 1 in the column is bad
+    listed = pl.read_csv(tmp_path / "list.csv")
+    assert listed.height == 3_000
+    assert listed["do_not_contact"].drop_nulls().str.contains("plan is gold").any()
+    assert listed["do_not_contact"].null_count() < 3_000
+    loaded = latest_uplift(context, "spring_trial_mail_left")
+    assert loaded is not None
+    assert np.array_equal(
+        loaded.predict(read_experiment(trial)[0]), found.result.model.predict(read_experiment(trial)[0])
+    )
+
+
+def test_learning_again_keeps_the_earlier_version_and_uses_the_newer(context, trial) -> None:
+    first = learn_uplift_file(context, trial, **QUICK)
+    second = learn_uplift_file(context, trial, **QUICK)
+    assert first.bundle != second.bundle
+    loaded = latest_learning(context, str(second.document["campaign"]))
+    assert loaded is not None
+    assert loaded.version == second.document["version"]
+
+
+def test_the_arms_are_named_or_recognised(trial) -> None:
+    frame, features = read_experiment(trial)
+    assert {doc.name for doc in features} == {"silent_days", "usage", "plan", "note"}
+    assert frame["is_treated"].sum() == read_experiment(replace(trial, control="none"))[0]["is_treated"].sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"treated": None}, r"--treated: it is not said which arm of `arm` this is\. It holds `mail`, `none`"),
+        ({"treated": "post"}, "`arm` has no value `post`"),
+        ({"treated": "mail", "control": "mail"}, "not said which arm"),
+        ({"treatment": "arms"}, "no column `arms`. Did you mean `arm`"),
+        ({"exclude": ("spend",)}, "no column `spend`"),
+    ],
+)
+def test_what_is_said_of_the_columns_must_fit_them(trial, change, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_experiment(replace(trial, **change))
+
+
+def test_an_outcome_of_more_than_two_values_is_refused(trial) -> None:
+    with pytest.raises(ContractBroken, match=r"`usage` holds '.*', not 0 and 1"):
+        read_experiment(replace(trial, outcome="usage"))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.csv: cannot be read"):
+        read_experiment(ExperimentFile(tmp_path / "gone.csv", "arm", "left"))
+    with pytest.raises(ConfigError, match=r"cannot read `\.xlsx`"):
+        read_experiment(ExperimentFile(tmp_path / "book.xlsx", "arm", "left"))

@@ -168,16 +168,3 @@ def test_every_command_and_each_of_its_options_has_help() -> None:
             silent.append(name)
         silent += [f"{name} {p.name}" for p in command.params if p.name != "help" and not getattr(p, "help", None)]
     assert silent == []
-
-
-def test_help_loads_no_heavy_library() -> None:
-    heavy = (
-        "duckdb sqlglot sqlalchemy alembic polars pyarrow numpy scipy sklearn xgboost shap optuna numba altair jinja2"
-    )
-    code = (
-        "import sys\nfrom churn.cli import main\nsys.argv = ['churn', '--help']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print('LOADED', *sorted(set('{heavy}'.split()) & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "LOADED"

@@ -182,8 +182,6 @@ def load_campaign(home: Path, name: str) -> CampaignDefinition:
 
     Raises CampaignError naming the nearest campaign when there is none of that name, ConfigError as load_campaigns.
     """
-    import difflib
-
     files = campaign_files(home)
     if name not in files:
         near = difflib.get_close_matches(name, files, n=1, cutoff=0.4)

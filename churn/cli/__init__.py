@@ -5,33 +5,14 @@ from __future__ import annotations
 import typer
 
 from churn import __version__
+from churn.cli.group import LazyGroup
 
 
 def build_app() -> typer.Typer:
-    """Return the command line with every command registered."""
-    from churn.cli import (
-        audit,
-        campaigns,
-        data,
-        explore,
-        health,
-        jobs,
-        models,
-        monitor,
-        outcomes,
-        privacy,
-        project,
-        report,
-        scores,
-        serve,
-        simulate,
-        sync,
-        uplift,
-        users,
-    )
-
+    """Return the command line; each command's module is loaded when the command is called."""
     app = typer.Typer(
         name="churn",
+        cls=LazyGroup,
         help="Churn and retention, the whole loop: events, features, calibrated risk, reasons, and what acting on it is worth.",
         no_args_is_help=True,
         add_completion=False,
@@ -39,27 +20,6 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version_option)
-    for module in (
-        project,
-        data,
-        explore,
-        models,
-        monitor,
-        scores,
-        simulate,
-        campaigns,
-        sync,
-        outcomes,
-        privacy,
-        report,
-        serve,
-        users,
-        jobs,
-        health,
-        uplift,
-        audit,
-    ):
-        module.register(app)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,6 +136,4 @@ def _confirm(session: Session, question: str, *, is_sure: bool) -> None:
 
 
 def _is_terminal() -> bool:
-    import sys
-
     return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,22 +1,20 @@
-"""Commands about scores: score, risk-list, explain."""
+"""Commands about scores: score, explain."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from churn.cli.common import Session, command, read_date
-from churn.cli.tables import facts, line, percent, table
-from churn.views.risk_list import explain_customer, read_risk_list, run_facts
+from churn.cli.tables import facts, percent, table
+from churn.views.risk_list import explain_customer
 from churn.workflows.score.score import score_customers
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     command(app)(score)
-    command(app, "risk-list")(risk_list)
     command(app)(explain)
 
 
@@ -74,46 +72,6 @@ def score(
     session.show(runs[0] if len(runs) == 1 else {"runs": runs, **runs[-1]}, render)
 
 
-def risk_list(
-    session: Session,
-    band: Annotated[
-        list[str] | None, typer.Option(help="Only this band (low, medium, high, critical); repeat for more.")
-    ] = None,
-    top: Annotated[int | None, typer.Option(help="At most this many.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write, .csv or .parquet.")] = None,
-) -> None:
-    """Show or write the current risk list, highest expected profit first."""
-    shown = top if top is not None or out or session.as_json else 20
-    found = read_risk_list(session.context, bands=band, top=shown, out=out)
-    customers = found.customers
-    document = {**run_facts(found.run), "count": found.count, "file": found.file, "customers": customers}
-
-    def render() -> None:
-        if found.run.is_stale:
-            line(f"STALE: {found.run.stale_reason}")
-        if out:
-            line(f"Wrote {found.count:,} customers to {out}.")
-            return
-        rows = [
-            (
-                c["customer_id"],
-                percent(c["churn_probability"]),
-                c["risk_band"],
-                f"{c['expected_profit']:,.2f}",
-                _top(c["reasons"]),
-            )
-            for c in customers
-        ]
-        table(
-            f"As of {found.run.snapshot_date}, {found.run.model_version}",
-            ["customer", "risk", "band", "expected profit", "why"],
-            rows,
-            right=[1, 3],
-        )
-
-    session.show(document, render)
-
-
 def explain(
     session: Session, customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 ) -> None:
@@ -153,7 +111,3 @@ def _show_reasons(title: str, reasons: list[dict[str, Any]] | None) -> None:
         for r in reasons or []
     ]
     table(title, ["points", "reason", ""], rows, right=[0])
-
-
-def _top(reasons: list[dict[str, Any]] | None) -> str:
-    return "; ".join(r["text"] for r in (reasons or [])[:2])

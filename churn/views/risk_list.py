@@ -97,9 +97,6 @@ def risk_page(
 
 def risk_csv(page: Mapping[str, Any]) -> str:
     """Return a page as CSV, with reasons in words, safe to open in a spreadsheet."""
-    import csv
-    import io
-
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow([*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at"])

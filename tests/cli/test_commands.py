@@ -36,19 +36,6 @@ def test_help_names_every_command(tmp_path):
     assert all(name in text for name in COMMANDS)
 
 
-def test_help_loads_no_heavy_library(tmp_path):
-    import subprocess
-    import sys
-
-    code = (
-        "import sys\nsys.argv = ['churn', '--help']\nfrom churn.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'numpy', 'polars', 'duckdb', 'sklearn', 'shap', 'xgboost', 'sqlalchemy', 'altair', 'pandas'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False).returncode == 0
-
-
 def test_a_wrong_option_ends_with_code_2(tmp_path):
     assert churn("score", "--nonsense", cwd=tmp_path).returncode == 2
 

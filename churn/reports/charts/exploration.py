@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,8 +81,6 @@ def _finding_dots(rows: Sequence[Mapping[str, Any]], average: float, width: int)
 
 def _lookup(data: Sequence[Mapping[str, Any]]) -> str:
     """Return a Vega expression that turns a label into its lines."""
-    import json
-
     return json.dumps({row["label"]: row["line"] for row in data}) + "[datum.label]"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -157,8 +158,6 @@ def _documented(column: object, group: str) -> FeatureDoc:
 
 
 def _know_all(model: SqlModel, models: Mapping[str, SqlModel]) -> None:
-    import difflib
-
     for needed in sorted(model.depends_on):
         if needed in models or needed in WRITTEN_BY_CODE or needed.split(".")[0] in _OPEN_SCHEMAS:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -161,6 +162,4 @@ def saved_rows(service: Service) -> list[dict[str, Any]]:
 
 def fields_of(query: str) -> dict[str, str]:
     """Return what an address says, the last of each name."""
-    from urllib.parse import parse_qsl
-
     return dict(parse_qsl(query, keep_blank_values=False, max_num_fields=40))

@@ -1,0 +1,97 @@
+"""Every command with the module that holds it and its line in `churn --help`, so that the help loads no module.
+
+A test holds that this table says what the modules register.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CommandEntry(NamedTuple):
+    """A command or group of commands: the module of this folder that registers it, and its first line of help."""
+
+    module: str
+    summary: str
+    is_hidden: bool = False
+
+
+COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
+    "init": CommandEntry("project", "Write a commented churn.toml to start from, and example campaigns."),
+    "demo": CommandEntry(
+        "project",
+        "Run the whole loop on a simulated company: events, model, risk list, campaigns, and what they caused.",
+    ),
+    "generate": CommandEntry("project", "Write only the simulated company's raw files, with the truth beside them."),
+    "check": CommandEntry("project", "Check settings, campaigns, SQL and data quality; changes nothing."),
+    "refresh": CommandEntry("data", "Load what is new from the declared sources, and run the quality checks."),
+    "features": CommandEntry("data", "Compute point-in-time features for one date or many."),
+    "explore": CommandEntry(
+        "explore",
+        "Profile every column, and find who leaves more than others: tested on later dates, ranked by money at risk.",
+    ),
+    "train": CommandEntry(
+        "models", "Train all candidates, compare them on the same later data, and register the selected one."
+    ),
+    "monitor": CommandEntry(
+        "monitor",
+        "Say whether the model still holds: drift, matured results, skew, turnover, pushes; ranked by money at risk.",
+    ),
+    "score": CommandEntry("scores", "Score every customer as of a date, with reasons, and publish the risk list."),
+    "risk-list": CommandEntry("risk_list", "Show or write the current risk list, highest expected profit first."),
+    "explain": CommandEntry(
+        "scores", "Show one customer's score, the reasons for it, and what changed since the last run."
+    ),
+    "simulate": CommandEntry(
+        "simulate",
+        "Say what a campaign would cost and bring: the best cut, how sure it is, what matters most, what it assumes.",
+    ),
+    "plan": CommandEntry(
+        "campaigns",
+        "Decide whom to contact with which offer, whom to hold out, what that should bring, and what it can prove.",
+    ),
+    "measure": CommandEntry(
+        "outcomes",
+        "Say what a campaign caused: customers kept, money earned, how sure that is, and what its plan had promised.",
+    ),
+    "report": CommandEntry(
+        "report", "Write the monthly report: one HTML file that opens anywhere, prints well and can be mailed."
+    ),
+    "serve": CommandEntry(
+        "serve", "Serve the web pages and the API until stopped with Ctrl-C; the API's documentation is at /docs."
+    ),
+    "run": CommandEntry(
+        "jobs",
+        "Work a job now, step by step, with each step in the ledger; one that was cut off goes on where it stood.",
+    ),
+    "jobs": CommandEntry(
+        "jobs", "List the jobs, when each is due, whether a scheduler is at work, and the newest runs."
+    ),
+    "scheduler": CommandEntry(
+        "jobs",
+        "Work the schedule in the foreground until Ctrl-C: nightly, monthly and retention at their times, and what is asked for.",
+    ),
+    "work": CommandEntry(
+        "jobs", "Work a run that a scheduler has claimed: what the scheduler starts for each.", is_hidden=True
+    ),
+    "health": CommandEntry(
+        "health",
+        "Say whether the service is ready, or a scheduler at work; exit code 6 when not. For containers and probes.",
+    ),
+    "uplift": CommandEntry(
+        "uplift",
+        "Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.",
+    ),
+    "audit": CommandEntry(
+        "audit", "Show who did what, newest first: keys, users, models, campaigns, jobs, outcomes sent."
+    ),
+    "models": CommandEntry("models", "The registry of models: who served when, promote, roll back."),
+    "campaigns": CommandEntry("campaigns", "Campaigns as defined in campaigns/*.toml."),
+    "sync": CommandEntry("sync", "Push a campaign to a CRM and keep it in step: `churn sync CAMPAIGN --to CONNECTOR`."),
+    "outcomes": CommandEntry(
+        "outcomes", "What happened to the customers of campaigns: contacted, accepted, lost, ...; from files and CRMs."
+    ),
+    "privacy": CommandEntry("privacy", "People's rights: export, erase, object to marketing."),
+    "keys": CommandEntry("serve", "Keys of the service: who may call it, and for what."),
+    "users": CommandEntry("users", "People who sign in to the web pages with a password."),
+}

@@ -1,0 +1,63 @@
+"""The group of all commands: it loads a command's module when the command is called, and not for the list of all."""
+
+from __future__ import annotations
+
+import importlib
+from collections import UserDict
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+from churn.cli.commands import COMMANDS
+
+
+class CommandsOnDemand(UserDict[str, Any]):
+    """The commands by name. Until a command is looked up, `data` holds a stub with its name and its line of help.
+
+    `Any`, because the class of a command is typer's in one release and click's in another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, entry in COMMANDS.items():
+            self.data[name] = _Stub(name=name, help=entry.summary, callback=None, hidden=entry.is_hidden)
+
+    def __getitem__(self, name: str) -> Any:
+        command = self.data[name]
+        if isinstance(command, _Stub):
+            command = self.data[name] = _load(name)
+        return command
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands by their stubs, and calls a command itself."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": {}})
+        self._on_demand = CommandsOnDemand()
+        self.commands = self._on_demand  # tests and documentation walk through them
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the base class has it
+        """Return the names, in the order of the table."""
+        return list(self._on_demand)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as the base class has it
+        """Return the command, or its stub when nobody has called it yet."""
+        return self._on_demand.data.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name, the command itself and the words left for it."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, self._on_demand.get(name or "", stub), rest
+
+
+class _Stub(TyperCommand):
+    """Stands for a command whose module is not loaded."""
+
+
+def _load(name: str) -> Any:
+    app = typer.Typer()
+    importlib.import_module(f"churn.cli.{COMMANDS[name].module}").register(app)
+    return get_group(app).commands[name]

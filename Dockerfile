@@ -13,7 +13,7 @@ RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 FROM python:${PYTHON_VERSION}-slim AS environment
 RUN python -m venv /venv
 COPY requirements.lock /locked/
-RUN /venv/bin/python -m pip install --no-cache-dir --require-hashes -r /locked/requirements.lock
+RUN /venv/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r /locked/requirements.lock
 COPY --from=wheel /wheels /wheels
 RUN /venv/bin/python -m pip install --no-cache-dir --no-deps /wheels/*.whl
 

@@ -11,16 +11,17 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("churn needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
 
-# The locked set is installed first with hashes; the package itself after it, without touching the set.
+# The locked set is installed first with hashes, and without deps: a lock names every package, and pip 23 takes
+# `pandas[parquet]` in a package's metadata for something that the lock does not pin. The package itself comes after it.
 $(VENV)/.run: $(VENV)/bin/python requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies (a minute or three)..."
-	@test -f $(VENV)/.dev || $(PIP) --require-hashes -r requirements.lock
+	@test -f $(VENV)/.dev || $(PIP) --no-deps --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock pyproject.toml
 	@echo "Installing the locked dependencies and test tools (a minute or three)..."
-	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-deps --require-hashes -r requirements-dev.lock
 	@$(PIP) --no-deps --editable .
 	@touch $@ $(VENV)/.run
 
@@ -43,19 +44,18 @@ lint: $(VENV)/.dev  ## style, types, layers, SQL
 # The references need older libraries than we do, so the bench has an environment of its own.
 bench:  ## measure against the references; writes benchmarks/results.json and docs/performance.md
 	@test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
-	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r benchmarks/requirements.lock
+	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r benchmarks/requirements.lock
 	@$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --editable .
 	@$(VENV)-bench/bin/python -m benchmarks
 
 serve: $(VENV)/.run  ## serve API and pages on http://127.0.0.1:8000, and work the jobs beside
 	@$(BIN)/churn serve --with-scheduler
 
-# Extras stay in the names: without them pip takes `pandas[parquet]` for another package, which no hash pins.
 lock: $(VENV)/.dev  ## refresh the locked dependency sets
 	@$(PIP) uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group bench pyproject.toml -o benchmarks/requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra postgres --extra s3 --extra sftp --group bench pyproject.toml -o benchmarks/requirements.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench .churn

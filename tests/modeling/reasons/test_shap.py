@@ -102,6 +102,7 @@ def test_contributions_agree_with_xgboost(booster, rows):
     assert base == pytest.approx(float(expected[0, -1]), abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning")  # shap calls matplotlib by its old names
 def test_contributions_agree_with_shap(forest, rows):
     import shap
 

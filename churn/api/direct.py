@@ -16,7 +16,7 @@ from churn.api.routes.risk import LONGEST_ID
 from churn.api.schemas.risk import FeatureRow, OnlineScores, ScoreRequest
 from churn.api.security import admit
 from churn.errors import ChurnError
-from churn.views.risk_list import score_rows
+from churn.views.online_scores import score_rows
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -83,7 +83,7 @@ def _scores(scope: Scope, body: bytes) -> bytes | None:
     except (ApiError, ChurnError, ValidationError):
         return None
     scope["state"]["who"] = key.name
-    return OnlineScores.model_validate(found).model_dump_json().encode()
+    return OnlineScores.model_validate(found, from_attributes=True).model_dump_json().encode()
 
 
 def _caller(scope: Scope) -> tuple[State, ApiKey | None]:

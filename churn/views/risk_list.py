@@ -7,14 +7,12 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
-from churn.decisions.bands import BANDS, risk_bands
+from churn.decisions.bands import BANDS
 from churn.errors import ConfigError, DataError, NotFound, ResourceError
-from churn.modeling.serving.online import online_scorer
 from churn.views.advice import advise, readable_campaigns
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
 from churn.views.serving_files import read_summary
@@ -22,8 +20,7 @@ from churn.views.serving_files import read_summary
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.modeling import ServedModel
-    from churn.store import ModelVersion, ScoreRun, Store
+    from churn.store import ScoreRun, Store
     from churn.store.records import ScoreOrder, ScorePage
 
 
@@ -38,8 +35,6 @@ CSV_COLUMNS = (
     "plan",
     "reasons",
 )
-
-Value = float | str | bool | None
 
 
 def customer_risk(context: Context, customer_id: str) -> dict[str, Any]:
@@ -105,64 +100,6 @@ def risk_csv(page: Mapping[str, Any]) -> str:
         told = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"] or [])}
         writer.writerow([*(safe_cell(told[name]) for name in CSV_COLUMNS), *run])
     return written.getvalue()
-
-
-def score_rows(
-    context: Context,
-    version: ModelVersion,
-    model: ServedModel,
-    rows: Sequence[tuple[str, Mapping[str, Value]]],
-    *,
-    with_reasons: bool,
-) -> dict[str, Any]:
-    """Score rows of (customer_id, features) with `model` as of now; a feature left out counts as unknown."""
-    scorer, given = online_scorer(model), [features for _, features in rows]
-    reasons: list[Any] = [None] * len(rows)
-    if with_reasons:
-        predicted, reasons = scorer.explain(given)
-    else:
-        predicted = scorer.predict(given)
-    bounds = context.settings.risk_bands
-    bands = risk_bands(predicted.churn_probability, bounds=(bounds.medium, bounds.high, bounds.critical), margin=0.0)
-    now = context.clock()
-    return {
-        "model_version": version.version,
-        "scored_at": now,
-        "snapshot_date": now.date(),
-        "data_cutoff": now,
-        "unknown_features": scorer.unknown(given),
-        "scores": [
-            {"customer_id": customer_id, "churn_probability": float(p), "risk_band": BANDS[band], "reasons": why}
-            for (customer_id, _), p, band, why in zip(rows, predicted.churn_probability, bands, reasons, strict=True)
-        ],
-    }
-
-
-def feature_rows(
-    model: ServedModel, rows: Sequence[tuple[str, Mapping[str, Value]]], context: Context
-) -> tuple[pl.DataFrame, list[str]]:
-    """Return rows of (customer_id, features) as a frame the model takes, and the names it does not know."""
-    import polars as pl
-
-    names = model.feature_names
-    known = set(names)
-    unknown = sorted({name for _, features in rows for name in features if name not in known})
-    columns: dict[str, pl.Series] = {}
-    for name in names:
-        values = [features.get(name) for _, features in rows]
-        is_text = any(isinstance(value, str) for value in values)
-        if is_text:
-            values = [None if value is None else str(value) for value in values]
-        columns[name] = pl.Series(name, values, dtype=pl.String if is_text else pl.Float64, strict=False)
-    midnight = datetime.combine(context.today, time())
-    frame = pl.DataFrame(
-        {
-            "customer_id": pl.Series([customer_id for customer_id, _ in rows], dtype=pl.String),
-            "snapshot_date": pl.Series([midnight.date()] * len(rows), dtype=pl.Date),
-            **columns,
-        }
-    )
-    return frame, unknown
 
 
 def parsed(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
+from churn.documents.reason import FeatureValue
 from churn.errors import NotFound
 from churn.modeling import explain, reasons_json
 from churn.views.customer import require_features
-from churn.views.risk_list import Value, current_run, feature_rows, score_rows
+from churn.views.online_scores import RowScores, score_rows
+from churn.views.risk_list import current_run
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from churn.modeling import ServedModel
     from churn.store import ModelVersion
 
@@ -28,7 +32,7 @@ class Lever:
 
     name: str
     title: str
-    changes: Mapping[str, Value]
+    changes: Mapping[str, FeatureValue]
 
 
 # Features that say the same thing in several ways move together, or the model would be asked about the impossible.
@@ -51,14 +55,14 @@ def what_if(
     context: Context,
     version: ModelVersion,
     model: ServedModel,
-    rows: Sequence[tuple[str, Mapping[str, Value]]],
+    rows: Sequence[tuple[str, Mapping[str, FeatureValue]]],
     *,
     with_reasons: bool,
-) -> dict[str, Any]:
+) -> RowScores:
     """Score rows of (customer_id, overrides): what the current run saw of each customer, with some features replaced.
 
-    Returns what `score_rows` returns; each score has `probability_before` (the same model, nothing replaced) and
-    `change` too, and `snapshot_date` and `data_cutoff` are the run's. Raises NotFound for somebody not on the list.
+    Each score says what the same model says with nothing replaced; `snapshot_date` and `data_cutoff` are the run's.
+    Raises NotFound for somebody not on the list.
     """
     with context.open_store() as store:
         run = current_run(store.published.current_run())
@@ -66,26 +70,53 @@ def what_if(
     names = model.feature_names
     known = [{name: row.get(name) for name in names} for row in seen]
     as_is = [(customer_id, features) for (customer_id, _), features in zip(rows, known, strict=True)]
-    changed = [(one, features | dict(overrides)) for (one, overrides), features in zip(rows, known, strict=True)]
+    changed = [
+        (customer_id, features | dict(overrides))
+        for (customer_id, overrides), features in zip(rows, known, strict=True)
+    ]
     before = score_rows(context, version, model, as_is, with_reasons=False)
     after = score_rows(context, version, model, changed, with_reasons=with_reasons)
-    for old, new in zip(before["scores"], after["scores"], strict=True):
-        new["probability_before"] = old["churn_probability"]
-        new["band_before"] = old["risk_band"]
-        new["change"] = new["churn_probability"] - old["churn_probability"]
-    return after | {"snapshot_date": run.snapshot_date, "data_cutoff": run.data_cutoff}
+    scores = [
+        replace(
+            new,
+            probability_before=old.churn_probability,
+            band_before=old.risk_band,
+            change=new.churn_probability - old.churn_probability,
+        )
+        for old, new in zip(before.scores, after.scores, strict=True)
+    ]
+    return replace(after, scores=scores, snapshot_date=run.snapshot_date, data_cutoff=run.data_cutoff)
 
 
 def explained(
-    context: Context, model: ServedModel, customer_id: str, features: Mapping[str, Value]
+    context: Context, model: ServedModel, customer_id: str, features: Mapping[str, FeatureValue]
 ) -> tuple[float, list[dict[str, Any]]]:
     """Return the base probability and the strongest reasons of one customer, more of them than the list keeps."""
-    frame, _ = feature_rows(model, [(customer_id, features)], context)
-    found = explain(model, frame)
-    return found.base_probability, json.loads(reasons_json(found, frame, model.features, top=_REASONS)[0])
+    frame = _feature_row(context, model, customer_id, features)
+    explanation = explain(model, frame)
+    return explanation.base_probability, json.loads(reasons_json(explanation, frame, model.features, top=_REASONS)[0])
 
 
-def levers_of(features: Mapping[str, Value]) -> list[Lever]:
+def _feature_row(
+    context: Context, model: ServedModel, customer_id: str, features: Mapping[str, FeatureValue]
+) -> pl.DataFrame:
+    """Return one customer's features as a frame that the model takes."""
+    import polars as pl
+
+    row = {name: features.get(name) for name in model.feature_names}
+    return pl.DataFrame(
+        [
+            pl.Series("customer_id", [customer_id], dtype=pl.String),
+            pl.Series("snapshot_date", [context.today], dtype=pl.Date),
+            *(
+                pl.Series(name, [value], dtype=pl.String if isinstance(value, str) else pl.Float64, strict=False)
+                for name, value in row.items()
+            ),
+        ]
+    )
+
+
+def levers_of(features: Mapping[str, FeatureValue]) -> list[Lever]:
     """Return the levers that would change something about a customer."""
     return [
         lever
@@ -96,7 +127,7 @@ def levers_of(features: Mapping[str, Value]) -> list[Lever]:
 
 def dials_of(
     model: ServedModel,
-    features: Mapping[str, Value],
+    features: Mapping[str, FeatureValue],
     reasons: Sequence[Mapping[str, Any]],
     usual: Mapping[str, Mapping[str, float]],
 ) -> list[dict[str, Any]]:
@@ -137,33 +168,41 @@ def score_mixed(
     context: Context,
     version: ModelVersion,
     model: ServedModel,
-    rows: Sequence[tuple[str, Mapping[str, Value] | None, Mapping[str, Value] | None]],
+    rows: Sequence[tuple[str, Mapping[str, FeatureValue] | None, Mapping[str, FeatureValue] | None]],
     *,
     with_reasons: bool,
-) -> dict[str, Any]:
+) -> RowScores:
     """Score rows of (customer_id, features, overrides), of which each has one of the two, in the order given.
 
     Where every row is of a known customer, `snapshot_date` and `data_cutoff` are those of the current run; else now.
     Raises NotFound for a known customer who is not on the list.
     """
-    raw = [(one, features) for one, features, overrides in rows if overrides is None and features is not None]
-    known = [(one, overrides) for one, _, overrides in rows if overrides is not None]
-    parts = [what_if(context, version, model, known, with_reasons=with_reasons)] if known else []
-    if raw:
-        parts.insert(0, score_rows(context, version, model, raw, with_reasons=with_reasons))
-    of_raw = iter(parts[0]["scores"] if raw else [])
-    of_known = iter(parts[-1]["scores"] if known else [])
-    scores = [next(of_raw if overrides is None else of_known) for _, _, overrides in rows]
-    unknown = sorted({name for part in parts for name in part["unknown_features"]})
-    return parts[0] | {"scores": scores, "unknown_features": unknown}
+    plain = [
+        (customer_id, features)
+        for customer_id, features, overrides in rows
+        if overrides is None and features is not None
+    ]
+    known = [(customer_id, overrides) for customer_id, _, overrides in rows if overrides is not None]
+    parts = [score_rows(context, version, model, plain, with_reasons=with_reasons)] if plain else []
+    if known:
+        parts.append(what_if(context, version, model, known, with_reasons=with_reasons))
+    of_plain = iter(parts[0].scores if plain else ())
+    of_known = iter(parts[-1].scores if known else ())
+    return replace(
+        parts[0],
+        scores=[next(of_plain if overrides is None else of_known) for _, _, overrides in rows],
+        unknown_features=sorted({name for part in parts for name in part.unknown_features}),
+    )
 
 
-def overrides_of(features: Mapping[str, Value], levers: Sequence[str], dials: Mapping[str, str]) -> dict[str, Value]:
+def overrides_of(
+    features: Mapping[str, FeatureValue], levers: Sequence[str], dials: Mapping[str, str]
+) -> dict[str, FeatureValue]:
     """Return the overrides that a form asks for: levers by name, dials by feature and number.
 
     Raises NotFound for a lever or a feature there is not; a number that is none leaves its feature as it is.
     """
-    asked: dict[str, Value] = {}
+    asked: dict[str, FeatureValue] = {}
     for name, text in dials.items():
         if name not in features:
             raise NotFound("there is no such feature", where=name[:80])
@@ -179,7 +218,7 @@ def overrides_of(features: Mapping[str, Value], levers: Sequence[str], dials: Ma
     return {name: value for name, value in asked.items() if _differs(features[name], value)}
 
 
-def _differs(one: Value, other: Value) -> bool:
+def _differs(one: FeatureValue, other: FeatureValue) -> bool:
     if one is None or other is None or isinstance(one, str) or isinstance(other, str):
         return one != other
     return abs(float(one) - float(other)) > 1e-9

@@ -92,9 +92,9 @@ def test_what_the_model_saw_gives_the_published_probability_again(context, liste
     version, model = load_champion(context)
     rows = [(one["customer_id"], {}) for one in listed]
     found = what_if(context, version, model, rows, with_reasons=False)
-    for one, score in zip(listed, found["scores"], strict=True):
-        assert score["churn_probability"] == pytest.approx(one["churn_probability"], abs=1e-6)
-        assert score["change"] == 0
+    for one, score in zip(listed, found.scores, strict=True):
+        assert score.churn_probability == pytest.approx(one["churn_probability"], abs=1e-6)
+        assert score.change == 0
 
 
 def test_an_override_moves_the_score_and_mixes_with_plain_rows(context, listed):
@@ -102,10 +102,10 @@ def test_an_override_moves_the_score_and_mixes_with_plain_rows(context, listed):
     name = listed[0]["customer_id"]
     rows = [("x", {"days_since_last_login": 3}, None), (name, None, {"no_such_feature": 1}), ("y", {}, None)]
     found = score_mixed(context, version, model, rows, with_reasons=True)
-    assert [score["customer_id"] for score in found["scores"]] == ["x", name, "y"]
-    assert found["unknown_features"] == ["no_such_feature"]
-    assert "probability_before" in found["scores"][1]
-    assert "probability_before" not in found["scores"][0]
+    assert [score.customer_id for score in found.scores] == ["x", name, "y"]
+    assert found.unknown_features == ["no_such_feature"]
+    assert found.scores[1].probability_before is not None
+    assert found.scores[0].probability_before is None
     with pytest.raises(NotFound, match="not on the current list"):
         score_mixed(context, version, model, [("nobody", None, {})], with_reasons=False)
 

@@ -23,4 +23,4 @@ def score_now(asked: ScoreRequest, state: Annotated[State, Depends(state_of)]) -
         for row in asked.rows
     ]
     found = score_mixed(state.context, version, model, rows, with_reasons=asked.with_reasons)
-    return OnlineScores.model_validate(found)
+    return OnlineScores.model_validate(found, from_attributes=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,26 +19,6 @@ if TYPE_CHECKING:
 Matrix = NDArray[np.float32]
 
 POINT: Final = 10_000  # points are told to the hundredth of a percent; less than half of that is no reason
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One feature's part in a customer's churn probability; `points` 0.062 raise it by 6.2 percentage points."""
-
-    feature: str
-    value: float | str | bool | None
-    points: float
-    text: str
-    is_actionable: bool
-
-
-def reasons(
-    explanation: Explanation, frame: pl.DataFrame, features: Sequence[FeatureDoc], *, top: int = 5
-) -> list[list[Reason]]:
-    """Return each customer's strongest reasons, at most `top`, strongest first. For few rows; see reasons_json."""
-    return [
-        [Reason(**reason) for reason in json.loads(row)] for row in reasons_json(explanation, frame, features, top=top)
-    ]
 
 
 def reasons_json(

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from churn.documents.reason import FeatureValue
+
 if TYPE_CHECKING:
     from churn.warehouse.models.sql_models import FeatureDoc
-
-Value = float | str | bool | None
 
 SHARE: Final = re.compile(r"_(share|ratio|rate)(_\d+d)?$")
 # "{} failed payments": the noun a count stands before, at most one word on and not past a preposition.
@@ -30,7 +30,7 @@ class Words:
 
     feature: str
     is_actionable: bool
-    values: Sequence[Value]
+    values: Sequence[FeatureValue]
     texts: Sequence[str]
     code: NDArray[np.int64]
 
@@ -42,7 +42,7 @@ def words_of(column: pl.Series, feature: str, doc: FeatureDoc | None) -> Words:
     return Words(feature, bool(doc and doc.is_actionable), [_plain(value) for value in values], texts, code)
 
 
-def word_of(value: Value, feature: str, doc: FeatureDoc | None) -> tuple[Value, str]:
+def word_of(value: FeatureValue, feature: str, doc: FeatureDoc | None) -> tuple[FeatureValue, str]:
     """Return one value as it is told, and its words: what `words_of` says of a column of numbers or of texts."""
     if not isinstance(value, str | None):
         value = _rounded_one(float(value))
@@ -110,7 +110,7 @@ def _told(value: Any) -> str:
     return str(value)
 
 
-def _plain(value: Any) -> Value:
+def _plain(value: Any) -> FeatureValue:
     if isinstance(value, date):
         return value.isoformat()
     return value if value is None or isinstance(value, bool | int | float) else str(value)

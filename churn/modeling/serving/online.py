@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from churn.documents.reason import FeatureValue, RiskReason
 from churn.errors import ModelError
 from churn.modeling.encoding.columns import MISSING, Floats
 from churn.modeling.encoding.columns_of import CLIP, NumberPlan, OneHotPlan, TargetPlan
@@ -19,13 +20,30 @@ from churn.modeling.reasons.explain import explain_encoded
 from churn.modeling.reasons.sentences import POINT
 from churn.modeling.reasons.trees import read_forest, read_xgboost
 from churn.modeling.reasons.walk import TreeWalk
-from churn.modeling.reasons.words import Value, word_of
+from churn.modeling.reasons.words import word_of
 from churn.modeling.serving.served import Predictions, ServedModel
 
 if TYPE_CHECKING:
     from churn.modeling.encoding.encoder import Matrix
 
-Row = Mapping[str, Value]
+Row = Mapping[str, FeatureValue]
+
+
+class _MadeColumn(NamedTuple):
+    """One encoded column: the number it is made of, its place in the matrix, and what is done; see NumberPlan."""
+
+    source: int
+    target: int
+    low: float
+    high: float
+    power: float | None
+    centre: float
+    spread: float
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether the power transform applies: to scaled columns only."""
+        return self.power is not None and self.spread > 0.0
 
 
 @lru_cache(maxsize=4)
@@ -65,12 +83,12 @@ class OnlineScorer:
         raw = np.asarray(self._raw_scores(self.matrix(rows)), dtype=np.float64)
         return Predictions(raw, self._model.calibrator(raw))
 
-    def explain(self, rows: Sequence[Row], *, top: int = 5) -> tuple[Predictions, list[list[dict[str, Any]]]]:
+    def explain(self, rows: Sequence[Row], *, top: int = 5) -> tuple[Predictions, list[list[RiskReason]]]:
         """Return the predictions, and each row's strongest reasons as `reasons_json` tells them."""
         matrix = self.matrix(rows)
-        found = explain_encoded(self._model, matrix, np.asarray(self._raw_scores(matrix), dtype=np.float64))
-        told = [self._reasons(row, found.probability_points[i], top) for i, row in enumerate(rows)]
-        return Predictions(found.raw_score, found.churn_probability), told
+        explanation = explain_encoded(self._model, matrix, np.asarray(self._raw_scores(matrix), dtype=np.float64))
+        reasons = [self._reasons(row, explanation.probability_points[i], top) for i, row in enumerate(rows)]
+        return Predictions(explanation.raw_score, explanation.churn_probability), reasons
 
     def matrix(self, rows: Sequence[Row]) -> Matrix:
         """Return the encoded rows, (n, m) float32, as the encoder's `transform` does."""
@@ -94,28 +112,29 @@ class OnlineScorer:
 
     def _lay_numbers(self, numbers: Sequence[tuple[NumberPlan, int]]) -> None:
         """Write down for every column made of a number where it comes from, where it goes, and what is done to it."""
-        made: list[tuple[int, int, float, float, float | None, float, float]] = []
+        made: list[_MadeColumn] = []
         flags: list[tuple[int, int]] = []
-        for place, (plan, start) in enumerate(numbers):
+        for source, (plan, start) in enumerate(numbers):
             to = start
             if plan.has_value:
-                made.append((place, to, plan.low, plan.high, plan.power, plan.centre, plan.spread))
+                made.append(_MadeColumn(source, to, plan.low, plan.high, plan.power, plan.centre, plan.spread))
                 to += 1
             if plan.line_spread > 0.0:
-                made.append((place, to, plan.low, plan.high, None, plan.line_centre, plan.line_spread))
+                made.append(_MadeColumn(source, to, plan.low, plan.high, None, plan.line_centre, plan.line_spread))
                 to += 1
             if plan.has_flag:
-                flags.append((place, to))
+                flags.append((source, to))
         self._median = np.array([plan.median for plan, _ in numbers])
-        self._value_from = np.array([one[0] for one in made], dtype=np.int64)
-        self._value_to = np.array([one[1] for one in made], dtype=np.int64)
-        self._low, self._high = (np.array([one[k] for one in made]) for k in (2, 3))
-        self._power = np.array([one[4] if one[4] is not None and one[6] > 0.0 else np.nan for one in made])
-        self._centre = np.array([one[5] for one in made])
-        self._is_smooth = np.array([one[6] > 0.0 for one in made], dtype=bool)
-        self._spread = np.array([one[6] or 1.0 for one in made])
-        self._flag_from = np.array([one[0] for one in flags], dtype=np.int64)
-        self._flag_to = np.array([one[1] for one in flags], dtype=np.int64)
+        self._value_from = np.array([column.source for column in made], dtype=np.int64)
+        self._value_to = np.array([column.target for column in made], dtype=np.int64)
+        self._low = np.array([column.low for column in made])
+        self._high = np.array([column.high for column in made])
+        self._power = np.array([column.power if column.is_bent else np.nan for column in made])
+        self._centre = np.array([column.centre for column in made])
+        self._is_smooth = np.array([column.spread > 0.0 for column in made], dtype=bool)
+        self._spread = np.array([column.spread or 1.0 for column in made])
+        self._flag_from = np.array([source for source, _ in flags], dtype=np.int64)
+        self._flag_to = np.array([target for _, target in flags], dtype=np.int64)
 
     def _values(self, rows: Sequence[Row]) -> Floats:
         values = np.empty((len(rows), len(self._numbers)))
@@ -140,11 +159,11 @@ class OnlineScorer:
                 )
         return values
 
-    def _reasons(self, row: Row, points: Floats, top: int) -> list[dict[str, Any]]:
+    def _reasons(self, row: Row, points: Floats, top: int) -> list[RiskReason]:
         size = -np.abs(points)
         top = min(top, points.size)
         some = np.argpartition(size, top - 1)[:top] if top < points.size else np.arange(points.size)
-        told = []
+        reasons = []
         for place in some[np.argsort(size[some], kind="stable")].tolist():
             rounded = max(-POINT, min(POINT, round(float(points[place]) * POINT)))
             if not rounded:
@@ -152,16 +171,16 @@ class OnlineScorer:
             name = self._names[place]
             doc = self._docs.get(name)
             value, text = word_of(row.get(name), name, doc)
-            told.append(
-                {
-                    "feature": name,
-                    "value": value,
-                    "text": text,
-                    "is_actionable": bool(doc and doc.is_actionable),
-                    "points": rounded / POINT,
-                }
+            reasons.append(
+                RiskReason(
+                    feature=name,
+                    value=value,
+                    text=text,
+                    is_actionable=bool(doc and doc.is_actionable),
+                    points=rounded / POINT,
+                )
             )
-        return told
+        return reasons
 
 
 def _scorer(model: ServedModel) -> Callable[[Matrix], Floats]:
@@ -200,7 +219,7 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _category(value: Value) -> str:
+def _category(value: FeatureValue) -> str:
     if value is None:
         return MISSING
     text = value if isinstance(value, str) else str(float(value))

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from churn.documents.reason import RiskReason
 from churn.modeling.reasons.explain import Explanation
-from churn.modeling.reasons.sentences import Reason, change_reasons_json, reasons, reasons_json
+from churn.modeling.reasons.sentences import change_reasons_json, reasons_json
 from churn.modeling.reasons.words import words_of
 from churn.warehouse.models.sql_models import FeatureDoc
 
@@ -26,6 +27,16 @@ def explained(points):
     return Explanation(names, 0.0, 0.08, points, points, points.sum(axis=1), 0.08 + points.sum(axis=1), "exact")
 
 
+def reason(feature, value, text, points, *, is_actionable):
+    return RiskReason(feature=feature, value=value, text=text, points=points, is_actionable=is_actionable)
+
+
+def reasons(explanation, frame, **options):
+    """Read the written reasons of each customer back."""
+    rows = reasons_json(explanation, frame, DOCS, **options)
+    return [[RiskReason.read(reason, where="reasons") for reason in json.loads(row)] for row in rows]
+
+
 @pytest.fixture
 def frame():
     return pl.DataFrame(
@@ -39,11 +50,11 @@ def frame():
 
 
 def test_reasons_are_worded_with_their_value_strongest_first(frame):
-    found = reasons(explained([[0.062, -0.01, 0.02], [-0.03, 0.05, 0.0], [0.01, 0.02, 0.03]]), frame, DOCS)
+    found = reasons(explained([[0.062, -0.01, 0.02], [-0.03, 0.05, 0.0], [0.01, 0.02, 0.03]]), frame)
     assert found[0] == [
-        Reason("days_since_last_login", 23.0, 0.062, "no login for 23 days", is_actionable=True),
-        Reason("plan", 'the "best"', 0.02, 'plan the "best"', is_actionable=False),
-        Reason("failures", 0, -0.01, "0 failed payments in 60 days", is_actionable=True),
+        reason("days_since_last_login", 23.0, "no login for 23 days", 0.062, is_actionable=True),
+        reason("plan", 'the "best"', 'plan the "best"', 0.02, is_actionable=False),
+        reason("failures", 0, "0 failed payments in 60 days", -0.01, is_actionable=True),
     ]
     assert [r.text for r in found[1]] == ["1 failed payment in 60 days", "no login for 1 day"]
     assert [r.text for r in found[2]] == [
@@ -54,7 +65,7 @@ def test_reasons_are_worded_with_their_value_strongest_first(frame):
 
 
 def test_only_the_top_reasons_are_told(frame):
-    found = reasons(explained([[0.01, 0.03, 0.02]] * 3), frame, DOCS, top=2)
+    found = reasons(explained([[0.01, 0.03, 0.02]] * 3), frame, top=2)
     assert [[r.feature for r in row] for row in found] == [["failures", "plan"]] * 3
 
 

@@ -33,7 +33,7 @@ def test_a_row_is_encoded_scored_and_explained_as_in_a_frame(model: ServedModel)
     predicted, reasons = online_scorer(model).explain(rows)
     assert np.array_equal(online_scorer(model).matrix(rows), model.matrix(frame))
     np.testing.assert_allclose(predicted.churn_probability, model.predict(frame).churn_probability, rtol=1e-6)
-    assert reasons == told
+    assert [[reason.as_json() for reason in row] for row in reasons] == told
 
 
 @pytest.mark.parametrize("kind", ["random_forest", "xgboost"])

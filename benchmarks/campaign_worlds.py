@@ -49,7 +49,7 @@ class CampaignWorld:
         """Return what `customers` holds, as of EARLIER: made when first asked for."""
         path = self.home / "earlier.parquet"
         if not path.is_file():
-            from churn.workflows.score.score import score_customers
+            from churn.workflows.score import score_customers
 
             then = datetime.combine(EARLIER, datetime.min.time())
             score_customers(self.context(), snapshot_date=EARLIER)
@@ -90,8 +90,8 @@ def _context(home: Path) -> Context:
 
 def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
     from churn.workflows.refresh.refresh import refresh_warehouse
-    from churn.workflows.score.score import score_customers
-    from churn.workflows.train.train import train_model
+    from churn.workflows.score import score_customers
+    from churn.workflows.train import train_model
 
     progress.step(f"Company {seed}: loading, training, scoring")
     refresh_warehouse(context)

@@ -77,8 +77,8 @@ def trained(found: BenchCompany, progress: Progress) -> dict[str, str]:
     """Return the version of each of `MODELS`; the first is champion. Trains and scores yesterday if need be."""
     note = found.home / "trained.json"
     if not note.is_file():
-        from churn.workflows.score.score import score_customers
-        from churn.workflows.train.train import train_model
+        from churn.workflows.score import score_customers
+        from churn.workflows.train import train_model
 
         context = found.context()
         versions = {}

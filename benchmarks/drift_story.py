@@ -20,7 +20,7 @@ from churn.context import Context
 from churn.workflows.demo.play import generate
 from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.refresh.refresh import refresh_warehouse
-from churn.workflows.train.train import TrainedModel, train_model
+from churn.workflows.train import TrainedModel, train_model
 
 COMPETITOR_FROM = 13  # index of the first month with a competitor: the fourteenth
 # A contact costs $2 and a save is worth six months of margin: at dearer contacts hardly anybody whom the competitor

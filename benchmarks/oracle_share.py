@@ -182,7 +182,7 @@ def _uplift(world: CampaignWorld, progress: Progress) -> tuple[Floats, dict[str,
     Everyone at risk then was given one of the offers or none, each with the same chance.
     """
     from churn.modeling.uplift.train import train_uplift
-    from churn.workflows.score.score import load_champion
+    from churn.views.champion import load_champion
 
     progress.step(f"Company {world.seed}: learning uplift")
     frames, docs = features_of(world, (EARLIER, DAY))

@@ -15,7 +15,7 @@ def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
     found = company(customers, 18, progress)
     trained(found, progress)
     with as_it_was(found) as home:
-        from churn.workflows.score.score import score_customers
+        from churn.workflows.score import score_customers
 
         day = (found.cutoff - timedelta(days=1)).replace(day=1)  # the data end a day before the cutoff
         progress.step(f"P13: scoring {day}, which is not measured")

@@ -37,7 +37,7 @@ def nightly(customers: int, months: int, home: str) -> Work:
 
     def work() -> dict[str, Any]:
         from churn.workflows.refresh.refresh import refresh_warehouse
-        from churn.workflows.score.score import score_customers
+        from churn.workflows.score import score_customers
 
         began = time.perf_counter()
         refreshed = refresh_warehouse(context)

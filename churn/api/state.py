@@ -15,10 +15,10 @@ from churn.api.metrics import Metrics
 from churn.api.rates import Rates
 from churn.context import Context
 from churn.errors import ChurnError
+from churn.views.champion import load_champion
 from churn.views.live_risk import LiveRisk
 from churn.views.online_scores import score_rows
 from churn.views.risk_index import RiskIndexes
-from churn.workflows.score.score import load_champion
 from churn.workflows.simulate.live import Simulator
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
-from churn.workflows.explore.explore import explore_data, latest_insights
+from churn.views.insights import latest_insights
+from churn.workflows.explore import explore_data
 
 
 def register(app: typer.Typer) -> None:

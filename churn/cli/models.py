@@ -11,11 +11,11 @@ from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, table
 from churn.errors import ConfigError
 from churn.modeling import card_markdown
-from churn.workflows.train.registry import compare_models, list_models, promote_model, rollback_model, show_model
-from churn.workflows.train.train import train_model
+from churn.views.registry import compare_models, list_models, show_model
+from churn.workflows.train import promote_model, rollback_model, train_model
 
 if TYPE_CHECKING:
-    from churn.workflows.train.train import TrainedModel
+    from churn.workflows.train import TrainedModel
 
 
 # The case the product was born from, as its table prints it (random split, 75/15/10).

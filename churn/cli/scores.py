@@ -9,7 +9,7 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, percent, table
 from churn.views.risk_list import explain_customer
-from churn.workflows.score.score import score_customers
+from churn.workflows.score import score_customers
 
 
 def register(app: typer.Typer) -> None:

@@ -15,8 +15,8 @@ from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import CampaignError, ConfigError, NotFound
+from churn.views.insights import latest_insights
 from churn.views.reports import list_reports
-from churn.workflows.explore.explore import latest_insights
 from churn.workflows.plan.define import draft_audience, name_from
 
 router = APIRouter()

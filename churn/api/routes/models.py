@@ -15,7 +15,8 @@ from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.store import ModelVersion
 from churn.store.records import ApiKey
-from churn.workflows.train.registry import list_models, promote_model, rollback_model
+from churn.views.registry import list_models
+from churn.workflows.train import promote_model, rollback_model
 
 router = APIRouter(route_class=OnceRoute, prefix="/v1/models", tags=["models"])
 

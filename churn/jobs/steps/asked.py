@@ -11,16 +11,16 @@ from churn.errors import ConfigError
 from churn.jobs.notify.report_mail import mail_report
 from churn.jobs.outcome import StepOutcome
 from churn.store.records import ScheduledRun
-from churn.workflows.explore.explore import explore_data
+from churn.workflows.explore import explore_data
 from churn.workflows.measure.measure import measure_campaign
 from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.plan.plan import plan_campaigns
 from churn.workflows.plan.request import PlanRequest
 from churn.workflows.report.publish import publish_report
-from churn.workflows.score.score import score_customers
+from churn.workflows.score import score_customers
 from churn.workflows.sync.sync import Options, sync_crm
 from churn.workflows.sync.sync import withdraw as take_back
-from churn.workflows.train.train import train_model
+from churn.workflows.train import train_model
 
 
 def train(context: Context, run: ScheduledRun) -> StepOutcome:

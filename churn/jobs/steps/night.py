@@ -16,7 +16,7 @@ from churn.workflows.keep_campaigns import (
 from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.refresh.check import check_data
 from churn.workflows.refresh.refresh import refresh_warehouse
-from churn.workflows.score.score import score_customers
+from churn.workflows.score import score_customers
 
 BACKFILL = "is_backfill"  # the parameter of a night that is worked long after its date
 _PAST = StepOutcome(None, "Skipped: a past night is only scored, nobody is contacted for it.", is_skipped=True)

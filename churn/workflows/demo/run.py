@@ -16,15 +16,15 @@ from churn.errors import ConfigError
 from churn.views.home import MARKER, is_demo_home
 from churn.views.risk_list import read_risk_list
 from churn.workflows.demo.campaigns import DemoCampaigns, run_campaigns
-from churn.workflows.explore.explore import ExploreResult, explore_data
+from churn.workflows.explore import ExploreResult, explore_data
 from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.monitor.seen import MonitorResult
 from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
 from churn.workflows.report.publish import ReportResult, publish_report
-from churn.workflows.score.score import ScoreResult, score_customers
+from churn.workflows.score import ScoreResult, score_customers
 from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
-from churn.workflows.train.train import TrainedModel, train_model
+from churn.workflows.train import TrainedModel, train_model
 
 if TYPE_CHECKING:
     from churn.demo import CompanyFiles

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from churn.context import Context
 from churn.decisions.experiment import wilson
-from churn.errors import ConfigError, NotEnoughData, NotFound
+from churn.errors import ConfigError, NotEnoughData
 from churn.exploration import words
 from churn.exploration.association import associations
 from churn.exploration.insights import find_insights
@@ -31,6 +31,7 @@ from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
 from churn.snapshots.observations import groups, read_observations
 from churn.snapshots.policy import SnapshotPolicy
 from churn.views.home import is_demo_home
+from churn.views.insights import LATEST
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_models
 from churn.wording import count, percent
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from churn.exploration.table import Table
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
-
-
-LATEST = Path("insights") / "latest.json"
 
 
 @dataclass(frozen=True)
@@ -77,16 +75,6 @@ def explore_data(context: Context, on: date | None = None, out: Path | None = No
         write_text(files["document"], _json(document))
         write_text(files["insights"], _json(insights_alone(document)))
     return ExploreResult(document, files)
-
-
-def latest_insights(home: Path) -> dict[str, Any]:
-    """Return what the newest exploration found (see `insights_alone`). Raises NotFound when there was none yet."""
-    path = home / LATEST
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError) as error:
-        raise NotFound("nothing has been explored yet", where=str(path), remedy="Run `churn explore` first.") from error
-    return found
 
 
 def insights_alone(document: dict[str, Any]) -> dict[str, Any]:

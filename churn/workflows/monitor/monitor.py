@@ -11,6 +11,7 @@ from churn.modeling import load_bundle
 from churn.monitoring.findings import Finding
 from churn.monitoring.health import Push, outcome_findings, push_findings
 from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date
+from churn.views.champion import bundle_path
 from churn.views.home import is_demo_home
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.dates import list_runs, past_night, plan_dates
@@ -18,7 +19,6 @@ from churn.workflows.monitor.looks import Looks
 from churn.workflows.monitor.renew import renew
 from churn.workflows.monitor.report import finish
 from churn.workflows.monitor.seen import MonitorResult, Seen
-from churn.workflows.score.score import bundle_path
 from churn.workflows.train.reference import find_reference
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from churn.monitoring.challenge import contest
 from churn.monitoring.findings import Finding
 from churn.monitoring.retrain_policy import RetrainRules, decide_retraining
 from churn.snapshots.dataset import build_snapshots
+from churn.views.champion import bundle_path
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.dates import outcomes_of, rows_of, untreated
 from churn.workflows.monitor.looks import learnt_until
-from churn.workflows.score.score import bundle_path
 from churn.workflows.simulate.economics import economics_from
-from churn.workflows.train.train import train_model
+from churn.workflows.train import train_model
 
 if TYPE_CHECKING:
     import polars as pl

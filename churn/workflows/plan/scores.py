@@ -10,9 +10,9 @@ from churn.context import Context
 from churn.errors import DataError, QualityBlocked
 from churn.snapshots.conditions import build_day
 from churn.snapshots.dataset import feature_frame
+from churn.views.judgement import Judgement, judge_model
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.simulate.economics import economics_from
-from churn.workflows.train.judge import Judgement, judge_model
 
 if TYPE_CHECKING:
     import polars as pl

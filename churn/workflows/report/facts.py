@@ -17,12 +17,12 @@ from churn.snapshots.dates import is_flat
 from churn.snapshots.policy import SnapshotPolicy
 from churn.views.campaigns import Standing, row_of
 from churn.views.home import is_demo_home
+from churn.views.insights import latest_insights
 from churn.views.model import model_view
 from churn.views.overview import saved_of
 from churn.views.quality import read_quality
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_needed
-from churn.workflows.explore.explore import latest_insights
 from churn.workflows.report.month import Month, last_whole
 from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign

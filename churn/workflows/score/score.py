@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.errors import ConfigError, ModelError, NoChampion
-from churn.modeling import load_bundle
+from churn.errors import ConfigError, ModelError
 from churn.snapshots.dataset import data_cutoff, default_snapshot_date
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import ScoreRun
+from churn.views.champion import load_champion
 from churn.workflows.refresh.check import stop_on_blocked_checks
 from churn.workflows.score.frame import ScoredFrame, score_frame
 from churn.workflows.score.serving_writer import prune_serving_files, write_score_history, write_serving_files
@@ -61,24 +60,6 @@ def score_customers(
     ):
         dates = _dates(context, warehouse, snapshot_date, from_date, to_date)
         return [_score_one(context, warehouse, version, model, day) for day in dates]
-
-
-def load_champion(context: Context) -> tuple[ModelVersion, ServedModel]:
-    """Return the champion's registry entry and the model itself. Raises NoChampion."""
-    with context.open_store() as store:
-        version = store.models.champion()
-    if version is None:
-        raise NoChampion(
-            "no model has been promoted yet",
-            where="registry",
-            remedy="Run `churn train`, or promote a version of `churn models list`.",
-        )
-    return version, load_bundle(bundle_path(context, version))
-
-
-def bundle_path(context: Context, version: ModelVersion) -> Path:
-    """Return the folder that holds a version's bundle."""
-    return context.settings.models_path / version.bundle
 
 
 def _refuse_changed_definition(context: Context, model: ServedModel) -> None:

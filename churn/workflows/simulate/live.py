@@ -21,7 +21,7 @@ from churn.workflows.simulate.simulate import about_the_data, published_scores, 
 if TYPE_CHECKING:
     from churn.decisions.calibration import Gate
     from churn.store.records import ScoreRun
-    from churn.workflows.train.judge import Judgement
+    from churn.views.judgement import Judgement
 
 
 @dataclass(frozen=True)

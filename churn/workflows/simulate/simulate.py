@@ -11,10 +11,10 @@ from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import Mode, SimulationResult, simulate, simulate_counts
 from churn.errors import ConfigError, DataError, NoChampion
+from churn.views.judgement import Judgement, judge_model
 from churn.workflows.simulate.document import Origin, build_document, write
 from churn.workflows.simulate.economics import economics_from
 from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of, value_for_all
-from churn.workflows.train.judge import Judgement, judge_model
 
 if TYPE_CHECKING:
     import numpy as np

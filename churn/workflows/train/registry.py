@@ -1,48 +1,22 @@
-"""The registry's verbs: list, show, compare, promote, roll back."""
+"""The registry's verbs: promote a version, and roll back to the champion before."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.errors import ModelError
-from churn.modeling import load_card
-from churn.workflows.score.score import bundle_path
+from churn.views.registry import require_version
 
 if TYPE_CHECKING:
     from churn.store import ModelVersion
 
 
-def list_models(context: Context) -> list[ModelVersion]:
-    """Return every registered version, newest first."""
-    with context.open_store() as store:
-        return sorted(store.models.list(), key=lambda m: m.created_at, reverse=True)
-
-
-def show_model(context: Context, version: str | None) -> dict[str, Any]:
-    """Return a version's card and its place in history; the champion's when `version` is None.
-
-    Raises ConfigError for an unknown version, NoChampion before the first promotion.
-    """
-    with context.open_store() as store:
-        found = _find(store.models.get(version) if version else store.models.champion(), version)
-        history = [entry for entry in store.models.history() if entry.version == found.version]
-    return {"model": found, "card": load_card(bundle_path(context, found)), "history": history}
-
-
-def compare_models(context: Context, first: str, second: str) -> list[tuple[str, Any, Any]]:
-    """Return (metric, value of `first`, value of `second`) for every metric both versions recorded."""
-    with context.open_store() as store:
-        one, two = (_find(store.models.get(v), v) for v in (first, second))
-    return [(name, one.metrics[name], two.metrics[name]) for name in one.metrics if name in two.metrics]
-
-
 def promote_model(context: Context, version: str, *, who: str, why: str) -> ModelVersion:
     """Make `version` the champion from the next scoring on. Raises ConfigError when it is unknown."""
     with context.open_store() as store:
-        _find(store.models.get(version), version)
+        require_version(store.models.get(version), version)
         store.models.promote(version, who=who, why=why, at=context.clock())
-        champion = _find(store.models.champion(), version)
+        champion = require_version(store.models.champion(), version)
     context.log.note("promote_model", version=version)
     return champion
 
@@ -51,19 +25,6 @@ def rollback_model(context: Context, *, who: str, why: str) -> ModelVersion:
     """Make the champion before this one the champion again. Raises NoChampion when there was none."""
     with context.open_store() as store:
         store.models.rollback(who=who, why=why, at=context.clock())
-        champion = _find(store.models.champion(), None)
+        champion = require_version(store.models.champion(), None)
     context.log.note("rollback_model", version=champion.version)
     return champion
-
-
-def model_history(context: Context) -> list[Any]:
-    """Return who served when: every promotion and rollback, oldest first."""
-    with context.open_store() as store:
-        return list(store.models.history())
-
-
-def _find(model: ModelVersion | None, version: str | None) -> ModelVersion:
-    if model is None:
-        what = f"no model version `{version}`" if version else "no model has been promoted yet"
-        raise ModelError(what, where="registry", remedy="See `churn models list`.")
-    return model

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from churn.campaigns.reading import load_campaign
-from churn.workflows.explore.explore import LATEST
+from churn.views.insights import LATEST
 
 
 def insight(rank, words, condition, rate, lift, customers, money, **more):

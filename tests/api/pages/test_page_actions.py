@@ -19,8 +19,8 @@ from churn.jobs.now import work_now
 from churn.jobs.requests import ask_plan
 from churn.store import ScoreRun
 from churn.store.records import OutboxRow, Settled, SyncRun
+from churn.views.insights import LATEST
 from churn.views.risk_list import read_risk_list
-from churn.workflows.explore.explore import LATEST
 from tests.api.conftest import Service
 from tests.api.pages.test_insights import FOUND
 from tests.api.test_security_routes import page_routes

@@ -8,7 +8,8 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.errors import ConfigError, NotFound
-from churn.workflows.explore.explore import explore_data, latest_insights
+from churn.views.insights import latest_insights
+from churn.workflows.explore import explore_data
 
 pytestmark = pytest.mark.xdist_group("company")
 

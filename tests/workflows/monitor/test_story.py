@@ -13,7 +13,7 @@ from churn.context import Context
 from churn.errors import ConfigError
 from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.monitor.report import read_monitoring
-from churn.workflows.train.registry import rollback_model
+from churn.workflows.train import rollback_model
 
 CUSTOMERS = 4_000
 pytestmark = pytest.mark.timeout(1_200)  # a company is simulated, trained and retrained: half a minute on a quiet core

@@ -15,7 +15,7 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.views.model import drift_summary, model_view
-from churn.workflows.train.registry import promote_model, rollback_model
+from churn.workflows.train import promote_model, rollback_model
 
 router = APIRouter()
 

@@ -8,8 +8,9 @@ import pytest
 from churn.bootstrap import build_context
 from churn.modeling.encoding.encoder import Encoder
 from churn.snapshots.dataset import scoring_set
+from churn.views.champion import load_champion
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.score.score import load_champion, score_customers
+from churn.workflows.score import score_customers
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line, percent, table
-from churn.views.risk_list import read_risk_list, run_facts
+from churn.views.current_run import run_facts
+from churn.views.risk_list import read_risk_list
 
 
 def register(app: typer.Typer) -> None:

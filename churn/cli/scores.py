@@ -8,7 +8,7 @@ import typer
 
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, percent, table
-from churn.views.risk_list import explain_customer
+from churn.views.customer_risk import explain_customer
 from churn.workflows.score import score_customers
 
 

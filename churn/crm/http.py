@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from churn.errors import AuthFailed, RateLimited, Unreachable
 
 if TYPE_CHECKING:
+    import httpx
+
     from churn.config.connectors import ConnectorSection
 
 Clock = Callable[[], datetime]
@@ -58,6 +58,8 @@ def open_client(
     Redirects are not followed, since they would carry secrets elsewhere. Proxies and certificates come from the
     environment, as for every HTTP client.
     """
+    import httpx
+
     rate = settings.requests_per_second
     bucket = TokenBucket(rate, sleep=sleep) if rate else None
 
@@ -112,6 +114,8 @@ class Http:
         Raises AuthFailed (401, or what `auth_statuses` says), RateLimited (429, with Retry-After), and Unreachable
         (no answer, or 502, 503, 504), with `is_unknown` when a write may have been carried out all the same.
         """
+        import httpx
+
         try:
             response = self._client.request(
                 method,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BANDS = ("low", "medium", "high", "critical")
 
@@ -21,6 +24,8 @@ def risk_bands(
     `previous` band (index, -1 if unknown) is above leaves it only below that band's bound minus `margin`, so that
     nightly noise around a bound does not move people on and off the list.
     """
+    import numpy as np
+
     cuts = np.asarray(bounds, dtype=np.float64)
     plain = np.searchsorted(cuts, churn_probability, side="right").astype(np.int64)
     if previous is None:
@@ -31,6 +36,8 @@ def risk_bands(
 
 def percentiles(churn_probability: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return each customer's percentile of risk, 1 (lowest) to 100, shape (n,); ties share the higher one."""
+    import numpy as np
+
     if churn_probability.size == 0:
         return np.zeros(0, dtype=np.int64)
     ordered = np.sort(churn_probability)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import sqlalchemy as sa
 
 from churn.errors import ContractBroken, ModelError
 from churn.store.records import OPTIONAL_COLUMNS, SCORE_COLUMNS
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # As SQLAlchemy itself writes them, so that both ways of reading see the same.
 _SQLITE_DATE = "%Y-%m-%d"
@@ -20,6 +22,8 @@ _SQLITE_INSTANT = "%Y-%m-%d %H:%M:%S%.6f"
 
 def schema_of(columns: Mapping[str, str]) -> dict[str, pl.DataType]:
     """Return the polars types of columns given by the types' names; instants are naive UTC to the microsecond."""
+    import polars as pl
+
     return {name: pl.Datetime("us") if kind == "Datetime" else getattr(pl, kind)() for name, kind in columns.items()}
 
 
@@ -28,6 +32,8 @@ def typed(frame: pl.DataFrame, columns: Mapping[str, str], *, optional: Iterable
 
     Raises ContractBroken for a missing column, an empty value, or a value of another type.
     """
+    import polars as pl
+
     may_lack = set(optional)
     missing = [name for name in columns if name not in frame.columns and name not in may_lack]
     if missing:
@@ -70,6 +76,8 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -
 
 def fetch(connection: sa.Connection, query: sa.Select[Any], columns: Mapping[str, str]) -> pl.DataFrame:
     """Return what `query` selects, whose columns are `columns` in order, as a typed frame."""
+    import polars as pl
+
     rows = connection.execute(query).cursor.fetchall()
     by_column = zip(*rows, strict=True) if rows else ([] for _ in columns)
     return pl.DataFrame(
@@ -81,12 +89,16 @@ def fetch(connection: sa.Connection, query: sa.Select[Any], columns: Mapping[str
 
 
 def _for_sqlite(rows: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
     return rows.with_columns(
         pl.selectors.date().dt.to_string(_SQLITE_DATE), pl.selectors.datetime().dt.to_string(_SQLITE_INSTANT)
     )
 
 
 def _series(name: str, kind: pl.DataType, values: Iterable[Any]) -> pl.Series:
+    import polars as pl
+
     found = list(values)
     is_text = any(isinstance(value, str) for value in found[:1]) or all(value is None for value in found)
     if isinstance(kind, pl.Date) and is_text:
@@ -107,6 +119,8 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
     Raises ContractBroken for a missing column, an empty value or a repeated customer, ModelError for a number that
     is none.
     """
+    import polars as pl
+
     missing = [name for name in SCORE_COLUMNS if name not in frame.columns]
     if missing:
         raise ContractBroken(f"a score list lacks {', '.join(missing)}", where="scores")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import NotFound, ResourceError
-from churn.views.risk_list import customer_risk
+from churn.views.customer_risk import customer_risk
 from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
 
 if TYPE_CHECKING:

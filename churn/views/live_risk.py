@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.store.records import SCORE_COLUMNS, ScoreRun
 from churn.store.repositories.score_reader import run_of
-from churn.views.risk_list import action_of, current_run, not_listed, run_facts
+from churn.views.current_run import current_run, not_listed, run_facts
+from churn.views.customer_risk import action_of
 
 if TYPE_CHECKING:
     from churn.store.lookup import CustomerLookup, Row

@@ -11,9 +11,9 @@ from churn.context import Context
 from churn.documents.reason import FeatureValue
 from churn.errors import NotFound
 from churn.modeling import explain, reasons_json
+from churn.views.current_run import current_run
 from churn.views.customer import require_features
 from churn.views.online_scores import RowScores, score_rows
-from churn.views.risk_list import current_run
 
 if TYPE_CHECKING:
     import polars as pl

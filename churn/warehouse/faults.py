@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from churn.errors import ChurnError, ConfigError, DataError, ResourceError
+
+if TYPE_CHECKING:
+    import duckdb
 
 _NO_SPACE = ("no space left", "disk full")
 _FILE = re.compile(r'file "([^"]+)"')
@@ -28,18 +30,20 @@ _DAMAGED = (
     "cannot be read by this version",
     "database file version",
 )
-_WRONG_SQL = (
-    duckdb.ParserException,
-    duckdb.BinderException,
-    duckdb.CatalogException,
-    duckdb.SyntaxException,
-    duckdb.NotImplementedException,
-    duckdb.InvalidTypeException,
-)
 
 
 def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
     """Return our error for one of DuckDB's; `where` names the file, table or rule at hand."""
+    import duckdb
+
+    wrong_sql = (
+        duckdb.ParserException,
+        duckdb.BinderException,
+        duckdb.CatalogException,
+        duckdb.SyntaxException,
+        duckdb.NotImplementedException,
+        duckdb.InvalidTypeException,
+    )
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     text = str(error).lower()
     if any(sign in text for sign in _DISK_FULL):
@@ -52,7 +56,7 @@ def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
         return DataError(f"the warehouse file cannot be read: {first}", where=where, remedy=remedy)
     if isinstance(error, duckdb.IOException) and ("permission denied" in text or "read-only file system" in text):
         return ResourceError(first, where=where, remedy="Make the folder writable for this user.")
-    if isinstance(error, _WRONG_SQL):
+    if isinstance(error, wrong_sql):
         return ConfigError(f"the SQL does not run: {first}", where=where, remedy="Mend the SQL or the column it names.")
     return DataError(first, where=where)
 
@@ -68,6 +72,8 @@ def _disk_full(told: str, where: str | None, *, is_without_space: bool) -> Resou
 @contextmanager
 def translating(where: str | None = None) -> Iterator[None]:
     """Raise ResourceError, ConfigError or DataError for whatever DuckDB raises inside."""
+    import duckdb
+
     try:
         yield
     except duckdb.Error as error:

@@ -14,8 +14,8 @@ from churn.accounts.keys import REMEMBERED_SECONDS
 from churn.api import direct
 from churn.api.schemas.risk import CustomerRisk
 from churn.store import PlanRecord
+from churn.views.customer_risk import customer_risk
 from churn.views.online_scores import score_rows
-from churn.views.risk_list import customer_risk
 from tests.api.conftest import Service
 
 

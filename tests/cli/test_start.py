@@ -11,6 +11,7 @@ from typer.main import get_group
 
 from churn import cli
 from churn.cli.commands import COMMANDS, CommandEntry
+from tests.company import Company
 
 HEAVY = [
     "alembic",
@@ -78,6 +79,12 @@ def test_the_list_of_commands_loads_no_command_and_no_heavy_library() -> None:
         "churn.cli.commands",
         "churn.cli.group",
     }
+
+
+def test_the_risk_list_loads_no_library_but_those_of_settings_and_store(finished_company: Company) -> None:
+    modules = loaded("risk-list", "--home", str(finished_company.home), "--top", "20")
+    assert modules & set(HEAVY) == {"pydantic", "sqlalchemy"}
+    assert {name for name in modules if name.startswith("churn.modeling")} == set()
 
 
 @pytest.mark.parametrize("arguments", [["score", "--help"], ["models", "--help"], ["models", "list", "--help"]])

@@ -18,7 +18,8 @@ from churn.views.advice import advise
 from churn.views.champion import load_champion
 from churn.views.customer import customer_view, last_known, require_features, waterfall
 from churn.views.risk_index import Filters, RiskIndexes
-from churn.views.risk_list import CSV_HEADER, export_customers, list_customers, read_risk_list
+from churn.views.risk_list import read_risk_list
+from churn.views.risk_search import CSV_HEADER, export_customers, list_customers
 from churn.views.serving_files import KEPT_SCORES, history_files, read_summary, run_path, serving_path
 from churn.views.what_if import overrides_of, score_mixed, what_if
 from churn.workflows.score import score_customers

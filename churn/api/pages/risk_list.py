@@ -18,7 +18,7 @@ from churn.api.state import State, state_of
 from churn.decisions.bands import BANDS
 from churn.jobs.requests import ask_list_push, push_targets, pushes_of_the_list
 from churn.views.risk_index import ORDERS, Filters, ListOrder
-from churn.views.risk_list import export_customers, list_customers
+from churn.views.risk_search import export_customers, list_customers
 
 router = APIRouter()
 

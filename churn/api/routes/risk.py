@@ -11,7 +11,8 @@ from fastapi import Path as InPath
 from churn.api.schemas.risk import Band, CustomerRisk, Probability, RiskPage
 from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.views.risk_list import customer_risk, risk_csv, risk_page
+from churn.views.customer_risk import customer_risk
+from churn.views.risk_list import risk_csv, risk_page
 
 router = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))])
 

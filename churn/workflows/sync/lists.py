@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from churn.campaigns.facts import read_consent
 from churn.context import Context
 from churn.errors import CampaignError, QualityBlocked
-from churn.views.risk_list import current_run, plain_reasons
+from churn.views.current_run import current_run
+from churn.views.risk_list import plain_reasons
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,0 +1,36 @@
+"""The published run behind the current list, and what every answer that holds a score says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from churn.errors import DataError, NotFound
+
+if TYPE_CHECKING:
+    from churn.store import ScoreRun
+
+
+def current_run(run: ScoreRun | None) -> ScoreRun:
+    """Return `run`. Raises DataError where there is none yet."""
+    if run is None:
+        raise DataError("no scores are published yet", where="risk list", remedy="Run `churn score` first.")
+    return run
+
+
+def not_listed(run: ScoreRun) -> NotFound:
+    """Return the error for a customer who is not on the list of `run`."""
+    where = f"list of {run.snapshot_date}"
+    return NotFound("the customer is not on the current list", where=where, remedy="Not active then.")
+
+
+def run_facts(run: ScoreRun) -> dict[str, Any]:
+    """Return what every answer that holds a score must say of its run."""
+    return {
+        "scored_at": run.scored_at,
+        "snapshot_date": run.snapshot_date,
+        "model_version": run.model_version,
+        "data_cutoff": run.data_cutoff,
+        "run_id": run.run_id,
+        "is_stale": run.is_stale,
+        "stale_reason": run.stale_reason,
+    }

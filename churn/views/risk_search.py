@@ -1,0 +1,124 @@
+"""Searches the whole current list for the pages: filtered, sorted, page by page, each customer with advice; and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from churn.context import Context
+from churn.views.advice import advise, readable_campaigns
+from churn.views.current_run import run_facts
+from churn.views.customer_risk import parsed
+from churn.views.risk_index import Filters, ListOrder, RiskIndexes
+from churn.views.risk_list import CSV_COLUMNS, safe_cell
+from churn.views.serving_files import read_summary
+
+if TYPE_CHECKING:
+    from churn.store import ScoreRun, Store
+    from churn.store.records import ScorePage
+
+_TRIES = 3  # a list may be replaced between the index and the rows; twice in a row it is not
+_PORTION = 2_000
+CSV_HEADER = (*CSV_COLUMNS, "change", "recommended_action", "snapshot_date", "model_version", "scored_at")
+
+
+def list_customers(
+    context: Context,
+    indexes: RiskIndexes,
+    filters: Filters,
+    *,
+    order: ListOrder = "expected_profit",
+    descending: bool = True,
+    limit: int = 50,
+    after: str | None = None,
+    before: str | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> dict[str, Any] | None:
+    """Return a page of the current list, None before the first one.
+
+    `customers` (each with reasons, campaigns and advice), `total` and `expected_profit` of all that match, `first` and
+    `last` (places, from 1), `has_before`, `has_after`, `plans`, `bands` (customers in each), and the run's own facts.
+    `groups` names the group of each feature, see `advise`. Raises ConfigError for an unknown band or order.
+    """
+    with context.open_store() as store:
+        run = store.scores.current_run()
+        for _ in range(_TRIES):
+            if run is None:
+                return None
+            index = indexes.of(store, run.run_id)
+            cut = index.find(filters, order=order, descending=descending, limit=limit, after=after, before=before)
+            page = store.scores.customers(cut.customer_ids)
+            if page.run is None or page.run.run_id == run.run_id:
+                break
+            run = page.run  # a newer list came in between
+        if run is None:
+            return None
+        customers = _told(context, store, page, groups or {})
+    summary = read_summary(context.settings.home, run.run_id) or {}
+    return {
+        **run_facts(run),
+        "customers": customers,
+        "total": cut.total,
+        "expected_profit": cut.expected_profit,
+        "first": cut.first_place,
+        "last": cut.first_place + len(cut.customer_ids) - 1,
+        "has_before": cut.has_before,
+        "has_after": cut.has_after,
+        "plans": index.plans,
+        "bands": {row["band"]: row["customers"] for row in summary.get("bands", [])},
+        "everybody": index.frame.height,
+    }
+
+
+def export_customers(
+    context: Context, indexes: RiskIndexes, filters: Filters, *, order: ListOrder, descending: bool
+) -> Iterator[str]:
+    """Yield every customer who matches as CSV, in portions, safe to open in a spreadsheet; only a header before the first list."""
+    yield _csv([CSV_HEADER])
+    with context.open_store() as store:
+        run = store.scores.current_run()
+        if run is None:
+            return
+        index = indexes.of(store, run.run_id)
+        places = index.matching(filters, order=order, descending=descending)
+        for start in range(0, len(places), _PORTION):
+            page = store.scores.customers(index.customers(places[start : start + _PORTION]))
+            if page.run is None or page.run.run_id != run.run_id:
+                return  # a newer list has come: half of each would be neither
+            yield _csv(_cells(row, run) for row in _told(context, store, page, {}))
+
+
+def _told(context: Context, store: Store, page: ScorePage, groups: Mapping[str, str]) -> list[dict[str, Any]]:
+    rows = [parsed(row) for row in page.documents()]
+    assigned = store.assignments.of_customers([row["customer_id"] for row in rows]) if rows else {}
+    campaigns = readable_campaigns(context) if rows else {}
+    told = []
+    for row in rows:
+        mine = assigned.get(row["customer_id"], [])
+        told.append({**row, "campaigns": mine, "advice": advise(row, mine, campaigns, groups)})
+    return told
+
+
+def _cells(row: Mapping[str, Any], run: ScoreRun) -> list[object]:
+    advice = row["advice"]
+    told = {
+        **row,
+        "reasons": "; ".join(reason["text"] for reason in row["reasons"]),
+        "recommended_action": f"held out of {advice['campaign']}"
+        if advice["kind"] == "holdout"
+        else advice["campaign"]
+        if advice["kind"] == "campaign"
+        else "",
+        "snapshot_date": run.snapshot_date,
+        "model_version": run.model_version,
+        "scored_at": run.scored_at,
+    }
+    return [safe_cell(told[name]) for name in CSV_HEADER]
+
+
+def _csv(rows: Any) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(rows)
+    return written.getvalue()

@@ -1,11 +1,20 @@
-"""Writes a result to a file: whole or not at all."""
+"""Writes a result to a file: whole or not at all, and a table so that a spreadsheet runs none of its cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from churn.errors import ResourceError
+from churn.errors import ConfigError, ResourceError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# A spreadsheet runs a cell that begins with one of these as a formula (CWE-1236).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -30,3 +39,43 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
             remedy="Free space or choose another place.",
         ) from error
     return path
+
+
+def write_frame(path: Path, frame: pl.DataFrame) -> Path:
+    """Write `frame` to `path`, as CSV (see `frame_csv`) or Parquet by its ending.
+
+    Raises ConfigError for another ending, ResourceError when the place cannot be written.
+    """
+    if path.suffix == ".csv":
+        return write_text(path, frame_csv(frame))
+    if path.suffix == ".parquet":
+        return write_whole(path, frame.write_parquet)
+    raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv or .parquet.")
+
+
+def frame_csv(frame: pl.DataFrame) -> str:
+    """Return `frame` as CSV, with a quote before every text that a spreadsheet would run as a formula."""
+    import polars as pl
+
+    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    harmless = frame.with_columns(
+        pl.when(pl.col(name).str.slice(0, 1).is_in(list(FORMULA_STARTS)))
+        .then(pl.lit("'") + pl.col(name))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in texts
+    )
+    # polars leaves a carriage return unquoted, and a spreadsheet begins a new row, with a new first cell, after it.
+    has_returns = any(frame[name].str.contains("\r", literal=True).any() for name in texts)
+    return harmless.write_csv(quote_style="non_numeric" if has_returns else "necessary")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV, with a quote before every text that a spreadsheet would run as a formula."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_harmless(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.decisions.bands import BANDS
-from churn.errors import ConfigError, ResourceError
+from churn.errors import ConfigError
+from churn.files import csv_text, write_frame
 from churn.views.current_run import current_run, run_facts
 from churn.views.customer_risk import parsed
 
@@ -54,6 +53,8 @@ def read_risk_list(
     """
     if bands:
         _refuse_unknown(bands)
+    if out is not None and out.suffix not in {".csv", ".parquet"}:
+        raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .csv or .parquet.")
     if top is not None and top < 1:
         raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
     with context.open_store() as store:
@@ -82,17 +83,9 @@ def _write(frame: pl.DataFrame, run: ScoreRun, out: Path) -> Path:
         pl.lit(run.model_version).alias("model_version"),
         pl.lit(run.scored_at).alias("scored_at"),
     )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix == ".parquet":
-            rows.write_parquet(out)
-        elif out.suffix == ".csv":
-            without_formulas(rows.with_columns(plain_reasons(pl.col("reasons")))).drop("change_reasons").write_csv(out)
-        else:
-            raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .csv or .parquet.")
-    except OSError as error:
-        raise ResourceError(f"cannot be written: {error.strerror or error}", where=str(out)) from error
-    return out
+    if out.suffix == ".csv":
+        rows = rows.with_columns(plain_reasons(pl.col("reasons"))).drop("change_reasons")
+    return write_frame(out, rows)
 
 
 def risk_page(
@@ -126,23 +119,12 @@ def risk_page(
 
 def risk_csv(page: Mapping[str, Any]) -> str:
     """Return a page as CSV, with reasons in words, safe to open in a spreadsheet."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at"])
     run = [page["snapshot_date"], page["model_version"], page["scored_at"]]
+    rows: list[Sequence[object]] = [(*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at")]
     for customer in page["customers"]:
-        told = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"] or [])}
-        writer.writerow([*(safe_cell(told[name]) for name in CSV_COLUMNS), *run])
-    return written.getvalue()
-
-
-# A spreadsheet runs a cell that begins with one of these as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe_cell(value: object) -> object:
-    """Quote what a spreadsheet would run as a formula (CWE-1236)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+        cells = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"] or [])}
+        rows.append([*(cells[name] for name in CSV_COLUMNS), *run])
+    return csv_text(rows)
 
 
 def plain_reasons(column: pl.Expr) -> pl.Expr:
@@ -151,17 +133,3 @@ def plain_reasons(column: pl.Expr) -> pl.Expr:
 
     kind = pl.List(pl.Struct({"text": pl.String}))
     return column.str.json_decode(kind).list.eval(pl.element().struct.field("text")).list.join("; ").alias("reasons")
-
-
-def without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return `frame` with a quote before every text cell that a spreadsheet would run as a formula (CWE-1236)."""
-    import polars as pl
-
-    text = [name for name, kind in frame.schema.items() if kind == pl.String]
-    return frame.with_columns(
-        pl.when(pl.col(name).str.slice(0, 1).is_in(list(FORMULA_STARTS)))
-        .then(pl.lit("'") + pl.col(name))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in text
-    )

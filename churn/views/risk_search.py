@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
+from churn.files import csv_text
 from churn.views.advice import advise, readable_campaigns
 from churn.views.current_run import run_facts
 from churn.views.customer_risk import parsed
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
-from churn.views.risk_list import CSV_COLUMNS, safe_cell
+from churn.views.risk_list import CSV_COLUMNS
 from churn.views.serving_files import read_summary
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def export_customers(
     context: Context, indexes: RiskIndexes, filters: Filters, *, order: ListOrder, descending: bool
 ) -> Iterator[str]:
     """Yield every customer who matches as CSV, in portions, safe to open in a spreadsheet; only a header before the first list."""
-    yield _csv([CSV_HEADER])
+    yield csv_text([CSV_HEADER])
     with context.open_store() as store:
         run = store.scores.current_run()
         if run is None:
@@ -87,7 +86,7 @@ def export_customers(
             page = store.scores.customers(index.customers(places[start : start + _PORTION]))
             if page.run is None or page.run.run_id != run.run_id:
                 return  # a newer list has come: half of each would be neither
-            yield _csv(_cells(row, run) for row in _told(context, store, page, {}))
+            yield csv_text(_cells(row, run) for row in _told(context, store, page, {}))
 
 
 def _told(context: Context, store: Store, page: ScorePage, groups: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -115,10 +114,4 @@ def _cells(row: Mapping[str, Any], run: ScoreRun) -> list[object]:
         "model_version": run.model_version,
         "scored_at": run.scored_at,
     }
-    return [safe_cell(told[name]) for name in CSV_HEADER]
-
-
-def _csv(rows: Any) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerows(rows)
-    return written.getvalue()
+    return [told[name] for name in CSV_HEADER]

@@ -9,8 +9,7 @@ from typing import Any
 
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.files import write_text
-from churn.views.risk_list import without_formulas
+from churn.files import write_frame
 
 OVERDUE_DAYS = 3  # without a push that went through, somebody should look
 _REJECTION_COLUMNS = (
@@ -80,7 +79,7 @@ def _write(out: Path, rows: list[dict[str, Any]]) -> None:
         name: pl.Datetime("us") if name.endswith("_at") else pl.Int64 if name == "attempts" else pl.String
         for name in _REJECTION_COLUMNS
     } | {"is_held": pl.Boolean}
-    write_text(out, without_formulas(pl.DataFrame(rows, schema=schema)).write_csv())
+    write_frame(out, pl.DataFrame(rows, schema=schema))
 
 
 def _is_overdue(last: datetime | None, now: datetime) -> bool:

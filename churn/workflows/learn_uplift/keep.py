@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.files import write_text, write_whole
+from churn.files import write_frame, write_text
 from churn.modeling.uplift.model import load_uplift, save_uplift
 from churn.reports.uplift import render_uplift
-from churn.views.risk_list import without_formulas
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,6 +126,4 @@ def write_page(context: Context, document: Mapping[str, Any]) -> Path:
 
 def write_list(rows: pl.DataFrame, path: Path) -> Path:
     """Write customers with their uplift to `path`; text that a spreadsheet would run is made harmless in CSV."""
-    if path.suffix == ".parquet":
-        return write_whole(path, rows.write_parquet)
-    return write_text(path, without_formulas(rows).write_csv())
+    return write_frame(path, rows)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from churn.campaigns.measurement import Terms, comparable, costs_of, measure
 from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, DataError
-from churn.files import write_text
+from churn.files import csv_text, write_text
 from churn.reports.campaign import render_campaign
 from churn.workflows.measure.follow import Followed, follow
 
@@ -202,11 +200,7 @@ def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
 
 
 def _csv(document: Mapping[str, Any]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=_COLUMNS, lineterminator="\n", extrasaction="ignore", restval="")
-    writer.writeheader()
-    writer.writerows(_rows(document))
-    return out.getvalue()
+    return csv_text([_COLUMNS, *([row.get(name) for name in _COLUMNS] for row in _rows(document))])
 
 
 def _rows(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

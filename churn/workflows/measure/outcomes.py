@@ -16,8 +16,7 @@ from churn.context import Context
 from churn.crm.opening import connector_section
 from churn.crm.retry import Patience
 from churn.errors import ConfigError, ConnectorError
-from churn.files import write_text
-from churn.views.risk_list import without_formulas
+from churn.files import write_frame
 
 if TYPE_CHECKING:
     import polars as pl
@@ -153,7 +152,7 @@ def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int |
         if out.suffix != ".csv":
             raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
         columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]
-        write_text(out, without_formulas(rows.select(columns)).write_csv())
+        write_frame(out, rows.select(columns))
     return {"rejected": rows.height, "rows": rows.head(limit or rows.height).to_dicts(), "file": out}
 
 

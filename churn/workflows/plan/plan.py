@@ -15,9 +15,8 @@ from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError, ConfigError
-from churn.files import write_text, write_whole
+from churn.files import write_frame, write_text
 from churn.store import PlanRecord
-from churn.views.risk_list import without_formulas
 from churn.workflows.plan.choose import choose, limits_left, used_by
 from churn.workflows.plan.document import build_document
 from churn.workflows.plan.eligibility import gather_facts
@@ -229,10 +228,8 @@ def check_ending(path: Path) -> None:
 
 def write_assignments(assignments: pl.DataFrame, document: Mapping[str, Any], path: Path) -> Path:
     """Write the assignments to `path`, and as JSON the plan's document beside them. Raises ResourceError."""
-    if path.suffix == ".parquet":
-        return write_whole(path, assignments.write_parquet)
-    if path.suffix == ".csv":
-        return write_text(path, without_formulas(assignments).write_csv())
+    if path.suffix != ".json":
+        return write_frame(path, assignments)
     rows = json.loads(assignments.write_json())
     return write_text(path, json.dumps({**document, "assignments": rows}, indent=2) + "\n")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.errors import ConfigError, DataError, ResourceError
+from churn.errors import ConfigError, DataError
+from churn.files import write_frame
 from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
@@ -49,11 +50,7 @@ def build_features(
             remedy=f"Choose dates the data cover; they reach {cutoff:%Y-%m-%d}.",
         )
     if out is not None:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            frame.write_parquet(out) if out.suffix == ".parquet" else frame.write_csv(out)
-        except OSError as error:
-            raise ResourceError(f"cannot be written: {error.strerror or error}", where=str(out)) from error
+        write_frame(out, frame)
     return frame, docs
 
 

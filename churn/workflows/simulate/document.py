@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +16,7 @@ from churn.decisions.sensitivity import Interval
 from churn.decisions.simulation import Optimum, SimulationResult
 from churn.decisions.threshold import CurvePoint
 from churn.errors import ConfigError
-from churn.files import write_text
+from churn.files import csv_text, write_text
 from churn.reports.simulation import render_simulation
 from churn.wording import count, money, percent
 
@@ -237,8 +235,4 @@ def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
 
 
 def _csv(curve: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(curve[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(curve)
-    return out.getvalue()
+    return csv_text([list(curve[0]), *(list(point.values()) for point in curve)])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.config import load_settings
 from churn.context import Context
+from churn.decisions.simulation_request import SimulationRequest
 from churn.demo import generate_company, sources_toml
 from churn.errors import ConfigError
 from churn.views.home import MARKER, is_demo_home
@@ -22,7 +23,6 @@ from churn.workflows.monitor.seen import MonitorResult
 from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
 from churn.workflows.report.publish import ReportResult, publish_report
 from churn.workflows.score import ScoreResult, score_customers
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
 from churn.workflows.train import TrainedModel, train_model
 

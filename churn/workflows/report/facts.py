@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.decisions.bands import BANDS
+from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
 from churn.snapshots.dataset import data_cutoff, write_policy
 from churn.snapshots.dates import is_flat
@@ -24,7 +25,6 @@ from churn.views.quality import read_quality
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_needed
 from churn.workflows.report.month import Month, last_whole
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign
 
 if TYPE_CHECKING:

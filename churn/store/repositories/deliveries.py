@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import Delivery, Severity
+from churn.store.records import AlertSeverity, Delivery
 from churn.store.tables import alert_deliveries, alerts
 
 _RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
@@ -22,7 +22,7 @@ class DeliveryRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enqueue(self, channels: Sequence[str], min_severity: Severity, at: datetime) -> int:
+    def enqueue(self, channels: Sequence[str], min_severity: AlertSeverity, at: datetime) -> int:
         """Give every alert that a channel was not told yet, or only as less severe, to that channel; return how many.
 
         Alerts that were resolved before anybody looked are told too, unless that is more than a day ago.

@@ -304,7 +304,7 @@ def report_facts(context: Context, month: Month | None, *, beside: Executor) -> 
         "risk": risk,
         **campaigns,
         "model": None if served is None and not is_newest else _model(context, served),
-        "monitoring": monitored.document if monitored is not None else None,
+        "monitoring": monitored.as_json() if monitored is not None else None,
         "nights": {
             "done": sum(run.state == "done" for run in nights),
             "failed": [str(run.logical_date) for run in nights if run.state in {"failed", "missed"}],

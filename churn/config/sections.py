@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -65,6 +66,25 @@ class SourceSettings(Section):
     options: dict[str, Any] = Field(
         default_factory=dict, description="Reader options: delim, header, skip, names, nullstr, ..."
     )
+    dates: str | dict[str, str] | None = Field(
+        None,
+        description='How dates are written, such as "%d/%m/%Y": one strptime form, or one for each column of ours.',
+    )
+    pivot_year: Annotated[int, Field(ge=1970, le=2100)] | None = Field(
+        None, description="The latest year that two digits mean: with 2030, 26 is 2026 and 55 is 1955."
+    )
+    zone: str | dict[str, str] | None = Field(
+        None, description="Zone of times without an offset, such as Europe/Madrid; UTC if not given. Or one per column."
+    )
+    codes: dict[str, dict[str, bool | str | float]] = Field(
+        default_factory=dict, description="What the words of a column of ours mean: { ja = true, nein = false }."
+    )
+    rows_at: str | None = Field(
+        None, description="JSON: the key below which the rows lie, such as data or result.items."
+    )
+    most_shrink: Share = Field(
+        0.5, description="A file that comes again with this share of its rows missing, or more, is refused."
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> SourceSettings:
@@ -76,6 +96,11 @@ class SourceSettings(Section):
             and "@" in self.dsn
         ):
             raise ValueError("`dsn` holds a password: put it in PGPASSWORD or CHURN_SOURCE_<NAME>_DSN")
+        for zone in [self.zone] if isinstance(self.zone, str) else (self.zone or {}).values():
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                raise ValueError(f"`zone`: there is no zone `{zone}`; write one such as Europe/Madrid") from error
         return self
 
 

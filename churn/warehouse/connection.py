@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -158,6 +158,17 @@ class Warehouse:
         if not self.has_table(table):
             return {}
         return {row[0]: row[1] for row in self.rows(f"describe {table}")}
+
+    def type_of(self, expression: str, columns: Mapping[str, str]) -> str:
+        """Return the DuckDB type of an expression over `columns` (name to type). Raises ConfigError where it has none.
+
+        Asked beside the connection, so that a wrong expression does not end the transaction.
+        """
+        values = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in columns.items())
+        with translating(), closing(self.connection.cursor()) as beside:
+            described = beside.execute(f"describe select {expression} as value from (select {values})").fetchone()
+        assert described is not None
+        return str(described[1])
 
     def close(self) -> None:
         """Close the database and release the lock. Safe to call twice."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-_INTEGERS = {
+from churn.warehouse.connection import literal
+from churn.warehouse.reading import values
+from churn.warehouse.reading.values import MISSING_VALUES, PLAIN, Reading
+
+_INTEGERS: Final = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
 }  # fmt: skip
-_KEPT_AS_TEXT = {"NULL", '"NULL"', "UUID", "JSON", "BLOB", "BIT"}
-_FLOATS = {"FLOAT", "DOUBLE"}
-_TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
-# Only forms that mean one day whoever reads them; 03/04/2024 needs a strptime in the column map.
-_DATE_FORMS = ["%Y%m%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d %b %Y", "%b %d, %Y", "%Y%m%dT%H%M%S"]
-_GROUPED_NUMBER = r"[$€£]?-?\d{1,3}(,\d{3})*(\.\d+)?"
+_KEPT_AS_TEXT: Final = {"NULL", '"NULL"', "UUID", "JSON", "BLOB", "BIT"}
+_FLOATS: Final = {"FLOAT", "DOUBLE"}
+_TIMES: Final = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
+_YES: Final = ("true", "t", "yes", "y", "1")
+_NO: Final = ("false", "f", "no", "n", "0")
 
 
 @dataclass(frozen=True)
@@ -28,66 +33,111 @@ def is_number(kind: str) -> bool:
     return kind in _INTEGERS or kind in _FLOATS or kind.startswith("DECIMAL")
 
 
-def cast(expression: str, delivered: str, wanted: str) -> Cast:
-    """Return `expression`, of type `delivered`, as type `wanted` (a type of contracts.py).
+def cast(expression: str, delivered: str, wanted: str, column: str = "", reading: Reading = PLAIN) -> Cast:
+    """Return `expression`, of type `delivered`, as type `wanted` (a type of contracts.py), for a `column` of ours.
 
-    Naive times are UTC; times with an offset are converted. Text is read leniently, never guessed.
+    Naive times are UTC, or of the zone that `reading` names; times with an offset are converted. Text is read by the
+    rules of reading/values.py, never guessed.
     """
     if delivered == "JSON":  # a column of mixed types: its values as text, without the quotes of JSON
         expression, delivered = f"({expression} ->> '$')", "VARCHAR"
-    if delivered == wanted:
-        return Cast(expression, is_fallible=False)
+    if codes := reading.codes.get(column):
+        return _coded(expression, delivered, wanted, codes)
+    return _by_type(expression, delivered, wanted, column, reading)
+
+
+def _by_type(expression: str, delivered: str, wanted: str, column: str, reading: Reading) -> Cast:
     if wanted == "VARCHAR":
-        return Cast(_as_text(expression, delivered), is_fallible=False)
+        text = _as_text(expression, delivered)
+        return Cast(_as_id(text) if column.endswith("_id") else f"trim({text})", is_fallible=False)
     if wanted in {"TIMESTAMP", "DATE"}:
-        return _as_time(expression, delivered, wanted)
-    if delivered == "VARCHAR" and wanted in {"BOOLEAN", "DOUBLE"}:
-        return Cast(_as_flag(expression) if wanted == "BOOLEAN" else _as_number(expression), is_fallible=True)
-    is_safe = wanted in {"DOUBLE", "BOOLEAN"} and (is_number(delivered) or delivered == "BOOLEAN")
-    return Cast(f"try_cast({expression} as {wanted})", is_fallible=not is_safe)
+        return _as_time(expression, delivered, wanted, column, reading)
+    if wanted == "BOOLEAN":
+        return _as_flag(expression, delivered)
+    if wanted == "DOUBLE":
+        return _as_number(expression, delivered, reading)
+    return Cast(expression if delivered == wanted else f"try_cast({expression} as {wanted})", delivered != wanted)
+
+
+def _as_number(expression: str, delivered: str, reading: Reading) -> Cast:
+    if delivered in _FLOATS:  # data frames write NaN where a value is missing
+        return Cast(f"case when not isnan({expression}) then cast({expression} as double) end", is_fallible=False)
+    if delivered == "VARCHAR":
+        return Cast(values.number(expression, reading), is_fallible=True)
+    is_safe = is_number(delivered) or delivered == "BOOLEAN"
+    return Cast(f"try_cast({expression} as double)", is_fallible=not is_safe)
 
 
 def _as_text(expression: str, delivered: str) -> str:
+    if delivered == "VARCHAR":
+        return expression
     if delivered in _FLOATS:  # ids that went through a data frame arrive as 17.0
         whole = f"{expression} = trunc({expression}) and abs({expression}) < 1e15"
-        return f"case when {whole} then cast(cast({expression} as bigint) as varchar) else cast({expression} as varchar) end"
+        whole_text = f"cast(try_cast({expression} as bigint) as varchar)"
+        return (
+            f"case when isnan({expression}) then null when {whole} then {whole_text}"
+            f" else cast({expression} as varchar) end"
+        )
     return f"cast({expression} as varchar)"
 
 
-def _as_number(expression: str) -> str:
-    grouped = f"case when regexp_full_match(trim({expression}), '{_GROUPED_NUMBER}')"
-    grouped += f" then try_cast(regexp_replace({expression}, '[$€£, ]', '', 'g') as double) end"
-    return f"coalesce(try_cast({expression} as double), {grouped})"
+def _as_id(text: str) -> str:
+    """Write an id as every format writes it: without blanks around it, and 17 for 17.0."""
+    words = ", ".join(literal(word) for word in values.MISSING_WORDS if word)
+    bare = f"case when {text} in ({words}) then null when {text} <> trim({text}) then trim({text}) else {text} end"
+    return f"case when ends_with({text}, '0') and contains({text}, '.') then regexp_replace(trim({text}), '^([0-9]+)[.]0+$', '\\1') else {bare} end"
 
 
-def _as_time(expression: str, delivered: str, wanted: str) -> Cast:
+def _coded(expression: str, delivered: str, wanted: str, codes: Mapping[str, bool | str | float]) -> Cast:
+    """Read values by the words that the source maps, and by nothing else."""
+    text = f"lower(trim({_as_text(expression, delivered)}))"
+    meant = {str(word).strip().lower(): value for word, value in codes.items()}
+    whens = " ".join(f"when {literal(word)} then {_constant(value)}" for word, value in meant.items())
+    return Cast(f"try_cast(case {text} {whens} end as {wanted})", is_fallible=True)
+
+
+def _constant(value: bool | str | float) -> str:  # noqa: FBT001  # a value, not a switch
+    if isinstance(value, bool):
+        return "'true'" if value else "'false'"
+    return literal(str(value))
+
+
+def _as_time(expression: str, delivered: str, wanted: str, column: str, reading: Reading) -> Cast:
+    zone = reading.zone(column)
     if delivered in _TIMES:
+        if zone and wanted == "TIMESTAMP" and delivered not in {"TIMESTAMP WITH TIME ZONE", "DATE"}:
+            return Cast(f"cast(timezone({literal(zone)}, cast({expression} as timestamp)) as timestamp)", False)  # noqa: FBT003  # the field is named by its place
         return Cast(f"cast({expression} as {wanted})", is_fallible=False)
     if delivered == "VARCHAR":
-        forms = ", ".join(f"'{form}'" for form in _DATE_FORMS)
-        # By way of the zoned type: a plain cast to TIMESTAMP would drop an offset without a word.
-        time = (
-            f"coalesce(cast(try_cast({expression} as timestamptz) as timestamp), try_strptime({expression}, [{forms}]))"
-        )
-    elif is_number(delivered):
-        time = (
-            f"case when {expression} between 19000101 and 21001231"
-            f" then try_strptime(cast(cast({expression} as bigint) as varchar), '%Y%m%d')"
-            f" when {expression} between 1e8 and 1e11 then make_timestamp(cast({expression} * 1e6 as bigint))"
-            f" when {expression} between 1e11 and 1e14 then make_timestamp(cast({expression} * 1e3 as bigint))"
-            f" when {expression} between 1e14 and 1e17 then make_timestamp(cast({expression} as bigint)) end"
+        read = values.time if wanted == "TIMESTAMP" else values.day
+        return Cast(read(expression, column, reading), is_fallible=True)
+    if is_number(delivered):
+        compact = f"try_strptime(cast(cast({expression} as bigint) as varchar), '%Y%m%d')"
+        moment = (
+            f"case when {expression} between 19000101 and 21001231 then {compact} else {values.epoch(expression)} end"
         )
     else:
-        time = f"try_cast(cast({expression} as varchar) as timestamp)"
-    return Cast(time if wanted == "TIMESTAMP" else f"cast({time} as date)", is_fallible=True)
+        moment = f"try_cast(cast({expression} as varchar) as timestamp)"
+    return Cast(moment if wanted == "TIMESTAMP" else f"cast({moment} as date)", is_fallible=True)
 
 
-def _as_flag(expression: str) -> str:
-    word = f"lower(trim({expression}))"
-    return (
-        f"case when {word} in ('true', 't', 'yes', 'y', '1', '1.0', 'on') then true"
-        f" when {word} in ('false', 'f', 'no', 'n', '0', '0.0', 'off') then false end"
+def _as_flag(expression: str, delivered: str) -> Cast:
+    """Read yes and no from true/false, yes/no and 1/0 alone: what 2 or -1 means only the source can say."""
+    if delivered == "BOOLEAN":
+        return Cast(expression, is_fallible=False)
+    if is_number(delivered):
+        return Cast(f"case {expression} when 1 then true when 0 then false end", is_fallible=True)
+    word = f"regexp_replace(lower(trim(cast({expression} as varchar))), '^([01])[.]0+$', '\\1')"
+    return Cast(
+        f"case when {word} in {values.listed(_YES)} then true when {word} in {values.listed(_NO)} then false end",
+        is_fallible=True,
     )
+
+
+def is_no_value(text: str, wanted: str) -> str:
+    """Return SQL that is true where a text stands for no value of the type `wanted`."""
+    words = MISSING_VALUES if wanted != "VARCHAR" else ()
+    return f"trim({text}) in {values.listed((*values.MISSING_WORDS, *words))}"
 
 
 def widened(first: str, second: str) -> str:

@@ -11,6 +11,7 @@ from churn.warehouse.connection import quoted
 from churn.warehouse.loading.casts import cast, kept_type
 from churn.warehouse.loading.contracts import BOOKKEEPING, Column, Table
 from churn.warehouse.loading.expressions import expression, theirs
+from churn.warehouse.reading.values import PLAIN, Reading
 
 # Names that staging gives its own columns; a delivered column of that name is kept under another.
 _STAGED = "occurred_at available_at event_type nth latest_at told_at next_told_at is_next_running"
@@ -32,10 +33,19 @@ class Selected:
     is_fallible: bool
 
 
-def select_list(table: Table, delivered: Mapping[str, str], mapped: Mapping[str, str], *, where: str) -> list[Selected]:
+def select_list(
+    table: Table,
+    delivered: Mapping[str, str],
+    mapped: Mapping[str, str],
+    *,
+    where: str,
+    reading: Reading = PLAIN,
+    may_lack: bool = False,
+) -> list[Selected]:
     """Return the columns to load into `table` from a delivery with columns `delivered` (name to DuckDB type).
 
-    `mapped` is ours = theirs: a delivered column's name or an SQL expression over them; `where` names the file.
+    `mapped` is ours = theirs: a delivered column's name or an SQL expression over them; `where` names the file;
+    `reading` says how values are written. With `may_lack` a mapped column that this delivery lacks is null.
     Columns nobody maps are kept under their own names, but not one that was renamed or made into another.
     Raises ContractBroken for a missing required column (with the nearest name found), ConfigError for an expression
     that is not a single scalar one.
@@ -48,9 +58,14 @@ def select_list(table: Table, delivered: Mapping[str, str], mapped: Mapping[str,
         name = theirs(source, delivered)
         if name is not None:
             used.add(name)
-            chosen.append(_direct(column, name, delivered[name]))
+            chosen.append(_direct(column, name, delivered[name], reading))
         elif column.name in mapped:
-            made = expression(source, delivered, where=f"sources.{table.name}.columns.{column.name}", file=where)
+            try:
+                made = expression(source, delivered, where=f"sources.{table.name}.columns.{column.name}", file=where)
+            except ContractBroken:
+                if not may_lack or column.is_required:
+                    raise
+                continue
             used.update(made.reads if len(made.reads) == 1 else ())
             chosen.append(Selected(_free(column), made.sql, "", column.type, column.is_required, is_fallible=True))
         elif column.is_required:
@@ -58,7 +73,7 @@ def select_list(table: Table, delivered: Mapping[str, str], mapped: Mapping[str,
     taken = {one.name.lower() for one in chosen} | set(table.types)
     for name, kind in delivered.items():
         if name not in used and name.lower() not in taken:
-            chosen.append(_direct(Column(name, ""), name, kind))
+            chosen.append(_direct(Column(name, ""), name, kind, reading))
     return chosen
 
 
@@ -67,11 +82,16 @@ def _free(column: Column) -> str:
     return f"{column.name}_delivered" if is_taken else column.name
 
 
-def _direct(column: Column, name: str, kind: str) -> Selected:
+def _direct(column: Column, name: str, kind: str, reading: Reading) -> Selected:
     """Select a delivered column: cast to the type of ours, or kept as it came where it is an extra one."""
     if column.type:
-        done = cast(quoted(name), kind, column.type)
+        done = cast(quoted(name), kind, column.type, column.name, reading)
         return Selected(column.name, quoted(name), done.sql, column.type, column.is_required, done.is_fallible)
+    coded = reading.codes.get(column.name)
+    if coded:
+        wanted = "BOOLEAN" if all(isinstance(value, bool) for value in coded.values()) else "VARCHAR"
+        done = cast(quoted(name), kind, wanted, column.name, reading)
+        return Selected(_free(column), quoted(name), done.sql, wanted, is_required=False, is_fallible=True)
     wanted = kept_type(kind)
     stored = quoted(name) if wanted == kind else f"cast({quoted(name)} as {wanted})"
     return Selected(_free(column), quoted(name), stored, wanted, is_required=False, is_fallible=False)

@@ -42,18 +42,19 @@ def expression(text: str, delivered: Mapping[str, str], *, where: str, file: str
 
     tree = _parsed(text, where)
     _refuse_unsafe(tree, text, where)
-    lambdas = {name.name for one in tree.find_all(exp.Lambda) for name in one.expressions}
+    lambdas = {name.name for function in tree.find_all(exp.Lambda) for name in function.expressions}
     reads = set()
-    for column in [one for one in tree.find_all(exp.Column) if one.name not in lambdas]:
-        known = theirs(column.name, delivered)
+    for column in [node for node in tree.find_all(exp.Column) if node.name not in lambdas]:
+        root = column.parts[0].name  # `properties.plan.name` begins with the column that holds the rest
+        known = theirs(root, delivered)
         if known is not None:
             reads.add(known)
-        elif column.name.lower() in PLACE_COLUMNS:
+        elif len(column.parts) == 1 and column.name.lower() in PLACE_COLUMNS:
             column.set("this", exp.to_identifier(PLACE_COLUMNS[column.name.lower()]))
         else:
-            near = difflib.get_close_matches(column.name, list(delivered), n=1, cutoff=0.4)
+            near = difflib.get_close_matches(root, list(delivered), n=1, cutoff=0.4)
             hint = f"Did you mean `{near[0]}`?" if near else "Name one of those columns."
-            what = f"no column `{column.name}` (asked for by {where}); found {', '.join(delivered)}"
+            what = f"no column `{root}` (asked for by {where}); found {', '.join(delivered)}"
             raise ContractBroken(what, where=file, remedy=hint)
     return Expression(f"({tree.sql(dialect='duckdb', comments=False)})", frozenset(reads))
 

@@ -10,24 +10,30 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from churn.config import SourceSettings
-from churn.errors import ConfigError, ContractBroken
+from churn.errors import ConfigError, ContractBroken, ResourceError
 from churn.progress import SILENT, Progress
 from churn.warehouse.connection import Warehouse, quoted
-from churn.warehouse.loading import ledger
+from churn.warehouse.loading import date_forms, ledger
 from churn.warehouse.loading.contracts import TABLES, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
-from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
 from churn.warehouse.reading import database_load, readers
+from churn.warehouse.reading.declared import reading_of
+from churn.warehouse.reading.delivery import SourceFile
 from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.sources import Files
+
+_WORTH_COUNTING = 100  # rows: of fewer, a few more or less say nothing
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ def _load(
     erased: Erased,
 ) -> LoadResult:
     started = time.perf_counter()
-    load = Load(warehouse, _table(name), source, _hash(source), now, erased)
+    load = Load(warehouse, _table(name), source, _hash(source), now, erased, reading_of(name, source))
     if source.path is None:
         done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
     else:
@@ -128,21 +134,29 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
     found = files.found()
     kind = readers.format_of(found[0].name, source.format, where=f"sources.{name}")
     readers.check_options(kind, source.options, where=f"sources.{name}")
-    plan = ledger.plan(found, ledger.known_files(warehouse, name), load.settings_hash, full=full)
+    before = ledger.known_files(warehouse, name)
+    plan = ledger.plan(found, before, load.settings_hash, full=full)
     done: list[Loaded] = []
-
-    def wanted(columns: Mapping[str, str]) -> dict[str, str]:
-        return _wanted_types(load.table, source, columns)
-
-    with files.here([*plan.changed, *plan.new], _scratch(warehouse)) as ready, warehouse.transaction():
+    earlier = any(known.settings_hash == load.settings_hash for known in before.values())
+    load = replace(load, has_earlier_files=earlier)
+    with (
+        files.here([*plan.changed, *plan.new], _scratch(warehouse)) as ready,
+        _copies(warehouse) as scratch,
+        warehouse.transaction(),
+    ):
+        if full or any(known.settings_hash != load.settings_hash for known in before.values()):
+            date_forms.forget_forms(warehouse, name)
         ledger.create_raw(warehouse, load.table)
         ledger.touch(warehouse, name, plan)
         first = ledger.next_load_id(warehouse)
         groups = ledger.in_loaded_order(warehouse, name, ready)
         ledger.remove(warehouse, name, plan.changed, first)
         for load_id, group in enumerate(groups, first):
-            for delivery in readers.deliveries(warehouse, group, kind, source.options, wanted):
+            for delivery in readers.deliveries(
+                warehouse, group, kind, source.options, scratch=scratch, rows_at=source.rows_at
+            ):
                 done.extend(load_delivery(load, delivery, load_id))
+        _refuse_shrunk(load, plan.changed, before, done, full=full)
     looked_at = ", ".join(file.name for file in found[:3])
     return done, plan.unchanged + len(plan.touched) + len(plan.moved), plan.vanished, looked_at
 
@@ -152,13 +166,40 @@ def _scratch(warehouse: Warehouse) -> Path | None:
     return spill.parent if spill is not None and warehouse.path is not None else None
 
 
+@contextmanager
+def _copies(warehouse: Warehouse) -> Iterator[Path]:
+    """Give a folder for rewritten copies of text files; it goes with the block."""
+    parent = _scratch(warehouse)
+    try:
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix="downloads-", dir=parent)
+    except OSError as error:
+        raise ResourceError(f"cannot be written: {error.strerror}", where=str(parent)) from error
+    with folder as root:
+        yield Path(root)
+
+
+def _refuse_shrunk(
+    load: Load, changed: Sequence[SourceFile], before: Mapping[str, Known], done: Sequence[Loaded], *, full: bool
+) -> None:
+    """Raise ContractBroken where a file came again with much fewer rows than it had: an export that broke off."""
+    names = {file.name for file in changed}
+    for loaded in done:
+        known = before.get(loaded.file)
+        if full or loaded.file not in names or known is None or known.settings_hash != load.settings_hash:
+            continue
+        least = known.rows * (1 - load.source.most_shrink)
+        if known.rows >= _WORTH_COUNTING and loaded.rows < least:
+            raise ContractBroken(
+                f"the file had {known.rows:,} rows and has {loaded.rows:,} now",
+                where=loaded.file,
+                remedy=f"Check that the export ran to its end. If it is right, raise [sources.{load.table.name}]"
+                " most_shrink, or load it once with `churn refresh --full`.",
+            )
+
+
 def _hash(source: SourceSettings) -> str:
-    told = json.dumps([source.columns, source.where, source.options, source.format, source.query], default=str)
-    return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _wanted_types(table: Table, source: SourceSettings, columns: Mapping[str, str]) -> dict[str, str]:
-    """Say which columns of a text file are text whatever they look like: ids keep their leading zeros."""
-    mapped = [source.columns.get(column.name, column.name) for column in table.columns if column.type == "VARCHAR"]
-    found = [theirs(name, columns) for name in mapped]
-    return {name: "VARCHAR" for name in found if name is not None}
+    written = [source.dates, source.pivot_year, source.zone, source.codes, source.rows_at]
+    told = [source.columns, source.where, source.options, source.format, source.query, *written]
+    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()

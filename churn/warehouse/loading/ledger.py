@@ -35,6 +35,7 @@ class Known:
     changed: str
     content_hash: str
     settings_hash: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def next_load_id(warehouse: Warehouse) -> int:
 def known_files(warehouse: Warehouse, source: str) -> dict[str, Known]:
     """Return the ledger's entries of one source, by file name."""
     found = warehouse.rows(
-        "select file, size_bytes, changed, content_hash, settings_hash from raw.loads where source = ?", [source]
+        "select file, size_bytes, changed, content_hash, settings_hash, rows from raw.loads where source = ?", [source]
     )
     return {file: Known(*rest) for file, *rest in found}
 

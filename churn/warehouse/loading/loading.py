@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,21 +10,29 @@ from datetime import datetime
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.loading.casts import cast, kept_type, widened
+from churn.warehouse.loading import date_forms
+from churn.warehouse.loading.casts import cast, is_no_value, kept_type, widened
 from churn.warehouse.loading.column_map import Selected, select_list
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
-from churn.warehouse.loading.expressions import expression
+from churn.warehouse.loading.expressions import expression, theirs
 from churn.warehouse.loading.ledger import create_raw, note_rewrite, record
+from churn.warehouse.reading import values
 from churn.warehouse.reading.delivery import Delivery
+from churn.warehouse.reading.text_types import typed
+from churn.warehouse.reading.values import PLAIN, Reading
 
+CONSENT = "marketing_consent"
 _WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
 _SHOWN_COLUMNS = 100  # of a rejected row's text
 
 
 @dataclass(frozen=True)
 class Load:
-    """One source on its way into its raw table: where to, from what, and when; rows of the `erased` stay outside."""
+    """One source on its way into its raw table: where to, from what, and when; rows of the `erased` stay outside.
+
+    `reading` says how the source's values are written; `has_earlier_files`, that some were loaded by these settings.
+    """
 
     warehouse: Warehouse
     table: Table
@@ -32,6 +40,8 @@ class Load:
     settings_hash: str
     now: datetime
     erased: Erased = NOBODY
+    reading: Reading = PLAIN
+    has_earlier_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,17 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     """
     warehouse, table, source = load.warehouse, load.table, load.source
     first = delivery.files[0].name
-    listed = select_list(table, delivery.columns, source.columns, where=first)
-    columns = _resolved(warehouse, table, delivery, listed)
+    delivery = typed(
+        warehouse,
+        delivery,
+        load.reading,
+        as_text=kept_as_text(table, source, delivery.columns),
+        fixed=declared_types(source, delivery.columns),
+    )
+    listed = _listed(load, delivery)
+    load = replace(load, reading=_with_orders(load, delivery, _resolved(load, delivery, listed)))
+    listed = _listed(load, delivery)
+    columns = _resolved(load, delivery, listed)
     condition = "true"
     if source.where:
         condition = expression(source.where, delivery.columns, where=f"sources.{table.name}.where", file=first).sql
@@ -61,7 +80,7 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
             condition = f"({condition}) and {load.erased.kept(column.sql)}"
     _evolve(warehouse, table, columns, load_id)
     names = ", ".join(quoted(column.name) for column in columns)
-    values = ", ".join(column.sql for column in columns)
+    stored = ", ".join(_stored(column) for column in columns)
     stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
     # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
     is_numbered_here = "row_number()" in delivery.sql
@@ -69,7 +88,7 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
         with nullcontext() if is_numbered_here else warehouse.unordered():
             warehouse.execute(
                 f"insert into raw.{quoted(table.name)} ({names}, {', '.join(BOOKKEEPING)})"
-                f" select {values}, {stamp} from ({delivery.sql}) where {condition}"
+                f" select {stored}, {stamp} from ({delivery.sql}) where {condition}"
             )
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
@@ -91,23 +110,113 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     return done
 
 
-def _resolved(warehouse: Warehouse, table: Table, delivery: Delivery, columns: Sequence[Selected]) -> list[Selected]:
+def _may_lack(load: Load, delivery: Delivery) -> bool:
+    return delivery.has_open_keys and load.has_earlier_files
+
+
+def _listed(load: Load, delivery: Delivery) -> list[Selected]:
+    return select_list(
+        load.table,
+        delivery.columns,
+        load.source.columns,
+        where=delivery.files[0].name,
+        reading=load.reading,
+        may_lack=_may_lack(load, delivery),
+    )
+
+
+def _resolved(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> list[Selected]:
     """Find the types of mapped expressions, which only DuckDB knows, and cast them to what the table wants."""
+    warehouse, table = load.warehouse, load.table
     done = []
     for column in columns:
         if column.sql:
             done.append(column)
             continue
         try:
-            kind = warehouse.rows(f"describe select {column.delivered} as value from ({delivery.sql})")[0][1]
+            kind = warehouse.type_of(column.delivered, {**delivery.columns, "_file": "VARCHAR", "_row": "BIGINT"})
         except ConfigError as error:
+            if _may_lack(load, delivery) and not column.is_required:
+                continue  # a key below another that no row of this file has
             remedy = "Mend the expression; `options = { all_varchar = true }` reads every column of a CSV file as text."
             raise ConfigError(error.what, where=f"sources.{table.name}.columns.{column.name}", remedy=remedy) from error
         wanted = column.type or kept_type(kind)
-        made = cast(column.delivered, kind, wanted)
+        made = cast(column.delivered, kind, wanted, column.name, load.reading)
         # The expression itself may fail on a value (strptime of a broken date): then the row is the thing at fault.
         done.append(replace(column, delivered=f"try({column.delivered})", sql=f"try({made.sql})", type=wanted))
     return done
+
+
+def kept_as_text(table: Table, source: SourceSettings, columns: Mapping[str, str]) -> set[str]:
+    """Return the delivered columns whose text our own rules read: ids with leading zeros, days, words for yes and no."""
+    if source.options.get("all_varchar"):
+        return set(columns)
+    own_rules = [column.name for column in table.columns if column.type in {"VARCHAR", "DATE", "BOOLEAN"}]
+    mapped = [source.columns.get(name, name) for name in [*own_rules, *source.codes]]
+    return {name for name in (theirs(named, columns) for named in mapped) if name is not None}
+
+
+def declared_types(source: SourceSettings, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the types that the source's options give to columns of theirs."""
+    given = dict(source.options.get("types", {}))
+    return {name: str(kind) for asked, kind in given.items() if (name := theirs(str(asked), columns)) is not None}
+
+
+def _with_orders(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> Reading:
+    """Settle, for columns of dates in numbers, whether day or month comes first. Raises ContractBroken where both may."""
+    warehouse, name = load.warehouse, load.table.name
+    known = date_forms.known_forms(warehouse, name)
+    orders = dict(known)
+    for column in columns:
+        if column.type not in {"TIMESTAMP", "DATE"} or not column.is_fallible or load.reading.codes.get(column.name):
+            continue
+        text = f"try(cast({column.delivered} as varchar))"
+        if not warehouse.rows(f"select 1 from ({delivery.sql}) where {_is_unread(column)} limit 1") and not known.get(
+            column.name
+        ):
+            continue
+        order = date_forms.settled(
+            date_forms.shapes(warehouse, delivery.sql, text),
+            known.get(column.name, ""),
+            has_form=bool(load.reading.date_forms(column.name)),
+            where=delivery.files[0].name,
+            column=column.name,
+            table=name,
+        )
+        if order:
+            orders[column.name] = order
+            if order != known.get(column.name):
+                date_forms.keep_form(warehouse, name, column.name, order, delivery.files[0].name)
+    return replace(load.reading, found=orders)
+
+
+def _refuse_two_readings(load: Load, delivery: Delivery, columns: Sequence[Selected], condition: str) -> None:
+    """Raise ContractBroken for numbers that mean two things, and for labels that are neither yes nor no."""
+    warehouse, where = load.warehouse, delivery.files[0].name
+    section = f"[sources.{load.table.name}]"
+    for column in columns:
+        text = f"try(cast({column.delivered} as varchar))"
+        if column.type == "DOUBLE" and column.is_fallible:
+            unclear = f"{_is_unread(column)} and {values.ambiguous_number(text, load.reading)}"
+            found = warehouse.rows(f"select {text} from ({delivery.sql}) where {condition} and {unclear} limit 1")
+            if found:
+                raise ContractBroken(
+                    f"`{found[0][0]}` in `{column.name}` is a number with two readings",
+                    where=where,
+                    remedy=f'Say how numbers are written: {section} options = {{ decimal_separator = "," }} or'
+                    ' { thousands = "," }; a share in percent needs an expression in `columns`.',
+                )
+        if column.name == "has_churned" and column.is_fallible:
+            unread = warehouse.rows(
+                f"select distinct {text} from ({delivery.sql}) where {condition} and {_is_unread(column)} order by 1 limit 5"
+            )
+            if unread:
+                shown = ", ".join(f"`{value}`" for (value,) in unread)
+                raise ContractBroken(
+                    f"`has_churned` holds {shown}: a label is 0 or 1, true or false, yes or no",
+                    where=where,
+                    remedy=f'Say what they mean: {section} codes = {{ has_churned = {{ "1" = true, "-1" = false }} }}.',
+                )
 
 
 def _evolve(warehouse: Warehouse, table: Table, columns: Sequence[Selected], load_id: int) -> None:
@@ -150,6 +259,7 @@ def _settle(
         reasons = [f"case when {_is_missing(c, c.sql)} then {_reason(c)} end" for c in required]
         _keep(load, delivery, f"{condition} and ({refused})", reasons, load_id=load_id, is_kept=False)
         warehouse.execute(f"delete from {raw} where {mine} and ({missing})")
+    _refuse_two_readings(load, delivery, columns, condition)
     blanks = [
         f"case when {_is_unread(c)} then {_reason(c)} end" for c in columns if c.is_fallible and not c.is_required
     ]
@@ -176,13 +286,21 @@ def _settle(
 
 
 def _is_unread(column: Selected) -> str:
-    text = f"trim(cast({column.delivered} as varchar))"
-    return f"({column.sql}) is null and {column.delivered} is not null and {text} <> ''"
+    text = f"cast({column.delivered} as varchar)"
+    return f"({column.sql}) is null and {column.delivered} is not null and not {is_no_value(text, column.type)}"
+
+
+def _stored(column: Selected) -> str:
+    """Return the SQL of a stored value: a consent that cannot be read is none, though somebody said something."""
+    if column.name != CONSENT or not column.is_fallible:
+        return column.sql
+    return f"case when {_is_unread(column)} then false else {column.sql} end"
 
 
 def _reason(column: Selected) -> str:
     given = f"cast({column.delivered} as varchar)"
-    unread = f"'{column.name}: ''' || left({given}, 80) || ''' is not a {column.type}'"
+    consequence = ", which counts as no consent" if column.name == CONSENT else ""
+    unread = f"'{column.name}: ''' || left({given}, 80) || ''' is not a {column.type}{consequence}'"
     return f"case when nullif({given}, '') is null then '{column.name} is missing' else {unread} end"
 
 

@@ -1,168 +1,146 @@
-"""Reads CSV files: their form is found once per header, ids stay text, and lines that are no rows are told with number and text."""
+"""Reads CSV files by a declared form: every value arrives as the text that stands in the file.
+
+The quote is `"`, the encoding UTF-8, and the first line holds the names, unless the source's options say otherwise; only
+the delimiter is found, from the header. Lines that are no rows are told with number and text. A file whose records do
+not add up is refused.
+"""
 
 from __future__ import annotations
 
-import gzip
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
-from churn.errors import ConfigError, ContractBroken, DataError
+from churn.errors import ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.reading.delivery import BadLine, Delivery, SourceFile
-from churn.warehouse.reading.scanning import arguments, parsed, unreadable, value
+from churn.warehouse.reading.plain_text import Dialect, PlainText, plain_csv
+from churn.warehouse.reading.scanning import arguments, parsed, value
+from churn.warehouse.reading.values import MISSING_WORDS
 
-Wanted = Callable[[Mapping[str, str]], Mapping[str, str]]
-# Said by us, so never asked of the sniffer, nor told to the parser.
-_OURS = {"names", "types", "all_varchar", "sample_size"}
-_EXACT = 2**53  # from here on a double skips whole numbers
-_LINE_ENDS = {"\\n", "\\r\\n", "\\r"}
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a file is written: the parser's options, and its columns with the types their values seem to have."""
-
-    options: dict[str, object]
-    columns: dict[str, str]
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_PARSER_LINE: Final = 2_000_000  # bytes of a line that the parser takes without being told
+_PASSED_ON: Final = ("null_padding", "strict_mode")  # options that the parser is to have as they are
 
 
-class CsvReader:
-    """Reads the CSV files of one source. To find a file's form takes longer than to read a small file, so it is kept."""
-
-    def __init__(self, warehouse: Warehouse, options: Mapping[str, Any], wanted: Wanted) -> None:
-        """Read with the reader `options` of the source; `wanted` says which columns are to be read as what type."""
-        self._warehouse = warehouse
-        self._options = options
-        self._wanted = wanted
-        self._fixed = {str(k): str(v) for k, v in dict(options.get("types", {})).items()}
-        self._forms: dict[bytes, Form] = {}
-
-    def read(self, file: SourceFile) -> Delivery:
-        """Parse a file once, and again with a column as text if its values do not all have the type they seemed to.
-
-        Raises ContractBroken if it cannot be read.
-        """
-        header = _first_line(file)
-        form = self._forms.get(header) if header else None
-        if form is not None:
-            delivery = self._parse(file, form, is_borrowed=True)
-            if delivery is not None:
-                return delivery
-        form = self._form(file)
-        if header and form.options.get("header") is True and form.options.get("skip") == 0:
-            self._forms[header] = form
-        delivery = self._parse(file, form, is_borrowed=False)
-        assert delivery is not None  # only a borrowed form is given up
-        return delivery
-
-    def _form(self, file: SourceFile) -> Form:
-        asked = {name: given for name, given in self._options.items() if name != "types"}
-        sniff = f"sniff_csv({literal(str(file.path))}{arguments(asked)}, store_rejects = true)"
-        names = "Delimiter, Quote, Escape, NewLineDelimiter, Comment, SkipRows, HasHeader, Columns, DateFormat, TimestampFormat"
-        try:
-            found = self._warehouse.rows(f"select {names} from {sniff}")[0]
-        except (DataError, ConfigError) as error:
-            raise unreadable(error.what, file) from error
-        delim, quote, escape, line_end, comment, skip, header, columns, dates, times = (
-            None if one == "(empty)" else one for one in found
+def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any], scratch: Path) -> Delivery:
+    """Return the rows of a file, all columns text. Raises ContractBroken if it cannot be read or does not add up."""
+    dialect = _dialect(options)
+    plain = plain_csv(file, scratch, dialect, encoding=options.get("encoding"), compression=options.get("compression"))
+    if plain.path != file.path:
+        options = {**options, "compression": "none"}
+    header = _header(plain, dialect)
+    has_header = bool(options.get("header", "names" not in options))
+    if dialect.delim is None:
+        dialect = Dialect(
+            _delimiter(header, dialect, file), dialect.quote, dialect.escape, dialect.comment, dialect.skip
         )
-        options: dict[str, object] = {"delim": delim or ",", "header": bool(header), "skip": int(skip or 0)}
-        # Quotes may come later than in the lines looked at.
-        options |= {"quote": quote or '"', "escape": escape or quote or '"'}
-        options |= {"new_line": line_end} if line_end in _LINE_ENDS else {}
-        given = {"comment": comment, "dateformat": dates, "timestampformat": times}
-        options |= {name: one for name, one in given.items() if one}
-        options |= {name: one for name, one in self._options.items() if name not in _OURS}
-        return Form(options, {str(column["name"]): str(column["type"]) for column in columns or []})
-
-    def _parse(self, file: SourceFile, form: Form, *, is_borrowed: bool) -> Delivery | None:
-        """Parse with a form; None if it was borrowed from another file and does not fit this one."""
-        is_text = bool(self._options.get("all_varchar"))
-        safe = {} if is_text else _without_loss(form) | dict(self._wanted(form.columns))
-        types = safe | self._fixed
-        while True:
-            _forget_errors(self._warehouse)
-            delivery = parsed(self._warehouse, file, _scan(file, form, types))
-            miscast, bad = _errors(self._warehouse, file)
-            _forget_errors(self._warehouse)
-            again = {name: "VARCHAR" for name in miscast if types.get(name) != "VARCHAR"}
-            # A number too long for a double is a name that happens to be made of digits.
-            again |= dict.fromkeys([] if is_text else _too_long(self._warehouse, delivery, form), "VARCHAR")
-            if not again:
-                whole = Delivery(delivery.files, delivery.sql, delivery.columns, bad)
-                return whole if is_text else _with_numbers(self._warehouse, whole, form, types)
-            if is_borrowed:
-                return None
-            # A time column is first read with its offset; one written in a form of its own is read as it was sniffed.
-            rows = self._warehouse.rows(f"select count(*) from ({delivery.sql})")[0][0]
-            seems = {
-                name: form.columns[name] for name in again if types.get(name) == "TIMESTAMPTZ" and miscast[name] > rows
-            }
-            again |= seems
-            types |= again
+        if dialect.delim != ",":  # counted anew: quotes open a value only right after a delimiter
+            plain = plain_csv(
+                SourceFile(file.name, plain.path, file.size, file.changed),
+                scratch,
+                dialect,
+                compression=options.get("compression"),
+            )
+    names = [str(name) for name in options.get("names", [])] or _names(header, dialect, has_header=has_header)
+    if not names:
+        raise ContractBroken("the first line is empty", where=file.name, remedy="Check that the export ran.")
+    delivery = _parse(warehouse, file, plain, dialect, _unique(names), options, has_header=has_header)
+    _refuse_swallowed_lines(warehouse, delivery, dialect)
+    _reconcile(warehouse, delivery, plain, has_header=has_header)
+    return delivery
 
 
-def _first_line(file: SourceFile) -> bytes:
-    """Return a file's first line, empty if it cannot be told; the reader will say what is wrong with it."""
-    try:
-        is_zipped = str(file.path).endswith(".gz")
-        with gzip.open(file.path, "rb") if is_zipped else file.path.open("rb") as stream:
-            return stream.readline(1_000_000)
-    except (OSError, EOFError):
-        return b""
-
-
-def _scan(file: SourceFile, form: Form, types: Mapping[str, str]) -> str:
-    columns = {name: types.get(name, kind) for name, kind in form.columns.items()}
-    return (
-        f"select *, {literal(file.name)} as _file, row_number() over () as _row from read_csv({literal(str(file.path))},"
-        f" auto_detect = false, columns = {value(columns)}, store_rejects = true{arguments(form.options)})"
+def _dialect(options: Mapping[str, Any]) -> Dialect:
+    quote = str(options.get("quote", '"'))
+    delim = options.get("delim")
+    return Dialect(
+        None if delim is None else str(delim).replace("\\t", "\t"),
+        quote,
+        str(options.get("escape", quote or '"')),
+        str(options.get("comment", "")),
+        int(options.get("skip", 0)),
     )
 
 
-def _without_loss(form: Form) -> dict[str, str]:
-    """Return types that keep what the seeming ones would drop without a word: decimals, offsets, times of day."""
-    lossless = {"BIGINT": "DOUBLE", "TIMESTAMP": "TIMESTAMPTZ"}
-    if "dateformat" not in form.options:  # with a form, a date with a time of day is an error and is read again
-        lossless["DATE"] = "TIMESTAMPTZ"
-    return {name: lossless[kind] for name, kind in form.columns.items() if kind in lossless}
+def _header(plain: PlainText, dialect: Dialect) -> str:
+    lines = re.split(r"\r\n|\n|\r", plain.head)[dialect.skip :]
+    return next((line for line in lines if line and not (dialect.comment and line.startswith(dialect.comment))), "")
 
 
-def _too_long(warehouse: Warehouse, delivery: Delivery, form: Form) -> list[str]:
-    names = [n for n, kind in delivery.columns.items() if kind == "DOUBLE" and form.columns.get(n) == "BIGINT"]
-    if not names:
-        return []
-    told = ", ".join(f"count_if(abs({quoted(name)}) >= {_EXACT}) > 0" for name in names)
-    answers = warehouse.rows(f"select {told} from ({delivery.sql})")[0]
-    return [name for name, is_long in zip(names, answers, strict=True) if is_long]
+def _delimiter(header: str, dialect: Dialect, file: SourceFile) -> str:
+    """Return the delimiter that the header uses. Raises ContractBroken where two are used as often."""
+    bare = re.sub(f"{re.escape(dialect.quote)}[^{re.escape(dialect.quote)}]*{re.escape(dialect.quote)}", "", header)
+    counts = sorted(((bare.count(sign), sign) for sign in _DELIMITERS), reverse=True)
+    if counts[0][0] and counts[0][0] == counts[1][0]:
+        signs = " or ".join(f"`{sign}`" for count, sign in counts if count == counts[0][0])
+        remedy = f'Write the one that parts columns: options = {{ delim = "{counts[0][1]}" }}.'
+        raise ContractBroken(f"the header may be parted by {signs}", where=file.name, remedy=remedy)
+    return counts[0][1] if counts[0][0] else ","
 
 
-def _with_numbers(warehouse: Warehouse, delivery: Delivery, form: Form, types: Mapping[str, str]) -> Delivery:
-    """Give columns the type that all of their values have.
+def _names(header: str, dialect: Dialect, *, has_header: bool) -> list[str]:
+    import csv
 
-    Text that is nothing but numbers and blanks holds numbers: a blank is a missing value, no word. Numbers that seemed
-    whole are whole if all of them are.
-    """
-    told, becomes = [], []
-    for name, kind in delivery.columns.items():
-        column = quoted(name)
-        if kind == "VARCHAR" and types.get(name) != "VARCHAR":
-            # 007 is a name, not a number.
-            word = f"trim({column}) <> '' and (try_cast({column} as double) is null or trim({column}) similar to '0[0-9].*')"
-            told.append(f"count_if(trim({column}) <> '') > 0 and count_if({word}) = 0")
-            becomes.append((name, "DOUBLE", f"try_cast({column} as double)"))
-        elif kind == "DOUBLE" and form.columns.get(name) == "BIGINT":
-            told.append(f"count_if({column} <> trunc({column})) = 0")
-            becomes.append((name, "BIGINT", f"cast({column} as bigint)"))
-    answers = warehouse.rows(f"select {', '.join(told)} from ({delivery.sql})")[0] if told else ()
-    chosen = [one for one, is_so in zip(becomes, answers, strict=True) if is_so]
-    if not chosen:
-        return delivery
-    read = ", ".join(f"{sql} as {quoted(name)}" for name, _, sql in chosen)
-    columns = delivery.columns | {name: kind for name, kind, _ in chosen}
-    return Delivery(delivery.files, f"select * replace ({read}) from ({delivery.sql})", columns, delivery.bad_lines)
+    reader = csv.reader([header], delimiter=dialect.delim or ",", quotechar=dialect.quote or None)
+    fields = [name.strip().strip("\ufeff") for name in next(reader, [])]
+    if not has_header:
+        return [f"column{position}" for position in range(len(fields))]
+    return [name or f"column{position}" for position, name in enumerate(fields)]
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Give a name that comes again a number: SQL does not tell two columns of one name apart, nor by case."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        again = seen.get(name.lower(), 0)
+        seen[name.lower()] = again + 1
+        unique.append(f"{name}_{again}" if again else name)
+    return unique
+
+
+def _parse(
+    warehouse: Warehouse,
+    file: SourceFile,
+    plain: PlainText,
+    dialect: Dialect,
+    names: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    has_header: bool,
+) -> Delivery:
+    given: dict[str, object] = {
+        "delim": dialect.delim or ",",
+        "quote": dialect.quote,
+        "escape": dialect.escape if dialect.quote else "",
+        "header": has_header,
+        "skip": dialect.skip,
+        "new_line": plain.new_line,
+        "nullstr": [*dict.fromkeys((*MISSING_WORDS, *_words(options)))],
+    }
+    given |= {"comment": dialect.comment} if dialect.comment else {}
+    given |= {name: options[name] for name in (*_PASSED_ON, "compression") if name in options}
+    if plain.longest_bytes + 4096 > _PARSER_LINE:
+        longest = plain.longest_bytes + 4096
+        given |= {"max_line_size": longest, "buffer_size": 4 * longest}
+    columns = dict.fromkeys(names, "VARCHAR")
+    _forget_errors(warehouse)
+    delivery = parsed(
+        warehouse,
+        file,
+        f"select *, {literal(file.name)} as _file, row_number() over () as _row from read_csv({literal(str(plain.path))},"
+        f" auto_detect = false, columns = {value(columns)}, store_rejects = true{arguments(given)})",
+    )
+    bad = _bad_lines(warehouse, file)
+    _forget_errors(warehouse)
+    return Delivery(delivery.files, delivery.sql, delivery.columns, bad, is_text=True, is_cleaned=True)
+
+
+def _words(options: Mapping[str, Any]) -> list[str]:
+    given = options.get("nullstr", [])
+    return [given] if isinstance(given, str) else [str(word) for word in given]
 
 
 def _forget_errors(warehouse: Warehouse) -> None:
@@ -170,30 +148,78 @@ def _forget_errors(warehouse: Warehouse) -> None:
     warehouse.execute("drop table if exists reject_scans")
 
 
-def _errors(warehouse: Warehouse, file: SourceFile) -> tuple[Counter[str], tuple[BadLine, ...]]:
-    """Return how many values of which column did not have its type, and the lines that are no rows at all."""
+def _bad_lines(warehouse: Warehouse, file: SourceFile) -> tuple[BadLine, ...]:
+    """Return the lines that are no rows."""
     if not warehouse.rows("select 1 from duckdb_tables() where table_name = 'reject_errors'"):
-        return Counter(), ()
-    found = warehouse.rows(
-        "select line, any_value(column_name order by column_idx), any_value(error_type order by column_idx),"
-        " any_value(error_message order by column_idx), any_value(csv_line) from reject_errors"
-        " group by scan_id, file_id, line order by line"
+        return ()
+    errors = warehouse.rows(
+        "select line, any_value(error_type order by column_idx), any_value(error_message order by column_idx),"
+        " any_value(csv_line) from reject_errors group by scan_id, file_id, line order by line"
     )
-    miscast = Counter(str(column) for _, column, kind, *_ in found if kind == "CAST")
-    bad = tuple(
+    return tuple(
         BadLine(file.name, line, f"{kind.lower()}: {str(message).splitlines()[0]}", text or "")
-        for line, _, kind, message, text in found
+        for line, kind, message, text in errors
     )
-    return miscast, bad
 
 
-def read_blank_separated(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any]) -> Delivery:
+def _refuse_swallowed_lines(warehouse: Warehouse, delivery: Delivery, dialect: Dialect) -> None:
+    """Raise ContractBroken where a value holds whole lines of the file: a quote was opened and never closed."""
+    width = len(delivery.columns)
+    if width < 2:
+        return
+    sign = re.escape(dialect.delim or ",")
+    whole_line = rf"(^|\n)([^{sign}\n]*{sign}){{{width - 1}}}[^{sign}\n]*(\r?\n|$)"
+    file = delivery.files[0]
+    remedy = "Close the quote there, or say how the file quotes: options = { quote = ... }; an empty one means that nothing is quoted."
+    for line in delivery.bad_lines:
+        if "\n" in line.text.strip() and re.search(whole_line, line.text.strip().split("\n", 1)[1]):
+            what = f"line {line.row_number} opens a quote that swallows the lines after it: {line.text[:60]!r}"
+            raise ContractBroken(what, where=file.name, remedy=remedy)
+    if width < 3:
+        return  # a sentence with one comma and a line end is no line of two values
+    tests = [
+        f"when contains({quoted(name)}, chr(10)) and regexp_matches({quoted(name)}, {literal(whole_line)}) then {literal(name)}"
+        for name in delivery.columns
+    ]
+    swallowed = warehouse.rows(
+        f"select _row, column_name from (select _row, case {' '.join(tests)} end as column_name from ({delivery.sql}))"
+        " where column_name is not null limit 1"
+    )
+    if swallowed:
+        row, name = swallowed[0]
+        what = f"`{name}` of row {row} holds whole lines of the file: a quote was opened and not closed"
+        raise ContractBroken(what, where=file.name, remedy=remedy)
+
+
+def _reconcile(warehouse: Warehouse, delivery: Delivery, plain: PlainText, *, has_header: bool) -> None:
+    """Raise ContractBroken unless rows and refused lines together are the records that the file holds."""
+    rows = warehouse.rows(f"select count(*) from ({delivery.sql})")[0][0]
+    expected = plain.records - has_header
+    seen = rows + len(delivery.bad_lines)
+    # A file of one column may hold empty lines that are rows.
+    if seen == expected or (len(delivery.columns) == 1 and seen == expected + plain.blanks):
+        return
+    raise ContractBroken(
+        f"the file holds {expected:,} records, and {seen:,} were read",
+        where=delivery.files[0].name,
+        remedy="Check its quotes, its line ends, and the source's `options`; nothing of it was loaded.",
+    )
+
+
+def read_blank_separated(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any], scratch: Path) -> Delivery:
     """Read columns that are parted by any run of blanks; all of them are text. Raises ContractBroken."""
     skip, header = int(options.get("skip", 0)), bool(options.get("header", "names" not in options))
     names = [str(name) for name in options.get("names", [])]
+    plain = plain_csv(
+        file,
+        scratch,
+        Dialect("\0", quote="", skip=skip),
+        encoding=options.get("encoding"),
+        compression=options.get("compression"),
+    )
     lines = (
         f"select trim(replace(line, chr(13), '')) as line, row_number() over () as _row from read_csv("
-        f"{literal(str(file.path))}, delim = '', quote = '', escape = '', header = false, skip = {skip},"
+        f"{literal(str(plain.path))}, delim = '', quote = '', escape = '', header = false, skip = {skip},"
         f" auto_detect = false, columns = {{'line': 'VARCHAR'}}, strict_mode = false)"
     )
     if header:
@@ -209,5 +235,6 @@ def read_blank_separated(warehouse: Warehouse, file: SourceFile, options: Mappin
     bad = warehouse.rows(
         f"select _row, len(field), line from ({split}) where _row > 0 and line <> '' and not ({count})"
     )
-    lost = tuple(BadLine(file.name, row, f"{n} columns instead of {len(names)}", line) for row, n, line in bad)
-    return parsed(warehouse, file, f"{whole} and {count}", lost)
+    lost = tuple(BadLine(file.name, row, f"{width} columns instead of {len(names)}", line) for row, width, line in bad)
+    delivery = parsed(warehouse, file, f"{whole} and {count}", lost)
+    return Delivery(delivery.files, delivery.sql, delivery.columns, lost, is_text=True)

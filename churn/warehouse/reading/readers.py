@@ -5,26 +5,29 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal
-from churn.warehouse.reading.csv_files import CsvReader, Wanted, read_blank_separated
+from churn.warehouse.reading.csv_files import read_blank_separated, read_csv
 from churn.warehouse.reading.delivery import Delivery, SourceFile
-from churn.warehouse.reading.scanning import arguments, columns_of, parsed
+from churn.warehouse.reading.json_files import read_json
+from churn.warehouse.reading.scanning import arguments, columns_of
 
 _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".json": "json", ".ndjson": "json", ".jsonl": "json",
 }  # fmt: skip
+# How values are written; the same in every format that holds text.
+_WRITTEN = {"dateformat", "timestampformat", "decimal_separator", "thousands", "nullstr"}
 _OPTIONS = {
     "csv": {
-        "delim", "header", "skip", "names", "nullstr", "all_varchar", "quote", "escape", "comment", "dateformat",
-        "timestampformat", "decimal_separator", "thousands", "types", "encoding", "compression", "new_line",
-        "strict_mode", "null_padding", "sample_size", "max_line_size",
+        "delim", "header", "skip", "names", "all_varchar", "quote", "escape", "comment", "types", "encoding", "compression",
+        "strict_mode", "null_padding", *_WRITTEN,
     },
-    "parquet": {"binary_as_string"},
-    "json": {"format", "records", "compression", "maximum_object_size", "dateformat", "timestampformat"},
+    "parquet": {"binary_as_string", *_WRITTEN},
+    "json": {"format", "records", "compression", "encoding", "maximum_object_size", *_WRITTEN},
 }  # fmt: skip
 
 
@@ -55,30 +58,33 @@ def deliveries(
     files: Sequence[SourceFile],
     kind: str,
     options: Mapping[str, Any],
-    wanted: Wanted,
+    *,
+    scratch: Path,
+    rows_at: str | None = None,
 ) -> Iterator[Delivery]:
-    """Yield deliveries of `files`: Parquet files of one shape together, text files one by one.
+    """Yield deliveries of `files` as they stand there: Parquet files of one shape together, text files one by one.
 
-    `wanted` says, for the columns a text file has, which of them are to be read as what type.
+    `rows_at` is the key below which a JSON file has its rows; `scratch` takes copies of files that must be rewritten.
     A delivery is valid until the next one is asked for. Raises ContractBroken for a file that cannot be read.
     """
     if kind == "parquet":
-        shapes = [(file, columns_of(warehouse, _parquet([file], options), file)) for file in files]
-        for columns, group in groupby(shapes, key=lambda one: one[1]):
+        passed = {name: given for name, given in options.items() if name not in _WRITTEN}
+        shapes = [(file, columns_of(warehouse, _parquet([file], passed), file)) for file in files]
+        for columns, group in groupby(shapes, key=lambda pair: pair[1]):
             batch = [file for file, _ in group]
-            yield Delivery(tuple(batch), _parquet(batch, options), columns)
+            yield Delivery(tuple(batch), _parquet(batch, passed), columns)
         return
-    csv = CsvReader(warehouse, options, wanted)
-    is_blank_separated = str(options.get("delim", "")).lower() == "whitespace"
     for file in files:
         if file.size == 0:
             raise ContractBroken("the file is empty", where=file.name, remedy="Check that the export ran.")
-        if kind == "json":
-            yield _json(warehouse, file, options)
-        elif is_blank_separated:
-            yield read_blank_separated(warehouse, file, options)
-        else:
-            yield csv.read(file)
+    if kind == "json":
+        passed = {name: given for name, given in options.items() if name not in _WRITTEN}
+        yield from read_json(warehouse, files, passed, scratch=scratch, rows_at=rows_at)
+        return
+    is_blank_separated = str(options.get("delim", "")).lower() == "whitespace"
+    read = read_blank_separated if is_blank_separated else read_csv
+    for file in files:
+        yield read(warehouse, file, options, scratch)
 
 
 def _parquet(files: Sequence[SourceFile], options: Mapping[str, Any]) -> str:
@@ -92,16 +98,4 @@ def _parquet(files: Sequence[SourceFile], options: Mapping[str, Any]) -> str:
     return (
         f"select * exclude (filename, file_row_number), {name} as _file, file_row_number + 1 as _row from read_parquet("
         f"[{paths}], filename = true, file_row_number = true, hive_partitioning = false{arguments(options)})"
-    )
-
-
-def _json(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any]) -> Delivery:
-    given = dict(options)
-    if file.name.lower().removesuffix(".gz").endswith((".ndjson", ".jsonl")):
-        given.setdefault("format", "newline_delimited")
-    if given.get("format") == "newline_delimited":
-        given["ignore_errors"] = True  # a broken line becomes a row of nulls, which is then rejected by its number
-    source = f"read_json({literal(str(file.path))}, sample_size = -1{arguments(given)})"
-    return parsed(
-        warehouse, file, f"select *, {literal(file.name)} as _file, row_number() over () as _row from {source}"
     )

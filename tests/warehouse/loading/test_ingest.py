@@ -121,8 +121,8 @@ def test_blank_separated_columns_need_options_only(warehouse: Warehouse, load: L
     columns = {"payment_id": "row_number", "attempted_at": "date", "amount": "value"}
     load("payments", "p.txt", options={"delim": "whitespace"}, columns=columns)
     assert warehouse.rows("select customer_id, attempted_at, amount, cds from raw.payments order by 1") == [
-        ("00001", datetime(1997, 1, 1), 11.77, "1"),
-        ("00002", datetime(1997, 1, 12), 77.0, "5"),
+        ("00001", datetime(1997, 1, 1), 11.77, 1),
+        ("00002", datetime(1997, 1, 12), 77.0, 5),
     ]
 
 

@@ -1,0 +1,101 @@
+"""Reads JSON: one object a line, an array, or rows below a key; text stays text, and a key that a file lacks is null."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from churn.errors import ConfigError, ContractBroken, DataError
+from churn.warehouse.connection import Warehouse, literal
+from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.plain_text import plain_text
+from churn.warehouse.reading.scanning import arguments, columns_of, parsed, unreadable, value
+
+# The reader would take 03/04/2026 for a date by itself, in an order of its own choice.
+_GUESSED: Final = re.compile(r'"(?:[^"]|"")*"|\b(TIMESTAMP WITH TIME ZONE|TIMESTAMP_NS|TIMESTAMP|DATE|TIME|UUID)\b')
+_LARGEST_OBJECT: Final = 256 * 1024 * 1024
+
+
+def read_json(
+    warehouse: Warehouse,
+    files: Sequence[SourceFile],
+    options: Mapping[str, Any],
+    *,
+    scratch: Path,
+    rows_at: str | None,
+) -> Iterator[Delivery]:
+    """Yield one delivery a file; all have the columns, and the nested keys, that any of `files` has.
+
+    Raises ContractBroken for a file that cannot be read.
+    """
+    given = {name: option for name, option in options.items() if name != "encoding"}
+    plain = [_plain(warehouse, file, options, scratch, rows_at) for file in files]
+    if not plain:
+        return
+    if rows_at is not None or all(_is_by_line(file) for file in files):
+        given.setdefault("format", "newline_delimited")
+    if rows_at is not None:
+        given["compression"] = "uncompressed"
+    columns = _columns(warehouse, plain, files, given)
+    if given.get("format") == "newline_delimited":
+        given["ignore_errors"] = True  # a broken line becomes a row of nulls, which is then rejected by its number
+    for file, path in zip(files, plain, strict=True):
+        delivery = parsed(
+            warehouse,
+            file,
+            f"select *, {literal(file.name)} as _file, row_number() over () as _row from"
+            f" read_json({literal(str(path))}, columns = {value(columns)}{arguments(given)})",
+        )
+        yield Delivery(
+            delivery.files, delivery.sql, delivery.columns, delivery.bad_lines, is_text=True, has_open_keys=True
+        )
+
+
+def _is_by_line(file: SourceFile) -> bool:
+    return file.name.lower().removesuffix(".gz").endswith((".ndjson", ".jsonl"))
+
+
+def _columns(
+    warehouse: Warehouse, paths: Sequence[Path], files: Sequence[SourceFile], given: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the columns of all files together, with every text left as text."""
+    listed = ", ".join(literal(str(path)) for path in paths)
+    sample = dict(given) | ({"ignore_errors": True} if given.get("format") == "newline_delimited" else {})
+    every = f"select * from read_json([{listed}], sample_size = -1, union_by_name = true{arguments(sample)})"
+    described = columns_of(warehouse, every, files[0])
+    return {
+        name: _GUESSED.sub(lambda found: "VARCHAR" if found[1] else found[0], kind) for name, kind in described.items()
+    }
+
+
+def _plain(
+    warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any], scratch: Path, rows_at: str | None
+) -> Path:
+    path = plain_text(file, scratch, encoding=options.get("encoding"), compression=options.get("compression"))
+    if rows_at is None:
+        return path
+    target = scratch / f"rows-{abs(hash(file.name)):x}.ndjson"
+    place = "".join(f'."{key}"' for key in rows_at.split("."))
+    scratch.mkdir(parents=True, exist_ok=True)
+    objects = (
+        f"read_json_objects({literal(str(path))}, format = 'unstructured', maximum_object_size = {_LARGEST_OBJECT}"
+        f"{', compression = ' + literal(str(options['compression'])) if 'compression' in options and path == file.path else ''})"
+    )
+    try:
+        counts = warehouse.rows(
+            f"select count(*), count_if(json_type(json, {literal('$' + place)}) = 'ARRAY') from {objects}"
+        )
+        if not counts[0][1]:
+            keys = warehouse.rows(f"select distinct unnest(json_keys(json)) from {objects} limit 20")
+            found = ", ".join(key for (key,) in keys) or "no key"
+            remedy = "Check `rows_at` in its [sources] section; keys are parted by points."
+            raise ContractBroken(f"no list at `{rows_at}`; the file has {found}", where=file.name, remedy=remedy)
+        warehouse.execute(
+            f"copy (select unnest(json_extract(json, {literal('$' + place + '[*]')})) as row_text from {objects})"
+            f" to {literal(str(target))} (format csv, header false, quote '', escape '', delim '\x01')"
+        )
+    except (DataError, ConfigError) as error:
+        raise unreadable(error.what, file) from error
+    return target

@@ -1,0 +1,223 @@
+"""What a text may mean: missing words, numbers as they are written, times as they are written. SQL, one rule a kind.
+
+A value that has one reading is read. One that has two, such as 03/04/2026 or 1,234, is read only where the source says
+which; docs/sources.md has the table of these rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from churn.warehouse.connection import literal
+
+# Exports write these where there is no value. Ids that are one of them are missing.
+MISSING_WORDS: Final = (
+    "", "NULL", "null", "Null", "\\N", "N/A", "n/a", "#N/A", "NaN", "nan", "<NA>", "None", "(null)", "<null>", "NaT",
+)  # fmt: skip
+# Missing where a number, a time or a yes is expected; as a text, NA may be Namibia.
+MISSING_VALUES: Final = ("NA", "na", "-", "--", "?", ".", "#REF!", "#VALUE!", "#DIV/0!")
+
+_SIGNS: Final = "$€£¥₹"
+_MONTHS: Final = "(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+OFFSET: Final = r"[0-9 ](Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_ISO: Final = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}([ T].*)?$"
+_DAY_FIRST_DOTS: Final = r"^([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source says that its values are written.
+
+    `decimal` and `thousands` are signs; `dates` are strptime forms by column of ours, "" for every other one;
+    `zones` likewise, the zone of times without an offset; `codes` maps a column's words to values; `pivot_year` is the
+    latest year that two digits mean; `missing` are further words for no value; `found` are the forms of times that the
+    values themselves settled, "day first" or "month first", by column.
+    """
+
+    decimal: str = ""
+    thousands: str = ""
+    dates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    zones: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, Mapping[str, bool | str | float]] = field(default_factory=dict)
+    pivot_year: int | None = None
+    missing: tuple[str, ...] = ()
+    found: Mapping[str, str] = field(default_factory=dict)
+
+    def date_forms(self, column: str) -> tuple[str, ...]:
+        """Return the forms declared for a column of ours; empty where none is."""
+        return self.dates.get(column, self.dates.get("", ()))
+
+    def zone(self, column: str) -> str:
+        """Return the zone of a column's times without an offset, "" for UTC."""
+        return self.zones.get(column, self.zones.get("", ""))
+
+
+PLAIN: Final = Reading()
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Return words as an SQL list."""
+    return f"({', '.join(literal(word) for word in words)})"
+
+
+def without_missing(text: str, reading: Reading = PLAIN, *, is_trimmed: bool = True) -> str:
+    """Return SQL that is null where `text` is a word for no value; trimmed where it may be padded."""
+    compared = f"trim({text})" if is_trimmed else text
+    return f"case when {compared} in {listed((*MISSING_WORDS, *reading.missing))} then null else {compared} end"
+
+
+def number(text: str, reading: Reading = PLAIN) -> str:
+    """Return SQL for the number that `text` is, as a double; null where it is none or may be two."""
+    bare = f"trim({text})"
+    point, group = reading.decimal or ".", reading.thousands or ("." if reading.decimal == "," else "")
+    if group:
+        whole = f"([0-9]{{1,3}}({_escaped(group)}[0-9]{{3}})+|[0-9]+)"
+        digits = f"({whole}({_escaped(point)}[0-9]*)?|{_escaped(point)}[0-9]+)"
+    else:
+        # Groups of thousands that nobody declared are read only where a point or a second group settles them.
+        group = ","
+        digits = "([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]{1,3}(,[0-9]{3})+[.][0-9]+|[0-9]{1,3}(,[0-9]{3}){2,})"
+    money = f"[-+]?[{_SIGNS}]? ?[-+]?{digits} ?[{_SIGNS}]?"
+    in_brackets = "[(]" + money + "[)]"
+    cleaned = f"regexp_replace({bare}, '[{_SIGNS} ()+{_in_class(group)}]', '', 'g')"
+    if point != ".":
+        cleaned = f"replace({cleaned}, {literal(point)}, '.')"
+    written = (
+        f"case when regexp_full_match({bare}, {literal(money)}) then try_cast({cleaned} as double)"
+        f" when regexp_full_match({bare}, {literal(in_brackets)}) then -try_cast({cleaned} as double) end"
+    )
+    if point != ".":
+        return written
+    plain = f"try_cast({bare} as double)"
+    return f"coalesce(case when isfinite({plain}) then {plain} end, {written})"
+
+
+def _escaped(sign: str) -> str:
+    return f"[{_in_class(sign)}]"
+
+
+def _in_class(sign: str) -> str:
+    return (f"\\{sign}" if sign in {"]", "\\", "^", "-"} else sign).replace("'", "''")
+
+
+def ambiguous_number(text: str, reading: Reading = PLAIN) -> str:
+    """Return SQL that is true where `text` is a number with two readings: 1,234 or 12% or 29,99."""
+    percent = "[-+]?[0-9.,]+ ?%"
+    if reading.decimal or reading.thousands:
+        return f"regexp_full_match(trim({text}), {literal(percent)})"
+    comma = "[0-9]{1,3}([.][0-9]{3})*,[0-9]+|[0-9]+,[0-9]+"
+    form = f"[-+(]?[{_SIGNS}]? ?[-+]?({comma}|[0-9.,]+ ?%) ?[{_SIGNS}]?[)]?"
+    return f"(regexp_full_match(trim({text}), {literal(form)}) and {number(text, reading)} is null)"
+
+
+def time(text: str, column: str, reading: Reading = PLAIN) -> str:
+    """Return SQL for the instant that `text` is, as a timestamp in UTC; null where it is none or may be two."""
+    bare = f"trim({text})"
+    forms = reading.date_forms(column)
+    if forms:
+        # A form may have been declared for others of the source's columns: a time that has one reading is still read.
+        declared = _pivoted(f"try_strptime({bare}, {_forms(forms)})", forms, reading.pivot_year)
+        is_zoned = any("%z" in form.lower() for form in forms)
+        return f"coalesce({declared if is_zoned else _in_utc(declared, column, reading)}, {_single(bare, column, reading)})"
+    order = reading.found.get(column, "")
+    if order:
+        return f"coalesce({_single(bare, column, reading)}, {_in_utc(_ordered(bare, order), column, reading)})"
+    return _single(bare, column, reading)
+
+
+def day(text: str, column: str, reading: Reading = PLAIN) -> str:
+    """Return SQL for the day that `text` names: of a time with an offset the day as written."""
+    bare = f"trim({text})"
+    iso = f"case when regexp_matches({bare}, {literal(_ISO)}) then try_cast(replace(regexp_extract({bare}, '^[0-9]{{4}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}'), '/', '-') as date) end"
+    here = replace(reading, zones={})
+    return f"coalesce({iso}, cast({time(text, column, here)} as date))"
+
+
+def is_iso(text: str) -> str:
+    """Return SQL that is true where `text` is a date or time in the order year, month, day."""
+    return f"({_begins_with_a_year(text)} and try_cast({text} as timestamptz) is not null)"
+
+
+def is_naive(text: str) -> str:
+    """Return SQL that is true where `text` is such a date or time and has no offset."""
+    # The signs where an offset begins are cheaper to look at than a pattern is to match.
+    offset = f"({text}[-1] in ('Z', 'z', 'C') or {text}[-3] in ('+', '-') or {text}[-5] in ('+', '-') or {text}[-6] in ('+', '-'))"
+    return (
+        f"({_begins_with_a_year(text)} and try_cast({text} as timestamp) is not null"
+        f" and not (length({text}) > 12 and {offset}))"
+    )
+
+
+def _begins_with_a_year(text: str) -> str:
+    return f"{text}[5] in ('-', '/') and {text}[1] between '0' and '9'"
+
+
+def has_offset(text: str) -> str:
+    """Return SQL that is true where a time says how far it is from UTC."""
+    return f"(length({text}) > 10 and regexp_matches({text}, {literal(OFFSET)}))"
+
+
+def _forms(forms: tuple[str, ...]) -> str:
+    """Return the forms as an SQL list; a form of a day reads times of that day too, and the other way round."""
+    wider = []
+    for form in forms:
+        day_form = form.split("%H")[0].split("%I")[0].rstrip(" T,")
+        wider += [form, day_form, *(f"{day_form} {clock}" for clock in ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f"))]
+    return "[" + ", ".join(literal(form) for form in dict.fromkeys(wider) if form) + "]"
+
+
+def _single(bare: str, column: str, reading: Reading) -> str:
+    """Read the forms that mean one instant whoever reads them."""
+    iso = f"try_cast({bare} as timestamptz)"
+    zone = reading.zone(column)
+    if zone:
+        naive = f"cast(timezone({literal(zone)}, try_cast({bare} as timestamp)) as timestamp)"
+        iso = f"case when {has_offset(bare)} then cast({iso} as timestamp) else {naive} end"
+    else:
+        iso = f"cast({iso} as timestamp)"
+    iso = f"case when regexp_matches({bare}, {literal(_ISO)}) then {iso} end"
+    dots = f"case when regexp_matches({bare}, {literal(_DAY_FIRST_DOTS)}) then {_ordered(bare, 'day first')} end"
+    compact = f"try_strptime({bare}, ['%Y%m%d', '%Y%m%dT%H%M%S', '%Y%m%d%H%M%S'])"
+    names = (
+        f"case when regexp_matches({bare}, {literal(_MONTHS)}) then try_strptime(regexp_replace({bare}, {literal(_MONTHS)}, '\\1'),"
+        " ['%d %b %Y', '%b %d, %Y', '%b %d %Y', '%d-%b-%Y', '%d %b %Y %H:%M', '%d %b %Y %H:%M:%S', '%b %d, %Y %H:%M',"
+        " '%b %d, %Y %I:%M %p', '%b %d, %Y, %I:%M %p', '%d-%b-%Y %H:%M:%S']) end"
+    )
+    local = _in_utc(f"coalesce({dots}, {compact}, {names})", column, reading)
+    digits = f"case when regexp_full_match({bare}, '[0-9]{{9,16}}([.][0-9]+)?') then {epoch(f'try_cast({bare} as double)')} end"
+    return f"coalesce({iso}, {local}, {digits})"
+
+
+def epoch(value: str) -> str:
+    """Return SQL for the instant that a count of seconds, milliseconds or microseconds since 1970 names, by its size."""
+    return (
+        f"case when {value} between 1e8 and 1e11 then make_timestamp(cast({value} * 1e6 as bigint))"
+        f" when {value} between 1e11 and 1e14 then make_timestamp(cast({value} * 1e3 as bigint))"
+        f" when {value} between 1e14 and 1e17 then make_timestamp(cast({value} as bigint)) end"
+    )
+
+
+def _ordered(bare: str, order: str) -> str:
+    """Read a date in numbers whose first two may be day and month, in the order given."""
+    pattern = r"^([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})"
+    turned = r"\3-\2-\1" if order == "day first" else r"\3-\1-\2"
+    sortable = f"regexp_replace({bare}, {literal(pattern)}, {literal(turned)})"
+    forms = "['%Y-%m-%d', '%Y-%m-%d %H:%M', '%Y-%m-%d %H:%M:%S', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d, %H:%M:%S', '%Y-%m-%d, %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f']"
+    return f"case when regexp_matches({bare}, {literal(pattern)}) then try_strptime({sortable}, {forms}) end"
+
+
+def _in_utc(naive: str, column: str, reading: Reading) -> str:
+    zone = reading.zone(column)
+    return f"cast(timezone({literal(zone)}, {naive}) as timestamp)" if zone else naive
+
+
+def _pivoted(moment: str, forms: tuple[str, ...], pivot_year: int | None) -> str:
+    """Move two-digit years into the hundred years that end with the pivot."""
+    if pivot_year is None or not any("%y" in form for form in forms):
+        return moment
+    return (
+        f"case when year({moment}) > {pivot_year} then {moment} - interval 100 year"
+        f" when year({moment}) <= {pivot_year - 100} then {moment} + interval 100 year else {moment} end"
+    )

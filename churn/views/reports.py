@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
+
+from pydantic import Field
 
 from churn.context import Context
+from churn.documents.document import Document
 from churn.errors import NotFound, ResourceError
 
-Kind = Literal["monthly", "page", "list"]
+ReportKind = Literal["monthly", "page", "list"]
 TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".csv": "text/csv; charset=utf-8",
@@ -19,6 +24,7 @@ TYPES: Final = {
     ".parquet": "application/vnd.apache.parquet",
     ".pdf": "application/pdf",
 }
+ENGLISH: Final = "en"  # its report has the plain name
 _MONTH = re.compile(r"(?<!\d)(\d{4}-(?:0[1-9]|1[0-2]))(?!-?\d)")  # a month, no day
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 _MONTHLY = re.compile(r"monthly-(\d{4}-(?:0[1-9]|1[0-2]))(?:-([a-z]{2,3}))?\.html")
@@ -27,37 +33,112 @@ _TAG = re.compile(r"<[^>]+>")
 _HEAD_BYTES = 65_536  # styles come before the title in some pages
 
 
-def list_reports(context: Context) -> list[dict[str, Any]]:
-    """Return every report, the newest first.
+@dataclass(frozen=True)
+class ReportFile:
+    """One report: `name` is its path below `reports`, `month` that of a monthly one.
 
-    Keys: name (its path below `reports`), title, kind, month (of a monthly one), also (other files of the same page, by
-    their ending), size_bytes, written_at.
+    `also` names other files of the same page by their ending, without the dot.
+    """
+
+    name: str
+    title: str
+    kind: ReportKind
+    month: str | None
+    size_bytes: int
+    written_at: datetime
+    also: Mapping[str, str] = field(default_factory=dict)
+
+
+class MonthlyReport(Document):
+    """One monthly report that was written."""
+
+    month: str = Field(description="YYYY-MM")
+    language: str
+    headline: str = Field(description="Its first sentence.")
+    name: str
+    size_bytes: int
+    written_at: datetime
+
+
+@dataclass(frozen=True)
+class ReportTranslation:
+    """The report of a month in one language; `code` is the language's."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ArchivedMonth:
+    """The reports of one month, English first: `file` is the first of them, whose headline is shown."""
+
+    month: str
+    file: ReportFile
+    headline: str
+    translations: tuple[ReportTranslation, ...]
+
+
+@dataclass(frozen=True)
+class ReportArchive:
+    """All reports, the newest first: by month, other pages, and lists."""
+
+    months: tuple[ArchivedMonth, ...]
+    pages: tuple[ReportFile, ...]
+    lists: tuple[ReportFile, ...]
+
+
+def list_reports(context: Context) -> list[ReportFile]:
+    """Return every report, the newest first.
 
     Hidden files, files of other types and links that lead out of the folder are none. Raises ResourceError.
     """
-    root = context.settings.home / "reports"
+    root = _folder(context)
     try:
         paths = sorted(root.rglob("*")) if root.is_dir() else []
-        found = [_told(path, root) for path in paths if _is_report(path, root)]
+        files = [_read(path, root) for path in paths if _is_report(path, root)]
     except OSError as error:
         raise ResourceError(f"cannot be read: {error.strerror or error}", where=str(root)) from error
-    pages = {Path(one["name"]).with_suffix("").as_posix(): one for one in found if one["kind"] != "list"}
-    kept = []
-    for one in found:
-        page = pages.get(Path(one["name"]).with_suffix("").as_posix())
-        if page is None or page is one:
-            kept.append(one)
-        else:
-            page["also"][Path(one["name"]).suffix[1:]] = one["name"]
-    return sorted(kept, key=lambda one: (one["month"] or "", one["written_at"], one["name"]), reverse=True)
+    return sorted(
+        _with_companions(files), key=lambda file: (file.month or "", file.written_at, file.name), reverse=True
+    )
+
+
+def report_archive(context: Context) -> ReportArchive:
+    """Return all reports as the archive shows them. Raises ResourceError."""
+    files = list_reports(context)
+    return ReportArchive(
+        months=tuple(_by_month([file for file in files if file.kind == "monthly"], _monthly(context, files))),
+        pages=tuple(file for file in files if file.kind == "page"),
+        lists=tuple(file for file in files if file.kind == "list"),
+    )
 
 
 def report_file(context: Context, name: str) -> tuple[Path, str]:
     """Return the file of a listed report and its media type. Raises NotFound for any other name."""
-    root = context.settings.home / "reports"
-    if any(name == one["name"] or name in one["also"].values() for one in list_reports(context)):
-        return root / name, TYPES[Path(name).suffix]
+    if any(name == file.name or name in file.also.values() for file in list_reports(context)):
+        return _folder(context) / name, TYPES[Path(name).suffix]
     raise NotFound("There is no such report", where=f"report {name[:100]}", remedy="See the list of reports.")
+
+
+def monthly_reports(context: Context) -> list[MonthlyReport]:
+    """Return the monthly reports, newest first. Raises ResourceError."""
+    return _monthly(context, list_reports(context))
+
+
+def monthly_report(context: Context, month: str, language: str = ENGLISH, ending: str = ".html") -> tuple[Path, str]:
+    """Return the file of a month's report, or of its facts (`ending` .json), and its media type. Raises NotFound."""
+    suffix = "" if language == ENGLISH or ending == ".json" else f"-{language}"
+    return report_file(context, f"monthly-{month}{suffix}{ending}")
+
+
+def headline_of(path: Path) -> str:
+    """Return the headline of a report's page in plain words; empty where it has none."""
+    heading = _HEADING.search(path.read_text(encoding="utf-8", errors="replace"))
+    return " ".join(unescape(_TAG.sub("", heading[1])).split()) if heading else ""
+
+
+def _folder(context: Context) -> Path:
+    return context.settings.home / "reports"
 
 
 def _is_report(path: Path, root: Path) -> bool:
@@ -66,27 +147,41 @@ def _is_report(path: Path, root: Path) -> bool:
     return path.is_file() and path.resolve().is_relative_to(root.resolve())
 
 
-def _told(path: Path, root: Path) -> dict[str, Any]:
+def _read(path: Path, root: Path) -> ReportFile:
     name = path.relative_to(root).as_posix()
     facts = path.stat()
     is_page = path.suffix == ".html"
     month = _MONTH.search(path.stem) if is_page else None
     is_monthly = month is not None and ("month" in name or path.stem == month.group(1))
-    return {
-        "name": name,
-        "title": (_title(path) if is_page else None) or _words(path),
-        "kind": "monthly" if is_monthly else "page" if is_page else "list",
-        "month": month.group(1) if month and is_monthly else None,
-        "also": {},
-        "size_bytes": facts.st_size,
-        "written_at": datetime.fromtimestamp(facts.st_mtime, UTC).replace(tzinfo=None),
-    }
+    return ReportFile(
+        name=name,
+        title=(_title(path) if is_page else None) or _words(path),
+        kind="monthly" if is_monthly else "page" if is_page else "list",
+        month=month.group(1) if month and is_monthly else None,
+        size_bytes=facts.st_size,
+        written_at=datetime.fromtimestamp(facts.st_mtime, UTC).replace(tzinfo=None),
+    )
+
+
+def _with_companions(files: Sequence[ReportFile]) -> list[ReportFile]:
+    """Return the pages with the other files of the same name, and the lists that belong to no page."""
+    pages = {_stem(file): file for file in files if file.kind != "list"}
+    companions: dict[str, dict[str, str]] = {}
+    for file in files:
+        if file.kind == "list" and _stem(file) in pages:
+            companions.setdefault(_stem(file), {})[Path(file.name).suffix[1:]] = file.name
+    lists = [file for file in files if file.kind == "list" and _stem(file) not in pages]
+    return [*(replace(page, also=companions.get(stem, {})) for stem, page in pages.items()), *lists]
+
+
+def _stem(file: ReportFile) -> str:
+    return Path(file.name).with_suffix("").as_posix()
 
 
 def _title(path: Path) -> str | None:
     with path.open("rb") as file:
-        found = _TITLE.search(file.read(_HEAD_BYTES).decode("utf-8", "replace"))
-    return " ".join(unescape(found.group(1)).split())[:200] or None if found else None
+        title = _TITLE.search(file.read(_HEAD_BYTES).decode("utf-8", "replace"))
+    return " ".join(unescape(title.group(1)).split())[:200] or None if title else None
 
 
 def _words(path: Path) -> str:
@@ -94,27 +189,36 @@ def _words(path: Path) -> str:
     return f"{words[:1].upper()}{words[1:]}"
 
 
-def monthly_reports(context: Context) -> list[dict[str, Any]]:
-    """Return the monthly reports, newest first: month, language, headline, name, size_bytes, written_at. Raises ResourceError."""
-    root = context.settings.home / "reports"
-    found = []
-    for one in list_reports(context):
-        named = _MONTHLY.fullmatch(one["name"])
-        if named:
-            kept = {key: one[key] for key in ("name", "size_bytes", "written_at")}
-            found.append(
-                {"month": named[1], "language": named[2] or "en", "headline": headline_of(root / named[0]), **kept}
-            )
-    return found
+def _monthly(context: Context, files: Iterable[ReportFile]) -> list[MonthlyReport]:
+    named = [(file, match) for file in files if (match := _MONTHLY.fullmatch(file.name))]
+    return [
+        MonthlyReport(
+            month=match[1],
+            language=match[2] or ENGLISH,
+            headline=headline_of(_folder(context) / file.name),
+            name=file.name,
+            size_bytes=file.size_bytes,
+            written_at=file.written_at,
+        )
+        for file, match in named
+    ]
 
 
-def monthly_report(context: Context, month: str, language: str = "en", ending: str = ".html") -> tuple[Path, str]:
-    """Return the file of a month's report, or of its facts (`ending` .json), and its media type. Raises NotFound."""
-    suffix = "" if language == "en" or ending == ".json" else f"-{language}"
-    return report_file(context, f"monthly-{month}{suffix}{ending}")
+def _by_month(files: Sequence[ReportFile], monthly: Iterable[MonthlyReport]) -> list[ArchivedMonth]:
+    reports = {report.name: report for report in monthly}
+    grouped: dict[str, list[ReportFile]] = {}
+    for file in sorted(files, key=lambda file: (_language(file, reports) != ENGLISH, file.name)):
+        grouped.setdefault(file.month or "", []).append(file)
+    return [
+        ArchivedMonth(
+            month=month,
+            file=group[0],
+            headline=(reports[group[0].name].headline if group[0].name in reports else "") or group[0].title,
+            translations=tuple(ReportTranslation(_language(file, reports), file.name) for file in group),
+        )
+        for month, group in sorted(grouped.items(), reverse=True)
+    ]
 
 
-def headline_of(path: Path) -> str:
-    """Return the headline of a report's page in plain words; empty where it has none."""
-    found = _HEADING.search(path.read_text(encoding="utf-8", errors="replace"))
-    return " ".join(unescape(_TAG.sub("", found[1])).split()) if found else ""
+def _language(file: ReportFile, reports: Mapping[str, MonthlyReport]) -> str:
+    return reports[file.name].language if file.name in reports else ENGLISH

@@ -91,7 +91,7 @@ def _page(request: Request, state: State, user: SignedIn, values: dict[str, Any]
         active="insights",
         status=status,
         user_may_push=user.may("push"),
-        report=next((r["name"] for r in list_reports(state.context) if r["name"] == "exploration.html"), None),
+        report=next((file.name for file in list_reports(state.context) if file.name == "exploration.html"), None),
         **values,
     )
 

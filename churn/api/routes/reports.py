@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from churn.api.security import key_with
 from churn.api.state import State, state_of
-from churn.views.reports import monthly_report, monthly_reports
+from churn.views.reports import MonthlyReport, monthly_report, monthly_reports
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(key_with("read"))])
 
@@ -19,17 +18,6 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
     "Cache-Control": "private, no-cache",
 }
-
-
-class MonthlyReport(BaseModel):
-    """One monthly report that was written."""
-
-    month: str = Field(description="YYYY-MM")
-    language: str
-    headline: str = Field(description="Its first sentence.")
-    name: str
-    size_bytes: int
-    written_at: datetime
 
 
 class MonthlyReports(BaseModel):
@@ -41,7 +29,7 @@ class MonthlyReports(BaseModel):
 @router.get("")
 def reports(state: Annotated[State, Depends(state_of)]) -> MonthlyReports:
     """List the monthly reports by month and language, each with its headline."""
-    return MonthlyReports(items=[MonthlyReport.model_validate(one) for one in monthly_reports(state.context)])
+    return MonthlyReports(items=monthly_reports(state.context))
 
 
 @router.get("/{month}", response_class=FileResponse)

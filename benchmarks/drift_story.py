@@ -10,13 +10,14 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from churn.bootstrap import build_context
 from churn.context import Context
+from churn.documents.monitoring import MonitoringDocument
 from churn.workflows.demo.play import generate
 from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.refresh.refresh import refresh_warehouse
@@ -40,23 +41,34 @@ cohorts = 3
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class Told:
     """What one run of the monitors said. `alarms` are findings to act on; recall and level are of the newest cohort."""
 
-    on: date
-    severity: str
     alarms: list[str]
     watched: list[str]
-    newest_cohort: str | None
+    newest_cohort: date | None
     recall: float | None
     level: float | None
     slope: float | None
-    due: bool
-    trained: str | None
-    promoted: str | None
-    contests: list[dict[str, Any]] = field(default_factory=list, repr=False)
-    document: dict[str, Any] = field(default_factory=dict, repr=False)
+    document: MonitoringDocument
+
+    def row(self) -> dict[str, Any]:
+        """Return what the page states of it."""
+        document, decision = self.document, self.document.retraining
+        return {
+            "on": document.on,
+            "severity": document.severity,
+            "alarms": self.alarms,
+            "watched": self.watched,
+            "newest_cohort": self.newest_cohort,
+            "recall": self.recall,
+            "level": self.level,
+            "slope": self.slope,
+            "due": decision is not None and decision.is_due,
+            "trained": document.trained,
+            "promoted": document.promoted,
+        }
 
 
 def company(home: Path, *, scenario: str, seed: int, customers: int, months: int) -> Context:
@@ -103,28 +115,21 @@ def monthly(context: Context, first: int, last: int) -> Iterator[date]:
 def watch(context: Context, days: Sequence[date] | Iterator[date], *, act: bool) -> Iterator[Told]:
     """Run the monitors on each day; with `act`, trainings and promotions follow by policy."""
     for day in days:
-        found = monitor_model(at(context, day), day, retrain=act, promote=act)
-        yield told(found.document, day, found.trained, found.promoted)
+        yield told(monitor_model(at(context, day), day, retrain=act, promote=act).document)
 
 
-def told(document: dict[str, Any], day: date, trained: str | None, promoted: str | None) -> Told:
+def told(document: MonitoringDocument) -> Told:
     """Return the few words of a document that the story needs."""
-    cohorts = document.get("cohorts") or []
-    figures = cohorts[-1]["figures"] if cohorts else {}
-    named = [(f["severity"], f"{f['monitor']}: {f['subject']}") for f in document["findings"]]
+    newest = document.cohorts[-1] if document.cohorts else None
+    figures = {name: figure.value for name, figure in newest.figures.items()} if newest else {}
+    named = [(finding.severity, f"{finding.monitor}: {finding.subject}") for finding in document.findings]
     return Told(
-        on=day,
-        severity=document["severity"],
         alarms=[name for severity, name in named if severity == "act"],
         watched=[name for severity, name in named if severity == "watch"],
-        newest_cohort=cohorts[-1]["snapshot_date"] if cohorts else None,
-        recall=figures["recall"]["value"] if figures else None,
-        level=figures["level"]["value"] if figures else None,
-        slope=figures["slope"]["value"] if figures else None,
-        due=bool((document.get("retraining") or {}).get("is_due")),
-        trained=trained,
-        promoted=promoted,
-        contests=document["contests"],
+        newest_cohort=newest.snapshot_date if newest else None,
+        recall=figures.get("recall"),
+        level=figures.get("level"),
+        slope=figures.get("slope"),
         document=document,
     )
 
@@ -140,15 +145,14 @@ def play(scenario: str, seed: int, customers: int) -> dict[str, Any]:
             return {
                 "is_champion": first.is_champion,
                 "reason": first.training.reason,
-                "summary": seen[0].document["summary"],
+                "summary": seen[0].document.summary,
             }
         last = 20 if scenario == "competitor" else 25
         story = list(watch(context, monthly(context, 14, last), act=scenario == "competitor"))
-    rows = [{k: v for k, v in asdict(one).items() if k not in {"document", "contests"}} for one in story]
     return {
         "test_recall": first.training.best.value("recall"),
-        "runs": rows,
-        "contests": [c for s in story for c in s.contests],
+        "runs": [step.row() for step in story],
+        "contests": [contest.as_json() for step in story for contest in step.document.contests],
     }
 
 

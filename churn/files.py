@@ -73,7 +73,13 @@ def frame_csv(frame: pl.DataFrame) -> str:
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV, with a quote before every text that a spreadsheet would run as a formula."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_harmless(value) for value in row] for row in rows)
+    plain = csv.writer(text, lineterminator="\n")
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    for row in rows:
+        cells = [_harmless(value) for value in row]
+        # csv leaves a carriage return unquoted here, and a spreadsheet begins a new row after it, as in `frame_csv`.
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if has_return else plain).writerow(cells)
     return text.getvalue()
 
 

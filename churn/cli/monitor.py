@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
 
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, line, percent, table
+from churn.decisions.decay import FIGURES
+from churn.decisions.severity import Severity
+from churn.documents.monitoring import DataDrift, Finding, MonitoringDocument
 from churn.errors import DataError
+from churn.views.monitoring import read_monitoring
 from churn.wording import money
 from churn.workflows.monitor.monitor import monitor_model
-from churn.workflows.monitor.report import read_monitoring
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-
-_TITLES = {"act": "ACT", "watch": "watch", "unknown": "unknown", "ok": "ok"}
-_SHOWN = 12
-_FIGURES = ("auc", "recall", "lift", "slope", "level")
+_TITLES: Final[dict[Severity, str]] = {"act": "ACT", "watch": "watch", "unknown": "unknown", "ok": "ok"}
+_SHOWN: Final = 12
 
 
 def register(app: typer.Typer) -> None:
@@ -55,42 +54,41 @@ def monitor(
     """
     day = read_date(date, "--date")
     if last:
-        found = read_monitoring(session.context, on=day)
-        if found is None:
+        history = read_monitoring(session.context, on=day)
+        if history is None:
             raise DataError("the monitors have not run yet", where="--last", remedy="Run `churn monitor`.")
-        document = found
+        session.show(history.as_json(), lambda: _render(history.newest))
     else:
         document = monitor_model(session.context, day, retrain=retrain, promote=promote).document
-    session.show(document, lambda: _render(document))
+        session.show(document.as_json(), lambda: _render(document))
 
 
-def _render(document: Mapping[str, Any]) -> None:
-    currency = document["currency"]
-    facts([("As of", document["on"]), ("Model", document["model_version"] or "none"), ("Verdict", document["summary"])])
-    _show_findings(document["findings"], currency)
-    _show_cohorts(document.get("cohorts") or [], document.get("test") or {})
-    _show_drift(document.get("data_drift") or {})
-    for contest in document.get("contests") or []:
-        line(f"Challenger: {contest['sentence']}")
-    if document.get("retraining"):
-        line(f"Retraining: {document['retraining']['sentence']}")
-    if document.get("trained"):
-        line(f"Trained: {document['trained']}.")
-    if document.get("promoted"):
-        line(f"Promoted: {document['promoted']}. `churn models rollback` takes that back.")
-    if document.get("waiting_for_approval"):
-        line(f"Waits for approval: `churn models promote {document['waiting_for_approval']}`.")
+def _render(document: MonitoringDocument) -> None:
+    facts([("As of", document.on), ("Model", document.model_version or "none"), ("Verdict", document.summary)])
+    _show_findings(document.findings, document.currency)
+    _show_cohorts(document)
+    _show_drift(document.data_drift)
+    for contest in document.contests:
+        line(f"Challenger: {contest.sentence}")
+    if document.retraining:
+        line(f"Retraining: {document.retraining.sentence}")
+    if document.trained:
+        line(f"Trained: {document.trained}.")
+    if document.promoted:
+        line(f"Promoted: {document.promoted}. `churn models rollback` takes that back.")
+    if document.waiting_for_approval:
+        line(f"Waits for approval: `churn models promote {document.waiting_for_approval}`.")
 
 
-def _show_findings(findings: Sequence[Mapping[str, Any]], currency: str) -> None:
+def _show_findings(findings: Sequence[Finding], currency: str) -> None:
     rows = [
         (
-            _TITLES[one["severity"]],
-            one["monitor"].replace("_", " "),
-            "" if one["money_at_risk"] is None else money(round(one["money_at_risk"]), currency),
-            one["sentence"],
+            _TITLES[finding.severity],
+            finding.monitor.replace("_", " "),
+            "" if finding.money_at_risk is None else money(round(finding.money_at_risk), currency),
+            finding.sentence,
         )
-        for one in findings[:_SHOWN]
+        for finding in findings[:_SHOWN]
     ]
     title = (
         "Findings, most serious first" if len(findings) <= _SHOWN else f"The {_SHOWN} most serious of {len(findings)}"
@@ -98,18 +96,18 @@ def _show_findings(findings: Sequence[Mapping[str, Any]], currency: str) -> None
     table(title, ["", "monitor", "at risk a month", "what was found"], rows, right=[2])
 
 
-def _show_cohorts(cohorts: Sequence[Mapping[str, Any]], test: Mapping[str, Any]) -> None:
-    if not cohorts:
+def _show_cohorts(document: MonitoringDocument) -> None:
+    if not document.cohorts:
         return
     rows: list[list[str]] = []
-    if test:
-        rows.append(["test", "", "", *(_number(test[name][0]) for name in _FIGURES)])
-    for cohort in cohorts:
-        cells = [cohort["snapshot_date"], f"{cohort['customers']:,}", percent(cohort["churn_rate"])]
-        for name in _FIGURES:
-            one = cohort["figures"][name]
-            mark = {"act": " !", "watch": " ?"}.get(one["severity"], "")
-            cells.append(_number(one["value"]) + mark)
+    if document.test:
+        rows.append(["test", "", "", *(_number(document.test[name][0]) for name in FIGURES)])
+    for cohort in document.cohorts:
+        cells = [str(cohort.snapshot_date), f"{cohort.customers:,}", percent(cohort.churn_rate)]
+        for name in FIGURES:
+            figure = cohort.figures[name]
+            mark = {"act": " !", "watch": " ?"}.get(figure.severity, "")
+            cells.append(_number(figure.value) + mark)
         rows.append(cells)
     columns = ["snapshot", "customers", "left", "AUC", "recall", "lift", "slope", "left / expected"]
     table(
@@ -117,25 +115,25 @@ def _show_cohorts(cohorts: Sequence[Mapping[str, Any]], test: Mapping[str, Any])
     )
 
 
-def _show_drift(found: Mapping[str, Any]) -> None:
-    features = [one for one in found.get("features", []) if one["severity"] in {"act", "watch"}]
-    if not features:
+def _show_drift(drift: DataDrift | None) -> None:
+    moved = [feature for feature in drift.features if feature.severity in {"act", "watch"}] if drift else []
+    if drift is None or not moved:
         return
     rows = [
         (
-            one["feature"],
-            _TITLES[one["severity"]],
-            f"{one['psi']:.2f}",
-            f"{one['limit']:.2f}",
-            "-" if one["calendar_psi"] is None else f"{one['calendar_psi']:.2f}",
-            percent(one["importance"]),
+            feature.feature,
+            _TITLES[feature.severity],
+            f"{feature.psi:.2f}",
+            f"{feature.limit:.2f}",
+            "-" if feature.calendar_psi is None else f"{feature.calendar_psi:.2f}",
+            percent(feature.importance),
         )
-        for one in features[:_SHOWN]
+        for feature in moved[:_SHOWN]
     ]
-    season = found.get("calendar_reference") or {}
+    season = drift.calendar_reference
     columns = ["feature", "", "PSI", "limit", "against the season", "share of the model"]
     table("Features that moved", columns, rows, right=[2, 3, 4, 5])
-    line(f"{found['note']}" + (f" The season: {season['name']}." if season else ""))
+    line(drift.note + (f" The season: {season.name}." if season else ""))
 
 
 def _number(value: float | None) -> str:

@@ -86,7 +86,7 @@ def demo(
         "simulation": result.simulation,
         "campaigns": result.campaigns.measured if result.campaigns else [],
         "insights": [one["sentence"] for one in result.closing.explored.document["insights"]] if result.closing else [],
-        "monitor": result.closing.monitor.document["summary"] if result.closing else None,
+        "monitor": result.closing.monitor.document.summary if result.closing else None,
         "files": result.files,
         "seconds": round(result.seconds, 1),
     }
@@ -154,7 +154,7 @@ def _show_demo(result: DemoResult) -> None:
         found = result.closing.explored.document["insights"]
         facts(
             [
-                ("monitors", result.closing.monitor.document["summary"]),
+                ("monitors", result.closing.monitor.document.summary),
                 *(("insight" if n == 0 else "", one["sentence"]) for n, one in enumerate(found[:3])),
             ]
         )

@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from churn.cli.common import Session, command
 from churn.cli.simulation_view import show, show_side_by_side
+from churn.decisions.choices import ProfitModel
+from churn.decisions.simulation_request import CUTS, TERMS, SimulationRequest, SimulationTerms, Term
 from churn.workflows.simulate.compare import compare_simulations
 from churn.workflows.simulate.document import check_ending
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
 
-WHOM, TERMS, OUTPUT = "Whom to contact (one of)", "Terms of the offer (default: churn.toml)", "Data and output"
-
-
-class ProfitModels(StrEnum):
-    """The three profit models."""
-
-    case_study = "case_study"
-    incentive = "incentive"
-    uplift = "uplift"
-
-
-class Presets(StrEnum):
-    """Known campaigns that need no data."""
-
-    case_study = "case-study"
-
-
-class Bases(StrEnum):
-    """Whom to choose from."""
-
-    scores = "scores"
-    evaluation = "evaluation"
+WHOM, OFFER, OUTPUT = "Whom to contact (one of)", "Terms of the offer (default: churn.toml)", "Data and output"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,59 +27,50 @@ def register(app: typer.Typer) -> None:
     command(app)(simulate)
 
 
+def one_option_per_term(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, in place of its argument `terms`, one option for each of a simulation's terms."""
+    wanted = inspect.signature(function, eval_str=True)
+
+    @wraps(function)
+    def run(session: Session, **options: Any) -> None:
+        terms = SimulationTerms(**{term.name: options.pop(_parameter(term)) for term in TERMS})
+        function(session, terms=terms, **options)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in wanted.parameters.values():
+        parameters += [_option(term) for term in TERMS] if parameter.name == "terms" else [parameter]
+    run.__signature__ = wanted.replace(parameters=parameters)  # type: ignore[attr-defined]  # `command` reads it
+    return run
+
+
+def _parameter(term: Term) -> str:
+    return term.option.replace("-", "_")
+
+
+def _option(term: Term) -> inspect.Parameter:
+    amount = int | None if term.unit == "count" else float | None
+    panel = WHOM if term.name in CUTS else OFFER
+    option = typer.Option(min=term.least, max=term.most, help=term.meaning, rich_help_panel=panel)
+    return inspect.Parameter(
+        _parameter(term), inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[amount, option]
+    )
+
+
+@one_option_per_term
 def simulate(
     session: Session,
     *,
-    threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Everyone at or above this probability.", rich_help_panel=WHOM)
-    ] = None,
-    budget: Annotated[
-        float | None, typer.Option(min=0, help="As many as this money pays for.", rich_help_panel=WHOM)
-    ] = None,
-    contacts: Annotated[
-        int | None, typer.Option(min=0, help="This many, the likeliest first.", rich_help_panel=WHOM)
-    ] = None,
-    contact_cost: Annotated[
-        float | None, typer.Option(min=0, help="Money one contact costs.", rich_help_panel=TERMS)
-    ] = None,
-    incentive_cost: Annotated[
-        float | None, typer.Option(min=0, help="Money one incentive costs.", rich_help_panel=TERMS)
-    ] = None,
-    success_rate: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Share of contacted churners who stay because of it.", rich_help_panel=TERMS),
-    ] = None,
-    success_low: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Its 5 % point. Default: moves with the rate.", rich_help_panel=TERMS),
-    ] = None,
-    success_high: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Its 95 % point. Default: moves with the rate.", rich_help_panel=TERMS),
-    ] = None,
-    margin: Annotated[
-        float | None,
-        typer.Option(min=0, help="A month's margin, the same for every customer.", rich_help_panel=TERMS),
-    ] = None,
-    value: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Money a save is worth. Default: each customer's margin over --months.", rich_help_panel=TERMS
-        ),
-    ] = None,
-    months: Annotated[
-        int | None, typer.Option(min=1, max=600, help="Months of margin a save is worth.", rich_help_panel=TERMS)
-    ] = None,
+    terms: SimulationTerms,
     profit_model: Annotated[
-        ProfitModels | None, typer.Option(help="How profit is counted.", rich_help_panel=TERMS)
+        ProfitModel | None, typer.Option(help="How profit is counted.", rich_help_panel=OFFER)
     ] = None,
     preset: Annotated[
-        Presets | None, typer.Option(help="A known campaign; needs no data.", rich_help_panel=OUTPUT)
+        Literal["case-study"] | None, typer.Option(help="A known campaign; needs no data.", rich_help_panel=OUTPUT)
     ] = None,
     on: Annotated[
-        Bases,
+        Literal["scores", "evaluation"],
         typer.Option(help="Published scores, or past customers whose outcomes are known.", rich_help_panel=OUTPUT),
-    ] = Bases.scores,
+    ] = "scores",
     compare: Annotated[
         str | None,
         typer.Option(
@@ -129,20 +102,10 @@ def simulate(
     if out is not None:
         check_ending(out)
     request = SimulationRequest(
-        threshold=threshold,
-        budget=budget,
-        contacts=contacts,
-        contact_cost=contact_cost,
-        incentive_cost=incentive_cost,
-        success_rate=success_rate,
-        success_rate_low=success_low,
-        success_rate_high=success_high,
-        margin=margin,
-        value=value,
-        months=months,
-        profit_model=None if profit_model is None else profit_model.value,
-        preset=None if preset is None else "case-study",
-        on=on.value,
+        **asdict(terms),
+        profit_model=profit_model,
+        preset=preset,
+        on=on,
         allow_uncalibrated=allow_uncalibrated,
         save=save,
         seed=seed,
@@ -162,8 +125,3 @@ def simulate(
             typer.echo(f"Wrote {written}")
 
     session.show(document, render)
-
-
-def headline(document: Mapping[str, Any]) -> str:
-    """Return a simulation's answer as one sentence."""
-    return str(document["sentence"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.errors import AuthFailed, RateLimited, Unreachable
+from churn.pace import TokenBucket
 
 if TYPE_CHECKING:
     import httpx
@@ -18,32 +18,6 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 MESSAGE_LENGTH = 500
-
-
-class TokenBucket:
-    """Lets `rate` requests a second through, up to one second's worth at once; shared by all threads."""
-
-    def __init__(
-        self,
-        rate: float,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._rate, self._size = rate, max(1.0, rate)
-        self._tokens, self._sleep, self._monotonic = self._size, sleep, monotonic
-        self._filled_at, self._lock = monotonic(), threading.Lock()
-
-    def take(self) -> None:
-        """Wait for a token and take it."""
-        with self._lock:
-            now = self._monotonic()
-            self._tokens = min(self._size, self._tokens + (now - self._filled_at) * self._rate)
-            self._filled_at = now
-            self._tokens -= 1
-            wait = max(0.0, -self._tokens / self._rate)
-        if wait:
-            self._sleep(wait)
 
 
 def open_client(
@@ -61,13 +35,13 @@ def open_client(
     import httpx
 
     rate = settings.requests_per_second
-    bucket = TokenBucket(rate, sleep=sleep) if rate else None
+    bucket = TokenBucket(rate, size=rate) if rate else None  # up to one second's worth at once
 
     def wait_for_turn(_request: httpx.Request) -> None:
         if spend is not None:
             spend()
-        if bucket is not None:
-            bucket.take()
+        if bucket is not None and (seconds := bucket.take()):
+            sleep(seconds)
 
     return httpx.Client(
         timeout=httpx.Timeout(settings.timeout_seconds),

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from scipy.special import ndtr, ndtri
 
 from churn.decisions.calibration import prior_shift
+from churn.decisions.choices import Weight
 from churn.decisions.profit import Economics, break_even_probability, expected_profit
 from churn.decisions.simulation import SimulationResult
 from churn.wording import count, money, percent
 
-Severity = Literal["note", "caution", "wrong"]
 # A field experiment with 65,000 customers (Ascarza, Iyengar and Schleicher 2016): contacting people made more leave.
 FIELD_CONTROL, FIELD_CONTACTED = 0.064, 0.100
 
@@ -26,7 +25,7 @@ class Finding:
     """One thing that the result assumes or that speaks against it, with the figures its sentence uses."""
 
     code: str
-    severity: Severity
+    severity: Weight
     sentence: str
     figures: Mapping[str, float]
 

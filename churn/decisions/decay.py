@@ -21,7 +21,7 @@ _EDGE = 1e-6
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A figure and its standard error; NaN where the rows do not determine it."""
 
     value: float
@@ -33,7 +33,7 @@ class Figure:
         return self.value - reach, self.value + reach
 
 
-def cohort_figures(y: ArrayLike, p: ArrayLike, *, threshold: float) -> dict[str, Figure]:
+def cohort_figures(y: ArrayLike, p: ArrayLike, *, threshold: float) -> dict[str, Estimate]:
     """Return the figures of probabilities `p` (n,) on outcomes `y` (n,), one row per customer.
 
     auc: DeLong and others 1988. recall: share of churners with p >= threshold, binomial. lift: density of churn in the
@@ -44,7 +44,7 @@ def cohort_figures(y: ArrayLike, p: ArrayLike, *, threshold: float) -> dict[str,
     truth = outcomes("y", y, predicted.size)
     churners = int(truth.sum())
     if not 0 < churners < truth.size:
-        return {name: Figure(math.nan, math.nan) for name in FIGURES}
+        return {name: Estimate(math.nan, math.nan) for name in FIGURES}
     return {
         "auc": _auc(truth, predicted),
         "recall": _recall(truth, predicted, threshold),
@@ -82,38 +82,38 @@ def decay_limit(tests: int, *, level: float) -> float:
     return float(ndtri(1.0 - (1.0 - level) / (2.0 * tests)))
 
 
-def difference(now: Figure, then: Figure) -> Figure:
+def difference(now: Estimate, then: Estimate) -> Estimate:
     """Return `now - then` of two independent sets of rows."""
-    return Figure(now.value - then.value, math.hypot(now.error, then.error))
+    return Estimate(now.value - then.value, math.hypot(now.error, then.error))
 
 
-def mean_of(figures: Mapping[str, Figure], name: str) -> float:
+def mean_of(figures: Mapping[str, Estimate], name: str) -> float:
     """Return a figure's value, NaN where it is absent."""
     return figures[name].value if name in figures else math.nan
 
 
-def _auc(truth: Bools, p: Floats) -> Figure:
+def _auc(truth: Bools, p: Floats) -> Estimate:
     ones, zeros = int(truth.sum()), int((~truth).sum())
     everyone = rankdata(p)
     of_churner = (everyone[truth] - rankdata(p[truth])) / zeros  # share of stayers below each churner
     of_stayer = 1.0 - (everyone[~truth] - rankdata(p[~truth])) / ones
     spread = np.var(of_churner) / max(ones - 1, 1) + np.var(of_stayer) / max(zeros - 1, 1)
-    return Figure(float(of_churner.mean()), float(math.sqrt(spread)))
+    return Estimate(float(of_churner.mean()), float(math.sqrt(spread)))
 
 
-def _share(hits: float, size: int) -> Figure:
+def _share(hits: float, size: int) -> Estimate:
     # Agresti and Coull: an error of zero at 0 % and 100 % would make everything significant.
     middle = (hits + 2.0) / (size + 4.0)
-    return Figure(hits / size, math.sqrt(middle * (1.0 - middle) / (size + 4.0)))
+    return Estimate(hits / size, math.sqrt(middle * (1.0 - middle) / (size + 4.0)))
 
 
-def _recall(truth: Bools, p: Floats, threshold: float) -> Figure:
+def _recall(truth: Bools, p: Floats, threshold: float) -> Estimate:
     if not math.isfinite(threshold):
-        return Figure(math.nan, math.nan)
+        return Estimate(math.nan, math.nan)
     return _share(float(np.count_nonzero(p[truth] >= threshold)), int(truth.sum()))
 
 
-def _lift(truth: Bools, p: Floats) -> Figure:
+def _lift(truth: Bools, p: Floats) -> Estimate:
     size = max(1, round(TOP_SHARE * p.size))
     order = np.argsort(-p, kind="stable")
     edge = p[order[size - 1]]
@@ -124,23 +124,23 @@ def _lift(truth: Bools, p: Floats) -> Figure:
     found = _share(hits, size)
     value = found.value / rate
     relative = math.hypot(found.error / max(found.value, 1e-9), math.sqrt((1.0 - rate) / (rate * p.size)))
-    return Figure(value, value * relative if value else found.error / rate)
+    return Estimate(value, value * relative if value else found.error / rate)
 
 
-def _slope(truth: Bools, p: Floats) -> Figure:
+def _slope(truth: Bools, p: Floats) -> Estimate:
     intercept, slope = calibration_line(truth, p)
     if not (math.isfinite(slope) and math.isfinite(intercept)):
-        return Figure(math.nan, math.nan)
+        return Estimate(math.nan, math.nan)
     x = logit(np.clip(p, _EDGE, 1.0 - _EDGE))
     fitted = 1.0 / (1.0 + np.exp(-(intercept + slope * x)))
     weight = fitted * (1.0 - fitted)
     centre = float(weight @ x / weight.sum())
     information = float(weight @ (x - centre) ** 2)
-    return Figure(float(slope), 1.0 / math.sqrt(information) if information > 0 else math.nan)
+    return Estimate(float(slope), 1.0 / math.sqrt(information) if information > 0 else math.nan)
 
 
-def _level(truth: Bools, p: Floats) -> Figure:
+def _level(truth: Bools, p: Floats) -> Estimate:
     expected = float(p.sum())
     if expected <= 0.0:
-        return Figure(math.nan, math.nan)
-    return Figure(float(truth.sum()) / expected, math.sqrt(float((p * (1.0 - p)).sum())) / expected)
+        return Estimate(math.nan, math.nan)
+    return Estimate(float(truth.sum()) / expected, math.sqrt(float((p * (1.0 - p)).sum())) / expected)

@@ -8,15 +8,15 @@ as (1/N + 1/M) chi-square with B - 1 degrees of freedom (Yurdakul 2018), so that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn.decisions.checks import Floats
+from churn.decisions.severity import Severity
 from churn.errors import ConfigError, DataError
 
-Severity = Literal["ok", "watch", "act", "unknown"]
 Counts = NDArray[np.int64]
 
 BINS: Final = 10

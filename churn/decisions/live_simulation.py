@@ -23,10 +23,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from churn.decisions.checks import Floats, per_customer, probabilities
+from churn.decisions.choices import Mode
 from churn.decisions.draws import fit_beta, grid_cells
 from churn.decisions.profit import Economics, break_even_probability
 from churn.decisions.sensitivity import Interval, interval_of, tornado
-from churn.decisions.simulation import Mode, Optimum, SimulationResult, choose, perfect_profit
+from churn.decisions.simulation import Optimum, SimulationResult, choose, perfect_profit
 from churn.decisions.threshold import CurvePoint, ThresholdCurve, threshold_curve
 from churn.errors import DataError
 

@@ -16,17 +16,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args, overload
+from typing import Final, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from churn.decisions.checks import Floats, probabilities
+from churn.decisions.choices import ProfitModel
 from churn.errors import ConfigError
 
-ProfitModel = Literal["case_study", "incentive", "uplift"]
-
-DESCRIPTIONS: Final[dict[str, str]] = {
+DESCRIPTIONS: Final[dict[ProfitModel, str]] = {
     "case_study": "p x success x value - cost of a contact, where churn avoided is taken as success x p",
     "incentive": "p x success x (value - incentive) - (1 - p) x incentive - contact; stayers take the incentive too",
     "uplift": "churn avoided x value - contact - incentive x chance of use",

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from churn.decisions.checks import Bools, Floats, outcomes, per_customer, probabilities
+from churn.decisions.choices import Mode, Outcomes
 from churn.decisions.draws import Cells, Draws, draw_campaigns, grid_cells
 from churn.decisions.profit import Economics, break_even_probability
 from churn.decisions.sensitivity import Interval, Sensitivity, interval_of, tornado
 from churn.decisions.threshold import CurvePoint, ThresholdCurve, threshold_curve
 from churn.errors import ConfigError, DataError
 
-Mode = Literal["optimum", "threshold", "budget", "contacts"]
-Outcomes = Literal["known", "expected", "given"]
 BINS = 240
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Self
+import math
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 
 from churn.errors import ContractBroken
+
+
+def _defined(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Defined = Annotated[float | None, BeforeValidator(_defined)]  # JSON has no word for NaN and infinity: they become None
 
 
 class Document(BaseModel):

@@ -12,7 +12,8 @@ from churn.context import Context
 from churn.errors import ChurnError, ConfigError, StoreBusy, Unreachable
 from churn.jobs.catalog import job_named
 from churn.jobs.notify.alarms import watch_freshness
-from churn.jobs.notify.deliver import Courier, Herald
+from churn.jobs.notify.alert_sender import AlertSender
+from churn.jobs.notify.event_sender import EventSender
 from churn.jobs.processes import owner_name
 from churn.jobs.runner import Runner
 from churn.jobs.steps.night import BACKFILL
@@ -119,8 +120,8 @@ def tell_alerts(context: Context) -> None:
     """
     try:
         watch_freshness(context)
-        Courier(context, owner_name()).deliver()
-        Herald(context).deliver()
+        AlertSender(context).send_due()
+        EventSender(context).send_due()
     except (StoreBusy, Unreachable) as error:
         context.log.note("alerts_not_sent", error=error.code)
 

@@ -12,7 +12,8 @@ from churn.context import Context
 from churn.errors import ChurnError, ResourceError, StoreBusy, Unreachable
 from churn.jobs.catalog import job_named
 from churn.jobs.notify.alarms import raise_failed, watch_freshness
-from churn.jobs.notify.deliver import Courier, Herald
+from churn.jobs.notify.alert_sender import AlertSender
+from churn.jobs.notify.event_sender import EventSender
 from churn.jobs.runner import wait_before
 from churn.jobs.schedule import queue_due
 from churn.store.records import ScheduledRun
@@ -50,14 +51,13 @@ class Scheduler:
         owner: str,
         *,
         start: Callable[[ScheduledRun, str], Worker],
-        courier: Courier | None = None,
-        herald: Herald | None = None,
+        alert_sender: AlertSender | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._context, self._owner, self._start = context, owner, start
-        self._courier = courier or Courier(context, owner)
-        self._herald = herald or Herald(context)
+        self._alert_sender = alert_sender or AlertSender(context)
+        self._event_sender = EventSender(context)
         self._monotonic, self._tell = monotonic, tell
         self._at_work: _AtWork | None = None
         self._watched: float | None = None
@@ -93,8 +93,8 @@ class Scheduler:
         if self._watched is None or self._monotonic() - self._watched >= WATCH_SECONDS:
             self._watched = self._monotonic()
             watch_freshness(self._context)
-        self._courier.deliver()
-        self._herald.deliver()
+        self._alert_sender.send_due()
+        self._event_sender.send_due()
 
     def _begin(self) -> None:
         seconds = self._context.settings.schedule.lease_seconds

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,37 +11,11 @@ from scipy.special import ndtri
 
 from churn.decisions.checks import Floats
 from churn.decisions.profit import Economics, expected_profit
+from churn.documents.monitoring import ChallengerContest
 from churn.wording import money, percent
 
 LEVEL: Final = 0.95
 LEAST_CUSTOMERS: Final = 500
-
-
-@dataclass(frozen=True)
-class Contest:
-    """A challenger's gain in net profit over the champion on the same customers, with its interval.
-
-    `gain` is money over the judged rows; `gain_monthly` the same per month for as many customers as are active now.
-    """
-
-    challenger: str
-    champion: str
-    dates: tuple[str, ...]
-    rows: int
-    customers: int
-    gain: float
-    low: float
-    high: float
-    gain_monthly: float
-    recall_champion: float
-    recall_challenger: float
-    is_won: bool
-    sentence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values; None where undefined."""
-        found = asdict(self) | {"dates": list(self.dates)}
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in found.items()}
 
 
 def contest(
@@ -59,7 +32,7 @@ def contest(
     active_customers: int,
     challengers: int = 1,
     currency: str = "USD",
-) -> Contest:
+) -> ChallengerContest:
     """Compare by what contacting everybody with a positive expected profit would have earned, rows (n,) in pairs.
 
     The sum of differences has the variance of its customers' sums (rows of one customer are not independent); the 95 %
@@ -82,7 +55,7 @@ def contest(
     per_month = gain / max(y.size, 1) * active_customers
     is_won = is_enough and low > 0.0
     span = f"95 % interval {money(low, currency)} to {money(high, currency)}"
-    told = (
+    comparison = (
         f"on {y.size:,} outcomes of {months} snapshot date{'s' * (months > 1)} that neither has learnt from, {challenger} would have "
         f"earned {money(abs(gain), currency)} {'more' if gain >= 0 else 'less'} than {champion} ({span}); it would have "
         f"reached {percent(recalls[1])} of those who left, the champion {percent(recalls[0])}"
@@ -90,7 +63,7 @@ def contest(
     verdict = (
         "The challenger wins" if is_won else "Not enough outcomes to decide" if not is_enough else "Nothing is proven"
     )
-    return Contest(
+    return ChallengerContest(
         challenger=challenger,
         champion=champion,
         dates=dates,
@@ -103,5 +76,5 @@ def contest(
         recall_champion=recalls[0],
         recall_challenger=recalls[1],
         is_won=is_won,
-        sentence=f"{verdict}: {told}.",
+        sentence=f"{verdict}: {comparison}.",
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -13,53 +13,25 @@ from churn.decisions.drift import (
     ACT_LIMIT,
     NOISE_LEVEL,
     WATCH_LIMIT,
-    Severity,
     drift_severity,
     filled_bins,
     moved_share,
     psi,
     psi_noise,
 )
-from churn.monitoring.findings import RANK, Finding
+from churn.documents.monitoring import DataDrift, FeatureDrift, Finding, SeasonRows, TrainingRows
+from churn.monitoring.findings import RANK
 from churn.monitoring.reference import FeatureReference, Reference
 from churn.wording import percent
 
 HEADROOM: Final = 1.25  # of the drift that the test rows had gone through already: a little more is not news
 
 
-@dataclass(frozen=True)
-class FeatureDrift:
-    """One feature as of a day. PSI against training and, where there is one, against the calendar-matched reference.
+class Importance(NamedTuple):
+    """What the model hangs on a feature: its share of all contributions, and its mean absolute one in probability."""
 
-    `tolerated` is the drift to be expected from that of the model's own test rows, where these had moved already. `importance` is the share of the
-    model's contributions that rest on the feature, `points` its mean absolute contribution in probability; None where
-    unknown. `moved` is the share of customers in another bin than training had.
-    `like_day` names the day compared where that is not the present one, but the newest like those of training.
-    """
-
-    feature: str
-    psi: float
-    noise: float
-    tolerated: float
-    calendar_psi: float | None
-    calendar_noise: float | None
-    severity: Severity
-    is_seasonal: bool
-    moved: float
-    missing: float
-    missing_before: float
-    importance: float | None = None
-    points: float | None = None
-    like_day: str | None = None
-
-    @property
-    def limit(self) -> float:
-        """The PSI above which to act."""
-        return max(ACT_LIMIT, self.noise, self.tolerated)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self) | {"limit": self.limit}
+    share: float
+    points: float
 
 
 @dataclass(frozen=True)
@@ -77,22 +49,23 @@ def feature_drift(
     season: Season | None,
     *,
     on: date | None = None,
-    importance: Mapping[str, tuple[float, float]] | None = None,
+    importance: Mapping[str, Importance] | None = None,
 ) -> list[FeatureDrift]:
     """Judge every feature of `reference` on `present` (one row per customer), worst first.
 
     Noise limits hold for all features together: chance raises one false alarm or more in 0.1 % of the days. A feature
     must exceed its limit against training *and*, where the season excuses, against that; a drift at
-    the pace that the test rows had already gone through is no news on the day `on`. `importance`: share and mean absolute points per feature.
+    the pace that the test rows had already gone through is no news on the day `on`. `importance` is by feature.
     """
     tests = max(len(reference.features), 1)
     # To second order PSI grows with the square of a shift, hence with the square of the time of a steady one.
     pace = HEADROOM * (1.0 if on is None else reference.pace(on) ** 2)
-    found = [
-        _judge(one, reference, present, season, tests, pace, (importance or {}).get(one.name))
-        for one in reference.features
+    weights = importance or {}
+    drifts = [
+        _judge(feature, reference, present, season, tests, pace, weights.get(feature.name))
+        for feature in reference.features
     ]
-    return sorted(found, key=_order)
+    return sorted(drifts, key=_order)
 
 
 def lasting(newest: Sequence[FeatureDrift], earlier: Sequence[FeatureDrift] = (), *, day: date) -> list[FeatureDrift]:
@@ -101,12 +74,12 @@ def lasting(newest: Sequence[FeatureDrift], earlier: Sequence[FeatureDrift] = ()
     What moves slowly stays moved; the first of March looks odd after a short February, and not for long.
     """
     then = {drift.feature: drift for drift in earlier}
-    found = []
+    lasted = []
     for now in newest:
         before = then.get(now.feature)
         milder = before if before is not None and RANK[before.severity] > RANK[now.severity] else now
-        found.append(replace(now, severity=milder.severity, like_day=str(day)))
-    return found
+        lasted.append(now.model_copy(update={"severity": milder.severity, "like_day": str(day)}))
+    return lasted
 
 
 def worse_of(present: Sequence[FeatureDrift], slow: Sequence[FeatureDrift]) -> list[FeatureDrift]:
@@ -114,9 +87,9 @@ def worse_of(present: Sequence[FeatureDrift], slow: Sequence[FeatureDrift]) -> l
 
     Of the present day, which shows what broke last night, and of days like training's, which show what moves slowly.
     """
-    named = {drift.feature: drift for drift in slow}
-    found = [min(one, named.get(one.feature, one), key=lambda d: RANK[d.severity]) for one in present]
-    return sorted(found, key=_order)
+    by_feature = {drift.feature: drift for drift in slow}
+    graver = [min(drift, by_feature.get(drift.feature, drift), key=lambda d: RANK[d.severity]) for drift in present]
+    return sorted(graver, key=_order)
 
 
 def _order(drift: FeatureDrift) -> tuple[int, float, float, str]:
@@ -124,25 +97,25 @@ def _order(drift: FeatureDrift) -> tuple[int, float, float, str]:
 
 
 def _judge(
-    one: FeatureReference,
+    feature: FeatureReference,
     reference: Reference,
     present: pl.DataFrame,
     season: Season | None,
     tests: int,
     pace: float,
-    weight: tuple[float, float] | None,
+    weight: Importance | None,
 ) -> FeatureDrift:
-    counts = one.count(present)
-    value = psi(one.counts, counts)
+    counts = feature.count(present)
+    value = psi(feature.counts, counts)
     rows = present.height
-    noise = psi_noise(rows, reference.customers, filled_bins(one.counts, counts), tests=tests)
-    tolerated = pace * one.tolerated
+    noise = psi_noise(rows, reference.customers, filled_bins(feature.counts, counts), tests=tests)
+    tolerated = pace * feature.tolerated
     floor = max(noise, tolerated)
     severity = drift_severity(value, floor, rows=rows, reference_rows=reference.customers)
     calendar_psi = calendar_noise = None
     is_seasonal = False
     if season is not None and season.frame.height:
-        before = one.count(season.frame)
+        before = feature.count(season.frame)
         calendar_psi = psi(before, counts)
         calendar_noise = psi_noise(rows, season.frame.height, filled_bins(before, counts), tests=tests)
         if season.excuses and severity in {"act", "watch"}:
@@ -150,7 +123,7 @@ def _judge(
             is_seasonal = RANK[again] > RANK[severity] and again != "unknown"
             severity = again if is_seasonal else severity
     return FeatureDrift(
-        feature=one.name,
+        feature=feature.name,
         psi=value,
         noise=noise,
         tolerated=tolerated,
@@ -158,11 +131,13 @@ def _judge(
         calendar_noise=calendar_noise,
         severity=severity,
         is_seasonal=is_seasonal,
-        moved=moved_share(one.counts, counts),
+        moved=moved_share(feature.counts, counts),
         missing=float(counts[-1]) / max(rows, 1),
-        missing_before=one.counts[-1] / max(sum(one.counts), 1),
-        importance=None if weight is None else weight[0],
-        points=None if weight is None else weight[1],
+        missing_before=feature.counts[-1] / max(sum(feature.counts), 1),
+        importance=None if weight is None else weight.share,
+        points=None if weight is None else weight.points,
+        like_day=None,
+        limit=max(ACT_LIMIT, floor),
     )
 
 
@@ -174,7 +149,7 @@ def drift_findings(
     Money at risk: the monthly margin times the churn probability that the model hangs on this feature, for the share of
     customers whose value moved. It is what rests on ground that moved, not a loss.
     """
-    found = [
+    moved = [
         Finding(
             monitor="data_drift",
             subject=drift.feature,
@@ -187,16 +162,15 @@ def drift_findings(
         for drift in drifts
         if drift.severity in {"act", "watch"}
     ]
-    return [*found, _overall(drifts, len(found))]
+    return [*moved, _overall(drifts, len(moved))]
 
 
-def _overall(drifts: Sequence[FeatureDrift], told: int) -> Finding:
+def _overall(drifts: Sequence[FeatureDrift], moved: int) -> Finding:
     if not drifts:
-        return Finding("data_drift", "all features", "unknown", "The model has no features to compare.")
+        return _everything("The model has no features to compare.")
     if all(drift.severity == "unknown" for drift in drifts):
-        sentence = "Not enough data to judge drift: it takes 1,000 customers now and 1,000 in training."
-        return Finding("data_drift", "all features", "unknown", sentence)
-    quiet = len(drifts) - told
+        return _everything("Not enough data to judge drift: it takes 1,000 customers now and 1,000 in training.")
+    quiet = len(drifts) - moved
     seasonal = sum(drift.is_seasonal for drift in drifts)
     steady = sum(drift.severity == "ok" and not drift.is_seasonal and drift.psi > WATCH_LIMIT for drift in drifts)
     sentence = (
@@ -206,7 +180,13 @@ def _overall(drifts: Sequence[FeatureDrift], told: int) -> Finding:
         sentence += f"; {steady} move on at the pace they had when the model was tested"
     if seasonal:
         sentence += f"; {seasonal} moved with the season and look as they did a year ago"
-    return Finding("data_drift", "other features", "ok", f"{sentence}.", value=float(quiet))
+    return Finding(
+        monitor="data_drift", subject="other features", severity="ok", sentence=f"{sentence}.", value=float(quiet)
+    )
+
+
+def _everything(sentence: str) -> Finding:
+    return Finding(monitor="data_drift", subject="all features", severity="unknown", sentence=sentence)
 
 
 def _sentence(drift: FeatureDrift, season: Season | None) -> str:
@@ -232,22 +212,22 @@ def acting_share(drifts: Sequence[FeatureDrift]) -> float:
     return sum(drift.importance or 0.0 for drift in acting)
 
 
-def describe(drifts: Sequence[FeatureDrift], reference: Reference, season: Season | None, rows: int) -> dict[str, Any]:
-    """Return what the page shows of data drift, with the false-alarm rate that the limits promise."""
-    return {
-        "features": [drift.to_dict() for drift in drifts],
-        "rows": rows,
-        "reference": {
-            "rows": reference.rows,
-            "customers": reference.customers,
-            "first_date": reference.first_date,
-            "last_date": reference.last_date,
-        },
-        "calendar_reference": None if season is None else {"name": season.name, "rows": season.frame.height},
-        "false_alarm_rate": 1.0 - NOISE_LEVEL,
-        "note": (
+def describe(drifts: Sequence[FeatureDrift], reference: Reference, season: Season | None, rows: int) -> DataDrift:
+    """Return all there is to show of data drift, with the false-alarm rate that the limits promise."""
+    return DataDrift(
+        features=tuple(drifts),
+        rows=rows,
+        reference=TrainingRows(
+            rows=reference.rows,
+            customers=reference.customers,
+            first_date=reference.first_date,
+            last_date=reference.last_date,
+        ),
+        calendar_reference=None if season is None else SeasonRows(name=season.name, rows=season.frame.height),
+        false_alarm_rate=1.0 - NOISE_LEVEL,
+        note=(
             f"The noise limits hold for all {len(drifts)} features together (Bonferroni): chance alone raises any alarm "
             f"on at most {percent(1.0 - NOISE_LEVEL)} of the days. Besides, PSI must pass {WATCH_LIMIT:.2f} to be watched "
             f"and {ACT_LIMIT:.2f} to be acted on, and more than the test rows' own drift."
         ),
-    }
+    )

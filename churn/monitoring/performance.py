@@ -6,15 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from churn.decisions.calibration import SLOPE_LIMITS
 from churn.decisions.checks import Floats
-from churn.decisions.decay import Figure, cohort_figures, decay_limit, difference
-from churn.decisions.drift import Severity
-from churn.monitoring.findings import Finding, worst
+from churn.decisions.decay import Estimate, cohort_figures, decay_limit, difference
+from churn.decisions.severity import Severity
+from churn.documents.monitoring import CohortFigure, CohortResults, Finding
+from churn.monitoring.findings import worst
 from churn.wording import money, percent
 
 LEAST_CHURNERS: Final = 30  # below it a cohort's figures say nothing
@@ -32,12 +33,12 @@ TITLES: Final = {
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedFigure:
     """One figure of a cohort: its value, interval, the range it must lie in, and what follows."""
 
     name: str
-    now: Figure
-    test: Figure
+    now: Estimate
+    test: Estimate
     low: float
     high: float
     severity: Severity
@@ -53,7 +54,7 @@ class Cohort:
     churners: int
     expected_churners: float
     mean_margin: float
-    figures: tuple[Judged, ...]
+    figures: tuple[JudgedFigure, ...]
     treated_left_out: int = 0
 
     @property
@@ -61,28 +62,28 @@ class Cohort:
         """The worst of its figures."""
         return worst([figure.severity for figure in self.figures])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values; None where undefined."""
-        return {
-            "snapshot_date": str(self.snapshot_date),
-            "matured_on": str(self.matured_on),
-            "customers": self.customers,
-            "churners": self.churners,
-            "churn_rate": self.churners / max(self.customers, 1),
-            "expected_churners": self.expected_churners,
-            "treated_left_out": self.treated_left_out,
-            "severity": self.severity,
-            "figures": {
-                one.name: {
-                    "value": _plain(one.now.value),
-                    "interval": [_plain(v) for v in one.now.interval()],
-                    "test": _plain(one.test.value),
-                    "limits": [_plain(one.low), _plain(one.high)],
-                    "severity": one.severity,
-                }
-                for one in self.figures
+    def results(self) -> CohortResults:
+        """Return the cohort as the document holds it."""
+        return CohortResults(
+            snapshot_date=self.snapshot_date,
+            matured_on=self.matured_on,
+            customers=self.customers,
+            churners=self.churners,
+            churn_rate=self.churners / max(self.customers, 1),
+            expected_churners=self.expected_churners,
+            treated_left_out=self.treated_left_out,
+            severity=self.severity,
+            figures={
+                figure.name: CohortFigure(
+                    value=figure.now.value,
+                    interval=figure.now.interval(),
+                    test=figure.test.value,
+                    limits=(figure.low, figure.high),
+                    severity=figure.severity,
+                )
+                for figure in self.figures
             },
-        }
+        )
 
 
 def judge_cohort(
@@ -92,7 +93,7 @@ def judge_cohort(
     p: Floats,
     margin: Floats,
     *,
-    test: Mapping[str, Figure],
+    test: Mapping[str, Estimate],
     threshold: float,
     level: float,
     spread: float = 0.0,
@@ -120,12 +121,12 @@ def judge_cohort(
     )
 
 
-def _judge(name: str, now: Figure, test: Figure, reach: float, spread: float, *, is_enough: bool) -> Judged:
+def _judge(name: str, now: Estimate, test: Estimate, reach: float, spread: float, *, is_enough: bool) -> JudgedFigure:
     if name == "level":
-        now, test = (Figure(one.value, math.hypot(one.error, spread * one.value)) for one in (now, test))
+        now, test = (Estimate(figure.value, math.hypot(figure.error, spread * figure.value)) for figure in (now, test))
     gap = difference(now, test)
     if not (is_enough and math.isfinite(gap.value) and math.isfinite(gap.error)):
-        return Judged(name, now, test, math.nan, math.nan, "unknown")
+        return JudgedFigure(name, now, test, math.nan, math.nan, "unknown")
     material = MATERIAL[name] * (abs(test.value) if name in _RELATIVE else 1.0)
     room = max(reach * gap.error, material)
     low = test.value - room
@@ -137,7 +138,7 @@ def _judge(name: str, now: Figure, test: Figure, reach: float, spread: float, *,
         low, high = min(low, 1.0 - room), max(high, 1.0 + room)
     is_out = not low <= now.value <= high
     is_near = not test.value - 0.75 * (test.value - low) <= now.value <= test.value + 0.75 * (high - test.value)
-    return Judged(name, now, test, low, high, "act" if is_out else "watch" if is_near else "ok")
+    return JudgedFigure(name, now, test, low, high, "act" if is_out else "watch" if is_near else "ok")
 
 
 def decay_findings(cohorts: Sequence[Cohort], *, customers: int, currency: str, version: str) -> list[Finding]:
@@ -146,40 +147,58 @@ def decay_findings(cohorts: Sequence[Cohort], *, customers: int, currency: str, 
     Money at risk: churners a month whom the model did not foresee, or no longer finds, times their monthly margin.
     """
     if not cohorts:
-        sentence = "No labels have matured since the model's test: whether its rules still hold cannot be known yet."
-        return [Finding("concept_drift", "matured labels", "unknown", sentence, run_ids=(version,))]
+        return _finding(
+            "No labels have matured since the model's test: whether its rules still hold cannot be known yet.", version
+        )
     newest = cohorts[-1]
-    bad = [one for one in newest.figures if one.severity in {"act", "watch"}]
-    at_risk = _money(newest, customers)
+    bad = [figure for figure in newest.figures if figure.severity in {"act", "watch"}]
     where = f"customers of {newest.snapshot_date}, whose labels are final since {newest.matured_on}"
     if not bad:
         if newest.severity == "unknown":
             sentence = f"Not enough data: {newest.churners} churners among the {where}; it takes {LEAST_CHURNERS}."
-            return [Finding("concept_drift", "matured labels", "unknown", sentence, run_ids=(version,))]
-        auc = next(one for one in newest.figures if one.name == "auc")
+            return _finding(sentence, version)
+        auc = next(figure for figure in newest.figures if figure.name == "auc")
         sentence = (
             f"Among the {newest.customers:,} {where}, the model did as its test promised: AUC {auc.now.value:.3f} "
             f"({auc.test.value:.3f} then), {newest.churners:,} left where {newest.expected_churners:,.0f} were expected."
         )
-        return [Finding("concept_drift", "matured labels", "ok", sentence, auc.now.value, auc.low, run_ids=(version,))]
-    lead = next((one for one in bad if one.severity == "act"), bad[0])
-    told = "; ".join(_told(one) for one in bad)
-    since = _since(cohorts)
+        return _finding(sentence, version, severity="ok", value=auc.now.value, limit=auc.low)
+    at_risk = _money(newest, customers)
+    lead = next((figure for figure in bad if figure.severity == "act"), bad[0])
     word = "The rules have changed (concept drift)" if newest.severity == "act" else "The model may be ageing"
     sentence = (
         f"{word}: among the {newest.customers:,} {where}, {newest.churners:,} left where "
-        f"{newest.expected_churners:,.0f} were expected; {told}. {since}About {money(at_risk, currency)} a month rests on it."
+        f"{newest.expected_churners:,.0f} were expected; {'; '.join(_described(figure) for figure in bad)}. "
+        f"{_since(cohorts)}About {money(at_risk, currency)} a month rests on it."
     )
-    limit = lead.high if lead.now.value > lead.test.value else lead.low
+    return _finding(
+        sentence,
+        version,
+        severity=newest.severity,
+        value=lead.now.value,
+        limit=lead.high if lead.now.value > lead.test.value else lead.low,
+        money_at_risk=at_risk,
+    )
+
+
+def _finding(
+    sentence: str,
+    version: str,
+    *,
+    severity: Severity = "unknown",
+    value: float | None = None,
+    limit: float | None = None,
+    money_at_risk: float | None = None,
+) -> list[Finding]:
     return [
         Finding(
-            "concept_drift",
-            "matured labels",
-            newest.severity,
-            sentence,
-            value=lead.now.value,
+            monitor="concept_drift",
+            subject="matured labels",
+            severity=severity,
+            sentence=sentence,
+            value=value,
             limit=limit,
-            money_at_risk=at_risk,
+            money_at_risk=money_at_risk,
             run_ids=(version,),
         )
     ]
@@ -187,18 +206,15 @@ def decay_findings(cohorts: Sequence[Cohort], *, customers: int, currency: str, 
 
 def decayed(cohorts: Sequence[Cohort]) -> tuple[str, ...]:
     """Return the names of the newest cohort's figures that lie outside what the test allows."""
-    return tuple(one.name for one in cohorts[-1].figures if one.severity == "act") if cohorts else ()
+    return tuple(figure.name for figure in cohorts[-1].figures if figure.severity == "act") if cohorts else ()
 
 
-def _told(one: Judged) -> str:
-    is_high = one.now.value > one.test.value
-    limit = one.high if is_high else one.low
-    if one.name == "recall":
-        return (
-            f"{TITLES[one.name]} {percent(one.now.value)}, on test {percent(one.test.value)} "
-            f"(chance reaches {percent(limit)})"
-        )
-    return f"{TITLES[one.name]} {one.now.value:.3g}, on test {one.test.value:.3g} (chance reaches {limit:.3g})"
+def _described(figure: JudgedFigure) -> str:
+    now, then, title = figure.now.value, figure.test.value, TITLES[figure.name]
+    limit = figure.high if now > then else figure.low
+    if figure.name == "recall":
+        return f"{title} {percent(now)}, on test {percent(then)} (chance reaches {percent(limit)})"
+    return f"{title} {now:.3g}, on test {then:.3g} (chance reaches {limit:.3g})"
 
 
 def _since(cohorts: Sequence[Cohort]) -> str:
@@ -211,14 +227,10 @@ def _since(cohorts: Sequence[Cohort]) -> str:
 
 
 def _money(cohort: Cohort, customers: int) -> float:
-    named = {one.name: one for one in cohort.figures}
+    by_name = {figure.name: figure for figure in cohort.figures}
     unforeseen = abs(cohort.churners - cohort.expected_churners)
-    recall = named.get("recall")
+    recall = by_name.get("recall")
     lost = 0.0
     if recall is not None and math.isfinite(recall.now.value) and math.isfinite(recall.test.value):
         lost = max(recall.test.value - recall.now.value, 0.0) * cohort.churners
     return max(unforeseen, lost) * cohort.mean_margin * customers / max(cohort.customers, 1)
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from churn.decisions.drift import Counts, common_levels, count_levels, count_numbers, psi, quantile_edges
+from churn.documents.document import Document
+from churn.documents.monitoring import ChurnRate
+from churn.errors import ContractBroken
 
-FORMAT: Final = 1
 FILE: Final = "reference.json"
-Kind = Literal["number", "category"]
 
 
-@dataclass(frozen=True)
-class FeatureReference:
+class FeatureReference(Document):
     """One feature among the training rows: its bins, how many rows fell into each, and how many of the test rows.
 
     `edges` of a number, `levels` of a category. `tolerated` is the PSI from training to test rows: drift that the
@@ -27,7 +26,7 @@ class FeatureReference:
     """
 
     name: str
-    kind: Kind
+    kind: Literal["number", "category"]
     edges: tuple[float, ...]
     levels: tuple[str, ...]
     counts: tuple[int, ...]
@@ -44,17 +43,20 @@ class FeatureReference:
         return count_levels(_level_counts(series), self.levels, missing=_blank(series))
 
 
-@dataclass(frozen=True)
-class Reference:
-    """The training rows of one model. `customers` counts each once: rows of one customer are not independent."""
+class Reference(Document):
+    """The training rows of one model. `customers` counts each once: rows of one customer are not independent.
 
+    `test_date` is the middle of the test rows' days.
+    """
+
+    format: Literal[1] = 1
     features: tuple[FeatureReference, ...]
     rows: int
     customers: int
     first_date: str | None
     last_date: str | None
-    churn_rates: tuple[tuple[str, int, int], ...]  # snapshot date, labelled rows, churners
-    test_date: str | None = None  # the middle of the test rows' days
+    churn_rates: tuple[ChurnRate, ...]
+    test_date: str | None = None
 
     def pace(self, on: dt.date) -> float:
         """Return how much longer ago training was on `on` than it was at the test: 1 or more.
@@ -67,31 +69,12 @@ class Reference:
         middle = first + (last - first) / 2
         return max(1.0, (on - middle).days / max((test - middle).days, 1))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"format": FORMAT, **asdict(self)}
-
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Reference | None:
-        """Return what `to_json` wrote; None for another format or damage, for it can be rebuilt."""
+    def kept(cls, values: object) -> Reference | None:
+        """Return the reference kept as `values`; None for another format or damage, for it can be rebuilt."""
         try:
-            if values["format"] != FORMAT:
-                return None
-            features = tuple(
-                FeatureReference(
-                    name=str(one["name"]),
-                    kind="number" if one["kind"] == "number" else "category",
-                    edges=tuple(map(float, one["edges"])),
-                    levels=tuple(map(str, one["levels"])),
-                    counts=tuple(map(int, one["counts"])),
-                    tolerated=float(one["tolerated"]),
-                )
-                for one in values["features"]
-            )
-            rates = tuple((str(d), int(n), int(c)) for d, n, c in values["churn_rates"])
-            names = ("rows", "customers", "first_date", "last_date", "test_date")
-            return cls(features=features, churn_rates=rates, **{name: values[name] for name in names})
-        except (KeyError, TypeError, ValueError):
+            return cls.read(values, where=FILE)
+        except ContractBroken:
             return None
 
 
@@ -114,9 +97,8 @@ def build_reference(
     elif span is not None and span[1] > span[0]:  # judged on other customers of the same dates: the dates' own drift
         later, gauge = _between(frame, (span[1], span[1])), span[0] + (span[1] - span[0]) / 2 + (span[1] - span[0])
     start = _between(frame, (span[0], span[0])) if span is not None and not _is_test(test, training) else rows
-    found = tuple(_feature(rows, start, later, name) for name in features if name in frame.columns)
     return Reference(
-        features=found,
+        features=tuple(_feature(rows, start, later, name) for name in features if name in frame.columns),
         rows=rows.height,
         customers=rows["customer_id"].n_unique() if rows.height else 0,
         first_date=None if span is None else str(span[0]),
@@ -157,15 +139,16 @@ def _feature(rows: pl.DataFrame, start: pl.DataFrame, later: pl.DataFrame | None
     values = as_numbers(rows, name)
     if values is not None:
         edges = quantile_edges(values)
-        made = FeatureReference(name, "number", edges, (), tuple(count_numbers(values, edges).tolist()))
+        binned = count_numbers(values, edges)
+        made = FeatureReference(name=name, kind="number", edges=edges, levels=(), counts=tuple(binned.tolist()))
     else:
         counts = _level_counts(rows[name])
         levels = common_levels(counts)
         binned = count_levels(counts, levels, missing=_blank(rows[name]))
-        made = FeatureReference(name, "category", (), levels, tuple(binned.tolist()))
+        made = FeatureReference(name=name, kind="category", edges=(), levels=levels, counts=tuple(binned.tolist()))
     if later is None or not later.height or not rows.height:
         return made
-    return replace(made, tolerated=psi(made.count(start), made.count(later)))
+    return made.model_copy(update={"tolerated": psi(made.count(start), made.count(later))})
 
 
 def _between(frame: pl.DataFrame, days: tuple[dt.date, dt.date] | None) -> pl.DataFrame:
@@ -174,7 +157,7 @@ def _between(frame: pl.DataFrame, days: tuple[dt.date, dt.date] | None) -> pl.Da
     return frame.filter(pl.col("snapshot_date").is_between(*days))
 
 
-def _rates(frame: pl.DataFrame) -> tuple[tuple[str, int, int], ...]:
+def _rates(frame: pl.DataFrame) -> tuple[ChurnRate, ...]:
     if not {"has_churned", "snapshot_date"} <= set(frame.columns):
         return ()
     counted = (
@@ -183,7 +166,7 @@ def _rates(frame: pl.DataFrame) -> tuple[tuple[str, int, int], ...]:
         .agg(pl.len(), pl.col("has_churned").sum().alias("churners"))
         .sort("snapshot_date")
     )
-    return tuple((str(day), int(n), int(c)) for day, n, c in counted.iter_rows())
+    return tuple(ChurnRate(str(day), int(rows), int(churners)) for day, rows, churners in counted.iter_rows())
 
 
 def _level_counts(series: pl.Series) -> dict[str, int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Final
 
+from churn.documents.monitoring import RetrainDecision, RetrainWindow
 from churn.wording import percent
 
-Window = Literal["recent", "all"]
 _LABELS_OF: Final = 1  # snapshot dates with labels the model has not learnt from that a training needs at least
 
 
@@ -40,21 +40,6 @@ class RetrainRules:
     drift_importance: float = 0.10
 
 
-@dataclass(frozen=True)
-class RetrainDecision:
-    """Whether to train, on which window, and why; `blocked_by` says what stands in the way of a reason there is."""
-
-    is_due: bool
-    window: Window
-    reasons: tuple[str, ...]
-    blocked_by: str | None
-    sentence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self) | {"reasons": list(self.reasons)}
-
-
 def decide_retraining(facts: RetrainFacts, rules: RetrainRules) -> RetrainDecision:
     """Decide. After a decay of results only the recent past teaches the new rules; any other reason takes all of it.
 
@@ -62,7 +47,7 @@ def decide_retraining(facts: RetrainFacts, rules: RetrainRules) -> RetrainDecisi
     learnt from: the same labels give the same model.
     """
     reasons = _reasons(facts, rules)
-    window: Window = "recent" if facts.decayed or facts.has_label_drift else "all"
+    window: RetrainWindow = "recent" if facts.decayed or facts.has_label_drift else "all"
     if not reasons:
         return RetrainDecision(
             is_due=False,
@@ -78,27 +63,27 @@ def decide_retraining(facts: RetrainFacts, rules: RetrainRules) -> RetrainDecisi
         blocked = (
             f"a model was trained {facts.days_since_training} days ago, within the {rules.cooldown_days} days of rest"
         )
-    told = "; ".join(reasons)
+    listed = "; ".join(reasons)
     if blocked is not None:
-        sentence = f"A training would be due ({told}), but {blocked}."
+        sentence = f"A training would be due ({listed}), but {blocked}."
         return RetrainDecision(is_due=False, window=window, reasons=reasons, blocked_by=blocked, sentence=sentence)
     on = "the newest snapshot dates, which know the new rules" if window == "recent" else "all snapshot dates"
-    sentence = f"Train anew on {on}: {told}."
+    sentence = f"Train anew on {on}: {listed}."
     return RetrainDecision(is_due=True, window=window, reasons=reasons, blocked_by=None, sentence=sentence)
 
 
 def _reasons(facts: RetrainFacts, rules: RetrainRules) -> tuple[str, ...]:
-    found = []
+    reasons = []
     if facts.decayed:
-        found.append(f"results on matured labels lie outside the test's interval ({', '.join(facts.decayed)})")
+        reasons.append(f"results on matured labels lie outside the test's interval ({', '.join(facts.decayed)})")
     if facts.has_label_drift:
-        found.append("the churn rate has changed")
+        reasons.append("the churn rate has changed")
     if facts.drifted_importance >= rules.drift_importance and facts.drifted_importance > 0.0:
-        found.append(f"features that carry {percent(facts.drifted_importance)} of the model have drifted")
+        reasons.append(f"features that carry {percent(facts.drifted_importance)} of the model have drifted")
     if facts.has_score_drift:
-        found.append("the scores have drifted")
+        reasons.append("the scores have drifted")
     if facts.age_days is not None and facts.age_days > rules.max_age_days:
-        found.append(f"the model is {facts.age_days} days old, more than {rules.max_age_days}")
+        reasons.append(f"the model is {facts.age_days} days old, more than {rules.max_age_days}")
     if facts.new_rows_share >= rules.new_data_share:
-        found.append(f"{percent(facts.new_rows_share)} as many labelled rows as it learnt from have matured since")
-    return tuple(found)
+        reasons.append(f"{percent(facts.new_rows_share)} as many labelled rows as it learnt from have matured since")
+    return tuple(reasons)

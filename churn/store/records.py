@@ -143,7 +143,7 @@ class Simulation:
 Arm = Literal["treatment", "holdout"]
 OutcomeKind = Literal["contacted", "delivered", "accepted", "declined", "canceled", "unsubscribed", "lost", "won"]
 OUTCOME_KINDS: tuple[str, ...] = get_args(OutcomeKind)
-Severity = Literal["info", "warning", "critical"]
+AlertSeverity = Literal["info", "warning", "critical"]
 
 # Columns in the order they are stored, with their polars types by name.
 ASSIGNMENT_COLUMNS: dict[str, str] = {
@@ -234,7 +234,7 @@ class Alert:
     alert_id: int
     kind: str
     subject: str
-    severity: Severity
+    severity: AlertSeverity
     message: str
     raised_at: datetime
     resolved_at: datetime | None
@@ -420,22 +420,6 @@ class Delivery:
     subject: str
     message: str
     raised_at: datetime
-
-
-MonitoringSeverity = Literal["ok", "watch", "act", "unknown"]
-
-
-@dataclass(frozen=True)
-class MonitoringRun:
-    """What the monitors found as of one day. `trend` rows are drawn over many days; `document` holds everything."""
-
-    monitoring_id: int
-    on_date: date
-    model_version: str | None
-    monitored_at: datetime
-    severity: MonitoringSeverity
-    trend: list[dict[str, Any]] = field(default_factory=list)
-    document: dict[str, Any] = field(default_factory=dict)
 
 
 RequestKind = Literal["export", "erase", "object"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.decisions.profit import Economics
+from churn.documents.monitoring import MonitoringDocument
 from churn.errors import ModelError, ResourceError
 from churn.files import write_text
 from churn.modeling import load_bundle, load_card, load_evaluation
@@ -72,11 +73,10 @@ def prepare_figures(context: Context, version: str) -> None:
     model_figures(context, found)
 
 
-def drift_summary(context: Context) -> dict[str, Any] | None:
-    """Return the newest monitoring document, as the drift block shows it; None before the first monitoring."""
+def drift_summary(context: Context) -> MonitoringDocument | None:
+    """Return what the monitors found last; None before the first monitoring."""
     with context.open_store() as store:
-        found = store.monitoring.latest()
-    return None if found is None else found.document
+        return store.monitoring.latest()
 
 
 def _of_bundle(context: Context, version: ModelVersion) -> dict[str, Any]:

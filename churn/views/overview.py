@@ -145,8 +145,8 @@ def _model_health(store: Store, model: ModelVersion | None, today: datetime) -> 
         return row | {"kind": "off", "words": "No model yet", "detail": "It is trained from what happened before."}
     watched = store.monitoring.latest()
     if watched is not None and watched.model_version == model.version and watched.severity in {"watch", "act"}:
-        findings = [f for f in watched.document.get("findings", []) if f.get("severity") == watched.severity]
-        sentence = findings[0]["sentence"] if findings else "The monitors ask for a look."
+        gravest = next((f for f in watched.findings if f.severity == watched.severity), None)
+        sentence = gravest.sentence if gravest else "The monitors ask for a look."
         words = "Act" if watched.severity == "act" else "Watch"
         return row | {"kind": watched.severity, "words": words, "detail": sentence}
     age, metrics = today - model.created_at, model.metrics

@@ -13,7 +13,7 @@ from churn.bootstrap import build_context
 from churn.config import Settings
 from churn.config.connectors import ConnectorSection, secret_name
 from churn.crm.diff import as_json, compare, differs, exact_hash, payload_hash
-from churn.crm.http import Http, TokenBucket, open_client, retry_after
+from churn.crm.http import Http, open_client, retry_after
 from churn.crm.mapping import FieldMapping, check_mapping, shortened
 from churn.crm.retry import Patience
 from churn.crm.sync import Shape, check_guards
@@ -172,18 +172,6 @@ def test_a_wish_is_granted_unless_it_is_one_for_tomorrow() -> None:
     with pytest.raises(RateLimited):
         patience.wait(quota)
     assert waits == [90]
-
-
-def test_the_bucket_keeps_the_pace() -> None:
-    now = [0.0]
-
-    def sleep(seconds: float) -> None:
-        now[0] += seconds
-
-    bucket = TokenBucket(5, sleep=sleep, monotonic=lambda: now[0])
-    for _ in range(25):
-        bucket.take()
-    assert now[0] == pytest.approx(4.0)  # 5 at once, then 5 a second
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from churn.decisions.decay import Figure, cohort_figures, decay_limit, difference, expected_figures
+from churn.decisions.decay import Estimate, cohort_figures, decay_limit, difference, expected_figures
 
 
 def drawn(seed: int, size: int = 4_000) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +76,7 @@ def test_a_model_that_contacts_nobody_has_no_recall():
 
 
 def test_differences_carry_the_noise_of_both_and_limits_that_of_many():
-    gap = difference(Figure(0.7, 0.03), Figure(0.8, 0.04))
+    gap = difference(Estimate(0.7, 0.03), Estimate(0.8, 0.04))
 
     assert (gap.value, gap.error) == (pytest.approx(-0.1), pytest.approx(0.05))
     assert decay_limit(1, level=0.95) == pytest.approx(norm.ppf(0.975))

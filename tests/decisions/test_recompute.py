@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from churn.decisions.choices import Mode
 from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics
-from churn.decisions.simulation import Mode, SimulationResult, simulate
+from churn.decisions.simulation import SimulationResult, simulate
 from churn.errors import ConfigError, DataError
 
 ECONOMICS = st.builds(

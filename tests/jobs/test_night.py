@@ -11,7 +11,7 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from churn.jobs.notify.deliver import Courier
+from churn.jobs.notify.alert_sender import AlertSender
 from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun
@@ -48,7 +48,10 @@ def _house(home: Path, at: datetime) -> House:
 def _scheduler(house: House) -> Scheduler:
     context = house.context
     return Scheduler(
-        context, "me", start=lambda run, owner: Here(context, run, owner), courier=Courier(context, "me", channels=())
+        context,
+        "me",
+        start=lambda run, owner: Here(context, run, owner),
+        alert_sender=AlertSender(context, channels=()),
     )
 
 

@@ -3,14 +3,15 @@ from __future__ import annotations
 import numpy as np
 
 from churn.decisions.profit import Economics
-from churn.monitoring.challenge import Contest, contest
+from churn.documents.monitoring import ChallengerContest
+from churn.monitoring.challenge import contest
 
 OFFER = Economics(contact_cost=5.0, success_rate=0.4)
 
 
 def compared(
     seed: int, *, size: int = 4_000, blur: float = 2.5, challengers: int = 1, customers: int | None = None
-) -> Contest:
+) -> ChallengerContest:
     """The challenger knows the truth; the champion knows it with noise in the log-odds."""
     random = np.random.default_rng(seed)
     truth = random.beta(0.6, 6.0, size)
@@ -68,4 +69,4 @@ def test_rows_of_one_customer_and_many_challengers_widen_the_interval():
 
     assert among.high - among.low > alone.high - alone.low
     assert thrice.customers == 1_000
-    assert thrice.to_dict()["rows"] == 4_000
+    assert thrice.as_json()["rows"] == 4_000

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from churn.decisions.decay import cohort_figures
-from churn.monitoring.findings import Finding, ranked, worst
+from churn.documents.monitoring import Finding
+from churn.monitoring.findings import ranked, worst
 from churn.monitoring.performance import decay_findings, decayed, judge_cohort
 
 DAY, MATURE = date(2025, 3, 1), date(2025, 4, 9)
@@ -110,19 +111,19 @@ def test_how_long_it_has_been_so_is_told(test_figures):
     cohorts = [judged(test_figures, seed, pull=0.04) for seed in (11, 12)]
 
     assert "for 2 cohorts in a row" in decay_findings(cohorts, customers=8_000, currency="USD", version="v")[0].sentence
-    assert cohorts[0].to_dict()["figures"]["auc"]["severity"] == "act"
+    assert cohorts[0].results().figures["auc"].severity == "act"
 
 
 def test_findings_are_read_by_severity_and_then_by_money():
     found = [
-        Finding("a", "x", "ok", "", money_at_risk=9e9),
-        Finding("b", "x", "watch", "", money_at_risk=10.0),
-        Finding("c", "x", "act", "", money_at_risk=5.0),
-        Finding("d", "x", "act", "", money_at_risk=50.0),
-        Finding("e", "x", "unknown", "", value=float("nan")),
+        Finding(monitor="a", subject="x", severity="ok", sentence="", money_at_risk=9e9),
+        Finding(monitor="b", subject="x", severity="watch", sentence="", money_at_risk=10.0),
+        Finding(monitor="c", subject="x", severity="act", sentence="", money_at_risk=5.0),
+        Finding(monitor="d", subject="x", severity="act", sentence="", money_at_risk=50.0),
+        Finding(monitor="e", subject="x", severity="unknown", sentence="", value=float("nan")),
     ]
 
     assert [one.monitor for one in ranked(found)] == ["d", "c", "b", "e", "a"]
     assert worst([one.severity for one in found]) == "act"
     assert worst(["unknown"]) == worst([]) == "unknown"
-    assert found[-1].to_dict()["value"] is None
+    assert found[-1].value is None

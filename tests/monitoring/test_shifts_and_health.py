@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 
 from churn.decisions.decay import cohort_figures
+from churn.documents.monitoring import ChurnRate, ListRun
 from churn.monitoring.health import (
-    Push,
+    AwaitedOutcomes,
+    NewestPush,
     outcome_findings,
     push_findings,
     score_skew_finding,
@@ -19,7 +21,11 @@ from churn.monitoring.shifts import estimated_finding, label_finding, score_find
 
 DAY = date(2025, 6, 1)
 NOW = datetime(2025, 6, 10)
-RATES = (("2025-01-01", 4_000, 310), ("2025-02-01", 4_000, 335), ("2025-03-01", 4_000, 322))
+RATES = (
+    ChurnRate("2025-01-01", 4_000, 310),
+    ChurnRate("2025-02-01", 4_000, 335),
+    ChurnRate("2025-03-01", 4_000, 322),
+)
 
 
 def scores(seed: int, size: int = 3_000, mean: float = 0.08) -> np.ndarray:
@@ -27,7 +33,7 @@ def scores(seed: int, size: int = 3_000, mean: float = 0.08) -> np.ndarray:
 
 
 def judged_scores(present: np.ndarray, season: np.ndarray | None = None):
-    return score_finding(scores(1), present, season, season_name="a year before", monthly_margin=25.0, run_id="r1")
+    return score_finding(scores(1), present, season, season_name="a year before", monthly_margin=25.0)
 
 
 def test_scores_that_lie_as_they_did_are_quiet_and_those_that_moved_are_not():
@@ -48,7 +54,7 @@ def test_the_churn_rate_is_compared_with_training_and_its_ordinary_months(churne
 
 
 def test_months_that_always_differ_widen_the_range():
-    uneven = (("2025-01-01", 4_000, 200), ("2025-02-01", 4_000, 450), ("2025-03-01", 4_000, 320))
+    uneven = tuple(rate._replace(churners=churners) for rate, churners in zip(RATES, (200, 450, 320), strict=True))
 
     assert label_finding(DAY, 480, 4_000, uneven, customers=4_000, monthly_margin=25.0).severity == "ok"
     assert label_finding(DAY, 480, 4_000, (), customers=4_000, monthly_margin=25.0).severity == "unknown"
@@ -63,7 +69,7 @@ def test_the_estimate_says_what_it_cannot_see():
 
     assert finding.severity == "ok"
     assert "blind to customers who behave otherwise" in finding.sentence
-    assert found["churn_rate"] == pytest.approx(p.mean())
+    assert found.churn_rate == pytest.approx(p.mean())
     flat, _ = estimated_finding(np.full(5_000, 0.08), test, threshold=0.1)
     assert flat.severity == "watch"
 
@@ -97,18 +103,22 @@ def test_scores_computed_again_must_be_the_same_where_features_were_not_kept():
     assert score_skew_finding(served, again, day=DAY, run_id="r").severity == "act"
 
 
+def listed(left: float, customers: int = 500) -> ListRun:
+    return ListRun(snapshot_date=DAY, run_id="r", listed=customers, left=left)
+
+
 def test_turnover_is_judged_by_what_is_usual():
-    usual = [(DAY, f"r{i}", 500, 0.30) for i in range(5)]
+    usual = [listed(0.30)] * 5
 
     assert turnover_finding([]).severity == "unknown"
-    assert turnover_finding([*usual, (DAY, "r", 500, 0.45)]).severity == "ok"
-    assert turnover_finding([*usual, (DAY, "r", 500, 0.65)]).severity == "watch"
-    assert turnover_finding([(DAY, "r", 500, 0.45)]).severity == "watch"
-    assert turnover_finding([(DAY, "r", 20, 0.95)]).severity == "ok"
+    assert turnover_finding([*usual, listed(0.45)]).severity == "ok"
+    assert turnover_finding([*usual, listed(0.65)]).severity == "watch"
+    assert turnover_finding([listed(0.45)]).severity == "watch"
+    assert turnover_finding([listed(0.95, customers=20)]).severity == "ok"
 
 
-def push(days: int = 1, state: str = "done", rejected: int = 0, *, is_over: bool = False) -> Push:
-    return Push("crm", "winback", datetime(2025, 6, 10 - days), state, 1_000, rejected, "run", is_over)
+def push(days: int = 1, state: str = "done", rejected: int = 0, *, is_over: bool = False) -> NewestPush:
+    return NewestPush("crm", "winback", datetime(2025, 6, 10 - days), state, 1_000, rejected, "run", is_over)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +140,11 @@ def test_pushes_are_judged_by_age_end_and_refusals(found, said, word):
 
 
 def test_campaigns_of_which_nobody_tells_anything_are_told():
-    campaigns = [("silent", 500, 0, 12), ("heard", 500, 3, 12), ("open", 500, 0, -3)]
+    campaigns = [
+        AwaitedOutcomes("silent", 500, is_heard_of=False, days_since_close=12),
+        AwaitedOutcomes("heard", 500, is_heard_of=True, days_since_close=12),
+        AwaitedOutcomes("open", 500, is_heard_of=False, days_since_close=-3),
+    ]
 
     found = outcome_findings(campaigns, value_at_stake=2.0)
 

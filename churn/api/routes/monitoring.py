@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from churn.api.security import key_with
 from churn.api.state import State, state_of
+from churn.decisions.severity import Severity
+from churn.documents.monitoring import (
+    ChallengerContest,
+    CohortResults,
+    DataDrift,
+    Finding,
+    MonitoredDay,
+    RetrainDecision,
+    ScoreEstimate,
+)
 from churn.errors import NotFound
-from churn.workflows.monitor.report import read_monitoring
+from churn.views.monitoring import MonitoringHistory, read_monitoring
 
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"], dependencies=[Depends(key_with("read"))])
-
-
-class MonitoringFinding(BaseModel):
-    """What one monitor says of one subject; money per month in the configured currency, an estimate."""
-
-    monitor: str
-    subject: str
-    severity: str = Field(description="act, watch, ok or unknown")
-    sentence: str
-    value: float | None = None
-    limit: float | None = None
-    money_at_risk: float | None = None
-    run_ids: list[str] = Field(default_factory=list)
 
 
 class Monitoring(BaseModel):
@@ -34,17 +31,37 @@ class Monitoring(BaseModel):
 
     on: date
     model_version: str | None
-    severity: str
+    severity: Severity
     summary: str
     currency: str
-    findings: list[MonitoringFinding]
-    cohorts: list[dict[str, Any]] = Field(default_factory=list)
-    data_drift: dict[str, Any] | None = None
-    estimated: dict[str, Any] | None = None
-    retraining: dict[str, Any] | None = None
-    contests: list[dict[str, Any]] = Field(default_factory=list)
-    waiting_for_approval: str | None = None
-    history: list[dict[str, Any]] = Field(default_factory=list)
+    findings: tuple[Finding, ...]
+    cohorts: tuple[CohortResults, ...]
+    data_drift: DataDrift | None
+    estimated: ScoreEstimate | None
+    retraining: RetrainDecision | None
+    contests: tuple[ChallengerContest, ...]
+    waiting_for_approval: str | None
+    history: tuple[MonitoredDay, ...]
+
+    @classmethod
+    def of(cls, monitoring: MonitoringHistory) -> Monitoring:
+        """Return what the service shows of the newest findings and of the days before."""
+        newest = monitoring.newest
+        return cls(
+            on=newest.on,
+            model_version=newest.model_version,
+            severity=newest.severity,
+            summary=newest.summary,
+            currency=newest.currency,
+            findings=newest.findings,
+            cohorts=newest.cohorts or (),
+            data_drift=newest.data_drift,
+            estimated=newest.estimated,
+            retraining=newest.retraining,
+            contests=newest.contests,
+            waiting_for_approval=newest.waiting_for_approval,
+            history=monitoring.days,
+        )
 
 
 @router.get("")
@@ -56,7 +73,7 @@ def monitoring(
     days: Annotated[int, Query(ge=1, le=400, description="Days of history.")] = 30,
 ) -> Monitoring:
     """Return what the monitors found last, ranked by money at risk, with the trend of the days before."""
-    found = read_monitoring(state.context, on=on, days=days)
-    if found is None:
+    history = read_monitoring(state.context, on=on, days=days)
+    if history is None:
         raise NotFound("the monitors have not run yet", where="monitoring", remedy="Run `churn monitor`.")
-    return Monitoring.model_validate(found)
+    return Monitoring.of(history)

@@ -9,13 +9,13 @@ from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
-from churn.api.schemas.risk import SavedSimulation, SimulationComparison, SimulationInput
+from churn.api.schemas.simulations import SavedSimulation, SimulationComparison, SimulationInput
 from churn.api.security import key_with
 from churn.api.state import State, state_of
+from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import ConfigError, NotFound
 from churn.store.records import ApiKey
 from churn.workflows.simulate.compare import compare_documents
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign
 
 _caller = key_with("simulate")  # one dependency: asked for twice it is called once, and the write claimed once

@@ -140,52 +140,6 @@ class OnlineScores(BaseModel):
     unknown_features: list[str]
 
 
-class SimulationInput(Strict):
-    """What to simulate; what is left out comes from the settings. At most one of threshold, budget and contacts."""
-
-    threshold: Probability | None = None
-    budget: float | None = Field(None, ge=0, le=1e12)
-    contacts: int | None = Field(None, ge=0, le=1_000_000_000)
-    contact_cost: float | None = Field(None, ge=0, le=1e9)
-    incentive_cost: float | None = Field(None, ge=0, le=1e9)
-    success_rate: Probability | None = None
-    success_rate_low: Probability | None = Field(None, description="Its 5 % point; moves with the rate if left out.")
-    success_rate_high: Probability | None = Field(None, description="Its 95 % point; moves with the rate if left out.")
-    margin: float | None = Field(None, ge=0, le=1e9, description="A month's margin, the same for every customer.")
-    value: float | None = Field(None, ge=0, le=1e9, description="Money that a save is worth, for every customer.")
-    months: int | None = Field(None, ge=1, le=120)
-    profit_model: Literal["case_study", "incentive", "uplift"] | None = None
-    preset: Literal["case-study"] | None = None
-    on: Literal["scores", "evaluation"] = "scores"
-    allow_uncalibrated: bool = False
-    name: str | None = Field(
-        None, min_length=1, max_length=100, pattern=r"^[\w .,()+%-]+$", description="Saves it under this name."
-    )
-    seed: int = Field(7, ge=0, le=2**31)
-
-
-class SavedSimulation(BaseModel):
-    """A simulation saved under a name."""
-
-    name: str
-    saved_at: Instant
-    inputs: dict[str, Any]
-
-
-class SimulationComparison(BaseModel):
-    """Two saved simulations side by side."""
-
-    first: dict[str, Any] = Field(description="The whole document of the first.")
-    second: dict[str, Any] = Field(description="The whole document of the second.")
-    different_terms: dict[str, tuple[Any, Any]] = Field(
-        description="Each term that differs, with the first's and the second's.", examples=[{"contact_cost": [2, 5]}]
-    )
-    differences: dict[str, float | None] = Field(
-        description="Second less first, null where one has no such number.", examples=[{"net_profit": -1240.5}]
-    )
-    is_same_list: bool = Field(description="Whether both were made on the same customers and model.")
-
-
 class Model(BaseModel):
     """A version in the registry."""
 

@@ -10,7 +10,7 @@ from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.outcome import Job
 from churn.jobs.today import company_context
-from churn.store.records import ScheduledRun, Severity
+from churn.store.records import AlertSeverity, ScheduledRun
 
 FAILED: Final = "job_failed"
 BLOCKED: Final = "data_blocked"
@@ -24,7 +24,7 @@ def raise_failed(context: Context, run: ScheduledRun, job: Job, words: str, erro
     is_blocked = any(isinstance(error, QualityBlocked) for error in errors)
     when = f" of {run.logical_date}" if run.logical_date else ""
     told = f"The {job.name} run{when} failed at {words}"
-    severity: Severity = "critical" if job.is_dated else "info"
+    severity: AlertSeverity = "critical" if job.is_dated else "info"
     with context.open_store() as store:
         store.alerts.raise_(BLOCKED if is_blocked else FAILED, job.name, severity, told, context.clock())
 

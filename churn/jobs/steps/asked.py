@@ -87,8 +87,8 @@ def measure(context: Context, run: ScheduledRun) -> StepOutcome:
 
 def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
     """Look for drift and decay as of a day."""
-    found = monitor_model(context, _day(run, "date"))
-    return StepOutcome(len(found.document["findings"]), str(found.document["summary"]))
+    document = monitor_model(context, _day(run, "date")).document
+    return StepOutcome(len(document.findings), document.summary)
 
 
 def report(context: Context, run: ScheduledRun) -> StepOutcome:

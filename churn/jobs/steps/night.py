@@ -83,10 +83,10 @@ def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
     """Look for drift and decay; alerts follow from what is found, and a training where the policy asks for one."""
     if _is_past(run):
         return _PAST
-    found = monitor_model(context)
-    trained = f" {found.trained} was trained." if found.trained else ""
-    promoted = f" {found.promoted} serves from now on." if found.promoted else ""
-    return StepOutcome(len(found.document["findings"]), f"{found.document['summary']}{trained}{promoted}")
+    document = monitor_model(context).document
+    trained = f" {document.trained} was trained." if document.trained else ""
+    promoted = f" {document.promoted} serves from now on." if document.promoted else ""
+    return StepOutcome(len(document.findings), f"{document.summary}{trained}{promoted}")
 
 
 def _is_past(run: ScheduledRun) -> bool:

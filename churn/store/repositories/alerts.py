@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import Alert, Severity
+from churn.store.records import Alert, AlertSeverity
 from churn.store.tables import alerts
 
 _COLUMNS = [alerts.c[field.name] for field in fields(Alert)]
@@ -20,7 +20,7 @@ class AlertRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def raise_(self, kind: str, subject: str, severity: Severity, message: str, at: datetime) -> int:
+    def raise_(self, kind: str, subject: str, severity: AlertSeverity, message: str, at: datetime) -> int:
         """Open an alert, or renew severity and message of the one that is open already; return its number."""
         is_open = sa.and_(alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None))
         with self._database.write(lock=alerts) as connection:

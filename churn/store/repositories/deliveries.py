@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import Delivery, Severity
+from churn.store.records import AlertSeverity, Delivery
 from churn.store.tables import alert_deliveries, alerts
 
 _RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
@@ -22,7 +22,7 @@ class DeliveryRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enqueue(self, channels: Sequence[str], min_severity: Severity, at: datetime) -> int:
+    def enqueue(self, channels: Sequence[str], min_severity: AlertSeverity, at: datetime) -> int:
         """Give every alert that a channel was not told yet, or only as less severe, to that channel; return how many.
 
         Alerts that were resolved before anybody looked are told too, unless that is more than a day ago.
@@ -47,8 +47,8 @@ class DeliveryRepository:
                 connection.execute(sa.insert(told), [row | values for row in fresh])
         return len(fresh)
 
-    def take(self, now: datetime, *, lease_seconds: float, limit: int = 20) -> list[Delivery]:
-        """Return what is due, each kept from other takers for `lease_seconds`: whoever dies with it loses nothing."""
+    def take(self, now: datetime, *, lease_seconds: float) -> Delivery | None:
+        """Return one that is due, kept from other takers for `lease_seconds`: whoever dies with it loses nothing."""
         told = alert_deliveries
         columns = [alerts.c[name] for name in ("kind", "subject", "message", "raised_at")]
         query = (
@@ -56,17 +56,18 @@ class DeliveryRepository:
             .join(alerts, alerts.c.alert_id == told.c.alert_id)
             .where(told.c.state == "waiting", told.c.next_attempt_at <= now)
             .order_by(told.c.alert_id, told.c.channel, told.c.severity)
-            .limit(limit)
+            .limit(1)
         )
         with self._database.write(lock=told) as connection:
-            found = [Delivery(**row) for row in connection.execute(query).mappings()]
-            for one in found:
-                connection.execute(
-                    sa.update(told)
-                    .where(*_is(one))
-                    .values(attempts=told.c.attempts + 1, next_attempt_at=now + timedelta(seconds=lease_seconds))
-                )
-        return found
+            row = connection.execute(query).mappings().one_or_none()
+            if row is None:
+                return None
+            delivery = Delivery(**row)
+            until = now + timedelta(seconds=lease_seconds)
+            connection.execute(
+                sa.update(told).where(*_is(delivery)).values(attempts=told.c.attempts + 1, next_attempt_at=until)
+            )
+        return delivery
 
     def delivered(self, one: Delivery, at: datetime) -> None:
         """Note that it has arrived."""

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from churn.config import load_settings
 from churn.context import Context
+from churn.decisions.simulation_request import SimulationRequest
 from churn.demo import generate_company, sources_toml
 from churn.errors import ConfigError
 from churn.views.home import MARKER, is_demo_home
 from churn.views.risk_list import read_risk_list
 from churn.workflows.demo.campaigns import DemoCampaigns, run_campaigns
 from churn.workflows.explore import ExploreResult, explore_data
+from churn.workflows.monitor.keep import MonitorResult
 from churn.workflows.monitor.monitor import monitor_model
-from churn.workflows.monitor.seen import MonitorResult
 from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
 from churn.workflows.report.publish import ReportResult, publish_report
 from churn.workflows.score import ScoreResult, score_customers
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
 from churn.workflows.train import TrainedModel, train_model
 

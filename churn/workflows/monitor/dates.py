@@ -1,35 +1,33 @@
-"""Builds, as of a day, the rows that monitors compare: today's, the same season's, matured cohorts, and a past night."""
+"""Chooses, as of a day, the dates that monitors compare: today, the same season, matured cohorts, and a past night."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.documents.monitoring import ListRun
 from churn.errors import NotEnoughData
-from churn.snapshots.dataset import TrainingSet, data_cutoff, is_flat, scoring_set, training_dates
-from churn.snapshots.policy import grid_dates
-from churn.snapshots.treatments import mark_assigned
-from churn.warehouse.models.sql_models import load_models
+from churn.snapshots.dataset import data_cutoff, is_flat, training_dates
+from churn.snapshots.policy import SnapshotPolicy, grid_dates
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.modeling import ServedModel
-    from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.connection import Warehouse
 
 
 _YEAR_DAYS, _MONTH_DAYS = 364, 28  # whole weeks: the same weekday
-_LEAST_OTHERS = 500  # untreated customers that a cohort must keep, or the treated stay in
 
 
 @dataclass(frozen=True)
-class Night:
-    """A past night that can be computed again: its date, its run, and the file of features it served, if kept."""
+class PastNight:
+    """A past night that can be computed again: its date, its run, and the features it served, or else its scores.
+
+    `model_version` is None where the features were kept, which need no model to be compared.
+    """
 
     snapshot_date: date
     run_id: str
@@ -38,7 +36,7 @@ class Night:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComparedDates:
     """Which dates are compared. `season` is like `on`, a year before, or a month where the facts do not reach so far.
 
     `grid` are the two newest dates like those the model was trained on (firsts of months, Mondays), newest first, and
@@ -65,11 +63,13 @@ class Plan:
         return {day for day in (self.on, self.season, *self.grid, self.grid_season, *self.cohorts) if day is not None}
 
 
-def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after: date | None, cohorts: int) -> Plan:
+def compared_dates(
+    warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after: date | None, cohorts: int
+) -> ComparedDates:
     """Return the dates to compare as of `on`; cohorts are the newest ones with final labels, later than `after`."""
-    cutoff = min(data_cutoff(warehouse), datetime.combine(on, datetime.min.time()))
+    cutoff = known_by(warehouse, on)
     if is_flat(warehouse):
-        return Plan(on, cutoff, None, False, (), None, ())  # noqa: FBT003  # no season, hence no year
+        return ComparedDates(on, cutoff, season=None, is_year=False, grid=(), grid_season=None, cohorts=())
     try:
         known = training_dates(warehouse, policy, every=policy.every, limit=520, as_of=cutoff)
     except NotEnoughData:
@@ -82,7 +82,7 @@ def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after:
     year = reached(before(on, policy.every, years=1))
     newest = list(islice(grid_dates(on, policy.every), 2))
     later = tuple(day for day in known if after is not None and day > after)
-    return Plan(
+    return ComparedDates(
         on=on,
         cutoff=cutoff,
         season=year or reached(before(on, policy.every, years=0)),
@@ -91,6 +91,11 @@ def plan_dates(warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after:
         grid_season=reached(before(newest[0], policy.every, years=1)),
         cohorts=later[-cohorts:],
     )
+
+
+def known_by(warehouse: Warehouse, on: date) -> datetime:
+    """Return the instant until which facts count as of `on`: its midnight, or where the data end before."""
+    return min(data_cutoff(warehouse), datetime.combine(on, datetime.min.time()))
 
 
 def before(day: date, every: str, *, years: int) -> date:
@@ -115,43 +120,7 @@ def _earliest(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) ->
     return days[0]
 
 
-def rows_of(warehouse: Warehouse, context: Context, model: ServedModel, day: date) -> pl.DataFrame:
-    """Return the customers of a date built last, one row each: keys, margin, plan and the model's features."""
-    models = load_models(context.settings.home)
-    return scoring_set(warehouse, models, model.policy, day, wanted=model.feature_names).frame
-
-
-def outcomes_of(context: Context, warehouse: Warehouse, policy: SnapshotPolicy, days: Sequence[date]) -> pl.DataFrame:
-    """Return customer_id, snapshot_date, has_churned, is_treated of the final labels of `days` as built last.
-
-    Treated as training has it: whom the sources say was contacted, and whom our own campaigns assigned to contact.
-    """
-    import polars as pl
-
-    empty = pl.DataFrame(
-        schema={"customer_id": pl.String, "snapshot_date": pl.Date, "has_churned": pl.Boolean, "is_treated": pl.Boolean}
-    )
-    if not days or not warehouse.has_table("snapshots.labels"):
-        return empty
-    frame = warehouse.frame(
-        "select l.customer_id, l.snapshot_date, l.has_churned, t.customer_id is not null as is_treated "
-        "from snapshots.labels as l left join snapshots.treatments as t "
-        "on l.customer_id = t.customer_id and l.snapshot_date = t.snapshot_date where l.has_churned is not null"
-    ).filter(pl.col("snapshot_date").is_in(list(days)))
-    with context.open_store() as store:
-        assigned = store.assignments.customers(arm="treatment")
-    return mark_assigned(TrainingSet(frame, (), policy, ""), assigned).frame
-
-
-def untreated(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Return the rows that no campaign touched and how many were left out; all of them where too few would remain."""
-    import polars as pl
-
-    others = rows.filter(~pl.col("is_treated"))
-    return (others, rows.height - others.height) if others.height >= _LEAST_OTHERS else (rows, 0)
-
-
-def past_night(context: Context, warehouse: Warehouse, on: date) -> Night | None:
+def past_night(context: Context, warehouse: Warehouse, on: date) -> PastNight | None:
     """Return the oldest night whose served features are kept, else the newest one of the score history before `on`."""
     import polars as pl
 
@@ -160,25 +129,25 @@ def past_night(context: Context, warehouse: Warehouse, on: date) -> Night | None
         file = run / "features.parquet"
         day = _day(run.name)
         if day is not None and day <= on and file.is_file():
-            return Night(day, run.name, None, pl.read_parquet(file))
+            return PastNight(day, run.name, None, pl.read_parquet(file))
     if not warehouse.has_table("history.scores"):
         return None
-    found = warehouse.rows(
+    rows = warehouse.rows(
         "select snapshot_date, run_id, model_version from history.scores where snapshot_date <= ? "
         "order by snapshot_date desc limit 1",
         [on],
     )
-    if not found:
+    if not rows:
         return None
-    day, run_id, version = found[0]
+    day, run_id, version = rows[0]
     scores = warehouse.frame("select customer_id, churn_probability from history.scores where snapshot_date = ?", [day])
-    return Night(day, run_id, version, scores)
+    return PastNight(day, run_id, version, scores)
 
 
-def list_runs(warehouse: Warehouse, on: date, *, limit: int = 13) -> list[tuple[date, str, int, float | None]]:
-    """Return the newest runs of the score history, oldest first: day, run, size of the list, share that left it."""
+def list_runs(warehouse: Warehouse, on: date, *, limit: int = 13) -> tuple[ListRun, ...]:
+    """Return the newest runs of the score history, oldest first."""
     if not warehouse.has_table("history.scores"):
-        return []
+        return ()
     rows = warehouse.rows(
         """
         with runs as (
@@ -197,10 +166,15 @@ def list_runs(warehouse: Warehouse, on: date, *, limit: int = 13) -> list[tuple[
         """,
         [on, limit],
     )
-    return [
-        (day, run, int(size), 1.0 - stayed / size_before if before is not None and size_before else None)
-        for day, run, before, size, size_before, stayed in rows
-    ]
+    return tuple(
+        ListRun(
+            snapshot_date=day,
+            run_id=run_id,
+            listed=int(size),
+            left=1.0 - stayed / size_before if earlier is not None and size_before else None,
+        )
+        for day, run_id, earlier, size, size_before, stayed in rows
+    )
 
 
 def _day(name: str) -> date | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
 from churn.decisions.bands import BANDS
+from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
 from churn.snapshots.dataset import data_cutoff, write_policy
 from churn.snapshots.dates import is_flat
@@ -24,7 +25,6 @@ from churn.views.quality import read_quality
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_needed
 from churn.workflows.report.month import Month, last_whole
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ def report_facts(context: Context, month: Month | None, *, beside: Executor) -> 
         "risk": risk,
         **campaigns,
         "model": None if served is None and not is_newest else _model(context, served),
-        "monitoring": monitored.document if monitored is not None else None,
+        "monitoring": monitored.as_json() if monitored is not None else None,
         "nights": {
             "done": sum(run.state == "done" for run in nights),
             "failed": [str(run.logical_date) for run in nights if run.state in {"failed", "missed"}],

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from churn.context import Context
+from churn.decisions.simulation_request import CUTS, TERMS, SimulationRequest
 from churn.errors import ConfigError
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign
 
-_NOT_IN_FILES = {"preset", "save", "allow_uncalibrated"}  # who runs the command decides on these
+# Who runs the command decides on the others.
+_IN_FILES = {field.name for field in fields(SimulationRequest)} - {"preset", "save", "allow_uncalibrated"}
+_NUMBERS = {"seed", *(term.name for term in TERMS)}
 COMPARED = (
     "net_profit",
     "cost",
@@ -29,7 +31,6 @@ COMPARED = (
     "loss_probability",
     "value_of_save",
 )
-_CUTS = ("threshold", "budget", "contacts")
 
 
 def compare_simulations(context: Context, request: SimulationRequest, source: str) -> list[dict[str, Any]]:
@@ -91,15 +92,13 @@ def _scenarios(path: Path, request: SimulationRequest) -> list[SimulationRequest
 
 
 def _scenario(path: Path, number: int, given: dict[str, Any], request: SimulationRequest) -> SimulationRequest:
-    types = {f.name: str(f.type) for f in fields(SimulationRequest) if f.name not in _NOT_IN_FILES}
     where = f"{path}, scenario {number}"
     for key, value in given.items():
-        if key not in types:
-            raise ConfigError(f"unknown key `{key}`", where=where, remedy=_nearest(key, sorted(types)))
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if ("float" in types[key] or "int" in types[key]) and not is_number:
+        if key not in _IN_FILES:
+            raise ConfigError(f"unknown key `{key}`", where=where, remedy=_nearest(key, sorted(_IN_FILES)))
+        if key in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise ConfigError(f"`{key}` is not a number", where=where)
-    if any(cut in given for cut in _CUTS):
+    if any(cut in given for cut in CUTS):
         request = replace(request, threshold=None, budget=None, contacts=None)
     name = given.get("name", f"scenario {number}")
     return replace(request, **{**given, "name": name, "save": None})

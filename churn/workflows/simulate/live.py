@@ -12,10 +12,10 @@ from churn.decisions.audit import Finding, audit, by_severity
 from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import SimulationResult
+from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
 from churn.errors import ChurnError, ConfigError, DataError
 from churn.workflows.simulate.document import Origin, build_document
 from churn.workflows.simulate.economics import economics_from
-from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of, value_for_all
 from churn.workflows.simulate.simulate import about_the_data, published_scores, stale_reason
 
 if TYPE_CHECKING:

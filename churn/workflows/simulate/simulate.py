@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
+from churn.decisions.choices import Mode
 from churn.decisions.profit import Economics
-from churn.decisions.simulation import Mode, SimulationResult, simulate, simulate_counts
+from churn.decisions.simulation import SimulationResult, simulate, simulate_counts
+from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, saved_inputs, value_for_all
 from churn.errors import ConfigError, DataError, NoChampion
 from churn.views.judgement import Judgement, judge_model
 from churn.workflows.simulate.document import Origin, build_document, write
 from churn.workflows.simulate.economics import economics_from
-from churn.workflows.simulate.request import SimulationRequest, lay_over, mode_of, value_for_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +61,7 @@ def simulate_campaign(context: Context, request: SimulationRequest) -> Simulated
         campaign = SimulatedCampaign(request, _on_population(context, request, mode, amount))
     if request.save:
         with context.open_store() as store:
-            inputs = {k: v for k, v in asdict(request).items() if v is not None}
-            store.simulations.save(request.save, inputs, campaign.document, context.clock())
+            store.simulations.save(request.save, saved_inputs(request), campaign.document, context.clock())
     return campaign
 
 

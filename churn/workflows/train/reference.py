@@ -35,7 +35,7 @@ def find_reference(
     Rebuilding builds snapshots: call it before building those that are to be compared.
     """
     kept = load_extra(folder, FILE)
-    found = Reference.from_json(kept) if kept is not None else None
+    found = Reference.kept(kept) if kept is not None else None
     if found is not None:
         return found
     return _rebuilt(context, warehouse, model, load_card(folder), as_of)

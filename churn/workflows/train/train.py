@@ -125,7 +125,7 @@ def _register(
     with context.open_store() as store:
         champion = store.models.champion()
         version = _version(now, result.selected, {m.version for m in store.models.list()})
-        kept = {FILE: reference_of(data, result.model.feature_names, result.card).to_json()}
+        kept = {FILE: reference_of(data, result.model.feature_names, result.card).as_json()}
         save_bundle(result, context.settings.models_path / version, extras=kept)
         store.models.register(
             ModelVersion(

@@ -20,7 +20,7 @@ def test_two_saved_simulations_are_compared(service: Service) -> None:
 
 
 def test_the_pages_answers_come_from_the_list_that_is_current(service: Service) -> None:
-    from churn.workflows.simulate.request import SimulationRequest
+    from churn.decisions.simulation_request import SimulationRequest
 
     simulator = service.app.state.churn.simulator
     first = simulator.answer(SimulationRequest(contacts=100))

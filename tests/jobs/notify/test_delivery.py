@@ -20,7 +20,7 @@ from aiosmtpd.smtp import AuthResult
 
 from churn.errors import Unreachable
 from churn.jobs.notify.alarms import watch_freshness
-from churn.jobs.notify.deliver import Courier
+from churn.jobs.notify.alert_sender import AlertSender
 from churn.store import Delivery
 from tests.jobs.conftest import House
 
@@ -47,15 +47,15 @@ def _raise(house: House, message: str = "It failed", severity: str = "critical",
         store.alerts.raise_(kind, "nightly", severity, message, house.clock())  # type: ignore[arg-type]  # a test's word
 
 
-def _courier(house: House, *boxes: Box, owner: str = "me") -> Courier:
-    return Courier(house.context, owner, channels=boxes)
+def _sender(house: House, *boxes: Box) -> AlertSender:
+    return AlertSender(house.context, channels=boxes)
 
 
 def test_an_alert_is_told_once_however_often_it_is_renewed(house: House) -> None:
     box = Box()
     for message in ("first", "second"):
         _raise(house, message)
-        _courier(house, box).deliver()
+        _sender(house, box).send_due()
     assert box.got == [(1, "critical", "first")]
 
 
@@ -63,14 +63,14 @@ def test_an_alert_that_grows_more_severe_is_told_again_one_that_eases_is_not(hou
     box = Box()
     for severity in ("warning", "critical", "warning"):
         _raise(house, severity, severity)
-        _courier(house, box).deliver()
+        _sender(house, box).send_due()
     assert [severity for _, severity, _ in box.got] == ["warning", "critical"]
 
 
 def test_what_is_not_severe_enough_is_only_shown(house: House) -> None:
     box = Box()
     _raise(house, severity="info")
-    assert _courier(house, box).deliver() == 0
+    assert _sender(house, box).send_due() == 0
 
 
 def test_an_alert_that_was_resolved_before_anybody_looked_is_told_all_the_same(house: House) -> None:
@@ -78,7 +78,7 @@ def test_an_alert_that_was_resolved_before_anybody_looked_is_told_all_the_same(h
     _raise(house)
     with house.context.open_store() as store:
         store.alerts.resolve("job_failed", "nightly", house.clock())
-    assert _courier(house, box).deliver() == 1
+    assert _sender(house, box).send_due() == 1
 
 
 def test_a_new_channel_is_not_flooded_with_history(house: House) -> None:
@@ -86,18 +86,18 @@ def test_a_new_channel_is_not_flooded_with_history(house: House) -> None:
     with house.context.open_store() as store:
         store.alerts.resolve("job_failed", "nightly", house.clock())
     house.clock.forward(days=2)
-    assert _courier(house, Box()).deliver() == 0
+    assert _sender(house, Box()).send_due() == 0
 
 
 def test_what_did_not_arrive_is_tried_again_after_longer_and_longer_waits(house: House) -> None:
     box = Box()
     box.failures = [Unreachable("away")] * 3
     _raise(house)
-    courier, tried = _courier(house, box), []
+    courier, tried = _sender(house, box), []
     began = house.clock()
     while not box.got:
         left = len(box.failures)
-        if courier.deliver() or len(box.failures) < left:
+        if courier.send_due() or len(box.failures) < left:
             tried.append((house.clock() - began) / timedelta(minutes=1))
         house.clock.forward(seconds=30)
     assert tried == [0, 1, 3, 7]
@@ -109,7 +109,7 @@ def test_a_message_is_given_up_at_last_and_that_is_known(house: House) -> None:
     box.failures = [Unreachable("away")] * 9
     _raise(house)
     for _ in range(4):
-        _courier(house, box).deliver()
+        _sender(house, box).send_due()
         house.clock.forward(hours=9)
     with house.context.open_store() as store:
         (told,) = store.deliveries.of(1)
@@ -121,25 +121,26 @@ def test_a_channel_that_fails_does_not_keep_the_others_waiting(house: House) -> 
     good, bad = Box(), Box()
     bad.name, bad.failures = "bad", [Unreachable("away")]
     _raise(house)
-    assert _courier(house, bad, good).deliver() == 1
+    assert _sender(house, bad, good).send_due() == 1
     assert len(good.got) == 1
 
 
-def test_what_a_courier_died_with_is_carried_by_another_and_not_before_its_time(house: House) -> None:
+def test_what_a_sender_died_with_is_sent_by_another_and_not_before_its_time(house: House) -> None:
     box = Box()
     _raise(house)
     with house.context.open_store() as store:
         store.deliveries.enqueue(["box"], "warning", house.clock())
-        (taken,) = store.deliveries.take(house.clock(), lease_seconds=120)  # and is killed
+        taken = store.deliveries.take(house.clock(), lease_seconds=120)  # and is killed
+    assert taken is not None
     assert taken.message == "It failed"
-    assert _courier(house, box, owner="other").deliver() == 0
+    assert _sender(house, box).send_due() == 0
     house.clock.forward(seconds=120)
-    assert _courier(house, box, owner="other").deliver() == 1
+    assert _sender(house, box).send_due() == 1
 
 
 def test_the_log_is_always_told(house: House) -> None:
     _raise(house)
-    Courier(house.context, "me").deliver()
+    AlertSender(house.context).send_due()
     ((event, fields),) = house.logged
     assert (event, fields["severity"], fields["message"]) == ("alert", "critical", "It failed")
 
@@ -172,7 +173,7 @@ def test_the_webhook_is_signed_over_timestamp_id_and_body(house: House) -> None:
     with _receiver() as (url, got):
         house = house.with_settings(alerts={"webhook_url": url, "link": "https://churn.example"})
         house.context = replace(house.context, secrets={"CHURN_ALERTS_WEBHOOK_SECRET": SECRET})
-        assert Courier(house.context, "me").deliver() == 2
+        assert AlertSender(house.context).send_due() == 2
     ((headers, body),) = got
     signed = f"{headers['X-Churn-Timestamp']}.{headers['X-Churn-Event-Id']}.".encode() + body
     assert headers["X-Churn-Signature"] == f"sha256={hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()}"
@@ -188,7 +189,7 @@ def test_a_webhook_that_refuses_is_told_and_never_the_secret(house: House, statu
     with _receiver(status) as (url, _):
         house = house.with_settings(alerts={"webhook_url": url})
         house.context = replace(house.context, secrets={"CHURN_ALERTS_WEBHOOK_SECRET": SECRET})
-        Courier(house.context, "me").deliver()
+        AlertSender(house.context).send_due()
     with house.context.open_store() as store:
         kept = {str(one["channel"]): str(one["error"]) for one in store.deliveries.of(1)}
     assert told in kept["webhook"]
@@ -199,7 +200,7 @@ def test_a_webhook_without_a_secret_is_not_called_and_says_which_variable(house:
     _raise(house)
     with _receiver() as (url, got):
         house = house.with_settings(alerts={"webhook_url": url})
-        Courier(house.context, "me").deliver()
+        AlertSender(house.context).send_due()
     with house.context.open_store() as store:
         assert any("CHURN_ALERTS_WEBHOOK_SECRET" in str(one["error"]) for one in store.deliveries.of(1))
     assert got == []
@@ -244,7 +245,7 @@ def test_a_mail_says_what_happened_and_bears_the_same_id_at_every_attempt(house:
     _raise(house, "Line one\nLine two", kind="data_blocked")
     with _mail_server() as (port, inbox):
         house = house.with_settings(alerts=_mail(port, link="https://churn.example"))
-        Courier(house.context, "me").deliver()
+        AlertSender(house.context).send_due()
     (mail,) = inbox.mails
     assert mail["Subject"] == "[churn] critical: data blocked (nightly)"
     assert (mail["To"], mail["From"]) == ("ann@company.example, bob@company.example", "churn@company.example")
@@ -258,7 +259,7 @@ def test_a_subject_cannot_add_headers_of_its_own(house: House) -> None:
     with house.context.open_store() as store:
         store.alerts.raise_("job_failed", "x\r\nBcc: eve@evil.example", "critical", "m", house.clock())
     with _mail_server() as (port, inbox):
-        Courier(house.with_settings(alerts=_mail(port)).context, "me").deliver()
+        AlertSender(house.with_settings(alerts=_mail(port)).context).send_due()
     assert inbox.mails[0]["Bcc"] is None
 
 
@@ -270,7 +271,7 @@ def test_a_wrong_password_is_told_without_it(house: House) -> None:
     with _mail_server(authenticator=deny, auth_require_tls=False) as (port, inbox):
         house = house.with_settings(alerts=_mail(port, smtp_user="churn"))
         house.context = replace(house.context, secrets={"CHURN_ALERTS_SMTP_PASSWORD": SECRET})
-        Courier(house.context, "me").deliver()
+        AlertSender(house.context).send_due()
     with house.context.open_store() as store:
         kept = [str(one["error"]) for one in store.deliveries.of(1) if one["channel"] == "email"]
     assert "CHURN_ALERTS_SMTP_PASSWORD" in kept[0]
@@ -281,7 +282,7 @@ def test_a_wrong_password_is_told_without_it(house: House) -> None:
 def test_a_server_that_cannot_encrypt_is_not_trusted(house: House) -> None:
     _raise(house)
     with _mail_server() as (port, inbox):
-        Courier(house.with_settings(alerts=_mail(port, smtp_security="starttls")).context, "me").deliver()
+        AlertSender(house.with_settings(alerts=_mail(port, smtp_security="starttls")).context).send_due()
     assert inbox.mails == []
 
 
@@ -290,10 +291,10 @@ def test_a_mail_server_that_is_away_loses_nothing(house: House) -> None:
     with _mail_server() as (port, inbox):
         pass
     house = house.with_settings(alerts=_mail(port))
-    Courier(house.context, "me").deliver()
+    AlertSender(house.context).send_due()
     house.clock.forward(hours=1)
     with _mail_server() as (port, inbox):
-        Courier(house.with_settings(alerts={"smtp_port": port}).context, "me").deliver()
+        AlertSender(house.with_settings(alerts={"smtp_port": port}).context).send_due()
     assert len(inbox.mails) == 1
 
 

@@ -17,7 +17,7 @@ from churn.bootstrap import build_context
 from churn.config import Settings, WebhookSettings, load_settings
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.jobs.notify.deliver import Herald
+from churn.jobs.notify.event_sender import EventSender
 from churn.signing import EVENT_ID, SIGNATURE, TIMESTAMP, sign
 from churn.store import ScoreRun
 from tests.store.builders import score_list
@@ -82,7 +82,7 @@ def test_a_finished_run_and_an_alert_are_told_once_and_signed(context: Context, 
     publish(context, "r1")
     with context.open_store() as store:
         store.alerts.raise_("job_failed", "nightly", "critical", "The night failed.", NOW)
-    assert (Herald(context).deliver(), Herald(context).deliver()) == (2, 0)
+    assert (EventSender(context).send_due(), EventSender(context).send_due()) == (2, 0)
     assert sorted(event["event"] for event in events(receiver)) == ["alert.raised", "score_run.finished"]
     for headers, body in receiver.got:
         expected = sign(b"s3cret", headers[TIMESTAMP], headers[EVENT_ID], body)
@@ -94,7 +94,7 @@ def test_what_did_not_arrive_is_tried_again_with_the_same_id_and_then_given_up(
 ) -> None:
     publish(context, "r1")
     receiver.answers = [500, 503, 500]
-    delivered = [Herald(later(context, minutes=minutes)).deliver() for minutes in (0, 0.5, 1.5, 5, 50)]
+    delivered = [EventSender(later(context, minutes=minutes)).send_due() for minutes in (0, 0.5, 1.5, 5, 50)]
     assert (sum(delivered), len(receiver.got)) == (0, 3)
     assert len({headers[EVENT_ID] for headers, _ in receiver.got}) == 1
     with context.open_store() as store:
@@ -109,13 +109,13 @@ def test_only_the_events_asked_for_and_nothing_older_than_a_day_are_told(context
     publish(context, "r1")
     with context.open_store() as store:
         store.alerts.raise_("old", "x", "warning", "Long ago.", NOW - timedelta(days=2))
-    assert Herald(replace(context, settings=settings)).deliver() == 0
+    assert EventSender(replace(context, settings=settings)).send_due() == 0
     assert receiver.got == []
 
 
 def test_without_a_secret_nothing_leaves_and_the_reason_is_kept(context: Context, receiver: Receiver) -> None:
     publish(context, "r1")
-    assert Herald(replace(context, secrets={})).deliver() == 0
+    assert EventSender(replace(context, secrets={})).send_due() == 0
     with context.open_store() as store:
         (one,) = store.webhooks.list()
     assert "CHURN_WEBHOOK_CRM_SECRET" in (one.error or "")

@@ -9,11 +9,11 @@ import pytest
 
 from churn.config import Settings
 from churn.context import Context
+from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import ConfigError, DataError, NoChampion, NotCalibrated
 from churn.modeling.serving import bundles
 from churn.store import ModelVersion, ScoreRun, open_store
 from churn.workflows.simulate.compare import compare_simulations
-from churn.workflows.simulate.request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
 
 NOW = datetime(2026, 2, 1, 4, 0, 0)

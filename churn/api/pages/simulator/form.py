@@ -8,40 +8,42 @@ from dataclasses import dataclass, replace
 from typing import Final, get_args
 from urllib.parse import urlencode
 
-from churn.decisions.profit import Economics, ProfitModel
-from churn.workflows.simulate.request import SimulationRequest
+from churn.decisions.choices import Mode, ProfitModel
+from churn.decisions.profit import Economics
+from churn.decisions.simulation_request import CUTS, TERMS, SimulationRequest, Term
 
-CUTS: Final = ("optimum", "threshold", "budget", "contacts")
+MODES: Final = get_args(Mode)
 PERCENT: Final = 100.0
+DECIMALS: Final = 4
 
 
 @dataclass(frozen=True)
 class Field:
-    """One number of the form: its name in the address, the request's, its bounds there, and how it is written."""
+    """One number of the form: its term, its bounds as they are typed, and the factor from the term's unit to them."""
 
-    name: str
-    of: str
+    term: Term
+    scale: float
     low: float
     high: float
-    scale: float = 1.0
-    decimals: int = 2
-    is_whole: bool = False
+
+    @classmethod
+    def of(cls, term: Term) -> Field:
+        """Return the field of a term: shares are typed in per cent."""
+        scale = PERCENT if term.unit == "share" else 1.0
+        return cls(term, scale, term.least * scale, term.most_served * scale)
+
+    @property
+    def name(self) -> str:
+        """The name in the form and in the address."""
+        return self.term.field
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether only whole numbers are taken."""
+        return self.term.unit == "count"
 
 
-FIELDS: Final = (
-    Field("threshold_percent", "threshold", 0, 100, PERCENT, 4),
-    Field("budget", "budget", 0, 1e12),
-    Field("contacts", "contacts", 0, 1e9, is_whole=True),
-    Field("contact_cost", "contact_cost", 0, 1e9, decimals=4),
-    Field("incentive_cost", "incentive_cost", 0, 1e9, decimals=4),
-    Field("success_percent", "success_rate", 0, 100, PERCENT, 4),
-    Field("success_low_percent", "success_rate_low", 0, 100, PERCENT, 4),
-    Field("success_high_percent", "success_rate_high", 0, 100, PERCENT, 4),
-    Field("margin", "margin", 0, 1e9, decimals=4),
-    Field("value", "value", 0, 1e9, decimals=4),
-    Field("months", "months", 1, 120, is_whole=True),
-)
-_CUT_FIELDS: Final = {"threshold_percent": "threshold", "budget": "budget", "contacts": "contacts"}
+FIELDS: Final = tuple(Field.of(term) for term in TERMS)
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ def read_state(query: Mapping[str, str]) -> State:
     cut = _cut(query, wrong)
     given: dict[str, float | int] = {}
     for field in FIELDS:
-        if field.name in numbers and _CUT_FIELDS.get(field.name, cut) == cut:
+        if field.name in numbers and (field.term.name not in CUTS or field.term.name == cut):
             number = numbers[field.name] / field.scale
-            given[field.of] = int(number) if field.is_whole else number
+            given[field.term.name] = int(number) if field.is_whole else number
     if cut != "optimum" and cut not in given:
         cut = "optimum"
     if "value" in given and ("margin" in given or "months" in given):
@@ -112,9 +114,10 @@ def _number(field: Field, text: str) -> tuple[float, str]:
 
 def _cut(query: Mapping[str, str], wrong: Mapping[str, str]) -> str:
     cut = query.get("cut", "")
-    if cut in CUTS:
+    if cut in MODES:
         return cut
-    given = [words for name, words in _CUT_FIELDS.items() if query.get(name, "").strip() and name not in wrong]
+    names = {field.name: field.term.name for field in FIELDS if field.term.name in CUTS}
+    given = [cut for name, cut in names.items() if query.get(name, "").strip() and name not in wrong]
     return given[0] if given else "optimum"
 
 
@@ -132,7 +135,7 @@ def _in_order(request: SimulationRequest, wrong: dict[str, str]) -> SimulationRe
 
 def state_of_request(request: SimulationRequest) -> State:
     """Return the page's state for a request, such as one saved."""
-    cut = next((name for name in ("threshold", "budget", "contacts") if getattr(request, name) is not None), "optimum")
+    cut = next((name for name in CUTS if getattr(request, name) is not None), "optimum")
     return State(request, cut, {}, {})
 
 
@@ -141,10 +144,11 @@ def address(state: State, economics: Economics | None = None, *, list_date: str 
     request = state.request
     told: dict[str, str] = {"cut": state.cut}
     for field in FIELDS:
-        number = getattr(request, field.of)
-        if number is None and economics is not None and field.of in _WRITTEN_OUT:
-            is_in_value = field.of == "months" and request.value is not None
-            number = None if is_in_value else getattr(economics, _WRITTEN_OUT[field.of])
+        term = field.term
+        number = getattr(request, term.name)
+        if number is None and economics is not None and term.economics and term.name not in _LEFT_OUT:
+            is_in_value = term.name == "months" and request.value is not None
+            number = None if is_in_value else getattr(economics, term.economics)
         if number is not None:
             told[field.name] = written(field, number)
     if economics is not None or request.profit_model is not None:
@@ -156,15 +160,10 @@ def address(state: State, economics: Economics | None = None, *, list_date: str 
     return urlencode(told)
 
 
-_WRITTEN_OUT: Final = {
-    "contact_cost": "contact_cost",
-    "incentive_cost": "incentive_cost",
-    "success_rate": "success_rate",
-    "months": "value_months",
-}
+_LEFT_OUT: Final = {"success_rate_low", "success_rate_high"}  # they move with the rate
 
 
 def written(field: Field, number: float) -> str:
     """Write a number as the form takes it: no more digits than it has."""
-    text = f"{number * field.scale:.{field.decimals}f}"
+    text = f"{number * field.scale:.{DECIMALS}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

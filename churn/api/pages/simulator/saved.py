@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -21,6 +20,7 @@ from churn.api.pages.simulator.form import address, read_state
 from churn.api.pages.simulator.view import address_of
 from churn.api.problems import request_id
 from churn.api.state import State as Service
+from churn.decisions.simulation_request import TERMS, saved_inputs
 from churn.errors import CampaignError, ChurnError, ConfigError
 from churn.reports.charts.simulator import two_curves
 from churn.store.records import Simulation
@@ -29,14 +29,8 @@ from churn.workflows.plan.define import draft_campaign, name_from
 router = APIRouter()
 _NAME: Final = re.compile(r"[\w .,()+%-]{1,100}\Z")
 _THIS: Final = "What you look at"
-INPUTS: Final = (
-    ("contact_cost", "Cost of a contact", "money"),
-    ("incentive_cost", "Cost of an incentive", "money"),
-    ("success_rate", "Success rate", "percent"),
-    ("success_rate_low", "At worst", "percent"),
-    ("success_rate_high", "At best", "percent"),
-    ("value_months", "Months counted", "count"),
-)
+_KINDS: Final = {"money": "money", "share": "percent", "count": "count"}
+INPUTS: Final = tuple((term.economics, term.label, _KINDS[term.unit]) for term in TERMS if term.economics)
 OUTCOMES: Final = (
     ("net_profit", "Expected net profit", "money", 1),
     ("low", "90 % range, from", "money", 1),
@@ -71,9 +65,8 @@ def _save(request: Request, service: Service, user: SignedIn, form: Mapping[str,
     if "name_wrong" in told:
         return simulating.show(request, service, user, state, status=422, form=told)
     found, state = simulating.ask(service, state)
-    inputs = {key: value for key, value in asdict(found.request).items() if value is not None}
     now = service.context.clock()
-    service.store.simulations.save(name, inputs, {**found.document, "name": name}, now)
+    service.store.simulations.save(name, saved_inputs(found.request), {**found.document, "name": name}, now)
     service.store.requests.audit(user.name, "save_simulation", name, now, request_id(request))
     return RedirectResponse(f"/simulator?{address(state, found.economics)}&saved={quote(name)}#keep", status_code=303)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.api.pages.simulator.form import FIELDS, State, address, state_of_request, written
+from churn.decisions.simulation_request import request_from
 from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
 from churn.reports.simulation import INPUTS, value_text
 from churn.store.records import Simulation
 from churn.wording import SYMBOLS, count, money, percent
 from churn.workflows.simulate.document import sentence
-from churn.workflows.simulate.request import SimulationRequest
 
 if TYPE_CHECKING:
     from churn.decisions.threshold import CurvePoint
@@ -29,20 +28,6 @@ MODELS: Final = (
         "Only churn avoided counts",
         "Churn avoided is taken as success x risk until a campaign has measured it.",
     ),
-)
-
-_OPTIONS: Final = (
-    ("threshold", "threshold"),
-    ("budget", "budget"),
-    ("contacts", "contacts"),
-    ("contact_cost", "contact-cost"),
-    ("incentive_cost", "incentive-cost"),
-    ("success_rate", "success-rate"),
-    ("success_rate_low", "success-low"),
-    ("success_rate_high", "success-high"),
-    ("margin", "margin"),
-    ("value", "value"),
-    ("months", "months"),
 )
 
 
@@ -218,10 +203,7 @@ def prefix_of(currency: str) -> str:
 def terminal_line(state: State) -> str:
     """Return the command that gives the same answer on a terminal."""
     request, parts = state.request, ["churn simulate"]
-    for name, option in _OPTIONS:
-        amount = getattr(request, name)
-        if amount is not None:
-            parts.append(f"--{option} {amount:.10g}")
+    parts += [f"--{term.option} {amount:.10g}" for term, amount in request.amounts()]
     if request.profit_model is not None:
         parts.append(f"--profit-model {request.profit_model}")
     return " ".join(parts)
@@ -239,18 +221,10 @@ def saved_row(each: Simulation) -> dict[str, Any]:
     }
 
 
-_REQUEST_FIELDS: Final = frozenset(field.name for field in fields(SimulationRequest))
-
-
 def address_of(each: Simulation) -> str | None:
     """Return the query that opens a saved simulation again; None where its inputs are no terms of the simulator."""
-    inputs = each.inputs
-    if inputs.get("preset") or inputs.get("on", "scores") != "scores":
+    request = request_from(each.inputs)
+    if request.preset is not None or request.on != "scores":
         return None
-    known = {key: value for key, value in inputs.items() if key in _REQUEST_FIELDS}
-    try:
-        request = replace(SimulationRequest(), **known)
-    except TypeError:
-        return None
-    state: State = state_of_request(request)
+    state = state_of_request(request)
     return f"/simulator?{address(state, list_date=each.result.get('snapshot_date'))}"

@@ -12,6 +12,7 @@ import pytest
 from churn.store import ModelVersion
 from churn.views.model import model_view
 from tests.api.pages.conftest import Visitor
+from tests.monitoring.documents import finding, monitoring_document
 
 
 @pytest.fixture
@@ -101,21 +102,16 @@ def test_a_damaged_bundle_is_told_and_the_history_stays(visitor, challenger):
 
 
 def test_what_the_monitors_found_stands_on_the_page(visitor):
-    findings = [
-        {"severity": "act", "sentence": "Sessions fell by a third.", "money_at_risk": 12_000.0},
-        {"severity": "ok", "sentence": "Payments are as they were.", "money_at_risk": 0.0},
-    ]
+    document = monitoring_document(
+        date(2026, 7, 2),
+        finding("data_drift", "act", "Sessions fell by a third.", 12_000.0),
+        finding("data_drift", "ok", "Payments are as they were.", 0.0),
+        severity="act",
+    )
     context = visitor.served.context
     visitor.visit("/model").see("Not watched yet")
     with context.open_store() as store:
-        store.monitoring.save(
-            date(2026, 7, 2),
-            model_version="m",
-            severity="act",
-            trend=[],
-            document={"findings": findings},
-            at=context.clock(),
-        )
+        store.monitoring.save(document, ())
     visitor.visit("/model").see("Sessions fell by a third.", "$12,000 a month at stake")
     assert visitor.page.get_by_text("Payments are as they were").count() == 0
 

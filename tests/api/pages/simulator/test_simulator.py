@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from churn.accounts.sign_in import create_link
-from churn.workflows.simulate.request import SimulationRequest
+from churn.decisions.simulation_request import SimulationRequest
 from churn.workflows.simulate.simulate import simulate_campaign
 from tests.api.pages.conftest import Served, Visitor
 

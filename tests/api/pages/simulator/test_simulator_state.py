@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.api.pages.simulator.form import CUTS, address, read_state
+from churn.api.pages.simulator.form import MODES, address, read_state
 from churn.decisions.profit import Economics
+from churn.decisions.simulation_request import lay_over
 from churn.workflows.plan.define import name_from
-from churn.workflows.simulate.request import lay_over
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def test_what_is_no_amount_is_told_and_left_out(text: str) -> None:
     query=st.dictionaries(st.sampled_from(["cut", "budget", "months", "success_percent", "value", "margin"]), st.text())
 )
 def test_no_address_is_too_strange(query: dict[str, str]) -> None:
-    assert read_state(query).cut in CUTS
+    assert read_state(query).cut in MODES
 
 
 @given(
-    cut=st.sampled_from(CUTS),
+    cut=st.sampled_from(MODES),
     percent=st.floats(0, 100),
     cost=st.floats(0, 1_000),
     rate=st.floats(1, 99),

@@ -1,0 +1,15 @@
+"""The choices that the arithmetic offers by name, in a file of their own so that naming one does not load numpy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ProfitModel = Literal["case_study", "incentive", "uplift"]
+# How a campaign is chosen: the best one, or the one that an amount of this kind decides.
+Mode = Literal["optimum", "threshold", "budget", "contacts"]
+# Whether the customers' outcomes are known, expected under their probabilities, or given as counts of a study.
+Outcomes = Literal["known", "expected", "given"]
+# Which customers a simulation is about: the published list, the champion's evaluation set, or those of the case study.
+Basis = Literal["scores", "evaluation", "case_study"]
+# `note` is good to know, `caution` may change the decision, `wrong` means that the number should not be used.
+Weight = Literal["note", "caution", "wrong"]

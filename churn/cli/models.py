@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated, Any
+import math
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, table
+from churn.documents.candidate_figures import CandidateFigures, Ends
 from churn.errors import ConfigError
 from churn.modeling import card_markdown
 from churn.views.registry import compare_models, list_models, show_model
 from churn.workflows.train import promote_model, rollback_model, train_model
 
 if TYPE_CHECKING:
+    from churn.store import ModelVersion
+    from churn.store.records import ModelChange
     from churn.workflows.train import TrainedModel
 
 
@@ -22,13 +28,13 @@ if TYPE_CHECKING:
 CASE_TABLE = {"logistic_regression": 0.76, "random_forest": 0.84, "xgboost": 0.87, "mlp": 0.85}
 
 # What stands between AUC and net profit, and how it is written.
-FIGURES = (
-    ("recall", ".2f"),
-    ("precision", ".2f"),
-    ("pr_auc", ".3f"),
-    ("brier", ".4f"),
-    ("ece", ".3f"),
-    ("empc", ".3f"),
+FIGURES: tuple[tuple[Callable[[CandidateFigures], float | None], str], ...] = (
+    (attrgetter("recall"), ".2f"),
+    (attrgetter("precision"), ".2f"),
+    (attrgetter("pr_auc"), ".3f"),
+    (attrgetter("brier"), ".4f"),
+    (attrgetter("ece"), ".3f"),
+    (attrgetter("empc"), ".3f"),
 )
 
 
@@ -58,7 +64,7 @@ def train(
         session.context, candidates=model, split=split, tune=not no_tune, promote=promote, who=getpass.getuser()
     )
     document = {
-        "candidates": [c.to_dict() for c in result.training.candidates],
+        "candidates": [candidate.figures().as_json() for candidate in result.training.candidates],
         "selected": result.training.selected,
         "reason": result.training.reason,
         "model_version": result.version,
@@ -87,12 +93,16 @@ def show_candidates(result: TrainedModel) -> None:
     columns = ["candidate", "AUC (95 %)", "recall", "precision", "PR-AUC", "Brier", "ECE", "EMPC", "net profit (95 %)"]
     rows = []
     for candidate in result.training.candidates:
-        d = candidate.to_dict()
-        mark = " *" if d["name"] == result.training.selected else ""
-        figures = [_figure(d[key], form) for key, form in FIGURES]
-        row = [d["title"] + mark, _with_span(d, "auc", ".3f"), *figures, _with_span(d, "net_profit", ",.0f")]
+        figures = candidate.figures()
+        mark = " *" if figures.name == result.training.selected else ""
+        row = [
+            figures.title + mark,
+            _with_span(figures.auc, figures.auc_interval, ".3f"),
+            *(_figure(value(figures), form) for value, form in FIGURES),
+            _with_span(figures.net_profit, figures.net_profit_interval, ",.0f"),
+        ]
         if is_case:
-            row.insert(1, _figure(CASE_TABLE.get(d["name"]), ".2f"))
+            row.insert(1, _figure(CASE_TABLE.get(figures.name), ".2f"))
         rows.append(row)
     if is_case:
         columns.insert(1, "case AUC")
@@ -104,28 +114,21 @@ def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _with_span(document: dict[str, Any], key: str, form: str) -> str:
-    low, high = document[f"{key}_interval"]
-    value = _figure(document[key], form)
-    return value if low is None or high is None else f"{value} ({low:{form}} to {high:{form}})"
+def _with_span(value: float | None, ends: Ends, form: str) -> str:
+    low, high = ends
+    text = _figure(value, form)
+    return text if low is None or high is None else f"{text} ({low:{form}} to {high:{form}})"
 
 
 def list_(session: Session) -> None:
     """List every registered version, newest first."""
-    found = list_models(session.context)
-    document = {"models": [_version(m) for m in found]}
-    rows = [
-        (
-            m.version,
-            m.status,
-            f"{m.metrics.get('auc', float('nan')):.3f}",
-            f"{m.metrics.get('net_profit', float('nan')):,.0f}",
-            m.reason,
-        )
-        for m in found
-    ]
+    models = list_models(session.context)
+    rows = []
+    for model in models:
+        auc, net_profit = (model.metrics.auc, model.metrics.net_profit) if model.metrics else (math.nan, math.nan)
+        rows.append((model.version, model.status, _figure(auc, ".3f"), _figure(net_profit, ",.0f"), model.reason))
     session.show(
-        document,
+        {"models": [_version(model) for model in models]},
         lambda: table("Models", ["version", "status", "AUC", "net profit", "why it was selected"], rows, right=[2, 3]),
     )
 
@@ -134,19 +137,19 @@ def show(
     session: Session, version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None
 ) -> None:
     """Show a version's model card and its history."""
-    found = show_model(session.context, version)
+    model = show_model(session.context, version)
     document = {
-        "model": _version(found["model"]),
-        "card": found["card"],
-        "history": [_event(e) for e in found["history"]],
+        "model": _version(model.version),
+        "card": model.card.as_json(),
+        "history": [_event(change) for change in model.history],
     }
 
     def render() -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(card_markdown(found["card"])))
-        facts([(f"{e.served_from:%Y-%m-%d %H:%M}", f"{e.action} by {e.who}: {e.why}") for e in found["history"]])
+        Console().print(Markdown(card_markdown(model.card)))
+        facts([(f"{e.served_from:%Y-%m-%d %H:%M}", f"{e.action} by {e.who}: {e.why}") for e in model.history])
 
     session.show(document, render)
 
@@ -158,9 +161,11 @@ def compare(
 ) -> None:
     """Compare the recorded metrics of two versions."""
     rows = compare_models(session.context, first, second)
-    document = {"first": first, "second": second, "metrics": {name: [one, two] for name, one, two in rows}}
+    document = {"first": first, "second": second, "metrics": {row.name: [row.first, row.second] for row in rows}}
     numbers = [
-        (n, _number(a), _number(b)) for n, a, b in rows if isinstance(a, int | float) and isinstance(b, int | float)
+        (row.name, _number(row.first), _number(row.second))
+        for row in rows
+        if isinstance(row.first, int | float) and isinstance(row.second, int | float)
     ]
     session.show(document, lambda: table("", ["metric", first, second], numbers, right=[1, 2]))
 
@@ -186,14 +191,27 @@ def rollback(
     session.show({"champion": _version(champion)}, lambda: line(f"{champion.version} is the champion again."))
 
 
-def _version(model: Any) -> dict[str, Any]:
+def _version(model: ModelVersion) -> dict[str, object]:
     return {
-        k: getattr(model, k) for k in ("version", "kind", "status", "created_at", "reason", "fingerprint", "metrics")
+        "version": model.version,
+        "kind": model.kind,
+        "status": model.status,
+        "created_at": model.created_at,
+        "reason": model.reason,
+        "fingerprint": model.fingerprint,
+        "metrics": model.metrics.as_json() if model.metrics else {},
     }
 
 
-def _event(entry: Any) -> dict[str, Any]:
-    return {k: getattr(entry, k) for k in ("version", "action", "who", "why", "served_from", "served_until")}
+def _event(change: ModelChange) -> dict[str, object]:
+    return {
+        "version": change.version,
+        "action": change.action,
+        "who": change.who,
+        "why": change.why,
+        "served_from": change.served_from,
+        "served_until": change.served_until,
+    }
 
 
 def _number(value: float) -> str:

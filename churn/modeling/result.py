@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
+from churn.documents.candidate_figures import CandidateFigures, ParameterValue
+from churn.documents.model_card import ModelCard
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.judging.bootstrap import Interval
 from churn.modeling.serving.served import ServedModel
@@ -33,7 +33,7 @@ class CandidateResult:
     calibration: str
     is_calibrated: bool
     calibration_slope: float
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, ParameterValue] = field(default_factory=dict)
     trials: int = 0
     draws: Mapping[str, Floats] = field(default_factory=dict, repr=False, compare=False)
 
@@ -41,23 +41,25 @@ class CandidateResult:
         """Return a figure without its interval."""
         return self.metrics[metric].value
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values: each figure under its name, its 95 % range under its name + `_interval`; None where undefined."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "is_baseline": self.is_baseline,
-            **{name: _plain(found.value) for name, found in self.metrics.items()},
-            "threshold": _plain(self.threshold),
-            "fit_seconds": round(self.fit_seconds, 3),
-            "rows_per_second": round(self.rows_per_second),
-            "calibration": self.calibration,
-            "is_calibrated": self.is_calibrated,
-            "calibration_slope": _plain(self.calibration_slope),
-            "params": dict(self.params),
-            "trials": self.trials,
-            **{f"{name}_interval": [_plain(found.low), _plain(found.high)] for name, found in self.metrics.items()},
-        }
+    def figures(self) -> CandidateFigures:
+        """Return the figures as cards, registry and command line show them."""
+        values: dict[str, float] = {name: metric.value for name, metric in self.metrics.items()}
+        ends = {f"{name}_interval": (metric.low, metric.high) for name, metric in self.metrics.items()}
+        return CandidateFigures(
+            name=self.name,
+            title=self.title,
+            is_baseline=self.is_baseline,
+            threshold=self.threshold,
+            fit_seconds=round(self.fit_seconds, 3),
+            rows_per_second=round(self.rows_per_second),
+            calibration=self.calibration,
+            is_calibrated=self.is_calibrated,
+            calibration_slope=self.calibration_slope,
+            params=dict(self.params),
+            trials=self.trials,
+            **values,
+            **ends,
+        )
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,9 @@ class TrainingResult:
     has_signal: bool
     model: ServedModel
     evaluation: pl.DataFrame
-    card: dict[str, Any]
+    card: ModelCard
 
     @property
     def best(self) -> CandidateResult:
         """The chosen candidate's figures."""
-        return next(found for found in self.candidates if found.name == self.selected)
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        return next(result for result in self.candidates if result.name == self.selected)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from churn.config import TrainingSettings
 from churn.decisions.profit import Economics
+from churn.documents.model_card import SliceSummary
 from churn.errors import ModelError, NotEnoughData
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import TrainingRows, require_columns
@@ -124,23 +125,23 @@ class Slices:
         _, customer = np.unique(self.customer[index], return_inverse=True)
         return TrainingRows(self.frame[index], self.y[index], self.weight, customer.astype(np.int64))
 
-    def summary(self) -> list[dict[str, Any]]:
+    def summary(self) -> tuple[SliceSummary, ...]:
         """Return rows, churners and dates of each slice, for the card."""
         dates = self.frame["snapshot_date"] if "snapshot_date" in self.frame.columns else None
-        found = []
+        parts = []
         for name in SLICES:
             days: list[date] = [] if dates is None else sorted(dates[self.rows[name]].drop_nulls().unique().to_list())
-            found.append(
-                {
-                    "slice": name,
-                    "rows": len(self.rows[name]),
-                    "churners": int(self.outcome(name).sum()),
-                    "first_date": str(days[0]) if days else None,
-                    "last_date": str(days[-1]) if days else None,
-                    "snapshots": len(days),
-                }
+            parts.append(
+                SliceSummary(
+                    slice=name,
+                    rows=len(self.rows[name]),
+                    churners=int(self.outcome(name).sum()),
+                    first_date=days[0] if days else None,
+                    last_date=days[-1] if days else None,
+                    snapshots=len(days),
+                )
             )
-        return found
+        return tuple(parts)
 
 
 def cut(

@@ -60,9 +60,9 @@ def train_candidates(
             minutes = training.tune_minutes * entry.budget_weight / total
             fitted.append(run.candidate(entry, minutes=minutes, done=spent / total))
             spent += entry.budget_weight
-    results = tuple(found.result for found in fitted)
+    results = tuple(entry.result for entry in fitted)
     chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
-    winner = next(found for found in fitted if found.result.name == chosen.name)
+    winner = next(entry for entry in fitted if entry.result.name == chosen.name)
     model = run.serve(winner, data, docs)
     card = build_card(
         data=data,

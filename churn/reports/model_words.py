@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
+from churn.documents.model_card import LearntPolicy, ModelCard
+from churn.documents.model_figures import EvaluationCurves
 from churn.wording import count, day, money, percent
-
-Card = Mapping[str, Any]
 
 # The groups of the features that ship, as people call them; a user's own group is called by its name.
 _THEMES: Final = {
@@ -33,96 +33,84 @@ def theme(group: str) -> str:
     return _THEMES.get(group, words[:1].upper() + words[1:])
 
 
-def champion_words(card: Card, curves: Mapping[str, Any], served_from: Any) -> list[str]:
+def champion_words(card: ModelCard, curves: EvaluationCurves, served_from: datetime | None) -> list[str]:
     """Return what serves since when and what that means, in two or three sentences. `served_from`: None for one that does not."""
-    selected = _selected(card)
-    first = curves["cuts"][0]
+    first = curves.cuts[0]
     serves = f" has served since {day(served_from)}" if served_from is not None else " does not serve"
-    found = [f"{selected['title']}{serves}."]
-    if first["lift"] is not None:
-        found.append(
-            f"Of the tenth of customers it calls riskiest, {percent(first['precision'])} left within "
-            f"{card['policy']['horizon_days']} days: {first['lift']:.1f} times as many as among all. "
-            f"Contacting that tenth reaches {percent(first['recall'], 0)} of all who leave."
+    sentences = [f"{card.chosen.title}{serves}."]
+    if first.lift is not None and first.precision is not None and first.recall is not None:
+        sentences.append(
+            f"Of the tenth of customers it calls riskiest, {percent(first.precision)} left within "
+            f"{card.policy.horizon_days} days: {first.lift:.1f} times as many as among all. "
+            f"Contacting that tenth reaches {percent(first.recall, 0)} of all who leave."
         )
-    return found
+    return sentences
 
 
-def calibration_words(card: Card, curves: Mapping[str, Any]) -> str:
+def calibration_words(card: ModelCard, curves: EvaluationCurves) -> str:
     """Return whether the probabilities come true, with the bin of the riskiest as the example."""
-    top = curves["calibration"][-1] if curves["calibration"] else None
-    passed = card["calibration"]["is_passed"]
-    said = (
+    verdict = (
         "Its probabilities come true, so they may be turned into money."
-        if passed
-        else f"Its probabilities do not come true ({'; '.join(card['calibration']['reasons'])}), so money answers are refused."
+        if card.calibration.is_passed
+        else f"Its probabilities do not come true ({'; '.join(card.calibration.reasons)}), so money answers are refused."
     )
-    if top is None:
-        return said
+    if not curves.calibration:
+        return verdict
+    top = curves.calibration[-1]
     return (
-        f"{said} Example: {count(top['customers'])} customers were given {percent(top['predicted'])} on average, and "
-        f"{percent(top['observed'])} of them left."
+        f"{verdict} Example: {count(top.customers)} customers were given {percent(top.predicted)} on average, and "
+        f"{percent(top.observed)} of them left."
     )
 
 
-def chosen_words(curves: Mapping[str, Any], currency: str) -> str:
+def chosen_words(curves: EvaluationCurves, currency: str) -> str:
     """Return what contacting from the model's own cut on would have found and earned on the test customers."""
-    chosen = curves["chosen"]
-    if chosen is None or chosen["precision"] is None:
+    chosen = curves.chosen
+    if chosen is None or chosen.precision is None or chosen.threshold is None:
         return "At its offer's terms no contact would have paid: nobody is above its cut."
     return (
-        f"Contacting everybody at {percent(chosen['threshold'])} or more would have meant {count(chosen['contacts'])} of "
-        f"{count(curves['customers'])} customers: {percent(chosen['recall'], 0)} of all who left, and "
-        f"{money(chosen['net_profit'], currency, cents=False)} net at the offer's terms."
+        f"Contacting everybody at {percent(chosen.threshold)} or more would have meant {count(chosen.contacts)} of "
+        f"{count(curves.customers)} customers: {percent(chosen.recall or 0.0, 0)} of all who left, and "
+        f"{money(chosen.net_profit, currency, cents=False)} net at the offer's terms."
     )
 
 
-def learned_words(card: Card) -> list[str]:
+def learned_words(card: ModelCard) -> list[str]:
     """Return what the model learned from: slices, what was left out, and what it was not shown."""
-    policy, counts = card["policy"], card["counts"]
-    found = [
+    policy, counts = card.policy, card.counts
+    sentences = [
         (
-            f"Churn here is {_definition(policy)}, within {policy['horizon_days']} days that begin "
-            f"{policy['lead_days']} days after each date, the time a team needs to act."
+            f"Churn here is {_definition(policy)}, within {policy.horizon_days} days that begin "
+            f"{policy.lead_days} days after each date, the time a team needs to act."
         ),
-        card["split_description"],
+        card.split_description,
     ]
     treated, used = counts.get("treated_rows", 0), counts.get("treated_rows_used", 0)
     if treated:
         what = "were kept, for too few others remain" if used else "were left out, for contact changes what happens"
-        found.append(f"{count(treated)} rows of customers whom a campaign contacted {what}.")
+        sentences.append(f"{count(treated)} rows of customers whom a campaign contacted {what}.")
     if counts.get("excluded_in_lead"):
-        found.append(
+        sentences.append(
             f"{count(counts['excluded_in_lead'])} rows of customers who left before a team could act were left out."
         )
     if counts.get("immature"):
-        found.append(f"{count(counts['immature'])} rows have no outcome yet.")
-    if card["excluded_features"]:
-        found.append(f"Not shown to it, by the settings: {', '.join(card['excluded_features'])}.")
-    strongest = card["leakage_scan"][0] if card["leakage_scan"] else None
-    if strongest:
-        name = strongest["feature"].replace("_", " ")
-        found.append(
-            f"No single fact gives the outcome away: the strongest alone, {name}, ranks {percent(strongest['auc'], 0)} "
+        sentences.append(f"{count(counts['immature'])} rows have no outcome yet.")
+    if card.excluded_features:
+        sentences.append(f"Not shown to it, by the settings: {', '.join(card.excluded_features)}.")
+    if card.leakage_scan:
+        strongest = card.leakage_scan[0]
+        name = strongest.feature.replace("_", " ")
+        sentences.append(
+            f"No single fact gives the outcome away: the strongest alone, {name}, ranks {percent(strongest.auc, 0)} "
             "of pairs rightly."
         )
-    return found
+    return sentences
 
 
-def described(rows: Sequence[Mapping[str, Any]], pattern: str) -> str:
-    """Return rows as one sentence for those who hear a chart: `pattern` is filled with each, parted by semicolons."""
-    return "; ".join(pattern.format(**row) for row in rows)
-
-
-def _selected(card: Card) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = next(row for row in card["candidates"] if row["name"] == card["selected"])
-    return found
-
-
-def _definition(policy: Mapping[str, Any]) -> str:
+def _definition(policy: LearntPolicy) -> str:
     return {
         "any": "any end of a subscription",
         "voluntary": "a subscription canceled by the customer",
         "involuntary": "a subscription ended by failed payment",
-        "inactivity": f"no sign of life for {policy.get('inactivity_days', 0)} days",
-    }.get(str(policy["definition"]), str(policy["definition"]))
+        "inactivity": f"no sign of life for {policy.inactivity_days} days",
+    }.get(policy.definition, policy.definition)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     import polars as pl
 
+    from churn.documents.candidate_figures import CandidateFigures
+
 
 ModelStatus = Literal["challenger", "champion", "retired"]
 ScoreOrder = Literal["expected_profit", "churn_probability"]
@@ -92,14 +94,17 @@ def score_frame(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> pl.DataF
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered model. `bundle` is its folder, relative to the models folder. `status` follows from the history."""
+    """A registered model. `bundle` is its folder, relative to the models folder. `status` follows from the history.
+
+    `metrics` are its figures on the test rows, None where none were kept.
+    """
 
     version: str
     kind: str
     created_at: datetime
     fingerprint: str
     bundle: str
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: CandidateFigures | None = None
     reason: str = ""
     status: ModelStatus = "challenger"
 

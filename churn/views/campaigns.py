@@ -319,7 +319,7 @@ def _described(context: Context, store: Store) -> dict[str, str]:
         card = load_card(context.settings.models_path / champion.bundle)
     except ModelError:  # the filter is shown without explanations; the model page tells what is wrong
         return {}
-    return {feature["name"]: feature["description"] for feature in card["features"]}
+    return {feature.name: feature.description for feature in card.features}
 
 
 def _plan(name: str, plan: PlanRecord, currency: str) -> dict[str, Any] | None:

@@ -1,76 +1,85 @@
-"""Tells all there is to know of one model version: its card, its test rows as curves, what it goes by, and its history."""
+"""Puts together all there is to know of one model version: its card, its test rows as curves, what it goes by, its history."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from churn.context import Context
-from churn.decisions.profit import Economics
+from churn.documents.model_card import ModelCard
+from churn.documents.model_figures import ModelFigures
 from churn.documents.monitoring import MonitoringDocument
-from churn.errors import ModelError, ResourceError
+from churn.errors import ContractBroken, ModelError, ResourceError
 from churn.files import write_text
 from churn.modeling import load_bundle, load_card, load_evaluation
 from churn.modeling.judging.curves import evaluation_curves
 from churn.modeling.reasons.importance import feature_importance
+from churn.views.champion import bundle_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from churn.store import ModelVersion
+    from churn.store.records import ModelChange
 
 
 FORMAT: Final = 2  # of the cached figures; another number, and they are worked out again
 
 
-def model_view(context: Context, version: str | None = None) -> dict[str, Any]:
-    """Return `version` (the champion's where None), with `figures`, worked out once and kept under `home/cache`.
+@dataclass(frozen=True)
+class ModelView:
+    """One version (None before the first training), the champion, every version and every change, newest first.
 
-    Keys: version, card, figures (`curves` of evaluation_curves, `importance` of feature_importance), error (in words,
-    where the bundle cannot be read; card and figures are None then), versions (all, newest first), history (who served
-    when, newest first), champion. `version` is None, and so is the rest, before the first training.
-    Raises ConfigError for an unknown version.
+    `error` says in words why the bundle cannot be read; `card` and `figures` are None then.
     """
+
+    version: ModelVersion | None
+    champion: ModelVersion | None
+    versions: Sequence[ModelVersion]
+    history: Sequence[ModelChange]
+    card: ModelCard | None = None
+    figures: ModelFigures | None = None
+    error: str | None = None
+
+
+def model_view(context: Context, version: str | None = None) -> ModelView:
+    """Return `version`, or the champion where it is None. Raises ConfigError for an unknown version."""
     with context.open_store() as store:
         versions = store.models.list()
         history = store.models.history()
         champion = store.models.champion()
-        asked = store.models.get(version) if version else champion or (versions[0] if versions else None)
-    found: dict[str, Any] = {
-        "version": asked,
-        "champion": champion,
-        "versions": versions,
-        "history": list(history),
-        "card": None,
-        "figures": None,
-        "error": None,
-    }
-    if asked is None:
-        return found
+        shown = store.models.get(version) if version else champion or (versions[0] if versions else None)
+    view = ModelView(shown, champion, versions, history)
+    if shown is None:
+        return view
     try:
-        return found | _of_bundle(context, asked)
+        return replace(view, card=load_card(bundle_path(context, shown)), figures=model_figures(context, shown))
     except ModelError as error:
-        return found | {"error": str(error)}
+        return replace(view, error=str(error))
 
 
-def model_figures(context: Context, version: ModelVersion) -> dict[str, Any]:
-    """Return `curves` and `importance` of a version. Raises ModelError where its bundle is missing or altered."""
-    kept = context.settings.home / "cache" / "models" / f"{version.version}.json"
-    found = _kept(kept, version)
-    if found is None:
-        found = _worked_out(context, version)
+def model_figures(context: Context, version: ModelVersion) -> ModelFigures:
+    """Return a version's figures, worked out once and kept under `home/cache`.
+
+    Raises ModelError where its bundle is missing or altered.
+    """
+    file = context.settings.home / "cache" / "models" / f"{version.version}.json"
+    figures = _kept(file, version)
+    if figures is None:
+        figures = _worked_out(context, version)
         try:
-            write_text(kept, json.dumps(found))
+            write_text(file, json.dumps(figures.as_json()))
         except ResourceError as error:  # a full disk must not hide the page; it is worked out again next time
             context.log.note("model_figures_not_kept", error=error.what)
-    return found
+    return figures
 
 
 def prepare_figures(context: Context, version: str) -> None:
     """Work out a new version's figures while its libraries are loaded, so that its page opens at once."""
     with context.open_store() as store:
-        found = store.models.get(version)
-    model_figures(context, found)
+        model = store.models.get(version)
+    model_figures(context, model)
 
 
 def drift_summary(context: Context) -> MonitoringDocument | None:
@@ -79,31 +88,21 @@ def drift_summary(context: Context) -> MonitoringDocument | None:
         return store.monitoring.latest()
 
 
-def _of_bundle(context: Context, version: ModelVersion) -> dict[str, Any]:
-    return {
-        "card": load_card(context.settings.models_path / version.bundle),
-        "figures": model_figures(context, version),
-    }
-
-
-def _kept(path: Path, version: ModelVersion) -> dict[str, Any] | None:
+def _kept(file: Path, version: ModelVersion) -> ModelFigures | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        figures = ModelFigures.read(json.loads(file.read_text(encoding="utf-8")), where=str(file))
+    except (OSError, ValueError, ContractBroken):
         return None
-    is_ours = isinstance(found, dict) and (found.get("format"), found.get("fingerprint")) == (
-        FORMAT,
-        version.fingerprint,
-    )
-    return found if is_ours else None
+    is_ours = (figures.format, figures.fingerprint) == (FORMAT, version.fingerprint)
+    return figures if is_ours else None
 
 
-def _worked_out(context: Context, version: ModelVersion) -> dict[str, Any]:
-    folder = context.settings.models_path / version.bundle
+def _worked_out(context: Context, version: ModelVersion) -> ModelFigures:
+    folder = bundle_path(context, version)
     card = load_card(folder)
-    return {
-        "format": FORMAT,
-        "fingerprint": version.fingerprint,
-        "curves": evaluation_curves(load_evaluation(folder), Economics(**card["economics"]), card["threshold"]),
-        "importance": feature_importance(load_bundle(folder)),
-    }
+    return ModelFigures(
+        format=FORMAT,
+        fingerprint=version.fingerprint,
+        curves=evaluation_curves(load_evaluation(folder), card.economics.economics(), card.threshold),
+        importance=feature_importance(load_bundle(folder)),
+    )

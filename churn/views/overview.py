@@ -150,10 +150,10 @@ def _model_health(store: Store, model: ModelVersion | None, today: datetime) -> 
         words = "Act" if watched.severity == "act" else "Watch"
         return row | {"kind": watched.severity, "words": words, "detail": sentence}
     age, metrics = today - model.created_at, model.metrics
-    detail = f"{metrics.get('title', model.kind)}, trained {day(model.created_at)}"
-    if metrics.get("lift"):
-        detail += f"; its top tenth holds {metrics['lift']:.1f} times as many leavers as chance would"
-    if metrics.get("is_calibrated") is False:
+    detail = f"{metrics.title if metrics else model.kind}, trained {day(model.created_at)}"
+    if metrics and metrics.lift:
+        detail += f"; its top tenth holds {metrics.lift:.1f} times as many leavers as chance would"
+    if metrics and not metrics.is_calibrated:
         return row | {"kind": "watch", "words": "Not calibrated", "detail": f"{detail}."}
     if age > OLD_MODEL:
         return row | {"kind": "watch", "words": f"{_days(age)} old", "detail": f"{detail}."}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import JsonValue
 
 from churn.context import Context
+from churn.documents.model_card import ModelCard
 from churn.errors import ModelError
 from churn.modeling import load_card
 from churn.views.champion import bundle_path
 
 if TYPE_CHECKING:
     from churn.store import ModelVersion
+    from churn.store.records import ModelChange
 
 
 def list_models(context: Context) -> list[ModelVersion]:
@@ -19,22 +25,40 @@ def list_models(context: Context) -> list[ModelVersion]:
         return sorted(store.models.list(), key=lambda m: m.created_at, reverse=True)
 
 
-def show_model(context: Context, version: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version with its card, and the changes of champion that made it serve, newest first."""
+
+    version: ModelVersion
+    card: ModelCard
+    history: Sequence[ModelChange]
+
+
+class ComparedMetric(NamedTuple):
+    """What two versions recorded under one name."""
+
+    name: str
+    first: JsonValue
+    second: JsonValue
+
+
+def show_model(context: Context, version: str | None) -> RegisteredModel:
     """Return a version's card and its place in history; the champion's when `version` is None.
 
     Raises ConfigError for an unknown version, NoChampion before the first promotion.
     """
     with context.open_store() as store:
-        found = require_version(store.models.get(version) if version else store.models.champion(), version)
-        history = [entry for entry in store.models.history() if entry.version == found.version]
-    return {"model": found, "card": load_card(bundle_path(context, found)), "history": history}
+        model = require_version(store.models.get(version) if version else store.models.champion(), version)
+        history = [change for change in store.models.history() if change.version == model.version]
+    return RegisteredModel(model, load_card(bundle_path(context, model)), history)
 
 
-def compare_models(context: Context, first: str, second: str) -> list[tuple[str, Any, Any]]:
-    """Return (metric, value of `first`, value of `second`) for every metric both versions recorded."""
+def compare_models(context: Context, first: str, second: str) -> list[ComparedMetric]:
+    """Return every metric that both versions recorded. Raises ConfigError for an unknown version."""
     with context.open_store() as store:
-        one, two = (require_version(store.models.get(v), v) for v in (first, second))
-    return [(name, one.metrics[name], two.metrics[name]) for name in one.metrics if name in two.metrics]
+        models = [store.models.get(version) for version in (first, second)]
+    ours, theirs = (model.metrics.as_json() if model.metrics else {} for model in models)
+    return [ComparedMetric(name, ours[name], theirs[name]) for name in ours if name in theirs]
 
 
 def require_version(model: ModelVersion | None, version: str | None) -> ModelVersion:

@@ -39,7 +39,7 @@ def test_the_chosen_candidate_has_signal_and_a_sentence(result):
 
 
 def test_results_are_plain_values_with_intervals(result):
-    for found in json.loads(json.dumps([c.to_dict() for c in result.candidates], allow_nan=False)):
+    for found in json.loads(json.dumps([c.figures().as_json() for c in result.candidates], allow_nan=False)):
         for key in (
             "auc",
             "recall",
@@ -80,13 +80,13 @@ def test_the_same_data_and_seed_give_the_same_scores(result):
 
 
 def test_the_card_tells_data_split_candidates_calibration_and_features(result):
-    card = json.loads(json.dumps(result.card, allow_nan=False))
+    card = json.loads(json.dumps(result.card.as_json(), allow_nan=False))
     assert card["split"] == "temporal"
     assert [s["slice"] for s in card["slices"]] == ["train", "calibrate", "select", "test"]
     assert card["counts"]["treated_rows"] > 0
     assert card["counts"]["treated_rows_used"] == 0
     assert {"scikit-learn", "xgboost", "numpy"} <= card["versions"].keys()
-    text = card_markdown(card)
+    text = card_markdown(result.card)
     for expected in (result.reason, "Forward in time", "| **", "Calibration", "days_since_last_login", "Seed 7"):
         assert expected in text
 
@@ -94,7 +94,7 @@ def test_the_card_tells_data_split_candidates_calibration_and_features(result):
 def test_treated_customers_are_kept_only_where_too_few_others_remain():
     frame = FRAME.with_columns(pl.Series("is_treated", np.arange(FRAME.height) % 50 != 0))
     found = train(frame, candidates=["logistic_regression"], min_churners=200)
-    assert found.card["counts"]["treated_rows_used"] == found.card["counts"]["treated_rows"] > 0
+    assert found.card.counts["treated_rows_used"] == found.card.counts["treated_rows"] > 0
     assert "too few others remain" in card_markdown(found.card)
 
 
@@ -107,7 +107,7 @@ def test_noise_is_called_noise():
 def test_one_date_is_split_at_random_by_customer():
     frame = customers(count=1_500, dates=1)
     found = train(frame, candidates=["logistic_regression"])
-    assert found.card["split"] == "random"
+    assert found.card.split == "random"
     assert found.evaluation.height == pytest.approx(150, abs=15)
     with pytest.raises(NotEnoughData):
         train(frame, split="temporal")
@@ -131,9 +131,9 @@ def test_two_hundred_rows_train_when_the_minimums_allow_it():
 def test_a_cap_on_rows_keeps_probabilities_true():
     frame = customers(count=3_000, dates=9, base=-2.2)
     found = train(frame, candidates=["logistic_regression", "xgboost"], max_rows=2_500)
-    trained_on = found.card["slices"][0]
-    assert trained_on["rows"] <= 2_510
-    assert found.card["counts"]["train_rows_before_sampling"] > 8_000
+    trained_on = found.card.slices[0]
+    assert trained_on.rows <= 2_510
+    assert found.card.counts["train_rows_before_sampling"] > 8_000
     p, y = found.evaluation["churn_probability"], found.evaluation["has_churned"]
     assert p.mean() == pytest.approx(y.mean(), rel=0.15)
     assert "stayers were sampled" in card_markdown(found.card)
@@ -163,7 +163,7 @@ def test_a_leak_stops_training_and_excluding_it_helps():
         train(frame.rename({"balance": "logins_next_30d"}))
     found = train(frame, candidates=["logistic_regression"], exclude_features=["balance"])
     assert "balance" not in found.model.feature_names
-    assert found.card["excluded_features"] == ["balance"]
+    assert found.card.excluded_features == ("balance",)
 
 
 def test_a_feature_the_set_lacks_is_named():
@@ -283,6 +283,6 @@ def test_a_candidate_whose_scores_are_not_numbers_is_refused(monkeypatch):
 @pytest.mark.parametrize("split", ["temporal", "random"])
 def test_probabilities_pass_the_calibration_gate_where_there_is_signal(split):
     found = train(customers(count=4_000, base=-1.8), split=split, candidates=["logistic_regression", "xgboost"])
-    assert found.card["calibration"]["is_passed"], found.card["calibration"]["reasons"]
+    assert found.card.calibration.is_passed, found.card.calibration.reasons
     assert found.best.is_calibrated
     assert all(c.is_calibrated for c in found.candidates if not c.is_baseline)

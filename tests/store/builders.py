@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from churn.documents.candidate_figures import CandidateFigures
 from churn.store import ModelVersion, ScoreRun
 
 NOON = datetime(2026, 3, 1, 12)
@@ -54,8 +55,18 @@ def score_list(count: int = 5, **columns: Any) -> pl.DataFrame:
     )
 
 
+def figures(**changes: Any) -> CandidateFigures:
+    """Return the figures of a candidate; intervals are those of no draw."""
+    metrics = ("recall", "precision", "f1", "net_profit", "brier", "log_loss", "ece", "auc", "pr_auc", "lift")
+    values: dict[str, Any] = dict.fromkeys((*metrics, "recall_at_budget", "empc"), 0.5)
+    values |= {f"{name}_interval": (None, None) for name in values}
+    known = {"name": "xgboost", "title": "XGBoost", "is_baseline": False, "threshold": 0.2, "fit_seconds": 1.5}
+    made = {"rows_per_second": 1_000, "calibration": "platt", "is_calibrated": True, "calibration_slope": 1.0}
+    return CandidateFigures(**(values | known | made | {"params": {"depth": 4, "eta": 0.1}, "trials": 3} | changes))
+
+
 def model(version: str = "m1", **changes: Any) -> ModelVersion:
     first = ModelVersion(
-        version=version, kind="xgboost", created_at=NOON, fingerprint="abc", bundle=version, metrics={"auc": 0.86}
+        version=version, kind="xgboost", created_at=NOON, fingerprint="abc", bundle=version, metrics=figures()
     )
     return replace(first, **changes)

@@ -23,7 +23,7 @@ from churn.api.pages import (
     static,
 )
 from churn.api.pages.customer import rights
-from churn.api.pages.model.figures import figures_of
+from churn.api.pages.model.figures import model_page
 from churn.api.pages.simulator import saved
 from churn.errors import ChurnError
 from churn.views.model import model_view
@@ -62,9 +62,7 @@ def prepare() -> None:
 def draw_ahead(context: Context) -> None:
     """Draw the charts of the champion's page, which are kept, so that nobody waits for the first drawing of the process."""
     with suppress(ChurnError):  # the page itself says what is missing
-        found = model_view(context)
-        if found["figures"]:
-            figures_of(found, context.settings.business.currency)
+        model_page(model_view(context), context.settings.business.currency)
 
 
 def install(app: FastAPI) -> None:

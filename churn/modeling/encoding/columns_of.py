@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Final, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.optimize import minimize_scalar
 
 from churn.modeling.encoding.columns import Floats, categories, numbers
@@ -19,7 +20,7 @@ _POWER_SAMPLE = 10_000
 _BENT = 0.1  # a power this near to 1 leaves a number as it is
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NumberPlan:
     """A number: median where missing, a flag for missing, and for smooth models Yeo-Johnson and scaling.
 
@@ -27,6 +28,7 @@ class NumberPlan:
     but not transformed. `has_value` is false where all known values are equal, so that only being missing tells anything.
     """
 
+    kind: Literal["number"] = "number"
     feature: str
     median: float
     has_value: bool
@@ -67,10 +69,11 @@ class NumberPlan:
         return np.clip((values - self.centre) / self.spread, -CLIP, CLIP)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OneHotPlan:
     """A category of few values: one column each; what was rare in training, or never seen, counts as Other."""
 
+    kind: Literal["one_hot"] = "one_hot"
     feature: str
     levels: tuple[str, ...]
     has_other: bool
@@ -89,13 +92,14 @@ class OneHotPlan:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TargetPlan:
     """A category of many values, such as a city: the smoothed log-odds of churn seen in training for each.
 
     Values borne by too few customers share the overall log-odds, `prior`, and so does any value never seen.
     """
 
+    kind: Literal["target"] = "target"
     feature: str
     levels: tuple[str, ...]
     scores: tuple[float, ...]
@@ -118,24 +122,7 @@ class TargetPlan:
         return (scores - self.centre) / self.spread
 
 
-Plan = NumberPlan | OneHotPlan | TargetPlan
-_KINDS: Final[dict[str, type[NumberPlan | OneHotPlan | TargetPlan]]] = {
-    "number": NumberPlan,
-    "one_hot": OneHotPlan,
-    "target": TargetPlan,
-}
-
-
-def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain values."""
-    kind = next(name for name, cls in _KINDS.items() if isinstance(plan, cls))
-    return {"kind": kind, **asdict(plan)}
-
-
-def plan_from_json(values: Mapping[str, Any]) -> Plan:
-    """Return the plan that `plan_to_json` wrote. Raises KeyError or TypeError where it is not one."""
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "kind"}
-    return _KINDS[values["kind"]](**fields)
+Plan = Annotated[NumberPlan | OneHotPlan | TargetPlan, Field(discriminator="kind")]
 
 
 def plan_number(
@@ -148,7 +135,7 @@ def plan_number(
         return None
     low, high = float(known.min()), float(known.max())
     has_flag = min(known.size, values.size - known.size) >= min_count
-    plan = NumberPlan(feature, float(np.median(known)), has_value=low < high, has_flag=has_flag)
+    plan = NumberPlan(feature=feature, median=float(np.median(known)), has_value=low < high, has_flag=has_flag)
     if not (plan.has_value or plan.has_flag):
         return None
     return _smoothed(plan, known, has_line=has_line) if is_smooth and plan.has_value else plan
@@ -190,7 +177,7 @@ def plan_one_hot(counts: Mapping[str, int], feature: str, *, min_count: int) -> 
         return None
     if len(common) == 2 and not has_other:
         common = common[1:]  # two values are one column: the other is its absence
-    return OneHotPlan(feature, tuple(common), has_other)
+    return OneHotPlan(feature=feature, levels=tuple(common), has_other=has_other)
 
 
 def yeo_johnson(values: Floats, power: float) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -18,10 +18,8 @@ from churn.modeling.encoding.columns_of import (
     NumberPlan,
     Plan,
     TargetPlan,
-    plan_from_json,
     plan_number,
     plan_one_hot,
-    plan_to_json,
 )
 
 Matrix = NDArray[np.float32]
@@ -91,20 +89,6 @@ class Encoder:
         """Return the matrix of `frame`'s rows. Raises ModelError naming features that `frame` lacks."""
         require_columns(frame, [plan.feature for plan in self.plans])
         return _stack([column for plan in self.plans for column in plan.columns(frame)], frame.height)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the state as plain values."""
-        return {
-            "recipe": self.recipe,
-            "features": list(self.features),
-            "plans": [plan_to_json(plan) for plan in self.plans],
-        }
-
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> Encoder:
-        """Return the encoder that `to_json` wrote. Raises KeyError or TypeError where it is not one."""
-        plans = tuple(plan_from_json(plan) for plan in values["plans"])
-        return Encoder(values["recipe"], tuple(values["features"]), plans)
 
 
 def fit_encoder(rows: TrainingRows, features: Sequence[str], recipe: Recipe, *, seed: int) -> tuple[Encoder, Matrix]:
@@ -178,7 +162,12 @@ def _plan_target(rows: TrainingRows, values: pl.Series, feature: str, recipe: Re
         return None  # every value is rare: an identifier, not a category
     base = float(np.average(rows.y, weights=rows.weight))
     scores = _smoothed_log_odds(levels["y"].to_numpy(), levels["weight"].to_numpy(), base, recipe.prior_weight)
-    plan = TargetPlan(feature, tuple(levels["value"]), tuple(float(s) for s in scores), float(logit(_open(base))))
+    plan = TargetPlan(
+        feature=feature,
+        levels=tuple(levels["value"]),
+        scores=tuple(float(score) for score in scores),
+        prior=float(logit(_open(base))),
+    )
     if not recipe.is_smooth:
         return plan
     encoded = plan.columns(rows.frame)[0]

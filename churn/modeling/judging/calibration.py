@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.special import expit, logit
 
 from churn.decisions.calibration import calibration_line
@@ -19,73 +19,35 @@ _MIN_SLOPE = 1e-3  # a worthless score must not turn the ranking round
 _FOLDS = 5
 
 
-class Calibrator(Protocol):
-    """Maps raw scores (n,) to churn probabilities (n,), never turning the order of two customers round."""
-
-    @property
-    def method(self) -> str:
-        """`isotonic` or `platt`."""
-        ...
-
-    def __call__(self, raw_score: Floats) -> Floats:
-        """Return the probabilities."""
-        ...
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the state as plain values."""
-        ...
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Platt:
     """A logistic curve over the log-odds of the raw score: sigmoid(intercept + slope x log-odds). Platt 1999."""
 
+    method: Literal["platt"] = "platt"
     intercept: float
     slope: float
     raw_unit: RawUnit
-
-    @property
-    def method(self) -> str:
-        """Its name in settings and cards."""
-        return "platt"
 
     def __call__(self, raw_score: Floats) -> Floats:
         """Return the probabilities."""
         return np.asarray(expit(self.intercept + self.slope * _log_odds(raw_score, self.raw_unit)), dtype=np.float64)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the state as plain values."""
-        return {"method": "platt", "intercept": self.intercept, "slope": self.slope, "raw_unit": self.raw_unit}
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Isotonic:
     """A rising curve of straight pieces through the points (x, y), flat beyond them. Zadrozny and Elkan 2002."""
 
+    method: Literal["isotonic"] = "isotonic"
     x: tuple[float, ...]
     y: tuple[float, ...]
-
-    @property
-    def method(self) -> str:
-        """Its name in settings and cards."""
-        return "isotonic"
 
     def __call__(self, raw_score: Floats) -> Floats:
         """Return the probabilities."""
         return np.asarray(np.interp(raw_score, self.x, self.y), dtype=np.float64)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the state as plain values."""
-        return {"method": "isotonic", "x": list(self.x), "y": list(self.y)}
 
-
-def calibrator_from_json(values: Mapping[str, Any]) -> Calibrator:
-    """Return the calibrator that `to_json` wrote. Raises KeyError or TypeError where it is not one."""
-    if values["method"] == "platt":
-        return Platt(float(values["intercept"]), float(values["slope"]), values["raw_unit"])
-    if values["method"] == "isotonic":
-        return Isotonic(tuple(values["x"]), tuple(values["y"]))
-    raise KeyError(values["method"])
+# Maps raw scores (n,) to churn probabilities (n,), and never reverses the order of two customers.
+Calibrator = Annotated[Platt | Isotonic, Field(discriminator="method")]
 
 
 def fit_calibrator(raw_score: Floats, y: Floats, *, raw_unit: RawUnit, method: Method, seed: int) -> Calibrator:
@@ -123,7 +85,7 @@ def _fit_platt(raw_score: Floats, y: Floats, raw_unit: RawUnit) -> Platt:
     if slope < _MIN_SLOPE:
         slope = _MIN_SLOPE
         intercept = float(logit(np.clip(y.mean(), low, high))) - slope * float(x.mean())
-    return Platt(float(intercept), float(slope), raw_unit)
+    return Platt(intercept=float(intercept), slope=float(slope), raw_unit=raw_unit)
 
 
 def _fit_isotonic(raw_score: Floats, y: Floats) -> Isotonic:
@@ -134,7 +96,7 @@ def _fit_isotonic(raw_score: Floats, y: Floats) -> Isotonic:
     # Nobody is certain to stay or to leave: the ends keep half a customer of doubt.
     doubt = 0.5 / (y.size + 1.0)
     p = np.clip(np.asarray(fitted.y_thresholds_, dtype=np.float64), doubt, 1.0 - doubt)
-    return Isotonic(tuple(x.tolist()), tuple(p.tolist()))
+    return Isotonic(x=tuple(x.tolist()), y=tuple(p.tolist()))
 
 
 def _log_odds(raw_score: Floats, raw_unit: RawUnit) -> Floats:

@@ -1,4 +1,4 @@
-"""The model card: what was learnt from which data, how well, why this model, and what to know before trusting it."""
+"""Writes the model card: what was learnt from which data, how well, why this model, and what to know before trusting it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.calibration import Gate
 from churn.decisions.profit import Economics
+from churn.documents.candidate_figures import Ends
+from churn.documents.model_card import (
+    CalibrationVerdict,
+    FairnessSlice,
+    LeakageFinding,
+    LearntFeature,
+    LearntPolicy,
+    ModelCard,
+    OfferTerms,
+    SettingsRecord,
+    TuningRecord,
+)
 from churn.modeling.judging.evaluation import ECE_BINS
 from churn.modeling.judging.fairness import fairness_lines
-from churn.modeling.judging.leakage import LeakageFinding
 from churn.modeling.result import CandidateResult
 from churn.modeling.selection import Selection
 from churn.modeling.serving.served import ServedModel
@@ -38,68 +49,68 @@ def build_card(
     selection: SelectionSettings,
     economics: Economics,
     cut_short: Sequence[str],
-    fairness: Sequence[dict[str, Any]] = (),
-) -> dict[str, Any]:
-    """Return the card as plain values, fit for JSON; `fairness` as `fairness_slices` gives it."""
-    return {
-        "selected": chosen.name,
-        "reason": chosen.reason,
-        "has_signal": chosen.has_signal,
-        "fingerprint": data.fingerprint,
-        "split": slices.kind,
-        "split_description": slices.description,
-        "slices": slices.summary(),
-        "counts": {**{name: int(count) for name, count in data.counts.items()}, **slices.counts},
-        "policy": asdict(data.policy),
-        "candidates": [found.to_dict() for found in results],
-        "calibration": {
-            "method": model.calibrator.method,
-            "is_passed": gate.is_passed,
-            "slope": _plain(gate.slope),
-            "mean_gap": _plain(gate.mean_gap),
-            "base_rate": gate.base_rate,
-            "reasons": list(gate.reasons),
-            "ece_bins": ECE_BINS,
-        },
-        "threshold": _plain(model.threshold),
-        "fairness": list(fairness),
-        "economics": asdict(economics),
-        "leakage_scan": [asdict(finding) for finding in findings],
-        "features": [
-            {
-                "name": doc.name,
-                "group": doc.group,
-                "description": doc.description,
-                "is_actionable": doc.is_actionable,
-                "is_used": doc.name not in model.encoder.unused,
-            }
+    fairness: Sequence[FairnessSlice] = (),
+) -> ModelCard:
+    """Return the card of the chosen candidate, `model`; `gate` is its calibration on the test rows."""
+    return ModelCard(
+        selected=chosen.name,
+        reason=chosen.reason,
+        has_signal=chosen.has_signal,
+        fingerprint=data.fingerprint,
+        split=slices.kind,
+        split_description=slices.description,
+        slices=slices.summary(),
+        counts={**{name: int(count) for name, count in data.counts.items()}, **slices.counts},
+        policy=LearntPolicy(**asdict(data.policy)),
+        candidates=tuple(result.figures() for result in results),
+        calibration=CalibrationVerdict(
+            method=model.calibrator.method,
+            is_passed=gate.is_passed,
+            slope=gate.slope,
+            mean_gap=gate.mean_gap,
+            base_rate=gate.base_rate,
+            reasons=tuple(gate.reasons),
+            ece_bins=ECE_BINS,
+        ),
+        threshold=model.threshold,
+        fairness=tuple(fairness),
+        economics=OfferTerms(**asdict(economics)),
+        leakage_scan=tuple(findings),
+        features=tuple(
+            LearntFeature(
+                name=doc.name,
+                group=doc.group,
+                description=doc.description,
+                is_actionable=doc.is_actionable,
+                is_used=doc.name not in model.encoder.unused,
+            )
             for doc in model.features
-        ],
-        "excluded_features": list(training.exclude_features),
-        "tuning": {"minutes": training.tune_minutes, "cut_short": list(cut_short)},
-        "settings": {"training": training.model_dump(mode="json"), "selection": selection.model_dump(mode="json")},
-        "seed": training.seed,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}},
-    }
+        ),
+        excluded_features=tuple(training.exclude_features),
+        tuning=TuningRecord(minutes=training.tune_minutes, cut_short=tuple(cut_short)),
+        settings=SettingsRecord(training=training.model_dump(mode="json"), selection=selection.model_dump(mode="json")),
+        seed=training.seed,
+        versions={"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}},
+    )
 
 
-def card_markdown(card: dict[str, Any]) -> str:
+def card_markdown(card: ModelCard) -> str:
     """Return the card as Markdown, for people."""
     return "\n".join(
         [
             "# Model card",
             "",
-            card["reason"],
+            card.reason,
             "",
             *_data_lines(card),
             *_candidate_lines(card),
-            *_calibration_lines(card),
-            *fairness_lines(card),
+            *_calibration_lines(card.calibration),
+            *fairness_lines(card.fairness),
             *_feature_lines(card),
             "## How it was made",
             "",
-            f"Seed {card['seed']}; data fingerprint `{card['fingerprint']}`; "
-            + ", ".join(f"{name} {found}" for name, found in card["versions"].items())
+            f"Seed {card.seed}; data fingerprint `{card.fingerprint}`; "
+            + ", ".join(f"{name} {number}" for name, number in card.versions.items())
             + ".",
             "",
             "The model that serves is the one judged above: it is not fitted again on later rows.",
@@ -109,24 +120,24 @@ def card_markdown(card: dict[str, Any]) -> str:
     )
 
 
-def _data_lines(card: dict[str, Any]) -> list[str]:
-    policy, counts = card["policy"], card["counts"]
+def _data_lines(card: ModelCard) -> list[str]:
+    policy, counts = card.policy, card.counts
     lines = [
         "## Data",
         "",
         (
-            f"Churn: {policy['definition']}, within {policy['horizon_days']} days that begin {policy['lead_days']} "
-            f"days after the snapshot. Split: {card['split_description']}"
+            f"Churn: {policy.definition}, within {policy.horizon_days} days that begin {policy.lead_days} "
+            f"days after the snapshot. Split: {card.split_description}"
         ),
         "",
         "| slice | rows | churners | snapshots | from | to |",
         "|---|---:|---:|---:|---|---|",
     ]
     lines += [
-        f"| {s['slice']} | {s['rows']:,} | {s['churners']:,} | {s['snapshots']} | {s['first_date'] or ''} | {s['last_date'] or ''} |"
-        for s in card["slices"]
+        f"| {s.slice} | {s.rows:,} | {s.churners:,} | {s.snapshots} | {s.first_date or ''} | {s.last_date or ''} |"
+        for s in card.slices
     ]
-    before, trained = counts.get("train_rows_before_sampling", 0), card["slices"][0]["rows"]
+    before, trained = counts.get("train_rows_before_sampling", 0), card.slices[0].rows
     if before > trained:
         lines += ["", f"Of {before:,} rows to train on, {trained:,} were kept: stayers were sampled and weigh more."]
     treated, used = counts.get("treated_rows", 0), counts.get("treated_rows_used", 0)
@@ -142,7 +153,7 @@ def _data_lines(card: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def _candidate_lines(card: dict[str, Any]) -> list[str]:
+def _candidate_lines(card: ModelCard) -> list[str]:
     lines = [
         "## Candidates, on the same test rows",
         "",
@@ -154,41 +165,46 @@ def _candidate_lines(card: dict[str, Any]) -> list[str]:
         "| candidate | AUC | PR-AUC | recall | precision | F1 | Brier | log loss | ECE | lift, top 10 % | EMPC | net profit | threshold | fit s | rows/s |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|",
     ]
-    for c in card["candidates"]:
-        name = f"**{c['title']}**" if c["name"] == card["selected"] else c["title"]
-        cells = [f"{c['auc']:.3f} ({c['auc_interval'][0]:.3f} to {c['auc_interval'][1]:.3f})"]
-        cells += [f"{c[key]:.3f}" for key in ("pr_auc", "recall", "precision", "f1", "brier", "log_loss", "ece")]
-        cells += [f"{c['lift']:.2f}", f"{c['empc']:.3f}"]
-        cells += [f"{c['net_profit']:,.0f} ({c['net_profit_interval'][0]:,.0f} to {c['net_profit_interval'][1]:,.0f})"]
-        cells += ["nobody" if c["threshold"] is None else f"{c['threshold']:.3f}"]
-        cells += [f"{c['fit_seconds']:.1f}", f"{c['rows_per_second']:,}"]
+    for c in card.candidates:
+        name = f"**{c.title}**" if c.name == card.selected else c.title
+        cells = [_spanned(c.auc, c.auc_interval, ".3f")]
+        cells += [_figure(v, ".3f") for v in (c.pr_auc, c.recall, c.precision, c.f1, c.brier, c.log_loss, c.ece)]
+        cells += [_figure(c.lift, ".2f"), _figure(c.empc, ".3f"), _spanned(c.net_profit, c.net_profit_interval, ",.0f")]
+        cells += ["nobody" if c.threshold is None else f"{c.threshold:.3f}"]
+        cells += [f"{c.fit_seconds:.1f}", f"{c.rows_per_second:,}"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def _calibration_lines(card: dict[str, Any]) -> list[str]:
-    found = card["calibration"]
-    slope = "undefined" if found["slope"] is None else f"{found['slope']:.2f}"
-    gap = "undefined" if found["mean_gap"] is None else f"{found['mean_gap']:+.1%}"
-    verdict = (
+def _figure(value: float | None, form: str) -> str:
+    return "undefined" if value is None else format(value, form)
+
+
+def _spanned(value: float | None, ends: Ends, form: str) -> str:
+    return f"{_figure(value, form)} ({_figure(ends[0], form)} to {_figure(ends[1], form)})"
+
+
+def _calibration_lines(verdict: CalibrationVerdict) -> list[str]:
+    slope, gap = _figure(verdict.slope, ".2f"), _figure(verdict.mean_gap, "+.1%")
+    gate = (
         "The gate is passed: its probabilities may be turned into money."
-        if found["is_passed"]
-        else f"The gate is not passed ({'; '.join(found['reasons'])}): money answers are refused."
+        if verdict.is_passed
+        else f"The gate is not passed ({'; '.join(verdict.reasons)}): money answers are refused."
     )
     return [
         "## Calibration",
         "",
         (
-            f"{found['method']}, fitted on the calibration and selection slices (the threshold was chosen on the latter "
+            f"{verdict.method}, fitted on the calibration and selection slices (the threshold was chosen on the latter "
             f"with a curve that had not seen it). On the test rows the slope is {slope} and the mean probability is {gap} "
-            f"off the base rate of {found['base_rate']:.2%}. {verdict} ECE uses {found['ece_bins']} bins of equal mass."
+            f"off the base rate of {verdict.base_rate:.2%}. {gate} ECE uses {verdict.ece_bins} bins of equal mass."
         ),
         "",
     ]
 
 
-def _feature_lines(card: dict[str, Any]) -> list[str]:
-    strongest = ", ".join(f"{f['feature']} ({f['auc']:.3f})" for f in card["leakage_scan"])
+def _feature_lines(card: ModelCard) -> list[str]:
+    strongest = ", ".join(f"{finding.feature} ({finding.auc:.3f})" for finding in card.leakage_scan)
     lines = [
         "## Features",
         "",
@@ -198,20 +214,20 @@ def _feature_lines(card: dict[str, Any]) -> list[str]:
         "|---|---|---|---|",
     ]
     lines += [
-        f"| {f['name']} | {f['group']} | {f['description'].replace('|', '/')} | {'yes' if f['is_actionable'] else ''} |"
-        for f in card["features"]
-        if f["is_used"]
+        f"| {f.name} | {f.group} | {f.description.replace('|', '/')} | {'yes' if f.is_actionable else ''} |"
+        for f in card.features
+        if f.is_used
     ]
-    unused = [f["name"] for f in card["features"] if not f["is_used"]]
+    unused = [f.name for f in card.features if not f.is_used]
     if unused:
         lines += ["", f"Not used, for they are the same for everyone or never known: {', '.join(unused)}."]
-    if card["excluded_features"]:
-        lines += ["", f"Excluded by the settings: {', '.join(card['excluded_features'])}."]
+    if card.excluded_features:
+        lines += ["", f"Excluded by the settings: {', '.join(card.excluded_features)}."]
     return [*lines, ""]
 
 
-def _cut_short_lines(card: dict[str, Any]) -> list[str]:
-    names = card["tuning"]["cut_short"]
+def _cut_short_lines(card: ModelCard) -> list[str]:
+    names = card.tuning.cut_short
     if not names:
         return []
     return ["", f"The clock ended the tuning of {', '.join(names)} early: on a faster machine the result may differ."]
@@ -222,7 +238,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _plain(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None

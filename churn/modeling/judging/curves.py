@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,15 @@ import polars as pl
 from churn.decisions.calibration import reliability_curve
 from churn.decisions.experiment import wilson
 from churn.decisions.profit import Economics
-from churn.decisions.threshold import ThresholdCurve, threshold_curve
+from churn.decisions.threshold import CurvePoint, ThresholdCurve, threshold_curve
+from churn.documents.model_figures import (
+    CalibrationBin,
+    ContactCut,
+    EvaluationCurves,
+    GainsPoint,
+    PrecisionRecallPoint,
+    RocPoint,
+)
 from churn.modeling.encoding.columns import Floats
 
 CALIBRATION_BINS: Final = 10
@@ -19,31 +27,24 @@ POINTS: Final = 160  # of a curve: as many as a chart 700 wide can tell apart
 TENTHS: Final = 10
 
 
-def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float | None) -> dict[str, Any]:
-    """Return what charts of a model need, from the test rows of `load_evaluation`.
-
-    `calibration`: predicted, observed, low, high (95 %, Wilson), customers, of equal-mass bins. `roc`: false_positive_rate,
-    recall. `precision_recall`: recall, precision. `cuts`: for tenths of the customers, riskiest first: share, threshold,
-    contacts, churners found, precision, recall, lift, net_profit. `gains`: contacts_share, recall, net_profit, threshold.
-    `chosen`: the cut at `threshold`, None where nobody would be contacted. Money is per test row's own value of a save.
-    """
+def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float | None) -> EvaluationCurves:
+    """Return what charts of a model need, from the test rows of `load_evaluation`; `threshold` is the model's own."""
     y = rows["has_churned"].to_numpy().astype(np.float64)
     p = rows["churn_probability"].to_numpy()
     value = economics.value_of_save(rows["monthly_margin"].to_numpy())
     # A ranking by the raw score would split the ties that calibration makes; what is contacted goes by probability.
     curve = threshold_curve(p, y, value, _risk_based(economics))
-    chosen = None if threshold is None else _cut(curve, curve.at_threshold(threshold))
-    return {
-        "customers": int(y.size),
-        "churners": int(y.sum()),
-        "base_rate": float(y.mean()) if y.size else 0.0,
-        "calibration": _calibration(y, p),
-        "roc": _roc(curve),
-        "precision_recall": _precision_recall(curve),
-        "cuts": [_cut(curve, curve.at_contacts(round(y.size * k / TENTHS))) for k in range(1, TENTHS + 1)],
-        "gains": _gains(curve),
-        "chosen": chosen,
-    }
+    return EvaluationCurves(
+        customers=int(y.size),
+        churners=int(y.sum()),
+        base_rate=float(y.mean()) if y.size else 0.0,
+        calibration=_calibration(y, p),
+        roc=_roc(curve),
+        precision_recall=_precision_recall(curve),
+        cuts=tuple(_cut(curve, curve.at_contacts(round(y.size * k / TENTHS))) for k in range(1, TENTHS + 1)),
+        gains=_gains(curve),
+        chosen=None if threshold is None else _cut(curve, curve.at_threshold(threshold)),
+    )
 
 
 def _risk_based(economics: Economics) -> Economics:
@@ -51,54 +52,67 @@ def _risk_based(economics: Economics) -> Economics:
     return replace(economics, profit_model="case_study") if economics.profit_model == "uplift" else economics
 
 
-def _calibration(y: Floats, p: Floats) -> list[dict[str, float]]:
+def _calibration(y: Floats, p: Floats) -> tuple[CalibrationBin, ...]:
     predicted, observed, mass = reliability_curve(y, p, bins=CALIBRATION_BINS)
-    found = []
+    bins = []
     for mean, share, weight in zip(predicted.tolist(), observed.tolist(), mass.tolist(), strict=True):
         customers = round(weight * y.size)
         low, high = wilson(round(share * customers), customers)
-        found.append({"predicted": mean, "observed": share, "low": low, "high": high, "customers": customers})
-    return found
+        bins.append(CalibrationBin(predicted=mean, observed=share, low=low, high=high, customers=customers))
+    return tuple(bins)
 
 
-def _roc(curve: ThresholdCurve) -> list[dict[str, float]]:
+def _roc(curve: ThresholdCurve) -> tuple[RocPoint, ...]:
     stayers = max(curve.customers - curve.churners, 1.0)
     x = np.concatenate([[0.0], np.asarray(curve.false_positives, dtype=np.float64) / stayers])
     y = np.concatenate([[0.0], np.nan_to_num(curve.recall)])
-    return [{"false_positive_rate": float(x[i]), "recall": float(y[i])} for i in _spread(x + y)]
+    return tuple(RocPoint(false_positive_rate=float(x[i]), recall=float(y[i])) for i in _spread(x + y))
 
 
-def _precision_recall(curve: ThresholdCurve) -> list[dict[str, float]]:
+def _precision_recall(curve: ThresholdCurve) -> tuple[PrecisionRecallPoint, ...]:
     recall, precision = np.nan_to_num(curve.recall), curve.precision
-    # The first few contacts swing between all and nothing; from 20 churners found on the share means something.
+    # The first few contacts swing between all and nothing; from 20 contacts on the share means something.
     start = int(np.searchsorted(np.asarray(curve.contacts), min(20, curve.customers)))
-    return [{"recall": float(recall[i]), "precision": float(precision[i])} for i in _spread(recall) if i >= start]
+    return tuple(
+        PrecisionRecallPoint(recall=float(recall[i]), precision=float(precision[i]))
+        for i in _spread(recall)
+        if i >= start
+    )
 
 
-def _gains(curve: ThresholdCurve) -> list[dict[str, float]]:
-    columns = {
-        "contacts_share": np.asarray(curve.contacts, dtype=np.float64) / max(curve.customers, 1),
-        "recall": np.nan_to_num(curve.recall),
-        "net_profit": curve.net_profit,
-    }
-    joined = {name: np.concatenate([[0.0], values]) for name, values in columns.items()}
-    joined["threshold"] = np.concatenate([[1.0], curve.threshold])
-    return [{name: float(values[i]) for name, values in joined.items()} for i in _spread(joined["contacts_share"])]
+def _gains(curve: ThresholdCurve) -> tuple[GainsPoint, ...]:
+    share = _from_zero(np.asarray(curve.contacts, dtype=np.float64) / max(curve.customers, 1))
+    recall, net_profit = _from_zero(np.nan_to_num(curve.recall)), _from_zero(curve.net_profit)
+    threshold = np.concatenate([[1.0], curve.threshold])
+    return tuple(
+        GainsPoint(
+            contacts_share=float(share[i]),
+            recall=float(recall[i]),
+            net_profit=float(net_profit[i]),
+            threshold=float(threshold[i]),
+        )
+        for i in _spread(share)
+    )
 
 
-def _cut(curve: ThresholdCurve, point: Any) -> dict[str, float | None]:
+def _from_zero(values: Floats) -> Floats:
+    """Put before the values of a curve that of contacting nobody, which is 0."""
+    return np.concatenate([[0.0], values])
+
+
+def _cut(curve: ThresholdCurve, point: CurvePoint) -> ContactCut:
     base = curve.churners / curve.customers if curve.customers else 0.0
     lift = point.precision / base if point.precision is not None and base > 0 else None
-    return {
-        "share": point.contacts / curve.customers if curve.customers else 0.0,
-        "threshold": float(point.threshold) if np.isfinite(point.threshold) else None,
-        "contacts": float(point.contacts),
-        "found": float(point.true_positives),
-        "precision": point.precision,
-        "recall": point.recall,
-        "lift": lift,
-        "net_profit": float(point.net_profit),
-    }
+    return ContactCut(
+        share=point.contacts / curve.customers if curve.customers else 0.0,
+        threshold=float(point.threshold) if np.isfinite(point.threshold) else None,
+        contacts=float(point.contacts),
+        found=float(point.true_positives),
+        precision=point.precision,
+        recall=point.recall,
+        lift=lift,
+        net_profit=float(point.net_profit),
+    )
 
 
 def _spread(position: Floats) -> list[int]:

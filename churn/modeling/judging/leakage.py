@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from churn.documents.model_card import LeakageFinding
 from churn.errors import FutureLeak, ModelError
 from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
 from churn.modeling.judging.ranking import area_under_roc
@@ -30,15 +30,6 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True)
-class LeakageFinding:
-    """What the scan saw in one feature. `auc` is that of the feature alone, 0.5 to 1."""
-
-    feature: str
-    auc: float
-    note: str
-
-
 def scan_leakage(
     frame: pl.DataFrame, y: Floats, features: Sequence[str], *, limit: float, horizon_days: int
 ) -> tuple[LeakageFinding, ...]:
@@ -48,7 +39,7 @@ def scan_leakage(
     (1 turns both statistical tests off). Raises FutureLeak for names or dates from after the snapshot, ModelError for
     an AUC above `limit` or a value that all of one class and not the other hold; each names feature and remedy.
     """
-    found = []
+    findings = []
     for feature in features:
         _refuse_name(feature, horizon_days)
         _refuse_dates(frame, feature)
@@ -56,7 +47,7 @@ def scan_leakage(
     frame, y = frame.gather_every(step), y[::step]
     for feature in features:
         score = _as_score(frame, feature, y)
-        auc = float(max((max(a, 1.0 - a) for a in (area_under_roc(s, y) for s in score)), default=0.5))
+        auc = float(max((max(a, 1.0 - a) for a in (area_under_roc(values, y) for values in score)), default=0.5))
         if limit < 1.0:
             if auc > limit:
                 raise ModelError(
@@ -66,9 +57,9 @@ def scan_leakage(
                     remedy=f"{_REMEDY} If it is honest, raise training.leakage_auc.",
                 )
             _refuse_constant_by_class(frame, feature, y)
-        found.append(LeakageFinding(feature, auc, "strongest alone"))
-    found.sort(key=lambda finding: (-finding.auc, finding.feature))
-    return tuple(found[:5])
+        findings.append(LeakageFinding(feature=feature, auc=auc, note="strongest alone"))
+    findings.sort(key=lambda finding: (-finding.auc, finding.feature))
+    return tuple(findings[:5])
 
 
 def _refuse_name(feature: str, horizon_days: int) -> None:

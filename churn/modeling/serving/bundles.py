@@ -10,14 +10,18 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from pydantic import ValidationError
+
+from churn.documents.document import Document
 from churn.errors import ModelError, ResourceError
 from churn.modeling.candidates import Candidate
 
 FORMAT: Final = 1
 RETRAIN: Final = "Roll back with `churn models rollback`, or train again."
 _ABANDONED_SECONDS: Final = 3600  # writing a bundle takes seconds
+AnyDocument = TypeVar("AnyDocument", bound=Document)
 _ENDINGS: Final = {"skops": ".skops", "xgboost": ".ubj"}
 
 
@@ -143,6 +147,18 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ModelError(f"{path.name} holds no object", where=str(path.parent), remedy=RETRAIN)
     return values
+
+
+def read_document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
+    """Return the document in `path`. Raises ModelError where there is none, or one of another shape."""
+    try:
+        return kind.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise ModelError(
+            f"{path.name} cannot be read: `{place}`: {first['msg']}", where=str(path.parent), remedy=RETRAIN
+        ) from error
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -14,22 +14,24 @@ A bundle is written beside its place and renamed into it, so that a bundle is wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from churn.errors import ModelError
+from churn.documents.document import Defined, Document
+from churn.documents.model_card import ModelCard
+from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import candidate
 from churn.modeling.encoding.encoder import Encoder
-from churn.modeling.judging.calibration import calibrator_from_json
+from churn.modeling.judging.calibration import Calibrator
 from churn.modeling.judging.card import card_markdown
 from churn.modeling.result import TrainingResult
 from churn.modeling.serving.bundles import (
     RETRAIN,
     load_estimator,
+    read_document,
     read_json,
     save_estimator,
     verify,
@@ -39,6 +41,18 @@ from churn.modeling.serving.bundles import (
 from churn.modeling.serving.served import ServedModel
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import FeatureDoc
+
+
+class ModelFile(Document):
+    """model.json: all of a served model that is plain values. `threshold` is None where nobody would be contacted."""
+
+    kind: str
+    features: tuple[FeatureDoc, ...]
+    policy: SnapshotPolicy
+    fingerprint: str
+    threshold: Defined
+    encoder: Encoder
+    calibrator: Calibrator
 
 
 def save_bundle(result: TrainingResult, folder: Path, *, extras: Mapping[str, dict[str, Any]] | None = None) -> None:
@@ -62,22 +76,23 @@ def load_bundle(folder: Path) -> ServedModel:
     other than those its candidate is known to need: such a file is never executed.
     """
     verify(folder)
-    values = read_json(folder / "model.json")
+    file = read_document(folder / "model.json", ModelFile)
     try:
-        entry = candidate(values["kind"])
-        return ServedModel(
-            kind=entry.name,
-            features=tuple(FeatureDoc(**doc) for doc in values["features"]),
-            policy=SnapshotPolicy.from_dict(values["policy"]),
-            fingerprint=values["fingerprint"],
-            encoder=Encoder.from_json(values["encoder"]),
-            estimator=load_estimator(entry, folder),
-            calibrator=calibrator_from_json(values["calibrator"]),
-            background=np.load(folder / "background.npy", allow_pickle=False),
-            threshold=float("inf") if values["threshold"] is None else float(values["threshold"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        entry = candidate(file.kind)
+        background = np.load(folder / "background.npy", allow_pickle=False)
+    except (ConfigError, ValueError) as error:
         raise ModelError(f"the bundle cannot be read: {error}", where=str(folder), remedy=RETRAIN) from error
+    return ServedModel(
+        kind=entry.name,
+        features=file.features,
+        policy=file.policy,
+        fingerprint=file.fingerprint,
+        encoder=file.encoder,
+        estimator=load_estimator(entry, folder),
+        calibrator=file.calibrator,
+        background=background,
+        threshold=float("inf") if file.threshold is None else file.threshold,
+    )
 
 
 def load_evaluation(folder: Path) -> pl.DataFrame:
@@ -92,26 +107,26 @@ def load_extra(folder: Path, name: str) -> dict[str, Any] | None:
     return read_json(folder / name) if (folder / name).is_file() else None
 
 
-def load_card(folder: Path) -> dict[str, Any]:
+def load_card(folder: Path) -> ModelCard:
     """Return the model card. Raises ModelError where the bundle is missing or altered."""
     verify(folder)
-    return read_json(folder / "card.json")
+    return read_document(folder / "card.json", ModelCard)
 
 
 def _write(result: TrainingResult, folder: Path) -> None:
     model = result.model
-    values = {
-        "kind": model.kind,
-        "features": [asdict(doc) for doc in model.features],
-        "policy": model.policy.to_dict(),
-        "fingerprint": model.fingerprint,
-        "threshold": model.threshold if np.isfinite(model.threshold) else None,
-        "encoder": model.encoder.to_json(),
-        "calibrator": model.calibrator.to_json(),
-    }
-    write_json(folder / "model.json", values)
+    file = ModelFile(
+        kind=model.kind,
+        features=model.features,
+        policy=model.policy,
+        fingerprint=model.fingerprint,
+        threshold=model.threshold,
+        encoder=model.encoder,
+        calibrator=model.calibrator,
+    )
+    write_json(folder / "model.json", file.as_json())
     save_estimator(candidate(model.kind), model.estimator, folder)
     np.save(folder / "background.npy", model.background, allow_pickle=False)
     result.evaluation.write_parquet(folder / "evaluation.parquet")
-    write_json(folder / "card.json", result.card)
+    write_json(folder / "card.json", result.card.as_json())
     (folder / "card.md").write_text(card_markdown(result.card), encoding="utf-8")

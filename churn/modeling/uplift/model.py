@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import TypeAdapter
 
 from churn.errors import ModelError
 from churn.modeling.candidates import candidate
@@ -98,7 +99,7 @@ def save_uplift(model: UpliftModel, result: dict[str, Any], out_of_fold: pl.Data
             "treated_share": fitted.treated_share,
             "scale": asdict(model.scale),
             "features": [asdict(doc) for doc in model.features],
-            "encoder": fitted.encoder.to_json(),
+            "encoder": asdict(fitted.encoder),
             "harmful_groups": [group.to_json() for group in model.harmful_groups],
         }
         write_json(scratch / "uplift.json", values)
@@ -120,7 +121,7 @@ def load_uplift(folder: Path) -> tuple[UpliftModel, dict[str, Any]]:
     try:
         entry, learner = candidate(values["base"]), LEARNERS[values["learner"]]
         estimators = {name: load_estimator(entry, folder, name) for name in learner.parts}
-        encoder = Encoder.from_json(values["encoder"])
+        encoder = TypeAdapter(Encoder).validate_python(values["encoder"])
         model = UpliftModel(
             Fitted(learner, entry, encoder, estimators, float(values["treated_share"])),
             Scale(**values["scale"]),

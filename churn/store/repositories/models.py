@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from churn.documents.candidate_figures import CandidateFigures
 from churn.errors import ConfigError, NoChampion
 from churn.store.database import Database
 from churn.store.records import ModelChange, ModelStatus, ModelVersion
@@ -32,7 +33,7 @@ class ModelRepository:
                     created_at=model.created_at,
                     fingerprint=model.fingerprint,
                     bundle=model.bundle,
-                    metrics=model.metrics,
+                    metrics={} if model.metrics is None else model.metrics.as_json(),
                     reason=model.reason,
                 )
             )
@@ -143,7 +144,9 @@ def _known_row(connection: sa.Connection, version: str) -> sa.RowMapping:
 
 
 def _model(row: sa.RowMapping, changes: list[sa.RowMapping]) -> ModelVersion:
-    return ModelVersion(**row, status=_status(row["version"], changes))
+    where = f"model {row['version']}"
+    metrics = CandidateFigures.read(row["metrics"], where=where) if row["metrics"] else None
+    return ModelVersion(**(dict(row) | {"metrics": metrics}), status=_status(row["version"], changes))
 
 
 def _status(version: str, changes: list[sa.RowMapping]) -> ModelStatus:

@@ -55,7 +55,8 @@ def compete(
 
 def _is_fit(context: Context, version: ModelVersion) -> bool:
     """Only a model that learnt something and whose probabilities may be turned into money can be promoted."""
-    return bool(version.metrics.get("is_calibrated")) and bool(load_card(bundle_path(context, version))["has_signal"])
+    is_calibrated = version.metrics is not None and version.metrics.is_calibrated
+    return is_calibrated and load_card(bundle_path(context, version)).has_signal
 
 
 def _contest(

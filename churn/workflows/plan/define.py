@@ -98,7 +98,7 @@ def _known_features(context: Context, definition: CampaignDefinition) -> Collect
         card = load_card(context.settings.models_path / champion.bundle)
     except ModelError:
         return known  # a bundle that cannot be read is told where it serves
-    return known | {feature["name"] for feature in card["features"]}
+    return known | {feature.name for feature in card.features}
 
 
 def draft_audience(

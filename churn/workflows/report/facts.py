@@ -412,16 +412,15 @@ def _decision(context: Context) -> dict[str, Any]:
 def _model(context: Context, version: str | None) -> dict[str, Any] | None:
     """Return the champion's facts, or those of `version`, which served in a month long past."""
     view = model_view(context, version)
-    champion = view["champion"] if version is None else view["version"]
+    champion = view.champion if version is None else view.version
     if champion is None:
         return None
-    curves = (view["figures"] or {}).get("curves", {})
     return {
         "version": champion.version,
         "kind": champion.kind,
         "created_at": champion.created_at.isoformat(timespec="seconds"),
-        "metrics": champion.metrics,
-        "calibration": curves.get("calibration"),
-        "features": {one["name"]: one["description"] for one in (view["card"] or {}).get("features", [])},
-        "error": view["error"],
+        "metrics": champion.metrics.as_json() if champion.metrics else {},
+        "calibration": [row.as_json() for row in view.figures.curves.calibration] if view.figures else None,
+        "features": {feature.name: feature.description for feature in view.card.features} if view.card else {},
+        "error": view.error,
     }

@@ -111,7 +111,7 @@ def _score_one(
         turnover=scored.turnover,
         mean_probability=scored.mean_probability,
         is_published=is_published,
-        is_calibrated=bool(version.metrics.get("is_calibrated", False)),
+        is_calibrated=version.metrics is not None and version.metrics.is_calibrated,
         seconds=time.monotonic() - began,
     )
 

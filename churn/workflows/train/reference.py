@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from churn.documents.model_card import ModelCard
 from churn.errors import NotEnoughData
 from churn.modeling import load_card, load_extra
 from churn.monitoring.reference import FILE, Reference, build_reference
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse
 
 
-def reference_of(data: TrainingSet, features: Sequence[str], card: dict[str, Any]) -> Reference:
+def reference_of(data: TrainingSet, features: Sequence[str], card: ModelCard) -> Reference:
     """Bin the training rows of `data`; `card` says which dates trained and which tested."""
     training, test = _days(card, "train"), _days(card, "test")
     return build_reference(data.frame, features, training=training, test=test)
@@ -35,16 +36,16 @@ def find_reference(
     Rebuilding builds snapshots: call it before building those that are to be compared.
     """
     kept = load_extra(folder, FILE)
-    found = Reference.kept(kept) if kept is not None else None
-    if found is not None:
-        return found
+    reference = Reference.kept(kept) if kept is not None else None
+    if reference is not None:
+        return reference
     return _rebuilt(context, warehouse, model, load_card(folder), as_of)
 
 
 def _rebuilt(
-    context: Context, warehouse: Warehouse, model: ServedModel, card: dict[str, Any], as_of: datetime
+    context: Context, warehouse: Warehouse, model: ServedModel, card: ModelCard, as_of: datetime
 ) -> Reference | None:
-    days = [day for name in ("train", "test") if (found := _days(card, name)) for day in found]
+    days = [day for name in ("train", "test") for day in _days(card, name) or ()]
     try:
         known = training_dates(warehouse, model.policy, every=model.policy.every, limit=520, as_of=as_of)
         dates = [day for day in known if days and min(days) <= day <= max(days)]
@@ -57,8 +58,8 @@ def _rebuilt(
         return None
 
 
-def _days(card: dict[str, Any], name: str) -> tuple[date, date] | None:
-    row = next((one for one in card.get("slices", ()) if one.get("slice") == name), None)
-    if row is None or not row.get("first_date") or not row.get("last_date"):
+def _days(card: ModelCard, name: str) -> tuple[date, date] | None:
+    part = card.slice(name)
+    if part is None or part.first_date is None or part.last_date is None:
         return None
-    return date.fromisoformat(row["first_date"]), date.fromisoformat(row["last_date"])
+    return part.first_date, part.last_date

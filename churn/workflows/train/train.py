@@ -87,7 +87,7 @@ def train_model(
         training=result,
         snapshot_dates=dates,
         counts=dict(data.counts),
-        split=str(result.card.get("split", split or training.split)),
+        split=result.card.split,
         is_simulated_company=is_demo_home(settings.home),
         seconds=time.monotonic() - began,
     )
@@ -134,7 +134,7 @@ def _register(
                 created_at=now,
                 fingerprint=result.model.fingerprint,
                 status="challenger",
-                metrics=next(c for c in result.candidates if c.name == result.selected).to_dict(),
+                metrics=result.best.figures(),
                 reason=result.reason,
                 bundle=version,
             )

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from scipy.special import expit, logit
 
 from churn.decisions.calibration import calibration_gate
-from churn.modeling.judging.calibration import calibrator_from_json, fit_calibrator
+from churn.modeling.judging.calibration import Calibrator, fit_calibrator
+
+READER = TypeAdapter(Calibrator)
 
 
 def outcomes(odds, seed=0):
@@ -74,14 +78,14 @@ def test_a_calibrated_score_passes_the_gate():
 def test_a_calibrator_survives_json(method):
     odds = np.random.default_rng(7).normal(-1.0, 1.0, 3_000)
     fitted = fit_calibrator(expit(odds), outcomes(odds), raw_unit="probability", method=method, seed=1)
-    again = calibrator_from_json(json.loads(json.dumps(fitted.to_json())))
+    again = READER.validate_python(json.loads(json.dumps(asdict(fitted))))
     assert np.array_equal(again(expit(odds)), fitted(expit(odds)))
     assert again.method == method
 
 
 def test_an_unknown_calibrator_is_refused():
-    with pytest.raises(KeyError):
-        calibrator_from_json({"method": "wishful"})
+    with pytest.raises(ValidationError):
+        READER.validate_python({"method": "wishful"})
 
 
 def test_platt_on_probabilities_is_a_line_in_log_odds():

@@ -3,12 +3,11 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-import numpy as np
 import pytest
 
 from churn.errors import ConfigError, NoChampion
 from churn.store import Store
-from tests.store.builders import NOON, model
+from tests.store.builders import NOON, figures, model
 
 
 def _promote(store: Store, *versions: str) -> None:
@@ -17,16 +16,23 @@ def _promote(store: Store, *versions: str) -> None:
 
 
 def test_a_registered_version_is_a_challenger_and_reads_back(store: Store) -> None:
-    store.models.register(model("m1", reason="the only one", metrics={"auc": 0.86, "interval": [0.85, 0.87]}))
+    store.models.register(model("m1", reason="the only one"))
     found = store.models.get("m1")
-    assert found == model("m1", reason="the only one", metrics={"auc": 0.86, "interval": [0.85, 0.87]})
+    assert found == model("m1", reason="the only one")
     assert found.status == "challenger"
     assert store.models.champion() is None
 
 
-def test_metrics_that_json_cannot_hold_become_null_or_plain(store: Store) -> None:
-    store.models.register(model("m1", metrics={"auc": math.nan, "rows": np.int64(3), "curve": np.array([0.5, np.inf])}))
-    assert store.models.get("m1").metrics == {"auc": None, "rows": 3, "curve": [0.5, None]}
+def test_figures_that_are_not_defined_become_null(store: Store) -> None:
+    store.models.register(model("m1", metrics=figures(auc=math.nan, auc_interval=(0.5, math.inf))))
+    kept = store.models.get("m1").metrics
+    assert kept is not None
+    assert (kept.auc, kept.auc_interval, kept.params) == (None, (0.5, None), {"depth": 4, "eta": 0.1})
+
+
+def test_a_version_without_figures_reads_back_without(store: Store) -> None:
+    store.models.register(model("m1", metrics=None))
+    assert store.models.get("m1").metrics is None
 
 
 def test_a_name_that_is_taken_is_refused(store: Store) -> None:

@@ -2,138 +2,220 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Final
+
+from markupsafe import Markup
 
 from churn.api.pages.charts import chart_html
+from churn.documents.candidate_figures import CandidateFigures
+from churn.documents.model_card import ModelCard
+from churn.documents.model_figures import ContactCut, EvaluationCurves, FeatureWeight, GroupWeight
 from churn.reports import model_words as words
 from churn.reports.charts import model as charts
+from churn.reports.charts.svg import Figure
+from churn.views.model import ModelView
 from churn.wording import SYMBOLS, money, percent
 
-THEMES, FEATURES = 10, 10  # as many as are read; the rest is in the model card
+THEMES: Final = 10  # as many as are read; the rest is in the model card
+FEATURES: Final = 10
 
 
-def figures_of(found: Mapping[str, Any], currency: str) -> dict[str, Any]:
-    """Return sentences and charts of `model_view`'s answer, whose card and figures must be there."""
-    card, curves, importance = found["card"], found["figures"]["curves"], found["figures"]["importance"]
-    selected = next(row for row in card["candidates"] if row["name"] == card["selected"])
-    return {
-        "selected": selected,
-        "first": curves["cuts"][0],
-        "cuts": curves["cuts"],
-        "champion": words.champion_words(card, curves, _served_from(found)),
-        "calibration": words.calibration_words(card, curves),
-        "chosen": words.chosen_words(curves, currency),
-        "learned": words.learned_words(card),
-        "candidates": _candidates(card),
-        "features": importance["features"][:FEATURES],
-        "more_features": max(len(importance["features"]) - FEATURES, 0),
-        "charts": _drawn(json.dumps([card["candidates"], card["selected"], curves, importance]), currency),
-    }
+@dataclass(frozen=True)
+class ModelCharts:
+    """The drawings of the page, as HTML."""
+
+    candidates: Markup
+    calibration: Markup
+    roc: Markup
+    precision_recall: Markup
+    gains: Markup
+    profit: Markup
+    importance: Markup
 
 
-def _served_from(found: Mapping[str, Any]) -> Any:
+@dataclass(frozen=True)
+class ModelPage:
+    """What the page of one version says. `selected` is the candidate that serves, `first` the riskiest tenth."""
+
+    selected: CandidateFigures
+    first: ContactCut
+    cuts: Sequence[ContactCut]
+    champion: Sequence[str]
+    calibration: str
+    chosen: str
+    learned: Sequence[str]
+    candidates: Sequence[CandidateFigures]
+    features: Sequence[FeatureWeight]
+    more_features: int
+    charts: ModelCharts
+
+
+@dataclass(frozen=True)
+class _Profit:
+    """One candidate's bar: its net profit on the test rows with the 95 % interval, and how it is drawn."""
+
+    title: str
+    net_profit: float
+    low: float
+    high: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """All that the charts of one version show; equal ones are drawn once."""
+
+    profits: tuple[_Profit, ...]
+    auc: float
+    pr_auc: float
+    curves: EvaluationCurves
+    groups: tuple[GroupWeight, ...]
+    currency: str
+
+
+def model_page(view: ModelView, currency: str) -> ModelPage | None:
+    """Return sentences and charts of a version; None where there is none, or where its bundle cannot be read."""
+    card, figures = view.card, view.figures
+    if card is None or figures is None:
+        return None
+    curves, importance = figures.curves, figures.importance
+    candidates = _compared(card)
+    return ModelPage(
+        selected=card.chosen,
+        first=curves.cuts[0],
+        cuts=curves.cuts,
+        champion=words.champion_words(card, curves, _served_from(view)),
+        calibration=words.calibration_words(card, curves),
+        chosen=words.chosen_words(curves, currency),
+        learned=words.learned_words(card),
+        candidates=candidates,
+        features=importance.features[:FEATURES],
+        more_features=max(len(importance.features) - FEATURES, 0),
+        charts=_draw(
+            _Drawing(
+                profits=_profits(candidates, card.selected, currency),
+                auc=card.chosen.auc or 0.0,
+                pr_auc=card.chosen.pr_auc or 0.0,
+                curves=curves,
+                groups=importance.groups[:THEMES],
+                currency=currency,
+            )
+        ),
+    )
+
+
+def _served_from(view: ModelView) -> datetime | None:
     """Return since when the version shown serves, None where another does."""
-    history = found["history"]
-    is_serving = bool(history) and history[0].version == found["version"].version
-    return history[0].served_from if is_serving else None
+    newest = view.history[0] if view.history else None
+    if newest is None or view.version is None or newest.version != view.version.version:
+        return None
+    return newest.served_from
 
 
-def _candidates(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _compared(card: ModelCard) -> list[CandidateFigures]:
     """Return the candidates as the table compares them, best net profit first, baselines last."""
-    rows = [{**row, "is_selected": row["name"] == card["selected"]} for row in card["candidates"]]
-    return sorted(rows, key=lambda row: (row["is_baseline"], -(row["net_profit"] or 0.0)))
+    return sorted(card.candidates, key=lambda row: (row.is_baseline, -(row.net_profit or 0.0)))
+
+
+def _profits(candidates: Sequence[CandidateFigures], selected: str, currency: str) -> tuple[_Profit, ...]:
+    profits = []
+    for row in candidates:
+        low, high = row.net_profit_interval
+        if row.net_profit is None or low is None or high is None:
+            continue
+        value, ends = (
+            money(row.net_profit, currency, cents=False),
+            [money(end, currency, cents=False) for end in (low, high)],
+        )
+        kind = "chosen" if row.name == selected else "muted" if row.is_baseline else "curve"
+        profits.append(_Profit(row.title, row.net_profit, low, high, kind, f"{value} ({ends[0]} to {ends[1]})"))
+    return tuple(profits)
 
 
 @lru_cache(maxsize=8)
-def _drawn(told: str, currency: str) -> dict[str, Any]:
-    """Draw the charts of one version once, however often its page is asked for; `told` is what they show, as JSON."""
-    candidates, name, curves, importance = json.loads(told)
-    selected = next(row for row in candidates if row["name"] == name)
-    return _charts({"candidates": candidates, "selected": name}, curves, importance, selected, currency)
-
-
-def _charts(
-    card: Mapping[str, Any],
-    curves: Mapping[str, Any],
-    importance: Mapping[str, Any],
-    selected: Mapping[str, Any],
-    currency: str,
-) -> dict[str, Any]:
+def _draw(drawing: _Drawing) -> ModelCharts:
+    """Draw the charts of one version once, however often its page is asked for."""
+    curves, currency = drawing.curves, drawing.currency
     prefix = SYMBOLS.get(currency, "")
-    auc = selected["auc"]
-    drawn = {
-        "candidates": _compared(card, currency, prefix),
-        "calibration": charts.calibration_chart(
-            curves["calibration"],
-            describe="Predicted and actual share who left, by tenth: "
-            + "; ".join(f"{percent(b['predicted'])} and {percent(b['observed'])}" for b in curves["calibration"])
-            + ".",
+    bins = "; ".join(f"{percent(row.predicted)} and {percent(row.observed)}" for row in curves.calibration)
+    return ModelCharts(
+        candidates=_html("candidates", _candidates(drawing.profits, prefix)),
+        calibration=_html(
+            "calibration",
+            charts.calibration_chart(
+                [row.as_json() for row in curves.calibration],
+                describe=f"Predicted and actual share who left, by tenth: {bins}.",
+            ),
         ),
-        "roc": charts.roc_chart(
-            curves["roc"],
-            auc=f"AUC {auc:.3f}",
-            describe=f"ROC curve: the area under it is {auc:.3f}, where chance has 0.5.",
+        roc=_html(
+            "roc",
+            charts.roc_chart(
+                [point.as_json() for point in curves.roc],
+                auc=f"AUC {drawing.auc:.3f}",
+                describe=f"ROC curve: the area under it is {drawing.auc:.3f}, where chance has 0.5.",
+            ),
         ),
-        "precision_recall": charts.precision_recall_chart(
-            curves["precision_recall"],
-            base_rate=curves["base_rate"],
-            note=f"area {selected['pr_auc']:.3f}",
-            describe=f"Precision against recall: the area is {selected['pr_auc']:.3f}, where chance has "
-            f"{percent(curves['base_rate'])}.",
+        precision_recall=_html(
+            "precision-recall",
+            charts.precision_recall_chart(
+                [point.as_json() for point in curves.precision_recall],
+                base_rate=curves.base_rate,
+                note=f"area {drawing.pr_auc:.3f}",
+                describe=f"Precision against recall: the area is {drawing.pr_auc:.3f}, where chance has "
+                f"{percent(curves.base_rate)}.",
+            ),
         ),
-        "gains": _gains(curves),
-        "profit": _profit(curves, currency, prefix),
-        "importance": _importance(importance["groups"][:THEMES]),
-    }
-    return {name: chart_html(f"model-{name.replace('_', '-')}", figure) for name, figure in drawn.items()}
-
-
-def _compared(card: Mapping[str, Any], currency: str, prefix: str) -> Any:
-    rows: list[dict[str, Any]] = []
-    for row in _candidates(card):
-        low, high = row["net_profit_interval"]
-        if row["net_profit"] is None or low is None or high is None:
-            continue
-        text = f"{money(row['net_profit'], currency, cents=False)} ({money(low, currency, cents=False)} to {money(high, currency, cents=False)})"
-        kind = "chosen" if row["is_selected"] else "muted" if row["is_baseline"] else "curve"
-        row_ = {"title": row["title"], "net_profit": row["net_profit"], "low": low, "high": high}
-        rows.append({**row_, "kind": kind, "text": text})
-    told = "; ".join(f"{row['title']} {row['text']}" for row in rows)
-    return charts.candidates_chart(rows, currency_prefix=prefix, describe=f"Net profit of each candidate: {told}.")
-
-
-def _gains(curves: Mapping[str, Any]) -> Any:
-    chosen, mark = curves["chosen"], None
-    if chosen is not None and chosen["recall"] is not None and chosen["contacts"] > 0:
-        label = f"its cut, {percent(chosen['threshold'])}"
-        mark = {"contacts_share": chosen["share"], "recall": chosen["recall"], "label": label}
-    told = "; ".join(f"{percent(cut['share'], 0)} finds {percent(cut['recall'] or 0.0, 0)}" for cut in curves["cuts"])
-    describe = f"Contacting the riskiest: {told} of those who leave."
-    return charts.gains_chart(curves["gains"], mark, describe=describe)
-
-
-def _profit(curves: Mapping[str, Any], currency: str, prefix: str) -> Any:
-    points, chosen = curves["gains"], curves["chosen"]
-    best = max(points, key=lambda p: p["net_profit"])
-    mark = None
-    if chosen is not None and chosen["contacts"] > 0:
-        label = money(chosen["net_profit"], currency, cents=False)
-        mark = {"contacts_share": chosen["share"], "net_profit": chosen["net_profit"], "label": label}
-    told = (
-        f"Net profit is highest, {money(best['net_profit'], currency, cents=False)}, when "
-        f"{percent(best['contacts_share'], 0)} are contacted; contacting everybody brings "
-        f"{money(points[-1]['net_profit'], currency, cents=False)}."
+        gains=_html("gains", _gains(curves)),
+        profit=_html("profit", _profit(curves, currency, prefix)),
+        importance=_html("importance", _importance(drawing.groups)),
     )
-    return charts.profit_by_share(points, mark, currency_prefix=prefix, describe=told)
 
 
-def _importance(groups: Sequence[Mapping[str, Any]]) -> Any:
+def _html(name: str, figure: Figure) -> Markup:
+    return chart_html(f"model-{name}", figure)
+
+
+def _candidates(profits: Sequence[_Profit], prefix: str) -> Figure:
+    rows = "; ".join(f"{row.title} {row.text}" for row in profits)
+    return charts.candidates_chart(
+        [vars(row) for row in profits], currency_prefix=prefix, describe=f"Net profit of each candidate: {rows}."
+    )
+
+
+def _gains(curves: EvaluationCurves) -> Figure:
+    chosen, mark = curves.chosen, None
+    if chosen is not None and chosen.recall is not None and chosen.threshold is not None and chosen.contacts > 0:
+        label = f"its cut, {percent(chosen.threshold)}"
+        mark = {"contacts_share": chosen.share, "recall": chosen.recall, "label": label}
+    cuts = "; ".join(f"{percent(cut.share, 0)} finds {percent(cut.recall or 0.0, 0)}" for cut in curves.cuts)
+    points = [point.as_json() for point in curves.gains]
+    return charts.gains_chart(points, mark, describe=f"Contacting the riskiest: {cuts} of those who leave.")
+
+
+def _profit(curves: EvaluationCurves, currency: str, prefix: str) -> Figure:
+    chosen, mark = curves.chosen, None
+    best = max(curves.gains, key=lambda point: point.net_profit)
+    if chosen is not None and chosen.contacts > 0:
+        label = money(chosen.net_profit, currency, cents=False)
+        mark = {"contacts_share": chosen.share, "net_profit": chosen.net_profit, "label": label}
+    describe = (
+        f"Net profit is highest, {money(best.net_profit, currency, cents=False)}, when "
+        f"{percent(best.contacts_share, 0)} are contacted; contacting everybody brings "
+        f"{money(curves.gains[-1].net_profit, currency, cents=False)}."
+    )
+    points = [point.as_json() for point in curves.gains]
+    return charts.profit_by_share(points, mark, currency_prefix=prefix, describe=describe)
+
+
+def _importance(groups: Sequence[GroupWeight]) -> Figure:
     rows = [
-        {"label": words.theme(g["group"]), "points": 100 * g["points"], "text": f"{100 * g['points']:.1f} points"}
+        {"label": words.theme(g.group), "points": 100 * g.points, "text": f"{100 * g.points:.1f} points"}
         for g in groups
     ]
-    told = "; ".join(f"{row['label']} {row['text']}" for row in rows)
-    return charts.importance_chart(rows, describe=f"How far each theme moves a customer's risk, on average: {told}.")
+    parts = "; ".join(f"{row['label']} {row['text']}" for row in rows)
+    return charts.importance_chart(rows, describe=f"How far each theme moves a customer's risk, on average: {parts}.")

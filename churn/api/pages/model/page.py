@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import page
-from churn.api.pages.model.figures import figures_of
+from churn.api.pages.model.figures import model_page
 from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.state import State, state_of
@@ -36,17 +36,17 @@ def model(
 ) -> Response:
     """Show the champion, or another version."""
     try:
-        found = model_view(state.context, version)
+        view = model_view(state.context, version)
     except ConfigError as error:
         raise NotFound(error.what, where=error.where, remedy="See the versions on the model page.") from error
-    champion = found["champion"]
+    champion = view.champion
     return page(
         request,
         "model/model.html.j2",
         title="Model",
         active="model",
-        m=found,
-        told=figures_of(found, state.context.settings.business.currency) if found["figures"] else None,
+        m=view,
+        told=model_page(view, state.context.settings.business.currency),
         drift=drift_summary(state.context),
         may_change=user.may("admin"),
         said=SAID[said].format(champion.version) if said in SAID and champion else None,
@@ -82,6 +82,6 @@ def _reason(why: str) -> str:
     return text
 
 
-def _changed(request: Request, state: State, user: Any, action: str, version: str, said: str) -> Response:
+def _changed(request: Request, state: State, user: SignedIn, action: str, version: str, said: str) -> Response:
     state.store.requests.audit(user.name, action, version, state.context.clock(), request_id(request))
     return RedirectResponse(f"/model?said={said}", status_code=303)

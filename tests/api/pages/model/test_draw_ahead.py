@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from churn.api import pages
-from churn.api.pages.model import figures
 from churn.errors import NotFound
-from churn.views import model
+from churn.views.model import ModelView
 from tests.crm.homes import build, context_of
 from tests.crm.memory import MemoryCrm
 
@@ -19,10 +18,11 @@ def test_the_charts_of_the_champion_are_drawn_before_anybody_asks(
 ) -> None:
     context = context_of(build(tmp_path / "home"), MemoryCrm())
     drawn: list[object] = []
-    monkeypatch.setattr(model, "model_view", lambda _context: {"figures": {"curves": {}}})
-    monkeypatch.setattr(figures, "figures_of", lambda found, currency: drawn.append((found, currency)))
+    view = ModelView(None, None, [], [])
+    monkeypatch.setattr(pages, "model_view", lambda _context: view)
+    monkeypatch.setattr(pages, "model_page", lambda shown, currency: drawn.append((shown, currency)))
     pages.draw_ahead(context)
-    assert drawn == [({"figures": {"curves": {}}}, "USD")]
+    assert drawn == [(view, "USD")]
 
 
 def test_a_home_without_a_champion_starts_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,5 +31,5 @@ def test_a_home_without_a_champion_starts_all_the_same(tmp_path: Path, monkeypat
     def nothing(_context: object) -> None:
         raise NotFound("there is no model", where="models")
 
-    monkeypatch.setattr(model, "model_view", nothing)
+    monkeypatch.setattr(pages, "model_view", nothing)
     pages.draw_ahead(context)

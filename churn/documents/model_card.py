@@ -1,0 +1,162 @@
+"""The model card: what was learnt from which data, how well, why this model, and what to know before trusting it.
+
+Cards of other versions of churn stay readable: what they lack has a default, and what they hold beyond is kept as it is.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import JsonValue
+
+from churn.decisions.choices import ProfitModel
+from churn.decisions.fairness import GroupTreatment
+from churn.decisions.profit import Economics
+from churn.documents.candidate_figures import CandidateFigures, CardPart
+from churn.documents.document import Defined
+
+
+class SliceSummary(CardPart):
+    """Rows of one slice of the split, and the snapshot dates they are of."""
+
+    slice: str
+    rows: int
+    churners: int
+    first_date: date | None
+    last_date: date | None
+    snapshots: int
+
+
+class LearntPolicy(CardPart):
+    """The snapshot policy that the labels followed; see snapshots.policy."""
+
+    definition: str
+    dated_by: str
+    horizon_days: int
+    lead_days: int
+    grace_days: int
+    inactivity_days: int
+    activity_table: str
+    margin_rate: float
+    default_monthly_fee: float
+    every: str
+    snapshots: int
+
+
+class CalibrationVerdict(CardPart):
+    """How the chosen model was calibrated, and whether its probabilities passed the gate on the test rows."""
+
+    method: str
+    is_passed: bool
+    slope: Defined
+    mean_gap: Defined
+    base_rate: float
+    reasons: tuple[str, ...]
+    ece_bins: int
+
+
+class FairnessSlice(CardPart):
+    """How the chosen model treats the groups of one attribute, on the test rows at its threshold."""
+
+    by: str
+    title: str
+    groups: tuple[GroupTreatment, ...]
+    is_below: bool
+    sentence: str
+
+
+class OfferTerms(CardPart):
+    """The terms that money was counted at; see decisions.profit.Economics."""
+
+    profit_model: ProfitModel
+    contact_cost: float
+    incentive_cost: float
+    success_rate: float
+    success_rate_low: float
+    success_rate_high: float
+    value_months: int | float
+    hazard_after_save: float
+    discount_rate: float
+    offer_use: float = 1.0
+
+    def economics(self) -> Economics:
+        """Return the terms as the arithmetic of profit takes them."""
+        return Economics(
+            profit_model=self.profit_model,
+            contact_cost=self.contact_cost,
+            incentive_cost=self.incentive_cost,
+            success_rate=self.success_rate,
+            success_rate_low=self.success_rate_low,
+            success_rate_high=self.success_rate_high,
+            value_months=self.value_months,
+            hazard_after_save=self.hazard_after_save,
+            discount_rate=self.discount_rate,
+            offer_use=self.offer_use,
+        )
+
+
+class LeakageFinding(CardPart):
+    """What the leakage scan saw in one feature. `auc` is that of the feature alone, 0.5 to 1."""
+
+    feature: str
+    auc: float
+    note: str
+
+
+class LearntFeature(CardPart):
+    """A feature that the model was given; `is_used` is false where it told nothing in training."""
+
+    name: str
+    group: str
+    description: str
+    is_actionable: bool
+    is_used: bool
+
+
+class TuningRecord(CardPart):
+    """The minutes that tuning was given, and the candidates whose search the clock ended early."""
+
+    minutes: float
+    cut_short: tuple[str, ...]
+
+
+class SettingsRecord(CardPart):
+    """[training] and [selection] as they stood; nothing reads them but people."""
+
+    training: dict[str, JsonValue]
+    selection: dict[str, JsonValue]
+
+
+class ModelCard(CardPart):
+    """The card of one trained model. `selected` names the candidate that serves, one of `candidates`."""
+
+    selected: str
+    reason: str
+    has_signal: bool
+    fingerprint: str
+    split: str
+    split_description: str
+    slices: tuple[SliceSummary, ...]
+    counts: dict[str, int]
+    policy: LearntPolicy
+    candidates: tuple[CandidateFigures, ...]
+    calibration: CalibrationVerdict
+    threshold: Defined
+    fairness: tuple[FairnessSlice, ...] = ()
+    economics: OfferTerms
+    leakage_scan: tuple[LeakageFinding, ...]
+    features: tuple[LearntFeature, ...]
+    excluded_features: tuple[str, ...]
+    tuning: TuningRecord
+    settings: SettingsRecord
+    seed: int
+    versions: dict[str, str]
+
+    @property
+    def chosen(self) -> CandidateFigures:
+        """The figures of the candidate that serves."""
+        return next(candidate for candidate in self.candidates if candidate.name == self.selected)
+
+    def slice(self, name: str) -> SliceSummary | None:
+        """Return the slice called `name`; None where the card has none."""
+        return next((part for part in self.slices if part.slice == name), None)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.campaigns.assignment import global_holdout
-from churn.campaigns.facts import read_consent, read_contacts, read_left, read_waiting
+from churn.campaigns.facts import read_consent, read_contacts, read_left, read_waiting, unreadable_consents
 from churn.campaigns.reading import campaign_files, line_of
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
-from churn.errors import CampaignError, ConfigError, DataError
+from churn.errors import CampaignError, ConfigError, DataError, QualityBlocked
 from churn.snapshots.conditions import build_day, known_features, matching
 from churn.snapshots.dates import data_cutoff
 from churn.warehouse.models.filters import Filter, audience_filter
@@ -67,6 +67,7 @@ def gather_facts(
             remedy="Widen bands, min_probability or filter; `churn campaigns show NAME` says what they are.",
         )
     context.progress.step("Reading consent, contacts and tickets")
+    _refuse_unreadable_consent(context, warehouse, definitions)
     shared, notes = _shared(context, warehouse, ids, now)
     others = _running(context, scores.snapshot_date, settings.churn.horizon_days)
     contacted = _contacts(context, warehouse, definitions, scores.snapshot_date, others)
@@ -86,6 +87,25 @@ def gather_facts(
         } | {rule: hits for rule, hits in shared.items() if _applies(definition, rule)}
         left_out[definition.name] = {rule: np.asarray(hits, dtype=np.bool_) for rule, hits in rules.items()}
     return Facts(left_out, pl.concat(before), notes)
+
+
+def _refuse_unreadable_consent(
+    context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition]
+) -> None:
+    """Raise QualityBlocked where people said something about consent that nobody has told us how to read."""
+    if context.settings.campaigns.unreadable_consent_is_no or not any(d.audience.requires_consent for d in definitions):
+        return
+    words = unreadable_consents(warehouse)
+    if not words:
+        return
+    shown = ", ".join(f"`{word}` ({rows:,} customers)" for word, rows in list(words.items())[:5])
+    example = next(iter(words))
+    raise QualityBlocked(
+        f"consent holds words that cannot be read: {shown}; they count as no consent",
+        where="[sources.customers] marketing_consent",
+        remedy=f"Say what they mean: codes = {{ marketing_consent = {{ {example!r} = true }} }}, or false; or set"
+        " [campaigns] unreadable_consent_is_no = true.",
+    )
 
 
 def _require_open_window(

@@ -14,6 +14,8 @@ import pytest
 from churn.campaigns.eligibility import RULES
 from churn.errors import CampaignError, ConfigError, DataError, NotCalibrated, QualityBlocked, ResourceError
 from churn.store import open_store
+from churn.warehouse import open_warehouse
+from churn.warehouse.loading.ledger import prepare
 from tests.workflows.plan.town import DAY, NOW, PLAIN, SIZE, customer, facts, probabilities, register_model
 
 FREE = PLAIN.replace("[holdout]\nshare = 0.2", "[holdout]\nshare = 0.0")
@@ -51,6 +53,23 @@ def test_each_rule_leaves_out_whom_it_names(town):
     waiting = (numbers % 14 == 0) & ~recent
     assert removed["open_ticket"] == (rest & waiting).sum()
     assert removed["low_profit"] == 0
+
+
+def test_consent_in_words_that_nobody_mapped_stops_the_plan_until_they_are_or_it_is_confirmed(town):
+    needs_consent = PLAIN.replace("[offer]", "[audience]\nrequires_consent = true\n\n[offer]", 1)
+    town.campaign("calls", needs_consent)
+    with open_warehouse(town.settings.warehouse_path, holder="tests") as warehouse:
+        prepare(warehouse)
+        warehouse.execute(
+            "insert into raw.rejected_rows values ('customers', 'c.csv', 1, 'marketing_consent: ''nein'' is not a BOOLEAN,"
+            " which counts as no consent', '{}', true, 1, timestamp '2026-03-01')"
+        )
+    with pytest.raises(QualityBlocked, match=r"`nein` \(1 customers\)"):
+        town.plan("calls", is_dry_run=True)
+    confirmed = type(town)(town.home, campaigns={"unreadable_consent_is_no": True})
+    confirmed.plan("calls", is_dry_run=True)
+    town.campaign("calls", needs_consent.replace("requires_consent = true", "requires_consent = false"))
+    town.plan("calls", is_dry_run=True)
 
 
 def test_only_who_is_expected_to_earn_more_than_the_minimum_is_contacted(town):

@@ -80,9 +80,7 @@ def _pushed(found: Any) -> StepOutcome:
 def measure(context: Context, run: ScheduledRun) -> StepOutcome:
     """Measure what a campaign caused."""
     document = measure_campaign(context, run.parameters["campaign"], so_far=bool(run.parameters.get("so_far"))).document
-    return StepOutcome(
-        sum(int(arm["assigned"]) for arm in document["arms"].values()), str(document["words"]["headline"])
-    )
+    return StepOutcome(document.arms.customers, document.words.headline)
 
 
 def monitor(context: Context, run: ScheduledRun) -> StepOutcome:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from churn.reports.charts.svg import profit_curve, token_css, tornado
 from churn.reports.render import render
-from churn.wording import SYMBOLS, count, money, percent
+from churn.wording import count, currency_prefix, money, percent
 
 INPUTS = {
     "success_rate": "Success rate",
@@ -55,7 +55,7 @@ def _curve(document: Mapping[str, Any]) -> Markup | None:
         "The shaded band holds 90 % of the draws."
     )
     return profit_curve(
-        bands, marks, break_even=_break_even(document), currency_prefix=_prefix(currency), describe=describe
+        bands, marks, break_even=_break_even(document), currency_prefix=currency_prefix(currency), describe=describe
     )
 
 
@@ -85,7 +85,10 @@ def _drivers(document: Mapping[str, Any]) -> Markup | None:
         for r in rows
     )
     return tornado(
-        rows, center=document["net_profit"], currency_prefix=_prefix(currency), describe=f"Net profit by {told}."
+        rows,
+        center=document["net_profit"],
+        currency_prefix=currency_prefix(currency),
+        describe=f"Net profit by {told}.",
     )
 
 
@@ -115,7 +118,3 @@ def _choices(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _at(point: Mapping[str, Any]) -> dict[str, float]:
     return {"contacts": point["contacts"], "net_profit": point["net_profit"]}
-
-
-def _prefix(currency: str) -> str:
-    return SYMBOLS.get(currency, f"{currency} " if currency.isalpha() else "")

@@ -24,6 +24,7 @@ from churn.decisions.simulation_request import TERMS, saved_inputs
 from churn.errors import CampaignError, ChurnError, ConfigError
 from churn.reports.charts.simulator import two_curves
 from churn.store.records import Simulation
+from churn.wording import currency_prefix
 from churn.workflows.plan.define import draft_campaign, name_from
 
 router = APIRouter()
@@ -179,5 +180,5 @@ def _curves(pair: list[tuple[str, dict[str, Any]]]) -> Any:
     curves = {name: [{key: row[key] for key in keys} for row in document["bands"]] for name, document in pair}
     chosen = {name: {key: document[key] for key in ("contacts", "net_profit")} for name, document in pair}
     told = "; ".join(f"{name}: {document['sentence']}" for name, document in pair)
-    prefix = view.prefix_of(pair[0][1].get("currency", "USD"))
+    prefix = currency_prefix(pair[0][1].get("currency", "USD"))
     return two_curves(curves, chosen, prefix=prefix, describe=f"Net profit by customers contacted. {told}")

@@ -9,7 +9,7 @@ from churn.decisions.simulation_request import request_from
 from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
 from churn.reports.simulation import INPUTS, value_text
 from churn.store.records import Simulation
-from churn.wording import SYMBOLS, count, money, percent
+from churn.wording import count, currency_prefix, money, percent
 from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def driver_words(answer: Answer) -> str:
 
 def figures(answer: Answer) -> tuple[Figure, Figure]:
     """Return both charts, drawn."""
-    prefix = prefix_of(answer.origin.currency)
+    prefix = currency_prefix(answer.origin.currency)
     rows, ends = driver_data(answer)
     curve = moving_curve(
         curve_data(answer), customers=answer.result.customers, prefix=prefix, describe=curve_words(answer)
@@ -193,11 +193,6 @@ def _round_up(value: float, least: float) -> float:
         return least
     size: float = 10.0 ** (len(str(int(value))) - 1)
     return size * (int(value / size) + 1)
-
-
-def prefix_of(currency: str) -> str:
-    """Return what stands before an amount."""
-    return SYMBOLS.get(currency, f"{currency} " if currency.isalpha() else "")
 
 
 def terminal_line(state: State) -> str:

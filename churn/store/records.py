@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.config import ProfitModel
+    from churn.decisions.simulation_request import SimulationRequest
     from churn.documents.candidate_figures import CandidateFigures
     from churn.documents.definition import CampaignDefinition
     from churn.documents.measurement import MeasurementDocument
     from churn.documents.plan import PlanDocument, PlanInputs
+    from churn.documents.simulation import SimulationDocument
 
 
 ModelStatus = Literal["challenger", "champion", "retired"]
@@ -145,8 +147,8 @@ class Simulation:
 
     name: str
     saved_at: datetime
-    inputs: dict[str, Any]
-    result: dict[str, Any]
+    request: SimulationRequest
+    document: SimulationDocument
 
 
 Arm = Literal["treatment", "holdout"]

@@ -67,7 +67,7 @@ def test_the_generated_client_walks_the_crms_day(generated: Any, company: Compan
         simulated = operation("simulations", "simulate").sync(
             client=client, body=models.SimulationInput(budget=1_000.0)
         )
-        assert simulated["contacts"] > 0
+        assert simulated.contacts > 0
 
         campaign = operation("campaigns", "campaign_v1").sync("fix_payment", client=client)
         plan = operation("campaigns", "newest_plan").sync("fix_payment", client=client)

@@ -26,7 +26,7 @@ from churn.views.quality import read_quality
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_needed
 from churn.workflows.report.month import Month, last_whole
-from churn.workflows.simulate.simulate import simulate_campaign
+from churn.workflows.simulate import simulate_campaign
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -384,19 +384,24 @@ def _insights(context: Context) -> dict[str, Any] | None:
 def _decision(context: Context) -> dict[str, Any]:
     """Return what contacting the best customers now is expected to bring, or why that cannot be told."""
     try:
-        found = simulate_campaign(context, SimulationRequest()).document
+        document = simulate_campaign(context, SimulationRequest())
     except NotCalibrated as error:
         return {"is_known": False, "code": "not_calibrated", "why": str(error)}
     except ChurnError as error:
         return {"is_known": False, "code": "nothing_scored", "why": str(error)}
-    wanted = ("contacts", "threshold", "cost", "net_profit", "net_profit_interval", "loss_probability", "profit_model")
-    economics = found["economics"]
+    day = document.snapshot_date
     return {
         "is_known": True,
-        **{key: found[key] for key in wanted},
-        "success_rate": economics["success_rate"],
-        "contact_cost": economics["contact_cost"],
-        "run_snapshot_date": found["snapshot_date"],
+        "contacts": document.contacts,
+        "threshold": document.threshold,
+        "cost": document.cost,
+        "net_profit": document.net_profit,
+        "net_profit_interval": document.net_profit_interval.as_json(),
+        "loss_probability": document.loss_probability,
+        "profit_model": document.profit_model,
+        "success_rate": document.economics.success_rate,
+        "contact_cost": document.economics.contact_cost,
+        "run_snapshot_date": None if day is None else day.isoformat(),
     }
 
 

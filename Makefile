@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-crm lint bench serve lock clean
+.PHONY: demo test test-fast test-crm lint bench serve lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/bin/python:
@@ -30,6 +30,9 @@ demo: $(VENV)/.run  ## the whole loop on a simulated company
 
 test: $(VENV)/.dev  ## every test this machine can run
 	@$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.dev  ## the tests that need no company, server, browser or process
+	@$(BIN)/python -m pytest -m "not slow"
 
 test-crm: $(VENV)/.dev  ## churn sync against a real Odoo 14, which it builds first (root; about 1 GB, kept in the cache)
 	@$(BIN)/python -m pytest tests/odoo -n 0 --timeout 900

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -25,10 +26,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("steady")
 
-pytest_plugins = ["tests.prepared", "tests.postgres", "tests.company"]
+pytest_plugins = ["tests.fast", "tests.prepared", "tests.postgres", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
-GROUP = re.compile(r'^pytestmark = pytest\.mark\.xdist_group\("(.+?)"\)', re.MULTILINE)
+GROUP = re.compile(r'^pytestmark = .*xdist_group\("(.+?)"\)', re.MULTILINE)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the tests of pages can be asked for."""
+    parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="keep pictures of the pages in this folder")
 
 
 class Together(LoadScopeScheduling):

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import inspect
+import runpy
+import shutil
+from types import SimpleNamespace
+
 import pytest
 
 from churn import resources
@@ -26,9 +31,12 @@ def test_a_file_in_the_home_adds_to_the_shipped_ones_and_replaces_its_namesake(t
     assert found[name] == tmp_path / "sql" / f"{name}.sql"
 
 
-def test_a_shipped_folder_without_files_is_no_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr(resources, "_BUNDLE", tmp_path)  # an empty folder does not ship
-    assert not list(bundled("campaigns").glob("*.toml"))
+def test_a_shipped_folder_without_files_is_no_fault(tmp_path):
+    installed = tmp_path / "churn" / "resources.py"
+    (installed.parent / "_bundle").mkdir(parents=True)  # as in a wheel; an empty folder does not ship
+    shutil.copy(inspect.getfile(resources), installed)
+    wheel = SimpleNamespace(**runpy.run_path(str(installed)))
+    assert not list(wheel.bundled("campaigns").glob("*.toml"))
     (tmp_path / "home" / "campaigns").mkdir(parents=True)
     (tmp_path / "home" / "campaigns" / "mine.toml").touch()
-    assert list(layered("campaigns", tmp_path / "home", ".toml")) == ["mine"]
+    assert list(wheel.layered("campaigns", tmp_path / "home", ".toml")) == ["mine"]

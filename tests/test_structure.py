@@ -59,6 +59,12 @@ def tracked() -> tuple[Path, ...]:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _files() -> None:
+    """Ask git before the first test: the tests themselves start no process."""
+    tracked()
+
+
 def texts() -> Iterator[tuple[str, str]]:
     """Every tracked text by its name, but for this file, which has to spell out what it forbids."""
     for path in tracked():

@@ -83,7 +83,7 @@ def demo(
         "selected": result.model.training.selected,
         "reason": result.model.training.reason,
         "listed": result.scores[-1].listed,
-        "simulation": result.simulation.as_json(),
+        "simulation": result.simulation,
         "campaigns": result.campaigns.measured if result.campaigns else [],
         "insights": [one["sentence"] for one in result.closing.explored.document["insights"]] if result.closing else [],
         "monitor": result.closing.monitor.document.summary if result.closing else None,
@@ -144,12 +144,12 @@ def _show_demo(result: DemoResult) -> None:
                 f"{score.customers:,} customers as of {score.snapshot_date}, mean risk {percent(score.mean_probability)}",
             ),
             ("risk list", f"{score.listed:,} customers at high or critical risk"),
-            ("simulation", result.simulation.sentence),
+            ("simulation", result.simulation["sentence"]),
             ("took", f"{result.seconds:.0f} s"),
         ]
     )
     if result.campaigns:
-        _show_campaigns(result.campaigns)
+        show_campaigns(result.campaigns)
     if result.closing:
         found = result.closing.explored.document["insights"]
         facts(
@@ -164,7 +164,7 @@ def _show_demo(result: DemoResult) -> None:
     line("Next: `churn risk-list --top 10`, `churn explain CUSTOMER`, `churn simulate --budget 5000`.")
 
 
-def _show_campaigns(campaigns: DemoCampaigns) -> None:
+def show_campaigns(campaigns: DemoCampaigns) -> None:
     """Print what was measured of each campaign, and beside it the truth that only a simulation knows."""
     month = campaigns.played.month
 

@@ -6,7 +6,6 @@ Importing this is cheap: SQLAlchemy is loaded when a store is opened, Alembic on
 from churn.store.records import (
     Added,
     Alert,
-    AssignmentCounts,
     Delivery,
     JobRun,
     MappingChange,
@@ -14,7 +13,6 @@ from churn.store.records import (
     ModelChange,
     ModelVersion,
     OutboxRow,
-    OutcomeCount,
     PlanRecord,
     Rejection,
     ScheduledRun,
@@ -31,7 +29,6 @@ from churn.store.store import Store, open_store
 __all__ = [
     "Added",
     "Alert",
-    "AssignmentCounts",
     "Delivery",
     "JobRun",
     "MappingChange",
@@ -39,7 +36,6 @@ __all__ = [
     "ModelChange",
     "ModelVersion",
     "OutboxRow",
-    "OutcomeCount",
     "PlanRecord",
     "Rejection",
     "ScheduledRun",

@@ -31,11 +31,13 @@ def test_every_command_has_help(tmp_path, name):
     assert "Usage" in done.stdout
 
 
+@pytest.mark.slow
 def test_help_names_every_command(tmp_path):
     text = churn("--help", cwd=tmp_path).stdout
     assert all(name in text for name in COMMANDS)
 
 
+@pytest.mark.slow
 def test_a_wrong_option_ends_with_code_2(tmp_path):
     assert churn("score", "--nonsense", cwd=tmp_path).returncode == 2
 
@@ -66,6 +68,7 @@ def test_an_error_under_json_is_one_document_on_stdout(tmp_path):
     assert json.loads(done.stdout)["error"]["code"] == "DataError"
 
 
+@pytest.mark.slow
 def test_scoring_before_training_says_what_to_do(tmp_path):
     done = churn("score", cwd=tmp_path)
     assert done.returncode == 4

@@ -11,6 +11,8 @@ import pytest
 from churn.store import open_store
 from tests.company import call, churn
 
+pytestmark = pytest.mark.slow
+
 
 class _Service(BaseHTTPRequestHandler):
     status = 200

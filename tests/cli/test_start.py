@@ -70,6 +70,7 @@ def loaded(*arguments: str) -> set[str]:
     return set(modules)
 
 
+@pytest.mark.slow
 def test_the_list_of_commands_loads_no_command_and_no_heavy_library() -> None:
     modules = loaded("--help")
     assert modules & set(HEAVY) == set()
@@ -87,6 +88,7 @@ def test_the_risk_list_loads_no_library_but_those_of_settings_and_store(finished
     assert {name for name in modules if name.startswith("churn.modeling")} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["score", "--help"], ["models", "--help"], ["models", "list", "--help"]])
 def test_a_command_loads_its_own_module_alone(arguments: list[str]) -> None:
     modules = {name for name in loaded(*arguments) if name.startswith("churn.cli.")}

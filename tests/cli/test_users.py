@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.company import Company, clean_environment
 
 
@@ -13,6 +15,7 @@ def create(company: Company, name: str, password: str) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.slow
 def test_a_user_is_created_with_a_password_from_standard_input_listed_and_removed(tmp_path):
     home = Company(tmp_path)
     done = create(home, "maria", "correct horse battery staple\n")

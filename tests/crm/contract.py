@@ -452,7 +452,7 @@ class ConnectorContract(ABC):
 
 
 @cache
-def _template() -> bytes:
+def template() -> bytes:
     with TemporaryDirectory() as folder:
         open_store(f"sqlite:///{folder}/store.sqlite").close()
         return (Path(folder) / "store.sqlite").read_bytes()
@@ -461,7 +461,7 @@ def _template() -> bytes:
 def empty_store(folder: Path) -> Store:
     """A new store in `folder`; copied, for making its schema takes longer than most tests."""
     path = folder / "store.sqlite"
-    path.write_bytes(_template())
+    path.write_bytes(template())
     return open_store(f"sqlite:///{path}")
 
 

@@ -14,10 +14,9 @@ import polars as pl
 from churn.bootstrap import build_context
 from churn.config import Settings
 from churn.context import Context
-from churn.store import ScoreRun
-from tests.crm.contract import _template
+from churn.store import PlanRecord, ScoreRun
+from tests.crm.contract import template
 from tests.crm.memory import MemoryCrm
-from tests.documents.samples import plan_record
 
 NOW = datetime(2026, 7, 1, 4, 30)
 DAY = date(2026, 7, 1)
@@ -39,12 +38,12 @@ def build(home: Path, customers: int = 20, *, held_out: int = 4) -> Path:
     """Customers c00, c01, ...; the last `held_out` are the holdout; c00 has objected, c01 never agreed."""
     (home / "campaigns").mkdir(parents=True)
     (home / "campaigns" / "call.toml").write_text(CAMPAIGN, encoding="utf-8")
-    (home / "store.sqlite").write_bytes(_template())
+    (home / "store.sqlite").write_bytes(template())
     context = build_context(settings=Settings(home=home))
     ids = [f"c{n:02d}" for n in range(customers)]
     with context.open_store() as store:
         publish(context, ids, 0.5)
-        plan = plan_record("p1", "call", planned_at=NOW, snapshot_date=DAY)
+        plan = PlanRecord("p1", "call", "hash", {}, NOW, DAY, "s1", "m1", "case_study", {}, {})
         store.plans.save(plan, assignments(ids, held_out))
     with context.open_warehouse("test") as warehouse:
         rows = pl.DataFrame(

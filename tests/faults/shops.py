@@ -131,3 +131,14 @@ def corner_shop(home: Path, *, customers: int = 300, churners: bool = True, extr
 def may_mount() -> bool:
     """Say whether a file system of a chosen size can be mounted here."""
     return sys.platform == "linux" and os.geteuid() == 0
+
+
+def fill(path: Path, *, leave: int) -> None:
+    """Fill the file system of `path` but for about `leave` bytes."""
+    block = b"\0" * 65_536
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(block)
+        except OSError:
+            file.truncate(max(0, file.tell() - leave))

@@ -11,14 +11,13 @@ import pytest
 
 from churn.store import open_store
 from tests.faults.serving import CHURN, answers, service, started, until
-from tests.faults.shops import Shop, may_mount, one_line
-from tests.faults.test_resources import _fill
+from tests.faults.shops import Shop, fill, may_mount, one_line
 from tests.faults.test_store_away import QUIET
 
 
 @pytest.fixture
 def full_shop(finished_shop: Path, tmp_path: Path) -> Iterator[Shop]:
-    """A company in full swing on a disk of its own; `_fill(shop.home / "ballast", leave=0)` fills it."""
+    """A company in full swing on a disk of its own; `fill(shop.home / "ballast", leave=0)` fills it."""
     if not may_mount():
         pytest.skip("mounting a small file system takes root on Linux")
     folder = tmp_path / "disk"
@@ -38,7 +37,7 @@ def test_whatever_is_run_on_a_full_disk_says_so_in_a_line_and_goes_well_afterwar
     ballast = full_shop.home / "ballast"
     for command in (["score"], ["report"], ["sync", "risk-list", "--to", "file"]):
         for left in (0, 150_000, 1_500_000):
-            _fill(ballast, leave=left)
+            fill(ballast, leave=left)
             done = full_shop.run(*command, "--quiet", code=7 if left == 0 else None)
             if done.returncode == 0:
                 continue
@@ -62,7 +61,7 @@ def test_a_service_and_a_scheduler_outlive_a_full_disk(full_shop: Shop) -> None:
         service(home, **QUIET) as (address, process),
         started([*CHURN, "scheduler", "--home", str(home)], home, **QUIET) as beside,
     ):
-        _fill(ballast, leave=0)
+        fill(ballast, leave=0)
 
         def write() -> httpx.Response:
             return httpx.post(f"{address}/v1/outcomes", json=body, headers=head, timeout=60)

@@ -11,7 +11,7 @@ import pytest
 from churn.store import open_store
 from tests.company import churn, clean_environment
 from tests.faults.conftest import FIRST_LIST
-from tests.faults.shops import Shop, corner_shop, may_mount, one_line
+from tests.faults.shops import Shop, corner_shop, fill, may_mount, one_line
 
 
 def _starved(shop: Shop, *arguments: str, file_size: int) -> subprocess.CompletedProcess[str]:
@@ -51,21 +51,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_loading_onto_a_full_disk_says_so_and_succeeds_once_there_is_space(small_disk: Path) -> None:
     shop = corner_shop(small_disk / "home")
     ballast = small_disk / "ballast"
-    _fill(ballast, leave=300_000)
+    fill(ballast, leave=300_000)
     one_line(shop.run("refresh", "--quiet", code=7).stderr, [])
     ballast.unlink()
     shop.run("refresh")
-
-
-def _fill(path: Path, *, leave: int) -> None:
-    """Fill the file system of `path` but for about `leave` bytes."""
-    block = b"\0" * 65_536
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(block)
-        except OSError:
-            file.truncate(max(0, file.tell() - leave))
 
 
 def test_loading_more_than_may_be_written_says_so(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ import pytest
 from churn.store import ScheduledRun, Store, open_store
 from tests.company import Company, clean_environment
 
+pytestmark = pytest.mark.slow
+
 # A scheduler that looks often, so that the two get in each other's way, and lets nobody wait.
 _SCHEDULER = """
 import sys

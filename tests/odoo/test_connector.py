@@ -160,7 +160,7 @@ def test_missing_custom_fields_are_made_on_request(make_connector: Make, odoo: D
     assert odoo.one("select count(*) from ir_model_fields where name like 'x_new_%%' and state = 'manual'") == 2
 
 
-def test_a_wrong_password_database_or_address_says_so_without_the_secret(make_connector: Make) -> None:
+def test_a_wrong_password_database_or_address_says_so_without_the_secret(make_connector: Make, odoo: Database) -> None:
     for settings, found in (
         ({"secret": "s3cret-nope"}, "does not let admin in"),
         ({"database": "nobody_s", "secret": "s3cret-nope"}, "has no database nobody_s"),
@@ -171,9 +171,9 @@ def test_a_wrong_password_database_or_address_says_so_without_the_secret(make_co
     with pytest.raises(Unreachable, match="does not answer"):
         make_connector(url="http://127.0.0.1:9").check()
     with pytest.raises(ConnectorError, match="not answer as an Odoo"):
-        make_connector(url=f"{make_connector()._settings.url}/nowhere").check()
+        make_connector(url=f"{odoo.url}/nowhere").check()
     crm = make_connector(secret="s3cret-nope")
-    assert "s3cret-nope" not in f"{crm!r} {crm._http!r} {crm._open()!r}"
+    assert "s3cret-nope" not in f"{crm!r} {vars(crm)!r}"
 
 
 def test_a_user_without_the_right_to_change_contacts_is_told_before_any_row(

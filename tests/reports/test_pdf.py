@@ -24,6 +24,7 @@ def _run(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
+@pytest.mark.slow
 @needs_printer
 def test_the_printed_report_is_a4_and_says_what_the_page_says_without_cutting_a_table(tmp_path: Path) -> None:
     page = tmp_path / "monthly.html"

@@ -11,10 +11,13 @@ import pytest
 from churn.store import Store, open_store
 from tests.store.builders import NOON, model, run, score_list
 
+pytestmark = pytest.mark.slow
+
 _PUBLISH_FOR_EVER = """
 import itertools, sys
 from churn.store import open_store
 from tests.store.builders import run, score_list
+
 with open_store(sys.argv[1]) as store:
     for number in itertools.count(1):
         frame = score_list(2_000 + number, plan=[f"run-{number}"] * (2_000 + number))

@@ -51,6 +51,7 @@ def test_pages_and_customers_come_the_same_way_too(published: Store) -> None:
     published.close()
 
 
+@pytest.mark.slow
 def test_a_list_is_read_from_a_file_without_sqlalchemy(published: Store) -> None:
     code = (
         "import sys; from churn.store import open_store; store = open_store(sys.argv[1]); "

@@ -148,6 +148,7 @@ with warehouse.transaction():
 """
 
 
+@pytest.mark.slow
 def test_a_build_killed_half_way_leaves_the_database_as_it_was_and_the_lock_free(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with open_warehouse(path, holder="test") as warehouse:

@@ -75,6 +75,7 @@ def sessions(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_a_resource_error_and_the_next_run_is_whole(tmp_path: Path, sessions: Path) -> None:
     command = [sys.executable, "-c", _LIMITED, str(tmp_path), str(sessions)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -103,6 +104,7 @@ with open_warehouse(home / "w.duckdb", holder="churn refresh") as warehouse:
 """
 
 
+@pytest.mark.slow
 def test_a_load_killed_half_way_is_loaded_once_by_the_next_run(tmp_path: Path, sessions: Path) -> None:
     command = [sys.executable, "-c", _SLOW, str(tmp_path), str(sessions)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

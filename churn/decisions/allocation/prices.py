@@ -20,8 +20,8 @@ from churn.decisions.allocation.problem import NONE, Choice, Problem, Rows
 from churn.decisions.checks import Floats
 from churn.errors import CampaignError
 
-_CLOSE = 600  # customers in one linear programme
-_SAMPLE = 20_000  # customers that the first prices for more than four times as many are learnt from
+CLOSE = 600  # customers in one linear programme
+SAMPLE = 20_000  # customers that the first prices for more than four times as many are learnt from
 _KINDS = 6_000  # of customers alike in everything, so few that one programme holds them all
 _NEAR_SHARE = 2  # one customer in so many is close at first
 _STEPS = 40
@@ -74,8 +74,8 @@ def relax(problem: Problem, start: Relaxation | None = None) -> Relaxation:
     free, value, _ = problem.look(price, reach)
     if problem.fits(problem.usage(free)):
         return Relaxation(price, reach, unit, float(value.sum()), free, np.empty(0, np.int64))
-    for size in (_CLOSE, _SAMPLE):
-        if problem.customers > size * (1 if size == _CLOSE else 4):
+    for size in (CLOSE, SAMPLE):
+        if problem.customers > size * (1 if size == CLOSE else 4):
             step = _descend(_sample(problem, size), price, reach, unit)
             price, reach = step.price, _next_reach(step, unit)
     return relax(problem, Relaxation(price, reach, unit, np.inf, free, np.empty(0, np.int64)))
@@ -89,7 +89,7 @@ def _sample(problem: Problem, size: int) -> Problem:
 
 def _first_reach(problem: Problem) -> Floats:
     """A hundredth of what the best offers of all customers would earn per unit of each limit they take."""
-    some = problem if problem.customers <= _SAMPLE else _sample(problem, _SAMPLE)
+    some = problem if problem.customers <= SAMPLE else _sample(problem, SAMPLE)
     is_made = some.gain > 0
     spent = np.where(is_made, some.cost, 0.0).sum(axis=1)
     usage = some.count @ is_made.sum(axis=1) + some.money @ spent
@@ -114,33 +114,33 @@ def _descend(problem: Problem, price: Floats, reach: Floats, unit: Floats) -> _S
         choice, _, _ = problem.look(price, reach)
         return _solve(problem, price, np.full_like(price, np.inf), choice, np.arange(problem.customers), 1.0)
     rng = np.random.default_rng(_SEED)
-    near = max(_CLOSE, min(problem.customers // _NEAR_SHARE, _CLOSE * 60))
+    near = max(CLOSE, min(problem.customers // _NEAR_SHARE, CLOSE * 60))
     for _ in range(_STEPS):
         choice, _, secure = problem.look(price, reach)
         scale = _scale(secure, near)
         close = np.flatnonzero((secure <= scale) & (secure < np.inf))  # what no price can change is settled
         weight = 1.0
-        if near > _CLOSE and close.size > _CLOSE:
-            weight = close.size / _CLOSE
-            close = np.sort(rng.choice(close, _CLOSE, replace=False, shuffle=False))
+        if near > CLOSE and close.size > CLOSE:
+            weight = close.size / CLOSE
+            close = np.sort(rng.choice(close, CLOSE, replace=False, shuffle=False))
         step = _solve(problem, price, scale * reach, choice, close, weight)
         if weight == 1.0 and (step.is_optimal or np.array_equal(step.price, price)):
             break
         if step.is_optimal:
-            near = max(_CLOSE, int(near * min(0.5, 0.3 * step.went.max())))
+            near = max(CLOSE, int(near * min(0.5, 0.3 * step.went.max())))
         price, reach = step.price, _next_reach(step, unit)
     else:
-        if problem.customers <= _SAMPLE:  # a knot of ties that no path leads out of: all at once, slow but sure
+        if problem.customers <= SAMPLE:  # a knot of ties that no path leads out of: all at once, slow but sure
             step = _solve(problem, price, np.full_like(price, np.inf), choice, np.arange(problem.customers), 1.0)
     return step
 
 
 def _are_alike(problem: Problem) -> bool:
     """Whether customers are of few kinds, as calibration in steps and a price list make them; asks a sample first."""
-    if problem.customers <= _CLOSE:
+    if problem.customers <= CLOSE:
         return False
-    some, _, _ = _kinds(problem, np.arange(0, problem.customers, problem.customers // _CLOSE))
-    return some.size < 0.9 * _CLOSE and _kinds(problem, np.arange(problem.customers))[0].size <= _KINDS
+    some, _, _ = _kinds(problem, np.arange(0, problem.customers, problem.customers // CLOSE))
+    return some.size < 0.9 * CLOSE and _kinds(problem, np.arange(problem.customers))[0].size <= _KINDS
 
 
 def _scale(secure: Floats, near: int) -> float:

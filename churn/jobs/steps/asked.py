@@ -80,7 +80,9 @@ def _pushed(found: Any) -> StepOutcome:
 def measure(context: Context, run: ScheduledRun) -> StepOutcome:
     """Measure what a campaign caused."""
     document = measure_campaign(context, run.parameters["campaign"], so_far=bool(run.parameters.get("so_far"))).document
-    return StepOutcome(document.arms.customers, document.words.headline)
+    return StepOutcome(
+        sum(int(arm["assigned"]) for arm in document["arms"].values()), str(document["words"]["headline"])
+    )
 
 
 def monitor(context: Context, run: ScheduledRun) -> StepOutcome:

@@ -71,7 +71,7 @@ def explain(model: ServedModel, frame: pl.DataFrame) -> Explanation:
 def explain_encoded(model: ServedModel, matrix: Matrix, raw: Floats) -> Explanation:
     """Explain rows that are encoded (n, m) and have their raw scores (n,) already, as `explain` does."""
     contributions, base = explainer_of(model)(matrix)
-    points, base_probability, probability = _probability_points(model.calibrator, contributions, raw, base)
+    points, base_probability, probability = probability_points(model.calibrator, contributions, raw, base)
     return Explanation(
         feature_names=tuple(model.feature_names),
         base_score=base,
@@ -143,7 +143,7 @@ def _grouped(gains: NDArray[Any], group_of: NDArray[np.int64], count: int) -> Ma
     return out
 
 
-def _probability_points(
+def probability_points(
     calibrator: Callable[[Floats], Floats], contributions: Matrix, raw: Floats, base: float
 ) -> tuple[Matrix, float, Floats]:
     """Return points (n, k), the base probability, and the probability (n,)."""

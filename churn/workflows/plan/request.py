@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from churn.documents.plan import PlanDocument
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,5 +34,5 @@ class PlanRequest:
 class PlannedCampaigns:
     """The answer as one document, and the campaigns' assignments, earlier ones included (`is_new` says which)."""
 
-    document: PlanDocument
+    document: dict[str, Any]
     assignments: pl.DataFrame

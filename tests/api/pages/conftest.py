@@ -28,13 +28,11 @@ from churn.api import create_app
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from tests import ROOT
 from tests.company import Company
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
-SHOTS = Path(os.environ.get("CHURN_HOME", ROOT / ".churn")) / "screenshots"
 
 
 @dataclass
@@ -113,6 +111,7 @@ class Visitor:
     served: Served
     complaints: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    pictures: Path | None = None
     allowed: tuple[str, ...] = ()  # what the console may say: a test of errors allows the errors it provokes
 
     def visit(self, path: str, status: int = 200) -> Visitor:
@@ -146,7 +145,7 @@ class Visitor:
             self.size(width).page.emulate_media(color_scheme=scheme)
             overhang = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert overhang <= 0, f"the page is {overhang} px wider than a {width}"
-            found = Axe().run(self.page)
+            found = Axe().run(self.page, options={"resultTypes": ["violations"]})  # what passes need not be described
             told = [
                 f"{width}, {scheme}: {v['id']}: {v['help']}: {[n['html'][:200] for n in v['nodes'][:3]]}"
                 for v in found.response["violations"]
@@ -154,29 +153,28 @@ class Visitor:
             assert told == [], "\n".join(told)
         self.size("desktop").page.emulate_media(color_scheme="light")
 
-    def screenshot(self, name: str) -> list[Path]:
-        """Keep `NAME-desktop-light.png` and its three fellows under $CHURN_HOME/screenshots."""
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        paths = []
+    def screenshot(self, name: str) -> None:
+        """Keep `NAME-desktop-light.png` and its three fellows in the folder of `--screenshots`, if there is one."""
+        if self.pictures is None:
+            return
         for width in WIDTHS:
             self.size(width)
             for scheme in SCHEMES:
                 self.page.emulate_media(color_scheme=scheme)
-                paths.append(SHOTS / f"{name}-{width}-{scheme}.png")
-                self.page.screenshot(path=paths[-1], full_page=True, animations="disabled")
+                path = self.pictures / f"{name}-{width}-{scheme}.png"
+                self.page.screenshot(path=path, full_page=True, animations="disabled")
         self.size("desktop").page.emulate_media(color_scheme="light")
-        return paths
 
 
 @pytest.fixture
-def visitors(browser: Any) -> Iterator[Callable[[Served], Visitor]]:
+def visitors(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[Served], Visitor]]:
     """Opens browsers for people who do not know of each other; checks at the end that no console complained."""
     opened: list[tuple[Any, Visitor]] = []
 
     def open_(served: Served) -> Visitor:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
         page = context.new_page()
-        visitor = Visitor(page, served)
+        visitor = Visitor(page, served, pictures=request.config.getoption("screenshots"))
         page.on("console", lambda m: visitor.complaints.append(m.text) if m.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
         page.on(

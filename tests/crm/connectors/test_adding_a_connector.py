@@ -20,6 +20,8 @@ from tests import ROOT
 from tests.company import Company, clean_environment
 from tests.crm.homes import build
 
+pytestmark = pytest.mark.slow
+
 SECRET = "b00k-s3cret"
 
 

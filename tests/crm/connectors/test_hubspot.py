@@ -185,12 +185,10 @@ class TestHubspot(ConnectorContract):
         assert len(hub.records) == 7
 
     def test_a_days_budget_used_up_is_not_waited_for(self, hub: FakeHubspot) -> None:
-        connector = self.connect(hub)
         spent = {"message": "You have reached your daily limit.", "policyName": "DAILY"}
-        client = httpx.Client(transport=httpx.MockTransport(lambda _request: httpx.Response(429, json=spent)))
-        connector._http._client = client  # type: ignore[attr-defined]
+        hub.answer = lambda _request: httpx.Response(429, json=spent)  # type: ignore[method-assign]
         with pytest.raises(RateLimited, match="the day's requests") as told:
-            connector.check()
+            self.connect(hub).check()
         assert told.value.retry_after is not None
         assert told.value.retry_after > 900
 

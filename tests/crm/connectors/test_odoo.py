@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -24,12 +24,19 @@ class Contract(ConnectorContract):
     def make_crm(self) -> FakeOdoo:
         return FakeOdoo()
 
-    def connect(self, crm: FakeCrm, *, secret: str = SECRET, **settings: Any) -> Connector:
+    def connect(
+        self,
+        crm: FakeCrm,
+        *,
+        secret: str = SECRET,
+        sleep: Callable[[float], None] = lambda _seconds: None,
+        **settings: Any,
+    ) -> Connector:
         given = {"kind": "odoo", "url": "http://odoo.example", "database": "prod", **self.settings}
         section = OdooConnector.model_validate(given | settings)
         client = open_client(section, transport=crm.transport())
         secrets = {"CHURN_CONNECTOR_CRM_SECRET": secret}
-        return connect("crm", section, secrets, clock=lambda: NOW, client=client, sleep=lambda _seconds: None)
+        return connect("crm", section, secrets, clock=lambda: NOW, client=client, sleep=sleep)
 
     def test_a_timeout_of_a_write_is_unknown(self, crm: FakeCrm, connector: Connector) -> None:
         connector.check()
@@ -79,9 +86,8 @@ class TestJsonRpc(Contract):
 
     def test_a_moment_that_a_proxy_asks_for_is_waited_for_within_a_batch(self, odoo: FakeOdoo) -> None:
         waited: list[float] = []
-        connector = self.connect(odoo)
+        connector = self.connect(odoo, sleep=waited.append)
         connector.check()
-        connector._http._sleep = waited.append  # type: ignore[attr-defined]
         odoo.faults = ["", "429"]
         (result,) = self.write(connector, self.row("c1"))
         assert (result.state, waited) == ("created", [7.0])
@@ -148,9 +154,8 @@ class TestJsonRpc(Contract):
         odoo.types.pop("x_key")
         with pytest.raises(ConfigError, match=r"x_new \(number\), x_of \(text\)"):
             self.push(self.connect(odoo), store, "r1", wanted_list(3), fields=fields)
-        sync = self.pushing(self.connect(odoo), store, "r2", wanted_list(3), fields=fields)
         section = OdooConnector(kind="odoo", url="http://odoo.example", database="prod", create_fields=True)
-        sync._request = replace(sync._request, settings=section)
+        sync = self.pushing(self.connect(odoo), store, "r2", wanted_list(3), fields=fields, settings=section)
         sync.run(is_dry=True)
         assert "x_new" not in odoo.types
         assert sync.run().counts["created"] == 3

@@ -191,8 +191,8 @@ def test_thousands_are_as_near_the_bound_as_said_and_the_bound_is_exact(own_cost
 
 def test_samples_of_many_customers_lead_to_the_same_bound(monkeypatch):
     world = large(5_000, seed=3)
-    monkeypatch.setattr("churn.decisions.allocation.prices._SAMPLE", 1_000)
-    monkeypatch.setattr("churn.decisions.allocation.prices._CLOSE", 200)
+    monkeypatch.setattr("churn.decisions.allocation.prices.SAMPLE", 1_000)
+    monkeypatch.setattr("churn.decisions.allocation.prices.CLOSE", 200)
     found = world.allocate()
     world.assert_kept(found.choice)
     assert found.bound == pytest.approx(world.relaxed(), rel=1e-8)

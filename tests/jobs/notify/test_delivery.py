@@ -3,19 +3,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from churn.errors import Unreachable
@@ -23,6 +18,7 @@ from churn.jobs.notify.alarms import watch_freshness
 from churn.jobs.notify.alert_sender import AlertSender
 from churn.store import Delivery
 from tests.jobs.conftest import House
+from tests.jobs.notify.mail import mail_server, mailing
 
 SECRET = "a-secret-of-the-webhook"
 
@@ -168,6 +164,7 @@ def _receiver(status: int = 200) -> Iterator[tuple[str, list[tuple[dict[str, str
             thread.join()
 
 
+@pytest.mark.slow
 def test_the_webhook_is_signed_over_timestamp_id_and_body(house: House) -> None:
     _raise(house, "Zahlung fehlt für Käufer")
     with _receiver() as (url, got):
@@ -183,6 +180,7 @@ def test_the_webhook_is_signed_over_timestamp_id_and_body(house: House) -> None:
     assert int(headers["X-Churn-Timestamp"]) == 1782867600  # 2026-07-01 01:00 UTC
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "told"), [(500, "answers 500"), (302, "answers 302"), (401, "refuses what we")])
 def test_a_webhook_that_refuses_is_told_and_never_the_secret(house: House, status: int, told: str) -> None:
     _raise(house)
@@ -196,6 +194,7 @@ def test_a_webhook_that_refuses_is_told_and_never_the_secret(house: House, statu
     assert SECRET not in repr((kept, house.logged))
 
 
+@pytest.mark.slow
 def test_a_webhook_without_a_secret_is_not_called_and_says_which_variable(house: House) -> None:
     _raise(house)
     with _receiver() as (url, got):
@@ -206,45 +205,11 @@ def test_a_webhook_without_a_secret_is_not_called_and_says_which_variable(house:
     assert got == []
 
 
-class Inbox:
-    """What a mail server keeps."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 kept"
-
-
-@contextmanager
-def _mail_server(**options: Any) -> Iterator[tuple[int, Inbox]]:
-    inbox = Inbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = Controller(inbox, hostname="127.0.0.1", port=port, **options)
-    server.start()
-    try:
-        yield port, inbox
-    finally:
-        server.stop()
-
-
-def _mail(port: int, **more: Any) -> dict[str, Any]:
-    return {
-        "email_to": ["ann@company.example", "bob@company.example"],
-        "email_from": "churn@company.example",
-        "smtp_host": "127.0.0.1",
-        "smtp_port": port,
-        "smtp_security": "none",
-        **more,
-    }
-
-
+@pytest.mark.slow
 def test_a_mail_says_what_happened_and_bears_the_same_id_at_every_attempt(house: House) -> None:
     _raise(house, "Line one\nLine two", kind="data_blocked")
-    with _mail_server() as (port, inbox):
-        house = house.with_settings(alerts=_mail(port, link="https://churn.example"))
+    with mail_server() as (port, inbox):
+        house = house.with_settings(alerts=mailing(port, link="https://churn.example"))
         AlertSender(house.context).send_due()
     (mail,) = inbox.mails
     assert mail["Subject"] == "[churn] critical: data blocked (nightly)"
@@ -255,21 +220,23 @@ def test_a_mail_says_what_happened_and_bears_the_same_id_at_every_attempt(house:
     assert "https://churn.example" in body
 
 
+@pytest.mark.slow
 def test_a_subject_cannot_add_headers_of_its_own(house: House) -> None:
     with house.context.open_store() as store:
         store.alerts.raise_("job_failed", "x\r\nBcc: eve@evil.example", "critical", "m", house.clock())
-    with _mail_server() as (port, inbox):
-        AlertSender(house.with_settings(alerts=_mail(port)).context).send_due()
+    with mail_server() as (port, inbox):
+        AlertSender(house.with_settings(alerts=mailing(port)).context).send_due()
     assert inbox.mails[0]["Bcc"] is None
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_told_without_it(house: House) -> None:
     def deny(*_: object) -> AuthResult:
         return AuthResult(success=False, handled=False)
 
     _raise(house)
-    with _mail_server(authenticator=deny, auth_require_tls=False) as (port, inbox):
-        house = house.with_settings(alerts=_mail(port, smtp_user="churn"))
+    with mail_server(authenticator=deny, auth_require_tls=False) as (port, inbox):
+        house = house.with_settings(alerts=mailing(port, smtp_user="churn"))
         house.context = replace(house.context, secrets={"CHURN_ALERTS_SMTP_PASSWORD": SECRET})
         AlertSender(house.context).send_due()
     with house.context.open_store() as store:
@@ -279,21 +246,23 @@ def test_a_wrong_password_is_told_without_it(house: House) -> None:
     assert inbox.mails == []
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_encrypt_is_not_trusted(house: House) -> None:
     _raise(house)
-    with _mail_server() as (port, inbox):
-        AlertSender(house.with_settings(alerts=_mail(port, smtp_security="starttls")).context).send_due()
+    with mail_server() as (port, inbox):
+        AlertSender(house.with_settings(alerts=mailing(port, smtp_security="starttls")).context).send_due()
     assert inbox.mails == []
 
 
+@pytest.mark.slow
 def test_a_mail_server_that_is_away_loses_nothing(house: House) -> None:
     _raise(house)
-    with _mail_server() as (port, inbox):
+    with mail_server() as (port, inbox):
         pass
-    house = house.with_settings(alerts=_mail(port))
+    house = house.with_settings(alerts=mailing(port))
     AlertSender(house.context).send_due()
     house.clock.forward(hours=1)
-    with _mail_server() as (port, inbox):
+    with mail_server() as (port, inbox):
         AlertSender(house.with_settings(alerts={"smtp_port": port}).context).send_due()
     assert len(inbox.mails) == 1
 

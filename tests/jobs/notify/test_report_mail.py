@@ -13,14 +13,16 @@ from churn.context import Context
 from churn.errors import Unreachable
 from churn.jobs.notify.report_mail import mail_report
 from churn.workflows.report.publish import ReportResult
-from tests.jobs.notify.test_delivery import _mail, _mail_server
+from tests.jobs.notify.mail import mail_server, mailing
+
+pytestmark = pytest.mark.slow
 
 PAGE = "<!doctype html><html><body><h1>8.0&nbsp;% of customers left in June 2026,\n 2 points above</h1>\u2013</body></html>\n"
 
 
 def _context(home: Path, port: int, *to: str) -> Context:
     context = build_context(settings=load_settings(config=None, home=home, environ={}))
-    alerts = context.settings.alerts.model_validate(_mail(port, email_to=[], report_to=list(to)))
+    alerts = context.settings.alerts.model_validate(mailing(port, email_to=[], report_to=list(to)))
     return replace(context, settings=context.settings.model_copy(update={"alerts": alerts}))
 
 
@@ -33,7 +35,7 @@ def _report(home: Path) -> ReportResult:
 
 def test_the_report_is_one_attachment_and_its_headline_the_subject(tmp_path: Path) -> None:
     report = _report(tmp_path)
-    with _mail_server() as (port, inbox):
+    with mail_server() as (port, inbox):
         context = _context(tmp_path, port, "board@company.example", "ann@company.example")
         assert mail_report(context, report) == 2
     (mail,) = inbox.mails
@@ -50,7 +52,7 @@ def test_nobody_named_nobody_mailed(tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_answer_is_an_error_with_words(tmp_path: Path) -> None:
-    with _mail_server() as (port, _):
+    with mail_server() as (port, _):
         pass
     with pytest.raises(Unreachable, match="mail server"):
         mail_report(_context(tmp_path, port, "board@company.example"), _report(tmp_path))

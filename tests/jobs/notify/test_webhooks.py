@@ -22,6 +22,8 @@ from churn.signing import EVENT_ID, SIGNATURE, TIMESTAMP, sign
 from churn.store import ScoreRun
 from tests.store.builders import score_list
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 7, 1, 3, 0)
 
 

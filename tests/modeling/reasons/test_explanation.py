@@ -9,7 +9,7 @@ import pytest
 from churn.errors import ModelError
 from churn.modeling import explain
 from churn.modeling.candidates import CANDIDATES
-from churn.modeling.reasons.explain import _probability_points
+from churn.modeling.reasons.explain import probability_points
 from tests.modeling.made_up import customers, train
 
 
@@ -104,7 +104,7 @@ def logistic(raw):
 
 def points_of(contributions, curve, base):
     raw = base + contributions.sum(axis=1, dtype=np.float64)
-    return _probability_points(curve, contributions, raw, base)
+    return probability_points(curve, contributions, raw, base)
 
 
 def test_points_stay_bounded_where_the_score_is_close_to_the_base():

@@ -16,7 +16,7 @@ from churn.warehouse.loading.ingest import ingest
 from tests.warehouse.conftest import NOW
 
 pytest.importorskip("s3fs", reason="s3fs is not installed (extra `s3`)")
-pytestmark = pytest.mark.xdist_group("s3")
+pytestmark = [pytest.mark.xdist_group("s3"), pytest.mark.slow]
 SESSIONS = "customer_id,started_at\n"
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from churn.bootstrap import build_context
-from churn.cli.project import _show_campaigns
+from churn.cli.project import show_campaigns
 from churn.workflows.demo.campaigns import CAMPAIGNS, DemoCampaigns, run_campaigns, true_effect
 from tests.company import Company
 
@@ -67,7 +67,7 @@ def test_the_answers_can_be_told_again_and_nothing_is_counted_twice(campaigns: D
 
 
 def test_the_table_shows_measured_and_true(campaigns: DemoCampaigns, capsys: pytest.CaptureFixture[str]) -> None:
-    _show_campaigns(campaigns)
+    show_campaigns(campaigns)
     shown = capsys.readouterr().out
     assert "in truth" in shown
     assert all(row["campaign"] in shown for row in campaigns.measured)

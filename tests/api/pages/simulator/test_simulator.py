@@ -6,7 +6,7 @@ import json
 import re
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,9 +14,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from churn.accounts.sign_in import create_link
+from churn.context import Context
 from churn.decisions.simulation_request import SimulationRequest
-from churn.workflows.simulate import simulate_campaign
-from tests.api.pages.conftest import Served, Visitor
+from churn.workflows.simulate import live
+from churn.workflows.simulate.simulate import simulate_campaign
+from tests.api.pages.conftest import Served, Visitor, serve
 
 ANSWER = "#sim-answer"
 
@@ -80,8 +82,8 @@ def settled(page: Any) -> None:
 
 def test_the_page_says_what_the_command_line_says(visitor: Visitor, served: Served) -> None:
     page = ready(visitor)
-    document = simulate_campaign(served.context, SimulationRequest())
-    amounts = document.sentence.split(", 90 %")[0]
+    told = simulate_campaign(served.context, SimulationRequest()).document
+    amounts = told["sentence"].split(", 90 %")[0]
     assert sentence_of(visitor).startswith(amounts)
     assert page.locator("#profit-curve .chart-still svg:visible, #profit-curve .chart-still").count()
     assert "highest at" in page.locator("#profit-curve svg[role=img]").first.get_attribute("aria-label")
@@ -164,7 +166,7 @@ def test_saved_simulations_are_listed_opened_compared_and_not_overwritten_unaske
         page.get_by_role("button", name="Save").click()
         page.get_by_role("link", name=name).wait_for()
     with served.context.open_store() as store:
-        assert store.simulations.get("Dear contact").document.economics.contact_cost == 6
+        assert store.simulations.get("Dear contact").result["economics"]["contact_cost"] == 6
     visitor.visit("/simulator")
     page.get_by_label("Name", exact=True).fill("Best")
     page.get_by_role("button", name="Save").click()
@@ -241,32 +243,23 @@ def test_a_link_of_an_older_list_says_so(visitor: Visitor) -> None:
 
 
 @pytest.fixture
-def uncalibrated(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The served list's probabilities fail the calibration gate."""
-    from churn.workflows.simulate.live import Simulator
+def uncalibrated(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Another service over the same home, to which the list's probabilities fail the calibration gate."""
+    original, reason = live.published_scores, "the calibration slope is 0.41, not within 0.8 to 1.25"
 
-    original = Simulator._prepare
+    def failing(context: Context) -> Any:
+        population = original(context)
+        gate = replace(population.judgement.gate, is_passed=False, reasons=(reason,))
+        return replace(population, judgement=replace(population.judgement, gate=gate))
 
-    def failing(simulator: Simulator) -> Any:
-        found = original(simulator)
-        gate = replace(
-            found.judgement.gate, is_passed=False, reasons=("the calibration slope is 0.41, not within 0.8 to 1.25",)
-        )
-        return replace(found, judgement=replace(found.judgement, gate=gate))
-
-    monkeypatch.setattr(Simulator, "_prepare", failing)
-    monkeypatch.setattr(Simulator, "_current", lambda self: (self._prepare(), self._context_run()), raising=False)
-    monkeypatch.setattr(Simulator, "_context_run", _run_of, raising=False)
-    return
+    monkeypatch.setattr(live, "published_scores", failing)
+    yield from serve(served.context)
 
 
-def _run_of(simulator: Any) -> Any:
-    with simulator._context.open_store() as store:
-        return store.published.current_run()
-
-
-@pytest.mark.usefixtures("uncalibrated")
-def test_amounts_are_withheld_where_probabilities_fail_and_shown_on_record(visitor: Visitor, served: Served) -> None:
+def test_amounts_are_withheld_where_probabilities_fail_and_shown_on_record(
+    visitors: Callable[[Served], Visitor], uncalibrated: Served
+) -> None:
+    visitor = visitors(uncalibrated).sign_in()
     visitor.visit("/simulator").see("These probabilities cannot be turned into money", "The calibration slope is 0.41")
     assert visitor.page.locator(ANSWER).count() == 0
     visitor.assert_accessible()
@@ -274,7 +267,7 @@ def test_amounts_are_withheld_where_probabilities_fail_and_shown_on_record(visit
     visitor.page.get_by_role("button", name="Show amounts anyway").click()
     visitor.see("Not calibrated", "Do not act on them")
     assert "uncalibrated=accepted" in visitor.page.url
-    with served.context.open_store() as store:
+    with uncalibrated.context.open_store() as store:
         assert store.requests.audited(limit=1)[0].action == "accept_uncalibrated"
 
 

@@ -15,6 +15,8 @@ from tests.crm.connectors.file.sftp_server import SftpServer
 from tests.crm.connectors.file.test_file import rows_of
 from tests.crm.contract import NOW, SECRET
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SftpServer]:

@@ -1,0 +1,76 @@
+"""Fast tests are those that need no company, server, browser or process: found by their fixtures, and held to it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+# Whoever asks for one of these, directly or through another fixture, is slow.
+SLOW_FIXTURES = {
+    "browser",
+    "finished_company",
+    "finished_shop",
+    "made_town",
+    "odoo_server",
+    "postgres_server",
+}
+SLOW_FOLDERS = ("tests/demo/", "tests/faults/", "tests/odoo/", "tests/packaging/", "tests/workflows/monitor/")
+FORBIDDEN = {
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.system",
+    "socket.bind",
+    "socket.connect",
+    "subprocess.Popen",
+}
+
+
+class _Guard:
+    """Refuses processes and sockets while a fast test runs, to every thread that the test started."""
+
+    def __init__(self) -> None:
+        self.others: set[int] | None = None  # threads that were there before; None while no fast test runs
+        self.refused: list[str] = []
+
+    def __call__(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        if self.others is not None and event in FORBIDDEN and threading.get_ident() not in self.others:
+            self.refused.append(event)
+            pytest.fail(f"{event} in a fast test: mark it `slow`, or do without")
+
+
+_guard = _Guard()
+sys.addaudithook(_guard)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what asks for something slow."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        is_postgres = parameters is not None and any(
+            isinstance(value, str) and value == "postgresql" for value in parameters.params.values()
+        )
+        asked = getattr(item, "fixturenames", ())
+        if is_postgres or item.nodeid.startswith(SLOW_FOLDERS) or SLOW_FIXTURES.intersection(asked):
+            item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def _no_process_and_no_socket(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that is not slow starts no process and opens no socket."""
+    if request.node.get_closest_marker("slow") is not None:
+        yield
+        return
+    main = threading.get_ident()
+    _guard.refused, _guard.others = [], {thread.ident or 0 for thread in threading.enumerate()} - {main}
+    try:
+        yield
+    finally:
+        _guard.others = None
+    assert _guard.refused == [], "a fast test was refused a process or socket, and went on"

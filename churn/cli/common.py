@@ -7,17 +7,20 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import BaseModel
 
 from churn.bootstrap import build_context
 from churn.errors import ChurnError, ConfigError
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from rich.progress import TaskID
 
     from churn.context import Context
@@ -65,11 +68,14 @@ class Session:
             self._context = build_context(home=self.home, config=self.config, progress=self.progress)
         return self._context
 
-    def show(self, document: Mapping[str, Any], render: Callable[[], None]) -> None:
-        """Print `document` as JSON if asked for, else call `render` unless quiet."""
+    def show(self, document: object, render: Callable[[], None]) -> None:
+        """Print `document` as JSON if asked for, else call `render` unless quiet.
+
+        A document is a mapping, a dataclass or a pydantic model, and so is what it holds.
+        """
         self.progress.close()
         if self.as_json:
-            sys.stdout.write(json.dumps(_numbers(document), default=_plain, indent=2, allow_nan=False) + "\n")
+            sys.stdout.write(json.dumps(_plain(document), indent=2, allow_nan=False) + "\n")
         elif not self.quiet:
             render()
 
@@ -139,22 +145,29 @@ def _complain(error: ChurnError, *, as_json: bool) -> None:
         sys.stderr.write(f"churn: {error}\n")
 
 
-def _numbers(value: Any) -> Any:
-    """Return `value` with null for every float that JSON cannot say (NaN, infinity)."""
+def _plain(value: object) -> JsonValue:
+    """Return `value` as JSON can say it: NaN and infinity as null, days and instants as ISO text."""
     if isinstance(value, Mapping):
-        return {str(key): _numbers(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_numbers(item) for item in value]
-    if hasattr(value, "tolist"):
-        return _numbers(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [_plain(item) for item in value]
+    if isinstance(value, BaseModel):
+        return {name: _plain(item) for name, item in value}
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return _plain(value.tolist()) if hasattr(value, "tolist") else _simple(value)  # numpy's values have it
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
+def _simple(value: object) -> JsonValue:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case None | bool() | int() | str():
+            return value
+        case date() | datetime():
+            return value.isoformat()
+        case Path():
+            return str(value)
     raise TypeError(type(value).__name__)
 
 

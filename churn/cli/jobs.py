@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,14 +11,14 @@ from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, table
 from churn.errors import ConfigError
 from churn.jobs.catalog import job_named
-from churn.jobs.now import nights, request_run, tell_alerts, work_now
+from churn.jobs.job import Job, ParameterKind
+from churn.jobs.now import Worked, nights, request_run, tell_alerts, work_now
 from churn.jobs.processes import run_scheduler, work_claimed
 from churn.jobs.schedule import next_times
-from churn.jobs.view import jobs_document, run_document
+from churn.jobs.view import JobsView, RunView, jobs_view, run_view
 
 if TYPE_CHECKING:
-    from churn.jobs.now import Worked
-    from churn.store import ScheduledRun
+    from churn.store.records import JobParameterValue, ScheduledRun
 
 
 def register(app: typer.Typer) -> None:
@@ -47,12 +48,12 @@ def run(
     first, last, day = read_date(from_, "--from"), read_date(to, "--to"), read_date(date, "--date")
     if (first is None) != (last is None) or (day and first):
         raise ConfigError("give either --date, or --from and --to", where="churn run")
-    given = _parameters(job_named(job), settings or [])
+    parameters = _parameters(job_named(job), settings or [])
     context = session.context
-    worked = []
-    for one in nights(first, last) if first and last else [day]:
-        asked = request_run(context, job, day=one, parameters=given, requested_by="cli", again=again)
-        worked.append(work_now(context, asked, tell=context.progress.step, retries=retry))
+    worked: list[Worked] = []
+    for night in nights(first, last) if first and last else [day]:
+        requested = request_run(context, job, day=night, parameters=parameters, requested_by="cli", again=again)
+        worked.append(work_now(context, requested, tell=context.progress.step, retries=retry))
         if worked[-1].run.state != "done":
             break
     _show(session, worked)
@@ -60,18 +61,18 @@ def run(
     _end(worked[-1])
 
 
-def _parameters(job: Any, settings: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _parameters(job: Job, settings: list[str]) -> dict[str, JobParameterValue]:
+    parameters: dict[str, JobParameterValue] = {}
     for text in settings:
         name, sign, value = text.partition("=")
         if not sign:
             raise ConfigError(f"`{text}` is not NAME=VALUE", where="--set", remedy="Such as --set promote=true.")
         kind = job.parameters[name].kind if name in job.parameters else "text"
-        found[name] = _value(kind, value)
-    return found
+        parameters[name] = _value(kind, value)
+    return parameters
 
 
-def _value(kind: str, text: str) -> Any:
+def _value(kind: ParameterKind, text: str) -> JobParameterValue:
     if kind == "flag" and text.lower() in {"true", "false", "yes", "no"}:
         return text.lower() in {"true", "yes"}
     if kind == "texts":
@@ -85,13 +86,20 @@ def _value(kind: str, text: str) -> Any:
 
 
 def _show(session: Session, worked: list[Worked]) -> None:
-    document = {"runs": [run_document(one.run) | {"was_done": one.was_done} for one in worked]}
+    document = {"runs": [_WorkedRun(**vars(run_view(outcome.run)), was_done=outcome.was_done) for outcome in worked]}
 
     def render() -> None:
-        for one in worked:
-            show_run(one.run, was_done=one.was_done)
+        for outcome in worked:
+            show_run(outcome.run, was_done=outcome.was_done)
 
     session.show(document, render)
+
+
+@dataclass(frozen=True)
+class _WorkedRun(RunView):
+    """A run as `churn run --json` shows it: whether it had been done before."""
+
+    was_done: bool
 
 
 def show_run(run: ScheduledRun, *, was_done: bool) -> None:
@@ -132,50 +140,62 @@ def jobs(
         job_named(job)
     context = session.context
     with context.open_store() as store:
-        found = jobs_document(context, store, context.clock())
-        runs = store.jobs.list(job, limit)
-    document = found | {"runs": [run_document(one) for one in runs]}
+        view = jobs_view(context, store)
+        runs = [run_view(run) for run in store.jobs.list(job, limit)]
 
     def render() -> None:
-        workers = [f"{one['name']}, since {one['started_at']:%Y-%m-%d %H:%M}" for one in found["schedulers"]]
-        none = "none: start `churn scheduler`, or `churn serve --with-scheduler`"
-        facts([("scheduler", "; ".join(workers) or none), ("times in", found["timezone"])])
-        table(
-            "Jobs",
-            ["job", "schedule", "next (UTC)", "last run", "what it does"],
-            [
-                (
-                    one["name"],
-                    one["schedule"] or "on request",
-                    f"{one['next_at']:%Y-%m-%d %H:%M}" if one["next_at"] else None,
-                    f"{one['last_run']['state']} {one['last_run']['requested_at']:%Y-%m-%d}"
-                    if one["last_run"]
-                    else None,
-                    one["title"],
-                )
-                for one in found["jobs"]
-            ],
-        )
-        table(
-            "Runs",
-            ["run", "job", "date", "state", "asked by", "asked at (UTC)", "seconds", "error"],
-            [
-                (
-                    one.run_id,
-                    one.job,
-                    one.logical_date,
-                    one.state,
-                    one.requested_by,
-                    f"{one.requested_at:%Y-%m-%d %H:%M:%S}",
-                    f"{sum(step.seconds or 0 for step in one.steps):.1f}",
-                    one.error,
-                )
-                for one in runs
-            ],
-            right=[0, 6],
-        )
+        _show_jobs(view)
+        _show_runs(runs)
 
-    session.show(document, render)
+    session.show(_JobsAndRuns(view.jobs, view.timezone, view.schedulers, runs), render)
+
+
+@dataclass(frozen=True)
+class _JobsAndRuns(JobsView):
+    """The jobs as `churn jobs --json` shows them: with the newest runs."""
+
+    runs: list[RunView]
+
+
+def _show_jobs(view: JobsView) -> None:
+    workers = [f"{worker.name}, since {worker.started_at:%Y-%m-%d %H:%M}" for worker in view.schedulers]
+    none = "none: start `churn scheduler`, or `churn serve --with-scheduler`"
+    facts([("scheduler", "; ".join(workers) or none), ("times in", view.timezone)])
+    table(
+        "Jobs",
+        ["job", "schedule", "next (UTC)", "last run", "what it does"],
+        [
+            (
+                job.name,
+                job.schedule or "on request",
+                f"{job.next_at:%Y-%m-%d %H:%M}" if job.next_at else None,
+                f"{job.last_run.state} {job.last_run.requested_at:%Y-%m-%d}" if job.last_run else None,
+                job.title,
+            )
+            for job in view.jobs
+        ],
+    )
+
+
+def _show_runs(runs: list[RunView]) -> None:
+    table(
+        "Runs",
+        ["run", "job", "date", "state", "asked by", "asked at (UTC)", "seconds", "error"],
+        [
+            (
+                run.run_id,
+                run.job,
+                run.logical_date,
+                run.state,
+                run.requested_by,
+                f"{run.requested_at:%Y-%m-%d %H:%M:%S}",
+                f"{sum(step.seconds or 0 for step in run.steps):.1f}",
+                run.error,
+            )
+            for run in runs
+        ],
+        right=[0, 6],
+    )
 
 
 def scheduler(

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from churn.errors import NotFound
-from churn.jobs.outcome import Job, Parameter, Step
-from churn.jobs.steps import asked, night, rights, tidy
+from churn.jobs.job import Job, Parameter, Step
+from churn.jobs.steps import night, on_request, privacy, retention
 
 _CAMPAIGN = Parameter("text", "The campaign's name; `risk-list` for the list itself.", is_required=True)
 _DATE = Parameter("text", "The date, YYYY-MM-DD; the newest that the data cover if left out.")
@@ -36,14 +36,14 @@ _ALL = (
     Job(
         "monthly",
         "Monthly: explore the data, write the report of the month before",
-        (Step("explore", asked.explore), Step("report", asked.report)),
+        (Step("explore", on_request.explore), Step("report", on_request.report)),
         {"language": _LANGUAGE},
         is_dated=True,
     ),
     Job(
         "retention",
         "Retention: put old files, logs and rows away",
-        (Step("prune", tidy.prune), Step("let go", rights.retain)),
+        (Step("prune", retention.prune), Step("let go", retention.let_go)),
         is_dated=True,
     ),
     Job(
@@ -54,20 +54,20 @@ _ALL = (
     Job(
         "train",
         "Train all candidates and register the winner",
-        (Step("train", asked.train),),
+        (Step("train", on_request.train),),
         {"promote": Parameter("flag", "Whether the winner serves at once.")},
     ),
-    Job("score", "Score every customer and publish the list", (Step("score", asked.score),), {"date": _DATE}),
+    Job("score", "Score every customer and publish the list", (Step("score", on_request.score),), {"date": _DATE}),
     Job(
         "explore",
         "Explore the data: what every column holds, and who leaves more than others",
-        (Step("explore", asked.explore),),
+        (Step("explore", on_request.explore),),
         {"date": _DATE},
     ),
     Job(
         "plan",
         "Plan campaigns: whom to contact, whom to hold out",
-        (Step("plan", asked.plan),),
+        (Step("plan", on_request.plan),),
         {
             "campaigns": Parameter("texts", "Names of the campaigns; all if left out."),
             "budget": Parameter("number", "Money that they share."),
@@ -78,7 +78,7 @@ _ALL = (
     Job(
         "sync",
         "Push a campaign or the risk list to a CRM",
-        (Step("sync", asked.sync),),
+        (Step("sync", on_request.sync),),
         {
             "campaign": _CAMPAIGN,
             "connector": Parameter("text", "The CRM; the campaign's own if left out."),
@@ -89,25 +89,25 @@ _ALL = (
     Job(
         "withdraw",
         "Take a campaign back out of a CRM",
-        (Step("withdraw", asked.withdraw),),
+        (Step("withdraw", on_request.withdraw),),
         {"campaign": _CAMPAIGN, "connector": Parameter("text", "The CRM.", is_required=True)},
         scope="push",
     ),
-    Job("erase", "Erase what is held of a customer", (Step("erase", rights.erase),), {"request": _REQUEST}),
-    Job("export", "Collect what is held of a customer", (Step("export", rights.export),), {"request": _REQUEST}),
-    Job("object", "Take who objects off every list", (Step("withdraw", rights.withdraw),), {"request": _REQUEST}),
+    Job("erase", "Erase what is held of a customer", (Step("erase", privacy.erase),), {"request": _REQUEST}),
+    Job("export", "Collect what is held of a customer", (Step("export", privacy.export),), {"request": _REQUEST}),
+    Job("object", "Take who objects off every list", (Step("withdraw", privacy.withdraw),), {"request": _REQUEST}),
     Job(
         "measure",
         "Measure what a campaign caused",
-        (Step("measure", asked.measure),),
+        (Step("measure", on_request.measure),),
         {"campaign": _CAMPAIGN, "so_far": Parameter("flag", "Judge those whose windows have closed.")},
         scope="push",
     ),
-    Job("monitor", "Look for drift and decay", (Step("monitor", asked.monitor),), {"date": _DATE}),
+    Job("monitor", "Look for drift and decay", (Step("monitor", on_request.monitor),), {"date": _DATE}),
     Job(
         "report",
         "Write the report of a month",
-        (Step("report", asked.report),),
+        (Step("report", on_request.report),),
         {"month": Parameter("text", "The month, YYYY-MM; the last whole one if left out."), "language": _LANGUAGE},
     ),
 )
@@ -117,9 +117,9 @@ JOBS: Mapping[str, Job] = MappingProxyType({job.name: job for job in _ALL})
 
 def job_named(name: str) -> Job:
     """Return the job of that name. Raises NotFound naming the nearest, or all."""
-    found = JOBS.get(name)
-    if found is None:
+    job = JOBS.get(name)
+    if job is None:
         near = difflib.get_close_matches(name, JOBS, n=1)
         remedy = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(JOBS)}."
         raise NotFound("there is no such job", where=name, remedy=remedy)
-    return found
+    return job

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, StoreBusy, Unreachable
@@ -39,7 +38,7 @@ def request_run(
     name: str,
     *,
     day: date | None = None,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, object] | None = None,
     requested_by: str,
     again: bool = False,
 ) -> ScheduledRun:
@@ -49,7 +48,7 @@ def request_run(
     run that is done once more. Raises NotFound for an unknown job, ConfigError for wrong parameters or a day to come.
     """
     job = job_named(name)
-    given = job.checked(parameters or {})
+    checked = job.checked(parameters or {})
     today = logical_day(context)
     if day is not None and not job.is_dated:
         raise ConfigError("runs as of now, not for a date", where=f"job {name}", remedy="Leave --date out.")
@@ -58,7 +57,7 @@ def request_run(
     run_key = None
     if job.is_dated:
         if day is not None and day < today and BACKFILL in job.parameters:
-            given[BACKFILL] = True
+            checked[BACKFILL] = True
         day = day or today
         run_key = key_of(name, day, {})
     at = context.clock()
@@ -66,7 +65,7 @@ def request_run(
         if again and run_key is not None:
             run_key = f"{run_key}/again {at.isoformat(timespec='seconds')}"
         return store.jobs.request(
-            name, logical_date=day, parameters=given, requested_by=requested_by, at=at, run_key=run_key
+            name, logical_date=day, parameters=checked, requested_by=requested_by, at=at, run_key=run_key
         )
 
 
@@ -84,14 +83,14 @@ def work_now(
     """
     if run.state == "done":
         return Worked(run, was_done=True, errors=())
-    owner, told = owner_name(), ""
+    owner, last_words = owner_name(), ""
     errors: tuple[ChurnError, ...] = ()
     seconds = context.settings.schedule.lease_seconds
     try:
         while run.is_under_way:
             with context.open_store() as store:
                 claimed = store.jobs.claim(owner, now=context.clock(), lease_seconds=seconds, run_id=run.run_id)
-                busy = next((one for one in store.jobs.list(limit=20) if one.state == "running"), None)
+                busy = next((other for other in store.jobs.list(limit=20) if other.state == "running"), None)
             if claimed is not None:
                 runner = Runner(context, owner)
                 run = runner.work(claimed)
@@ -100,9 +99,9 @@ def work_now(
                     run = _give_up(context, run)
                 continue
             words = _waiting(context, run, busy)
-            if words != told:
+            if words != last_words:
                 tell(words)
-            told = words
+            last_words = words
             sleep(_LOOK_EVERY)
             with context.open_store() as store:
                 run = store.jobs.get(run.run_id) or run

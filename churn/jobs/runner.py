@@ -1,11 +1,11 @@
-"""Works one claimed run: step after step under the lease, each told in the ledger, and decides how the run ends."""
+"""Works one claimed run: step after step under the lease, each noted in the ledger, and decides how the run ends."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import (
@@ -20,11 +20,14 @@ from churn.errors import (
     WarehouseBusy,
 )
 from churn.jobs.catalog import job_named
+from churn.jobs.job import Job, Step, StepFailed, StepResult
 from churn.jobs.lease import Lease, Stopped
 from churn.jobs.notify.alarms import raise_failed, resolve_done
-from churn.jobs.outcome import Job, Step, StepFailed, StepOutcome
 from churn.jobs.today import company_context
-from churn.store.records import ScheduledRun
+from churn.store.records import ScheduledRun, StepState
+
+if TYPE_CHECKING:
+    from churn.store.repositories.jobs import JobRepository
 
 LONGEST_WAIT = timedelta(hours=1)
 _AGAIN = (ConnectorError, WarehouseBusy, StoreBusy, SyncBusy, ResourceError)
@@ -39,7 +42,7 @@ class _NotHeld(Exception):
 def is_passing(error: ChurnError) -> bool:
     """Say whether the same may go well a little later: a remote system, a lock, a full disk."""
     causes = error.causes if isinstance(error, StepFailed) else (error,)
-    return any(isinstance(one, _AGAIN) and not isinstance(one, _FOR_GOOD) for one in causes)
+    return any(isinstance(cause, _AGAIN) and not isinstance(cause, _FOR_GOOD) for cause in causes)
 
 
 def wait_before(attempt: int, retry_minutes: float) -> timedelta:
@@ -74,7 +77,7 @@ class Runner:
         """
         settings = self._context.settings.schedule
         job = self._jobs(run.job)
-        self._tell("set_steps", run.run_id, [step.name for step in job.steps])
+        self._note(lambda jobs: jobs.set_steps(run.run_id, [step.name for step in job.steps]))
         if run.attempts > settings.max_attempts + 1:  # killed again and again: at the same step, most likely
             stood = run.step.name if run.step else "its start"
             self._fail(run, job, [(stood, f"was cut off {run.attempts - 1} times at step {stood}")])
@@ -96,7 +99,7 @@ class Runner:
         except Stopped as stopped:
             self._stopped(run, job, stopped)
         except KeyboardInterrupt:
-            self._let_go(run, "canceled by the keyboard")
+            self._cancel(run, "canceled by the keyboard")
             raise
         except BaseException as failure:
             self._fail(run, job, [("run", f"stopped by a fault of the program: {type(failure).__name__}")])
@@ -119,53 +122,61 @@ class Runner:
 
     def _step(self, run: ScheduledRun, step: Step) -> ChurnError | None:
         context = company_context(self._context)
-        self._told("start_step", run.run_id, self._owner, step.name, at=self._context.clock())
+        started_at = self._context.clock()
+        self._note_as_holder(lambda jobs: jobs.start_step(run.run_id, self._owner, step.name, at=started_at))
         began = time.monotonic()
         try:
-            found = step.work(context, run)
+            result = step.work(context, run)
         except ChurnError as error:
             part = error.sentence if isinstance(error, StepFailed) else None
             rows = error.rows if isinstance(error, StepFailed) else None
-            self._finish_step(run, step, "failed", began, StepOutcome(rows, part or ""), error)
+            self._finish_step(run, step, "failed", began, StepResult(rows, part or ""), error)
             return error
         except BaseException as failure:
             if not isinstance(failure, KeyboardInterrupt):
                 fault = ChurnError(f"a fault of the program: {type(failure).__name__}: {failure}")
-                self._finish_step(run, step, "failed", began, StepOutcome(None, ""), fault)
+                self._finish_step(run, step, "failed", began, StepResult(None, ""), fault)
             raise
-        self._finish_step(run, step, "skipped" if found.is_skipped else "done", began, found, None)
+        self._finish_step(run, step, "skipped" if result.is_skipped else "done", began, result, None)
         return None
 
     def _finish_step(
-        self, run: ScheduledRun, step: Step, state: str, began: float, found: StepOutcome, error: ChurnError | None
+        self,
+        run: ScheduledRun,
+        step: Step,
+        state: StepState,
+        began: float,
+        result: StepResult,
+        error: ChurnError | None,
     ) -> None:
-        seconds = time.monotonic() - began
-        self._told(
-            "finish_step",
-            run.run_id,
-            self._owner,
-            step.name,
-            state=state,
-            at=self._context.clock(),
-            seconds=seconds,
-            rows=found.rows,
-            outcome=found.sentence or None,
-            error=str(error) if error else None,
+        seconds, finished_at = time.monotonic() - began, self._context.clock()
+        self._note_as_holder(
+            lambda jobs: jobs.finish_step(
+                run.run_id,
+                self._owner,
+                step.name,
+                state=state,
+                at=finished_at,
+                seconds=seconds,
+                rows=result.rows,
+                outcome=result.sentence or None,
+                error=str(error) if error else None,
+            )
         )
         self._context.log.note(
             "job_step", job=run.job, run_id=run.run_id, step=step.name, state=state, seconds=round(seconds, 3)
         )
 
     def _end(self, run: ScheduledRun, job: Job, failed: list[tuple[str, ChurnError]]) -> None:
-        settings = self._context.settings.schedule
+        settings, now = self._context.settings.schedule, self._context.clock()
         if not failed:
-            self._told("finish", run.run_id, self._owner, "done", None, self._context.clock())
+            self._note_as_holder(lambda jobs: jobs.finish(run.run_id, self._owner, "done", None, now))
             resolve_done(self._context, run)
         elif run.attempts < settings.max_attempts and any(is_passing(error) for _, error in failed):
-            wait = wait_before(run.attempts, settings.retry_minutes)
+            again_at = now + wait_before(run.attempts, settings.retry_minutes)
             words = "; ".join(f"{name}: {error}" for name, error in failed)
-            told = f"attempt {run.attempts} of {settings.max_attempts} failed, {words}"
-            self._told("postpone", run.run_id, self._owner, told, self._context.clock() + wait)
+            why = f"attempt {run.attempts} of {settings.max_attempts} failed, {words}"
+            self._note_as_holder(lambda jobs: jobs.postpone(run.run_id, self._owner, why, again_at))
         else:
             self._fail(run, job, [(name, str(error)) for name, error in failed], [error for _, error in failed])
 
@@ -173,53 +184,46 @@ class Runner:
         self, run: ScheduledRun, job: Job, failed: list[tuple[str, str]], errors: list[ChurnError] | None = None
     ) -> None:
         words = "; ".join(f"{name}: {text}" for name, text in failed)
-        if self._tell("finish", run.run_id, self._owner, "failed", words, self._context.clock()):
+        now = self._context.clock()
+        if self._note(lambda jobs: jobs.finish(run.run_id, self._owner, "failed", words, now)):
             raise_failed(self._context, run, job, words, errors or [])
 
     def _stopped(self, run: ScheduledRun, job: Job, stopped: Stopped) -> None:
+        now = self._context.clock()
         if stopped.reason == "late":
             minutes = self._context.settings.schedule.time_limit_minutes
             step = self._read(run.run_id).step
             stood = step.name if step else "run"
-            told = f"took longer than {minutes:g} minutes and was stopped"
-            self._tell(
-                "finish_step",
-                run.run_id,
-                self._owner,
-                stood,
-                state="failed",
-                at=self._context.clock(),
-                seconds=minutes * 60,
-                error=told,
+            words = f"took longer than {minutes:g} minutes and was stopped"
+            self._note(
+                lambda jobs: jobs.finish_step(
+                    run.run_id, self._owner, stood, state="failed", at=now, seconds=minutes * 60, error=words
+                )
             )
-            self._fail(run, job, [(stood, told)])
+            self._fail(run, job, [(stood, words)])
         elif stopped.reason == "stopped":
-            self._tell(
-                "postpone",
-                run.run_id,
-                self._owner,
-                "stopped with its scheduler; goes on where it stood",
-                self._context.clock(),
-            )
+            why = "stopped with its scheduler; goes on where it stood"
+            self._note(lambda jobs: jobs.postpone(run.run_id, self._owner, why, now))
         else:
             self._context.log.note("run_lost", run_id=run.run_id)
 
-    def _let_go(self, run: ScheduledRun, why: str) -> None:
-        if self._tell("finish", run.run_id, self._owner, "canceled", why, self._context.clock()):
+    def _cancel(self, run: ScheduledRun, why: str) -> None:
+        now = self._context.clock()
+        if self._note(lambda jobs: jobs.finish(run.run_id, self._owner, "canceled", why, now)):
             self._context.log.note("run_canceled", run_id=run.run_id)
 
-    def _told(self, verb: str, *arguments: Any, **values: Any) -> None:
+    def _note_as_holder(self, write: Callable[[JobRepository], bool]) -> None:
         """Write to the ledger. Raises _NotHeld when the run is no longer ours."""
-        if not self._tell(verb, *arguments, **values):
+        if not self._note(write):
             raise _NotHeld
 
-    def _tell(self, verb: str, *arguments: Any, **values: Any) -> bool:
+    def _note(self, write: Callable[[JobRepository], bool | None]) -> bool:
         """Write to the ledger; a store that is away is waited for, two minutes at most."""
         waited, pause = 0.0, 0.5
         while True:
             try:
                 with self._context.open_store() as store:
-                    return bool(getattr(store.jobs, verb)(*arguments, **values))
+                    return bool(write(store.jobs))
             except (StoreBusy, Unreachable):
                 if waited >= _PATIENCE:
                     raise
@@ -228,6 +232,6 @@ class Runner:
 
     def _read(self, run_id: int) -> ScheduledRun:
         with self._context.open_store() as store:
-            found = store.jobs.get(run_id)
-        assert found is not None  # only finished runs are ever pruned
-        return found
+            run = store.jobs.get(run_id)
+        assert run is not None  # only finished runs are ever pruned
+        return run

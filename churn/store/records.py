@@ -366,6 +366,9 @@ class ScheduledStep:
     error: str | None = None
 
 
+JobParameterValue = str | int | float | bool | list[str]
+
+
 @dataclass(frozen=True)
 class ScheduledRun:
     """One run of a job, from the request to how it ended; `error` is in words.
@@ -378,7 +381,7 @@ class ScheduledRun:
     job: str
     run_key: str
     logical_date: date | None
-    parameters: dict[str, Any]
+    parameters: Mapping[str, JobParameterValue]
     state: JobState
     requested_by: str
     requested_at: datetime

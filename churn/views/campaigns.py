@@ -289,8 +289,10 @@ def asked_jobs(store: Store, campaign: str, limit: int = 5) -> list[ScheduledRun
 
 
 def _campaigns_of(run: ScheduledRun) -> Collection[str]:
-    named = run.parameters.get("campaigns") or run.parameters.get("campaign") or ()
-    return (named,) if isinstance(named, str) else named
+    named = run.parameters.get("campaigns") or run.parameters.get("campaign")
+    if isinstance(named, str):
+        return (named,)
+    return named if isinstance(named, list) else ()
 
 
 def _definition(context: Context, definition: CampaignDefinition, described: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import Settings
 from churn.context import Context, Log
-from churn.jobs.outcome import Job, Step, StepOutcome
+from churn.jobs.job import Job, Step, StepResult
 from churn.store import ScheduledRun, open_store
 from tests.store.builders import run as score_run
 from tests.store.builders import score_list
@@ -83,17 +83,17 @@ def house(empty_home: Path, tmp_path: Path) -> House:
 
 @pytest.fixture
 def job_of() -> Callable[..., Callable[[str], Job]]:
-    """Give a catalog of one job whose steps do what they are told: a StepOutcome, an exception, or a call."""
+    """Give a catalog of one job whose steps do what they are told: a StepResult, an exception, or a call."""
 
     def build(**does: Any) -> Callable[[str], Job]:
         gates = does.pop("gates", ())
 
-        def step(what: Any) -> Callable[[Context, ScheduledRun], StepOutcome]:
-            def work(context: Context, run: ScheduledRun) -> StepOutcome:
+        def step(what: Any) -> Callable[[Context, ScheduledRun], StepResult]:
+            def work(context: Context, run: ScheduledRun) -> StepResult:
                 found = what(context, run) if callable(what) and not isinstance(what, type) else what
                 if isinstance(found, BaseException):
                     raise found
-                return found if isinstance(found, StepOutcome) else StepOutcome(1, "Done.")
+                return found if isinstance(found, StepResult) else StepResult(1, "Done.")
 
             return work
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from churn.errors import AuthFailed, CampaignError, QualityBlocked, Unreachable, WarehouseBusy
-from churn.jobs.outcome import Job, StepFailed, StepOutcome
+from churn.jobs.job import Job, StepFailed, StepResult
 from churn.jobs.runner import Runner, wait_before
 from churn.store import ScheduledRun
 from tests.jobs.conftest import House
@@ -28,7 +28,7 @@ def _told(run: ScheduledRun) -> list[tuple[str, str]]:
 
 def test_every_step_is_told_with_rows_and_a_sentence(house: House, job_of: JobOf) -> None:
     house.request("nightly", logical_date=DAY)
-    run = _work(house, job_of(load=StepOutcome(12, "12 rows."), rest=StepOutcome(None, "No.", is_skipped=True)))
+    run = _work(house, job_of(load=StepResult(12, "12 rows."), rest=StepResult(None, "No.", is_skipped=True)))
     assert run.state == "done"
     assert [(s.name, s.state, s.rows, s.outcome) for s in run.steps] == [
         ("load", "done", 12, "12 rows."),
@@ -39,7 +39,7 @@ def test_every_step_is_told_with_rows_and_a_sentence(house: House, job_of: JobOf
 
 def test_a_gate_that_fails_ends_the_run_there_with_an_alert(house: House, job_of: JobOf) -> None:
     house.request("nightly", logical_date=DAY)
-    jobs = job_of(checks=QualityBlocked("does not hold", where="rule x"), score=StepOutcome(1, "."), gates=("checks",))
+    jobs = job_of(checks=QualityBlocked("does not hold", where="rule x"), score=StepResult(1, "."), gates=("checks",))
     run = _work(house, jobs)
     assert (run.state, _told(run)) == ("failed", [("checks", "failed"), ("score", "waiting")])
     assert run.error == "checks: rule x: does not hold"
@@ -48,7 +48,7 @@ def test_a_gate_that_fails_ends_the_run_there_with_an_alert(house: House, job_of
 
 def test_what_no_later_step_needs_does_not_stop_the_night(house: House, job_of: JobOf) -> None:
     house.request("nightly", logical_date=DAY)
-    run = _work(house, job_of(sync=CampaignError("no such field"), measure=StepOutcome(1, "Measured.")))
+    run = _work(house, job_of(sync=CampaignError("no such field"), measure=StepResult(1, "Measured.")))
     assert (run.state, _told(run)) == ("failed", [("sync", "failed"), ("measure", "done")])
     assert house.alerts() == [("job_failed", "critical")]
 
@@ -57,13 +57,13 @@ def test_a_night_that_goes_well_ends_the_alert_of_the_one_before(house: House, j
     house.request("nightly", logical_date=DAY)
     _work(house, job_of(sync=CampaignError("no")))
     house.request("nightly", logical_date=DAY + timedelta(days=1))
-    _work(house, job_of(sync=StepOutcome(1, "Yes.")))
+    _work(house, job_of(sync=StepResult(1, "Yes.")))
     assert house.alerts() == []
 
 
 def test_what_may_pass_is_tried_again_later_and_only_what_failed(house: House, job_of: JobOf) -> None:
     done: list[str] = []
-    failing: list[Any] = [Unreachable("does not answer"), WarehouseBusy("held"), StepOutcome(3, "3 written.")]
+    failing: list[Any] = [Unreachable("does not answer"), WarehouseBusy("held"), StepResult(3, "3 written.")]
     jobs = job_of(
         load=lambda *_: done.append("load"), sync=lambda *_: failing.pop(0), rest=lambda *_: done.append("rest")
     )
@@ -136,34 +136,34 @@ def test_a_run_that_dies_again_and_again_fails_at_last(house: House, job_of: Job
             store.jobs.set_steps(run.run_id, ["score"])
             store.jobs.start_step(run.run_id, f"killed {n}", "score", at=house.clock())
         house.clock.forward(seconds=61)
-    run = _work(house, job_of(score=StepOutcome(1, ".")))
+    run = _work(house, job_of(score=StepResult(1, ".")))
     assert (run.state, run.error) == ("failed", "score: was cut off 5 times at step score")
 
 
 def test_whoever_lost_the_run_writes_nothing_more(house: House, job_of: JobOf) -> None:
     house.request("nightly", logical_date=DAY)
 
-    def taken_over(*_: Any) -> StepOutcome:
+    def taken_over(*_: Any) -> StepResult:
         house.clock.forward(seconds=61)
         house.claim("other")
-        return StepOutcome(99, "Late.")
+        return StepResult(99, "Late.")
 
-    run = _work(house, job_of(score=taken_over, plan=StepOutcome(1, ".")))
+    run = _work(house, job_of(score=taken_over, plan=StepResult(1, ".")))
     assert (run.state, run.lease_owner) == ("running", "other")
     assert [(step.state, step.rows) for step in run.steps] == [("running", None), ("waiting", None)]
 
 
-def _long(*_: Any) -> StepOutcome:
+def _long(*_: Any) -> StepResult:
     for _n in range(200):
         time.sleep(0.05)
-    return StepOutcome(1, ".")
+    return StepResult(1, ".")
 
 
 def test_a_run_over_its_time_is_stopped_told_and_alerted(house: House, job_of: JobOf) -> None:
     house = house.with_settings(schedule={"time_limit_minutes": 0.2 / 60})
     house.request("nightly", logical_date=DAY)
     began = time.monotonic()
-    run = _work(house, job_of(score=_long, plan=StepOutcome(1, ".")))
+    run = _work(house, job_of(score=_long, plan=StepResult(1, ".")))
     assert time.monotonic() - began < 5
     assert (run.state, _told(run)) == ("failed", [("score", "failed"), ("plan", "waiting")])
     assert "longer than" in str(run.error)
@@ -178,13 +178,13 @@ def test_a_run_that_is_canceled_stops_at_work(house: House, job_of: JobOf) -> No
         with house.context.open_store() as store:
             store.jobs.cancel(asked.run_id, "ann", house.clock())
 
-    def slow(*_: Any) -> StepOutcome:
+    def slow(*_: Any) -> StepResult:
         threading.Thread(target=cancel).start()
         for _n in range(200):
             time.sleep(0.05)
-        return StepOutcome(1, ".")
+        return StepResult(1, ".")
 
-    run = _work(house, job_of(score=slow, plan=StepOutcome(1, ".")))
+    run = _work(house, job_of(score=slow, plan=StepResult(1, ".")))
     assert (run.state, run.error) == ("canceled", "canceled by ann")
     assert _told(run) == [("score", "failed"), ("plan", "waiting")]
 
@@ -202,6 +202,6 @@ def test_waits_double_up_to_an_hour() -> None:
 
 def test_the_log_names_each_step(house: House, job_of: JobOf) -> None:
     house.request("nightly", logical_date=DAY)
-    _work(house, job_of(load=StepOutcome(1, ".")))
+    _work(house, job_of(load=StepResult(1, ".")))
     assert [fields["step"] for event, fields in house.logged if event == "job_step"] == ["load"]
     assert house.clock() == datetime(2026, 7, 1, 1, 0)

@@ -61,9 +61,9 @@ def campaign(name: Name, request: Request, state: Here, user: Reader) -> Respons
 def work(name: Name, request: Request, state: Here, _user: Reader) -> Response:
     """Return what is under way for a campaign; once all is done the page is loaded anew, for it says something else then."""
     found = campaign_view(state.context, name)
-    told = work_on(state.context, found["jobs"])
-    answer = fragment(request, "campaigns/_work.html.j2", name=name, work=told)
-    if not told["is_under_way"]:
+    requested = work_on(state.context, found["jobs"])
+    answer = fragment(request, "campaigns/_work.html.j2", name=name, work=requested)
+    if not requested.is_under_way:
         answer.headers["HX-Refresh"] = "true"
     return answer
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
@@ -16,7 +17,8 @@ from churn.api.state import State, state_of
 from churn.errors import NotFound
 from churn.jobs.catalog import JOBS, job_named
 from churn.jobs.now import request_run
-from churn.jobs.view import jobs_document, run_document
+from churn.jobs.view import JobView, RunView, SchedulerView, jobs_view, run_view
+from churn.store.records import ScheduledRun
 from churn.views.quality import data_quality
 
 router = APIRouter()
@@ -38,24 +40,23 @@ def jobs(request: Request, state: _State, _user: _Reader) -> Response:
         active="jobs",
         quality=quality,
         past=state.store.runs.list(limit=SHOWN),
-        **_work(state),
+        work=_work(state),
     )
 
 
 @router.get("/jobs/runs/{run_id}")
 def run(request: Request, run_id: _RunId, state: _State, _user: _Reader) -> Response:
     """Give one run of the ledger, for the page that shows it, or as a page of its own."""
-    found = _run(state, run_id)
+    shown = run_view(_run(state, run_id))
     if "hx-request" in request.headers:
-        return fragment(request, "jobs/run.html.j2", run=found, is_open=True)
-    return page(request, "jobs/run_page.html.j2", title=found["title"], active="jobs", run=found, is_open=True)
+        return fragment(request, "jobs/run.html.j2", run=shown, is_open=True)
+    return page(request, "jobs/run_page.html.j2", title=shown.title, active="jobs", run=shown, is_open=True)
 
 
 @router.get("/jobs/runs/{run_id}/state")
 def run_state(request: Request, run_id: _RunId, state: _State, _user: _Reader) -> Response:
     """Give the state of one run in words, for pages that asked for it."""
-    _run(state, run_id)
-    return fragment(request, "jobs/state.html.j2", run=state.store.jobs.get(run_id))
+    return fragment(request, "jobs/state.html.j2", run=_run(state, run_id))
 
 
 @router.post("/jobs/{name}/run")
@@ -70,15 +71,15 @@ def run_now(
     job = job_named(name)
     if not user.may(job.scope):
         raise ApiError(403, "scope_missing", f"This needs a right that {user.name} does not have.")
-    asked = request_run(state.context, name, requested_by=user.name, again=_is_done(state, name))
+    run = request_run(state.context, name, requested_by=user.name, again=_is_done(state, name))
     state.store.requests.audit(
-        user.name, "run_job", f"{name} run {asked.run_id}", state.context.clock(), request_id(request)
+        user.name, "run_job", f"{name} run {run.run_id}", state.context.clock(), request_id(request)
     )
     if here:
-        return fragment(request, "jobs/asked.html.j2", run=asked, schedulers=_work(state)["schedulers"])
+        return fragment(request, "jobs/asked.html.j2", run=run, schedulers=_work(state).schedulers)
     if "hx-request" in request.headers:
-        return fragment(request, "jobs/work.html.j2", opened=asked.run_id, **_work(state))
-    return RedirectResponse(f"/jobs#run-{asked.run_id}", status_code=303)
+        return fragment(request, "jobs/work.html.j2", opened=run.run_id, work=_work(state))
+    return RedirectResponse(f"/jobs#run-{run.run_id}", status_code=303)
 
 
 def _is_done(state: State, name: str) -> bool:
@@ -86,22 +87,33 @@ def _is_done(state: State, name: str) -> bool:
     return JOBS[name].is_dated and last is not None and last.state == "done"
 
 
-def _work(state: State) -> dict[str, Any]:
-    told = jobs_document(state.context, state.store, state.context.clock())
-    runs = [run_document(one) for one in state.store.jobs.list(limit=SHOWN)]
-    for job in told["jobs"]:
-        job["can_ask"] = not any(one["is_required"] for one in job["parameters"].values())
-    return {
-        "jobs": told["jobs"],
-        "timezone": told["timezone"],
-        "schedulers": told["schedulers"],
-        "runs": runs,
-        "waiting": sum(1 for one in runs if one["state"] == "queued"),
-    }
+@dataclass(frozen=True)
+class _Work:
+    """What the page shows above the quality of the data: jobs that a button can start, schedulers, the newest runs."""
+
+    jobs: list[JobView]
+    timezone: str
+    schedulers: tuple[SchedulerView, ...]
+    runs: list[RunView]
+
+    @property
+    def waiting(self) -> int:
+        """How many runs wait in line."""
+        return sum(1 for run in self.runs if run.state == "queued")
 
 
-def _run(state: State, run_id: int) -> dict[str, Any]:
-    found = state.store.jobs.get(run_id)
-    if found is None:
+def _work(state: State) -> _Work:
+    view = jobs_view(state.context, state.store)
+    return _Work(
+        jobs=[job for job in view.jobs if job.needs_no_words],
+        timezone=view.timezone,
+        schedulers=view.schedulers,
+        runs=[run_view(run) for run in state.store.jobs.list(limit=SHOWN)],
+    )
+
+
+def _run(state: State, run_id: int) -> ScheduledRun:
+    run = state.store.jobs.get(run_id)
+    if run is None:
         raise NotFound("There is no such run", remedy="It may have been put away by the retention job.")
-    return run_document(found)
+    return run

@@ -27,7 +27,7 @@ from churn.api.state import State, state_of
 from churn.campaigns.reading import campaign_files
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.jobs.requests import ask_plan, ask_sync
-from churn.jobs.view import run_document
+from churn.jobs.view import run_view
 from churn.store import ScheduledRun
 from churn.store.records import ApiKey
 from churn.views.campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
@@ -168,7 +168,7 @@ def _known(state: State, name: str) -> None:
 def _accepted(state: State, request: Request, key: ApiKey, action: str, name: str, run: ScheduledRun) -> JobRun:
     subject = f"{name}, run {run.run_id}"
     state.store.requests.audit(key.name, action, subject, state.context.clock(), request_id(request))
-    return JobRun.model_validate(run_document(run))
+    return JobRun.of(run_view(run))
 
 
 def _day(text: str | None) -> date | None:

@@ -10,13 +10,13 @@ from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import ApiError, request_id
-from churn.api.schemas.jobs import JobList, JobRequest, JobRun
+from churn.api.schemas.jobs import JobInfo, JobList, JobRequest, JobRun, SchedulerInfo
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.jobs.catalog import job_named
 from churn.jobs.now import request_run
-from churn.jobs.view import jobs_document, run_document
+from churn.jobs.view import jobs_view, run_view
 from churn.store.records import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=OnceRoute)
@@ -34,11 +34,14 @@ def jobs(
     """List the jobs, when each is due next, the schedulers at work, and the newest runs page by page."""
     if job is not None:
         job_named(job)
-    found = jobs_document(state.context, state.store, state.context.clock())
+    view = jobs_view(state.context, state.store)
     runs = state.store.jobs.list(job, limit + 1, before=cursor)
-    following = runs[limit - 1].run_id if len(runs) > limit else None
-    return JobList.model_validate(
-        found | {"runs": [run_document(run) for run in runs[:limit]], "next_cursor": following}
+    return JobList(
+        jobs=[JobInfo.model_validate(job_view) for job_view in view.jobs],
+        timezone=view.timezone,
+        schedulers=[SchedulerInfo.model_validate(scheduler) for scheduler in view.schedulers],
+        runs=[JobRun.of(run_view(run)) for run in runs[:limit]],
+        next_cursor=runs[limit - 1].run_id if len(runs) > limit else None,
     )
 
 
@@ -48,16 +51,16 @@ def job_run(
     state: Annotated[State, Depends(state_of)],
 ) -> JobRun:
     """Return one run with its steps."""
-    found = state.store.jobs.get(run_id)
-    if found is None:
+    run = state.store.jobs.get(run_id)
+    if run is None:
         raise NotFound("there is no such run", where=f"run {run_id}", remedy="See GET /v1/jobs.")
-    return JobRun.model_validate(run_document(found))
+    return JobRun.of(run_view(run))
 
 
 @router.post("/jobs/{name}/run", status_code=202, responses={200: {"model": JobRun, "description": "It is done."}})
 def ask(
     name: Annotated[str, InPath(min_length=1, max_length=100, examples=["nightly"])],
-    asked: JobRequest,
+    body: JobRequest,
     request: Request,
     response: Response,
     key: Annotated[ApiKey, Depends(key_with("push"))],
@@ -72,12 +75,12 @@ def ask(
         raise ApiError(
             403, "scope_missing", f"The key `{key.name}` lacks the scope `{job.scope}`.", remedy="Use another key."
         )
-    run = request_run(state.context, name, day=_day(asked.date), parameters=asked.parameters, requested_by=key.name)
+    run = request_run(state.context, name, day=_day(body.date), parameters=body.parameters, requested_by=key.name)
     state.store.requests.audit(
         key.name, "run_job", f"{name} run {run.run_id}", state.context.clock(), request_id(request)
     )
     response.status_code = 200 if run.state == "done" else 202
-    return JobRun.model_validate(run_document(run))
+    return JobRun.of(run_view(run))
 
 
 def _day(text: str | None) -> date | None:

@@ -13,7 +13,7 @@ from churn.api.schemas.jobs import JobRun
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.jobs.requests import ask_erase, ask_export, ready_export
-from churn.jobs.view import run_document
+from churn.jobs.view import run_view
 from churn.store.records import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute)
@@ -43,7 +43,7 @@ def erase_a_customer(customer_id: CustomerId, key: Admin, state: Annotated[State
     Look at GET /v1/jobs/{run_id} for how it goes. They do not come back with the next load.
     """
     run = ask_erase(state.context, customer_id, who=key.name)
-    return JobRun.model_validate(run_document(run))
+    return JobRun.of(run_view(run))
 
 
 @router.get(
@@ -58,5 +58,5 @@ def export_a_customer(
     if found is not None:
         return CustomerExport.model_validate(found)
     run = ask_export(state.context, customer_id, who=key.name)
-    body = JobRun.model_validate(run_document(run)).model_dump_json()
+    body = JobRun.of(run_view(run)).model_dump_json()
     return Response(body, status_code=202, media_type="application/json")  # type: ignore[return-value]  # the other answer

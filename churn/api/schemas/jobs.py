@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from churn.api.schemas.risk import Instant, Strict
+from churn.jobs.view import RunView
+from churn.store.records import JobParameterValue
 
 
 class JobStep(BaseModel):
     """One step of a run."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     name: str = Field(examples=["score"])
     state: Literal["waiting", "running", "done", "failed", "skipped"]
@@ -26,11 +30,13 @@ class JobStep(BaseModel):
 class JobRun(BaseModel):
     """One run of a job, with its steps in order."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     run_id: int
     job: str = Field(examples=["nightly"])
     title: str
     logical_date: date | None = Field(description="The night it is of; null for what runs as of now.")
-    parameters: dict[str, Any]
+    parameters: dict[str, JobParameterValue]
     state: Literal["queued", "running", "done", "failed", "missed", "canceled"]
     requested_by: str = Field(description="`schedule`, `cli`, or the name of a key or user.")
     requested_at: Instant
@@ -42,9 +48,16 @@ class JobRun(BaseModel):
     error: str | None
     steps: list[JobStep]
 
+    @classmethod
+    def of(cls, run: RunView) -> Self:
+        """Return a run as the service shows it."""
+        return cls.model_validate(run)
+
 
 class JobParameter(BaseModel):
     """What may be said when a job is asked for."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     kind: Literal["text", "texts", "number", "flag", "day"]
     text: str
@@ -53,6 +66,8 @@ class JobParameter(BaseModel):
 
 class JobInfo(BaseModel):
     """One job."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     name: str
     title: str
@@ -65,6 +80,8 @@ class JobInfo(BaseModel):
 
 class SchedulerInfo(BaseModel):
     """A scheduler that was seen in the last minutes."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     name: str
     started_at: Instant
@@ -91,4 +108,5 @@ class JobRequest(Strict):
     date: str | None = Field(
         None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="The night of a dated job, YYYY-MM-DD; today's if left out."
     )
+    # Free: each job says what it takes, and refuses the rest in its own words.
     parameters: dict[str, Any] = Field(default_factory=dict, description="By name; GET /v1/jobs says which.")

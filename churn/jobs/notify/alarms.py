@@ -8,7 +8,7 @@ from typing import Final
 
 from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked
-from churn.jobs.outcome import Job
+from churn.jobs.job import Job
 from churn.jobs.today import company_context
 from churn.store.records import AlertSeverity, ScheduledRun
 
@@ -23,10 +23,10 @@ def raise_failed(context: Context, run: ScheduledRun, job: Job, words: str, erro
     """Alert that a run failed; of a job asked for by hand whoever asked sees it, so that alert is only shown."""
     is_blocked = any(isinstance(error, QualityBlocked) for error in errors)
     when = f" of {run.logical_date}" if run.logical_date else ""
-    told = f"The {job.name} run{when} failed at {words}"
+    message = f"The {job.name} run{when} failed at {words}"
     severity: AlertSeverity = "critical" if job.is_dated else "info"
     with context.open_store() as store:
-        store.alerts.raise_(BLOCKED if is_blocked else FAILED, job.name, severity, told, context.clock())
+        store.alerts.raise_(BLOCKED if is_blocked else FAILED, job.name, severity, message, context.clock())
 
 
 def resolve_done(context: Context, run: ScheduledRun) -> None:
@@ -53,17 +53,17 @@ def watch_freshness(context: Context) -> None:
             return
         age = now - run.scored_at
         if run.is_stale:
-            told = f"The list of {run.snapshot_date} is stale: {run.stale_reason}"
+            message = f"The list of {run.snapshot_date} is stale: {run.stale_reason}"
         elif age > limit:
-            told = f"The list in use was scored on {run.scored_at:%Y-%m-%d %H:%M} UTC, {_hours(age)} ago"
+            message = f"The list in use was scored on {run.scored_at:%Y-%m-%d %H:%M} UTC, {_hours(age)} ago"
         elif now - run.data_cutoff > data_limit:
-            told = (
+            message = (
                 f"The list in use knows nothing after {run.data_cutoff:%Y-%m-%d %H:%M} UTC: nothing newer was delivered"
             )
         else:
             store.alerts.resolve(STALE, _LIST, context.clock())
             return
-        store.alerts.raise_(STALE, _LIST, "warning", told, context.clock())
+        store.alerts.raise_(STALE, _LIST, "warning", message, context.clock())
 
 
 def _hours(age: timedelta) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.jobs.outcome import StepFailed, StepOutcome
+from churn.jobs.job import StepFailed, StepResult
+from churn.jobs.parameters import flag_of
 from churn.store.records import ScheduledRun
 from churn.workflows.keep_campaigns import (
     Kept,
@@ -19,86 +20,87 @@ from churn.workflows.refresh.refresh import refresh_warehouse
 from churn.workflows.score import score_customers
 
 BACKFILL = "is_backfill"  # the parameter of a night that is worked long after its date
-_PAST = StepOutcome(None, "Skipped: a past night is only scored, nobody is contacted for it.", is_skipped=True)
+_PAST = StepResult(None, "Skipped: a past night is only scored, nobody is contacted for it.", is_skipped=True)
 
 
-def refresh(context: Context, run: ScheduledRun) -> StepOutcome:
+def refresh(context: Context, run: ScheduledRun) -> StepResult:
     """Load what is new and rebuild staging."""
     del run
-    found = refresh_warehouse(context)
-    rows = sum(load.rows for load in found.loads)
-    files = sum(load.files_loaded for load in found.loads)
-    rejected = sum(load.rejected for load in found.loads)
-    told = f"{rows:,} rows loaded from {files:,} new or changed files of {len(found.loads)} sources"
-    return StepOutcome(rows, told + (f", {rejected:,} rejected." if rejected else "."))
+    loads = refresh_warehouse(context).loads
+    rows = sum(load.rows for load in loads)
+    files = sum(load.files_loaded for load in loads)
+    rejected = sum(load.rejected for load in loads)
+    sentence = f"{rows:,} rows loaded from {files:,} new or changed files of {len(loads)} sources"
+    return StepResult(rows, sentence + (f", {rejected:,} rejected." if rejected else "."))
 
 
-def checks(context: Context, run: ScheduledRun) -> StepOutcome:
+def checks(context: Context, run: ScheduledRun) -> StepResult:
     """Run the quality rules as of the night; a blocking one stops it, and the list in use stays, marked stale.
 
     Scores are of the day after the newest fact, and would look fresh by themselves if nothing was delivered for weeks.
     """
-    found = check_data(context, run.logical_date or context.today)
-    warns = [check.rule for check in found.checks if check.defect_count]
-    told = f"{len(found.checks)} rules hold as of {found.snapshot_date}"
+    review = check_data(context, run.logical_date or context.today)
+    warns = [check.rule for check in review.checks if check.defect_count]
+    sentence = f"{len(review.checks)} rules hold as of {review.snapshot_date}"
     if warns:
-        told = f"{len(found.checks) - len(warns)} of {told}; {len(warns)} warn: {', '.join(warns)}"
-    return StepOutcome(len(found.checks), f"{told}.")
+        sentence = f"{len(review.checks) - len(warns)} of {sentence}; {len(warns)} warn: {', '.join(warns)}"
+    return StepResult(len(review.checks), f"{sentence}.")
 
 
-def score(context: Context, run: ScheduledRun) -> StepOutcome:
+def score(context: Context, run: ScheduledRun) -> StepResult:
     """Score every customer and publish the list."""
-    (found,) = score_customers(context, snapshot_date=run.logical_date if _is_past(run) else None)
-    high = sum(found.bands.get(band, 0) for band in ("high", "critical"))
-    told = f"{found.customers:,} customers scored as of {found.snapshot_date} by {found.model_version}"
-    is_kept = "" if found.is_published else "; the list in use is newer and stays"
-    return StepOutcome(found.customers, f"{told}: {high:,} at high or critical risk{is_kept}.")
+    (scored,) = score_customers(context, snapshot_date=run.logical_date if _is_past(run) else None)
+    high = sum(scored.bands.get(band, 0) for band in ("high", "critical"))
+    sentence = f"{scored.customers:,} customers scored as of {scored.snapshot_date} by {scored.model_version}"
+    kept = "" if scored.is_published else "; the list in use is newer and stays"
+    return StepResult(scored.customers, f"{sentence}: {high:,} at high or critical risk{kept}.")
 
 
-def plan(context: Context, run: ScheduledRun) -> StepOutcome:
+def plan(context: Context, run: ScheduledRun) -> StepResult:
     """Add customers to the campaigns that run."""
     if _is_past(run):
         return _PAST
     if not context.settings.schedule.plans_campaigns:
-        return StepOutcome(None, "Skipped: [schedule] plans_campaigns is off.", is_skipped=True)
-    return _outcome(replan_campaigns(context), "no campaign runs")
+        return StepResult(None, "Skipped: [schedule] plans_campaigns is off.", is_skipped=True)
+    return _result(replan_campaigns(context), "no campaign runs")
 
 
-def sync(context: Context, run: ScheduledRun) -> StepOutcome:
+def sync(context: Context, run: ScheduledRun) -> StepResult:
     """Push to the CRMs."""
-    return _PAST if _is_past(run) else _outcome(resync_campaigns(context), "nothing was ever pushed")
+    return _PAST if _is_past(run) else _result(resync_campaigns(context), "nothing was ever pushed")
 
 
-def outcomes(context: Context, run: ScheduledRun) -> StepOutcome:
+def outcomes(context: Context, run: ScheduledRun) -> StepResult:
     """Ask the CRMs what became of the contacts."""
-    return _PAST if _is_past(run) else _outcome(pull_all_outcomes(context), "nothing was ever pushed")
+    return _PAST if _is_past(run) else _result(pull_all_outcomes(context), "nothing was ever pushed")
 
 
-def measure(context: Context, run: ScheduledRun) -> StepOutcome:
+def measure(context: Context, run: ScheduledRun) -> StepResult:
     """Measure the campaigns that are not measured for good."""
-    return _PAST if _is_past(run) else _outcome(remeasure_campaigns(context), "no campaign waits to be measured")
+    return _PAST if _is_past(run) else _result(remeasure_campaigns(context), "no campaign waits to be measured")
 
 
-def monitor(context: Context, run: ScheduledRun) -> StepOutcome:
+def monitor(context: Context, run: ScheduledRun) -> StepResult:
     """Look for drift and decay; alerts follow from what is found, and a training where the policy asks for one."""
     if _is_past(run):
         return _PAST
     document = monitor_model(context).document
     trained = f" {document.trained} was trained." if document.trained else ""
     promoted = f" {document.promoted} serves from now on." if document.promoted else ""
-    return StepOutcome(len(document.findings), f"{document.summary}{trained}{promoted}")
+    return StepResult(len(document.findings), f"{document.summary}{trained}{promoted}")
 
 
 def _is_past(run: ScheduledRun) -> bool:
-    if run.parameters.get(BACKFILL) and run.logical_date is None:
+    is_past = flag_of(run, BACKFILL)
+    if is_past and run.logical_date is None:
         raise ConfigError("a backfill needs a date", where=f"job {run.job}")
-    return bool(run.parameters.get(BACKFILL))
+    return is_past
 
 
-def _outcome(kept: Kept, nothing: str) -> StepOutcome:
-    told = "; ".join(kept.told)
+def _result(kept: Kept, nothing: str) -> StepResult:
+    sentence = "; ".join(kept.told)
     if kept.failures:
-        raise StepFailed(told, kept.rows, kept.failures)
-    if not told:
-        return StepOutcome(None, f"Nothing to do: {nothing}.", is_skipped=True)
-    return StepOutcome(kept.rows, f"{told}.")
+        raise StepFailed(sentence, kept.rows, kept.failures)
+    if not sentence:
+        return StepResult(None, f"Nothing to do: {nothing}.", is_skipped=True)
+    return StepResult(kept.rows, f"{sentence}.")

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import ScheduledRun, ScheduledStep, StepState
+from churn.store.records import JobParameterValue, ScheduledRun, ScheduledStep, StepState
 from churn.store.tables import scheduled_runs, scheduled_steps
 
 _ERROR_LENGTH = 2_000
@@ -21,7 +21,7 @@ _STANDING = ("queued", "running", "done")
 _RUN_COLUMNS = list(scheduled_runs.c)
 
 
-def key_of(job: str, logical_date: date | None, parameters: Mapping[str, Any]) -> str:
+def key_of(job: str, logical_date: date | None, parameters: Mapping[str, JobParameterValue]) -> str:
     """Return what tells a run from others: job, logical date, and a hash of the parameters where there are any."""
     parts = [job, str(logical_date) if logical_date else "asked"]
     if parameters:
@@ -44,7 +44,7 @@ class JobRepository:
         job: str,
         *,
         logical_date: date | None = None,
-        parameters: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, JobParameterValue] | None = None,
         requested_by: str,
         at: datetime,
         run_key: str | None = None,

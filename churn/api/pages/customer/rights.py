@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import RedirectResponse
@@ -13,7 +13,7 @@ from churn.api.pages.people import LONGEST_ID, customer_path
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.errors import ConfigError
-from churn.jobs.requests import ask_erase, ask_export, ask_object, ready_export, rights_of
+from churn.jobs.requests import RightsAsked, ask_erase, ask_export, ask_object, ready_export, rights_of
 
 router = APIRouter()
 
@@ -34,11 +34,11 @@ def fetch(
     state: Here, user: Admin, customer_id: Annotated[str, Query(alias="id", min_length=1, max_length=LONGEST_ID)]
 ) -> Response:
     """Hand out what was collected, as a file."""
-    found = ready_export(state.context, customer_id, who=user.name)
-    if found is None:
+    document = ready_export(state.context, customer_id, who=user.name)
+    if document is None:
         return _back(customer_id)
     headers = {"Content-Disposition": 'attachment; filename="customer.json"', "Cache-Control": "no-store"}
-    return Response(json.dumps(found, ensure_ascii=False, indent=1), media_type="application/json", headers=headers)
+    return Response(json.dumps(document, ensure_ascii=False, indent=1), media_type="application/json", headers=headers)
 
 
 @router.post("/rights/object")
@@ -61,18 +61,9 @@ def erase(
     return RedirectResponse(f"/jobs/runs/{run.run_id}", status_code=303)
 
 
-def rights_block(state: State, user: SignedIn, customer_id: str) -> dict[str, Any] | None:
-    """Return what the section of the customer's page tells; None for whoever may not use it."""
-    if not user.may("admin"):
-        return None
-    found = rights_of(state.context, customer_id)
-    requests = found["requests"]
-    return {
-        "objected_at": found["objected_at"],
-        "export": requests.get("export"),
-        "erase": requests.get("erase"),
-        "waits": bool((one := requests.get("object")) and one.state == "open"),
-    }
+def rights_block(state: State, user: SignedIn, customer_id: str) -> RightsAsked | None:
+    """Return what the section of the customer's page shows; None for whoever may not use it."""
+    return rights_of(state.context, customer_id) if user.may("admin") else None
 
 
 def _back(customer_id: str) -> Response:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError
-from churn.store.records import ScheduledRun
+from churn.store.records import JobParameterValue, ScheduledRun
 
-Kind = Literal["text", "texts", "number", "flag", "day"]
+ParameterKind = Literal["text", "texts", "number", "flag", "day"]
 
 
 @dataclass(frozen=True)
-class StepOutcome:
+class StepResult:
     """How a step ended: `rows` counted (None where nothing is), a sentence; `is_skipped` where there was nothing to do."""
 
     rows: int | None
@@ -22,7 +22,7 @@ class StepOutcome:
     is_skipped: bool = False
 
 
-StepFunction = Callable[[Context, ScheduledRun], StepOutcome]
+StepFunction = Callable[[Context, ScheduledRun], StepResult]
 
 
 class StepFailed(ChurnError):
@@ -47,7 +47,7 @@ class Step:
 class Parameter:
     """What may be said when a job is asked for."""
 
-    kind: Kind
+    kind: ParameterKind
     text: str
     is_required: bool = False
 
@@ -63,31 +63,36 @@ class Job:
     scope: Literal["push", "admin"] = "admin"
     is_dated: bool = False
 
-    def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def checked(self, parameters: Mapping[str, object]) -> dict[str, JobParameterValue]:
         """Return the parameters as they are kept. Raises ConfigError for one that is unknown, missing or ill-formed."""
         where = f"job {self.name}"
         for name in parameters:
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
                 raise ConfigError(f"has no parameter `{name}`", where=where, remedy=f"It takes: {known}.")
-        found = {}
+        checked = {}
         for name, parameter in self.parameters.items():
-            value = parameters.get(name)
-            if value is None:
+            given = parameters.get(name)
+            if given is None:
                 if parameter.is_required:
                     raise ConfigError(f"needs `{name}`", where=where, remedy=f"{parameter.text}")
                 continue
-            if not _fits(parameter.kind, value):
+            value = _value(parameter.kind, given)
+            if value is None:
                 raise ConfigError(f"`{name}` is not a {parameter.kind}", where=where, remedy=f"{parameter.text}")
-            found[name] = list(value) if parameter.kind == "texts" else value
-        return found
+            checked[name] = value
+        return checked
 
 
-def _fits(kind: Kind, value: Any) -> bool:
+def _value(kind: ParameterKind, given: object) -> JobParameterValue | None:
+    """Return what was given if it is of that kind, else None."""
     if kind == "texts":
-        return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
-    if kind == "number":
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        if not isinstance(given, list | tuple):
+            return None
+        texts = [text for text in given if isinstance(text, str)]
+        return texts if len(texts) == len(given) else None
     if kind == "flag":
-        return isinstance(value, bool)
-    return isinstance(value, str)
+        return given if isinstance(given, bool) else None
+    if kind == "number":
+        return given if isinstance(given, int | float) and not isinstance(given, bool) else None
+    return given if isinstance(given, str) else None

@@ -1,0 +1,24 @@
+"""What the API and the pages ask of the job runner; they never wait for it."""
+
+from churn.jobs.requests.campaigns import ask_measure, ask_plan, ask_retry, ask_sync
+from churn.jobs.requests.privacy import RightsAsked, ask_erase, ask_export, ask_object, ready_export, rights_of
+from churn.jobs.requests.risk_list import ask_list_push, push_targets, pushes_of_the_list
+from churn.jobs.requests.work import RequestedWork, work_on
+
+__all__ = [
+    "RequestedWork",
+    "RightsAsked",
+    "ask_erase",
+    "ask_export",
+    "ask_list_push",
+    "ask_measure",
+    "ask_object",
+    "ask_plan",
+    "ask_retry",
+    "ask_sync",
+    "push_targets",
+    "pushes_of_the_list",
+    "ready_export",
+    "rights_of",
+    "work_on",
+]

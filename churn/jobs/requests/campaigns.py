@@ -1,0 +1,93 @@
+"""Asks the job runner to plan, push, retry or measure a campaign; whoever asks does not wait for it."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+from churn.campaigns.reading import load_campaign
+from churn.context import Context
+from churn.crm.opening import connector_section
+from churn.errors import CampaignError, ConfigError
+from churn.jobs.requests.work import queue_run
+from churn.store.records import JobParameterValue, ScheduledRun
+
+
+def ask_plan(
+    context: Context, campaign: str, *, budget: float | str | None = None, on: date | None = None, who: str
+) -> ScheduledRun:
+    """Queue a plan of `campaign`, or return the one under way. Raises CampaignError, ConfigError as `churn plan` does."""
+    load_campaign(context.settings.home, campaign)
+    parameters: dict[str, JobParameterValue] = {"campaigns": [campaign]}
+    if budget is not None:
+        parameters["budget"] = _amount(budget)
+    if on is not None:
+        parameters["date"] = on.isoformat()
+    return queue_run(context, "plan", parameters, who=who)
+
+
+def ask_sync(
+    context: Context, campaign: str, *, connector: str | None = None, is_dry: bool = False, who: str
+) -> ScheduledRun:
+    """Queue a push of `campaign` to `connector`, or to the one its definition names; a dry one writes nothing.
+
+    Raises CampaignError (no such campaign, nobody assigned), ConfigError (no connector, or none of that name).
+    """
+    parameters: dict[str, JobParameterValue] = {
+        "campaign": campaign,
+        "connector": _destination(context, campaign, connector),
+    }
+    if is_dry:
+        parameters["dry_run"] = True
+    return queue_run(context, "sync", parameters, who=who)
+
+
+def ask_retry(context: Context, campaign: str, *, connector: str, who: str) -> ScheduledRun:
+    """Let every refused row of `campaign` at `connector` be sent again, and queue the push. Raises as `ask_sync`."""
+    with context.open_store() as store:
+        if not store.crm.rejections(connector, campaign):
+            raise CampaignError(
+                "no row is refused", where=f"campaign {campaign} to connector {connector}", remedy="Push it as usual."
+            )
+        name = _destination(context, campaign, connector)
+        store.crm.release(name, campaign)
+    return queue_run(context, "sync", {"campaign": campaign, "connector": name}, who=who)
+
+
+def ask_measure(context: Context, campaign: str, *, who: str) -> ScheduledRun:
+    """Queue a measurement of `campaign`. Raises CampaignError for one that was never planned, or chose nobody."""
+    with context.open_store() as store:
+        if campaign not in store.assignments.counts():
+            raise CampaignError(
+                "nobody is assigned to it, so there is nothing to measure",
+                where=f"campaign {campaign}",
+                remedy="Plan it first.",
+            )
+    return queue_run(context, "measure", {"campaign": campaign}, who=who)
+
+
+def _destination(context: Context, campaign: str, connector: str | None) -> str:
+    """Return the connector that `campaign` can be pushed to, as asked for or as its definition says."""
+    definition = load_campaign(context.settings.home, campaign)
+    name = connector or definition.crm.connector
+    if name is None:
+        raise ConfigError(
+            "no connector is named", where=f"campaign {campaign}", remedy="Name one, or set [crm] connector."
+        )
+    connector_section(name, context.settings)
+    with context.open_store() as store:
+        if campaign not in store.assignments.counts():
+            raise CampaignError("nobody is assigned to it", where=f"campaign {campaign}", remedy="Plan it first.")
+    return name
+
+
+def _amount(budget: float | str) -> float:
+    try:
+        amount = float(str(budget).replace(",", ""))
+    except ValueError as error:
+        raise ConfigError(f"`{budget}` is not an amount of money", where="budget", remedy="Write 5000.") from error
+    if not math.isfinite(amount) or amount <= 0:
+        raise ConfigError(
+            f"a budget of {budget} contacts nobody", where="budget", remedy="Give an amount above 0, or leave it out."
+        )
+    return amount

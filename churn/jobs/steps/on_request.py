@@ -1,0 +1,104 @@
+"""The steps of jobs that people and systems ask for: one workflow each, with what was asked as its parameters."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from churn.context import Context
+from churn.jobs.job import StepResult
+from churn.jobs.notify.report_mail import mail_report
+from churn.jobs.parameters import day_of, flag_of, number_of, required_text_of, text_of, texts_of
+from churn.store.records import ScheduledRun
+from churn.workflows.explore import explore_data
+from churn.workflows.measure.measure import measure_campaign
+from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.plan.plan import plan_campaigns
+from churn.workflows.plan.request import PlanRequest
+from churn.workflows.report.publish import publish_report
+from churn.workflows.score import score_customers
+from churn.workflows.sync.sync import Options, SyncResult, sync_crm
+from churn.workflows.sync.sync import withdraw as take_back
+from churn.workflows.train import train_model
+
+
+def train(context: Context, run: ScheduledRun) -> StepResult:
+    """Train every candidate and register the winner."""
+    trained = train_model(context, promote=flag_of(run, "promote"), who=run.requested_by)
+    role = "serves from now on" if trained.is_champion else "waits as challenger"
+    return StepResult(trained.counts.get("rows"), f"{trained.version} was trained and {role}.")
+
+
+def score(context: Context, run: ScheduledRun) -> StepResult:
+    """Score one date."""
+    (scored,) = score_customers(context, snapshot_date=day_of(run, "date"))
+    sentence = f"{scored.customers:,} customers scored as of {scored.snapshot_date} by {scored.model_version}."
+    return StepResult(scored.customers, sentence)
+
+
+def explore(context: Context, run: ScheduledRun) -> StepResult:
+    """Explore the data: profile, insights, page."""
+    document = explore_data(context, on=day_of(run, "date")).document
+    return StepResult(document["rows"], f"{document['headline']} {document['tally']}")
+
+
+def plan(context: Context, run: ScheduledRun) -> StepResult:
+    """Plan campaigns together."""
+    budget = number_of(run, "budget")
+    request = PlanRequest(
+        campaigns=texts_of(run, "campaigns"),
+        snapshot_date=day_of(run, "date"),
+        budget=None if budget is None else Decimal(str(budget)),
+    )
+    planned = plan_campaigns(context, request).assignments
+    added = planned.filter("is_new")
+    held = added.filter(added["arm"] == "holdout").height
+    names = ", ".join(sorted(set(planned["campaign"]))) or "nobody"
+    return StepResult(added.height, f"{names}: {added.height - held:,} to contact, {held:,} held out.")
+
+
+def sync(context: Context, run: ScheduledRun) -> StepResult:
+    """Push a campaign, or the risk list, to a CRM; a dry run only says what it would do."""
+    options = Options(is_dry=flag_of(run, "dry_run"), who=run.requested_by)
+    campaign, connector = required_text_of(run, "campaign"), text_of(run, "connector")
+    return _pushed(sync_crm(context, campaign, connector=connector, options=options))
+
+
+def withdraw(context: Context, run: ScheduledRun) -> StepResult:
+    """Take a campaign back out of a CRM."""
+    campaign, connector = required_text_of(run, "campaign"), required_text_of(run, "connector")
+    return _pushed(take_back(context, campaign, connector, who=run.requested_by))
+
+
+def _pushed(push: SyncResult) -> StepResult:
+    counts = push.report.counts.items()
+    changes = ", ".join(f"{count:,} {name}" for name, count in counts if count and name != "skipped")
+    is_dry = push.report.preview is not None
+    would = "A dry run, nothing was written: " if is_dry else ""
+    return StepResult(push.list_size, f"{would}{push.campaign} to {push.connector}: {changes or 'nothing to change'}.")
+
+
+def measure(context: Context, run: ScheduledRun) -> StepResult:
+    """Measure what a campaign caused."""
+    document = measure_campaign(context, required_text_of(run, "campaign"), so_far=flag_of(run, "so_far")).document
+    return StepResult(
+        sum(int(arm["assigned"]) for arm in document["arms"].values()), str(document["words"]["headline"])
+    )
+
+
+def monitor(context: Context, run: ScheduledRun) -> StepResult:
+    """Look for drift and decay as of a day."""
+    document = monitor_model(context, day_of(run, "date")).document
+    return StepResult(len(document.findings), document.summary)
+
+
+def report(context: Context, run: ScheduledRun) -> StepResult:
+    """Write the report of a month, that asked for or the one before the date of the run, and mail it to who is named."""
+    month = text_of(run, "month")
+    if month is None and run.logical_date is not None:
+        month = f"{run.logical_date.replace(day=1) - timedelta(days=1):%Y-%m}"
+    published = publish_report(context, month, language=text_of(run, "language") or "en")
+    mailed = mail_report(context, published)
+    names = ", ".join(sorted(path.name for path in published.files.values()))
+    sentence = f"The report of {published.month} is written: {names}."
+    return StepResult(None, f"{sentence} Mailed to {mailed}." if mailed else sentence)

@@ -19,6 +19,17 @@ NO_HOME = Path("/nonexistent")  # no SQL of a user's own
 FAR = datetime.fromisoformat("2030-01-01")  # a cutoff at which every label is final
 
 _INSTANT = pl.Datetime("us")
+_KEYS: dict[
+    str, tuple[str, ...]
+] = {  # rows of one key are versions of one fact; without, each row is a fact of its own
+    "customers": ("customer_id",),
+    "subscription_events": ("customer_id", "subscription_id", "event_type"),
+    "payments": ("payment_id",),
+    "sessions": (),
+    "support_tickets": ("ticket_id",),
+    "contacts": (),
+    "events": (),
+}
 STAGING: dict[str, dict[str, Any]] = {
     "customers": {
         "customer_id": pl.String,
@@ -79,6 +90,7 @@ STAGING: dict[str, dict[str, Any]] = {
         "occurred_at": _INSTANT,
         "available_at": _INSTANT,
         "quantity": pl.Float64,
+        "event_id": pl.String,
     },
     "customer_snapshots": {"customer_id": pl.String, "snapshot_date": pl.Date, "has_churned": pl.Boolean},
 }
@@ -89,18 +101,35 @@ def at(when: str | datetime) -> datetime:
     return when if isinstance(when, datetime) else datetime.fromisoformat(when)
 
 
+_VERSIONS = """
+select
+    * exclude (_fact),
+    lead(greatest(occurred_at, available_at)) over versions as superseded_at,
+    cast(row_number() over versions as bigint) as fact_version
+from staging.{}
+window versions as (partition by _fact order by greatest(occurred_at, available_at), available_at, occurred_at)
+"""
+
+
 class World:
     """Rows of the staging layer. `known` is when we learned of a fact; when it happened if not given."""
 
     def __init__(self) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in STAGING}
-        self.extra: dict[str, dict[str, Any]] = {}
+        self.facts: dict[tuple[str, int], str] = {}  # rows that are versions of another, by table and place
 
     def add(self, table: str, when: str | datetime, known: str | datetime | None = None, **values: Any) -> Self:
         """Add one fact to `table`."""
         occurred = at(when)
         available = at(known) if known is not None else occurred
         self.rows[table].append({"occurred_at": occurred, "available_at": available, **values})
+        return self
+
+    def told_again(self, table: str, number: int, known: str | datetime, **values: Any) -> Self:
+        """Add a version of row `number` of `table` with other `values`, as known from `known` on."""
+        fact = self._facts(table)[number]
+        self.facts[table, number] = self.facts[table, len(self.rows[table])] = fact
+        self.rows[table].append({**self.rows[table][number], "available_at": at(known), **values})
         return self
 
     def customer(
@@ -225,8 +254,21 @@ class World:
             missing = [
                 pl.lit(None, kind).alias(column) for column, kind in schema.items() if column not in frame.columns
             ]
-            whole = frame.with_columns(missing)
-            warehouse.write(f"staging.{name}", whole.select(*schema, pl.exclude(*schema)))
+            whole = frame.with_columns(missing).select(*schema, pl.exclude(*schema))
+            if name not in _KEYS:
+                warehouse.write(f"staging.{name}", whole)
+                continue
+            facts = pl.Series("_fact", self._facts(name), dtype=pl.String)
+            warehouse.write(f"staging.{name}", whole.with_columns(facts))
+            warehouse.execute(f"create or replace table staging.{name} as {_VERSIONS.format(name)}")
+
+    def _facts(self, table: str) -> list[str]:
+        """Name the fact that each row is a version of."""
+        names = _KEYS[table]
+        return [
+            self.facts.get((table, number)) or "/".join(str(row.get(name)) for name in names) or f"row {number}"
+            for number, row in enumerate(self.rows[table])
+        ]
 
 
 @functools.cache

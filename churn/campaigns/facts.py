@@ -36,7 +36,7 @@ from (
         subscription_id,
         bool_or(event_type = 'ended' or (event_type = 'canceled' and ?)) as is_over
     from staging.subscription_events
-    where occurred_at <= ?
+    where superseded_at is null and occurred_at <= ?
     group by customer_id, subscription_id
 )
 group by customer_id
@@ -62,7 +62,7 @@ def read_contacts(warehouse: Warehouse, day: date, *, days: int) -> pl.DataFrame
     if not warehouse.has_table("staging.contacts"):
         return pl.DataFrame(schema={"customer_id": pl.String, "contacted_at": pl.Datetime("us")})
     return warehouse.frame(
-        "select customer_id, max(occurred_at) as contacted_at from staging.contacts where occurred_at >= ? "
+        "select customer_id, max(occurred_at) as contacted_at from staging.contacts where superseded_at is null and occurred_at >= ? "
         "group by customer_id",
         [day - timedelta(days=days)],
     )
@@ -74,9 +74,9 @@ def read_waiting(warehouse: Warehouse) -> pl.Series:
 
     if not warehouse.has_table("staging.support_tickets"):
         return pl.Series("customer_id", [], dtype=pl.String)
-    return warehouse.frame("select distinct customer_id from staging.support_tickets where closed_at is null")[
-        "customer_id"
-    ]
+    return warehouse.frame(
+        "select distinct customer_id from staging.support_tickets where superseded_at is null and closed_at is null"
+    )["customer_id"]
 
 
 def read_left(warehouse: Warehouse, now: datetime, *, counts_decisions: bool) -> pl.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ def write_parts(
     rows = _joined(_ended(before.open_tickets, "closed_at", cutoff), rows)
     tickets = tables.tickets_table(rows, ids, cutoff, rows["number"])
     tickets = deliveries.with_late_facts(tickets, "opened_at", cutoff, random)
+    is_told_again = pl.col("opened_at") < pl.lit(datetime.combine(first, time()))
+    tickets = tickets.with_columns(pl.when(is_told_again).then("closed_at").otherwise("known_at").alias("known_at"))
     sessions = tables.sessions_table(cut_sessions(month.sessions.columns(), random), ids)
     frames = {
         "customers": _customers(folder, month.membership, ids, random),

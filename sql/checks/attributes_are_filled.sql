@@ -4,24 +4,31 @@
 with counted as (
     select 'customers.city' as column_name, count(*) as all_rows, count(city) as filled
     from staging.customers
+    where superseded_at is null
     union all
     select 'customers.country' as column_name, count(*) as all_rows, count(country) as filled
     from staging.customers
+    where superseded_at is null
     union all
     select 'customers.birth_date' as column_name, count(*) as all_rows, count(birth_date) as filled
     from staging.customers
+    where superseded_at is null
     union all
     select 'customers.signed_up_at' as column_name, count(*) as all_rows, count(signed_up_at) as filled
     from staging.customers
+    where superseded_at is null
     union all
     select 'payments.method' as column_name, count(*) as all_rows, count(method) as filled
     from staging.payments
+    where superseded_at is null
     union all
     select 'support_tickets.category' as column_name, count(*) as all_rows, count(category) as filled
     from staging.support_tickets
+    where superseded_at is null
     union all
     select 'sessions.duration_minutes' as column_name, count(*) as all_rows, count(duration_minutes) as filled
     from staging.sessions
+    where superseded_at is null
 )
 
 select

@@ -7,6 +7,9 @@ select
     signed_up_at  -- What it says.
 from staging.customers
 where
-    birth_date < date '1900-01-01'
-    or birth_date > (select cast(now_at as date) from checks.clock)
-    or birth_date > cast(signed_up_at as date)
+    superseded_at is null
+    and (
+        birth_date < date '1900-01-01'
+        or birth_date > (select cast(now_at as date) from checks.clock)
+        or birth_date > cast(signed_up_at as date)
+    )

@@ -4,18 +4,22 @@
 with facts as (
     select 'subscription_events' as table_name, customer_id, count(*) as rows_count
     from staging.subscription_events
+    where superseded_at is null
     group by customer_id
     union all
     select 'payments' as table_name, customer_id, count(*) as rows_count
     from staging.payments
+    where superseded_at is null
     group by customer_id
     union all
     select 'support_tickets' as table_name, customer_id, count(*) as rows_count
     from staging.support_tickets
+    where superseded_at is null
     group by customer_id
     union all
     select 'contacts' as table_name, customer_id, count(*) as rows_count
     from staging.contacts
+    where superseded_at is null
     group by customer_id
     union all
     select 'sessions' as table_name, customer_id, cast(sum(sessions) as bigint) as rows_count
@@ -24,6 +28,7 @@ with facts as (
     union all
     select 'events' as table_name, customer_id, count(*) as rows_count
     from staging.events
+    where superseded_at is null
     group by customer_id
 )
 

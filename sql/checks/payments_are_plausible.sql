@@ -8,9 +8,12 @@ select
     status  -- What it says.
 from staging.payments
 where
-    amount is null
-    or amount < 0
-    or isnan(amount)
-    or isinf(amount)
-    or status is null
-    or status not in ('succeeded', 'failed', 'refunded')
+    superseded_at is null
+    and (
+        amount is null
+        or amount < 0
+        or isnan(amount)
+        or isinf(amount)
+        or status is null
+        or status not in ('succeeded', 'failed', 'refunded')
+    )

@@ -4,17 +4,17 @@
 with days as (
     select 'sessions' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
     from staging.sessions
-    where occurred_at < (select now_at from checks.clock)
+    where occurred_at < (select now_at from checks.clock) and superseded_at is null
     group by day
     union all
     select 'payments' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
     from staging.payments
-    where occurred_at < (select now_at from checks.clock)
+    where occurred_at < (select now_at from checks.clock) and superseded_at is null
     group by day
     union all
     select 'events' as table_name, cast(occurred_at as date) as day, count(*) as rows_count
     from staging.events
-    where occurred_at < (select now_at from checks.clock)
+    where occurred_at < (select now_at from checks.clock) and superseded_at is null
     group by day
 ),
 

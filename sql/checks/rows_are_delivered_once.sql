@@ -1,4 +1,4 @@
--- A row is delivered once; staging keeps the version known latest, and these are the rows it removed.
+-- A row is delivered once, or says something new; staging keeps every version, and these are the repeats it removed.
 -- Level: warn
 
 with counted as (
@@ -23,6 +23,11 @@ with counted as (
         (select count(*) from staging.contacts) as kept
     union all
     select
+        'events' as table_name,
+        (select count(*) from raw.events) as delivered,
+        (select count(*) from staging.events) as kept
+    union all
+    select
         'customers' as table_name,
         (select count(*) from raw.customers) as delivered,
         (select count(*) from staging.customers) as kept
@@ -30,7 +35,7 @@ with counted as (
     select
         'subscriptions' as table_name,
         (select count(*) from raw.subscriptions) as delivered,
-        (select count(distinct row(subscription_id, known_at)) from raw.subscriptions) as kept
+        (select count(*) from staging.subscriptions) as kept
     union all
     select
         'customer_snapshots' as table_name,

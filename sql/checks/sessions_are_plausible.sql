@@ -6,4 +6,4 @@ select
     occurred_at,  -- When it began.
     duration_minutes  -- How long it says it lasted.
 from staging.sessions
-where duration_minutes < 0 or duration_minutes > 1440 or isnan(duration_minutes)
+where superseded_at is null and (duration_minutes < 0 or duration_minutes > 1440 or isnan(duration_minutes))

@@ -12,7 +12,10 @@ with recent as (
         min(d.days_ago) as days_since_last
     from staging.contacts as f
     inner join snapshots.recent_days as d
-        on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date
+        on
+            cast(f.occurred_at as date) = d.day
+            and f.available_at < d.snapshot_date
+            and coalesce(f.superseded_at >= d.snapshot_date, true)
     group by f.customer_id, d.snapshot_date
 ),
 
@@ -20,7 +23,11 @@ total as (
     select s.customer_id, s.snapshot_date, count(*) as contacts
     from snapshots.spine as s
     inner join staging.contacts as f
-        on s.customer_id = f.customer_id and f.occurred_at < s.snapshot_date and f.available_at < s.snapshot_date
+        on
+            s.customer_id = f.customer_id
+            and f.occurred_at < s.snapshot_date
+            and f.available_at < s.snapshot_date
+            and coalesce(f.superseded_at >= s.snapshot_date, true)
     group by s.customer_id, s.snapshot_date
 )
 

@@ -14,7 +14,10 @@ with recent as (
         cast(sum(try_cast(f.quantity as decimal(18, 4))) filter (where d.days_ago <= 28) as double) as quantity_28d
     from staging.events as f
     inner join snapshots.recent_days as d
-        on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date
+        on
+            cast(f.occurred_at as date) = d.day
+            and f.available_at < d.snapshot_date
+            and coalesce(f.superseded_at >= d.snapshot_date, true)
     where f.occurred_at >= (select min(day) from snapshots.recent_days)
     group by f.customer_id, d.snapshot_date, f.event_type
 ),

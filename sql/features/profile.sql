@@ -1,20 +1,7 @@
 -- Grain: one row per spine row.
 -- Purpose: who someone is, by the newest version of their record known at the date.
 
-with dated as (
-    select *, greatest(occurred_at, available_at) as known_at
-    from staging.customers
-),
-
--- A version counts from when it is known until the next one is.
-versions as (
-    select
-        *,
-        lead(known_at) over (partition by customer_id order by known_at, available_at, occurred_at) as superseded_at
-    from dated
-),
-
-known as (
+with known as (
     select
         s.customer_id,
         s.snapshot_date,
@@ -25,10 +12,11 @@ known as (
         coalesce(c.marketing_consent, false) as has_marketing_consent,
         floor(date_diff('day', cast(c.birth_date as date), s.snapshot_date) / 365.25) as age
     from snapshots.spine as s
-    left join versions as c
+    left join staging.customers as c
         on
             s.customer_id = c.customer_id
-            and c.known_at < s.snapshot_date
+            and c.occurred_at < s.snapshot_date
+            and c.available_at < s.snapshot_date
             and coalesce(c.superseded_at >= s.snapshot_date, true)
 )
 

@@ -1,6 +1,6 @@
 -- Grain: one row per spine row.
 -- Purpose: how often someone needed help in the last 90 days, with what, and whether they still wait.
--- A closing counts from the moment it happened; before it, the ticket was open.
+-- A closing counts from the moment it happened and was known; before it, the ticket was open.
 
 with tickets as (
     select
@@ -13,7 +13,10 @@ with tickets as (
         case when f.closed_at < d.snapshot_date then date_diff('minute', f.occurred_at, f.closed_at) end as minutes_open
     from staging.support_tickets as f
     inner join snapshots.recent_days as d
-        on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date
+        on
+            cast(f.occurred_at as date) = d.day
+            and f.available_at < d.snapshot_date
+            and coalesce(f.superseded_at >= d.snapshot_date, true)
 ),
 
 recent as (

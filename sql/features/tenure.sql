@@ -5,7 +5,11 @@ with signed_up as (
     select s.customer_id, s.snapshot_date, min(c.signed_up_at) as signed_up_at
     from snapshots.spine as s
     inner join staging.customers as c
-        on s.customer_id = c.customer_id and c.occurred_at < s.snapshot_date and c.available_at < s.snapshot_date
+        on
+            s.customer_id = c.customer_id
+            and c.occurred_at < s.snapshot_date
+            and c.available_at < s.snapshot_date
+            and coalesce(c.superseded_at >= s.snapshot_date, true)
     group by s.customer_id, s.snapshot_date
 ),
 

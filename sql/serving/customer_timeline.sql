@@ -18,7 +18,8 @@ facts as (
         method as detail,
         try_cast(amount as double) as amount,
         cast(null as timestamp) as ended_at,
-        available_at
+        available_at,
+        superseded_at
     from staging.payments
     -- Payments that went well say little, and are nine facts in ten: half a year of them is enough.
     where occurred_at >= (select payments_from_at from edge) or status <> 'succeeded'
@@ -31,7 +32,8 @@ facts as (
         null as detail,
         null as amount,
         closed_at as ended_at,
-        available_at
+        available_at,
+        superseded_at
     from staging.support_tickets
     union all
     select
@@ -42,7 +44,8 @@ facts as (
         case when event_type = 'started' then plan else end_reason end as detail,
         try_cast(monthly_fee as double) as amount,
         null as ended_at,
-        available_at
+        available_at,
+        superseded_at
     from staging.subscription_events
     union all
     select
@@ -53,7 +56,8 @@ facts as (
         channel as detail,
         null as amount,
         null as ended_at,
-        available_at
+        available_at,
+        superseded_at
     from staging.contacts
 )
 
@@ -71,4 +75,5 @@ where
     f.occurred_at >= (select from_at from edge)
     and f.occurred_at < (select until_date from edge)
     and f.available_at < (select until_date from edge)
+    and coalesce(f.superseded_at >= (select until_date from edge), true)
 order by f.customer_id asc, f.occurred_at desc

@@ -14,7 +14,7 @@ lively as (
     select distinct a.customer_id, d.snapshot_date
     from snapshots.activity as a
     inner join snapshots.dates as d
-        on a.occurred_date >= d.label_start_at and a.occurred_date < d.label_end_at
+        on a.occurred_date >= d.label_start_at and a.occurred_date < d.label_end_at and a.superseded_date is null
 ),
 
 flat as (

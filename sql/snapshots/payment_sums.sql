@@ -13,7 +13,10 @@ with attempts as (
         coalesce(f.status, 'succeeded') as status
     from staging.payments as f
     inner join snapshots.recent_days as d
-        on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date
+        on
+            cast(f.occurred_at as date) = d.day
+            and f.available_at < d.snapshot_date
+            and coalesce(f.superseded_at >= d.snapshot_date, true)
     where f.occurred_at >= (select min(day) from snapshots.recent_days)
 )
 

@@ -22,7 +22,10 @@ select
     count(*) filter (where h.is_night) as night_sessions  -- Sessions between midnight and six.
 from staging.sessions as f
 inner join snapshots.recent_days as d
-    on cast(f.occurred_at as date) = d.day and f.available_at < d.snapshot_date
+    on
+        cast(f.occurred_at as date) = d.day
+        and f.available_at < d.snapshot_date
+        and coalesce(f.superseded_at >= d.snapshot_date, true)
 inner join snapshots.clock_hours as h on extract(hour from f.occurred_at) = h.hour
 -- The join says it too; said here, old blocks of the table are never read.
 where f.occurred_at >= (select min(day) from snapshots.recent_days)

@@ -36,7 +36,8 @@ split_sessions as (
     semi join split_months as m on f.customer_id = m.customer_id and date_trunc('month', f.occurred_at) = m.month
     -- The join says it too; said here, blocks of other months are never read.
     where
-        f.occurred_at >= (select min(month) from split_months)
+        f.fact_version = 1
+        and f.occurred_at >= (select min(month) from split_months)
         and f.occurred_at < (select max(month) + interval 1 month from split_months)
 ),
 

@@ -20,6 +20,7 @@ seen as (
         on
             a.occurred_date < d.snapshot_date
             and a.available_date < d.snapshot_date
+            and coalesce(a.superseded_date >= d.snapshot_date, true)
             and a.occurred_date >= d.snapshot_date - p.inactivity_days
 ),
 

@@ -2,20 +2,6 @@
 -- Purpose: says from when to when each version was the newest that could be known. A fact can be known once it has
 -- happened and we were told, so a version counts from the later of the two.
 
-with usable as (
-    select
-        customer_id,
-        subscription_id,
-        event_type,
-        plan,
-        monthly_fee,
-        end_reason,
-        occurred_at,
-        available_at,
-        greatest(occurred_at, available_at) as known_at
-    from staging.subscription_events
-)
-
 select
     customer_id,  -- The customer.
     subscription_id,  -- The subscription; a renewal, a resumption or a plan change is a new one.
@@ -24,9 +10,6 @@ select
     monthly_fee,  -- Its fee per month.
     end_reason,  -- voluntary, payment_failure, plan_change, pause, or null when nobody noted it.
     occurred_at,  -- When it happened, by this version.
-    known_at,  -- From when this version counts.
-    lead(known_at) over (
-        partition by customer_id, subscription_id, event_type
-        order by known_at, available_at, occurred_at
-    ) as superseded_at  -- From when another counts in its place; null for the newest.
-from usable
+    greatest(occurred_at, available_at) as known_at,  -- From when this version counts.
+    superseded_at  -- From when another counts in its place; null for the newest.
+from staging.subscription_events

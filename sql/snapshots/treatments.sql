@@ -8,4 +8,4 @@ from snapshots.spine as s
 inner join snapshots.dates as d on s.snapshot_date = d.snapshot_date
 inner join staging.contacts as c
     on s.customer_id = c.customer_id and c.occurred_at >= d.snapshot_date and c.occurred_at < d.label_end_at
-where c.campaign is not null
+where c.campaign is not null and c.superseded_at is null

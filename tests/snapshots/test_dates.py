@@ -46,7 +46,7 @@ def test_a_fact_dated_after_the_load_that_brought_it_does_not_count() -> None:
         )
         assert data_cutoff(warehouse) == at("2024-03-05")
         warehouse.execute(
-            "insert into staging.sessions select 'a', timestamp '2024-03-06 01:00', '2024-03-06 01:00', 3"
+            "insert into staging.sessions select 'a', timestamp '2024-03-06 01:00', '2024-03-06 01:00', 3, null, 1"
         )
         assert data_cutoff(warehouse) == at("2024-03-06 02:00")
         assert default_snapshot_date(warehouse, date(2024, 3, 6)) == date(2024, 3, 6)
@@ -56,7 +56,7 @@ def test_one_stray_fact_among_very_many_moves_neither_end() -> None:
     world = World().session("a", "1970-01-01").session("a", "2099-01-01")
     with world.warehouse() as warehouse:
         warehouse.execute(
-            "insert into staging.sessions select 'a', t, t, 1 from (select timestamp '2023-01-01' + to_hours(h) as t "
+            "insert into staging.sessions select 'a', t, t, 1, null, 1 from (select timestamp '2023-01-01' + to_hours(h) as t "
             "from range(20000) as r(h))"
         )
         assert data_cutoff(warehouse) == at("2025-04-14")

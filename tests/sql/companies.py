@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +89,35 @@ def add_records(world: World, count: int, draw: When, random: np.random.Generato
                 monthly_fee=float(random.integers(5, 50)),
                 end_reason=None if is_new else ("pause", "voluntary")[random.integers(2)],
             )
+    return world
+
+
+def add_versions(world: World, count: int, draw: When, random: np.random.Generator) -> World:
+    """Tell `count` facts of each table again, otherwise: other values, another owner, known when `draw` says so."""
+
+    def tell(table: str, **values: Any) -> None:
+        number = int(random.integers(len(world.rows[table])))
+        world.told_again(table, number, draw()[1], **values)
+
+    for _ in range(count):
+        owner = CUSTOMERS[random.integers(len(CUSTOMERS))]
+        status = ("succeeded", "failed", "refunded")[random.integers(3)]
+        tell("sessions", customer_id=owner, duration_minutes=float(random.integers(90, 180)))
+        tell("payments", customer_id=owner, status=status, amount=float(random.integers(90, 180)))
+        tell("support_tickets", customer_id=owner, category="billing", closed_at=draw()[0])
+        tell("contacts", customer_id=owner, channel="letter")
+        tell("events", customer_id=owner, event_type="unlike", quantity=7.0)
+        tell("customers", city="Lviv", birth_date=date(1950, 1, 1), signed_up_at=datetime(2021, 5, 5))
+        tell("subscription_events", plan="gold", monthly_fee=float(random.integers(50, 90)))
+    return world
+
+
+def repeat_all(world: World, known: datetime) -> World:
+    """Give every fact known before `known` a version from then on that says what was known."""
+    for table, rows in world.rows.items():
+        for number, row in enumerate(list(rows)):
+            if table != "customer_snapshots" and max(row["available_at"], row["occurred_at"]) < known:
+                world.told_again(table, number, known)
     return world
 
 

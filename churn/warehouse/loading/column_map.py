@@ -14,8 +14,12 @@ from churn.warehouse.loading.expressions import expression, theirs
 from churn.warehouse.reading.values import PLAIN, Reading
 
 # Names that staging gives its own columns; a delivered column of that name is kept under another.
-_STAGED = "occurred_at available_at event_type nth latest_at told_at next_told_at is_next_running"
-_RESERVED = {*BOOKKEEPING, *_STAGED.split(), "dropped_at", "is_resumed", "resumed_at"}
+_STAGED = "occurred_at available_at superseded_at fact_version event_type"
+_WORKING = (
+    "first_load_id told_hash is_retold is_dated latest_at terms_hash is_new earlier_hash is_taken_back"
+    " dropped_at is_resumed is_last"
+)
+_RESERVED = {*BOOKKEEPING, *_STAGED.split(), *_WORKING.split()}
 
 
 @dataclass(frozen=True)

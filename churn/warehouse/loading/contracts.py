@@ -95,7 +95,7 @@ _ALL = (
         "events",
         "occurred_at",
         required="customer_id VARCHAR, event_type VARCHAR, occurred_at TIMESTAMP",
-        optional="quantity DOUBLE",
+        optional="event_id VARCHAR, quantity DOUBLE",
     ),
     _table(
         "customer_snapshots",

@@ -56,6 +56,10 @@ def prepare(warehouse: Warehouse) -> None:
         warehouse.execute(_SCHEMA)
         for table in TABLES.values():
             create_raw(warehouse, table)
+            for name in (
+                table.types.keys() - warehouse.columns(f"raw.{table.name}").keys()
+            ):  # made by an earlier version
+                warehouse.execute(f"alter table raw.{quoted(table.name)} add column {quoted(name)} {table.types[name]}")
 
 
 def create_raw(warehouse: Warehouse, table: Table, extras: Mapping[str, str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 Rows that share a key are one fact's versions, or the facts of one sum, so a new row changes only what has its key. That is
 taken out, computed anew from all of its rows, and put back: the result is that of the whole SQL, which still runs by
-hand. Anything that did not come about by adding rows (a replaced file, a new column, other SQL) means a full build.
+hand. A row without a key is a fact of its own. Anything that did not come about by adding rows (a replaced file, a new column, other SQL) means a full build.
 
 A table that reads a raw one looks at the rows loaded since. A table that reads such a table in turn looks at the same
 rows, so its key must follow from the other's: `month of occurred_at` is the month of a column of that key.
@@ -159,6 +159,9 @@ def _apply(warehouse: Warehouse, model: SqlModel, source: Source, fresh: str) ->
             f"create or replace temp table changed_rows as select r.* from {source.sql} as r "
             f"semi join changed_keys as k on {matched} where {_bounds(warehouse, keys)}"
         )
+        if source.built is None:  # rows that bear no key are facts of their own: the new ones are added
+            unkeyed = " or ".join(f"{key.sql} is null" for key in keys)
+            warehouse.execute(f"insert into changed_rows by name select r.* from ({fresh}) as r where {unkeyed}")
         matched = " and ".join(f"b.{quoted(key.built)} = k.{quoted(key.built)}" for key in keys)
         warehouse.execute(f"delete from {target} as b using changed_keys as k where {matched}")
     sql = re.sub(rf"\b{re.escape(source.table)}\b", "changed_rows", model.sql)

@@ -117,7 +117,10 @@ def _with_contacts(
     timely = matched.filter(inside)
     telling = timely.filter(pl.col("kind").is_in(TELLING)).select("customer_id")
     if warehouse.has_table("staging.contacts"):
-        told = warehouse.frame("select customer_id, occurred_at from staging.contacts where campaign = ?", [campaign])
+        told = warehouse.frame(
+            "select customer_id, occurred_at from staging.contacts where superseded_at is null and campaign = ?",
+            [campaign],
+        )
         told = told.with_columns(pl.col("occurred_at").cast(pl.Datetime("us"))).join(starts, on="customer_id")
         telling = pl.concat([telling, told.filter(inside).select("customer_id")])
     is_treated = pl.col("arm") == "treatment"

@@ -46,7 +46,7 @@ def test_staging_stands_though_nothing_was_ever_loaded(warehouse: Warehouse, tmp
     ingest(warehouse, {}, now=NOW)
     results = build(warehouse, load_models(tmp_path), schemas=["staging"])
     assert {one.rows for one in results} == {0}
-    assert len(results) == 8
+    assert len(results) == 9
 
 
 def test_building_again_replaces(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_sums_follow_when_what_they_sum_up_is_built_in_full(warehouse: Warehouse
         tmp_path,
         "staging/sessions",
         "-- Incremental by: customer_id, occurred_at = started_at\n"
-        "select customer_id, started_at as occurred_at, started_at as available_at from raw.sessions\n"
+        "select customer_id, started_at as occurred_at, started_at as available_at, 1 as fact_version from raw.sessions\n"
         "where started_at < '2026-01-02'",
     )
     build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
@@ -135,7 +135,7 @@ def test_sums_stand_over_a_table_that_is_always_built_in_full(warehouse: Warehou
     add(
         tmp_path,
         "staging/sessions",
-        "select customer_id, started_at as occurred_at, started_at as available_at from raw.sessions",
+        "select customer_id, started_at as occurred_at, started_at as available_at, 1 as fact_version from raw.sessions",
     )
     for number in (1, 2):
         (tmp_path / f"{number}.csv").write_text(f"customer_id,started_at\nC{number},2026-01-0{number}\n")

@@ -323,10 +323,10 @@ def test_an_older_date_is_planned_from_the_history_of_scores(town):
 
 def test_scores_whose_window_the_data_have_outrun_are_refused(town, monkeypatch):
     town.campaign("calls")
-    monkeypatch.setattr("churn.snapshots.dates.data_cutoff", lambda _: datetime(2026, 3, 31))
+    monkeypatch.setattr("churn.workflows.plan.eligibility.data_cutoff", lambda _: datetime(2026, 3, 31))
     with pytest.raises(CampaignError, match=r"are over: .* data reach 2026-03-31.*Run `churn score` first"):
         town.plan("calls")
-    monkeypatch.setattr("churn.snapshots.dates.data_cutoff", lambda _: datetime(2026, 3, 30))
+    monkeypatch.setattr("churn.workflows.plan.eligibility.data_cutoff", lambda _: datetime(2026, 3, 30))
     assert town.document("calls", is_dry_run=True)["customers"] == SIZE
 
 
@@ -402,7 +402,7 @@ def test_auto_goes_by_measured_uplift_where_it_beats_chance_and_never_contacts_w
     town, monkeypatch, is_better
 ):
     monkeypatch.setattr(
-        "churn.workflows.learn_uplift.from_campaign.latest_learning", lambda *_: Taught(is_better=is_better)
+        "churn.workflows.plan.pricing.latest_learning", lambda *_: Taught(is_better=is_better)
     )
     town.campaign("calls", PLAIN.replace('"case_study"', '"auto"'))
     planned = town.plan("calls")

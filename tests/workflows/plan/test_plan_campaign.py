@@ -401,9 +401,7 @@ class Taught:
 def test_auto_goes_by_measured_uplift_where_it_beats_chance_and_never_contacts_whom_it_harms(
     town, monkeypatch, is_better
 ):
-    monkeypatch.setattr(
-        "churn.workflows.plan.pricing.latest_learning", lambda *_: Taught(is_better=is_better)
-    )
+    monkeypatch.setattr("churn.workflows.plan.pricing.latest_learning", lambda *_: Taught(is_better=is_better))
     town.campaign("calls", PLAIN.replace('"case_study"', '"auto"'))
     planned = town.plan("calls")
     numbers = [int(one[1:]) for one in planned.assignments["customer_id"]]

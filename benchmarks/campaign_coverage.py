@@ -20,9 +20,10 @@ import polars as pl
 
 from benchmarks.campaign_worlds import CampaignWorld, campaign_world
 from churn.campaigns.assignment import held_out
-from churn.campaigns.measurement import Costs, Terms, measure
+from churn.campaigns.measurement import MeasurementTerms, measure
 from churn.decisions.experiment import wilson
 from churn.demo import OFFERS
+from churn.documents.measurement import CampaignCosts, MeasuredFigures
 from churn.progress import Progress
 
 CUSTOMERS = 60_000
@@ -43,16 +44,16 @@ class Counted:
     without_verdict: int = 0
     width: float = 0.0
 
-    def add(self, found: dict[str, Any], on_treated: float, on_all: float) -> None:
+    def add(self, measured: MeasuredFigures, on_treated: float, on_all: float) -> None:
         """Count one measured campaign."""
-        effect = found["effect"]
+        effect = measured.effect
         if effect is None:
             self.without_verdict += 1
             return
         self.campaigns += 1
-        self.covered += effect["low"] <= on_treated <= effect["high"]
-        self.covered_all += effect["low"] <= on_all <= effect["high"]
-        self.width += effect["high"] - effect["low"]
+        self.covered += effect.low <= on_treated <= effect.high
+        self.covered_all += effect.low <= on_all <= effect.high
+        self.width += effect.high - effect.low
 
     def row(self) -> dict[str, Any]:
         """Return the coverage with its interval, and the mean width of the campaigns' intervals."""
@@ -123,7 +124,7 @@ def _planned(world: CampaignWorld, offer: str) -> pl.DataFrame:
 
 def _campaign(
     plan: pl.DataFrame, offer: str, size: int, share: float, seed: int
-) -> tuple[dict[str, Any], float, float]:
+) -> tuple[MeasuredFigures, float, float]:
     """Return one campaign as the product measures it, and the average effect on those it treated and on all it chose."""
     frame = plan.sample(size, seed=seed, shuffle=True)
     is_held = held_out(
@@ -135,9 +136,16 @@ def _campaign(
         pl.Series("is_delivered", ~is_held),
         pl.lit(value=False).alias("is_accepted"),
     )
-    free = Costs(int((~is_held).sum()), 0.0, "outcomes", 0, 0.0, "none")
+    free = CampaignCosts(
+        contacted=int((~is_held).sum()),
+        contact_cost=0.0,
+        contact_basis="outcomes",
+        used=0,
+        incentive_cost=0.0,
+        incentive_basis="none",
+    )
     avoided = (frame["alone"].cast(pl.Float64) - frame["contacted"].cast(pl.Float64)).to_numpy()
-    measured = measure(frame, Terms(holdout_share=share, costs=free))
+    measured = measure(frame, MeasurementTerms(holdout_share=share, costs=free))
     return measured, float(avoided[~is_held].mean()), float(avoided.mean())
 
 

@@ -1,40 +1,46 @@
-"""Writes amounts, shares and counts the way people read them, the same on a terminal, in a report and in an audit."""
+"""Writes amounts, shares, counts and days the way people read them, the same on a terminal, in a report and in an audit.
+
+English is written in this house's own form; any other language as Babel has it. Babel also knows each currency's sign and
+how many decimals it has. It is imported when needed: most commands need none of it.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
-from typing import Final
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
-SYMBOLS: Final[dict[str, str]] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$", "AUD": "A$"}
-_NO_CENTS: Final = frozenset({"JPY", "KRW", "CLP", "VND"})
+if TYPE_CHECKING:
+    from babel import Locale
+    from babel.numbers import NumberPattern
+
+ENGLISH: Final = "en"
 
 
-def money(amount: float, currency: str = "USD", *, cents: bool | None = None) -> str:
-    """Return `amount` with its currency: `$46,000`, `-$0.61`, `1,200 CHF`.
+def money(amount: float, currency: str = "USD", *, cents: bool | None = None, language: str = ENGLISH) -> str:
+    """Return `amount` with its currency: `$46,000`, `-$0.61`, `1,200 CHF`; in German `46.000 $`.
 
-    Cents are shown below a thousand where there are any, unless `cents` decides.
+    Decimals, as many as the currency has, are shown below a thousand where there are any, unless `cents` decides.
     """
-    rounded = round(amount, 2)
+    decimals = _decimals(currency)
+    rounded = round(amount, decimals)
     if cents is None:
-        cents = abs(rounded) < 1000 and not float(rounded).is_integer() and currency not in _NO_CENTS
-    digits = f"{abs(rounded):,.2f}" if cents else f"{abs(rounded):,.0f}"
-    sign = "-" if rounded < 0 and digits.strip("0.,") else ""
-    symbol = SYMBOLS.get(currency)
-    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits} {currency}"
+        cents = abs(rounded) < 1000 and not float(rounded).is_integer()
+    places = decimals if cents else 0
+    digits = f"{abs(rounded):,.{places}f}"
+    is_negative = rounded < 0 and bool(digits.strip("0.,"))
+    locale = _locale(language)
+    if locale is None:
+        return _in_english(digits, currency, is_negative=is_negative)
+    from babel.numbers import format_currency
 
-
-def percent(share: float, digits: int | None = None) -> str:
-    """Return `share` (0..1) as a percentage, with one digit below 10 % and two below 1 % unless `digits` decides."""
-    if digits is not None:
-        return f"{100.0 * share:.{digits}f} %"
-    scaled = abs(100.0 * share)
-    text = f"{100.0 * share:.{0 if scaled >= 10 else 1 if scaled >= 1 else 2}f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
-
-
-def count(number: float) -> str:
-    """Return a number of customers, whole: `11,000`."""
-    return f"{round(number):,}"
+    exact = Decimal(digits.replace(",", "")) * (-1 if is_negative else 1)
+    pattern = _with_places(locale.currency_formats["standard"], places)
+    if symbol(currency, language).isalpha():  # a code of letters keeps its distance from the digits
+        pattern = pattern.replace("¤#", "¤\u00a0#")
+    return format_currency(exact, currency, pattern, locale, currency_digits=False)
 
 
 def short_money(amount: float, currency: str = "USD") -> str:
@@ -43,23 +49,150 @@ def short_money(amount: float, currency: str = "USD") -> str:
         if abs(amount) >= size * 0.9995:
             scaled = abs(amount) / size
             digits = f"{scaled:.1f}".rstrip("0").rstrip(".") if scaled < 10 else f"{scaled:.0f}"
-            symbol = SYMBOLS.get(currency)
-            sign = "-" if amount < 0 else ""
-            return f"{sign}{symbol}{digits}{letter}" if symbol else f"{sign}{digits}{letter} {currency}"
+            return _in_english(f"{digits}{letter}", currency, is_negative=amount < 0)
     return money(round(amount), currency)
 
 
-def day(moment: date | str | None) -> str:
+@lru_cache(maxsize=64)
+def symbol(currency: str, language: str = ENGLISH) -> str:
+    """Return a currency's sign, or its code where it has none: `$`, `A$`, `CHF`."""
+    from babel.numbers import get_currency_symbol
+
+    return get_currency_symbol(currency, _locale(language) or ENGLISH)
+
+
+@lru_cache(maxsize=64)
+def is_symbol_first(currency: str, language: str = ENGLISH) -> bool:
+    """Say whether a currency's sign stands before the amount; in English a sign does, and a code of letters does not."""
+    locale = _locale(language)
+    if locale is None:
+        return not symbol(currency).isalpha()
+    pattern: str = locale.currency_formats["standard"].pattern
+    return pattern.startswith("¤")
+
+
+def currency_prefix(currency: str) -> str:
+    """Return what stands before an amount where all must stand before it, as on the axes of charts: `$`, `CHF `."""
+    return f"{symbol(currency)} " if symbol(currency).isalpha() else symbol(currency)
+
+
+def percent(share: float, digits: int | None = None, *, language: str = ENGLISH) -> str:
+    """Return `share` (0..1) as a percentage, with one digit below 10 % and two below 1 % unless `digits` decides."""
+    if digits is None:
+        scaled = abs(100.0 * share)
+        text = f"{100.0 * share:.{0 if scaled >= 10 else 1 if scaled >= 1 else 2}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        text = f"{100.0 * share:.{digits}f}"
+    locale = _locale(language)
+    if locale is None:
+        return f"{text} %"
+    from babel.numbers import format_percent
+
+    pattern = _with_places(locale.percent_formats[None], len(text.partition(".")[2]))
+    return format_percent(Decimal(text) / 100, pattern, locale)
+
+
+def count(number: float, *, language: str = ENGLISH) -> str:
+    """Return a number of customers, whole: `11,000`."""
+    return decimal(round(number), 0, language=language)
+
+
+def decimal(number: float, digits: int, *, language: str = ENGLISH) -> str:
+    """Return a number with `digits` decimals: `1,234.50`, in German `1.234,50`."""
+    text = f"{number:,.{digits}f}"
+    locale = _locale(language)
+    if locale is None:
+        return text
+    from babel.numbers import format_decimal
+
+    pattern = _with_places(locale.decimal_formats[None], digits)
+    return format_decimal(Decimal(text.replace(",", "")), pattern, locale)
+
+
+def separators(language: str = ENGLISH) -> tuple[str, str]:
+    """Return the decimal and the thousands separator."""
+    locale = _locale(language)
+    if locale is None:
+        return ".", ","
+    symbols = locale.number_symbols["latn"]
+    return symbols["decimal"], symbols["group"]
+
+
+def day(moment: date | str | None, *, language: str = ENGLISH) -> str:
     """Return a day as `31 January 2026`; a dash for none. Takes ISO text too."""
     if moment is None:
         return "-"
-    when = date.fromisoformat(moment[:10]) if isinstance(moment, str) else moment
-    return f"{when.day} {when:%B %Y}"
+    when = _date(moment)
+    locale = _locale(language)
+    if locale is None:
+        return f"{when.day} {when:%B %Y}"
+    from babel.dates import format_date
+
+    return format_date(when, "long", locale)
 
 
-def instant(moment: datetime | str | None) -> str:
+def month(moment: date | str, *, language: str = ENGLISH) -> str:
+    """Return the month of a day with its year: `January 2026`."""
+    when = _date(moment)
+    locale = _locale(language)
+    if locale is None:
+        return f"{when:%B %Y}"
+    from babel.dates import format_skeleton
+
+    return format_skeleton("yMMMM", when, locale=locale)
+
+
+def short_month(moment: date | str, *, language: str = ENGLISH) -> str:
+    """Return the month of a day in short, with two digits of its year: `Jan 26`."""
+    when = _date(moment)
+    locale = _locale(language)
+    if locale is None:
+        return f"{when:%b %y}"
+    from babel.dates import format_date
+
+    return format_date(when, "LLL yy", locale)
+
+
+def instant(moment: datetime | str | None, *, language: str = ENGLISH) -> str:
     """Return an instant as `31 January 2026, 03:14 UTC`; a dash for none. Takes ISO text too."""
     if moment is None:
         return "-"
     when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{day(when.date())}, {when:%H:%M} UTC"
+    return f"{day(when.date(), language=language)}, {when:%H:%M} UTC"
+
+
+def _in_english(digits: str, currency: str, *, is_negative: bool) -> str:
+    sign = "-" if is_negative else ""
+    if is_symbol_first(currency):
+        return f"{sign}{symbol(currency)}{digits}"
+    return f"{sign}{digits} {symbol(currency)}"
+
+
+@lru_cache(maxsize=64)
+def _decimals(currency: str) -> int:
+    from babel.numbers import get_currency_precision
+
+    return get_currency_precision(currency)
+
+
+def _with_places(pattern: NumberPattern, places: int) -> str:
+    """Return a pattern of numbers with exactly so many decimals."""
+    return re.sub(r"0(\.[0#]+)?", f"0.{'0' * places}" if places else "0", pattern.pattern, count=1)
+
+
+@lru_cache(maxsize=16)
+def _locale(language: str) -> Locale | None:
+    """Return what Babel knows of a language; None for English and for one that it does not know."""
+    if language == ENGLISH:
+        return None
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(language)
+    except (UnknownLocaleError, ValueError):
+        return None
+
+
+def _date(moment: date | str) -> date:
+    return date.fromisoformat(moment[:10]) if isinstance(moment, str) else moment

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from churn.decisions.checks import Bools
+from churn.documents.plan import RuleCount
 
 # In order: a customer is counted at the first rule that leaves them out, so the counts add up.
 RULES: Final[dict[str, str]] = {
@@ -38,16 +39,16 @@ class Eligibility:
         """How many may be chosen."""
         return int(np.count_nonzero(self.is_eligible))
 
-    def rows(self, campaign: str) -> list[dict[str, object]]:
+    def rows(self, campaign: str) -> list[RuleCount]:
         """Return a row per rule: how many it removed and how many remain after it."""
         left = self.is_eligible.size
-        found: list[dict[str, object]] = []
+        rows = []
         for rule, label in RULES.items():
             left -= self.removed[rule]
-            found.append(
-                {"campaign": campaign, "rule": rule, "label": label, "removed": self.removed[rule], "remaining": left}
+            rows.append(
+                RuleCount(campaign=campaign, rule=rule, label=label, removed=self.removed[rule], remaining=left)
             )
-        return found
+        return rows
 
 
 def eligibility(left_out: Mapping[str, Bools], size: int) -> Eligibility:

@@ -55,6 +55,18 @@ def read_consent(warehouse: Warehouse) -> tuple[pl.DataFrame, bool]:
     return frame, frame["has_consent"].drop_nulls().len() > 0
 
 
+def unreadable_consents(warehouse: Warehouse) -> dict[str, int]:
+    """Return the words given for consent that no rule reads, with how many customers' rows hold each."""
+    if not warehouse.has_table("raw.rejected_rows"):
+        return {}
+    return dict(
+        warehouse.rows(
+            "select regexp_extract(reason, 'marketing_consent: ''([^'']*)''', 1) as word, count(*) from raw.rejected_rows"
+            " where source = 'customers' and is_kept and contains(reason, 'marketing_consent: ''') group by word order by 2 desc, 1"
+        )
+    )
+
+
 def read_contacts(warehouse: Warehouse, day: date, *, days: int) -> pl.DataFrame:
     """Return customer_id and contacted_at, the newest contact of each from `days` before `day` on."""
     import polars as pl

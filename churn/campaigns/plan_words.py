@@ -1,68 +1,204 @@
-"""Says in words what a campaign's newest plan chose, what it expects, and what its holdout will be able to tell."""
+"""Says a plan in words: in sentences for a terminal and for JSON, and part by part for a campaign's page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, get_args
+from collections.abc import Sequence
+from typing import Final
 
-from churn.documents.definition import Band, CampaignDefinition
+from churn.documents.plan import CampaignPlan, PlanDocument, PlanExpectation, PlannedHoldout, PlannedPower
 from churn.wording import count, money, percent
 
+CONSENT_UNKNOWN: Final = "The data do not say who agreed to marketing, so nobody was left out for it."
+_ASSUMED: Final = "churn avoided is taken as success rate x probability"
 
-def choice_words(told: Mapping[str, Any], currency: str) -> str:
-    """Return what a plan chose of those it could; `told` is the campaign's entry in the plan's document."""
-    if not told["chosen"]:
-        earlier = told["earlier"]["treatment"] + told["earlier"]["holdout"]
+
+def plan_sentences(plan: PlanDocument, notes: Sequence[str]) -> tuple[str, ...]:
+    """Return the plan in sentences, the most important first; `notes` are said as they are."""
+    sentences = [_headline(plan)]
+    if len(plan.campaigns) > 1:
+        sentences += [_campaign(part, plan.currency) for part in plan.campaigns]
+    sentences += _money(plan)
+    for part in plan.campaigns:
+        sentences += _holdout(part.name, plan)
+    sentences += notes
+    sentences += [
+        f"The alarm of `{alarm.campaign}` is open, and it is planned on request: {alarm.message}"
+        for alarm in plan.alarms
+    ]
+    if plan.stale_reason:
+        sentences.append(f"The scores are stale and were used on request: {plan.stale_reason}.")
+    if plan.calibration.is_overridden:
+        reasons = "; ".join(plan.calibration.reasons)
+        sentences.append(f"The probabilities failed the calibration gate and were used on request: {reasons}.")
+    return tuple(sentences)
+
+
+def uplift_note(name: str, taught_by: str, finding: str) -> str:
+    """Return that campaign `name` is priced by what another, or an earlier round of it, taught."""
+    return f"`{name}` goes by the uplift that `{taught_by}` taught: {finding}"
+
+
+def risk_note(name: str, finding: str) -> str:
+    """Return that campaign `name` is priced by risk, for `finding` was no uplift to go by."""
+    return f"`{name}` goes by risk, and {_ASSUMED}: {finding}"
+
+
+def unlearnt_note(names: Sequence[str]) -> str:
+    """Return that nothing was learnt yet from the campaigns `names`."""
+    return f"Nothing has been learnt yet from {', '.join(f'`{name}`' for name in names)}, so {_ASSUMED}."
+
+
+def _headline(plan: PlanDocument) -> str:
+    expected, currency = plan.expected, plan.currency
+    earlier = sum(part.earlier.customers for part in plan.campaigns)
+    kept = f"; {count(earlier)} assigned earlier stay as they are" if earlier else ""
+    if plan.stands_since is not None:
+        day = f"{plan.stands_since:%Y-%m-%d}"
+        return f"This plan was made on {day} from the same scores, definitions and limits, and stands: {count(earlier)} are assigned."
+    if not plan.allocation.chosen:
+        return f"Nobody new is contacted{kept}: {_why_nobody(plan)}."
+    band = expected.profit_interval
+    return (
+        f"Contact {count(expected.contacts)} of {count(plan.customers)} customers for "
+        f"{money(expected.cost, currency, cents=False)}: {count(expected.saves)} saves and "
+        f"{money(expected.profit, currency, cents=False)} net profit are expected (90 %: "
+        f"{money(band.low, currency, cents=False)} to {money(band.high, currency, cents=False)}; chance of a loss "
+        f"{chance(expected.loss_probability)}){kept}."
+    )
+
+
+def _why_nobody(plan: PlanDocument) -> str:
+    if any(part.eligible for part in plan.campaigns):
+        return "what earlier plans took leaves no room under the limits"
+    worst = max(plan.eligibility, key=lambda row: row.removed)
+    return f"nobody is eligible ({count(worst.removed)} are {worst.label})"
+
+
+def _campaign(part: CampaignPlan, currency: str) -> str:
+    expected = part.expected
+    if not part.chosen:
+        return f"{part.title} ({part.name}): nobody new."
+    band = expected.profit_interval
+    return (
+        f"{part.title} ({part.name}): {count(part.treatment)} contacts and {count(part.holdout)} held out, "
+        f"{money(expected.profit, currency, cents=False)} expected "
+        f"({money(band.low, currency, cents=False)} to {money(band.high, currency, cents=False)}), counted by the "
+        f"{part.profit_model.replace('_', ' ')} model."
+    )
+
+
+def _money(plan: PlanDocument) -> list[str]:
+    currency, shadow, budget = plan.currency, plan.shadow_prices, plan.allocation.budget
+    sentences: list[str] = []
+    if plan.stands_since is not None:
+        return sentences
+    taken = plan.allocation.budget_used_before
+    if budget is not None and taken > 0:
+        sentences.append(f"Of the budget of {money(budget, currency)}, earlier plans took {money(taken, currency)}.")
+    if budget is not None and shadow.next_thousand > 0:
+        sentences.append(
+            f"The next {money(1000, currency)} of budget earns {money(shadow.next_thousand, currency, cents=False)}."
+        )
+    elif budget is not None:
+        left = budget - taken - plan.allocation.committed
+        sentences.append(
+            f"More budget would earn nothing: {money(max(left, 0.0), currency, cents=False)} of it is left, because "
+            "nobody else is worth the contact or another limit holds."
+        )
+    for price in shadow.campaigns:
+        if price.per_contact > 0:
+            sentences.append(f"One more contact in `{price.campaign}` earns {money(price.per_contact, currency)}.")
+        if price.per_unit_of_budget > 0:
+            earns = money(1000 * price.per_unit_of_budget, currency, cents=False)
+            sentences.append(
+                f"The next {money(1000, currency)} of `{price.campaign}`'s own budget earns about {earns}."
+            )
+    sentences += [
+        f"One more contact by {channel.channel} earns {money(channel.per_contact, currency)}."
+        for channel in shadow.channels
+        if channel.per_contact > 0
+    ]
+    return sentences
+
+
+def _holdout(name: str, plan: PlanDocument) -> list[str]:
+    currency, held, power = plan.currency, plan.holdout[name], plan.power[name]
+    if not held.customers:
+        return []
+    if not held.holdout:
+        why = "its [holdout] share is 0" if held.share == 0 else "too few were chosen"
+        return [f"`{name}` holds nobody out ({why}), so what it causes cannot be measured."]
+    detectable = power.minimum_detectable_effect
+    teaches = (
+        "no effect can be told from chance with so few"
+        if detectable is None
+        else f"a fall in churn of {_points(detectable)} or more is found with {percent(power.wanted_power)} chance"
+    )
+    text = (
+        f"Leaving {count(held.holdout)} of {count(held.customers)} alone in `{name}` forgoes "
+        f"{money(held.profit_forgone, currency, cents=False)} of expected profit; with them {teaches}. Expected is a "
+        f"fall of {_points(power.expected_effect)} from {percent(power.churn_rate)}, found with "
+        f"{chance(power.power)} chance."
+    )
+    if power.power < power.wanted_power and power.customers_needed:
+        text += (
+            f" For {percent(power.wanted_power)} it takes {count(power.customers_needed)} chosen, or a larger holdout."
+        )
+    return [text]
+
+
+def choice_words(part: CampaignPlan, currency: str) -> str:
+    """Return what a plan chose for one campaign of those it could."""
+    if not part.chosen:
+        earlier = part.earlier.customers
         stay = f" The {count(earlier)} assigned earlier stay as they are." if earlier else ""
-        return f"Nobody new was chosen: {count(told['eligible'])} could have been.{stay}"
-    all_ = "all" if told["chosen"] == told["eligible"] else f"the best {count(told['chosen'])}"
-    expected = told["expected"]
+        return f"Nobody new was chosen: {count(part.eligible)} could have been.{stay}"
+    chosen = "all" if part.chosen == part.eligible else f"the best {count(part.chosen)}"
     return (
-        f"Of {count(told['eligible'])} who may be contacted {all_} were chosen: {count(told['treatment'])} to be contacted, "
-        f"{count(told['holdout'])} left alone by chance. Contacting costs {money(expected['cost'], currency)}."
+        f"Of {count(part.eligible)} who may be contacted {chosen} were chosen: {count(part.treatment)} to be contacted, "
+        f"{count(part.holdout)} left alone by chance. Contacting costs {money(part.expected.cost, currency)}."
     )
 
 
-def expectation_words(expected: Mapping[str, Any], currency: str) -> str:
+def expectation_words(expected: PlanExpectation, currency: str) -> str:
     """Return what contacting is expected to bring, with its range and the chance of a loss."""
-    band = expected["profit_interval"]
+    band = expected.profit_interval
     return (
-        f"{count(expected['saves'])} customers kept and {money(expected['profit'], currency, cents=False)} net are "
-        f"expected; 90 % of the time between {money(band['low'], currency, cents=False)} and "
-        f"{money(band['high'], currency, cents=False)}. The chance of a loss is {chance(expected['loss_probability'])}."
+        f"{count(expected.saves)} customers kept and {money(expected.profit, currency, cents=False)} net are "
+        f"expected; 90 % of the time between {money(band.low, currency, cents=False)} and "
+        f"{money(band.high, currency, cents=False)}. The chance of a loss is {chance(expected.loss_probability)}."
     )
 
 
-def power_words(power: Mapping[str, Any], holdout: Mapping[str, Any], currency: str) -> list[str]:
+def power_words(power: PlannedPower, holdout: PlannedHoldout, currency: str) -> list[str]:
     """Return what the holdout costs, what drop in churn it can detect, and what it takes to see the expected one."""
-    if not holdout["treatment"] + holdout["holdout"]:
+    if not holdout.customers:
         return ["Nobody is assigned yet, so there is nothing to measure."]
-    if not holdout["holdout"]:
+    if not holdout.holdout:
         return ["Nobody is left alone, so what the campaign causes cannot be measured."]
-    rate, wanted = power["churn_rate"], percent(power["wanted_power"], 0)
-    detectable = power["minimum_detectable_effect"]
+    rate, wanted = power.churn_rate, percent(power.wanted_power, 0)
+    detectable = power.minimum_detectable_effect
     sees = (
         f"With so few, no drop from {_rate(rate)} can be told from chance."
         if detectable is None
         else f"It can detect a drop from {_rate(rate)} to {_rate(rate - detectable)} or lower, {wanted} of the time."
     )
-    expected = power["expected_effect"]
     hopes = (
-        f"Expected is a drop from {_rate(rate)} to {_rate(max(rate - expected, 0.0))}, which it would see with "
-        f"{chance(power['power'])} chance."
+        f"Expected is a drop from {_rate(rate)} to {_rate(max(rate - power.expected_effect, 0.0))}, which it would see "
+        f"with {chance(power.power)} chance."
     )
-    found = [sees, hopes]
-    if power["power"] < power["wanted_power"] and power["customers_needed"]:
-        found.append(
-            f"To see it {wanted} of the time takes {count(power['customers_needed'])} chosen customers instead of "
-            f"{count(holdout['treatment'] + holdout['holdout'])}, or a larger holdout."
+    sentences = [sees, hopes]
+    if power.power < power.wanted_power and power.customers_needed:
+        sentences.append(
+            f"To see it {wanted} of the time takes {count(power.customers_needed)} chosen customers instead of "
+            f"{count(holdout.customers)}, or a larger holdout."
         )
-    if holdout["profit_forgone"] > 0:
-        found.append(
-            f"Leaving {count(holdout['holdout'])} alone forgoes about "
-            f"{money(holdout['profit_forgone'], currency, cents=False)} of profit: the price of knowing."
+    if holdout.profit_forgone > 0:
+        sentences.append(
+            f"Leaving {count(holdout.holdout)} alone forgoes about "
+            f"{money(holdout.profit_forgone, currency, cents=False)} of profit: the price of knowing."
         )
-    return found
+    return sentences
 
 
 def chance(share: float) -> str:
@@ -76,106 +212,5 @@ def _rate(share: float) -> str:
     return percent(max(share, 0.0), 0 if share >= 0.095 else 1)
 
 
-_ON_LEAVE: Final = {
-    "nothing": "whoever leaves the list keeps what was written",
-    "clear": "whoever leaves the list has our fields emptied",
-    "band_none": "whoever leaves the list is marked as at no risk",
-}
-_MODES: Final = {
-    "update": "only records that are there are updated",
-    "upsert": "records are updated, and made where there are none",
-    "insert": "only new records are made",
-    "mirror": "the list there holds exactly those of the campaign",
-}
-_MODELS: Final = {
-    "case_study": "a save is worth its value whoever is contacted",
-    "incentive": "customers who would have stayed take the incentive too, and it is counted",
-    "uplift": "the effect is the one measured by earlier campaigns",
-    "auto": "the measured effect where there is one, else by risk",
-}
-
-
-def audience_in_short(definition: CampaignDefinition) -> str:
-    """Return who the campaign is for, in a few words, without its filter."""
-    bands = definition.audience.bands
-    text = "any risk" if len(bands) == len(get_args(Band)) else f"{_joined(bands)} risk"
-    low, high = definition.audience.min_probability, definition.audience.max_probability
-    if low > 0 and high < 1:
-        return f"{text}, probability {percent(low)} to {percent(high)}"
-    if low > 0:
-        return f"{text}, probability {percent(low)} or more"
-    return f"{text}, probability up to {percent(high)}" if high < 1 else text
-
-
-def definition_words(definition: CampaignDefinition, *, window_days: int, currency: str) -> list[tuple[str, str]]:
-    """Return (heading, sentences) of each part of a definition; its filter and its field map are shown as they are."""
-    return [
-        ("Who", _who(definition)),
-        ("Offer", _offer(definition, currency)),
-        ("Limits", _limits(definition, currency)),
-        ("Holdout", _holdout(definition)),
-        ("Judged", f"{window_days} days after the plan's date, by who is still a customer."),
-        ("CRM", _crm(definition)),
-    ]
-
-
-def _who(d: CampaignDefinition) -> str:
-    said = [f"Customers at {audience_in_short(d)}"]
-    if d.audience.filter is not None:
-        said[0] += " who meet the condition below"
-    said.append(
-        "Only those who agreed to marketing; an objection always counts"
-        if d.audience.requires_consent
-        else "Consent is not asked for, as for a message of service; an objection always counts"
-    )
-    if d.audience.skip_open_tickets:
-        said.append("Whoever waits for an answer from support is left alone")
-    return ". ".join(said) + "."
-
-
-def _offer(d: CampaignDefinition, currency: str) -> str:
-    offer = d.offer
-    costs = f"A contact by {offer.channel.replace('_', ' ')} costs {money(float(offer.contact_cost), currency)}"
-    if offer.incentive_cost:
-        costs += f", an incentive that is taken {money(float(offer.incentive_cost), currency)}"
-    low, high = percent(offer.success_rate_low), percent(offer.success_rate_high)
-    works = f"Of contacted customers who would leave, {percent(offer.success_rate_expected)} are expected to stay ({low} to {high})"
-    return f"{costs}. {works}. Profit is counted so: {_MODELS[offer.profit_model]}."
-
-
-def _limits(d: CampaignDefinition, currency: str) -> str:
-    limits, said = d.limits, []
-    if limits.budget is not None:
-        said.append(f"at most {money(float(limits.budget), currency)} over all plans")
-    if limits.contacts is not None:
-        said.append(f"at most {count(limits.contacts)} contacts over all plans")
-    if not said:
-        said.append("no limit of its own on budget or contacts")
-    if limits.cooldown_days:
-        said.append(f"nobody who was contacted in the last {_days(limits.cooldown_days)}")
-    least = float(limits.min_expected_profit)
-    said.append(f"only customers expected to bring {f'more than {money(least, currency)}' if least else 'a profit'}")
-    text = "; ".join(said)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def _holdout(d: CampaignDefinition) -> str:
-    if not d.holdout.share:
-        return "Nobody is left alone, so what the campaign causes cannot be measured."
-    return (
-        f"{percent(d.holdout.share)} of those chosen are left alone by chance, and stay so, to measure what the campaign "
-        "causes."
-    )
-
-
-def _crm(d: CampaignDefinition) -> str:
-    where = f"Pushed to `{d.crm.connector}`" if d.crm.connector else "No connector is named: say which when you push"
-    return f"{where}; {_MODES[d.crm.mode]}; {_ON_LEAVE[d.crm.on_leave]}."
-
-
-def _joined(words: tuple[str, ...]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _days(days: int) -> str:
-    return f"{days} days" if days != 1 else "day"
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from pydantic import JsonValue
 
+from churn.campaigns.reading import Complaint
 from churn.cli.common import Session, command, read_date
 from churn.cli.plan_view import show as show_plan
 from churn.cli.tables import facts, line, table
+from churn.documents.document import Document
 from churn.errors import ConfigError
-from churn.views.campaigns import list_campaigns, show_campaign
+from churn.views.campaigns import ListedCampaign, list_campaigns, show_campaign
 from churn.workflows.plan.plan import plan_campaigns
 from churn.workflows.plan.request import PlanRequest
 from churn.workflows.plan.validate import validate_campaigns
@@ -37,12 +41,12 @@ def list_(session: Session) -> None:
             ["name", "title", "channel", "profit model", "contacted", "held out", "last plan"],
             [
                 (
-                    row["name"],
-                    row["error"] or row["title"],
-                    row["channel"],
-                    row["profit_model"],
-                    f"{row['treatment']:,}",
-                    f"{row['holdout']:,}",
+                    row.name,
+                    row.error or row.title,
+                    row.channel,
+                    row.profit_model,
+                    f"{row.treatment:,}",
+                    f"{row.holdout:,}",
                     _when(row),
                 )
                 for row in rows
@@ -50,43 +54,50 @@ def list_(session: Session) -> None:
             right=[4, 5],
         )
 
-    session.show({"campaigns": rows}, render)
+    session.show({"campaigns": [row.as_json() for row in rows]}, render)
 
 
-def _when(row: dict[str, Any]) -> str:
-    if row["planned_at"] is None:
+def _when(row: ListedCampaign) -> str:
+    if row.planned_at is None:
         return "never"
-    return f"{row['planned_at']:%Y-%m-%d}" + (", changed since" if row["is_changed_since"] else "")
+    return f"{row.planned_at:%Y-%m-%d}" + (", changed since" if row.is_changed_since else "")
 
 
 def show(session: Session, campaign: Annotated[str, typer.Argument(help="The campaign's name.")]) -> None:
     """Show one campaign: its definition, and its plans so far."""
-    found = show_campaign(session.context, campaign)
+    shown = show_campaign(session.context, campaign)
 
     def render() -> None:
-        definition = found["definition"]
-        facts([("campaign", f"{definition['title']} ({found['name']})"), ("file", found["file"])])
-        for section in ("audience", "offer", "limits", "holdout", "crm"):
-            rows = [(name, value) for name, value in definition[section].items() if value not in (None, {}, "")]
-            table(section, ["key", "value"], [(name, _written(value)) for name, value in rows])
+        definition = shown.definition
+        facts([("campaign", f"{definition.title} ({shown.name})"), ("file", shown.file)])
+        sections: dict[str, Document] = {
+            "audience": definition.audience,
+            "offer": definition.offer,
+            "limits": definition.limits,
+            "holdout": definition.holdout,
+            "crm": definition.crm,
+        }
+        for title, section in sections.items():
+            rows = [(key, value) for key, value in section.as_json().items() if value not in (None, {}, "")]
+            table(title, ["key", "value"], [(key, _written(value)) for key, value in rows])
         facts(
             [
-                ("outcome window", f"{found['window_days']} days"),
-                ("assigned", f"{found['treatment']:,} contacted, {found['holdout']:,} held out"),
-                ("definition", found["definition_hash"][:12]),
+                ("outcome window", f"{shown.window_days} days"),
+                ("assigned", f"{shown.treatment:,} contacted, {shown.holdout:,} held out"),
+                ("definition", shown.definition_hash[:12]),
             ]
         )
-        if found["plans"]:
+        if shown.plans:
             plans = [
-                (p["plan_id"], p["snapshot_date"], p["profit_model"], "as now" if p["is_same_definition"] else "older")
-                for p in found["plans"]
+                (plan.plan_id, plan.snapshot_date, plan.profit_model, "as now" if plan.is_same_definition else "older")
+                for plan in shown.plans
             ]
             table("Plans", ["plan", "as of", "profit model", "definition"], plans)
 
-    session.show(found, render)
+    session.show(shown.as_json(), render)
 
 
-def _written(value: Any) -> str:
+def _written(value: JsonValue) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{ours} -> {theirs}" for ours, theirs in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -108,7 +119,7 @@ def validate(
         raise typer.Exit(2)
 
 
-def complaint_rows(complaints: list[Any]) -> list[dict[str, Any]]:
+def complaint_rows(complaints: Sequence[Complaint]) -> list[dict[str, object]]:
     """Return complaints as `--json` shows them."""
     return [
         {"campaign": c.campaign, "file": c.file, "line": c.line or None, "what": c.what, "remedy": c.remedy}
@@ -116,10 +127,10 @@ def complaint_rows(complaints: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def show_complaints(files: int, complaints: list[Any]) -> None:
+def show_complaints(files: int, complaints: Sequence[Complaint]) -> None:
     """Print each complaint on a line, or that there is none."""
-    for each in complaints:
-        line(str(each.error()))
+    for complaint in complaints:
+        line(str(complaint.error()))
     if not complaints:
         line(f"{files} campaigns, nothing wrong.")
 
@@ -176,4 +187,4 @@ def plan(
     def render() -> None:
         show_plan(planned.document)
 
-    session.show(planned.document, render)
+    session.show(planned.document.as_json(), render)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import line, table
 from churn.workflows.refresh.features import build_features
+from churn.workflows.refresh.preview import preview_sources
 from churn.workflows.refresh.refresh import refresh_warehouse
 
 if TYPE_CHECKING:
@@ -27,8 +29,14 @@ def refresh(
     session: Session,
     source: Annotated[str | None, typer.Option(help="Load this source only.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Load every file again, changed or not.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how each column would be read; load and change nothing.")
+    ] = False,
 ) -> None:
     """Load what is new from the declared sources, and run the quality checks."""
+    if dry_run:
+        _preview(session, source)
+        return
     result = refresh_warehouse(session.context, source=source, full=full)
     loads = [
         {
@@ -37,6 +45,7 @@ def refresh(
             "files_unchanged": load.files_unchanged,
             "rows": load.rows,
             "rejected": load.rejected,
+            "note": load.note,
         }
         for load in result.loads
     ]
@@ -49,10 +58,35 @@ def refresh(
         table("Loaded", ["source", "files", "unchanged", "rows", "rejected"], rows, right=[1, 2, 3, 4])
         if any(d["rejected"] for d in loads):
             line("Rejected rows are kept with file, row and reason in raw.rejected_rows.")
+        for load in result.loads:
+            if load.note:
+                line(load.note)
         show_checks(result.checks)
         line(f"Done in {result.seconds:.1f} s.")
 
     session.show({"loads": loads, "checks": check_rows(result.checks), "seconds": round(result.seconds, 3)}, render)
+
+
+def _preview(session: Session, source: str | None) -> None:
+    previews = preview_sources(session.context, source=source)
+
+    def render() -> None:
+        for preview in previews:
+            if preview.error:
+                line(f"{preview.source}: {preview.error}")
+                continue
+            title = f"{preview.source}: {preview.rows:,} rows, {preview.rejected:,} rejected"
+            rows = [
+                (c.column, c.read_from, c.kind, ", ".join(c.examples), f"{c.missing:,}", f"{c.unread:,}", c.use)
+                for c in preview.columns
+            ]
+            heads = ["column", "read from", "as", "for example", "missing", "unread", "use"]
+            table(title, heads, rows, right=[4, 5])
+        line("Nothing was loaded. `churn refresh` loads it so.")
+
+    session.show({"sources": [asdict(preview) for preview in previews]}, render)
+    if any(preview.error for preview in previews):
+        raise typer.Exit(3)
 
 
 def check_rows(checks: Sequence[CheckResult]) -> list[dict[str, Any]]:

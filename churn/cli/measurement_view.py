@@ -1,62 +1,55 @@
-"""Shows a measurement on a terminal: the words first, then the figures behind them."""
+"""Shows a measurement on a terminal: the words first, then the figures behind them; and the save ledger of all campaigns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from churn.cli.tables import facts, line, percent, table
+from churn.documents.document import Range
+from churn.documents.measurement import (
+    ArmFigures,
+    CampaignMoney,
+    MeasuredEffect,
+    MeasurementDocument,
+    RiskAdjustedEffect,
+)
+from churn.store import Alert
+from churn.views.save_ledger import LedgerRow
 from churn.wording import count, money
 
-NAMES = {"plain_effect": "unstratified", "effect": "as assigned", "cuped": "allowing for risk before (CUPED)"}
 VERDICTS = {"works": "works", "harms": "HARMS", "open": "not proven"}
 
 
-def show(document: Mapping[str, Any]) -> None:
+def show(document: MeasurementDocument) -> None:
     """Print all of one measurement."""
-    line(document["words"]["headline"])
+    line(document.words.headline)
     line("")
-    for each in document["words"]["story"]:
-        line(f"- {each['sentence']}")
-    for note in document["words"]["notes"]:
+    for part in document.words.story:
+        line(f"- {part.sentence}")
+    for note in document.words.notes:
         line(f"! {note}")
     line("")
     table(
         "",
         ["", "assigned", "followed", "left", "rate", "reached", "used the offer"],
-        [_arm(name, document["arms"][name]) for name in ("treatment", "holdout")],
+        [_arm("treatment", document.arms.treatment), _arm("holdout", document.arms.holdout)],
         right=range(1, 7),
     )
-    if document["effect"] is not None:
-        _effects(document)
-        _money(document)
+    if document.effect is not None:
+        _effects(document, document.effect)
+    if document.earned is not None:
+        _money(document.earned, document.currency)
         _segments(document)
 
 
-def show_ledger(rows: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str, Any]]) -> None:
+def show_ledger(rows: Sequence[LedgerRow], alarms: Sequence[Alert]) -> None:
     """Print the save ledger, what plans expected beside what was measured, after the alarms still open."""
-    for each in alarms:
-        line(f"!! {each['message']}")
+    for alarm in alarms:
+        line(f"!! {alarm.message}")
     if not rows:
         line("No campaign has been planned yet: `churn plan`.")
         return
-    shown = []
-    for row in rows:
-        found, currency = row["ledger"] or {}, row["currency"]
-        net, saves = found.get("net_profit"), found.get("saves")
-        shown.append(
-            (
-                row["campaign"],
-                count(row["treatment"]),
-                count(row["holdout"]),
-                _verdict(row),
-                _number(found.get("expected_saves")),
-                "-" if saves is None else _range(saves, _number),
-                "-" if not found else money(found["expected_profit"], currency, cents=False),
-                "-" if net is None else _range(net, partial(money, currency=currency, cents=False)),
-            )
-        )
     names = [
         "campaign",
         "treated",
@@ -67,71 +60,83 @@ def show_ledger(rows: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str,
         "net profit planned",
         "measured",
     ]
-    table("Save ledger: planned against measured (95 % interval)", names, shown, right=[1, 2, 4, 5, 6, 7])
+    cells = [_ledger_cells(row) for row in rows]
+    table("Save ledger: planned against measured (95 % interval)", names, cells, right=[1, 2, 4, 5, 6, 7])
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    if row["verdict"] is not None:
-        assigned, measured = row["treatment"] + row["holdout"], row["measured_customers"]
+def _ledger_cells(row: LedgerRow) -> tuple[str, ...]:
+    ledger = row.ledger
+    whole = partial(money, currency=row.currency, cents=False)
+    return (
+        row.campaign,
+        count(row.treatment),
+        count(row.holdout),
+        _verdict(row),
+        "-" if ledger is None or ledger.expected_saves is None else count(ledger.expected_saves),
+        "-" if ledger is None or ledger.saves is None else _range(ledger.saves, count),
+        "-" if ledger is None else whole(ledger.expected_profit),
+        "-" if ledger is None or ledger.net_profit is None else _range(ledger.net_profit, whole),
+    )
+
+
+def _verdict(row: LedgerRow) -> str:
+    if row.verdict is not None:
+        assigned, measured = row.treatment + row.holdout, row.measured_customers
         later = f", {count(assigned - measured)} joined later" if assigned > measured else ""
-        return VERDICTS[row["verdict"]] + later
-    if row["status"] == "not_mature":
-        return f"ready on {row['ready_date']}"
-    return str(row["status"]).replace("_", " ")
+        return VERDICTS[row.verdict] + later
+    if row.status == "not_mature":
+        return f"ready on {row.ready_date}"
+    return row.status.replace("_", " ")
 
 
-def _range(values: Mapping[str, float], write: Callable[[float], str]) -> str:
-    return f"{write(values['value'])} ({write(values['low'])} to {write(values['high'])})"
+def _range(values: Range, write: Callable[[float], str]) -> str:
+    return f"{write(values.value)} ({write(values.low)} to {write(values.high)})"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else count(value)
+def _arm(name: str, arm: ArmFigures) -> tuple[str, ...]:
+    counts = (count(arm.assigned), count(arm.measured), count(arm.churned))
+    return (name, *counts, percent(arm.churn_rate), count(arm.delivered), count(arm.accepted))
 
 
-def _arm(name: str, arm: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = [count(arm[key]) for key in ("assigned", "measured", "churned")]
-    return (name, *counts, percent(arm["churn_rate"]), count(arm["delivered"]), count(arm["accepted"]))
-
-
-def _effects(document: Mapping[str, Any]) -> None:
-    found = [(label, document[key]) for key, label in NAMES.items() if document[key] is not None]
-    found = [pair for pair in found if pair[1] != document["effect"] or pair[0] != NAMES["plain_effect"]]
-    delivered = (document["delivered"] or {}).get("effect")
-    if delivered is not None:
-        found.append(("on those reached", delivered))
+def _effects(document: MeasurementDocument, effect: MeasuredEffect) -> None:
+    effects: list[tuple[str, MeasuredEffect | RiskAdjustedEffect | None]] = [
+        ("unstratified", document.plain_effect if document.plain_effect != effect else None),
+        ("as assigned", effect),
+        ("allowing for risk before (CUPED)", document.cuped),
+        ("on those reached", document.delivered.effect if document.delivered is not None else None),
+    ]
     rows = [
-        (label, *(f"{100 * effect[key]:.2f}" for key in ("delta", "low", "high")), f"{effect['p_value']:.3g}")
-        for label, effect in found
+        (label, *(f"{100 * share:.2f}" for share in (shown.delta, shown.low, shown.high)), f"{shown.p_value:.3g}")
+        for label, shown in effects
+        if shown is not None
     ]
     table("Churn avoided, in points", ["", "effect", "from", "to", "p"], rows, right=[1, 2, 3, 4])
 
 
-def _money(document: Mapping[str, Any]) -> None:
-    found, currency = document["money"], document["currency"]
-
+def _money(earned: CampaignMoney, currency: str) -> None:
     whole = partial(money, currency=currency, cents=False)
     facts(
         [
-            ("saves", _range(found["saves"], count)),
-            ("value of a save", money(found["value_of_save"], currency)),
-            ("revenue retained", _range(found["revenue"], whole)),
-            ("costs", money(found["costs"]["total"], currency)),
-            ("net profit", _range(found["net_profit"], whole)),
-            ("return on spend", percent(found["roi"], 0)),
+            ("saves", _range(earned.saves, count)),
+            ("value of a save", money(earned.value_of_save, currency)),
+            ("revenue retained", _range(earned.revenue, whole)),
+            ("costs", money(earned.costs.total, currency)),
+            ("net profit", _range(earned.net_profit, whole)),
+            ("return on spend", percent(earned.roi, 0)),
         ]
     )
 
 
-def _segments(document: Mapping[str, Any]) -> None:
+def _segments(document: MeasurementDocument) -> None:
     rows = [
         (
-            f"{row['dimension'].replace('_', ' ')} {row['segment']}",
-            count(row["treatment"]),
-            count(row["holdout"]),
-            *(f"{100 * row[key]:.1f}" for key in ("delta", "low", "high")),
-            f"{row['p_corrected']:.3g}",
+            f"{segment.dimension.replace('_', ' ')} {segment.segment}",
+            count(segment.treatment),
+            count(segment.holdout),
+            *(f"{100 * share:.1f}" for share in (segment.delta, segment.low, segment.high)),
+            f"{segment.p_corrected:.3g}",
         )
-        for row in document["segments"]
+        for segment in document.segments
     ]
     if rows:
         names = ["", "treated", "held out", "effect", "from", "to", "p corrected"]

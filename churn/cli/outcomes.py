@@ -12,7 +12,7 @@ from churn.cli.common import Session, command
 from churn.cli.measurement_view import show, show_ledger
 from churn.cli.tables import facts, line, table
 from churn.errors import ConfigError
-from churn.views.campaigns import read_ledger
+from churn.views.save_ledger import read_ledger
 from churn.workflows.measure.measure import check_ending, measure_campaign, open_alarms, write
 from churn.workflows.measure.outcomes import import_outcomes, list_outcomes, pull_outcomes, rejected_outcomes
 
@@ -131,8 +131,12 @@ def measure(
         if out is not None or so_far:
             raise ConfigError("name a campaign", where="churn measure", remedy="Write `churn measure CAMPAIGN`.")
         rows = read_ledger(session.context)
-        alarms = [{"campaign": each.subject, "message": each.message} for each in open_alarms(session.context)]
-        session.show({"campaigns": rows, "alarms": alarms}, lambda: show_ledger(rows, alarms))
+        alarms = open_alarms(session.context)
+        document = {
+            "campaigns": [row.as_json() for row in rows],
+            "alarms": [{"campaign": alarm.subject, "message": alarm.message} for alarm in alarms],
+        }
+        session.show(document, lambda: show_ledger(rows, alarms))
         return
     measured = measure_campaign(session.context, campaign, so_far=so_far)
     written = None if out is None else write(measured.document, out, home=session.context.settings.home)
@@ -142,7 +146,7 @@ def measure(
         if written is not None:
             line(f"Wrote {written}")
 
-    session.show({**measured.document, "measurement_id": measured.measurement_id, "file": written}, render)
+    session.show({**measured.document.as_json(), "measurement_id": measured.measurement_id, "file": written}, render)
 
 
 def _show(session: Session, found: Any) -> None:

@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from churn.cli.tables import facts, line, percent, table
+from churn.documents.plan import PlanDocument
 from churn.wording import count, money
 
 
-def show(document: Mapping[str, Any]) -> None:
+def show(plan: PlanDocument) -> None:
     """Print all of one plan."""
-    for sentence in document["sentences"]:
+    for sentence in plan.sentences:
         line(sentence)
-    _eligibility(document)
-    _campaigns(document)
+    _eligibility(plan)
+    _campaigns(plan)
     rows = [
-        ("scores", f"of {document['snapshot_date']}, model {document['model_version']}"),
-        ("optimality", f"{percent(document['allocation']['gap'], 3)} of the best possible profit missed at most"),
+        ("scores", f"of {plan.snapshot_date}, model {plan.model_version}"),
+        ("optimality", f"{percent(plan.allocation.gap, 3)} of the best possible profit missed at most"),
     ]
-    if document["file"]:
-        rows.append(("assignments", document["file"]))
+    if plan.file:
+        rows.append(("assignments", plan.file))
     facts(rows)
-    if document["is_dry_run"]:
+    if plan.is_dry_run:
         line("A dry run: nothing was kept.")
 
 
-def _eligibility(document: Mapping[str, Any]) -> None:
-    names = [each["name"] for each in document["campaigns"]]
-    by_rule: dict[str, dict[str, Any]] = {}
-    for row in document["eligibility"]:
-        by_rule.setdefault(row["label"], {})[row["campaign"]] = row["removed"]
-    rows = [("customers with a score", *(count(document["customers"]) for _ in names))]
+def _eligibility(plan: PlanDocument) -> None:
+    names = [campaign.name for campaign in plan.campaigns]
+    by_rule: dict[str, dict[str, int]] = {}
+    for row in plan.eligibility:
+        by_rule.setdefault(row.label, {})[row.campaign] = row.removed
+    rows = [("customers with a score", *(count(plan.customers) for _ in names))]
     rows += [
         (f"- {label}", *(count(removed[name]) for name in names))
         for label, removed in by_rule.items()
         if any(removed.values())
     ]
-    rows.append(("eligible", *(count(each["eligible"]) for each in document["campaigns"])))
+    rows.append(("eligible", *(count(campaign.eligible) for campaign in plan.campaigns)))
     table("Who may be contacted", ["", *names], rows, right=range(1, len(names) + 1))
 
 
-def _campaigns(document: Mapping[str, Any]) -> None:
-    currency, names = document["currency"], [each["name"] for each in document["campaigns"]]
+def _campaigns(plan: PlanDocument) -> None:
+    currency, campaigns = plan.currency, plan.campaigns
+    names = [campaign.name for campaign in campaigns]
 
     def whole(amount: float) -> str:
         return money(amount, currency, cents=False)
 
-    def row(label: str, values: list[str]) -> tuple[str, ...]:
-        return (label, *values)
-
-    campaigns = document["campaigns"]
-    held, power = document["holdout"], document["power"]
+    held = [plan.holdout[name] for name in names]
+    powers = [plan.power[name] for name in names]
     rows = [
-        row("contacted", [count(each["treatment"]) for each in campaigns]),
-        row("held out", [count(each["holdout"]) for each in campaigns]),
-        row("assigned earlier", [count(e["earlier"]["treatment"] + e["earlier"]["holdout"]) for e in campaigns]),
-        row("expected cost", [whole(each["expected"]["cost"]) for each in campaigns]),
-        row("expected saves", [count(each["expected"]["saves"]) for each in campaigns]),
-        row("expected profit", [whole(each["expected"]["profit"]) for each in campaigns]),
-        row("  90 % from", [whole(each["expected"]["profit_interval"]["low"]) for each in campaigns]),
-        row("  to", [whole(each["expected"]["profit_interval"]["high"]) for each in campaigns]),
-        row("return on spend", [percent(each["expected"]["roi"], 0) for each in campaigns]),
-        row("profit model", [each["profit_model"] for each in campaigns]),
-        row("holdout forgoes", [whole(held[name]["profit_forgone"]) for name in names]),
-        row("expected effect", [_points(power[name]["expected_effect"]) for name in names]),
-        row("detectable effect", [_points(power[name]["minimum_detectable_effect"]) for name in names]),
-        row("power", [percent(power[name]["power"], 0) for name in names]),
-        row("outcome window", [f"{each['window_days']} days" for each in campaigns]),
+        ("contacted", *(count(campaign.treatment) for campaign in campaigns)),
+        ("held out", *(count(campaign.holdout) for campaign in campaigns)),
+        ("assigned earlier", *(count(campaign.earlier.customers) for campaign in campaigns)),
+        ("expected cost", *(whole(campaign.expected.cost) for campaign in campaigns)),
+        ("expected saves", *(count(campaign.expected.saves) for campaign in campaigns)),
+        ("expected profit", *(whole(campaign.expected.profit) for campaign in campaigns)),
+        ("  90 % from", *(whole(campaign.expected.profit_interval.low) for campaign in campaigns)),
+        ("  to", *(whole(campaign.expected.profit_interval.high) for campaign in campaigns)),
+        ("return on spend", *(percent(campaign.expected.roi, 0) for campaign in campaigns)),
+        ("profit model", *(campaign.profit_model for campaign in campaigns)),
+        ("holdout forgoes", *(whole(holdout.profit_forgone) for holdout in held)),
+        ("expected effect", *(_points(power.expected_effect) for power in powers)),
+        ("detectable effect", *(_points(power.minimum_detectable_effect) for power in powers)),
+        ("power", *(percent(power.power, 0) for power in powers)),
+        ("outcome window", *(f"{campaign.window_days} days" for campaign in campaigns)),
     ]
     table("The plan", ["", *names], rows, right=range(1, len(names) + 1))
 

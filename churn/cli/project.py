@@ -83,7 +83,7 @@ def demo(
         "selected": result.model.training.selected,
         "reason": result.model.training.reason,
         "listed": result.scores[-1].listed,
-        "simulation": result.simulation,
+        "simulation": result.simulation.as_json(),
         "campaigns": result.campaigns.measured if result.campaigns else [],
         "insights": [one["sentence"] for one in result.closing.explored.document["insights"]] if result.closing else [],
         "monitor": result.closing.monitor.document.summary if result.closing else None,
@@ -144,7 +144,7 @@ def _show_demo(result: DemoResult) -> None:
                 f"{score.customers:,} customers as of {score.snapshot_date}, mean risk {percent(score.mean_probability)}",
             ),
             ("risk list", f"{score.listed:,} customers at high or critical risk"),
-            ("simulation", result.simulation["sentence"]),
+            ("simulation", result.simulation.sentence),
             ("took", f"{result.seconds:.0f} s"),
         ]
     )

@@ -15,9 +15,7 @@ from churn.cli.common import Session, command
 from churn.cli.simulation_view import show, show_side_by_side
 from churn.decisions.choices import ProfitModel
 from churn.decisions.simulation_request import CUTS, TERMS, SimulationRequest, SimulationTerms, Term
-from churn.workflows.simulate.compare import compare_simulations
-from churn.workflows.simulate.document import check_ending
-from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
+from churn.workflows.simulate import check_ending, compare_simulations, simulate_campaign, write_simulation
 
 WHOM, OFFER, OUTPUT = "Whom to contact (one of)", "Terms of the offer (default: churn.toml)", "Data and output"
 
@@ -110,18 +108,18 @@ def simulate(
         save=save,
         seed=seed,
     )
-    simulation = simulate_campaign(session.context, request)
+    document = simulate_campaign(session.context, request)
     others = [] if compare is None else compare_simulations(session.context, request, compare)
-    written = None if out is None else write_simulation(session.context, simulation, out)
-    document: dict[str, Any] = {**simulation.document, "file": written}
-    if compare is not None:
-        document["scenarios"] = others
+    written = None if out is None else write_simulation(session.context, document, out)
 
     def render() -> None:
-        show(simulation.document)
+        show(document)
         if others:
-            show_side_by_side([simulation.document, *others])
+            show_side_by_side([document, *others])
         if written is not None:
             typer.echo(f"Wrote {written}")
 
-    session.show(document, render)
+    shown = {**document.as_json(), "file": None if written is None else str(written)}
+    if compare is not None:
+        shown["scenarios"] = [other.as_json() for other in others]
+    session.show(shown, render)

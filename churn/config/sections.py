@@ -196,6 +196,10 @@ class CampaignSettings(Section):
     channel_capacity: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict, description="Contacts that a channel can make in one plan, such as phone = 500."
     )
+    unreadable_consent_is_no: bool = Field(
+        default=False,
+        description="Confirms that a consent nobody can read is none; without it such words stop every plan.",
+    )
 
 
 class MonitoringSettings(Section):

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn.decisions.profit import Economics
+from churn.decisions.simulation_request import TERMS
 from churn.decisions.threshold import CurvePoint
+from churn.wording import count, money, percent
 
 COST_RANGE = 0.25  # how far costs are moved, either way
+_TERM_LABELS = {term.name: term.label for term in TERMS}
+DRIVERS: Final = {
+    "success_rate": _TERM_LABELS["success_rate"],
+    "value_of_save": _TERM_LABELS["value"],
+    "churners_reached": "Churners reached",
+    "contact_cost": _TERM_LABELS["contact_cost"],
+    "incentive_cost": _TERM_LABELS["incentive_cost"],
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,13 @@ def tornado(
 
 def _with_cost(economics: Economics, name: str, cost: float) -> Economics:
     return replace(economics, **{name: cost})  # type: ignore[arg-type]  # both names are money
+
+
+def driver_text(name: str, value: float, currency: str) -> str:
+    """Return the value of the input `name`, one of DRIVERS, in its own unit."""
+    if name == "success_rate":
+        return percent(value, 0)
+    return count(value) if name == "churners_reached" else money(value, currency)
 
 
 def interval_of(values: NDArray[Any]) -> Interval:

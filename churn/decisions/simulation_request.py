@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from churn.decisions.profit import Economics
 
 T = TypeVar("T")
+SavedInput = str | bool | int | float
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,13 @@ class SimulationRequest(SimulationTerms):
     seed: int = 7
 
 
-def saved_inputs(request: SimulationRequest) -> dict[str, str | float]:
+def saved_inputs(request: SimulationRequest) -> dict[str, SavedInput]:
     """Return what is given of `request`, by name, as it is saved."""
     values = ((field.name, getattr(request, field.name)) for field in fields(request))
     return {name: value for name, value in values if value is not None}
 
 
-def request_from(inputs: Mapping[str, str | float]) -> SimulationRequest:
+def request_from(inputs: Mapping[str, SavedInput]) -> SimulationRequest:
     """Return the request that `saved_inputs` was made of; names that no longer mean anything are left out."""
     known = {field.name for field in fields(SimulationRequest)}
     return replace(SimulationRequest(), **{name: value for name, value in inputs.items() if name in known})  # type: ignore[arg-type]  # each of its field's type, as it was saved

@@ -7,7 +7,7 @@ said is None; `status` tells why.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field
 
@@ -38,6 +38,11 @@ class MeasuredArms(Document):
     treatment: ArmFigures
     holdout: ArmFigures
 
+    @property
+    def customers(self) -> int:
+        """How many were assigned to both together."""
+        return self.treatment.assigned + self.holdout.assigned
+
 
 class SampleRatio(Document):
     """Whether the arms are of the sizes they were drawn to have; a `p_value` below `threshold` says no."""
@@ -49,12 +54,17 @@ class SampleRatio(Document):
     is_broken: bool
 
 
-class MeasuredEffect(Document):
-    """An effect with its interval at `confidence`, the textbook interval beside it, and the arms it compares."""
+class EffectInterval(Document):
+    """Churn avoided, in shares of customers, and its interval."""
 
     delta: float
     low: float
     high: float
+
+
+class MeasuredEffect(EffectInterval):
+    """An effect with its interval at `confidence`, the textbook interval beside it, and the arms it compares."""
+
     wald_low: float
     wald_high: float
     p_value: float
@@ -68,12 +78,9 @@ class MeasuredEffect(Document):
     is_harmful: bool
 
 
-class RiskAdjustedEffect(Document):
+class RiskAdjustedEffect(EffectInterval):
     """The effect after the risk that each customer had before has explained part of the noise (CUPED)."""
 
-    delta: float
-    low: float
-    high: float
     variance_removed: float
     slope: float
     p_value: float
@@ -92,12 +99,9 @@ class DeliveredFigures(Document):
     effect: MeasuredEffect | None
 
 
-class PartEffect(Document):
+class PartEffect(EffectInterval):
     """The effect within a part of the customers."""
 
-    delta: float
-    low: float
-    high: float
     p_value: float
     churn_treatment: float
     churn_holdout: float
@@ -293,14 +297,18 @@ class MeasurementWords(Document):
 class Measured(MeasuredFigures, MeasurementOrigin):
     """A measurement before it is put into words."""
 
+    @classmethod
+    def of(cls, origin: MeasurementOrigin, figures: MeasuredFigures) -> Measured:
+        """Return the measurement that `figures` are of what `origin` tells."""
+        return Measured(**dict(origin), **dict(figures))
+
+    def put_into_words(self, words: MeasurementWords, alarm: str | None) -> MeasurementDocument:
+        """Return the whole document."""
+        return MeasurementDocument(**dict(self), words=words, alarm=alarm)
+
 
 class MeasurementDocument(Measured):
     """A measurement in figures and words; `alarm` is what to shout where the campaign drives customers away."""
 
     words: MeasurementWords
     alarm: str | None
-
-    @classmethod
-    def of(cls, measured: Measured, words: MeasurementWords, alarm: str | None) -> Self:
-        """Return `measured` with its words."""
-        return cls(**dict(measured), words=words, alarm=alarm)

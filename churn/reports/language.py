@@ -9,18 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from markupsafe import Markup
 
+from churn import wording
 from churn.errors import ConfigError
 from churn.resources import layered
-from churn.wording import SYMBOLS, count, money, percent
 
 FALLBACK: Final = "en"
 _NBSP: Final = "\u00a0"
 _MINUS: Final = "\u2212"
 DASH: Final = "\u2013"  # where there is nothing to tell
+
+
+class AxisLocale(TypedDict):
+    """How numbers are written, as d3-format names the parts."""
+
+    decimal: str
+    thousands: str
+    grouping: list[int]
+    currency: list[str]
+    percent: str
 
 
 @dataclass(frozen=True)
@@ -57,64 +67,50 @@ class Language:
             return "no words" not in error.what
         return True
 
-    def number(self, text: str) -> str:
-        """Return a number written the English way in the way of this language."""
-        if self("format.decimal") == ".":
-            return text
-        return text.translate({ord(","): self("format.thousands"), ord("."): self("format.decimal")})
-
     def money(self, amount: float | None, currency: str) -> str:
         """Return a whole amount with its currency."""
         if amount is None:
             return DASH
-        if self("format.currency") == "before":
-            return money(amount, currency, cents=False).replace("-", _MINUS)
-        sign = _MINUS if round(amount) < 0 else ""
-        return f"{sign}{self.number(f'{abs(amount):,.0f}')}{_NBSP}{SYMBOLS.get(currency, currency)}"
+        return wording.money(amount, currency, cents=False, language=self.code).replace("-", _MINUS)
 
     def percent(self, share: float | None, digits: int | None = None) -> str:
         """Return a share of 0..1 in per cent."""
-        return DASH if share is None else self.number(percent(share, digits)).replace(" ", _NBSP)
+        return DASH if share is None else wording.percent(share, digits, language=self.code).replace(" ", _NBSP)
 
     def points(self, share: float) -> str:
         """Return the size of a difference of two shares in percentage points, one digit."""
-        return self.number(f"{abs(100 * share):.1f}")
+        return wording.decimal(abs(100 * share), 1, language=self.code)
 
     def count(self, number: float | None) -> str:
         """Return a whole number."""
-        return DASH if number is None else self.number(count(number))
+        return DASH if number is None else wording.count(number, language=self.code)
 
     def decimal(self, number: float | None, digits: int) -> str:
         """Return a number with `digits` decimals."""
-        return DASH if number is None else self.number(f"{number:,.{digits}f}")
+        return DASH if number is None else wording.decimal(number, digits, language=self.code)
 
     def month(self, day: date | str) -> str:
         """Return the month of a day with its year."""
-        when = date.fromisoformat(day[:10]) if isinstance(day, str) else day
-        return f"{self.words_of_months()[when.month - 1]} {when.year}"
+        return wording.month(day, language=self.code)
 
     def short_month(self, day: date | str) -> str:
-        """Return the month of a day in three letters, with two digits of its year."""
-        when = date.fromisoformat(day[:10]) if isinstance(day, str) else day
-        return f"{self.words_of_months()[when.month - 1][:3]} {when:%y}"
+        """Return the month of a day in short, with two digits of its year."""
+        return wording.short_month(day, language=self.code)
 
     def day(self, day: date | str | None) -> str:
         """Return a day in words."""
-        if day is None:
-            return DASH
-        when = date.fromisoformat(day[:10]) if isinstance(day, str) else day
-        return self("format.day", day=when.day, month=self.words_of_months()[when.month - 1], year=when.year)
+        return DASH if day is None else wording.day(day, language=self.code)
 
     def instant(self, moment: str | datetime) -> str:
         """Return an instant in words, UTC."""
-        when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        return f"{self.day(when.date())}, {when:%H:%M} UTC"
+        return wording.instant(moment, language=self.code)
 
-    def axis_locale(self) -> dict[str, Any]:
-        """Return how the axes of charts write numbers, as d3-format names its parts."""
+    def axis_locale(self) -> AxisLocale:
+        """Return how the axes of charts write numbers."""
+        decimal, thousands = wording.separators(self.code)
         return {
-            "decimal": self("format.decimal"),
-            "thousands": self("format.thousands"),
+            "decimal": decimal,
+            "thousands": thousands,
             "grouping": [3],
             "currency": ["", ""],
             "percent": f"{_NBSP}%",
@@ -122,19 +118,18 @@ class Language:
 
     def money_axis(self, currency: str) -> str:
         """Return the Vega expression that writes an axis label as money: $1.5k, 1,5 Tsd. $."""
-        symbol = json.dumps(SYMBOLS.get(currency, currency))
-        is_before = self("format.currency") == "before"
+        symbol = wording.symbol(currency, self.code)
+        space = _NBSP if symbol.isalpha() else ""
         size = (
             f"(abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') + {json.dumps(self('format.million'))} "
             f": abs(datum.value) >= 1e3 ? format(abs(datum.value) / 1e3, '~f') + {json.dumps(self('format.thousand'))} "
             ": format(abs(datum.value), '~f'))"
         )
-        written = f"{symbol} + {size}" if is_before else f"{size} + '{_NBSP}' + {symbol}"
+        if wording.is_symbol_first(currency, self.code):
+            written = f"{json.dumps(symbol + space)} + {size}"
+        else:
+            written = f"{size} + {json.dumps(_NBSP + symbol)}"
         return f"(datum.value < 0 ? '{_MINUS}' : '') + {written}"
-
-    def words_of_months(self) -> list[str]:
-        """Return the twelve months' names."""
-        return self("format.months").split()
 
     def safe(self, text: str) -> Markup:
         """Return `text` escaped, with `1 %` and the like kept on one line."""

@@ -6,6 +6,7 @@ Importing this is cheap: SQLAlchemy is loaded when a store is opened, Alembic on
 from churn.store.records import (
     Added,
     Alert,
+    AssignmentCounts,
     Delivery,
     JobRun,
     MappingChange,
@@ -13,6 +14,7 @@ from churn.store.records import (
     ModelChange,
     ModelVersion,
     OutboxRow,
+    OutcomeCount,
     PlanRecord,
     Rejection,
     ScheduledRun,
@@ -29,6 +31,7 @@ from churn.store.store import Store, open_store
 __all__ = [
     "Added",
     "Alert",
+    "AssignmentCounts",
     "Delivery",
     "JobRun",
     "MappingChange",
@@ -36,6 +39,7 @@ __all__ = [
     "ModelChange",
     "ModelVersion",
     "OutboxRow",
+    "OutcomeCount",
     "PlanRecord",
     "Rejection",
     "ScheduledRun",

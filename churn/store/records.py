@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     import polars as pl
 
+    from churn.config import ProfitModel
+    from churn.decisions.simulation_request import SimulationRequest
     from churn.documents.candidate_figures import CandidateFigures
+    from churn.documents.definition import CampaignDefinition
+    from churn.documents.measurement import MeasurementDocument
+    from churn.documents.plan import PlanDocument, PlanInputs
+    from churn.documents.simulation import SimulationDocument
 
 
 ModelStatus = Literal["challenger", "champion", "retired"]
@@ -141,8 +147,8 @@ class Simulation:
 
     name: str
     saved_at: datetime
-    inputs: dict[str, Any]
-    result: dict[str, Any]
+    request: SimulationRequest
+    document: SimulationDocument
 
 
 Arm = Literal["treatment", "holdout"]
@@ -196,19 +202,44 @@ REJECTION_COLUMNS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class PlanRecord:
-    """One run of `churn plan` for one campaign: the definition as it was, what went in, and what came out."""
+    """One run of `churn plan` for one campaign: the definition as it was, what went in, and what came out.
+
+    `window_days` is the outcome window as it was when the plan was made: a horizon changed since moves no window.
+    """
 
     plan_id: str
     campaign: str
     definition_hash: str
-    definition: dict[str, Any]
+    definition: CampaignDefinition
     planned_at: datetime
     snapshot_date: date
     score_run_id: str | None
     model_version: str
-    profit_model: str
-    inputs: dict[str, Any]
-    result: dict[str, Any]
+    profit_model: ProfitModel
+    window_days: int
+    inputs: PlanInputs
+    result: PlanDocument
+
+
+@dataclass(frozen=True)
+class AssignmentCounts:
+    """How many customers of a campaign are in each arm, and between which snapshot dates they were assigned."""
+
+    treatment: int
+    holdout: int
+    first_snapshot_date: date
+    last_snapshot_date: date
+
+
+@dataclass(frozen=True)
+class OutcomeCount:
+    """How many outcome events of a kind a campaign has, how many are about its customers, and when the last occurred."""
+
+    campaign: str
+    kind: str
+    events: int
+    matched: int
+    last_occurred_at: datetime
 
 
 @dataclass(frozen=True)
@@ -229,7 +260,7 @@ class Measurement:
     plan_ids: list[str]
     measured_at: datetime
     is_mature: bool
-    result: dict[str, Any]
+    result: MeasurementDocument
 
 
 @dataclass(frozen=True)

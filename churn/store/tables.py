@@ -184,6 +184,8 @@ campaign_plans = sa.Table(
     sa.Column("profit_model", sa.Text, nullable=False),
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("result", sa.JSON, nullable=False),
+    # The default is there for SQLite's sake, which adds no column without one; each plan says its own.
+    sa.Column("window_days", sa.Integer, nullable=False, server_default="0"),
 )
 sa.Index("ix_campaign_plans_campaign", campaign_plans.c.campaign, campaign_plans.c.planned_at)
 

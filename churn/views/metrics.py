@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 from churn.context import Context
 from churn.errors import Unreachable
 from churn.store.repositories.score_shape import ScoreShape, shape_of
-from churn.views.campaigns import read_ledger
+from churn.views.save_ledger import LedgerRow, read_ledger
 
 if TYPE_CHECKING:
     from churn.store import Store
@@ -128,20 +128,22 @@ def _pushes(store: Store) -> Iterator[Metric]:
     yield from (ended, rows)
 
 
-def _money(ledger: list[dict[str, Any]]) -> Iterator[Metric]:
+def _money(ledger: Sequence[LedgerRow]) -> Iterator[Metric]:
     assigned = Metric("churn_campaign_customers", "Customers assigned to a campaign", ("campaign", "arm"))
     expected = Metric(
         "churn_campaign_expected_profit", "Profit that the plans expected of those measured", ("campaign",)
     )
     realised = Metric("churn_campaign_net_profit", "Measured net profit and its 95 % interval", ("campaign", "bound"))
     for row in ledger:
-        name = row["campaign"]
-        assigned.readings.extend(((name, arm), float(row[arm])) for arm in ("treatment", "holdout"))
-        told: Mapping[str, Any] = row["ledger"] or {}
-        if told.get("expected_profit") is not None:
-            expected.readings.append(((name,), float(told["expected_profit"])))
-        profit: Mapping[str, Any] = told.get("net_profit") or {}
-        realised.readings.extend(((name, bound), float(profit[bound])) for bound in ("value", "low", "high") if profit)
+        name = row.campaign
+        assigned.readings.extend([((name, "treatment"), float(row.treatment)), ((name, "holdout"), float(row.holdout))])
+        if row.ledger is None:
+            continue
+        expected.readings.append(((name,), row.ledger.expected_profit))
+        profit = row.ledger.net_profit
+        if profit is not None:
+            bounds = (("value", profit.value), ("low", profit.low), ("high", profit.high))
+            realised.readings.extend(((name, bound), amount) for bound, amount in bounds)
     yield from (assigned, expected, realised)
 
 

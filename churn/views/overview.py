@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.context import Context
-from churn.views.campaigns import campaign_rows
+from churn.views.campaign_standing import BroughtProfit, CampaignRow, campaign_rows
 from churn.views.home import is_demo_home
 from churn.views.quality import read_quality
 from churn.views.serving_files import read_summary
@@ -35,7 +35,9 @@ def overview(context: Context) -> dict[str, Any]:
         summary = read_summary(context.settings.home, run.run_id) if run else None
         campaigns = campaign_rows(context)
         model = store.models.champion()
-        churn, saved = churn_of(summary, context.settings.business.churn_target), saved_of(campaigns)
+        brought = [row.realised for row in campaigns if row.realised is not None]
+        waiting = sum(1 for row in campaigns if row.stage in {"running", "due"})
+        churn, saved = churn_of(summary, context.settings.business.churn_target), saved_of(brought, waiting)
         alerts = _alerts(store)
         health = [
             _data_health(run, today, is_still=is_demo_home(context.settings.home)),
@@ -81,23 +83,23 @@ def churn_of(summary: Mapping[str, Any] | None, target: float) -> dict[str, Any]
     }
 
 
-def saved_of(campaigns: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def saved_of(brought: Sequence[BroughtProfit], waiting: int) -> dict[str, Any] | None:
     """Return net profit caused by all campaigns that have been measured: value, low, high, saves, measured, waiting.
+
+    `waiting` is how many campaigns run and are not measured yet.
 
     The campaigns' customers differ, so their errors are independent: the distances from value to each bound of the
     95 % intervals add up in quadrature. None before the first measurement.
     """
-    told = [row["realised"] for row in campaigns if row["realised"] is not None]
-    waiting = sum(1 for row in campaigns if row["stage"] in {"running", "due"})
-    if not told:
+    if not brought:
         return None
-    value = sum(one["value"] for one in told)
+    value = sum(profit.value for profit in brought)
     return {
         "value": value,
-        "low": value - math.hypot(*(one["value"] - one["low"] for one in told)),
-        "high": value + math.hypot(*(one["high"] - one["value"] for one in told)),
-        "saves": sum((one.get("saves") or {}).get("value", 0.0) for one in told),
-        "measured": len(told),
+        "low": value - math.hypot(*(profit.value - profit.low for profit in brought)),
+        "high": value + math.hypot(*(profit.high - profit.value for profit in brought)),
+        "saves": sum(profit.saves.value for profit in brought),
+        "measured": len(brought),
         "waiting": waiting,
     }
 
@@ -160,16 +162,16 @@ def _model_health(store: Store, model: ModelVersion | None, today: datetime) -> 
     return row | {"kind": "ok", "words": "Reliable", "detail": f"{detail}."}
 
 
-def _sync_health(campaigns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _sync_health(campaigns: Sequence[CampaignRow]) -> dict[str, Any]:
     row = {"name": "CRM", "address": "/campaigns"}
-    pushed = [campaign for campaign in campaigns if campaign["sync"]["state"] is not None]
+    pushed = [campaign for campaign in campaigns if campaign.sync.state is not None]
     if not pushed:
         return row | {"kind": "off", "words": "Nothing pushed yet", "detail": "Plan a campaign, then push its list."}
     for kind in ("act", "watch", "run"):
-        found = [campaign for campaign in pushed if campaign["sync"]["kind"] == kind]
-        if found:
-            return row | {"kind": kind, "words": found[0]["sync"]["words"], "detail": f"{found[0]['title']}."}
-    newest = max(campaign["sync"]["last_at"] for campaign in pushed)
+        first = next((campaign for campaign in pushed if campaign.sync.kind == kind), None)
+        if first is not None:
+            return row | {"kind": kind, "words": first.sync.words, "detail": f"{first.title}."}
+    newest = max(campaign.sync.last_at for campaign in pushed if campaign.sync.last_at is not None)
     detail = f"{len(pushed)} {'campaign' if len(pushed) == 1 else 'campaigns'} pushed, last on {day(newest)}."
     return row | {"kind": "ok", "words": "In step", "detail": detail}
 
@@ -196,7 +198,7 @@ def _todo(
     context: Context,
     run: ScoreRun | None,
     summary: Mapping[str, Any] | None,
-    campaigns: Sequence[Mapping[str, Any]],
+    campaigns: Sequence[CampaignRow],
     health: Sequence[Mapping[str, Any]],
     *,
     has_alerts: bool,
@@ -208,13 +210,13 @@ def _todo(
         if row["kind"] == "act" and not has_alerts
     ]
     for campaign in campaigns:
-        title, address = campaign["title"], f"/campaigns/{campaign['name']}"
-        if campaign["stage"] == "harms":
+        title, address = campaign.title, f"/campaigns/{campaign.name}"
+        if campaign.stage == "harms":
             found.append(_task(f"Stop “{title}”", "It drives customers away.", address, "Open"))
-        elif campaign["stage"] == "due":
+        elif campaign.stage == "due":
             found.append(_task(f"Measure “{title}”", "Its outcomes are in.", address, "Open"))
-        elif campaign["stage"] == "planned":
-            people = count(campaign["treatment"])
+        elif campaign.stage == "planned":
+            people = count(campaign.treatment)
             found.append(_task(f"Push “{title}”", f"{people} customers are planned and wait.", address, "Open"))
     if run is not None and summary is not None and summary["listed"]:
         loss = _money(summary["listed_expected_loss"], context.settings.business.currency)
@@ -230,19 +232,19 @@ def _todo(
             )
         )
     found += [
-        _task(f"Plan “{row['title']}”", "It has not been planned yet.", f"/campaigns/{row['name']}", "Open")
-        for row in campaigns
-        if row["stage"] == "new" and run is not None
+        _task(f"Plan “{campaign.title}”", "It has not been planned yet.", f"/campaigns/{campaign.name}", "Open")
+        for campaign in campaigns
+        if campaign.stage == "new" and run is not None
     ]
     found += [
         _task(
-            f"Improve or end “{row['title']}”",
-            f"Measured: its effect is not proven ({_range(context, row['realised'])}).",
-            f"/campaigns/{row['name']}",
+            f"Improve or end “{campaign.title}”",
+            f"Measured: its effect is not proven ({_range(context, campaign.realised)}).",
+            f"/campaigns/{campaign.name}",
             "Open",
         )
-        for row in campaigns
-        if row["stage"] == "measured" and row["realised"] and row["realised"].get("verdict") != "works"
+        for campaign in campaigns
+        if campaign.stage == "measured" and campaign.realised and campaign.realised.verdict != "works"
     ]
     return found
 
@@ -251,8 +253,8 @@ def _task(text: str, why: str, address: str, label: str) -> dict[str, str]:
     return {"text": text, "why": why, "address": address, "label": label}
 
 
-def _range(context: Context, realised: Mapping[str, Any]) -> str:
-    low, high = (_money(realised[end], context.settings.business.currency) for end in ("low", "high"))
+def _range(context: Context, brought: BroughtProfit) -> str:
+    low, high = (_money(amount, context.settings.business.currency) for amount in (brought.low, brought.high))
     return f"{low} to {high}"
 
 

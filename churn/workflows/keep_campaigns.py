@@ -38,8 +38,7 @@ def running_campaigns(context: Context, on: date) -> list[str]:
             plan = store.plans.latest(name)
             if plan is None or name not in known:
                 continue
-            days = int(plan.inputs.get("window_days") or context.settings.churn.horizon_days)
-            if counted["last_snapshot_date"] + timedelta(days=days) >= on:
+            if counted.last_snapshot_date + timedelta(days=plan.window_days) >= on:
                 found.append(name)
     return found
 
@@ -76,11 +75,11 @@ def _planned_together(context: Context) -> list[tuple[tuple[str, ...], float | N
     with context.open_store() as store:
         plans = [plan for plan in map(store.plans.latest, running) if plan is not None]
     for plan in sorted(plans, key=lambda one: one.planned_at, reverse=True):
-        together = tuple(name for name in plan.inputs.get("campaigns", [plan.campaign]) if name in running)
+        together = tuple(name for name in plan.inputs.campaigns if name in running)
         if plan.campaign in placed or not together:
             continue
         free = tuple(name for name in together if name not in placed)
-        groups[free] = plan.inputs.get("budget")
+        groups[free] = plan.inputs.budget
         placed |= set(free)
     return list(groups.items())
 
@@ -117,9 +116,8 @@ def destinations(context: Context) -> list[tuple[str, str]]:
         named = []
         for name in running_campaigns(context, context.today):
             plan = store.plans.latest(name)
-            crm: dict[str, Any] = (plan.definition.get("crm") if plan else None) or {}
-            if crm.get("connector"):
-                named.append((name, str(crm["connector"])))
+            if plan is not None and plan.definition.crm.connector:
+                named.append((name, plan.definition.crm.connector))
     pushed = [
         pair for pair, action in newest.items() if action == "push" and (pair[0] in known or pair[0] == RISK_LIST)
     ]
@@ -147,17 +145,16 @@ def remeasure_campaigns(context: Context) -> Kept:
             newest = store.measurements.latest(name)
             plan = store.plans.latest(name)
             is_newer = plan is not None and newest is not None and plan.plan_id not in newest.plan_ids
-            if counted["treatment"] + counted["holdout"] and (newest is None or not newest.is_mature or is_newer):
+            if counted.treatment + counted.holdout and (newest is None or not newest.is_mature or is_newer):
                 pending.append(name)
     return _each(context, "measure", pending, _measure, lambda name: name)
 
 
 def _measure(context: Context, name: str) -> tuple[int, str]:
     document = measure_campaign(context, name).document
-    arms = document["arms"].values()
-    ready = document["maturity"]["ready_date"]
-    told = f"ready on {ready}" if ready else str(document["verdict"] or document["status"]).replace("_", " ")
-    return sum(int(arm["assigned"]) for arm in arms), told
+    ready = document.maturity.ready_date
+    phrase = f"ready on {ready}" if ready else str(document.verdict or document.status).replace("_", " ")
+    return document.arms.customers, phrase
 
 
 def _each(

@@ -67,7 +67,15 @@ def test_the_generated_client_walks_the_crms_day(generated: Any, company: Compan
         simulated = operation("simulations", "simulate").sync(
             client=client, body=models.SimulationInput(budget=1_000.0)
         )
-        assert simulated["contacts"] > 0
+        assert simulated.contacts > 0
+
+        campaign = operation("campaigns", "campaign_v1").sync("fix_payment", client=client)
+        plan = operation("campaigns", "newest_plan").sync("fix_payment", client=client)
+        assert campaign.definition.offer.contact_cost == plan.campaigns[0].contact_cost
+        assert campaign.plans[0].plan_id == plan.plan_id == plan.campaigns[0].plan_id
+        assert campaign.treatment == plan.holdout["fix_payment"].treatment
+        unmeasured = operation("campaigns", "results").sync("fix_payment", client=client)
+        assert (unmeasured.status, unmeasured.remedy) == (404, "Run `churn measure`.")
 
         assigned = operation("campaigns", "assignments").sync("fix_payment", client=client, limit=1_000)
         treated = [one.customer_id for one in assigned.assignments if one.arm == "treatment"]

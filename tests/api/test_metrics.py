@@ -8,11 +8,13 @@ from datetime import UTC, date, timedelta
 import polars as pl
 import pytest
 
+from churn.documents.document import Range
 from churn.store.repositories.score_shape import BINS, shape_of
 from churn.views.metrics import service_metrics
 from tests import ROOT
 from tests.api.conftest import Service
 from tests.api.routes.test_campaigns import planned
+from tests.documents.samples import measurement_document
 from tests.store.repositories.test_crm import AT, run_of
 
 __all__ = ["planned"]  # a fixture, found by its name
@@ -51,8 +53,7 @@ def test_the_histogram_of_probability_counts_every_customer_once(service: Servic
 
 def test_campaigns_tell_whom_they_hold_what_was_expected_and_what_came_of_it(planned: Service) -> None:
     with planned.context.open_store() as store:
-        profit = {"value": 120.5, "low": -10.0, "high": 250.0}
-        result = {"ledger": {"expected_profit": 90.0, "net_profit": profit}}
+        result = measurement_document("fix_payment", net=Range(value=120.5, low=-10.0, high=250.0))
         store.measurements.save("fix_payment", ["p1"], result, is_mature=True, measured_at=AT)
         store.sync_runs.start(run_of(campaign="fix_payment"))
         store.sync_runs.finish("r1", state="partial", counts={"written": 2, "rejected": 1}, at=AT)

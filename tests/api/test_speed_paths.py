@@ -14,10 +14,10 @@ from churn.accounts.keys import REMEMBERED_SECONDS
 from churn.api import direct
 from churn.api.rates import Rates
 from churn.api.schemas.risk import CustomerRisk
-from churn.store import PlanRecord
 from churn.views.customer_risk import customer_risk
 from churn.views.online_scores import score_rows
 from tests.api.conftest import Service
+from tests.documents.samples import plan_record
 
 
 def test_a_known_callers_answer_is_the_one_everybody_gets(service: Service) -> None:
@@ -26,7 +26,7 @@ def test_a_known_callers_answer_is_the_one_everybody_gets(service: Service) -> N
         run = store.scores.current_run()
         assert run is not None
         at = datetime(2026, 7, 1, 2, 3, 4, 5)
-        plan = PlanRecord("p", "fix_payment", "h", {}, at, run.snapshot_date, None, "m", "case_study", {}, {})
+        plan = plan_record("p", "fix_payment", planned_at=at, snapshot_date=run.snapshot_date)
         rows = listed.head(3).select(
             "customer_id", "churn_probability", "risk_band", "expected_profit", "value_of_save",
             arm=pl.Series(["treatment", "holdout", "treatment"]), stratum=pl.lit("high"),

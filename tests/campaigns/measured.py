@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from churn.campaigns.measurement import Terms, costs_of, measure
+from churn.campaigns.measurement import MeasurementTerms, costs_of, measure
 from churn.campaigns.measurement_words import alarm_of, words_of
+from churn.documents.measurement import EventCounts, Maturity, Measured, MeasurementDocument, MeasurementOrigin
 
 
 def followed(
@@ -72,28 +74,27 @@ def followed(
     )
 
 
-def document(frame: pl.DataFrame, *, share: float = 0.1, stayers_take: bool = False, **changes: Any) -> dict[str, Any]:
-    """The document that the workflow would make of `frame`."""
-    terms = Terms(holdout_share=share, costs=costs_of(frame, stayers_take=stayers_take))
-    made: dict[str, Any] = {
-        "campaign": "support_call",
-        "title": "Call by technical support",
-        "measured_at": "2026-08-09T03:00:00",
-        "data_cutoff": "2026-08-09T00:00:00",
-        "currency": "USD",
-        "is_mature": True,
-        "is_so_far": False,
-        "maturity": {"assigned": frame.height, "mature": frame.height, "ready_date": None},
-        "without_comparison": 0,
-        "windows": [30],
-        "snapshot_dates": ["2026-07-01", "2026-07-01"],
-        "plans": 1,
-        "profit_model": "incentive",
-        "model_version": "m1",
-        "events": {"events": 0, "unmatched": 0, "before_assignment": 0, "after_window": 0},
-        **measure(frame, terms),
-        **changes,
-    }
-    made["words"] = words_of(made)
-    made["alarm"] = alarm_of(made)
-    return made
+def document(
+    frame: pl.DataFrame, *, share: float = 0.1, stayers_take: bool = False, **changes: Any
+) -> MeasurementDocument:
+    """The document that the workflow would make of `frame`; `changes` replaces what it tells of its origin."""
+    terms = MeasurementTerms(holdout_share=share, costs=costs_of(frame, stayers_take=stayers_take))
+    origin = MeasurementOrigin(
+        campaign="support_call",
+        title="Call by technical support",
+        measured_at=datetime(2026, 8, 9, 3),
+        data_cutoff=datetime(2026, 8, 9),
+        currency="USD",
+        is_mature=True,
+        is_so_far=False,
+        maturity=Maturity(assigned=frame.height, mature=frame.height, ready_date=None),
+        windows=(30,),
+        snapshot_dates=(date(2026, 7, 1), date(2026, 7, 1)),
+        plans=1,
+        profit_model="incentive",
+        model_version="m1",
+        events=EventCounts(events=0, unmatched=0, before_assignment=0, after_window=0),
+    ).model_copy(update=changes)
+    figures = measure(frame, terms)
+    measured = Measured.of(origin, figures if origin.is_mature or origin.is_so_far else figures.unjudged())
+    return measured.put_into_words(words_of(measured), alarm_of(measured))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.campaigns.measurement import (
-    Terms,
+    MeasurementTerms,
     comparable,
     costs_of,
     measure,
@@ -34,18 +34,18 @@ def oracle() -> pl.DataFrame:
 
 def test_the_effect_is_that_of_the_arms_as_assigned_with_newcombes_interval() -> None:
     found = document(oracle(), share=500 / 5500)
-    effect = found["effect"]
-    assert (effect["delta"], effect["low"], effect["high"]) == pytest.approx((0.10, 0.0581, 0.1442), abs=5e-5)
-    assert (found["status"], found["verdict"], found["effect"]["method"]) == ("measured", "works", "newcombe")
-    assert found["money"]["saves"]["value"] == pytest.approx(500)
-    assert found["money"]["saves"]["low"] == pytest.approx(0.0581 * 5000, abs=0.5)
+    effect = found.effect
+    assert (effect.delta, effect.low, effect.high) == pytest.approx((0.10, 0.0581, 0.1442), abs=5e-5)
+    assert (found.status, found.verdict, found.effect.method) == ("measured", "works", "newcombe")
+    assert found.money.saves.value == pytest.approx(500)
+    assert found.money.saves.low == pytest.approx(0.0581 * 5000, abs=0.5)
 
 
 def test_strata_in_which_the_arms_were_drawn_are_compared_within() -> None:
     found = document(followed())
-    assert found["effect"]["method"] == "stratified newcombe"
-    assert found["plain_effect"]["method"] == "newcombe"
-    assert found["effect"]["delta"] == pytest.approx(0.05, abs=0.003)
+    assert found.effect.method == "stratified newcombe"
+    assert found.plain_effect.method == "newcombe"
+    assert found.effect.delta == pytest.approx(0.05, abs=0.003)
 
 
 def test_plans_with_other_holdout_shares_are_compared_with_their_like_only() -> None:
@@ -53,63 +53,63 @@ def test_plans_with_other_holdout_shares_are_compared_with_their_like_only() -> 
     calm = one_stratum(followed(900, 100, churn=0.05, avoided=0.0)).with_columns(split=pl.lit("0.1"))
     wild = one_stratum(followed(200, 200, churn=0.4, avoided=0.0)).with_columns(split=pl.lit("0.5"))
     found = document(pl.concat([calm, wild]), share=300 / 1400)
-    assert found["effect"]["delta"] == pytest.approx(0.0, abs=0.01)
-    assert found["plain_effect"]["delta"] > 0.1
+    assert found.effect.delta == pytest.approx(0.0, abs=0.01)
+    assert found.plain_effect.delta > 0.1
 
 
 def test_cuped_removes_the_noise_that_the_risk_before_explains() -> None:
     frame = one_stratum(followed(4000, 1000, churn=0.3, avoided=0.0))
     told = frame.with_columns(churn_probability=pl.when("has_churned").then(0.9).otherwise(0.1))
     found = document(told, share=0.2)
-    assert found["cuped"]["variance_removed"] > 0.99
-    assert document(frame, share=0.2)["cuped"]["variance_removed"] < 0.9
+    assert found.cuped.variance_removed > 0.99
+    assert document(frame, share=0.2).cuped.variance_removed < 0.9
 
 
 def test_the_delivered_effect_scales_by_those_who_were_reached() -> None:
     frame = followed().with_columns(is_delivered=(pl.col("arm") == "treatment") & (pl.col("number") % 2 == 0))
     found = document(frame)
-    assert found["delivered"]["share_treatment"] == pytest.approx(0.5, abs=0.01)
-    assert found["delivered"]["effect"]["delta"] == pytest.approx(found["effect"]["delta"] * 2, rel=0.02)
+    assert found.delivered.share_treatment == pytest.approx(0.5, abs=0.01)
+    assert found.delivered.effect.delta == pytest.approx(found.effect.delta * 2, rel=0.02)
 
 
 def test_where_the_holdout_was_reached_as_often_nothing_is_said_of_being_reached() -> None:
     found = document(followed().with_columns(is_delivered=pl.lit(value=True)))
-    assert found["delivered"]["effect"] is None
-    assert any("should have been left alone were contacted all the same" in note for note in found["words"]["notes"])
+    assert found.delivered.effect is None
+    assert any("should have been left alone were contacted all the same" in note for note in found.words.notes)
 
 
 def test_a_broken_split_blocks_the_verdict() -> None:
     found = document(followed(1204, 60), share=0.1)
-    assert found["status"] == "split_broken"
-    assert (found["verdict"], found["effect"], found["money"], found["alarm"]) == (None, None, None, None)
-    assert "the split is broken" in found["words"]["headline"]
-    assert found["sample_ratio"]["p_value"] < 0.001
+    assert found.status == "split_broken"
+    assert (found.verdict, found.effect, found.money, found.alarm) == (None, None, None, None)
+    assert "the split is broken" in found.words.headline
+    assert found.sample_ratio.p_value < 0.001
 
 
 def test_customers_who_leave_the_data_from_one_arm_only_break_the_split() -> None:
     gone = (pl.col("arm") == "holdout") & (pl.col("number") % 2 == 0)
     frame = followed(4000, 445).with_columns(has_churned=pl.when(~gone).then("has_churned"))
-    assert document(frame)["status"] == "split_broken"
+    assert document(frame).status == "split_broken"
 
 
 def test_without_a_holdout_nothing_is_claimed() -> None:
     found = document(followed(500, 0), share=0.0)
-    assert (found["status"], found["effect"]) == ("no_holdout", None)
-    assert "nobody was left alone to compare with" in found["words"]["headline"]
-    assert found["money"]["costs"]["contacted"] == 500
+    assert (found.status, found.effect) == ("no_holdout", None)
+    assert "nobody was left alone to compare with" in found.words.headline
+    assert found.money.costs.contacted == 500
 
 
 def test_with_everyone_held_out_nothing_is_claimed() -> None:
     found = document(followed(0, 300), share=1.0)
-    assert found["status"] == "nobody_treated"
-    assert "Nobody was contacted" in found["words"]["headline"]
+    assert found.status == "nobody_treated"
+    assert "Nobody was contacted" in found.words.headline
 
 
 def test_an_arm_that_has_left_the_data_leaves_no_verdict() -> None:
     frame = followed().with_columns(has_churned=pl.when(pl.col("arm") == "treatment").then("has_churned"))
     found = document(frame)
-    assert found["status"] == "nothing_known"
-    assert "left alone none is in the data any more" in found["words"]["headline"]
+    assert found.status == "nothing_known"
+    assert "left alone none is in the data any more" in found.words.headline
 
 
 def test_a_holdout_in_which_nobody_left_is_measured_and_said() -> None:
@@ -117,28 +117,29 @@ def test_a_holdout_in_which_nobody_left_is_measured_and_said() -> None:
         has_churned=pl.when(pl.col("arm") == "holdout").then(False).otherwise("has_churned")
     )
     found = document(frame)
-    assert found["status"] == "measured"
-    assert any("Nobody of those left alone left" in note for note in found["words"]["notes"])
+    assert found.status == "measured"
+    assert any("Nobody of those left alone left" in note for note in found.words.notes)
 
 
 def test_an_effect_wholly_below_zero_raises_the_alarm_in_loud_words() -> None:
     found = document(followed(3000, 334, avoided=-0.08))
-    assert found["verdict"] == "harms"
-    assert found["alarm"].startswith("STOP: Call by technical support drives customers away.")
-    assert found["words"]["headline"].startswith(found["alarm"])
-    assert found["effect"]["high"] < 0
+    assert found.verdict == "harms"
+    assert found.alarm.startswith("STOP: Call by technical support drives customers away.")
+    assert found.words.headline.startswith(found.alarm)
+    assert found.effect.high < 0
     assert "stop, then look at the offer" in next(
-        each["sentence"] for each in found["words"]["story"] if each["code"] == "two_by_two"
+        each.sentence for each in found.words.story if each.code == "two_by_two"
     )
 
 
 def test_net_profit_counts_every_cost_and_bears_the_effects_interval() -> None:
-    found = document(followed())["money"]
-    assert found["costs"]["contact_cost"] == 2.0 * 1204
-    assert found["costs"]["incentive_cost"] == 5.0 * found["costs"]["used"]
+    found = document(followed()).money
+    assert found.costs.contact_cost == 2.0 * 1204
+    assert found.costs.incentive_cost == 5.0 * found.costs.used
     for end in ("value", "low", "high"):
-        assert found["revenue"][end] == pytest.approx(found["saves"][end] * 80.0)
-        assert found["net_profit"][end] == pytest.approx(found["revenue"][end] - found["costs"]["total"])
+        revenue = getattr(found.revenue, end)
+        assert revenue == pytest.approx(getattr(found.saves, end) * 80.0)
+        assert getattr(found.net_profit, end) == pytest.approx(revenue - found.costs.total)
 
 
 def test_costs_follow_what_was_told_and_say_what_was_assumed() -> None:
@@ -169,9 +170,9 @@ def test_a_save_is_worth_what_those_likely_to_leave_are_worth() -> None:
 
 def test_segments_are_corrected_for_being_several_and_one_split_is_told_once() -> None:
     rows = segments(followed(4000, 1000), 0.95)
-    assert {row["dimension"] for row in rows} == {"risk_band", "plan"}  # the strata are the bands
-    assert all(row["p_corrected"] >= row["p_value"] for row in rows)
-    assert segments(followed(30, 8), 0.95) == []
+    assert {row.dimension for row in rows} == {"risk_band", "plan"}  # the strata are the bands
+    assert all(row.p_corrected >= row.p_value for row in rows)
+    assert segments(followed(30, 8), 0.95) == ()
 
 
 def test_the_two_by_two_tells_the_models_work_from_the_campaigns() -> None:
@@ -184,7 +185,7 @@ def test_the_two_by_two_tells_the_models_work_from_the_campaigns() -> None:
         followed(60, 20, avoided=0.0).with_columns(pl.col("churn_probability").shuffle(seed=1)), share=0.25
     )
     said = [
-        next(each["sentence"] for each in one["words"]["story"] if each["code"] == "two_by_two")
+        next(each.sentence for each in one.words.story if each.code == "two_by_two")
         for one in (both, only_model, only_campaign, neither)
     ]
     for sentence, words in zip(
@@ -199,31 +200,31 @@ def test_the_two_by_two_tells_the_models_work_from_the_campaigns() -> None:
 def test_the_ledger_sets_the_plan_beside_what_was_measured() -> None:
     found = document(followed())
     treated = followed().filter(arm="treatment")
-    assert found["ledger"]["expected_saves"] == pytest.approx(treated["expected_uplift"].sum())
-    assert found["ledger"]["expected_profit"] == pytest.approx(treated["expected_profit"].sum())
-    assert found["ledger"]["is_saves_within"] is True
-    assert found["ledger"]["holdout_churned"] == 16
+    assert found.ledger.expected_saves == pytest.approx(treated["expected_uplift"].sum())
+    assert found.ledger.expected_profit == pytest.approx(treated["expected_profit"].sum())
+    assert found.ledger.is_saves_within is True
+    assert found.ledger.holdout_churned == 16
     no_uplift = document(followed().with_columns(expected_uplift=pl.lit(None, dtype=pl.Float64)))
-    assert no_uplift["ledger"]["expected_saves"] is None
-    assert "the plan expected $" in "".join(each["sentence"] for each in no_uplift["words"]["story"])
+    assert no_uplift.ledger.expected_saves is None
+    assert "the plan expected $" in "".join(each.sentence for each in no_uplift.words.story)
 
 
 def test_the_headline_can_be_repeated_to_the_board() -> None:
     found = document(followed(20_000, 2_222, avoided=0.06))
-    low, high = (round(found["money"]["saves"][end]) for end in ("low", "high"))
-    assert found["words"]["headline"] == (
+    low, high = round(found.money.saves.low), round(found.money.saves.high)
+    assert found.words.headline == (
         f"Of 20,000 customers chosen for contact, 1,200 left (6.0 %); of 2,222 like them left alone, 267 did (12.0 %). So it kept "
-        f"{found['money']['saves']['value']:,.0f} customers who would have left, between {low:,} and {high:,}. That earned "
-        f"${found['money']['net_profit']['value']:,.0f} net of all costs, between ${found['money']['net_profit']['low']:,.0f} "
-        f"and ${found['money']['net_profit']['high']:,.0f}. All with 95 % confidence."
+        f"{found.money.saves.value:,.0f} customers who would have left, between {low:,} and {high:,}. That earned "
+        f"${found.money.net_profit.value:,.0f} net of all costs, between ${found.money.net_profit.low:,.0f} "
+        f"and ${found.money.net_profit.high:,.0f}. All with 95 % confidence."
     )
 
 
 def test_an_open_result_says_that_it_is_open_and_what_would_have_been_found() -> None:
     found = document(followed(500, 56, avoided=0.01))
-    assert found["verdict"] == "open"
-    assert found["words"]["headline"].startswith("No effect is proven.")
-    assert any("four times in five" in note for note in found["words"]["notes"])
+    assert found.verdict == "open"
+    assert found.words.headline.startswith("No effect is proven.")
+    assert any("four times in five" in note for note in found.words.notes)
 
 
 @settings(max_examples=40, deadline=None)
@@ -241,15 +242,15 @@ def test_every_measurement_can_be_said_and_agrees_with_newcombe(
     found = document(frame, share=held_out / (treated + held_out))
     hits = [int(frame.filter(arm=arm)["has_churned"].sum()) for arm in ("treatment", "holdout")]
     expected = newcombe(hits[0], treated, hits[1], held_out)
-    assert (found["effect"]["delta"], found["effect"]["low"]) == (expected.delta, expected.low)
-    assert found["words"]["headline"]
-    assert all(each["sentence"].endswith(".") for each in found["words"]["story"])
-    assert (found["alarm"] is not None) == (expected.high < 0)
+    assert (found.effect.delta, found.effect.low) == (expected.delta, expected.low)
+    assert found.words.headline
+    assert all(each.sentence.endswith(".") for each in found.words.story)
+    assert (found.alarm is not None) == (expected.high < 0)
 
 
 def test_measuring_twice_gives_the_same() -> None:
     frame = followed()
-    terms = Terms(holdout_share=0.1, costs=costs_of(frame, stayers_take=True))
+    terms = MeasurementTerms(holdout_share=0.1, costs=costs_of(frame, stayers_take=True))
     assert measure(frame, terms) == measure(frame, terms)
 
 

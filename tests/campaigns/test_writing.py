@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from churn.campaigns.reading import examine_text
 from churn.campaigns.writing import campaign_toml
 from churn.errors import ConfigError
 from churn.resources import bundled
+from tests.documents.samples import plan_document
 
 # Every character that a file can hold, and the ends of the ranges that TOML escapes.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(["\x7f", '"\\\n', "'''", "# no comment"])
@@ -45,20 +45,22 @@ def test_what_no_file_can_hold_is_refused(value):
 
 
 def test_the_power_is_said_as_a_drop_from_one_rate_to_another():
-    power = {
-        "churn_rate": 0.30,
-        "minimum_detectable_effect": 0.06,
-        "expected_effect": 0.03,
-        "power": 0.31,
-        "wanted_power": 0.8,
-        "customers_needed": 19_528,
-    }
-    holdout = {"treatment": 4_500, "holdout": 500, "profit_forgone": 1_234.5}
+    plan = plan_document("calls")
+    power = plan.power["calls"].model_copy(
+        update={
+            "churn_rate": 0.30,
+            "minimum_detectable_effect": 0.06,
+            "expected_effect": 0.03,
+            "power": 0.31,
+            "customers_needed": 19_528,
+        }
+    )
+    holdout = plan.holdout["calls"].model_copy(update={"treatment": 4_500, "holdout": 500, "profit_forgone": 1_234.5})
     said = " ".join(power_words(power, holdout, "USD"))
     assert "can detect a drop from 30 % to 24 % or lower, 80 % of the time" in said
     assert "19,528 chosen customers instead of 5,000" in said
     assert "$1,234" in said or "$1,235" in said
-    nobody = json.loads(json.dumps(holdout)) | {"holdout": 0}
+    nobody = holdout.model_copy(update={"holdout": 0})
     assert power_words(power, nobody, "USD") == [
         "Nobody is left alone, so what the campaign causes cannot be measured."
     ]

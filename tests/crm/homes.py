@@ -14,9 +14,10 @@ import polars as pl
 from churn.bootstrap import build_context
 from churn.config import Settings
 from churn.context import Context
-from churn.store import PlanRecord, ScoreRun
+from churn.store import ScoreRun
 from tests.crm.contract import template
 from tests.crm.memory import MemoryCrm
+from tests.documents.samples import plan_record
 
 NOW = datetime(2026, 7, 1, 4, 30)
 DAY = date(2026, 7, 1)
@@ -43,7 +44,7 @@ def build(home: Path, customers: int = 20, *, held_out: int = 4) -> Path:
     ids = [f"c{n:02d}" for n in range(customers)]
     with context.open_store() as store:
         publish(context, ids, 0.5)
-        plan = PlanRecord("p1", "call", "hash", {}, NOW, DAY, "s1", "m1", "case_study", {}, {})
+        plan = plan_record("p1", "call", planned_at=NOW, snapshot_date=DAY)
         store.plans.save(plan, assignments(ids, held_out))
     with context.open_warehouse("test") as warehouse:
         rows = pl.DataFrame(

@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from churn.store import PlanRecord, ScoreRun, Store, open_store
+from churn.store import ScoreRun, Store, open_store
+from tests.documents.samples import plan_record
 from tests.odoo.server import PASSWORD, USER, Database
 from tests.store.builders import score_list
 
@@ -100,7 +101,7 @@ class Shop:
         rows = rows.with_columns(
             pl.lit(60.0).alias("value_of_save"), pl.lit(6.0).alias("contact_cost"), pl.lit(0.0).alias("incentive_cost")
         )
-        plan = PlanRecord("p1", CAMPAIGN, "h", {}, datetime(2026, 7, 1, 5), DAY, "run-1", "m1", "case_study", {}, {})
+        plan = plan_record("p1", CAMPAIGN, planned_at=datetime(2026, 7, 1, 5), snapshot_date=DAY)
         with self.store() as store:
             store.plans.save(plan, rows)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from datetime import date
 from typing import Any
 
 import polars as pl
 import pytest
 
+from churn.documents.measurement import Maturity
 from churn.reports.campaign import render_campaign
 from churn.reports.charts.svg import TOKENS
 from tests.campaigns.measured import document, followed
@@ -33,12 +35,12 @@ def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing(page: str) 
 
 def test_the_verdict_comes_first_and_every_sentence_is_there(page: str) -> None:
     _, text = read(page)
-    words = document(followed())["words"]
-    assert text.index(words["title"]) < text.index(words["headline"]) < text.index("Who was followed")
+    words = document(followed()).words
+    assert text.index(words.title) < text.index(words.headline) < text.index("Who was followed")
     for title in _SECTIONS:
         assert title in text
-    for each in words["story"]:
-        assert each["sentence"].split(": ", 1)[-1][1:] in text or each["code"] in {"two_by_two", "segments"}
+    for each in words.story:
+        assert each.sentence.split(": ", 1)[-1][1:] in text or each.code in {"two_by_two", "segments"}
 
 
 def test_every_chart_says_in_words_what_it_shows(page: str) -> None:
@@ -59,7 +61,7 @@ def test_the_same_document_gives_the_same_bytes(page: str, tmp_path: Any) -> Non
 def test_a_harmful_campaign_shows_the_alarm_once_and_at_the_top(tmp_path: Any) -> None:
     made = document(followed(3000, 334, avoided=-0.08))
     _, text = read(render_campaign(made, home=tmp_path))
-    told = made["alarm"].removeprefix("STOP: ")
+    told = made.alarm.removeprefix("STOP: ")
     assert text.count(told) == 1
     assert text.index(told) < text.index("Who was followed")
 
@@ -82,7 +84,7 @@ def test_every_state_of_a_measurement_has_a_page(
 
 
 def test_what_has_matured_so_far_is_marked_as_such(tmp_path: Any) -> None:
-    maturity = {"assigned": 2000, "mature": 1338, "ready_date": "2026-08-15"}
+    maturity = Maturity(assigned=2000, mature=1338, ready_date=date(2026, 8, 15))
     made = document(followed(), is_mature=False, is_so_far=True, maturity=maturity)
     _, text = read(render_campaign(made, home=tmp_path))
     assert "So far only. 1,338 of 2,000 outcomes are known; the rest are ready on 15 August 2026." in text

@@ -63,12 +63,12 @@ def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing(page):
 def test_the_answer_comes_first_in_words(page):
     _, text = read(page)
     answer = document(mode="contacts", amount=300)
-    assert f"Contact 300 customers, spend $600, expect ${answer['net_profit']:,.0f} net." in text
+    assert f"Contact 300 customers, spend $600, expect ${answer.net_profit:,.0f} net." in text
     assert "Nine times in ten the result lies between" in text
     for title in ("How many to contact", "Other cuts", "What matters most", "What this assumes", "Method"):
         assert title in text
-    for each in answer["audit"]:
-        assert each["sentence"] in text
+    for each in answer.audit:
+        assert each.sentence in text
 
 
 def test_every_chart_says_in_words_what_it_shows_and_hides_the_twin_that_does_not_fit(page):

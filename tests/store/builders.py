@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from churn.documents.candidate_figures import CandidateFigures
+from churn.documents.simulation import SimulationDocument
 from churn.store import ModelVersion, ScoreRun
 
 NOON = datetime(2026, 3, 1, 12)
+SAVED_SIMULATION = Path(__file__).parents[1] / "documents" / "golden" / "simulation_of_counts.json"
 
 
 def run(run_id: str = "run-1", **changes: Any) -> ScoreRun:
@@ -70,3 +74,8 @@ def model(version: str = "m1", **changes: Any) -> ModelVersion:
         version=version, kind="xgboost", created_at=NOON, fingerprint="abc", bundle=version, metrics=figures()
     )
     return replace(first, **changes)
+
+
+def simulation(**changes: Any) -> SimulationDocument:
+    values = json.loads(SAVED_SIMULATION.read_text(encoding="utf-8"))
+    return SimulationDocument.read(values | changes, where="a test")

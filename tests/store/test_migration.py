@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from churn.documents.plan import PlanInputs
 from churn.errors import ConfigError
 from churn.store import migration, open_store
-from churn.store.tables import metadata
+from churn.store.tables import campaign_plans, metadata
+from tests.documents.samples import plan_record
 
 _OPEN = "import sys; from churn.store import open_store; open_store(sys.argv[1]).close()"
 
@@ -117,6 +120,26 @@ def test_an_sqlite_store_is_in_wal_mode_with_foreign_keys_on(tmp_path: Path) -> 
 def test_a_store_in_memory_lives_as_long_as_it_is_open() -> None:
     with open_store("sqlite://") as store:
         assert store.models.list() == []
+
+
+@pytest.mark.parametrize(("inputs", "own", "expected"), [({"window_days": 45}, 60, 45), ({}, 60, 60), ({}, None, 30)])
+def test_a_plan_of_an_older_store_gets_its_window_from_what_was_kept_with_it(
+    empty_url: str, inputs: dict[str, int], own: int | None, expected: int
+) -> None:
+    written = plan_record(inputs=PlanInputs(campaigns=("support_call",), budget=None, window_days=7))
+    with _any_database(empty_url).begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migration.FOLDER))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0009")
+        old = {
+            column.name: getattr(written, column.name) for column in campaign_plans.c if column.name != "window_days"
+        }
+        old |= {"definition": written.definition.as_json() | {"window_days": own}, "result": written.result.as_json()}
+        old["inputs"] = {"campaigns": ["support_call"], "budget": None, **inputs}
+        connection.execute(sa.insert(campaign_plans).values(old))
+    with open_store(empty_url) as store, store.database.read() as connection:
+        assert connection.execute(sa.select(campaign_plans.c.window_days)).scalar_one() == expected
 
 
 def _any_database(url: str) -> sa.Engine:

@@ -24,7 +24,7 @@ from churn.api.pages import (
 )
 from churn.api.pages.customer import rights
 from churn.api.pages.model.figures import model_page
-from churn.api.pages.simulator import saved
+from churn.api.pages.simulator import comparison, saved
 from churn.errors import ChurnError
 from churn.views.model import model_view
 
@@ -43,6 +43,7 @@ ROUTERS = (
     customer.router,
     rights.router,
     saved.router,
+    comparison.router,
     simulator.router,
     campaigns.router,
     insights.router,

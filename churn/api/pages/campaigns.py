@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
+from markupsafe import Markup
 
 from churn.accounts.sign_in import SignedIn
 from churn.api.pages.charts import chart_html
@@ -16,9 +19,12 @@ from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
+from churn.documents.measurement import MeasurementDocument
 from churn.jobs.requests import ask_measure, ask_plan, ask_retry, ask_sync, work_on
 from churn.reports.campaign import effects_chart, ledger_rows
-from churn.views.campaigns import campaign_rows, campaign_view
+from churn.store import ScheduledRun
+from churn.views.campaign_page import campaign_page
+from churn.views.campaign_standing import campaign_rows
 
 router = APIRouter()
 
@@ -43,27 +49,26 @@ def campaigns(request: Request, state: Here, _user: Reader) -> Response:
 @router.get("/campaigns/{name}")
 def campaign(name: Name, request: Request, state: Here, user: Reader) -> Response:
     """Show one campaign."""
-    found = campaign_view(state.context, name)
+    shown = campaign_page(state.context, name)
     return page(
         request,
         "campaigns/campaign.html.j2",
-        title=found["row"]["title"],
+        title=shown.row.title,
         active="campaigns",
-        c=found,
+        c=shown,
         customer_path=customer_path,
         may_push=user.may("push"),
-        work=work_on(state.context, found["jobs"]),
-        results=_results(found["measurement"]),
+        work=work_on(state.context, shown.jobs),
+        results=_results(shown.measurement),
     )
 
 
 @router.get("/campaigns/{name}/work")
 def work(name: Name, request: Request, state: Here, _user: Reader) -> Response:
     """Return what is under way for a campaign; once all is done the page is loaded anew, for it says something else then."""
-    found = campaign_view(state.context, name)
-    requested = work_on(state.context, found["jobs"])
-    answer = fragment(request, "campaigns/_work.html.j2", name=name, work=requested)
-    if not requested.is_under_way:
+    under_way = work_on(state.context, campaign_page(state.context, name).jobs)
+    answer = fragment(request, "campaigns/_work.html.j2", name=name, work=under_way)
+    if not under_way.is_under_way:
         answer.headers["HX-Refresh"] = "true"
     return answer
 
@@ -103,19 +108,27 @@ def measure(name: Name, request: Request, state: Here, user: Pusher) -> Response
     return _asked(request, state, user, "measure_campaign", name, run)
 
 
-def _asked(request: Request, state: State, user: SignedIn, action: str, name: str, run: Any) -> Response:
+def _asked(request: Request, state: State, user: SignedIn, action: str, name: str, run: ScheduledRun) -> Response:
     subject = f"{name}, run {run.run_id}"
     state.store.requests.audit(user.name, action, subject, state.context.clock(), request_id(request))
     return RedirectResponse(f"/campaigns/{name}#work", status_code=303)
 
 
-def _results(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what the page draws of a measurement: its chart and the rows of its ledger."""
+@dataclass(frozen=True)
+class _Results:
+    """What the page draws of a measurement: the document itself, its chart, and the rows of its ledger."""
+
+    d: MeasurementDocument
+    effects: Markup | None
+    ledger: Sequence[tuple[str, str, str, str]]
+
+
+def _results(document: MeasurementDocument | None) -> _Results | None:
     if document is None:
         return None
     effects = effects_chart(document)
-    return {
-        "d": document,
-        "effects": chart_html("effects", effects) if effects is not None else None,
-        "ledger": ledger_rows(document),
-    }
+    return _Results(
+        d=document,
+        effects=chart_html("effects", effects) if effects is not None else None,
+        ledger=ledger_rows(document),
+    )

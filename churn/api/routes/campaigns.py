@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
@@ -12,10 +12,15 @@ from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
 from churn.api.schemas.campaigns import (
     NAME,
+    AssignedCustomer,
     Assignments,
     Campaign,
+    CampaignDetails,
     CampaignInput,
+    CampaignResults,
     DefinedCampaign,
+    KeptDefinition,
+    NewestPlan,
     OutcomeBatch,
     PlanInput,
     SyncInput,
@@ -44,7 +49,7 @@ Pusher = Annotated[ApiKey, Depends(key_with("push"))]
 @router.get("/campaigns", dependencies=[Reader])
 def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
     """List the campaigns: what each is, how many are assigned, when it was planned last."""
-    return [Campaign.model_validate(row) for row in list_campaigns(state.context)]
+    return [Campaign.model_validate(row, from_attributes=True) for row in list_campaigns(state.context)]
 
 
 @router.post(
@@ -67,7 +72,7 @@ def define(
     response.status_code = 201 if found.is_new else 200
     return DefinedCampaign(
         name=asked.name,
-        definition=found.definition.as_json(),
+        definition=KeptDefinition.model_validate(found.definition.as_json()),
         definition_hash=found.definition.hash,
         window_days=found.definition.window(state.context.settings.churn),
         is_new=found.is_new,
@@ -76,26 +81,23 @@ def define(
 
 
 @router.get("/campaigns/{name}", dependencies=[Reader])
-def campaign(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def campaign(name: Name, state: Annotated[State, Depends(state_of)]) -> CampaignDetails:
     """Return a campaign's definition and its plans, newest first."""
     try:
-        return {key: value for key, value in show_campaign(state.context, name).items() if key != "file"}
+        return CampaignDetails.model_validate(
+            show_campaign(state.context, name).model_dump(mode="json", exclude={"file"})
+        )
     except CampaignError as error:
         raise NotFound(error.what, where=name, remedy="See GET /v1/campaigns.") from error
 
 
 @router.get("/campaigns/{name}/plan", dependencies=[Reader])
-def newest_plan(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def newest_plan(name: Name, state: Annotated[State, Depends(state_of)]) -> NewestPlan:
     """Return the newest plan: eligibility, allocation, holdout, power, and what it expects."""
-    found = state.store.plans.latest(name)
-    if found is None:
+    plan = state.store.plans.latest(name)
+    if plan is None:
         raise NotFound("this campaign was never planned", where=name, remedy="Run `churn plan`.")
-    return {
-        "plan_id": found.plan_id,
-        "planned_at": found.planned_at,
-        "snapshot_date": found.snapshot_date,
-        **found.result,
-    }
+    return NewestPlan(plan_id=plan.plan_id, **dict(plan.result))
 
 
 @router.post("/campaigns/{name}/plan", status_code=202)
@@ -133,14 +135,19 @@ def assignments(
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
 ) -> Assignments:
     """Return who was assigned to which arm, page by page."""
-    return Assignments.model_validate(campaign_assignments(state.context, name, limit=limit, after=cursor))
+    page = campaign_assignments(state.context, name, limit=limit, after=cursor)
+    return Assignments(
+        campaign=page.campaign,
+        assignments=[AssignedCustomer.model_validate(row) for row in page.assignments.iter_rows(named=True)],
+        next_cursor=page.next_cursor,
+    )
 
 
 @router.get("/campaigns/{name}/results", dependencies=[Reader])
-def results(name: Name, state: Annotated[State, Depends(state_of)]) -> dict[str, Any]:
+def results(name: Name, state: Annotated[State, Depends(state_of)]) -> CampaignResults:
     """Return the newest measurement: what the campaign caused, with its interval, in figures and words."""
-    found = campaign_results(state.context, name)
-    return found | {key: f"{found[key]}Z" for key in ("measured_at", "data_cutoff") if isinstance(found.get(key), str)}
+    newest = campaign_results(state.context, name)
+    return CampaignResults(measurement_id=newest.measurement_id, **dict(newest.document))
 
 
 @router.post("/outcomes")

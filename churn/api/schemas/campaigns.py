@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from churn.api.schemas.risk import Instant, Strict
-from churn.documents.definition import CampaignFile
+from churn.config import ProfitModel
+from churn.documents.definition import Audience, CampaignFile, Crm, Holdout, OfferModel
+from churn.documents.document import Document
+from churn.documents.measurement import MeasurementDocument
+from churn.documents.plan import PlanDocument
 
 NAME = r"^[a-z][a-z0-9_]*$"
 DayText = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-07-01"])]
@@ -33,6 +37,7 @@ class CampaignInput(CampaignFile):
     """A campaign's definition: the sections of campaigns/NAME.toml, and its name."""
 
     model_config = ConfigDict(
+        defer_build=False,  # FastAPI looks at what validates a body when the route is made
         json_schema_extra={
             "examples": [
                 {
@@ -44,7 +49,7 @@ class CampaignInput(CampaignFile):
                     "holdout": {"share": 0.1, "seed": 4},
                 }
             ]
-        }
+        },
     )
 
     name: str = Field(
@@ -52,15 +57,95 @@ class CampaignInput(CampaignFile):
     )
 
 
+class KeptOffer(BaseModel):
+    """[offer] as it is kept: money as numbers."""
+
+    channel: str
+    contact_cost: float = Field(description="Money one contact costs.")
+    incentive_cost: float = Field(description="Money one incentive costs.")
+    success_rate_low: float = Field(description="Share of contacted churners who stay because of it: 5 % point.")
+    success_rate_expected: float
+    success_rate_high: float = Field(description="95 % point.")
+    profit_model: OfferModel
+
+
+class KeptLimits(BaseModel):
+    """[limits] as they are kept: money as numbers, null for no limit."""
+
+    budget: float | None
+    contacts: int | None
+    cooldown_days: int
+    min_expected_profit: float
+
+
+class KeptDefinition(BaseModel):
+    """A campaign's definition as it is kept, every default filled in."""
+
+    name: str
+    title: str
+    owner: str | None
+    description: str | None
+    window_days: int | None = Field(description="The definition's own; null for the horizon of the settings.")
+    audience: Audience
+    offer: KeptOffer
+    limits: KeptLimits
+    holdout: Holdout
+    crm: Crm
+
+
 class DefinedCampaign(BaseModel):
     """A definition as it is kept now. Assignments made before stay as they are; the next plan goes by the new one."""
 
     name: str
-    definition: dict[str, Any]
+    definition: KeptDefinition
     definition_hash: str = Field(description="Two definitions with the same hash plan the same.")
     window_days: int
     is_new: bool = Field(description="Whether there was no campaign of this name.")
     is_changed: bool = Field(description="Whether it now says something else than before.")
+
+
+class PlanInShort(BaseModel):
+    """A plan of a campaign; `is_same_definition` says whether the definition is still that of the plan."""
+
+    plan_id: str
+    planned_at: datetime = Field(description="UTC.")
+    snapshot_date: date
+    profit_model: ProfitModel
+    definition_hash: str
+    is_same_definition: bool
+
+
+class CampaignDetails(BaseModel):
+    """A campaign's definition, how many are assigned to it, and its plans, newest first."""
+
+    name: str
+    definition: KeptDefinition
+    definition_hash: str = Field(description="Two definitions with the same hash plan the same.")
+    window_days: int = Field(description="Days after the plan's date, by the end of which the outcome is judged.")
+    treatment: int = Field(description="Customers assigned to be contacted.")
+    holdout: int = Field(description="Customers left alone by chance.")
+    plans: list[PlanInShort]
+
+
+class _PlanKey(Document):
+    plan_id: str
+    planned_at: datetime
+    snapshot_date: date
+
+
+class NewestPlan(PlanDocument, _PlanKey):
+    """The newest plan of a campaign, which may share it with others: what was decided and what it is expected to bring."""
+
+
+class _MeasurementKey(Document):
+    measurement_id: int
+
+
+class CampaignResults(MeasurementDocument, _MeasurementKey):
+    """The newest measurement of a campaign: what it caused, in figures and words."""
+
+    measured_at: Instant
+    data_cutoff: Instant
 
 
 class PlanInput(Strict):

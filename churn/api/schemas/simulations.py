@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, create_model
 
 from churn.api.schemas.risk import Instant, Strict
 from churn.decisions.choices import ProfitModel
-from churn.decisions.simulation_request import TERMS, Term
+from churn.decisions.simulation_request import TERMS, SavedInput, Term
 
 
 def _field(term: Term) -> Any:
@@ -37,18 +37,4 @@ class SavedSimulation(BaseModel):
 
     name: str
     saved_at: Instant
-    inputs: dict[str, Any]
-
-
-class SimulationComparison(BaseModel):
-    """Two saved simulations side by side."""
-
-    first: dict[str, Any] = Field(description="The whole document of the first.")
-    second: dict[str, Any] = Field(description="The whole document of the second.")
-    different_terms: dict[str, tuple[Any, Any]] = Field(
-        description="Each term that differs, with the first's and the second's.", examples=[{"contact_cost": [2, 5]}]
-    )
-    differences: dict[str, float | None] = Field(
-        description="Second less first, null where one has no such number.", examples=[{"net_profit": -1240.5}]
-    )
-    is_same_list: bool = Field(description="Whether both were made on the same customers and model.")
+    inputs: dict[str, SavedInput]

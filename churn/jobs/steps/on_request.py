@@ -81,9 +81,7 @@ def _pushed(push: SyncResult) -> StepResult:
 def measure(context: Context, run: ScheduledRun) -> StepResult:
     """Measure what a campaign caused."""
     document = measure_campaign(context, required_text_of(run, "campaign"), so_far=flag_of(run, "so_far")).document
-    return StepResult(
-        sum(int(arm["assigned"]) for arm in document["arms"].values()), str(document["words"]["headline"])
-    )
+    return StepResult(document.arms.customers, document.words.headline)
 
 
 def monitor(context: Context, run: ScheduledRun) -> StepResult:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from churn.documents.definition import CampaignDefinition
+from churn.documents.plan import PlanDocument, PlanInputs
 from churn.errors import ContractBroken
 from churn.store.database import Database
 from churn.store.frames import fetch, insert_new, typed
-from churn.store.records import ASSIGNMENT_COLUMNS, OPTIONAL_ASSIGNMENT_COLUMNS, Arm, PlanRecord
+from churn.store.records import ASSIGNMENT_COLUMNS, OPTIONAL_ASSIGNMENT_COLUMNS, Arm, AssignmentCounts, PlanRecord
 from churn.store.tables import assignments, campaign_plans
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class PlanRepository:
             for plan, rows in checked:
                 known = sa.select(campaign_plans.c.plan_id).where(campaign_plans.c.plan_id == plan.plan_id)
                 if connection.execute(known).first() is None:
-                    connection.execute(sa.insert(campaign_plans).values(**asdict(plan)))
+                    connection.execute(sa.insert(campaign_plans).values(_values(plan)))
                 added.append(insert_new(connection, assignments, rows))
         return added
 
@@ -57,19 +59,19 @@ class PlanRepository:
         if campaign is not None:
             query = query.where(campaign_plans.c.campaign == campaign)
         with self._database.read() as connection:
-            return [PlanRecord(**row) for row in connection.execute(query).mappings()]
+            return [_record(row) for row in connection.execute(query).mappings()]
 
     def get(self, plan_id: str) -> PlanRecord | None:
         """Return one plan; None if there is no such one."""
         query = sa.select(*_PLAN_COLUMNS).where(campaign_plans.c.plan_id == plan_id)
         with self._database.read() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        return PlanRecord(**row) if row is not None else None
+        return _record(row) if row is not None else None
 
     def latest(self, campaign: str) -> PlanRecord | None:
         """Return the newest plan of a campaign; None if it was never planned."""
-        found = self.list(campaign, limit=1)
-        return found[0] if found else None
+        newest = self.list(campaign, limit=1)
+        return newest[0] if newest else None
 
 
 class AssignmentRepository:
@@ -118,8 +120,8 @@ class AssignmentRepository:
                 found.setdefault(told.pop("customer_id"), []).append(told)
         return found
 
-    def counts(self) -> dict[str, dict[str, Any]]:
-        """Return by campaign how many are in each arm, and on how many snapshot dates they were assigned."""
+    def counts(self) -> dict[str, AssignmentCounts]:
+        """Return by campaign how many are in each arm; a campaign that nobody was assigned to is left out."""
         query = (
             sa.select(
                 assignments.c.campaign,
@@ -132,8 +134,7 @@ class AssignmentRepository:
             .order_by(assignments.c.campaign)
         )
         with self._database.read() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        return {row.pop("campaign"): row for row in rows}
+            return {campaign: AssignmentCounts(*counts) for campaign, *counts in connection.execute(query)}
 
     def _fetch(self, names: Sequence[str], filters: Sequence[sa.ColumnElement[bool]]) -> pl.DataFrame:
         query = (
@@ -143,6 +144,27 @@ class AssignmentRepository:
         )
         with self._database.read() as connection:
             return fetch(connection, query, {name: ASSIGNMENT_COLUMNS[name] for name in names})
+
+
+def _values(plan: PlanRecord) -> dict[str, object]:
+    """Return the columns of a plan, its documents as JSON."""
+    plain = {field.name: getattr(plan, field.name) for field in fields(PlanRecord)}
+    return plain | {
+        "definition": plan.definition.as_json(),
+        "inputs": plan.inputs.as_json(),
+        "result": plan.result.as_json(),
+    }
+
+
+def _record(row: sa.RowMapping) -> PlanRecord:
+    """Return the plan of a row, its documents read. Raises ContractBroken for one that cannot be read."""
+    where = f"plan {row['plan_id']}"
+    documents = {
+        "definition": CampaignDefinition.read(row["definition"], where=where),
+        "inputs": PlanInputs.read(row["inputs"], where=where),
+        "result": PlanDocument.read(row["result"], where=where),
+    }
+    return PlanRecord(**{**row, **documents})
 
 
 def _checked(plan: PlanRecord, frame: pl.DataFrame) -> pl.DataFrame:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
+from churn.documents.measurement import MeasurementDocument
 from churn.store.database import Database
 from churn.store.records import Measurement
 from churn.store.tables import measurements
@@ -26,18 +26,21 @@ class MeasurementRepository:
         self,
         campaign: str,
         plan_ids: Sequence[str],
-        result: Mapping[str, Any],
+        result: MeasurementDocument,
         *,
         is_mature: bool,
         measured_at: datetime,
     ) -> int:
-        """Keep one measurement and return its number. NaN in the result becomes null."""
-        values = {"campaign": campaign, "plan_ids": list(plan_ids), "result": dict(result)}
+        """Keep one measurement and return its number."""
+        insert = sa.insert(measurements).values(
+            campaign=campaign,
+            plan_ids=list(plan_ids),
+            result=result.as_json(),
+            is_mature=is_mature,
+            measured_at=measured_at,
+        )
         with self._database.write() as connection:
-            result_ = connection.execute(
-                sa.insert(measurements).values(**values, is_mature=is_mature, measured_at=measured_at)
-            )
-            (measurement_id,) = result_.inserted_primary_key or (0,)
+            (measurement_id,) = connection.execute(insert).inserted_primary_key or (0,)
             return int(measurement_id)
 
     def list(self, campaign: str | None = None) -> list[Measurement]:
@@ -46,7 +49,7 @@ class MeasurementRepository:
         if campaign is not None:
             query = query.where(measurements.c.campaign == campaign)
         with self._database.read() as connection:
-            return [Measurement(**row) for row in connection.execute(query).mappings()]
+            return [_record(row) for row in connection.execute(query).mappings()]
 
     def latest(self, campaign: str, *, is_mature: bool | None = None) -> Measurement | None:
         """Return the newest measurement of a campaign, on request only a mature one; None if there is none."""
@@ -56,4 +59,9 @@ class MeasurementRepository:
         query = query.order_by(measurements.c.measurement_id.desc()).limit(1)
         with self._database.read() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        return Measurement(**row) if row is not None else None
+        return _record(row) if row is not None else None
+
+
+def _record(row: sa.RowMapping) -> Measurement:
+    where = f"measurement {row['measurement_id']} of {row['campaign']}"
+    return Measurement(**{**row, "result": MeasurementDocument.read(row["result"], where=where)})

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from churn.errors import ContractBroken
 from churn.store.database import Database
 from churn.store.frames import fetch, insert_new, typed
-from churn.store.records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added
+from churn.store.records import OUTCOME_COLUMNS, OUTCOME_KINDS, REJECTION_COLUMNS, Added, OutcomeCount
 from churn.store.repositories.tombstones import without_erased
 from churn.store.tables import assignments, outcome_rejections, outcomes
 
@@ -90,7 +90,7 @@ class OutcomeRepository:
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def counts(self) -> list[dict[str, object]]:
+    def counts(self) -> list[OutcomeCount]:
         """Return how many events there are of each campaign and kind, and how many of them are matched."""
         query = (
             sa.select(
@@ -105,7 +105,7 @@ class OutcomeRepository:
             .order_by(outcomes.c.campaign, outcomes.c.kind)
         )
         with self._database.read() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [OutcomeCount(**row) for row in connection.execute(query).mappings()]
 
     def keep_rejected(self, frame: pl.DataFrame, recorded_at: datetime, *, accepted: list[str]) -> int:
         """Keep rows that could not be taken, each once, with the reason; return how many are new.

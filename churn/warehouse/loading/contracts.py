@@ -28,6 +28,11 @@ class Table:
         return {column.name: column.type for column in self.columns}
 
     @property
+    def is_essential(self) -> bool:
+        """Whether nothing can be done without rows in it; an empty export of another table is an ordinary day."""
+        return self.name in {"customers", "subscriptions", "customer_snapshots"}
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Names of the columns a source must deliver."""
         return tuple(column.name for column in self.columns if column.is_required)

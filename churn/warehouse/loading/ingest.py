@@ -38,7 +38,7 @@ _WORTH_COUNTING = 100  # rows: of fewer, a few more or less say nothing
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What loading one source did. `total_rows` is what its raw table now holds."""
+    """What loading one source did. `total_rows` is what its raw table now holds; `note` is what somebody should look at."""
 
     source: str
     files_loaded: int
@@ -48,6 +48,7 @@ class LoadResult:
     total_rows: int
     seconds: float
     vanished: tuple[str, ...] = field(default=())
+    note: str | None = None
 
 
 def ingest(
@@ -113,7 +114,7 @@ def _load(
         done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
     warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large, and the run may go on
     total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
-    if total == 0:
+    if total == 0 and load.table.is_essential:
         remedy = "Check that the export ran, and the source's `where`."
         raise ContractBroken(f"no rows for {name}", where=looked_at, remedy=remedy)
     return LoadResult(
@@ -125,6 +126,7 @@ def _load(
         total_rows=total,
         seconds=time.perf_counter() - started,
         vanished=vanished,
+        note=f"No rows for {name}: check that the export ran, and the source's `where`." if total == 0 else None,
     )
 
 
@@ -152,6 +154,9 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         groups = ledger.in_loaded_order(warehouse, name, ready)
         ledger.remove(warehouse, name, plan.changed, first)
         for load_id, group in enumerate(groups, first):
+            if not load.table.is_essential:
+                done.extend(_noted_empty(load, group, load_id))
+                group = [file for file in group if file.size]  # noqa: PLW2901  # empty exports have been noted
             for delivery in readers.deliveries(
                 warehouse, group, kind, source.options, scratch=scratch, rows_at=source.rows_at
             ):
@@ -164,6 +169,23 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
 def _scratch(warehouse: Warehouse) -> Path | None:
     spill = warehouse.scratch
     return spill.parent if spill is not None and warehouse.path is not None else None
+
+
+def _noted_empty(load: Load, files: Sequence[SourceFile], load_id: int) -> list[Loaded]:
+    """Note files without a byte in the ledger: nothing happened, and the export says so in its own way."""
+    empty = [file for file in files if file.size == 0]
+    for file in empty:
+        ledger.record(
+            load.warehouse,
+            load.table.name,
+            file,
+            load_id=load_id,
+            settings_hash=load.settings_hash,
+            rows=0,
+            rejected=0,
+            now=load.now,
+        )
+    return [Loaded(file.name, 0, 0) for file in empty]
 
 
 @contextmanager

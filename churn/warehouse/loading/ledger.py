@@ -24,6 +24,7 @@ create table if not exists raw.rejected_rows (
     load_id bigint, loaded_at timestamp
 );
 create table if not exists raw.rewrites (source varchar, load_id bigint);
+create table if not exists raw.overlaps (source varchar, row_hash ubigint);
 """
 
 

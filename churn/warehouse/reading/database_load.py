@@ -8,11 +8,15 @@ from pathlib import Path
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.loading import ledger
+from churn.warehouse.loading.casts import is_number
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
 from churn.warehouse.reading import postgres
 from churn.warehouse.reading.delivery import Delivery, SourceFile
 from churn.warehouse.reading.scanning import DELIVERED
+
+_ARRIVED = "arrived_hashes"  # temporary: the rows of this delivery with their hashes
+_OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
 
 
 def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:
@@ -21,9 +25,9 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
     Raises ConfigError for unknown options, ContractBroken for a column that is not there, and as `postgres.fetch`.
     """
     name, source, warehouse = load.table.name, load.source, load.warehouse
-    unknown = set(source.options) - {"updated"}
+    unknown = set(source.options) - _OPTIONS
     if unknown:
-        remedy = "PostgreSQL knows one: updated."
+        remedy = f"PostgreSQL knows {', '.join(sorted(_OPTIONS))}."
         raise ConfigError(f"no option `{min(unknown)}`", where=f"sources.{name}.options", remedy=remedy)
     label = f"postgresql:{name}"
     before = ledger.known_files(warehouse, name).get(label)
@@ -35,21 +39,57 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         postgres.fetch(warehouse, name, source, secrets, since=since or None)
         count, content = postgres.fingerprint(warehouse)
         newest = _newest(warehouse, updated, label) if updated and count else ""
-        file = SourceFile(label, Path(), count, newest, content)
+        file = SourceFile(label, Path(), count, max(newest, since or ""), content)
         if before is not None and is_same and before.content_hash == content:
             return [], 1, ()
         load_id = ledger.next_load_id(warehouse)
+        if updated:
+            _hashes(warehouse, load, updated)
         if since:
-            if _is_known(load, updated, since, label):
-                count = warehouse.rows(f"select count(*) from {DELIVERED}")[0][0]
-                if not count:
-                    return [], 1, ()
-            else:
-                _forget(load, updated, since, label, load_id)
+            count = _leave_out_loaded(warehouse, name)
+            if not count:
+                return [], 1, ()
         else:
             ledger.remove(warehouse, name, (file,) if before is not None else (), load_id)
         done = load_delivery(load, _delivery(warehouse, file), load_id)
+        if updated:
+            _remember(warehouse, name)
     return done, 0, ()
+
+
+def _hashes(warehouse: Warehouse, load: Load, updated: str) -> None:
+    """Reckon the hash of every row that arrived, and whether it may come again: whether it lies in the overlap."""
+    kinds = {row[0]: row[1] for row in warehouse.rows(f"describe {DELIVERED}")}
+    column = theirs(updated, kinds) or updated
+    value = quoted(column)
+    newest = f"(select max({value}) from {DELIVERED})"
+    if kinds.get(column, "").startswith(("TIMESTAMP", "DATE")):
+        begins = f"{newest} - cast({literal(postgres.overlap_time(load.source))} as interval)"
+    elif is_number(kinds.get(column, "")):
+        begins = f"{newest} - {postgres.overlap_steps(load.table.name, load.source)}"
+    else:
+        begins = newest
+    warehouse.execute(
+        f"create or replace temp table {_ARRIVED} as select d._row, hash(h) as row_hash, d.{value} >= {begins} as is_recent"
+        f" from {DELIVERED} as d, lateral (select d.* exclude (_row)) as h"
+    )
+
+
+def _leave_out_loaded(warehouse: Warehouse, name: str) -> int:
+    """Drop the rows of the overlap that were loaded before, and return how many are left."""
+    warehouse.execute(
+        f"delete from {DELIVERED} where _row in (select _row from {_ARRIVED} where row_hash in"
+        " (select row_hash from raw.overlaps where source = ?))",
+        [name],
+    )
+    return int(warehouse.rows(f"select count(*) from {DELIVERED}")[0][0])
+
+
+def _remember(warehouse: Warehouse, name: str) -> None:
+    """Keep the hashes of the overlap, in place of earlier ones."""
+    warehouse.execute("delete from raw.overlaps where source = ?", [name])
+    warehouse.execute(f"insert into raw.overlaps select ?, row_hash from {_ARRIVED} where is_recent", [name])
+    warehouse.execute(f"drop table {_ARRIVED}")
 
 
 def _delivery(warehouse: Warehouse, file: SourceFile) -> Delivery:
@@ -64,30 +104,3 @@ def _newest(warehouse: Warehouse, updated: str, where: str) -> str:
         raise ContractBroken(f"no column `{updated}` (options.updated)", where=where, remedy=remedy)
     found = warehouse.rows(f"select cast(max({quoted(updated)}) as varchar) from {DELIVERED}")[0][0]
     return str(found or "")
-
-
-def _condition(load: Load, updated: str, since: str, label: str) -> str:
-    """Say, in SQL over the raw table, which rows were loaded with the newest known value."""
-    ours = next((ours for ours, mapped in load.source.columns.items() if mapped.lower() == updated.lower()), updated)
-    kind = load.warehouse.columns(f"raw.{load.table.name}").get(ours, "VARCHAR")
-    # The instant is told with its zone, as PostgreSQL gave it: we keep the same instant in UTC without one.
-    value = f"cast(cast({literal(since)} as timestamptz) as timestamp)" if kind == "TIMESTAMP" else literal(since)
-    return f"source_file = {literal(label)} and {quoted(ours)} = {value}"
-
-
-def _is_known(load: Load, updated: str, since: str, label: str) -> bool:
-    """Drop the rows that were asked for again with the newest known value, if they are as many as those loaded."""
-    again = f"from {DELIVERED} where cast({quoted(updated)} as varchar) = {literal(since)}"
-    loaded = f"from raw.{quoted(load.table.name)} where {_condition(load, updated, since, label)}"
-    counts = load.warehouse.rows(f"select (select count(*) {again}), (select count(*) {loaded})")[0]
-    if counts[0] != counts[1]:
-        return False
-    load.warehouse.execute(f"delete {again}")
-    return True
-
-
-def _forget(load: Load, updated: str, since: str, label: str, load_id: int) -> None:
-    """Remove the loaded rows that bear the newest known value: they come again, with others of the same instant."""
-    raw = f"raw.{quoted(load.table.name)}"
-    load.warehouse.execute(f"delete from {raw} where {_condition(load, updated, since, label)}")
-    ledger.note_rewrite(load.warehouse, load.table.name, load_id)

@@ -1,7 +1,11 @@
 """Reads a PostgreSQL table or query by way of Arrow (ADBC): record batches stream into a delivery, no row becomes Python.
 
 The whole result replaces what came before; it is left alone when nothing in it changed. With
-`options = { updated = "updated_at" }` only rows from the newest known value on are asked for, and join those loaded.
+`options = { updated = "updated_at" }` only rows from the newest known value on are asked for, less an overlap in which
+transactions that began earlier may have committed late; those of them that were loaded are left out by their content.
+
+Types that PostgreSQL has of its own are turned into plain ones by the server: money into numbers, infinity into null,
+char(n) into text without its padding, addresses, ranges and the like into their text.
 """
 
 from __future__ import annotations
@@ -14,12 +18,16 @@ from churn.config import SourceSettings
 from churn.errors import AuthFailed, ChurnError, ConfigError, ContractBroken, Unreachable
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.faults import translating
+from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.reading.scanning import DELIVERED
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
 
 _REFUSED = ("28P01", "28000")
+_OVERLAP = "1 hour"  # how long a transaction may stay open after it stamped its rows
+_OVERLAP_STEPS = 1000  # the same where rows are numbered
+_AS_IT_IS = {"bool", "int2", "int4", "int8", "oid", "text", "varchar", "name", "bytea", "json", "jsonb", "uuid", "time"}
 
 
 def address(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> str:
@@ -51,7 +59,7 @@ def fetch(
 ) -> None:
     """Put the rows of a source into the temporary table `delivered_rows`, those from `since` on if it is given.
 
-    Raises ConfigError without the extra `postgres`, AuthFailed, Unreachable, and ContractBroken for a table or
+    The overlap lies before `since`. Raises ConfigError without the extra `postgres`, AuthFailed, Unreachable, and ContractBroken for a table or
     column the database does not have.
     """
     try:
@@ -61,14 +69,69 @@ def fetch(
         remedy = "pip install 'churn[postgres]'"
         raise ConfigError("PostgreSQL needs an extra package", where=f"sources.{name}", remedy=remedy) from error
     query = (source.query or f"select * from {quoted(name)}").rstrip().rstrip(";")
-    if since is not None:
-        query = f"select * from ({query}) as delivered where {quoted(updated_column(source))} >= {literal(since)}"
     try:
         with dbapi.connect(address(name, source, secrets)) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
+            cursor.execute(f"select * from ({query}) as delivered limit 0")
+            kinds = _kinds(cursor)
+            updated = theirs(updated_column(source), kinds) if since is not None else None
+            condition = ""
+            if since is not None and updated is not None:
+                condition = f" where {quoted(updated)} >= {_from(literal(since), kinds[updated], source, name)}"
+            plain = ", ".join(_plain(column, kind) for column, kind in kinds.items())
+            cursor.execute(f"select {plain} from ({query}) as delivered{condition}")
             _store(warehouse, cursor)
     except adbc_driver_manager.Error as error:
         raise _translated(error, name) from error
+
+
+def _kinds(cursor: Cursor) -> dict[str, str]:
+    """Return the columns of a result with the names of PostgreSQL's types."""
+    reader: Any = cursor.fetch_record_batch()
+    return {
+        field.name: (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode() or str(field.type)
+        for field in reader.schema
+    }
+
+
+def _plain(name: str, kind: str) -> str:
+    column = quoted(name)
+    if kind == "money":  # its digits depend on the server's language; as a number they do not
+        made = f"cast({column} as numeric)"
+    elif kind in {"date", "timestamp", "timestamptz"}:
+        made = f"case when isfinite({column}) then {column} end"
+    elif kind in {"numeric", "float4", "float8"}:
+        made = f"case when cast({column} as text) not in ('NaN', 'Infinity', '-Infinity') then {column} end"
+    elif kind == "bpchar":
+        made = f"rtrim(cast({column} as text))"
+    elif kind in _AS_IT_IS or kind.startswith("_"):
+        made = column
+    else:  # as the database itself writes it
+        made = f"case when {column} is not null then format('%s', {column}) end"
+    return f"{made} as {column}"
+
+
+def _from(since: str, kind: str, source: SourceSettings, name: str) -> str:
+    """Return SQL for the value from which rows are asked for: the newest known one less the overlap."""
+    if kind in {"date", "timestamp", "timestamptz"}:
+        return f"cast({since} as {kind}) - cast({literal(overlap_time(source))} as interval)"
+    if kind in {"int2", "int4", "int8", "numeric"}:
+        return f"cast({since} as {kind}) - {overlap_steps(name, source)}"
+    return since
+
+
+def overlap_time(source: SourceSettings) -> str:
+    """Return how far back in time rows are asked for again."""
+    return str(source.options.get("overlap", _OVERLAP))
+
+
+def overlap_steps(name: str, source: SourceSettings) -> int:
+    """Return how far back rows are asked for again where a number tells new from old. Raises ConfigError."""
+    steps = source.options.get("overlap", _OVERLAP_STEPS)
+    if isinstance(steps, int):
+        return steps
+    remedy = "Give how far back rows may still arrive, such as 1000."
+    where = f"sources.{name}.options.overlap"
+    raise ConfigError(f"`{steps}` is no number, and the column of `updated` holds numbers", where=where, remedy=remedy)
 
 
 def updated_column(source: SourceSettings) -> str:

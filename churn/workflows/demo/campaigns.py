@@ -86,23 +86,22 @@ def _write_campaigns(home: Path) -> None:
 def _measured(context: Context, campaign: str, assignments: pl.DataFrame, outcomes: pl.DataFrame) -> dict[str, Any]:
     """Measure one campaign, and look up what was true: of the treated, as the simulation knows it."""
     document = measure_campaign(context, campaign).document
-    effect, money = document["effect"], document["money"]
+    effect, money = document.effect, document.earned
     truth = true_effect(campaign, assignments, outcomes)
-    told = {key: effect[key] for key in ("delta", "low", "high")} if effect else None
-    costs = money["costs"]["total"] if money and "costs" in money else None
+    costs = document.money.costs.spent if document.money is not None else None
     return {
         "campaign": campaign,
-        "title": document["title"],
-        "contacted": document["arms"]["treatment"]["assigned"],
-        "holdout": document["arms"]["holdout"]["assigned"],
-        "status": document["status"],
-        "verdict": document["verdict"],
-        "effect": told,
+        "title": document.title,
+        "contacted": document.arms.treatment.assigned,
+        "holdout": document.arms.holdout.assigned,
+        "status": document.status,
+        "verdict": document.verdict,
+        "effect": {"delta": effect.delta, "low": effect.low, "high": effect.high} if effect else None,
         "true_effect": truth["effect"],
-        "is_covered": None if told is None else bool(told["low"] <= truth["effect"] <= told["high"]),
-        "net_profit": money["net_profit"] if told else None,
+        "is_covered": None if effect is None else effect.low <= truth["effect"] <= effect.high,
+        "net_profit": money.net_profit.as_json() if money else None,
         "true_net_profit": None if costs is None else truth["retained"] - costs,
-        "headline": document["words"]["headline"],
+        "headline": document.words.headline,
     }
 
 

@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.config import load_settings
 from churn.context import Context
 from churn.decisions.simulation_request import SimulationRequest
 from churn.demo import generate_company, sources_toml
+from churn.documents.simulation import SimulationDocument
 from churn.errors import ConfigError
 from churn.views.home import MARKER, is_demo_home
 from churn.views.risk_list import read_risk_list
@@ -23,7 +24,7 @@ from churn.workflows.monitor.monitor import monitor_model
 from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
 from churn.workflows.report.publish import ReportResult, publish_report
 from churn.workflows.score import ScoreResult, score_customers
-from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
+from churn.workflows.simulate import simulate_campaign, write_simulation
 from churn.workflows.train import TrainedModel, train_model
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class DemoResult:
     refresh: RefreshResult
     model: TrainedModel
     scores: list[ScoreResult]
-    simulation: dict[str, Any]
+    simulation: SimulationDocument
     campaigns: DemoCampaigns | None
     closing: DemoClosing | None
     files: dict[str, Path]
@@ -124,7 +125,7 @@ def run_demo(context: Context, *, customers: int, seed: int, with_campaigns: boo
         read_risk_list(context, out=files["risk_list"])  # of the day on which the data now end
         files = closing.files | files | campaigns.files
     seconds = time.monotonic() - began
-    return DemoResult(company, refresh, model, scores, simulation.document, campaigns, closing, files, seconds)
+    return DemoResult(company, refresh, model, scores, simulation, campaigns, closing, files, seconds)
 
 
 def _clear(context: Context, home: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from churn.context import Context
+from churn.documents.measurement import EventCounts
 from churn.snapshots.dates import data_cutoff
 from churn.snapshots.fates import fates
 from churn.snapshots.policy import SnapshotPolicy
@@ -41,7 +42,7 @@ class Followed:
     windows: list[int]
     data_cutoff: datetime
     ready_date: date
-    events: dict[str, int]
+    events: EventCounts
 
 
 def follow(
@@ -55,18 +56,18 @@ def follow(
 
     context.progress.step(f"Following {assignments.height:,} customers to the end of their windows")
     base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)
-    policies = {plan.plan_id: replace(base, horizon_days=_window(plan, base.horizon_days)) for plan in plans}
+    policies = {plan.plan_id: replace(base, horizon_days=plan.window_days) for plan in plans}
     models, cutoff = load_models(context.settings.home), data_cutoff(warehouse)
     parts = []
-    for policy in sorted(set(policies.values()), key=lambda each: each.horizon_days):
-        ids = [plan_id for plan_id, each in policies.items() if each == policy]
+    for policy in sorted(set(policies.values()), key=lambda p: p.horizon_days):
+        ids = [plan_id for plan_id, used in policies.items() if used == policy]
         part = assignments.filter(pl.col("plan_id").is_in(ids))
         if part.is_empty():
             continue
-        found = fates(warehouse, models, policy, part, data_cutoff=cutoff, progress=context.progress)
+        labels = fates(warehouse, models, policy, part, data_cutoff=cutoff, progress=context.progress)
         ends = {day: policy.label_window(day)[1] for day in part["snapshot_date"].unique().to_list()}
         parts.append(
-            part.join(found, on=["customer_id", "snapshot_date"], how="left", maintain_order="left").with_columns(
+            part.join(labels, on=["customer_id", "snapshot_date"], how="left", maintain_order="left").with_columns(
                 window_end_at=pl.col("snapshot_date").replace_strict(ends, return_dtype=pl.Datetime("us")),
             )
         )
@@ -82,11 +83,6 @@ def follow(
     )
 
 
-def _window(plan: PlanRecord, horizon_days: int) -> int:
-    """Return the days of a plan's window, as when it was made: a horizon changed since moves no window."""
-    return int(plan.inputs.get("window_days") or plan.definition.get("window_days") or horizon_days)
-
-
 def _ready(frame: pl.DataFrame, policies: dict[str, SnapshotPolicy]) -> date:
     pairs = frame.select("plan_id", "snapshot_date").unique().rows()
     return max(policies[plan_id].matures_at(day) for plan_id, day in pairs).date()
@@ -96,14 +92,11 @@ def _with_split(frame: pl.DataFrame, plans: Sequence[PlanRecord]) -> pl.DataFram
     """Add `split`: where plans held out different shares, customers of one share are compared with their like only."""
     import polars as pl
 
-    shares = {plan.plan_id: float((plan.definition.get("holdout") or {}).get("share", 0.0)) for plan in plans}
-    names = {plan_id: f"{share:.6f}" for plan_id, share in shares.items()}
+    names = {plan.plan_id: f"{plan.definition.holdout.share:.6f}" for plan in plans}
     return frame.with_columns(split=pl.col("plan_id").replace_strict(names, return_dtype=pl.String))
 
 
-def _with_contacts(
-    warehouse: Warehouse, frame: pl.DataFrame, events: pl.DataFrame
-) -> tuple[pl.DataFrame, dict[str, int]]:
+def _with_contacts(warehouse: Warehouse, frame: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.DataFrame, EventCounts]:
     """Add is_delivered and is_accepted: by outcome events and by the contacts that the warehouse holds, in the window.
 
     Where nobody told of a contact with the treated, none of them counts as delivered, whoever answered.
@@ -117,12 +110,12 @@ def _with_contacts(
     timely = matched.filter(inside)
     telling = timely.filter(pl.col("kind").is_in(TELLING)).select("customer_id")
     if warehouse.has_table("staging.contacts"):
-        told = warehouse.frame(
+        known = warehouse.frame(
             "select customer_id, occurred_at from staging.contacts where superseded_at is null and campaign = ?",
             [campaign],
         )
-        told = told.with_columns(pl.col("occurred_at").cast(pl.Datetime("us"))).join(starts, on="customer_id")
-        telling = pl.concat([telling, told.filter(inside).select("customer_id")])
+        known = known.with_columns(pl.col("occurred_at").cast(pl.Datetime("us"))).join(starts, on="customer_id")
+        telling = pl.concat([telling, known.filter(inside).select("customer_id")])
     is_treated = pl.col("arm") == "treatment"
     is_told = frame.filter(is_treated).join(telling, on="customer_id", how="semi").height > 0
 
@@ -136,10 +129,10 @@ def _with_contacts(
         is_delivered=pl.when(is_treated).then(of(REACHED) & pl.lit(is_told)).otherwise(of(OFFERED)),
         is_accepted=pl.col("customer_id").is_in(accepted),
     )
-    counts = {
-        "events": events.height,
-        "unmatched": events.height - matched.height,
-        "before_assignment": matched.filter(pl.col("occurred_at") < pl.col("start_at")).height,
-        "after_window": matched.filter(pl.col("occurred_at") >= pl.col("window_end_at")).height,
-    }
+    counts = EventCounts(
+        events=events.height,
+        unmatched=events.height - matched.height,
+        before_assignment=matched.filter(pl.col("occurred_at") < pl.col("start_at")).height,
+        after_window=matched.filter(pl.col("occurred_at") >= pl.col("window_end_at")).height,
+    )
     return frame, counts

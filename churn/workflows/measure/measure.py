@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from churn.campaigns.measurement import Terms, comparable, costs_of, measure
+from churn.campaigns.measurement import MeasurementTerms, comparable, costs_of, measure
 from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
 from churn.context import Context
+from churn.documents.measurement import ErasedArms, Maturity, Measured, MeasurementDocument, MeasurementOrigin
 from churn.errors import CampaignError, ConfigError, DataError
 from churn.files import csv_text, write_text
 from churn.reports.campaign import render_campaign
@@ -19,6 +20,7 @@ from churn.workflows.measure.follow import Followed, follow
 
 if TYPE_CHECKING:
     import polars as pl
+    from pydantic import JsonValue
 
     from churn.store import Alert, PlanRecord
 
@@ -27,13 +29,13 @@ if TYPE_CHECKING:
 class MeasuredCampaign:
     """A measurement as one document, whose keys are the same whatever could be said; `measurement_id` in the store."""
 
-    document: dict[str, Any]
+    document: MeasurementDocument
     measurement_id: int
 
     @property
     def is_mature(self) -> bool:
         """Whether every assigned customer's window has closed."""
-        return bool(self.document["is_mature"])
+        return self.document.is_mature
 
 
 def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -> MeasuredCampaign:
@@ -90,7 +92,7 @@ def _document(
     erased: Mapping[str, int],
     *,
     so_far: bool,
-) -> dict[str, Any]:
+) -> MeasurementDocument:
     import polars as pl
 
     frame = followed.frame
@@ -101,39 +103,34 @@ def _document(
     chosen = comparable(closed) if is_judged else closed
     newest = plans[-1]
     costs = costs_of(chosen, stayers_take=newest.profit_model == "incentive")
-    terms = Terms(holdout_share=holdout_share(plans, chosen), costs=costs)
+    terms = MeasurementTerms(holdout_share=holdout_share(plans, chosen), costs=costs)
     # What has not matured bears no label yet: it would look like customers who are gone.
-    found = measure(chosen.with_columns(pl.when("is_mature").then("has_churned")), terms)
+    figures = measure(chosen.with_columns(pl.when("is_mature").then("has_churned")), terms)
     if not is_judged:
-        nothing: dict[str, Any] = dict.fromkeys(set(found) - {"arms", "segments", "confidence"})
-        found = found | nothing | {"status": "not_mature", "segments": []}
-    dates = frame["snapshot_date"]
-    document: dict[str, Any] = {
-        "campaign": campaign,
-        "title": str(newest.definition.get("title") or campaign),
-        "measured_at": context.clock().isoformat(timespec="seconds"),
-        "data_cutoff": followed.data_cutoff.isoformat(),
-        "currency": context.settings.business.currency,
-        "is_mature": is_mature,
-        "is_so_far": so_far,
-        "maturity": {
-            "assigned": frame.height,
-            "mature": mature.height,
-            "ready_date": None if is_mature else followed.ready_date.isoformat(),
-        },
-        "without_comparison": closed.height - chosen.height,
-        "erased": {arm: erased.get(arm, 0) for arm in ("treatment", "holdout")},
-        "windows": followed.windows,
-        "snapshot_dates": [str(dates.min()), str(dates.max())],
-        "plans": len(plans),
-        "profit_model": newest.profit_model,
-        "model_version": newest.model_version,
-        "events": followed.events,
-        **found,
-    }
-    document["words"] = words_of(document)
-    document["alarm"] = alarm_of(document)
-    return document
+        figures = figures.unjudged()
+    days = frame["snapshot_date"].unique().sort()
+    origin = MeasurementOrigin(
+        campaign=campaign,
+        title=newest.definition.title,
+        measured_at=context.clock().replace(microsecond=0),
+        data_cutoff=followed.data_cutoff,
+        currency=context.settings.business.currency,
+        is_mature=is_mature,
+        is_so_far=so_far,
+        maturity=Maturity(
+            assigned=frame.height, mature=mature.height, ready_date=None if is_mature else followed.ready_date
+        ),
+        without_comparison=closed.height - chosen.height,
+        erased=ErasedArms(treatment=erased.get("treatment", 0), holdout=erased.get("holdout", 0)),
+        windows=tuple(followed.windows),
+        snapshot_dates=(days[0], days[-1]),
+        plans=len(plans),
+        profit_model=newest.profit_model,
+        model_version=newest.model_version,
+        events=followed.events,
+    )
+    measured = Measured.of(origin, figures)
+    return measured.put_into_words(words_of(measured), alarm_of(measured))
 
 
 def holdout_share(plans: Sequence[PlanRecord], frame: pl.DataFrame) -> float:
@@ -142,26 +139,20 @@ def holdout_share(plans: Sequence[PlanRecord], frame: pl.DataFrame) -> float:
     A later plan fills up the holdout of the plans with the same share, never of others; see `used_by`.
     """
     sizes = dict(frame.group_by("plan_id").len().iter_rows())
-    held = sum(share_of(plan) * sizes.get(plan.plan_id, 0) for plan in plans)
+    held = sum(plan.definition.holdout.share * sizes.get(plan.plan_id, 0) for plan in plans)
     return held / frame.height if frame.height else 0.0
 
 
-def share_of(plan: PlanRecord) -> float:
-    """Return the holdout's share by the definition kept with a plan."""
-    holdout: Mapping[str, Any] = plan.definition.get("holdout") or {}
-    return float(holdout.get("share", 0.0))
-
-
-def _keep(context: Context, campaign: str, plans: Sequence[PlanRecord], document: dict[str, Any]) -> int:
+def _keep(context: Context, campaign: str, plans: Sequence[PlanRecord], document: MeasurementDocument) -> int:
     """Save the measurement; raise the alarm where it harms, and end it where a later measurement no longer says so."""
     now = context.clock()
     with context.open_store() as store:
-        if document["alarm"]:
-            store.alerts.raise_(ALARM, campaign, "critical", document["alarm"], now)
-        elif document["verdict"] is not None:
+        if document.alarm:
+            store.alerts.raise_(ALARM, campaign, "critical", document.alarm, now)
+        elif document.verdict is not None:
             store.alerts.resolve(ALARM, campaign, now)
         plan_ids = [plan.plan_id for plan in plans]
-        return store.measurements.save(campaign, plan_ids, document, is_mature=document["is_mature"], measured_at=now)
+        return store.measurements.save(campaign, plan_ids, document, is_mature=document.is_mature, measured_at=now)
 
 
 ENDINGS: Final = (".html", ".json", ".csv")
@@ -186,32 +177,33 @@ def check_ending(path: Path) -> None:
         raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .html, .json or .csv.")
 
 
-def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
+def write(document: MeasurementDocument, path: Path, *, home: Path) -> Path:
     """Write `document` to `path`: the effects as .csv, all of it as .json, or a page as .html. The write is atomic.
 
     Raises ConfigError for another ending, ResourceError when the place cannot be written.
     """
     check_ending(path)
     if path.suffix == ".json":
-        return write_text(path, json.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
+        return write_text(path, json.dumps(document.as_json(), indent=2, allow_nan=False) + "\n")
     if path.suffix == ".csv":
         return write_text(path, _csv(document))
     return write_text(path, render_campaign(document, home=home))
 
 
-def _csv(document: Mapping[str, Any]) -> str:
+def _csv(document: MeasurementDocument) -> str:
     return csv_text([_COLUMNS, *([row.get(name) for name in _COLUMNS] for row in _rows(document))])
 
 
-def _rows(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _rows(document: MeasurementDocument) -> Iterator[dict[str, JsonValue]]:
     """Yield the effects, the as-assigned one first, then adjusted, delivered, and by segment."""
+    delivered = document.delivered.effect if document.delivered is not None else None
     for part, effect in (
-        ("as assigned", document["effect"]),
-        ("unstratified", document["plain_effect"]),
-        ("cuped", document["cuped"]),
-        ("delivered", (document["delivered"] or {}).get("effect")),
+        ("as assigned", document.effect),
+        ("unstratified", document.plain_effect),
+        ("cuped", document.cuped),
+        ("delivered", delivered),
     ):
         if effect is not None:
-            yield {"part": part, **effect}
-    for row in document["segments"]:
-        yield {"part": row["dimension"], **row}
+            yield {"part": part, **effect.as_json()}
+    for segment in document.segments:
+        yield {"part": segment.dimension, **segment.as_json()}

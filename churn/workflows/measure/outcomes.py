@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -140,8 +140,8 @@ def list_outcomes(context: Context, *, campaign: str | None = None, limit: int =
         events = store.outcomes.recent(campaign=campaign, limit=limit)
         rejected = store.outcomes.rejected().height
     if campaign is not None:
-        counts = [row for row in counts if row["campaign"] == campaign]
-    return {"counts": counts, "events": events.to_dicts(), "rejected": rejected}
+        counts = [count for count in counts if count.campaign == campaign]
+    return {"counts": [asdict(count) for count in counts], "events": events.to_dicts(), "rejected": rejected}
 
 
 def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int | None = None) -> dict[str, Any]:

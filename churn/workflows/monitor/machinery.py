@@ -25,14 +25,14 @@ def machinery_findings(context: Context, now: datetime) -> list[Finding]:
             if run.action == "push" and run.started_at.date() <= now.date()
         ]
         counts = store.assignments.counts()
-        heard_of = {str(row["campaign"]) for row in store.outcomes.counts()}
+        heard_of = {count.campaign for count in store.outcomes.counts()}
         plans = {name: store.plans.latest(name) for name in counts}
         measured = {name: store.measurements.latest(name) for name in counts}
     since_close: dict[str, int] = {}
     for name, arms in counts.items():
         plan = plans[name]
-        window = int(plan.inputs.get("window_days") or context.settings.churn.horizon_days) if plan else 0
-        since_close[name] = (now.date() - arms["last_snapshot_date"]).days - window
+        window = plan.window_days if plan else 0
+        since_close[name] = (now.date() - arms.last_snapshot_date).days - window
     mature = {name for name, measurement in measured.items() if measurement is not None and measurement.is_mature}
     over = mature | {name for name, days in since_close.items() if days > 0}
     newest = {(run.connector, run.campaign): run for run in reversed(runs)}
@@ -46,7 +46,7 @@ def machinery_findings(context: Context, now: datetime) -> list[Finding]:
     awaited = [
         AwaitedOutcomes(
             campaign=name,
-            contacted=int(arms["treatment"] or 0),
+            contacted=arms.treatment,
             is_heard_of=name in heard_of,
             days_since_close=since_close[name],
         )

@@ -18,7 +18,6 @@ from churn.decisions.allocation.allocate import Allocation, allocate
 from churn.decisions.profit import Economics, expected_profit
 from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError
-from churn.workflows.measure.measure import share_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -259,7 +258,7 @@ def used_by(context: Context, assigned: pl.DataFrame, definition: CampaignDefini
     mine = assigned.filter(pl.col("campaign") == definition.name)
     with context.open_store() as store:
         plans = store.plans.list(definition.name)
-    same = [plan.plan_id for plan in plans if share_of(plan) == definition.holdout.share]
+    same = [plan.plan_id for plan in plans if plan.definition.holdout.share == definition.holdout.share]
     treated = mine.filter(pl.col("arm") == "treatment")
     return Used(
         strata=_arms(mine),
@@ -299,7 +298,7 @@ def limits_left(
             counts = dict(today.group_by("campaign").len().iter_rows())
             for name, count in counts.items():
                 plan = None if name in channels else store.plans.latest(name)
-                channel = channels.get(name) or (plan.definition["offer"]["channel"] if plan else None)
+                channel = channels.get(name) or (plan.definition.offer.channel if plan else None)
                 if channel in taken:
                     taken[channel] += count
     left = None if budget is None else max(float(budget) - sum(each.committed for each in used), 0.0)

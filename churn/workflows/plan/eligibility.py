@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.campaigns.assignment import global_holdout
-from churn.campaigns.facts import read_consent, read_contacts, read_left, read_waiting
+from churn.campaigns.facts import read_consent, read_contacts, read_left, read_waiting, unreadable_consents
+from churn.campaigns.plan_words import CONSENT_UNKNOWN
 from churn.campaigns.reading import campaign_files, line_of
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
-from churn.errors import CampaignError, ConfigError, DataError
+from churn.errors import CampaignError, ConfigError, DataError, QualityBlocked
 from churn.snapshots.conditions import build_day, known_features, matching
 from churn.snapshots.dates import data_cutoff
 from churn.warehouse.models.filters import Filter, audience_filter
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Facts:
+class CampaignFacts:
     """By campaign and rule whom it would leave out, shape (n,) in the order of the scores; and what to say of it."""
 
     left_out: Mapping[str, dict[str, NDArray[np.bool_]]]
@@ -44,7 +45,7 @@ def gather_facts(
     warehouse: Warehouse,
     definitions: Sequence[CampaignDefinition],
     scores: ScoreList,
-) -> Facts:
+) -> CampaignFacts:
     """Read audience, consent, objections, contacts, tickets and earlier assignments for the customers of `scores`.
 
     Raises ConfigError for a filter that cannot be asked, CampaignError when nobody is in any audience, or an outcome
@@ -67,8 +68,9 @@ def gather_facts(
             remedy="Widen bands, min_probability or filter; `churn campaigns show NAME` says what they are.",
         )
     context.progress.step("Reading consent, contacts and tickets")
+    _refuse_unreadable_consent(context, warehouse, definitions)
     shared, notes = _shared(context, warehouse, ids, now)
-    others = _running(context, scores.snapshot_date, settings.churn.horizon_days)
+    others = _running(context, scores.snapshot_date)
     contacted = _contacts(context, warehouse, definitions, scores.snapshot_date, others)
     with context.open_store() as store:
         before = [store.assignments.of(d.name) for d in definitions]
@@ -85,7 +87,26 @@ def gather_facts(
             "in_another_campaign": ids.is_in(elsewhere.implode()).to_numpy(),
         } | {rule: hits for rule, hits in shared.items() if _applies(definition, rule)}
         left_out[definition.name] = {rule: np.asarray(hits, dtype=np.bool_) for rule, hits in rules.items()}
-    return Facts(left_out, pl.concat(before), notes)
+    return CampaignFacts(left_out, pl.concat(before), notes)
+
+
+def _refuse_unreadable_consent(
+    context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition]
+) -> None:
+    """Raise QualityBlocked where people said something about consent that nobody has told us how to read."""
+    if context.settings.campaigns.unreadable_consent_is_no or not any(d.audience.requires_consent for d in definitions):
+        return
+    words = unreadable_consents(warehouse)
+    if not words:
+        return
+    shown = ", ".join(f"`{word}` ({rows:,} customers)" for word, rows in list(words.items())[:5])
+    example = next(iter(words))
+    raise QualityBlocked(
+        f"consent holds words that cannot be read: {shown}; they count as no consent",
+        where="[sources.customers] marketing_consent",
+        remedy=f"Say what they mean: codes = {{ marketing_consent = {{ {example!r} = true }} }}, or false; or set"
+        " [campaigns] unreadable_consent_is_no = true.",
+    )
 
 
 def _require_open_window(
@@ -180,7 +201,7 @@ def _shared(
     settings, notes = context.settings, []
     consent, is_known = read_consent(warehouse)
     if not is_known:
-        notes.append("The data do not say who agreed to marketing, so nobody was left out for it.")
+        notes.append(CONSENT_UNKNOWN)
     agreed = consent.filter(consent["has_consent"])["customer_id"]
     objected = set(consent.filter(consent["has_objected"])["customer_id"])
     with context.open_store() as store:
@@ -221,7 +242,7 @@ def _contacts(
     return pl.concat([part.select(pl.col(n).cast(k) for n, k in kind.items()) for part in parts])
 
 
-def _running(context: Context, day: date, horizon_days: int) -> pl.DataFrame:
+def _running(context: Context, day: date) -> pl.DataFrame:
     """Return campaign and customer_id of those, in either arm, whose outcome window has not closed on `day`.
 
     Where a campaign's plans have windows of several lengths the longest holds for all of its customers.
@@ -232,10 +253,7 @@ def _running(context: Context, day: date, horizon_days: int) -> pl.DataFrame:
         assigned = store.assignments.customers()
         names = assigned["campaign"].unique().to_list()
         plans = {name: store.plans.list(name) for name in names}
-    windows = {
-        name: max((plan.inputs.get("window_days") or horizon_days for plan in each), default=horizon_days)
-        for name, each in plans.items()
-    }
+    windows = {name: max(plan.window_days for plan in made) for name, made in plans.items()}
     if not windows:
         return assigned.select("campaign", "customer_id")
     days = pl.col("campaign").replace_strict(windows, return_dtype=pl.Int64)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
+from churn.documents.plan import AcceptedAlarm, PlanDocument, PlanInputs
 from churn.errors import CampaignError, ConfigError
 from churn.files import write_frame, write_text
 from churn.store import PlanRecord
 from churn.workflows.plan.choose import choose, limits_left, used_by
-from churn.workflows.plan.document import build_document
+from churn.workflows.plan.document import PlanningRun, build_document
 from churn.workflows.plan.eligibility import gather_facts
 from churn.workflows.plan.pricing import price_campaigns
 from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.workflows.plan.choose import Choice, Priced
-    from churn.workflows.plan.eligibility import Facts
     from churn.workflows.plan.scores import ScoreList
 
 
@@ -48,7 +49,8 @@ def plan_campaigns(context: Context, request: PlanRequest) -> PlannedCampaigns:
         with context.recorded("plan_campaign", request.snapshot_date):
             planned = _plan(context, request, definitions)
     if request.out is not None:
-        planned.document["file"] = str(write_assignments(planned.assignments, planned.document, request.out))
+        path = write_assignments(planned.assignments, planned.document, request.out)
+        return replace(planned, document=planned.document.written_to(str(path)))
     return planned
 
 
@@ -90,25 +92,27 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
         context.progress.step("Choosing whom to contact")
         choice = choose(priced, used, limits, scores.frame, nobody=bool(standing))
         added = _assignments(scores, priced, choice)
-        document = build_document(
-            context.settings,
-            request,
-            scores,
-            facts,
-            priced,
-            used,
-            choice,
+        run = PlanningRun(
+            request=request,
             planned_at=planned_at,
+            scores=scores,
+            facts=facts,
+            priced=priced,
+            used=used,
+            choice=choice,
             plan_ids=[
-                standing[one.name].plan_id if one.name in standing else _plan_id(one, scores, planned_at)
-                for one in definitions
+                standing[definition.name].plan_id
+                if definition.name in standing
+                else _plan_id(definition, scores, planned_at)
+                for definition in definitions
             ],
             alarms=alarms,
             stands_since=min((plan.planned_at for plan in standing.values()), default=None),
         )
+        document = build_document(context.settings, run)
         if not request.is_dry_run and not standing:
-            _save(context, scores, priced, added, document, inputs, planned_at)
-    return PlannedCampaigns(document, _together(facts, added, document, scores, planned_at))
+            _save(context, run, added, document, inputs)
+    return PlannedCampaigns(document, _together(run, added))
 
 
 def _plan_id(definition: CampaignDefinition, scores: ScoreList, planned_at: datetime) -> str:
@@ -121,73 +125,66 @@ def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: Choice) ->
     import numpy as np
     import polars as pl
 
-    found = []
-    for k, each in enumerate(priced):
+    added = []
+    for k, campaign in enumerate(priced):
         rows = np.flatnonzero(choice.campaign == k)
-        found.append(
+        added.append(
             scores.frame[rows].with_columns(
-                pl.lit(each.definition.name).alias("campaign"),
+                pl.lit(campaign.definition.name).alias("campaign"),
                 pl.Series("arm", np.where(choice.is_holdout[rows], "holdout", "treatment"), dtype=pl.String),
                 pl.col("risk_band").alias("stratum"),
-                pl.Series("expected_profit", each.profit[rows]),
-                pl.Series("expected_uplift", each.avoided[rows]),
-                pl.lit(each.economics.contact_cost).alias("contact_cost"),
-                pl.lit(each.economics.incentive_cost).alias("incentive_cost"),
+                pl.Series("expected_profit", campaign.profit[rows]),
+                pl.Series("expected_uplift", campaign.avoided[rows]),
+                pl.lit(campaign.economics.contact_cost).alias("contact_cost"),
+                pl.lit(campaign.economics.incentive_cost).alias("incentive_cost"),
             )
         )
-    return found
+    return added
 
 
 def _save(
     context: Context,
-    scores: ScoreList,
-    priced: Sequence[Priced],
+    run: PlanningRun,
     added: Sequence[pl.DataFrame],
-    document: dict[str, Any],
-    inputs: dict[str, dict[str, Any]],
-    planned_at: datetime,
+    document: PlanDocument,
+    inputs: Mapping[str, PlanInputs],
 ) -> None:
     records: list[tuple[PlanRecord, pl.DataFrame]] = []
-    for each, rows, told in zip(priced, added, document["campaigns"], strict=True):
-        definition = each.definition
-        records.append(
-            (
-                PlanRecord(
-                    plan_id=told["plan_id"],
-                    campaign=definition.name,
-                    definition_hash=definition.hash,
-                    definition=definition.as_json(),
-                    planned_at=planned_at,
-                    snapshot_date=scores.snapshot_date,
-                    score_run_id=scores.run_id,
-                    model_version=scores.model_version,
-                    profit_model=each.economics.profit_model,
-                    inputs=inputs[definition.name],
-                    result=document,
-                ),
-                rows,
-            )
+    for priced, plan_id, rows in zip(run.priced, run.plan_ids, added, strict=True):
+        definition = priced.definition
+        record = PlanRecord(
+            plan_id=plan_id,
+            campaign=definition.name,
+            definition_hash=definition.hash,
+            definition=definition,
+            planned_at=run.planned_at,
+            snapshot_date=run.scores.snapshot_date,
+            score_run_id=run.scores.run_id,
+            model_version=run.scores.model_version,
+            profit_model=priced.economics.profit_model,
+            window_days=inputs[definition.name].window_days,
+            inputs=inputs[definition.name],
+            result=document,
         )
+        records.append((record, rows))
     with context.open_store() as store:
         store.plans.save_all(records)
 
 
-def _together(
-    facts: Facts, added: Sequence[pl.DataFrame], document: dict[str, Any], scores: ScoreList, planned_at: datetime
-) -> pl.DataFrame:
+def _together(run: PlanningRun, added: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return earlier and new assignments in one frame, treatment first."""
     import polars as pl
 
-    names = facts.assigned.columns
-    ids = {told["name"]: told["plan_id"] for told in document["campaigns"]}
+    earlier = run.facts.assigned
+    plan_ids = {priced.definition.name: plan_id for priced, plan_id in zip(run.priced, run.plan_ids, strict=True)}
     fresh = pl.concat(added).with_columns(
-        pl.col("campaign").replace_strict(ids, return_dtype=pl.String).alias("plan_id"),
-        pl.lit(scores.snapshot_date).alias("snapshot_date"),
-        pl.lit(planned_at).cast(pl.Datetime("us")).alias("assigned_at"),
+        pl.col("campaign").replace_strict(plan_ids, return_dtype=pl.String).alias("plan_id"),
+        pl.lit(run.scores.snapshot_date).alias("snapshot_date"),
+        pl.lit(run.planned_at).cast(pl.Datetime("us")).alias("assigned_at"),
     )
     both = [
-        facts.assigned.with_columns(is_new=pl.lit(value=False)),
-        fresh.select(names).with_columns(is_new=pl.lit(value=True)),
+        earlier.with_columns(is_new=pl.lit(value=False)),
+        fresh.select(earlier.columns).with_columns(is_new=pl.lit(value=True)),
     ]
     return pl.concat(both, how="vertical_relaxed").sort(
         ["campaign", "arm", "expected_profit", "customer_id"], descending=[False, True, True, False]
@@ -196,25 +193,22 @@ def _together(
 
 def open_harm_alarms(
     context: Context, definitions: Sequence[CampaignDefinition], *, despite_alarm: bool
-) -> list[dict[str, Any]]:
-    """Return the open harm alarms of the campaigns, `campaign`, `message` and `raised_at` each, if they are accepted.
+) -> list[AcceptedAlarm]:
+    """Return the open harm alarms of the campaigns, if they are accepted.
 
     Raises CampaignError naming the campaigns when there is any and `despite_alarm` is false.
     """
     with context.open_store() as store:
-        found = [alert for one in definitions for alert in store.alerts.open(kind=ALARM, subject=one.name)]
-    if found and not despite_alarm:
-        names = ", ".join(f"`{alert.subject}`" for alert in found)
-        others = " Or plan the other campaigns without it." if len(definitions) > len(found) else ""
+        alarms = [alert for named in definitions for alert in store.alerts.open(kind=ALARM, subject=named.name)]
+    if alarms and not despite_alarm:
+        names = ", ".join(f"`{alert.subject}`" for alert in alarms)
+        others = " Or plan the other campaigns without it." if len(definitions) > len(alarms) else ""
         raise CampaignError(
-            f"{names} was measured to drive customers away: {found[0].message}",
-            where=f"alarm of {found[0].raised_at:%Y-%m-%d}",
-            remedy=f"Run `churn measure {found[0].subject}` and find out why. --despite-alarm plans it knowingly.{others}",
+            f"{names} was measured to drive customers away: {alarms[0].message}",
+            where=f"alarm of {alarms[0].raised_at:%Y-%m-%d}",
+            remedy=f"Run `churn measure {alarms[0].subject}` and find out why. --despite-alarm plans it knowingly.{others}",
         )
-    return [
-        {"campaign": alert.subject, "message": alert.message, "raised_at": alert.raised_at.isoformat()}
-        for alert in found
-    ]
+    return [AcceptedAlarm(campaign=alert.subject, message=alert.message, raised_at=alert.raised_at) for alert in alarms]
 
 
 ENDINGS = (".csv", ".parquet", ".json")
@@ -226,12 +220,12 @@ def check_ending(path: Path) -> None:
         raise ConfigError(f"cannot write `{path.suffix}`", where="--out", remedy="Use .csv, .parquet or .json.")
 
 
-def write_assignments(assignments: pl.DataFrame, document: Mapping[str, Any], path: Path) -> Path:
+def write_assignments(assignments: pl.DataFrame, document: PlanDocument, path: Path) -> Path:
     """Write the assignments to `path`, and as JSON the plan's document beside them. Raises ResourceError."""
     if path.suffix != ".json":
         return write_frame(path, assignments)
     rows = json.loads(assignments.write_json())
-    return write_text(path, json.dumps({**document, "assignments": rows}, indent=2) + "\n")
+    return write_text(path, json.dumps({**document.as_json(), "assignments": rows}, indent=2) + "\n")
 
 
 RECENT = 20  # plans of a campaign that are looked through; an older one was made from other scores
@@ -239,34 +233,38 @@ RECENT = 20  # plans of a campaign that are looked through; an older one was mad
 
 def plan_inputs(
     context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, PlanInputs]:
     """Return by campaign what the plan depends on besides scores and definition, as kept with it."""
     settings = context.settings
-    shared = {
-        "campaigns": sorted(definition.name for definition in definitions),
-        "budget": None if request.budget is None else float(request.budget),
-        "rules": settings.campaigns.model_dump(mode="json"),
-        "business": settings.business.model_dump(mode="json"),
+    names = tuple(sorted(definition.name for definition in definitions))
+    return {
+        definition.name: PlanInputs(
+            campaigns=names,
+            budget=None if request.budget is None else float(request.budget),
+            rules=settings.campaigns,
+            business=settings.business,
+            window_days=definition.window(settings.churn),
+        )
+        for definition in definitions
     }
-    return {one.name: {**shared, "window_days": one.window(settings.churn)} for one in definitions}
 
 
 def standing_plans(
     context: Context,
     definitions: Sequence[CampaignDefinition],
     scores: ScoreList,
-    inputs: Mapping[str, Mapping[str, Any]],
+    inputs: Mapping[str, PlanInputs],
 ) -> dict[str, PlanRecord]:
     """Return the earlier plan of each campaign where all of them were planned together just so; else nothing.
 
     Rounding leaves a little of every limit, which planning once more would otherwise fill up.
     """
-    found = {}
+    standing = {}
     with context.open_store() as store:
         for definition in definitions:
             for plan in store.plans.list(definition.name, limit=RECENT):
                 is_same = plan.score_run_id == scores.run_id and plan.definition_hash == definition.hash
                 if is_same and plan.snapshot_date == scores.snapshot_date and plan.inputs == inputs[definition.name]:
-                    found[definition.name] = plan
+                    standing[definition.name] = plan
                     break
-    return found if len(found) == len(definitions) else {}
+    return standing if len(standing) == len(definitions) else {}

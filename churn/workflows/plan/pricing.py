@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn.campaigns.expectation import economics_of
+from churn.campaigns.plan_words import risk_note, unlearnt_note, uplift_note
 from churn.config import ProfitModel
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
 
     from churn.warehouse.connection import Warehouse
     from churn.workflows.learn_uplift.from_campaign import LoadedUplift
-    from churn.workflows.plan.eligibility import Facts
+    from churn.workflows.plan.eligibility import CampaignFacts
     from churn.workflows.plan.scores import ScoreList
 
 
-TAKEN = "churn avoided is taken as success rate x probability"
 Z_95 = 1.959964  # the measured effect's interval is one of 95 %
 
 
@@ -49,7 +49,7 @@ def price_campaigns(
     warehouse: Warehouse,
     definitions: Sequence[CampaignDefinition],
     scores: ScoreList,
-    facts: Facts,
+    facts: CampaignFacts,
 ) -> list[Priced]:
     """Return each campaign priced under the model its definition names; `auto` takes a measured uplift if there is one.
 
@@ -57,14 +57,14 @@ def price_campaigns(
     """
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
-    found = []
-    for definition, each in zip(definitions, learnt, strict=True):
-        basis = _basis(definition, each, features)
+    priced = []
+    for definition, learning in zip(definitions, learnt, strict=True):
+        basis = _basis(definition, learning, features)
         economics = economics_of(definition, context.settings.business, basis.model)
         left_out = facts.left_out[definition.name]
         if basis.is_harmful is not None:
             left_out = {**left_out, "harmful": basis.is_harmful}
-        found.append(
+        priced.append(
             price(
                 definition,
                 economics,
@@ -75,27 +75,25 @@ def price_campaigns(
                 sentence=basis.sentence,
             )
         )
-    return found
+    return priced
 
 
-def said_of(priced: Sequence[Priced]) -> list[str]:
-    """Return what must be said of the profit models: what was learnt, and of whom nothing was learnt yet."""
-    told = [each.sentence for each in priced if each.sentence]
-    unknown = [
-        f"`{each.definition.name}`"
-        for each in priced
-        if not each.sentence and each.definition.offer.profit_model in {"auto", "uplift"}
+def pricing_notes(priced: Sequence[Priced]) -> list[str]:
+    """Return what must be said of the profit models: what was learnt, and from which campaign nothing was yet."""
+    notes = [campaign.sentence for campaign in priced if campaign.sentence]
+    unlearnt = [
+        campaign.definition.name
+        for campaign in priced
+        if not campaign.sentence and campaign.definition.offer.profit_model in {"auto", "uplift"}
     ]
-    if unknown:
-        told.append(f"Nothing has been learnt yet from {', '.join(unknown)}, so {TAKEN}.")
-    return told
+    return [*notes, unlearnt_note(unlearnt)] if unlearnt else notes
 
 
 def _features(
     context: Context, warehouse: Warehouse, scores: ScoreList, learnt: Sequence[LoadedUplift | None]
 ) -> pl.DataFrame | None:
     """Return the features of the scored customers, in their order, where an uplift model needs them."""
-    wanted = sorted({name for each in learnt if each is not None for name in each.feature_names})
+    wanted = sorted({name for learning in learnt if learning is not None for name in learning.feature_names})
     if not wanted:
         return None
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
@@ -105,17 +103,17 @@ def _features(
 
 
 def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features: pl.DataFrame | None) -> _Basis:
-    asked = definition.offer.profit_model
+    wanted = definition.offer.profit_model
     harmful = None
     if learnt is not None and features is not None:
         harmful = np.asarray(learnt.do_not_contact(features).is_not_null().to_numpy(), dtype=np.bool_)
-    if asked in {"case_study", "incentive"}:
-        return _Basis(asked, None, harmful, None)
+    if wanted in {"case_study", "incentive"}:
+        return _Basis(wanted, None, harmful, None)
     if learnt is not None and features is not None and learnt.is_better_than_nothing:
-        said = f"`{definition.name}` goes by the uplift that `{learnt.campaign}` taught: {learnt.sentence}"
+        note = uplift_note(definition.name, learnt.campaign, learnt.sentence)
         effect = learnt.result["effect"]
         error = (effect["high"] - effect["low"]) / (2 * Z_95)
-        return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, said, error)
-    model: ProfitModel = "uplift" if asked == "uplift" else definition.offer.risk_based_model
-    why = None if learnt is None else f"`{definition.name}` goes by risk, and {TAKEN}: {learnt.sentence}"
+        return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, note, error)
+    model: ProfitModel = "uplift" if wanted == "uplift" else definition.offer.risk_based_model
+    why = None if learnt is None else risk_note(definition.name, learnt.sentence)
     return _Basis(model, None, harmful, why)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from churn.documents.plan import PlanDocument
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,5 +36,5 @@ class PlanRequest:
 class PlannedCampaigns:
     """The answer as one document, and the campaigns' assignments, earlier ones included (`is_new` says which)."""
 
-    document: dict[str, Any]
+    document: PlanDocument
     assignments: pl.DataFrame

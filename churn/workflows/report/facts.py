@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
 from churn.snapshots.dataset import data_cutoff, write_policy
 from churn.snapshots.dates import is_flat
 from churn.snapshots.policy import SnapshotPolicy
-from churn.views.campaigns import Standing, row_of
+from churn.views.campaign_standing import brought_by, promised_by
 from churn.views.home import is_demo_home
 from churn.views.insights import latest_insights
 from churn.views.model import model_view
@@ -25,7 +26,7 @@ from churn.views.quality import read_quality
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_needed
 from churn.workflows.report.month import Month, last_whole
-from churn.workflows.simulate.simulate import simulate_campaign
+from churn.workflows.simulate import simulate_campaign
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -105,13 +106,10 @@ def _reasons(warehouse: Warehouse, day: date) -> list[dict[str, Any]]:
     ]
 
 
-_KEPT = ("name", "title", "treatment", "holdout", "expected", "realised")
-
-
 def campaign_facts(store: Store, month: Month) -> dict[str, Any]:
     """Return campaigns, saved, spent, ledger and measured_plans as they stood for the report of `month`.
 
-    `campaigns`: name, title, treatment, holdout, expected, realised (see `campaign_list.row_of`) of those planned
+    `campaigns`: name, title, treatment, holdout, expected, realised, stage of those planned
     before the month was over, with the newest measurement of the time in which its report was the newest. `ledger`:
     see `ledger_of`. What was planned or measured later is left out, so that an old report can be written again.
     """
@@ -123,19 +121,28 @@ def campaign_facts(store: Store, month: Month) -> dict[str, Any]:
     for one in store.measurements.list():  # newest first
         if one.campaign in planned and one.measured_at < month.known_until:
             measured.setdefault(one.campaign, one)
-    rows, entries = [], []
+    rows: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for name, plans in sorted(planned.items()):
-        found = measured.get(name)
         arms = _arms(store, name, {plan.plan_id for plan in plans})
-        row = row_of(name, None, None, _standing(plans, _total(arms), found, month.known_until))
-        rows.append({key: row[key] for key in _KEPT} | {"stage": "measured" if row["realised"] else "running"})
-        entries += _entries(plans, arms, found, row["realised"])
-    costs = [float(one.result["money"]["costs"]["total"]) for one in measured.values() if _has_money(one)]
+        promised, brought = _promised(plans), _brought(measured.get(name))
+        rows.append(
+            {
+                "name": name,
+                "title": plans[0].definition.title,
+                **_total(arms),
+                "expected": promised,
+                "realised": brought,
+                "stage": "measured" if brought else "running",
+            }
+        )
+        entries += _entries(plans, arms, measured.get(name), brought)
+    profits = [profit for one in measured.values() if (profit := brought_by(one)) is not None]
     rows.sort(key=lambda row: -abs(row["realised"]["value"]) if row["realised"] else 1.0)
     return {
         "campaigns": rows,
-        "saved": saved_of(rows),
-        "spent": sum(costs),
+        "saved": saved_of(profits, sum(row["stage"] == "running" for row in rows)),
+        "spent": sum(one.result.earned.costs.total for one in measured.values() if one.result.earned is not None),
         "ledger": ledger_of(entries),
         "measured_plans": sorted({plan for one in measured.values() for plan in one.plan_ids}),
     }
@@ -179,10 +186,6 @@ def ledger_of(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _has_money(measurement: Measurement) -> bool:
-    return "net_profit" in (measurement.result.get("money") or {})
-
-
 def _arms(store: Store, name: str, plan_ids: set[str]) -> dict[str, dict[str, int]]:
     """Return customers by plan and arm."""
     import polars as pl
@@ -196,22 +199,6 @@ def _arms(store: Store, name: str, plan_ids: set[str]) -> dict[str, dict[str, in
 
 def _total(arms: dict[str, dict[str, int]]) -> dict[str, int]:
     return {arm: sum(one.get(arm, 0) for one in arms.values()) for arm in ("treatment", "holdout")}
-
-
-def _standing(
-    plans: Sequence[PlanRecord], arms: dict[str, int], measurement: Measurement | None, today: datetime
-) -> Standing:
-    return Standing(
-        plans=plans,
-        arms=arms,
-        measurement=measurement,
-        runs=(),
-        rejections=(),
-        alarm=None,
-        ready_date=None,
-        data_until=None,
-        today=today,
-    )
 
 
 def _entries(
@@ -240,10 +227,14 @@ def _entries(
     return found
 
 
-def _promised(plans: Sequence[PlanRecord]) -> dict[str, float] | None:
-    row = row_of(plans[0].campaign, None, None, _standing(plans, {}, None, plans[0].planned_at))
-    expected: dict[str, float] | None = row["expected"]
-    return expected
+def _promised(plans: Sequence[PlanRecord]) -> dict[str, Any] | None:
+    promised = promised_by(plans)
+    return None if promised is None else asdict(promised)
+
+
+def _brought(measurement: Measurement | None) -> dict[str, Any] | None:
+    brought = brought_by(measurement)
+    return None if brought is None else {**vars(brought), "saves": brought.saves.as_json()}
 
 
 MONTHS: Final = 18
@@ -393,19 +384,24 @@ def _insights(context: Context) -> dict[str, Any] | None:
 def _decision(context: Context) -> dict[str, Any]:
     """Return what contacting the best customers now is expected to bring, or why that cannot be told."""
     try:
-        found = simulate_campaign(context, SimulationRequest()).document
+        document = simulate_campaign(context, SimulationRequest())
     except NotCalibrated as error:
         return {"is_known": False, "code": "not_calibrated", "why": str(error)}
     except ChurnError as error:
         return {"is_known": False, "code": "nothing_scored", "why": str(error)}
-    wanted = ("contacts", "threshold", "cost", "net_profit", "net_profit_interval", "loss_probability", "profit_model")
-    economics = found["economics"]
+    day = document.snapshot_date
     return {
         "is_known": True,
-        **{key: found[key] for key in wanted},
-        "success_rate": economics["success_rate"],
-        "contact_cost": economics["contact_cost"],
-        "run_snapshot_date": found["snapshot_date"],
+        "contacts": document.contacts,
+        "threshold": document.threshold,
+        "cost": document.cost,
+        "net_profit": document.net_profit,
+        "net_profit_interval": document.net_profit_interval.as_json(),
+        "loss_probability": document.loss_probability,
+        "profit_model": document.profit_model,
+        "success_rate": document.economics.success_rate,
+        "contact_cost": document.economics.contact_cost,
+        "run_snapshot_date": None if day is None else day.isoformat(),
     }
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from churn.context import Context
 from churn.decisions.simulation_request import CUTS, TERMS, SimulationRequest
-from churn.errors import ConfigError
+from churn.documents.simulation import Number, SimulationComparison, SimulationDocument
+from churn.errors import ConfigError, ContractBroken
 from churn.workflows.simulate.simulate import simulate_campaign
 
 # Who runs the command decides on the others.
@@ -33,7 +33,7 @@ COMPARED = (
 )
 
 
-def compare_simulations(context: Context, request: SimulationRequest, source: str) -> list[dict[str, Any]]:
+def compare_simulations(context: Context, request: SimulationRequest, source: str) -> list[SimulationDocument]:
     """Return the documents that `source` names: a .json of an earlier simulation, the name of a saved one, or a .toml.
 
     A .toml holds `[[scenarios]]`, each a name and what differs from `request`; they are simulated now.
@@ -44,41 +44,50 @@ def compare_simulations(context: Context, request: SimulationRequest, source: st
         if path.suffix in {".json", ".toml"}:
             raise ConfigError("no such file", where=source, remedy="Write one with `churn simulate --out FILE.json`.")
         with context.open_store() as store:
-            return [store.simulations.get(source).result]
+            return [store.simulations.get(source).document]
     if path.suffix == ".toml":
-        return [simulate_campaign(context, r).document for r in _scenarios(path, request)]
+        return [simulate_campaign(context, scenario) for scenario in _scenarios(path, request)]
+    document = _written(path)
+    return [document if document.name else document.model_copy(update={"name": path.stem})]
+
+
+def _written(path: Path) -> SimulationDocument:
+    """Return the document that an earlier simulation was written as, by --out or by --json."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text)
     except (ValueError, OSError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=source, remedy="Give a .json or .toml file.") from error
-    if not isinstance(document, dict) or not {"net_profit", "contacts", "optimum"} <= document.keys():
+        raise ConfigError(f"cannot be read: {error}", where=str(path), remedy="Give a .json or .toml file.") from error
+    try:
+        return SimulationDocument.read(values, where=str(path))
+    except ContractBroken as error:
         raise ConfigError(
-            "is not a simulation", where=source, remedy="Write one with `churn simulate --out FILE.json`."
-        )
-    return [{**document, "name": document.get("name") or path.stem}]
+            "is not a simulation", where=str(path), remedy="Write one with `churn simulate --out FILE.json`."
+        ) from error
 
 
-def compare_documents(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+def compare_documents(first: SimulationDocument, second: SimulationDocument) -> SimulationComparison:
     """Return two simulations' documents, the terms in which they differ, and second less first of what came out."""
 
-    def terms(document: Mapping[str, Any]) -> dict[str, Any]:
-        return {**document.get("economics", {}), "profit_model": document.get("profit_model")}
+    def terms(document: SimulationDocument) -> dict[str, Number | str | None]:
+        return {**dict(document.economics), "profit_model": document.profit_model}
 
     def difference(name: str) -> float | None:
-        one, two = first.get(name), second.get(name)
-        return None if one is None or two is None else round(two - one, 6)
+        before, after = getattr(first, name), getattr(second, name)
+        return None if before is None or after is None else round(after - before, 6)
 
-    one, two = terms(first), terms(second)
-    sources = ("basis", "model_version", "snapshot_date", "scored_at")
-    return {
-        "first": dict(first),
-        "second": dict(second),
-        "different_terms": {
-            name: (one.get(name), two.get(name)) for name in {**one, **two} if one.get(name) != two.get(name)
-        },
-        "differences": {name: difference(name) for name in COMPARED},
-        "is_same_list": all(first.get(name) == second.get(name) for name in sources),
-    }
+    pairs = {name: (term, terms(second)[name]) for name, term in terms(first).items()}
+    return SimulationComparison(
+        first=first,
+        second=second,
+        different_terms={name: pair for name, pair in pairs.items() if pair[0] != pair[1]},
+        differences={name: difference(name) for name in COMPARED},
+        is_same_list=_list_of(first) == _list_of(second),
+    )
+
+
+def _list_of(document: SimulationDocument) -> tuple[object, ...]:
+    return document.basis, document.model_version, document.snapshot_date, document.scored_at
 
 
 def _scenarios(path: Path, request: SimulationRequest) -> list[SimulationRequest]:

@@ -1,41 +1,51 @@
-"""The one document of every simulation: the same keys on a terminal, as JSON, in a saved file, and behind the page."""
+"""Builds the one document of every simulation from what the arithmetic gives."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from churn.decisions.audit import Finding
+from churn.decisions.choices import Basis
 from churn.decisions.profit import DESCRIPTIONS, Economics
-from churn.decisions.sensitivity import Interval
+from churn.decisions.sensitivity import Interval, Sensitivity
 from churn.decisions.simulation import Optimum, SimulationResult
 from churn.decisions.threshold import CurvePoint
-from churn.errors import ConfigError
-from churn.files import csv_text, write_text
-from churn.reports.simulation import render_simulation
+from churn.documents.simulation import (
+    Number,
+    OptimumInterval,
+    SimulatedBand,
+    SimulatedCut,
+    SimulatedDriver,
+    SimulatedInterval,
+    SimulatedOptimum,
+    SimulationCalibration,
+    SimulationCaveat,
+    SimulationDocument,
+    SimulationEconomics,
+)
 from churn.wording import count, money, percent
 
 if TYPE_CHECKING:
     from churn.decisions.calibration import Gate
 
 
-METHOD = (
+METHOD: Final = (
     "Customers are contacted from the highest churn probability down. Bands: {draws:,} draws of other customers "
     "(bootstrap), of the success rate (Beta through {low} to {high}), of the value of a save (20 % either way) and of "
     "luck in who stays; 90 % of the draws lie between the lower and the upper line."
 )
+_UNKNOWN: Final = OptimumInterval(low=None, median=None, high=None)
 
 
 @dataclass(frozen=True)
 class Origin:
     """Where the customers come from: published scores, an evaluation set, or a case study; and of when."""
 
-    basis: str
+    basis: Basis
     currency: str = "USD"
     name: str | None = None
     model_version: str | None = None
@@ -53,69 +63,53 @@ def build_document(
     gate: Gate | None,
     *,
     is_overridden: bool,
-) -> dict[str, Any]:
-    """Return the document: money in cents, shares in 0..1, null where a number does not exist."""
-    point = _point(result.point)
-    return {
-        "name": origin.name,
-        "sentence": sentence(result, origin.currency),
-        **{k: v for k, v in point.items() if k != "threshold"},
-        "threshold": point["threshold"],
-        "mode": result.mode,
-        "break_even": _number(result.break_even, 6),
-        "value_of_save": _number(result.average_value),
-        "profit_model": economics.profit_model,
-        "profit_model_description": DESCRIPTIONS[economics.profit_model],
-        "net_profit_interval": _interval(result.profit),
-        "loss_probability": _number(result.loss_probability, 6),
-        "perfect_profit": _number(result.perfect_profit),
-        "optimum": _optimum(result.optimum),
-        "bands": [
-            {
-                "threshold": _number(p.threshold, 6),
-                "contacts": _number(p.contacts),
-                "net_profit": _number(p.net_profit),
-                **_interval(b),
-            }
-            for p, b in zip(result.grid, result.bands, strict=True)
-        ],
-        "curve": [_point(p) for p in result.grid],
-        "tornado": [
-            {
-                "input": row.name,
-                "low": _number(row.low, 4),
-                "high": _number(row.high, 4),
-                "net_profit_low": _number(row.profit_at_low),
-                "net_profit_high": _number(row.profit_at_high),
-            }
-            for row in result.tornado
-        ],
-        "audit": [
-            {
-                "code": each.code,
-                "severity": each.severity,
-                "sentence": each.sentence,
-                "figures": {name: _number(figure, 6) for name, figure in each.figures.items()},
-            }
-            for each in findings
-        ],
-        "economics": _economics(economics),
-        "customers": result.customers,
-        "churners": _number(result.churners),
-        "outcomes": result.outcomes,
-        "basis": origin.basis,
-        "currency": origin.currency,
-        "model_version": origin.model_version,
-        "snapshot_date": _text(origin.snapshot_date),
-        "scored_at": _text(origin.scored_at),
-        "data_cutoff": _text(origin.data_cutoff),
-        "calibration": _calibration(gate, is_overridden=is_overridden),
-        "method": METHOD.format(
+) -> SimulationDocument:
+    """Return the document: money in cents, shares in 0..1, None where a number does not exist."""
+    point = _cut(result.point)
+    return SimulationDocument(
+        name=origin.name,
+        sentence=sentence(result, origin.currency),
+        contacts=point.contacts,
+        true_positives=point.true_positives,
+        false_positives=point.false_positives,
+        precision=point.precision,
+        recall=point.recall,
+        cost=point.cost,
+        retained=point.retained,
+        revenue=point.revenue,
+        net_profit=point.net_profit,
+        roi=point.roi,
+        threshold=point.threshold,
+        mode=result.mode,
+        break_even=_known(result.break_even, 6),
+        value_of_save=_number(result.average_value),
+        profit_model=economics.profit_model,
+        profit_model_description=DESCRIPTIONS[economics.profit_model],
+        net_profit_interval=_interval(result.profit),
+        loss_probability=_number(result.loss_probability, 6),
+        perfect_profit=_number(result.perfect_profit),
+        optimum=_optimum(result.optimum),
+        bands=tuple(_band(cut, band) for cut, band in zip(result.grid, result.bands, strict=True)),
+        curve=tuple(_cut(cut) for cut in result.grid),
+        tornado=tuple(_driver(row) for row in result.tornado),
+        audit=tuple(_caveat(finding) for finding in findings),
+        economics=_economics(economics),
+        customers=result.customers,
+        churners=_number(result.churners),
+        outcomes=result.outcomes,
+        basis=origin.basis,
+        currency=origin.currency,
+        model_version=origin.model_version,
+        snapshot_date=origin.snapshot_date,
+        scored_at=origin.scored_at,
+        data_cutoff=origin.data_cutoff,
+        calibration=_calibration(gate, is_overridden=is_overridden),
+        method=METHOD.format(
             draws=result.draws, low=percent(economics.success_rate_low), high=percent(economics.success_rate_high)
         ),
-        "draws": result.draws,
-        "seed": result.seed,
-    }
+        draws=result.draws,
+        seed=result.seed,
+    )
 
 
 def sentence(result: SimulationResult, currency: str) -> str:
@@ -132,107 +126,123 @@ def sentence(result: SimulationResult, currency: str) -> str:
     )
 
 
-def _point(point: CurvePoint) -> dict[str, Any]:
-    return {
-        "threshold": _number(point.threshold, 6),
-        "contacts": _number(point.contacts),
-        "true_positives": _number(point.true_positives),
-        "false_positives": _number(point.false_positives),
-        "precision": _number(point.precision, 6),
-        "recall": _number(point.recall, 6),
-        "cost": _number(point.cost),
-        "retained": _number(point.retained),
-        "revenue": _number(point.revenue),
-        "net_profit": _number(point.net_profit),
-        "roi": _number(point.roi, 4),
-    }
+def _cut(point: CurvePoint) -> SimulatedCut:
+    return SimulatedCut(
+        threshold=_known(point.threshold, 6),
+        contacts=_number(point.contacts),
+        true_positives=_number(point.true_positives),
+        false_positives=_number(point.false_positives),
+        precision=_known(point.precision, 6),
+        recall=_known(point.recall, 6),
+        cost=_number(point.cost),
+        retained=_number(point.retained),
+        revenue=_number(point.revenue),
+        net_profit=_number(point.net_profit),
+        roi=_known(point.roi, 4),
+    )
 
 
-def _optimum(best: Optimum | None) -> dict[str, Any]:
-    """The optimum's own point and ranges; the same keys, empty, where counts at one threshold are all there is."""
-    nothing = {"low": None, "median": None, "high": None}
+def _band(cut: CurvePoint, band: Interval) -> SimulatedBand:
+    return SimulatedBand(
+        threshold=_number(cut.threshold, 6),
+        contacts=_number(cut.contacts),
+        net_profit=_number(cut.net_profit),
+        low=_number(band.low),
+        median=_number(band.median),
+        high=_number(band.high),
+    )
+
+
+def _optimum(best: Optimum | None) -> SimulatedOptimum:
+    """Return the optimum's own point and ranges; empty where counts at one threshold are all there is."""
     if best is None:
-        point = dict.fromkeys(("threshold", "contacts", "net_profit", "cost", "roi"))
-        intervals = dict.fromkeys(("threshold_interval", "contacts_interval", "interval"), nothing)
-        return {**point, **intervals, "optimism": None}
-    whole = _point(best.point)
-    return {
-        **{name: whole[name] for name in ("threshold", "contacts", "net_profit", "cost", "roi")},
-        "threshold_interval": _interval(best.threshold, 6),
-        "contacts_interval": _interval(best.contacts, 0),
-        "interval": _interval(best.profit),
-        "optimism": _number(best.optimism),
-    }
+        return SimulatedOptimum(
+            threshold=None,
+            contacts=None,
+            net_profit=None,
+            cost=None,
+            roi=None,
+            threshold_interval=_UNKNOWN,
+            contacts_interval=_UNKNOWN,
+            interval=_UNKNOWN,
+            optimism=None,
+        )
+    point = _cut(best.point)
+    return SimulatedOptimum(
+        threshold=point.threshold,
+        contacts=point.contacts,
+        net_profit=point.net_profit,
+        cost=point.cost,
+        roi=point.roi,
+        threshold_interval=_optimum_interval(best.threshold, 6),
+        contacts_interval=_optimum_interval(best.contacts, 0),
+        interval=_optimum_interval(best.profit),
+        optimism=_number(best.optimism),
+    )
 
 
-def _economics(economics: Economics) -> dict[str, Any]:
-    return {
-        "contact_cost": _number(economics.contact_cost),
-        "incentive_cost": _number(economics.incentive_cost),
-        "success_rate": _number(economics.success_rate, 6),
-        "success_rate_low": _number(economics.success_rate_low, 6),
-        "success_rate_high": _number(economics.success_rate_high, 6),
-        "value_months": _number(economics.value_months),
-        "hazard_after_save": _number(economics.hazard_after_save, 6),
-        "discount_rate": _number(economics.discount_rate, 6),
-    }
+def _driver(row: Sensitivity) -> SimulatedDriver:
+    return SimulatedDriver(
+        input=row.name,
+        low=_number(row.low, 4),
+        high=_number(row.high, 4),
+        net_profit_low=_number(row.profit_at_low),
+        net_profit_high=_number(row.profit_at_high),
+    )
 
 
-def _calibration(gate: Gate | None, *, is_overridden: bool) -> dict[str, Any]:
+def _caveat(finding: Finding) -> SimulationCaveat:
+    return SimulationCaveat(
+        code=finding.code,
+        severity=finding.severity,
+        sentence=finding.sentence,
+        figures={name: _known(figure, 6) for name, figure in finding.figures.items()},
+    )
+
+
+def _economics(economics: Economics) -> SimulationEconomics:
+    return SimulationEconomics(
+        contact_cost=_number(economics.contact_cost),
+        incentive_cost=_number(economics.incentive_cost),
+        success_rate=_number(economics.success_rate, 6),
+        success_rate_low=_number(economics.success_rate_low, 6),
+        success_rate_high=_number(economics.success_rate_high, 6),
+        value_months=_known(economics.value_months),
+        hazard_after_save=_number(economics.hazard_after_save, 6),
+        discount_rate=_number(economics.discount_rate, 6),
+    )
+
+
+def _calibration(gate: Gate | None, *, is_overridden: bool) -> SimulationCalibration:
     if gate is None:
-        return {"is_passed": None, "slope": None, "mean_gap": None, "reasons": [], "is_overridden": False}
-    return {
-        "is_passed": gate.is_passed,
-        "slope": _number(gate.slope, 4),
-        "mean_gap": _number(gate.mean_gap, 4),
-        "reasons": list(gate.reasons),
-        "is_overridden": is_overridden,
-    }
+        return SimulationCalibration(is_passed=None, slope=None, mean_gap=None, reasons=(), is_overridden=False)
+    return SimulationCalibration(
+        is_passed=gate.is_passed,
+        slope=_known(gate.slope, 4),
+        mean_gap=_known(gate.mean_gap, 4),
+        reasons=tuple(gate.reasons),
+        is_overridden=is_overridden,
+    )
 
 
-def _interval(interval: Interval, digits: int = 2) -> Mapping[str, Any]:
-    return {
-        "low": _number(interval.low, digits),
-        "median": _number(interval.median, digits),
-        "high": _number(interval.high, digits),
-    }
+def _interval(interval: Interval) -> SimulatedInterval:
+    return SimulatedInterval(low=_number(interval.low), median=_number(interval.median), high=_number(interval.high))
 
 
-def _number(value: float | None, digits: int = 2) -> float | int | None:
-    """Round; whole numbers without a decimal point; null for what is not finite."""
-    if value is None or not math.isfinite(value):
-        return None
+def _optimum_interval(interval: Interval, digits: int = 2) -> OptimumInterval:
+    return OptimumInterval(
+        low=_number(interval.low, digits),
+        median=_number(interval.median, digits),
+        high=_number(interval.high, digits),
+    )
+
+
+def _number(value: float, digits: int = 2) -> Number:
+    """Return `value` rounded; whole numbers without a decimal point."""
     rounded = round(float(value), digits)
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def _text(moment: date | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-ENDINGS = (".csv", ".json", ".html")
-
-
-def check_ending(path: Path) -> None:
-    """Raise ConfigError when no simulation can be written to a file of this name."""
-    if path.suffix not in ENDINGS:
-        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv, .json or .html.")
-
-
-def write(document: Mapping[str, Any], path: Path, *, home: Path) -> Path:
-    """Write `document` to `path`: the curve as .csv, all of it as .json, or a page as .html. The write is atomic.
-
-    Raises ConfigError for another ending, ResourceError when the place cannot be written.
-    """
-    check_ending(path)
-    if path.suffix == ".csv":
-        text = _csv(document["curve"])
-    elif path.suffix == ".json":
-        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    else:
-        text = render_simulation(document, home=home)
-    return write_text(path, text)
-
-
-def _csv(curve: list[dict[str, Any]]) -> str:
-    return csv_text([list(curve[0]), *(list(point.values()) for point in curve)])
+def _known(value: float | None, digits: int = 2) -> Number | None:
+    """Return `value` rounded as `_number` does; None for what is not finite."""
+    return None if value is None or not math.isfinite(value) else _number(value, digits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.decisions.audit import Finding, audit, by_severity
@@ -13,6 +13,7 @@ from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import SimulationResult
 from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
+from churn.documents.simulation import SimulationDocument
 from churn.errors import ChurnError, ConfigError, DataError
 from churn.workflows.simulate.document import Origin, build_document
 from churn.workflows.simulate.economics import economics_from
@@ -47,7 +48,7 @@ class Answer:
     run_id: str
 
     @cached_property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> SimulationDocument:
         """The document that `churn simulate --json` writes, of this answer."""
         return build_document(
             self.result,

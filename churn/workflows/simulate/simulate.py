@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
 from churn.decisions.choices import Mode
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import SimulationResult, simulate, simulate_counts
-from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, saved_inputs, value_for_all
+from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
+from churn.documents.simulation import SimulationDocument
 from churn.errors import ConfigError, DataError, NoChampion
 from churn.views.judgement import Judgement, judge_model
-from churn.workflows.simulate.document import Origin, build_document, write
+from churn.workflows.simulate.document import Origin, build_document
 from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ CASE_ECONOMICS = Economics(value_months=1)
 
 
 @dataclass(frozen=True)
-class SimulatedCampaign:
-    """What was asked and the answer as one document, whose keys are the same for every simulation."""
-
-    request: SimulationRequest
-    document: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Population:
     """The customers to choose from: arrays of shape (n,); outcomes where they are known."""
 
@@ -48,7 +40,7 @@ class Population:
     run_id: str | None = None
 
 
-def simulate_campaign(context: Context, request: SimulationRequest) -> SimulatedCampaign:
+def simulate_campaign(context: Context, request: SimulationRequest) -> SimulationDocument:
     """Simulate `request` on the published scores, the evaluation set, or the numbers of a preset; save it if named.
 
     Raises ConfigError for a request that contradicts itself, DataError when nothing has been published, NotCalibrated
@@ -56,16 +48,16 @@ def simulate_campaign(context: Context, request: SimulationRequest) -> Simulated
     """
     mode, amount = mode_of(request)
     if request.preset is not None:
-        campaign = SimulatedCampaign(request, _case_study(context, request, mode))
+        document = _case_study(context, request, mode)
     else:
-        campaign = SimulatedCampaign(request, _on_population(context, request, mode, amount))
+        document = _on_population(context, request, mode, amount)
     if request.save:
         with context.open_store() as store:
-            store.simulations.save(request.save, saved_inputs(request), campaign.document, context.clock())
-    return campaign
+            store.simulations.save(request.save, request, document, context.clock())
+    return document
 
 
-def _case_study(context: Context, request: SimulationRequest, mode: Mode) -> dict[str, Any]:
+def _case_study(context: Context, request: SimulationRequest, mode: Mode) -> SimulationDocument:
     if request.preset != "case-study":
         raise ConfigError(f"no preset `{request.preset}`", where="--preset", remedy="There is `case-study`.")
     if mode != "optimum" or request.on != "scores":
@@ -91,7 +83,9 @@ def _case_study(context: Context, request: SimulationRequest, mode: Mode) -> dic
     return build_document(result, economics, findings, origin, None, is_overridden=False)
 
 
-def _on_population(context: Context, request: SimulationRequest, mode: Mode, amount: float | None) -> dict[str, Any]:
+def _on_population(
+    context: Context, request: SimulationRequest, mode: Mode, amount: float | None
+) -> SimulationDocument:
     economics = lay_over(economics_from(context.settings), request)
     population = _evaluation_set(context) if request.on == "evaluation" else published_scores(context)
     population.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
@@ -179,8 +173,3 @@ def _evaluation_set(context: Context) -> Population:
         judgement=judgement,
         origin=Origin(basis="evaluation", model_version=champion.version, snapshot_date=max(dates, default=None)),
     )
-
-
-def write_simulation(context: Context, simulation: SimulatedCampaign, path: Path) -> Path:
-    """Write a simulation to `path` as .csv (the curve), .json (everything) or .html (a page to read and print)."""
-    return write(simulation.document, path, home=context.settings.home)

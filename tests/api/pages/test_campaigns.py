@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pytest
 
+from churn.documents.measurement import MeasurementDocument
 from churn.jobs.now import work_now
 from churn.store import OutboxRow, Settled
 from tests.api.pages.conftest import Served, Visitor
@@ -47,7 +47,7 @@ def refuse(served: Served, customer: str, message: str) -> None:
         store.sync_runs.finish(run.run_id, state="partial", counts={"rejected": 1}, at=run.started_at)
 
 
-def keep_measurement(served: Served, document: dict[str, Any]) -> None:
+def keep_measurement(served: Served, document: MeasurementDocument) -> None:
     with served.context.open_store() as store:
         plan = store.plans.latest("fix_payment")
         assert plan is not None

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 import pytest
 
-from churn.store import PlanRecord
 from tests.api.conftest import Service
+from tests.documents.samples import plan_record
 
 EVENT = {
     "customer_id": "C1",
@@ -20,19 +20,7 @@ EVENT = {
 
 @pytest.fixture
 def planned(service: Service) -> Service:
-    plan = PlanRecord(
-        plan_id="p1",
-        campaign="fix_payment",
-        definition_hash="h",
-        definition={"title": "Fix"},
-        planned_at=datetime(2026, 7, 1),
-        snapshot_date=date(2026, 7, 1),
-        score_run_id=None,
-        model_version="m",
-        profit_model="case_study",
-        inputs={},
-        result={"expected": {"contacts": 2}},
-    )
+    plan = plan_record("p1", "fix_payment", planned_at=datetime(2026, 7, 1))
     rows = pl.DataFrame(
         {
             "customer_id": ["C1", "C2", "C3"],
@@ -72,7 +60,9 @@ def test_the_newest_plan_says_what_it_expects_and_results_say_when_there_are_non
     key = planned.key("read")
     plan = planned.client.get("/v1/campaigns/fix_payment/plan", headers=key).json()
     results = planned.client.get("/v1/campaigns/fix_payment/results", headers=key)
-    assert plan["expected"] == {"contacts": 2}
+    assert plan["expected"]["contacts"] == 2
+    assert list(plan)[:4] == ["plan_id", "planned_at", "snapshot_date", "is_dry_run"]
+    assert (plan["plan_id"], plan["planned_at"], plan["snapshot_date"]) == ("p1", "2026-07-01T00:00:00", "2026-07-01")
     assert (results.status_code, results.json()["remedy"]) == (404, "Run `churn measure`.")
 
 

@@ -26,4 +26,4 @@ def test_the_pages_answers_come_from_the_list_that_is_current(service: Service) 
     first = simulator.answer(SimulationRequest(contacts=100))
     assert first.run_id == service.context.open_store().__enter__().published.current_run().run_id
     assert simulator.prepared() is simulator.prepared()
-    assert first.document["contacts"] == 100
+    assert first.document.contacts == 100

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,28 +8,16 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from churn.errors import ContractBroken
-from churn.store import PlanRecord, Store
+from churn.store import AssignmentCounts, PlanRecord, Store
 from churn.store.records import ASSIGNMENT_COLUMNS
+from tests.documents.samples import measurement_document, plan_record
 from tests.store.builders import NOON
 
 DAY = date(2026, 3, 1)
 
 
 def plan(plan_id: str = "p1", **changes: Any) -> PlanRecord:
-    first = PlanRecord(
-        plan_id=plan_id,
-        campaign="support_call",
-        definition_hash="abc",
-        definition={"name": "support_call"},
-        planned_at=NOON,
-        snapshot_date=DAY,
-        score_run_id="run-1",
-        model_version="m1",
-        profit_model="incentive",
-        inputs={"budget": 20_000},
-        result={"treated": 3},
-    )
-    return replace(first, **changes)
+    return plan_record(plan_id, **{"planned_at": NOON, "snapshot_date": DAY, "profit_model": "incentive", **changes})
 
 
 def assigned(*ids: str, **columns: Any) -> pl.DataFrame:
@@ -95,12 +82,7 @@ def test_several_plans_are_kept_together_or_not_at_all(store: Store) -> None:
     good = [(plan(), assigned("a", "b")), (plan("p2", campaign="fix_payment"), assigned("c"))]
     assert store.plans.save_all(good) == [2, 1]
     assert store.plans.save_all(good) == [0, 0]
-    assert store.assignments.counts()["support_call"] == {
-        "treatment": 1,
-        "holdout": 1,
-        "first_snapshot_date": DAY,
-        "last_snapshot_date": DAY,
-    }
+    assert store.assignments.counts()["support_call"] == AssignmentCounts(1, 1, DAY, DAY)
 
 
 def test_an_empty_plan_is_kept(store: Store) -> None:
@@ -158,7 +140,7 @@ def test_an_outcome_that_came_before_the_assignment_is_matched_afterwards(store:
     store.plans.save(plan(), assigned("a"))
     assert store.outcomes.of("support_call")["is_matched"].to_list() == [True]
     assert store.outcomes.add(events(("a", "e1", "contacted")), NOON).unmatched == 0
-    assert [(c["kind"], c["events"], c["matched"]) for c in store.outcomes.counts()] == [("contacted", 1, 1)]
+    assert [(c.kind, c.events, c.matched) for c in store.outcomes.counts()] == [("contacted", 1, 1)]
 
 
 def test_an_outcome_of_an_unknown_kind_or_without_an_id_is_refused(store: Store) -> None:
@@ -186,13 +168,12 @@ def test_rejected_rows_are_kept_once_until_they_are_accepted(store: Store) -> No
 
 
 def test_measurements_are_kept_and_the_newest_comes_first(store: Store) -> None:
-    store.measurements.save("support_call", ["p1"], {"effect": 0.1}, is_mature=True, measured_at=NOON)
-    number = store.measurements.save(
-        "support_call", ["p1"], {"effect": float("nan")}, is_mature=False, measured_at=NOON
-    )
+    mature_one, newest = measurement_document(), measurement_document(is_mature=False)
+    store.measurements.save("support_call", ["p1"], mature_one, is_mature=True, measured_at=NOON)
+    number = store.measurements.save("support_call", ["p1"], newest, is_mature=False, measured_at=NOON)
     latest = store.measurements.latest("support_call")
     assert latest is not None
-    assert (latest.measurement_id, latest.result, latest.is_mature) == (number, {"effect": None}, False)
+    assert (latest.measurement_id, latest.result, latest.is_mature) == (number, newest, False)
     mature = store.measurements.latest("support_call", is_mature=True)
     assert mature is not None
     assert mature.plan_ids == ["p1"]

@@ -4,9 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import ConfigError
 from churn.store import Store
-from tests.store.builders import NOON
+from tests.store.builders import NOON, simulation
 
 
 def test_a_run_is_noted_from_its_start_to_its_end(store: Store) -> None:
@@ -52,19 +53,21 @@ def test_runs_are_listed_newest_first_by_workflow_and_up_to_a_limit(store: Store
 
 
 def test_a_simulation_is_kept_by_name_and_replaced_by_name(store: Store) -> None:
-    store.simulations.save("spring", {"contact_cost": 2.0}, {"net_profit": 46000.0, "loss": float("nan")}, NOON)
-    store.simulations.save("autumn", {"contact_cost": 3.0}, {"net_profit": 1.0}, NOON + timedelta(days=1))
-    assert store.simulations.get("spring").result == {"net_profit": 46000.0, "loss": None}
-    store.simulations.save("spring", {"contact_cost": 4.0}, {"net_profit": 2.0}, NOON + timedelta(days=2))
-    assert [(s.name, s.inputs) for s in store.simulations.list()] == [
-        ("spring", {"contact_cost": 4.0}),
-        ("autumn", {"contact_cost": 3.0}),
+    cheap, dear = SimulationRequest(contact_cost=2.0, on="evaluation"), SimulationRequest(contact_cost=4.0)
+    store.simulations.save("spring", cheap, simulation(net_profit=46000), NOON)
+    store.simulations.save("autumn", SimulationRequest(), simulation(net_profit=1.5), NOON + timedelta(days=1))
+    kept = store.simulations.get("spring")
+    assert (kept.request, kept.document) == (cheap, simulation(net_profit=46000))
+    store.simulations.save("spring", dear, simulation(net_profit=2), NOON + timedelta(days=2))
+    assert [(saved.name, saved.request, saved.document.net_profit) for saved in store.simulations.list()] == [
+        ("spring", dear, 2),
+        ("autumn", SimulationRequest(), 1.5),
     ]
 
 
 def test_an_unknown_simulation_is_refused_with_the_known_names(store: Store) -> None:
     with pytest.raises(ConfigError, match="None is saved yet"):
         store.simulations.get("winter")
-    store.simulations.save("spring", {}, {}, NOON)
+    store.simulations.save("spring", SimulationRequest(), simulation(), NOON)
     with pytest.raises(ConfigError, match="Saved are: spring"):
         store.simulations.get("winter")

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from churn.decisions.simulation_request import SimulationRequest
 from churn.redaction import ERASED
 from churn.store import Store, open_store
-from tests.store.builders import NOON, run, score_list
+from tests.store.builders import NOON, run, score_list, simulation
 
 WHO, OTHER = "EU/ü'77%_", "c1"
 
@@ -21,7 +22,7 @@ def held(store_url: str):
         scores = score_list(3).with_columns(pl.Series("customer_id", [WHO, OTHER, "c2"]))
         store.scores.publish(run(customers=3), scores)
         store.alerts.raise_("sync_partial", "call to crm", "warning", f"customer {WHO} was refused", NOON)
-        store.simulations.save("one", {"note": [f"as for {WHO}", 7]}, {"net": 1}, NOON)
+        store.simulations.save("one", SimulationRequest(name=f"as for {WHO}"), simulation(), NOON)
         store.requests.begin("k", f"erase {WHO}", "hash", NOON)
         store.privacy.note_objection(WHO, who="test", at=NOON)
         yield store
@@ -46,7 +47,7 @@ def test_an_erasure_leaves_a_tombstone_and_nothing_else(held: Store) -> None:
     assert held.privacy.erase(WHO, at=NOON + timedelta(days=1)) == {}
     assert held.privacy.erased_at(WHO) == NOON
     assert held.privacy.erased_at(OTHER) is None
-    assert held.simulations.list()[0].inputs == {"note": [f"as for {ERASED}", 7]}
+    assert held.simulations.list()[0].request == SimulationRequest(name=f"as for {ERASED}")
     salt, hashes = held.privacy.erased()
     assert (len(salt), hashes) == (64, {held.privacy.hash_of(WHO)})
     held.privacy.shred()

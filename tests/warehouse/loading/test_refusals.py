@@ -113,13 +113,22 @@ def test_a_missing_file_names_the_place(warehouse: Warehouse, load: Load, tmp_pa
         load("sessions", "nothing-*.csv")
 
 
-def test_a_source_without_rows_is_refused(warehouse: Warehouse, load: Load, put: Put) -> None:
-    put("s.csv", SESSIONS)
-    with pytest.raises(ContractBroken, match="no rows for sessions"):
-        load("sessions", "s.csv")
-    put("t.csv", SESSIONS + GOOD)
-    with pytest.raises(ContractBroken, match="no rows for sessions"):
-        load("sessions", "t.csv", where="duration_minutes > 100")
+def test_a_source_that_nothing_goes_without_is_refused_when_it_has_no_rows(load: Load, put: Put) -> None:
+    put("c.csv", "customer_id,city\n")
+    with pytest.raises(ContractBroken, match="no rows for customers"):
+        load("customers", "c.csv")
+    put("d.csv", "customer_id,city\n1,x\n")
+    with pytest.raises(ContractBroken, match="no rows for customers"):
+        load("customers", "d.csv", where="city = 'y'")
+
+
+@pytest.mark.parametrize("content", ["", SESSIONS])
+def test_an_empty_export_of_another_table_is_noted_and_no_end(load: Load, put: Put, content: str) -> None:
+    put("s.csv", content)
+    result = load("sessions", "s.csv")
+    assert result.total_rows == 0
+    assert "No rows for sessions" in str(result.note)
+    assert load("sessions", "s.csv").files_unchanged == 1
 
 
 def test_one_quiet_day_among_others_is_no_fault(warehouse: Warehouse, load: Load, put: Put) -> None:
@@ -128,10 +137,10 @@ def test_one_quiet_day_among_others_is_no_fault(warehouse: Warehouse, load: Load
     assert load("sessions", "a/*.csv").files_loaded == 2
 
 
-def test_an_empty_file_is_refused(warehouse: Warehouse, load: Load, put: Put) -> None:
-    put("s.csv", "")
-    with pytest.raises(ContractBroken):
-        load("sessions", "s.csv")
+def test_an_empty_file_of_such_a_source_is_refused(load: Load, put: Put) -> None:
+    put("c.csv", "")
+    with pytest.raises(ContractBroken, match="empty"):
+        load("customers", "c.csv")
 
 
 @pytest.mark.parametrize("name", ["s.parquet", "s.json", "s.csv.gz"])

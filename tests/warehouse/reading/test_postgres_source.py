@@ -89,6 +89,82 @@ def test_with_an_updated_column_only_what_is_new_is_asked_for(warehouse: Warehou
     assert found == [("1", 1), ("2", 1), ("3", 1), ("4", 1)]
 
 
+def test_a_row_that_was_committed_late_is_loaded_and_no_row_twice(
+    warehouse: Warehouse, load: Run, database: Any
+) -> None:
+    by_update: dict[str, Any] = {
+        "options": {"updated": "updated_at"},
+        "columns": {"payment_id": "id", "attempted_at": "at", "known_at": "updated_at"},
+    }
+    database.execute("insert into payments values (3, 8, '2026-07-01', 1, 'failed', null, '2026-07-01 09:05')")
+    load(**by_update)
+    # A transaction that began earlier commits a row whose stamp lies below the newest seen.
+    database.execute("insert into payments values (4, 8, '2026-07-01', 1, 'failed', null, '2026-07-01 09:02')")
+    assert load(**by_update).rows == 1
+    assert load(**by_update).rows == 0
+    # The newest row changes under the same stamp: that is another version of it.
+    database.execute("update payments set status = 'succeeded' where id = 3")
+    assert load(**by_update).rows == 1
+    found = warehouse.rows("select payment_id, count(*) from raw.payments group by 1 order by 1")
+    assert found == [("1", 1), ("2", 1), ("3", 2), ("4", 1)]
+
+
+def test_rows_numbered_by_a_sequence_may_be_committed_late_too(warehouse: Warehouse, load: Run, database: Any) -> None:
+    by_number: dict[str, Any] = {"options": {"updated": "id", "overlap": 10}}
+    database.execute("insert into payments values (30, 8, '2026-07-01', 1, 'failed', null)")
+    load(**by_number)
+    database.execute("insert into payments values (25, 8, '2026-07-01', 1, 'failed', null)")
+    database.execute("insert into payments values (5, 8, '2026-07-01', 1, 'failed', null)")
+    load(**by_number)
+    assert [key for (key,) in warehouse.rows("select payment_id from raw.payments order by 1")] == [
+        "1",
+        "2",
+        "25",
+        "30",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "value", "read"),
+    [
+        ("amount", "money", "$1,029.99", 1029.99),
+        ("amount", "numeric", "NaN", None),
+        ("amount", "float8", "NaN", None),
+        ("amount", "numeric(30, 10)", "12.5", 12.5),
+        ("status", "char(12)", "failed", "failed"),
+        ("note", "interval", "1 day", "1 day"),
+        ("note", "inet", "10.0.0.1", "10.0.0.1"),
+        ("note", "int4range", "[1,5)", "[1,5)"),
+        ("note", "bit(3)", "101", "101"),
+        ("note", "timetz", "10:00+02", "10:00:00+02"),
+        ("note", "uuid", "6f9619ff-8b86-d011-b42d-00c04fc964ff", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        ("note", "date", "infinity", None),
+        ("note", "timestamptz", "-infinity", None),
+        ("note", "integer[]", "{1,2}", [1, 2]),
+    ],
+)
+def test_every_type_of_the_database_is_read(
+    warehouse: Warehouse, load: Run, database: Any, column: str, kind: str, value: str, read: object
+) -> None:
+    database.execute(
+        f"create table bills as select 1 as id, 7 as customer_id, now() as at, cast('{value}' as {kind}) as {column}"
+    )
+    try:
+        load(query="select * from bills")
+        assert warehouse.rows(f"select {column} from raw.payments") == [(read,)]
+    finally:
+        database.execute("drop table bills")
+
+
+def test_enums_and_domains_are_read_as_what_they_are_made_of(warehouse: Warehouse, load: Run, database: Any) -> None:
+    database.execute("create type mood as enum ('failed', 'succeeded'); create domain fee as numeric(10, 2)")
+    database.execute(
+        "create table bills as select 1 as id, 7 as customer_id, now() as at, cast('failed' as mood) as status, cast(12.5 as fee) as amount"
+    )
+    load(query="select * from bills")
+    assert warehouse.rows("select status, amount from raw.payments") == [("failed", 12.5)]
+
+
 def test_an_updated_column_that_is_not_there_is_named(load: Run) -> None:
     with pytest.raises(ContractBroken, match=r"no column `changed`.*updated_at"):
         load(options={"updated": "changed"})

@@ -9,11 +9,11 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.errors import CampaignError, ConfigError, ContractBroken, NotEnoughData
-from churn.store import PlanRecord
 from churn.workflows.learn_uplift.from_campaign import latest_learning, latest_uplift, learn_uplift
 from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file, read_experiment
 from churn.workflows.train.train import assemble_training_set
 from tests.company import Company
+from tests.documents.samples import definition, plan_record
 from tests.modeling.uplift.experiments import experiment
 
 PLANNED = date(2026, 7, 1)
@@ -58,18 +58,11 @@ def assign(context, campaign: str, customers: list[str], *, day: date = PLANNED,
         contact_cost=pl.lit(1.0),
         incentive_cost=pl.lit(0.0),
     )
-    plan = PlanRecord(
-        plan_id=f"{campaign}-{day}",
-        campaign=campaign,
-        definition_hash="0",
-        definition={"window_days": 30, "holdout": {"share": holdout}},
+    plan = plan_record(
+        f"{campaign}-{day}",
+        campaign,
+        definition=definition(campaign, share=holdout),
         planned_at=datetime.combine(day, datetime.min.time()),
-        snapshot_date=day,
-        score_run_id=None,
-        model_version="made up",
-        profit_model="case_study",
-        inputs={},
-        result={},
     )
     with context.open_store() as store:
         store.plans.save(plan, rows)

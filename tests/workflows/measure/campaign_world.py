@@ -12,7 +12,8 @@ import polars as pl
 
 from churn.config import Settings
 from churn.context import Context
-from churn.store import PlanRecord, open_store
+from churn.store import open_store
+from tests.documents.samples import definition, plan_record
 from tests.worlds import World
 
 DAY = date(2024, 6, 1)
@@ -61,18 +62,11 @@ def plan(
     **changes: Any,
 ) -> None:
     """Assign `names` as of `day` to `arms`, or every fifth held out; everyone with the same risk."""
-    record = PlanRecord(
-        plan_id=plan_id,
-        campaign="support_call",
-        definition_hash="h",
-        definition={"title": "A call", "window_days": 30, "holdout": {"share": share, "seed": 1}},
+    record = plan_record(
+        plan_id,
+        definition=definition(share=share, window_days=30),
         planned_at=datetime.combine(day, datetime.min.time()) + timedelta(hours=3),
-        snapshot_date=day,
-        score_run_id=None,
-        model_version="m1",
         profit_model="incentive",
-        inputs={},
-        result={},
     )
     rows = pl.DataFrame(
         {

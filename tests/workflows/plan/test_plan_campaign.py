@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +13,8 @@ import pytest
 from churn.campaigns.eligibility import RULES
 from churn.errors import CampaignError, ConfigError, DataError, NotCalibrated, QualityBlocked, ResourceError
 from churn.store import open_store
+from churn.warehouse import open_warehouse
+from churn.warehouse.loading.ledger import prepare
 from tests.workflows.plan.town import DAY, NOW, PLAIN, SIZE, customer, facts, probabilities, register_model
 
 FREE = PLAIN.replace("[holdout]\nshare = 0.2", "[holdout]\nshare = 0.0")
@@ -22,13 +23,13 @@ FREE = PLAIN.replace("[holdout]\nshare = 0.2", "[holdout]\nshare = 0.0")
 def test_the_counts_per_rule_add_up_to_everybody(town):
     town.campaign("calls")
     document = town.document("calls")
-    rows = document["eligibility"]
-    assert [row["rule"] for row in rows] == list(RULES)
+    rows = document.eligibility
+    assert [row.rule for row in rows] == list(RULES)
     left = SIZE
     for row in rows:
-        left -= row["removed"]
-        assert row["remaining"] == left
-    assert left == document["campaigns"][0]["eligible"] > 0
+        left -= row.removed
+        assert row.remaining == left
+    assert left == document.campaigns[0].eligible > 0
 
 
 def test_each_rule_leaves_out_whom_it_names(town):
@@ -51,6 +52,23 @@ def test_each_rule_leaves_out_whom_it_names(town):
     waiting = (numbers % 14 == 0) & ~recent
     assert removed["open_ticket"] == (rest & waiting).sum()
     assert removed["low_profit"] == 0
+
+
+def test_consent_in_words_that_nobody_mapped_stops_the_plan_until_they_are_or_it_is_confirmed(town):
+    needs_consent = PLAIN.replace("[offer]", "[audience]\nrequires_consent = true\n\n[offer]", 1)
+    town.campaign("calls", needs_consent)
+    with open_warehouse(town.settings.warehouse_path, holder="tests") as warehouse:
+        prepare(warehouse)
+        warehouse.execute(
+            "insert into raw.rejected_rows values ('customers', 'c.csv', 1, 'marketing_consent: ''nein'' is not a BOOLEAN,"
+            " which counts as no consent', '{}', true, 1, timestamp '2026-03-01')"
+        )
+    with pytest.raises(QualityBlocked, match=r"`nein` \(1 customers\)"):
+        town.plan("calls", is_dry_run=True)
+    confirmed = type(town)(town.home, campaigns={"unreadable_consent_is_no": True})
+    confirmed.plan("calls", is_dry_run=True)
+    town.campaign("calls", needs_consent.replace("requires_consent = true", "requires_consent = false"))
+    town.plan("calls", is_dry_run=True)
 
 
 def test_only_who_is_expected_to_earn_more_than_the_minimum_is_contacted(town):
@@ -116,8 +134,8 @@ def test_customers_who_agreed_to_nothing_known_are_not_left_out_for_it_and_the_p
     town.refresh(world)
     town.campaign("calls")
     document = town.document("calls")
-    assert [r["removed"] for r in document["eligibility"] if r["rule"] == "no_consent"] == [0]
-    assert any("do not say who agreed to marketing" in sentence for sentence in document["sentences"])
+    assert [r.removed for r in document.eligibility if r.rule == "no_consent"] == [0]
+    assert any("do not say who agreed to marketing" in sentence for sentence in document.sentences)
 
 
 def test_the_audience_is_what_its_filter_says(town):
@@ -130,12 +148,12 @@ def test_the_audience_is_what_its_filter_says(town):
 def test_a_budget_is_spent_on_those_contacted_and_never_overrun(town):
     town.campaign("calls")
     document = town.document("calls", budget=101)
-    plan = document["campaigns"][0]
-    assert plan["treatment"] == 50
-    assert abs(plan["holdout"] - 0.2 * plan["chosen"]) < 1
-    assert document["allocation"]["committed"] == 100
-    assert document["shadow_prices"]["next_thousand"] > 0
-    assert any(s.startswith("The next $1,000 of budget earns $") for s in document["sentences"])
+    plan = document.campaigns[0]
+    assert plan.treatment == 50
+    assert abs(plan.holdout - 0.2 * plan.chosen) < 1
+    assert document.allocation.committed == 100
+    assert document.shadow_prices.next_thousand > 0
+    assert any(s.startswith("The next $1,000 of budget earns $") for s in document.sentences)
 
 
 def test_planning_again_keeps_who_is_assigned_and_counts_what_was_spent(town):
@@ -143,17 +161,17 @@ def test_planning_again_keeps_who_is_assigned_and_counts_what_was_spent(town):
     first = town.plan("calls", budget=100).assignments
     again = town.plan("calls", budget=100)
     assert not again.assignments["is_new"].any()
-    assert "was made on 2026-03-01" in again.document["sentences"][0]
+    assert "was made on 2026-03-01" in again.document.sentences[0]
     with open_store(town.settings.database_url) as store:
-        assert [plan.plan_id for plan in store.plans.list("calls")] == [again.document["campaigns"][0]["plan_id"]]
+        assert [plan.plan_id for plan in store.plans.list("calls")] == [again.document.campaigns[0].plan_id]
     more = town.plan("calls", budget=160)
-    assert any(s.startswith("Of the budget of $160, earlier plans took $") for s in more.document["sentences"])
+    assert any(s.startswith("Of the budget of $160, earlier plans took $") for s in more.document.sentences)
     kept = more.assignments.filter(~pl.col("is_new")).drop("is_new")
     assert kept.sort("customer_id").equals(first.drop("is_new").sort("customer_id"))
-    held = more.document["holdout"]["calls"]
-    assert 79 <= held["treatment"] <= 80
-    assert abs(held["holdout"] - 0.2 * (held["treatment"] + held["holdout"])) < 2
-    assert f"{first.height} assigned earlier stay as they are" in more.document["sentences"][0]
+    held = more.document.holdout["calls"]
+    assert 79 <= held.treatment <= 80
+    assert abs(held.holdout - 0.2 * (held.treatment + held.holdout)) < 2
+    assert f"{first.height} assigned earlier stay as they are" in more.document.sentences[0]
 
 
 def test_the_same_list_in_another_order_gives_the_same_plan(town):
@@ -187,7 +205,7 @@ def test_nobody_gets_two_offers_and_a_running_window_keeps_others_away(town):
     town.campaign("third", FREE)
     found = town.plan("third")
     assert not set(found.assignments["customer_id"]) & set(together["customer_id"])
-    rules = {row["rule"]: row["removed"] for row in found.document["eligibility"]}
+    rules = {row.rule: row.removed for row in found.document.eligibility}
     assert rules["in_another_campaign"] == together.height
 
 
@@ -221,8 +239,8 @@ def test_a_channel_makes_no_more_contacts_than_it_can_in_one_day_of_plans(town):
     town.settings = town.settings.model_copy(update={"campaigns": rules})
     town.campaign("calls")
     town.campaign("other")
-    assert town.document("calls", "other")["allocation"]["contacts"] == 40
-    assert town.document("calls", "other")["allocation"]["contacts"] == 0
+    assert town.document("calls", "other").allocation.contacts == 40
+    assert town.document("calls", "other").allocation.contacts == 0
 
 
 def test_a_dry_run_answers_the_same_and_keeps_nothing(town):
@@ -233,7 +251,7 @@ def test_a_dry_run_answers_the_same_and_keeps_nothing(town):
         assert store.assignments.of("calls").is_empty()
     wet = town.plan("calls", budget=90)
     assert wet.assignments.equals(dry.assignments)
-    assert {**wet.document, "is_dry_run": True} == dry.document
+    assert wet.document.model_copy(update={"is_dry_run": True}) == dry.document
     with open_store(town.settings.database_url) as store:
         assert store.assignments.of("calls").height == wet.assignments.height
 
@@ -244,20 +262,20 @@ def test_a_plan_keeps_the_definition_it_was_made_from(town):
     town.campaign("calls", PLAIN.replace("contact_cost = 2", "contact_cost = 3"))
     with open_store(town.settings.database_url) as store:
         kept = store.plans.latest("calls")
-    assert kept.definition["offer"]["contact_cost"] == 2
-    assert kept.result["campaigns"][0]["definition_hash"] == kept.definition_hash
-    assert kept.inputs["window_days"] == 30
-    assert json.loads(json.dumps(kept.result)) == kept.result
+    assert kept.definition.offer.contact_cost == 2
+    assert kept.result.campaigns[0].definition_hash == kept.definition_hash
+    assert (kept.window_days, kept.inputs.window_days) == (30, 30)
+    assert kept.result.campaign("calls").window_days == 30
 
 
 def test_the_expected_profit_comes_with_an_interval_around_it(town):
     town.campaign("calls", FREE)
-    expected = town.document("calls")["expected"]
-    band = expected["profit_interval"]
-    assert band["low"] < expected["profit"] < band["high"]
-    assert abs(band["median"] / expected["profit"] - 1) < 0.1
-    assert expected["cost"] == expected["contacts"] * 2
-    assert expected["profit"] == pytest.approx(expected["value"] - expected["cost"])
+    expected = town.document("calls").expected
+    band = expected.profit_interval
+    assert band.low < expected.profit < band.high
+    assert abs(band.median / expected.profit - 1) < 0.1
+    assert expected.cost == expected.contacts * 2
+    assert expected.profit == pytest.approx(expected.value - expected.cost)
 
 
 def test_the_incentive_model_counts_those_who_would_have_stayed(town):
@@ -273,24 +291,24 @@ def test_the_incentive_model_counts_those_who_would_have_stayed(town):
 def test_a_campaign_that_was_never_measured_goes_by_risk_and_says_so(town):
     town.campaign("calls", PLAIN.replace('"case_study"', '"auto"'))
     document = town.document("calls")
-    assert document["campaigns"][0]["profit_model"] == "case_study"
-    assert any("churn avoided is taken as success rate x probability" in s for s in document["sentences"])
+    assert document.campaigns[0].profit_model == "case_study"
+    assert any("churn avoided is taken as success rate x probability" in s for s in document.sentences)
 
 
 def test_the_holdout_has_its_price_and_its_power_in_words(town):
     town.campaign("calls")
     document = town.document("calls")
-    power, held = document["power"]["calls"], document["holdout"]["calls"]
-    assert 0 < power["minimum_detectable_effect"] < 1
-    assert held["profit_forgone"] > 0
-    text = next(s for s in document["sentences"] if s.startswith("Leaving"))
+    power, held = document.power["calls"], document.holdout["calls"]
+    assert 0 < power.minimum_detectable_effect < 1
+    assert held.profit_forgone > 0
+    text = next(s for s in document.sentences if s.startswith("Leaving"))
     assert "forgoes $" in text
     assert "points" in text
 
 
 def test_without_a_holdout_the_plan_says_that_nothing_can_be_measured(town):
     town.campaign("calls", FREE)
-    assert any("cannot be measured" in s for s in town.document("calls")["sentences"])
+    assert any("cannot be measured" in s for s in town.document("calls").sentences)
 
 
 def test_an_older_date_is_planned_from_the_history_of_scores(town):
@@ -309,7 +327,7 @@ def test_an_older_date_is_planned_from_the_history_of_scores(town):
         warehouse.write("history.scores", rows)
     town.publish(date(2026, 3, 8), run_id="r2")
     document = town.document("calls", snapshot_date=DAY, is_dry_run=True)
-    assert (document["snapshot_date"], document["run_id"]) == ("2026-03-01", "old")
+    assert (document.snapshot_date, document.run_id) == (DAY, "old")
     # 25 a month over three months at 8 % hazard is worth 69.16, not the 100 of the published list.
     old = town.plan("calls", snapshot_date=DAY, is_dry_run=True).assignments
     assert old["value_of_save"].unique().to_list() == pytest.approx([69.16])
@@ -327,7 +345,7 @@ def test_scores_whose_window_the_data_have_outrun_are_refused(town, monkeypatch)
     with pytest.raises(CampaignError, match=r"are over: .* data reach 2026-03-31.*Run `churn score` first"):
         town.plan("calls")
     monkeypatch.setattr("churn.workflows.plan.eligibility.data_cutoff", lambda _: datetime(2026, 3, 30))
-    assert town.document("calls", is_dry_run=True)["customers"] == SIZE
+    assert town.document("calls", is_dry_run=True).customers == SIZE
 
 
 def test_scores_that_cannot_be_money_or_are_stale_stop_the_plan_unless_allowed(town):
@@ -339,7 +357,7 @@ def test_scores_that_cannot_be_money_or_are_stale_stop_the_plan_unless_allowed(t
     register_model(town.home, bias=2.0)
     with pytest.raises(NotCalibrated, match=r"--allow-uncalibrated"):
         town.plan("calls", allow_stale=True)
-    sentences = town.document("calls", allow_stale=True, allow_uncalibrated=True)["sentences"]
+    sentences = town.document("calls", allow_stale=True, allow_uncalibrated=True).sentences
     assert any("stale and were used on request" in s for s in sentences)
     assert any("failed the calibration gate" in s for s in sentences)
 
@@ -405,15 +423,15 @@ def test_auto_goes_by_measured_uplift_where_it_beats_chance_and_never_contacts_w
     town.campaign("calls", PLAIN.replace('"case_study"', '"auto"'))
     planned = town.plan("calls")
     numbers = [int(one[1:]) for one in planned.assignments["customer_id"]]
-    assert planned.document["campaigns"][0]["profit_model"] == ("uplift" if is_better else "case_study")
-    assert planned.document["campaigns"][0]["is_uplift_measured"] == is_better
-    assert any("Contact by uplift finds more." in s for s in planned.document["sentences"])
+    assert planned.document.campaigns[0].profit_model == ("uplift" if is_better else "case_study")
+    assert planned.document.campaigns[0].is_uplift_measured == is_better
+    assert any("Contact by uplift finds more." in s for s in planned.document.sentences)
     assert all(number % 5 for number in numbers)
     assert all(number % 2 for number in numbers) == is_better
     if is_better:
         assert planned.assignments["expected_profit"].to_list() == pytest.approx([0.3 * 100 - 2] * len(numbers))
-        assert planned.document["eligibility"][-2]["rule"] == "harmful"
-        assert planned.document["eligibility"][-2]["removed"] > 0
+        assert planned.document.eligibility[-2].rule == "harmful"
+        assert planned.document.eligibility[-2].removed > 0
 
 
 def test_a_campaign_whose_harm_alarm_is_open_is_planned_on_request_only(town):
@@ -425,16 +443,16 @@ def test_a_campaign_whose_harm_alarm_is_open_is_planned_on_request_only(town):
         town.plan("calls", "visits")
     with pytest.raises(CampaignError, match="--despite-alarm"):
         town.plan("calls", is_dry_run=True)
-    assert town.document("visits", is_dry_run=True)["alarms"] == []
+    assert town.document("visits", is_dry_run=True).alarms == ()
     document = town.document("calls", despite_alarm=True)
-    assert document["alarms"] == [
-        {"campaign": "calls", "message": "STOP: Call them drives customers away.", "raised_at": NOW.isoformat()}
-    ]
-    assert any("planned on request: STOP: Call them" in sentence for sentence in document["sentences"])
+    (alarm,) = document.alarms
+    assert (alarm.campaign, alarm.raised_at) == ("calls", NOW)
+    assert alarm.message == "STOP: Call them drives customers away."
+    assert any("planned on request: STOP: Call them" in sentence for sentence in document.sentences)
     with open_store(town.settings.database_url) as store:
-        assert store.plans.latest("calls").result["alarms"] == document["alarms"]
+        assert store.plans.latest("calls").result.alarms == document.alarms
         store.alerts.resolve("campaign_harms", "calls", NOW)
-    assert town.document("calls")["alarms"] == []
+    assert town.document("calls").alarms == ()
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.0, 0.2), (0.5, 0.1), (0.1, 0.4)])

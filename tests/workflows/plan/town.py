@@ -14,6 +14,7 @@ import polars as pl
 from churn.config import Settings
 from churn.context import Context
 from churn.decisions.bands import percentiles, risk_bands
+from churn.documents.plan import PlanDocument
 from churn.modeling.serving import bundles
 from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
@@ -103,12 +104,12 @@ class Town:
     def plan(self, *campaigns: str, **request: Any) -> PlannedCampaigns:
         return plan_campaigns(self.context, PlanRequest(campaigns=campaigns, **request))
 
-    def document(self, *campaigns: str, **request: Any) -> dict[str, Any]:
+    def document(self, *campaigns: str, **request: Any) -> PlanDocument:
         return self.plan(*campaigns, **request).document
 
     def removed(self, *campaigns: str, **request: Any) -> dict[str, int]:
-        rows = self.document(*campaigns, **request)["eligibility"]
-        return {row["rule"]: row["removed"] for row in rows if row["campaign"] == campaigns[0]}
+        rows = self.document(*campaigns, **request).eligibility
+        return {row.rule: row.removed for row in rows if row.campaign == campaigns[0]}
 
     def publish(self, day: date = DAY, *, run_id: str = "r1", order: int | None = None, **columns: Any) -> None:
         """Publish the scores of `day`; `order` shuffles the rows."""

@@ -10,11 +10,12 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
+from churn.documents.document import Range
 from churn.errors import ChurnError, ConfigError, ResourceError
-from churn.store.records import PlanRecord
 from churn.workflows.report import publish as module
 from churn.workflows.report.publish import publish_report
 from tests.company import Company
+from tests.documents.samples import measurement_document, plan_record
 
 
 def context_of(home: Path) -> Context:
@@ -94,11 +95,7 @@ def test_what_was_planned_and_measured_later_is_not_in_a_past_month(company: Com
 
 
 def _plan(context: Context, name: str, at: datetime) -> None:
-    expected = {"profit": 20.0, "profit_interval": {"low": 10.0, "high": 30.0}, "cost": 1.0, "saves": 1.0}
-    result = {"campaigns": [{"name": name, "chosen": 3, "expected": expected}]}
-    plan = PlanRecord(
-        f"{name}-1", name, "h", {"title": name.title()}, at, at.date(), None, "m", "case_study", {}, result
-    )
+    plan = plan_record(f"{name}-1", name, planned_at=at)
     rows = pl.DataFrame(
         [
             {
@@ -127,12 +124,7 @@ def _plan(context: Context, name: str, at: datetime) -> None:
 
 
 def _measure(context: Context, name: str, at: datetime, value: float) -> None:
-    money = {
-        "net_profit": {"value": value, "low": value - 50.0, "high": value + 50.0},
-        "saves": {"value": 1.0},
-        "costs": {"total": 10.0},
-    }
-    result = {"money": money, "verdict": "works"}
+    result = measurement_document(name, net=Range(value=value, low=value - 50.0, high=value + 50.0), cost=10.0)
     with context.open_store() as store:
         store.measurements.save(name, [f"{name}-1"], result, is_mature=True, measured_at=at)
 

@@ -13,8 +13,7 @@ from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import ConfigError, DataError, NoChampion, NotCalibrated
 from churn.modeling.serving import bundles
 from churn.store import ModelVersion, ScoreRun, open_store
-from churn.workflows.simulate.compare import compare_simulations
-from churn.workflows.simulate.simulate import simulate_campaign, write_simulation
+from churn.workflows.simulate import compare_simulations, simulate_campaign, write_simulation
 
 NOW = datetime(2026, 2, 1, 4, 0, 0)
 CASE = {
@@ -106,7 +105,7 @@ def context(tmp_path):
 
 
 def simulated(context, **request):
-    return simulate_campaign(context, SimulationRequest(**request)).document
+    return simulate_campaign(context, SimulationRequest(**request)).as_json()
 
 
 def test_the_case_study_needs_no_data_and_holds_to_the_cent(tmp_path):
@@ -264,16 +263,16 @@ def test_a_saved_simulation_can_be_compared_by_its_name(context):
     document = simulated(context, save="spring", contacts=50)
     assert document["name"] == "spring"
     request = SimulationRequest()
-    assert compare_simulations(context, request, "spring")[0]["contacts"] == 50
+    assert compare_simulations(context, request, "spring")[0].contacts == 50
     with pytest.raises(ConfigError, match="spring"):
         compare_simulations(context, request, "autumn")
 
 
 def test_a_written_simulation_can_be_compared(context, tmp_path):
-    campaign = simulate_campaign(context, SimulationRequest(contacts=60))
-    path = write_simulation(context, campaign, tmp_path / "out" / "call.json")
+    document = simulate_campaign(context, SimulationRequest(contacts=60))
+    path = write_simulation(context, document, tmp_path / "out" / "call.json")
     (other,) = compare_simulations(context, SimulationRequest(), str(path))
-    assert (other["name"], other["contacts"]) == ("call", 60)
+    assert (other.name, other.contacts) == ("call", 60)
 
 
 def test_scenarios_of_a_file_lie_over_the_request(context, tmp_path):
@@ -282,9 +281,9 @@ def test_scenarios_of_a_file_lie_over_the_request(context, tmp_path):
         '[[scenarios]]\nname = "e-mail"\ncontact_cost = 0.1\nsuccess_rate = 0.1\n[[scenarios]]\nbudget = 200\n'
     )
     first, second = compare_simulations(context, SimulationRequest(contacts=40, incentive_cost=1.0), str(path))
-    assert (first["name"], first["contacts"], first["economics"]["contact_cost"]) == ("e-mail", 40, 0.1)
-    assert (second["name"], second["cost"]) == ("scenario 2", 198)
-    assert second["economics"]["incentive_cost"] == 1
+    assert (first.name, first.contacts, first.economics.contact_cost) == ("e-mail", 40, 0.1)
+    assert (second.name, second.cost) == ("scenario 2", 198)
+    assert second.economics.incentive_cost == 1
 
 
 @pytest.mark.parametrize(
@@ -307,15 +306,15 @@ def test_a_file_that_holds_no_scenarios_is_refused(context, tmp_path, name, text
 
 
 def test_the_curve_the_document_and_the_page_can_be_written(context, tmp_path):
-    campaign = simulate_campaign(context, SimulationRequest())
-    curve = pl.read_csv(write_simulation(context, campaign, tmp_path / "a.csv"))
-    assert curve.height == len(campaign.document["curve"])
-    assert json.loads(write_simulation(context, campaign, tmp_path / "a.json").read_text()) == campaign.document
-    page = write_simulation(context, campaign, tmp_path / "a.html").read_text()
+    document = simulate_campaign(context, SimulationRequest())
+    curve = pl.read_csv(write_simulation(context, document, tmp_path / "a.csv"))
+    assert curve.height == len(document.curve)
+    assert json.loads(write_simulation(context, document, tmp_path / "a.json").read_text()) == document.as_json()
+    page = write_simulation(context, document, tmp_path / "a.html").read_text()
     assert page.startswith("<!doctype html>")
     assert [p.name for p in tmp_path.glob(".*part")] == []
     with pytest.raises(ConfigError, match=r"\.html"):
-        write_simulation(context, campaign, tmp_path / "a.xls")
+        write_simulation(context, document, tmp_path / "a.xls")
 
 
 def test_the_same_request_gives_the_same_document(context):

@@ -12,11 +12,11 @@ import pytest
 
 from churn.crm.connector import RemoteField
 from churn.errors import AuthFailed, CampaignError, ConfigError, ConnectorError, QualityBlocked, SyncBusy
-from churn.store import PlanRecord
 from churn.views.sync import rejected_rows, sync_status
 from churn.workflows.sync.sync import Options, retry, sync_crm, withdraw
 from tests.crm.homes import DAY, NOW, assignments, build, context_of, publish
 from tests.crm.memory import MemoryCrm
+from tests.documents.samples import plan_record
 
 IDS = [f"c{n:02d}" for n in range(20)]
 
@@ -108,7 +108,7 @@ def test_whoever_a_later_campaign_took_in_is_left_to_it_and_its_holdout_bears_no
         (home / "campaigns" / f"{name}.toml").write_text(text.replace("Call them", title))
     context = context_of(home, crm)
     sync_crm(context, "call")
-    later = PlanRecord("p9", "visit", "h", {}, NOW, DAY + timedelta(days=60), "s1", "m1", "case_study", {}, {})
+    later = plan_record("p9", "visit", planned_at=NOW, snapshot_date=DAY + timedelta(days=60))
     with context.open_store() as store:
         store.plans.save(later, assignments(["c05", "c06", "c07"], held_out=1))
     sync_crm(context, "visit")

@@ -18,7 +18,7 @@ from churn.reports import model_words as words
 from churn.reports.charts import model as charts
 from churn.reports.charts.svg import Figure
 from churn.views.model import ModelView
-from churn.wording import SYMBOLS, money, percent
+from churn.wording import currency_prefix, money, percent
 
 THEMES: Final = 10  # as many as are read; the rest is in the model card
 FEATURES: Final = 10
@@ -141,7 +141,7 @@ def _profits(candidates: Sequence[CandidateFigures], selected: str, currency: st
 def _draw(drawing: _Drawing) -> ModelCharts:
     """Draw the charts of one version once, however often its page is asked for."""
     curves, currency = drawing.curves, drawing.currency
-    prefix = SYMBOLS.get(currency, "")
+    prefix = currency_prefix(currency)
     bins = "; ".join(f"{percent(row.predicted)} and {percent(row.observed)}" for row in curves.calibration)
     return ModelCharts(
         candidates=_html("candidates", _candidates(drawing.profits, prefix)),

@@ -19,6 +19,7 @@ from churn.api.problems import request_id
 from churn.api.state import State as Service
 from churn.api.state import state_of
 from churn.errors import ConfigError, DataError, NotCalibrated
+from churn.wording import currency_prefix
 from churn.workflows.simulate.document import sentence
 from churn.workflows.simulate.live import Answer
 
@@ -100,7 +101,7 @@ def show(
         "state": state,
         "saved": saved_rows(service),
         "models": view.MODELS,
-        "prefix": view.prefix_of(service.context.settings.business.currency),
+        "prefix": currency_prefix(service.context.settings.business.currency),
         "may_push": user.may("push"),
         "refusal": None,
         "nothing": None,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.api.pages.simulator.form import FIELDS, State, address, state_of_request, written
-from churn.decisions.simulation_request import request_from
+from churn.decisions.sensitivity import DRIVERS, driver_text
 from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
-from churn.reports.simulation import INPUTS, value_text
 from churn.store.records import Simulation
-from churn.wording import SYMBOLS, count, money, percent
+from churn.wording import count, currency_prefix, money, percent
 from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from churn.workflows.simulate.live import Answer
 
 
-CURVE, DRIVERS = "profit-curve", "profit-drivers"
+CURVE_CHART, DRIVERS_CHART = "profit-curve", "profit-drivers"
 _BY_NAME: Final = {field.name: field for field in FIELDS}
 MODELS: Final = (
     ("case_study", "Every contact costs the same", "The whole cost falls on everybody contacted."),
@@ -92,9 +91,9 @@ def driver_data(answer: Answer) -> tuple[list[dict[str, Any]], dict[str, float]]
     net, currency = answer.result.point.net_profit, answer.origin.currency
     rows: list[dict[str, Any]] = [
         {
-            "label": INPUTS[row.name],
+            "label": DRIVERS[row.name],
             "order": order,
-            "text": value_text(row.name, value, currency),
+            "text": driver_text(row.name, value, currency),
             "at": round(at, 2),
             "center": round(net, 2),
             "kind": "better" if at >= net else "worse",
@@ -109,8 +108,8 @@ def driver_words(answer: Answer) -> str:
     """Return the tornado in words."""
     currency = answer.origin.currency
     told = "; ".join(
-        f"{INPUTS[row.name].lower()} from {value_text(row.name, row.low, currency)} to "
-        f"{value_text(row.name, row.high, currency)}: {money(row.profit_at_low, currency)} to "
+        f"{DRIVERS[row.name].lower()} from {driver_text(row.name, row.low, currency)} to "
+        f"{driver_text(row.name, row.high, currency)}: {money(row.profit_at_low, currency)} to "
         f"{money(row.profit_at_high, currency)}"
         for row in answer.result.tornado
     )
@@ -119,7 +118,7 @@ def driver_words(answer: Answer) -> str:
 
 def figures(answer: Answer) -> tuple[Figure, Figure]:
     """Return both charts, drawn."""
-    prefix = prefix_of(answer.origin.currency)
+    prefix = currency_prefix(answer.origin.currency)
     rows, ends = driver_data(answer)
     curve = moving_curve(
         curve_data(answer), customers=answer.result.customers, prefix=prefix, describe=curve_words(answer)
@@ -131,8 +130,8 @@ def moved(answer: Answer) -> dict[str, Any]:
     """Return what the charts that stand on the page already are to show instead."""
     rows, ends = driver_data(answer)
     return {
-        CURVE: {"data": curve_data(answer), "describe": curve_words(answer)},
-        DRIVERS: {"data": {"drivers": rows}, "params": ends, "describe": driver_words(answer)},
+        CURVE_CHART: {"data": curve_data(answer), "describe": curve_words(answer)},
+        DRIVERS_CHART: {"data": {"drivers": rows}, "params": ends, "describe": driver_words(answer)},
     }
 
 
@@ -195,11 +194,6 @@ def _round_up(value: float, least: float) -> float:
     return size * (int(value / size) + 1)
 
 
-def prefix_of(currency: str) -> str:
-    """Return what stands before an amount."""
-    return SYMBOLS.get(currency, f"{currency} " if currency.isalpha() else "")
-
-
 def terminal_line(state: State) -> str:
     """Return the command that gives the same answer on a terminal."""
     request, parts = state.request, ["churn simulate"]
@@ -211,20 +205,20 @@ def terminal_line(state: State) -> str:
 
 def saved_row(each: Simulation) -> dict[str, Any]:
     """Return what a list of saved simulations shows of one; no address where it was not made on the current list."""
-    result = each.result
     return {
         "name": each.name,
         "saved_at": each.saved_at,
-        "contacts": result.get("contacts"),
-        "net_profit": result.get("net_profit"),
+        "contacts": each.document.contacts,
+        "net_profit": each.document.net_profit,
         "address": address_of(each),
     }
 
 
 def address_of(each: Simulation) -> str | None:
     """Return the query that opens a saved simulation again; None where its inputs are no terms of the simulator."""
-    request = request_from(each.inputs)
+    request = each.request
     if request.preset is not None or request.on != "scores":
         return None
     state = state_of_request(request)
-    return f"/simulator?{address(state, list_date=each.result.get('snapshot_date'))}"
+    day = each.document.snapshot_date
+    return f"/simulator?{address(state, list_date=None if day is None else day.isoformat())}"

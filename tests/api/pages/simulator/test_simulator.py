@@ -16,8 +16,7 @@ import pytest
 from churn.accounts.sign_in import create_link
 from churn.context import Context
 from churn.decisions.simulation_request import SimulationRequest
-from churn.workflows.simulate import live
-from churn.workflows.simulate.simulate import simulate_campaign
+from churn.workflows.simulate import live, simulate_campaign
 from tests.api.pages.conftest import Served, Visitor, serve
 
 ANSWER = "#sim-answer"
@@ -82,8 +81,8 @@ def settled(page: Any) -> None:
 
 def test_the_page_says_what_the_command_line_says(visitor: Visitor, served: Served) -> None:
     page = ready(visitor)
-    told = simulate_campaign(served.context, SimulationRequest()).document
-    amounts = told["sentence"].split(", 90 %")[0]
+    document = simulate_campaign(served.context, SimulationRequest())
+    amounts = document.sentence.split(", 90 %")[0]
     assert sentence_of(visitor).startswith(amounts)
     assert page.locator("#profit-curve .chart-still svg:visible, #profit-curve .chart-still").count()
     assert "highest at" in page.locator("#profit-curve svg[role=img]").first.get_attribute("aria-label")
@@ -166,7 +165,7 @@ def test_saved_simulations_are_listed_opened_compared_and_not_overwritten_unaske
         page.get_by_role("button", name="Save").click()
         page.get_by_role("link", name=name).wait_for()
     with served.context.open_store() as store:
-        assert store.simulations.get("Dear contact").result["economics"]["contact_cost"] == 6
+        assert store.simulations.get("Dear contact").document.economics.contact_cost == 6
     visitor.visit("/simulator")
     page.get_by_label("Name", exact=True).fill("Best")
     page.get_by_role("button", name="Save").click()

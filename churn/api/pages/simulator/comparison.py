@@ -1,0 +1,157 @@
+"""Two simulations side by side: what differs between their terms, and what that does to the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from churn.accounts.sign_in import SignedIn
+from churn.api.pages.frame import page
+from churn.api.pages.session import signed_in
+from churn.api.pages.simulator import page as simulating
+from churn.api.pages.simulator import view
+from churn.api.pages.simulator.form import read_state
+from churn.decisions.simulation_request import TERMS
+from churn.documents.simulation import SimulationDocument
+from churn.errors import ChurnError
+from churn.reports.charts.simulator import two_curves
+from churn.reports.charts.svg import Figure
+from churn.wording import currency_prefix
+
+router = APIRouter()
+_THIS: Final = "What you look at"
+Kind = Literal["money", "percent", "count", "chance", "text"]
+_KINDS: Final[dict[str, Kind]] = {"money": "money", "share": "percent", "count": "count"}
+
+
+@dataclass(frozen=True)
+class ComparedSimulation:
+    """One of the two: what it is called here, its document, and the address that opens it, if there is one."""
+
+    name: str
+    document: SimulationDocument
+    address: str | None
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """A term or a result of both simulations; `change` is second less first, `tone` says whether that is good."""
+
+    label: str
+    kind: Kind
+    values: tuple[float | str | None, float | str | None]
+    is_input: bool = False
+    change: float | None = None
+    tone: Literal["", "good", "bad"] = ""
+
+
+@dataclass(frozen=True)
+class ComparedResult:
+    """A result that is compared: `better` is 1 where more is better, -1 where less is, 0 where neither is."""
+
+    label: str
+    kind: Kind
+    better: Literal[-1, 0, 1]
+    of: Callable[[SimulationDocument], float | None]
+
+
+RESULTS: Final = (
+    ComparedResult("Expected net profit", "money", 1, lambda d: d.net_profit),
+    ComparedResult("90 % range, from", "money", 1, lambda d: d.net_profit_interval.low),
+    ComparedResult("90 % range, to", "money", 1, lambda d: d.net_profit_interval.high),
+    ComparedResult("Chance of a loss", "chance", -1, lambda d: d.loss_probability),
+    ComparedResult("Spend", "money", 0, lambda d: d.cost),
+    ComparedResult("Customers contacted", "count", 0, lambda d: d.contacts),
+    ComparedResult("From a risk of", "percent", 0, lambda d: d.threshold),
+    ComparedResult("Customers kept", "count", 1, lambda d: d.retained),
+    ComparedResult("Churners reached", "percent", 1, lambda d: d.recall),
+    ComparedResult("Return on spend", "percent", 1, lambda d: d.roi),
+    ComparedResult("Value of a save", "money", 0, lambda d: d.value_of_save),
+)
+
+
+@router.get("/simulator/compare")
+def compare(
+    request: Request,
+    service: simulating.Shared,
+    _user: Annotated[SignedIn, Depends(signed_in("simulate"))],
+    names: Annotated[list[str], Query(alias="with", max_length=20)] = [],  # noqa: B006 - FastAPI's way; never changed
+    this: Annotated[str, Query(max_length=2_000)] = "",
+) -> Response:
+    """Show two simulations side by side: two saved ones, or one and the state in `this`."""
+    known = {
+        saved.name: ComparedSimulation(saved.name, saved.document, view.address_of(saved))
+        for saved in service.store.simulations.list()
+    }
+    chosen = [name for name in dict.fromkeys(names) if name in known or name == _THIS]
+    notice = None
+    if this and (_THIS in chosen or len(chosen) < 2):
+        try:
+            answer, _ = simulating.ask(service, read_state(simulating.fields_of(this)))
+            known[_THIS] = ComparedSimulation(_THIS, answer.document, f"/simulator?{this}")
+            chosen = [*(name for name in chosen if name != _THIS), _THIS]
+        except ChurnError as error:
+            notice = ("warn", f"What you looked at cannot be compared: {error.what}.")
+    chosen = [name for name in chosen if name in known]
+    if len(chosen) > 2:
+        notice = ("info", f"Two can be compared at a time: the first two of {len(chosen)} are shown.")
+    pair = [known[name] for name in chosen[:2]]
+    return page(
+        request,
+        "simulator/compare.html.j2",
+        title="Compare simulations",
+        active="simulator",
+        names=[*known],
+        options=[("", "Choose one"), *((name, name) for name in known)],
+        pair=pair,
+        this=this,
+        notice=notice,
+        rows=_rows(pair[0].document, pair[1].document) if len(pair) == 2 else [],
+        curve=_curves(pair[0], pair[1]) if len(pair) == 2 else None,
+    )
+
+
+def _rows(first: SimulationDocument, second: SimulationDocument) -> list[ComparisonRow]:
+    """Return the terms that differ, then the results, each with the difference where one can be taken."""
+    rows = []
+    for term in TERMS:
+        if term.economics:
+            values = getattr(first.economics, term.economics), getattr(second.economics, term.economics)
+            if values[0] != values[1]:
+                rows.append(ComparisonRow(term.label, _KINDS[term.unit], values, is_input=True))
+    if first.profit_model != second.profit_model:
+        words = {model: label for model, label, _ in view.MODELS}
+        models = words[first.profit_model], words[second.profit_model]
+        rows.append(ComparisonRow("Profit counted", "text", models, is_input=True))
+    return rows + [_result_row(result, result.of(first), result.of(second)) for result in RESULTS]
+
+
+def _result_row(result: ComparedResult, before: float | None, after: float | None) -> ComparisonRow:
+    change = None if before is None or after is None else after - before
+    tone: Literal["", "good", "bad"] = ""
+    if change and result.better:
+        tone = "good" if change * result.better > 0 else "bad"
+    return ComparisonRow(result.label, result.kind, (before, after), change=change, tone=tone)
+
+
+def _curves(first: ComparedSimulation, second: ComparedSimulation) -> Figure | None:
+    pair = (first, second)
+    if any(len(compared.document.bands) < 3 for compared in pair):
+        return None
+    curves = {
+        compared.name: [
+            {"contacts": band.contacts, "net_profit": band.net_profit, "low": band.low, "high": band.high}
+            for band in compared.document.bands
+        ]
+        for compared in pair
+    }
+    chosen = {
+        compared.name: {"contacts": compared.document.contacts, "net_profit": compared.document.net_profit}
+        for compared in pair
+    }
+    words = "; ".join(f"{compared.name}: {compared.document.sentence}" for compared in pair)
+    prefix = currency_prefix(first.document.currency)
+    return two_curves(curves, chosen, prefix=prefix, describe=f"Net profit by customers contacted. {words}")

@@ -1,0 +1,112 @@
+"""Says a campaign's definition in words: whom it is for, its offer and limits, how it is judged and pushed."""
+
+from __future__ import annotations
+
+from typing import Final, get_args
+
+from churn.documents.definition import Band, CampaignDefinition
+from churn.wording import count, money, percent
+
+_ON_LEAVE: Final = {
+    "nothing": "whoever leaves the list keeps what was written",
+    "clear": "whoever leaves the list has our fields emptied",
+    "band_none": "whoever leaves the list is marked as at no risk",
+}
+_MODES: Final = {
+    "update": "only records that are there are updated",
+    "upsert": "records are updated, and made where there are none",
+    "insert": "only new records are made",
+    "mirror": "the list there holds exactly those of the campaign",
+}
+_MODELS: Final = {
+    "case_study": "a save is worth its value whoever is contacted",
+    "incentive": "customers who would have stayed take the incentive too, and it is counted",
+    "uplift": "the effect is the one measured by earlier campaigns",
+    "auto": "the measured effect where there is one, else by risk",
+}
+
+
+def audience_in_short(definition: CampaignDefinition) -> str:
+    """Return who the campaign is for, in a few words, without its filter."""
+    bands = definition.audience.bands
+    text = "any risk" if len(bands) == len(get_args(Band)) else f"{_joined(bands)} risk"
+    low, high = definition.audience.min_probability, definition.audience.max_probability
+    if low > 0 and high < 1:
+        return f"{text}, probability {percent(low)} to {percent(high)}"
+    if low > 0:
+        return f"{text}, probability {percent(low)} or more"
+    return f"{text}, probability up to {percent(high)}" if high < 1 else text
+
+
+def definition_words(definition: CampaignDefinition, *, window_days: int, currency: str) -> list[tuple[str, str]]:
+    """Return (heading, sentences) of each part of a definition; its filter and its field map are shown as they are."""
+    return [
+        ("Who", _who(definition)),
+        ("Offer", _offer(definition, currency)),
+        ("Limits", _limits(definition, currency)),
+        ("Holdout", _holdout(definition)),
+        ("Judged", f"{window_days} days after the plan's date, by who is still a customer."),
+        ("CRM", _crm(definition)),
+    ]
+
+
+def _who(d: CampaignDefinition) -> str:
+    sentences = [f"Customers at {audience_in_short(d)}"]
+    if d.audience.filter is not None:
+        sentences[0] += " who meet the condition below"
+    sentences.append(
+        "Only those who agreed to marketing; an objection always counts"
+        if d.audience.requires_consent
+        else "Consent is not asked for, as for a message of service; an objection always counts"
+    )
+    if d.audience.skip_open_tickets:
+        sentences.append("Whoever waits for an answer from support is left alone")
+    return ". ".join(sentences) + "."
+
+
+def _offer(d: CampaignDefinition, currency: str) -> str:
+    offer = d.offer
+    costs = f"A contact by {offer.channel.replace('_', ' ')} costs {money(float(offer.contact_cost), currency)}"
+    if offer.incentive_cost:
+        costs += f", an incentive that is taken {money(float(offer.incentive_cost), currency)}"
+    low, high = percent(offer.success_rate_low), percent(offer.success_rate_high)
+    works = f"Of contacted customers who would leave, {percent(offer.success_rate_expected)} are expected to stay ({low} to {high})"
+    return f"{costs}. {works}. Profit is counted so: {_MODELS[offer.profit_model]}."
+
+
+def _limits(d: CampaignDefinition, currency: str) -> str:
+    limits, phrases = d.limits, []
+    if limits.budget is not None:
+        phrases.append(f"at most {money(float(limits.budget), currency)} over all plans")
+    if limits.contacts is not None:
+        phrases.append(f"at most {count(limits.contacts)} contacts over all plans")
+    if not phrases:
+        phrases.append("no limit of its own on budget or contacts")
+    if limits.cooldown_days:
+        phrases.append(f"nobody who was contacted in the last {_days(limits.cooldown_days)}")
+    least = float(limits.min_expected_profit)
+    phrases.append(f"only customers expected to bring {f'more than {money(least, currency)}' if least else 'a profit'}")
+    text = "; ".join(phrases)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _holdout(d: CampaignDefinition) -> str:
+    if not d.holdout.share:
+        return "Nobody is left alone, so what the campaign causes cannot be measured."
+    return (
+        f"{percent(d.holdout.share)} of those chosen are left alone by chance, and stay so, to measure what the campaign "
+        "causes."
+    )
+
+
+def _crm(d: CampaignDefinition) -> str:
+    where = f"Pushed to `{d.crm.connector}`" if d.crm.connector else "No connector is named: say which when you push"
+    return f"{where}; {_MODES[d.crm.mode]}; {_ON_LEAVE[d.crm.on_leave]}."
+
+
+def _joined(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _days(days: int) -> str:
+    return f"{days} days" if days != 1 else "day"

@@ -1,0 +1,40 @@
+"""Writes a simulation as a file: the curve as .csv, the whole document as .json, or a page as .html."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from churn.context import Context
+from churn.documents.simulation import SimulatedCut, SimulationDocument
+from churn.errors import ConfigError
+from churn.files import csv_text, write_text
+from churn.reports.simulation import render_simulation
+
+ENDINGS = (".csv", ".json", ".html")
+
+
+def check_ending(path: Path) -> None:
+    """Raise ConfigError when no simulation can be written to a file of this name."""
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv, .json or .html.")
+
+
+def write_simulation(context: Context, document: SimulationDocument, path: Path) -> Path:
+    """Write `document` to `path`: the curve as .csv, all of it as .json, or a page as .html. The write is atomic.
+
+    Raises ConfigError for another ending, ResourceError when the place cannot be written.
+    """
+    check_ending(path)
+    if path.suffix == ".csv":
+        text = _csv(document)
+    elif path.suffix == ".json":
+        text = json.dumps(document.as_json(), indent=2, allow_nan=False) + "\n"
+    else:
+        text = render_simulation(document, home=context.settings.home)
+    return write_text(path, text)
+
+
+def _csv(document: SimulationDocument) -> str:
+    columns = list(SimulatedCut.model_fields)
+    return csv_text([columns, *([getattr(cut, column) for column in columns] for cut in document.curve)])

@@ -101,14 +101,14 @@ def explore(customers: int, months: int) -> Work:
         from churn.reports.exploration import render_exploration
         from churn.snapshots.policy import SnapshotPolicy
         from churn.warehouse import load_models
-        from churn.workflows.explore.explore import build_document, read_table
+        from churn.workflows.explore.explore import read_document, read_table
 
         models, policy = load_models(found.home), SnapshotPolicy.from_settings(context.settings)
         with context.open_warehouse("bench") as warehouse:
             table = read_table(context, warehouse, models, policy)
-            document = build_document(context, warehouse, models, policy, table, found.cutoff)
+            document = read_document(context, warehouse, models, policy, table, found.cutoff)
         page = render_exploration(document, home=found.home)
-        columns, insights = len(document["profile"]), len(document["insights"])
+        columns, insights = len(document.profile), len(document.insights)
         return {"rows": table.rows, "columns": columns, "insights": insights, "page_bytes": len(page)}
 
     return work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
 from churn.views.insights import latest_insights
-from churn.workflows.explore import explore_data
+from churn.workflows.explore import ExploreResult, explore_data
 
 
 def register(app: typer.Typer) -> None:
@@ -46,19 +46,19 @@ def explore(
             )
         _show_filter(session, as_filter)
         return
-    found = explore_data(session.context, on=read_date(date, "--date"), out=out)
-    document = {**found.document, "files": found.files}
-    session.show(document, lambda: _show(document))
+    result = explore_data(session.context, on=read_date(date, "--date"), out=out)
+    files = {"page": result.files.page, "document": result.files.document, "insights": result.files.insights}
+    session.show(result.document.as_json() | {"files": files}, lambda: _show(result))
 
 
 def _show_filter(session: Session, number: int) -> None:
-    insights = latest_insights(session.context.settings.home)["insights"]
+    insights = latest_insights(session.context.settings.home).insights
     if not 1 <= number <= len(insights):
         there = f"1 to {len(insights)}" if insights else "none"
         raise ConfigError(f"no insight {number}", where="--as-filter", remedy=f"There are {there}.")
     chosen = insights[number - 1]
-    lines = [f"# {chosen['sentence']}", "[audience]", f"filter = {toml_text(chosen['condition'])}"]
-    session.show({"insight": chosen, "toml": "\n".join(lines) + "\n"}, lambda: line("\n".join(lines)))
+    lines = [f"# {chosen.sentence}", "[audience]", f"filter = {toml_text(chosen.condition)}"]
+    session.show({"insight": chosen.as_json(), "toml": "\n".join(lines) + "\n"}, lambda: line("\n".join(lines)))
 
 
 def toml_text(text: str) -> str:
@@ -66,23 +66,24 @@ def toml_text(text: str) -> str:
     return f"'{text}'" if "'" not in text else json.dumps(text, ensure_ascii=False)
 
 
-def _show(document: dict[str, Any]) -> None:
-    line(document["headline"])
-    for note in document["notes"]:
+def _show(result: ExploreResult) -> None:
+    document = result.document
+    line(document.headline)
+    for note in document.notes:
         line(f"! {note}")
     facts(
         [
-            ("customers", f"{document['customers']:,} on {document['snapshot_date']}"),
-            ("outcomes", f"{document['labelled_rows']:,} rows, {percent(document['churn_rate'])} churn"),
-            ("columns", f"{len(document['profile'])}"),
-            ("insights", document["tally"]),
+            ("customers", f"{document.customers:,} on {document.snapshot_date}"),
+            ("outcomes", f"{document.labelled_rows:,} rows, {percent(document.churn_rate)} churn"),
+            ("columns", f"{len(document.profile)}"),
+            ("insights", document.tally),
         ]
     )
-    if document["insights"]:
+    if document.insights:
         table(
             "Who leaves more than others",
             ["", "insight", "SQL condition"],
-            [(each["rank"], each["sentence"], each["condition"]) for each in document["insights"]],
+            [(insight.rank, insight.sentence, insight.condition) for insight in document.insights],
         )
         line("`churn explore --as-filter 1` makes an audience of the first.")
-    line(f"Page: {document['files']['page']}")
+    line(f"Page: {result.files.page}")

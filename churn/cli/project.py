@@ -85,7 +85,9 @@ def demo(
         "listed": result.scores[-1].listed,
         "simulation": result.simulation.as_json(),
         "campaigns": result.campaigns.measured if result.campaigns else [],
-        "insights": [one["sentence"] for one in result.closing.explored.document["insights"]] if result.closing else [],
+        "insights": [insight.sentence for insight in result.closing.explored.document.insights]
+        if result.closing
+        else [],
         "monitor": result.closing.monitor.document.summary if result.closing else None,
         "files": result.files,
         "seconds": round(result.seconds, 1),
@@ -151,11 +153,11 @@ def _show_demo(result: DemoResult) -> None:
     if result.campaigns:
         show_campaigns(result.campaigns)
     if result.closing:
-        found = result.closing.explored.document["insights"]
+        insights = result.closing.explored.document.insights[:3]
         facts(
             [
                 ("monitors", result.closing.monitor.document.summary),
-                *(("insight" if n == 0 else "", one["sentence"]) for n, one in enumerate(found[:3])),
+                *(("insight" if n == 0 else "", insight.sentence) for n, insight in enumerate(insights)),
             ]
         )
     table("Files", ["what", "where"], [(name.replace("_", " "), path) for name, path in result.files.items()])

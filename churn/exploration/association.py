@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from churn.documents.exploration import AssociatedColumn, Association, ColumnPair, Measure
 from churn.exploration.encoding import MISSING, Encoded, Floats
 from churn.exploration.table import Table
 
@@ -16,29 +18,35 @@ MOST_COLUMNS: Final = 16  # more cannot be read
 _ALIKE: Final = 0.97  # of two columns that say the same one is enough
 
 
-def associations(table: Table, counts: dict[str, NDArray[np.int64]]) -> dict[str, Any]:
+class _Tie(NamedTuple):
+    """How two columns go together; `pearson` for two numbers."""
+
+    measure: Measure
+    value: float | None
+    pearson: float | None = None
+
+
+def associations(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> Association:
     """Return the columns that go with churn most, and how any two of them go together; from a sample of rows.
 
-    `pairs` hold value (0..1, with a sign for numbers), measure (`spearman`, `cramers_v`, `correlation_ratio`), and
-    `pearson` for two numbers.
+    `counts` are those of `Table.counts` by column.
     """
     chosen = _chosen(table, counts)
     pairs = []
-    for i, one in enumerate(chosen):
+    for i, column in enumerate(chosen):
         for other in chosen[:i]:
-            measure, value, pearson = _together(one, other, table.sample)
-            pairs.append({"one": one.name, "other": other.name, "measure": measure, "value": value, "pearson": pearson})
-    return {
-        "columns": [
-            {"name": column.name, "churn_v": cramers_v(counts[column.name].sum(axis=0).astype(float))}
-            for column in chosen
-        ],
-        "pairs": pairs,
-        "sample_rows": int(table.sample.size),
-    }
+            tie = _together(column, other, table.sample)
+            pairs.append(
+                ColumnPair(one=column.name, other=other.name, measure=tie.measure, value=tie.value, pearson=tie.pearson)
+            )
+    columns = tuple(
+        AssociatedColumn(name=column.name, churn_v=cramers_v(counts[column.name].sum(axis=0).astype(float)))
+        for column in chosen
+    )
+    return Association(columns=columns, pairs=tuple(pairs), sample_rows=int(table.sample.size))
 
 
-def _chosen(table: Table, counts: dict[str, NDArray[np.int64]]) -> list[Encoded]:
+def _chosen(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> list[Encoded]:
     def strength(column: Encoded) -> float:
         cells = counts[column.name].sum(axis=0).astype(float)
         return cramers_v(cells) if cells.sum() else float(len(np.unique(column.codes[table.sample])) > 1)
@@ -48,24 +56,25 @@ def _chosen(table: Table, counts: dict[str, NDArray[np.int64]]) -> list[Encoded]
     for column in ordered:
         if len(kept) == MOST_COLUMNS or strength(column) == 0:
             break
-        alike = (_together(column, other, table.sample) for other in kept)
-        if all(abs(value or 0.0) < _ALIKE for _, value, _ in alike):
+        ties = (_together(column, other, table.sample) for other in kept)
+        if all(abs(tie.value or 0.0) < _ALIKE for tie in ties):
             kept.append(column)
     return kept
 
 
-def _together(one: Encoded, other: Encoded, sample: NDArray[np.int64]) -> tuple[str, float | None, float | None]:
-    if one.kind == "text" and other.kind == "text":
+def _together(column: Encoded, other: Encoded, sample: NDArray[np.int64]) -> _Tie:
+    if column.kind == "text" and other.kind == "text":
         cells = np.bincount(
-            one.codes[sample].astype(np.int64) * other.size + other.codes[sample], minlength=one.size * other.size
+            column.codes[sample].astype(np.int64) * other.size + other.codes[sample],
+            minlength=column.size * other.size,
         )
-        return "cramers_v", cramers_v(cells.reshape(one.size, other.size).astype(float)), None
-    if one.kind == "text" or other.kind == "text":
-        text, number = (one, other) if one.kind == "text" else (other, one)
-        return "correlation_ratio", correlation_ratio(text.codes[sample], number.codes[sample]), None
-    both = (one.codes[sample] != MISSING) & (other.codes[sample] != MISSING)
-    ranks = _correlation(rankdata(one.codes[sample][both]), rankdata(other.codes[sample][both]))
-    return "spearman", ranks, _correlation(one.values[both], other.values[both])
+        return _Tie("cramers_v", cramers_v(cells.reshape(column.size, other.size).astype(float)))
+    if column.kind == "text" or other.kind == "text":
+        text, number = (column, other) if column.kind == "text" else (other, column)
+        return _Tie("correlation_ratio", correlation_ratio(text.codes[sample], number.codes[sample]))
+    both = (column.codes[sample] != MISSING) & (other.codes[sample] != MISSING)
+    ranks = _correlation(rankdata(column.codes[sample][both]), rankdata(other.codes[sample][both]))
+    return _Tie("spearman", ranks, _correlation(column.values[both], other.values[both]))
 
 
 def cramers_v(cells: Floats) -> float:
@@ -94,9 +103,9 @@ def correlation_ratio(groups: NDArray[np.uint8], values: NDArray[np.uint8]) -> f
     return math.sqrt(float((size * (means - ranks.mean()) ** 2).sum()) / total) if total else 0.0
 
 
-def _correlation(one: Floats, other: Floats) -> float | None:
-    if one.size < 3:
+def _correlation(values: Floats, other: Floats) -> float | None:
+    if values.size < 3:
         return None
-    a, b = one - one.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
+    a, b = values - values.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
     spread = math.sqrt(float((a * a).sum()) * float((b * b).sum()))
     return float((a * b).sum()) / spread if spread > 0 else None

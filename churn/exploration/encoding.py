@@ -62,8 +62,7 @@ def encode(doc: FeatureDoc, column: pl.Series, row: NDArray[np.int64], rows: int
         codes[row] = found.set(column.is_null(), MISSING).to_numpy()
         return Encoded(doc, "text", codes, levels=levels)
     values = numbers(column)
-    sample = values[:: max(1, values.size // _SAMPLE)]
-    sample = sample[np.isfinite(sample)]
+    sample = _sampled(values, row, rows)
     is_integer = column.dtype.is_integer() or column.dtype == pl.Boolean or bool(np.all(sample == np.round(sample)))
     is_flag = column.dtype == pl.Boolean or (is_integer and sample.size > 0 and set(np.unique(sample[:2000])) <= {0, 1})
     if is_flag and sample.size and sample.min() >= 0 and sample.max() <= 1:
@@ -72,6 +71,15 @@ def encode(doc: FeatureDoc, column: pl.Series, row: NDArray[np.int64], rows: int
         is_flag, edges = False, _edges(sample, is_integer=is_integer, is_days="days" in doc.name)
     codes[row] = _placed(edges, values)
     return Encoded(doc, "flag" if is_flag else "number", codes, is_integer, tuple(edges.tolist()))
+
+
+def _sampled(values: Floats, row: NDArray[np.int64], rows: int) -> Floats:
+    """Return known values, evenly spread over the places of the table: in whatever order they come, the same ones."""
+    placed = np.full(rows, np.nan)
+    placed[row] = values
+    sample = placed[:: max(1, rows // _SAMPLE)]
+    known: Floats = sample[np.isfinite(sample)]
+    return known
 
 
 def _placed(edges: Floats, values: Floats) -> Codes:

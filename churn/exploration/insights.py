@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ class Findings:
         return len(self.insights)
 
 
-def find_insights(table: Table, counts: dict[str, NDArray[np.int64]]) -> Findings:
+def find_insights(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> Findings:
     """Return what is found in `table`; `counts` as Table.counts returns them, by column.
 
     Conditions are chosen on the rows searched only. Each is then tested once on the rows tested, against everyone else
@@ -113,12 +114,12 @@ def find_insights(table: Table, counts: dict[str, NDArray[np.int64]]) -> Finding
     singles = _singles(table, counts, said, topics, rows)
     pairs = _pairs(table, [cut.condition for cut in singles], said, topics, rows, middle)
     chosen = [(cut.condition,) for cut in singles] + pairs
-    measured = [found for conditions in chosen if (found := _measured(table, conditions)) is not None]
-    adjusted = holm([found["p_value"] for found in measured]) if measured else np.empty(0)
+    measured = [insight for conditions in chosen if (insight := _measured(table, conditions)) is not None]
+    adjusted = holm([insight.p_value for insight in measured]) if measured else np.empty(0)
     insights = [
-        Insight(**found, p_adjusted=float(p))
-        for found, p in zip(measured, adjusted, strict=True)
-        if p < _ALPHA and found["lift"] >= _LEAST_TESTED_LIFT
+        replace(insight, p_adjusted=float(p))
+        for insight, p in zip(measured, adjusted, strict=True)
+        if p < _ALPHA and insight.lift >= _LEAST_TESTED_LIFT
     ]
     insights.sort(key=lambda insight: (-insight.money_at_risk, insight.sql))
     looked = sum(_considered(column) for column in table.columns) * (1 + min(_INSIDE, len(singles)))
@@ -139,7 +140,9 @@ def weight(column: Encoded) -> float:
     return 1.0 if column.is_integer else 0.8
 
 
-def _singles(table: Table, counts: dict[str, NDArray[np.int64]], said: Said, topics: Topics, rows: Rows) -> list[Cut]:
+def _singles(
+    table: Table, counts: Mapping[str, NDArray[np.int64]], said: Said, topics: Topics, rows: Rows
+) -> list[Cut]:
     cuts = [cut for column in table.columns for cut in best_cuts(column, counts[column.name][0])]
     cuts = [cut for cut in cuts if cut.chi_square / table.parts.overlap > _SUSPECT and not _is_odd(cut.condition)]
     cuts.sort(key=_precedence)
@@ -177,8 +180,8 @@ def _is_odd(condition: Condition) -> bool:
 def _pairs(
     table: Table, singles: list[Condition], said: Said, topics: Topics, rows: Rows, middle: int
 ) -> list[tuple[Condition, ...]]:
-    """Return pairs of conditions whose second part divides the first anew, the strongest of each first part."""
-    found: list[tuple[float, Condition, Condition]] = []
+    """Return pairs of conditions whose second part divides the first anew, the strongest first."""
+    candidates: list[tuple[float, Condition, Condition]] = []
     inside = {first.sql: first.covers(rows) for first in singles[:_INSIDE]}
     for first in singles[:_INSIDE]:
         within = rows[inside[first.sql]]
@@ -190,7 +193,7 @@ def _pairs(
             codes = column.codes[within]
             sides = (codes[:split], codes[split:])
             counts = np.stack([np.bincount(side, minlength=column.size) for side in sides], axis=1)
-            found += [
+            candidates += [
                 (
                     cut.chi_square * _weight(cut.condition) * (1.0 if topic is column else _STAND_IN),
                     first,
@@ -201,12 +204,12 @@ def _pairs(
                 and cut.lift >= _PAIR_LIFT
                 and cut.chi_square / table.parts.overlap > _SUSPECT
             ]
-    found.sort(key=lambda each: (-each[0], each[1].sql, each[2].sql))
+    candidates.sort(key=lambda pair: (-pair[0], pair[1].sql, pair[2].sql))
     # That a pair leaves more than either of its parts was asked already; beside other pairs it must add something.
     pairs = Said(np.arange(rows.size) >= middle)
     kept: list[tuple[Condition, ...]] = []
     about: set[frozenset[str]] = set()
-    for _, first, second in found:
+    for _, first, second in candidates:
         subject = frozenset(topics.of(condition.column).name for condition in (first, second))
         if subject in about or len(kept) == MOST_PAIRS:
             continue
@@ -230,8 +233,11 @@ def _adds_to_both(both: Bools, second: Bools, middle: int) -> bool:
     return others == 0 or bool(rate >= _PAIR_LIFT * np.count_nonzero(alone[middle:]) / others)
 
 
-def _measured(table: Table, conditions: tuple[Condition, ...]) -> dict[str, Any] | None:
-    """Return what a finding is on the rows tested and on today's customers; None where nobody is left to test it on."""
+def _measured(table: Table, conditions: tuple[Condition, ...]) -> Insight | None:
+    """Return what a finding is on the rows tested and on today's customers; None where nobody is left to test it on.
+
+    Its p-value is not adjusted yet.
+    """
     first, middle, last = (int(b) for b in table.bounds[2:5])
     tested = slice(first, last)
     inside = [condition.covers(tested) for condition in conditions]
@@ -252,22 +258,23 @@ def _measured(table: Table, conditions: tuple[Condition, ...]) -> dict[str, Any]
     now = np.logical_and.reduce([condition.covers(table.current) for condition in conditions])
     lost_rows = np.flatnonzero(covered[middle - first :]) + middle
     involuntary = table.involuntary[lost_rows]
-    return {
-        "conditions": conditions,
-        "churn_rate": rate,
-        "interval": (float(low[0]), float(high[0])),
-        "rest_rate": rest,
-        "lift": rate / rest if rest > 0 else math.inf,
-        "lift_interval": _lift_interval(left, rows, all_left - left, all_rows - rows, overlap),
-        "searched_rate": searched_left / max(1, int(np.count_nonzero(searched))),
-        "tested_rows": rows,
-        "tested_churned": left,
-        "share": float(np.mean(now)) if now.size else 0.0,
-        "customers": int(np.count_nonzero(now)),
-        "monthly_fees": float(table.fee[now].sum()),
-        "involuntary_share": float(np.mean(involuntary)) if involuntary.size else 0.0,
-        "p_value": p_value,
-    }
+    return Insight(
+        conditions=conditions,
+        churn_rate=rate,
+        interval=(float(low[0]), float(high[0])),
+        rest_rate=rest,
+        lift=rate / rest if rest > 0 else math.inf,
+        lift_interval=_lift_interval(left, rows, all_left - left, all_rows - rows, overlap),
+        searched_rate=searched_left / max(1, int(np.count_nonzero(searched))),
+        tested_rows=rows,
+        tested_churned=left,
+        share=float(np.mean(now)) if now.size else 0.0,
+        customers=int(np.count_nonzero(now)),
+        monthly_fees=float(table.fee[now].sum()),
+        involuntary_share=float(np.mean(involuntary)) if involuntary.size else 0.0,
+        p_value=p_value,
+        p_adjusted=p_value,
+    )
 
 
 def _p_value(left: int, rows: int, all_left: int, all_rows: int, overlap: float) -> float:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from churn.documents.exploration import ColumnProfile, DividedBy
 from churn.exploration.encoding import Encoded, encode, numbers
-from churn.exploration.profile import ColumnProfile, profile_column
+from churn.exploration.profile import profile_column
 from churn.snapshots.observations import Observations, with_words
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import FeatureDoc
@@ -29,7 +30,7 @@ _LEAST_DATES: Final = 3  # fewer cannot be divided into earlier and later ones; 
 class Parts:
     """How labelled rows are divided: what was searched, and what tested it. `by` is `date` or `customer`."""
 
-    by: str
+    by: DividedBy
     search_dates: tuple[date, ...]
     test_dates: tuple[date, ...]
     overlap: float  # label windows that cover the same day: rows are worth so many times less
@@ -68,10 +69,10 @@ class Table:
 
     def counts(self, column: Encoded) -> NDArray[np.int64]:
         """Return rows by part and code, shape (3, codes, 2): searched, tested, the other labelled ones; stayed, left."""
-        found = [
+        parts = [
             np.bincount(column.codes[self.bounds[k] : self.bounds[k + 1]], minlength=column.size) for k in range(6)
         ]
-        return np.stack([np.stack(found[k : k + 2], axis=1) for k in (0, 2, 4)]).astype(np.int64)
+        return np.stack([np.stack(parts[k : k + 2], axis=1) for k in (0, 2, 4)]).astype(np.int64)
 
     def churned_sample(self) -> NDArray[np.int8]:
         """Return what became of the rows of the sample: 1, 0, or -1 where it is not known or does not count."""
@@ -80,25 +81,25 @@ class Table:
         return part
 
 
-def arrange(found: Observations, policy: SnapshotPolicy) -> Table:
+def arrange(observations: Observations, policy: SnapshotPolicy) -> Table:
     """Divide the rows and put them in order; columns come later, by `add_columns`."""
-    is_used = (found.churned >= 0) & ~found.is_treated
-    parts, part_of = _divided(found, policy, is_used)
-    key = np.full(found.rows, 6, dtype=np.int8)
-    key[is_used] = 2 * part_of[is_used] + found.churned[is_used]
+    is_used = (observations.churned >= 0) & ~observations.is_treated
+    parts, part_of = _divided(observations, policy, is_used)
+    key = np.full(observations.rows, 6, dtype=np.int8)
+    key[is_used] = 2 * part_of[is_used] + observations.churned[is_used]
     order = np.argsort(key, kind="stable")
-    place = np.empty(found.rows, dtype=np.int64)
-    place[order] = np.arange(found.rows)
-    is_current = found.date_index == len(found.dates) - 1
+    place = np.empty(observations.rows, dtype=np.int64)
+    place[order] = np.arange(observations.rows)
+    is_current = observations.date_index == len(observations.dates) - 1
     return Table(
-        found,
+        observations,
         parts,
         place,
         np.searchsorted(key[order], np.arange(8)).astype(np.int64),
         place[is_current],
-        found.fee[is_current],
-        found.is_involuntary[order],
-        np.arange(0, found.rows, max(1, found.rows // _SAMPLE)),
+        observations.fee[is_current],
+        observations.is_involuntary[order],
+        np.arange(0, observations.rows, max(1, observations.rows // _SAMPLE)),
     )
 
 
@@ -113,10 +114,10 @@ def add_columns(table: Table, groups: Iterable[tuple[tuple[FeatureDoc, ...], pl.
             row = frame["row"].to_numpy()
             rows = _Rows(table.place[row], is_current[row], in_sample[table.place[row]], table.rows, table.sample.size)
             waiting += [pool.submit(_column, with_words(doc), frame[doc.name], rows) for doc in docs]
-            for done in waiting[: -2 * len(docs)]:
-                done.result()  # so that frames of long ago need not be kept
-        for one in waiting:
-            column, profile = one.result()
+            for earlier in waiting[: -2 * len(docs)]:
+                earlier.result()  # so that the frames of earlier groups need not be kept
+        for encoded in waiting:
+            column, profile = encoded.result()
             table.columns.append(column)
             table.profiles.append(profile)
 
@@ -142,17 +143,19 @@ def _column(doc: FeatureDoc, values: pl.Series, rows: _Rows) -> tuple[Encoded, C
     return column, profile_column(column, values.filter(rows.is_current), str(values.dtype))
 
 
-def _divided(found: Observations, policy: SnapshotPolicy, is_used: NDArray[np.bool_]) -> tuple[Parts, NDArray[np.int8]]:
+def _divided(
+    observations: Observations, policy: SnapshotPolicy, is_used: NDArray[np.bool_]
+) -> tuple[Parts, NDArray[np.int8]]:
     """Return what is searched (0) and tested (1); 2 where a label window reaches from the one into the other."""
-    used = [found.dates[i] for i in np.unique(found.date_index[is_used])]
+    used = [observations.dates[i] for i in np.unique(observations.date_index[is_used])]
     span = policy.window_days
     spacing = (used[-1] - used[0]).days / (len(used) - 1) if len(used) > 1 else span
     overlap = max(1.0, span / max(spacing, 1.0)) if used else 1.0
     tested = used[-max(1, round(_TEST_SHARE * len(used))) :]
     before = [day for day in used if policy.label_window(day)[1].date() <= tested[0] + timedelta(days=policy.lead_days)]
     if len(used) < _LEAST_DATES or not before:
-        return Parts("customer", tuple(used), tuple(used), overlap), found.half
-    part_of_date = np.full(len(found.dates), 2, dtype=np.int8)
-    for i, day in enumerate(found.dates):
+        return Parts("customer", tuple(used), tuple(used), overlap), observations.half
+    part_of_date = np.full(len(observations.dates), 2, dtype=np.int8)
+    for i, day in enumerate(observations.dates):
         part_of_date[i] = 0 if day in before else 1 if day in tested else 2
-    return Parts("date", tuple(before), tuple(tested), overlap), part_of_date[found.date_index]
+    return Parts("date", tuple(before), tuple(tested), overlap), part_of_date[observations.date_index]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
+
+from churn.documents.exploration import ColumnInsight
 from churn.exploration.insights import Findings, Insight
-from churn.exploration.table import Parts
+from churn.exploration.table import Parts, Table
 from churn.wording import count, money, percent
 
 _MOSTLY: Final = 0.5
@@ -45,30 +48,31 @@ def note(insight: Insight) -> str | None:
     return None
 
 
-def insight_document(insight: Insight, currency: str, tested_on: Sequence[date]) -> dict[str, Any]:
-    """Return an insight as plain values; `condition` is SQL that a campaign's audience takes as its filter."""
-    return {
-        "sentence": sentence(insight, currency),
-        "words": insight.words,
-        "note": note(insight),
-        "condition": insight.sql,
-        "features": [condition.column.name for condition in insight.conditions],
-        "churn_rate": insight.churn_rate,
-        "interval": list(insight.interval),
-        "rest_rate": insight.rest_rate,
-        "lift": insight.lift if math.isfinite(insight.lift) else None,
-        "lift_interval": list(insight.lift_interval),
-        "share": insight.share,
-        "customers": insight.customers,
-        "money_at_risk_monthly": insight.money_at_risk,
-        "involuntary_share": insight.involuntary_share,
-        "searched_rate": insight.searched_rate,
-        "tested_rows": insight.tested_rows,
-        "tested_churned": insight.tested_churned,
-        "tested_on": [str(day) for day in tested_on],
-        "p_value": insight.p_value,
-        "p_adjusted": insight.p_adjusted,
-    }
+def insight_document(insight: Insight, rank: int, currency: str, tested_on: Sequence[date]) -> ColumnInsight:
+    """Return an insight in words and figures; `condition` is SQL that a campaign's audience takes as its filter."""
+    return ColumnInsight(
+        rank=rank,
+        sentence=sentence(insight, currency),
+        words=insight.words,
+        note=note(insight),
+        condition=insight.sql,
+        features=tuple(condition.column.name for condition in insight.conditions),
+        churn_rate=insight.churn_rate,
+        interval=insight.interval,
+        rest_rate=insight.rest_rate,
+        lift=insight.lift if math.isfinite(insight.lift) else None,
+        lift_interval=insight.lift_interval,
+        share=insight.share,
+        customers=insight.customers,
+        money_at_risk_monthly=insight.money_at_risk,
+        involuntary_share=insight.involuntary_share,
+        searched_rate=insight.searched_rate,
+        tested_rows=insight.tested_rows,
+        tested_churned=insight.tested_churned,
+        tested_on=tuple(tested_on),
+        p_value=insight.p_value,
+        p_adjusted=insight.p_adjusted,
+    )
 
 
 def method(parts: Parts, findings: Findings) -> str:
@@ -105,6 +109,31 @@ def tally(findings: Findings) -> str:
     """Return how many conditions were looked at, tested and confirmed."""
     groups = "1 group was" if findings.confirmed == 1 else f"{findings.confirmed} groups were"
     return f"{count(findings.looked_at)} conditions were looked at, {findings.tested} tested on other data, {groups} confirmed."
+
+
+def notes(table: Table) -> tuple[str, ...]:
+    """Return what a reader has to know before believing anything."""
+    observations, sentences = table.observations, []
+    treated = int(np.count_nonzero(observations.is_treated & (observations.churned >= 0)))
+    if treated:
+        sentences.append(
+            f"{count(treated)} rows of customers whom a campaign contacted are left out: their churn is not what it "
+            "would have been."
+        )
+    if observations.sampled < 1:
+        sentences.append(
+            f"Of earlier dates {percent(observations.sampled)} of customers are read, chosen by a hash of their id."
+        )
+    if table.labelled and table.parts.by == "customer":
+        sentences.append(
+            "There are no later dates to test on, so insights were found on one half of the customers and tested on the other."
+        )
+    if not table.labelled:
+        sentences.append(
+            "No outcome is known yet: the label windows of all dates are still open, or the source has no label. Churn is "
+            "left out until there are some."
+        )
+    return tuple(sentences)
 
 
 def rounded(amount: float) -> float:

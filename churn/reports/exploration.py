@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
+from churn.documents.exploration import (
+    Association,
+    ColumnInsight,
+    ColumnProfile,
+    ExplorationDocument,
+    Structure,
+    SurvivalCurves,
+    SurvivalPoint,
+)
 from churn.reports.charts import columns, exploration
 from churn.reports.charts.svg import token_css
 from churn.reports.render import render
@@ -29,115 +37,106 @@ GROUPS = {
 }
 
 
-def render_exploration(document: Mapping[str, Any], *, home: Path) -> str:
-    """Return the self-contained HTML page of a document of `churn explore`; the same document gives the same bytes."""
+def render_exploration(document: ExplorationDocument, *, home: Path) -> str:
+    """Return the self-contained HTML page of an exploration; the same document gives the same bytes."""
     return render(
         "exploration/exploration.html",
         home=home,
         d=document,
         tokens=token_css(),
-        dots=_dots(document),
-        survival=_survival(document),
-        association=_association(document),
-        scatter=_scatter(document),
-        kinds=_kinds(document),
-        groups=_groups(document),
+        dots=_dots(document.insights, document.churn_rate),
+        survival=_survival(document.survival),
+        association=_association(document.association),
+        scatter=_scatter(document.structure),
+        kinds=None if document.churn_rate is None else _kinds(document.structure),
+        groups=_groups(document.profile),
         pictures=columns,
-        titles=_titles(document),
+        titles=_titles(document.profile),
     )
 
 
-def _titles(document: Mapping[str, Any]) -> dict[str, str]:
+def _titles(profile: Sequence[ColumnProfile]) -> dict[str, str]:
     """Return what each column is called on the page: its documentation without the full stop, else its name."""
-    found = {}
-    for column in document["profile"]:
-        told = str(column["description"]).strip().rstrip(".")
-        is_own = told and not told.startswith("Column ") and len(told) <= 60
-        found[column["name"]] = told if is_own else column["name"].removesuffix("_attribute").replace("_", " ")
-    return found
+    titles = {}
+    for column in profile:
+        text = column.description.strip().rstrip(".")
+        is_own = text and not text.startswith("Column ") and len(text) <= 60
+        titles[column.name] = text if is_own else column.name.removesuffix("_attribute").replace("_", " ")
+    return titles
 
 
-def _groups(document: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+def _groups(profile: Sequence[ColumnProfile]) -> list[tuple[str, list[ColumnProfile]]]:
     """Return the columns by group, groups in the order of GROUPS, others after them by name."""
-    by_group: dict[str, list[Mapping[str, Any]]] = {}
-    for column in document["profile"]:
-        by_group.setdefault(column["group"], []).append(column)
+    by_group: dict[str, list[ColumnProfile]] = {}
+    for column in profile:
+        by_group.setdefault(column.group, []).append(column)
     order = [*GROUPS, *sorted(by_group.keys() - GROUPS.keys())]
     return [(GROUPS.get(group, group.replace("_", " ")), by_group[group]) for group in order if group in by_group]
 
 
-def _dots(document: Mapping[str, Any]) -> Markup | None:
-    if not document["insights"]:
+def _dots(insights: Sequence[ColumnInsight], churn_rate: float | None) -> Markup | None:
+    if not insights or churn_rate is None:
         return None
     rows = [
         {
-            "label": each["words"][:1].upper() + each["words"][1:],
-            "rate": 100 * each["churn_rate"],
-            "low": 100 * each["interval"][0],
-            "high": 100 * each["interval"][1],
+            "label": insight.words[:1].upper() + insight.words[1:],
+            "rate": 100 * insight.churn_rate,
+            "low": 100 * insight.interval[0],
+            "high": 100 * insight.interval[1],
         }
-        for each in document["insights"]
+        for insight in insights
     ]
-    told = "; ".join(f"{row['label']}: {row['rate']:.0f} % ({row['low']:.0f} to {row['high']:.0f})" for row in rows)
-    average = 100 * document["churn_rate"]
+    groups = "; ".join(f"{row['label']}: {row['rate']:.0f} % ({row['low']:.0f} to {row['high']:.0f})" for row in rows)
+    average = 100 * churn_rate
     return exploration.finding_dots(
-        rows, average=average, describe=f"Churn of each group with its interval, beside {average:.1f} % of all. {told}."
+        rows,
+        average=average,
+        describe=f"Churn of each group with its interval, beside {average:.1f} % of all. {groups}.",
     )
 
 
-def _survival(document: Mapping[str, Any]) -> Markup | None:
-    found = document["survival"]
-    if found is None or not any(group["points"] for group in found["groups"]):
+def _survival(curves: SurvivalCurves | None) -> Markup | None:
+    if curves is None or not any(group.points for group in curves.groups):
         return None
-    groups = found["groups"]
-    told = "; ".join(f"{group['name']} {_last(group['points'])}" for group in groups if group["points"])
-    unit = "Months since joining" if found["unit"] == "months" else found["unit"].replace("_", " ").capitalize()
-    return exploration.survival_curves(groups, unit=unit, describe=f"Share still there by age. {told}.")
+    ends = "; ".join(f"{group.name} {_last(group.points)}" for group in curves.groups if group.points)
+    unit = "Months since joining" if curves.unit == "months" else curves.unit.replace("_", " ").capitalize()
+    groups = [group.as_json() for group in curves.groups]
+    return exploration.survival_curves(groups, unit=unit, describe=f"Share still there by age. {ends}.")
 
 
-def _last(points: Sequence[Mapping[str, Any]]) -> str:
+def _last(points: Sequence[SurvivalPoint]) -> str:
     end = points[-1]
-    return f"{percent(end['share'], 0)} ({100 * end['low']:.0f} to {100 * end['high']:.0f}) at {end['age']:.0f}"
+    return f"{percent(end.share, 0)} ({100 * end.low:.0f} to {100 * end.high:.0f}) at {end.age:.0f}"
 
 
-def _association(document: Mapping[str, Any]) -> Markup | None:
-    found = document["association"]
-    if len(found["columns"]) < 2:
+def _association(association: Association) -> Markup | None:
+    if len(association.columns) < 2:
         return None
-    names = {c["name"]: c["name"].removesuffix("_attribute").replace("_", " ") for c in found["columns"]}
-    pairs = [{"one": names[p["one"]], "other": names[p["other"]], "value": p["value"]} for p in found["pairs"]]
-    known = sorted((p for p in pairs if p["value"] is not None), key=lambda p: -abs(p["value"]))
-    told = "; ".join(f"{p['one']} with {p['other']} {p['value']:.2f}" for p in known[:6])
-    return exploration.association_map(
-        list(names.values()), [p for p in pairs if p["value"] is not None], describe=f"Strongest associations: {told}."
-    )
+    names = {c.name: c.name.removesuffix("_attribute").replace("_", " ") for c in association.columns}
+    known = [(pair, pair.value) for pair in association.pairs if pair.value is not None]
+    rows = [{"one": names[pair.one], "other": names[pair.other], "value": value} for pair, value in known]
+    strongest = sorted(known, key=lambda row: -abs(row[1]))[:6]
+    ties = "; ".join(f"{names[pair.one]} with {names[pair.other]} {value:.2f}" for pair, value in strongest)
+    return exploration.association_map(list(names.values()), rows, describe=f"Strongest associations: {ties}.")
 
 
-def _scatter(document: Mapping[str, Any]) -> Markup | None:
-    found = document["structure"]
-    if found is None:
+def _scatter(structure: Structure | None) -> Markup | None:
+    if structure is None:
         return None
-    first, second = found["components"][:2]
-    titles = [
-        f"{'Main' if part is first else 'Second'} component, {percent(part['share'], 0)} of all differences"
-        for part in (first, second)
-    ]
+    main, second = structure.components[:2]
     return exploration.component_scatter(
-        found["points"],
-        x_title=titles[0],
-        y_title=titles[1],
-        describe=f"A sample of customers along the two main components, in {len(found['groups'])} kinds.",
+        [point.as_json() for point in structure.points],
+        x_title=f"Main component, {percent(main.share, 0)} of all differences",
+        y_title=f"Second component, {percent(second.share, 0)} of all differences",
+        describe=f"A sample of customers along the two main components, in {len(structure.groups)} kinds.",
     )
 
 
-def _kinds(document: Mapping[str, Any]) -> Markup | None:
-    found = document["structure"]
-    if found is None or document["churn_rate"] is None:
+def _kinds(structure: Structure | None) -> Markup | None:
+    if structure is None:
         return None
-    rows = [
-        {"bar": bar, "group": group["number"], "share": group[key]}
-        for bar, key in (("Customers", "share"), ("Those who left", "share_of_churned"))
-        for group in found["groups"]
-    ]
-    told = "; ".join(f"{row['bar']}, kind {row['group']}: {percent(row['share'], 0)}" for row in rows)
-    return exploration.share_bars(rows, describe=f"Share of each kind. {told}.")
+    shares = [("Customers", group.number, group.share) for group in structure.groups]
+    shares += [("Those who left", group.number, group.share_of_churned) for group in structure.groups]
+    rows = [{"bar": bar, "group": number, "share": share} for bar, number, share in shares]
+    parts = "; ".join(f"{bar}, kind {number}: {percent(share, 0)}" for bar, number, share in shares)
+    return exploration.share_bars(rows, describe=f"Share of each kind. {parts}.")

@@ -1,43 +1,13 @@
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 import polars as pl
 import pytest
 
 from churn.exploration.association import correlation_ratio, cramers_v
 from churn.exploration.insights import find_insights
-from churn.exploration.table import Table, add_columns, arrange
-from churn.snapshots.observations import Observations
-from churn.snapshots.policy import SnapshotPolicy
-from churn.warehouse import FeatureDoc
-
-POLICY = SnapshotPolicy()
-MONTHS = tuple(date(2024, m, 1) for m in range(1, 10))
-
-
-def explored(
-    frame: pl.DataFrame, churned: np.ndarray, dates: int = 9, *, phrases: dict[str, str] | None = None
-) -> Table:
-    """A table of equally many rows a month; the last month has no outcome yet."""
-    n = frame.height
-    index = np.arange(n) * dates // n
-    outcome = np.where((index == dates - 1) & (dates > 1), -1, churned).astype(np.int8)
-    found = Observations(
-        MONTHS[:dates],
-        index.astype(np.int64),
-        outcome,
-        np.zeros(n, dtype=bool),
-        np.zeros(n, dtype=bool),
-        np.full(n, 25.0),
-        (np.arange(n) % 2).astype(np.int8),
-        1.0,
-    )
-    table = arrange(found, POLICY)
-    docs = tuple(FeatureDoc(name, "attributes", "", phrase=(phrases or {}).get(name)) for name in frame.columns)
-    add_columns(table, [(docs, frame.with_columns(row=pl.Series(np.arange(n), dtype=pl.Int32)))])
-    return table
+from churn.exploration.table import Table
+from tests.exploration.worlds import explored
 
 
 def insights_of(table: Table):

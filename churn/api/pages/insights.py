@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
@@ -14,6 +17,7 @@ from churn.api.pages.frame import fragment, page
 from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.state import State, state_of
+from churn.documents.exploration import ColumnInsight, InsightsDocument
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.views.insights import latest_insights
 from churn.views.reports import list_reports
@@ -23,14 +27,45 @@ router = APIRouter()
 
 Kind = Literal["all", "single", "pair"]
 Order = Literal["money", "churn", "lift", "customers"]
-_KEYS: Final[dict[str, str]] = {
-    "money": "money_at_risk_monthly",
-    "churn": "churn_rate",
-    "lift": "lift",
-    "customers": "customers",
+_ENDLESS: Final = 1e12  # a lift without an end (nobody else left) is the highest there is
+_KEYS: Final[dict[Order, Callable[[ColumnInsight], float]]] = {
+    "money": attrgetter("money_at_risk_monthly"),
+    "churn": attrgetter("churn_rate"),
+    "lift": lambda insight: _ENDLESS if insight.lift is None else insight.lift,
+    "customers": attrgetter("customers"),
 }
 _LONGEST: Final = 100
 _Here = Annotated[State, Depends(state_of)]
+
+
+@dataclass(frozen=True)
+class InsightFilter:
+    """Words that an insight must hold, the kind, and which come first."""
+
+    q: str = ""
+    kind: Kind = "all"
+    order: Order = "money"
+
+
+@dataclass(frozen=True)
+class CampaignForm:
+    """What was filled in to make a campaign of an insight, and what is wrong with it."""
+
+    rank: int
+    title: str
+    channel: str
+    wrong: str
+
+
+@dataclass(frozen=True)
+class InsightsPage:
+    """The newest exploration (None before the first), the insights that the filter leaves, and the end of the scale."""
+
+    found: InsightsDocument | None
+    rows: Sequence[ColumnInsight]
+    asked: InsightFilter
+    top: float
+    form: CampaignForm | None = None
 
 
 @router.get("/insights")
@@ -43,10 +78,10 @@ def insights(
     order: Annotated[Order, Query()] = "money",
 ) -> Response:
     """Show what the newest exploration found, all of it or what a filter leaves."""
-    values = _shown(state, q, kind, order)
+    shown = _shown(state, InsightFilter(q, kind, order))
     if request.headers.get("HX-Target") == "found":
-        return fragment(request, "insights/_found.html.j2", user_may_push=user.may("push"), **values)
-    return _page(request, state, user, values)
+        return fragment(request, "insights/_found.html.j2", user_may_push=user.may("push"), **vars(shown))
+    return _page(request, state, user, shown)
 
 
 @router.post("/insights/{rank}/campaign")
@@ -60,10 +95,10 @@ def campaign(
     channel: Annotated[str, Form(max_length=50)] = "email",
 ) -> Response:
     """Make a campaign of an insight and go to its page; an exploration that came in between is told, not mistaken."""
-    found = latest_insights(state.context.settings.home)
-    insight = next((each for each in found["insights"] if each["rank"] == rank), None)
+    document = latest_insights(state.context.settings.home)
+    insight = next((insight for insight in document.insights if insight.rank == rank), None)
     wrong = ""
-    if insight is None or insight["condition"] != condition:
+    if insight is None or insight.condition != condition:
         wrong = "The data have been explored anew since you opened this page; look at what is here now."
     elif not title.strip() or len(title.strip()) > _LONGEST:
         wrong = "Give a title of 1 to 100 characters: customers' agents will read it."
@@ -78,12 +113,11 @@ def campaign(
             now = state.context.clock()
             state.store.requests.audit(user.name, "define_campaign", name, now, request_id(request))
             return RedirectResponse(f"/campaigns/{quote(name)}", status_code=303)
-    values = _shown(state, "", "all", "money")
-    form = {"rank": rank, "title": title, "channel": channel, "wrong": wrong}
-    return _page(request, state, user, values | {"form": form}, status=422)
+    shown = replace(_shown(state, InsightFilter()), form=CampaignForm(rank, title, channel, wrong))
+    return _page(request, state, user, shown, status=422)
 
 
-def _page(request: Request, state: State, user: SignedIn, values: dict[str, Any], status: int = 200) -> Response:
+def _page(request: Request, state: State, user: SignedIn, shown: InsightsPage, status: int = 200) -> Response:
     return page(
         request,
         "insights/insights.html.j2",
@@ -92,25 +126,25 @@ def _page(request: Request, state: State, user: SignedIn, values: dict[str, Any]
         status=status,
         user_may_push=user.may("push"),
         report=next((file.name for file in list_reports(state.context) if file.name == "exploration.html"), None),
-        **values,
+        **vars(shown),
     )
 
 
-def _shown(state: State, q: str, kind: Kind, order: Order) -> dict[str, Any]:
+def _shown(state: State, wanted: InsightFilter) -> InsightsPage:
     try:
-        found: dict[str, Any] | None = latest_insights(state.context.settings.home)
+        document = latest_insights(state.context.settings.home)
     except NotFound:
-        found = None
-    rows = [] if found is None else [each for each in found["insights"] if _matches(each, q, kind)]
-    # A ratio without an end (nobody else left) is the highest there is.
-    rows.sort(key=lambda each: (-(each[_KEYS[order]] if each[_KEYS[order]] is not None else 1e12), each["rank"]))
-    top = max((each["interval"][1] for each in (found or {"insights": []})["insights"]), default=1.0)
-    return {"found": found, "rows": rows, "asked": {"q": q, "kind": kind, "order": order}, "top": top, "form": None}
+        return InsightsPage(None, [], wanted, top=1.0)
+    key = _KEYS[wanted.order]
+    rows = [insight for insight in document.insights if _matches(insight, wanted)]
+    rows.sort(key=lambda insight: (-key(insight), insight.rank))
+    top = max((insight.interval[1] for insight in document.insights), default=1.0)
+    return InsightsPage(document, rows, wanted, top)
 
 
-def _matches(insight: dict[str, Any], q: str, kind: Kind) -> bool:
-    is_pair = len(insight["features"]) > 1
-    words = f"{insight['sentence']} {insight['condition']}".lower().replace("_", " ")
-    return (kind == "all" or is_pair == (kind == "pair")) and all(
-        word in words for word in q.lower().replace("_", " ").split()
+def _matches(insight: ColumnInsight, wanted: InsightFilter) -> bool:
+    is_pair = len(insight.features) > 1
+    words = f"{insight.sentence} {insight.condition}".lower().replace("_", " ")
+    return (wanted.kind == "all" or is_pair == (wanted.kind == "pair")) and all(
+        word in words for word in wanted.q.lower().replace("_", " ").split()
     )

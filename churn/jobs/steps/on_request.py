@@ -39,7 +39,7 @@ def score(context: Context, run: ScheduledRun) -> StepResult:
 def explore(context: Context, run: ScheduledRun) -> StepResult:
     """Explore the data: profile, insights, page."""
     document = explore_data(context, on=day_of(run, "date")).document
-    return StepResult(document["rows"], f"{document['headline']} {document['tally']}")
+    return StepResult(document.rows, f"{document.headline} {document.tally}")
 
 
 def plan(context: Context, run: ScheduledRun) -> StepResult:

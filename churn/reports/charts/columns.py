@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from markupsafe import Markup, escape
+
+from churn.documents.exploration import ColumnProfile
 
 WIDTH: Final = 240
 _HEIGHT: Final = 84
@@ -13,12 +14,12 @@ _BARS: Final = 60  # height of the bars; the box plot stands below
 _MOST: Final = 8
 
 
-def spread(column: Mapping[str, Any]) -> Markup | None:
+def spread(column: ColumnProfile) -> Markup | None:
     """Return a column's histogram over its box plot; None for texts, flags and columns without values."""
-    found, box = column["histogram"], column["box"]
-    if found is None or box is None or len(found["counts"]) < 2:
+    histogram, box = column.histogram, column.box
+    if histogram is None or box is None or len(histogram.counts) < 2:
         return None
-    edges, counts = found["edges"], found["counts"]
+    edges, counts = histogram.edges, histogram.counts
     most, width = max(*counts, 1), WIDTH / len(counts)
     bars = "".join(
         f'<rect x="{i * width:.1f}" y="{_BARS - _BARS * n / most:.1f}" width="{max(width - 1, 0.8):.1f}" '
@@ -30,7 +31,7 @@ def spread(column: Mapping[str, Any]) -> Markup | None:
     def at(value: float) -> float:
         return float(WIDTH * min(max((value - edges[0]) / (edges[-1] - edges[0]), 0.0), 1.0))
 
-    low, first, middle, third, high = (at(box[k]) for k in ("low", "first", "median", "third", "high"))
+    low, first, middle, third, high = (at(value) for value in (box.low, box.first, box.median, box.third, box.high))
     y = _BARS + 14
     plot = (
         f'<path class="whisker" d="M{low:.1f} {y}H{first:.1f}M{third:.1f} {y}H{high:.1f}'
@@ -38,55 +39,55 @@ def spread(column: Mapping[str, Any]) -> Markup | None:
         f'<rect class="box" x="{first:.1f}" y="{y - 6}" width="{max(third - first, 1):.1f}" height="12"/>'
         f'<path class="median" d="M{middle:.1f} {y - 6}v12"/>'
     )
-    told = (
-        f"{number(edges[0])} to {number(edges[-1])}; half between {number(box['first'])} and {number(box['third'])}, "
-        f"median {number(box['median'])}"
+    description = (
+        f"{number(edges[0])} to {number(edges[-1])}; half between {number(box.first)} and {number(box.third)}, "
+        f"median {number(box.median)}"
     )
     return Markup(  # noqa: S704  # numbers only; the description is escaped
-        f'<svg class="spread" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape(told)}">{bars}{plot}</svg>'
+        f'<svg class="spread" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape(description)}">{bars}{plot}</svg>'
     )
 
 
-def churn_line(column: Mapping[str, Any], average: float | None) -> Markup | None:
+def churn_line(column: ColumnProfile, average: float | None) -> Markup | None:
     """Return churn along a column's bins, with intervals, beside the average; None without outcomes."""
-    bins = column["churn"][: _MOST + 1]
+    bins = column.churn[: _MOST + 1]
     if len(bins) < 2 or average is None:
         return None
-    most = max(*(b["high"] if b["rows"] >= 30 else b["churn_rate"] for b in bins), average) * 1.05 or 1.0
+    most = max(*(row.high if row.rows >= 30 else row.churn_rate for row in bins), average) * 1.05 or 1.0
     step, top = WIDTH / len(bins), _HEIGHT - 6
 
     def y(share: float) -> float:
         return float(top - (top - 6) * min(share / most, 1.0) + 3)
 
     marks = []
-    for i, each in enumerate(bins):
+    for i, row in enumerate(bins):
         x = step * (i + 0.5)
         marks.append(
-            f'<path class="span" d="M{x:.1f} {y(each["low"]):.1f}V{y(each["high"]):.1f}"/>'
-            f'<circle class="{"hollow" if each["label"] == "missing" else "known"}" cx="{x:.1f}" '
-            f'cy="{y(each["churn_rate"]):.1f}" r="3.2"/>'
+            f'<path class="span" d="M{x:.1f} {y(row.low):.1f}V{y(row.high):.1f}"/>'
+            f'<circle class="{"hollow" if row.label == "missing" else "known"}" cx="{x:.1f}" '
+            f'cy="{y(row.churn_rate):.1f}" r="3.2"/>'
         )
-    told = "; ".join(f"{each['label']}: {100 * each['churn_rate']:.0f} %" for each in bins)
+    rates = "; ".join(f"{row.label}: {100 * row.churn_rate:.0f} %" for row in bins)
     return Markup(  # noqa: S704  # numbers only; the description is escaped
-        f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape("Churn by value. " + told)}">'
+        f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape("Churn by value. " + rates)}">'
         f'<path class="average" d="M0 {y(average):.1f}H{WIDTH}"/>{"".join(marks)}</svg>'
     )
 
 
-def ends(column: Mapping[str, Any]) -> tuple[str, str]:
+def ends(column: ColumnProfile) -> tuple[str, str]:
     """Return what the first and the last of a column's bins are called, and that the hollow dot is what is missing."""
-    bins = column["churn"][: _MOST + 1]
-    known = [each["label"] for each in bins if each["label"] != "missing"]
+    bins = column.churn[: _MOST + 1]
+    known = [row.label for row in bins if row.label != "missing"]
     if not known:
         return ("missing", "")
     return known[0], known[-1] + (", missing" if len(known) < len(bins) else "")
 
 
-def kind(column: Mapping[str, Any]) -> str:
+def kind(column: ColumnProfile) -> str:
     """Return a column's type as people say it."""
     names = {"flag": "yes or no", "text": "text"}
-    is_whole = str(column["type"]).lower().startswith(("int", "uint"))
-    return names.get(column["kind"], "whole number" if is_whole else "number")
+    is_whole = column.type.lower().startswith(("int", "uint"))
+    return names.get(column.kind, "whole number" if is_whole else "number")
 
 
 def number(value: float) -> str:

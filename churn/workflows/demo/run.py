@@ -56,7 +56,7 @@ def close_demo(context: Context, campaigns: DemoCampaigns) -> DemoClosing:
     monitor = monitor_model(later)
     explored = explore_data(later)
     report = publish_report(later)
-    files = {"report": report.files["report"], "insights": explored.files["page"]}
+    files = {"report": report.files["report"], "insights": explored.files.page}
     return DemoClosing(scores, monitor, explored, report, files)
 
 

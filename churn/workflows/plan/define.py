@@ -15,6 +15,7 @@ from churn.campaigns.reading import Complaint, campaign_files, examine, examine_
 from churn.campaigns.writing import campaign_toml
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
+from churn.documents.exploration import ColumnInsight
 from churn.errors import CampaignError, ConfigError, ModelError, StoreBusy
 from churn.files import write_text
 from churn.modeling import load_card
@@ -102,9 +103,9 @@ def _known_features(context: Context, definition: CampaignDefinition) -> Collect
 
 
 def draft_audience(
-    context: Context, insight: Mapping[str, Any], *, name: str, title: str, channel: str, owner: str | None
+    context: Context, insight: ColumnInsight, *, name: str, title: str, channel: str, owner: str | None
 ) -> DefinedCampaign:
-    """Keep a campaign for those whom `insight` (see explore_data.insights_alone) is about; nobody is contacted by it.
+    """Keep a campaign for those whom `insight` is about; nobody is contacted by it.
 
     Raises CampaignError for a name that is taken, ConfigError for anything that `churn campaigns validate` refuses.
     """
@@ -114,9 +115,9 @@ def draft_audience(
         "campaign": {
             "title": title,
             "owner": owner,
-            "description": f"Found by exploring the data: {insight['sentence']}",
+            "description": f"Found by exploring the data: {insight.sentence}",
         },
-        "audience": {"filter": insight["condition"]},
+        "audience": {"filter": insight.condition},
         "offer": {"channel": channel},
         # Another seed for each campaign: the same customers must not be the ones left alone every time.
         "holdout": {"share": 0.1, "seed": zlib.crc32(name.encode()) % 1_000_000},

@@ -376,7 +376,7 @@ def _churn(trend: Sequence[dict[str, Any]], month: Month, target: float) -> dict
 
 def _insights(context: Context) -> dict[str, Any] | None:
     try:
-        return latest_insights(context.settings.home)
+        return latest_insights(context.settings.home).as_json()
     except NotFound:
         return None
 

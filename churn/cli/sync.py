@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
+from churn.crm.preview import SampleRow
 from churn.views.sync import rejected_rows, sync_status
 from churn.workflows.sync.sync import Options, sync_crm
 from churn.workflows.sync.sync import retry as send_again
@@ -119,7 +120,7 @@ def _show(session: Session, result: Any, *, is_withdrawal: bool = False, **more:
         "skipped": report.skipped,
         "resumed": list(report.resumed),
         "warnings": list(report.warnings),
-        "sample": report.preview.sample if report.preview else None,
+        "sample": [row.document() for row in report.preview.sample] if report.preview else None,
         "seconds": round(report.seconds, 3),
         **more,
     }
@@ -160,13 +161,13 @@ def _refused_words(refused: int, connector: str, *, is_dry: bool) -> str:
     )
 
 
-def _render_sample(sample: Sequence[dict[str, Any]]) -> None:
+def _render_sample(sample: Sequence[SampleRow]) -> None:
     rows = []
-    for one in sample[:_SHOWN]:
-        told = one.get("message") or "; ".join(
-            f"{f['field']}: {_short(f['from'])} -> {_short(f['to'])}" for f in one.get("fields", ())
+    for row in sample[:_SHOWN]:
+        changes = "; ".join(
+            f"{change.field}: {_short(change.before)} -> {_short(change.after)}" for change in row.changes
         )
-        rows.append((one["customer_id"], one["would"], told))
+        rows.append((row.customer_id, row.would, row.message or changes))
     table("For example", ["customer", "would", "fields"], rows)
 
 

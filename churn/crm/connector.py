@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias
 
-Value = str | float | int | bool | date | datetime | None
+from churn.store.records import FieldValue
+
+Value: TypeAlias = FieldValue
 WriteMode = Literal["update", "upsert", "insert"]
 ResultState = Literal["created", "updated", "unchanged", "rejected", "transient", "unknown"]
 FieldKind = Literal["text", "number", "integer", "boolean", "date", "datetime", "choice"]

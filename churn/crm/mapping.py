@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import Connector, FieldKind, RemoteField, Value
@@ -52,7 +52,7 @@ class FieldMapping:
     fields: Mapping[str, str]
     schema: Mapping[str, RemoteField] = field(default_factory=dict)
 
-    def values(self, row: Mapping[str, Any]) -> dict[str, Value]:
+    def values(self, row: Mapping[str, Value]) -> dict[str, Value]:
         """Return one customer's remote fields and values: rounded, cut to length, as the type that theirs has."""
         return {theirs: self._converted(ours, theirs, row.get(ours)) for ours, theirs in self.fields.items()}
 
@@ -67,12 +67,12 @@ class FieldMapping:
             values[band] = NO_BAND
         return values
 
-    def _converted(self, ours: str, theirs: str, value: Any) -> Value:
+    def _converted(self, ours: str, theirs: str, value: Value) -> Value:
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return None
         remote = self.schema.get(theirs)
         kind = remote.kind if remote is not None else OUR_FIELDS[ours]
-        if ours in DIGITS:
+        if ours in DIGITS and not isinstance(value, date):
             value = round(float(value), DIGITS[ours]) + 0.0
             return f"{value:.{DIGITS[ours]}f}" if kind == "text" else float(value)
         if isinstance(value, datetime):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import WriteMode
-from churn.crm.rows import OnLeave, Preview
+from churn.crm.preview import Preview
+from churn.crm.rows import OnLeave
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,22 +6,23 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from churn.config.connectors import ConnectorSection
-from churn.crm.connector import Connector, Value, WriteMode
+from churn.crm.connector import Value
 from churn.crm.diff import Changes, canonical
-from churn.crm.lookup import AMBIGUOUS, NOT_FOUND, Item, mode_of, resolve
+from churn.crm.lookup import AMBIGUOUS, NOT_FOUND
 from churn.crm.mapping import FieldMapping
-from churn.crm.retry import Patience
-from churn.store import OutboxRow, Rejection, Store
+from churn.store import OutboxRow, Rejection
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 OnLeave = Literal["nothing", "clear", "band_none"]
-Acknowledged = Mapping[str, tuple[Mapping[str, Any], datetime]]
+# By customer: the remote fields that a system holds for us, and since when.
+Acknowledged = Mapping[str, tuple[Mapping[str, Value], datetime]]
+# By customer: what other campaigns have written to the same record, and when.
+WrittenByOthers = Mapping[str, Sequence[tuple[Mapping[str, Value], datetime]]]
 _CHECKED_ANYWAY = {NOT_FOUND, AMBIGUOUS}  # these are cured over there, which only a lookup shows
 
 
@@ -38,7 +39,7 @@ def plan_rows(
     mapping: FieldMapping,
     *,
     acknowledged: Acknowledged,
-    others: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime]]],
+    others: WrittenByOthers,
     rejections: Sequence[Rejection],
     on_leave: OnLeave,
     mode: str,
@@ -53,7 +54,9 @@ def plan_rows(
     whatever `on_leave` says: a record that goes on naming the offer would have them called.
     """
     held = {
-        r.customer_id: r.payload_hash for r in rejections if r.is_held and not is_full and r.code not in _CHECKED_ANYWAY
+        rejection.customer_id: rejection.payload_hash
+        for rejection in rejections
+        if rejection.is_held and not is_full and rejection.code not in _CHECKED_ANYWAY
     }
     planned = Planned([])
     for row in _writes(changes, mapping, acknowledged, probability_step, mode, planned.skipped):
@@ -78,54 +81,54 @@ def _writes(
     skipped: Counter[str],
 ) -> Iterator[OutboxRow]:
     position = 0
-    for found in changes.writes.iter_rows(named=True):
-        customer_id = found["customer_id"]
-        if mode == "insert" and found["is_known"]:
+    for wanted in changes.writes.iter_rows(named=True):
+        customer_id = wanted["customer_id"]
+        if mode == "insert" and wanted["is_known"]:
             skipped["unchanged"] += 1
             continue
-        payload = mapping.values(found)
+        payload = mapping.values(wanted)
         changed: tuple[str, ...] | None = None
-        if not found["is_whole"]:
+        if not wanted["is_whole"]:
             before = acknowledged.get(customer_id, ({}, None))[0]
             changed = tuple(name for name in payload if canonical(payload[name]) != canonical(before.get(name)))
             if not changed:
                 skipped["unchanged"] += 1
                 continue
+        probability = wanted.get("churn_probability")
         yield OutboxRow(
             customer_id=customer_id,
             position=position,
             action="write",
             payload=payload,
             changed=changed,
-            payload_hash=material_hash(found, step),
-            exact_hash=found["exact_hash"],
-            churn_probability=found.get("churn_probability"),
-            percentile=found.get("percentile"),
-            expected_profit=found.get("expected_profit"),
+            payload_hash=material_hash(wanted["exact_hash"], probability, step),
+            exact_hash=wanted["exact_hash"],
+            churn_probability=probability,
+            percentile=wanted.get("percentile"),
+            expected_profit=wanted.get("expected_profit"),
         )
         position += 1
 
 
-def material_hash(found: Mapping[str, Any], step: float) -> str:
+def material_hash(exact_hash: str, probability: float | None, step: float) -> str:
     """Return what a row counts as when it was rejected: its exact fields, and its probability in steps."""
-    probability = found.get("churn_probability")
     bucket = "-" if probability is None else str(round(probability / max(step, 0.001)))
-    return f"{found['exact_hash']}:{bucket}"
+    return f"{exact_hash}:{bucket}"
 
 
 def _leaves(
     leaves: pl.DataFrame,
     mapping: FieldMapping,
     acknowledged: Acknowledged,
-    others: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime]]],
+    others: WrittenByOthers,
     ways: Mapping[str, OnLeave],
     position: int,
     skipped: Counter[str],
 ) -> Iterator[OutboxRow]:
-    for found in leaves.iter_rows(named=True):
-        customer_id = found["customer_id"]
+    for record in leaves.iter_rows(named=True):
+        customer_id = record["customer_id"]
         on_leave = ways[customer_id]
-        is_in_step = on_leave == "band_none" and found["is_marked"] and not found["is_uncertain"]
+        is_in_step = on_leave == "band_none" and record["is_marked"] and not record["is_uncertain"]
         if on_leave == "nothing" or is_in_step or customer_id not in acknowledged:
             skipped["left"] += 1
             continue
@@ -145,71 +148,8 @@ def _leaves(
 
 
 def _still_ours(
-    held: Mapping[str, Value], since: datetime, others: Sequence[tuple[Mapping[str, Any], datetime]]
+    held: Mapping[str, Value], since: datetime, others: Sequence[tuple[Mapping[str, Value], datetime]]
 ) -> dict[str, Value]:
     """Return the fields that no other campaign has written since: those are theirs now."""
     taken = {name for values, at in others if at > since for name, value in values.items() if value is not None}
     return {name: value for name, value in held.items() if name not in taken}
-
-
-_FIND = 1_000
-
-
-@dataclass(frozen=True)
-class Preview:
-    """Counts of what would be done (create, update, clear, skip, reject), and a sample of it field by field."""
-
-    counts: dict[str, int]
-    sample: list[dict[str, Any]]
-
-
-def preview(
-    planned: Planned,
-    connector: Connector,
-    name: str,
-    store: Store,
-    *,
-    settings: ConnectorSection,
-    mode: WriteMode,
-    acknowledged: Acknowledged,
-    sample_size: int = 10,
-) -> Preview:
-    """Return what sending `planned` would do. It reads from the system, by key, and writes nothing anywhere."""
-    patience = Patience(settings, seed=name)
-    counts: Counter[str] = Counter({"create": 0, "update": 0, "clear": 0, "skip": 0, "reject": 0})
-    counts["skip"] = sum(planned.skipped.values())
-    sample: list[dict[str, Any]] = []
-    for start in range(0, len(planned.rows), _FIND):
-        rows = planned.rows[start : start + _FIND]
-        ids = store.crm.remote_ids(name, [row.customer_id for row in rows])
-        for action in ("write", "mark", "clear"):
-            items = [Item(row, ids.get(row.customer_id)) for row in rows if row.action == action]
-            if not items:
-                continue
-            ready, settled = resolve(items, connector, name, store, mode_of(items[0].row, mode), patience)
-            for one in settled:
-                verb = "reject" if one.state == "rejected" else "skip"
-                counts[verb] += 1
-                if len(sample) < sample_size and verb == "reject":
-                    sample.append({"customer_id": one.row.customer_id, "would": verb, "message": one.message})
-            for item in ready:
-                verb = _verb(item, acknowledged)
-                counts[verb] += 1
-                if len(sample) < sample_size:
-                    before = acknowledged.get(item.row.customer_id, ({}, None))[0]
-                    sample.append(
-                        {"customer_id": item.row.customer_id, "would": verb, "fields": _fields(item.values, before)}
-                    )
-    return Preview(dict(counts), sample)
-
-
-def _verb(item: Item, acknowledged: Acknowledged) -> str:
-    if item.row.action != "write":
-        return "clear"
-    return "update" if item.remote_id is not None or item.row.customer_id in acknowledged else "create"
-
-
-def _fields(values: Mapping[str, Any], before: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    return [
-        {"field": name, "from": canonical(before.get(name)), "to": canonical(value)} for name, value in values.items()
-    ]

@@ -6,19 +6,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
 
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import Connector
 from churn.crm.diff import Changes, compare
 from churn.crm.mapping import FieldMapping, check_mapping, check_values, preflight, schema_with_missing
+from churn.crm.preview import preview
 from churn.crm.push import Push
 from churn.crm.request import SyncReport, SyncRequest
 from churn.crm.retry import Patience
-from churn.crm.rows import Planned, plan_rows, preview
+from churn.crm.rows import Acknowledged, Planned, plan_rows
 from churn.errors import CampaignError, ChurnError
 from churn.progress import SILENT, Progress
 from churn.store import MappingChange, Store, SyncRun
+from churn.store.records import SyncState
 
 _FEW = 50  # records whose change stops nothing, however small the list
 
@@ -81,7 +82,7 @@ class Sync:
         if is_dry:
             mapping, warnings = self._mapping(is_dry=True), self._warnings()
             planned, acknowledged = self._plan(mapping, warnings)
-            found = preview(
+            expected = preview(
                 planned,
                 self._connector,
                 request.connector,
@@ -93,10 +94,10 @@ class Sync:
             return SyncReport(
                 run_id="",
                 state="dry run",
-                counts=found.counts,
+                counts=expected.counts,
                 skipped=dict(planned.skipped),
                 seconds=time.monotonic() - began,
-                preview=found,
+                preview=expected,
                 warnings=tuple(warnings),
             )
         with self._store.lock_destination(request.connector, request.holder):
@@ -192,14 +193,14 @@ class Sync:
         changed = sorted({n for n in {*previous, *request.fields} if previous.get(n) != request.fields.get(n)})
         last = self._store.sync_runs.last_done(request.connector, request.campaign)
         model = last.model_version if last else None
-        told = []
+        reasons = []
         if changed:
-            told.append(f"the mapping of {', '.join(changed)} changed")
+            reasons.append(f"the mapping of {', '.join(changed)} changed")
         if model is not None and model != request.model_version:
-            told.append(f"the scores are of model {request.model_version}, and were of {model}")
-        if told:
+            reasons.append(f"the scores are of model {request.model_version}, and were of {model}")
+        if reasons:
             raise CampaignError(
-                f"{' and '.join(told)} since the last push, so that every record would be written again",
+                f"{' and '.join(reasons)} since the last push, so that every record would be written again",
                 where=request.where,
                 remedy="Look with --full --dry-run, then push with --full.",
             )
@@ -214,7 +215,7 @@ class Sync:
             return [str(error)]
         return []
 
-    def _plan(self, mapping: FieldMapping, warnings: list[str] | None = None) -> tuple[Planned, dict[str, Any]]:
+    def _plan(self, mapping: FieldMapping, warnings: list[str] | None = None) -> tuple[Planned, Acknowledged]:
         request, store = self._request, self._store
         self._progress.step("Comparing with what the system holds")
         records = store.crm.records(request.connector, request.campaign)
@@ -270,7 +271,7 @@ class Sync:
     def _finish(
         self,
         run: SyncRun,
-        state: str | None,
+        state: SyncState | None,
         push: Push | None,
         skipped: Mapping[str, int],
         *,
@@ -284,17 +285,16 @@ class Sync:
         counts["unchanged"] += skipped.get("unchanged", 0)
         subject = f"{run.campaign} to {run.connector}"
         is_partial = bool(counts["rejected"] or counts["left"] or doubtful)
-        ended = state or ("partial" if is_partial else "done")
-        store.sync_runs.finish(
-            run.run_id, state=cast("Any", ended), counts={**counts, "skipped": dict(skipped)}, at=at, error=error
-        )
+        ended: SyncState = state or ("partial" if is_partial else "done")
+        kept_counts = {**counts, "skipped": dict(skipped)}
+        store.sync_runs.finish(run.run_id, state=ended, counts=kept_counts, at=at, error=error)
         if error is not None:
             store.alerts.raise_("sync_failed", subject, "critical", error, at)
             return counts
         store.alerts.resolve("sync_failed", subject, at)
         if is_partial:
-            told = f"{counts['rejected']:,} rows rejected, {counts['left'] + doubtful:,} not sent"
-            store.alerts.raise_("sync_partial", subject, "warning", told, at)
+            message = f"{counts['rejected']:,} rows rejected, {counts['left'] + doubtful:,} not sent"
+            store.alerts.raise_("sync_partial", subject, "warning", message, at)
         else:
             store.alerts.resolve("sync_partial", subject, at)
         return counts

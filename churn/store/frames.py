@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from churn.errors import ContractBroken, ModelError
-from churn.store.records import OPTIONAL_COLUMNS, SCORE_COLUMNS
+from churn.store.records import OPTIONAL_COLUMNS, SCORE_COLUMNS, FieldValue
 
 if TYPE_CHECKING:
     import polars as pl
@@ -198,10 +198,10 @@ def to_text(values: Mapping[str, Any]) -> str:
     return _ENCODER.encode(values)
 
 
-def from_text(text: str) -> dict[str, Any]:
+def from_text(text: str) -> dict[str, FieldValue]:
     """Return the values that `to_text` wrote."""
-    found: dict[str, Any] = _DECODER.decode(text)
-    return found
+    values: dict[str, FieldValue] = _DECODER.decode(text)
+    return values
 
 
 def _wrap(value: object) -> dict[str, str]:

@@ -315,6 +315,10 @@ class SyncRun:
     error: str | None = None
 
 
+# What a field of a remote record holds. Kept as JSON, in which days and instants are texts.
+FieldValue = str | float | int | bool | date | datetime | None
+
+
 @dataclass(frozen=True)
 class OutboxRow:
     """One row to be sent. `payload`: all remote fields and their values; `changed`: those that differ, None for all."""
@@ -322,7 +326,7 @@ class OutboxRow:
     customer_id: str
     position: int
     action: OutboxAction
-    payload: Mapping[str, Any]
+    payload: Mapping[str, FieldValue]
     changed: tuple[str, ...] | None
     payload_hash: str
     exact_hash: str

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from churn.store.database import Database
 from churn.store.frames import chunks, from_text, schema_of, upsert
-from churn.store.records import RECORD_COLUMNS, Rejection
+from churn.store.records import RECORD_COLUMNS, FieldValue, Rejection
 from churn.store.tables import crm_cursors, crm_ids, crm_records, crm_rejections
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class CrmRepository:
 
     def acknowledged(
         self, connector: str, campaign: str, customer_ids: Sequence[str]
-    ) -> dict[str, tuple[dict[str, Any], datetime]]:
+    ) -> dict[str, tuple[dict[str, FieldValue], datetime]]:
         """Return by customer the remote fields that the other side holds for us, and since when."""
-        found: dict[str, tuple[dict[str, Any], datetime]] = {}
+        found: dict[str, tuple[dict[str, FieldValue], datetime]] = {}
         with self._database.read() as connection:
             for keys in chunks(customer_ids):
                 query = sa.select(
@@ -60,9 +60,9 @@ class CrmRepository:
 
     def others(
         self, connector: str, campaign: str, customer_ids: Sequence[str]
-    ) -> dict[str, list[tuple[dict[str, Any], datetime]]]:
+    ) -> dict[str, list[tuple[dict[str, FieldValue], datetime]]]:
         """Return by customer what the other campaigns have written to the same record, and when."""
-        found: dict[str, list[tuple[dict[str, Any], datetime]]] = {}
+        found: dict[str, list[tuple[dict[str, FieldValue], datetime]]] = {}
         with self._database.read() as connection:
             for keys in chunks(customer_ids):
                 query = sa.select(

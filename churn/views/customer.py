@@ -2,147 +2,282 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.documents.reason import FeatureValue, RiskReason
 from churn.errors import NotFound, ResourceError
 from churn.views.customer_risk import customer_risk
 from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import polars as pl
 
 FACTS = 300  # of one customer's year, the newest
 DAY_BITS = 60  # days that the strip of active days covers
 _FLAT = 0.0005  # points that round to nothing
 
 
-def customer_view(context: Context, customer_id: str) -> dict[str, Any]:
-    """Return a customer's risk, where it comes from, how it went, what happened, and what was done about it.
+@dataclass(frozen=True)
+class RiskStep:
+    """A step from the average customer's probability to this one's; `feature` is None for all the rest together."""
 
-    Beside the fields of `customer_risk`: `steps` (the way from the base rate to the probability, see `waterfall`),
-    `history` (snapshot_date, churn_probability, risk_band, model_version, oldest first), `facts` (newest first) and
-    `usage` (None without serving files), `features` (name to value), `usual` (name to low, middle, high).
+    text: str
+    points: float
+    start: float
+    end: float
+    feature: str | None
+    is_actionable: bool
+
+
+@dataclass(frozen=True)
+class PastScore:
+    """The customer's score in one run that is kept."""
+
+    snapshot_date: date
+    churn_probability: float
+    risk_band: str
+    model_version: str
+
+
+@dataclass(frozen=True)
+class CustomerFact:
+    """Something that happened: a payment, a ticket, a change of plan, a contact, an assignment, an outcome.
+
+    What `what` and `detail` say depends on the kind; see sql/serving/customer_timeline.sql.
+    """
+
+    occurred_at: datetime
+    kind: str
+    what: str
+    detail: str
+    amount: float | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class MonthOfUse:
+    """Logins in a month; the month of the snapshot date is not whole yet."""
+
+    month: date
+    sessions: int
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class DayOfUse:
+    """Whether the customer was active on a day."""
+
+    date: date
+    is_active: bool
+
+
+@dataclass(frozen=True)
+class ProductUse:
+    """Logins by month over a year, and the active days of the last 60, oldest first."""
+
+    months: Sequence[MonthOfUse]
+    days: Sequence[DayOfUse]
+
+
+@dataclass(frozen=True)
+class UsualRange:
+    """What is usual for a numeric feature: nine tenths of all customers lie between `low` and `high`."""
+
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True)
+class CustomerCampaign:
+    """A campaign that the customer is in, and since when."""
+
+    campaign: str
+    arm: str
+    assigned_at: datetime
+
+
+@dataclass(frozen=True)
+class CustomerView:
+    """A customer's risk, where it comes from, how it went, what happened, and what was done about it.
+
+    `steps` lead from the base rate to the probability, see `waterfall`; `history` is oldest first, `facts` newest first.
+    Without serving files there is no base probability and no use, and facts are None where no campaign is known either.
+    """
+
+    customer_id: str
+    churn_probability: float
+    risk_band: str
+    percentile: float
+    expected_profit: float
+    value_of_save: float
+    monthly_margin: float
+    plan: str | None
+    previous_probability: float | None
+    change: float | None
+    reasons: Sequence[RiskReason]
+    change_reasons: Sequence[RiskReason] | None
+    campaigns: Sequence[CustomerCampaign]
+    scored_at: datetime
+    snapshot_date: date
+    model_version: str
+    data_cutoff: datetime
+    run_id: str
+    base_probability: float | None
+    steps: Sequence[RiskStep]
+    history: Sequence[PastScore]
+    facts: Sequence[CustomerFact] | None
+    usage: ProductUse | None
+    features: Mapping[str, FeatureValue]
+    usual: Mapping[str, UsualRange]
+
+
+def customer_view(context: Context, customer_id: str) -> CustomerView:
+    """Return all of one customer.
+
     Raises NotFound for somebody who is not on the current list, DataError before the first list.
     """
-    found = customer_risk(context, customer_id)
+    risk = customer_risk(context, customer_id)
     home = context.settings.home
-    folder = run_path(home, found["run_id"])
-    summary = read_summary(home, found["run_id"]) or {}
-    base = summary.get("base_probability")
-    seen = read_customer(folder / FEATURES, customer_id)
-    return {
-        **found,
-        "base_probability": base,
-        "steps": waterfall(base, found["churn_probability"], found["reasons"]),
-        "history": score_history(home, customer_id),
-        "facts": _facts(context, folder, customer_id, found["campaigns"]),
-        "usage": _usage(folder, customer_id, found["snapshot_date"]),
-        "features": {k: v for k, v in seen[0].items() if k != "customer_id"} if seen else {},
-        "usual": summary.get("features", {}),
-    }
+    folder = run_path(home, risk["run_id"])
+    summary = read_summary(home, risk["run_id"]) or {}
+    base: float | None = summary.get("base_probability")
+    reasons = _reasons(risk["reasons"])
+    campaigns = [CustomerCampaign(row["campaign"], row["arm"], row["assigned_at"]) for row in risk["campaigns"]]
+    seen = _rows_of(folder / FEATURES, customer_id)
+    return CustomerView(
+        customer_id=risk["customer_id"],
+        churn_probability=risk["churn_probability"],
+        risk_band=risk["risk_band"],
+        percentile=risk["percentile"],
+        expected_profit=risk["expected_profit"],
+        value_of_save=risk["value_of_save"],
+        monthly_margin=risk["monthly_margin"],
+        plan=risk["plan"],
+        previous_probability=risk["previous_probability"],
+        change=risk["change"],
+        reasons=reasons,
+        change_reasons=None if risk["change_reasons"] is None else _reasons(risk["change_reasons"]),
+        campaigns=campaigns,
+        scored_at=risk["scored_at"],
+        snapshot_date=risk["snapshot_date"],
+        model_version=risk["model_version"],
+        data_cutoff=risk["data_cutoff"],
+        run_id=risk["run_id"],
+        base_probability=base,
+        steps=waterfall(base, risk["churn_probability"], reasons),
+        history=score_history(home, customer_id),
+        facts=_facts(context, folder, customer_id, campaigns),
+        usage=_usage(folder, customer_id, risk["snapshot_date"]),
+        features={} if seen is None or seen.is_empty() else seen.drop("customer_id").row(0, named=True),
+        usual={name: UsualRange(**ends) for name, ends in summary.get("features", {}).items()},
+    )
 
 
-def waterfall(base: float | None, probability: float, reasons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _reasons(rows: Sequence[object]) -> list[RiskReason]:
+    return [RiskReason.read(row, where="reasons of the list") for row in rows]
+
+
+def waterfall(base: float | None, probability: float, reasons: Sequence[RiskReason]) -> list[RiskStep]:
     """Return the steps from `base` to `probability`: each reason's points, and what all other features do together.
 
-    Each step has text, points, start, end, feature (None for the rest), is_actionable. The last end is `probability`.
-    Empty where the base is not known.
+    The last end is `probability`. Empty where the base is not known.
     """
     if base is None:
         return []
     steps, at = [], base
     for reason in reasons:
-        steps.append(_step(reason["text"], reason["points"], at, reason["feature"], bool(reason["is_actionable"])))
-        at += reason["points"]
+        end = at + reason.points
+        steps.append(RiskStep(reason.text, reason.points, at, end, reason.feature, reason.is_actionable))
+        at = end
     rest = probability - at
     if abs(rest) >= _FLAT:
-        steps.append(_step("everything else", rest, at, None, is_actionable=False))
+        steps.append(RiskStep("everything else", rest, at, at + rest, feature=None, is_actionable=False))
     return steps
 
 
-def _step(text: str, points: float, start: float, feature: str | None, is_actionable: bool) -> dict[str, Any]:  # noqa: FBT001 - a column's value
-    return {
-        "text": text,
-        "points": points,
-        "start": start,
-        "end": start + points,
-        "feature": feature,
-        "is_actionable": is_actionable,
-    }
+def score_history(home: Path, customer_id: str) -> list[PastScore]:
+    """Return the customer's scores in the runs that are kept, oldest first."""
+    rows = _rows_of(history_files(home), customer_id)
+    if rows is None:
+        return []
+    columns = ("snapshot_date", "churn_probability", "risk_band", "model_version")
+    return [PastScore(*row) for row in rows.sort("snapshot_date").select(columns).iter_rows()]
 
 
-def score_history(home: Path, customer_id: str) -> list[dict[str, Any]]:
-    """Return the customer's probability in the runs that are kept, oldest first."""
-    return sorted(read_customer(history_files(home), customer_id), key=lambda row: row["snapshot_date"])
-
-
-def last_known(context: Context, customer_id: str) -> dict[str, Any] | None:
+def last_known(context: Context, customer_id: str) -> PastScore | None:
     """Return the newest score of somebody who may have left since; None for a stranger."""
-    found = score_history(context.settings.home, customer_id)
-    return found[-1] if found else None
+    history = score_history(context.settings.home, customer_id)
+    return history[-1] if history else None
 
 
-def read_customer(path: Path | list[Path], customer_id: str) -> list[dict[str, Any]]:
-    """Return one customer's rows of serving files; nothing where a file is absent. Raises ResourceError for a broken one."""
+def _rows_of(path: Path | list[Path], customer_id: str) -> pl.DataFrame | None:
+    """Return one customer's rows of serving files; None where a file is absent. Raises ResourceError for a broken one."""
     import polars as pl
 
-    paths = [one for one in (path if isinstance(path, list) else [path]) if one.is_file()]
+    paths = [file for file in (path if isinstance(path, list) else [path]) if file.is_file()]
     if not paths:
-        return []
+        return None
     try:
-        found = pl.scan_parquet(paths).filter(pl.col("customer_id") == customer_id).collect()
+        return pl.scan_parquet(paths).filter(pl.col("customer_id") == customer_id).collect()
     except FileNotFoundError:
-        return []  # swept away by the run that came after; the page shows what there is
+        return None  # swept away by the run that came after; the page shows what there is
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ResourceError(
             f"cannot be read: {str(error).splitlines()[0]}", where=str(paths[-1]), remedy="Run `churn score` again."
         ) from error
-    return found.to_dicts()
 
 
 def _facts(
-    context: Context, folder: Path, customer_id: str, campaigns: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]] | None:
+    context: Context, folder: Path, customer_id: str, campaigns: Sequence[CustomerCampaign]
+) -> list[CustomerFact] | None:
     """Return what happened in the year, newest first; None without serving files, when only campaigns are known."""
-    known = read_customer(folder / TIMELINE, customer_id) if (folder / TIMELINE).is_file() else None
-    facts = [{key: value for key, value in row.items() if key != "customer_id"} for row in known or []]
+    timeline = _rows_of(folder / TIMELINE, customer_id)
+    facts = []
+    if timeline is not None:
+        columns = ("occurred_at", "kind", "what", "detail", "amount", "ended_at")
+        facts = [
+            CustomerFact(at, kind, what or "", detail or "", amount, ended_at)
+            for at, kind, what, detail, amount, ended_at in timeline.select(columns).iter_rows()
+        ]
     with context.open_store() as store:
         outcomes = store.outcomes.of_customer(customer_id)
-    facts += [
-        {"occurred_at": c["assigned_at"], "kind": "campaign", "what": c["arm"], "detail": c["campaign"]}
-        for c in campaigns
-    ]
-    facts += [
-        {"occurred_at": o["occurred_at"], "kind": "outcome", "what": o["kind"], "detail": o["campaign"]}
-        for o in outcomes
-    ]
-    facts.sort(key=lambda fact: fact["occurred_at"], reverse=True)
-    return facts[:FACTS] if known is not None or facts else None
+    facts += [CustomerFact(c.assigned_at, "campaign", c.arm, c.campaign) for c in campaigns]
+    for outcome in outcomes:
+        at = outcome["occurred_at"]
+        assert isinstance(at, datetime)  # of a column of instants
+        facts.append(CustomerFact(at, "outcome", str(outcome["kind"]), str(outcome["campaign"])))
+    facts.sort(key=lambda fact: fact.occurred_at, reverse=True)
+    return facts[:FACTS] if timeline is not None or facts else None
 
 
-def _usage(folder: Path, customer_id: str, day: date) -> dict[str, Any] | None:
-    """Return sessions by month and the active days of the last 60, oldest first; None where logins are not known."""
+def _usage(folder: Path, customer_id: str, day: date) -> ProductUse | None:
+    """Return the use of the product before `day`; None where logins are not known."""
     if not (folder / USAGE).is_file():
         return None
-    found = read_customer(folder / USAGE, customer_id)
-    by_month = dict(zip(found[0]["months"], found[0]["sessions"], strict=True)) if found else {}
-    bits = int(found[0]["day_bits"]) if found else 0
+    rows = _rows_of(folder / USAGE, customer_id)
+    by_month: dict[datetime, int] = {}
+    bits = 0
+    if rows is not None and not rows.is_empty():
+        months, sessions, day_bits = rows.select("months", "sessions", "day_bits").row(0)
+        by_month, bits = dict(zip(months, sessions, strict=True)), int(day_bits)
     end = datetime.combine(day, time())
     last = end - timedelta(days=1)
-    months = [_month_before(last, back) for back in range(11, -1, -1)]
-    return {
-        "months": [
-            {"month": month.date(), "sessions": by_month.get(month, 0), "is_whole": _month_before(month, -1) <= end}
-            for month in months
+    return ProductUse(
+        months=[
+            MonthOfUse(month.date(), by_month.get(month, 0), is_whole=_month_before(month, -1) <= end)
+            for month in (_month_before(last, back) for back in range(11, -1, -1))
         ],
-        "days": [
-            {"date": day - timedelta(days=back + 1), "is_active": bool(bits >> back & 1)}
+        days=[
+            DayOfUse(day - timedelta(days=back + 1), is_active=bool(bits >> back & 1))
             for back in range(DAY_BITS - 1, -1, -1)
         ],
-    }
+    )
 
 
 def _month_before(at: datetime, back: int) -> datetime:
@@ -150,7 +285,7 @@ def _month_before(at: datetime, back: int) -> datetime:
     return datetime(number // 12, number % 12 + 1, 1)  # noqa: DTZ001 - instants are naive UTC throughout
 
 
-def require_features(context: Context, run_id: str, customer_ids: Sequence[str]) -> list[dict[str, Any]]:
+def require_features(context: Context, run_id: str, customer_ids: Sequence[str]) -> list[Mapping[str, FeatureValue]]:
     """Return what the model saw of each customer, in order. Raises NotFound naming the first who is not on the list."""
     import polars as pl
 
@@ -165,7 +300,7 @@ def require_features(context: Context, run_id: str, customer_ids: Sequence[str])
         rows = pl.scan_parquet(path).filter(pl.col("customer_id").is_in(list(set(customer_ids)))).collect().to_dicts()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
-    of = {row.pop("customer_id"): row for row in rows}
-    if missing := next((one for one in customer_ids if one not in of), None):
+    features_of = {row.pop("customer_id"): row for row in rows}
+    if missing := next((customer_id for customer_id in customer_ids if customer_id not in features_of), None):
         raise NotFound("a customer is not on the current list", where=f"customer {missing[:80]}")
-    return [of[one] for one in customer_ids]
+    return [features_of[customer_id] for customer_id in customer_ids]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from churn.context import Context
-from churn.documents.reason import FeatureValue
+from churn.documents.reason import FeatureValue, RiskReason
 from churn.errors import NotFound
 from churn.modeling import explain, reasons_json
 from churn.views.current_run import current_run
-from churn.views.customer import require_features
+from churn.views.customer import UsualRange, require_features
 from churn.views.online_scores import RowScores, score_rows
 
 if TYPE_CHECKING:
@@ -90,11 +90,12 @@ def what_if(
 
 def explained(
     context: Context, model: ServedModel, customer_id: str, features: Mapping[str, FeatureValue]
-) -> tuple[float, list[dict[str, Any]]]:
+) -> tuple[float, list[RiskReason]]:
     """Return the base probability and the strongest reasons of one customer, more of them than the list keeps."""
     frame = _feature_row(context, model, customer_id, features)
     explanation = explain(model, frame)
-    return explanation.base_probability, json.loads(reasons_json(explanation, frame, model.features, top=_REASONS)[0])
+    rows = json.loads(reasons_json(explanation, frame, model.features, top=_REASONS)[0])
+    return explanation.base_probability, [RiskReason.read(row, where="reasons") for row in rows]
 
 
 def _feature_row(
@@ -125,43 +126,49 @@ def levers_of(features: Mapping[str, FeatureValue]) -> list[Lever]:
     ]
 
 
+@dataclass(frozen=True)
+class Dial:
+    """A number that can be turned: `low` to `high` spans nine tenths of all customers and this one."""
+
+    name: str
+    words: str
+    value: float
+    low: float
+    high: float
+    step: float
+    usual: float
+
+
 def dials_of(
     model: ServedModel,
     features: Mapping[str, FeatureValue],
-    reasons: Sequence[Mapping[str, Any]],
-    usual: Mapping[str, Mapping[str, float]],
-) -> list[dict[str, Any]]:
-    """Return the actionable numbers that weigh most for a customer: name, words, value, low, high, step, usual.
+    reasons: Sequence[RiskReason],
+    usual: Mapping[str, UsualRange],
+) -> list[Dial]:
+    """Return the actionable numbers that weigh most for a customer, three at most.
 
-    `low` to `high` spans nine tenths of all customers and this one. Counts come before shares and ratios, which say
-    less to people.
+    Counts come before shares and ratios, which say less to people.
     """
     docs = {doc.name: doc for doc in model.features}
     moved_by_levers = {name for lever in levers_of(features) for name in lever.changes}
-    found = []
+    dials = []
     for reason in reasons:
-        name, value = reason["feature"], features.get(reason["feature"])
+        name, value = reason.feature, features.get(reason.feature)
         span = usual.get(name)
-        if not reason["is_actionable"] or span is None or name in moved_by_levers:
+        if not reason.is_actionable or span is None or name in moved_by_levers:
             continue
         if not isinstance(value, int | float) or isinstance(value, bool):
             continue
-        low, high = min(span["low"], float(value)), max(span["high"], float(value))
+        low, high = min(span.low, float(value)), max(span.high, float(value))
         if high <= low:
             continue
-        is_whole = isinstance(value, int)
-        found.append(
-            {
-                "name": name,
-                "words": docs[name].description.rstrip(".") if name in docs else name,
-                "value": value if is_whole else round(float(value), 3),
-                "low": int(low) if is_whole else round(low, 3),
-                "high": int(high) if is_whole else round(high, 3),
-                "step": 1 if is_whole else round((high - low) / 200, 4) or 0.001,
-                "usual": int(span["middle"]) if is_whole else round(span["middle"], 3),
-            }
-        )
-    return sorted(found, key=lambda dial: dial["step"] != 1)[:_DIALS]
+        words = docs[name].description.rstrip(".") if name in docs else name
+        if isinstance(value, int):
+            dials.append(Dial(name, words, value, int(low), int(high), 1, int(span.middle)))
+        else:
+            step = round((high - low) / 200, 4) or 0.001
+            dials.append(Dial(name, words, round(value, 3), round(low, 3), round(high, 3), step, round(span.middle, 3)))
+    return sorted(dials, key=lambda dial: dial.step != 1)[:_DIALS]
 
 
 def score_mixed(
@@ -202,23 +209,23 @@ def overrides_of(
 
     Raises NotFound for a lever or a feature there is not; a number that is none leaves its feature as it is.
     """
-    asked: dict[str, FeatureValue] = {}
+    overrides: dict[str, FeatureValue] = {}
     for name, text in dials.items():
         if name not in features:
             raise NotFound("there is no such feature", where=name[:80])
         try:
-            asked[name] = float(text)
+            overrides[name] = float(text)
         except ValueError:
             continue
     for chosen in levers:
-        lever = next((one for one in LEVERS if one.name == chosen), None)
+        lever = next((lever for lever in LEVERS if lever.name == chosen), None)
         if lever is None:
             raise NotFound("there is nothing of this name to change", where=chosen[:80])
-        asked |= {name: value for name, value in lever.changes.items() if name in features}
-    return {name: value for name, value in asked.items() if _differs(features[name], value)}
+        overrides |= {name: value for name, value in lever.changes.items() if name in features}
+    return {name: value for name, value in overrides.items() if _differs(features[name], value)}
 
 
-def _differs(one: FeatureValue, other: FeatureValue) -> bool:
-    if one is None or other is None or isinstance(one, str) or isinstance(other, str):
-        return one != other
-    return abs(float(one) - float(other)) > 1e-9
+def _differs(value: FeatureValue, other: FeatureValue) -> bool:
+    if value is None or other is None or isinstance(value, str) or isinstance(other, str):
+        return value != other
+    return abs(float(value) - float(other)) > 1e-9

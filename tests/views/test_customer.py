@@ -12,6 +12,7 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
+from churn.documents.reason import RiskReason
 from churn.errors import NotFound, ResourceError
 from churn.store import ScoreRun
 from churn.views.advice import advise
@@ -67,26 +68,26 @@ def test_the_summary_adds_up_to_the_list(context):
 def test_a_customer_is_told_from_the_base_rate_to_the_probability(context, listed):
     for one in listed:
         view = customer_view(context, one["customer_id"])
-        assert view["steps"][0]["start"] == pytest.approx(view["base_probability"])
-        assert view["steps"][-1]["end"] == pytest.approx(view["churn_probability"], abs=6e-4)
-        ends = [step["end"] for step in view["steps"]]
-        assert [step["start"] for step in view["steps"][1:]] == pytest.approx(ends[:-1])
-        assert [row["snapshot_date"] for row in view["history"]] == sorted(r["snapshot_date"] for r in view["history"])
-        assert view["history"][-1]["churn_probability"] == view["churn_probability"]
+        assert view.steps[0].start == pytest.approx(view.base_probability)
+        assert view.steps[-1].end == pytest.approx(view.churn_probability, abs=6e-4)
+        ends = [step.end for step in view.steps]
+        assert [step.start for step in view.steps[1:]] == pytest.approx(ends[:-1])
+        assert [row.snapshot_date for row in view.history] == sorted(row.snapshot_date for row in view.history)
+        assert view.history[-1].churn_probability == view.churn_probability
 
 
 def test_the_timeline_knows_nothing_of_later_days(context, listed):
-    end = datetime.combine(customer_view(context, listed[0]["customer_id"])["snapshot_date"], datetime.min.time())
+    end = datetime.combine(customer_view(context, listed[0]["customer_id"]).snapshot_date, datetime.min.time())
     seen = set()
     for one in listed:
         view = customer_view(context, one["customer_id"])
-        for fact in view["facts"]:
-            seen.add(fact["kind"])
-            assert end - timedelta(days=366) <= fact["occurred_at"] < end
-            assert fact.get("ended_at") is None or fact["ended_at"] < end
-        assert len(view["usage"]["days"]) == 60
-        active = sum(day["is_active"] for day in view["usage"]["days"])
-        assert active == view["features"].get("active_days_60d", active)
+        for fact in view.facts:
+            seen.add(fact.kind)
+            assert end - timedelta(days=366) <= fact.occurred_at < end
+            assert fact.ended_at is None or fact.ended_at < end
+        assert len(view.usage.days) == 60
+        active = sum(day.is_active for day in view.usage.days)
+        assert active == view.features.get("active_days_60d", active)
     assert {"payment", "plan"} <= seen
 
 
@@ -129,7 +130,7 @@ def test_a_stranger_is_not_found_and_whoever_has_left_is_remembered(context, lis
     with pytest.raises(NotFound):
         customer_view(context, "../../etc/passwd")
     assert last_known(context, "nobody") is None
-    assert last_known(context, listed[0]["customer_id"])["churn_probability"] == listed[0]["churn_probability"]
+    assert last_known(context, listed[0]["customer_id"]).churn_probability == listed[0]["churn_probability"]
 
 
 def test_a_home_without_serving_files_still_shows_the_score(company):
@@ -139,11 +140,11 @@ def test_a_home_without_serving_files_still_shows_the_score(company):
     shutil.rmtree(serving_path(company.home))
     name = read_risk_list(context, top=1).customers[0]["customer_id"]
     view = customer_view(context, name)
-    assert (view["steps"], view["facts"], view["usage"], view["history"]) == ([], None, None, [])
+    assert (view.steps, view.facts, view.usage, view.history) == ([], None, None, [])
     page = list_customers(context, RiskIndexes(company.home), Filters(search=name))
     assert [row["customer_id"] for row in page["customers"]] == [name]
     with pytest.raises(NotFound, match="not kept"):
-        require_features(context, view["run_id"], [name])
+        require_features(context, view.run_id, [name])
 
 
 def test_a_broken_file_says_what_to_do(company):
@@ -202,8 +203,8 @@ def test_the_export_holds_everybody_who_matches_and_no_formula(context):
 
 def test_a_waterfall_without_a_base_is_not_drawn():
     assert waterfall(None, 0.5, []) == []
-    steps = waterfall(0.1, 0.5, [{"text": "a", "points": 0.3, "feature": "f", "is_actionable": True}])
-    assert [(step["feature"], round(step["points"], 3)) for step in steps] == [("f", 0.3), (None, 0.1)]
+    steps = waterfall(0.1, 0.5, [RiskReason(feature="f", value=1, text="a", is_actionable=True, points=0.3)])
+    assert [(step.feature, round(step.points, 3)) for step in steps] == [("f", 0.3), (None, 0.1)]
 
 
 def test_advice_names_the_plan_the_holdout_and_what_does_not_pay():

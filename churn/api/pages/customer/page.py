@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from churn.accounts.sign_in import SignedIn
 from churn.api.pages.customer.rights import rights_block
-from churn.api.pages.customer.words import grouped, told_changes
+from churn.api.pages.customer.words import changes_of, grouped
 from churn.api.pages.frame import fragment, page
 from churn.api.pages.people import LONGEST_ID, customer_path
 from churn.api.pages.session import signed_in
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
+from churn.documents.reason import RiskReason
 from churn.errors import ChurnError, NotFound
 from churn.reports.charts.customer import risk_history, usage_bars, waterfall
+from churn.reports.charts.svg import Figure
 from churn.views.advice import advise, readable_campaigns
-from churn.views.customer import customer_view, last_known
+from churn.views.customer import CustomerView, RiskStep, customer_view, last_known
 from churn.views.customer import waterfall as steps_of
-from churn.views.what_if import dials_of, explained, levers_of, overrides_of, what_if
+from churn.views.what_if import Dial, Lever, dials_of, explained, levers_of, overrides_of, what_if
 from churn.wording import count, percent
 
 router = APIRouter()
@@ -66,7 +70,7 @@ def what_if_panel(
 def _answer(request: Request, state: State, customer_id: str, levers: list[str], dials: dict[str, str]) -> Response:
     version, model = state.champion.get()
     view = customer_view(state.context, customer_id)
-    overrides = overrides_of(view["features"], levers, dials)
+    overrides = overrides_of(view.features, levers, dials)
     found = what_if(state.context, version, model, [(customer_id, overrides)], with_reasons=False)
     return fragment(request, "customer/what_if.html.j2", score=found.scores[0], changes=len(overrides))
 
@@ -78,21 +82,31 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         view = customer_view(state.context, customer_id)
     except NotFound:
         return _gone(request, state, customer_id)
-    view |= _explained(state, view)
+    live = _explained(state, view)
+    steps = view.steps if live.steps is None else live.steps
+    base = view.base_probability if live.base_probability is None else live.base_probability
     bounds = state.context.settings.risk_bands
-    advice = advise(view, view["campaigns"], readable_campaigns(state.context), view["groups"])
+    subject = {
+        "expected_profit": view.expected_profit,
+        "risk_band": view.risk_band,
+        "reasons": [reason.as_json() for reason in view.reasons],
+    }
+    assigned = [vars(campaign) for campaign in view.campaigns]
     return page(
         request,
         "customer/customer.html.j2",
         title=customer_id if len(customer_id) <= 60 else f"{customer_id[:57]}…",
         active="risk-list",
         view=view,
+        live=live,
         rights=rights_block(state, user, customer_id),
-        advice=advice,
+        advice=advise(subject, assigned, readable_campaigns(state.context), live.groups),
         to=customer_path,
-        changes=told_changes(view),
-        months=grouped(view["facts"], state.context.settings.business.currency),
-        charts=_charts(view, (("medium", bounds.medium), ("high", bounds.high), ("critical", bounds.critical))),
+        changes=changes_of(view.change_reasons),
+        months=grouped(view.facts, state.context.settings.business.currency),
+        charts=_charts(
+            view, steps, base, (("medium", bounds.medium), ("high", bounds.high), ("critical", bounds.critical))
+        ),
         horizon=(state.context.settings.churn.lead_days, state.context.settings.churn.horizon_days),
     )
 
@@ -111,51 +125,68 @@ def _gone(request: Request, state: State, customer_id: str) -> Response:
     )
 
 
-def _explained(state: State, view: dict[str, Any]) -> dict[str, Any]:
-    """Return finer steps, levers and dials where the model that scored the customer is the one at hand."""
-    plain = {"levers": [], "dials": [], "groups": {}, "is_live": False}
+@dataclass(frozen=True)
+class LiveExplanation:
+    """What the model at hand says of a customer whom it scored: finer steps, more reasons, levers and dials.
+
+    `is_live` is false where it is another model, or there is none; then only the groups of features may be known.
+    """
+
+    groups: Mapping[str, str] = field(default_factory=dict)
+    is_live: bool = False
+    base_probability: float | None = None
+    steps: Sequence[RiskStep] | None = None
+    reasons: Sequence[RiskReason] | None = None
+    levers: Sequence[Lever] = ()
+    dials: Sequence[Dial] = ()
+
+
+def _explained(state: State, view: CustomerView) -> LiveExplanation:
     try:
         version, model = state.champion.get()
     except ChurnError:  # the published score stands without it
-        return plain
-    plain["groups"] = {doc.name: doc.group for doc in model.features}
-    if not view["features"] or version.version != view["model_version"]:
-        return plain
-    features = {name: view["features"].get(name) for name in model.feature_names}
-    base, reasons = explained(state.context, model, view["customer_id"], features)
-    return plain | {
-        "steps": steps_of(base, view["churn_probability"], reasons[:_STEPS]),
-        "base_probability": base,
-        "all_reasons": reasons,
-        "levers": levers_of(features),
-        "dials": dials_of(model, features, reasons, view["usual"]),
-        "is_live": True,
-    }
+        return LiveExplanation()
+    groups = {doc.name: doc.group for doc in model.features}
+    if not view.features or version.version != view.model_version:
+        return LiveExplanation(groups)
+    features = {name: view.features.get(name) for name in model.feature_names}
+    base, reasons = explained(state.context, model, view.customer_id, features)
+    return LiveExplanation(
+        groups=groups,
+        is_live=True,
+        base_probability=base,
+        steps=steps_of(base, view.churn_probability, reasons[:_STEPS]),
+        reasons=reasons,
+        levers=levers_of(features),
+        dials=dials_of(model, features, reasons, view.usual),
+    )
 
 
-def _charts(view: dict[str, Any], bounds: tuple[tuple[str, float], ...]) -> dict[str, Any]:
-    charts: dict[str, Any] = {}
-    p, base = view["churn_probability"], view["base_probability"]
-    if view["steps"] and base is not None:
-        parts = "; ".join(f"{step['text']}: {100 * step['points']:+.1f} points" for step in view["steps"])
+def _charts(
+    view: CustomerView, steps: Sequence[RiskStep], base: float | None, bounds: Sequence[tuple[str, float]]
+) -> dict[str, Figure]:
+    """Return the drawings there is something to draw for: waterfall, history, usage."""
+    charts: dict[str, Figure] = {}
+    if steps and base is not None:
+        parts = "; ".join(f"{step.text}: {100 * step.points:+.1f} points" for step in steps)
         charts["waterfall"] = waterfall(
-            view["steps"],
+            [vars(step) for step in steps],
             base=base,
-            probability=p,
-            describe=f"From {percent(base)} for the average customer to {percent(p)} here. {parts}.",
+            probability=view.churn_probability,
+            describe=f"From {percent(base)} for the average customer to {percent(view.churn_probability)} here. {parts}.",
         )
-    if len(view["history"]) > 1:
-        first, last = view["history"][0], view["history"][-1]
+    if len(view.history) > 1:
+        first, last = view.history[0], view.history[-1]
         charts["history"] = risk_history(
-            view["history"],
+            [vars(score) for score in view.history],
             bounds=bounds,
-            describe=f"Probability of leaving in {count(len(view['history']))} runs: {percent(first['churn_probability'])} "
-            f"on {first['snapshot_date']}, {percent(last['churn_probability'])} on {last['snapshot_date']}.",
+            describe=f"Probability of leaving in {count(len(view.history))} runs: {percent(first.churn_probability)} "
+            f"on {first.snapshot_date}, {percent(last.churn_probability)} on {last.snapshot_date}.",
         )
-    if view["usage"] is not None and any(month["sessions"] for month in view["usage"]["months"]):
-        months = view["usage"]["months"]
+    if view.usage is not None and any(month.sessions for month in view.usage.months):
+        months = view.usage.months
         charts["usage"] = usage_bars(
-            months,
-            describe="Logins by month: " + ", ".join(f"{m['month']:%B %Y} {m['sessions']}" for m in months) + ".",
+            [vars(month) for month in months],
+            describe="Logins by month: " + ", ".join(f"{m.month:%B %Y} {m.sessions}" for m in months) + ".",
         )
     return charts

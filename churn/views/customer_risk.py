@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from churn.context import Context
 from churn.errors import DataError
 from churn.views.current_run import current_run, not_listed, run_facts
+from churn.views.scored_customer import scored_customer
 
 
 def customer_risk(context: Context, customer_id: str) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def customer_risk(context: Context, customer_id: str) -> dict[str, Any]:
         assigned = store.assignments.of_customer(customer_id) if row is not None else []
     if row is None:
         raise not_listed(run)
-    return {**parsed(row), **run_facts(run), "campaigns": assigned, "recommended_action": action_of(assigned)}
+    return {**scored_customer(row), **run_facts(run), "campaigns": assigned, "recommended_action": action_of(assigned)}
 
 
 def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
@@ -33,10 +33,8 @@ def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
             where=f"list of {run.snapshot_date}",
             remedy="Not active then, or misspelt.",
         )
-    row = dict(row)
-    for key in ("reasons", "change_reasons"):
-        row[key] = json.loads(row[key]) if row.get(key) else None
-    return row | run_facts(run)
+    customer = scored_customer(row)
+    return {**row, **customer, **run_facts(run)}
 
 
 def action_of(assigned: Sequence[Mapping[str, Any]]) -> str | None:
@@ -44,12 +42,3 @@ def action_of(assigned: Sequence[Mapping[str, Any]]) -> str | None:
     treated = [a for a in assigned if a["arm"] == "treatment"]
     held_out = any(a["arm"] == "holdout" for a in assigned)
     return treated[-1]["campaign"] if treated and not held_out else None
-
-
-def parsed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of the store with its reasons read."""
-    found = dict(row)
-    for key in ("reasons", "change_reasons"):
-        found[key] = json.loads(found[key]) if found.get(key) else None
-    found["reasons"] = found["reasons"] or []
-    return found

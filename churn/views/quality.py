@@ -1,12 +1,13 @@
-"""Keeps what the quality rules found and how fresh each source is in a file that pages read, since they never open the warehouse."""
+"""Reads what the quality rules found and how fresh each source is, from the file that a load leaves: pages never open the warehouse."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from churn.context import Context
 from churn.errors import ResourceError
@@ -34,42 +35,81 @@ def read_quality(home: Path) -> dict[str, Any] | None:
     """
     path = quality_path(home)
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ResourceError(f"cannot be read: {error}", where=str(path), remedy="Run `churn refresh`.") from error
-    return found
+    return kept
 
 
+StatusKind = Literal["ok", "watch", "act", "off"]
 LATE_DAYS: Final = 14  # behind the newest source, as the rule `sources_are_fresh` has it
 _STEADY: Final = frozenset({"sessions", "payments", "support_tickets", "events"})  # these never pause by nature
 
 
-def data_quality(context: Context) -> dict[str, Any] | None:
-    """Return the rules that found something (blocking first), those that hold, and the sources; None before a load.
+@dataclass(frozen=True)
+class RuleStatus:
+    """What a rule found last, in words; `kind` is how its status is drawn."""
 
-    A rule: rule, level, defect_count, example (text), message, checked_at, as_of, kind and words of its status.
-    A source: source, files, rows, rejected, loaded_at, newest_at, kind and words. Raises ResourceError.
-    """
+    rule: str
+    level: str
+    defect_count: int
+    example: str
+    message: str
+    checked_at: str
+    as_of: str
+    kind: StatusKind
+    words: str
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """How far a source reaches, and how much of it was loaded."""
+
+    source: str
+    files: int
+    rows: int
+    rejected: int
+    loaded_at: str | None
+    newest_at: str | None
+    kind: StatusKind
+    words: str
+
+
+@dataclass(frozen=True)
+class DataQuality:
+    """The rules that found something (blocking first), those that hold, and the sources."""
+
+    failed: list[RuleStatus]
+    holding: list[RuleStatus]
+    checked_at: str | None
+    sources: list[SourceStatus]
+
+    @property
+    def count(self) -> int:
+        """How many rules there are."""
+        return len(self.failed) + len(self.holding)
+
+
+def data_quality(context: Context) -> DataQuality | None:
+    """Return what the last load found; None before the first. Raises ResourceError."""
     kept = read_quality(context.settings.home)
     if kept is None:
         return None
-    checks = [_told(check) for check in kept["checks"]]
-    failed = sorted((c for c in checks if c["defect_count"]), key=lambda c: (c["level"] != "block", c["rule"]))
-    dates = [datetime.fromisoformat(one["newest_at"]) for one in kept["sources"] if one["newest_at"]]
+    rules = [_rule(check) for check in kept["checks"]]
+    dates = [datetime.fromisoformat(source["newest_at"]) for source in kept["sources"] if source["newest_at"]]
     newest = max(dates, default=None)
-    return {
-        "failed": failed,
-        "holding": [check for check in checks if not check["defect_count"]],
-        "count": len(checks),
-        "checked_at": max((check["checked_at"] for check in checks), default=None),
-        "as_of": max((check["as_of"] for check in checks), default=None),
-        "sources": [_source(one, newest) for one in kept["sources"]],
-    }
+    return DataQuality(
+        failed=sorted((r for r in rules if r.defect_count), key=lambda r: (r.level != "block", r.rule)),
+        holding=[rule for rule in rules if not rule.defect_count],
+        checked_at=max((rule.checked_at for rule in rules), default=None),
+        sources=[_source(source, newest) for source in kept["sources"]],
+    )
 
 
-def _told(check: Mapping[str, Any]) -> dict[str, Any]:
+def _rule(check: Mapping[str, Any]) -> RuleStatus:
+    kind: StatusKind
     if not check["defect_count"]:
         kind, words = "ok", "Holds"
     elif check["level"] == "block":
@@ -77,19 +117,24 @@ def _told(check: Mapping[str, Any]) -> dict[str, Any]:
     else:
         kind, words = "watch", "Warns"
     example = ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in check["example"].items())
-    return {**check, "kind": kind, "words": words, "example": example, "title": check["rule"].replace("_", " ")}
+    return RuleStatus(**{**check, "example": example}, kind=kind, words=words)
 
 
 def _plain(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _source(one: Mapping[str, Any], newest: datetime | None) -> dict[str, Any]:
-    if not one["files"] and not one["rows"]:
-        return {**one, "kind": "off", "words": "Never loaded"}
-    if one["newest_at"] is None or newest is None:
-        return {**one, "kind": "ok", "words": "Loaded"}
-    behind = newest - datetime.fromisoformat(one["newest_at"])
-    if one["source"] in _STEADY and behind > timedelta(days=LATE_DAYS):
-        return {**one, "kind": "watch", "words": f"{behind.days} days behind"}
-    return {**one, "kind": "ok", "words": "Fresh"}
+def _source(source: Mapping[str, Any], newest: datetime | None) -> SourceStatus:
+    kind, words = _freshness(source, newest)
+    return SourceStatus(**source, kind=kind, words=words)
+
+
+def _freshness(source: Mapping[str, Any], newest: datetime | None) -> tuple[StatusKind, str]:
+    if not source["files"] and not source["rows"]:
+        return "off", "Never loaded"
+    if source["newest_at"] is None or newest is None:
+        return "ok", "Loaded"
+    behind = newest - datetime.fromisoformat(source["newest_at"])
+    if source["source"] in _STEADY and behind > timedelta(days=LATE_DAYS):
+        return "watch", f"{behind.days} days behind"
+    return "ok", "Fresh"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from churn.api import pages, problems
-from churn.api.direct import Direct
 from churn.api.middleware import Compressing, Surround
-from churn.api.routes import ROUTERS
+from churn.api.routes import ROUTERS, risk, scores
 from churn.api.state import State, build_state
 
 if TYPE_CHECKING:
@@ -25,19 +24,6 @@ Churn risk with reasons, what acting on it is worth, and what campaigns caused.
 Send `Authorization: Bearer KEY`; keys are made with `churn keys create NAME --scope read`. Every error is a problem
 document (RFC 9457) with a stable `code`. Every answer that holds a score says when, on what data and by which model.
 """
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    code: {"model": problems.Problem, "description": text, "content": {problems.MEDIA_TYPE: {}}}
-    for code, text in {
-        401: "No valid key",
-        403: "The key lacks the scope",
-        404: "Not there",
-        409: "Refused as things stand",
-        413: "The body is too large",
-        422: "The request is wrong",
-        429: "Too many requests",
-        503: "Not ready",
-    }.items()
-}
 
 
 def create_app(context: Context, *, when_warm: Callable[[], object] | None = None) -> FastAPI:
@@ -73,14 +59,20 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
-        responses=_ANSWERS,
+        responses=problems.RESPONSES,
         docs_url=None,  # theirs would fetch its scripts from elsewhere; ours is a page, see pages/reference.py
         redoc_url=None,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # theirs would send paths, which hold customer ids
     )
     problems.install(app, context)
-    app.add_middleware(Direct)
     app.add_middleware(Compressing, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Surround, context=context)  # the outermost: it sees the answer that leaves
+    # These are asked for all day long. The framework matches what it includes twice, which takes as long as reading a score.
+    app.router.routes.extend([*risk.router.routes, *scores.router.routes])
     for router in ROUTERS:
         app.include_router(router)
     pages.install(app)
@@ -89,7 +81,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
 
 
 def _build_routes(app: FastAPI) -> None:
-    """Let every route be built now: the framework does so at the first request, which then waits, and not for one thread."""
+    """Compile the routes now: the framework would do so at the first request, which then waits."""
     nowhere = {"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": [], "query_string": b""}
     for route in app.routes:
         route.matches(nowhere)

@@ -26,9 +26,7 @@ class Compressing(GZipMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and not any(
-            name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]
-        ):
+        if scope["type"] == "http" and b"gzip" not in dict(scope["headers"]).get(b"accept-encoding", b""):
             await self.app(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -53,7 +51,8 @@ class Surround:
                 sent_id = value
             elif name in _SIZES:
                 refusal = refusal or self._refusal(name, value)
-        given_id = sent_id.decode("latin-1") if _REQUEST_ID.match(sent_id) else f"{random.getrandbits(64):016x}"
+        is_usable = sent_id and _REQUEST_ID.match(sent_id)
+        given_id = sent_id.decode("latin-1") if is_usable else f"{random.getrandbits(64):016x}"
         told = scope.setdefault("state", {})
         told["request_id"] = given_id
         began, status = time.perf_counter(), 500
@@ -63,7 +62,7 @@ class Surround:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message["headers"] = [*message["headers"], (b"x-request-id", given_id.encode()), _NOSNIFF]
-                if not any(name == b"cache-control" for name, _ in headers):
+                if b"cache-control" not in dict(headers):
                     headers.append(_NO_STORE)
             await send(message)
 
@@ -86,7 +85,7 @@ class Surround:
 
     def _note(self, scope: Scope, told: dict[str, Any], status: int, seconds: float) -> None:
         # The route's template, never the path: paths hold customer ids.
-        route = told.get("route") or getattr(scope.get("route"), "path", "none").replace(":path}", "}")
+        route = getattr(scope.get("route"), "path", "none").replace(":path}", "}")
         scope["app"].state.churn.metrics.count(scope["method"], route, status, seconds)
         self._context.log.note(
             "request",

@@ -36,6 +36,22 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(None, description="Each field that is wrong, with the reason.")
 
 
+# What every route may answer instead, for the API's documentation.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "description": text, "content": {MEDIA_TYPE: {}}}
+    for code, text in {
+        401: "No valid key",
+        403: "The key lacks the scope",
+        404: "Not there",
+        409: "Refused as things stand",
+        413: "The body is too large",
+        422: "The request is wrong",
+        429: "Too many requests",
+        503: "Not ready",
+    }.items()
+}
+
+
 class ApiError(Exception):
     """A refusal by the service itself."""
 

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
-
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from churn.api.idempotency import claim
 from churn.api.problems import ApiError
-from churn.api.state import State, state_of
+from churn.api.state import State, state_in
 from churn.store.records import ApiKey, Scope
 
-_BEARER = HTTPBearer(auto_error=False, description="A key made with `churn keys create NAME --scope ...`.")
 
-
-def key_with(scope: Scope) -> Callable[..., Coroutine[Any, Any, ApiKey]]:
+def key_with(scope: Scope) -> KeyBearer:
     """Return a dependency: the caller's key, which must bear `scope` (or admin) and be within its rate."""
+    return KeyBearer(scope)
 
-    async def caller(
-        request: Request,
-        state: Annotated[State, Depends(state_of)],
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    ) -> ApiKey:
-        key = None
-        if credentials is not None:
-            token = credentials.credentials
+
+class KeyBearer(HTTPBearer):
+    """See `key_with`. It has no dependencies of its own: resolving one takes the framework as long as reading a score."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(
+            auto_error=False,
+            scheme_name="HTTPBearer",
+            description="A key made with `churn keys create NAME --scope ...`.",
+        )
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> ApiKey:  # type: ignore[override]  # a key, not how it was sent
+        """Return the key. Raises ApiError 401, 403, 429."""
+        state, key = state_in(request), None
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and token:
             key = state.keyring.held(token) or await run_in_threadpool(state.keyring.look_up, token)
-        key = admit(state, key, scope)
-        request.state.who = key.name
-        if hasattr(request.state, "request_hash"):
+        key = _admit(state, key, self.scope)
+        told = request.scope["state"]
+        told["who"] = key.name
+        if "request_hash" in told:
             await run_in_threadpool(claim, request, state, key)
         return key
 
-    return caller
 
-
-def admit(state: State, key: ApiKey | None, scope: Scope) -> ApiKey:
+def _admit(state: State, key: ApiKey | None, scope: Scope) -> ApiKey:
     """Return `key` if it bears `scope` and is within its rate. Raises ApiError 401, 403, 429."""
     if key is None:
         raise ApiError(

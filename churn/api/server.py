@@ -48,6 +48,6 @@ def serve(context: Context, *, host: str, port: int, announce: Callable[[str], N
 
 
 def _settle() -> None:
-    """Put what was loaded out of the garbage collector's sight: looking through it holds up every request for a while."""
+    """Have the garbage collector skip what was loaded at the start: going through it holds up every request for a while."""
     gc.collect()
     gc.freeze()

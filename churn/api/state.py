@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
 from churn.accounts.keys import Keyring
 from churn.api.metrics import Metrics
 from churn.api.rates import Rates
 from churn.context import Context
-from churn.errors import ChurnError
+from churn.errors import ChurnError, StoreBusy
 from churn.views.champion import load_champion
-from churn.views.live_risk import LiveRisk
 from churn.views.online_scores import score_rows
 from churn.views.risk_index import RiskIndexes
 from churn.workflows.simulate.live import Simulator
@@ -24,7 +25,9 @@ from churn.workflows.simulate.live import Simulator
 if TYPE_CHECKING:
     from churn.modeling import ServedModel
     from churn.store import ModelVersion, Store
+    from churn.store.repositories.score_reader import ScoreReader
 
+T = TypeVar("T")
 
 _SURE_SECONDS = 1.0
 
@@ -75,13 +78,21 @@ class State:
     risk_lists: RiskIndexes
     keyring: Keyring
     simulator: Simulator
-    live_risk: LiveRisk | None = None
 
     def close(self) -> None:
         """Give back what was opened."""
-        if self.live_risk is not None:
-            self.live_risk.close()
         self.store.close()
+
+    async def ask(self, question: Callable[[ScoreReader], T]) -> T:
+        """Return the answer of `question` to the current list, for routes that are asked all day long.
+
+        A read of a file takes less than handing it to a thread, so it is done here, unless another process has locked
+        the file; where the list is on a server, a thread waits for it.
+        """
+        if self.store.prompt is not None:
+            with suppress(StoreBusy):
+                return question(self.store.prompt)
+        return await run_in_threadpool(question, self.store.published)
 
     def warm(self) -> None:
         """Load the champion and score a row of unknowns, so that no caller waits for libraries to load."""
@@ -103,7 +114,6 @@ def build_state(context: Context) -> State:
         return nullcontext(store)  # workflows close what they open; this one stays open for the next request
 
     within = replace(context, open_store=shared)
-    lookup = store.lookup()
     return State(
         within,
         store,
@@ -113,11 +123,15 @@ def build_state(context: Context) -> State:
         RiskIndexes(context.settings.home),
         Keyring(store, context.clock),
         Simulator(within),
-        None if lookup is None else LiveRisk(lookup),
     )
+
+
+def state_in(request: Request) -> State:
+    """Return the application's state."""
+    state: State = request.app.state.churn
+    return state
 
 
 async def state_of(request: Request) -> State:
     """Return the application's state: a dependency; not async, it would be called on another thread."""
-    found: State = request.app.state.churn
-    return found
+    return state_in(request)

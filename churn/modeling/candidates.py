@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -11,7 +11,6 @@ from churn.errors import ConfigError
 from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Recipe
 from churn.modeling.learners import (
     Learn,
-    Parameters,
     Score,
     learn_forest,
     learn_logistic,
@@ -43,11 +42,11 @@ class Candidate:
     raw_unit: RawUnit
     learn: Learn
     score: Score
-    defaults: Parameters
-    search: Callable[[Any], dict[str, float]]
+    defaults: Mapping[str, Any]
+    search: Callable[[Any], dict[str, Any]]
     budget_weight: float = 1.0
     trial_seconds: float = 3.0
-    draft: Parameters = field(default_factory=dict)
+    draft: Mapping[str, Any] = field(default_factory=dict)
     stored_as: Literal["skops", "xgboost"] = "skops"
     trusted: tuple[str, ...] = ()
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from churn.errors import ConfigError
 from churn.store.faults import BUSY_SECONDS, translated
-from churn.store.repositories.score_reader import Fetch
+from churn.store.repositories.score_reader import Fetch, Rows, Values
 
 _CONNECT_SECONDS = 10
 _WRITES = "churn_writes"  # our own execution option: this transaction means to write
@@ -49,6 +49,11 @@ class Database:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
+
+    def fetch(self, sql: str, values: Values) -> Rows:
+        """Return the rows of one statement, read as by `fetching`."""
+        with self.fetching() as fetch:
+            return fetch(sql, values)
 
     @contextmanager
     def fetching(self) -> Iterator[Fetch]:

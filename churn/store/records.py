@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ModelStatus = Literal["challenger", "champion", "retired"]
 ScoreOrder = Literal["expected_profit", "churn_probability"]
+Arm = Literal["treatment", "holdout"]
 
 # The columns of a score list, in the order they are stored, with their polars types by name.
 SCORE_COLUMNS: dict[str, str] = {
@@ -58,6 +59,24 @@ class ScoreRun:
     is_stale: bool = False
     stale_reason: str | None = None
     stale_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CustomerAssignment:
+    """A campaign that a customer was assigned to."""
+
+    campaign: str
+    arm: Arm
+    assigned_at: datetime
+
+
+@dataclass(frozen=True)
+class CustomerStanding:
+    """One customer in the current run: their score by column, None for somebody not in it, and their campaigns, oldest first."""
+
+    run: ScoreRun | None
+    score: dict[str, Any] | None
+    assignments: list[CustomerAssignment]
 
 
 @dataclass(frozen=True)
@@ -151,7 +170,6 @@ class Simulation:
     document: SimulationDocument
 
 
-Arm = Literal["treatment", "holdout"]
 OutcomeKind = Literal["contacted", "delivered", "accepted", "declined", "canceled", "unsubscribed", "lost", "won"]
 OUTCOME_KINDS: tuple[str, ...] = get_args(OutcomeKind)
 AlertSeverity = Literal["info", "warning", "critical"]

@@ -12,26 +12,50 @@ from pathlib import Path
 
 from churn.store.faults import BUSY_SECONDS, translated
 from churn.store.migration import revisions
-from churn.store.repositories.score_reader import Fetch
+from churn.store.repositories.score_reader import Fetch, Rows, Values
 
 _PREFIX = "sqlite:///"
 
 
 class SqliteFile:
-    """A store's file whose schema is the newest."""
+    """A store's file whose schema is the newest. Connections stay open for the next reader: opening one costs ten reads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_patient: bool = True) -> None:
         self.path = path
+        self._address = str(path)
+        self._is_patient = is_patient  # whether to wait where another process has locked the file, or raise StoreBusy
+        self._idle: list[sqlite3.Connection] = []
+
+    def fetch(self, sql: str, values: Values) -> Rows:
+        """Return the rows of one statement, which sees one state of the database."""
+        with translated(self._address):
+            connection = self._taken()
+            rows = connection.execute(sql, values).fetchall()
+            self._idle.append(connection)
+            return rows
 
     @contextmanager
     def fetching(self) -> Iterator[Fetch]:
-        """Give a function that runs a statement and returns its rows; all it reads is of one instant."""
-        with (
-            translated(str(self.path)),
-            closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as connection,
-        ):
+        """Open a transaction that sees one state of the database from its first statement to its last."""
+        with translated(self._address):
+            connection = self._taken()
             connection.execute("begin")
-            yield lambda sql, values: connection.execute(sql, dict(values)).fetchall()
+            yield lambda sql, values: connection.execute(sql, values).fetchall()
+            connection.execute("commit")
+            self._idle.append(connection)
+
+    def _taken(self) -> sqlite3.Connection:
+        """Return a connection for one reader, who puts it back; after an error nobody does, so it is closed."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            seconds = BUSY_SECONDS if self._is_patient else 0
+            return sqlite3.connect(self.path, timeout=seconds, isolation_level=None, check_same_thread=False)
+
+    def close(self) -> None:
+        """Close the connections that nobody reads from."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 def ready_file(url: str) -> SqliteFile | None:
@@ -47,7 +71,7 @@ def ready_file(url: str) -> SqliteFile | None:
         if not path.is_file():
             return None
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-            found = connection.execute("select version_num from alembic_version").fetchall()
+            versions = connection.execute("select version_num from alembic_version").fetchall()
     except (OSError, sqlite3.Error):
         return None
-    return SqliteFile(path) if found == [(revisions()[-1],)] else None
+    return SqliteFile(path) if versions == [(revisions()[-1],)] else None

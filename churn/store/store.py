@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from churn.store.database import connect
-from churn.store.lookup import CustomerLookup
 from churn.store.migration import migrate
 from churn.store.repositories.alerts import AlertRepository
 from churn.store.repositories.campaigns import AssignmentRepository, PlanRepository
@@ -33,12 +32,11 @@ from churn.store.repositories.simulations import SimulationRepository
 from churn.store.repositories.sync_runs import SyncRunRepository
 from churn.store.repositories.users import UserRepository
 from churn.store.repositories.webhooks import WebhookRepository
-from churn.store.sqlite_file import ready_file
+from churn.store.sqlite_file import SqliteFile, ready_file
 from churn.store.sync_lock import destination_lock
 
 if TYPE_CHECKING:
     from churn.store.database import Database
-    from churn.store.sqlite_file import SqliteFile
 
 
 class Store:
@@ -52,6 +50,7 @@ class Store:
         self.address = address
         self._url = url
         self._file = file
+        self._prompt_file = None if file is None else SqliteFile(file.path, is_patient=False)
         self._database = database
         self._opening = Lock()
 
@@ -68,14 +67,12 @@ class Store:
         """The current score list, to be read only: from an SQLite file without loading SQLAlchemy."""
         if self._file is None:
             return self.scores
-        return ScoreReader(self._file.fetching)
+        return ScoreReader(self._file)
 
-    def lookup(self) -> CustomerLookup | None:
-        """Return a quick way to one customer's score, to be closed by whoever asked; None where only a server knows."""
-        path = self.database.path
-        if path is None:
-            return None
-        return CustomerLookup(path)
+    @cached_property
+    def prompt(self) -> ScoreReader | None:
+        """`published` for callers who cannot wait: raises StoreBusy at once. None where the list is on a server."""
+        return None if self._prompt_file is None else ScoreReader(self._prompt_file)
 
     @cached_property
     def scores(self) -> ScoreRepository:
@@ -196,6 +193,9 @@ class Store:
         with self._opening:
             if self._database is not None:
                 self._database.close()
+            for file in (self._file, self._prompt_file):
+                if file is not None:
+                    file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -225,4 +225,4 @@ def open_store(url: str) -> Store:
     except BaseException:
         database.close()
         raise
-    return Store(database.address, url, database=database)
+    return Store(database.address, url, database=database, file=ready_file(url))

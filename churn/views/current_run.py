@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from churn.errors import DataError, NotFound
 
@@ -24,19 +23,7 @@ def not_listed(run: ScoreRun) -> NotFound:
     return NotFound("the customer is not on the current list", where=where, remedy="Not active then.")
 
 
-class RunFacts(TypedDict):
-    """What every answer that holds a score says of its run."""
-
-    scored_at: datetime
-    snapshot_date: date
-    model_version: str
-    data_cutoff: datetime
-    run_id: str
-    is_stale: bool
-    stale_reason: str | None
-
-
-def run_facts(run: ScoreRun) -> RunFacts:
+def run_facts(run: ScoreRun) -> dict[str, Any]:
     """Return what every answer that holds a score must say of its run."""
     return {
         "scored_at": run.scored_at,

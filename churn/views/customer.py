@@ -142,7 +142,8 @@ def customer_view(context: Context, customer_id: str) -> CustomerView:
 
     Raises NotFound for somebody who is not on the current list, DataError before the first list.
     """
-    risk = customer_risk(context, customer_id)
+    with context.open_store() as store:
+        risk = customer_risk(store.published, customer_id)
     home = context.settings.home
     folder = run_path(home, risk["run_id"])
     summary = read_summary(home, risk["run_id"]) or {}

@@ -2,43 +2,100 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import date, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.errors import DataError
 from churn.views.current_run import current_run, not_listed, run_facts
-from churn.views.scored_customer import scored_customer
+
+if TYPE_CHECKING:
+    from churn.store import ScoreRun
+    from churn.store.records import CustomerAssignment, CustomerStanding
+    from churn.store.repositories.score_reader import ScoreReader
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_WRITTEN_APART = frozenset({"reasons", "change_reasons", "raw_score"})
 
 
-def customer_risk(context: Context, customer_id: str) -> dict[str, Any]:
+def customer_risk(published: ScoreReader, customer_id: str) -> dict[str, Any]:
     """Return a customer's score, reasons, change, campaigns, and the run's own facts. Raises NotFound, DataError."""
-    with context.open_store() as store:
-        run = current_run(store.published.current_run())
-        row = store.published.customer(customer_id)
-        assigned = store.assignments.of_customer(customer_id) if row is not None else []
-    if row is None:
+    run, score, standing = _listed(published, customer_id)
+    return {
+        **parsed(score),
+        **run_facts(run),
+        "campaigns": [vars(assignment) for assignment in standing.assignments],
+        "recommended_action": _action(standing.assignments),
+    }
+
+
+def risk_json(published: ScoreReader, customer_id: str) -> str:
+    """Return `customer_risk` as JSON, with instants in UTC: what systems ask for all day long.
+
+    Reasons are JSON in the store and are handed on as they are; what is said of the run is written once for each run.
+    """
+    run, score, standing = _listed(published, customer_id)
+    document = {name: value for name, value in score.items() if name not in _WRITTEN_APART}
+    document["recommended_action"] = _action(standing.assignments)
+    document["campaigns"] = [
+        {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}
+        for a in standing.assignments
+    ]
+    reasons, changes = score["reasons"] or "[]", score["change_reasons"] or "null"
+    return f'{_JSON.encode(document)[:-1]},"reasons":{reasons},"change_reasons":{changes},{_run_json(run)}}}'
+
+
+@lru_cache(maxsize=2)
+def _run_json(run: ScoreRun) -> str:
+    """Return the members of a JSON object that tell of the run."""
+    facts = run_facts(run)
+    for name, value in facts.items():
+        if isinstance(value, datetime):
+            facts[name] = f"{value.isoformat()}Z"
+        elif isinstance(value, date):
+            facts[name] = value.isoformat()
+    return _JSON.encode(facts)[1:-1]
+
+
+def _listed(published: ScoreReader, customer_id: str) -> tuple[ScoreRun, dict[str, Any], CustomerStanding]:
+    standing = published.customer(customer_id)
+    run = current_run(standing.run)
+    if standing.score is None:
         raise not_listed(run)
-    return {**scored_customer(row), **run_facts(run), "campaigns": assigned, "recommended_action": action_of(assigned)}
+    return run, standing.score, standing
+
+
+def _action(assignments: Sequence[CustomerAssignment]) -> str | None:
+    """Return the campaign to contact a customer with: the newest they are in, none for those held out of any."""
+    treated = [a for a in assignments if a.arm == "treatment"]
+    is_held_out = any(a.arm == "holdout" for a in assignments)
+    return treated[-1].campaign if treated and not is_held_out else None
 
 
 def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
     """Return one customer's score, reasons and change, with the run's own facts. Raises DataError when unknown."""
     with context.open_store() as store:
-        run = current_run(store.published.current_run())
-        row = store.published.customer(customer_id)
-    if row is None:
+        standing = store.published.customer(customer_id)
+    run = current_run(standing.run)
+    if standing.score is None:
         raise DataError(
             f"no score for customer `{customer_id}`",
             where=f"list of {run.snapshot_date}",
             remedy="Not active then, or misspelt.",
         )
-    customer = scored_customer(row)
-    return {**row, **customer, **run_facts(run)}
+    score = dict(standing.score)
+    for key in ("reasons", "change_reasons"):
+        score[key] = json.loads(score[key]) if score.get(key) else None
+    return score | vars(run)
 
 
-def action_of(assigned: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the campaign to contact a customer with: the newest they are in, none for those held out of any."""
-    treated = [a for a in assigned if a["arm"] == "treatment"]
-    held_out = any(a["arm"] == "holdout" for a in assigned)
-    return treated[-1]["campaign"] if treated and not held_out else None
+def parsed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the store with its reasons read."""
+    values = dict(row)
+    for key in ("reasons", "change_reasons"):
+        values[key] = json.loads(values[key]) if values.get(key) else None
+    values["reasons"] = values["reasons"] or []
+    return values

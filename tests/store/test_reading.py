@@ -3,6 +3,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,7 +47,8 @@ def test_pages_and_customers_come_the_same_way_too(published: Store) -> None:
     assert cursor == long.page(limit=7).next_cursor
     assert short.page(limit=7, cursor=cursor) == long.page(limit=7, cursor=cursor)
     assert short.customer("c3") == long.customer("c3")
-    assert short.customer("nobody") is None
+    assert short.customer("nobody") == long.customer("nobody")
+    assert short.customer("nobody").score is None
     published.scores.mark_stale("late", NOON)
     assert short.current_run() == long.current_run()
     published.close()
@@ -87,3 +90,31 @@ def test_a_file_locked_whole_is_busy_by_the_short_way_as_well(
     with pytest.raises(StoreBusy):
         reader.current_run()
     holder.close()
+
+
+def test_who_cannot_wait_is_told_at_once_that_the_file_is_locked(published: Store) -> None:
+    prompt = published.prompt
+    assert prompt is not None
+    holder = sqlite3.connect(published.address, isolation_level=None)
+    holder.execute("pragma locking_mode = exclusive")
+    holder.execute("begin exclusive")
+    began = time.monotonic()
+    with pytest.raises(StoreBusy):
+        prompt.current_run()
+    assert time.monotonic() - began < 1
+    holder.close()
+    assert prompt.customer("c3") == published.published.customer("c3")
+    published.close()
+
+
+def test_a_store_that_was_migrated_just_now_is_read_the_short_way_too(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        assert store.prompt is not None
+
+
+def test_many_threads_read_at_a_time(published: Store) -> None:
+    expected = published.published.customer("c3")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: published.published.customer("c3"), range(400)))
+    assert all(answer == expected for answer in answers)
+    published.close()

@@ -1,4 +1,4 @@
-"""The routes, one module per matter; `ROUTERS` is all of them."""
+"""The routes, one module per matter; `ROUTERS` is all of them but `risk` and `scores`, which the app holds itself."""
 
 from churn.api.routes import (
     audit,
@@ -9,15 +9,11 @@ from churn.api.routes import (
     monitoring,
     privacy,
     reports,
-    risk,
-    scores,
     simulations,
 )
 
 ROUTERS = (
     health.router,
-    risk.router,
-    scores.router,
     simulations.router,
     models.router,
     monitoring.router,

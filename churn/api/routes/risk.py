@@ -8,23 +8,24 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
+from churn.api.problems import RESPONSES
 from churn.api.schemas.risk import Band, CustomerRisk, Probability, RiskPage
 from churn.api.security import key_with
-from churn.api.state import State, state_of
-from churn.views.current_run import run_facts
-from churn.views.customer_risk import customer_risk
+from churn.api.state import State, state_in, state_of
+from churn.views.customer_risk import risk_json
 from churn.views.risk_list import risk_csv, risk_page
 
-router = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))])
+router = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))], responses=RESPONSES)
 
 LONGEST_ID = 1_000
 CustomerId = Annotated[str, InPath(min_length=1, max_length=LONGEST_ID, examples=["C0000042"])]
 
 
-@router.get("/customers/{customer_id:path}/risk")  # an id may hold a slash
-def risk_of_a_customer(customer_id: CustomerId, state: Annotated[State, Depends(state_of)]) -> CustomerRisk:
+@router.get("/customers/{customer_id:path}/risk", response_model=CustomerRisk)  # an id may hold a slash
+async def risk_of_a_customer(customer_id: CustomerId, request: Request) -> Response:
     """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
-    return CustomerRisk.model_validate(customer_risk(state.context, customer_id))
+    risk = await state_in(request).ask(lambda published: risk_json(published, customer_id))
+    return Response(risk, media_type="application/json")
 
 
 @router.get(
@@ -48,15 +49,12 @@ def risk_list(
         state.context, bands=band, min_probability=min_probability, plan=plan, order=sort, limit=limit, cursor=cursor
     )
     # The list changes as a whole, or turns stale: run and question tell a page.
-    named = f"{page.run.run_id}|{page.run.is_stale}|{request.url.query}".encode("utf-8", "surrogatepass")
-    headers = {"ETag": f'"{hashlib.sha256(named).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
-    if page.next_cursor:
-        headers["X-Next-Cursor"] = page.next_cursor
+    told = f"{page['run_id']}|{page['is_stale']}|{request.url.query}".encode("utf-8", "surrogatepass")
+    headers = {"ETag": f'"{hashlib.sha256(told).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
+    if page["next_cursor"]:
+        headers["X-Next-Cursor"] = page["next_cursor"]
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if format == "csv":
         return Response(risk_csv(page), media_type="text/csv; charset=utf-8", headers=headers)
-    body = RiskPage.model_validate(
-        {**run_facts(page.run), "customers": page.customers, "next_cursor": page.next_cursor}
-    )
-    return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+    return Response(RiskPage.model_validate(page).model_dump_json(), media_type="application/json", headers=headers)

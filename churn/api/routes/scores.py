@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from churn.api.problems import RESPONSES
 from churn.api.schemas.risk import KnownRow, OnlineScores, ScoreRequest
 from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.views.what_if import score_mixed
 
-router = APIRouter(prefix="/v1", tags=["scores"], dependencies=[Depends(key_with("read"))])
+router = APIRouter(prefix="/v1", tags=["scores"], dependencies=[Depends(key_with("read"))], responses=RESPONSES)
 
 
 @router.post("/scores")

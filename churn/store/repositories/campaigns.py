@@ -96,18 +96,8 @@ class AssignmentRepository:
             filters.append(assignments.c.arm == arm)
         return self._fetch(_CUSTOMER_COLUMNS, filters)
 
-    def of_customer(self, customer_id: str) -> list[dict[str, Any]]:
-        """Return the campaigns a customer is in, oldest first: campaign, arm, assigned_at."""
-        query = (
-            sa.select(assignments.c.campaign, assignments.c.arm, assignments.c.assigned_at)
-            .where(assignments.c.customer_id == customer_id)
-            .order_by(assignments.c.assigned_at, assignments.c.campaign)
-        )
-        with self._database.read() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
     def of_customers(self, customer_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-        """Return for each of some thousand customers at most what `of_customer` returns; nothing for those in none."""
+        """Return the campaigns of some thousand customers at most, oldest first: campaign, arm, assigned_at; nothing for those in none."""
         query = (
             sa.select(assignments.c.customer_id, assignments.c.campaign, assignments.c.arm, assignments.c.assigned_at)
             .where(assignments.c.customer_id.in_(list(customer_ids)))

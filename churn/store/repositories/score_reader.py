@@ -9,19 +9,49 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from churn.errors import ConfigError, ListChanged
-from churn.store.records import SCORE_COLUMNS, ScoreOrder, ScorePage, ScoreRun, score_frame
+from churn.store.records import (
+    SCORE_COLUMNS,
+    CustomerAssignment,
+    CustomerStanding,
+    ScoreOrder,
+    ScorePage,
+    ScoreRun,
+    score_frame,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
+Values = Mapping[str, Any]
+Rows = list[tuple[Any, ...]]
 # Runs a statement whose values are named `:name`, and returns the driver's rows.
-Fetch = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]
+Fetch = Callable[[str, Values], Rows]
+
+
+class Source(Protocol):
+    """Where a score list is read from."""
+
+    def fetch(self, sql: str, values: Values) -> Rows:
+        """Return the rows of one statement."""
+
+    def fetching(self) -> AbstractContextManager[Fetch]:
+        """Open a transaction that sees one state of the database from its first statement to its last."""
+
 
 RUN_FIELDS = tuple(field.name for field in fields(ScoreRun))
-_RUN_COLUMNS = ", ".join(f"r.{name}" for name in RUN_FIELDS)
+_CURRENT_RUN = f"select {', '.join(RUN_FIELDS)} from score_runs where is_current"
+# A row for each assignment; the columns of the score are null for somebody who is not on the list.
+_STANDING = (
+    f"select {', '.join(f'r.{name}' for name in RUN_FIELDS)}, {', '.join(f's.{name}' for name in SCORE_COLUMNS)}, "
+    "a.campaign, a.arm, a.assigned_at from score_runs as r left join scores as s on s.customer_id = :customer_id "
+    "left join assignments as a on a.customer_id = s.customer_id where r.is_current "
+    "order by a.assigned_at, a.campaign"
+)
+_RUN_ENDS = len(RUN_FIELDS)
+_SCORE_ENDS = _RUN_ENDS + len(SCORE_COLUMNS)
 _DATES = frozenset({"snapshot_date"})
 _INSTANTS = frozenset({"scored_at", "data_cutoff", "stale_at"})
 _AT_ONCE = 500  # names in one statement: well under what SQLite takes
@@ -29,15 +59,15 @@ _FLAGS = frozenset({"is_stale", *(name for name, kind in SCORE_COLUMNS.items() i
 
 
 class ScoreReader:
-    """What one may ask of the current list. `fetching` opens a transaction that sees one state of the database."""
+    """What one may ask of the current list."""
 
-    def __init__(self, fetching: Callable[[], AbstractContextManager[Fetch]]) -> None:
-        self._fetching = fetching
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._last_run: tuple[tuple[Any, ...], ScoreRun | None] = (), None
 
     def current_run(self) -> ScoreRun | None:
         """Return what the current list is of; None before the first one."""
-        with self._fetching() as fetch:
-            return _current_run(fetch)
+        return _current_run(self._source.fetch)
 
     def current(
         self,
@@ -52,8 +82,7 @@ class ScoreReader:
     ) -> pl.DataFrame:
         """Return the current list, highest first; all customers and the columns of `SCORE_COLUMNS` by default."""
         conditions = _filters(bands, min_probability, plan, listed)
-        with self._fetching() as fetch:
-            return score_frame(_rows(fetch, conditions, order, limit, columns), tuple(columns))
+        return score_frame(_rows(self._source.fetch, conditions, order, limit, columns), tuple(columns))
 
     def page(
         self,
@@ -74,7 +103,7 @@ class ScoreReader:
         Raises ConfigError for a cursor that is not ours, or one of a list since replaced: pages of two lists never mix.
         """
         conditions = _filters(bands, min_probability, plan, listed)
-        with self._fetching() as fetch:
+        with self._source.fetching() as fetch:
             run = _current_run(fetch)
             if cursor is not None and order is not None:
                 conditions |= _after(cursor, run, order)
@@ -89,7 +118,7 @@ class ScoreReader:
         """Return the rows of some customers, in the order asked for, and the run they come from; absent ones are left out."""
         names = tuple(SCORE_COLUMNS)
         rows: dict[str, tuple[Any, ...]] = {}
-        with self._fetching() as fetch:
+        with self._source.fetching() as fetch:
             run = _current_run(fetch)
             for start in range(0, len(customer_ids), _AT_ONCE):
                 asked = {f"id_{n}": one for n, one in enumerate(customer_ids[start : start + _AT_ONCE])}
@@ -98,39 +127,49 @@ class ScoreReader:
                 rows |= {row[0]: row for row in fetch(sql, asked)}
         return ScorePage(run, [rows[one] for one in customer_ids if one in rows], names, None)
 
-    def customer(self, customer_id: str) -> dict[str, Any] | None:
-        """Return one customer's score and the fields of its run; None if the customer is not on the current list."""
-        scored = ", ".join(f"s.{name}" for name in SCORE_COLUMNS)
-        sql = (
-            f"select {scored}, {_RUN_COLUMNS} from scores as s inner join score_runs as r on r.is_current "
-            "where s.customer_id = :customer_id"
+    def customer(self, customer_id: str) -> CustomerStanding:
+        """Return how one customer stands: the current run, their score in it, and the campaigns they are in."""
+        rows = self._source.fetch(_STANDING, {"customer_id": customer_id})
+        if not rows:
+            return CustomerStanding(None, None, [])
+        run, score = self._run(rows[0][:_RUN_ENDS]), rows[0][_RUN_ENDS:_SCORE_ENDS]
+        return CustomerStanding(
+            run,
+            None
+            if score[0] is None
+            else {**dict(zip(SCORE_COLUMNS, score, strict=True)), "is_listed": bool(score[-1])},
+            [CustomerAssignment(row[-3], row[-2], _instant(row[-1])) for row in rows if row[-1] is not None],
         )
-        with self._fetching() as fetch:
-            rows = fetch(sql, {"customer_id": customer_id})
-        return _typed((*SCORE_COLUMNS, *RUN_FIELDS), rows[0]) if rows else None
+
+    def _run(self, row: tuple[Any, ...]) -> ScoreRun:
+        """Return a run from a driver's row of `RUN_FIELDS`; the last one is kept, since it is the same all day long."""
+        last_row, run = self._last_run
+        if run is None or last_row != row:
+            run = ScoreRun(**_typed(RUN_FIELDS, row))
+            self._last_run = row, run
+        return run
 
 
 def _typed(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
     """Return a row by name, with dates and truth values as such: SQLite keeps them as texts and numbers."""
-    found = dict(zip(names, row, strict=True))
-    for name, value in found.items():
+    values = dict(zip(names, row, strict=True))
+    for name, value in values.items():
         if name in _FLAGS:
-            found[name] = bool(value)
+            values[name] = bool(value)
         elif isinstance(value, str) and name in _DATES:
-            found[name] = date.fromisoformat(value)
-        elif isinstance(value, str) and name in _INSTANTS:
-            found[name] = datetime.fromisoformat(value)
-    return found
+            values[name] = date.fromisoformat(value)
+        elif name in _INSTANTS and value is not None:
+            values[name] = _instant(value)
+    return values
+
+
+def _instant(value: str | datetime) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _current_run(fetch: Fetch) -> ScoreRun | None:
-    rows = fetch(f"select {_RUN_COLUMNS} from score_runs as r where r.is_current", {})
-    return run_of(rows[0]) if rows else None
-
-
-def run_of(row: Sequence[Any]) -> ScoreRun:
-    """Return a run from a driver's row of `RUN_FIELDS`."""
-    return ScoreRun(**_typed(RUN_FIELDS, row))
+    rows = fetch(_CURRENT_RUN, {})
+    return ScoreRun(**_typed(RUN_FIELDS, rows[0])) if rows else None
 
 
 class _Conditions:

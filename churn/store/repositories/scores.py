@@ -24,7 +24,7 @@ class ScoreRepository(ScoreReader):
     """Reads and writes `score_runs` and `scores`."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database.fetching)
+        super().__init__(database)
         self._database = database
 
     def publish(self, run: ScoreRun, frame: pl.DataFrame) -> None:

@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 from churn.errors import ConfigError, ContractBroken, ModelError
 from churn.store import Store
-from churn.store.records import SCORE_COLUMNS
+from churn.store.records import SCORE_COLUMNS, CustomerStanding
 from tests.store.builders import NOON, run, score_list
 
 
@@ -119,12 +119,17 @@ def test_a_cursor_that_is_not_ours_is_refused(store: Store, cursor: str) -> None
 def test_one_customer_comes_with_the_facts_of_the_run(store: Store) -> None:
     store.scores.publish(run(), score_list(3))
     found = store.scores.customer("c2")
-    assert found is not None
-    assert found["churn_probability"] == pytest.approx(5 / 6)
-    assert found["is_listed"] is True
-    assert found["model_version"] == "m1"
-    assert found["scored_at"] == NOON
-    assert store.scores.customer("nobody") is None
+    assert found.run == store.scores.current_run() == run(customers=3)
+    assert found.score is not None
+    assert found.score["churn_probability"] == pytest.approx(5 / 6)
+    assert found.score["is_listed"] is True
+    assert found.assignments == []
+
+
+def test_a_customer_who_is_not_on_the_list_has_no_score_but_the_list_a_run(store: Store) -> None:
+    assert store.scores.customer("nobody") == CustomerStanding(None, None, [])
+    store.scores.publish(run(), score_list(3))
+    assert store.scores.customer("nobody") == CustomerStanding(run(customers=3), None, [])
 
 
 def test_a_list_marked_stale_says_why_until_the_next_one(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The quick ways of the service answer what the slow ones answer."""
+"""What systems ask for all day long is answered as everything else is: the same values, refusals, limits and log."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import polars as pl
 import pytest
 
 from churn.accounts.keys import REMEMBERED_SECONDS
-from churn.api import direct
 from churn.api.rates import Rates
 from churn.api.schemas.risk import CustomerRisk
+from churn.errors import StoreBusy
 from churn.views.customer_risk import customer_risk
-from churn.views.online_scores import score_rows
 from tests.api.conftest import Service
 from tests.documents.samples import plan_record
 
@@ -34,33 +33,47 @@ def test_a_known_callers_answer_is_the_one_everybody_gets(service: Service) -> N
         )  # fmt: skip
         store.plans.save(plan, rows)
     key = service.key("read")
-    for customer_id in listed["customer_id"]:
-        expected = CustomerRisk.model_validate(customer_risk(service.context, customer_id)).model_dump(mode="json")
+    with service.context.open_store() as store:
+        risks = {name: customer_risk(store.published, name) for name in listed["customer_id"]}
+    assert sum(bool(risk["campaigns"]) for risk in risks.values()) == 3
+    for customer_id, risk in risks.items():
+        expected = CustomerRisk.model_validate(risk).model_dump(mode="json")
         for _ in range(2):  # the second time the key is known
             answer = service.client.get(f"/v1/customers/{customer_id}/risk", headers=key)
             assert answer.json() == expected
     assert service.client.get("/v1/customers/nobody/risk", headers=key).status_code == 404
 
 
-def test_a_score_given_directly_is_the_one_that_the_route_gives(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken = []
-    monkeypatch.setattr(direct, "score_rows", lambda *args, **kw: (taken.append(1), score_rows(*args, **kw))[1])
-    service.app.state.churn.champion.get()
+def test_a_score_given_to_a_known_caller_is_the_one_that_everybody_gets(service: Service) -> None:
     bodies: list[dict[str, Any]] = [
         {"rows": [{"features": {}}]},
         {"rows": [{"customer_id": "é", "features": {"days_since_last_login": 23, "tenure_months": None}}]},
         {"rows": [{"features": {"plan": "basic", "is_x": True, "number_of_sessions_30d": "4"}}] * 2},
     ]
-    for number, body in enumerate(body | {"with_reasons": why} for body in bodies for why in (False, True)):
+    for body in (body | {"with_reasons": with_reasons} for body in bodies for with_reasons in (False, True)):
         key = service.key("read")
         first, second = (service.client.post("/v1/scores", json=body, headers=key) for _ in range(2))
-        assert len(taken) == number + 1, "the second request should have been answered directly"
         assert first.status_code == second.status_code == 200
         assert first.headers.keys() == second.headers.keys()
         at = {"scored_at": "", "data_cutoff": ""}
         assert first.json() | at == second.json() | at
+
+
+def test_a_risk_is_read_by_a_thread_that_waits_while_the_file_is_locked(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, store = service.key("read"), service.app.state.churn.store
+    path = f"/v1/customers/{store.published.current(limit=1)['customer_id'][0]}/risk"
+    expected = service.client.get(path, headers=key).json()
+    refused = []
+
+    def busy(customer_id: str) -> None:
+        refused.append(customer_id)
+        raise StoreBusy("another process is writing to the store")
+
+    monkeypatch.setattr(store.prompt, "customer", busy)
+    assert service.client.get(path, headers=key).json() == expected
+    assert len(refused) == 1
 
 
 @pytest.mark.parametrize(
@@ -76,7 +89,7 @@ def test_a_score_given_directly_is_the_one_that_the_route_gives(
         (json.dumps({"rows": [{"features": {}}] * 3}).encode(), {}, 200),
     ],
 )
-def test_what_is_not_answered_directly_is_answered_as_ever(
+def test_a_request_for_scores_is_answered_or_refused_with_a_code(
     standing: Service, content: bytes, headers: dict[str, str], status: int
 ) -> None:
     key = standing.key("read") | {"Content-Type": "application/json"} | headers
@@ -88,7 +101,7 @@ def test_what_is_not_answered_directly_is_answered_as_ever(
         assert answer.json()["code"]
 
 
-def test_a_key_without_the_scope_or_above_its_rate_gets_nothing_directly(service: Service) -> None:
+def test_a_key_without_the_scope_or_above_its_rate_gets_no_answer(service: Service) -> None:
     state = service.app.state.churn
     generous = state.rates
     writer = service.key("push")

@@ -10,7 +10,7 @@ from churn.config import BusinessSettings, ProfitModel
 from churn.decisions.checks import Floats
 from churn.decisions.draws import draw_success
 from churn.decisions.profit import Economics
-from churn.decisions.sensitivity import Interval, interval_of
+from churn.decisions.sensitivity import DrawnRange, interval_of
 from churn.documents.definition import CampaignDefinition
 
 BINS = 40
@@ -77,7 +77,7 @@ def draw_profit(campaigns: list[Treated], *, probability_error: float, draws: in
     return tuple(_draw(each, worth, level, rng) for each in campaigns)
 
 
-def interval(drawn: Floats) -> tuple[Interval, float]:
+def interval(drawn: Floats) -> tuple[DrawnRange, float]:
     """Return the 5 %, 50 % and 95 % points of drawn profits, and the share of them below 0."""
     return interval_of(drawn), float(np.mean(drawn < 0.0))
 

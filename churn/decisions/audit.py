@@ -21,7 +21,7 @@ FIELD_CONTROL, FIELD_CONTACTED = 0.064, 0.100
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """One thing that the result assumes or that speaks against it, with the figures its sentence uses."""
 
     code: str
@@ -30,9 +30,9 @@ class Finding:
     figures: Mapping[str, float]
 
 
-def audit(result: SimulationResult, economics: Economics, *, currency: str, value_is_given: bool) -> list[Finding]:
+def audit(result: SimulationResult, economics: Economics, *, currency: str, value_is_given: bool) -> list[AuditFinding]:
     """Return what any simulation assumes, the worst first. `value_is_given`: typed in, not derived from margins."""
-    found = [
+    findings = [
         _value_window(result, economics, currency, value_is_given=value_is_given),
         _success_is_incremental(economics),
         _assumption(economics),
@@ -43,8 +43,8 @@ def audit(result: SimulationResult, economics: Economics, *, currency: str, valu
         *_about_outcomes(result),
     ]
     if result.splits_ties:
-        found.append(
-            Finding(
+        findings.append(
+            AuditFinding(
                 "ties_split",
                 "note",
                 f"Several customers share the probability {percent(result.point.threshold, 2)} at the cut; "
@@ -53,18 +53,20 @@ def audit(result: SimulationResult, economics: Economics, *, currency: str, valu
             )
         )
     if result.loss_probability > 0.05:
-        found.append(
-            Finding(
+        findings.append(
+            AuditFinding(
                 "loss_possible",
                 "caution",
                 f"This campaign loses money in {percent(result.loss_probability)} of the draws.",
                 {"loss_probability": result.loss_probability},
             )
         )
-    return by_severity(found)
+    return by_severity(findings)
 
 
-def audit_case_study(result: SimulationResult, economics: Economics, *, margin: float, currency: str) -> list[Finding]:
+def audit_case_study(
+    result: SimulationResult, economics: Economics, *, margin: float, currency: str
+) -> list[AuditFinding]:
     """Return what the arithmetic of the case study assumes: a cut of 0.65, one month of margin, 40 % success."""
     base = result.churners / result.customers
     cut = result.point.threshold
@@ -75,14 +77,14 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
     values = {"one_month": margin, "three_months": 3 * margin, "until_they_leave": endless}
     pays = {name: float(break_even_probability(v, economics)) for name, v in values.items()}
     precision = 0.8
-    each = float(expected_profit([precision], value, economics)[0])
-    needed = max(result.point.net_profit, 0.0) / each if each > 0 else 0.0
+    per_contact = float(expected_profit([precision], value, economics)[0])
+    needed = max(result.point.net_profit, 0.0) / per_contact if per_contact > 0 else 0.0
     enough = f" {money(result.point.net_profit, currency)} needs, say, {count(needed)} contacts at {percent(precision)} precision."
     hit, false_alarm = result.point.recall or 0.0, result.point.false_positives / (result.customers - result.churners)
     auc = float(ndtr((ndtri(hit) - ndtri(false_alarm)) / 2**0.5))
     return by_severity(
         [
-            Finding(
+            AuditFinding(
                 "score_is_not_a_probability",
                 "wrong",
                 f"A cut at {cut:g} cannot be a probability of a class-weighted model: at a churn rate of {percent(base)} "
@@ -91,7 +93,7 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
                 f"{'loses' if gain < 0 else 'earns'} {money(abs(gain), currency)}.",
                 {"threshold": cut, "base_rate": base, "true_risk": risk, "profit_of_contact": gain},
             ),
-            Finding(
+            AuditFinding(
                 "break_even",
                 "note",
                 "Break-even is cost / (success x value), as a calibrated probability: "
@@ -101,7 +103,7 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
                 f"{percent(economics.hazard_after_save)} a month).",
                 {f"break_even_{name}": p for name, p in pays.items()},
             ),
-            Finding(
+            AuditFinding(
                 "ceiling",
                 "caution",
                 f"At {money(value, currency)} a save even a perfect model earns at most "
@@ -109,7 +111,7 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
                 f"nobody else.{enough if needed else ''}",
                 {"perfect_profit": result.perfect_profit, "contacts_needed": needed, "precision": precision},
             ),
-            Finding(
+            AuditFinding(
                 "ranking_is_very_good",
                 "caution",
                 f"{percent(hit, 1)} of churners among {percent(result.point.contacts / result.customers, 1)} of customers "
@@ -120,7 +122,7 @@ def audit_case_study(result: SimulationResult, economics: Economics, *, margin: 
             _success_is_incremental(economics),
             _assumption(economics),
             _value_window(result, economics, currency, value_is_given=False),
-            Finding(
+            AuditFinding(
                 "optimum_unknown",
                 "note",
                 "Counts at one threshold say nothing about a better one: the optimum needs scores of every customer.",
@@ -134,13 +136,15 @@ def _pays(probability: float, digits: int) -> str:
     return f"{probability:.{digits}f}" if probability <= 1.0 else "never"
 
 
-def by_severity(findings: list[Finding]) -> list[Finding]:
+def by_severity(findings: list[AuditFinding]) -> list[AuditFinding]:
     """Return the findings, the worst first, otherwise in their order."""
     order = {"wrong": 0, "caution": 1, "note": 2}
-    return sorted(findings, key=lambda each: order[each.severity])
+    return sorted(findings, key=lambda finding: order[finding.severity])
 
 
-def _value_window(result: SimulationResult, economics: Economics, currency: str, *, value_is_given: bool) -> Finding:
+def _value_window(
+    result: SimulationResult, economics: Economics, currency: str, *, value_is_given: bool
+) -> AuditFinding:
     value, months = result.average_value, economics.value_months
     figures = {"value_of_save": value, "months": months, "hazard_after_save": economics.hazard_after_save}
     if value_is_given:
@@ -155,11 +159,11 @@ def _value_window(result: SimulationResult, economics: Economics, currency: str,
             f"A save is counted as {window}, {money(value, currency)} on average, with "
             f"{percent(economics.hazard_after_save)} of the saved leaving every month after."
         )
-    return Finding("value_window", "note", sentence, figures)
+    return AuditFinding("value_window", "note", sentence, figures)
 
 
-def _success_is_incremental(economics: Economics) -> Finding:
-    return Finding(
+def _success_is_incremental(economics: Economics) -> AuditFinding:
+    return AuditFinding(
         "success_must_be_incremental",
         "caution",
         f"The {percent(economics.success_rate)} success must be incremental: churners who stay because of the contact, "
@@ -174,7 +178,7 @@ def _success_is_incremental(economics: Economics) -> Finding:
     )
 
 
-def _assumption(economics: Economics) -> Finding:
+def _assumption(economics: Economics) -> AuditFinding:
     share = percent(economics.success_rate)
     if economics.profit_model == "incentive":
         code = "stayers_take_the_incentive"
@@ -185,24 +189,24 @@ def _assumption(economics: Economics) -> Finding:
         if economics.profit_model == "uplift":
             words += "; no uplift has been measured"
     name = economics.profit_model.replace("_", " ")
-    return Finding(
+    return AuditFinding(
         code, "note", f"The {name} profit model assumes that {words}.", {"success_rate": economics.success_rate}
     )
 
 
-def _break_even(result: SimulationResult, economics: Economics, currency: str) -> Finding:
+def _break_even(result: SimulationResult, economics: Economics, currency: str) -> AuditFinding:
     at, value = result.break_even, result.average_value
     if not at <= 1.0:
         terms = f"{percent(economics.success_rate)} success and {money(value, currency)} a save"
-        return Finding("never_pays", "wrong", f"No contact can pay: at {terms} it costs more than it brings.", {})
+        return AuditFinding("never_pays", "wrong", f"No contact can pay: at {terms} it costs more than it brings.", {})
     sentence = f"A contact pays from a churn probability of {percent(at, 1)} on, at {money(value, currency)} a save."
-    return Finding("break_even", "note", sentence, {"break_even": at, "value_of_save": value})
+    return AuditFinding("break_even", "note", sentence, {"break_even": at, "value_of_save": value})
 
 
-def _ceiling(result: SimulationResult, currency: str) -> Finding:
+def _ceiling(result: SimulationResult, currency: str) -> AuditFinding:
     best, net = result.perfect_profit, result.point.net_profit
     share = f"; this campaign earns {percent(max(net, 0.0) / best)} of that" if best > 0 else ""
-    return Finding(
+    return AuditFinding(
         "ceiling",
         "note",
         f"A perfect model, contacting churners alone, would earn {money(best, currency)} here{share}.",
@@ -210,7 +214,7 @@ def _ceiling(result: SimulationResult, currency: str) -> Finding:
     )
 
 
-def _last_contact(result: SimulationResult, economics: Economics, currency: str) -> list[Finding]:
+def _last_contact(result: SimulationResult, economics: Economics, currency: str) -> list[AuditFinding]:
     cut, at = result.point.threshold, result.break_even
     if result.mode == "optimum" or result.point.contacts <= 0 or not cut < at <= 1.0:
         return []
@@ -220,7 +224,7 @@ def _last_contact(result: SimulationResult, economics: Economics, currency: str)
         - cut / at * (economics.cost_of_contact + economics.cost_of_taker)
     )
     return [
-        Finding(
+        AuditFinding(
             "threshold_below_break_even",
             "caution",
             f"The cut at {percent(cut, 1)} lies below break-even ({percent(at, 1)}): the last contacts lose about "
@@ -230,26 +234,26 @@ def _last_contact(result: SimulationResult, economics: Economics, currency: str)
     ]
 
 
-def _about_optimum(result: SimulationResult, currency: str) -> list[Finding]:
+def _about_optimum(result: SimulationResult, currency: str) -> list[AuditFinding]:
     best = result.optimum
     if best is None:
         return []
     if best.point.contacts >= result.customers:
         sentence = "Profit still rises at the last customer: the optimum lies beyond the data. Check value and costs."
-        return [Finding("optimum_beyond_data", "caution", sentence, {"contacts": best.point.contacts})]
+        return [AuditFinding("optimum_beyond_data", "caution", sentence, {"contacts": best.point.contacts})]
     if best.point.contacts <= 0:
-        return [Finding("nobody_pays", "caution", "No threshold earns money: the best campaign is none.", {})]
+        return [AuditFinding("nobody_pays", "caution", "No threshold earns money: the best campaign is none.", {})]
     if result.outcomes == "known":
         sentence = (
             "The optimum was picked on the same outcomes that price it; picking overstates its net profit by about "
             f"{money(best.optimism, currency)}."
         )
-        return [Finding("optimum_is_optimistic", "note", sentence, {"optimism": best.optimism})]
+        return [AuditFinding("optimum_is_optimistic", "note", sentence, {"optimism": best.optimism})]
     return []
 
 
-def _about_outcomes(result: SimulationResult) -> list[Finding]:
+def _about_outcomes(result: SimulationResult) -> list[AuditFinding]:
     if result.outcomes != "expected":
         return []
     sentence = "Who will churn is not known yet: churners are expected numbers, drawn from the probabilities."
-    return [Finding("outcomes_expected", "note", sentence, {"churners": result.churners})]
+    return [AuditFinding("outcomes_expected", "note", sentence, {"churners": result.churners})]

@@ -121,10 +121,10 @@ def _lift(truth: Bools, p: Floats) -> Estimate:
     wanted = size - int(above.sum())
     hits = float(truth[above].sum()) + wanted * float(truth[tied].mean())  # equal scores: their average
     rate = float(truth.mean())
-    found = _share(hits, size)
-    value = found.value / rate
-    relative = math.hypot(found.error / max(found.value, 1e-9), math.sqrt((1.0 - rate) / (rate * p.size)))
-    return Estimate(value, value * relative if value else found.error / rate)
+    precision = _share(hits, size)
+    value = precision.value / rate
+    relative = math.hypot(precision.error / max(precision.value, 1e-9), math.sqrt((1.0 - rate) / (rate * p.size)))
+    return Estimate(value, value * relative if value else precision.error / rate)
 
 
 def _slope(truth: Bools, p: Floats) -> Estimate:

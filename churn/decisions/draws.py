@@ -120,8 +120,8 @@ def draw_campaigns(
     net = worth * value - economics.cost_of_taker * saves - fixed
     rate = economics.success_rate
     plain = churners * (rate * (cells.mean_value - economics.cost_of_taker)) - fixed
-    for each in (net, plain):
-        np.cumsum(each, axis=1, out=each)
+    for profit in (net, plain):
+        np.cumsum(profit, axis=1, out=profit)
     return Draws(np.cumsum(churners, axis=1), net, plain)
 
 

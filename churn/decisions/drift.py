@@ -88,8 +88,8 @@ def shares(counts: ArrayLike) -> Floats:
     total = array.sum(axis=-1, keepdims=True)
     if not (total > 0).all():
         raise DataError("holds no rows", where="counts", remedy="PSI compares two sets of rows.")
-    found: Floats = np.maximum(array / total, FLOOR)
-    return found
+    floored: Floats = np.maximum(array / total, FLOOR)
+    return floored
 
 
 def psi(reference: ArrayLike, present: ArrayLike) -> float:

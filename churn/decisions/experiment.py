@@ -111,7 +111,7 @@ def incremental_profit(effect: Effect | CupedEffect, n_t: int, value: float, cos
     """
     if not (value >= 0.0 and math.isfinite(value) and math.isfinite(cost)):
         raise DataError(f"value {value} and cost {cost} must be amounts of money", where="incremental profit")
-    saves, low, high = (n_t * each for each in (effect.delta, effect.low, effect.high))
+    saves, low, high = (n_t * fall for fall in (effect.delta, effect.low, effect.high))
     net = saves * value - cost
     return IncrementalProfit(
         saves=saves,

@@ -80,14 +80,14 @@ def treatment_by_group(groups: Sequence[str], churned: ArrayLike, contacted: Arr
                 Share.of(int((mine & c & ~y).sum()), int((mine & ~y).sum())),
             )
         )
-    large = [one for one in counted if one[1] >= LEAST_CUSTOMERS]
-    best = max(large, key=lambda one: (one[2].value or 0.0, one[1]), default=None)
-    found = []
+    large = [group for group in counted if group[1] >= LEAST_CUSTOMERS]
+    best = max(large, key=lambda group: (group[2].value or 0.0, group[1]), default=None)
+    treatments = []
     for name, count, contact, recall, mistaken in counted:
         ratio, ends = _ratio(contact, best[2]) if best is not None else (None, None)
         verdict = _verdict(count, ratio, ends, is_best=best is not None and best[0] == name)
-        found.append(GroupTreatment(name, count, contact, recall, mistaken, ratio, ends, verdict))
-    return sorted(found, key=lambda one: (-one.customers, one.group))
+        treatments.append(GroupTreatment(name, count, contact, recall, mistaken, ratio, ends, verdict))
+    return sorted(treatments, key=lambda treatment: (-treatment.customers, treatment.group))
 
 
 def _ratio(mine: Share, best: Share) -> tuple[float | None, tuple[float, float] | None]:

@@ -26,7 +26,7 @@ from churn.decisions.checks import Floats, per_customer, probabilities
 from churn.decisions.choices import Mode
 from churn.decisions.draws import fit_beta, grid_cells
 from churn.decisions.profit import Economics, break_even_probability
-from churn.decisions.sensitivity import Interval, interval_of, tornado
+from churn.decisions.sensitivity import DrawnRange, interval_of, tornado
 from churn.decisions.simulation import Optimum, SimulationResult, choose, perfect_profit
 from churn.decisions.threshold import CurvePoint, ThresholdCurve, threshold_curve
 from churn.errors import DataError
@@ -49,7 +49,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Terms:
+class DrawnTerms:
     """What a question lays over the totals: drawn success rates and values (draws,), and the money per save."""
 
     economics: Economics
@@ -117,7 +117,7 @@ class PreparedCustomers:
         root, mean, spread = np.sqrt(churners), cells.mean_value[:, None], cells.value_spread[:, None]
         saved, of_margin, of_save = (root * rng.standard_normal(root.shape) for _ in range(3))
         parts = (contacts, churners, mean * churners + spread * of_margin, saved, mean * saved + spread * of_save)
-        self.totals = Totals(*(np.cumsum(each, axis=0).astype(np.float32) for each in parts))
+        self.totals = Totals(*(np.cumsum(part, axis=0).astype(np.float32) for part in parts))
         self._noise = rng.standard_normal((6, self.draws))
         chances = (np.arange(self.draws) + 0.5) / self.draws
         self._success_chance = rng.permutation(chances)
@@ -135,7 +135,7 @@ class PreparedCustomers:
         stake = self.stake * factor if value is None else float(value)
         curve = replace(self.curve, stake=stake, economics=economics)
         point, best = choose(curve, mode, amount), curve.optimum()
-        terms = Terms(economics, self._success(economics), self._worth, factor, value)
+        terms = DrawnTerms(economics, self._success(economics), self._worth, factor, value)
         net = terms.net_profit(self.totals)
         winner = np.argmax(net, axis=0)
         none_pays = net[winner, np.arange(self.draws)] <= 0.0
@@ -174,13 +174,13 @@ class PreparedCustomers:
         )
 
     def _success(self, economics: Economics) -> Floats:
-        found = _beta(economics.success_rate_low, economics.success_rate, economics.success_rate_high)
-        if found is None:
+        fitted = _beta(economics.success_rate_low, economics.success_rate, economics.success_rate_high)
+        if fitted is None:
             return np.full(self.draws, economics.success_rate)
-        drawn: Floats = np.interp(self._success_chance, *found)
+        drawn: Floats = np.interp(self._success_chance, *fitted)
         return drawn
 
-    def _campaign(self, point: CurvePoint, curve: ThresholdCurve, terms: Terms) -> tuple[Floats, Floats]:
+    def _campaign(self, point: CurvePoint, curve: ThresholdCurve, terms: DrawnTerms) -> tuple[Floats, Floats]:
         """Net profit and churners reached of one campaign, drawn (draws,) each; a bridge between the cuts around it."""
         if point.contacts <= 0:
             return np.zeros(self.draws), np.zeros(self.draws)
@@ -192,7 +192,7 @@ class PreparedCustomers:
         reached = totals.churners.astype(np.float64)
         # A cell is taken as one; where probability or margin change within it, its expectations are put right here.
         expected = [curve.entry(int(self.ends[i])) if i >= 0 else None for i in (at - 1, at)]
-        line = [[each.net_profit, each.true_positives] if each is not None else [0.0, 0.0] for each in expected]
+        line = [[cut.net_profit, cut.true_positives] if cut is not None else [0.0, 0.0] for cut in expected]
         middle = (1.0 - share) * np.array(line[0]) + share * np.array(line[1])
         return net + (point.net_profit - middle[0]), reached + (point.true_positives - middle[1])
 
@@ -206,28 +206,28 @@ class PreparedCustomers:
         root = np.sqrt(np.maximum(step[1], 0.0))
         others = np.sqrt(np.maximum(step[0] - step[1], 0.0))
         mean, spread = float(self.cells.mean_value[at]), float(self.cells.value_spread[at])
-        one, two, three, four, five, _ = self._noise
-        found, luck = root * one, root * three
+        of_churners, of_stayers, of_saves, of_margins, of_saved_margins, _ = self._noise
+        churners, luck = root * of_churners, root * of_saves
         noise = [
-            found + others * two,
-            found,
-            mean * found + spread * root * four,
+            churners + others * of_stayers,
+            churners,
+            mean * churners + spread * root * of_margins,
             luck,
-            mean * luck + spread * root * five,
+            mean * luck + spread * root * of_saved_margins,
         ]
         swing = np.sqrt(share * (1.0 - share))
         parts = (a + share * s + swing * n for a, s, n in zip(above, step, noise, strict=True))
         return Totals(*(part.astype(np.float32) for part in parts))
 
 
-def _bands(net: NDArray[np.float32]) -> tuple[Interval, ...]:
+def _bands(net: NDArray[np.float32]) -> tuple[DrawnRange, ...]:
     """The 5 %, 50 % and 95 % points of each row."""
     net.sort(axis=1)
     at = _QUANTILES * (net.shape[1] - 1)
     low = np.floor(at).astype(np.int64)
     share = at - low
     points = net[:, low] * (1.0 - share) + net[:, np.minimum(low + 1, net.shape[1] - 1)] * share
-    return tuple(Interval(*row) for row in points.tolist())
+    return tuple(DrawnRange(*row) for row in points.tolist())
 
 
 @lru_cache(maxsize=512)

@@ -26,7 +26,7 @@ DRIVERS: Final = {
 
 
 @dataclass(frozen=True)
-class Interval:
+class DrawnRange:
     """The 5 %, 50 % and 95 % points of what was drawn."""
 
     low: float
@@ -51,7 +51,7 @@ class Sensitivity:
 
 
 def tornado(
-    point: CurvePoint, stake: float, economics: Economics, value_range: tuple[float, float], hits: Interval
+    point: CurvePoint, stake: float, economics: Economics, value_range: tuple[float, float], hits: DrawnRange
 ) -> tuple[Sensitivity, ...]:
     """Return the net profit of contacting `point.contacts` customers as each input moves alone, largest swing first.
 
@@ -59,10 +59,10 @@ def tornado(
     range of churners among them. Success moves between its low and high, costs by a quarter either way.
     """
 
-    def net(terms: Economics, value: float = 1.0, found: float = point.true_positives) -> float:
-        share = found / point.true_positives if point.true_positives > 0 else 0.0
-        saved = terms.success_rate * found
-        takers = saved + point.contacts - found
+    def net(terms: Economics, value: float = 1.0, churners: float = point.true_positives) -> float:
+        share = churners / point.true_positives if point.true_positives > 0 else 0.0
+        saved = terms.success_rate * churners
+        takers = saved + point.contacts - churners
         spent = terms.cost_of_contact * point.contacts + terms.cost_of_taker * takers
         return terms.success_rate * stake * share * value - spent
 
@@ -75,7 +75,7 @@ def tornado(
     rows = [
         moved("success_rate", economics.success_rate_low, economics.success_rate_high, with_success),
         moved("value_of_save", *value_range, lambda v: net(economics, value=v)),
-        moved("churners_reached", hits.low, hits.high, lambda h: net(economics, found=h)),
+        moved("churners_reached", hits.low, hits.high, lambda h: net(economics, churners=h)),
     ]
     for name, cost in (("contact_cost", economics.contact_cost), ("incentive_cost", economics.incentive_cost)):
         if cost > 0:
@@ -97,6 +97,6 @@ def driver_text(name: str, value: float, currency: str) -> str:
     return count(value) if name == "churners_reached" else money(value, currency)
 
 
-def interval_of(values: NDArray[Any]) -> Interval:
+def interval_of(values: NDArray[Any]) -> DrawnRange:
     """Return the 5 %, 50 % and 95 % points of `values`."""
-    return Interval(*(float(q) for q in np.quantile(values, (0.05, 0.5, 0.95))))
+    return DrawnRange(*(float(q) for q in np.quantile(values, (0.05, 0.5, 0.95))))

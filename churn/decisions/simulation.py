@@ -11,7 +11,7 @@ from churn.decisions.checks import Bools, Floats, outcomes, per_customer, probab
 from churn.decisions.choices import Mode, Outcomes
 from churn.decisions.draws import Cells, Draws, draw_campaigns, grid_cells
 from churn.decisions.profit import Economics, break_even_probability
-from churn.decisions.sensitivity import Interval, Sensitivity, interval_of, tornado
+from churn.decisions.sensitivity import DrawnRange, Sensitivity, interval_of, tornado
 from churn.decisions.threshold import CurvePoint, ThresholdCurve, threshold_curve
 from churn.errors import ConfigError, DataError
 
@@ -27,9 +27,9 @@ class Optimum:
     """
 
     point: CurvePoint
-    threshold: Interval
-    contacts: Interval
-    profit: Interval
+    threshold: DrawnRange
+    contacts: DrawnRange
+    profit: DrawnRange
     optimism: float
 
 
@@ -48,10 +48,10 @@ class SimulationResult:
     churners: float
     average_value: float
     break_even: float
-    profit: Interval
+    profit: DrawnRange
     loss_probability: float
     grid: tuple[CurvePoint, ...]
-    bands: tuple[Interval, ...]
+    bands: tuple[DrawnRange, ...]
     optimum: Optimum | None
     tornado: tuple[Sensitivity, ...]
     perfect_profit: float
@@ -172,8 +172,8 @@ def simulate_counts(
 
 def perfect_profit(p: Floats, truth: Bools | None, worth: float | Floats, economics: Economics) -> float:
     """What contacting those who churn, and nobody else, would earn."""
-    each = worth if truth is None or isinstance(worth, float) else worth[truth]
-    gain = np.maximum(economics.success_rate * (each - economics.cost_of_taker) - economics.cost_of_contact, 0.0)
+    stakes = worth if truth is None or isinstance(worth, float) else worth[truth]
+    gain = np.maximum(economics.success_rate * (stakes - economics.cost_of_taker) - economics.cost_of_contact, 0.0)
     return float(np.sum((p if truth is None else np.ones(int(np.count_nonzero(truth)))) * gain))
 
 
@@ -225,7 +225,7 @@ def _result(
         profit=interval_of(net),
         loss_probability=float(np.mean(net < 0.0)),
         grid=grid,
-        bands=tuple(Interval(*map(float, each)) for each in zip(low, median, high, strict=True)),
+        bands=tuple(DrawnRange(*map(float, points)) for points in zip(low, median, high, strict=True)),
         optimum=None,
         tornado=tornado(point, stake, economics, value_range, interval_of(hits)),
         perfect_profit=perfect_profit,

@@ -200,7 +200,7 @@ class Ranking:
         falling = u[order]
         kind = np.where(w, 0, 2) + y
         ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
-        totals = np.array([np.concatenate([[0.0], np.cumsum(kind[order] == each)[ends]]) for each in range(4)])
+        totals = np.array([np.concatenate([[0.0], np.cumsum(kind[order] == cell)[ends]]) for cell in range(4)])
         counts = np.concatenate([[0], ends + 1])
         points = np.unique(np.searchsorted(counts, np.linspace(0, u.size, min(GRID, counts.size)).round()))
         if counts.size <= GRID:

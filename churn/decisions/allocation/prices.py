@@ -167,7 +167,7 @@ def _solve(problem: Problem, price: Floats, box: Floats, choice: Choice, close: 
     once = sparse.csr_matrix((np.ones(size), (row, np.arange(size))), shape=(kinds.size, size + 2 * m))
     within = sparse.csr_matrix(np.hstack([here.usage_of(offer, row), np.eye(m), -np.eye(m)]))
     # Below the box a unit to spare earns `low`, above it a unit too many costs `high`: so are prices kept in the box.
-    found = optimize.linprog(
+    solution = optimize.linprog(
         np.concatenate([-here.gain[offer, row], -low, np.where(np.isfinite(high), high, 0.0)]),
         A_ub=once,
         b_ub=times,
@@ -178,11 +178,11 @@ def _solve(problem: Problem, price: Floats, box: Floats, choice: Choice, close: 
         ),
         method="highs-ipm",
     )
-    if found.x is None:
-        raise CampaignError(f"the allocation could not be solved: {found.message}", where="allocation")
-    new = np.clip(-found.eqlin.marginals, low, high)
+    if solution.x is None:
+        raise CampaignError(f"the allocation could not be solved: {solution.message}", where="allocation")
+    new = np.clip(-solution.eqlin.marginals, low, high)
     bound = problem.profit(fixed) + float(new @ left + times @ here.net(new, slice(None)).max(axis=0, initial=0.0))
-    slack, excess = found.x[size : size + m], found.x[size + m :]
+    slack, excess = solution.x[size : size + m], solution.x[size + m :]
     small = 1e-7 * np.maximum(1.0, problem.limit)
     held = ((slack > small) & (low > 0.0)) | (excess > small)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -190,7 +190,7 @@ def _solve(problem: Problem, price: Floats, box: Floats, choice: Choice, close: 
     went = np.where(held, 1.0, np.minimum(went, 0.999))
     loose = close
     if weight == 1.0:
-        loose = _hand_out(fixed, close, kind_of, times, offer, row, found.x[:size])
+        loose = _hand_out(fixed, close, kind_of, times, offer, row, solution.x[:size])
     return _Step(new, bound, box, went, fixed, loose)
 
 

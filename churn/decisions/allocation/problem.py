@@ -49,8 +49,8 @@ class Problem:
 
     def cost_of(self, offer: NDArray[np.integer], rows: Rows) -> Floats:
         """Return what each offer of a pair (offer, customer) costs."""
-        found: Floats = self.cost[offer, rows if self.cost.shape[1] != 1 else 0]
-        return found
+        cost: Floats = self.cost[offer, rows if self.cost.shape[1] != 1 else 0]
+        return cost
 
     def usage_of(self, offer: NDArray[np.integer], rows: Rows) -> Floats:
         """Return (m, pairs): what each pair (offer, customer) takes of each limit."""
@@ -129,11 +129,11 @@ class Limits:
 
     def prices(self, name: str, size: int, price: Floats) -> Floats:
         """Return the prices (size,) of the limits called `name`; 0 where there is none."""
-        found = np.zeros(size)
-        for row, (each, position) in enumerate(zip(self.name, self.position, strict=True)):
-            if each == name:
-                found[position] = price[row]
-        return found
+        prices = np.zeros(size)
+        for row, (limit_name, position) in enumerate(zip(self.name, self.position, strict=True)):
+            if limit_name == name:
+                prices[position] = price[row]
+        return prices
 
 
 def limits(
@@ -148,23 +148,23 @@ def limits(
 
     Raises CampaignError naming the limit that is missing, negative, or of the wrong length.
     """
-    each = np.eye(offers)
-    asked: list[tuple[str, int, Floats, bool, float]] = []
+    one_offer = np.eye(offers)
+    rows: list[tuple[str, int, Floats, bool, float]] = []
     if budget is not None:
-        asked.append(("budget", 0, np.ones(offers), True, float(_amounts("budget", [budget], 1)[0])))
+        rows.append(("budget", 0, np.ones(offers), True, float(_amounts("budget", [budget], 1)[0])))
     if offer_capacity is not None:
         amounts = np.floor(_amounts("offer_capacity", offer_capacity, offers))
-        asked += [("offer_capacity", j, each[j], False, amounts[j]) for j in range(offers)]
+        rows += [("offer_capacity", j, one_offer[j], False, amounts[j]) for j in range(offers)]
     if offer_budget is not None:
         amounts = _amounts("offer_budget", offer_budget, offers)
-        asked += [("offer_budget", j, each[j], True, amounts[j]) for j in range(offers)]
+        rows += [("offer_budget", j, one_offer[j], True, amounts[j]) for j in range(offers)]
     if channel_capacity is not None:
         amounts = np.floor(_amounts("channel_capacity", channel_capacity, None))
         codes = _codes(channel, offers, amounts.size)
-        asked += [
+        rows += [
             ("channel_capacity", h, np.where(codes == h, 1.0, 0.0), False, amounts[h]) for h in range(amounts.size)
         ]
-    kept = [row for row in asked if np.isfinite(row[4]) and row[2].any()]
+    kept = [row for row in rows if np.isfinite(row[4]) and row[2].any()]
     shape = (len(kept), offers)
     return Limits(
         name=tuple(row[0] for row in kept),

@@ -123,13 +123,13 @@ def _search(problem: Problem, best: Choice) -> Choice:
         others = np.setdiff1d(np.arange(problem.customers), at)
         rest = problem.some(others, np.maximum(problem.limit - used, 0.0))
         relaxation, solved = relax(rest), solved + 1
-        found = np.empty(problem.customers, dtype=np.int16)
-        found[at], found[others] = (
+        candidate = np.empty(problem.customers, dtype=np.int16)
+        candidate[at], candidate[others] = (
             offers,
             _fill(rest, _drop(rest, relaxation.choice.copy(), relaxation.price), relaxation.price),
         )
-        if problem.fits(problem.usage(found)) and problem.profit(found) > target:
-            best, target = found, problem.profit(found)
+        if problem.fits(problem.usage(candidate)) and problem.profit(candidate) > target:
+            best, target = candidate, problem.profit(candidate)
         if relaxation.loose.size:
             earned = float(problem.gain[offers[taken], at[taken]].sum()) + relaxation.bound
             net = np.maximum(rest.net(relaxation.price, relaxation.loose), -np.inf)

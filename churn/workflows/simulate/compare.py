@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 from churn.context import Context
-from churn.decisions.simulation_request import CUTS, TERMS, SimulationRequest
+from churn.decisions.simulation_request import CUTS, TERMS, SavedInput, SimulationRequest, request_from, saved_inputs
 from churn.documents.simulation import Number, SimulationComparison, SimulationDocument
 from churn.errors import ConfigError, ContractBroken
 from churn.workflows.simulate.simulate import simulate_campaign
@@ -97,10 +97,12 @@ def _scenarios(path: Path, request: SimulationRequest) -> list[SimulationRequest
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
     if not isinstance(scenarios, list) or not scenarios or not all(isinstance(s, dict) for s in scenarios):
         raise ConfigError("holds no [[scenarios]]", where=str(path), remedy="Begin each scenario with `[[scenarios]]`.")
-    return [_scenario(path, number, each, request) for number, each in enumerate(scenarios, 1)]
+    return [_scenario(path, number, scenario, request) for number, scenario in enumerate(scenarios, 1)]
 
 
-def _scenario(path: Path, number: int, given: dict[str, Any], request: SimulationRequest) -> SimulationRequest:
+def _scenario(
+    path: Path, number: int, given: Mapping[str, SavedInput], request: SimulationRequest
+) -> SimulationRequest:
     where = f"{path}, scenario {number}"
     for key, value in given.items():
         if key not in _IN_FILES:
@@ -109,8 +111,8 @@ def _scenario(path: Path, number: int, given: dict[str, Any], request: Simulatio
             raise ConfigError(f"`{key}` is not a number", where=where)
     if any(cut in given for cut in CUTS):
         request = replace(request, threshold=None, budget=None, contacts=None)
-    name = given.get("name", f"scenario {number}")
-    return replace(request, **{**given, "name": name, "save": None})
+    inputs = {**saved_inputs(replace(request, save=None)), "name": f"scenario {number}", **given}
+    return request_from(inputs)
 
 
 def _nearest(key: str, known: list[str]) -> str:

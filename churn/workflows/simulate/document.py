@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
-from churn.decisions.audit import Finding
+from churn.decisions.audit import AuditFinding
 from churn.decisions.choices import Basis
 from churn.decisions.profit import DESCRIPTIONS, Economics
-from churn.decisions.sensitivity import Interval, Sensitivity
+from churn.decisions.sensitivity import DrawnRange, Sensitivity
 from churn.decisions.simulation import Optimum, SimulationResult
 from churn.decisions.threshold import CurvePoint
 from churn.documents.simulation import (
@@ -58,7 +58,7 @@ class Origin:
 def build_document(
     result: SimulationResult,
     economics: Economics,
-    findings: Sequence[Finding],
+    findings: Sequence[AuditFinding],
     origin: Origin,
     gate: Gate | None,
     *,
@@ -142,7 +142,7 @@ def _cut(point: CurvePoint) -> SimulatedCut:
     )
 
 
-def _band(cut: CurvePoint, band: Interval) -> SimulatedBand:
+def _band(cut: CurvePoint, band: DrawnRange) -> SimulatedBand:
     return SimulatedBand(
         threshold=_number(cut.threshold, 6),
         contacts=_number(cut.contacts),
@@ -191,7 +191,7 @@ def _driver(row: Sensitivity) -> SimulatedDriver:
     )
 
 
-def _caveat(finding: Finding) -> SimulationCaveat:
+def _caveat(finding: AuditFinding) -> SimulationCaveat:
     return SimulationCaveat(
         code=finding.code,
         severity=finding.severity,
@@ -225,11 +225,11 @@ def _calibration(gate: Gate | None, *, is_overridden: bool) -> SimulationCalibra
     )
 
 
-def _interval(interval: Interval) -> SimulatedInterval:
+def _interval(interval: DrawnRange) -> SimulatedInterval:
     return SimulatedInterval(low=_number(interval.low), median=_number(interval.median), high=_number(interval.high))
 
 
-def _optimum_interval(interval: Interval, digits: int = 2) -> OptimumInterval:
+def _optimum_interval(interval: DrawnRange, digits: int = 2) -> OptimumInterval:
     return OptimumInterval(
         low=_number(interval.low, digits),
         median=_number(interval.median, digits),

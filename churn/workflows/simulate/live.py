@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.decisions.audit import Finding, audit, by_severity
+from churn.decisions.audit import AuditFinding, audit, by_severity
 from churn.decisions.live_simulation import PreparedCustomers
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import SimulationResult
@@ -42,7 +42,7 @@ class Answer:
     request: SimulationRequest
     economics: Economics
     result: SimulationResult
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     origin: Origin
     gate: Gate
     run_id: str
@@ -91,8 +91,8 @@ class Simulator:
         origin = replace(held.origin, currency=currency, name=request.name or request.save)
         if run.run_id == held.run_id:
             origin = replace(origin, stale_reason=stale_reason(run))
-        found = audit(result, economics, currency=currency, value_is_given=request.value is not None)
-        findings = by_severity([*about_the_data(held.judgement.gate, origin, result), *found])
+        audited = audit(result, economics, currency=currency, value_is_given=request.value is not None)
+        findings = by_severity([*about_the_data(held.judgement.gate, origin, result), *audited])
         return Answer(request, economics, result, tuple(findings), origin, held.judgement.gate, held.run_id)
 
     def _current(self) -> tuple[Prepared, ScoreRun]:

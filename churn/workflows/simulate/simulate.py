@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.decisions.audit import Finding, audit, audit_case_study, by_severity
+from churn.decisions.audit import AuditFinding, audit, audit_case_study, by_severity
 from churn.decisions.choices import Mode
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import SimulationResult, simulate, simulate_counts
@@ -109,20 +109,20 @@ def _on_population(
     return build_document(result, economics, findings, origin, gate, is_overridden=not gate.is_passed)
 
 
-def about_the_data(gate: Gate, origin: Origin, result: SimulationResult) -> list[Finding]:
+def about_the_data(gate: Gate, origin: Origin, result: SimulationResult) -> list[AuditFinding]:
     """Return what is to be said of where the customers and their probabilities come from."""
-    found = []
+    findings = []
     if not gate.is_passed:
         reasons = "; ".join(gate.reasons)
         sentence = f"The probabilities failed the calibration gate and were used on request: {reasons}."
-        found.append(Finding("uncalibrated", "wrong", sentence, {"slope": gate.slope}))
+        findings.append(AuditFinding("uncalibrated", "wrong", sentence, {"slope": gate.slope}))
     if origin.stale_reason:
         sentence = f"The scores are stale: {origin.stale_reason}."
-        found.append(Finding("scores_are_stale", "caution", sentence, {}))
+        findings.append(AuditFinding("scores_are_stale", "caution", sentence, {}))
     if result.outcomes == "known":
         sentence = "Priced on past customers whose outcomes are known, not on those who can be contacted now."
-        found.append(Finding("past_customers", "note", sentence, {"customers": float(result.customers)}))
-    return found
+        findings.append(AuditFinding("past_customers", "note", sentence, {"customers": float(result.customers)}))
+    return findings
 
 
 def published_scores(context: Context) -> Population:

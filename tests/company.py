@@ -97,7 +97,7 @@ def finished_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
 
     def make(home: Path) -> None:
         home.mkdir()
-        short = {"CHURN_TRAINING__TUNE_MINUTES": "0.1"}  # what tuning does is tested where models are
+        short = {"CHURN_TRAINING__TUNE_MINUTES": "0.02"}  # what tuning does is tested where models are
         document = Company(home).json("demo", "--customers", str(CUSTOMERS), "--no-campaigns", env=short)
         (home / "done.json").write_text(json.dumps(document), encoding="utf-8")
 

@@ -18,7 +18,8 @@ SLOW_FIXTURES = {
     "odoo_server",
     "postgres_server",
 }
-SLOW_FOLDERS = ("tests/demo/", "tests/faults/", "tests/odoo/", "tests/packaging/", "tests/workflows/monitor/")
+# Here each test makes a company, or works on one.
+SLOW_FOLDERS = ("tests/demo/", "tests/faults/", "tests/odoo/", "tests/packaging/", "tests/workflows/")
 FORBIDDEN = {
     "os.exec",
     "os.fork",

@@ -15,6 +15,8 @@ from churn.jobs.now import work_now
 from tests.crm.homes import build, context_of
 from tests.crm.memory import MemoryCrm
 
+pytestmark = pytest.mark.slow
+
 WHO = "c05"
 
 

@@ -7,6 +7,7 @@ not add up is refused.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -81,8 +82,6 @@ def _delimiter(header: str, dialect: Dialect, file: SourceFile) -> str:
 
 
 def _names(header: str, dialect: Dialect, *, has_header: bool) -> list[str]:
-    import csv
-
     reader = csv.reader([header], delimiter=dialect.delim or ",", quotechar=dialect.quote or None)
     fields = [name.strip().strip("\ufeff") for name in next(reader, [])]
     if not has_header:

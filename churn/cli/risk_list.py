@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, percent, table
 from churn.views.current_run import run_facts
 from churn.views.risk_list import read_risk_list
+from churn.views.scored_customer import ShownReason
 
 
 def register(app: typer.Typer) -> None:
@@ -28,28 +29,28 @@ def risk_list(
 ) -> None:
     """Show or write the current risk list, highest expected profit first."""
     shown = top if top is not None or out or session.as_json else 20
-    found = read_risk_list(session.context, bands=band, top=shown, out=out)
-    customers = found.customers
-    document = {**run_facts(found.run), "count": found.count, "file": found.file, "customers": customers}
+    listed = read_risk_list(session.context, bands=band, top=shown, out=out)
+    customers = listed.customers
+    document = {**run_facts(listed.run), "count": listed.count, "file": listed.file, "customers": customers}
 
     def render() -> None:
-        if found.run.is_stale:
-            line(f"STALE: {found.run.stale_reason}")
+        if listed.run.is_stale:
+            line(f"STALE: {listed.run.stale_reason}")
         if out:
-            line(f"Wrote {found.count:,} customers to {out}.")
+            line(f"Wrote {listed.count:,} customers to {out}.")
             return
         rows = [
             (
-                c["customer_id"],
-                percent(c["churn_probability"]),
-                c["risk_band"],
-                f"{c['expected_profit']:,.2f}",
-                _top(c["reasons"]),
+                customer["customer_id"],
+                percent(customer["churn_probability"]),
+                customer["risk_band"],
+                f"{customer['expected_profit']:,.2f}",
+                _top(customer["reasons"]),
             )
-            for c in customers
+            for customer in customers
         ]
         table(
-            f"As of {found.run.snapshot_date}, {found.run.model_version}",
+            f"As of {listed.run.snapshot_date}, {listed.run.model_version}",
             ["customer", "risk", "band", "expected profit", "why"],
             rows,
             right=[1, 3],
@@ -58,5 +59,5 @@ def risk_list(
     session.show(document, render)
 
 
-def _top(reasons: list[dict[str, Any]] | None) -> str:
-    return "; ".join(r["text"] for r in (reasons or [])[:2])
+def _top(reasons: list[ShownReason]) -> str:
+    return "; ".join(reason["text"] for reason in reasons[:2])

@@ -264,7 +264,7 @@ def _measured(table: Table, conditions: tuple[Condition, ...]) -> Insight | None
         interval=(float(low[0]), float(high[0])),
         rest_rate=rest,
         lift=rate / rest if rest > 0 else math.inf,
-        lift_interval=_lift_interval(left, rows, all_left - left, all_rows - rows, overlap),
+        lift_interval=lift_interval(left, rows, all_left - left, all_rows - rows, overlap),
         searched_rate=searched_left / max(1, int(np.count_nonzero(searched))),
         tested_rows=rows,
         tested_churned=left,
@@ -286,7 +286,7 @@ def _p_value(left: int, rows: int, all_left: int, all_rows: int, overlap: float)
     return float(special.ndtr(-z))
 
 
-def _lift_interval(left: int, rows: int, other_left: int, others: int, overlap: float) -> tuple[float, float]:
+def lift_interval(left: int, rows: int, other_left: int, others: int, overlap: float) -> tuple[float, float]:
     """Return the 95 % interval of a ratio of two shares (Katz 1978), half a case added where one has none."""
     a, b = (left, other_left) if left and other_left else (left + 0.5, other_left + 0.5)
     ratio = math.log((a / rows) / (b / others))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -11,6 +11,7 @@ from churn.errors import ConfigError
 from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Recipe
 from churn.modeling.learners import (
     Learn,
+    Parameters,
     Score,
     learn_forest,
     learn_logistic,
@@ -42,11 +43,11 @@ class Candidate:
     raw_unit: RawUnit
     learn: Learn
     score: Score
-    defaults: Mapping[str, Any]
-    search: Callable[[Any], dict[str, Any]]
+    defaults: Parameters
+    search: Callable[[Any], dict[str, float]]
     budget_weight: float = 1.0
     trial_seconds: float = 3.0
-    draft: Mapping[str, Any] = field(default_factory=dict)
+    draft: Parameters = field(default_factory=dict)
     stored_as: Literal["skops", "xgboost"] = "skops"
     trusted: tuple[str, ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from churn.modeling.encoding.encoder import Encoder, Matrix, Recipe, fit_encoder
 from churn.modeling.judging.bootstrap import CustomerDraws
 from churn.modeling.judging.calibration import ISOTONIC_CHURNERS, Calibrator, fit_calibrator
 from churn.modeling.judging.evaluation import TestRows, best_threshold, evaluate
-from churn.modeling.learners import Sample, cross_fitted
+from churn.modeling.learners import Parameters, Sample, cross_fitted
 from churn.modeling.result import CandidateResult
 from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
@@ -30,6 +30,7 @@ from churn.progress import Progress
 
 if TYPE_CHECKING:
     from churn.snapshots.dataset import TrainingSet
+    from churn.warehouse.models.sql_models import FeatureDoc
 
 _BACKGROUND_ROWS = 200
 _CROSS_FIT_ROWS = 20_000
@@ -59,7 +60,7 @@ class Fitted:
     gate: Gate
 
 
-class Contest:
+class CandidateContest:
     """One training: encoders are learnt once per recipe and shared by the candidates that use it."""
 
     def __init__(
@@ -117,7 +118,7 @@ class Contest:
         rate = len(raw["test"]) / max(time.perf_counter() - began, 1e-9)
         return self._judge(rule, raw, None, 0.0, rate, Tuned({}, 0, is_cut_short=False))
 
-    def serve(self, winner: Fitted, data: TrainingSet, docs: tuple[Any, ...]) -> ServedModel:
+    def serve(self, winner: Fitted, data: TrainingSet, docs: tuple[FeatureDoc, ...]) -> ServedModel:
         """Return the winner as the model that serves."""
         assert winner.recipe is not None
         encoded = self._encoded[winner.recipe.name]
@@ -148,9 +149,7 @@ class Contest:
             frame["monthly_margin"].cast(pl.Float64).fill_null(0.0),
         )
 
-    def _more_to_calibrate(
-        self, entry: Candidate, sample: Sample, params: Mapping[str, Any]
-    ) -> list[tuple[Floats, Floats]]:
+    def _more_to_calibrate(self, entry: Candidate, sample: Sample, params: Parameters) -> list[tuple[Floats, Floats]]:
         """Return cross-fitted raw scores and outcomes of the train slice, where a small random split leaves few rows.
 
         There the slices are alike, so every training row can say how its outcome relates to a score that never saw it.

@@ -23,6 +23,9 @@ _SCORE_ROWS = 8_192
 _THREAD_CELLS = 20_000_000  # fewer, and threads wait for each other longer than they work
 
 
+Parameters = Mapping[str, float]  # of a candidate, by name; whole numbers stay whole
+
+
 @dataclass(frozen=True)
 class Sample:
     """A matrix (n, m) with outcomes 0/1 and weights, each (n,)."""
@@ -41,10 +44,10 @@ class Learnt:
     """A fitted estimator, and what fitting found out (rounds, epochs) for the next fit to start from."""
 
     estimator: Any
-    found: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, float] = field(default_factory=dict)
 
 
-Learn = Callable[[Sample, Mapping[str, Any], int, Sample | None], Learnt]
+Learn = Callable[[Sample, Parameters, int, Sample | None], Learnt]
 Score = Callable[[Any, Matrix], Floats]
 
 
@@ -55,7 +58,7 @@ def weighted_log_loss(y: Floats, p: Floats, weight: Floats) -> float:
 
 
 def cross_fitted(
-    learn: Learn, score: Score, data: Sample, params: Mapping[str, Any], fold: NDArray[np.int64], seed: int
+    learn: Learn, score: Score, data: Sample, params: Parameters, fold: NDArray[np.int64], seed: int
 ) -> Floats:
     """Return raw scores (n,) of each row by a model that learnt from the other folds only; `fold` (n,) numbers them."""
     result = np.empty(data.y.size)
@@ -66,7 +69,7 @@ def cross_fitted(
     return result
 
 
-def learn_logistic(data: Sample, params: Mapping[str, Any], seed: int, _watch: Sample | None) -> Learnt:
+def learn_logistic(data: Sample, params: Parameters, seed: int, _watch: Sample | None) -> Learnt:
     """Fit ridge-penalised logistic regression; `params`: C, the inverse strength of the penalty."""
     from sklearn.linear_model import LogisticRegression
 
@@ -79,7 +82,7 @@ def score_linear(estimator: Any, X: Matrix) -> Floats:
     return np.asarray(X.astype(np.float64) @ estimator.coef_[0] + float(estimator.intercept_[0]))
 
 
-def learn_forest(data: Sample, params: Mapping[str, Any], seed: int, _watch: Sample | None) -> Learnt:
+def learn_forest(data: Sample, params: Parameters, seed: int, _watch: Sample | None) -> Learnt:
     """Fit a random forest of small trees. Each sees at most 20,000 rows: more cost time and gain nothing to measure."""
     from sklearn.ensemble import RandomForestClassifier
 
@@ -114,7 +117,7 @@ def score_forest(estimator: Any, X: Matrix) -> Floats:
     return result
 
 
-def learn_xgboost(data: Sample, params: Mapping[str, Any], seed: int, watch: Sample | None) -> Learnt:
+def learn_xgboost(data: Sample, params: Parameters, seed: int, watch: Sample | None) -> Learnt:
     """Fit gradient-boosted trees; with `watch` rows, rounds stop once their log loss no longer falls."""
     import xgboost
 
@@ -161,13 +164,13 @@ def score_xgboost(estimator: Any, X: Matrix) -> Floats:
     return np.asarray(estimator.inplace_predict(X, predict_type="margin"), dtype=np.float64)
 
 
-def learn_mlp(data: Sample, params: Mapping[str, Any], seed: int, watch: Sample | None) -> Learnt:
+def learn_mlp(data: Sample, params: Parameters, seed: int, watch: Sample | None) -> Learnt:
     """Fit a two-layer network by epochs; with `watch` rows, stop once their log loss no longer falls."""
     from sklearn.neural_network import MLPClassifier
 
     weight = data.weight / data.weight.mean()
     estimator = MLPClassifier(
-        hidden_layer_sizes=(params["width"], params["width"] // 2),
+        hidden_layer_sizes=(int(params["width"]), int(params["width"]) // 2),
         alpha=params["alpha"],
         learning_rate_init=params["rate"],
         batch_size=min(len(data.y), 256 if len(data.y) < 40_000 else 512),

@@ -9,7 +9,7 @@ from churn.decisions.profit import Economics
 from churn.errors import ModelError
 from churn.modeling.baselines import baselines
 from churn.modeling.candidates import candidates
-from churn.modeling.contest import Contest
+from churn.modeling.contest import CandidateContest
 from churn.modeling.judging.card import build_card
 from churn.modeling.judging.fairness import fairness_slices
 from churn.modeling.judging.leakage import scan_leakage
@@ -50,7 +50,7 @@ def train_candidates(
     findings = scan_leakage(
         rows.frame, rows.y, names, limit=training.leakage_auc, horizon_days=data.policy.horizon_days
     )
-    run = Contest(slices, names, training, selection, economics, progress)
+    run = CandidateContest(slices, names, training, selection, economics, progress)
     fitted = [run.baseline(rule) for rule in baselines(rows, names)]
     total = sum(entry.budget_weight for entry in entries)
     spent = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
-from churn.modeling.learners import Sample, weighted_log_loss
+from churn.modeling.learners import Parameters, Sample, weighted_log_loss
 from churn.progress import Progress
 
 _FIT_ROWS = 25_000
@@ -35,7 +35,7 @@ class InnerSplit:
 class Tuned:
     """The parameters found, how many trials they took, and whether the clock ended the search before its plan."""
 
-    params: dict[str, Any]
+    params: dict[str, float]
     trials: int
     is_cut_short: bool
 
@@ -89,7 +89,7 @@ def tune(
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6))
     study.enqueue_trial(dict(entry.defaults))
     fit, watch = data.rows(split.fit), data.rows(split.watch)
-    best: tuple[float, Mapping[str, Any]] = (np.inf, entry.defaults)
+    best: tuple[float, Parameters] = (np.inf, entry.defaults)
     deadline = np.inf
     done = 0
     for number in range(max(planned, 1)):
@@ -120,9 +120,7 @@ def planned_trials(entry: Candidate, rows: int, columns: int, minutes: float) ->
     return int(min(_MAX_TRIALS, _PLANNED_SHARE * 60.0 * minutes / (entry.trial_seconds * size)))
 
 
-def _try(
-    entry: Candidate, params: Mapping[str, Any], fit: Sample, watch: Sample, seed: int
-) -> tuple[float, dict[str, Any]]:
+def _try(entry: Candidate, params: Parameters, fit: Sample, watch: Sample, seed: int) -> tuple[float, dict[str, float]]:
     learnt = entry.learn(fit, params, seed, watch)
     raw = entry.score(learnt.estimator, watch.X)
     p = raw if entry.raw_unit == "probability" else np.asarray(expit(raw))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
-from churn.decisions.sensitivity import DRIVERS, driver_text
+from churn.decisions.sensitivity import DRIVERS
 from churn.documents.simulation import Number, SimulatedCut, SimulationDocument
-from churn.reports.charts.svg import profit_curve, token_css, tornado
+from churn.reports.charts.simulation import profit_curve, tornado
+from churn.reports.charts.simulation_rows import BreakEvenMark, CurveMark, driver_bars, drivers_in_words
+from churn.reports.charts.svg import Figure, token_css
 from churn.reports.render import render
 from churn.wording import count, currency_prefix, money, percent
 
@@ -40,68 +40,47 @@ def render_simulation(document: SimulationDocument, *, home: Path) -> str:
     )
 
 
-def _curve(document: SimulationDocument) -> Markup | None:
+def _curve(document: SimulationDocument) -> Figure | None:
     bands = document.bands
     if len(bands) < 3:
         return None
-    currency, best = document.currency, document.optimum
-    marks: list[dict[str, Number | str]] = []
+    currency, best, last = document.currency, document.optimum, bands[-1]
+    marks = []
     is_best = best.contacts == document.contacts
     peak = "nowhere above zero"
     if best.contacts and best.net_profit is not None:
         label = "Optimum, chosen" if is_best else "Optimum"
-        marks.append(
-            {"contacts": best.contacts, "net_profit": best.net_profit, "label": label, "kind": "best", "dy": -14}
-        )
+        is_right = best.contacts > 0.6 * last.contacts
+        marks.append(CurveMark(best.contacts, best.net_profit, label, "best", -14, is_right))
         peak = f"highest at {count(best.contacts)} customers with {money(best.net_profit, currency)}"
     if document.contacts and not is_best:
-        at = {"contacts": document.contacts, "net_profit": document.net_profit}
-        marks.append({**at, "label": "This campaign", "kind": "chosen", "dy": 16})
-    last = bands[-1]
+        is_right = document.contacts > 0.6 * last.contacts
+        marks.append(CurveMark(document.contacts, document.net_profit, "This campaign", "chosen", 16, is_right))
     describe = (
         f"Net profit by customers contacted: {peak}; "
         f"{money(last.net_profit, currency)} if all {count(last.contacts)} are contacted. "
         "The shaded band holds 90 % of the draws."
     )
-    return profit_curve(
-        [dict(band) for band in bands],
-        marks,
-        break_even=_break_even(document),
-        currency_prefix=currency_prefix(currency),
-        describe=describe,
-    )
+    return profit_curve(bands, marks, _break_even(document), prefix=currency_prefix(currency), describe=describe)
 
 
-def _break_even(document: SimulationDocument) -> tuple[float, str] | None:
+def _break_even(document: SimulationDocument) -> BreakEvenMark | None:
     at = document.break_even
     if at is None:
         return None
     paying = [band.contacts for band in document.bands if band.threshold >= at]
-    return (paying[-1], f"break-even {percent(at, 1)}") if paying else None
+    return BreakEvenMark(paying[-1], f"break-even {percent(at, 1)}") if paying else None
 
 
-def _drivers(document: SimulationDocument) -> Markup | None:
-    currency = document.currency
+def _drivers(document: SimulationDocument) -> Figure | None:
     if document.contacts <= 0:
         return None
-    rows = [
-        {
-            "label": DRIVERS[driver.input],
-            "low_text": driver_text(driver.input, driver.low, currency),
-            "high_text": driver_text(driver.input, driver.high, currency),
-            "at_low": driver.net_profit_low,
-            "at_high": driver.net_profit_high,
-        }
-        for driver in document.tornado
-    ]
-    words = "; ".join(
-        f"{DRIVERS[driver.input].lower()} from {driver_text(driver.input, driver.low, currency)} to "
-        f"{driver_text(driver.input, driver.high, currency)}: {money(driver.net_profit_low, currency)} to "
-        f"{money(driver.net_profit_high, currency)}"
-        for driver in document.tornado
-    )
+    currency = document.currency
     return tornado(
-        rows, center=document.net_profit, currency_prefix=currency_prefix(currency), describe=f"Net profit by {words}."
+        driver_bars(document.tornado, document.net_profit, currency),
+        center=document.net_profit,
+        prefix=currency_prefix(currency),
+        describe=drivers_in_words(document.tornado, currency),
     )
 
 

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 
+AdviceKind = Literal["campaign", "holdout", "suggested", "unprofitable", "none"]
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def readable_campaigns(context: Context) -> dict[str, CampaignDefinition]:
     """Return the campaigns whose files can be read, by name; what is wrong with the others `churn check` says."""
-    found = {name: examine(name, path)[0] for name, path in sorted(campaign_files(context.settings.home).items())}
-    return {name: one for name, one in found.items() if one is not None}
+    files = sorted(campaign_files(context.settings.home).items())
+    definitions = {name: examine(name, path)[0] for name, path in files}
+    return {name: definition for name, definition in definitions.items() if definition is not None}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about a customer: `campaign` and its `title` where there is one, and `text`, a sentence.
+
+    Kinds: `campaign` (assigned to be contacted), `holdout` (leave alone), `suggested` (a campaign that asks for what
+    raises this customer's risk), `unprofitable` (contact costs more than it brings), `none`.
+    """
+
+    kind: AdviceKind
+    campaign: str | None
+    title: str | None
+    text: str
 
 
 def advise(
@@ -24,12 +41,10 @@ def advise(
     assigned: Sequence[Mapping[str, Any]],
     campaigns: Mapping[str, CampaignDefinition],
     groups: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return what to do: kind, campaign (or None), title and text, a sentence.
+) -> Advice:
+    """Return what to do; `groups` names each feature's group.
 
-    Kinds: `campaign` (assigned to be contacted), `holdout` (leave alone), `suggested` (a campaign that asks for what
-    raises this customer's risk; `groups` names each feature's group), `unprofitable` (contact costs more than it
-    brings), `none`. Only a plan decides who is contacted: it knows consent, budget and cooldown.
+    Only a plan decides who is contacted: it knows consent, budget and cooldown.
     """
     if held := next((a for a in reversed(assigned) if a["arm"] == "holdout"), None):
         return _advice(
@@ -47,9 +62,9 @@ def advise(
     return _advice("none", None, campaigns, "No campaign asks for what raises the risk here.")
 
 
-def _advice(kind: str, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> dict[str, Any]:
+def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> Advice:
     known = campaigns.get(campaign) if campaign is not None else None
-    return {"kind": kind, "campaign": campaign, "title": known.title if known else campaign, "text": text}
+    return Advice(kind, campaign, known.title if known else campaign, text)
 
 
 def _suitable(
@@ -61,9 +76,9 @@ def _suitable(
             continue
         group = groups.get(reason["feature"])
         for name, campaign in campaigns.items():
-            asked = set(_WORD.findall(campaign.audience.filter or ""))
-            is_named = reason["feature"] in asked or (
-                group is not None and group in {groups.get(word) for word in asked}
+            words = set(_WORD.findall(campaign.audience.filter or ""))
+            is_named = reason["feature"] in words or (
+                group is not None and group in {groups.get(word) for word in words}
             )
             if is_named and customer["risk_band"] in campaign.audience.bands:
                 return name

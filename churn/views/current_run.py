@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, TypedDict
 
 from churn.errors import DataError, NotFound
 
@@ -23,7 +24,19 @@ def not_listed(run: ScoreRun) -> NotFound:
     return NotFound("the customer is not on the current list", where=where, remedy="Not active then.")
 
 
-def run_facts(run: ScoreRun) -> dict[str, Any]:
+class RunFacts(TypedDict):
+    """What every answer that holds a score says of its run."""
+
+    scored_at: datetime
+    snapshot_date: date
+    model_version: str
+    data_cutoff: datetime
+    run_id: str
+    is_stale: bool
+    stale_reason: str | None
+
+
+def run_facts(run: ScoreRun) -> RunFacts:
     """Return what every answer that holds a score must say of its run."""
     return {
         "scored_at": run.scored_at,

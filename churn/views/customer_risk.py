@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from churn.context import Context
 from churn.errors import DataError
 from churn.views.current_run import current_run, not_listed, run_facts
+from churn.views.scored_customer import scored_customer
 
 if TYPE_CHECKING:
     from churn.store import ScoreRun
@@ -25,7 +26,7 @@ def customer_risk(published: ScoreReader, customer_id: str) -> dict[str, Any]:
     """Return a customer's score, reasons, change, campaigns, and the run's own facts. Raises NotFound, DataError."""
     run, score, standing = _listed(published, customer_id)
     return {
-        **parsed(score),
+        **scored_customer(score),
         **run_facts(run),
         "campaigns": [vars(assignment) for assignment in standing.assignments],
         "recommended_action": _action(standing.assignments),
@@ -51,7 +52,7 @@ def risk_json(published: ScoreReader, customer_id: str) -> str:
 @lru_cache(maxsize=2)
 def _run_json(run: ScoreRun) -> str:
     """Return the members of a JSON object that tell of the run."""
-    facts = run_facts(run)
+    facts: dict[str, object] = {**run_facts(run)}
     for name, value in facts.items():
         if isinstance(value, datetime):
             facts[name] = f"{value.isoformat()}Z"
@@ -86,16 +87,4 @@ def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
             where=f"list of {run.snapshot_date}",
             remedy="Not active then, or misspelt.",
         )
-    score = dict(standing.score)
-    for key in ("reasons", "change_reasons"):
-        score[key] = json.loads(score[key]) if score.get(key) else None
-    return score | vars(run)
-
-
-def parsed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of the store with its reasons read."""
-    values = dict(row)
-    for key in ("reasons", "change_reasons"):
-        values[key] = json.loads(values[key]) if values.get(key) else None
-    values["reasons"] = values["reasons"] or []
-    return values
+    return {**standing.score, **scored_customer(standing.score), **run_facts(run)}

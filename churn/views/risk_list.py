@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError
 from churn.files import csv_text, write_frame
-from churn.views.current_run import current_run, run_facts
-from churn.views.customer_risk import parsed
+from churn.views.current_run import current_run
+from churn.views.scored_customer import ScoredCustomer, scored_customer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,7 +39,7 @@ class RiskList:
 
     run: ScoreRun
     count: int
-    customers: list[dict[str, Any]]
+    customers: list[ScoredCustomer]
     file: Path | None
 
 
@@ -62,10 +61,7 @@ def read_risk_list(
     run = current_run(page.run)
     if out is not None:
         return RiskList(run, len(page.rows), [], _write(page.frame, run, out))
-    customers = page.documents()
-    for customer in customers:
-        for key in ("reasons", "change_reasons"):
-            customer[key] = json.loads(customer[key]) if customer[key] else None
+    customers = [scored_customer(row) for row in page.documents()]
     return RiskList(run, len(customers), customers, None)
 
 
@@ -88,6 +84,15 @@ def _write(frame: pl.DataFrame, run: ScoreRun, out: Path) -> Path:
     return write_frame(out, rows)
 
 
+@dataclass(frozen=True)
+class RiskListPage:
+    """Some customers of the list and the run they come from; `next_cursor` is None at its end."""
+
+    run: ScoreRun
+    customers: list[ScoredCustomer]
+    next_cursor: str | None
+
+
 def risk_page(
     context: Context,
     *,
@@ -97,8 +102,8 @@ def risk_page(
     order: ScoreOrder,
     limit: int,
     cursor: str | None,
-) -> dict[str, Any]:
-    """Return a page of the list with its run's facts and the next cursor; the listed customers where no band is given.
+) -> RiskListPage:
+    """Return a page of the list; the listed customers where no band is given.
 
     Raises DataError before the first list, ConfigError for a cursor of another list.
     """
@@ -114,15 +119,15 @@ def risk_page(
             cursor=cursor,
         )
     run = current_run(page.run)
-    return {**run_facts(run), "customers": [parsed(row) for row in page.documents()], "next_cursor": page.next_cursor}
+    return RiskListPage(run, [scored_customer(row) for row in page.documents()], page.next_cursor)
 
 
-def risk_csv(page: Mapping[str, Any]) -> str:
+def risk_csv(page: RiskListPage) -> str:
     """Return a page as CSV, with reasons in words, safe to open in a spreadsheet."""
-    run = [page["snapshot_date"], page["model_version"], page["scored_at"]]
+    run = [page.run.snapshot_date, page.run.model_version, page.run.scored_at]
     rows: list[Sequence[object]] = [(*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at")]
-    for customer in page["customers"]:
-        cells = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"] or [])}
+    for customer in page.customers:
+        cells = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"])}
         rows.append([*(cells[name] for name in CSV_COLUMNS), *run])
     return csv_text(rows)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from churn.context import Context
 from churn.files import csv_text
-from churn.views.advice import advise, readable_campaigns
-from churn.views.current_run import run_facts
-from churn.views.customer_risk import parsed
+from churn.views.advice import Advice, advise, readable_campaigns
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
 from churn.views.risk_list import CSV_COLUMNS
+from churn.views.scored_customer import ScoredCustomer, scored_customer
 from churn.views.serving_files import read_summary
 
 if TYPE_CHECKING:
@@ -21,6 +21,32 @@ if TYPE_CHECKING:
 _TRIES = 3  # a list may be replaced between the index and the rows; twice in a row it is not
 _PORTION = 2_000
 CSV_HEADER = (*CSV_COLUMNS, "change", "recommended_action", "snapshot_date", "model_version", "scored_at")
+
+
+class AdvisedCustomer(ScoredCustomer):
+    """A customer of the list with the campaigns they are in, and what to do."""
+
+    campaigns: list[dict[str, Any]]  # as the store gives them: campaign, arm, assigned_at
+    advice: Advice
+
+
+@dataclass(frozen=True)
+class FoundCustomers:
+    """A page of those who match: `total` and `expected_profit` are of all of them, `first` and `last` places from 1.
+
+    `plans` and `bands` (customers in each) are of the whole list.
+    """
+
+    run: ScoreRun
+    customers: list[AdvisedCustomer]
+    total: int
+    expected_profit: float
+    first: int
+    last: int
+    has_before: bool
+    has_after: bool
+    plans: list[str]
+    bands: dict[str, int]
 
 
 def list_customers(
@@ -34,12 +60,10 @@ def list_customers(
     after: str | None = None,
     before: str | None = None,
     groups: Mapping[str, str] | None = None,
-) -> dict[str, Any] | None:
-    """Return a page of the current list, None before the first one.
+) -> FoundCustomers | None:
+    """Return a page of the current list, None before the first one. `groups` names the group of each feature, see `advise`.
 
-    `customers` (each with reasons, campaigns and advice), `total` and `expected_profit` of all that match, `first` and
-    `last` (places, from 1), `has_before`, `has_after`, `plans`, `bands` (customers in each), and the run's own facts.
-    `groups` names the group of each feature, see `advise`. Raises ConfigError for an unknown band or order.
+    Raises ConfigError for an unknown band or order.
     """
     with context.open_store() as store:
         run = store.scores.current_run()
@@ -54,21 +78,20 @@ def list_customers(
             run = page.run  # a newer list came in between
         if run is None:
             return None
-        customers = _told(context, store, page, groups or {})
+        customers = _with_advice(context, store, page, groups or {})
     summary = read_summary(context.settings.home, run.run_id) or {}
-    return {
-        **run_facts(run),
-        "customers": customers,
-        "total": cut.total,
-        "expected_profit": cut.expected_profit,
-        "first": cut.first_place,
-        "last": cut.first_place + len(cut.customer_ids) - 1,
-        "has_before": cut.has_before,
-        "has_after": cut.has_after,
-        "plans": index.plans,
-        "bands": {row["band"]: row["customers"] for row in summary.get("bands", [])},
-        "everybody": index.frame.height,
-    }
+    return FoundCustomers(
+        run=run,
+        customers=customers,
+        total=cut.total,
+        expected_profit=cut.expected_profit,
+        first=cut.first_place,
+        last=cut.first_place + len(cut.customer_ids) - 1,
+        has_before=cut.has_before,
+        has_after=cut.has_after,
+        plans=index.plans,
+        bands={row["band"]: row["customers"] for row in summary.get("bands", [])},
+    )
 
 
 def export_customers(
@@ -86,32 +109,34 @@ def export_customers(
             page = store.scores.customers(index.customers(places[start : start + _PORTION]))
             if page.run is None or page.run.run_id != run.run_id:
                 return  # a newer list has come: half of each would be neither
-            yield csv_text(_cells(row, run) for row in _told(context, store, page, {}))
+            yield csv_text(_cells(row, run) for row in _with_advice(context, store, page, {}))
 
 
-def _told(context: Context, store: Store, page: ScorePage, groups: Mapping[str, str]) -> list[dict[str, Any]]:
-    rows = [parsed(row) for row in page.documents()]
-    assigned = store.assignments.of_customers([row["customer_id"] for row in rows]) if rows else {}
-    campaigns = readable_campaigns(context) if rows else {}
-    told = []
-    for row in rows:
-        mine = assigned.get(row["customer_id"], [])
-        told.append({**row, "campaigns": mine, "advice": advise(row, mine, campaigns, groups)})
-    return told
+def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mapping[str, str]) -> list[AdvisedCustomer]:
+    customers = [scored_customer(row) for row in page.documents()]
+    assigned = store.assignments.of_customers([customer["customer_id"] for customer in customers]) if customers else {}
+    definitions = readable_campaigns(context) if customers else {}
+    advised: list[AdvisedCustomer] = []
+    for customer in customers:
+        campaigns = assigned.get(customer["customer_id"], [])
+        advice = advise(customer, campaigns, definitions, groups)
+        advised.append({**customer, "campaigns": campaigns, "advice": advice})
+    return advised
 
 
-def _cells(row: Mapping[str, Any], run: ScoreRun) -> list[object]:
-    advice = row["advice"]
-    told = {
-        **row,
-        "reasons": "; ".join(reason["text"] for reason in row["reasons"]),
-        "recommended_action": f"held out of {advice['campaign']}"
-        if advice["kind"] == "holdout"
-        else advice["campaign"]
-        if advice["kind"] == "campaign"
-        else "",
+def _cells(customer: AdvisedCustomer, run: ScoreRun) -> list[object]:
+    cells = {
+        **customer,
+        "reasons": "; ".join(reason["text"] for reason in customer["reasons"]),
+        "recommended_action": _action(customer["advice"]),
         "snapshot_date": run.snapshot_date,
         "model_version": run.model_version,
         "scored_at": run.scored_at,
     }
-    return [told[name] for name in CSV_HEADER]
+    return [cells[name] for name in CSV_HEADER]
+
+
+def _action(advice: Advice) -> str:
+    if advice.kind == "holdout":
+        return f"held out of {advice.campaign}"
+    return advice.campaign or "" if advice.kind == "campaign" else ""

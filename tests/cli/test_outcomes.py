@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import churn.bootstrap
+import churn.cli.common
 from churn.cli import build_app
 from tests.workflows.measure.campaign_world import NOW, company, context, customers, plan
 
@@ -19,7 +19,7 @@ from tests.workflows.measure.campaign_world import NOW, company, context, custom
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     plan(tmp_path, customers(200))
     here = context(tmp_path, company(leaves=lambda n: n % 5 == 0 or n % 4 == 1))
-    monkeypatch.setattr(churn.bootstrap, "build_context", lambda **_options: here)
+    monkeypatch.setattr(churn.cli.common, "build_context", lambda **_options: here)
     monkeypatch.setenv("COLUMNS", "160")
     app = build_app()
 

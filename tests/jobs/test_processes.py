@@ -66,7 +66,7 @@ def _now() -> datetime:
 
 
 def test_two_schedulers_at_once_never_work_a_run_twice(store_url: str, tmp_path: Path) -> None:
-    days = [date(2026, 6, 1) + timedelta(days=n) for n in range(3)]
+    days = [date(2026, 6, 1) + timedelta(days=n) for n in range(2)]
     with open_store(store_url) as store:
         for day in days:
             store.jobs.request("retention", logical_date=day, requested_by="test", at=_now())
@@ -81,9 +81,9 @@ def test_two_schedulers_at_once_never_work_a_run_twice(store_url: str, tmp_path:
             told = [scheduler.communicate(timeout=60)[0] for scheduler in (one, other)]
             assert [one.returncode, other.returncode] == [0, 0], told
         runs = store.jobs.list("retention")
-        assert [(run.state, run.attempts) for run in runs] == [("done", 1)] * 3
-        assert len(store.runs.list(workflow="prune_home")) == 3  # the workflow's own ledger agrees
-        assert sum(text.count(": begins") for text in told) == 3
+        assert [(run.state, run.attempts) for run in runs] == [("done", 1)] * 2
+        assert len(store.runs.list(workflow="prune_home")) == 2  # the workflow's own ledger agrees
+        assert sum(text.count(": begins") for text in told) == 2
         assert store.schedule.workers(_now()) == []
 
 

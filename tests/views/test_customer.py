@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def test_a_home_without_serving_files_still_shows_the_score(company):
     view = customer_view(context, name)
     assert (view.steps, view.facts, view.usage, view.history) == ([], None, None, [])
     page = list_customers(context, RiskIndexes(company.home), Filters(search=name))
-    assert [row["customer_id"] for row in page["customers"]] == [name]
+    assert [row["customer_id"] for row in page.customers] == [name]
     with pytest.raises(NotFound, match="not kept"):
         require_features(context, view.run_id, [name])
 
@@ -210,8 +211,8 @@ def test_a_waterfall_without_a_base_is_not_drawn():
 def test_advice_names_the_plan_the_holdout_and_what_does_not_pay():
     customer = {"expected_profit": 5.0, "reasons": [], "risk_band": "high"}
     treated, held = {"campaign": "a", "arm": "treatment"}, {"campaign": "b", "arm": "holdout"}
-    assert advise(customer, [treated], {}, {})["kind"] == "campaign"
-    assert advise(customer, [treated, held], {}, {})["campaign"] == "b"
-    assert advise({**customer, "expected_profit": -1.0}, [], {}, {})["kind"] == "unprofitable"
-    assert advise(customer, [], {}, {})["kind"] == "none"
-    json.dumps(advise(customer, [], {}, {}))
+    assert advise(customer, [treated], {}, {}).kind == "campaign"
+    assert advise(customer, [treated, held], {}, {}).campaign == "b"
+    assert advise({**customer, "expected_profit": -1.0}, [], {}, {}).kind == "unprofitable"
+    assert advise(customer, [], {}, {}).kind == "none"
+    json.dumps(asdict(advise(customer, [], {}, {})))

@@ -24,7 +24,7 @@ from churn.api.pages import (
 )
 from churn.api.pages.customer import rights
 from churn.api.pages.model.figures import model_page
-from churn.api.pages.simulator import comparison, saved
+from churn.api.pages.simulator import comparison, keep
 from churn.errors import ChurnError
 from churn.views.model import model_view
 
@@ -42,7 +42,7 @@ ROUTERS = (
     risk_list.router,
     customer.router,
     rights.router,
-    saved.router,
+    keep.router,
     comparison.router,
     simulator.router,
     campaigns.router,

@@ -12,6 +12,7 @@ from churn.api.problems import RESPONSES
 from churn.api.schemas.risk import Band, CustomerRisk, Probability, RiskPage
 from churn.api.security import key_with
 from churn.api.state import State, state_in, state_of
+from churn.views.current_run import run_facts
 from churn.views.customer_risk import risk_json
 from churn.views.risk_list import risk_csv, risk_page
 
@@ -49,12 +50,15 @@ def risk_list(
         state.context, bands=band, min_probability=min_probability, plan=plan, order=sort, limit=limit, cursor=cursor
     )
     # The list changes as a whole, or turns stale: run and question tell a page.
-    told = f"{page['run_id']}|{page['is_stale']}|{request.url.query}".encode("utf-8", "surrogatepass")
-    headers = {"ETag": f'"{hashlib.sha256(told).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
-    if page["next_cursor"]:
-        headers["X-Next-Cursor"] = page["next_cursor"]
+    named = f"{page.run.run_id}|{page.run.is_stale}|{request.url.query}".encode("utf-8", "surrogatepass")
+    headers = {"ETag": f'"{hashlib.sha256(named).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
+    if page.next_cursor:
+        headers["X-Next-Cursor"] = page.next_cursor
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if format == "csv":
         return Response(risk_csv(page), media_type="text/csv; charset=utf-8", headers=headers)
-    return Response(RiskPage.model_validate(page).model_dump_json(), media_type="application/json", headers=headers)
+    body = RiskPage.model_validate(
+        {**run_facts(page.run), "customers": page.customers, "next_cursor": page.next_cursor}
+    )
+    return Response(body.model_dump_json(), media_type="application/json", headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def read_xgboost(booster: Any, *, tree_count: int | None = None) -> Ensemble:
     return Ensemble(parsed, offset, int(learner["learner_model_param"]["num_feature"]))
 
 
-def _xgboost_tree(tree: dict[str, Any]) -> Tree:
+def _xgboost_tree(tree: Mapping[str, Sequence[float]]) -> Tree:
     if any(tree["split_type"]):
         raise ModelError("categorical splits cannot be explained exactly", where="xgboost", remedy="Encode as numbers.")
     left = np.asarray(tree["left_children"], dtype=np.int32)

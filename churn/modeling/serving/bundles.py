@@ -8,11 +8,11 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from churn.documents.document import Document
 from churn.errors import ModelError, ResourceError
@@ -23,6 +23,13 @@ RETRAIN: Final = "Roll back with `churn models rollback`, or train again."
 _ABANDONED_SECONDS: Final = 3600  # writing a bundle takes seconds
 AnyDocument = TypeVar("AnyDocument", bound=Document)
 _ENDINGS: Final = {"skops": ".skops", "xgboost": ".ubj"}
+
+
+class Manifest(Document):
+    """manifest.json: the format of a bundle, and the SHA-256 of every other file by its name."""
+
+    format: int
+    files: dict[str, str]
 
 
 def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
@@ -41,7 +48,7 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write(scratch)
         digests = {path.name: digest(path) for path in sorted(scratch.iterdir())}
-        write_json(scratch / "manifest.json", {"format": FORMAT, "files": digests})
+        write_json(scratch / "manifest.json", Manifest(format=FORMAT, files=digests).as_json())
         for path in scratch.iterdir():
             _sync(path)
         scratch.chmod(0o755)
@@ -63,10 +70,10 @@ def _sweep(models: Path, scratch: Path) -> None:
 
 def reseal(path: Path) -> None:
     """Put the digest of one file of a bundle anew, after a person's rows were taken out of it."""
-    manifest = read_json(path.parent / "manifest.json")
-    files = {**dict(manifest.get("files", {})), path.name: digest(path)}
+    manifest = read_document(path.parent / "manifest.json", Manifest)
     scratch = path.parent / ".manifest.tmp"
-    write_json(scratch, {**manifest, "files": files})
+    sealed = Manifest(format=manifest.format, files={**manifest.files, path.name: digest(path)})
+    write_json(scratch, sealed.as_json())
     scratch.replace(path.parent / "manifest.json")
 
 
@@ -74,14 +81,14 @@ def verify(folder: Path) -> None:
     """Raise ModelError unless every file is as the manifest says. Guards against damage and stray edits."""
     if not folder.is_dir():
         raise ModelError("no such model bundle", where=str(folder), remedy="See `churn models list`, or train again.")
-    manifest = read_json(folder / "manifest.json")
-    if manifest.get("format") != FORMAT:
+    manifest = read_document(folder / "manifest.json", Manifest)
+    if manifest.format != FORMAT:
         raise ModelError(
-            f"the bundle has format {manifest.get('format')}, this version reads {FORMAT}",
+            f"the bundle has format {manifest.format}, this version reads {FORMAT}",
             where=str(folder),
             remedy=RETRAIN,
         )
-    for name, sum_ in dict(manifest.get("files", {})).items():
+    for name, sum_ in manifest.files.items():
         path = folder / Path(name).name
         if not path.is_file():
             raise ModelError(f"the bundle lacks {name}", where=str(folder), remedy=RETRAIN)
@@ -138,7 +145,7 @@ def load_estimator(entry: Candidate, folder: Path, name: str = "estimator") -> A
         raise ModelError("the estimator cannot be read", where=str(path), remedy=RETRAIN) from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, JsonValue]:
     """Return the object in `path`. Raises ModelError where there is none."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -161,7 +168,7 @@ def read_document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
         ) from error
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: Mapping[str, JsonValue]) -> None:
     """Write `values` to `path`, readable by people too."""
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False, default=str)
     path.write_text(text + "\n", encoding="utf-8")

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import JsonValue
 
 from churn.documents.document import Defined, Document
 from churn.documents.model_card import ModelCard
@@ -55,7 +55,9 @@ class ModelFile(Document):
     calibrator: Calibrator
 
 
-def save_bundle(result: TrainingResult, folder: Path, *, extras: Mapping[str, dict[str, Any]] | None = None) -> None:
+def save_bundle(
+    result: TrainingResult, folder: Path, *, extras: Mapping[str, Mapping[str, JsonValue]] | None = None
+) -> None:
     """Write the bundle to `folder`, which must not exist yet; `extras` by file name are kept with it, as JSON.
 
     Raises ModelError where it does, ResourceError where the disk refuses; in both cases nothing is left behind.
@@ -101,7 +103,7 @@ def load_evaluation(folder: Path) -> pl.DataFrame:
     return pl.read_parquet(folder / "evaluation.parquet")
 
 
-def load_extra(folder: Path, name: str) -> dict[str, Any] | None:
+def load_extra(folder: Path, name: str) -> dict[str, JsonValue] | None:
     """Return what was kept with the model as `name`; None where nothing was. Raises ModelError where it was altered."""
     verify(folder)
     return read_json(folder / name) if (folder / name).is_file() else None

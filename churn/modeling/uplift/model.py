@@ -93,7 +93,7 @@ def save_uplift(model: UpliftModel, result: dict[str, Any], out_of_fold: pl.Data
 
     def write(scratch: Path) -> None:
         fitted = model.fitted
-        values = {
+        values: dict[str, Any] = {
             "learner": model.learner,
             "base": model.base,
             "treated_share": fitted.treated_share,
@@ -117,7 +117,7 @@ def load_uplift(folder: Path) -> tuple[UpliftModel, dict[str, Any]]:
     Raises ModelError where a file is missing or altered, or an estimator's file holds types not known to be harmless.
     """
     verify(folder)
-    values = read_json(folder / "uplift.json")
+    values: dict[str, Any] = read_json(folder / "uplift.json")
     try:
         entry, learner = candidate(values["base"]), LEARNERS[values["learner"]]
         estimators = {name: load_estimator(entry, folder, name) for name in learner.parts}

@@ -3,77 +3,104 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from churn.documents.simulation import SimulatedBand
+from churn.reports.charts.simulation_rows import AxisEnds, CurveData, DriverBar
 from churn.reports.charts.svg import NARROW, WIDE, Figure, Spec, both, color, money_axis, styled
 
-Rows = Sequence[Mapping[str, Any]]
+Row = dict[str, Any]  # of a data set of a chart, whose columns its definition names
+Draw = Callable[[int, bool], Spec]  # from a width, and whether a pointer is answered
 
 
-def moving_curve(datasets: Mapping[str, Rows], *, customers: int, prefix: str, describe: str) -> Figure:
+@dataclass(frozen=True)
+class ComparedCurve:
+    """One of two curves: the name it is shown under, its points, and the campaign on it."""
+
+    name: str
+    bands: Sequence[SimulatedBand]
+    contacts: float
+    net_profit: float
+
+
+def moving_curve(data: CurveData, *, customers: int, prefix: str, describe: str) -> Figure:
     """Return net profit by contacts with its 90 % band, and what a pointer is told.
 
-    What the pointer is told comes from a dataset `told`, rows as `curve`: to lay out where it points costs more than to
-    draw, so a page may hand it new rows later than the rest.
-
-    `datasets`: `curve` (contacts, threshold, cost, net_profit, low, high), `marks` (contacts, net_profit, label, kind
-    chosen or best, dy), `pays` (contacts, label: where break-even lies). `prefix` is the currency's sign.
+    What the pointer is told comes from a data set of its own, `told`, with the rows of `curve`: laying out where it
+    points costs more than drawing, so a page may hand it new rows later than the rest. `prefix` is the currency's sign.
     """
-    return _figure(lambda width, hover: _curve(width, customers, prefix, with_hover=hover), datasets, {}, describe)
+    return _figure(lambda width, hover: _curve(width, customers, prefix, with_hover=hover), rows_of(data), {}, describe)
 
 
-def moving_tornado(datasets: Mapping[str, Rows], params: Mapping[str, float], *, prefix: str, describe: str) -> Figure:
-    """Return bars of net profit as each input moves alone.
-
-    `datasets`: `drivers` (label, order, text, at, center, kind better or worse). `params`: `least` and `most`, the ends
-    of the axis (see `reach`).
-    """
-    return _figure(lambda width, _hover: _tornado(width, prefix), datasets, params, describe)
+def moving_tornado(bars: Sequence[DriverBar], ends: AxisEnds, *, prefix: str, describe: str) -> Figure:
+    """Return bars of net profit as each input moves alone, on an axis with these `ends` (see `reach`)."""
+    rows = {"drivers": [vars(bar) for bar in bars]}
+    return _figure(lambda width, _hover: _tornado(width, prefix), rows, vars(ends), describe)
 
 
-def two_curves(
-    curves: Mapping[str, Rows], chosen: Mapping[str, Mapping[str, Any]], *, prefix: str, describe: str
-) -> Figure:
+def two_curves(first: ComparedCurve, second: ComparedCurve, *, prefix: str, describe: str) -> Figure:
     """Return two curves of net profit with their bands, by the name each is shown under, and the campaign on each."""
-    names = tuple(curves)
-    rows = [{**row, "name": name} for name in names for row in curves[name]]
-    ends = [{**chosen[name], "name": name, "dy": -14 if number == 0 else 18} for number, name in enumerate(names)]
-    datasets = {"curves": rows, "ends": ends}
-    return _figure(lambda width, _hover: _pair(width, names, prefix), datasets, {}, describe)
+    pair = (first, second)
+    rows = [
+        {
+            "contacts": band.contacts,
+            "net_profit": band.net_profit,
+            "low": band.low,
+            "high": band.high,
+            "name": compared.name,
+        }
+        for compared in pair
+        for band in compared.bands
+    ]
+    ends = [
+        {"contacts": compared.contacts, "net_profit": compared.net_profit, "name": compared.name, "dy": dy}
+        for compared, dy in zip(pair, (-14, 18), strict=True)
+    ]
+    names = (first.name, second.name)
+    return _figure(lambda width, _hover: _pair(width, names, prefix), {"curves": rows, "ends": ends}, {}, describe)
 
 
-def reach(values: Sequence[float], center: float) -> dict[str, float]:
-    """Return the ends of a tornado's axis for bars that end at `values`: room for the words at their ends."""
-    span = max((abs(value - center) for value in values), default=0.0)
+def rows_of(data: CurveData) -> dict[str, list[Row]]:
+    """Return the data sets of a curve, by name, as the chart takes them."""
+    return {name: [vars(row) for row in rows] for name, rows in vars(data).items()}
+
+
+def reach(bars: Sequence[DriverBar], center: float) -> AxisEnds:
+    """Return the ends of a tornado's axis: room for the words at the ends of its bars."""
+    span = max((abs(bar.at - center) for bar in bars), default=0.0)
     span = max(span, abs(center) * 1e-3, 1.0)
-    return {"least": center - 1.45 * span, "most": center + 1.45 * span}
+    return AxisEnds(center - 1.45 * span, center + 1.45 * span)
 
 
-def _figure(draw: Any, datasets: Mapping[str, Rows], params: Mapping[str, float], describe: str) -> Figure:
-    """The SVG without what only a pointer needs, and the definitions with it."""
+@dataclass(frozen=True)
+class _Filled:
+    """A finished definition, in place of a chart."""
 
-    class Filled:
-        def __init__(self, spec: Spec) -> None:
-            self.spec = spec
+    spec: Spec
 
-        def to_dict(self, *, validate: bool = True) -> Spec:  # noqa: ARG002  # as a chart takes it
-            return self.spec
+    def to_dict(self, *, validate: bool = True) -> Spec:  # noqa: ARG002  # as a chart takes it
+        return self.spec
+
+
+def _figure(draw: Draw, datasets: Mapping[str, list[Row]], params: Mapping[str, float], describe: str) -> Figure:
+    """Return the SVG without what only a pointer needs, and the definitions with it."""
 
     def filled(width: int, *, hover: bool) -> Spec:
-        spec: Spec = copy.copy(draw(width, hover))
+        spec = copy.copy(draw(width, hover))
         rows = dict(datasets)
         if hover and "curve" in rows:
             rows["told"] = rows["curve"]
-        spec["datasets"] = {name: [dict(row) for row in each] for name, each in rows.items()}
+        spec["datasets"] = rows
         spec["params"] = [
-            {**each, "value": params[each["name"]]} if each["name"] in params else each
-            for each in spec.get("params", [])
+            {**param, "value": params[param["name"]]} if param["name"] in params else param
+            for param in spec.get("params", [])
         ]
         return spec
 
-    still = both(lambda width: Filled(filled(width, hover=False)), describe)
+    still = both(lambda width: _Filled(filled(width, hover=False)), describe)
     live = {name: filled(width, hover=True) for name, width in (("wide", WIDE), ("narrow", NARROW))}
     return Figure.of(str(still), live, describe)
 

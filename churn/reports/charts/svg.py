@@ -10,7 +10,7 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -70,117 +70,6 @@ def token_css() -> Markup:
         f":root{{color-scheme:light dark;{light}}}"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{rules}"
     )
-
-
-def profit_curve(
-    bands: Sequence[Mapping[str, Any]],
-    marks: Sequence[Mapping[str, Any]],
-    *,
-    break_even: tuple[float, str] | None,
-    currency_prefix: str,
-    describe: str,
-) -> Markup:
-    """Return the curve of net profit by contacts with its 90 % band, wide and narrow.
-
-    `bands`: contacts, net_profit, low, high. `marks`: contacts, net_profit, label, kind (`chosen` or `best`).
-    `break_even`: contacts and label. `describe` is what a screen reader says instead.
-    """
-    return both(lambda width: _profit_curve(bands, marks, break_even, width, currency_prefix), describe)
-
-
-def tornado(rows: Sequence[Mapping[str, Any]], *, center: float, currency_prefix: str, describe: str) -> Markup:
-    """Return bars of net profit as each input moves alone. `rows`: label, low_text, high_text, at_low, at_high."""
-    return both(lambda width: _tornado(rows, center, width, currency_prefix), describe)
-
-
-def _profit_curve(
-    bands: Sequence[Mapping[str, Any]],
-    marks: Sequence[Mapping[str, Any]],
-    break_even: tuple[float, str] | None,
-    width: int,
-    prefix: str,
-) -> Any:
-    import altair as alt
-
-    start = {"contacts": 0, "net_profit": 0, "low": 0, "high": 0}
-    data = alt.Data(values=[start, *({k: b[k] for k in start} for b in bands)])
-    is_wide = width == WIDE
-    height = 320 if is_wide else 240
-    x = alt.X(
-        "contacts:Q",
-        title="Customers contacted",
-        axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
-        scale=alt.Scale(nice=False, domain=[0, bands[-1]["contacts"]]),
-    )
-    axis = alt.Axis(title=None, labelExpr=money_axis(prefix), tickCount=6, domain=False, ticks=False)
-    band = alt.Chart(data).mark_area(color=color("band")).encode(x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q")
-    curve = alt.Chart(data).mark_line(color=color("curve"), strokeWidth=2.5).encode(x=x, y=alt.Y("net_profit:Q"))
-    zero = (
-        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=color("muted"), strokeDash=[4, 3]).encode(y="zero:Q")
-    )
-    layers = [band, zero]
-    if break_even is not None:
-        line = alt.Chart(alt.Data(values=[{"x": break_even[0], "label": break_even[1]}])).encode(x="x:Q")
-        layers.append(line.mark_rule(color=color("muted"), strokeDash=[1, 3]))
-        label = line.mark_text(align="left", baseline="bottom", dx=5, dy=-4, color=color("muted"), fontSize=12)
-        layers.append(label.encode(y=alt.value(height), text="label:N"))
-    layers.append(curve)
-    for mark in marks:
-        point = alt.Chart(alt.Data(values=[dict(mark)]))
-        tone = color(mark["kind"])
-        shape = "diamond" if mark["kind"] == "chosen" else "circle"
-        layers.append(
-            point.mark_point(filled=True, size=130, color=tone, shape=shape, opacity=1, stroke=color("paper")).encode(
-                x="contacts:Q", y="net_profit:Q"
-            )
-        )
-        on_left = mark["contacts"] > 0.6 * bands[-1]["contacts"]
-        layers.append(
-            point.mark_text(
-                align="right" if on_left else "left",
-                dx=-10 if on_left else 10,
-                dy=mark.get("dy", -12),
-                color=tone,
-                fontWeight="bold",
-                fontSize=13,
-            ).encode(x="contacts:Q", y="net_profit:Q", text="label:N")
-        )
-    return styled(alt.layer(*layers).properties(width=width - 72, height=height))
-
-
-def _tornado(rows: Sequence[Mapping[str, Any]], center: float, width: int, prefix: str) -> Any:
-    import altair as alt
-
-    values = []
-    for row in rows:
-        for end in ("low", "high"):
-            kind = "better" if row[f"at_{end}"] >= center else "worse"
-            values.append({"label": row["label"], "text": row[f"{end}_text"], "at": row[f"at_{end}"], "kind": kind})
-    span = max(abs(v["at"] - center) for v in values) or 1.0
-    is_wide = width == WIDE
-    reach = 1.3 if is_wide else 1.75  # room for the labels at the bars' ends
-    base = alt.Chart(alt.Data(values=[{**v, "center": center} for v in values]))
-    y = alt.Y(
-        "label:N",
-        sort=[row["label"] for row in rows],
-        axis=alt.Axis(title=None, domain=False, ticks=False, labelLimit=200, labelPadding=8),
-    )
-    x = alt.X(
-        "at:Q",
-        title="Net profit",
-        scale=alt.Scale(domain=[center - reach * span, center + reach * span], nice=False, zero=False),
-        axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=5 if is_wide else 3, grid=True),
-    )
-    layers = []
-    for kind, align, dx in (("worse", "right", -6), ("better", "left", 6)):
-        part = base.transform_filter(f"datum.kind == '{kind}'")
-        layers.append(part.mark_bar(color=color(kind), height=18).encode(y=y, x=x, x2="center:Q"))
-        layers.append(
-            part.mark_text(align=align, dx=dx, color=color("ink"), fontSize=12).encode(y=y, x="at:Q", text="text:N")
-        )
-    line = alt.Chart(alt.Data(values=[{"center": center}])).mark_rule(color=color("ink"), strokeWidth=1.5)
-    layers.append(line.encode(x="center:Q"))
-    return styled(alt.layer(*layers).properties(width=width - (160 if is_wide else 142), height=38 * len(rows) + 10))
 
 
 def money_axis(prefix: str) -> str:

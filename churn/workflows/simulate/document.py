@@ -91,7 +91,7 @@ def build_document(
         optimum=_optimum(result.optimum),
         bands=tuple(_band(cut, band) for cut, band in zip(result.grid, result.bands, strict=True)),
         curve=tuple(_cut(cut) for cut in result.grid),
-        tornado=tuple(_driver(row) for row in result.tornado),
+        tornado=drivers_of(result),
         audit=tuple(_caveat(finding) for finding in findings),
         economics=_economics(economics),
         customers=result.customers,
@@ -179,6 +179,11 @@ def _optimum(best: Optimum | None) -> SimulatedOptimum:
         interval=_optimum_interval(best.profit),
         optimism=_number(best.optimism),
     )
+
+
+def drivers_of(result: SimulationResult) -> tuple[SimulatedDriver, ...]:
+    """Return what moves the net profit most, rounded as the document shows it."""
+    return tuple(_driver(row) for row in result.tornado)
 
 
 def _driver(row: Sensitivity) -> SimulatedDriver:

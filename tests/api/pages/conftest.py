@@ -87,20 +87,48 @@ def served_empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield from serve(context_of(tmp_path_factory.mktemp("empty") / "home"))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium as Debian packages it. Of one module: Playwright's event loop must not outlive the tests that use it."""
+class _Chromium:
+    """Chromium as Debian packages it: opened for the first test that needs it, closed before one that does not."""
+
+    def __init__(self) -> None:
+        self._playwright: Any = None
+        self._browser: Any = None
+
+    def opened(self) -> Any:
+        if self._browser is None:
+            from playwright.sync_api import sync_playwright
+
+            self._playwright = sync_playwright().start()
+            self._browser = self._playwright.chromium.launch(
+                executable_path=CHROMIUM,
+                args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none"],
+            )
+        return self._browser
+
+    def close(self) -> None:
+        if self._browser is not None:
+            self._browser.close()
+            self._playwright.stop()
+            self._playwright = self._browser = None
+
+
+_chromium = _Chromium()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    """Close the browser before a test without one: Playwright's event loop must not outlive the tests that use it."""
+    yield
+    if "browser" not in getattr(nextitem, "fixturenames", ()):
+        _chromium.close()
+
+
+@pytest.fixture
+def browser() -> Any:
+    """A browser, the same for all tests in a row; each test opens contexts of its own in it."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: install the package `chromium`, or name another in CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none"],
-        )
-        yield opened
-        opened.close()
+    return _chromium.opened()
 
 
 @dataclass

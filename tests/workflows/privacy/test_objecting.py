@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import churn.bootstrap
+import churn.cli.common
 from churn.cli import build_app
 from churn.context import Context
 from churn.errors import Unreachable
@@ -106,7 +106,7 @@ def test_the_commands_say_what_they_did_and_end_with_6_while_a_system_is_down(
 ) -> None:
     _push(here)
     contexts = [here]
-    monkeypatch.setattr(churn.bootstrap, "build_context", lambda **_options: contexts[-1])
+    monkeypatch.setattr(churn.cli.common, "build_context", lambda **_options: contexts[-1])
     monkeypatch.setenv("COLUMNS", "160")
 
     def run(*arguments: str, code: int = 0) -> str:

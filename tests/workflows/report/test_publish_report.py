@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from churn.context import Context
 from churn.documents.document import Range
 from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.workflows.report import publish as module
-from churn.workflows.report.publish import publish_report
+from churn.workflows.report.publish import ReportResult, publish_report
 from tests.company import Company
 from tests.documents.samples import measurement_document, plan_record
 
@@ -23,11 +24,26 @@ def context_of(home: Path) -> Context:
     return build_context(settings=load_settings(config=config if config.is_file() else None, home=home, environ={}))
 
 
-def test_the_same_company_gives_the_same_bytes_also_when_opened_again(company: Company):
-    first = publish_report(context_of(company.home))
-    page, facts = first.files["report"].read_bytes(), first.files["facts"].read_bytes()
+@pytest.fixture(scope="module")
+def published(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> ReportResult:
+    """The report of the newest month, in a home that nobody changes."""
+    home = tmp_path_factory.mktemp("published") / "home"
+    shutil.copytree(finished_company.home, home)
+    return publish_report(context_of(home))
+
+
+@pytest.fixture
+def company(published: ReportResult, tmp_path: Path) -> Company:
+    """A copy of that home, to change at will."""
+    shutil.copytree(published.files["report"].parents[1], tmp_path / "home")
+    return Company(tmp_path / "home")
+
+
+def test_the_same_company_gives_the_same_bytes_also_when_opened_again(company: Company, published: ReportResult):
+    page, facts = published.files["report"].read_bytes(), published.files["facts"].read_bytes()
     again = publish_report(context_of(company.home))
 
+    assert again.files["report"] != published.files["report"]
     assert again.files["report"].read_bytes() == page
     assert again.files["facts"].read_bytes() == facts
     assert len(page) < 1_000_000
@@ -42,17 +58,18 @@ def test_a_month_that_the_data_do_not_reach_is_refused_by_name_and_no_file_is_le
         publish_report(context_of(company.home), "2026-13")
 
 
-def test_an_earlier_month_is_told_as_it_ended(company: Company):
-    newest = publish_report(context_of(company.home)).document
+def test_an_earlier_month_is_told_as_it_ended(company: Company, published: ReportResult):
+    newest = published.document
     before = newest["churn"]["before"]["month"]
     found = publish_report(context_of(company.home), before[:7]).document
     assert found["first_day"] == before
     assert found["churn"]["trend"][-1]["month"] == before
 
 
-def test_a_past_month_keeps_what_was_told_in_its_time_and_else_says_that_nothing_is_on_record(company: Company):
-    context = context_of(company.home)
-    newest = publish_report(context)
+def test_a_past_month_keeps_what_was_told_in_its_time_and_else_says_that_nothing_is_on_record(
+    company: Company, published: ReportResult
+):
+    context, newest = context_of(company.home), published
     before = newest.document["churn"]["before"]["month"][:7]
 
     unwritten = publish_report(context, before).document
@@ -74,9 +91,8 @@ def test_a_past_month_keeps_what_was_told_in_its_time_and_else_says_that_nothing
         assert told["decision"] == newest.document["decision"]
 
 
-def test_what_was_planned_and_measured_later_is_not_in_a_past_month(company: Company):
-    context = context_of(company.home)
-    newest = publish_report(context).document
+def test_what_was_planned_and_measured_later_is_not_in_a_past_month(company: Company, published: ReportResult):
+    context, newest = context_of(company.home), published.document
     after = datetime.fromisoformat(newest["next_month"])
     inside, later = after - timedelta(days=20), after + timedelta(days=5)
     _plan(context, "early", inside)
@@ -129,9 +145,9 @@ def _measure(context: Context, name: str, at: datetime, value: float) -> None:
         store.measurements.save(name, [f"{name}-1"], result, is_mature=True, measured_at=at)
 
 
-def test_a_failed_night_of_the_month_is_named(company: Company):
+def test_a_failed_night_of_the_month_is_named(company: Company, published: ReportResult):
     context = context_of(company.home)
-    month = date.fromisoformat(publish_report(context).document["first_day"])
+    month = date.fromisoformat(published.document["first_day"])
     with context.open_store() as store:
         store.jobs.request(
             "nightly", logical_date=month.replace(day=11), requested_by="me", at=context.clock(), state="missed"
@@ -148,7 +164,7 @@ def test_a_warehouse_without_data_is_refused_with_words(tmp_path: Path):
 
 
 def test_a_full_disk_leaves_the_report_that_was_there(company: Company, monkeypatch: pytest.MonkeyPatch):
-    page = publish_report(context_of(company.home)).files["report"]
+    (page,) = (company.home / "reports").glob("monthly-*.html")
     kept = page.read_bytes()
 
     def full(path: Path, text: str) -> None:

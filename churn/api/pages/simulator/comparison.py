@@ -6,18 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import page
-from churn.api.pages.session import signed_in
-from churn.api.pages.simulator import page as simulating
-from churn.api.pages.simulator import view
-from churn.api.pages.simulator.form import read_state
+from churn.api.pages.simulator.form import read_address
+from churn.api.pages.simulator.saved import address_of
+from churn.api.pages.simulator.show import Service, Simulating, ask
+from churn.api.pages.simulator.view import PROFIT_MODELS
 from churn.decisions.simulation_request import TERMS
 from churn.documents.simulation import SimulationDocument
 from churn.errors import ChurnError
-from churn.reports.charts.simulator import two_curves
+from churn.reports.charts.simulator import ComparedCurve, two_curves
 from churn.reports.charts.svg import Figure
 from churn.wording import currency_prefix
 
@@ -76,21 +75,21 @@ RESULTS: Final = (
 @router.get("/simulator/compare")
 def compare(
     request: Request,
-    service: simulating.Shared,
-    _user: Annotated[SignedIn, Depends(signed_in("simulate"))],
+    state: Service,
+    _user: Simulating,
     names: Annotated[list[str], Query(alias="with", max_length=20)] = [],  # noqa: B006 - FastAPI's way; never changed
     this: Annotated[str, Query(max_length=2_000)] = "",
 ) -> Response:
     """Show two simulations side by side: two saved ones, or one and the state in `this`."""
     known = {
-        saved.name: ComparedSimulation(saved.name, saved.document, view.address_of(saved))
-        for saved in service.store.simulations.list()
+        saved.name: ComparedSimulation(saved.name, saved.document, address_of(saved))
+        for saved in state.store.simulations.list()
     }
     chosen = [name for name in dict.fromkeys(names) if name in known or name == _THIS]
     notice = None
     if this and (_THIS in chosen or len(chosen) < 2):
         try:
-            answer, _ = simulating.ask(service, read_state(simulating.fields_of(this)))
+            answer, _ = ask(state, read_address(this))
             known[_THIS] = ComparedSimulation(_THIS, answer.document, f"/simulator?{this}")
             chosen = [*(name for name in chosen if name != _THIS), _THIS]
         except ChurnError as error:
@@ -123,7 +122,7 @@ def _rows(first: SimulationDocument, second: SimulationDocument) -> list[Compari
             if values[0] != values[1]:
                 rows.append(ComparisonRow(term.label, _KINDS[term.unit], values, is_input=True))
     if first.profit_model != second.profit_model:
-        words = {model: label for model, label, _ in view.MODELS}
+        words = {choice.key: choice.label for choice in PROFIT_MODELS}
         models = words[first.profit_model], words[second.profit_model]
         rows.append(ComparisonRow("Profit counted", "text", models, is_input=True))
     return rows + [_result_row(result, result.of(first), result.of(second)) for result in RESULTS]
@@ -141,17 +140,14 @@ def _curves(first: ComparedSimulation, second: ComparedSimulation) -> Figure | N
     pair = (first, second)
     if any(len(compared.document.bands) < 3 for compared in pair):
         return None
-    curves = {
-        compared.name: [
-            {"contacts": band.contacts, "net_profit": band.net_profit, "low": band.low, "high": band.high}
-            for band in compared.document.bands
-        ]
-        for compared in pair
-    }
-    chosen = {
-        compared.name: {"contacts": compared.document.contacts, "net_profit": compared.document.net_profit}
-        for compared in pair
-    }
     words = "; ".join(f"{compared.name}: {compared.document.sentence}" for compared in pair)
-    prefix = currency_prefix(first.document.currency)
-    return two_curves(curves, chosen, prefix=prefix, describe=f"Net profit by customers contacted. {words}")
+    return two_curves(
+        *(
+            ComparedCurve(
+                compared.name, compared.document.bands, compared.document.contacts, compared.document.net_profit
+            )
+            for compared in pair
+        ),
+        prefix=currency_prefix(first.document.currency),
+        describe=f"Net profit by customers contacted. {words}",
+    )

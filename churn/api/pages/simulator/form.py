@@ -1,24 +1,24 @@
-"""The state of the simulator page: read from an address or a form, checked field by field, written back as an address."""
+"""What the simulator page is asked: read from an address or a form, checked field by field, written back as an address."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, get_args
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from churn.decisions.choices import Mode, ProfitModel
 from churn.decisions.profit import Economics
-from churn.decisions.simulation_request import CUTS, TERMS, SimulationRequest, Term
+from churn.decisions.simulation_request import CUTS, TERMS, SavedInput, SimulationRequest, Term, request_from
 
-MODES: Final = get_args(Mode)
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 PERCENT: Final = 100.0
 DECIMALS: Final = 4
 
 
 @dataclass(frozen=True)
-class Field:
+class FormField:
     """One number of the form: its term, its bounds as they are typed, and the factor from the term's unit to them."""
 
     term: Term
@@ -27,7 +27,7 @@ class Field:
     high: float
 
     @classmethod
-    def of(cls, term: Term) -> Field:
+    def of(cls, term: Term) -> FormField:
         """Return the field of a term: shares are typed in per cent."""
         scale = PERCENT if term.unit == "share" else 1.0
         return cls(term, scale, term.least * scale, term.most_served * scale)
@@ -42,83 +42,96 @@ class Field:
         """Whether only whole numbers are taken."""
         return self.term.unit == "count"
 
+    def text(self, number: float) -> str:
+        """Return a number of the term's unit as the form takes it: no more digits than it has."""
+        text = f"{number * self.scale:.{DECIMALS}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
 
-FIELDS: Final = tuple(Field.of(term) for term in TERMS)
+
+FIELDS: Final = {term.field: FormField.of(term) for term in TERMS}
+_FIELD_OF: Final = {term.name: term.field for term in TERMS}
 
 
 @dataclass(frozen=True)
-class State:
-    """What the page was asked: the request, which cut decides, what is wrong with which field, and what was typed."""
+class Question:
+    """What the page is asked: the request, what decides the cut, what is wrong with which field, and what was typed there.
+
+    `list_date` is the day of the list that a link was made on.
+    """
 
     request: SimulationRequest
-    cut: str
-    wrong: Mapping[str, str]
-    typed: Mapping[str, str]
+    cut: Mode = "optimum"
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = field(default_factory=dict)
     list_date: str | None = None
 
 
-def read_state(query: Mapping[str, str]) -> State:
+def read_address(query: str) -> Question:
+    """Read an address, the part behind the question mark; of a name that stands twice the last counts."""
+    return read_question(dict(parse_qsl(query, keep_blank_values=False, max_num_fields=40)))
+
+
+def read_question(query: Mapping[str, str]) -> Question:
     """Read a query or a form; what is absent or empty comes from the settings, what is wrong is said and left out."""
-    numbers: dict[str, float] = {}
-    wrong: dict[str, str] = {}
-    for field in FIELDS:
-        text = query.get(field.name, "").strip()
-        if text:
-            value, complaint = _number(field, text)
-            if complaint:
-                wrong[field.name] = complaint
-            else:
-                numbers[field.name] = value
+    numbers, wrong = _numbers(query)
     cut = _cut(query, wrong)
-    given: dict[str, float | int] = {}
-    for field in FIELDS:
-        if field.name in numbers and (field.term.name not in CUTS or field.term.name == cut):
-            number = numbers[field.name] / field.scale
-            given[field.term.name] = int(number) if field.is_whole else number
-    if cut != "optimum" and cut not in given:
+    given: dict[str, SavedInput] = {}
+    for name, number in numbers.items():
+        term = FIELDS[name].term
+        if term.name not in CUTS or term.name == cut:
+            amount = number / FIELDS[name].scale
+            given[term.name] = int(amount) if FIELDS[name].is_whole else amount
+    if cut not in given:
         cut = "optimum"
-    if "value" in given and ("margin" in given or "months" in given):
-        given = {name: number for name, number in given.items() if name not in {"margin", "months"}}
+    if "value" in given:  # a value of a save already covers all its months
+        given = {name: amount for name, amount in given.items() if name not in {"margin", "months"}}
     model = query.get("profit_model", "")
-    profit_model: ProfitModel | None = None
     if model in get_args(ProfitModel):
-        profit_model = model  # type: ignore[assignment]  # one of them, by the line above
+        given["profit_model"] = model
     elif model:
         wrong["profit_model"] = "There is no such way of counting profit."
-    request = SimulationRequest(
-        profit_model=profit_model,
-        allow_uncalibrated=query.get("uncalibrated") == "accepted",
-        **given,  # type: ignore[arg-type]  # each by the type its field says
-    )
-    request = _in_order(request, wrong)
-    typed = {field.name: query.get(field.name, "") for field in FIELDS if field.name in wrong}
-    return State(request, cut, wrong, typed, query.get("list") or None)
+    if query.get("uncalibrated") == "accepted":
+        given["allow_uncalibrated"] = True
+    request = _in_order(request_from(given), wrong)
+    typed = {name: query.get(name, "") for name in FIELDS if name in wrong}
+    return Question(request, cut, wrong, typed, query.get("list") or None)
 
 
-def _number(field: Field, text: str) -> tuple[float, str]:
-    """The number that people mean: `1,200`, `40 %` and `$2.50` are numbers too."""
+def _numbers(query: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the numbers of the form by field, as they are typed, and what is wrong with the others."""
+    numbers: dict[str, float] = {}
+    wrong: dict[str, str] = {}
+    for name, form_field in FIELDS.items():
+        text = query.get(name, "").strip()
+        if text:
+            number, complaint = _number(form_field, text)
+            if complaint:
+                wrong[name] = complaint
+            else:
+                numbers[name] = number
+    return numbers, wrong
+
+
+def _number(form_field: FormField, text: str) -> tuple[float, str]:
+    """Return the number that people mean, or a complaint: `1,200`, `40 %` and `$2.50` are numbers too."""
     plain = text.replace("\u00a0", " ").strip(" %$€£").replace(" ", "")
     if "," in plain and "." not in plain and len(plain.rpartition(",")[2]) != 3:
         plain = plain.replace(",", ".")
     try:
-        value = float(plain.replace(",", ""))
+        number = float(plain.replace(",", ""))
     except ValueError:
         return 0.0, f"“{text[:20]}” is not a number."
-    if not math.isfinite(value) or not field.low <= value <= field.high:
-        top = f" to {field.high:g}" if field.high <= 120 else " or more"
-        return 0.0, f"Give a number, {field.low:g}{top}."
-    if field.is_whole and value != int(value):
+    if not math.isfinite(number) or not form_field.low <= number <= form_field.high:
+        top = f" to {form_field.high:g}" if form_field.high <= 120 else " or more"
+        return 0.0, f"Give a number, {form_field.low:g}{top}."
+    if form_field.is_whole and number != int(number):
         return 0.0, "Give a whole number."
-    return value, ""
+    return number, ""
 
 
-def _cut(query: Mapping[str, str], wrong: Mapping[str, str]) -> str:
-    cut = query.get("cut", "")
-    if cut in MODES:
-        return cut
-    names = {field.name: field.term.name for field in FIELDS if field.term.name in CUTS}
-    given = [cut for name, cut in names.items() if query.get(name, "").strip() and name not in wrong]
-    return given[0] if given else "optimum"
+def _cut(query: Mapping[str, str], wrong: Mapping[str, str]) -> Mode:
+    given = (cut for cut in CUTS if query.get(_FIELD_OF[cut], "").strip() and _FIELD_OF[cut] not in wrong)
+    return next((mode for mode in MODES if mode == query.get("cut")), next(given, "optimum"))
 
 
 def _in_order(request: SimulationRequest, wrong: dict[str, str]) -> SimulationRequest:
@@ -133,37 +146,35 @@ def _in_order(request: SimulationRequest, wrong: dict[str, str]) -> SimulationRe
     return request
 
 
-def state_of_request(request: SimulationRequest) -> State:
-    """Return the page's state for a request, such as one saved."""
-    cut = next((name for name in CUTS if getattr(request, name) is not None), "optimum")
-    return State(request, cut, {}, {})
+def question_of(request: SimulationRequest) -> Question:
+    """Return the question that a request, such as one saved, answers."""
+    return Question(request, next((cut for cut in CUTS if getattr(request, cut) is not None), "optimum"))
 
 
-def address(state: State, economics: Economics | None = None, *, list_date: str | None = None) -> str:
-    """Return the query that opens this state again, the terms written out so that later settings do not change it."""
-    request = state.request
-    told: dict[str, str] = {"cut": state.cut}
-    for field in FIELDS:
-        term = field.term
-        number = getattr(request, term.name)
-        if number is None and economics is not None and term.economics and term.name not in _LEFT_OUT:
-            is_in_value = term.name == "months" and request.value is not None
-            number = None if is_in_value else getattr(economics, term.economics)
+def address(question: Question, economics: Economics | None = None, *, list_date: str | None = None) -> str:
+    """Return the address that asks this again, the terms written out so that later settings do not change it."""
+    request = question.request
+    query: dict[str, str] = {"cut": question.cut}
+    for name, form_field in FIELDS.items():
+        number = getattr(request, form_field.term.name)
+        if number is None and economics is not None:
+            number = _of_economics(form_field.term, request, economics)
         if number is not None:
-            told[field.name] = written(field, number)
+            query[name] = form_field.text(number)
     if economics is not None or request.profit_model is not None:
-        told["profit_model"] = economics.profit_model if economics is not None else str(request.profit_model)
+        query["profit_model"] = economics.profit_model if economics is not None else str(request.profit_model)
     if request.allow_uncalibrated:
-        told["uncalibrated"] = "accepted"
+        query["uncalibrated"] = "accepted"
     if list_date is not None:
-        told["list"] = list_date
-    return urlencode(told)
+        query["list"] = list_date
+    return urlencode(query)
 
 
-_LEFT_OUT: Final = {"success_rate_low", "success_rate_high"}  # they move with the rate
-
-
-def written(field: Field, number: float) -> str:
-    """Write a number as the form takes it: no more digits than it has."""
-    text = f"{number * field.scale:.{DECIMALS}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _of_economics(term: Term, request: SimulationRequest, economics: Economics) -> float | None:
+    """Return what a term that was left out stands at; None for what another term decides."""
+    moves_with_rate = term.name in {"success_rate_low", "success_rate_high"}
+    is_in_value = term.name == "months" and request.value is not None
+    if not term.economics or moves_with_rate or is_in_value:
+        return None
+    number: float = getattr(economics, term.economics)
+    return number

@@ -25,12 +25,13 @@ ANSWER = "#sim-answer"
 @pytest.fixture(scope="module", autouse=True)
 def _drawn_once(served: Served) -> None:
     """Load what charts are drawn with before a browser waits for the first page."""
+    from churn.reports.charts.simulation_rows import CurveData, CurveRow
     from churn.reports.charts.simulator import moving_curve
     from churn.reports.charts.vega import vega_script
 
     vega_script(served.home / "cache")
-    row = {"contacts": 1, "threshold": 0.5, "cost": 2, "net_profit": 3, "low": 1, "high": 5}
-    moving_curve({"curve": [row], "marks": [], "pays": []}, customers=1, prefix="$", describe="one customer")
+    data = CurveData([CurveRow(contacts=1, threshold=0.5, cost=2, net_profit=3, low=1, high=5)], [], [])
+    moving_curve(data, customers=1, prefix="$", describe="one customer")
 
 
 def until(page: Any, expression: str, arg: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""The simulator's address: what is typed is understood, what is wrong is told, what is written opens the same state."""
+"""The simulator's address: what is typed is understood, what is wrong is told, what is written opens the same question."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.api.pages.simulator.form import MODES, address, read_state
+from churn.api.pages.simulator.form import MODES, address, read_question
 from churn.decisions.profit import Economics
 from churn.decisions.simulation_request import lay_over
 from churn.workflows.plan.define import name_from
@@ -18,21 +18,21 @@ from churn.workflows.plan.define import name_from
     ("text", "amount"), [("1,200", 1200), ("2.50", 2.5), ("$3", 3), ("0,5", 0.5), ("1 000", 1000), ("12 %", 12)]
 )
 def test_numbers_are_read_as_people_write_them(text: str, amount: float) -> None:
-    assert read_state({"contact_cost": text}).request.contact_cost == amount
+    assert read_question({"contact_cost": text}).request.contact_cost == amount
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e999", "many", "2;3", "<b>"])
 def test_what_is_no_amount_is_told_and_left_out(text: str) -> None:
-    state = read_state({"contact_cost": text})
-    assert state.request.contact_cost is None
-    assert "contact_cost" in state.wrong
+    question = read_question({"contact_cost": text})
+    assert question.request.contact_cost is None
+    assert "contact_cost" in question.wrong
 
 
 @given(
     query=st.dictionaries(st.sampled_from(["cut", "budget", "months", "success_percent", "value", "margin"]), st.text())
 )
 def test_no_address_is_too_strange(query: dict[str, str]) -> None:
-    assert read_state(query).cut in MODES
+    assert read_question(query).cut in MODES
 
 
 @given(
@@ -54,12 +54,12 @@ def test_an_address_opens_the_state_it_was_written_of(
         "success_percent": f"{rate:.4f}",
         "months": str(months),
     }
-    state = read_state(asked)
-    terms = lay_over(Economics(), state.request)
-    again = read_state(dict(parse_qsl(address(state, terms))))
-    assert again.cut == state.cut
+    question = read_question(asked)
+    terms = lay_over(Economics(), question.request)
+    again = read_question(dict(parse_qsl(address(question, terms))))
+    assert again.cut == question.cut
     for name in ("threshold", "budget", "contacts", "contact_cost", "success_rate", "months"):
-        one, two = getattr(state.request, name), getattr(again.request, name)
+        one, two = getattr(question.request, name), getattr(again.request, name)
         assert one == two or one == pytest.approx(two, abs=1e-9)
 
 

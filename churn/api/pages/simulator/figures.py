@@ -1,0 +1,121 @@
+"""The charts of the simulator page: drawn once, then handed new rows while a term is dragged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from churn.decisions.threshold import CurvePoint
+from churn.reports.charts.simulation_rows import (
+    AxisEnds,
+    BreakEvenMark,
+    CurveData,
+    CurveMark,
+    CurveRow,
+    DriverBar,
+    driver_bars,
+    drivers_in_words,
+)
+from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
+from churn.reports.charts.svg import Figure
+from churn.wording import count, currency_prefix, money, percent
+from churn.workflows.simulate.document import drivers_of, sentence
+from churn.workflows.simulate.live import Answer
+
+CURVE, DRIVERS = "profit-curve", "profit-drivers"  # ids of the charts on the page
+_NOBODY: Final = CurveRow(contacts=0, threshold=1.0, cost=0, net_profit=0, low=0, high=0)
+
+
+@dataclass(frozen=True)
+class CurveUpdate:
+    """New rows of the profit curve, and the curve in words."""
+
+    data: CurveData
+    describe: str
+
+
+@dataclass(frozen=True)
+class TornadoData:
+    """What the tornado shows."""
+
+    drivers: Sequence[DriverBar]
+
+
+@dataclass(frozen=True)
+class TornadoUpdate:
+    """New bars of the tornado, the ends of its axis, and the bars in words."""
+
+    data: TornadoData
+    params: AxisEnds
+    describe: str
+
+
+def curve_update(answer: Answer) -> CurveUpdate:
+    """Return what the profit curve shows of an answer."""
+    result = answer.result
+    rows = [_NOBODY]
+    rows += [
+        CurveRow(
+            contacts=round(point.contacts),
+            threshold=round(point.threshold, 4),
+            cost=round(point.cost),
+            net_profit=round(point.net_profit),
+            low=round(band.low),
+            high=round(band.high),
+        )
+        for point, band in zip(result.grid, result.bands, strict=True)
+    ]
+    paying = [row.contacts for row in rows if row.threshold >= result.break_even]
+    pays = []
+    if paying and paying[-1] and result.break_even <= 1.0:
+        pays.append(BreakEvenMark(paying[-1], f"break-even {percent(result.break_even, 1)}"))
+    return CurveUpdate(CurveData(rows, _marks(answer), pays), _curve_words(answer))
+
+
+def _marks(answer: Answer) -> list[CurveMark]:
+    result, best = answer.result, answer.result.optimum
+    marks = []
+    is_best = best is not None and best.point.contacts == result.point.contacts
+    if best is not None and best.point.contacts > 0:
+        label = "Best profit, chosen" if is_best else "Best profit"
+        marks.append(_mark(best.point, label, "best", -14, result.customers))
+    if result.point.contacts > 0 and not is_best:
+        marks.append(_mark(result.point, "This campaign", "chosen", 17, result.customers))
+    return marks
+
+
+def _mark(point: CurvePoint, label: str, kind: Literal["best", "chosen"], dy: int, customers: int) -> CurveMark:
+    is_right = point.contacts > 0.6 * customers
+    return CurveMark(round(point.contacts), round(point.net_profit), label, kind, dy, is_right)
+
+
+def _curve_words(answer: Answer) -> str:
+    """Return the curve in words, for those who do not see it."""
+    result, currency, best = answer.result, answer.origin.currency, answer.result.optimum
+    peak = "nowhere above zero"
+    if best is not None and best.point.contacts > 0:
+        peak = f"highest at {count(best.point.contacts)} customers with {money(best.point.net_profit, currency)}"
+    return (
+        f"Net profit by customers contacted: {peak}; {money(result.grid[-1].net_profit, currency)} if all "
+        f"{count(result.customers)} are contacted. This campaign: {sentence(result, currency)}"
+    )
+
+
+def tornado_update(answer: Answer) -> TornadoUpdate:
+    """Return what the tornado shows of an answer."""
+    net_profit, currency = round(answer.result.point.net_profit, 2), answer.origin.currency
+    drivers = drivers_of(answer.result)
+    bars = driver_bars(drivers, net_profit, currency)
+    return TornadoUpdate(
+        TornadoData(bars), reach(bars, answer.result.point.net_profit), drivers_in_words(drivers, currency)
+    )
+
+
+def draw_figures(answer: Answer) -> tuple[Figure, Figure]:
+    """Return the profit curve and the tornado, drawn."""
+    prefix, curve, tornado = currency_prefix(answer.origin.currency), curve_update(answer), tornado_update(answer)
+    return (
+        moving_curve(curve.data, customers=answer.result.customers, prefix=prefix, describe=curve.describe),
+        moving_tornado(tornado.data.drivers, tornado.params, prefix=prefix, describe=tornado.describe),
+    )

@@ -1,0 +1,49 @@
+"""A row of the risk list, as the command line, the API and the pages show it: typed, and JSON as it stands."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from churn.documents.reason import FeatureValue
+
+
+class ShownReason(TypedDict):
+    """One feature's part in a probability, or in its change, as the store keeps it (see `RiskReason`)."""
+
+    feature: str
+    value: FeatureValue
+    text: str
+    is_actionable: bool
+    points: float
+
+
+class ScoredCustomer(TypedDict):
+    """One customer of the list; `change_reasons` is None for whoever was not scored before."""
+
+    customer_id: str
+    churn_probability: float
+    raw_score: float
+    risk_band: str
+    percentile: float
+    expected_profit: float
+    value_of_save: float
+    monthly_margin: float
+    plan: str | None
+    reasons: list[ShownReason]
+    previous_probability: float | None
+    change: float | None
+    change_reasons: list[ShownReason] | None
+    is_listed: bool
+
+
+def scored_customer(row: Mapping[str, Any]) -> ScoredCustomer:
+    """Return a row of the store, which keeps reasons as JSON."""
+    customer = dict(row)
+    for name in ("reasons", "change_reasons"):
+        customer[name] = json.loads(customer[name]) if customer.get(name) else None
+    customer["reasons"] = customer["reasons"] or []
+    return cast("ScoredCustomer", customer)

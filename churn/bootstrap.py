@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.config import Settings, load_settings
+from churn.config.environment import is_secret
 from churn.context import Context, Log
 from churn.crm.opening import open_connector as connect_crm
 from churn.errors import ConfigError, ResourceError
@@ -45,7 +46,7 @@ def build_context(
     def open_store() -> Store:
         return connect_store(chosen.database_url)
 
-    secrets = {name: value for name, value in os.environ.items() if _is_secret(name)}
+    secrets = {name: value for name, value in os.environ.items() if is_secret(name)}
 
     def open_connector(name: str) -> Connector:
         return connect_crm(name, chosen, secrets, clock=_now, open_store=open_store)
@@ -64,11 +65,6 @@ def build_context(
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _is_secret(name: str) -> bool:
-    single = {"CHURN_ALERTS_WEBHOOK_SECRET", "CHURN_ALERTS_SMTP_PASSWORD"}
-    return name in single or name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_", "CHURN_WEBHOOK_", "AWS_", "PG"))
 
 
 def _make_home(home: Path) -> None:

@@ -1,6 +1,6 @@
 """The product's settings: `churn.toml`, then environment variables `CHURN_*`; one frozen object, built in bootstrap.
 
-Secrets come from the environment only. An unknown key is an error that suggests the nearest known one.
+Secrets come from the environment only. An unknown key or variable is an error that suggests the nearest known one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from churn.config.connectors import ConnectorSettings, connector_kinds
+from churn.config.environment import HOME, overlay
 from churn.config.schedule import AlertSettings, RetentionSettings, ScheduleSettings, WebhookSettings
 from churn.config.sections import (
     ApiSettings,
@@ -118,13 +119,13 @@ def load_settings(
     from the folder of the file that declares them. Raises ConfigError naming key, place, and the nearest known key.
     """
     environ = dict(os.environ) if environ is None else environ
-    chosen_home = home or Path(environ.get("CHURN_HOME", ".churn"))
+    chosen_home = home or Path(environ.get(HOME, ".churn"))
     path = _config_path(config, chosen_home)
     values: dict[str, Any] = {}
     if path is not None:
         values = _read_toml(path)
         _anchor_sources(values, path.parent)
-    _overlay_environment(values, environ)
+    overlay(values, environ, Settings)
     values["home"] = chosen_home
     try:
         return Settings.model_validate(values)
@@ -163,22 +164,6 @@ def _anchor_sources(values: dict[str, Any], folder: Path) -> None:
 
 def _anchor(path: str, folder: Path) -> str:
     return path if "://" in path or Path(path).is_absolute() else str(folder / path)
-
-
-def _overlay_environment(values: dict[str, Any], environ: dict[str, str]) -> None:
-    """Lay `CHURN_SECTION__KEY=value` over the file's values. `CHURN_SOURCE_*` and `CHURN_CONNECTOR_*` are secrets."""
-    for name, value in sorted(environ.items()):
-        if not name.startswith("CHURN_") or name in {"CHURN_HOME", "CHURN_CONFIG"}:
-            continue
-        if name.startswith(("CHURN_SOURCE_", "CHURN_CONNECTOR_", "CHURN_WEBHOOK_")):
-            continue
-        keys = name.removeprefix("CHURN_").lower().split("__")
-        if len(keys) == 1 and keys[0] != "store_url":
-            continue  # not one of ours: other programs may use the prefix too
-        place = values
-        for key in keys[:-1]:
-            place = place.setdefault(key, {})
-        place[keys[-1]] = value
 
 
 def _explain(error: ValidationError, where: str) -> ConfigError:

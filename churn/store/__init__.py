@@ -1,6 +1,6 @@
 """Serving and state: the current scores, the model registry, campaigns, saved simulations and the job ledger, in SQLite or PostgreSQL.
 
-Importing this is cheap: SQLAlchemy is loaded when a store is opened, Alembic only when there is something to migrate.
+polars is loaded when frames are asked for, Alembic only when there is something to migrate.
 """
 
 from churn.store.records import (

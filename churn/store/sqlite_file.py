@@ -1,7 +1,4 @@
-"""Reads an SQLite store by its driver alone: what a command that only shows the current list needs, in a few milliseconds.
-
-Loading SQLAlchemy takes a quarter of a second. The statements are the same ones; only the way to the driver is shorter.
-"""
+"""Reads an SQLite store by its driver alone, with the same statements: SQLAlchemy's way to the driver is much longer."""
 
 from __future__ import annotations
 

@@ -40,9 +40,9 @@ def _try(operation: schemathesis.APIOperation, headers: dict[str, str]) -> None:
 
 
 def test_the_api_is_the_one_agreed_on(tmp_path: Path) -> None:
-    """Run with CHURN_WRITE_GOLDEN=1 to agree on a new one."""
+    """Run with WRITE_GOLDEN=1 to agree on a new one."""
     document = create_app(context_of(tmp_path)).openapi()
     found = json.dumps(document, indent=1, sort_keys=True) + "\n"
-    if os.environ.get("CHURN_WRITE_GOLDEN"):
+    if os.environ.get("WRITE_GOLDEN"):
         GOLDEN.write_text(found, encoding="utf-8")
     assert found == GOLDEN.read_text(encoding="utf-8")

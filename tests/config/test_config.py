@@ -106,3 +106,51 @@ def test_settings_are_frozen_and_show_no_secret():
     assert "hunter2" not in repr(settings)
     with pytest.raises(ValueError, match="frozen"):
         settings.home = Path("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("CHURN_STORE", "CHURN_STORE_URL"),
+        ("CHURN_HOMES", "CHURN_HOME"),
+        ("CHURN_TRAINING_SEED", "CHURN_TRAINING__SEED"),
+        ("CHURN_TRAININGS__SEED", "CHURN_TRAINING__SEED"),
+        ("CHURN_CONNECTOR_SALES_TOKEN", "CHURN_CONNECTOR_SALES_SECRET"),
+        ("CHURN_SOURCE_PAYMENTS_URL", "CHURN_SOURCE_PAYMENTS_DSN"),
+        ("CHURN_ALERT_SMTP_PASSWORD", "CHURN_ALERTS_SMTP_PASSWORD"),
+    ],
+)
+def test_an_unknown_variable_names_the_nearest_known_one(tmp_path, name, nearest):
+    text = '[connectors.sales]\nkind = "file"\npath = "out"\n[sources.payments]\npath = "p.csv"\n'
+    with pytest.raises(ConfigError, match=rf"environment: unknown variable `{name}`.*Did you mean `{nearest}`\?"):
+        load_settings(config=written(tmp_path, text), environ={name: "hidden"})
+
+
+def test_an_unknown_variable_is_named_without_its_value(tmp_path):
+    with pytest.raises(ConfigError, match="`CHURN_ZZZZZZ`") as caught:
+        load_settings(config=written(tmp_path, ""), environ={"CHURN_ZZZZZZ": "s3cret"})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CHURN_HOME",
+        "CHURN_STORE_URL",
+        "CHURN_TRAINING__SEED",
+        "CHURN_SOURCE_PAYMENTS_DSN",
+        "CHURN_CONNECTOR_MY_CRM_SECRET",
+        "CHURN_WEBHOOK_CRM_SECRET",
+        "CHURN_ALERTS_WEBHOOK_SECRET",
+        "CHURN_ALERTS_SMTP_PASSWORD",
+        "CHURN_DATABASE_PASSWORD",
+        "CHURN_API_SERVICE_HOST",
+        "CHURN_API_SERVICE_PORT_HTTP",
+        "CHURN_API_PORT",
+        "CHURN_API_PORT_80_TCP_ADDR",
+        "CHURN_SERVICE_HOST",
+        "CHURNED",
+    ],
+)
+def test_known_variables_are_taken(tmp_path, name):
+    assert load_settings(config=written(tmp_path, ""), environ={name: "7"}) is not None

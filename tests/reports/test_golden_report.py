@@ -30,10 +30,10 @@ def words_of(page: str) -> str:
 @pytest.mark.parametrize("name", sorted(FACTS))
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_report_says_what_was_agreed(name: str, language: str, tmp_path: Path) -> None:
-    """Run with CHURN_WRITE_GOLDEN=1 to agree on new words."""
+    """Run with WRITE_GOLDEN=1 to agree on new words."""
     path = GOLDEN / f"monthly-{name}-{language}.txt"
     found = words_of(render_monthly(FACTS[name](), home=tmp_path, language=language))
-    if os.environ.get("CHURN_WRITE_GOLDEN"):
+    if os.environ.get("WRITE_GOLDEN"):
         path.write_text(found, encoding="utf-8")
     assert found == path.read_text(encoding="utf-8")
 

@@ -145,7 +145,7 @@ _EARLIEST: Final = date(1990, 1, 1)
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedOutcomes:
     """Outcome rows, told apart.
 
     `accepted`: customer_id, campaign, event_id, kind, occurred_at (UTC), rejection_id. `rejected`: the five fields as
@@ -156,7 +156,7 @@ class Judged:
     rejected: pl.DataFrame
 
 
-def judge(rows: pl.DataFrame, *, now: datetime) -> Judged:
+def judge(rows: pl.DataFrame, *, now: datetime) -> JudgedOutcomes:
     """Tell the rows that can be taken from those that cannot; `now` is UTC.
 
     `rows` is as `read_outcomes` returns it. Every row ends up in exactly one of the two. A campaign may be empty where
@@ -181,7 +181,7 @@ def judge(rows: pl.DataFrame, *, now: datetime) -> Judged:
         "rejection_id",
     )
     rejected = judged.filter(~is_fine).select(*OUTCOME_FIELDS, "row_number", "rejection_id", "reason")
-    return Judged(accepted, rejected)
+    return JudgedOutcomes(accepted, rejected)
 
 
 def _reason(ahead: datetime) -> pl.Expr:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TypeAlias
 
 from churn.errors import ConfigError
 
+# What a section holds: the values of TOML, nested where a key holds a table; None is left out.
+TomlValue: TypeAlias = "str | bool | int | float | Decimal | Sequence[TomlValue] | Mapping[str, TomlValue] | None"
+TomlTable: TypeAlias = Mapping[str, TomlValue]
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 
 
-def campaign_toml(sections: Mapping[str, Any]) -> str:
+def campaign_toml(sections: Mapping[str, TomlTable | None]) -> str:
     """Return `sections` (of campaigns/NAME.toml, each a mapping of keys) as TOML; keys and sections of None are left out.
 
     Raises ConfigError for a value that TOML cannot hold, such as an infinite number.
@@ -34,7 +37,7 @@ def _key(key: str) -> str:
     return key if _BARE.match(key) else _text(key)
 
 
-def _value(value: Any) -> str:
+def _value(value: TomlValue) -> str:
     match value:
         case bool():
             return "true" if value else "false"

@@ -16,9 +16,8 @@ from churn.cli.tables import facts, line, table
 from churn.documents.document import Document
 from churn.errors import ConfigError
 from churn.views.campaigns import ListedCampaign, list_campaigns, show_campaign
-from churn.workflows.plan.plan import plan_campaigns
-from churn.workflows.plan.request import PlanRequest
-from churn.workflows.plan.validate import validate_campaigns
+from churn.workflows.define import validate_campaigns
+from churn.workflows.plan import PlanRequest, plan_campaigns
 
 
 def register(app: typer.Typer) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,9 +13,17 @@ from churn.cli.common import Session, command
 from churn.cli.measurement_view import show, show_ledger
 from churn.cli.tables import facts, line, table
 from churn.errors import ConfigError
+from churn.views.outcomes import list_outcomes, rejected_outcomes
 from churn.views.save_ledger import read_ledger
-from churn.workflows.measure.measure import check_ending, measure_campaign, open_alarms, write
-from churn.workflows.measure.outcomes import import_outcomes, list_outcomes, pull_outcomes, rejected_outcomes
+from churn.workflows.measure import (
+    RecordedOutcomes,
+    check_ending,
+    import_outcomes,
+    measure_campaign,
+    open_alarms,
+    pull_outcomes,
+    write_measurement,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -70,20 +79,20 @@ def show_list(
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to show.")] = 20,
 ) -> None:
     """Count the outcomes by campaign and kind, and show the newest."""
-    document = list_outcomes(session.context, campaign=campaign, limit=top)
+    listed = list_outcomes(session.context, campaign=campaign, limit=top)
 
     def render() -> None:
-        if not document["counts"]:
+        if not listed.counts:
             line("No outcomes yet. Take some in with `churn outcomes import` or `churn outcomes pull`.")
         else:
-            rows = [(c["campaign"] or "(none)", c["kind"], c["events"], c["matched"]) for c in document["counts"]]
+            rows = [(count.campaign or "(none)", count.kind, count.events, count.matched) for count in listed.counts]
             table("Outcomes", ["campaign", "kind", "events", "of those assigned"], rows, right=[2, 3])
-            shown = ("occurred_at", "campaign", "customer_id", "kind", "event_id", "source")
-            table("Newest", shown, [[event[name] for name in shown] for event in document["events"]])
-        if document["rejected"]:
-            line(f"{document['rejected']:,} rows could not be taken: `churn outcomes rejected`.")
+            names = ("occurred_at", "campaign", "customer_id", "kind", "event_id", "source")
+            table("Newest", names, [[getattr(event, name) for name in names] for event in listed.events])
+        if listed.rejected:
+            line(f"{listed.rejected:,} rows could not be taken: `churn outcomes rejected`.")
 
-    session.show(document, render)
+    session.show(listed.as_json(), render)
 
 
 def rejected(
@@ -93,18 +102,18 @@ def rejected(
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many to show.")] = 20,
 ) -> None:
     """Show or write the rows that could not be taken, each with its reason. Mended, they can be imported again."""
-    document = rejected_outcomes(session.context, out=out, limit=top)
+    listed = rejected_outcomes(session.context, out=out, limit=top)
 
     def render() -> None:
-        if not document["rejected"]:
+        if not listed.rejected:
             line("Every outcome could be taken.")
             return
-        shown = ("customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number")
-        table("Rejected outcomes", shown, [[row[name] for name in shown] for row in document["rows"]])
+        names = ("customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number")
+        table("Rejected outcomes", names, [[getattr(row, name) for name in names] for row in listed.rows])
         if out is not None:
             line(f"Wrote {out}")
 
-    session.show(document, render)
+    session.show(listed.as_json(), render)
 
 
 def measure(
@@ -139,7 +148,7 @@ def measure(
         session.show(document, lambda: show_ledger(rows, alarms))
         return
     measured = measure_campaign(session.context, campaign, so_far=so_far)
-    written = None if out is None else write(measured.document, out, home=session.context.settings.home)
+    written = None if out is None else write_measurement(measured.document, out, home=session.context.settings.home)
 
     def render() -> None:
         show(measured.document)
@@ -149,35 +158,33 @@ def measure(
     session.show({**measured.document.as_json(), "measurement_id": measured.measurement_id, "file": written}, render)
 
 
-def _show(session: Session, found: Any) -> None:
-    document = dict(vars(found))
-
+def _show(session: Session, recorded: RecordedOutcomes) -> None:
     def render() -> None:
-        facts(_counted(document))
-        _examples("Could not be taken", document["examples"])
-        _examples("About nobody in that campaign", document["unmatched_examples"])
+        facts(_counted(recorded))
+        _examples("Could not be taken", [asdict(example) for example in recorded.examples])
+        _examples("About nobody in that campaign", [asdict(example) for example in recorded.unmatched_examples])
 
-    session.show(document, render)
+    session.show(asdict(recorded), render)
 
 
-def _counted(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(document["kinds"].items()))
+def _counted(recorded: RecordedOutcomes) -> list[tuple[str, str]]:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(recorded.kinds.items()))
     rows = [
-        ("read", f"{document['read']:,} events of {document['source']}" + (f": {kinds}" if kinds else "")),
-        ("new", f"{document['new']:,}"),
-        ("known before", f"{document['known']:,}, not counted twice"),
+        ("read", f"{recorded.read:,} events of {recorded.source}" + (f": {kinds}" if kinds else "")),
+        ("new", f"{recorded.new:,}"),
+        ("known before", f"{recorded.known:,}, not counted twice"),
     ]
-    if document["unmatched"]:
-        rows.append(("unmatched", f"{document['unmatched']:,} about nobody assigned to that campaign; kept"))
-    if document["before_assignment"]:
-        rows.append(("too early", f"{document['before_assignment']:,} from before the assignment; kept, not measured"))
-    if document["rejected"]:
-        reasons = "; ".join(f"{count:,} {reason}" for reason, count in document["reasons"].items())
-        rows.append(("rejected", f"{document['rejected']:,}: {reasons}. See `churn outcomes rejected`."))
+    if recorded.unmatched:
+        rows.append(("unmatched", f"{recorded.unmatched:,} about nobody assigned to that campaign; kept"))
+    if recorded.before_assignment:
+        rows.append(("too early", f"{recorded.before_assignment:,} from before the assignment; kept, not measured"))
+    if recorded.rejected:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in recorded.reasons.items())
+        rows.append(("rejected", f"{recorded.rejected:,}: {reasons}. See `churn outcomes rejected`."))
     return rows
 
 
-def _examples(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _examples(title: str, rows: Sequence[Mapping[str, object]]) -> None:
     if rows:
         names = list(rows[0])
         table(title, names, [[row[name] for name in names] for row in rows])

@@ -14,9 +14,7 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 from churn.crm.preview import SampleRow
 from churn.views.sync import rejected_rows, sync_status
-from churn.workflows.sync.sync import Options, sync_crm
-from churn.workflows.sync.sync import retry as send_again
-from churn.workflows.sync.sync import withdraw as take_back
+from churn.workflows.sync import SyncOptions, retry_rejected, sync_crm, withdraw_campaign
 
 PUSH = "push"
 _SHOWN = 5  # rows of a dry run's sample on a terminal; --json has them all
@@ -57,7 +55,7 @@ def push(
     force: ForceOption = False,
 ) -> None:
     """Bring a CRM in step with a campaign; `churn sync CAMPAIGN` is enough. Only what changed is written."""
-    options = Options(is_dry=dry_run, is_full=full, is_forced=force, who=getpass.getuser())
+    options = SyncOptions(is_dry=dry_run, is_full=full, is_forced=force, who=getpass.getuser())
     result = sync_crm(session.context, campaign, connector=to, options=options)
     _show(session, result)
 
@@ -90,8 +88,8 @@ def retry(
     force: ForceOption = False,
 ) -> None:
     """Send rejected rows again, once the CRM or the data are mended; the rest of the list is kept in step as well."""
-    options = Options(is_forced=force, who=getpass.getuser())
-    released, result = send_again(
+    options = SyncOptions(is_forced=force, who=getpass.getuser())
+    released, result = retry_rejected(
         session.context, campaign, connector=to, customers=customer, codes=code, options=options
     )
     _show(session, result, released=released)
@@ -103,7 +101,7 @@ def withdraw(
     to: Annotated[str, typer.Option("--to", help="The connector.")],
 ) -> None:
     """Empty the fields that pushes of a campaign have written, and nothing else."""
-    _show(session, take_back(session.context, campaign, to, who=getpass.getuser()), is_withdrawal=True)
+    _show(session, withdraw_campaign(session.context, campaign, to, who=getpass.getuser()), is_withdrawal=True)
 
 
 def _show(session: Session, result: Any, *, is_withdrawal: bool = False, **more: Any) -> None:

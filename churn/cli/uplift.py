@@ -11,8 +11,7 @@ import typer
 from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
-from churn.workflows.learn_uplift.from_campaign import learn_uplift
-from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file
+from churn.workflows.learn_uplift import ExperimentFile, learn_uplift, learn_uplift_file
 
 FILE = "An experiment's file instead of a campaign"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.warehouse.models.checks import run_checks
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.plan.validate import CampaignReview, validate_campaigns
+from churn.workflows.define import CampaignReview, validate_campaigns
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult

@@ -142,7 +142,7 @@ def test_all_campaigns_are_planned_together(run, town):
 
 
 def test_a_connector_that_is_declared_is_known(town):
-    from churn.workflows.plan.validate import validate_campaigns
+    from churn.workflows.define import validate_campaigns
 
     settings = {"connectors": {"crm": {"kind": "file", "path": "out"}}}
     town = Town(town.home, **settings)

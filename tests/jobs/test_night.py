@@ -17,9 +17,8 @@ from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun
 from churn.views.home import MARKER, data_end
 from churn.workflows.demo.play import play_forward
-from churn.workflows.plan.plan import plan_campaigns
-from churn.workflows.plan.request import PlanRequest
-from churn.workflows.sync.sync import Options, sync_crm
+from churn.workflows.plan import PlanRequest, plan_campaigns
+from churn.workflows.sync import SyncOptions, sync_crm
 from tests.company import Company
 from tests.jobs.conftest import Clock, House
 
@@ -76,7 +75,7 @@ def test_nights_pass_with_every_step_in_the_ledger(company: Company) -> None:
     begin = datetime.combine(data_end(home) or date.min, datetime.min.time())
     house = _house(home, begin)
     plan_campaigns(house.context, PlanRequest(campaigns=("fix_payment", "support_call"), budget=500))
-    sync_crm(house.context, "fix_payment", connector="file", options=Options(who="test"))
+    sync_crm(house.context, "fix_payment", connector="file", options=SyncOptions(who="test"))
     play_forward(house.context)  # what the sources will deliver in the month to come
     later = data_end(home)
     assert later is not None

@@ -21,7 +21,7 @@ from churn.documents.exploration import ColumnInsight, InsightsDocument
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.views.insights import latest_insights
 from churn.views.reports import list_reports
-from churn.workflows.plan.define import draft_audience, name_from
+from churn.workflows.define import draft_audience, name_from
 
 router = APIRouter()
 

@@ -36,8 +36,8 @@ from churn.jobs.view import run_view
 from churn.store import ScheduledRun
 from churn.store.records import ApiKey
 from churn.views.campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
-from churn.workflows.measure.outcomes import take_outcomes
-from churn.workflows.plan.define import define_campaign
+from churn.workflows.define import define_campaign
+from churn.workflows.measure import take_outcomes
 
 router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -213,6 +213,16 @@ class OutcomeBatch(Strict):
     events: list[Outcome] = Field(min_length=1, max_length=1_000)
 
 
+class RefusedOutcome(BaseModel):
+    """An event that could not be taken, and why."""
+
+    row_number: int | None = Field(description="Its place among the events sent, from 1.")
+    customer_id: str | None
+    campaign: str | None
+    event_id: str | None
+    reason: str
+
+
 class Taken(BaseModel):
     """What became of the events: read = new + known + rejected. `unmatched` and `before_assignment` are kept, not counted."""
 
@@ -223,4 +233,4 @@ class Taken(BaseModel):
     unmatched: int
     before_assignment: int
     reasons: dict[str, int]
-    examples: list[dict[str, Any]] = Field(description="The first rejected events, with the reason.")
+    examples: list[RefusedOutcome] = Field(description="The first rejected events, with the reason.")

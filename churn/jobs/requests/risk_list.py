@@ -6,7 +6,7 @@ from churn.context import Context
 from churn.crm.opening import connector_section
 from churn.jobs.requests.work import RequestedWork, queue_run, work_on
 from churn.store.records import ScheduledRun
-from churn.workflows.sync.sync import RISK_LIST
+from churn.workflows.sync import RISK_LIST
 
 _SHOWN = 20  # pushes looked through for the newest of the list
 

@@ -98,7 +98,7 @@ def _is_past(run: ScheduledRun) -> bool:
 
 
 def _result(kept: Kept, nothing: str) -> StepResult:
-    sentence = "; ".join(kept.told)
+    sentence = "; ".join(kept.phrases)
     if kept.failures:
         raise StepFailed(sentence, kept.rows, kept.failures)
     if not sentence:

@@ -11,14 +11,12 @@ from churn.jobs.notify.report_mail import mail_report
 from churn.jobs.parameters import day_of, flag_of, number_of, required_text_of, text_of, texts_of
 from churn.store.records import ScheduledRun
 from churn.workflows.explore import explore_data
-from churn.workflows.measure.measure import measure_campaign
+from churn.workflows.measure import measure_campaign
 from churn.workflows.monitor.monitor import monitor_model
-from churn.workflows.plan.plan import plan_campaigns
-from churn.workflows.plan.request import PlanRequest
+from churn.workflows.plan import PlanRequest, plan_campaigns
 from churn.workflows.report.publish import publish_report
 from churn.workflows.score import score_customers
-from churn.workflows.sync.sync import Options, SyncResult, sync_crm
-from churn.workflows.sync.sync import withdraw as take_back
+from churn.workflows.sync import SyncOptions, SyncResult, sync_crm, withdraw_campaign
 from churn.workflows.train import train_model
 
 
@@ -59,7 +57,7 @@ def plan(context: Context, run: ScheduledRun) -> StepResult:
 
 def sync(context: Context, run: ScheduledRun) -> StepResult:
     """Push a campaign, or the risk list, to a CRM; a dry run only says what it would do."""
-    options = Options(is_dry=flag_of(run, "dry_run"), who=run.requested_by)
+    options = SyncOptions(is_dry=flag_of(run, "dry_run"), who=run.requested_by)
     campaign, connector = required_text_of(run, "campaign"), text_of(run, "connector")
     return _pushed(sync_crm(context, campaign, connector=connector, options=options))
 
@@ -67,7 +65,7 @@ def sync(context: Context, run: ScheduledRun) -> StepResult:
 def withdraw(context: Context, run: ScheduledRun) -> StepResult:
     """Take a campaign back out of a CRM."""
     campaign, connector = required_text_of(run, "campaign"), required_text_of(run, "connector")
-    return _pushed(take_back(context, campaign, connector, who=run.requested_by))
+    return _pushed(withdraw_campaign(context, campaign, connector, who=run.requested_by))
 
 
 def _pushed(push: SyncResult) -> StepResult:

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 from churn import resources
 from churn.context import Context
 from churn.workflows.demo.play import PlayResult, offer_of, play_forward
-from churn.workflows.measure.measure import measure_campaign
-from churn.workflows.measure.outcomes import RecordedOutcomes, import_outcomes
-from churn.workflows.plan.plan import plan_campaigns
-from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
+from churn.workflows.measure import RecordedOutcomes, import_outcomes, measure_campaign
+from churn.workflows.plan import PlannedCampaigns, PlanRequest, plan_campaigns
 from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
-from churn.workflows.sync.sync import Options, SyncResult, sync_crm
+from churn.workflows.sync import SyncOptions, SyncResult, sync_crm
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +54,7 @@ def run_campaigns(context: Context) -> DemoCampaigns:
     context.progress.step("Planning the campaigns")
     plan = plan_campaigns(context, PlanRequest(campaigns=CAMPAIGNS, budget=BUDGET, out=files["plan"]))
     planned = [name for name in CAMPAIGNS if name in set(plan.assignments["campaign"])]
-    pushed = [sync_crm(context, name, connector=CONNECTOR, options=Options(who="demo")) for name in planned]
+    pushed = [sync_crm(context, name, connector=CONNECTOR, options=SyncOptions(who="demo")) for name in planned]
     files["lists"] = home / "lists"
     played = play_forward(context)
     end = datetime.combine(played.month.cutoff_date, datetime.min.time())

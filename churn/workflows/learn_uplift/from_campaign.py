@@ -28,7 +28,7 @@ from churn.workflows.learn_uplift.keep import (
     write_list,
     write_page,
 )
-from churn.workflows.measure.follow import follow
+from churn.workflows.measure import follow_customers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from churn.modeling.uplift.words import UpliftResult
     from churn.warehouse import FeatureDoc
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.measure.follow import Followed
+    from churn.workflows.measure import FollowedCustomers
 
 
 __all__ = ["LearntUplift", "LoadedUplift", "latest_learning", "latest_uplift", "learn_uplift"]
@@ -167,7 +167,7 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
     )
 
 
-def _followed(context: Context, warehouse: Warehouse, campaign: str) -> Followed:
+def _followed(context: Context, warehouse: Warehouse, campaign: str) -> FollowedCustomers:
     import polars as pl
 
     with context.open_store() as store:
@@ -184,7 +184,7 @@ def _followed(context: Context, warehouse: Warehouse, campaign: str) -> Followed
             where=f"campaign {campaign}",
             remedy="Give the next round a [holdout] share above 0.",
         )
-    return follow(context, warehouse, plans, assigned, events)
+    return follow_customers(context, warehouse, plans, assigned, events)
 
 
 def _features(context: Context, warehouse: Warehouse, dates: list[date]) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:

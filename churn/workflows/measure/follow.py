@@ -30,7 +30,7 @@ TELLING: Final = ("contacted", "delivered")
 
 
 @dataclass(frozen=True)
-class Followed:
+class FollowedCustomers:
     """Assigned customers and what became of them.
 
     `frame`: the assignment's columns, split, is_known, is_mature, has_churned, churned_at, plan, is_delivered,
@@ -45,9 +45,9 @@ class Followed:
     events: EventCounts
 
 
-def follow(
+def follow_customers(
     context: Context, warehouse: Warehouse, plans: Sequence[PlanRecord], assignments: pl.DataFrame, events: pl.DataFrame
-) -> Followed:
+) -> FollowedCustomers:
     """Label every assigned customer over [snapshot_date, snapshot_date + window of their plan), without lead.
 
     Raises NotEnoughData when no facts are loaded.
@@ -74,7 +74,7 @@ def follow(
     frame = _with_split(pl.concat(parts), plans)
     frame, counts = _with_contacts(warehouse, frame, events)
     used = {policies[plan_id] for plan_id in frame["plan_id"].unique().to_list()}
-    return Followed(
+    return FollowedCustomers(
         frame=frame,
         windows=sorted({policy.window_days for policy in used}),
         data_cutoff=cutoff,

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from churn.campaigns.measurement import MeasurementTerms, comparable, costs_of, measure
 from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
 from churn.context import Context
 from churn.documents.measurement import ErasedArms, Maturity, Measured, MeasurementDocument, MeasurementOrigin
-from churn.errors import CampaignError, ConfigError, DataError
-from churn.files import csv_text, write_text
-from churn.reports.campaign import render_campaign
-from churn.workflows.measure.follow import Followed, follow
+from churn.errors import CampaignError, DataError
+from churn.workflows.measure.follow import FollowedCustomers, follow_customers
 
 if TYPE_CHECKING:
     import polars as pl
-    from pydantic import JsonValue
 
     from churn.store import Alert, PlanRecord
 
@@ -54,7 +49,7 @@ def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -
             erased = store.privacy.erased_counts(campaign)
         _refuse(campaign, plans, assignments, planned)
         with context.open_warehouse("churn measure") as warehouse:
-            followed = follow(context, warehouse, plans, assignments, events)
+            followed = follow_customers(context, warehouse, plans, assignments, events)
         if not followed.frame["is_known"].any():
             raise DataError(
                 f"none of the {assignments.height:,} assigned customers is in the data any more",
@@ -88,7 +83,7 @@ def _document(
     context: Context,
     campaign: str,
     plans: Sequence[PlanRecord],
-    followed: Followed,
+    followed: FollowedCustomers,
     erased: Mapping[str, int],
     *,
     so_far: bool,
@@ -153,57 +148,3 @@ def _keep(context: Context, campaign: str, plans: Sequence[PlanRecord], document
             store.alerts.resolve(ALARM, campaign, now)
         plan_ids = [plan.plan_id for plan in plans]
         return store.measurements.save(campaign, plan_ids, document, is_mature=document.is_mature, measured_at=now)
-
-
-ENDINGS: Final = (".html", ".json", ".csv")
-_COLUMNS: Final = (
-    "part",
-    "segment",
-    "treatment",
-    "holdout",
-    "churn_treatment",
-    "churn_holdout",
-    "delta",
-    "low",
-    "high",
-    "p_value",
-    "p_corrected",
-)
-
-
-def check_ending(path: Path) -> None:
-    """Raise ConfigError when no measurement can be written to a file of this name."""
-    if path.suffix not in ENDINGS:
-        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .html, .json or .csv.")
-
-
-def write(document: MeasurementDocument, path: Path, *, home: Path) -> Path:
-    """Write `document` to `path`: the effects as .csv, all of it as .json, or a page as .html. The write is atomic.
-
-    Raises ConfigError for another ending, ResourceError when the place cannot be written.
-    """
-    check_ending(path)
-    if path.suffix == ".json":
-        return write_text(path, json.dumps(document.as_json(), indent=2, allow_nan=False) + "\n")
-    if path.suffix == ".csv":
-        return write_text(path, _csv(document))
-    return write_text(path, render_campaign(document, home=home))
-
-
-def _csv(document: MeasurementDocument) -> str:
-    return csv_text([_COLUMNS, *([row.get(name) for name in _COLUMNS] for row in _rows(document))])
-
-
-def _rows(document: MeasurementDocument) -> Iterator[dict[str, JsonValue]]:
-    """Yield the effects, the as-assigned one first, then adjusted, delivered, and by segment."""
-    delivered = document.delivered.effect if document.delivered is not None else None
-    for part, effect in (
-        ("as assigned", document.effect),
-        ("unstratified", document.plain_effect),
-        ("cuped", document.cuped),
-        ("delivered", delivered),
-    ):
-        if effect is not None:
-            yield {"part": part, **effect.as_json()}
-    for segment in document.segments:
-        yield {"part": segment.dimension, **segment.as_json()}

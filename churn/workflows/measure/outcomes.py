@@ -5,23 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.outcomes import before_assignment, contradictions, judge, read_outcomes, with_campaign
 from churn.context import Context
 from churn.crm.opening import connector_section
 from churn.crm.retry import Patience
-from churn.errors import ConfigError, ConnectorError
-from churn.files import write_frame
+from churn.errors import ConnectorError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.campaigns.outcomes import Judged
+    from churn.campaigns.outcomes import JudgedOutcomes
     from churn.crm.connector import Connector, OutcomeEvent, OutcomePage
     from churn.store import Store
 
@@ -31,7 +29,27 @@ _EXAMPLES = 5
 _PAGES = 100_000  # more than any CRM has: a connector that never ends its pages is broken
 
 
-@dataclass
+@dataclass(frozen=True)
+class RejectedExample:
+    """A row that could not be taken, and why; `row_number` is its place in the file."""
+
+    row_number: int | None
+    customer_id: str | None
+    campaign: str | None
+    event_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class UnmatchedExample:
+    """An event about somebody who is not assigned to the campaign it names."""
+
+    customer_id: str
+    campaign: str
+    event_id: str
+
+
+@dataclass(frozen=True)
 class RecordedOutcomes:
     """What became of the events of one source.
 
@@ -46,12 +64,30 @@ class RecordedOutcomes:
     rejected: int = 0
     unmatched: int = 0
     before_assignment: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
-    examples: list[dict[str, Any]] = field(default_factory=list)
-    unmatched_examples: list[dict[str, Any]] = field(default_factory=list)
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    examples: tuple[RejectedExample, ...] = ()
+    unmatched_examples: tuple[UnmatchedExample, ...] = ()
     pages: int = 0
     cursor: str | None = None
+
+    def with_page(self, page: RecordedOutcomes, cursor: str | None) -> RecordedOutcomes:
+        """Return what became of these events and of another page's, up to `cursor`."""
+        return RecordedOutcomes(
+            source=self.source,
+            read=self.read + page.read,
+            new=self.new + page.new,
+            known=self.known + page.known,
+            rejected=self.rejected + page.rejected,
+            unmatched=self.unmatched + page.unmatched,
+            before_assignment=self.before_assignment + page.before_assignment,
+            kinds=dict(Counter(self.kinds) + Counter(page.kinds)),
+            reasons=dict(Counter(self.reasons) + Counter(page.reasons)),
+            examples=(*self.examples, *page.examples)[:_EXAMPLES],
+            unmatched_examples=(*self.unmatched_examples, *page.unmatched_examples)[:_EXAMPLES],
+            pages=self.pages + 1,
+            cursor=cursor,
+        )
 
 
 def import_outcomes(context: Context, path: Path, *, campaign: str | None = None) -> RecordedOutcomes:
@@ -63,13 +99,13 @@ def import_outcomes(context: Context, path: Path, *, campaign: str | None = None
     with context.recorded("record_outcomes"):
         context.progress.step(f"Reading {path.name}")
         rows = read_outcomes(path, campaign=campaign)
-        found = RecordedOutcomes(source=f"file:{path.name}")
         with context.open_store() as store:
-            _take(store, judge(rows, now=context.clock()), store.assignments.customers(), found, context.clock())
-    return found
+            return _take(
+                context, store, judge(rows, now=context.clock()), store.assignments.customers(), f"file:{path.name}"
+            )
 
 
-def take_outcomes(context: Context, events: Sequence[Mapping[str, Any]], *, source: str) -> RecordedOutcomes:
+def take_outcomes(context: Context, events: Sequence[Mapping[str, str]], *, source: str) -> RecordedOutcomes:
     """Take in events that a system sends us: customer_id, campaign, event_id, kind, occurred_at (UTC, ISO 8601).
 
     The same events again add nothing; those that cannot be taken are kept with the reason.
@@ -79,10 +115,8 @@ def take_outcomes(context: Context, events: Sequence[Mapping[str, Any]], *, sour
     names = ("customer_id", "campaign", "event_id", "kind", "occurred_at", "fault")
     rows = [{**event, "fault": None, "row_number": number} for number, event in enumerate(events, start=1)]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String) | {"row_number": pl.Int64})
-    found = RecordedOutcomes(source=source)
     with context.open_store() as store:
-        _take(store, judge(frame, now=context.clock()), store.assignments.customers(), found, context.clock())
-    return found
+        return _take(context, store, judge(frame, now=context.clock()), store.assignments.customers(), source)
 
 
 def pull_outcomes(
@@ -94,26 +128,25 @@ def pull_outcomes(
     asked again. Raises ConfigError for an unknown connector, ConnectorError when it fails: what was read until then
     stays, and an alert is open until a pull succeeds.
     """
-    found = RecordedOutcomes(source=f"connector:{name}")
+    recorded = RecordedOutcomes(source=f"connector:{name}")
     with context.recorded("record_outcomes"), context.open_store() as store:
         assigned = store.assignments.customers()
         patience = Patience(connector_section(name, context.settings), seed=name, sleep=sleep)
         connector = context.open_connector(name)
         try:
             for page in _pages(connector, patience, None if from_start else store.crm.cursor(name), name):
-                found.pages += 1
-                context.progress.step(f"Reading outcomes from {name}: {found.read + len(page.events):,} events")
+                context.progress.step(f"Reading outcomes from {name}: {recorded.read + len(page.events):,} events")
                 judged = judge(_rows(store, name, page.events), now=context.clock())
-                _take(store, judged, assigned, found, context.clock())
+                taken = _take(context, store, judged, assigned, recorded.source)
                 store.crm.save_cursor(name, page.cursor, context.clock())
-                found.cursor = page.cursor
+                recorded = recorded.with_page(taken, page.cursor)
         except ConnectorError as error:
             store.alerts.raise_(UNREAD, name, "warning", f"Outcomes were not read: {error}", context.clock())
             raise
         finally:
             connector.close()
         store.alerts.resolve(UNREAD, name, context.clock())
-    return found
+    return recorded
 
 
 def _pages(connector: Connector, patience: Patience, cursor: str | None, name: str) -> Iterator[OutcomePage]:
@@ -131,29 +164,6 @@ def _pages(connector: Connector, patience: Patience, cursor: str | None, name: s
         where=name,
         remedy="Its cursor does not advance: look at its paging settings.",
     )
-
-
-def list_outcomes(context: Context, *, campaign: str | None = None, limit: int = 20) -> dict[str, Any]:
-    """Return how many events there are by campaign and kind, and the newest of them."""
-    with context.open_store() as store:
-        counts = store.outcomes.counts()
-        events = store.outcomes.recent(campaign=campaign, limit=limit)
-        rejected = store.outcomes.rejected().height
-    if campaign is not None:
-        counts = [count for count in counts if count.campaign == campaign]
-    return {"counts": [asdict(count) for count in counts], "events": events.to_dicts(), "rejected": rejected}
-
-
-def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int | None = None) -> dict[str, Any]:
-    """Return the rows that could not be taken, newest first, with the reason of each; write them to a CSV if asked."""
-    with context.open_store() as store:
-        rows = store.outcomes.rejected(limit=None if out is not None else limit)
-    if out is not None:
-        if out.suffix != ".csv":
-            raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
-        columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]
-        write_frame(out, rows.select(columns))
-    return {"rejected": rows.height, "rows": rows.head(limit or rows.height).to_dicts(), "file": out}
 
 
 def _rows(store: Store, name: str, events: tuple[OutcomeEvent, ...]) -> pl.DataFrame:
@@ -183,37 +193,43 @@ def _stranger(name: str, remote_id: str | None) -> str | None:
     return f"{name}:{remote_id}" if remote_id else None
 
 
-def _take(store: Store, judged: Judged, assigned: pl.DataFrame, found: RecordedOutcomes, now: datetime) -> None:
-    """Keep what was accepted and what was rejected, and count both into `found`; `assigned` is everyone who is."""
+def _take(
+    context: Context, store: Store, judged: JudgedOutcomes, assigned: pl.DataFrame, source: str
+) -> RecordedOutcomes:
+    """Keep what was accepted and what was rejected, and count both; `assigned` is everybody assigned to a campaign."""
     import polars as pl
 
+    now = context.clock()
     events = with_campaign(judged.accepted, assigned)
-    odd = contradictions(events, store.outcomes.known(events))
-    if odd.height:
-        events = events.join(odd, on=["campaign", "customer_id", "event_id", "kind"], how="anti")
-    rejected = pl.concat([judged.rejected, _contradicting(odd)]).with_columns(source=pl.lit(found.source))
-    added = store.outcomes.add(events.drop("rejection_id").with_columns(source=pl.lit(found.source)), now)
+    contradicting = contradictions(events, store.outcomes.known(events))
+    if contradicting.height:
+        events = events.join(contradicting, on=["campaign", "customer_id", "event_id", "kind"], how="anti")
+    rejected = pl.concat([judged.rejected, _contradicting(contradicting)]).with_columns(source=pl.lit(source))
+    added = store.outcomes.add(events.drop("rejection_id").with_columns(source=pl.lit(source)), now)
     store.outcomes.keep_rejected(rejected, now, accepted=events["rejection_id"].to_list())
     strangers = events.join(assigned, on=["campaign", "customer_id"], how="anti")
-    found.read += judged.accepted.height + judged.rejected.height
-    found.new += added.new
-    found.known += events.height - added.new
-    found.rejected += rejected.height
-    found.unmatched += strangers.height
-    found.before_assignment += before_assignment(events, assigned).height
-    found.kinds = dict(Counter(found.kinds) + Counter(events["kind"].to_list()))
-    found.reasons = dict(Counter(found.reasons) + Counter(_group(reason) for reason in rejected["reason"].to_list()))
-    shown = ["row_number", "customer_id", "campaign", "event_id", "reason"]
-    found.examples += rejected.select(shown).head(_EXAMPLES - len(found.examples)).to_dicts()
-    left = _EXAMPLES - len(found.unmatched_examples)
-    found.unmatched_examples += strangers.select("customer_id", "campaign", "event_id").head(left).to_dicts()
+    examples = rejected.select("row_number", "customer_id", "campaign", "event_id", "reason").head(_EXAMPLES)
+    unmatched = strangers.select("customer_id", "campaign", "event_id").head(_EXAMPLES)
+    return RecordedOutcomes(
+        source=source,
+        read=judged.accepted.height + judged.rejected.height,
+        new=added.new,
+        known=events.height - added.new,
+        rejected=rejected.height,
+        unmatched=strangers.height,
+        before_assignment=before_assignment(events, assigned).height,
+        kinds=dict(Counter(events["kind"].to_list())),
+        reasons=dict(Counter(_group(reason) for reason in rejected["reason"].to_list())),
+        examples=tuple(RejectedExample(*row) for row in examples.iter_rows()),
+        unmatched_examples=tuple(UnmatchedExample(*row) for row in unmatched.iter_rows()),
+    )
 
 
-def _contradicting(odd: pl.DataFrame) -> pl.DataFrame:
+def _contradicting(events: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     reason = pl.format("event {} was told as {} before, now as {}", "event_id", "known_kind", "kind")
-    return odd.select(
+    return events.select(
         "customer_id",
         pl.when(pl.col("campaign") != "").then("campaign"),
         "event_id",

@@ -18,14 +18,14 @@ from churn.snapshots.conditions import build_day
 from churn.snapshots.dataset import scoring_set
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.learn_uplift.from_campaign import latest_learning
+from churn.workflows.learn_uplift import latest_learning
 from churn.workflows.plan.choose import Priced, price
 
 if TYPE_CHECKING:
     import polars as pl
 
     from churn.warehouse.connection import Warehouse
-    from churn.workflows.learn_uplift.from_campaign import LoadedUplift
+    from churn.workflows.learn_uplift import LoadedUplift
     from churn.workflows.plan.eligibility import CampaignFacts
     from churn.workflows.plan.scores import ScoreList
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, QualityBlocked, WarehouseBusy
-from churn.workflows.sync.sync import withdraw
+from churn.workflows.sync import withdraw_campaign
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def withdraw_customer(context: Context, customer_id: str, *, who: str) -> list[W
         run_id: str | None = None
         error: str | None = None
         try:
-            run_id = withdraw(context, campaign, connector, who=who, customer_id=customer_id).report.run_id
+            run_id = withdraw_campaign(context, campaign, connector, who=who, customer_id=customer_id).report.run_id
         except (QualityBlocked, WarehouseBusy):
             raise
         except ChurnError as failure:

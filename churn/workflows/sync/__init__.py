@@ -1,1 +1,21 @@
 """Pushes lists to a CRM and keeps them in step."""
+
+from churn.workflows.sync.sync import (
+    RISK_LIST,
+    WITHDRAW_ONE,
+    SyncOptions,
+    SyncResult,
+    retry_rejected,
+    sync_crm,
+    withdraw_campaign,
+)
+
+__all__ = [
+    "RISK_LIST",
+    "WITHDRAW_ONE",
+    "SyncOptions",
+    "SyncResult",
+    "retry_rejected",
+    "sync_crm",
+    "withdraw_campaign",
+]

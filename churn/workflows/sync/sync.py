@@ -44,7 +44,7 @@ class SyncResult:
 
 
 @dataclass(frozen=True)
-class Options:
+class SyncOptions:
     """How a push is to be done: `is_full` writes every record, `is_forced` passes the guard rails."""
 
     is_dry: bool = False
@@ -54,7 +54,7 @@ class Options:
 
 
 def sync_crm(
-    context: Context, campaign: str, *, connector: str | None = None, options: Options | None = None
+    context: Context, campaign: str, *, connector: str | None = None, options: SyncOptions | None = None
 ) -> SyncResult:
     """Bring `connector` (or the one that the campaign names) in step with a campaign, or with `risk-list`.
 
@@ -62,7 +62,7 @@ def sync_crm(
     a mapping that does not fit), QualityBlocked (stale scores), SyncBusy, and ConnectorError when the CRM fails; what
     was done until then is on record, and the next push goes on from there.
     """
-    options = options or Options()
+    options = options or SyncOptions()
     definition = None if campaign == RISK_LIST else _definition(context, campaign)
     name = connector or (definition.crm.connector if definition else None)
     if name is None:
@@ -91,7 +91,7 @@ def sync_crm(
     return SyncResult(campaign, name, found.frame.height, found.left_out, run.model_version, report)
 
 
-def withdraw(
+def withdraw_campaign(
     context: Context, campaign: str, connector: str, *, who: str = "nobody", customer_id: str | None = None
 ) -> SyncResult:
     """Empty every field that pushes of `campaign` have written to `connector`, of all or of one customer, and nothing else.
@@ -107,7 +107,7 @@ def withdraw(
     ):
         run = fresh_scores(context, store, max_age_days=1, is_forced=True)
         found = empty_list(run, run_id)
-        request = _request(found, section, campaign, connector, run_id, {}, Options(is_forced=True, who=who))
+        request = _request(found, section, campaign, connector, run_id, {}, SyncOptions(is_forced=True, who=who))
         only = None if customer_id is None else frozenset({customer_id})
         action = "withdraw" if only is None else WITHDRAW_ONE
         request = replace(request, action=action, on_leave="clear", fields={}, only=only)
@@ -115,14 +115,14 @@ def withdraw(
     return SyncResult(campaign, connector, 0, {}, run.model_version, report)
 
 
-def retry(
+def retry_rejected(
     context: Context,
     campaign: str,
     *,
     connector: str | None = None,
     customers: Sequence[str] | None = None,
     codes: Sequence[str] | None = None,
-    options: Options | None = None,
+    options: SyncOptions | None = None,
 ) -> tuple[int, SyncResult]:
     """Let rejected rows (those named, or of some codes, or all) be sent again, and push; return how many were let."""
     name = connector or (None if campaign == RISK_LIST else _definition(context, campaign).crm.connector)
@@ -150,7 +150,7 @@ def _request(
     connector: str,
     run_id: str,
     fields: dict[str, str],
-    options: Options,
+    options: SyncOptions,
 ) -> SyncRequest:
     chosen = fields or {name: name for name in OUR_FIELDS if campaign != RISK_LIST or name not in CAMPAIGN_FIELDS}
     return SyncRequest(

@@ -7,7 +7,7 @@ import pytest
 
 from churn.modeling.uplift.train import train_uplift
 from churn.modeling.uplift.words import UpliftResult
-from churn.workflows.learn_uplift.from_file import ExperimentFile, read_experiment
+from churn.workflows.learn_uplift import ExperimentFile, read_experiment
 from tests import ROOT
 
 FILE = ROOT.parent / "shared" / "data" / "hillstrom" / "hillstrom.csv"

@@ -9,8 +9,14 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.errors import CampaignError, ConfigError, ContractBroken, NotEnoughData
-from churn.workflows.learn_uplift.from_campaign import latest_learning, latest_uplift, learn_uplift
-from churn.workflows.learn_uplift.from_file import ExperimentFile, learn_uplift_file, read_experiment
+from churn.workflows.learn_uplift import (
+    ExperimentFile,
+    latest_learning,
+    latest_uplift,
+    learn_uplift,
+    learn_uplift_file,
+    read_experiment,
+)
 from churn.workflows.train.train import assemble_training_set
 from tests.company import Company
 from tests.documents.samples import definition, plan_record

@@ -14,7 +14,8 @@ from churn.documents.measurement import EventCounts, Maturity
 from churn.errors import CampaignError, ConfigError, DataError
 from churn.store import PlanRecord
 from churn.views.save_ledger import read_ledger
-from churn.workflows.measure.measure import holdout_share, measure_campaign, open_alarms, write
+from churn.workflows.measure import measure_campaign, open_alarms, write_measurement
+from churn.workflows.measure.measure import holdout_share
 from tests.documents.samples import definition, plan_record
 from tests.workflows.measure.campaign_world import DAY, NOW, company, context, customers, plan
 
@@ -199,14 +200,17 @@ def test_the_ledger_lists_planned_campaigns_measured_or_not(planned: Path) -> No
 
 def test_a_measurement_can_be_written_as_json_csv_and_page(planned: Path, tmp_path: Path) -> None:
     document = measure_campaign(context(planned, company(leaves=held_out_leave)), "support_call").document
-    assert json.loads(write(document, tmp_path / "m.json", home=tmp_path).read_text())["campaign"] == "support_call"
-    rows = list(csv.DictReader(write(document, tmp_path / "m.csv", home=tmp_path).read_text().splitlines()))
+    assert (
+        json.loads(write_measurement(document, tmp_path / "m.json", home=tmp_path).read_text())["campaign"]
+        == "support_call"
+    )
+    rows = list(csv.DictReader(write_measurement(document, tmp_path / "m.csv", home=tmp_path).read_text().splitlines()))
     assert [row["part"] for row in rows][:2] == ["as assigned", "unstratified"]
     assert float(rows[0]["delta"]) == document.effect.delta
-    page = write(document, tmp_path / "out" / "m.html", home=tmp_path).read_text()
+    page = write_measurement(document, tmp_path / "out" / "m.html", home=tmp_path).read_text()
     assert document.words.title in page
     with pytest.raises(ConfigError, match=r"Use .html, .json or .csv"):
-        write(document, tmp_path / "m.xlsx", home=tmp_path)
+        write_measurement(document, tmp_path / "m.xlsx", home=tmp_path)
 
 
 def test_each_plan_is_expected_to_hold_out_its_own_share() -> None:

@@ -14,7 +14,8 @@ import pytest
 from churn.context import Context
 from churn.crm.connector import OutcomeEvent, OutcomePage
 from churn.errors import ConfigError, ConnectorError, ContractBroken, RateLimited, ResourceError, Unreachable
-from churn.workflows.measure.outcomes import import_outcomes, list_outcomes, pull_outcomes, rejected_outcomes
+from churn.views.outcomes import list_outcomes, rejected_outcomes
+from churn.workflows.measure import import_outcomes, pull_outcomes
 from tests.workflows.measure.campaign_world import DAY, NOW, context, customers, plan
 from tests.worlds import World
 
@@ -83,17 +84,17 @@ def test_a_file_is_taken_in_once_however_often_it_comes(here: Context, tmp_path:
     first = import_outcomes(here, path)
     assert (first.read, first.new, first.known, first.rejected) == (8, 5, 1, 2)
     assert (first.unmatched, first.before_assignment) == (2, 1)
-    assert {row["customer_id"] for row in first.unmatched_examples} == {"zz", "c001"}
+    assert {example.customer_id for example in first.unmatched_examples} == {"zz", "c001"}
     assert first.reasons == {"unknown kind": 1, "occurred in the future or long ago (clock skew)": 1}
     again = import_outcomes(here, path)
     assert (again.new, again.known, again.rejected) == (0, 6, 2)
-    assert list_outcomes(here)["rejected"] == 2
+    assert list_outcomes(here).rejected == 2
 
 
 def test_rejected_rows_can_be_written_mended_and_taken(here: Context, tmp_path: Path) -> None:
     import_outcomes(here, told(tmp_path, "c004,support_call,e6,phoned,2024-06-03 09:00", "c001,support_call,,lost,x"))
     out = tmp_path / "deep" / "rejected.csv"
-    assert rejected_outcomes(here, out=out)["rejected"] == 2
+    assert rejected_outcomes(here, out=out).rejected == 2
     frame = pl.read_csv(out, infer_schema=False)
     assert set(frame["reason"]) == {
         "has no event_id",
@@ -110,7 +111,7 @@ def test_a_row_from_the_future_is_taken_once_its_time_has_come(here: Context, tm
     assert import_outcomes(here, path).rejected == 1
     later = replace(here, clock=lambda: NOW + timedelta(days=2))
     assert import_outcomes(later, path).new == 1
-    assert rejected_outcomes(later)["rejected"] == 0
+    assert rejected_outcomes(later).rejected == 0
 
 
 def test_an_event_told_again_with_another_kind_is_rejected_and_the_first_stays(here: Context, tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_an_event_told_again_with_another_kind_is_rejected_and_the_first_stays(h
     found = import_outcomes(here, told(tmp_path, "c001,support_call,e1,lost,2024-06-04"))
     assert (found.new, found.known, found.rejected) == (0, 0, 1)
     assert found.reasons == {"event id told before with another kind": 1}
-    assert [event["kind"] for event in list_outcomes(here)["events"]] == ["contacted"]
+    assert [event.kind for event in list_outcomes(here).events] == ["contacted"]
 
 
 def test_a_refused_file_leaves_nothing_behind_but_the_failed_run(here: Context, tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_a_pull_that_fails_midway_keeps_what_it_read_and_goes_on_from_there(here
         pull_outcomes(with_feed(here, feed), "file", sleep=lambda _seconds: None)
     with here.open_store() as store:
         assert store.alerts.open(kind="outcomes_not_read")[0].message == "Outcomes were not read: file: does not answer"
-    assert list_outcomes(here)["counts"][0]["events"] == 5
+    assert list_outcomes(here).counts[0].events == 5
     feed.fails_at = None
     found = pull_outcomes(with_feed(here, feed), "file")
     assert (found.new, feed.cursors[-1]) == (2, "5")
@@ -207,12 +208,12 @@ def test_events_are_matched_by_our_map_of_remote_ids_and_by_the_last_campaign(he
 def test_outcomes_are_counted_by_campaign_and_kind(here: Context, tmp_path: Path) -> None:
     import_outcomes(here, told(tmp_path, "c001,support_call,e1,contacted,2024-06-03", "zz,other,e2,lost,2024-06-04"))
     document = list_outcomes(here)
-    assert [(c["campaign"], c["kind"], c["events"], c["matched"]) for c in document["counts"]] == [
+    assert [(c.campaign, c.kind, c.events, c.matched) for c in document.counts] == [
         ("other", "lost", 1, 0),
         ("support_call", "contacted", 1, 1),
     ]
-    assert [each["event_id"] for each in document["events"]] == ["e2", "e1"]
-    assert [each["event_id"] for each in list_outcomes(here, campaign="support_call")["events"]] == ["e1"]
+    assert [each.event_id for each in document.events] == ["e2", "e1"]
+    assert [each.event_id for each in list_outcomes(here, campaign="support_call").events] == ["e1"]
 
 
 def test_an_outcome_that_a_spreadsheet_would_run_is_written_harmless(here: Context, tmp_path: Path) -> None:

@@ -20,8 +20,7 @@ from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import ModelVersion, ScoreRun, open_store
 from churn.warehouse import open_warehouse
-from churn.workflows.plan.plan import plan_campaigns
-from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
+from churn.workflows.plan import PlannedCampaigns, PlanRequest, plan_campaigns
 from tests.worlds import World, shipped_models
 
 SIZE = 600

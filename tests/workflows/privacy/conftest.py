@@ -14,12 +14,11 @@ from churn.context import Context
 from churn.jobs.now import work_now
 from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
-from churn.workflows.measure.outcomes import import_outcomes
-from churn.workflows.plan.plan import plan_campaigns
-from churn.workflows.plan.request import PlanRequest
+from churn.workflows.measure import import_outcomes
+from churn.workflows.plan import PlanRequest, plan_campaigns
 from churn.workflows.privacy.erase import Erased, erase_customer
 from churn.workflows.privacy.export import export_customer
-from churn.workflows.sync.sync import Options, sync_crm
+from churn.workflows.sync import SyncOptions, sync_crm
 from tests.company import Company
 from tests.workflows.privacy.seeking import places_naming
 
@@ -48,7 +47,7 @@ def live(home: Path) -> Lived:
     """Plan and push a campaign, tell what came of it, break a row, note an alert, and have a customer's data collected."""
     context = context_of(home)
     plan_campaigns(context, PlanRequest(campaigns=(CAMPAIGN,)))
-    sync_crm(context, CAMPAIGN, connector="file", options=Options(is_forced=True))
+    sync_crm(context, CAMPAIGN, connector="file", options=SyncOptions(is_forced=True))
     with context.open_store() as store:
         treated = store.assignments.customers([CAMPAIGN], arm="treatment")["customer_id"].to_list()
         customer, other = treated[0], treated[1]

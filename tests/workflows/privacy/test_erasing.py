@@ -10,8 +10,7 @@ import pytest
 from churn.errors import NotFound
 from churn.jobs.catalog import JOBS
 from churn.modeling.serving.bundles import verify
-from churn.workflows.measure.measure import measure_campaign
-from churn.workflows.measure.outcomes import import_outcomes
+from churn.workflows.measure import import_outcomes, measure_campaign
 from churn.workflows.privacy.erase import erase_customer
 from churn.workflows.privacy.export import export_customer
 from churn.workflows.privacy.retention import retain

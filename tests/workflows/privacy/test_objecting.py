@@ -15,7 +15,7 @@ from churn.errors import Unreachable
 from churn.workflows.keep_campaigns import destinations
 from churn.workflows.privacy.erase import erase_customer, finish_requests
 from churn.workflows.privacy.object import object_to_marketing
-from churn.workflows.sync.sync import Options, sync_crm
+from churn.workflows.sync import SyncOptions, sync_crm
 from tests.crm.homes import build, context_of
 from tests.crm.memory import MemoryCrm
 
@@ -44,7 +44,7 @@ def _band(crm: MemoryCrm, customer_id: str) -> object:
 
 
 def _push(context: Context) -> None:
-    sync_crm(context, "call", connector="crm", options=Options(is_forced=True))
+    sync_crm(context, "call", connector="crm", options=SyncOptions(is_forced=True))
 
 
 def test_an_objection_keeps_a_customer_off_every_list_from_that_moment_on(here: Context, crm: MemoryCrm) -> None:

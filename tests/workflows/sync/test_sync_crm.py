@@ -13,7 +13,7 @@ import pytest
 from churn.crm.connector import RemoteField
 from churn.errors import AuthFailed, CampaignError, ConfigError, ConnectorError, QualityBlocked, SyncBusy
 from churn.views.sync import rejected_rows, sync_status
-from churn.workflows.sync.sync import Options, retry, sync_crm, withdraw
+from churn.workflows.sync import SyncOptions, retry_rejected, sync_crm, withdraw_campaign
 from tests.crm.homes import DAY, NOW, assignments, build, context_of, publish
 from tests.crm.memory import MemoryCrm
 from tests.documents.samples import plan_record
@@ -112,7 +112,7 @@ def test_whoever_a_later_campaign_took_in_is_left_to_it_and_its_holdout_bears_no
     with context.open_store() as store:
         store.plans.save(later, assignments(["c05", "c06", "c07"], held_out=1))
     sync_crm(context, "visit")
-    result = sync_crm(context, "call", options=Options(is_full=True))
+    result = sync_crm(context, "call", options=SyncOptions(is_full=True))
     assert result.left_out["in a later campaign"] == 3
     assert [crm.held(key)[0]["action"] for key in ("c05", "c06", "c08")] == ["Visit them", "Visit them", "Call them"]
     assert {name for name, value in crm.held("c07")[0].items() if value is not None} == {"key"}
@@ -148,21 +148,21 @@ def test_stale_or_old_scores_are_not_pushed_unless_forced(home: Path, crm: Memor
     with pytest.raises(QualityBlocked, match="payments stopped"):
         sync_crm(context, "call")
     assert crm.records == {}
-    assert sync_crm(context, "call", options=Options(is_forced=True)).report.counts["created"] == 14
+    assert sync_crm(context, "call", options=SyncOptions(is_forced=True)).report.counts["created"] == 14
 
 
 def test_a_changed_mapping_or_model_needs_a_full_push_and_is_on_record(home: Path, crm: MemoryCrm) -> None:
     context = context_of(home, crm)
-    sync_crm(context, "call", options=Options(who="ann"))
+    sync_crm(context, "call", options=SyncOptions(who="ann"))
     path = home / "campaigns" / "call.toml"
     path.write_text(path.read_text(encoding="utf-8").replace('"band"', '"risk"'), encoding="utf-8")
     publish(context, IDS, 0.5, run_id="s2", model_version="m2")
     with pytest.raises(CampaignError, match=r"risk_band changed and the scores are of model m2"):
         sync_crm(context, "call")
-    dry = sync_crm(context, "call", options=Options(is_dry=True, is_full=True)).report
+    dry = sync_crm(context, "call", options=SyncOptions(is_dry=True, is_full=True)).report
     assert dry.preview is not None
     assert dry.preview.counts["update"] == 14
-    report = sync_crm(context, "call", options=Options(is_full=True, who="bob")).report
+    report = sync_crm(context, "call", options=SyncOptions(is_full=True, who="bob")).report
     assert report.counts["updated"] == 14
     changes = sync_status(context)["mapping_changes"]
     assert [(c["who"], c["mapping"]["risk_band"]) for c in changes] == [("bob", "risk"), ("ann", "band")]
@@ -176,14 +176,14 @@ def test_a_push_that_would_change_or_lose_too_much_stops_and_a_dry_run_says_so(h
     written = crm.writes
     with pytest.raises(CampaignError, match="78 of the 78 records"):
         sync_crm(context, "call")
-    dry = sync_crm(context, "call", options=Options(is_dry=True)).report
+    dry = sync_crm(context, "call", options=SyncOptions(is_dry=True)).report
     assert "78 of the 78" in dry.warnings[0]
     assert crm.writes == written
     with context.open_warehouse("test") as warehouse:
         warehouse.execute("update staging.customers set objected_at = available_at where customer_id > 'c20'")
     with pytest.raises(CampaignError, match="had 78 at the last push"):
         sync_crm(context, "call")
-    assert sync_crm(context, "call", options=Options(is_forced=True)).report.counts["cleared"] == 59
+    assert sync_crm(context, "call", options=SyncOptions(is_forced=True)).report.counts["cleared"] == 59
 
 
 def test_too_many_rejected_rows_stop_the_push_with_an_alert(home: Path, crm: MemoryCrm) -> None:
@@ -262,11 +262,11 @@ def test_retry_sends_only_what_was_rejected_and_withdraw_takes_back_only_ours(ho
     sync_crm(context, "call")
     crm.poison, written = set(), crm.writes
     with pytest.raises(CampaignError, match="no rejected row"):
-        retry(context, "call", codes=["other"])
-    released, result = retry(context, "call", customers=["c05"])
+        retry_rejected(context, "call", codes=["other"])
+    released, result = retry_rejected(context, "call", customers=["c05"])
     assert (released, result.report.counts["created"], crm.writes - written) == (1, 1, 1)
     crm.held("c05")[0]["note"] = "theirs"
-    assert withdraw(context, "call", "crm").report.counts["cleared"] == 13
+    assert withdraw_campaign(context, "call", "crm").report.counts["cleared"] == 13
     (record,) = crm.held("c05")
     assert {name for name, value in record.items() if value is not None} == {"key", "note"}
     assert sync_crm(context, "call").report.counts["updated"] == 13  # and can be pushed again
@@ -283,7 +283,7 @@ def test_a_later_campaigns_values_are_not_cleared_by_the_earlier_one(home: Path,
     text = (home / "campaigns" / "call.toml").read_text(encoding="utf-8")
     (home / "campaigns" / "call_2.toml").write_text(text, encoding="utf-8")
     sync_crm(replace(context, clock=lambda: NOW + timedelta(hours=1)), "call_2")
-    withdraw(context, "call", "crm")
+    withdraw_campaign(context, "call", "crm")
     assert {record["campaign"] for record in crm.records.values()} == {"call_2"}
 
 

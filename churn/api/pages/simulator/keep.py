@@ -19,7 +19,7 @@ from churn.api.pages.simulator.show import CampaignForm, SaveForm, Service, Simu
 from churn.api.problems import request_id
 from churn.api.state import State
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.plan.define import draft_campaign, name_from
+from churn.workflows.define import draft_campaign, name_from
 
 router = APIRouter()
 _NAME: Final = re.compile(r"[\w .,()+%-]{1,100}\Z")

@@ -183,7 +183,7 @@ def test_saved_simulations_are_listed_opened_compared_and_not_overwritten_unaske
 
 
 def test_a_campaign_is_made_of_a_simulation_and_is_a_valid_one(visitor: Visitor, served: Served) -> None:
-    from churn.workflows.plan.validate import validate_campaigns
+    from churn.workflows.define import validate_campaigns
 
     visitor.allowed = ("422",)
     page = ready(visitor, "/simulator?cut=budget&budget=400&contact_cost=1.5&success_percent=30")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from churn.api.pages.simulator.form import MODES, address, read_question
 from churn.decisions.profit import Economics
 from churn.decisions.simulation_request import lay_over
-from churn.workflows.plan.define import name_from
+from churn.workflows.define import name_from
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from churn.workflows.keep_campaigns import destinations, resync_campaigns
-from churn.workflows.sync.sync import sync_crm
+from churn.workflows.sync import sync_crm
 from tests.crm.homes import NOW, build, context_of, publish
 from tests.crm.memory import MemoryCrm
 
@@ -16,8 +16,8 @@ def test_a_campaign_that_runs_is_kept_in_step(tmp_path: Path) -> None:
     sync_crm(context, "call")
     assert destinations(context) == [("call", "crm")]
     kept = resync_campaigns(context)
-    assert (kept.rows, kept.failures) == (0, [])
-    assert kept.told == ["call to crm: 0 written"]
+    assert (kept.rows, kept.failures) == (0, ())
+    assert kept.phrases == ("call to crm: 0 written",)
 
 
 def test_a_campaign_whose_window_has_closed_is_taken_off_once(tmp_path: Path) -> None:
@@ -28,6 +28,6 @@ def test_a_campaign_whose_window_has_closed_is_taken_off_once(tmp_path: Path) ->
     publish(later, [f"c{n:02d}" for n in range(20)], 0.5, run_id="s2")
     first = resync_campaigns(later)
     assert first.rows == written > 0
-    assert "taken off, for its window has closed" in first.told[0]
+    assert "taken off, for its window has closed" in first.phrases[0]
     assert destinations(later) == []
-    assert resync_campaigns(later).told == []
+    assert resync_campaigns(later).phrases == ()

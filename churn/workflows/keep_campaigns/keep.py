@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TypeVar
 
 from churn.campaigns.reading import campaign_files
 from churn.context import Context
 from churn.errors import CampaignError, ChurnError, ConfigError, ModelError, QualityBlocked
-from churn.workflows.measure.measure import measure_campaign
-from churn.workflows.measure.outcomes import pull_outcomes
-from churn.workflows.plan.plan import plan_campaigns
-from churn.workflows.plan.request import PlanRequest
-from churn.workflows.sync.sync import RISK_LIST, WITHDRAW_ONE, Options, sync_crm, withdraw
+from churn.workflows.measure import measure_campaign, pull_outcomes
+from churn.workflows.plan import PlanRequest, plan_campaigns
+from churn.workflows.sync import RISK_LIST, WITHDRAW_ONE, SyncOptions, sync_crm, withdraw_campaign
 
+Subject = TypeVar("Subject")
 HELD_BACK = "campaign_held_back"  # the kind of alert
 _REFUSALS = (CampaignError, ConfigError, ModelError, QualityBlocked)  # asking once more would be refused as well
 
 
-@dataclass
+@dataclass(frozen=True)
 class Kept:
-    """What was done: `rows` counted, a phrase for each subject, and the failures that the others did not wait for."""
+    """What was done: `rows` counted, a phrase for each subject, and the failures that did not stop the others."""
 
     rows: int = 0
-    told: list[str] = field(default_factory=list)
-    failures: list[ChurnError] = field(default_factory=list)
+    phrases: tuple[str, ...] = ()
+    failures: tuple[ChurnError, ...] = ()
+
+    def and_then(self, phrase: str, *, rows: int = 0, failure: ChurnError | None = None) -> Kept:
+        """Return what was done with one more subject."""
+        failures = self.failures if failure is None else (*self.failures, failure)
+        return Kept(self.rows + rows, (*self.phrases, phrase), failures)
 
 
 def running_campaigns(context: Context, on: date) -> list[str]:
     """Return the campaigns, in order, that have customers whose window is open on a day, and a definition still."""
     known = campaign_files(context.settings.home)
-    found = []
+    running = []
     with context.open_store() as store:
         for name, counted in store.assignments.counts().items():
             plan = store.plans.latest(name)
             if plan is None or name not in known:
                 continue
             if counted.last_snapshot_date + timedelta(days=plan.window_days) >= on:
-                found.append(name)
-    return found
+                running.append(name)
+    return running
 
 
 def replan_campaigns(context: Context) -> Kept:
@@ -55,15 +59,15 @@ def replan_campaigns(context: Context) -> Kept:
         try:
             planned = plan_campaigns(context, PlanRequest(campaigns=names, budget=budget))
         except _REFUSALS as error:
-            _held_back(context, "plan", label, error, kept)
+            kept = kept.and_then(_hold_back(context, "plan", label, error))
             continue
         _goes_on(context, "plan", label)
         added = planned.assignments.filter("is_new")
-        kept.rows += added.height
         for name in names:
             mine = added.filter(added["campaign"] == name)
             contacts = mine.filter(mine["arm"] == "treatment").height
-            kept.told.append(f"{name} +{contacts:,} to contact, +{mine.height - contacts:,} held out")
+            phrase = f"{name} +{contacts:,} to contact, +{mine.height - contacts:,} held out"
+            kept = kept.and_then(phrase, rows=mine.height)
     return kept
 
 
@@ -74,7 +78,7 @@ def _planned_together(context: Context) -> list[tuple[tuple[str, ...], float | N
     placed: set[str] = set()
     with context.open_store() as store:
         plans = [plan for plan in map(store.plans.latest, running) if plan is not None]
-    for plan in sorted(plans, key=lambda one: one.planned_at, reverse=True):
+    for plan in sorted(plans, key=lambda plan: plan.planned_at, reverse=True):
         together = tuple(name for name in plan.inputs.campaigns if name in running)
         if plan.campaign in placed or not together:
             continue
@@ -90,15 +94,15 @@ def resync_campaigns(context: Context) -> Kept:
     A campaign whose last window has closed is taken off the CRM, once: nobody is to be contacted for it any more. What was
     withdrawn is left alone. One system that fails does not keep the others waiting.
     """
-    return _each(context, "sync", destinations(context), _push, lambda pair: f"{pair[0]} to {pair[1]}")
+    return _one_by_one(context, "sync", destinations(context), _push, lambda pair: f"{pair[0]} to {pair[1]}")
 
 
 def _push(context: Context, pair: tuple[str, str]) -> tuple[int, str]:
     if pair[0] != RISK_LIST and pair[0] not in running_campaigns(context, context.today):
-        counts = withdraw(context, pair[0], pair[1], who="nightly job").report.counts
+        counts = withdraw_campaign(context, pair[0], pair[1], who="nightly job").report.counts
         gone = sum(int(counts.get(name, 0)) for name in ("cleared", "updated"))
         return gone, f"{gone:,} taken off, for its window has closed"
-    report = sync_crm(context, pair[0], connector=pair[1], options=Options(who="nightly job")).report
+    report = sync_crm(context, pair[0], connector=pair[1], options=SyncOptions(who="nightly job")).report
     written = sum(int(report.counts.get(name, 0)) for name in ("created", "updated", "cleared"))
     rejected = int(report.counts.get("rejected", 0))
     return written, f"{written:,} written" + (f", {rejected:,} rejected" if rejected else "")
@@ -127,14 +131,15 @@ def destinations(context: Context) -> list[tuple[str, str]]:
 
 def pull_all_outcomes(context: Context) -> Kept:
     """Ask every system that is pushed to what became of the customers."""
-    with context.open_store() as store:  # what became of people is told also after they were taken off
+    with context.open_store() as store:  # a CRM reports on people also after they were taken off
         names = sorted({run.connector for run in store.sync_runs.history(limit=None)})
-    return _each(context, "outcomes", names, _pull, lambda name: name)
+    return _one_by_one(context, "outcomes", names, _pull, str)
 
 
 def _pull(context: Context, name: str) -> tuple[int, str]:
-    found = pull_outcomes(context, name)
-    return found.new, f"{found.new:,} new" + (f", {found.rejected:,} rejected" if found.rejected else "")
+    recorded = pull_outcomes(context, name)
+    rejected = f", {recorded.rejected:,} rejected" if recorded.rejected else ""
+    return recorded.new, f"{recorded.new:,} new{rejected}"
 
 
 def remeasure_campaigns(context: Context) -> Kept:
@@ -147,7 +152,7 @@ def remeasure_campaigns(context: Context) -> Kept:
             is_newer = plan is not None and newest is not None and plan.plan_id not in newest.plan_ids
             if counted.treatment + counted.holdout and (newest is None or not newest.is_mature or is_newer):
                 pending.append(name)
-    return _each(context, "measure", pending, _measure, lambda name: name)
+    return _one_by_one(context, "measure", pending, _measure, str)
 
 
 def _measure(context: Context, name: str) -> tuple[int, str]:
@@ -157,12 +162,12 @@ def _measure(context: Context, name: str) -> tuple[int, str]:
     return document.arms.customers, phrase
 
 
-def _each(
+def _one_by_one(
     context: Context,
     what: str,
-    subjects: Iterable[Any],
-    work: Callable[[Context, Any], tuple[int, str]],
-    name: Callable[[Any], str],
+    subjects: Iterable[Subject],
+    work: Callable[[Context, Subject], tuple[int, str]],
+    name: Callable[[Subject], str],
 ) -> Kept:
     """Do `work` for every subject; one that is refused or fails does not stop the others."""
     kept = Kept()
@@ -171,21 +176,20 @@ def _each(
         try:
             rows, phrase = work(context, subject)
         except _REFUSALS as error:
-            _held_back(context, what, label, error, kept)
+            kept = kept.and_then(_hold_back(context, what, label, error))
         except ChurnError as error:
-            kept.failures.append(error)
-            kept.told.append(f"{label}: failed ({error.what})")
+            kept = kept.and_then(f"{label}: failed ({error.what})", failure=error)
         else:
             _goes_on(context, what, label)
-            kept.rows += rows
-            kept.told.append(f"{label}: {phrase}")
+            kept = kept.and_then(f"{label}: {phrase}", rows=rows)
     return kept
 
 
-def _held_back(context: Context, what: str, label: str, error: ChurnError, kept: Kept) -> None:
-    kept.told.append(f"{label}: left as it is ({error.what})")
+def _hold_back(context: Context, what: str, label: str, error: ChurnError) -> str:
+    """Raise the alert of a campaign that was refused, and return what to say of it."""
     with context.open_store() as store:
         store.alerts.raise_(HELD_BACK, f"{what} {label}", "warning", str(error), context.clock())
+    return f"{label}: left as it is ({error.what})"
 
 
 def _goes_on(context: Context, what: str, label: str) -> None:

@@ -1,0 +1,68 @@
+"""Writes a measurement as a page, as JSON, or its effects as CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pydantic import JsonValue
+
+from churn.documents.measurement import MeasurementDocument
+from churn.errors import ConfigError
+from churn.files import csv_text, write_text
+from churn.reports.campaign import render_campaign
+
+ENDINGS: Final = (".html", ".json", ".csv")
+_COLUMNS: Final = (
+    "part",
+    "segment",
+    "treatment",
+    "holdout",
+    "churn_treatment",
+    "churn_holdout",
+    "delta",
+    "low",
+    "high",
+    "p_value",
+    "p_corrected",
+)
+
+
+def check_ending(path: Path) -> None:
+    """Raise ConfigError when no measurement can be written to a file of this name."""
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .html, .json or .csv.")
+
+
+def write_measurement(document: MeasurementDocument, path: Path, *, home: Path) -> Path:
+    """Write `document` to `path`: the effects as .csv, all of it as .json, or a page as .html. The write is atomic.
+
+    Raises ConfigError for another ending, ResourceError when the place cannot be written.
+    """
+    check_ending(path)
+    if path.suffix == ".json":
+        return write_text(path, json.dumps(document.as_json(), indent=2, allow_nan=False) + "\n")
+    if path.suffix == ".csv":
+        return write_text(path, _csv(document))
+    return write_text(path, render_campaign(document, home=home))
+
+
+def _csv(document: MeasurementDocument) -> str:
+    return csv_text([_COLUMNS, *([row.get(name) for name in _COLUMNS] for row in _rows(document))])
+
+
+def _rows(document: MeasurementDocument) -> Iterator[dict[str, JsonValue]]:
+    """Yield the effects, the as-assigned one first, then adjusted, delivered, and by segment."""
+    delivered = document.delivered.effect if document.delivered is not None else None
+    for part, effect in (
+        ("as assigned", document.effect),
+        ("unstratified", document.plain_effect),
+        ("cuped", document.cuped),
+        ("delivered", delivered),
+    ):
+        if effect is not None:
+            yield {"part": part, **effect.as_json()}
+    for segment in document.segments:
+        yield {"part": segment.dimension, **segment.as_json()}

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from churn.modeling.encoding.columns import Floats, numbers
-from churn.modeling.encoding.encoder import TrainingRows
+from churn.modeling.encoding.encoder import LearningRows
 
 LAST_LOGIN = "days_since_last_login"
 
@@ -23,7 +23,7 @@ class Baseline:
     score: Callable[[pl.DataFrame], Floats]
 
 
-def baselines(rows: TrainingRows, features: tuple[str, ...]) -> tuple[Baseline, ...]:
+def baselines(rows: LearningRows, features: tuple[str, ...]) -> tuple[Baseline, ...]:
     """Return the constant, and the last-login rule where the data say when customers last logged in."""
     found = [Baseline("constant", "Constant (same for all)", _constant)]
     if LAST_LOGIN in features:

@@ -38,7 +38,7 @@ _CROSS_FOLDS = 4
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedSlices:
     """One recipe's encoder with the slices' matrices; `seconds_per_row` is what encoding one row takes."""
 
     encoder: Encoder
@@ -48,7 +48,7 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedCandidate:
     """A candidate or baseline as it would serve, with its probabilities on the test rows."""
 
     result: CandidateResult
@@ -75,7 +75,7 @@ class CandidateContest:
         self.slices, self.features, self.training = slices, features, training
         self.economics, self.progress = economics, progress
         self.cut_short: list[str] = []
-        self._encoded: dict[str, Encoded] = {}
+        self._encoded: dict[str, EncodedSlices] = {}
         index = slices.rows["test"]
         draws = CustomerDraws.of(slices.customer[index], draws=selection.bootstrap_draws, seed=training.seed)
         self._test = TestRows(slices.y[index], slices.value[index], draws, economics, selection.recall_share)
@@ -88,7 +88,7 @@ class CandidateContest:
             seed=training.seed,
         )
 
-    def candidate(self, entry: Candidate, *, minutes: float, done: float) -> Fitted:
+    def candidate(self, entry: Candidate, *, minutes: float, done: float) -> FittedCandidate:
         """Tune, fit, calibrate and judge one candidate."""
         encoded = self._encode(entry.recipe)
         rows = self.slices.training_rows
@@ -110,7 +110,7 @@ class CandidateContest:
         more = self._more_to_calibrate(entry, sample, tuned.params)
         return self._judge(entry, raw, estimator, fit_seconds, 1.0 / max(per_row, 1e-12), tuned, more)
 
-    def baseline(self, rule: Baseline) -> Fitted:
+    def baseline(self, rule: Baseline) -> FittedCandidate:
         """Judge one rule of thumb, calibrated like any candidate."""
         raw = {name: rule.score(self.slices.part(name)) for name in ("calibrate", "select")}
         began = time.perf_counter()
@@ -118,7 +118,7 @@ class CandidateContest:
         rate = len(raw["test"]) / max(time.perf_counter() - began, 1e-9)
         return self._judge(rule, raw, None, 0.0, rate, Tuned({}, 0, is_cut_short=False))
 
-    def serve(self, winner: Fitted, data: TrainingSet, docs: tuple[FeatureDoc, ...]) -> ServedModel:
+    def serve(self, winner: FittedCandidate, data: TrainingSet, docs: tuple[FeatureDoc, ...]) -> ServedModel:
         """Return the winner as the model that serves."""
         assert winner.recipe is not None
         encoded = self._encoded[winner.recipe.name]
@@ -138,7 +138,7 @@ class CandidateContest:
             threshold=winner.result.threshold,
         )
 
-    def evaluation_set(self, winner: Fitted) -> pl.DataFrame:
+    def evaluation_set(self, winner: FittedCandidate) -> pl.DataFrame:
         """Return the test rows with the winner's scores, for simulations and later comparisons."""
         frame = self.slices.part("test")
         kept = [name for name in ("customer_id", "snapshot_date") if name in frame.columns]
@@ -175,7 +175,7 @@ class CandidateContest:
         rows_per_second: float,
         tuned: Tuned,
         more: Sequence[tuple[Floats, Floats]] = (),
-    ) -> Fitted:
+    ) -> FittedCandidate:
         slices, is_baseline = self.slices, isinstance(entry, Baseline)
         for name, scores in raw.items():
             if not np.isfinite(scores).all():
@@ -208,7 +208,7 @@ class CandidateContest:
             draws=figures.draws,
         )
         recipe = None if isinstance(entry, Baseline) else entry.recipe
-        return Fitted(result, estimator, calibrator, recipe, raw["test"], p, figures.gate)
+        return FittedCandidate(result, estimator, calibrator, recipe, raw["test"], p, figures.gate)
 
     def _calibrator(self, entry: Candidate | Baseline, seen: Sequence[tuple[Floats, Floats]]) -> Calibrator:
         is_baseline = isinstance(entry, Baseline)
@@ -229,7 +229,7 @@ class CandidateContest:
         threshold = best_threshold(p, self.slices.y[chosen_on], self.slices.value[chosen_on], self.economics)
         return float(raw_score[p >= threshold].min(initial=np.inf))
 
-    def _encode(self, recipe: Recipe) -> Encoded:
+    def _encode(self, recipe: Recipe) -> EncodedSlices:
         if recipe.name not in self._encoded:
             self.progress.step("Encoding features")
             encoder, train = fit_encoder(self.slices.training_rows, self.features, recipe, seed=self.training.seed)
@@ -238,7 +238,7 @@ class CandidateContest:
             began = time.perf_counter()
             later["test"] = encoder.transform(test)
             seconds = (time.perf_counter() - began) / max(test.height, 1)
-            self._encoded[recipe.name] = Encoded(encoder, train, later, seconds)
+            self._encoded[recipe.name] = EncodedSlices(encoder, train, later, seconds)
         return self._encoded[recipe.name]
 
 

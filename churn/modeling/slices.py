@@ -17,7 +17,7 @@ from churn.decisions.profit import Economics
 from churn.documents.model_card import SliceSummary
 from churn.errors import ModelError, NotEnoughData
 from churn.modeling.encoding.columns import Floats
-from churn.modeling.encoding.encoder import TrainingRows, require_columns
+from churn.modeling.encoding.encoder import LearningRows, require_columns
 from churn.snapshots.splits import random_split, temporal_split
 
 if TYPE_CHECKING:
@@ -119,11 +119,11 @@ class Slices:
         return self.y[self.rows[name]]
 
     @cached_property
-    def training_rows(self) -> TrainingRows:
+    def training_rows(self) -> LearningRows:
         """The train slice as encoders and models learn from it."""
         index = self.rows["train"]
         _, customer = np.unique(self.customer[index], return_inverse=True)
-        return TrainingRows(self.frame[index], self.y[index], self.weight, customer.astype(np.int64))
+        return LearningRows(self.frame[index], self.y[index], self.weight, customer.astype(np.int64))
 
     def summary(self) -> tuple[SliceSummary, ...]:
         """Return rows, churners and dates of each slice, for the card."""

@@ -48,7 +48,7 @@ class InsightFilter:
 
 
 @dataclass(frozen=True)
-class CampaignForm:
+class InsightCampaignForm:
     """What was filled in to make a campaign of an insight, and what is wrong with it."""
 
     rank: int
@@ -65,7 +65,7 @@ class InsightsPage:
     rows: Sequence[ColumnInsight]
     asked: InsightFilter
     top: float
-    form: CampaignForm | None = None
+    form: InsightCampaignForm | None = None
 
 
 @router.get("/insights")
@@ -113,7 +113,7 @@ def campaign(
             now = state.context.clock()
             state.store.requests.audit(user.name, "define_campaign", name, now, request_id(request))
             return RedirectResponse(f"/campaigns/{quote(name)}", status_code=303)
-    shown = replace(_shown(state, InsightFilter()), form=CampaignForm(rank, title, channel, wrong))
+    shown = replace(_shown(state, InsightFilter()), form=InsightCampaignForm(rank, title, channel, wrong))
     return _page(request, state, user, shown, status=422)
 
 

@@ -51,7 +51,7 @@ TREES: Final = Recipe("trees", is_smooth=False)
 
 
 @dataclass(frozen=True)
-class TrainingRows:
+class LearningRows:
     """Rows to learn from: features, outcome (n,) 0/1, weight (n,), and a number per customer (n,)."""
 
     frame: pl.DataFrame
@@ -91,7 +91,7 @@ class Encoder:
         return _stack([column for plan in self.plans for column in plan.columns(frame)], frame.height)
 
 
-def fit_encoder(rows: TrainingRows, features: Sequence[str], recipe: Recipe, *, seed: int) -> tuple[Encoder, Matrix]:
+def fit_encoder(rows: LearningRows, features: Sequence[str], recipe: Recipe, *, seed: int) -> tuple[Encoder, Matrix]:
     """Learn the encoding of `features` and return it with the training rows' own matrix.
 
     In that matrix a target-encoded value comes from the other customers' outcomes only (five folds), so that a model
@@ -136,7 +136,7 @@ def require_columns(frame: pl.DataFrame, features: Sequence[str]) -> None:
         )
 
 
-def _plan(rows: TrainingRows, feature: str, recipe: Recipe) -> Plan | None:
+def _plan(rows: LearningRows, feature: str, recipe: Recipe) -> Plan | None:
     min_count = min(recipe.min_count, max(2, rows.frame.height // 50))
     if kind_of(rows.frame[feature]) == "number":
         return plan_number(
@@ -150,7 +150,7 @@ def _plan(rows: TrainingRows, feature: str, recipe: Recipe) -> Plan | None:
     return _plan_target(rows, values, feature, recipe)
 
 
-def _plan_target(rows: TrainingRows, values: pl.Series, feature: str, recipe: Recipe) -> TargetPlan | None:
+def _plan_target(rows: LearningRows, values: pl.Series, feature: str, recipe: Recipe) -> TargetPlan | None:
     table = pl.DataFrame({"value": values, "customer": rows.customer, "y": rows.y * rows.weight, "weight": rows.weight})
     levels = (
         table.group_by("value")
@@ -174,7 +174,7 @@ def _plan_target(rows: TrainingRows, values: pl.Series, feature: str, recipe: Re
     return replace(plan, centre=float(encoded.mean()), spread=max(float(encoded.std()), 1e-6))
 
 
-def _out_of_fold(rows: TrainingRows, plan: TargetPlan, recipe: Recipe, seed: int) -> Floats:
+def _out_of_fold(rows: LearningRows, plan: TargetPlan, recipe: Recipe, seed: int) -> Floats:
     place = {level: i for i, level in enumerate(plan.levels)}
     values = categories(rows.frame, plan.feature)
     codes = values.replace_strict(list(place), list(place.values()), default=-1, return_dtype=pl.Int32).to_numpy()

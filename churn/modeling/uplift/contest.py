@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from churn.errors import NotEnoughData
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
-from churn.modeling.encoding.encoder import Encoder, Matrix, TrainingRows, fit_encoder
+from churn.modeling.encoding.encoder import Encoder, LearningRows, Matrix, fit_encoder
 from churn.modeling.uplift.learners import Arms, Estimators, Learner, learn_outcomes
 from churn.progress import Progress
 
@@ -77,7 +77,7 @@ def folds(experiment: Experiment, seed: int) -> NDArray[np.int64]:
 def fit_pairs(experiment: Experiment, learners: Sequence[Learner], entry: Candidate, seed: int) -> list[Fitted]:
     """Fit each learner with `entry` inside; the models of the two arms, which some share, are fitted once."""
     customer = np.arange(experiment.stayed.size)
-    rows = TrainingRows(experiment.frame, experiment.stayed, np.ones(customer.size), customer)
+    rows = LearningRows(experiment.frame, experiment.stayed, np.ones(customer.size), customer)
     encoder, matrix = fit_encoder(rows, experiment.features, entry.recipe, seed=seed)
     arms = Arms(matrix, experiment.stayed, experiment.treated)
     known: Estimators = {}

@@ -12,20 +12,20 @@ from scipy import stats
 
 from churn.errors import ModelError
 from churn.modeling.encoding.columns_of import yeo_johnson, yeo_johnson_power
-from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Encoder, TrainingRows, fit_encoder
+from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Encoder, LearningRows, fit_encoder
 from tests.modeling.made_up import customers
 
 ROWS = 400
 
 
-def rows_of(seed: int = 0, **columns: object) -> TrainingRows:
+def rows_of(seed: int = 0, **columns: object) -> LearningRows:
     frame = pl.DataFrame(columns, strict=False)
     rng = np.random.default_rng(seed)
     y = (rng.random(frame.height) < 0.3).astype(np.float64)
-    return TrainingRows(frame, y, np.ones(frame.height), np.arange(frame.height))
+    return LearningRows(frame, y, np.ones(frame.height), np.arange(frame.height))
 
 
-def encode(rows: TrainingRows, recipe=TREES):
+def encode(rows: LearningRows, recipe=TREES):
     return fit_encoder(rows, rows.frame.columns, recipe, seed=1)
 
 
@@ -68,7 +68,7 @@ def test_many_categories_become_the_churn_seen_in_each():
     rng = np.random.default_rng(3)
     city = rng.integers(0, 20, 4000)
     y = (rng.random(4000) < np.where(city < 10, 0.1, 0.5)).astype(np.float64)
-    rows = TrainingRows(pl.DataFrame({"city": [f"c{i}" for i in city]}), y, np.ones(4000), np.arange(4000))
+    rows = LearningRows(pl.DataFrame({"city": [f"c{i}" for i in city]}), y, np.ones(4000), np.arange(4000))
     encoder, matrix = encode(rows)
     assert encoder.encoded_names == ("city (churn seen there)",)
     assert matrix[city < 10].max() < matrix[city >= 10].min()
@@ -81,7 +81,7 @@ def test_a_target_encoded_training_row_never_sees_its_own_customers_outcome():
     customer = np.repeat(np.arange(1000), 4)
     y = (rng.random(1000) < 0.3).astype(np.float64)[customer]  # a customer's rows share one outcome
     city = rng.integers(0, 40, 1000)[customer]
-    rows = TrainingRows(pl.DataFrame({"city": [f"c{i}" for i in city]}), y, np.ones(4000), customer)
+    rows = LearningRows(pl.DataFrame({"city": [f"c{i}" for i in city]}), y, np.ones(4000), customer)
     _, matrix = encode(rows)
     naive = np.array([y[city == c].mean() for c in range(40)])[city]
     assert np.corrcoef(naive, y)[0, 1] > 0.15
@@ -162,7 +162,7 @@ def test_the_encoder_survives_json(recipe):
     frame = customers(count=200, dates=3)
     features = [c for c in frame.columns if c not in {"customer_id", "snapshot_date", "has_churned", "is_treated"}]
     y = frame["has_churned"].cast(pl.Float64).to_numpy()
-    rows = TrainingRows(frame, y, np.ones(frame.height), np.tile(np.arange(200), 3))
+    rows = LearningRows(frame, y, np.ones(frame.height), np.tile(np.arange(200), 3))
     encoder, _ = fit_encoder(rows, features, recipe, seed=1)
     again = TypeAdapter(Encoder).validate_python(json.loads(json.dumps(asdict(encoder))))
     assert again.encoded_names == encoder.encoded_names

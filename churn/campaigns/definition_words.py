@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from churn.documents.definition import Band, CampaignDefinition
+from churn.decisions.bands import Band
+from churn.documents.definition import CampaignDefinition
 from churn.wording import count, money, percent
 
 _ON_LEAVE: Final = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BANDS = ("low", "medium", "high", "critical")
+Band = Literal["low", "medium", "high", "critical"]
+BANDS: Final[tuple[Band, ...]] = get_args(Band)
 
 
 def risk_bands(

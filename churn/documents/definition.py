@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal, Self, get_args
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from churn.config import ChurnSettings, ProfitModel, Share
+from churn.decisions.bands import Band
 from churn.documents.document import Document
 
-Band = Literal["low", "medium", "high", "critical"]
 OfferModel = Literal["case_study", "incentive", "uplift", "auto"]
 # In JSON money is a number, exact to four decimals.
 _AsNumber = PlainSerializer(float, return_type=float, when_used="json")

@@ -11,11 +11,11 @@ from churn.campaigns.definition_words import audience_in_short
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
+from churn.documents.campaign_profit import BroughtProfit, PromisedProfit
 from churn.documents.definition import CampaignDefinition
-from churn.documents.document import Range
-from churn.documents.measurement import Verdict
 from churn.snapshots.policy import SnapshotPolicy
 from churn.views.home import is_demo_home
+from churn.views.status import StatusKind
 
 if TYPE_CHECKING:
     from churn.store import Measurement, PlanRecord, Rejection, Store, SyncRun
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Stage = Literal["broken", "harms", "new", "planned", "running", "due", "measured"]
 # What a stage means in words, and how it is to be shown.
-STAGES: Final[dict[Stage, tuple[str, str]]] = {
+STAGES: Final[dict[Stage, tuple[str, StatusKind]]] = {
     "broken": ("File has a mistake", "act"),
     "harms": ("Drives customers away", "act"),
     "new": ("Not planned yet", "off"),
@@ -65,34 +65,10 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class PromisedProfit:
-    """What a campaign's plans expect together. Their ranges are added, which is the wider reading."""
-
-    profit: float
-    low: float
-    high: float
-    cost: float
-    saves: float
-
-
-@dataclass(frozen=True)
-class BroughtProfit:
-    """The measured net profit with its interval, and the verdict behind it."""
-
-    value: float
-    low: float
-    high: float
-    verdict: Verdict | None
-    saves: Range
-    is_mature: bool
-    measured_at: datetime
-
-
-@dataclass(frozen=True)
 class CrmStanding:
     """How far the CRM is in step: what to show, and the newest push behind it."""
 
-    kind: str
+    kind: StatusKind
     words: str
     connector: str | None = None
     state: str | None = None
@@ -122,7 +98,7 @@ class CampaignRow:
     is_changed_since: bool
     stage: Stage
     stage_words: str
-    stage_kind: str
+    stage_kind: StatusKind
     treatment: int
     holdout: int
     planned_at: datetime | None
@@ -243,7 +219,7 @@ def _crm(standing: Standing) -> CrmStanding:
     return CrmStanding(kind, words, connector=last.connector, state=last.state, last_at=last.started_at)
 
 
-def _push_words(standing: Standing, pushes: Sequence[SyncRun]) -> tuple[str, str]:
+def _push_words(standing: Standing, pushes: Sequence[SyncRun]) -> tuple[StatusKind, str]:
     """Return how the state of the pushes, newest first, is shown and said."""
     state, rejected = pushes[0].state, len(standing.rejections)
     if state == "running":

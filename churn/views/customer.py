@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.documents.reason import FeatureValue, RiskReason
+from churn.documents.score_summary import UsualValues
 from churn.errors import NotFound, ResourceError
 from churn.views.customer_risk import customer_risk
 from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
@@ -85,15 +86,6 @@ class ProductUse:
 
 
 @dataclass(frozen=True)
-class UsualRange:
-    """What is usual for a numeric feature: nine tenths of all customers lie between `low` and `high`."""
-
-    low: float
-    middle: float
-    high: float
-
-
-@dataclass(frozen=True)
 class CustomerCampaign:
     """A campaign that the customer is in, and since when."""
 
@@ -134,7 +126,7 @@ class CustomerView:
     facts: Sequence[CustomerFact] | None
     usage: ProductUse | None
     features: Mapping[str, FeatureValue]
-    usual: Mapping[str, UsualRange]
+    usual: Mapping[str, UsualValues]
 
 
 def customer_view(context: Context, customer_id: str) -> CustomerView:
@@ -146,8 +138,8 @@ def customer_view(context: Context, customer_id: str) -> CustomerView:
         risk = customer_risk(store.published, customer_id)
     home = context.settings.home
     folder = run_path(home, risk["run_id"])
-    summary = read_summary(home, risk["run_id"]) or {}
-    base: float | None = summary.get("base_probability")
+    summary = read_summary(home, risk["run_id"])
+    base = summary.base_probability if summary else None
     reasons = _reasons(risk["reasons"])
     campaigns = [CustomerCampaign(row["campaign"], row["arm"], row["assigned_at"]) for row in risk["campaigns"]]
     seen = _rows_of(folder / FEATURES, customer_id)
@@ -176,7 +168,7 @@ def customer_view(context: Context, customer_id: str) -> CustomerView:
         facts=_facts(context, folder, customer_id, campaigns),
         usage=_usage(folder, customer_id, risk["snapshot_date"]),
         features={} if seen is None or seen.is_empty() else seen.drop("customer_id").row(0, named=True),
-        usual={name: UsualRange(**ends) for name, ends in summary.get("features", {}).items()},
+        usual=dict(summary.features) if summary else {},
     )
 
 

@@ -1,16 +1,19 @@
-"""Reads what the quality rules found and how fresh each source is, from the file that a load leaves: pages never open the warehouse."""
+"""Keeps what the quality rules found and how fresh each source is in a file that pages read, since they never open the warehouse."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
+
+from pydantic import JsonValue
 
 from churn.context import Context
+from churn.documents.quality import QualityDocument, RuleFinding, SourceFreshness
 from churn.errors import ResourceError
+from churn.views.status import StatusKind
 
 # Where a source's facts lie once loaded, and the column that says when each happened.
 FACTS = {
@@ -28,51 +31,46 @@ def quality_path(home: Path) -> Path:
     return home / "serving" / "quality.json"
 
 
-def read_quality(home: Path) -> dict[str, Any] | None:
-    """Return what the rules found last, by rule, and the sources; None before the first load.
+def read_quality(home: Path) -> QualityDocument | None:
+    """Return what the rules found last, and the sources; None before the first load.
 
-    Raises ResourceError for a file that cannot be read.
+    Raises ResourceError for a file that cannot be read, ContractBroken for one that another version wrote.
     """
     path = quality_path(home)
     try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ResourceError(f"cannot be read: {error}", where=str(path), remedy="Run `churn refresh`.") from error
-    return kept
+    return QualityDocument.read(values, where=str(path))
 
 
-StatusKind = Literal["ok", "watch", "act", "off"]
 LATE_DAYS: Final = 14  # behind the newest source, as the rule `sources_are_fresh` has it
 _STEADY: Final = frozenset({"sessions", "payments", "support_tickets", "events"})  # these never pause by nature
 
 
 @dataclass(frozen=True)
-class RuleStatus:
-    """What a rule found last, in words; `kind` is how its status is drawn."""
+class ShownRule:
+    """A rule as pages show it: `kind` and `words` of its status, and its example as text."""
 
-    rule: str
-    level: str
+    message: str
     defect_count: int
     example: str
-    message: str
-    checked_at: str
-    as_of: str
     kind: StatusKind
     words: str
 
 
 @dataclass(frozen=True)
-class SourceStatus:
-    """How far a source reaches, and how much of it was loaded."""
+class ShownSource:
+    """A source as pages show it: `kind` and `words` of its status."""
 
     source: str
     files: int
     rows: int
     rejected: int
-    loaded_at: str | None
-    newest_at: str | None
+    loaded_at: datetime | None
+    newest_at: datetime | None
     kind: StatusKind
     words: str
 
@@ -81,10 +79,10 @@ class SourceStatus:
 class DataQuality:
     """The rules that found something (blocking first), those that hold, and the sources."""
 
-    failed: list[RuleStatus]
-    holding: list[RuleStatus]
-    checked_at: str | None
-    sources: list[SourceStatus]
+    failed: tuple[ShownRule, ...]
+    holding: tuple[ShownRule, ...]
+    checked_at: datetime | None
+    sources: tuple[ShownSource, ...]
 
     @property
     def count(self) -> int:
@@ -93,48 +91,57 @@ class DataQuality:
 
 
 def data_quality(context: Context) -> DataQuality | None:
-    """Return what the last load found; None before the first. Raises ResourceError."""
-    kept = read_quality(context.settings.home)
-    if kept is None:
+    """Return what the rules found last and how fresh the sources are; None before a load. Raises as `read_quality`."""
+    document = read_quality(context.settings.home)
+    if document is None:
         return None
-    rules = [_rule(check) for check in kept["checks"]]
-    dates = [datetime.fromisoformat(source["newest_at"]) for source in kept["sources"] if source["newest_at"]]
-    newest = max(dates, default=None)
+    failed = sorted(
+        (check for check in document.checks if check.defect_count), key=lambda c: (c.level != "block", c.rule)
+    )
+    newest = max((source.newest_at for source in document.sources if source.newest_at), default=None)
     return DataQuality(
-        failed=sorted((r for r in rules if r.defect_count), key=lambda r: (r.level != "block", r.rule)),
-        holding=[rule for rule in rules if not rule.defect_count],
-        checked_at=max((rule.checked_at for rule in rules), default=None),
-        sources=[_source(source, newest) for source in kept["sources"]],
+        failed=tuple(_rule(check) for check in failed),
+        holding=tuple(_rule(check) for check in document.checks if not check.defect_count),
+        checked_at=max((check.checked_at for check in document.checks), default=None),
+        sources=tuple(_source(source, newest) for source in document.sources),
     )
 
 
-def _rule(check: Mapping[str, Any]) -> RuleStatus:
-    kind: StatusKind
-    if not check["defect_count"]:
+def _rule(check: RuleFinding) -> ShownRule:
+    kind: StatusKind = "watch"
+    words = "Warns"
+    if not check.defect_count:
         kind, words = "ok", "Holds"
-    elif check["level"] == "block":
+    elif check.level == "block":
         kind, words = "act", "Blocks scoring"
-    else:
-        kind, words = "watch", "Warns"
-    example = ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in check["example"].items())
-    return RuleStatus(**{**check, "example": example}, kind=kind, words=words)
+    example = ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in check.example.items())
+    return ShownRule(check.message, check.defect_count, example, kind, words)
 
 
-def _plain(value: object) -> str:
+def _plain(value: JsonValue) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _source(source: Mapping[str, Any], newest: datetime | None) -> SourceStatus:
+def _source(source: SourceFreshness, newest: datetime | None) -> ShownSource:
     kind, words = _freshness(source, newest)
-    return SourceStatus(**source, kind=kind, words=words)
+    return ShownSource(
+        source=source.source,
+        files=source.files,
+        rows=source.rows,
+        rejected=source.rejected,
+        loaded_at=source.loaded_at,
+        newest_at=source.newest_at,
+        kind=kind,
+        words=words,
+    )
 
 
-def _freshness(source: Mapping[str, Any], newest: datetime | None) -> tuple[StatusKind, str]:
-    if not source["files"] and not source["rows"]:
+def _freshness(source: SourceFreshness, newest: datetime | None) -> tuple[StatusKind, str]:
+    if not source.files and not source.rows:
         return "off", "Never loaded"
-    if source["newest_at"] is None or newest is None:
+    if source.newest_at is None or newest is None:
         return "ok", "Loaded"
-    behind = newest - datetime.fromisoformat(source["newest_at"])
-    if source["source"] in _STEADY and behind > timedelta(days=LATE_DAYS):
+    behind = newest - source.newest_at
+    if source.source in _STEADY and behind > timedelta(days=LATE_DAYS):
         return "watch", f"{behind.days} days behind"
     return "ok", "Fresh"

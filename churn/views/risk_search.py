@@ -79,7 +79,7 @@ def list_customers(
         if run is None:
             return None
         customers = _with_advice(context, store, page, groups or {})
-    summary = read_summary(context.settings.home, run.run_id) or {}
+    summary = read_summary(context.settings.home, run.run_id)
     return FoundCustomers(
         run=run,
         customers=customers,
@@ -90,7 +90,7 @@ def list_customers(
         has_before=cut.has_before,
         has_after=cut.has_after,
         plans=index.plans,
-        bands={row["band"]: row["customers"] for row in summary.get("bands", [])},
+        bands={row.band: row.customers for row in summary.bands} if summary else {},
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
+from churn.documents.score_summary import ScoreSummary
 from churn.errors import ResourceError
 
 KEPT_RUNS = 2  # the one in use, and the one a reader may still be at
@@ -46,14 +46,16 @@ def history_files(home: Path) -> list[Path]:
     return sorted((serving_path(home) / "history").glob("*.parquet"))
 
 
-def read_summary(home: Path, run_id: str) -> dict[str, Any] | None:
-    """Return the summary of a run; None where it was published before there were such files."""
+def read_summary(home: Path, run_id: str) -> ScoreSummary | None:
+    """Return the summary of a run; None where it was published before there were such files.
+
+    Raises ResourceError for a file that cannot be read, ContractBroken for one that another version wrote.
+    """
+    path = run_path(home, run_id) / SUMMARY
     try:
-        found: dict[str, Any] = json.loads((run_path(home, run_id) / SUMMARY).read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise ResourceError(
-            f"cannot be read: {error}", where=str(run_path(home, run_id) / SUMMARY), remedy="Score again."
-        ) from error
-    return found
+        raise ResourceError(f"cannot be read: {error}", where=str(path), remedy="Score again.") from error
+    return ScoreSummary.read(values, where=str(path))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from churn.context import Context
 from churn.documents.reason import FeatureValue, RiskReason
+from churn.documents.score_summary import UsualValues
 from churn.errors import NotFound
 from churn.modeling import explain, reasons_json
 from churn.views.current_run import current_run
-from churn.views.customer import UsualRange, require_features
+from churn.views.customer import require_features
 from churn.views.online_scores import RowScores, score_rows
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def dials_of(
     model: ServedModel,
     features: Mapping[str, FeatureValue],
     reasons: Sequence[RiskReason],
-    usual: Mapping[str, UsualRange],
+    usual: Mapping[str, UsualValues],
 ) -> list[Dial]:
     """Return the actionable numbers that weigh most for a customer, three at most.
 

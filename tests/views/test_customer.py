@@ -53,17 +53,15 @@ def test_the_summary_adds_up_to_the_list(context):
         run = store.scores.current_run()
         scores = store.scores.current(columns=["risk_band", "is_listed", "churn_probability"])
     summary = read_summary(context.settings.home, run.run_id)
-    assert {row["band"]: row["customers"] for row in summary["bands"]} == dict(
-        scores.group_by("risk_band").len().iter_rows()
-    )
-    assert summary["listed"] == scores["is_listed"].sum() == sum(row["listed"] for row in summary["bands"])
-    assert summary["expected_revenue_loss"] == pytest.approx(sum(r["expected_revenue_loss"] for r in summary["bands"]))
-    months = [row["month"] for row in summary["months"]]
+    assert {row.band: row.customers for row in summary.bands} == dict(scores.group_by("risk_band").len().iter_rows())
+    assert summary.listed == scores["is_listed"].sum() == sum(row.listed for row in summary.bands)
+    assert summary.expected_revenue_loss == pytest.approx(sum(row.expected_revenue_loss for row in summary.bands))
+    months = [row.month for row in summary.months]
     assert months == sorted(months)
     assert len(months) <= 18
-    for row in summary["months"]:
-        churners = row["voluntary_churners"] + row["involuntary_churners"]
-        assert row["churn_rate"] == pytest.approx(churners / row["customers"])
+    for row in summary.months:
+        churners = row.voluntary_churners + row.involuntary_churners
+        assert row.churn_rate == pytest.approx(churners / row.customers)
 
 
 def test_a_customer_is_told_from_the_base_rate_to_the_probability(context, listed):

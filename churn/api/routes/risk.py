@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
 from churn.api.problems import RESPONSES
-from churn.api.schemas.risk import Band, CustomerRisk, Probability, RiskPage
+from churn.api.schemas.risk import CustomerRisk, Probability, RiskPage
 from churn.api.security import key_with
 from churn.api.state import State, state_in, state_of
+from churn.decisions.bands import Band
 from churn.views.current_run import run_facts
 from churn.views.customer_risk import risk_json
 from churn.views.risk_list import risk_csv, risk_page

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from churn.decisions.bands import Band
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 # Within the product instants are UTC without a zone; a stranger must be told.
 Instant = Annotated[datetime, AfterValidator(lambda at: at.replace(tzinfo=UTC))]
-Band = Literal["low", "medium", "high", "critical"]
 
 
 class Strict(BaseModel):

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from churn.documents.churn_month import ChurnMonth
 from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
 
-def churn_trend(months: Sequence[Mapping[str, Any]], target: float, *, describe: str) -> Figure:
-    """Return churn by month as bars, the latest one strong, with the target as a line across.
-
-    `months`, oldest first: month (ISO day), churn_rate, voluntary_churners, involuntary_churners, customers.
-    """
+def churn_trend(months: Sequence[ChurnMonth], target: float, *, describe: str) -> Figure:
+    """Return churn of `months`, oldest first, as bars, the latest one strong, with the target as a line across."""
     return both(lambda width: _churn_trend(months, target, width), describe)
 
 
-def _churn_trend(months: Sequence[Mapping[str, Any]], target: float, width: int) -> Any:
+def _churn_trend(months: Sequence[ChurnMonth], target: float, width: int) -> Any:
     import altair as alt
 
     is_wide = width == WIDE
     shown = months if is_wide else months[-12:]
-    last = shown[-1]["month"]
     rows = [
         {
-            "month": row["month"],
-            "churn_rate": row["churn_rate"],
-            "is_last": row["month"] == last,
-            "label": f"{100 * row['churn_rate']:.1f} %",
-            "decided": row["voluntary_churners"],
-            "unpaid": row["involuntary_churners"],
+            "month": month.month.isoformat(),
+            "churn_rate": month.churn_rate,
+            "is_last": month is shown[-1],
+            "label": f"{100 * month.churn_rate:.1f} %",
+            "decided": month.voluntary_churners,
+            "unpaid": month.involuntary_churners,
         }
-        for row in shown
+        for month in shown
     ]
-    top = max(target, *(row["churn_rate"] for row in rows)) * 1.18
+    top = max(target, *(month.churn_rate for month in shown)) * 1.18
     base = alt.Chart(alt.Data(values=rows))
     x = alt.X(
         "month:O",

@@ -8,13 +8,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+from churn.documents.quality import RuleLevel
 from churn.errors import ChurnError, ConfigError
 from churn.warehouse.connection import Warehouse
 from churn.warehouse.models.sql_models import SqlModel, in_order
-
-Level = Literal["warn", "block"]
 
 _RESULTS = """
 create table if not exists checks.results (
@@ -30,7 +29,7 @@ class CheckResult:
     """What one rule found: 0 defects is a pass. `example` is one row it returned, `message` the rule in words."""
 
     rule: str
-    level: Level
+    level: RuleLevel
     defect_count: int
     example: dict[str, Any]
     message: str
@@ -42,7 +41,7 @@ def run_checks(
     models: Mapping[str, SqlModel],
     *,
     now: datetime,
-    level: Level | None = None,
+    level: RuleLevel | None = None,
     reuse: bool = False,
 ) -> list[CheckResult]:
     """Run every rule (of `level`) as of `now`, keep the findings in checks.results, return them, blocking ones first.
@@ -109,7 +108,7 @@ def _run(warehouse: Warehouse, rule: SqlModel) -> CheckResult:
     example = {name: _plain(value) for name, value in zip(columns, first[0], strict=True)} if first else {}
     return CheckResult(
         rule=rule.table,
-        level=cast("Level", level),
+        level=cast("RuleLevel", level),
         defect_count=count,
         example=example,
         message=rule.description,

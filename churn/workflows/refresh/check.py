@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.documents.quality import RuleLevel
 from churn.errors import QualityBlocked
 from churn.snapshots.dataset import default_snapshot_date
 from churn.warehouse.models.checks import run_checks
@@ -15,7 +16,7 @@ from churn.workflows.refresh.quality import keep_quality
 
 if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse
-    from churn.warehouse.models.checks import CheckResult, Level
+    from churn.warehouse.models.checks import CheckResult
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def check_data(context: Context, snapshot_date: date | None = None) -> CheckedDa
 
 
 def stop_on_blocked_checks(
-    context: Context, warehouse: Warehouse, day: date, level: Level | None = None
+    context: Context, warehouse: Warehouse, day: date, level: RuleLevel | None = None
 ) -> list[CheckResult]:
     """Return what the rules (of `level`) find as of `day`. Raises QualityBlocked as `check_data` does."""
     context.progress.step("Checking the data")

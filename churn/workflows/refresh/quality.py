@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.documents.quality import QualityDocument, RuleFinding, SourceFreshness
 from churn.views.quality import FACTS, quality_path, read_quality
 
 if TYPE_CHECKING:
@@ -24,56 +25,55 @@ def keep_quality(
     A file that cannot be written is noted in the log: pages then show the one before, and the work goes on.
     """
     path = quality_path(context.settings.home)
-    known = read_quality(context.settings.home) or {"checks": [], "sources": []}
-    now = context.clock().isoformat(timespec="seconds")
-    found = {
-        check.rule: {
-            "rule": check.rule,
-            "level": check.level,
-            "defect_count": check.defect_count,
-            "example": check.example,
-            "message": check.message,
-            "checked_at": now,
-            "as_of": as_of.isoformat(timespec="seconds"),
-        }
+    known = read_quality(context.settings.home) or QualityDocument()
+    now, until = context.clock().replace(microsecond=0), as_of.replace(microsecond=0)
+    findings = {
+        check.rule: RuleFinding(
+            rule=check.rule,
+            level=check.level,
+            defect_count=check.defect_count,
+            example=check.example,
+            message=check.message,
+            checked_at=now,
+            as_of=until,
+        )
         for check in checks
     }
-    merged = {check["rule"]: check for check in known["checks"]} | found
-    if with_sources:  # a load runs every rule, so that one which is gone is forgotten
-        merged = found
-    document = {
-        "checks": [merged[rule] for rule in sorted(merged)],
-        "sources": _sources(context, warehouse, as_of) if with_sources else known["sources"],
-    }
+    if not with_sources:  # a load runs every rule, so that one which is gone is forgotten
+        findings = {check.rule: check for check in known.checks} | findings
+    document = QualityDocument(
+        checks=tuple(findings[rule] for rule in sorted(findings)),
+        sources=_sources(context, warehouse, as_of) if with_sources else known.sources,
+    )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+        part.write_text(json.dumps(document.as_json(), ensure_ascii=False), encoding="utf-8")
         part.replace(path)
     except OSError as error:
         context.log.note("quality_not_kept", error=error.strerror or type(error).__name__)
 
 
-def _sources(context: Context, warehouse: Warehouse, as_of: datetime) -> list[dict[str, Any]]:
+def _sources(context: Context, warehouse: Warehouse, as_of: datetime) -> tuple[SourceFreshness, ...]:
     rows = warehouse.rows(
         "select source, count(*), sum(rows), sum(rejected), max(loaded_at) from raw.loads group by source"
     )
     loads = {row[0]: row[1:] for row in rows}
-    found = []
+    sources = []
     for name in sorted(context.settings.sources):
         files, count, rejected, loaded_at = loads.get(name, (0, 0, 0, None))
         newest = _newest(warehouse, name, as_of)
-        found.append(
-            {
-                "source": name,
-                "files": int(files or 0),
-                "rows": int(count or 0),
-                "rejected": int(rejected or 0),
-                "loaded_at": loaded_at.isoformat(timespec="seconds") if loaded_at else None,
-                "newest_at": newest.isoformat(timespec="seconds") if newest else None,
-            }
+        sources.append(
+            SourceFreshness(
+                source=name,
+                files=int(files or 0),
+                rows=int(count or 0),
+                rejected=int(rejected or 0),
+                loaded_at=loaded_at.replace(microsecond=0) if loaded_at else None,
+                newest_at=newest.replace(microsecond=0) if newest else None,
+            )
         )
-    return found
+    return tuple(sources)
 
 
 def _newest(warehouse: Warehouse, source: str, as_of: datetime) -> datetime | None:
@@ -83,5 +83,5 @@ def _newest(warehouse: Warehouse, source: str, as_of: datetime) -> datetime | No
     if not warehouse.has_table(table):
         return None
     # What claims to be from the future is another rule's matter.
-    found: datetime | None = warehouse.rows(f"select max({column}) from {table} where {column} <= ?", [as_of])[0][0]
-    return found
+    newest: datetime | None = warehouse.rows(f"select max({column}) from {table} where {column} <= ?", [as_of])[0][0]
+    return newest

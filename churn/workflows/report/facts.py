@@ -6,7 +6,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -141,7 +140,9 @@ def campaign_facts(store: Store, month: Month) -> dict[str, Any]:
     rows.sort(key=lambda row: -abs(row["realised"]["value"]) if row["realised"] else 1.0)
     return {
         "campaigns": rows,
-        "saved": saved_of(profits, sum(row["stage"] == "running" for row in rows)),
+        "saved": saved.as_json()
+        if (saved := saved_of(profits, sum(row["stage"] == "running" for row in rows)))
+        else None,
         "spent": sum(one.result.earned.costs.total for one in measured.values() if one.result.earned is not None),
         "ledger": ledger_of(entries),
         "measured_plans": sorted({plan for one in measured.values() for plan in one.plan_ids}),
@@ -229,12 +230,12 @@ def _entries(
 
 def _promised(plans: Sequence[PlanRecord]) -> dict[str, Any] | None:
     promised = promised_by(plans)
-    return None if promised is None else asdict(promised)
+    return None if promised is None else promised.as_json()
 
 
 def _brought(measurement: Measurement | None) -> dict[str, Any] | None:
     brought = brought_by(measurement)
-    return None if brought is None else {**vars(brought), "saves": brought.saves.as_json()}
+    return None if brought is None else brought.as_json()
 
 
 MONTHS: Final = 18
@@ -309,7 +310,7 @@ def _of_today(context: Context) -> dict[str, Any]:
     return {
         "decision": _decision(context),
         "insights": _insights(context),
-        "quality": read_quality(context.settings.home),
+        "quality": quality.as_json() if (quality := read_quality(context.settings.home)) else None,
         "is_in_time": True,
     }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.decisions.bands import BANDS
+from churn.decisions.bands import BANDS, Band
+from churn.documents.churn_month import ChurnMonth
+from churn.documents.score_summary import BandSummary, ScoreSummary, UsualValues
 from churn.warehouse.models.build import build_model
 from churn.warehouse.models.sql_models import in_order, needed_for
 
@@ -31,14 +34,8 @@ def serving_summary(
     scored: ScoredFrame,
     version: str,
     day: date,
-) -> dict[str, Any]:
-    """Return a JSON-able summary of the run.
-
-    `bands`, lowest first: customers, listed, monthly_revenue, and expected_revenue_loss (the sum of probability times
-    monthly fee). `months`: the last whole months, oldest first: customers as each began, voluntary and involuntary
-    churners, churn_rate, monthly_revenue and what of it was lost; empty where nothing is known of subscriptions.
-    `features`: by name the 5th, 50th and 95th percentile of each numeric feature.
-    """
+) -> ScoreSummary:
+    """Return the run summed up: by risk band, by month as far as subscriptions are known, and what is usual."""
     import polars as pl
 
     frame = scored.frame.select("customer_id", "churn_probability", "risk_band", "is_listed").with_columns(
@@ -54,31 +51,41 @@ def serving_summary(
     of_band = {row["risk_band"]: row for row in grouped.to_dicts()}
     nobody = {"customers": 0, "listed": 0, "monthly_revenue": 0.0, "expected_revenue_loss": 0.0}
     listed = frame.filter(pl.col("is_listed"))
-    return {
-        "run_id": scored.run_id,
-        "snapshot_date": day.isoformat(),
-        "model_version": version,
-        "data_cutoff": scored.data_cutoff.isoformat(),
-        "customers": frame.height,
-        "listed": listed.height,
-        "turnover": scored.turnover,
-        "base_probability": scored.base_probability,
-        "mean_probability": scored.mean_probability,
-        "monthly_revenue": float(frame["fee"].sum()),
-        "expected_revenue_loss": float(frame["loss"].sum()),
-        "listed_revenue": float(listed["fee"].sum()),
-        "listed_expected_loss": float(listed["loss"].sum()),
-        "horizon_days": context.settings.churn.horizon_days,
-        "bands": [{"band": name, **{k: of_band.get(name, nobody)[k] for k in nobody}} for name in BANDS],
-        "plans": sorted(scored.frame["plan"].drop_nulls().unique().to_list())[:200],
-        "months": _months(warehouse, models),
-        "features": _usual(scored.features),
-    }
+    return ScoreSummary(
+        run_id=scored.run_id,
+        snapshot_date=day,
+        model_version=version,
+        data_cutoff=scored.data_cutoff,
+        customers=frame.height,
+        listed=listed.height,
+        turnover=scored.turnover,
+        base_probability=scored.base_probability,
+        mean_probability=scored.mean_probability,
+        monthly_revenue=float(frame["fee"].sum()),
+        expected_revenue_loss=float(frame["loss"].sum()),
+        listed_revenue=float(listed["fee"].sum()),
+        listed_expected_loss=float(listed["loss"].sum()),
+        horizon_days=context.settings.churn.horizon_days,
+        bands=tuple(_band(band, of_band.get(band, nobody)) for band in BANDS),
+        plans=tuple(sorted(scored.frame["plan"].drop_nulls().unique().to_list())[:200]),
+        months=_months(warehouse, models),
+        features=_usual(scored.features),
+    )
 
 
-def _months(warehouse: Warehouse, models: dict[str, SqlModel]) -> list[dict[str, Any]]:
+def _band(band: Band, sums: Mapping[str, float]) -> BandSummary:
+    return BandSummary(
+        band=band,
+        customers=int(sums["customers"]),
+        listed=int(sums["listed"]),
+        monthly_revenue=sums["monthly_revenue"],
+        expected_revenue_loss=sums["expected_revenue_loss"],
+    )
+
+
+def _months(warehouse: Warehouse, models: dict[str, SqlModel]) -> tuple[ChurnMonth, ...]:
     if not warehouse.rows("select 1 from staging.subscription_events limit 1"):
-        return []
+        return ()
     # What the population was found by stands already, built for this very date.
     wanted = needed_for(models, [_BY_MONTH]) - needed_for(models, [_POPULATION])
     with warehouse.transaction():
@@ -86,24 +93,26 @@ def _months(warehouse: Warehouse, models: dict[str, SqlModel]) -> list[dict[str,
         for model in in_order(models, ("snapshots", "marts")):
             if model.name in wanted:
                 build_model(warehouse, model, models)
-    rows = warehouse.frame(f"select * from {_BY_MONTH} order by month desc limit {MONTHS}").to_dicts()
-    return [{**row, "month": row["month"].isoformat()} for row in reversed(rows)]
+    rows = warehouse.frame(
+        f"select {', '.join(ChurnMonth.model_fields)} from {_BY_MONTH} order by month desc limit {MONTHS}"
+    ).to_dicts()
+    return tuple(ChurnMonth(**row) for row in reversed(rows))
 
 
-def _usual(features: pl.DataFrame) -> dict[str, dict[str, float]]:
+def _usual(features: pl.DataFrame) -> dict[str, UsualValues]:
     import polars as pl
 
     numbers = [name for name, kind in features.schema.items() if kind.is_numeric()]
     if features.is_empty() or not numbers:
         return {}
-    points = {"low": 0.05, "middle": 0.5, "high": 0.95}
     sample = features.gather_every(max(1, features.height // _SAMPLED))  # enough to say what is usual
-    found = {
-        key: sample.select(pl.col(numbers).cast(pl.Float64).fill_nan(None).quantile(q)).row(0, named=True)
-        for key, q in points.items()
-    }
+    percentiles = [
+        sample.select(pl.col(numbers).cast(pl.Float64).fill_nan(None).quantile(share)).row(0, named=True)
+        for share in (0.05, 0.5, 0.95)
+    ]
+    usual = {name: [row[name] for row in percentiles] for name in numbers}
     return {
-        name: {key: found[key][name] for key in points}
-        for name in numbers
-        if all(found[key][name] is not None for key in points)
+        name: UsualValues(low=values[0], middle=values[1], high=values[2])
+        for name, values in usual.items()
+        if None not in values
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from churn.errors import DataError, NotEnoughData
 from churn.progress import SILENT, Progress
 from churn.snapshots.columns import FeatureColumn, feature_columns, quoted
-from churn.snapshots.dates import data_cutoff, default_snapshot_date, is_flat, training_dates
+from churn.snapshots.dates import data_cutoff, default_snapshot_date, final_until, is_flat, training_dates
 from churn.snapshots.guards import check_rows, check_time
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import FeatureDoc, SqlModel, Warehouse
@@ -88,7 +88,8 @@ def build_snapshots(
     check_time(models)
     write_policy(warehouse, policy, dates, data_cutoff)
     groups = [name for name in models if name.startswith("features.") and _has_facts(warehouse, models, name)]
-    is_judged = any(policy.matures_at(day) <= data_cutoff for day in dates) or is_flat(warehouse)
+    until = final_until(warehouse, policy, data_cutoff)
+    is_judged = any(policy.matures_at(day) <= until for day in dates) or is_flat(warehouse)
     wanted = [*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups]
     with warehouse.transaction():  # nothing of an earlier build may linger
         warehouse.execute("create schema if not exists features")
@@ -120,6 +121,7 @@ def write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[d
         {
             **{name: [value] for name, value in values.items()},
             "data_cutoff_at": pl.Series([cutoff], dtype=instant),
+            "told_until_at": pl.Series([final_until(warehouse, policy, cutoff)], dtype=instant),
         }
     ).with_columns(pl.col(pl.Int64).cast(pl.Int32))
     with warehouse.transaction():

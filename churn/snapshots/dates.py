@@ -12,6 +12,7 @@ from churn.warehouse import Warehouse
 FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "subscription_events")
 _UNDATED = date(2000, 1, 1)  # for flat rows that bear no date and come from no load
 _RENEWING_SHARE = 0.5  # of ends that are followed by a new start: renewals, not plan changes here and there
+_TELLING_DAYS = 20  # on so many days a source must have told something before its silence says anything
 _EDGE_DAYS = 14  # looked at first: most tables end there
 _STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear impossible dates
 
@@ -60,6 +61,7 @@ def training_dates(
     if is_flat(warehouse):
         return _flat_dates(warehouse, policy.snapshots if limit is None else limit)
     cutoff = data_cutoff(warehouse)
+    cutoff = final_until(warehouse, policy, cutoff)
     cutoff = cutoff if as_of is None else min(cutoff, as_of)
     behaviour = [table for table in _present(warehouse, FACTS) if table != "subscription_events"]
     days = [
@@ -68,6 +70,31 @@ def training_dates(
     ]
     first = min(day for day in days if day is not None)
     return policy.training_dates(first, cutoff, every, limit)
+
+
+def final_until(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> datetime:
+    """Return until when labels can be final where the facts reach to `cutoff`: as far as the source of churn tells."""
+    told = None if policy.definition == "inactivity" else told_until(warehouse)
+    return cutoff if told is None else min(cutoff, told)
+
+
+def told_until(warehouse: Warehouse) -> datetime | None:
+    """Return until when the subscriptions tell of churn, None where they do not say: no label is final beyond.
+
+    That is the midnight after their newest fact that is no planned end; an end is a fact if it was loaded after it came.
+    A source that tells of little, on fewer than `_TELLING_DAYS` days, cannot be seen to have stopped.
+    """
+    if not _present(warehouse, ("subscription_events",)):
+        return None
+    days, newest = warehouse.rows(
+        "select count(distinct cast(occurred_at as date)), max(cast(occurred_at as date)) from staging.subscription_events "
+        "where superseded_at is null and occurred_at <= coalesce(?, timestamp '9000-01-01')",
+        [_loaded_at(warehouse, "subscriptions")],
+    )[0]
+    if days < _TELLING_DAYS:
+        return None
+    until = min(newest, _renewals_known_until(warehouse) or newest)
+    return datetime.combine(until + timedelta(days=1), time())
 
 
 def is_flat(warehouse: Warehouse) -> bool:
@@ -126,10 +153,12 @@ def _renewals_known_until(warehouse: Warehouse) -> date | None:
     return newest if ends and starts - customers >= _RENEWING_SHARE * ends else None
 
 
-def _loaded_at(warehouse: Warehouse) -> datetime | None:
+def _loaded_at(warehouse: Warehouse, source: str | None = None) -> datetime | None:
     if not warehouse.has_table("raw.loads"):
         return None
-    return warehouse.rows("select max(loaded_at) from raw.loads")[0][0]  # type: ignore[no-any-return]  # a driver row is untyped
+    chosen = "true" if source is None else "source = ?"
+    found = warehouse.rows(f"select max(loaded_at) from raw.loads where {chosen}", [source] if source else [])
+    return found[0][0]  # type: ignore[no-any-return]  # a driver row is untyped
 
 
 def _undated(warehouse: Warehouse) -> date:

@@ -61,7 +61,7 @@ select
     a.customer_id,
     a.snapshot_date,
     l.customer_id is not null as is_known,
-    coalesce(l.is_mature, d.matures_at <= p.data_cutoff_at) as is_mature,
+    coalesce(l.is_mature, d.matures_at <= p.told_until_at) as is_mature,
     l.has_churned,
     l.churned_at,
     l.churn_kind,

@@ -11,8 +11,11 @@ with newest as (
     select max(occurred_at) as newest_at from staging.events
     where occurred_at <= (select now_at from checks.clock)
     union all
+    -- Ends that were planned when they were loaded are no facts: they make nothing fresh.
     select max(occurred_at) as newest_at from staging.subscription_events
-    where occurred_at <= (select now_at from checks.clock)
+    where
+        occurred_at <= (select now_at from checks.clock)
+        and occurred_at <= (select max(loaded_at) from raw.subscriptions)
 ),
 
 overall as (

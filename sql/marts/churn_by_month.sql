@@ -6,7 +6,7 @@
 with bounds as (
     select
         date_trunc('month', (select min(span_started_at) from snapshots.spans)) as first_month,
-        date_trunc('month', data_cutoff_at) as end_month
+        date_trunc('month', told_until_at) as end_month
     from snapshots.policy
 ),
 

@@ -5,7 +5,7 @@
 
 with bounds as (
     select
-        p.data_cutoff_at,
+        p.told_until_at as data_cutoff_at,
         (select date_trunc('month', min(f.lost_at)) from snapshots.spans as f) as observed_from
     from snapshots.policy as p
 ),

@@ -4,7 +4,7 @@
 
 with bounds as (
     select
-        p.data_cutoff_at,
+        p.told_until_at as data_cutoff_at,
         (select date_trunc('day', min(f.lost_at)) from snapshots.spans as f) as observed_from
     from snapshots.policy as p
 ),

@@ -6,10 +6,14 @@ with running as (
     select
         customer_id,
         snapshot_date,
-        sum(try_cast(monthly_fee as decimal(18, 4))) as monthly_fee,
-        max_by(plan, struct_pack(at := started_at, id := subscription_id)) as plan
+        -- One that may go on counts where none runs: the newest of them.
+        coalesce(
+            sum(try_cast(monthly_fee as decimal(18, 4))) filter (where ended_at is null),
+            max_by(try_cast(monthly_fee as decimal(18, 4)), struct_pack(at := started_at, id := subscription_id))
+        ) as monthly_fee,
+        max_by(plan, struct_pack(runs := ended_at is null, at := started_at, id := subscription_id)) as plan
     from snapshots.known_subscriptions
-    where ended_at is null
+    where ended_at is null or is_in_grace
     group by customer_id, snapshot_date
 ),
 

@@ -1,5 +1,7 @@
 -- Grain: one row per snapshot date and subscription that had begun by then.
--- Purpose: the subscriptions as known at each date: of an event told several times, the version known last by then.
+-- Purpose: the subscriptions as known at each date: of an event told several times, the version known last by then. One
+-- that ended within the grace days, and of which nothing says that it is a loss, may go on: it counts as active, just as
+-- the labels take a term resumed within grace for one that never ended. One that ends before it starts never was.
 
 with known as (
     select
@@ -19,14 +21,21 @@ with known as (
 )
 
 select
-    customer_id,  -- The customer.
-    snapshot_date,  -- The date of the snapshot.
-    subscription_id,  -- The subscription.
-    plan,  -- Its plan.
-    monthly_fee,  -- Its fee per month.
-    started_at,  -- When service began.
-    canceled_at,  -- The decision to leave; null if none was known.
-    ended_at,  -- The end of service; null if none was known.
-    end_reason  -- Why it ended.
-from known
-where started_at is not null
+    k.customer_id,  -- The customer.
+    k.snapshot_date,  -- The date of the snapshot.
+    k.subscription_id,  -- The subscription.
+    k.plan,  -- Its plan.
+    k.monthly_fee,  -- Its fee per month.
+    k.started_at,  -- When service began.
+    k.canceled_at,  -- The decision to leave; null if none was known.
+    k.ended_at,  -- The end of service; null if none was known.
+    k.end_reason,  -- Why it ended.
+    coalesce(
+        k.canceled_at is null
+        and coalesce(k.end_reason, 'plan_change') = 'plan_change'
+        and k.ended_at + p.grace_days * interval 1 day >= k.snapshot_date,
+        false
+    ) as is_in_grace  -- Whether it ended so lately that it may go on as if it had not.
+from known as k
+cross join snapshots.policy as p
+where k.started_at is not null and coalesce(least(k.canceled_at, k.ended_at) >= k.started_at, true)

@@ -39,7 +39,7 @@ judged as (
         case when p.definition <> 'inactivity' and f.customer_id is not null then f.churn_kind else 'voluntary' end
             as churn_kind,
         case
-            when p.definition = 'inactivity' or f.customer_id is not null then d.matures_at <= p.data_cutoff_at
+            when p.definition = 'inactivity' or f.customer_id is not null then d.matures_at <= p.told_until_at
             else a.has_churned is not null
         end as is_mature,
         d.label_end_at

@@ -55,7 +55,7 @@ select
     case
         when stopped_at is null or coalesce(end_reason, '') in ('pause', 'plan_change') then null
         when coalesce(end_reason, '') = 'payment_failure' or dated_by = 'end_of_service' then ended_at
-        else coalesce(canceled_at, ended_at)
+        else least(canceled_at, ended_at)
     end as lost_at,  -- The churn date.
     case when end_reason = 'payment_failure' then 'involuntary' else 'voluntary' end as churn_kind,  -- Why it would be.
     plan,  -- The plan at the end of the span.

@@ -7,7 +7,7 @@ with subscribed as (
     cross join snapshots.policy as p
     where
         p.definition <> 'inactivity'
-        and s.ended_at is null
+        and (s.ended_at is null or s.is_in_grace)
         -- Where the decision is the churn, someone who has canceled is lost already, though service still runs.
         and (s.canceled_at is null or p.dated_by <> 'decision')
 ),

@@ -14,4 +14,11 @@ select
 from snapshots.subscription_versions
 where superseded_at is null
 group by customer_id, subscription_id
-having count(*) filter (where event_type = 'started') > 0
+having
+    count(*) filter (where event_type = 'started') > 0
+    -- What ends before it starts never was; the rule subscriptions_are_plausible names it.
+    and coalesce(
+        min(occurred_at) filter (where event_type <> 'started')
+        >= min(occurred_at) filter (where event_type = 'started'),
+        true
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from churn.errors import NotEnoughData
-from churn.snapshots.dates import data_cutoff, default_snapshot_date, is_flat, training_dates
+from churn.snapshots.dates import data_cutoff, default_snapshot_date, final_until, is_flat, training_dates
 from churn.snapshots.policy import SnapshotPolicy
 from tests.worlds import World, at
 
@@ -107,3 +107,18 @@ def test_a_flat_source_without_labels_says_how_to_name_them() -> None:
 def test_no_facts_at_all_say_so() -> None:
     with World().warehouse() as warehouse, pytest.raises(NotEnoughData, match="churn refresh"):
         data_cutoff(warehouse)
+
+
+def test_no_label_is_final_beyond_what_the_source_of_churn_tells() -> None:
+    world = World().daily_sessions("c0", "2024-01-01", "2024-12-30")
+    for number in range(60):
+        start = at("2024-01-01") + timedelta(days=2 * number)
+        world.subscription(f"c{number}", start.isoformat(), end="2025-06-01")
+    with world.warehouse() as warehouse:
+        warehouse.execute("create schema if not exists raw")
+        warehouse.execute(
+            "create table raw.loads as select 'subscriptions' as source, timestamp '2024-12-31' as loaded_at"
+        )
+        days = training_dates(warehouse, SnapshotPolicy())
+        assert final_until(warehouse, SnapshotPolicy(), at("2024-12-31")) == at("2024-04-29")
+    assert days[-1] == date(2024, 3, 1)

@@ -23,6 +23,7 @@ def company() -> World:
     world.subscription("stays", START)
     world.subscription("cancels", START, canceled="2024-06-20", end="2024-06-30", reason="voluntary")
     world.subscription("cancels in time, ends late", START, canceled="2024-06-20", end="2024-08-05")
+    world.subscription("canceled after the end", START, canceled="2024-06-25", end="2024-06-20", reason="voluntary")
     world.subscription("ends for unknown reason", START, end="2024-06-20")
     world.subscription("cancels, no end noted", START, canceled="2024-06-20")
     world.subscription("cancels at first instant", START, canceled="2024-06-03", end="2024-06-03")
@@ -85,6 +86,7 @@ STAYERS = (
 CHURNERS = {
     "cancels": ("2024-06-20", "voluntary"),
     "cancels in time, ends late": ("2024-06-20", "voluntary"),
+    "canceled after the end": ("2024-06-20", "voluntary"),
     "ends for unknown reason": ("2024-06-20", "voluntary"),
     "cancels, no end noted": ("2024-06-20", "voluntary"),
     "cancels at first instant": ("2024-06-03", "voluntary"),

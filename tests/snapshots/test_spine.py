@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
 from churn.snapshots.policy import SnapshotPolicy
-from tests.worlds import World, build, rows
+from tests.worlds import World, at, build, rows
 
 DAY = "2024-06-01"
 
@@ -26,12 +26,55 @@ def test_only_those_whose_service_runs_at_the_date_are_in_it() -> None:
     world.subscription("runs", "2024-05-01").subscription("begins that day", DAY).subscription(
         "begins later", "2024-06-02"
     )
-    world.subscription("ended before", "2024-05-01", end="2024-05-31 23:59:59")
+    world.subscription("ended before", "2024-05-01", end="2024-05-31 23:59:59", reason="voluntary")
     world.subscription("ends that day", "2024-05-01", end=DAY)
     world.subscription("paused", "2024-03-01", end="2024-05-10", reason="pause")
     world.subscription("back from a pause", "2024-03-01", end="2024-04-10", reason="pause")
     world.subscription("back from a pause", "2024-05-20")
     assert population(world) == [(name, DAY) for name in ("back from a pause", "ends that day", "runs")]
+
+
+def test_a_term_that_ended_within_the_grace_days_may_be_renewed_and_keeps_the_customer_in_it() -> None:
+    world = World()
+    world.subscription("last day", "2024-05-01", end="2024-05-31")
+    world.subscription("last second", "2024-05-01", end="2024-05-31 23:59:59")
+    world.subscription("upgrades overnight", "2024-05-01", end="2024-05-31 22:00", reason="plan_change", fee=20)
+    world.subscription("upgrades overnight", "2024-06-01 08:00", fee=40)
+    world.subscription("a week ago", "2024-05-01", end="2024-05-25")
+    world.subscription("longer ago", "2024-05-01", end="2024-05-24 23:59:59")
+    world.subscription("decided", "2024-05-01", canceled="2024-05-20", end="2024-05-31")
+    world.subscription("failed to pay", "2024-05-01", end="2024-05-31", reason="payment_failure")
+    world.subscription("pauses", "2024-05-01", end="2024-05-31", reason="pause")
+    with world.warehouse() as warehouse:
+        build(warehouse, DAY)
+        assert rows(warehouse, "snapshots.customer_value", "customer_id", "monthly_fee") == [
+            ("a week ago", 25.0),
+            ("last day", 25.0),
+            ("last second", 25.0),
+            ("upgrades overnight", 20.0),
+        ]
+
+
+def test_calendar_terms_hold_the_same_customers_on_the_first_as_on_the_second() -> None:
+    world = World()
+    for month, end in ((3, "2024-03-31"), (4, "2024-04-30"), (5, "2024-05-31"), (6, "2024-06-30"), (7, "2024-07-31")):
+        world.subscription("stays", f"2024-{month:02d}-01", end=end)
+        if month < 7:
+            world.subscription("leaves in June", f"2024-{month:02d}-01", end=end)
+    with world.warehouse() as warehouse:
+        policy = SnapshotPolicy(dated_by="end_of_service")
+        build(warehouse, DAY, "2024-06-02", policy=policy, cutoff=at("2024-08-01"))
+        told = rows(warehouse, "snapshots.labels", "customer_id", "snapshot_date", "has_churned", "churned_at")
+    june = [date(2024, 6, 1), date(2024, 6, 2)]
+    assert [row for row in told if row[0] == "stays"] == [("stays", day, False, None) for day in june]
+    assert [row for row in told if row[0] != "stays"] == [
+        ("leaves in June", day, True, datetime(2024, 6, 30)) for day in june
+    ]
+
+
+def test_what_ended_before_it_began_never_was() -> None:
+    world = World().subscription("a", "2024-05-10", end="2024-05-01").subscription("b", "2024-05-10")
+    assert population(world) == [("b", DAY)]
 
 
 def test_an_end_that_nobody_knew_of_yet_leaves_the_customer_in_it() -> None:
@@ -45,7 +88,7 @@ def test_a_start_that_nobody_knew_of_yet_leaves_the_customer_out() -> None:
 
 
 def test_a_corrected_end_counts_from_the_moment_of_the_correction() -> None:
-    world = World().subscription("a", "2024-01-01", end="2024-05-25", name="s").subscription("b", "2024-01-01")
+    world = World().subscription("a", "2024-01-01", end="2024-05-24", name="s").subscription("b", "2024-01-01")
     world.add(
         "subscription_events", "2024-06-20", "2024-06-10", customer_id="a", subscription_id="s", event_type="ended"
     )

@@ -42,6 +42,14 @@ def test_retention_counts_who_of_a_month_was_not_lost_after_each_month() -> None
         ]
 
 
+def test_a_term_that_ended_before_it_began_is_in_no_survival() -> None:
+    world = World().subscription("a", "2024-01-05", end="2024-01-01").subscription("b", "2024-01-01", end="2024-01-11")
+    with world.warehouse() as warehouse:
+        build(warehouse, "2023-12-15", cutoff=at("2024-02-01"))
+        build_models(warehouse, shipped_models(), schemas=["marts"], names=["marts.survival_by_age"])
+        assert warehouse.rows("select min(age_days), sum(entered) from marts.survival_by_age") == [(0, 1)]
+
+
 def test_survival_takes_in_those_who_joined_before_the_records_when_these_begin() -> None:
     world = World().subscription("first", "2023-12-01", end="2024-01-02", reason="voluntary", plan="gold")
     world.subscription("old", "2023-12-23", plan="gold").subscription(

@@ -162,6 +162,36 @@ def test_a_source_that_fell_silent_is_warned_of(check: Check) -> None:
     assert check({"support_tickets": tickets})["sources_are_fresh"].example["table_name"] == "support_tickets"
 
 
+def starts_until(day: datetime, every: int, count: int) -> dict[str, pl.DataFrame]:
+    """Return good subscriptions of which one began every so many days, the last of them on `day`."""
+    frame = pl.concat([company()["subscriptions"]] * 2).head(count).with_row_index("n")
+    starts = pl.lit(day) - pl.col("n") * timedelta(days=every)
+    frame = frame.with_columns(starts.cast(pl.Datetime).alias("started_at"), subscription_id=pl.format("S{}", "n"))
+    return {"subscriptions": frame.drop("n")}
+
+
+def test_a_source_of_churn_that_stopped_while_others_go_on_blocks(check: Check) -> None:
+    found = check(starts_until(TODAY - timedelta(days=60), every=2, count=30))["churn_is_told_as_far_as_the_rest"]
+    assert found.level == "block"
+    assert found.example == {
+        "source": "subscriptions",
+        "told_until": "2025-12-31T00:00:00",
+        "others_until": "2026-02-28T23:00:00",
+    }
+
+
+@pytest.mark.parametrize(("days", "every", "count"), [(20, 2, 30), (60, 2, 15), (32, 9, 30)])
+def test_a_source_of_churn_that_seldom_tells_of_anything_may_be_silent(
+    check: Check, days: int, every: int, count: int
+) -> None:
+    assert check(starts_until(TODAY - timedelta(days=days), every=every, count=count)) == {}
+
+
+def test_planned_ends_make_no_data_fresh(check: Check) -> None:
+    ends = changed("subscriptions", "ended_at", TODAY + timedelta(days=60), rows=20)
+    assert "data_are_fresh" in check(ends, now=TODAY + timedelta(days=61))
+
+
 def test_a_month_with_less_than_half_the_rows_blocks(check: Check) -> None:
     recent = pl.col("started_at") > TODAY - timedelta(days=31)
     sessions = company()["sessions"].with_row_index("n").filter(~recent | (pl.col("n") % 10 < 4)).drop("n")

@@ -47,7 +47,7 @@ def test_a_term_that_ended_before_it_began_is_in_no_survival() -> None:
     with world.warehouse() as warehouse:
         build(warehouse, "2023-12-15", cutoff=at("2024-02-01"))
         build_models(warehouse, shipped_models(), schemas=["marts"], names=["marts.survival_by_age"])
-        assert warehouse.rows("select min(age_days), sum(entered) from marts.survival_by_age") == [(0, 1)]
+        assert warehouse.rows("select min(age_days), sum(entered) from marts.survival_by_age") == [(10, 1)]
 
 
 def test_survival_takes_in_those_who_joined_before_the_records_when_these_begin() -> None:

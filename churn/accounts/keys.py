@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from churn.context import Context
 from churn.errors import ConfigError, ResourceError
-from churn.store.records import SCOPES, ApiKey
+from churn.store.service_records import SCOPES, ApiKey
 
 if TYPE_CHECKING:
     from churn.store import Store

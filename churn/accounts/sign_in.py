@@ -15,7 +15,7 @@ from churn.accounts.keys import recognise
 from churn.accounts.users import recognise_user
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, ResourceError
-from churn.store.records import SCOPES, SignInKind, WebSession
+from churn.store.service_records import SCOPES, SignInKind, WebSession
 
 if TYPE_CHECKING:
     from churn.store import Store

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.store.records import SCOPES
+from churn.store.service_records import SCOPES
 
 if TYPE_CHECKING:
     from churn.store import Store
-    from churn.store.records import WebUser
+    from churn.store.service_records import WebUser
 
 SHORTEST = 12
 LONGEST = 256

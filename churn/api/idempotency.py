@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from churn.api.problems import ApiError
 from churn.api.state import State
-from churn.store.records import ApiKey
+from churn.store.service_records import ApiKey
 
 _LONGEST = 200
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from churn.api.idempotency import claim
 from churn.api.problems import ApiError
 from churn.api.state import State, state_in
-from churn.store.records import ApiKey, Scope
+from churn.store.service_records import ApiKey, Scope
 
 
 def key_with(scope: Scope) -> KeyBearer:

@@ -18,7 +18,7 @@ from churn.jobs.schedule import next_times
 from churn.jobs.view import JobsView, RunView, jobs_view, run_view
 
 if TYPE_CHECKING:
-    from churn.store.records import JobParameterValue, ScheduledRun
+    from churn.store.service_records import JobParameterValue, ScheduledRun
 
 
 def register(app: typer.Typer) -> None:

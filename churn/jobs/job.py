@@ -8,7 +8,7 @@ from typing import Literal
 
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError
-from churn.store.records import JobParameterValue, ScheduledRun
+from churn.store.service_records import JobParameterValue, ScheduledRun
 
 ParameterKind = Literal["text", "texts", "number", "flag", "day"]
 

@@ -17,8 +17,8 @@ from churn.jobs.processes import owner_name
 from churn.jobs.runner import Runner
 from churn.jobs.steps.night import BACKFILL
 from churn.jobs.today import logical_day
-from churn.store.records import ScheduledRun
 from churn.store.repositories.jobs import key_of
+from churn.store.service_records import ScheduledRun
 
 _LOOK_EVERY = 1.0
 MOST_NIGHTS = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from churn.errors import ConfigError
-from churn.store.records import JobParameterValue, ScheduledRun
+from churn.store.service_records import JobParameterValue, ScheduledRun
 
 
 def text_of(run: ScheduledRun, name: str) -> str | None:

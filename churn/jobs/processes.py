@@ -19,7 +19,7 @@ from churn.context import Context
 from churn.jobs.lease import Lease
 from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
-from churn.store.records import ScheduledRun
+from churn.store.service_records import ScheduledRun
 
 LOOK_EVERY = 1.0  # seconds between two looks of a scheduler
 _STARTS_AGAIN_AFTER = 5.0

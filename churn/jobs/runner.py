@@ -24,7 +24,7 @@ from churn.jobs.job import Job, Step, StepFailed, StepResult
 from churn.jobs.lease import Lease, Stopped
 from churn.jobs.notify.alarms import raise_failed, resolve_done
 from churn.jobs.today import company_context
-from churn.store.records import ScheduledRun, StepState
+from churn.store.service_records import ScheduledRun, StepState
 
 if TYPE_CHECKING:
     from churn.store.repositories.jobs import JobRepository

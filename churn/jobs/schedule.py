@@ -12,7 +12,7 @@ from churn.jobs.catalog import JOBS
 from churn.jobs.cron import Cron
 from churn.jobs.notify.alarms import raise_missed
 from churn.jobs.today import company_context, logical_day
-from churn.store.records import ScheduledRun
+from churn.store.service_records import ScheduledRun
 
 if TYPE_CHECKING:
     from churn.store import Store

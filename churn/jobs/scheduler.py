@@ -16,7 +16,7 @@ from churn.jobs.notify.alert_sender import AlertSender
 from churn.jobs.notify.event_sender import EventSender
 from churn.jobs.runner import wait_before
 from churn.jobs.schedule import queue_due
-from churn.store.records import ScheduledRun
+from churn.store.service_records import ScheduledRun
 
 WATCH_SECONDS = 60.0
 

@@ -11,7 +11,7 @@ from churn.context import Context
 from churn.jobs.catalog import JOBS
 from churn.jobs.job import Job, ParameterKind
 from churn.jobs.schedule import next_times
-from churn.store.records import JobParameterValue, JobState, ScheduledRun, StepState
+from churn.store.service_records import JobParameterValue, JobState, ScheduledRun, StepState
 
 if TYPE_CHECKING:
     from churn.store import Store

@@ -7,7 +7,6 @@ from churn.store.records import (
     Added,
     Alert,
     AssignmentCounts,
-    Delivery,
     JobRun,
     MappingChange,
     Measurement,
@@ -17,15 +16,13 @@ from churn.store.records import (
     OutcomeCount,
     PlanRecord,
     Rejection,
-    ScheduledRun,
-    ScheduledStep,
     ScorePage,
     ScoreRun,
     Settled,
     Simulation,
     SyncRun,
-    Worker,
 )
+from churn.store.service_records import Delivery, ScheduledRun, ScheduledStep, Worker
 from churn.store.store import Store, open_store
 
 __all__ = [

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from churn.accounts.keys import REMEMBERED_SECONDS, create_key, revoke_key
 from churn.accounts.sign_in import create_link
 from churn.api import pages
-from churn.store.records import SCOPES
+from churn.store.service_records import SCOPES
 from tests.api.conftest import Service
 
 OPEN = {"/healthz", "/readyz", "/metrics"}

@@ -10,7 +10,8 @@ import httpx
 from sqlalchemy import select, update
 
 from churn.store import ScheduledRun, Store, open_store
-from churn.store.tables import idempotent_requests, outcomes
+from churn.store.service_tables import idempotent_requests
+from churn.store.tables import outcomes
 from tests.faults.serving import CHURN, service, started, until
 from tests.faults.shops import Shop
 from tests.faults.test_store_away import QUIET

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from churn.store import Store, open_store
-from churn.store.tables import metadata
+from churn.store.service_tables import schema
 from tests.postgres import PostgresServer
 
 
@@ -50,7 +50,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
     url = str(request.getfixturevalue("migrated_postgres"))
     with psycopg.connect(url) as connection:
-        names = ", ".join(table.name for table in metadata.sorted_tables)
+        names = ", ".join(table.name for table in schema.sorted_tables)
         connection.execute(f"truncate {names} restart identity")
     return url
 

@@ -16,7 +16,8 @@ from alembic.script import ScriptDirectory
 from churn.documents.plan import PlanInputs
 from churn.errors import ConfigError
 from churn.store import migration, open_store
-from churn.store.tables import campaign_plans, metadata
+from churn.store.service_tables import schema
+from churn.store.tables import campaign_plans
 from tests.documents.samples import plan_record
 
 _OPEN = "import sys; from churn.store import open_store; open_store(sys.argv[1]).close()"
@@ -25,15 +26,15 @@ _OPEN = "import sys; from churn.store import open_store; open_store(sys.argv[1])
 def test_the_migrations_build_exactly_the_tables_described(empty_url: str) -> None:
     with open_store(empty_url) as store, store.database.read() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": metadata}
+            connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": schema}
         )
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, schema) == []
 
 
 def test_the_constraints_and_indexes_bear_the_names_described(empty_url: str) -> None:
     with open_store(empty_url) as store, store.database.read() as connection:
         inspector = sa.inspect(connection)
-        for table in metadata.sorted_tables:
+        for table in schema.sorted_tables:
             described = {str(index.name) for index in table.indexes}
             # PostgreSQL lists the index behind a unique constraint too.
             own = [i for i in inspector.get_indexes(table.name) if "duplicates_constraint" not in i]

@@ -18,7 +18,7 @@ from churn.errors import NotFound
 from churn.jobs.catalog import JOBS, job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import JobView, RunView, SchedulerView, jobs_view, run_view
-from churn.store.records import ScheduledRun
+from churn.store.service_records import ScheduledRun
 from churn.views.quality import data_quality
 
 router = APIRouter()

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from churn.accounts.sign_in import LONGEST, SignedIn, recognise_session
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
-from churn.store.records import Scope
+from churn.store.service_records import Scope
 
 COOKIE = "churn_session"
 

@@ -34,7 +34,7 @@ from churn.errors import CampaignError, ConfigError, NotFound
 from churn.jobs.requests import ask_plan, ask_sync
 from churn.jobs.view import run_view
 from churn.store import ScheduledRun
-from churn.store.records import ApiKey
+from churn.store.service_records import ApiKey
 from churn.views.campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
 from churn.workflows.define import define_campaign
 from churn.workflows.measure import take_outcomes

@@ -17,7 +17,7 @@ from churn.errors import ConfigError, NotFound
 from churn.jobs.catalog import job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import jobs_view, run_view
-from churn.store.records import ApiKey
+from churn.store.service_records import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=OnceRoute)
 

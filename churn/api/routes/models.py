@@ -14,7 +14,7 @@ from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.store import ModelVersion
-from churn.store.records import ApiKey
+from churn.store.service_records import ApiKey
 from churn.views.registry import list_models
 from churn.workflows.train import promote_model, rollback_model
 

@@ -14,7 +14,7 @@ from churn.api.security import key_with
 from churn.api.state import State, state_of
 from churn.jobs.requests import ask_erase, ask_export, ready_export
 from churn.jobs.view import run_view
-from churn.store.records import ApiKey
+from churn.store.service_records import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute)
 

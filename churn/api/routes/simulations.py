@@ -15,7 +15,7 @@ from churn.api.state import State, state_of
 from churn.decisions.simulation_request import SimulationRequest, saved_inputs
 from churn.documents.simulation import SimulationComparison, SimulationDocument
 from churn.errors import ConfigError, NotFound
-from churn.store.records import ApiKey
+from churn.store.service_records import ApiKey
 from churn.workflows.simulate import compare_documents, simulate_campaign
 
 _caller = key_with("simulate")  # one dependency: asked for twice it is called once, and the write claimed once

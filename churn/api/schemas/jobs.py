@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from churn.api.schemas.risk import Instant, Strict
 from churn.jobs.view import RunView
-from churn.store.records import JobParameterValue
+from churn.store.service_records import JobParameterValue
 
 
 class JobStep(BaseModel):

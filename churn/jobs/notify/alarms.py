@@ -10,7 +10,8 @@ from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.job import Job
 from churn.jobs.today import company_context
-from churn.store.records import AlertSeverity, ScheduledRun
+from churn.store.records import AlertSeverity
+from churn.store.service_records import ScheduledRun
 
 FAILED: Final = "job_failed"
 BLOCKED: Final = "data_blocked"

@@ -8,7 +8,7 @@ from churn.context import Context
 from churn.errors import ChurnError
 from churn.jobs.notify.channels import Channel, channels_of
 from churn.jobs.notify.outbox import Sending, send_due
-from churn.store.records import Delivery
+from churn.store.service_records import Delivery
 
 
 class AlertSender:

@@ -16,7 +16,7 @@ from churn.config.schedule import SMTP_PASSWORD, WEBHOOK_SECRET
 from churn.context import Context, Log
 from churn.errors import AuthFailed, ConfigError, Unreachable
 from churn.signing import signed_headers
-from churn.store.records import Delivery
+from churn.store.service_records import Delivery
 
 if TYPE_CHECKING:
     import httpx

@@ -8,7 +8,7 @@ from churn.errors import ChurnError, ConfigError
 from churn.jobs.notify.channels import post_signed
 from churn.jobs.notify.events import news
 from churn.jobs.notify.outbox import Sending, send_due
-from churn.store.records import WebhookDelivery
+from churn.store.service_records import WebhookDelivery
 
 
 class EventSender:

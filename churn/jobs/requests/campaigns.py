@@ -10,7 +10,7 @@ from churn.context import Context
 from churn.crm.opening import connector_section
 from churn.errors import CampaignError, ConfigError
 from churn.jobs.requests.work import queue_run
-from churn.store.records import JobParameterValue, ScheduledRun
+from churn.store.service_records import JobParameterValue, ScheduledRun
 
 
 def ask_plan(

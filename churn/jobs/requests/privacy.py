@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.errors import NotFound
 from churn.jobs.requests.work import queue_run
-from churn.store.records import PrivacyRequest, RequestKind, ScheduledRun
+from churn.store.service_records import PrivacyRequest, RequestKind, ScheduledRun
 from churn.workflows.privacy.erase import erase_from_store
 from churn.workflows.privacy.export import export_path
 from churn.workflows.privacy.object import note_objection, require_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from churn.context import Context
 from churn.crm.opening import connector_section
 from churn.jobs.requests.work import RequestedWork, queue_run, work_on
-from churn.store.records import ScheduledRun
+from churn.store.service_records import ScheduledRun
 from churn.workflows.sync import RISK_LIST
 
 _SHOWN = 20  # pushes looked through for the newest of the list

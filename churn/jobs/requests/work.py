@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from churn.context import Context
-from churn.store.records import JobParameterValue, ScheduledRun
+from churn.store.service_records import JobParameterValue, ScheduledRun
 
 
 @dataclass(frozen=True)

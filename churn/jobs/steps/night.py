@@ -6,7 +6,7 @@ from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.job import StepFailed, StepResult
 from churn.jobs.parameters import flag_of
-from churn.store.records import ScheduledRun
+from churn.store.service_records import ScheduledRun
 from churn.workflows.keep_campaigns import (
     Kept,
     pull_all_outcomes,

@@ -9,7 +9,7 @@ from churn.context import Context
 from churn.jobs.job import StepResult
 from churn.jobs.notify.report_mail import mail_report
 from churn.jobs.parameters import day_of, flag_of, number_of, required_text_of, text_of, texts_of
-from churn.store.records import ScheduledRun
+from churn.store.service_records import ScheduledRun
 from churn.workflows.explore import explore_data
 from churn.workflows.measure import measure_campaign
 from churn.workflows.monitor.monitor import monitor_model

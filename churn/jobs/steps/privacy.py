@@ -6,7 +6,7 @@ from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.job import StepResult
 from churn.jobs.parameters import number_of
-from churn.store.records import PrivacyRequest, ScheduledRun
+from churn.store.service_records import PrivacyRequest, ScheduledRun
 from churn.workflows.privacy.erase import erase_customers
 from churn.workflows.privacy.export import export_customer, export_path
 from churn.workflows.privacy.object import object_to_marketing

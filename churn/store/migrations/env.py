@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from churn.store.tables import metadata
+from churn.store.service_tables import schema
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=schema,
     transactional_ddl=True,  # Alembic doubts it of SQLite; ours opens its transactions itself
     render_as_batch=True,
 )

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import AlertSeverity, Delivery
-from churn.store.tables import alert_deliveries, alerts
+from churn.store.records import AlertSeverity
+from churn.store.service_records import Delivery
+from churn.store.service_tables import alert_deliveries
+from churn.store.tables import alerts
 
 _RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
 _ERROR_LENGTH = 500

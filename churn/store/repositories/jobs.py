@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import JobParameterValue, ScheduledRun, ScheduledStep, StepState
-from churn.store.tables import scheduled_runs, scheduled_steps
+from churn.store.service_records import JobParameterValue, ScheduledRun, ScheduledStep, StepState
+from churn.store.service_tables import scheduled_runs, scheduled_steps
 
 _ERROR_LENGTH = 2_000
 _LONGEST_LEASE = timedelta(hours=2)  # one that ends later was given by a clock that was wrong: nobody may wait for it

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from churn.errors import ConfigError, NotFound
 from churn.store.database import Database
-from churn.store.records import ApiKey
-from churn.store.tables import api_keys
+from churn.store.service_records import ApiKey
+from churn.store.service_tables import api_keys
 
 _USE_NOTED_EVERY = timedelta(minutes=1)  # a write for every request would make readers wait for each other
 

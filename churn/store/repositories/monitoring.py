@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from churn.documents.monitoring import MonitoredDay, MonitoringDocument, TrendRow
 from churn.store.database import Database
-from churn.store.tables import monitoring_runs
+from churn.store.service_tables import monitoring_runs
 
 
 class MonitoringRepository:

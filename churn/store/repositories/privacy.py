@@ -18,20 +18,9 @@ import sqlalchemy as sa
 from churn.redaction import Redaction
 from churn.store.database import Database
 from churn.store.frames import upsert
-from churn.store.records import PrivacyRequest, RequestKind
-from churn.store.tables import (
-    assignments,
-    crm_records,
-    erased_assignments,
-    erased_customers,
-    objections,
-    outbox,
-    outcome_rejections,
-    outcomes,
-    privacy_requests,
-    privacy_salt,
-    sync_runs,
-)
+from churn.store.service_records import PrivacyRequest, RequestKind
+from churn.store.service_tables import erased_assignments, erased_customers, objections, privacy_requests, privacy_salt
+from churn.store.tables import assignments, crm_records, outbox, outcome_rejections, outcomes, sync_runs
 
 CRM_TABLES = frozenset({"crm_records", "crm_ids"})  # what a withdrawal still needs to know
 _OURS = frozenset({"privacy_requests", "privacy_salt", "erased_customers", "alembic_version"})

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import AuditEntry, EarlierRequest
-from churn.store.tables import audit_log, idempotent_requests
+from churn.store.service_records import AuditEntry, EarlierRequest
+from churn.store.service_tables import audit_log, idempotent_requests
 
 KEPT_FOR = timedelta(hours=24)
 _ANSWERED_WITHIN = timedelta(minutes=1)  # a claim that is older and has no answer was its process' last

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import Worker
-from churn.store.tables import schedule_marks, schedulers
+from churn.store.service_records import Worker
+from churn.store.service_tables import schedule_marks, schedulers
 
 
 class ScheduleRepository:

@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import WebSession
-from churn.store.tables import sign_in_attempts, sign_in_links, web_sessions
+from churn.store.service_records import WebSession
+from churn.store.service_tables import sign_in_attempts, sign_in_links, web_sessions
 
 
 class SessionRepository:

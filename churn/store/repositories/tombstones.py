@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.tables import erased_customers, privacy_salt
+from churn.store.service_tables import erased_customers, privacy_salt
 
 if TYPE_CHECKING:
     import polars as pl

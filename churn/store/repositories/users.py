@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from churn.errors import ConfigError, NotFound
 from churn.store.database import Database
-from churn.store.records import WebUser
-from churn.store.tables import users, web_sessions
+from churn.store.service_records import WebUser
+from churn.store.service_tables import users, web_sessions
 
 
 class UserRepository:

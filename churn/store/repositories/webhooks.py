@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import WebhookDelivery
-from churn.store.tables import webhook_deliveries
+from churn.store.service_records import WebhookDelivery
+from churn.store.service_tables import webhook_deliveries
 
 _ERROR_LENGTH = 500
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from churn.documents.monitoring import CohortTrend, DailyTrend, RateTrend
 from churn.errors import ContractBroken
 from churn.store import Store
-from churn.store.tables import monitoring_runs
+from churn.store.service_tables import monitoring_runs
 from tests.monitoring.documents import finding, monitoring_document
 
 DAY = date(2026, 3, 1)

@@ -1,0 +1,200 @@
+"""What the store takes and gives of the service: jobs, keys, people and messages, free of any database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+JobState = Literal["queued", "running", "done", "failed", "missed", "canceled"]
+
+
+StepState = Literal["waiting", "running", "done", "failed", "skipped"]
+
+
+DeliveryState = Literal["waiting", "delivered", "given_up"]
+
+
+UNDER_WAY: tuple[JobState, ...] = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class ScheduledStep:
+    """One step of a run. `outcome` is a sentence, `rows` what it counted, None where nothing is counted."""
+
+    name: str
+    position: int
+    state: StepState
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    seconds: float | None = None
+    rows: int | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+
+JobParameterValue = str | int | float | bool | list[str]
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """One run of a job, from the request to how it ended; `error` is in words.
+
+    `run_key` tells runs apart: job and logical date, with a hash of the parameters where there are any. `requested_by`
+    is "schedule", "cli", or the name of a key or user. `lease_until` passes when the process at work has died.
+    """
+
+    run_id: int
+    job: str
+    run_key: str
+    logical_date: date | None
+    parameters: Mapping[str, JobParameterValue]
+    state: JobState
+    requested_by: str
+    requested_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    error: str | None = None
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
+    steps: tuple[ScheduledStep, ...] = ()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it waits or is at work, so that its state will still change."""
+        return self.state in UNDER_WAY
+
+    @property
+    def step(self) -> ScheduledStep | None:
+        """The step it stands at: running or failed, else the first that waits; None when all are done."""
+        at_work = [step for step in self.steps if step.state in {"running", "failed"}]
+        return next(iter(at_work or [step for step in self.steps if step.state == "waiting"]), None)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A scheduler process that said when it was last there."""
+
+    owner: str
+    started_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One alert on its way to one channel (log, webhook, email), with what it says."""
+
+    alert_id: int
+    channel: str
+    severity: str
+    state: DeliveryState
+    attempts: int
+    kind: str
+    subject: str
+    message: str
+    raised_at: datetime
+
+
+RequestKind = Literal["export", "erase", "object"]
+
+
+@dataclass(frozen=True)
+class PrivacyRequest:
+    """One request. `customer_id` is None once nothing is left to do; `id_hash` says the same to whoever holds the salt."""
+
+    request_id: int
+    kind: RequestKind
+    id_hash: str
+    customer_id: str | None
+    state: Literal["open", "done"]
+    who: str
+    requested_at: datetime
+    finished_at: datetime | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+Scope = Literal["read", "simulate", "push", "admin"]
+
+
+SCOPES: tuple[Scope, ...] = ("read", "simulate", "push", "admin")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key as it may be shown: `secret_hash` is SHA-256 of a random secret of 256 bits, which nobody can guess back."""
+
+    key_id: str
+    name: str
+    secret_hash: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what to which subject, when; `request_id` leads to the log."""
+
+    entry_id: int
+    done_at: datetime
+    who: str
+    action: str
+    subject: str
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class WebhookDelivery:
+    """An event on its way to one subscription of churn.toml; `attempts` are those made before."""
+
+    event_id: str
+    subscription: str
+    document: dict[str, Any]
+    created_at: datetime
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    next_attempt_at: datetime
+    finished_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class EarlierRequest:
+    """A write with the same idempotency key; `status` is None while it is at work, or was killed at it."""
+
+    request_hash: str
+    started_at: datetime
+    status: int | None
+    answer: Any
+
+
+SignInKind = Literal["key", "password", "link"]
+
+
+@dataclass(frozen=True)
+class WebUser:
+    """A person with a password, of which only a scrypt hash is kept."""
+
+    name: str
+    password_hash: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class WebSession:
+    """A browser that is signed in. `subject` is the key's id, the user's name, or the link's hash, by `kind`."""
+
+    session_hash: str
+    kind: SignInKind
+    subject: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime

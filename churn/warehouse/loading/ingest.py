@@ -22,7 +22,7 @@ from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken, ResourceError
 from churn.progress import SILENT, Progress
 from churn.warehouse.connection import Warehouse, quoted
-from churn.warehouse.loading import date_forms, ledger
+from churn.warehouse.loading import date_forms, earlier, ledger
 from churn.warehouse.loading.contracts import TABLES, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.ledger import Known
@@ -139,8 +139,8 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
     before = ledger.known_files(warehouse, name)
     plan = ledger.plan(found, before, load.settings_hash, full=full)
     done: list[Loaded] = []
-    earlier = any(known.settings_hash == load.settings_hash for known in before.values())
-    load = replace(load, has_earlier_files=earlier)
+    alike = any(known.settings_hash == load.settings_hash for known in before.values())
+    load = replace(load, has_earlier_files=alike)
     with (
         files.here([*plan.changed, *plan.new], _scratch(warehouse)) as ready,
         _copies(warehouse) as scratch,
@@ -152,6 +152,9 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         ledger.touch(warehouse, name, plan)
         first = ledger.next_load_id(warehouse)
         groups = ledger.in_loaded_order(warehouse, name, ready)
+        # Read by other settings, a file says something else about the same past: its earlier rows were misread.
+        again = [file for file in plan.changed if _is_read_alike(before, file, load)]
+        has_earlier = earlier.put_aside(warehouse, load.table, again)
         ledger.remove(warehouse, name, plan.changed, first)
         for load_id, group in enumerate(groups, first):
             if not load.table.is_essential:
@@ -162,8 +165,15 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
             ):
                 done.extend(load_delivery(load, delivery, load_id))
         _refuse_shrunk(load, plan.changed, before, done, full=full)
+        if has_earlier:
+            earlier.bring_back(warehouse, load.table, again, first)
     looked_at = ", ".join(file.name for file in found[:3])
     return done, plan.unchanged + len(plan.touched) + len(plan.moved), plan.vanished, looked_at
+
+
+def _is_read_alike(before: Mapping[str, Known], file: SourceFile, load: Load) -> bool:
+    known = before.get(file.name)
+    return known is not None and known.settings_hash == load.settings_hash
 
 
 def _scratch(warehouse: Warehouse) -> Path | None:

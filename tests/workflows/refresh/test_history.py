@@ -180,3 +180,22 @@ def test_a_payment_that_is_known_to_have_failed_is_unpaid_until_it_is_known_to_b
     home.load(datetime(2026, 8, 1))
     unpaid = {day: home.features(date(2026, 7, day))["A"]["has_unpaid_bill"] for day in (10, 15, 16, 20)}
     assert unpaid == {10: True, 15: True, 16: False, 20: False}
+
+
+def test_a_file_that_is_overwritten_in_place_changes_the_present_and_not_the_past(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.put("customers", "all", "customer_id,signed_up_at\nA,2026-01-01\nB,2026-01-01\n")
+    home.put(
+        "subscriptions",
+        "all",
+        "subscription_id,customer_id,started_at,plan,monthly_fee\nS1,A,2026-01-01,basic,10\nS2,B,2026-01-01,basic,10\n",
+    )
+    header = "payment_id,customer_id,attempted_at,amount,status\n"
+    home.put("payments", "all", header + "P1,A,2026-07-01 09:00,10,failed\nP2,B,2026-07-01 09:00,10,succeeded\n")
+    home.load(FIRST_LOAD)
+    before = home.features(BEFORE)
+    assert before["A"]["has_unpaid_bill"]
+    home.put("payments", "all", header + "P1,A,2026-07-01 09:00,10,succeeded\nP2,B,2026-07-01 09:00,10,succeeded\n")
+    home.load(SECOND_LOAD)
+    assert home.features(BEFORE) == before
+    assert not home.features(AFTER)["A"]["has_unpaid_bill"]

@@ -1,0 +1,96 @@
+"""A file that is overwritten in place loses nothing that was known before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from churn.warehouse import Warehouse
+from churn.warehouse.loading.ingest import LoadResult
+from tests.warehouse.conftest import NOW
+
+Load = Callable[..., LoadResult]
+Put = Callable[[str, str], Path]
+PAYMENTS = "payment_id,customer_id,attempted_at,amount,status\n"
+DAY = timedelta(days=1)
+
+
+def versions(warehouse: Warehouse) -> list[tuple[str, str, int]]:
+    found = warehouse.rows("select payment_id, status, load_id from raw.payments order by payment_id, load_id")
+    return [(key, status, load_id) for key, status, load_id in found]
+
+
+def test_a_row_that_changed_stays_beside_its_successor_and_one_that_did_not_keeps_its_load(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    put("p.csv", PAYMENTS + "P1,A,2026-02-01,10,succeeded\nP2,B,2026-02-01,10,failed\nP3,C,2026-02-01,10,failed\n")
+    load("payments", "p.csv")
+    put("p.csv", PAYMENTS + "P1,A,2026-02-01,10,succeeded\nP2,B,2026-02-01,10,succeeded\nP4,D,2026-02-02,5,failed\n")
+    load("payments", "p.csv", now=NOW + DAY)
+    assert versions(warehouse) == [
+        ("P1", "succeeded", 1),
+        ("P2", "failed", 1),
+        ("P2", "succeeded", 2),
+        ("P4", "failed", 2),
+    ]
+    loaded = dict(warehouse.rows("select payment_id, min(loaded_at) from raw.payments group by 1"))
+    assert loaded["P1"] == NOW
+    assert loaded["P4"] == NOW + DAY
+
+
+def test_a_value_that_went_back_is_the_newest_version(warehouse: Warehouse, load: Load, put: Put) -> None:
+    for number, status in enumerate(("failed", "succeeded", "failed")):
+        put("p.csv", PAYMENTS + f"P1,A,2026-02-01,10,{status}\n")
+        load("payments", "p.csv", now=NOW + number * DAY)
+    assert versions(warehouse) == [("P1", "failed", 1), ("P1", "succeeded", 2), ("P1", "failed", 3)]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_loading_everything_again_changes_no_stamp(warehouse: Warehouse, load: Load, put: Put, times: int) -> None:
+    put("p.csv", PAYMENTS + "P1,A,2026-02-01,10,failed\n")
+    load("payments", "p.csv")
+    put("p.csv", PAYMENTS + "P1,A,2026-02-01,10,succeeded\n")
+    load("payments", "p.csv", now=NOW + DAY)
+    before = warehouse.rows("select * from raw.payments order by load_id")
+    for number in range(times):
+        load("payments", "p.csv", now=NOW + (2 + number) * DAY, full=True)
+    assert warehouse.rows("select * from raw.payments order by load_id") == before
+
+
+def test_versions_that_carry_when_they_were_known_are_kept_apart(warehouse: Warehouse, load: Load, put: Put) -> None:
+    header = "payment_id,customer_id,attempted_at,status,known_at\n"
+    first, second = "P1,A,2026-02-01,failed,2026-02-01\n", "P1,A,2026-02-01,succeeded,2026-02-15\n"
+    put("p.csv", header + first)
+    load("payments", "p.csv")
+    for number in (1, 2):
+        put("p.csv", header + first + second + f"P{number + 1},B,2026-02-01,failed,2026-02-01\n")
+        load("payments", "p.csv", now=NOW + number * DAY)
+    assert versions(warehouse) == [("P1", "failed", 1), ("P1", "succeeded", 2), ("P3", "failed", 3)]
+
+
+def test_a_key_with_several_rows_in_one_file_is_replaced_by_the_new_rows(
+    warehouse: Warehouse, load: Load, put: Put
+) -> None:
+    put("p.csv", PAYMENTS + "P1,A,2026-02-01,10,failed\nP1,A,2026-02-01,10,succeeded\n")
+    load("payments", "p.csv")
+    put("p.csv", PAYMENTS + "P1,A,2026-02-01,10,failed\nP1,A,2026-02-01,10,refunded\n")
+    load("payments", "p.csv", now=NOW + DAY)
+    assert versions(warehouse) == [("P1", "failed", 2), ("P1", "refunded", 2)]
+
+
+def test_other_settings_read_the_past_anew(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("p.csv", PAYMENTS.replace(",", ";") + "P1;A;2026-02-01;1,5;failed\n")
+    load("payments", "p.csv", columns={"amount": "try_cast(amount as double)"})
+    load("payments", "p.csv", options={"decimal_separator": ","})
+    assert warehouse.rows("select amount from raw.payments") == [(1.5,)]
+
+
+def test_a_new_column_of_a_later_file_makes_another_version(warehouse: Warehouse, load: Load, put: Put) -> None:
+    put("c.csv", "customer_id,city\n1,x\n")
+    load("customers", "c.csv")
+    put("c.csv", "customer_id,city,seats\n1,x,3\n")
+    load("customers", "c.csv", now=NOW + DAY)
+    assert warehouse.rows("select city, seats from raw.customers order by load_id") == [("x", None), ("x", 3)]

@@ -27,7 +27,11 @@ class SqliteFile:
         """Return the rows of one statement, which sees one state of the database."""
         with translated(self._address):
             connection = self._taken()
-            rows = connection.execute(sql, values).fetchall()
+            try:
+                rows = connection.execute(sql, values).fetchall()
+            except BaseException:
+                connection.close()
+                raise
             self._idle.append(connection)
             return rows
 
@@ -36,13 +40,17 @@ class SqliteFile:
         """Open a transaction that sees one state of the database from its first statement to its last."""
         with translated(self._address):
             connection = self._taken()
-            connection.execute("begin")
-            yield lambda sql, values: connection.execute(sql, values).fetchall()
-            connection.execute("commit")
+            try:
+                connection.execute("begin")
+                yield lambda sql, values: connection.execute(sql, values).fetchall()
+                connection.execute("commit")
+            except BaseException:
+                connection.close()
+                raise
             self._idle.append(connection)
 
     def _taken(self) -> sqlite3.Connection:
-        """Return a connection for one reader, who puts it back; after an error nobody does, so it is closed."""
+        """Return a connection for one reader, who puts it back, or closes it after an error."""
         try:
             return self._idle.pop()
         except IndexError:

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,12 +25,13 @@ _FILTERS = [
 
 
 @pytest.fixture
-def published(tmp_path: Path) -> Store:
+def published(tmp_path: Path) -> Iterator[Store]:
     """A store opened again after its first list was published: there is nothing to migrate."""
     url = f"sqlite:///{tmp_path / 'store.sqlite'}"
     with open_store(url) as store:
         store.scores.publish(run(), score_list(30))
-    return open_store(url)
+    with open_store(url) as store:
+        yield store
 
 
 @pytest.mark.parametrize("filters", _FILTERS)
@@ -38,7 +40,6 @@ def test_the_short_way_to_the_list_gives_what_the_long_one_gives(published: Stor
     assert type(short) is not type(long)
     assert short.page(**filters) == long.page(**filters)
     assert short.page(**filters).run == run(customers=30)
-    published.close()
 
 
 def test_pages_and_customers_come_the_same_way_too(published: Store) -> None:
@@ -51,7 +52,6 @@ def test_pages_and_customers_come_the_same_way_too(published: Store) -> None:
     assert short.customer("nobody").score is None
     published.scores.mark_stale("late", NOON)
     assert short.current_run() == long.current_run()
-    published.close()
 
 
 @pytest.mark.slow
@@ -104,7 +104,6 @@ def test_who_cannot_wait_is_told_at_once_that_the_file_is_locked(published: Stor
     assert time.monotonic() - began < 1
     holder.close()
     assert prompt.customer("c3") == published.published.customer("c3")
-    published.close()
 
 
 def test_a_store_that_was_migrated_just_now_is_read_the_short_way_too(tmp_path: Path) -> None:
@@ -117,4 +116,3 @@ def test_many_threads_read_at_a_time(published: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: published.published.customer("c3"), range(400)))
     assert all(answer == expected for answer in answers)
-    published.close()

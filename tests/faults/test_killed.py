@@ -52,7 +52,9 @@ def test_a_changed_file_whose_load_is_killed_replaces_its_rows_once(tmp_path: Pa
         assert shop.killed("refresh", at=step), step
     shop.run("refresh")
     with duckdb.connect(str(shop.home / "warehouse.duckdb"), read_only=True) as connection:
-        versions = connection.execute("select plan, count(*) from raw.subscriptions group by all order by all").fetchall()
+        versions = connection.execute(
+            "select plan, count(*) from raw.subscriptions group by all order by all"
+        ).fetchall()
     assert versions == [("basic", 301), ("plus", 301)]  # what was known before stays beside it, once
 
 

@@ -436,7 +436,7 @@ class ConnectorContract(ABC):
     ) -> None:
         caplog.set_level(logging.DEBUG)
         connector, told = self.connect(crm), []
-        told.append(repr(connector) + str(vars(connector).keys()))
+        told.append(repr(connector) + str(vars(connector)))
         for fault in ("", "429", "503", "refused", "timeout after"):
             crm.faults = [fault] * 40
             try:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from churn.config.connectors import WebhookConnector as Section
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.diff import as_json
@@ -41,7 +43,7 @@ def connect(
         clock=clock,
         auth_statuses=(401, 403),
     )
-    return Webhook(name, settings, http, secret.encode())
+    return Webhook(name, settings, http, SecretStr(secret))
 
 
 class Webhook:
@@ -50,7 +52,7 @@ class Webhook:
     kind = "webhook"
     needs_remote_id = False
 
-    def __init__(self, name: str, settings: Section, http: Http, key: bytes) -> None:
+    def __init__(self, name: str, settings: Section, http: Http, key: SecretStr) -> None:
         self._name, self._url, self._http, self._key = name, settings.url, http, key
         self.batch_size = settings.batch_size or _BATCH
 
@@ -93,7 +95,7 @@ class Webhook:
         body = json.dumps(event, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
         event_id = hashlib.sha256(body).hexdigest()[:32]
         timestamp = str(int(self._http.clock().replace(tzinfo=UTC).timestamp()))
-        headers = signed_headers(self._key, timestamp, event_id, body)
+        headers = signed_headers(self._key.get_secret_value().encode(), timestamp, event_id, body)
         response = self._http.send("POST", "", content=body, headers=headers, is_write=is_write)
         if response.is_success:
             try:

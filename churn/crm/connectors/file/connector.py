@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from churn.config.connectors import FileConnector as Section
 from churn.config.connectors import secret_name
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
@@ -35,7 +37,7 @@ def connect(
     secret = secrets.get(secret_name(name), "")
     if is_remote and not settings.key_file:
         secret = secret_of(name, secrets)
-    return FileLists(name, settings, open_folder(settings, secret, f"connector {name}"))
+    return FileLists(name, settings, open_folder(settings, SecretStr(secret), f"connector {name}"))
 
 
 class FileLists:

@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 from churn.errors import AuthFailed, ConfigError, ResourceError, Unreachable
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from churn.config.connectors import FileConnector
 
 _SFTP_PORT = 22
@@ -35,7 +37,7 @@ class Folder(Protocol):
         """Give back connections."""
 
 
-def open_folder(settings: FileConnector, secret: str, where: str) -> Folder:
+def open_folder(settings: FileConnector, secret: SecretStr, where: str) -> Folder:
     """Return the folder that `settings` names, not yet touched. Raises ConfigError for an address that is none."""
     if settings.path.startswith("sftp://"):
         return SftpFolder(settings, secret, where)
@@ -98,7 +100,7 @@ class LocalFolder:
 class SftpFolder:
     """A folder on an SFTP server whose host key is known: from the section, or from this user's known_hosts."""
 
-    def __init__(self, settings: FileConnector, secret: str, where: str) -> None:
+    def __init__(self, settings: FileConnector, secret: SecretStr, where: str) -> None:
         parts = urlsplit(settings.path)
         if parts.password is not None:
             raise ConfigError("holds a password: it belongs into the environment", where=f"{where}, path")
@@ -176,8 +178,8 @@ class SftpFolder:
             self._host,
             self._port,
             username=self._user,
-            password=None if key_file else self._secret,
-            passphrase=(self._secret or None) if key_file else None,
+            password=None if key_file else self._secret.get_secret_value(),
+            passphrase=(self._secret.get_secret_value() or None) if key_file else None,
             key_filename=key_file,
             timeout=self._settings.timeout_seconds,
             banner_timeout=self._settings.timeout_seconds,

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from churn.crm.connector import FieldKind, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.odoo.outcomes import read_page
 from churn.crm.connectors.odoo.rpc import OdooApi, OdooFault, PatientHttp, open_api
@@ -60,7 +62,7 @@ def connect(
     secret = secret_of(name, secrets)
     opened = client or open_client(settings)
     http = Http(opened, base_url=settings.url, where=f"connector {name}", secret=secret, clock=clock)
-    return OdooCrm(settings, PatientHttp(http, sleep), secret, opened, clock)
+    return OdooCrm(settings, PatientHttp(http, sleep), SecretStr(secret), opened, clock)
 
 
 class OdooCrm:
@@ -70,7 +72,7 @@ class OdooCrm:
     needs_remote_id = True
 
     def __init__(
-        self, settings: OdooConnector, http: PatientHttp, secret: str, client: httpx.Client, clock: Clock
+        self, settings: OdooConnector, http: PatientHttp, secret: SecretStr, client: httpx.Client, clock: Clock
     ) -> None:
         self._settings, self._http, self._secret = settings, http, secret
         self._client, self._clock = client, clock

@@ -9,6 +9,7 @@ from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited
 
 if TYPE_CHECKING:
     import httpx
+    from pydantic import SecretStr
 
     from churn.config.connectors import OdooConnector
     from churn.crm.http import Http
@@ -81,7 +82,7 @@ class PatientHttp:
         return self._http.send(method, path, **request)
 
 
-def open_api(settings: OdooConnector, http: PatientHttp, secret: str) -> OdooApi:
+def open_api(settings: OdooConnector, http: PatientHttp, secret: SecretStr) -> OdooApi:
     """Return the API that the server speaks. Raises ConnectorError when it does not look like an Odoo."""
     protocol = settings.protocol
     if protocol == "auto":
@@ -117,14 +118,14 @@ def _server_version(http: PatientHttp) -> int:
 class JsonRpcApi:
     """/jsonrpc with `execute_kw`: errors come with status 200, and a method that returns None has no result."""
 
-    def __init__(self, http: PatientHttp, database: str, user: str, secret: str) -> None:
+    def __init__(self, http: PatientHttp, database: str, user: str, secret: SecretStr) -> None:
         self._http, self._database, self._user, self._secret = http, database, user, secret
         self._uid: int | None = None
 
     def sign_in(self) -> None:
         """Ask for the user's id, which every later call carries."""
         try:
-            uid = self._request("common", "login", [self._database, self._user, self._secret])
+            uid = self._request("common", "login", [self._database, self._user, self._secret.get_secret_value()])
         except OdooFault as fault:
             if "does not exist" in fault.message:
                 raise AuthFailed(
@@ -145,7 +146,7 @@ class JsonRpcApi:
         if method == "create":  # looks at its first argument, so a name does not do
             positional.append(params.pop("vals_list"))
         named = params | {"context": CONTEXT | params.get("context", {})}
-        arguments = [self._database, self._uid, self._secret, model, method, positional, named]
+        arguments = [self._database, self._uid, self._secret.get_secret_value(), model, method, positional, named]
         return self._request("object", "execute_kw", arguments, is_write=is_write)
 
     def _request(self, service: str, method: str, arguments: list[Any], *, is_write: bool = False) -> Any:
@@ -164,9 +165,9 @@ class JsonRpcApi:
 class Json2Api:
     """/json/2/MODEL/METHOD with a bearer key: errors come with their own status and the exception as the body."""
 
-    def __init__(self, http: PatientHttp, database: str, secret: str) -> None:
+    def __init__(self, http: PatientHttp, database: str, secret: SecretStr) -> None:
         self._http = http
-        self._headers = {"Authorization": f"bearer {secret}", "X-Odoo-Database": database}
+        self._headers = {"Authorization": f"bearer {secret.get_secret_value()}", "X-Odoo-Database": database}
 
     def sign_in(self) -> None:
         """Ask who we are."""

@@ -1,80 +1,112 @@
-"""Reads a schedule of five cron fields: which instants it names, in whose time zone. The one place that knows APScheduler."""
+"""Reads a schedule of five cron fields and computes the instants it names: for each date once, whatever the clocks do."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from churn.errors import ConfigError
 
-# In cron a weekday of 0 or 7 is Sunday; APScheduler counts from Monday, so numbers are written as names.
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat") * 3
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_LAST_DAY = "last"
+_DAY = timedelta(days=1)
+_SEARCH_DAYS = 40 * 366  # a 29 February on a given weekday comes within 40 years; what has not come by then never does
+
+
+@dataclass(frozen=True, order=True)
+class Fire:
+    """One instant of a schedule, UTC without a zone, and the date it belongs to where the schedule is told."""
+
+    at: datetime
+    day: date
 
 
 class Cron:
-    """A schedule: `fires` gives its instants, UTC without a zone, `day` the date that one has where it is told."""
+    """A schedule, told by the clocks of a time zone.
+
+    A time that the clocks skip is made up for, later by as much as they skip; a time that comes twice counts when it
+    comes first. So every date that the fields name has each of its times once.
+    """
 
     def __init__(self, fields: str, timezone: str, *, where: str) -> None:
         """Raises ConfigError, naming `where`, for fields that are no schedule."""
-        from apscheduler.triggers.cron import CronTrigger
-
         self.fields, self._zone = fields, ZoneInfo(timezone)
         try:
             minute, hour, day, month, weekday = fields.split()
-            self._trigger = CronTrigger(
-                minute=minute,
-                hour=hour,
-                day=day,
-                month=month,
-                day_of_week=_named(weekday),
-                timezone=self._zone,
-            )
-        except (ValueError, IndexError) as error:
+            minutes, hours = _numbers(minute, 0, 59), _numbers(hour, 0, 23)
+            days = [part for part in day.split(",") if part != _LAST_DAY]
+            self._has_last_day = len(days) < len(day.split(","))
+            self._days = _numbers(",".join(days), 1, 31) if days else frozenset()
+            self._months = _numbers(month, 1, 12, _MONTHS)
+            self._weekdays = frozenset(number % 7 for number in _numbers(weekday, 0, 7, _WEEKDAYS))
+        except ValueError as error:
             raise ConfigError(
                 f"`{fields}` is no schedule: {error}",
                 where=where,
                 remedy="Write minute, hour, day, month and weekday as in cron: 0 2 * * * is 02:00 every day.",
             ) from error
+        self._times = [time(hour, minute) for hour in sorted(hours) for minute in sorted(minutes)]
 
-    def fires(self, after: datetime, until: datetime | None = None) -> Iterator[datetime]:
-        """Yield the instants later than `after` and not later than `until`, in order."""
-        at = after
-        while True:
-            found = self._trigger.get_next_fire_time(None, (at + timedelta(microseconds=1)).replace(tzinfo=UTC))
-            if found is None:
-                return
-            at = found.astimezone(UTC).replace(tzinfo=None)
-            if until is not None and at > until:
-                return
-            yield at
+    def fires(self, after: datetime, until: datetime | None = None) -> Iterator[Fire]:
+        """Yield what comes later than `after` and not later than `until`, in order."""
+        first = after.replace(tzinfo=UTC).astimezone(self._zone).date() - _DAY  # a skipped time may lie in the next day
+        waiting: list[Fire] = []
+        for day in (first + n * _DAY for n in range(_SEARCH_DAYS)):
+            begins = self._instant(day, time.min)
+            # Times that were skipped at the end of a day may come after the first of the next: those wait for it.
+            while waiting and waiting[0].at < begins:
+                yield heapq.heappop(waiting)
+            if until is not None and begins > until:
+                break
+            for fire in self._of(day) if self._names(day) else ():
+                if after < fire.at and (until is None or fire.at <= until):
+                    heapq.heappush(waiting, fire)
+        while waiting:
+            yield heapq.heappop(waiting)
 
-    def day(self, at: datetime) -> date:
-        """Return the date of an instant where the schedule is told: the logical date of what starts then."""
-        return at.replace(tzinfo=UTC).astimezone(self._zone).date()
+    def _names(self, day: date) -> bool:
+        is_day = day.day in self._days or (self._has_last_day and (day + _DAY).day == 1)
+        return is_day and day.month in self._months and day.isoweekday() % 7 in self._weekdays
 
+    def _of(self, day: date) -> list[Fire]:
+        return [Fire(at, day) for at in sorted({self._instant(day, moment) for moment in self._times})]
 
-def _named(field: str) -> str:
-    """Return the weekdays of a cron field as names. Raises ValueError for what is no weekday."""
-    if field == "*":
-        return field
-    return ",".join(dict.fromkeys(_DAYS[number] for part in field.split(",") for number in _numbers(part)))
-
-
-def _numbers(part: str) -> range:
-    span, _, step = part.partition("/")
-    first, dash, last = ("0-6" if span == "*" else span).partition("-")
-    if dash and not last:
-        raise ValueError(f"`{part}` has no end")
-    low = _number(first)
-    high = _number(last) if last else (6 if step else low)
-    high += 7 if high < low else 0  # fri-mon goes over the week's end
-    return range(low, high + 1, int(step or 1))
+    def _instant(self, day: date, moment: time) -> datetime:
+        """Return when the clocks show `moment`: the first time if twice, and as if they were not yet changed if never."""
+        told = datetime.combine(day, moment, tzinfo=self._zone)  # fold 0, see PEP 495
+        return told.astimezone(UTC).replace(tzinfo=None)
 
 
-def _number(word: str) -> int:
-    if word.lower() in _DAYS:
-        return _DAYS.index(word.lower())
-    if word.isdigit() and int(word) <= 7:
+def _numbers(field: str, low: int, high: int, names: tuple[str, ...] = ()) -> frozenset[int]:
+    """Return the numbers that a cron field names. Raises ValueError for what it may not hold."""
+    return frozenset(number for part in field.split(",") for number in _range(part, low, high, names))
+
+
+def _range(part: str, low: int, high: int, names: tuple[str, ...]) -> Iterator[int]:
+    span, has_step, step_word = part.partition("/")
+    step = int(step_word) if has_step and step_word.isdecimal() else 1
+    if has_step and (not step_word.isdecimal() or step < 1):
+        raise ValueError(f"`{part}` has no step")
+    if span == "*":
+        return iter(range(low, high + 1, step))
+    first_word, is_span, last_word = span.partition("-")
+    first = _number(first_word, low, high, names)
+    top = high - 1 if names is _WEEKDAYS else high  # Sunday is 0 and 7
+    last = _number(last_word, low, high, names) if is_span else (top if has_step else first)
+    if last >= first:
+        return iter(range(first, last + 1, step))
+    if names is not _WEEKDAYS:
+        raise ValueError(f"`{part}` ends before it begins")
+    return (number % 7 for number in range(first, last + 8, step))  # fri-mon goes over the week's end
+
+
+def _number(word: str, low: int, high: int, names: tuple[str, ...]) -> int:
+    if word.lower() in names:
+        return names.index(word.lower()) + low
+    if word.isdecimal() and low <= int(word) <= high:
         return int(word)
-    raise ValueError(f"`{word}` is no weekday")
+    raise ValueError(f"`{word}` is not one of {low} to {high}" + (f" or {names[0]} to {names[-1]}" if names else ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -27,21 +26,19 @@ _AHEAD = timedelta(
 def timetable(settings: Settings) -> dict[str, Cron]:
     """Return the times of every scheduled job. Raises ConfigError for one that is no schedule."""
     schedule = settings.schedule
-    told = {name: str(getattr(schedule, name)) for name in JOBS if hasattr(schedule, name)}
+    fields_of = {name: str(getattr(schedule, name)) for name in JOBS if hasattr(schedule, name)}
     return {
-        name: Cron(fields, schedule.timezone, where=f"[schedule] {name}") for name, fields in told.items() if fields
+        name: Cron(fields, schedule.timezone, where=f"[schedule] {name}")
+        for name, fields in fields_of.items()
+        if fields
     }
 
 
 def next_times(settings: Settings, now: datetime) -> dict[str, datetime]:
     """Return when each scheduled job is due next."""
-    return {name: at for name, cron in timetable(settings).items() for at in _first(cron, now)}
-
-
-def _first(cron: Cron, now: datetime) -> Iterator[datetime]:
-    for at in cron.fires(now):
-        yield at
-        return
+    return {
+        name: fire.at for name, cron in timetable(settings).items() if (fire := next(cron.fires(now), None)) is not None
+    }
 
 
 def queue_due(context: Context) -> list[ScheduledRun]:
@@ -51,44 +48,44 @@ def queue_due(context: Context) -> list[ScheduledRun]:
     others are noted as missed, with an alert. Two schedulers that look at once queue a run once: its key is unique.
     """
     now = context.clock()
-    found: list[ScheduledRun] = []
+    runs: list[ScheduledRun] = []
     with context.open_store() as store:
         for name, cron in timetable(context.settings).items():
             mark = store.schedule.mark(name)
             is_ahead = mark is not None and mark > now + _AHEAD
             if mark is not None and not is_ahead:
-                found += _queue(context, store, name, cron, max(mark, now - _REACH), now)
+                runs += _queue(context, store, name, cron, max(mark, now - _REACH), now)
             store.schedule.set_mark(name, now, moves_back=is_ahead)
-    return found
+    return runs
 
 
 def _queue(context: Context, store: Store, name: str, cron: Cron, mark: datetime, now: datetime) -> list[ScheduledRun]:
     schedule = context.settings.schedule
     days: dict[date, datetime] = {}
-    for at in cron.fires(mark, now):
-        days.setdefault(cron.day(at), at)
+    for fire in cron.fires(mark, now):
+        days.setdefault(fire.day, fire.at)
     if not days:
         return []
     is_simulated = company_context(context) is not context
     if is_simulated:  # time stands still for it: there is one night to work, that after its data's end
         days = {logical_day(context): max(days.values())}
     newest = max(days)
-    found, missed = [], []
+    queued, missed = [], []
     for day, at in days.items():
         is_late = now - at > timedelta(hours=schedule.misfire_grace_hours)
         if day == newest and (schedule.catch_up or not is_late or is_simulated):
-            found.append(store.jobs.request(name, logical_date=day, requested_by=BY_SCHEDULE, at=now))
+            queued.append(store.jobs.request(name, logical_date=day, requested_by=BY_SCHEDULE, at=now))
             continue
         words = f"was due at {at:%Y-%m-%d %H:%M} UTC, when no scheduler was at work"
         missed.append(
             store.jobs.request(name, logical_date=day, requested_by=BY_SCHEDULE, at=now, state="missed", error=words)
         )
     if missed:
-        _tell_missed(context, name, [run for run in missed if run.state == "missed"])
-    return found + missed
+        _raise_missed(context, name, [run for run in missed if run.state == "missed"])
+    return queued + missed
 
 
-def _tell_missed(context: Context, name: str, missed: list[ScheduledRun]) -> None:
+def _raise_missed(context: Context, name: str, missed: list[ScheduledRun]) -> None:
     days = [str(run.logical_date) for run in missed]
     if not days:
         return

@@ -16,7 +16,6 @@ from tests.company import Company
 HEAVY = [
     "alembic",
     "altair",
-    "apscheduler",
     "duckdb",
     "fastapi",
     "httpx",

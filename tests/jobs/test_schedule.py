@@ -123,3 +123,39 @@ def test_a_schedule_that_is_none_is_told_by_its_key(house: House) -> None:
     house = house.with_settings(schedule={"monthly": "0 25 1 * *", "nightly": "99 2 * * *"})
     with pytest.raises(ConfigError, match=r"\[schedule\] (nightly|monthly)"):
         next_times(house.context.settings, house.clock() + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("Africa/Cairo", date(2026, 4, 24)),
+        ("America/Havana", date(2026, 11, 1)),
+        ("America/Nuuk", date(2026, 3, 28)),
+        ("Europe/Madrid", date(2026, 3, 29)),
+    ],
+)
+@pytest.mark.parametrize("nightly", ["0 0 * * *", "30 23 * * *"])
+@pytest.mark.parametrize("away_hours", [3, 73])
+def test_each_date_has_a_run_or_a_named_miss_where_clocks_change(
+    house: House, zone: str, change: date, nightly: str, away_hours: int
+) -> None:
+    house = house.with_settings(schedule={"timezone": zone, "nightly": nightly, "monthly": "", "retention": ""})
+    house.clock.at = datetime.combine(change, datetime.min.time()) - timedelta(hours=60)
+    queue_due(house.context)
+    for _ in range(0, 24 * 6, away_hours):
+        house.clock.forward(hours=away_hours)
+        queue_due(house.context)
+    runs = house.runs("nightly")
+    days = sorted(run.logical_date for run in runs if run.logical_date is not None)
+    assert days == [days[0] + timedelta(days=n) for n in range(len(runs))]
+    assert days[0] < change < days[-1]
+    assert all(run.state == "queued" or "no scheduler was at work" in str(run.error) for run in runs)
+
+
+def test_a_month_that_begins_at_midnight_is_worked_once(house: House) -> None:
+    house = house.with_settings(schedule={"timezone": "America/Santiago", "monthly": "0 0 1 * *"})
+    house.clock.at = datetime(2026, 1, 1, 12)
+    while house.clock() < datetime(2026, 12, 31):
+        queue_due(house.context)
+        house.clock.forward(days=7)
+    assert [run.logical_date for run in house.runs("monthly")] == [date(2026, month, 1) for month in range(2, 13)]

@@ -15,11 +15,29 @@ FRIDAY = datetime(2026, 3, 27)
 YEAR_BEGINS, DAYS = date(2026, 1, 1), 366
 QUARTER = timedelta(minutes=15)
 # Clocks that change at two, at one, at midnight, before midnight, on the quarter; by half an hour, by two hours; and none.
-ZONES = (
-    "UTC Europe/Madrid Europe/London Europe/Dublin Atlantic/Azores America/New_York America/St_Johns America/Havana "
-    "America/Santiago America/Asuncion America/Nuuk America/Scoresbysund Africa/Cairo Africa/Casablanca Asia/Beirut "
-    "Asia/Jerusalem Australia/Lord_Howe Pacific/Auckland Pacific/Chatham Pacific/Easter Antarctica/Troll"
-).split()
+ZONES = [
+    "UTC",
+    "Europe/Madrid",
+    "Europe/London",
+    "Europe/Dublin",
+    "Atlantic/Azores",
+    "America/New_York",
+    "America/St_Johns",
+    "America/Havana",
+    "America/Santiago",
+    "America/Asuncion",
+    "America/Nuuk",
+    "America/Scoresbysund",
+    "Africa/Cairo",
+    "Africa/Casablanca",
+    "Asia/Beirut",
+    "Asia/Jerusalem",
+    "Australia/Lord_Howe",
+    "Pacific/Auckland",
+    "Pacific/Chatham",
+    "Pacific/Easter",
+    "Antarctica/Troll",
+]
 
 
 def _fires(fields: str, zone: str = "UTC", after: datetime = FRIDAY, count: int = 3) -> list[str]:

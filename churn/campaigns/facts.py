@@ -28,19 +28,52 @@ from staging.customers
 group by customer_id
 """
 
+# As the population of snapshots has it: what ended within the grace days may go on, unless something says it is a loss.
 _OVER = """
-select customer_id
-from (
+with given as (
+    select
+        cast(? as timestamp) as now_at,
+        cast(? as timestamp) as reached_at,
+        cast(? as integer) as grace_days,
+        cast(? as boolean) as counts_decisions
+),
+
+subscriptions as (
     select
         customer_id,
         subscription_id,
-        bool_or(event_type = 'ended' or (event_type = 'canceled' and ?)) as is_over
+        min(occurred_at) filter (where event_type = 'started') as started_at,
+        min(occurred_at) filter (where event_type = 'canceled') as canceled_at,
+        min(occurred_at) filter (where event_type = 'ended') as ended_at,
+        min(end_reason) filter (where event_type = 'ended') as end_reason
     from staging.subscription_events
-    where superseded_at is null and occurred_at <= ?
+    where superseded_at is null and occurred_at <= (select now_at from given)
     group by customer_id, subscription_id
 )
+
+select s.customer_id
+from subscriptions as s
+cross join given as g
+where s.started_at is not null and coalesce(least(s.canceled_at, s.ended_at) >= s.started_at, true)
+group by s.customer_id
+having bool_and(
+    (s.canceled_at is not null and g.counts_decisions)
+    or (
+        s.ended_at is not null
+        and not (
+            s.canceled_at is null
+            and coalesce(s.end_reason, 'plan_change') = 'plan_change'
+            and s.ended_at + g.grace_days * interval 1 day >= g.reached_at
+        )
+    )
+)
+"""
+
+_FLAT_LEFT = """
+select customer_id
+from staging.customer_snapshots
 group by customer_id
-having bool_and(is_over)
+having arg_max(coalesce(has_churned, false), coalesce(snapshot_date, date '9000-01-01'))
 """
 
 
@@ -91,10 +124,18 @@ def read_waiting(warehouse: Warehouse) -> pl.Series:
     )["customer_id"]
 
 
-def read_left(warehouse: Warehouse, now: datetime, *, counts_decisions: bool) -> pl.Series:
-    """Return the customers whose every subscription has ended by `now`, or was canceled where decisions count."""
+def read_left(
+    warehouse: Warehouse, now: datetime, *, reached: datetime, grace_days: int, counts_decisions: bool
+) -> pl.Series:
+    """Return the customers who have left by `now`: no subscription of theirs runs, or may still be renewed.
+
+    Where decisions count, a cancellation is a loss. Grace is counted to `reached`, where the data end: of a renewal
+    after that nothing can be known. Without subscriptions the label of a flat source says who has left.
+    """
     import polars as pl
 
     if not warehouse.has_table("staging.subscription_events"):
         return pl.Series("customer_id", [], dtype=pl.String)
-    return warehouse.frame(_OVER, [counts_decisions, now])["customer_id"]
+    if not warehouse.rows("select 1 from staging.subscription_events limit 1"):
+        return warehouse.frame(_FLAT_LEFT)["customer_id"]
+    return warehouse.frame(_OVER, [now, min(now, reached), grace_days, counts_decisions])["customer_id"]

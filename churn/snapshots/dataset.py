@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 SCHEMAS = ("totals", "snapshots", "features")
-_POPULATION = ("snapshots.spine", "snapshots.customer_value")
+_POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
 _OUTCOMES = ("snapshots.labels", "snapshots.treatments")
 
 
@@ -198,7 +198,7 @@ def scoring_set(
 ) -> ScoringSet:
     """Return the customers of `snapshot_date`, which must be among the dates built last; `wanted` as in feature_frame.
 
-    Raises DataError when the date was not built.
+    Those who have left already by the label of a flat source are left out. Raises DataError when the date was not built.
     """
     cutoff = warehouse.rows(
         "select p.data_cutoff_at from snapshots.policy as p inner join snapshots.dates as d on d.snapshot_date = ?",
@@ -208,7 +208,8 @@ def scoring_set(
         raise DataError(f"{snapshot_date} was not built", where="snapshots.dates", remedy="Call build_snapshots first.")
     groups = _built_groups(warehouse, models)
     columns = feature_columns(warehouse, groups, models, wanted)
-    frame = warehouse.frame(_select(columns, groups, "", "", f"where s.snapshot_date = date '{snapshot_date}'"))
+    joins = "anti join snapshots.departed as g on s.customer_id = g.customer_id and s.snapshot_date = g.snapshot_date"
+    frame = warehouse.frame(_select(columns, groups, "", joins, f"where s.snapshot_date = date '{snapshot_date}'"))
     fingerprint = _fingerprint(models, groups, policy, frame)
     return ScoringSet(frame, tuple(column.doc for column in columns), policy, snapshot_date, cutoff[0][0], fingerprint)
 

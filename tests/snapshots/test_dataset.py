@@ -233,3 +233,25 @@ def test_a_flat_source_of_500_columns_keeps_every_one() -> None:
         data = training_set(warehouse, models, POLICY)
     assert [doc.name for doc in data.features] == [f"column {place}" for place in range(500)]
     assert data.frame["column 499"].to_list() == [0.0, 499.0, 998.0, 1497.0]
+
+
+def test_who_has_left_by_the_label_of_a_flat_source_teaches_a_model_and_is_not_scored() -> None:
+    world = World()
+    for number in range(6):
+        world.flat(f"c{number}", None, number < 2, visits=float(number))
+    with world.warehouse() as warehouse:
+        models = build(warehouse, "2024-01-31")
+        assert training_set(warehouse, models, POLICY).counts["churners"] == 2
+        scored = scoring_set(warehouse, models, POLICY, date(2024, 1, 31)).frame
+    assert scored["customer_id"].to_list() == ["c2", "c3", "c4", "c5"]
+
+
+def test_a_dated_flat_source_leaves_out_who_has_left_by_its_newest_date_and_tells_the_past_as_it_was() -> None:
+    world = World().flat("gone", "2024-01-01", False).flat("gone", "2024-02-01", True)
+    world.flat("left before", "2024-01-01", True).flat("stays", "2024-01-01", False).flat("stays", "2024-02-01")
+    with world.warehouse() as warehouse:
+        models = build(warehouse, "2024-01-01", "2024-02-01")
+        then = scoring_set(warehouse, models, POLICY, date(2024, 1, 1)).frame["customer_id"].to_list()
+        now = scoring_set(warehouse, models, POLICY, date(2024, 2, 1)).frame["customer_id"].to_list()
+    assert then == ["gone", "left before", "stays"]
+    assert now == ["stays"]

@@ -209,7 +209,13 @@ def _shared(
     is_decision = settings.churn.dated_by == "decision"
     left = ids.clear() if settings.churn.definition == "inactivity" else None
     if left is None:
-        left = read_left(warehouse, now, counts_decisions=is_decision)
+        left = read_left(
+            warehouse,
+            now,
+            reached=data_cutoff(warehouse),
+            grace_days=settings.churn.grace_days,
+            counts_decisions=is_decision,
+        )
     rules = settings.campaigns
     found = {
         "not_active": ids.is_in(left.implode()).to_numpy(),

@@ -125,7 +125,7 @@ def report(customers: int, months: int, home: str) -> Work:
         found = publish_report(context)
         return {
             "month": found.month,
-            "customers": found.document["churn"]["now"]["customers"],
+            "customers": found.document.churn.now.customers if found.document.churn else 0,
             "page_bytes": found.files["report"].stat().st_size,
             "cpu": time.process_time() - began,
         }

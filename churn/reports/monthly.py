@@ -5,10 +5,18 @@ from __future__ import annotations
 import importlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from churn.decisions.severity import Severity
+from churn.documents.campaign_profit import BroughtProfit, SavedProfit
+from churn.documents.candidate_figures import CandidateFigures
+from churn.documents.exploration import InsightsDocument
+from churn.documents.measurement import Verdict
+from churn.documents.monitoring import Finding
+from churn.documents.month_facts import CampaignFacts, CohortAge, ModelFacts, MonthFacts
 from churn.reports.charts.model import calibration_chart
 from churn.reports.charts.monthly import churn_by_cause, profit_intervals, retention_map
 from churn.reports.charts.svg import Figure, token_css
@@ -18,45 +26,66 @@ from churn.resources import layered
 
 _AGE: Final = 3  # months after which newer cohorts are held against older ones
 _NOTICEABLE: Final = 1.96  # standard errors of the difference of two shares: beyond chance at 95 %
-_URGENCY: Final = ("act", "watch", "unknown", "ok")
+_URGENCY: Final[tuple[Severity, ...]] = ("act", "watch", "unknown", "ok")
 
 
-def monthly_titles(d: Mapping[str, Any], t: Language) -> dict[str, str]:
+@dataclass(frozen=True)
+class GroupedFinding:
+    """What one monitor finds at one severity: its costliest finding, and how many more there are.
+
+    `money_at_risk` is that of the costliest alone, as what several see may be the same money.
+    """
+
+    monitor: str
+    severity: Severity
+    sentence: str
+    more: int
+    money_at_risk: float | None
+
+
+@dataclass(frozen=True)
+class _CampaignBar:
+    """A campaign, or all of them, as the chart draws it; `tone` is a colour token."""
+
+    label: str
+    profit: BroughtProfit | SavedProfit
+    tone: str
+
+
+def monthly_titles(facts: MonthFacts, t: Language) -> dict[str, str]:
     """Return the title of each section by its name."""
     return {
-        "trend": _trend_monthly_titles(d, t),
-        "cohorts": _cohorts_monthly_titles(d["cohorts"], t),
-        "drivers": _drivers(d["insights"], t),
-        "campaigns": _campaigns_monthly_titles(d["campaigns"], t),
-        "model": _model(d["model"], t),
-        "drift": _drift(d["monitoring"], t),
+        "trend": _trend_title(facts, t),
+        "cohorts": _cohorts_title(facts.cohorts, t),
+        "drivers": _drivers_title(facts.insights, t),
+        "campaigns": _campaigns_title(facts.campaigns, t),
+        "model": _model_title(facts.model, t),
+        "drift": _drift_title(facts, t),
     }
 
 
-def grouped_findings(monitoring: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Return what the monitors ask a look at, worst first, one row per monitor and severity.
-
-    Keys: monitor, severity, sentence (of the costliest), more (how many further ones), money_at_risk (of the costliest,
-    as what several see may be the same money).
-    """
-    grouped: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for one in monitoring["findings"] if monitoring else ():
-        if one["severity"] != "ok":
-            grouped.setdefault((one["monitor"], one["severity"]), []).append(one)
-    found = []
-    for (monitor, severity), ones in grouped.items():
-        worst = max(ones, key=lambda one: one["money_at_risk"] or 0.0)
-        money = worst["money_at_risk"]
-        found.append({"monitor": monitor, "severity": severity, "more": len(ones) - 1, "sentence": worst["sentence"]})
-        found[-1]["money_at_risk"] = money
-    return sorted(found, key=lambda one: (_URGENCY.index(one["severity"]), -(one["money_at_risk"] or 0.0)))
+def grouped_findings(findings: Sequence[Finding]) -> list[GroupedFinding]:
+    """Return what the monitors ask a look at, worst first, one row per monitor and severity."""
+    grouped: dict[tuple[str, Severity], list[Finding]] = {}
+    for finding in findings:
+        if finding.severity != "ok":
+            grouped.setdefault((finding.monitor, finding.severity), []).append(finding)
+    rows = []
+    for (monitor, severity), group in grouped.items():
+        costliest = max(group, key=lambda finding: finding.money_at_risk or 0.0)
+        rows.append(GroupedFinding(monitor, severity, costliest.sentence, len(group) - 1, costliest.money_at_risk))
+    return sorted(rows, key=lambda row: (_URGENCY.index(row.severity), -(row.money_at_risk or 0.0)))
 
 
-def _trend_monthly_titles(d: Mapping[str, Any], t: Language) -> str:
-    if d["churn"] is None:
+def _findings(facts: MonthFacts) -> list[GroupedFinding]:
+    return grouped_findings(facts.monitoring.findings if facts.monitoring else ())
+
+
+def _trend_title(facts: MonthFacts, t: Language) -> str:
+    if facts.churn is None:
         return t("trend.title")
-    rates = [month["churn_rate"] for month in d["churn"]["trend"]]
-    above, months = sum(rate > d["target"] for rate in rates), t.count(len(rates))
+    rates = [month.churn_rate for month in facts.churn.trend]
+    above, months = sum(rate > facts.target for rate in rates), t.count(len(rates))
     if not above:
         return t("trend.title_kept", months=months)
     if above == len(rates):
@@ -64,14 +93,14 @@ def _trend_monthly_titles(d: Mapping[str, Any], t: Language) -> str:
     return t("trend.title_above", above=t.count(above), months=months)
 
 
-def _cohorts_monthly_titles(cells: Sequence[Mapping[str, Any]], t: Language) -> str:
+def _cohorts_title(cells: Sequence[CohortAge], t: Language) -> str:
     """Hold the newer half of the cohorts old enough against the older half: a two-proportion test."""
-    old_enough = [cell for cell in cells if cell["months_since"] == _AGE and cell["customers"]]
+    old_enough = [cell for cell in cells if cell.months_since == _AGE and cell.customers]
     half = len(old_enough) // 2
     if not half:
         return t("trend.cohorts")
     sums = [
-        (sum(cell["retained"] for cell in part), sum(cell["customers"] for cell in part))
+        (sum(cell.retained for cell in part), sum(cell.customers for cell in part))
         for part in (old_enough[:half], old_enough[-half:])
     ]
     (stayed_before, all_before), (stayed_now, all_now) = sums
@@ -83,16 +112,13 @@ def _cohorts_monthly_titles(cells: Sequence[Mapping[str, Any]], t: Language) -> 
     return t(f"trend.cohorts_{key}", **shares)
 
 
-def _drivers(found: Mapping[str, Any] | None, t: Language) -> str:
-    insights = found["insights"] if found else []
-    if not insights:
-        return t("drivers.title")
-    most = max(one["lift"] for one in insights)
-    return t("drivers.title_found", times=t.decimal(most, 1))
+def _drivers_title(explored: InsightsDocument | None, t: Language) -> str:
+    lifts = [insight.lift for insight in explored.insights if insight.lift is not None] if explored else []
+    return t("drivers.title_found", times=t.decimal(max(lifts), 1)) if lifts else t("drivers.title")
 
 
-def _campaigns_monthly_titles(rows: Sequence[Mapping[str, Any]], t: Language) -> str:
-    verdicts = [row["realised"]["verdict"] for row in rows if row["realised"] is not None]
+def _campaigns_title(rows: Sequence[CampaignFacts], t: Language) -> str:
+    verdicts = [row.realised.verdict for row in rows if row.realised is not None]
     if not verdicts:
         return t("campaigns.title")
     if "harms" in verdicts:
@@ -103,25 +129,24 @@ def _campaigns_monthly_titles(rows: Sequence[Mapping[str, Any]], t: Language) ->
     return t("campaigns.title_works", count=t.count(works), measured=t.count(len(verdicts)))
 
 
-def _model(model: Mapping[str, Any] | None, t: Language) -> str:
-    is_calibrated = model["metrics"].get("is_calibrated") if model else None
-    if is_calibrated is None:
+def _model_title(model: ModelFacts | None, t: Language) -> str:
+    if model is None or not isinstance(model.metrics, CandidateFigures):
         return t("model.title")
-    return t("model.title_good" if is_calibrated else "model.title_bad")
+    return t("model.title_good" if model.metrics.is_calibrated else "model.title_bad")
 
 
-def _drift(monitoring: Mapping[str, Any] | None, t: Language) -> str:
-    if not monitoring:
+def _drift_title(facts: MonthFacts, t: Language) -> str:
+    if facts.monitoring is None:
         return t("drift.title")
-    severities = [one["severity"] for one in grouped_findings(monitoring)]
-    for key in ("act", "watch"):
-        if key in severities:
-            return t(f"drift.title_{key}", count=t.count(severities.count(key)))
+    severities = [row.severity for row in _findings(facts)]
+    for severity in ("act", "watch"):
+        if severity in severities:
+            return t(f"drift.title_{severity}", count=t.count(severities.count(severity)))
     return t("drift.title_ok")
 
 
 _SECTION: Final = re.compile(r"monthly/\d\d_\w+\.html")
-_TONES: Final = {"works": "best", "harms": "chosen", "open": "muted"}
+_TONES: Final[dict[Verdict | None, str]] = {"works": "best", "harms": "chosen", "open": "muted"}
 _TINY: Final = '{"data": {"values": [{}]}, "mark": "point"}'
 _COHORT_MONTHS: Final = 3  # fewer are no comparison
 
@@ -132,58 +157,59 @@ def sections(home: Path) -> list[str]:
 
 
 def prepare_drawing() -> None:
-    """Load what draws the charts and start its engine: for a thread, while somebody else waits for a database."""
+    """Load the chart libraries and start their engine: for a thread, while another one waits for the database."""
     import vl_convert
 
     vl_convert.vegalite_to_svg(_TINY)  # the engine starts with the first chart
     importlib.import_module("altair")
 
 
-def render_monthly(document: Mapping[str, Any], *, home: Path, language: str = "en") -> str:
-    """Return the report of `report_facts` as one HTML page without scripts; the same facts give the same bytes.
+def render_monthly(facts: MonthFacts, *, home: Path, language: str = "en") -> str:
+    """Return the report of `facts` as one HTML page without scripts; the same facts give the same bytes.
 
-    Raises ConfigError for a language without words, or a template that cannot be filled.
+    Templates get the facts as the JSON file has them, which is what those that users write rely on. Raises ConfigError
+    for a language without words, or a template that cannot be filled.
     """
     words = read_language(language, home)
     return render(
         "monthly/monthly.html",
         home=home,
-        d=document,
+        d=facts.as_json(),
         t=words,
         tokens=token_css(),
         sections=sections(home),
-        charts=_charts(document, words),
-        titles=monthly_titles(document, words),
-        findings=grouped_findings(document["monitoring"]),
+        charts=_charts(facts, words),
+        titles=monthly_titles(facts, words),
+        findings=_findings(facts),
     )
 
 
-def _charts(d: Mapping[str, Any], t: Language) -> dict[str, Figure | None]:
+def _charts(facts: MonthFacts, t: Language) -> dict[str, Figure | None]:
     return {
-        "trend": _trend(d, t),
-        "cohorts": _cohorts(d["cohorts"], t),
-        "campaigns": _campaigns(d, t),
-        "calibration": _calibration(d["model"], t),
+        "trend": _trend(facts, t),
+        "cohorts": _cohorts(facts.cohorts, t),
+        "campaigns": _campaigns(facts, t),
+        "calibration": _calibration(facts.model, t),
     }
 
 
-def _trend(d: Mapping[str, Any], t: Language) -> Figure | None:
-    if d["churn"] is None:
+def _trend(facts: MonthFacts, t: Language) -> Figure | None:
+    if facts.churn is None:
         return None
-    months = d["churn"]["trend"]
+    months = facts.churn.trend
     rows = [
         {
-            "label": t.short_month(row["month"]),
-            "voluntary": row["voluntary_churners"] / row["customers"] if row["customers"] else 0.0,
-            "involuntary": row["involuntary_churners"] / row["customers"] if row["customers"] else 0.0,
-            "text": t.percent(row["churn_rate"], 1),
+            "label": t.short_month(row.month),
+            "voluntary": row.voluntary_churners / row.customers if row.customers else 0.0,
+            "involuntary": row.involuntary_churners / row.customers if row.customers else 0.0,
+            "text": t.percent(row.churn_rate, 1),
         }
         for row in months
     ]
-    rates = [row["churn_rate"] for row in months]
+    rates = [row.churn_rate for row in months]
     if not any(rates):
         return None  # nothing to draw: the section says so
-    target = t.percent(d["target"])
+    target = t.percent(facts.target)
     names = {
         "voluntary": t("method.definition_voluntary"),
         "involuntary": t("method.definition_involuntary"),
@@ -191,70 +217,75 @@ def _trend(d: Mapping[str, Any], t: Language) -> Figure | None:
     }
     describe = t(
         "trend.describe",
-        first=t.month(months[0]["month"]),
-        last=t.month(months[-1]["month"]),
+        first=t.month(months[0].month),
+        last=t.month(months[-1].month),
         low=t.percent(min(rates), 1),
         high=t.percent(max(rates), 1),
-        now=t.percent(d["churn"]["now"]["churn_rate"], 1),
-        month=t.month(d["first_day"]),
+        now=t.percent(facts.churn.now.churn_rate, 1),
+        month=t.month(facts.first_day),
         target=target,
     )
-    return churn_by_cause(rows, target=d["target"], names=names, describe=describe, locale=t.axis_locale())
+    return churn_by_cause(rows, target=facts.target, names=names, describe=describe, locale=t.axis_locale())
 
 
-def _cohorts(cells: Sequence[Mapping[str, Any]], t: Language) -> Figure | None:
-    months = list(dict.fromkeys(cell["cohort_month"] for cell in cells))
-    if len(months) < _COHORT_MONTHS:
+def _cohorts(cells: Sequence[CohortAge], t: Language) -> Figure | None:
+    if len({cell.cohort_month for cell in cells}) < _COHORT_MONTHS:
         return None
     rows = [
         {
-            "cohort": t.short_month(cell["cohort_month"]),
-            "age": cell["months_since"],
-            "share": cell["retained"] / cell["customers"],
-            "text": t.percent(cell["retained"] / cell["customers"], 0),
+            "cohort": t.short_month(cell.cohort_month),
+            "age": cell.months_since,
+            "share": cell.retained / cell.customers,
+            "text": t.percent(cell.retained / cell.customers, 0),
         }
         for cell in cells
-        if cell["customers"]
+        if cell.customers
     ]
     third = [row["text"] for row in rows if row["age"] == _COHORT_MONTHS]
     describe = t("trend.cohorts_describe", third=third[-1] if third else DASH)
     return retention_map(rows, age=t("trend.age"), joined=t("trend.joined"), describe=describe)
 
 
-def _campaigns(d: Mapping[str, Any], t: Language) -> Figure | None:
+def _campaigns(facts: MonthFacts, t: Language) -> Figure | None:
+    profits = [
+        _CampaignBar(row.title, row.realised, _TONES[row.realised.verdict])
+        for row in facts.campaigns
+        if row.realised is not None
+    ]
+    if not profits:
+        return None
+    if (saved := facts.saved) is not None and len(profits) > 1:
+        tone = "best" if saved.low > 0 else "chosen" if saved.high < 0 else "ink"
+        profits.append(_CampaignBar(t("campaigns.total"), saved, tone))
     rows = [
         {
-            "label": row["title"],
-            **{k: row["realised"][k] for k in ("value", "low", "high")},
-            "kind": _TONES[row["realised"]["verdict"]],
+            "label": bar.label,
+            "value": bar.profit.value,
+            "low": bar.profit.low,
+            "high": bar.profit.high,
+            "kind": bar.tone,
         }
-        for row in d["campaigns"]
-        if row["realised"] is not None
+        for bar in profits
     ]
-    if not rows:
-        return None
-    if d["saved"] is not None and len(rows) > 1:
-        saved = d["saved"]
-        kind = "best" if saved["low"] > 0 else "chosen" if saved["high"] < 0 else "ink"
-        rows.append({"label": t("campaigns.total"), **{k: saved[k] for k in ("value", "low", "high")}, "kind": kind})
-    told = "; ".join(
-        f"{row['label']} {t.money(row['value'], d['currency'])} ({t.money(row['low'], d['currency'])} {DASH} {t.money(row['high'], d['currency'])})"
-        for row in rows
+    sentences = "; ".join(
+        f"{bar.label} {t.money(bar.profit.value, facts.currency)} "
+        f"({t.money(bar.profit.low, facts.currency)} {DASH} {t.money(bar.profit.high, facts.currency)})"
+        for bar in profits
     )
     return profit_intervals(
         rows,
         title=t("campaigns.axis"),
-        money=t.money_axis(d["currency"]),
-        describe=t("campaigns.describe", rows=told),
+        money=t.money_axis(facts.currency),
+        describe=t("campaigns.describe", rows=sentences),
         locale=t.axis_locale(),
     )
 
 
-def _calibration(model: Mapping[str, Any] | None, t: Language) -> Figure | None:
-    if model is None or not model["calibration"]:
+def _calibration(model: ModelFacts | None, t: Language) -> Figure | None:
+    if model is None or not model.calibration:
         return None
     return calibration_chart(
-        model["calibration"],
+        [row.as_json() for row in model.calibration],
         describe=t("model.describe"),
         titles=(t("model.predicted"), t("model.observed")),
         locale=t.axis_locale(),

@@ -1,158 +1,275 @@
 from __future__ import annotations
 
-import copy
 import re
+from datetime import date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from churn.documents.campaign_profit import BroughtProfit, PromisedProfit, SavedProfit
+from churn.documents.candidate_figures import CandidateFigures
+from churn.documents.document import Range
+from churn.documents.exploration import ColumnInsight, InsightsDocument
+from churn.documents.model_figures import CalibrationBin
+from churn.documents.monitoring import Finding, MonitoringDocument
+from churn.documents.month_facts import (
+    BandFacts,
+    CampaignFacts,
+    ChurnFacts,
+    CohortAge,
+    FirstReason,
+    KnownDecision,
+    LedgerPromise,
+    LedgerRow,
+    ModelFacts,
+    MonthFacts,
+    NightFacts,
+    RiskFacts,
+    TrendMonth,
+    UnknownDecision,
+)
+from churn.documents.quality import QualityDocument, RuleFinding
+from churn.documents.simulation import SimulatedInterval
 from churn.errors import ConfigError
 from churn.reports.language import languages, read_language
 from churn.reports.monthly import grouped_findings, render_monthly, sections
 
-NOTHING: dict[str, Any] = {
-    "month": "2026-06",
-    "first_day": "2026-06-01",
-    "next_month": "2026-07-01",
-    "is_whole": True,
-    "is_newest": True,
-    "is_in_time": True,
-    "known_until": None,
-    "data_cutoff": "2026-07-01T00:00:00",
-    "currency": "USD",
-    "target": 0.06,
-    "definition": "any",
-    "horizon_days": 30,
-    "lead_days": 2,
-    "grace_days": 7,
-    "is_simulated": False,
-    "churn": None,
-    "cohorts": [],
-    "risk": None,
-    "insights": None,
-    "campaigns": [],
-    "ledger": [],
-    "saved": None,
-    "spent": 0.0,
-    "decision": {"is_known": False, "code": "nothing_scored", "why": "nothing has been scored yet"},
-    "model": None,
-    "monitoring": None,
-    "quality": None,
-    "nights": {"done": 0, "failed": []},
-}
+JULY = date(2026, 7, 1)
+MIDNIGHT = datetime(2026, 7, 1)
+NOTHING = MonthFacts(
+    month="2026-06",
+    first_day=date(2026, 6, 1),
+    next_month=JULY,
+    is_whole=True,
+    is_newest=True,
+    known_until=None,
+    data_cutoff=MIDNIGHT,
+    currency="USD",
+    target=0.06,
+    definition="any",
+    horizon_days=30,
+    lead_days=2,
+    grace_days=7,
+    is_simulated=False,
+    churn=None,
+    cohorts=(),
+    risk=None,
+    campaigns=(),
+    saved=None,
+    spent=0,
+    ledger=(),
+    model=None,
+    monitoring=None,
+    nights=NightFacts(done=0, failed=()),
+    decision=UnknownDecision(code="nothing_scored", why="nothing has been scored yet"),
+    insights=None,
+    quality=None,
+    is_in_time=True,
+)
 
 
-def _months(rate: float) -> list[dict[str, Any]]:
-    return [
-        {
-            "month": f"2026-{month:02d}-01",
-            "customers": 1000,
-            "voluntary_churners": round(1000 * rate * 0.75),
-            "involuntary_churners": round(1000 * rate * 0.25),
-            "churn_rate": rate,
-            "monthly_revenue": 25_000.0,
-            "monthly_revenue_lost": 25_000.0 * rate,
-        }
+def _months(rate: float) -> tuple[TrendMonth, ...]:
+    return tuple(
+        TrendMonth(
+            month=date(2026, month, 1),
+            customers=1000,
+            voluntary_churners=round(1000 * rate * 0.75),
+            involuntary_churners=round(1000 * rate * 0.25),
+            churn_rate=rate,
+            monthly_revenue=25_000.0,
+            monthly_revenue_lost=25_000.0 * rate,
+        )
         for month in range(1, 7)
-    ]
+    )
 
 
-def full() -> dict[str, Any]:
+def _churn(rate: float, *, before: float, excess_revenue: float) -> ChurnFacts:
+    months = _months(rate)
+    return ChurnFacts(
+        now=months[-1],
+        before=months[-2].model_copy(update={"churn_rate": before}),
+        year_before=None,
+        gap=rate - 0.06,
+        excess_revenue=excess_revenue,
+        trend=months,
+    )
+
+
+def _figures() -> CandidateFigures:
+    undefined = dict.fromkeys(CandidateFigures.model_fields)
+    intervals = {name: (None, None) for name in undefined if name.endswith("_interval")}
+    known = {
+        "name": "xgboost",
+        "title": "XGBoost",
+        "is_baseline": False,
+        "auc": 0.85,
+        "lift": 5.0,
+        "fit_seconds": 1.0,
+        "rows_per_second": 1000,
+        "calibration": "isotonic",
+        "is_calibrated": True,
+        "calibration_slope": 1.02,
+        "params": {},
+        "trials": 1,
+    }
+    return CandidateFigures.model_validate(undefined | intervals | known)
+
+
+def _finding(monitor: str, severity: str, sentence: str, money: float | None) -> Finding:
+    return Finding.model_validate(
+        {"monitor": monitor, "subject": "", "severity": severity, "sentence": sentence, "money_at_risk": money}
+    )
+
+
+def _insights() -> InsightsDocument:
+    insight = ColumnInsight(
+        rank=1,
+        sentence="They leave.",
+        words="no login for 14 days",
+        note=None,
+        condition="days_since_last_login >= 14",
+        features=("days_since_last_login",),
+        churn_rate=0.22,
+        interval=(0.2, 0.24),
+        rest_rate=0.056,
+        lift=3.9,
+        lift_interval=(3.0, 4.8),
+        share=0.09,
+        customers=90,
+        money_at_risk_monthly=495.0,
+        involuntary_share=0.0,
+        searched_rate=0.22,
+        tested_rows=900,
+        tested_churned=198,
+        tested_on=(date(2026, 4, 1), date(2026, 5, 1)),
+        p_value=0.001,
+        p_adjusted=0.01,
+    )
+    return InsightsDocument(
+        snapshot_date=JULY,
+        explored_at=MIDNIGHT,
+        currency="USD",
+        horizon_days=30,
+        customers=1000,
+        churn_rate=0.08,
+        headline="One group leaves more.",
+        tally="1 of 40.",
+        method=None,
+        tested_on=(date(2026, 4, 1), date(2026, 5, 1)),
+        is_simulated=False,
+        notes=(),
+        insights=(insight,),
+    )
+
+
+def _campaigns() -> tuple[CampaignFacts, CampaignFacts]:
+    brought = BroughtProfit(
+        value=1200.0,
+        low=100.0,
+        high=2300.0,
+        verdict="works",
+        saves=Range(value=20.0, low=2.0, high=38.0),
+        is_mature=True,
+        measured_at=MIDNIGHT,
+    )
+    return (
+        CampaignFacts(
+            name="payment",
+            title="Help to fix a failed payment",
+            treatment=126,
+            holdout=84,
+            expected=PromisedProfit(profit=1895.0, low=1090.0, high=2729.0, cost=252.0, saves=30.0),
+            realised=brought,
+            stage="measured",
+        ),
+        CampaignFacts(
+            name="call", title="Call <b>", treatment=10, holdout=5, expected=None, realised=None, stage="running"
+        ),
+    )
+
+
+def full() -> MonthFacts:
     """Facts with every part filled in."""
-    months = _months(0.08)
-    found = copy.deepcopy(NOTHING)
-    found["churn"] = {
-        "now": months[-1],
-        "before": {**months[-2], "churn_rate": 0.075},
-        "year_before": None,
-        "gap": 0.02,
-        "excess_revenue": 500.0,
-        "trend": months,
+    parts = {
+        "churn": _churn(0.08, before=0.075, excess_revenue=500.0),
+        "cohorts": tuple(
+            CohortAge(cohort_month=date(2026, month, 1), months_since=age, customers=100, retained=100 - 9 * age)
+            for month in range(1, 5)
+            for age in range(7 - month)
+        ),
+        "risk": RiskFacts(
+            snapshot_date=JULY,
+            compared_with=date(2026, 6, 1),
+            model_version="m1",
+            run_id="20260701-abc",
+            customers=1000,
+            expected_churners=81.4,
+            listed=120,
+            bands=tuple(
+                BandFacts(band=band, customers=250, expected_churners=20.0, expected_profit=90.0, before=240)
+                for band in ("critical", "high", "medium", "low")
+            ),
+            reasons=(FirstReason(feature="days_since_last_login", is_actionable=True, customers=60, share=0.5),),
+        ),
+        "insights": _insights(),
+        "campaigns": _campaigns(),
+        "saved": SavedProfit(value=1200.0, low=100.0, high=2300.0, saves=20.0, measured=1, waiting=1),
+        "spent": 252.0,
+        "decision": KnownDecision(
+            contacts=300,
+            threshold=0.071,
+            cost=600.0,
+            net_profit=1458.0,
+            net_profit_interval=SimulatedInterval(low=583.0, median=1400.0, high=2421.0),
+            loss_probability=0.01,
+            profit_model="case_study",
+            success_rate=0.4,
+            contact_cost=2.0,
+            run_snapshot_date=JULY,
+        ),
+        "model": ModelFacts(
+            version="m1",
+            kind="xgboost",
+            created_at=datetime(2026, 6, 1),
+            metrics=_figures(),
+            calibration=tuple(
+                CalibrationBin(predicted=p, observed=p, low=0.9 * p, high=1.1 * p, customers=100)
+                for p in (0.02, 0.1, 0.3)
+            ),
+            features={"days_since_last_login": "Days since the last login."},
+            error=None,
+        ),
+        "monitoring": MonitoringDocument(
+            on=JULY,
+            data_cutoff=MIDNIGHT,
+            monitored_at=MIDNIGHT,
+            model_version="m1",
+            customers=1000,
+            currency="USD",
+            severity="act",
+            summary="One to act on.",
+            findings=(
+                _finding("data_drift", "act", "age moved", 900.0),
+                _finding("skew", "ok", "no skew", None),
+            ),
+        ),
+        "quality": QualityDocument(checks=(_rule("No repeats.", 12), _rule("Ok.", 0))),
+        "nights": NightFacts(done=29, failed=(date(2026, 6, 11),)),
     }
-    found["cohorts"] = [
-        {"cohort_month": f"2026-{m:02d}-01", "months_since": age, "customers": 100, "retained": 100 - 9 * age}
-        for m in range(1, 5)
-        for age in range(7 - m)
-    ]
-    found["risk"] = {
-        "snapshot_date": "2026-07-01",
-        "compared_with": "2026-06-01",
-        "model_version": "m1",
-        "run_id": "20260701-abc",
-        "customers": 1000,
-        "expected_churners": 81.4,
-        "listed": 120,
-        "bands": [
-            {"band": band, "customers": 250, "expected_churners": 20.0, "expected_profit": 90.0, "before": 240}
-            for band in ("critical", "high", "medium", "low")
-        ],
-        "reasons": [{"feature": "days_since_last_login", "is_actionable": True, "customers": 60, "share": 0.5}],
-    }
-    found["insights"] = {
-        "tested_on": ["2026-04-01", "2026-05-01"],
-        "insights": [
-            {
-                "words": "no login for 14 days",
-                "churn_rate": 0.22,
-                "interval": [0.2, 0.24],
-                "lift": 3.9,
-                "customers": 90,
-                "share": 0.09,
-                "money_at_risk_monthly": 495.0,
-            }
-        ],
-    }
-    money = {"value": 1200.0, "low": 100.0, "high": 2300.0}
-    found["campaigns"] = [
-        {
-            "title": "Help to fix a failed payment",
-            "treatment": 126,
-            "holdout": 84,
-            "expected": {"profit": 1895.0, "low": 1090.0, "high": 2729.0},
-            "realised": {**money, "verdict": "works"},
-        },
-        {"title": "Call <b>", "treatment": 10, "holdout": 5, "expected": None, "realised": None},
-    ]
-    found["saved"], found["spent"] = {**money, "saves": 20.0, "measured": 1, "waiting": 1}, 252.0
-    found["decision"] = {
-        "is_known": True,
-        "contacts": 300,
-        "threshold": 0.071,
-        "cost": 600.0,
-        "net_profit": 1458.0,
-        "net_profit_interval": {"low": 583.0, "median": 1400.0, "high": 2421.0},
-        "loss_probability": 0.01,
-        "profit_model": "case_study",
-        "success_rate": 0.4,
-        "contact_cost": 2.0,
-        "run_snapshot_date": "2026-07-01",
-    }
-    found["model"] = {
-        "version": "m1",
-        "kind": "xgboost",
-        "created_at": "2026-06-01T00:00:00",
-        "metrics": {"title": "XGBoost", "calibration_slope": 1.02, "is_calibrated": True, "lift": 5.0, "auc": 0.85},
-        "calibration": [
-            {"predicted": p, "observed": p, "low": 0.9 * p, "high": 1.1 * p, "customers": 100} for p in (0.02, 0.1, 0.3)
-        ],
-        "features": {"days_since_last_login": "Days since the last login."},
-        "history": [],
-        "error": None,
-    }
-    found["monitoring"] = {
-        "on": "2026-07-01",
-        "findings": [
-            {"monitor": "data_drift", "severity": "act", "sentence": "age moved", "money_at_risk": 900.0},
-            {"monitor": "skew", "severity": "ok", "sentence": "no skew", "money_at_risk": None},
-        ],
-    }
-    found["quality"] = {
-        "checks": [{"message": "No repeats.", "defect_count": 12}, {"message": "Ok.", "defect_count": 0}]
-    }
-    found["nights"] = {"done": 29, "failed": ["2026-06-11"]}
-    return found
+    return NOTHING.model_copy(update=parts)
+
+
+def _rule(message: str, defects: int) -> RuleFinding:
+    return RuleFinding(
+        rule="no_repeats",
+        level="warn",
+        defect_count=defects,
+        example={},
+        message=message,
+        checked_at=MIDNIGHT,
+        as_of=MIDNIGHT,
+    )
 
 
 class _Page(HTMLParser):
@@ -183,7 +300,7 @@ class _Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-def page(document: dict[str, Any], home: Path, language: str = "en") -> _Page:
+def page(document: MonthFacts, home: Path, language: str = "en") -> _Page:
     return _Page(render_monthly(document, home=home, language=language))
 
 
@@ -215,8 +332,7 @@ def test_a_month_of_which_nothing_is_known_says_so_in_every_section(tmp_path):
 
 
 def test_zero_churn_keeps_the_target_and_draws_nothing(tmp_path):
-    document = full()
-    document["churn"] |= {"trend": _months(0.0), "now": _months(0.0)[-1], "gap": -0.06, "excess_revenue": 0.0}
+    document = full().model_copy(update={"churn": _churn(0.0, before=0.075, excess_revenue=0.0)})
     text = page(document, tmp_path).text
     assert "0.0 % of customers left in June 2026: the target of 6 % is kept." in text
     assert "Churn kept its target in each of the last 6 months" in text
@@ -225,7 +341,7 @@ def test_zero_churn_keeps_the_target_and_draws_nothing(tmp_path):
 
 
 def test_a_month_that_is_not_over_says_so_first(tmp_path):
-    document = full() | {"is_whole": False}
+    document = full().model_copy(update={"is_whole": False})
     assert "June 2026 is not over: the figures reach 1 July 2026." in page(document, tmp_path).text
 
 
@@ -260,27 +376,20 @@ def test_titles_say_what_was_found(tmp_path):
 
 
 def test_findings_of_one_monitor_share_a_row_worst_first():
-    ones = [
-        ("sync", "watch", "a", None),
-        ("skew", "act", "b", 5.0),
-        ("sync", "watch", "c", 7.0),
-        ("data", "ok", "d", 9.0),
+    findings = [
+        _finding("sync", "watch", "a", None),
+        _finding("skew", "act", "b", 5.0),
+        _finding("sync", "watch", "c", 7.0),
+        _finding("data", "ok", "d", 9.0),
     ]
-    keys = ("monitor", "severity", "sentence", "money_at_risk")
-    found = grouped_findings({"findings": [dict(zip(keys, one, strict=True)) for one in ones]})
-    assert [(one["monitor"], one["sentence"], one["more"]) for one in found] == [("skew", "b", 0), ("sync", "c", 1)]
-    assert grouped_findings(None) == []
+    rows = grouped_findings(findings)
+    assert [(row.monitor, row.sentence, row.more) for row in rows] == [("skew", "b", 0), ("sync", "c", 1)]
+    assert grouped_findings(()) == []
 
 
 def test_a_month_long_past_says_what_is_not_on_record(tmp_path):
-    document = full() | {
-        "known_until": "2026-07-31",
-        "is_newest": False,
-        "is_in_time": False,
-        "decision": {"is_known": False, "code": "past", "why": ""},
-        "insights": None,
-        "quality": None,
-    }
+    gone = {"decision": UnknownDecision(code="past", why=""), "insights": None, "quality": None, "is_in_time": False}
+    document = full().model_copy(update={**gone, "known_until": date(2026, 7, 31), "is_newest": False})
     text = page(document, tmp_path).text
     assert "what was recommended then is not on record" in text
     assert "What exploring found at that time is not on record" in text
@@ -289,19 +398,24 @@ def test_a_month_long_past_says_what_is_not_on_record(tmp_path):
 
 
 def test_the_save_ledger_adds_up_by_month_of_plan(tmp_path):
-    entry = {"campaigns": 1, "treatment": 60, "holdout": 40, "promised": None, "measured": None, "waiting": 1}
-    document = full()
-    document["ledger"] = [
-        {**entry, "first": "2026-06-01", "last": "2026-06-01"},
-        {
-            **entry,
-            "first": "2026-04-01",
-            "last": "2026-05-01",
-            "promised": {"profit": 3381.0, "low": 1229.0, "high": 5822.0},
-            "measured": {"value": 1923.0, "low": -308.0, "high": 4217.0},
-            "waiting": 0,
-        },
-    ]
+    waiting = LedgerRow(
+        first=date(2026, 6, 1),
+        last=date(2026, 6, 1),
+        campaigns=1,
+        treatment=60,
+        holdout=40,
+        promised=None,
+        measured=None,
+        waiting=1,
+    )
+    known = {
+        "first": date(2026, 4, 1),
+        "last": date(2026, 5, 1),
+        "promised": LedgerPromise(profit=3381.0, low=1229.0, high=5822.0),
+        "measured": Range(value=1923.0, low=-308.0, high=4217.0),
+        "waiting": 0,
+    }
+    document = full().model_copy(update={"ledger": (waiting, waiting.model_copy(update=known))})
     text = page(document, tmp_path).text
     assert "April 2026 to May 2026 1 60 $3,381 $1,229 to $5,822 $1,923 −$308 to $4,217" in text  # noqa: RUF001  # true minus
     assert "June 2026 1 60 – outcomes not in yet" in text  # noqa: RUF001  # the dash of nothing
@@ -323,9 +437,8 @@ def test_another_language_changes_words_numbers_and_months(tmp_path):
 
 
 def test_nothing_english_is_left_in_the_german_report_but_what_is_marked_as_english(tmp_path):
-    document = full()
-    for number, row in enumerate(document["campaigns"]):
-        row["title"] = f"Aktion {number}"  # names are their owners'
+    named = tuple(row.model_copy(update={"title": f"Aktion {row.name}"}) for row in full().campaigns)
+    document = full().model_copy(update={"campaigns": named})  # names are their owners'
     html = render_monthly(document, home=tmp_path, language="de")
     assert '<html lang="de">' in html
     unmarked = re.sub(r'<(\w+)[^>]*lang="en"[^>]*>.*?</\1>', " ", html, flags=re.DOTALL)
@@ -378,3 +491,15 @@ def test_a_section_is_added_by_one_template(tmp_path):
     assert names == sorted(names)
     assert "monthly/45_ours.html" in names
     assert "2026-06 is ours" in page(full(), tmp_path).text
+
+
+def test_the_facts_are_written_flat_in_the_order_that_scripts_know():
+    keys = """month first_day next_month is_whole is_newest known_until data_cutoff currency target definition horizon_days
+    lead_days grace_days is_simulated churn cohorts risk campaigns saved spent ledger measured_plans model monitoring nights
+    decision insights quality is_in_time"""
+    written = full().as_json()
+    assert list(written) == keys.split()
+    assert (NOTHING.as_json()["spent"], repr(written["spent"])) == (0, "252.0")
+    assert isinstance(NOTHING.as_json()["spent"], int)
+    assert written["data_cutoff"] == "2026-07-01T00:00:00"
+    assert MonthFacts.read(written, where="facts") == full()

@@ -7,9 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from churn.context import Context
+from churn.documents.month_facts import MonthFacts
 from churn.errors import ConfigError
 from churn.files import write_text
 from churn.reports.monthly import prepare_drawing, render_monthly
@@ -25,7 +25,7 @@ class ReportResult:
     month: str
     language: str
     files: dict[str, Path]
-    document: dict[str, Any]
+    document: MonthFacts
     seconds: float
 
 
@@ -55,14 +55,14 @@ def publish_report(
             document = report_facts(context, chosen, beside=beside)
         context.progress.step("Drawing the report")
         suffix = "" if language == "en" else f"-{language}"
-        page = out or home / "reports" / f"monthly-{document['month']}{suffix}.html"
+        page = out or home / "reports" / f"monthly-{document.month}{suffix}.html"
         text = render_monthly(document, home=home, language=language)
         write_text(page, text)
         files = {"report": page}
         if out is None:
-            files["facts"] = home / "reports" / f"monthly-{document['month']}.json"
-            write_text(files["facts"], json.dumps(document, default=str, indent=1, allow_nan=False) + "\n")
+            files["facts"] = home / "reports" / f"monthly-{document.month}.json"
+            write_text(files["facts"], json.dumps(document.as_json(), indent=1, allow_nan=False) + "\n")
         if with_pdf:
             context.progress.step("Printing it")
             files["pdf"] = print_to_pdf(page, page.with_suffix(".pdf"))
-    return ReportResult(document["month"], language, files, document, time.monotonic() - began)
+    return ReportResult(document.month, language, files, document, time.monotonic() - began)

@@ -14,6 +14,7 @@ from churn.errors import Unreachable
 from churn.jobs.notify.report_mail import mail_report
 from churn.workflows.report.publish import ReportResult
 from tests.jobs.notify.mail import mail_server, mailing
+from tests.reports.test_monthly import NOTHING
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def _report(home: Path) -> ReportResult:
     page = home / "reports" / "monthly-2026-06.html"
     page.parent.mkdir(parents=True)
     page.write_text(PAGE, encoding="utf-8")
-    return ReportResult("2026-06", "en", {"report": page}, {}, 0.0)
+    return ReportResult("2026-06", "en", {"report": page}, NOTHING, 0.0)
 
 
 def test_the_report_is_one_attachment_and_its_headline_the_subject(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
 from churn.documents.document import Range
+from churn.documents.month_facts import LedgerPromise, NightFacts, UnknownDecision
 from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.workflows.report import publish as module
 from churn.workflows.report.publish import ReportResult, publish_report
@@ -58,56 +59,65 @@ def test_a_month_that_the_data_do_not_reach_is_refused_by_name_and_no_file_is_le
         publish_report(context_of(company.home), "2026-13")
 
 
+def _month_before(published: ReportResult) -> date:
+    churn = published.document.churn
+    assert churn is not None
+    assert churn.before is not None
+    return churn.before.month
+
+
 def test_an_earlier_month_is_told_as_it_ended(company: Company, published: ReportResult):
-    newest = published.document
-    before = newest["churn"]["before"]["month"]
-    found = publish_report(context_of(company.home), before[:7]).document
-    assert found["first_day"] == before
-    assert found["churn"]["trend"][-1]["month"] == before
+    before = _month_before(published)
+    told = publish_report(context_of(company.home), f"{before:%Y-%m}").document
+    assert told.first_day == before
+    assert told.churn is not None
+    assert told.churn.trend[-1].month == before
 
 
 def test_a_past_month_keeps_what_was_told_in_its_time_and_else_says_that_nothing_is_on_record(
     company: Company, published: ReportResult
 ):
-    context, newest = context_of(company.home), published
-    before = newest.document["churn"]["before"]["month"][:7]
+    context, newest = context_of(company.home), published.document
+    before = f"{_month_before(published):%Y-%m}"
 
     unwritten = publish_report(context, before).document
-    assert (unwritten["is_newest"], unwritten["is_in_time"]) == (False, False)
-    assert unwritten["decision"]["code"] == "past"
-    assert unwritten["insights"] is None
+    assert (unwritten.is_newest, unwritten.is_in_time) == (False, False)
+    assert unwritten.decision == UnknownDecision(code="past", why="")
+    assert unwritten.insights is None
     assert "not on record" in publish_report(context, before).files["report"].read_text(encoding="utf-8")
 
     facts = company.home / "reports" / f"monthly-{before}.json"
     kept = {
         **json.loads(facts.read_text(encoding="utf-8")),
         "is_in_time": True,
-        "decision": newest.document["decision"],
+        "decision": newest.as_json()["decision"],
     }
     facts.write_text(json.dumps(kept), encoding="utf-8")
     for _ in range(2):  # also from what it wrote itself
         told = publish_report(context, before).document
-        assert told["is_in_time"]
-        assert told["decision"] == newest.document["decision"]
+        assert told.is_in_time
+        assert told.decision == newest.decision
 
 
 def test_what_was_planned_and_measured_later_is_not_in_a_past_month(company: Company, published: ReportResult):
     context, newest = context_of(company.home), published.document
-    after = datetime.fromisoformat(newest["next_month"])
+    after = datetime.combine(newest.next_month, datetime.min.time())
     inside, later = after - timedelta(days=20), after + timedelta(days=5)
     _plan(context, "early", inside)
     _plan(context, "late", later)
     _measure(context, "early", after + timedelta(days=8), 100.0)
     _measure(context, "early", after + timedelta(days=70), 900.0)
 
-    found = publish_report(context).document
-    assert [row["name"] for row in found["campaigns"]] == ["early"]
-    assert found["campaigns"][0]["realised"]["value"] == 100.0
-    assert found["spent"] == 10.0
-    (row,) = found["ledger"]
-    assert (row["first"], row["treatment"], row["holdout"]) == (newest["first_day"], 2, 1)
-    assert row["measured"] == {"value": 100.0, "low": 50.0, "high": 150.0}
-    assert row["promised"] == {"profit": 20.0, "low": 10.0, "high": 30.0}
+    told = publish_report(context).document
+    (campaign,) = told.campaigns
+    assert campaign.name == "early"
+    assert campaign.realised is not None
+    assert campaign.realised.value == 100.0
+    assert told.spent == 10.0
+    (row,) = told.ledger
+    assert (row.first, row.treatment, row.holdout) == (newest.first_day, 2, 1)
+    assert row.measured == Range(value=100.0, low=50.0, high=150.0)
+    assert row.promised == LedgerPromise(profit=20.0, low=10.0, high=30.0)
 
 
 def _plan(context: Context, name: str, at: datetime) -> None:
@@ -147,13 +157,13 @@ def _measure(context: Context, name: str, at: datetime, value: float) -> None:
 
 def test_a_failed_night_of_the_month_is_named(company: Company, published: ReportResult):
     context = context_of(company.home)
-    month = date.fromisoformat(published.document["first_day"])
+    month = published.document.first_day
     with context.open_store() as store:
         store.jobs.request(
             "nightly", logical_date=month.replace(day=11), requested_by="me", at=context.clock(), state="missed"
         )
     found = publish_report(context)
-    assert found.document["nights"] == {"done": 0, "failed": [f"{month.replace(day=11)}"]}
+    assert found.document.nights == NightFacts(done=0, failed=(month.replace(day=11),))
     assert f"Not on: 11 {month:%B %Y}." in found.files["report"].read_text(encoding="utf-8")
 
 

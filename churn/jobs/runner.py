@@ -41,8 +41,16 @@ class _NotHeld(Exception):
 
 def is_passing(error: ChurnError) -> bool:
     """Say whether the same may go well a little later: a remote system, a lock, a full disk."""
-    causes = error.causes if isinstance(error, StepFailed) else (error,)
-    return any(isinstance(cause, _AGAIN) and not isinstance(cause, _FOR_GOOD) for cause in causes)
+    return any(isinstance(cause, _AGAIN) and not isinstance(cause, _FOR_GOOD) for cause in _causes(error))
+
+
+def is_held_elsewhere(error: ChurnError) -> bool:
+    """Say whether nothing is wrong but that another process has the warehouse open."""
+    return all(isinstance(cause, WarehouseBusy) for cause in _causes(error))
+
+
+def _causes(error: ChurnError) -> tuple[ChurnError, ...]:
+    return error.causes if isinstance(error, StepFailed) else (error,)
 
 
 def wait_before(attempt: int, retry_minutes: float) -> timedelta:
@@ -172,6 +180,8 @@ class Runner:
         if not failed:
             self._note_as_holder(lambda jobs: jobs.finish(run.run_id, self._owner, "done", None, now))
             resolve_done(self._context, run)
+        elif self._waits_for_warehouse(run, [error for _, error in failed]):
+            return
         elif run.attempts < settings.max_attempts and any(is_passing(error) for _, error in failed):
             again_at = now + wait_before(run.attempts, settings.retry_minutes)
             words = "; ".join(f"{name}: {error}" for name, error in failed)
@@ -179,6 +189,23 @@ class Runner:
             self._note_as_holder(lambda jobs: jobs.postpone(run.run_id, self._owner, why, again_at))
         else:
             self._fail(run, job, [(name, str(error)) for name, error in failed], [error for _, error in failed])
+
+    def _waits_for_warehouse(self, run: ScheduledRun, errors: list[ChurnError]) -> bool:
+        """Queue a run again that only waits for whoever holds the warehouse; False once it has waited long enough.
+
+        Waiting is no attempt: a notebook that is left open over night must not use up the attempts that faults have.
+        """
+        settings, now = self._context.settings.schedule, self._context.clock()
+        waits_until = (run.started_at or now) + timedelta(hours=settings.misfire_grace_hours)
+        again_at = now + timedelta(minutes=settings.retry_minutes)
+        if again_at > waits_until or not all(is_held_elsewhere(error) for error in errors):
+            return False
+        why = f"waits for the warehouse until {waits_until:%Y-%m-%d %H:%M} UTC at the latest: {errors[0]}"
+        self._note_as_holder(
+            lambda jobs: jobs.postpone(run.run_id, self._owner, why, again_at, counts_as_attempt=False)
+        )
+        self._context.log.note("warehouse_held", job=run.job, run_id=run.run_id)
+        return True
 
     def _fail(
         self, run: ScheduledRun, job: Job, failed: list[tuple[str, str]], errors: list[ChurnError] | None = None

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from churn.errors import ChurnError, ConfigError, DataError, ResourceError
+from churn.errors import ChurnError, ConfigError, DataError, ResourceError, WarehouseBusy
 
 if TYPE_CHECKING:
     import duckdb
 
 _NO_SPACE = ("no space left", "disk full")
 _FILE = re.compile(r'file "([^"]+)"')
+_LOCKED = "could not set lock on file"
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)", re.IGNORECASE)
 _DISK_FULL = (
     *_NO_SPACE,
     "failed to offload",
@@ -54,19 +56,39 @@ def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
     if isinstance(error, (duckdb.IOException, duckdb.SerializationException)) and any(s in text for s in _DAMAGED):
         remedy = "Restore it from a backup, or move it away and run `churn refresh --full`."
         return DataError(f"the warehouse file cannot be read: {first}", where=where, remedy=remedy)
-    if isinstance(error, duckdb.IOException) and ("permission denied" in text or "read-only file system" in text):
-        return ResourceError(first, where=where, remedy="Make the folder writable for this user.")
+    if isinstance(error, duckdb.IOException) and (known := _from_file(first, where)) is not None:
+        return known
     if isinstance(error, wrong_sql):
         return ConfigError(f"the SQL does not run: {first}", where=where, remedy="Mend the SQL or the column it names.")
     return DataError(first, where=where)
 
 
-def _disk_full(told: str, where: str | None, *, is_without_space: bool) -> ResourceError:
-    """Return the error for a full disk; what DuckDB tells begins with a class of its own, which helps nobody."""
-    named = _FILE.search(told)
+def _from_file(text: str, where: str | None) -> ChurnError | None:
+    """Return our error for a file that is not let open, None for any other trouble with one."""
+    if _LOCKED in text.lower():
+        return _held(text, where)
+    if "permission denied" in text.lower() or "read-only file system" in text.lower():
+        return ResourceError(text, where=where, remedy="Make the folder writable for this user.")
+    return None
+
+
+def _held(text: str, where: str | None) -> WarehouseBusy:
+    """Return the error for a file that another program has open: a notebook, a shell, an editor of databases."""
+    path, holder = _FILE.search(text), _HOLDER.search(text)
+    who = f"`{holder['program']}` (process {holder['pid']})" if holder else "another program"
+    return WarehouseBusy(
+        f"{who} has the file open",
+        where=where or (path[1] if path else None),
+        remedy="Try again when it is closed there; to look into a database beside the jobs, open a copy of the file.",
+    )
+
+
+def _disk_full(text: str, where: str | None, *, is_without_space: bool) -> ResourceError:
+    """Return the error for a full disk; what DuckDB writes begins with a class of its own, which helps nobody."""
+    path = _FILE.search(text)
     if is_without_space:
-        told, where = "the disk is full", where or (named[1] if named else None)
-    return ResourceError(told, where=where, remedy="Free disk space, or set resources.temp_directory elsewhere.")
+        text, where = "the disk is full", where or (path[1] if path else None)
+    return ResourceError(text, where=where, remedy="Free disk space, or set resources.temp_directory elsewhere.")
 
 
 @contextmanager

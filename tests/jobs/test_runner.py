@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from churn.errors import AuthFailed, CampaignError, QualityBlocked, Unreachable, WarehouseBusy
+from churn.errors import AuthFailed, CampaignError, QualityBlocked, StoreBusy, Unreachable, WarehouseBusy
 from churn.jobs.job import Job, StepFailed, StepResult
 from churn.jobs.runner import Runner, wait_before
 from churn.store import ScheduledRun
@@ -63,7 +63,7 @@ def test_a_night_that_goes_well_ends_the_alert_of_the_one_before(house: House, j
 
 def test_what_may_pass_is_tried_again_later_and_only_what_failed(house: House, job_of: JobOf) -> None:
     done: list[str] = []
-    failing: list[Any] = [Unreachable("does not answer"), WarehouseBusy("held"), StepResult(3, "3 written.")]
+    failing: list[Any] = [Unreachable("does not answer"), StoreBusy("locked"), StepResult(3, "3 written.")]
     jobs = job_of(
         load=lambda *_: done.append("load"), sync=lambda *_: failing.pop(0), rest=lambda *_: done.append("rest")
     )
@@ -77,6 +77,38 @@ def test_what_may_pass_is_tried_again_later_and_only_what_failed(house: House, j
     house.clock.forward(minutes=4)
     run = _work(house, jobs)
     assert (run.state, run.attempts, run.error, done) == ("done", 3, None, ["load", "rest"])
+
+
+def test_a_night_waits_for_whoever_holds_the_warehouse_and_the_ledger_says_for_whom(
+    house: House, job_of: JobOf
+) -> None:
+    jobs = job_of(refresh=WarehouseBusy("`python` (process 4711) has the file open"), gates=("refresh",))
+    house.request("nightly", logical_date=DAY)
+    began = house.clock()
+    for _ in range(10):  # more than the attempts that a fault has
+        run = _work(house, jobs)
+        assert (run.state, run.attempts) == ("queued", 0)
+        assert run.next_attempt_at == house.clock() + timedelta(minutes=2)
+        assert "waits for the warehouse until 2026-07-01 13:00 UTC" in str(run.error)
+        assert "process 4711" in str(run.error)
+        house.clock.forward(hours=1)
+    assert house.alerts() == []
+    assert (_work(house, job_of(refresh=StepResult(1, "Loaded."))).state, house.clock() - began) == (
+        "done",
+        timedelta(hours=10),
+    )
+
+
+def test_a_night_does_not_wait_for_the_warehouse_for_ever(house: House, job_of: JobOf) -> None:
+    jobs = job_of(refresh=WarehouseBusy("`python` (process 4711) has the file open"), gates=("refresh",))
+    house.request("nightly", logical_date=DAY)
+    assert _work(house, jobs).state == "queued"
+    house.clock.forward(hours=12)
+    for _ in range(4):
+        run = _work(house, jobs)
+        house.clock.forward(hours=1)
+    assert (run.state, run.error) == ("failed", "refresh: `python` (process 4711) has the file open")
+    assert house.alerts() == [("job_failed", "critical")]
 
 
 def test_it_is_not_tried_for_ever(house: House, job_of: JobOf) -> None:

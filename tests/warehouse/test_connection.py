@@ -135,6 +135,33 @@ def test_a_home_that_is_a_file_is_a_resource_error(tmp_path: Path) -> None:
         open_warehouse(tmp_path / "home" / "w.duckdb", holder="test")
 
 
+_NOTEBOOK = """
+import sys
+import duckdb
+connection = duckdb.connect(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_a_file_that_a_notebook_has_open_is_busy_and_its_process_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    open_warehouse(path, holder="test").close()
+    command = [sys.executable, "-c", _NOTEBOOK, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        for read_only in (False, True):
+            with pytest.raises(
+                WarehouseBusy, match=rf"\(process {process.pid}\) has the file open. Try again"
+            ) as caught:
+                open_warehouse(path, holder="churn score", read_only=read_only)
+            assert caught.value.exit_code == 5
+        process.kill()
+    open_warehouse(path, holder="churn score").close()
+
+
 _KILLED_WHILE_BUILDING = """
 import sys
 from pathlib import Path

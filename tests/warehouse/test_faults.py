@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from churn.config import SourceSettings
-from churn.errors import ChurnError, ConfigError, DataError, ResourceError
+from churn.errors import ChurnError, ConfigError, DataError, ResourceError, WarehouseBusy
 from churn.warehouse import load_models, open_warehouse
 from churn.warehouse.faults import translated, translating
 from churn.warehouse.loading.ingest import ingest
@@ -25,6 +25,7 @@ from tests.warehouse.conftest import NOW
     [
         (duckdb.IOException("Could not write file: No space left on device"), ResourceError),
         (duckdb.IOException("Cannot open file: Permission denied"), ResourceError),
+        (duckdb.IOException('Could not set lock on file "w.duckdb": Resource temporarily unavailable'), WarehouseBusy),
         (duckdb.IOException("The file exists, but it is not a valid DuckDB database file!"), DataError),
         (duckdb.SerializationException("Failed to load metadata pointer"), DataError),
         (duckdb.OutOfMemoryException("failed to allocate data"), ResourceError),

@@ -186,11 +186,14 @@ class JobRepository:
             _cut_short(connection, run_id, at)
         return True
 
-    def postpone(self, run_id: int, owner: str, error: str | None, next_attempt_at: datetime) -> bool:
+    def postpone(
+        self, run_id: int, owner: str, error: str | None, next_attempt_at: datetime, *, counts_as_attempt: bool = True
+    ) -> bool:
         """Queue a run again, for later, at the step where it stands; False when `owner` no longer holds it."""
         text = error[:_ERROR_LENGTH] if error else None
+        attempts = scheduled_runs.c.attempts - (0 if counts_as_attempt else 1)
         later = {"state": "queued", "next_attempt_at": next_attempt_at, "lease_owner": None, "lease_until": None}
-        return self._held(run_id, owner, error=text, **later)
+        return self._held(run_id, owner, error=text, attempts=attempts, **later)
 
     def cancel(self, run_id: int, who: str, at: datetime) -> bool:
         """Call off a run: at once if it waits, before its next step if it is at work. False if it ended before."""

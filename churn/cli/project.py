@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from churn.cli.common import Session, command
 from churn.cli.data import check_rows, show_checks
 from churn.cli.models import show_candidates
 from churn.cli.tables import facts, line, percent, table
+from churn.errors import ConfigError
 from churn.workflows.check_project import check_project
 from churn.workflows.demo.play import generate as run
 from churn.workflows.demo.play import play_forward
@@ -36,18 +38,54 @@ def register(app: typer.Typer) -> None:
 
 def init(
     session: Session,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write churn.toml.")] = Path(),
+    places: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DIR]", help="Where to write churn.toml; with --from also more files.", show_default=False
+        ),
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="Files or folders to propose the [sources] from: --from exports/*.csv."),
+    ] = None,
 ) -> None:
     """Write a commented churn.toml to start from, and example campaigns."""
     home = session.home or Path(os.environ.get("CHURN_HOME", ".churn"))
-    project = init_project(folder, home)
+    # A shell makes several names of --from *.csv, of which the option takes the first.
+    more = [place for place in places or [] if files and place.is_file()]
+    folders = [place for place in places or [] if place not in more]
+    if len(folders) > 1:
+        raise ConfigError(
+            f"{len(folders)} folders to write to", where="churn init", remedy="Name one; files come after --from."
+        )
+    folder = folders[0] if folders else Path()
+    project = init_project(folder, home, files=[*(files or []), *more], year=datetime.now(UTC).year)
 
     def render() -> None:
-        line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
+        if project.proposals:
+            chosen = [proposal.table for proposal in project.proposals if proposal.is_chosen]
+            line(
+                f"Wrote {project.settings}, with sources as proposed from the files: {', '.join(chosen) or 'none for sure'}."
+            )
+            open_ones = sum(len(proposal.choices) + (not proposal.is_chosen) for proposal in project.proposals)
+            line(f"{open_ones} things in it are left to you, as comments: read it, then run `churn refresh --dry-run`.")
+        else:
+            line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
         for path in project.campaigns.values():
             line(f"Wrote {path}, an example of a campaign: change it, copy it under another name, or delete it.")
 
-    session.show({"files": {"settings": project.settings, "campaigns": project.campaigns}}, render)
+    document: dict[str, object] = {"files": {"settings": project.settings, "campaigns": project.campaigns}}
+    if project.proposals:
+        document["sources"] = [
+            {
+                "table": proposal.table,
+                "files": proposal.paths,
+                "is_chosen": proposal.is_chosen,
+                "columns": proposal.columns,
+            }
+            for proposal in project.proposals
+        ]
+    session.show(document, render)
 
 
 def demo(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from churn import resources
-from churn.config import Settings
+from churn.config import ResourceSettings, Settings
 from churn.errors import ConfigError, ResourceError
+from churn.warehouse.connection import open_warehouse
+from churn.warehouse.proposing.evidence import look_at, shape_of
+from churn.warehouse.proposing.proposal import SourceProposal, propose
+from churn.warehouse.proposing.writing import written as written_sources
+from churn.warehouse.reading.readers import is_known
 
 HEADER = """\
 # Settings of churn. Every key below is commented out and shows its default; secrets never go in here
@@ -42,10 +49,14 @@ SOURCES = """
 
 @dataclass(frozen=True)
 class NewProject:
-    """The files written: settings, and campaigns by name; those that were there already are left as they are."""
+    """The files written: settings, and campaigns by name; those that were there already are left as they are.
+
+    `proposals` are the sections of sources, where files were named.
+    """
 
     settings: Path
     campaigns: dict[str, Path]
+    proposals: tuple[SourceProposal, ...] = ()
 
 
 CONNECTORS = """
@@ -60,19 +71,25 @@ CONNECTORS = """
 """
 
 
-def init_project(folder: Path, home: Path = Path(".churn")) -> NewProject:
+def init_project(
+    folder: Path, home: Path = Path(".churn"), *, files: Sequence[Path] = (), year: int | None = None
+) -> NewProject:
     """Write `folder/churn.toml` and, into `home/campaigns` (a relative home lies in `folder`), the campaigns that ship.
 
+    From `files` (and the files in folders among them) the sections of sources are proposed; `year` is the current one.
     A campaign of the home stands in place of the shipped one of its name. Raises ConfigError when there is a
-    churn.toml already, ResourceError when a file cannot be written.
+    churn.toml already and for a file of another format, ContractBroken for one that cannot be read, ResourceError when
+    a file cannot be written.
     """
     path, campaigns = folder / "churn.toml", folder / home / "campaigns"
     if path.exists():
         raise ConfigError("exists already", where=str(path), remedy="Edit it, or name another folder.")
+    proposals = propose_sources(files, year=year) if files and year is not None else []
+    sources = written_sources(proposals, folder) if proposals else SOURCES
     written = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(commented_settings(), encoding="utf-8")
+        path.write_text(commented_settings(sources), encoding="utf-8")
         campaigns.mkdir(parents=True, exist_ok=True)
         for shipped in sorted(resources.bundled("campaigns").glob("*.toml")):
             target = campaigns / shipped.name
@@ -81,16 +98,45 @@ def init_project(folder: Path, home: Path = Path(".churn")) -> NewProject:
                 written[shipped.stem] = target
     except OSError as error:
         raise ResourceError(f"cannot be written: {error.strerror}", where=str(error.filename or path)) from error
-    return NewProject(path, written)
+    return NewProject(path, written, tuple(proposals))
 
 
-def commented_settings() -> str:
-    """Return churn.toml with every section, key, default and explanation, all commented out."""
+def propose_sources(paths: Sequence[Path], *, year: int) -> list[SourceProposal]:
+    """Return a section for the files of each form. Raises ConfigError and ContractBroken as `init_project`."""
+    groups: dict[tuple[str, ...], list[Path]] = {}
+    for path in _listed(paths):
+        groups.setdefault(shape_of(path), []).append(path)
+    with (
+        tempfile.TemporaryDirectory(prefix="churn-init-") as scratch,
+        open_warehouse(
+            None, holder="churn init", resources=ResourceSettings(temp_directory=Path(scratch))
+        ) as warehouse,
+    ):
+        return propose([look_at(warehouse, group, Path(scratch)) for group in groups.values()], year=year)
+
+
+def _listed(paths: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(inner for inner in path.iterdir() if inner.is_file() and is_known(inner.name))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise ConfigError("no such file", where=str(path), remedy="Name files that lie here: --from exports/*.csv.")
+    if not files:
+        remedy = "Name CSV, Parquet or JSON files."
+        raise ConfigError("no file to read", where=", ".join(map(str, paths)), remedy=remedy)
+    return files
+
+
+def commented_settings(sources: str = SOURCES) -> str:
+    """Return churn.toml with every section, key, default and explanation, all commented out but for `sources`."""
     parts = [HEADER]
     for name, field in Settings.model_fields.items():
         section = field.annotation
         if name == "sources":
-            parts.append(SOURCES)
+            parts.append(sources)
         elif name == "connectors":
             parts.append(CONNECTORS)
         elif isinstance(section, type) and issubclass(section, BaseModel):

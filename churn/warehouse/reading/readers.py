@@ -44,6 +44,12 @@ def format_of(name: str, declared: str | None, *, where: str) -> str:
     )
 
 
+def is_known(name: str) -> bool:
+    """Whether the ending of `name` tells a format."""
+    bare = name.lower().removesuffix(".gz").removesuffix(".zst")
+    return bare.endswith(tuple(_ENDINGS))
+
+
 def check_options(kind: str, options: Mapping[str, Any], *, where: str) -> None:
     """Raise ConfigError for a reader option that format `kind` does not know, with the nearest one."""
     for name in options:

@@ -1,0 +1,261 @@
+"""Looks at files before anything is declared of them: how they are written, and what the values of each column are like."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from churn.errors import ConfigError, ContractBroken
+from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.loading import date_forms
+from churn.warehouse.reading import readers, values
+from churn.warehouse.reading.delivery import SourceFile
+
+_HEAD: Final = 1 << 20  # bytes looked at for what concerns the file as a whole
+_WORDS: Final = 12  # different values at most of a column whose values are words
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_MARKED: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True)
+class ColumnEvidence:
+    """What the values of one column are like; the numbers count values.
+
+    `words` are all different values where there are few. `decimal_commas` prove that a comma parts decimals (29,99),
+    `thousands` that it groups thousands (1,234.50); `either` fit both (1,234), and `point_groups` are 1.234. `shapes`
+    are dates in numbers whose order has to be told, `odd` values that are no number and no time.
+    """
+
+    name: str
+    kind: str
+    values: int
+    numbers: int
+    times: int
+    decimal_commas: int
+    thousands: int
+    either: int
+    point_groups: int
+    clocks: int
+    offsets: int
+    half_days: int
+    shapes: tuple[date_forms.Shape, ...]
+    words: tuple[str, ...]
+    odd: tuple[str, ...]
+    comma_example: str
+
+    @property
+    def is_time(self) -> bool:
+        """Whether most values are times."""
+        return self.kind == "time" or (self.values > 0 and 2 * self.times >= self.values)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether most values are numbers, in one way of writing or another."""
+        return self.values > 0 and 2 * (self.numbers + self.decimal_commas + self.either) >= self.values
+
+
+@dataclass(frozen=True)
+class FileEvidence:
+    """Files of one shape: where they lie, how they are written, and their columns.
+
+    `options` are those that must be declared; `delimiters` are those that fit, where more than one does.
+    """
+
+    paths: tuple[Path, ...]
+    format: str
+    columns: tuple[ColumnEvidence, ...]
+    rows: int
+    options: dict[str, str | bool | int] = field(default_factory=dict)
+    rows_at: str | None = None
+    delimiters: tuple[str, ...] = ()
+    note: str = ""
+
+
+def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileEvidence:
+    """Return what the first of the files holds; all of them are of one shape.
+
+    Raises ConfigError for another format, ContractBroken for a file that cannot be read.
+    """
+    path = paths[0]
+    kind = readers.format_of(path.name, None, where=str(path))
+    options: dict[str, str | bool | int] = {}
+    delimiters: tuple[str, ...] = ()
+    rows_at, note = None, ""
+    if kind != "parquet":
+        encoding, note = _encoding(path)
+        options |= {"encoding": encoding} if encoding else {}
+    if kind == "csv":
+        fitting = _delimiters(path, encoding or "utf-8")
+        delimiters = fitting if len(fitting) > 1 else ()
+        options |= {"delim": fitting[0]} if fitting[0] != "," or delimiters else {}
+        if _has_no_header(path, encoding or "utf-8", fitting[0]):
+            options["header"] = False
+    if kind == "json":
+        rows_at = _rows_at(path, encoding or "utf-8-sig")
+    file = SourceFile(str(path), path, path.stat().st_size, "")
+    columns: list[ColumnEvidence] = []
+    rows = 0
+    for delivery in readers.deliveries(warehouse, [file], kind, options, scratch=scratch, rows_at=rows_at):
+        rows += int(warehouse.rows(f"select count(*) from ({delivery.sql})")[0][0])
+        columns = [
+            _column(warehouse, delivery.sql, name, expression, delivered)
+            for name, expression, delivered in _leaves(delivery.columns)
+        ]
+    return FileEvidence(tuple(paths), kind, tuple(columns), rows, options, rows_at, delimiters, note)
+
+
+def shape_of(path: Path) -> tuple[str, ...]:
+    """Return what files of one source share: their format and, of CSV, the first line."""
+    kind = readers.format_of(path.name, None, where=str(path))
+    digits = re.sub(r"[0-9]+", "0", path.name)
+    if kind != "csv":
+        return (kind, str(path.parent), digits)
+    line = next(iter(_lines(path, "latin-1")), "")
+    return (kind, str(path.parent), line)
+
+
+def _leaves(columns: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield every column, and those one level below others as `outer.inner`: name, SQL, type."""
+    for name, kind in columns.items():
+        if kind.startswith("STRUCT("):
+            for inner, inner_kind in re.findall(r'[(,] ?"?([A-Za-z_$][\w$ ]*)"? ([A-Z][A-Z ]*[A-Z])', kind):
+                if inner_kind not in {"STRUCT", "MAP"}:
+                    yield f"{name}.{inner}", f"{quoted(name)}.{quoted(inner)}", inner_kind
+        elif not kind.endswith("]") and not kind.startswith("MAP"):
+            yield name, quoted(name), kind
+
+
+def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivered: str) -> ColumnEvidence:
+    text = values.without_missing(f"cast({expression} as varchar)")
+    source = f"(select {text} as t from ({sql}))"
+    bare = "regexp_replace(t, '[$€£¥₹ ()+-]', '', 'g')"
+    number, time = values.number("t"), values.time("t", "")
+    dated = "regexp_full_match(t, '[0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{4}|[0-9]{2})([ T,].*)?')"
+    comma = "regexp_full_match(b, '([0-9]{1,3}([.][0-9]{3})+|[0-9]*),([0-9]{1,2}|[0-9]{4,})|[0-9]{4,},[0-9]+|[0-9]{1,3}([.][0-9]{3})+,[0-9]+')"
+    row = warehouse.rows(
+        f"select count(t), count_if(n is not null), count_if({dated} or (w is not null and (n is null or b not like '%.%'))),"
+        f" count_if({comma}), count_if(regexp_full_match(b, '[0-9]{{1,3}}(,[0-9]{{3}})+[.][0-9]*|[0-9]{{1,3}}(,[0-9]{{3}}){{2,}}')),"
+        " count_if(regexp_full_match(b, '[0-9]{1,3},[0-9]{3}')), count_if(regexp_full_match(b, '[0-9]{1,3}([.][0-9]{3})+')),"
+        f" count_if(t like '%:%'), count_if({values.has_offset('t')}), count_if(regexp_matches(t, '(?i)[0-9] ?[ap]m$')),"
+        f" min(case when {comma} or b like '%,%' then t end)"
+        f" from (select t, {bare} as b, {number} as n, {time} as w from {source})"
+    )[0]
+    words = warehouse.rows(
+        f"select t, count(*) from {source} where t is not null group by 1 order by 2 desc, 1 limit {_WORDS + 1}"
+    )
+    odd = warehouse.rows(
+        f"select t from {source} where t is not null and {number} is null and {time} is null and not {dated}"
+        f" and not {values.ambiguous_number('t')} group by 1 order by count(*) desc, 1 limit 4"
+    )
+    kind = "time" if delivered.startswith(("TIMESTAMP", "DATE")) else "text" if delivered == "VARCHAR" else "typed"
+    counts = [int(count or 0) for count in row[:-1]]
+    present, numbers, times, decimal_commas, thousands, either, point_groups, clocks, offsets, half_days = counts
+    return ColumnEvidence(
+        name=name,
+        kind=kind,
+        values=present,
+        numbers=numbers,
+        times=times,
+        decimal_commas=decimal_commas,
+        thousands=thousands,
+        either=either,
+        point_groups=point_groups,
+        clocks=clocks,
+        offsets=offsets,
+        half_days=half_days,
+        shapes=tuple(date_forms.shapes(warehouse, sql, f"cast({expression} as varchar)")) if kind == "text" else (),
+        words=tuple(str(word) for word, _ in words) if len(words) <= _WORDS else (),
+        odd=tuple(str(word) for (word,) in odd),
+        comma_example=str(row[-1] or ""),
+    )
+
+
+def _opened(path: Path) -> bytes:
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path) as stream:
+                return stream.read(_HEAD)
+        with path.open("rb") as stream:
+            return stream.read(_HEAD)
+    except (OSError, EOFError) as error:
+        raise ContractBroken(f"cannot be read: {error}", where=str(path), remedy="Check that it is whole.") from error
+
+
+def _encoding(path: Path) -> tuple[str | None, str]:
+    """Return the encoding to declare (None for UTF-8), and what should be said of it."""
+    head = _opened(path)
+    marked = next((name for mark, name in _MARKED if head.startswith(mark)), None)
+    if marked:
+        return marked, ""
+    if b"\0" in head:
+        # The zero of a Latin letter stands second where the small end comes first.
+        return ("utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"), ""
+    whole = path.read_bytes() if path.suffix != ".gz" else head
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(whole)
+    except UnicodeDecodeError:
+        example = next((line for line in head.splitlines() if not line.isascii()), b"")[:60].decode("cp1252", "replace")
+        return "cp1252", f"not UTF-8; in cp1252 (Western Windows) a line reads: {example}"
+    return None, ""
+
+
+def _lines(path: Path, encoding: str) -> list[str]:
+    text = _opened(path).decode(encoding, "replace").removeprefix("\ufeff")
+    return [line for line in re.split(r"\r\n|\n|\r", text) if line][:200]
+
+
+def _delimiters(path: Path, encoding: str) -> tuple[str, ...]:
+    """Return the signs that part columns, the likeliest first; several where the file's lines do not tell."""
+    lines = _lines(path, encoding)
+    if not lines:
+        raise ContractBroken("the file is empty", where=str(path), remedy="Check that the export ran.")
+    widths = {
+        sign: {len(row) for row in csv.reader(lines[:-1] or lines, delimiter=sign)}
+        for sign in _DELIMITERS
+        if sign in lines[0]
+    }
+    steady = [sign for sign, found in widths.items() if len(found) == 1]
+    by_use = sorted(steady or widths, key=lambda sign: -lines[0].count(sign))
+    if not by_use:
+        return (",",)
+    most = lines[0].count(by_use[0])
+    return tuple(sign for sign in by_use if lines[0].count(sign) == most)
+
+
+def _has_no_header(path: Path, encoding: str, delimiter: str) -> bool:
+    """Whether the first line holds values: a number or a date is no name of a column."""
+    first = next(csv.reader(_lines(path, encoding)[:1], delimiter=delimiter), [])
+    return any(
+        re.fullmatch(r"[-+]?[0-9]+([.,][0-9]+)?|[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}.*", cell.strip())
+        for cell in first
+    )
+
+
+def _rows_at(path: Path, encoding: str) -> str | None:
+    """Return the key below which a JSON file has its rows, None for lines of objects and arrays."""
+    if path.name.lower().removesuffix(".gz").endswith((".ndjson", ".jsonl")):
+        return None
+    head = _opened(path).decode(encoding, "replace").lstrip()
+    if not head.startswith("{"):
+        return None
+    try:
+        document = json.loads(head if len(head) < _HEAD else path.read_text(encoding=encoding))
+    except json.JSONDecodeError:  # one object a line
+        return None
+    lists = [key for key, value in document.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if not lists:
+        return None
+    if len(lists) > 1:
+        raise ConfigError(
+            f"the rows may lie at {' or '.join(lists)}",
+            where=str(path),
+            remedy="Write rows_at in a section of its own.",
+        )
+    return str(lists[0])

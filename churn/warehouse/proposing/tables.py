@@ -1,0 +1,87 @@
+"""Tells which canonical table a file is, by the names and the values of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from churn.warehouse.loading.contracts import TABLES, Column
+from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
+from churn.warehouse.proposing.synonyms import COLUMNS, FILE_NAMES, TELLING, plain
+
+_NAMED = 3  # what the file's own name weighs, beside 1 a column and 2 a telling one
+_OWN_IDS: Final = {"subscriptions": "subscription_id", "payments": "payment_id", "support_tickets": "ticket_id"}
+
+
+@dataclass(frozen=True)
+class TableMatch:
+    """A canonical table that a file may be: `columns` is ours = theirs, `score` how much speaks for it."""
+
+    table: str
+    columns: dict[str, str]
+    score: int
+    numbers_its_rows: bool = False
+
+
+def matches(evidence: FileEvidence) -> list[TableMatch]:
+    """Return the tables that the file may be, the likeliest first."""
+    fitting = [match for match in (_match(table, evidence) for table in TABLES) if match is not None]
+    return sorted(fitting, key=lambda match: -match.score)
+
+
+def is_undecided(ranked: Sequence[TableMatch]) -> bool:
+    """Whether two tables fit equally well."""
+    return len(ranked) > 1 and ranked[0].score == ranked[1].score
+
+
+def _match(table: str, evidence: FileEvidence) -> TableMatch | None:
+    columns: dict[str, str] = {}
+    score = _NAMED if _is_named(table, evidence.paths) else 0
+    is_named = bool(score)
+    # Times and telling names first, so that a general name is left to what nothing else fits.
+    for column in TABLES[table].columns:
+        if column.name == "known_at":
+            continue
+        theirs = _theirs(table, column, evidence.columns, set(columns.values()))
+        if theirs is not None:
+            columns[column.name] = theirs
+            score += 2 if (table, column.name) in TELLING else 1
+    missing = [name for name in TABLES[table].required if name not in columns]
+    own = _OWN_IDS.get(table)
+    numbers_its_rows = own in missing
+    if [name for name in missing if name != own] or (numbers_its_rows and not is_named and score < 4):
+        return None
+    if table == "customers" and not is_named and not any((table, name) in TELLING for name in columns):
+        return None
+    if table == "customer_snapshots" and not is_named and "has_churned" not in columns:
+        return None
+    return TableMatch(table, columns, score, numbers_its_rows)
+
+
+def _is_named(table: str, paths: Sequence[Path]) -> bool:
+    name = plain(paths[0].name.split(".")[0])
+    return any(word in name for word in FILE_NAMES[table].split())
+
+
+def _theirs(table: str, ours: Column, columns: Sequence[ColumnEvidence], used: set[str]) -> str | None:
+    free = [column for column in columns if column.name not in used]
+    for synonym in [plain(ours.name), *COLUMNS[table].get(ours.name, "").split()]:
+        for column in free:
+            names = {plain(column.name), plain(column.name.rsplit(".", 1)[-1])}
+            if synonym in names and _fits(ours, column):
+                return column.name
+    return None
+
+
+def _fits(ours: Column, column: ColumnEvidence) -> bool:
+    if not column.values:
+        return True
+    if ours.type in {"TIMESTAMP", "DATE"}:
+        return column.is_time
+    if ours.type == "DOUBLE":
+        return column.is_number
+    if ours.type == "BOOLEAN":
+        return bool(column.words)
+    return True

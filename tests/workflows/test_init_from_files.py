@@ -1,0 +1,190 @@
+"""`churn init --from` proposes sections that a refresh reads as they stand, and leaves to a person what has two readings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from churn.bootstrap import build_context
+from churn.cli import build_app
+from churn.config import Settings, load_settings
+from churn.errors import ConfigError, ContractBroken
+from churn.workflows.init_project import init_project
+from churn.workflows.refresh.preview import SourcePreview, preview_sources
+
+KUNDEN = (
+    "Kundennummer;Kunde seit;Geburtsdatum;Ort;E-Mail;Werbung;Newsletter\r\n"
+    + "".join(f"K{n};{n:02}.03.2024;{n:02}.04.1980;Köln;k{n}@mail.example;{'ja' if n % 3 else 'nein'};{'ja' if n % 2 else 'nein'}\r\n" for n in range(1, 21))
+)  # fmt: skip
+VERTRAEGE = "Vertragsnr;Kundennr;Vertragsbeginn;Tarif;Beitrag;Gekündigt am;Vertragsende\n" + "".join(
+    f"V{n};K{n};{n:02}/03/2024;Basis;1.0{n:02},50;;\n" for n in range(1, 21)
+)
+
+
+def proposed(folder: Path, *names: str) -> tuple[str, Settings]:
+    """Write churn.toml from the files and return its text and what it says."""
+    init_project(folder, files=[folder / name for name in names], year=2026)
+    path = folder / "churn.toml"
+    return path.read_text(encoding="utf-8"), load_settings(config=path, home=folder / "home", environ={})
+
+
+def read(settings: Settings) -> dict[str, SourcePreview]:
+    previews = {preview.source: preview for preview in preview_sources(build_context(settings=settings))}
+    assert [preview.error for preview in previews.values() if preview.error] == []
+    return previews
+
+
+def test_a_german_export_is_proposed_so_that_every_value_is_read(tmp_path: Path) -> None:
+    (tmp_path / "kunden.csv").write_bytes(KUNDEN.encode("cp1252"))
+    (tmp_path / "vertraege.csv").write_text(VERTRAEGE, encoding="utf-8")
+    _, settings = proposed(tmp_path, "kunden.csv", "vertraege.csv")
+    customers, subscriptions = settings.sources["customers"], settings.sources["subscriptions"]
+    assert customers.options == {"encoding": "cp1252", "delim": ";"}
+    assert customers.columns == {
+        "customer_id": "Kundennummer", "signed_up_at": "Kunde seit", "birth_date": "Geburtsdatum", "city": "Ort",
+        "email": "E-Mail", "marketing_consent": "Werbung",
+    }  # fmt: skip
+    assert customers.codes["marketing_consent"] == {"ja": True, "nein": False}
+    assert customers.codes["Newsletter"] == {"ja": True, "nein": False}
+    assert subscriptions.options == {"delim": ";", "decimal_separator": ","}
+    assert subscriptions.dates == {"started_at": "%d/%m/%Y"}  # 13/03 and later prove it
+    previews = read(settings)
+    assert {
+        (column.column, column.unread) for preview in previews.values() for column in preview.columns if column.unread
+    } == set()
+    columns = {column.column: column for column in previews["subscriptions"].columns}
+    assert columns["monthly_fee"].examples[0] == "1001.5"
+    assert columns["started_at"].examples[0].startswith("2024-03-01")
+    consent = {column.column: column for column in previews["customers"].columns}["marketing_consent"]
+    assert set(consent.examples) == {"true", "false"}
+
+
+def test_what_has_two_readings_is_left_to_the_person(tmp_path: Path) -> None:
+    (tmp_path / "zahlungen.csv").write_text(
+        "Rechnungsnr;Kunde;Rechnungsdatum;Betrag;Zahlungsstatus\n"
+        + "".join(f"R{n};K{n};0{n}/04/2026;1,23{n};bezahlt\n" for n in range(1, 6))
+    )
+    text, settings = proposed(tmp_path, "zahlungen.csv")
+    source = settings.sources["payments"]
+    assert source.dates is None
+    assert source.options == {}
+    assert source.codes == {"status": {"bezahlt": "succeeded"}}
+    for line in (
+        '# dates = { attempted_at = "%d/%m/%Y" }',
+        '# dates = { attempted_at = "%m/%d/%Y" }',
+        '# options = { delim = ";", decimal_separator = "," }',
+        '# options = { delim = ";", thousands = "," }',
+    ):
+        assert line in text.splitlines()
+        chosen = text.replace(line, line.removeprefix("# "))
+        (tmp_path / "chosen.toml").write_text(chosen)
+        load_settings(config=tmp_path / "chosen.toml", home=tmp_path, environ={})
+    (preview,) = preview_sources(build_context(settings=settings))
+    assert preview.error is not None  # nothing is read by guess afterwards
+
+
+def test_a_flat_panel_is_one_table_of_snapshots(tmp_path: Path) -> None:
+    (tmp_path / "panel.csv").write_text(
+        "customerID,Month,tenure,MonthlyCharges,Churn\n"
+        + "".join(f"{n},2026-0{1 + n % 3}-01,{n},29.{n},{'Churned' if n % 2 else 'Stayed'}\n" for n in range(30))
+    )
+    _, settings = proposed(tmp_path, "panel.csv")
+    source = settings.sources["customer_snapshots"]
+    assert list(settings.sources) == ["customer_snapshots"]
+    assert source.columns == {"customer_id": "customerID", "snapshot_date": "Month", "has_churned": "Churn"}
+    assert source.codes == {"has_churned": {"Churned": True, "Stayed": False}}
+    columns = {column.column: column for column in read(settings)["customer_snapshots"].columns}
+    assert columns["tenure"].use == "a feature"
+    assert columns["has_churned"].unread == 0
+
+
+def test_a_label_of_two_numbers_is_a_choice(tmp_path: Path) -> None:
+    (tmp_path / "churn_data.csv").write_text(
+        "id,age,churn\n" + "".join(f"{n},{20 + n},{1 + n % 2}\n" for n in range(20))
+    )
+    text, settings = proposed(tmp_path, "churn_data.csv")
+    assert settings.sources["customer_snapshots"].codes == {}
+    assert "# codes = { has_churned = { 1 = true, 2 = false } }" in text
+    assert "# codes = { has_churned = { 1 = false, 2 = true } }" in text
+
+
+def test_an_export_of_events_below_a_key_is_read_by_its_paths(tmp_path: Path) -> None:
+    rows = [
+        {"event": "play", "properties": {"distinct_id": f"u{n}", "time": 1770076800 + n, "$insert_id": f"e{n}"}}
+        for n in range(20)
+    ]
+    (tmp_path / "export.json").write_text(json.dumps({"results": rows, "next": None}))
+    _, settings = proposed(tmp_path, "export.json")
+    source = settings.sources["events"]
+    assert source.rows_at == "results"
+    previews = read(settings)
+    columns = {column.column: column for column in previews["events"].columns}
+    assert columns["occurred_at"].examples[0].startswith("2026-02-03")
+    assert columns["customer_id"].examples[0] == "u0"
+    assert columns["event_id"].examples[0] == "e0"
+    assert columns["event_type"].examples == ("play",)
+
+
+def test_files_of_one_form_are_one_source(tmp_path: Path) -> None:
+    for month in (1, 2):
+        (tmp_path / f"sessions-{month}.csv").write_text(f"user_id,started_at\nu1,2026-0{month}-01 10:00\n")
+    text, settings = proposed(tmp_path, "sessions-1.csv", "sessions-2.csv")
+    assert settings.sources["sessions"].path == [str(tmp_path / f"sessions-{month}.csv") for month in (1, 2)]
+    assert '# zone = "Europe/Berlin"' in text
+    assert read(settings)["sessions"].rows == 2
+
+
+def test_where_two_tables_fit_both_are_comments(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("customer_id,date\n" + "".join(f"c{n},2026-01-0{n}\n" for n in range(1, 9)))
+    text, settings = proposed(tmp_path, "x.csv")
+    assert settings.sources == {}
+    assert "# [sources.sessions]" in text
+    assert "# [sources.contacts]" in text
+
+
+def test_a_table_nobody_knows_is_named_with_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("sku,price\na,1\n")
+    text, settings = proposed(tmp_path, "prices.csv")
+    assert settings.sources == {}
+    assert "It holds sku, price." in text
+
+
+def test_years_of_two_digits_come_with_their_pivot(tmp_path: Path) -> None:
+    (tmp_path / "abos.csv").write_text("abo;kunde;beginn\n" + "".join(f"a{n};k{n};{n}.02.26\n" for n in range(10, 20)))
+    _, settings = proposed(tmp_path, "abos.csv")
+    source = settings.sources["subscriptions"]
+    assert (source.dates, source.pivot_year) == ({"started_at": "%d.%m.%y"}, 2031)
+    assert read(settings)["subscriptions"].rows == 10
+
+
+def test_the_command_takes_what_a_shell_makes_of_a_star(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "kunden.csv").write_bytes(KUNDEN.encode("utf-8"))
+    (tmp_path / "in" / "vertraege.csv").write_text(VERTRAEGE, encoding="utf-8")
+    done = CliRunner().invoke(build_app(), ["init", "--from", "in/kunden.csv", "in/vertraege.csv", "--json"])
+    assert done.exit_code == 0, done.output
+    assert [source["table"] for source in json.loads(done.stdout)["sources"]] == ["customers", "subscriptions"]
+    assert 'path = "in/kunden.csv"' in Path("churn.toml").read_text()
+    shown = CliRunner().invoke(build_app(), ["refresh", "--dry-run"])
+    assert shown.exit_code == 0, shown.output
+    again = CliRunner().invoke(build_app(), ["init", "--from", "in"])
+    assert again.exit_code == 2
+    whole = CliRunner().invoke(build_app(), ["init", "other", "--from", "in"])
+    assert whole.exit_code == 0, whole.output
+    assert "customers, subscriptions" in " ".join(whole.output.split())
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "book.xlsx").write_bytes(b"PK")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(ConfigError, match="cannot tell the format"):
+        init_project(tmp_path, files=[tmp_path / "book.xlsx"], year=2026)
+    with pytest.raises(ContractBroken, match="empty"):
+        init_project(tmp_path, files=[tmp_path / "empty.csv"], year=2026)
+    with pytest.raises(ConfigError, match="no such file"):
+        init_project(tmp_path, files=[tmp_path / "nothing.csv"], year=2026)
+    assert not (tmp_path / "churn.toml").exists()

@@ -16,11 +16,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A canonical table; `occurred_at` names the column that dates its facts, None for a table without."""
+    """A canonical table; `occurred_at` names the column that dates its facts, None for a table without.
+
+    `never_before` names pairs of columns: a row whose first lies on an earlier day than its second is no fact.
+    """
 
     name: str
     occurred_at: str | None
     columns: tuple[Column, ...]
+    never_before: tuple[tuple[str, str], ...] = ()
 
     @property
     def types(self) -> dict[str, str]:
@@ -47,7 +51,14 @@ BOOKKEEPING: dict[str, str] = {
 }
 
 
-def _table(name: str, occurred_at: str | None, *, required: str, optional: str) -> Table:
+def _table(
+    name: str,
+    occurred_at: str | None,
+    *,
+    required: str,
+    optional: str,
+    never_before: tuple[tuple[str, str], ...] = (),
+) -> Table:
     def parsed(text: str, *, is_required: bool) -> list[Column]:
         return [
             Column(name, kind, is_required=is_required) for name, kind in (part.split() for part in text.split(","))
@@ -55,7 +66,7 @@ def _table(name: str, occurred_at: str | None, *, required: str, optional: str) 
 
     known_at = [Column("known_at", "TIMESTAMP")]
     columns = parsed(required, is_required=True) + parsed(optional, is_required=False) + known_at
-    return Table(name, occurred_at, tuple(columns))
+    return Table(name, occurred_at, tuple(columns), never_before)
 
 
 _ALL = (
@@ -71,6 +82,7 @@ _ALL = (
         "started_at",
         required="subscription_id VARCHAR, customer_id VARCHAR, started_at TIMESTAMP",
         optional="plan VARCHAR, monthly_fee DOUBLE, canceled_at TIMESTAMP, ended_at TIMESTAMP, end_reason VARCHAR",
+        never_before=(("ended_at", "started_at"),),
     ),
     _table(
         "payments",

@@ -245,20 +245,55 @@ def _is_missing(column: Selected, value: str) -> str:
     return f"({value} is null or {value} = '')" if column.type == "VARCHAR" else f"{value} is null"
 
 
+@dataclass(frozen=True)
+class _Refusal:
+    """SQL that says which rows are no facts: asked of the raw table, and of the delivery; and why, in words."""
+
+    stored: str
+    delivered: str
+    reason: str
+
+
+def _refusals(table: Table, columns: Sequence[Selected]) -> list[_Refusal]:
+    """Return what a row is refused for: a required value that is missing, and dates in an impossible order."""
+    refusals = [
+        _Refusal(_is_missing(column, quoted(column.name)), _is_missing(column, column.sql), _reason(column))
+        for column in columns
+        if column.is_required
+    ]
+    given = {column.name: column for column in columns}
+    for name, earliest in table.never_before:
+        if name in given and earliest in given:
+            reason = f"cast(({given[name].sql}) as varchar) || ' is before {earliest} ' || cast(({given[earliest].sql}) as varchar)"
+            refusals.append(
+                _Refusal(
+                    _is_before(quoted(name), quoted(earliest)),
+                    _is_before(given[name].sql, given[earliest].sql),
+                    f"'{name} ' || {reason}",
+                )
+            )
+    return refusals
+
+
+def _is_before(value: str, earliest: str) -> str:
+    """Compare days: where only one of two times has an hour, the same day is no contradiction."""
+    return f"coalesce(cast(({value}) as date) < cast(({earliest}) as date), false)"
+
+
 def _settle(
     load: Load, delivery: Delivery, columns: Sequence[Selected], *, condition: str, load_id: int
 ) -> list[Loaded]:
-    """Move rows without a required value out of the raw table, note unreadable values, and count both by file."""
+    """Move rows that are no facts out of the raw table, note unreadable values, and count both by file."""
     warehouse, table = load.warehouse, load.table
     raw = f"raw.{quoted(table.name)}"
     mine = f"load_id = {load_id} and source_file in ({', '.join(literal(file.name) for file in delivery.files)})"
-    required = [column for column in columns if column.is_required]
-    missing = " or ".join(_is_missing(column, quoted(column.name)) for column in required) or "false"
-    refused = " or ".join(_is_missing(column, column.sql) for column in required) or "false"
-    if warehouse.rows(f"select count(*) from {raw} where {mine} and ({missing})")[0][0]:
-        reasons = [f"case when {_is_missing(c, c.sql)} then {_reason(c)} end" for c in required]
+    refusals = _refusals(table, columns)
+    wrong = " or ".join(refusal.stored for refusal in refusals) or "false"
+    refused = " or ".join(refusal.delivered for refusal in refusals) or "false"
+    if warehouse.rows(f"select count(*) from {raw} where {mine} and ({wrong})")[0][0]:
+        reasons = [f"case when {refusal.delivered} then {refusal.reason} end" for refusal in refusals]
         _keep(load, delivery, f"{condition} and ({refused})", reasons, load_id=load_id, is_kept=False)
-        warehouse.execute(f"delete from {raw} where {mine} and ({missing})")
+        warehouse.execute(f"delete from {raw} where {mine} and ({wrong})")
     _refuse_two_readings(load, delivery, columns, condition)
     blanks = [
         f"case when {_is_unread(c)} then {_reason(c)} end" for c in columns if c.is_fallible and not c.is_required

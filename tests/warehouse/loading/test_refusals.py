@@ -207,3 +207,23 @@ def test_a_condition_is_checked_like_a_column(warehouse: Warehouse, load: Load, 
     put("s.csv", SESSIONS + GOOD)
     with pytest.raises(ConfigError, match="looks beyond its row"):
         load("sessions", "s.csv", where="exists (select 1)")
+
+
+def test_a_term_that_ends_on_a_day_before_it_began_is_kept_aside(warehouse: Warehouse, load: Load, put: Put) -> None:
+    rows = "".join(f"S{n},C{n},2026-01-0{n} 14:00,\n" for n in range(1, 5))
+    put(
+        "s.csv",
+        "subscription_id,customer_id,started_at,ended_at\n" + rows + "S5,C5,2026-01-05 14:00,2026-01-04 20:00\n"
+        "S6,C6,2026-01-05 14:00,2026-01-05\nS7,C7,2026-02-01,2026-03-01\n",
+    )
+    result = load("subscriptions", "s.csv")
+    assert (result.rows, result.rejected) == (6, 1)
+    assert rejected(warehouse) == [(5, "ended_at 2026-01-04 20:00:00 is before started_at 2026-01-05 14:00:00", False)]
+    assert warehouse.rows("select count(*) from raw.subscriptions where subscription_id = 'S5'") == [(0,)]
+
+
+def test_a_file_of_terms_that_mostly_end_before_they_begin_has_its_columns_mixed_up(load: Load, put: Put) -> None:
+    rows = "".join(f"S{n},C{n},2026-03-01,2026-01-0{n}\n" for n in range(1, 5))
+    put("s.csv", "subscription_id,customer_id,started_at,ended_at\n" + rows)
+    with pytest.raises(ContractBroken, match=r"4 of 4 rows .*ended_at 2026-01-01 00:00:00 is before started_at"):
+        load("subscriptions", "s.csv")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -89,12 +89,20 @@ def _preview(session: Session, source: str | None) -> None:
         raise typer.Exit(3)
 
 
-def check_rows(checks: Sequence[CheckResult]) -> list[dict[str, Any]]:
-    """Return the checks as documents."""
-    return [
-        {"rule": c.rule, "level": c.level, "defect_count": c.defect_count, "message": c.message, "example": c.example}
-        for c in checks
-    ]
+@dataclass(frozen=True)
+class CheckRow:
+    """What a rule found, as the JSON shows it: without the time it took."""
+
+    rule: str
+    level: str
+    defect_count: int
+    message: str
+    example: Mapping[str, object]
+
+
+def check_rows(checks: Sequence[CheckResult]) -> list[CheckRow]:
+    """Return the checks as the JSON shows them."""
+    return [CheckRow(check.rule, check.level, check.defect_count, check.message, check.example) for check in checks]
 
 
 def show_checks(checks: Sequence[CheckResult]) -> None:

@@ -211,32 +211,34 @@ def show_campaigns(campaigns: DemoCampaigns) -> None:
     def points(share: float | None) -> str:
         return "" if share is None else f"{100 * share:+.1f}"
 
-    def span(values: dict[str, float] | None, middle: str, shown: Callable[[float], str]) -> str:
-        return f"{shown(values[middle])}  ({shown(values['low'])} to {shown(values['high'])})" if values else "unknown"
+    def span(middle: float, low: float, high: float, shown: Callable[[float], str]) -> str:
+        return f"{shown(middle)}  ({shown(low)} to {shown(high)})"
 
     rows = [
         (
-            row["campaign"],
-            f"{row['contacted']:,}",
-            f"{row['holdout']:,}",
-            span(row["effect"], "delta", points),
-            points(row["true_effect"]),
-            span(row["net_profit"], "value", "{:,.0f}".format),
-            "" if row["true_net_profit"] is None else f"{row['true_net_profit']:,.0f}",
+            row.campaign,
+            f"{row.contacted:,}",
+            f"{row.holdout:,}",
+            span(row.effect.delta, row.effect.low, row.effect.high, points) if row.effect else "unknown",
+            points(row.true_effect),
+            span(row.net_profit.value, row.net_profit.low, row.net_profit.high, "{:,.0f}".format)
+            if row.net_profit
+            else "unknown",
+            "" if row.true_net_profit is None else f"{row.true_net_profit:,.0f}",
         )
         for row in campaigns.measured
     ]
     columns = ["campaign", "contacted", "held out", "churn avoided, points", "in truth", "net profit", "in truth"]
     table(f"Campaigns, {month.first_date} until {month.cutoff_date}", columns, rows, right=[1, 2, 3, 4, 5, 6])
     for row in campaigns.measured:
-        line(f"{row['title']}: {row['headline']}")
-    told = campaigns.outcomes.kinds if campaigns.outcomes else {}
-    judged = [row["is_covered"] for row in campaigns.measured if row["is_covered"] is not None]
+        line(f"{row.title}: {row.headline}")
+    answers = campaigns.outcomes.kinds if campaigns.outcomes else {}
+    judged = [row.is_covered for row in campaigns.measured if row.is_covered is not None]
     facts(
         [
             ("intervals", f"{sum(judged)} of {len(judged)} hold the true effect"),
             ("pushed", f"{sum(push.list_size for push in campaigns.pushed):,} customers as files"),
-            ("answers", ", ".join(f"{count:,} {kind}" for kind, count in told.items()) or "none"),
+            ("answers", ", ".join(f"{count:,} {kind}" for kind, count in answers.items()) or "none"),
         ]
     )
 

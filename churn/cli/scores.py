@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, percent, table
 from churn.views.customer_risk import explain_customer
+from churn.views.scored_customer import ShownReason
 from churn.workflows.score import score_customers
 
 
@@ -76,38 +78,38 @@ def explain(
     session: Session, customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 ) -> None:
     """Show one customer's score, the reasons for it, and what changed since the last run."""
-    found = explain_customer(session.context, customer)
+    risk = explain_customer(session.context, customer)
 
     def render() -> None:
-        change = "" if found["change"] is None else f", {100 * found['change']:+.1f} points since the run before"
+        change = "" if risk["change"] is None else f", {100 * risk['change']:+.1f} points since the run before"
         facts(
             [
-                ("customer", found["customer_id"]),
+                ("customer", risk["customer_id"]),
                 (
                     "churn probability",
-                    f"{percent(found['churn_probability'])} ({found['risk_band']}, percentile {found['percentile']:.0f}){change}",
+                    f"{percent(risk['churn_probability'])} ({risk['risk_band']}, percentile {risk['percentile']:.0f}){change}",
                 ),
                 (
                     "expected profit",
-                    f"{found['expected_profit']:,.2f} if contacted; a save is worth {found['value_of_save']:,.2f}",
+                    f"{risk['expected_profit']:,.2f} if contacted; a save is worth {risk['value_of_save']:,.2f}",
                 ),
                 (
                     "as of",
-                    f"{found['snapshot_date']}, {found['model_version']}"
-                    + (f"  STALE: {found['stale_reason']}" if found["is_stale"] else ""),
+                    f"{risk['snapshot_date']}, {risk['model_version']}"
+                    + (f"  STALE: {risk['stale_reason']}" if risk["is_stale"] else ""),
                 ),
             ]
         )
-        _show_reasons("Why", found["reasons"])
-        if found["change_reasons"]:
-            _show_reasons("What changed", found["change_reasons"])
+        _show_reasons("Why", risk["reasons"])
+        if risk["change_reasons"]:
+            _show_reasons("What changed", risk["change_reasons"])
 
-    session.show(found, render)
+    session.show(risk, render)
 
 
-def _show_reasons(title: str, reasons: list[dict[str, Any]] | None) -> None:
+def _show_reasons(title: str, reasons: Sequence[ShownReason]) -> None:
     rows = [
         (f"{100 * r['points']:+.1f}", r["text"], "can be acted on" if r["is_actionable"] else "context")
-        for r in reasons or []
+        for r in reasons
     ]
     table(title, ["points", "reason", ""], rows, right=[0])

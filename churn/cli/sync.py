@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 from churn.crm.preview import SampleRow
-from churn.views.sync import rejected_rows, sync_status
+from churn.views.sync import RejectedRows, SyncStatus, rejected_rows, sync_status
 from churn.workflows.sync import SyncOptions, retry_rejected, sync_crm, withdraw_campaign
 
 PUSH = "push"
@@ -72,8 +72,8 @@ def status(
 ) -> None:
     """Show the runs, what each CRM holds of ours, and what it refuses."""
     if rejected or out is not None:
-        found = rejected_rows(session.context, campaign=campaign, connector=to, out=out)
-        session.show(found, lambda: _render_rejected(found, out))
+        refused = rejected_rows(session.context, campaign=campaign, connector=to, out=out)
+        session.show(refused, lambda: _render_rejected(refused))
         return
     document = sync_status(session.context, campaign=campaign, connector=to, limit=limit)
     session.show(document, lambda: _render_status(document))
@@ -174,45 +174,45 @@ def _short(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _render_rejected(found: dict[str, Any], out: Path | None) -> None:
-    if out is not None:
-        line(f"Wrote {found['rejected']:,} rejected rows to {out}.")
+def _render_rejected(refused: RejectedRows) -> None:
+    if refused.file is not None:
+        line(f"Wrote {refused.rejected:,} rejected rows to {refused.file}.")
         return
     rows = [
-        (r["customer_id"], r["campaign"], r["connector"], r["code"], r["field"], r["message"], r["attempts"])
-        for r in found["rows"][:50]
+        (row.customer_id, row.campaign, row.connector, row.code, row.field, row.message, row.attempts)
+        for row in refused.rows[:50]
     ]
-    title = f"{found['rejected']:,} rejected rows"
+    title = f"{refused.rejected:,} rejected rows"
     table(title, ["customer", "campaign", "connector", "code", "field", "in its words", "attempts"], rows, right=[6])
 
 
-def _render_status(document: dict[str, Any]) -> None:
-    if not document["runs"]:
+def _render_status(status: SyncStatus) -> None:
+    if not status.runs:
         line("Nothing has been pushed yet: `churn sync CAMPAIGN --to CONNECTOR`.")
         return
     rows = [
         (
-            d["connector"],
-            d["campaign"],
-            f"{d['records']:,}",
-            f"{d['rejected']:,}",
-            f"{d['last_done_at']:%Y-%m-%d %H:%M}" if d["last_done_at"] else "never",
-            "overdue" if d["is_overdue"] else "",
+            destination.connector,
+            destination.campaign,
+            f"{destination.records:,}",
+            f"{destination.rejected:,}",
+            f"{destination.last_done_at:%Y-%m-%d %H:%M}" if destination.last_done_at else "never",
+            "overdue" if destination.is_overdue else "",
         )
-        for d in document["destinations"]
+        for destination in status.destinations
     ]
     names = ["connector", "campaign", "records", "rejected", "last in step", ""]
     table("What the systems hold of ours", names, rows, right=[2, 3])
-    told = ("created", "updated", "unchanged", "cleared", "rejected")
+    counted = ("created", "updated", "unchanged", "cleared", "rejected")
     runs = [
         (
-            r["run_id"],
-            r["connector"],
-            r["action"],
-            r["state"],
-            *(f"{r['counts'].get(name, 0):,}" for name in told),
-            r["error"],
+            run.run_id,
+            run.connector,
+            run.action,
+            run.state,
+            *(f"{run.counts.get(name, 0):,}" for name in counted),
+            run.error,
         )
-        for r in document["runs"]
+        for run in status.runs
     ]
-    table("Runs", ["run", "connector", "action", "state", *told, "error"], runs, right=range(4, 9))
+    table("Runs", ["run", "connector", "action", "state", *counted, "error"], runs, right=range(4, 9))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, percent, table
+from churn.documents.uplift import DecileEffect, UsedCustomers
 from churn.errors import ConfigError
-from churn.workflows.learn_uplift import ExperimentFile, learn_uplift, learn_uplift_file
+from churn.workflows.learn_uplift import ExperimentFile, LearntUplift, learn_uplift, learn_uplift_file
 
 FILE = "An experiment's file instead of a campaign"
 
@@ -76,9 +76,9 @@ def uplift(
         file_only = {"--treatment": treatment, "--outcome": outcome, "--treated": treated, "--control": control}
         stray = [n for n, v in {**file_only, "--customer": customer, "--exclude": exclude, "--name": name}.items() if v]
         if stray or unwanted:
-            told = stray[0] if stray else "--unwanted"
-            raise ConfigError("goes with --data only", where=told, remedy="A campaign's arms and outcomes are known.")
-        found = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
+            where = stray[0] if stray else "--unwanted"
+            raise ConfigError("goes with --data only", where=where, remedy="A campaign's arms and outcomes are known.")
+        learnt = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
     else:
         if campaign is not None or treatment is None or outcome is None:
             what = "--data goes without a campaign, and with --treatment and --outcome"
@@ -94,75 +94,71 @@ def uplift(
             exclude=tuple(exclude or ()),
             name=name,
         )
-        found = learn_uplift_file(session.context, experiment, learners=learner, bases=base, out=out)
-    document = {**found.document, "page": found.page, "bundle": found.bundle, "list": found.list_file}
-    session.show(document, lambda: _show(document))
+        learnt = learn_uplift_file(session.context, experiment, learners=learner, bases=base, out=out)
+    files = {"page": learnt.page, "bundle": learnt.bundle, "list": learnt.list_file}
+    session.show({**learnt.document.as_json(), **files}, lambda: _show(learnt))
 
 
-def _show(document: Mapping[str, Any]) -> None:
-    line(document["sentence"])
-    for each in document["imbalances"]:
-        line(f"! {each['sentence']}")
-    qini, auuc = document["qini"], document["auuc"]
+def _show(learnt: LearntUplift) -> None:
+    document = learnt.document
+    line(document.sentence)
+    for column in document.imbalances:
+        line(f"! {column.sentence}")
+    qini, auuc = document.qini, document.auuc
     facts(
         [
-            ("customers", f"{document['treated']:,} contacted, {document['held_out']:,} left alone by chance"),
-            ("left out", _left_out(document["counts"])),
-            ("model", document["selected"]["title"]),
-            ("Qini", f"{qini['value']:.3f} ({qini['low']:.3f} to {qini['high']:.3f}, allowing for the choice)"),
-            ("AUUC", f"{auuc['value']:.4f} ({auuc['low']:.4f} to {auuc['high']:.4f})"),
-            ("convention", document["convention"]),
+            ("customers", f"{document.treated:,} contacted, {document.held_out:,} left alone by chance"),
+            ("left out", _left_out(document.counts)),
+            ("model", document.selected.title),
+            ("Qini", f"{qini.value:.3f} ({qini.low:.3f} to {qini.high:.3f}, allowing for the choice)"),
+            ("AUUC", f"{auuc.value:.4f} ({auuc.low:.4f} to {auuc.high:.4f})"),
+            ("convention", document.convention),
         ]
     )
     table(
-        f"Effect on {document['outcome']} by tenth of predicted uplift, in points",
+        f"Effect on {document.outcome} by tenth of predicted uplift, in points",
         ["tenth", "customers", "left alone", "predicted", "measured", "from", "to"],
-        [_decile(row) for row in document["deciles"]],
+        [_decile(row) for row in document.deciles],
         right=range(1, 7),
     )
-    line(document["harm"]["sentence"])
-    groups = document["harm"]["groups"]
-    if groups:
+    line(document.harm.sentence)
+    if document.harm.groups:
         table(
             "",
             ["better left alone", "customers", "share", "found", "confirmed"],
             [
                 (
-                    g["text"],
-                    f"{g['customers']:,}",
-                    percent(g["share"]),
-                    _points(g["found"][0]),
-                    _points(g["confirmed"][0]),
+                    group.text,
+                    f"{group.customers:,}",
+                    percent(group.share),
+                    _points(group.found[0]),
+                    _points(group.confirmed[0]),
                 )
-                for g in groups
+                for group in document.harm.groups
             ],
             right=range(1, 5),
         )
-    if "do_not_contact" in document:
-        told = document["do_not_contact"]
-        line(f"{told['customers']:,} of {told['of']:,} customers belong to such a group.")
-    for file in filter(None, (document["list"], document["page"])):
+    if (to_leave := document.do_not_contact) is not None:
+        line(f"{to_leave.customers:,} of {to_leave.of:,} customers belong to such a group.")
+    for file in filter(None, (learnt.list_file, learnt.page)):
         line(f"Wrote {file}")
 
 
-def _left_out(counts: Mapping[str, int]) -> str:
-    said = {
-        "not_mature": "not mature yet",
-        "not_known": "outcome not known",
-        "other_share": "of plans with another holdout share",
-    }
-    told = [f"{counts[key]:,} {words}" for key, words in said.items() if counts.get(key)]
-    sampled = counts["assigned"] - counts["used"] - sum(counts.get(key, 0) for key in said)
-    if sampled > 0:
-        told.append(f"{sampled:,} not needed, drawn by chance")
-    return ", ".join(told) or "nobody"
+def _left_out(counts: UsedCustomers) -> str:
+    reasons = [
+        (counts.not_mature, "not mature yet"),
+        (counts.not_known, "outcome not known"),
+        (counts.other_share, "of plans with another holdout share"),
+        (counts.sampled_out, "not needed, drawn by chance"),
+    ]
+    return ", ".join(f"{number:,} {words}" for number, words in reasons if number) or "nobody"
 
 
-def _decile(row: Mapping[str, Any]) -> tuple[str, ...]:
-    effect = row["effect"]
-    measured = ("-", "-", "-") if effect is None else tuple(_points(effect[key]) for key in ("delta", "low", "high"))
-    alone = "-" if row["held_out"] is None else f"{row['held_out']:,}"
-    return (str(row["decile"]), f"{row['customers']:,}", alone, _points(row["predicted"]), *measured)
+def _decile(row: DecileEffect) -> tuple[str, ...]:
+    effect = row.effect
+    measured = ("-", "-", "-") if effect is None else tuple(map(_points, (effect.delta, effect.low, effect.high)))
+    alone = "-" if row.held_out is None else f"{row.held_out:,}"
+    return (str(row.decile), f"{row.customers:,}", alone, _points(row.predicted), *measured)
 
 
 def _points(share: float) -> str:

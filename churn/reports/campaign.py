@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from churn.documents.measurement import EffectInterval, MeasurementDocument
 from churn.reports.charts.effect import churn_by_risk, interval_chart
@@ -105,7 +105,17 @@ def ledger_rows(document: MeasurementDocument) -> list[tuple[str, str, str, str]
     ]
 
 
-def _row(label: str, effect: EffectInterval, kind: str) -> dict[str, Any]:
+class _IntervalRow(TypedDict):
+    """An effect as the chart draws it, in percentage points; `kind` is a colour token."""
+
+    label: str
+    kind: str
+    delta: float
+    low: float
+    high: float
+
+
+def _row(label: str, effect: EffectInterval, kind: str) -> _IntervalRow:
     return {
         "label": label,
         "kind": kind,
@@ -115,6 +125,6 @@ def _row(label: str, effect: EffectInterval, kind: str) -> dict[str, Any]:
     }
 
 
-def _described(rows: list[dict[str, Any]]) -> str:
+def _described(rows: list[_IntervalRow]) -> str:
     described = "; ".join(f"{row['label']} {row['delta']:.1f} ({row['low']:.1f} to {row['high']:.1f})" for row in rows)
     return f"Churn avoided in percentage points: {described}."

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from churn.errors import ContractBroken, ModelError
-from churn.store.records import OPTIONAL_COLUMNS, SCORE_COLUMNS, FieldValue
+from churn.store.records import FieldValue
+from churn.store.score_row import OPTIONAL_COLUMNS, SCORE_COLUMNS
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from churn.store.score_row import SCORE_COLUMNS, ScoreRow, score_row
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -23,26 +25,6 @@ if TYPE_CHECKING:
 ModelStatus = Literal["challenger", "champion", "retired"]
 ScoreOrder = Literal["expected_profit", "churn_probability"]
 Arm = Literal["treatment", "holdout"]
-
-# The columns of a score list, in the order they are stored, with their polars types by name.
-SCORE_COLUMNS: dict[str, str] = {
-    "customer_id": "String",
-    "churn_probability": "Float64",
-    "raw_score": "Float64",
-    "risk_band": "String",
-    "percentile": "Float64",
-    "expected_profit": "Float64",
-    "value_of_save": "Float64",
-    "monthly_margin": "Float64",
-    "plan": "String",
-    "reasons": "String",
-    "previous_probability": "Float64",
-    "change": "Float64",
-    "change_reasons": "String",
-    "is_listed": "Boolean",
-}
-# These may hold nothing: a customer without a plan, or one never scored before.
-OPTIONAL_COLUMNS = frozenset({"plan", "previous_probability", "change", "change_reasons"})
 
 
 @dataclass(frozen=True)
@@ -75,7 +57,7 @@ class CustomerStanding:
     """One customer in the current run: their score by column, None for somebody not in it, and their campaigns, oldest first."""
 
     run: ScoreRun | None
-    score: dict[str, Any] | None
+    score: ScoreRow | None
     assignments: list[CustomerAssignment]
 
 
@@ -96,11 +78,9 @@ class ScorePage:
         """The rows as a frame, typed."""
         return score_frame(self.rows, self.columns)
 
-    def documents(self) -> list[dict[str, Any]]:
-        """Return each row by column name."""
-        found = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        # SQLite tells truth as 1 and 0.
-        return [{k: bool(v) if SCORE_COLUMNS[k] == "Boolean" else v for k, v in row.items()} for row in found]
+    def documents(self) -> list[ScoreRow]:
+        """Return each row by column name; of a page that has them all."""
+        return [score_row(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 def score_frame(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> pl.DataFrame:
@@ -329,7 +309,7 @@ class SyncRun:
     is_full: bool = False
     state: SyncState = "running"
     finished_at: datetime | None = None
-    counts: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -374,12 +354,12 @@ class Rejection:
     connector: str
     campaign: str
     customer_id: str
-    payload_hash: str
     code: str | None
     field: str | None
     message: str | None
     attempts: int
     is_held: bool
+    payload_hash: str
     first_seen_at: datetime
     last_seen_at: datetime
 

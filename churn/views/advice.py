@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
+from churn.views.scored_customer import ShownReason
+
+if TYPE_CHECKING:
+    from churn.store.records import CustomerAssignment
+
 
 AdviceKind = Literal["campaign", "holdout", "suggested", "unprofitable", "none"]
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -36,9 +41,17 @@ class Advice:
     text: str
 
 
+class AdviceSubject(TypedDict):
+    """What advice goes by: a part of `ScoredCustomer`."""
+
+    expected_profit: float
+    risk_band: str
+    reasons: list[ShownReason]
+
+
 def advise(
-    customer: Mapping[str, Any],
-    assigned: Sequence[Mapping[str, Any]],
+    customer: AdviceSubject,
+    assigned: Sequence[CustomerAssignment],
     campaigns: Mapping[str, CampaignDefinition],
     groups: Mapping[str, str],
 ) -> Advice:
@@ -46,15 +59,15 @@ def advise(
 
     Only a plan decides who is contacted: it knows consent, budget and cooldown.
     """
-    if held := next((a for a in reversed(assigned) if a["arm"] == "holdout"), None):
+    if held := next((a for a in reversed(assigned) if a.arm == "holdout"), None):
         return _advice(
             "holdout",
-            held["campaign"],
+            held.campaign,
             campaigns,
             "Drawn by chance into the comparison group: contacting them would spoil the measurement.",
         )
     if assigned:
-        return _advice("campaign", assigned[-1]["campaign"], campaigns, "Chosen by the newest plan of this campaign.")
+        return _advice("campaign", assigned[-1].campaign, campaigns, "Chosen by the newest plan of this campaign.")
     if customer["expected_profit"] <= 0:
         return _advice("unprofitable", None, campaigns, "A contact would cost more than it is expected to bring.")
     if (name := _suitable(customer, campaigns, groups)) is not None:
@@ -68,10 +81,10 @@ def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, Camp
 
 
 def _suitable(
-    customer: Mapping[str, Any], campaigns: Mapping[str, CampaignDefinition], groups: Mapping[str, str]
+    customer: AdviceSubject, campaigns: Mapping[str, CampaignDefinition], groups: Mapping[str, str]
 ) -> str | None:
     """Return the campaign whose condition reads features of the group that raises the risk most."""
-    for reason in customer["reasons"] or []:
+    for reason in customer["reasons"]:
         if not reason["is_actionable"] or reason["points"] <= 0:
             continue
         group = groups.get(reason["feature"])

@@ -12,6 +12,7 @@ from churn.context import Context
 from churn.documents.reason import FeatureValue, RiskReason
 from churn.documents.score_summary import UsualValues
 from churn.errors import NotFound, ResourceError
+from churn.store.records import CustomerAssignment
 from churn.views.customer_risk import customer_risk
 from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
 
@@ -86,15 +87,6 @@ class ProductUse:
 
 
 @dataclass(frozen=True)
-class CustomerCampaign:
-    """A campaign that the customer is in, and since when."""
-
-    campaign: str
-    arm: str
-    assigned_at: datetime
-
-
-@dataclass(frozen=True)
 class CustomerView:
     """A customer's risk, where it comes from, how it went, what happened, and what was done about it.
 
@@ -114,7 +106,7 @@ class CustomerView:
     change: float | None
     reasons: Sequence[RiskReason]
     change_reasons: Sequence[RiskReason] | None
-    campaigns: Sequence[CustomerCampaign]
+    campaigns: Sequence[CustomerAssignment]
     scored_at: datetime
     snapshot_date: date
     model_version: str
@@ -141,7 +133,7 @@ def customer_view(context: Context, customer_id: str) -> CustomerView:
     summary = read_summary(home, risk["run_id"])
     base = summary.base_probability if summary else None
     reasons = _reasons(risk["reasons"])
-    campaigns = [CustomerCampaign(row["campaign"], row["arm"], row["assigned_at"]) for row in risk["campaigns"]]
+    campaigns = [CustomerAssignment(row["campaign"], row["arm"], row["assigned_at"]) for row in risk["campaigns"]]
     seen = _rows_of(folder / FEATURES, customer_id)
     return CustomerView(
         customer_id=risk["customer_id"],
@@ -227,7 +219,7 @@ def _rows_of(path: Path | list[Path], customer_id: str) -> pl.DataFrame | None:
 
 
 def _facts(
-    context: Context, folder: Path, customer_id: str, campaigns: Sequence[CustomerCampaign]
+    context: Context, folder: Path, customer_id: str, campaigns: Sequence[CustomerAssignment]
 ) -> list[CustomerFact] | None:
     """Return what happened in the year, newest first; None without serving files, when only campaigns are known."""
     timeline = _rows_of(folder / TIMELINE, customer_id)

@@ -6,29 +6,51 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from churn.context import Context
 from churn.errors import DataError
-from churn.views.current_run import current_run, not_listed, run_facts
-from churn.views.scored_customer import scored_customer
+from churn.views.current_run import RunFacts, current_run, not_listed, run_facts
+from churn.views.scored_customer import ScoredCustomer, scored_customer
 
 if TYPE_CHECKING:
     from churn.store import ScoreRun
-    from churn.store.records import CustomerAssignment, CustomerStanding
+    from churn.store.records import Arm, CustomerAssignment, CustomerStanding
     from churn.store.repositories.score_reader import ScoreReader
+    from churn.store.score_row import ScoreRow
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 _WRITTEN_APART = frozenset({"reasons", "change_reasons", "raw_score"})
 
 
-def customer_risk(published: ScoreReader, customer_id: str) -> dict[str, Any]:
+class CampaignMembership(TypedDict):
+    """A campaign that a customer was assigned to."""
+
+    campaign: str
+    arm: Arm
+    assigned_at: datetime
+
+
+class ExplainedCustomer(ScoredCustomer, RunFacts):
+    """A customer's score with its reasons, and what every answer says of the run."""
+
+
+class CustomerAtRisk(ExplainedCustomer):
+    """The same with their campaigns, oldest first; `recommended_action` names the one to contact them with."""
+
+    campaigns: list[CampaignMembership]
+    recommended_action: str | None
+
+
+def customer_risk(published: ScoreReader, customer_id: str) -> CustomerAtRisk:
     """Return a customer's score, reasons, change, campaigns, and the run's own facts. Raises NotFound, DataError."""
     run, score, standing = _listed(published, customer_id)
     return {
         **scored_customer(score),
         **run_facts(run),
-        "campaigns": [vars(assignment) for assignment in standing.assignments],
+        "campaigns": [
+            {"campaign": a.campaign, "arm": a.arm, "assigned_at": a.assigned_at} for a in standing.assignments
+        ],
         "recommended_action": _action(standing.assignments),
     }
 
@@ -39,7 +61,7 @@ def risk_json(published: ScoreReader, customer_id: str) -> str:
     Reasons are JSON in the store and are handed on as they are; what is said of the run is written once for each run.
     """
     run, score, standing = _listed(published, customer_id)
-    document = {name: value for name, value in score.items() if name not in _WRITTEN_APART}
+    document: dict[str, object] = {name: value for name, value in score.items() if name not in _WRITTEN_APART}
     document["recommended_action"] = _action(standing.assignments)
     document["campaigns"] = [
         {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}
@@ -61,7 +83,7 @@ def _run_json(run: ScoreRun) -> str:
     return _JSON.encode(facts)[1:-1]
 
 
-def _listed(published: ScoreReader, customer_id: str) -> tuple[ScoreRun, dict[str, Any], CustomerStanding]:
+def _listed(published: ScoreReader, customer_id: str) -> tuple[ScoreRun, ScoreRow, CustomerStanding]:
     standing = published.customer(customer_id)
     run = current_run(standing.run)
     if standing.score is None:
@@ -76,7 +98,7 @@ def _action(assignments: Sequence[CustomerAssignment]) -> str | None:
     return treated[-1].campaign if treated and not is_held_out else None
 
 
-def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
+def explain_customer(context: Context, customer_id: str) -> ExplainedCustomer:
     """Return one customer's score, reasons and change, with the run's own facts. Raises DataError when unknown."""
     with context.open_store() as store:
         standing = store.published.customer(customer_id)
@@ -87,4 +109,4 @@ def explain_customer(context: Context, customer_id: str) -> dict[str, Any]:
             where=f"list of {run.snapshot_date}",
             remedy="Not active then, or misspelt.",
         )
-    return {**standing.score, **scored_customer(standing.score), **run_facts(run)}
+    return {**scored_customer(standing.score), **run_facts(run)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.files import csv_text
@@ -16,7 +16,7 @@ from churn.views.serving_files import read_summary
 
 if TYPE_CHECKING:
     from churn.store import ScoreRun, Store
-    from churn.store.records import ScorePage
+    from churn.store.records import CustomerAssignment, ScorePage
 
 _TRIES = 3  # a list may be replaced between the index and the rows; twice in a row it is not
 _PORTION = 2_000
@@ -26,7 +26,7 @@ CSV_HEADER = (*CSV_COLUMNS, "change", "recommended_action", "snapshot_date", "mo
 class AdvisedCustomer(ScoredCustomer):
     """A customer of the list with the campaigns they are in, and what to do."""
 
-    campaigns: list[dict[str, Any]]  # as the store gives them: campaign, arm, assigned_at
+    campaigns: list[CustomerAssignment]
     advice: Advice
 
 

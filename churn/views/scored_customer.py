@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from churn.documents.reason import FeatureValue
+    from churn.store.score_row import ScoreRow
 
 
 class ShownReason(TypedDict):
@@ -40,10 +39,10 @@ class ScoredCustomer(TypedDict):
     is_listed: bool
 
 
-def scored_customer(row: Mapping[str, Any]) -> ScoredCustomer:
+def scored_customer(row: ScoreRow) -> ScoredCustomer:
     """Return a row of the store, which keeps reasons as JSON."""
-    customer = dict(row)
-    for name in ("reasons", "change_reasons"):
-        customer[name] = json.loads(customer[name]) if customer.get(name) else None
-    customer["reasons"] = customer["reasons"] or []
-    return cast("ScoredCustomer", customer)
+    return {
+        **row,
+        "reasons": json.loads(row["reasons"] or "[]"),
+        "change_reasons": json.loads(row["change_reasons"] or "null") or None,
+    }

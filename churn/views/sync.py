@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.files import write_frame
+from churn.store.records import Rejection
+
+if TYPE_CHECKING:
+    from churn.store.records import MappingChange, SyncRun
 
 OVERDUE_DAYS = 3  # without a push that went through, somebody should look
-_REJECTION_COLUMNS = (
-    "connector",
-    "campaign",
-    "customer_id",
-    "code",
-    "field",
-    "message",
-    "attempts",
-    "is_held",
-    "payload_hash",
-    "first_seen_at",
-    "last_seen_at",
-)
+
+
+@dataclass(frozen=True)
+class SyncDestination:
+    """A campaign in a CRM: how many records it holds of ours, how many it refuses, and when it was last in step."""
+
+    connector: str
+    campaign: str
+    records: int
+    rejected: int
+    last_done_at: datetime | None
+    is_overdue: bool
+
+
+@dataclass(frozen=True)
+class SyncStatus:
+    """Destinations with what they hold, runs (newest first), every change of mapping, and how many rows are refused."""
+
+    destinations: list[SyncDestination]
+    runs: list[SyncRun]
+    mapping_changes: list[MappingChange]
+    rejected: int
+
+
+@dataclass(frozen=True)
+class RejectedRows:
+    """The rows that CRMs refuse, with their own words, and the file they were written to."""
+
+    rejected: int
+    rows: list[Rejection]
+    file: Path | None
 
 
 def sync_status(
     context: Context, *, campaign: str | None = None, connector: str | None = None, limit: int = 20
-) -> dict[str, Any]:
-    """Return runs (newest first), destinations with what they hold, and every change of mapping."""
+) -> SyncStatus:
+    """Return how far each CRM is in step; of one campaign or connector, or of all."""
     with context.open_store() as store:
         runs = store.sync_runs.history(connector=connector, campaign=campaign, limit=limit)
         every = store.sync_runs.history(connector=connector, campaign=campaign, limit=None)
@@ -40,45 +62,41 @@ def sync_status(
         for name, pushed in pairs:
             last = store.sync_runs.last_done(name, pushed)
             destinations.append(
-                {
-                    "connector": name,
-                    "campaign": pushed,
-                    "records": store.crm.campaigns(name).get(pushed, 0),
-                    "rejected": sum(r.connector == name and r.campaign == pushed for r in rejections),
-                    "last_done_at": last.started_at if last else None,
-                    "is_overdue": _is_overdue(last.started_at if last else None, context.clock()),
-                }
+                SyncDestination(
+                    connector=name,
+                    campaign=pushed,
+                    records=store.crm.campaigns(name).get(pushed, 0),
+                    rejected=sum(r.connector == name and r.campaign == pushed for r in rejections),
+                    last_done_at=last.started_at if last else None,
+                    is_overdue=_is_overdue(last.started_at if last else None, context.clock()),
+                )
             )
         changes = store.sync_runs.mapping_changes(connector, campaign)
-    return {
-        "destinations": destinations,
-        "runs": [asdict(run) for run in runs],
-        "mapping_changes": [asdict(change) for change in changes],
-        "rejected": len(rejections),
-    }
+    return SyncStatus(destinations, runs, changes, len(rejections))
 
 
 def rejected_rows(
     context: Context, *, campaign: str | None = None, connector: str | None = None, out: Path | None = None
-) -> dict[str, Any]:
+) -> RejectedRows:
     """Return the rows that CRMs refuse, with their own words; write them to a CSV if asked. Raises ConfigError."""
     with context.open_store() as store:
-        found = store.crm.rejections(connector, campaign)
-    rows = [{name: getattr(one, name) for name in _REJECTION_COLUMNS} for one in found]
+        rejections = store.crm.rejections(connector, campaign)
     if out is not None:
         if out.suffix != ".csv":
             raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .csv.")
-        _write(out, rows)
-    return {"rejected": len(rows), "rows": rows, "file": out}
+        _write(out, rejections)
+    return RejectedRows(len(rejections), rejections, out)
 
 
-def _write(out: Path, rows: list[dict[str, Any]]) -> None:
+def _write(out: Path, rejections: list[Rejection]) -> None:
     import polars as pl
 
+    names = [field.name for field in fields(Rejection)]
     schema = {
         name: pl.Datetime("us") if name.endswith("_at") else pl.Int64 if name == "attempts" else pl.String
-        for name in _REJECTION_COLUMNS
+        for name in names
     } | {"is_held": pl.Boolean}
+    rows = [{name: getattr(rejection, name) for name in names} for rejection in rejections]
     write_frame(out, pl.DataFrame(rows, schema=schema))
 
 

@@ -16,6 +16,7 @@ from churn.context import Context
 from churn.documents.reason import RiskReason
 from churn.errors import NotFound, ResourceError
 from churn.store import ScoreRun
+from churn.store.records import CustomerAssignment
 from churn.views.advice import advise
 from churn.views.champion import load_champion
 from churn.views.customer import customer_view, last_known, require_features, waterfall
@@ -208,7 +209,8 @@ def test_a_waterfall_without_a_base_is_not_drawn():
 
 def test_advice_names_the_plan_the_holdout_and_what_does_not_pay():
     customer = {"expected_profit": 5.0, "reasons": [], "risk_band": "high"}
-    treated, held = {"campaign": "a", "arm": "treatment"}, {"campaign": "b", "arm": "holdout"}
+    treated = CustomerAssignment("a", "treatment", datetime(2026, 3, 1))
+    held = CustomerAssignment("b", "holdout", datetime(2026, 3, 1))
     assert advise(customer, [treated], {}, {}).kind == "campaign"
     assert advise(customer, [treated, held], {}, {}).campaign == "b"
     assert advise({**customer, "expected_profit": -1.0}, [], {}, {}).kind == "unprofitable"

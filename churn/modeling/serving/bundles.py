@@ -156,7 +156,7 @@ def read_json(path: Path) -> dict[str, JsonValue]:
     return values
 
 
-def read_document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
+def read_document(path: Path, kind: type[AnyDocument], *, remedy: str = RETRAIN) -> AnyDocument:
     """Return the document in `path`. Raises ModelError where there is none, or one of another shape."""
     try:
         return kind.model_validate(read_json(path))
@@ -164,7 +164,7 @@ def read_document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise ModelError(
-            f"{path.name} cannot be read: `{place}`: {first['msg']}", where=str(path.parent), remedy=RETRAIN
+            f"{path.name} cannot be read: `{place}`: {first['msg']}", where=str(path.parent), remedy=remedy
         ) from error
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from churn.decisions.experiment import Effect, holm, newcombe
+from churn.documents.uplift import GroupRule, HarmedGroup
 from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
 
 Bools = NDArray[np.bool_]
@@ -74,21 +75,24 @@ class HarmfulGroup:
     confirmed: tuple[float, float, float]
     p_value: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {**asdict(self), "text": self.rule.text}
+    def document(self) -> HarmedGroup:
+        """Return the group as documents and bundles keep it."""
+        rule = self.rule
+        return HarmedGroup(
+            rule=GroupRule(feature=rule.feature, low=rule.low, high=rule.high, level=rule.level),
+            customers=self.customers,
+            share=self.share,
+            found=self.found,
+            confirmed=self.confirmed,
+            p_value=self.p_value,
+            text=rule.text,
+        )
 
     @staticmethod
-    def from_json(values: Mapping[str, Any]) -> HarmfulGroup:
-        """Return the group that `to_json` wrote. Raises KeyError or TypeError where it is not one."""
-        return HarmfulGroup(
-            Rule(**values["rule"]),
-            int(values["customers"]),
-            float(values["share"]),
-            tuple(values["found"]),
-            tuple(values["confirmed"]),
-            float(values["p_value"]),
-        )
+    def of(kept: HarmedGroup) -> HarmfulGroup:
+        """Return the group that was kept as `kept`."""
+        rule = Rule(kept.rule.feature, kept.rule.low, kept.rule.high, kept.rule.level)
+        return HarmfulGroup(rule, kept.customers, kept.share, kept.found, kept.confirmed, kept.p_value)
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from scipy.special import expit
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Matrix
-from churn.modeling.learners import Sample
+from churn.modeling.learners import Parameters, Sample
 
 # An effect is a tenth of an outcome's noise, so a model of it is held much tighter than a model of the outcome.
-GENTLE: Final[Mapping[str, Mapping[str, Any]]] = {
+GENTLE: Final[Mapping[str, Parameters]] = {
     "logistic_regression": {"C": 0.01},
     "random_forest": {"leaves": 16, "min_leaf": 1_000_000},  # the learner caps it at a fiftieth of the rows
     "xgboost": {"depth": 2, "eta": 0.05, "min_child_weight": 100.0, "rounds": 60},
@@ -48,7 +48,7 @@ class Arms:
         return float(self.treated.mean())
 
 
-Estimators = dict[str, Any]
+Estimators = dict[str, Any]  # by name; what they are is up to the candidate's library
 Outcomes = Callable[[], Estimators]
 
 
@@ -80,11 +80,11 @@ def probability(entry: Candidate, estimator: Any, X: Matrix) -> Floats:
     return raw if entry.raw_unit == "probability" else np.asarray(expit(raw))
 
 
-def _fit(entry: Candidate, X: Matrix, y: Floats, weight: Floats, params: Mapping[str, Any], seed: int) -> Any:
+def _fit(entry: Candidate, X: Matrix, y: Floats, weight: Floats, params: Parameters, seed: int) -> Any:
     return entry.learn(Sample(X, y, weight), params, seed, None).estimator
 
 
-def _gentle(entry: Candidate) -> dict[str, Any]:
+def _gentle(entry: Candidate) -> Parameters:
     return {**entry.defaults, **GENTLE.get(entry.name, {})}
 
 

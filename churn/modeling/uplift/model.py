@@ -9,19 +9,25 @@ result.json        what was found, with provenance
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import TypeAdapter
 
+from churn.documents.uplift import HarmedGroup, UpliftDocument, UpliftPart
 from churn.errors import ModelError
 from churn.modeling.candidates import candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder
-from churn.modeling.serving.bundles import load_estimator, read_json, save_estimator, verify, write_json, write_whole
+from churn.modeling.serving.bundles import (
+    load_estimator,
+    read_document,
+    save_estimator,
+    verify,
+    write_json,
+    write_whole,
+)
 from churn.modeling.uplift.contest import Fitted
 from churn.modeling.uplift.harm import HarmfulGroup, harmed_by
 from churn.modeling.uplift.learners import LEARNERS
@@ -88,46 +94,57 @@ class UpliftModel:
         return harmed_by(self.harmful_groups, frame, self.predict(frame))
 
 
-def save_uplift(model: UpliftModel, result: dict[str, Any], out_of_fold: pl.DataFrame, folder: Path) -> None:
+class KeptUplift(UpliftPart):
+    """uplift.json: the model without its estimators."""
+
+    learner: str
+    base: str
+    treated_share: float
+    scale: Scale
+    features: tuple[FeatureDoc, ...]
+    encoder: Encoder
+    harmful_groups: tuple[HarmedGroup, ...]
+
+
+def save_uplift(model: UpliftModel, result: UpliftDocument, out_of_fold: pl.DataFrame, folder: Path) -> None:
     """Write the bundle to `folder`, which must not exist yet. Raises ModelError where it does, ResourceError."""
 
     def write(scratch: Path) -> None:
         fitted = model.fitted
-        values: dict[str, Any] = {
-            "learner": model.learner,
-            "base": model.base,
-            "treated_share": fitted.treated_share,
-            "scale": asdict(model.scale),
-            "features": [asdict(doc) for doc in model.features],
-            "encoder": asdict(fitted.encoder),
-            "harmful_groups": [group.to_json() for group in model.harmful_groups],
-        }
-        write_json(scratch / "uplift.json", values)
+        kept = KeptUplift(
+            learner=model.learner,
+            base=model.base,
+            treated_share=fitted.treated_share,
+            scale=model.scale,
+            features=model.features,
+            encoder=fitted.encoder,
+            harmful_groups=tuple(group.document() for group in model.harmful_groups),
+        )
+        write_json(scratch / "uplift.json", kept.as_json())
         for name in fitted.learner.parts:
             save_estimator(fitted.entry, fitted.estimators[name], scratch, name)
         out_of_fold.write_parquet(scratch / "out_of_fold.parquet")
-        write_json(scratch / "result.json", result)
+        # Its instant has a space between day and hour, as in the bundles that are there already.
+        write_json(scratch / "result.json", {**result.as_json(), "learnt_at": str(result.learnt_at)})
 
     write_whole(folder, write)
 
 
-def load_uplift(folder: Path) -> tuple[UpliftModel, dict[str, Any]]:
+def load_uplift(folder: Path) -> tuple[UpliftModel, UpliftDocument]:
     """Return the model in `folder` and what was found when it was learnt.
 
     Raises ModelError where a file is missing or altered, or an estimator's file holds types not known to be harmless.
     """
     verify(folder)
-    values: dict[str, Any] = read_json(folder / "uplift.json")
-    try:
-        entry, learner = candidate(values["base"]), LEARNERS[values["learner"]]
-        estimators = {name: load_estimator(entry, folder, name) for name in learner.parts}
-        encoder = TypeAdapter(Encoder).validate_python(values["encoder"])
-        model = UpliftModel(
-            Fitted(learner, entry, encoder, estimators, float(values["treated_share"])),
-            Scale(**values["scale"]),
-            tuple(FeatureDoc(**doc) for doc in values["features"]),
-            tuple(HarmfulGroup.from_json(group) for group in values["harmful_groups"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"the bundle cannot be read: {error}", where=str(folder), remedy=_RELEARN) from error
-    return model, read_json(folder / "result.json")
+    kept = read_document(folder / "uplift.json", KeptUplift, remedy=_RELEARN)
+    if kept.learner not in LEARNERS:
+        raise ModelError(f"no learner is called `{kept.learner}`", where=str(folder), remedy=_RELEARN)
+    entry, learner = candidate(kept.base), LEARNERS[kept.learner]
+    estimators = {name: load_estimator(entry, folder, name) for name in learner.parts}
+    model = UpliftModel(
+        Fitted(learner, entry, kept.encoder, estimators, kept.treated_share),
+        kept.scale,
+        kept.features,
+        tuple(HarmfulGroup.of(group) for group in kept.harmful_groups),
+    )
+    return model, read_document(folder / "result.json", UpliftDocument, remedy=_RELEARN)

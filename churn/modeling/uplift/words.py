@@ -1,16 +1,28 @@
-"""What training an uplift model found: one sentence for people, one document for machines."""
+"""Says what training an uplift model found: one sentence for people, figures for documents."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from churn.decisions.experiment import Effect
 from churn.decisions.uplift import BestRanking, QiniCurve, UpliftDecile
+from churn.documents.document import Range
+from churn.documents.uplift import (
+    ArmDifference,
+    ContactEffect,
+    Contender,
+    DecileEffect,
+    GainPoint,
+    HarmFindings,
+    LearnerPair,
+    QiniSpan,
+    UpliftFigures,
+)
 from churn.modeling.candidates import candidate
 from churn.modeling.uplift.balance import Imbalance
 from churn.modeling.uplift.harm import HarmSearch
@@ -47,47 +59,46 @@ class Words:
             f"{low} among the third predicted to gain least ({qini}; {title(*best.name.split('/'))})."
         )
 
-    def document(self, result: UpliftResult) -> dict[str, Any]:
-        """Return everything that was found as plain values."""
+    def figures(self, result: UpliftResult) -> UpliftFigures:
+        """Return everything that was found."""
         best, effect = result.best, result.effect
         interval, model = best.interval, result.model
-        return {
-            "sentence": result.sentence,
-            "is_better_than_nothing": result.is_better_than_nothing,
-            "outcome": self.outcome,
-            "customers": interval.customers,
-            "treated": effect.treatment,
-            "held_out": effect.holdout,
-            "treated_share": interval.treated_share,
-            "effect": _effect(effect),
-            "selected": {"learner": model.learner, "base": model.base, "title": title(model.learner, model.base)},
-            "qini": {
-                "value": interval.qini,
-                "low": best.low,
-                "high": best.high,
-                "alone_low": interval.low,
-                "alone_high": interval.high,
-            },
-            "auuc": {"value": interval.auuc, "low": interval.auuc_low, "high": interval.auuc_high},
-            "confidence": interval.confidence,
-            "draws": interval.draws,
-            "convention": interval.convention,
-            "method": METHOD,
-            "deciles": [_decile(each) for each in result.deciles],
-            "curve": _curve(result),
-            "contenders": [
-                {"learner": learner, "base": base, "title": title(learner, base), "qini": qini}
+        return UpliftFigures(
+            sentence=result.sentence,
+            is_better_than_nothing=result.is_better_than_nothing,
+            outcome=self.outcome,
+            customers=interval.customers,
+            treated=effect.treatment,
+            held_out=effect.holdout,
+            treated_share=interval.treated_share,
+            effect=_effect(effect),
+            selected=LearnerPair(learner=model.learner, base=model.base, title=title(model.learner, model.base)),
+            qini=QiniSpan(
+                value=interval.qini, low=best.low, high=best.high, alone_low=interval.low, alone_high=interval.high
+            ),
+            auuc=Range(value=interval.auuc, low=interval.auuc_low, high=interval.auuc_high),
+            confidence=interval.confidence,
+            draws=interval.draws,
+            convention=interval.convention,
+            method=METHOD,
+            deciles=tuple(_decile(decile) for decile in result.deciles),
+            curve=_curve(result),
+            contenders=tuple(
+                Contender(learner=learner, base=base, title=title(learner, base), qini=qini)
                 for learner, base, qini in result.contenders
-            ],
-            "harm": {
-                "looked_at": result.harm.looked_at,
-                "suspected": result.harm.suspected,
-                "groups": [group.to_json() for group in result.harm.groups],
-                "sentence": _harm(result),
-            },
-            "imbalances": [{**asdict(each), "sentence": each.sentence} for each in result.imbalances],
-            "seed": result.seed,
-        }
+            ),
+            harm=HarmFindings(
+                looked_at=result.harm.looked_at,
+                suspected=result.harm.suspected,
+                groups=tuple(group.document() for group in result.harm.groups),
+                sentence=_harm(result),
+            ),
+            imbalances=tuple(
+                ArmDifference(feature=column.feature, p_value=column.p_value, sentence=column.sentence)
+                for column in result.imbalances
+            ),
+            seed=result.seed,
+        )
 
 
 def title(learner: str, base: str) -> str:
@@ -106,35 +117,37 @@ def _measured(decile: UpliftDecile) -> str:
     return "unknown" if decile.effect is None else points(decile.effect.delta)
 
 
-def _effect(effect: Effect) -> dict[str, float | int]:
-    return {
-        "delta": effect.delta,
-        "low": effect.low,
-        "high": effect.high,
-        "p_value": effect.p_value,
-        "rate_treated": 1.0 - effect.churn_treatment,
-        "rate_held_out": 1.0 - effect.churn_holdout,
-    }
+def _effect(effect: Effect) -> ContactEffect:
+    return ContactEffect(
+        delta=effect.delta,
+        low=effect.low,
+        high=effect.high,
+        p_value=effect.p_value,
+        rate_treated=1.0 - effect.churn_treatment,
+        rate_held_out=1.0 - effect.churn_holdout,
+    )
 
 
-def _decile(decile: UpliftDecile) -> dict[str, Any]:
-    told = None if decile.effect is None else _effect(decile.effect)
-    return {
-        "decile": decile.decile,
-        "customers": decile.customers,
-        "treated": None if decile.effect is None else decile.effect.treatment,
-        "held_out": None if decile.effect is None else decile.effect.holdout,
-        "predicted": decile.predicted,
-        "effect": told,
-    }
+def _decile(decile: UpliftDecile) -> DecileEffect:
+    return DecileEffect(
+        decile=decile.decile,
+        customers=decile.customers,
+        treated=None if decile.effect is None else decile.effect.treatment,
+        held_out=None if decile.effect is None else decile.effect.holdout,
+        predicted=decile.predicted,
+        effect=None if decile.effect is None else _effect(decile.effect),
+    )
 
 
-def _curve(result: UpliftResult) -> list[dict[str, float]]:
+def _curve(result: UpliftResult) -> tuple[GainPoint, ...]:
     """Return the Qini curve per customer at evenly spaced shares, so that curves of different sizes compare."""
     curve = result.curve
     shares = np.linspace(0.0, 1.0, _CURVE_POINTS)
     q = np.interp(shares, curve.shares, curve.q) / max(result.effect.treatment, 1)
-    return [{"share": float(s), "gained": float(g), "chance": float(s * q[-1])} for s, g in zip(shares, q, strict=True)]
+    return tuple(
+        GainPoint(share=float(share), gained=float(gained), chance=float(share * q[-1]))
+        for share, gained in zip(shares, q, strict=True)
+    )
 
 
 def _harm(result: UpliftResult) -> str:
@@ -179,6 +192,6 @@ class UpliftResult:
         """The finding in words."""
         return self.words.finding(self.effect, self.best, self.thirds)
 
-    def document(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return self.words.document(self)
+    def figures(self) -> UpliftFigures:
+        """Return everything that was found, as documents keep it."""
+        return self.words.figures(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -13,7 +13,14 @@ from churn.documents.plan import PlanDocument, PlanInputs
 from churn.errors import ContractBroken
 from churn.store.database import Database
 from churn.store.frames import fetch, insert_new, typed
-from churn.store.records import ASSIGNMENT_COLUMNS, OPTIONAL_ASSIGNMENT_COLUMNS, Arm, AssignmentCounts, PlanRecord
+from churn.store.records import (
+    ASSIGNMENT_COLUMNS,
+    OPTIONAL_ASSIGNMENT_COLUMNS,
+    Arm,
+    AssignmentCounts,
+    CustomerAssignment,
+    PlanRecord,
+)
 from churn.store.tables import assignments, campaign_plans
 
 if TYPE_CHECKING:
@@ -96,19 +103,18 @@ class AssignmentRepository:
             filters.append(assignments.c.arm == arm)
         return self._fetch(_CUSTOMER_COLUMNS, filters)
 
-    def of_customers(self, customer_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-        """Return the campaigns of some thousand customers at most, oldest first: campaign, arm, assigned_at; nothing for those in none."""
+    def of_customers(self, customer_ids: Sequence[str]) -> dict[str, list[CustomerAssignment]]:
+        """Return the campaigns of some thousand customers at most, oldest first; nothing for those in none."""
         query = (
             sa.select(assignments.c.customer_id, assignments.c.campaign, assignments.c.arm, assignments.c.assigned_at)
             .where(assignments.c.customer_id.in_(list(customer_ids)))
             .order_by(assignments.c.assigned_at, assignments.c.campaign)
         )
-        found: dict[str, list[dict[str, Any]]] = {}
+        by_customer: dict[str, list[CustomerAssignment]] = {}
         with self._database.read() as connection:
-            for row in connection.execute(query).mappings():
-                told = dict(row)
-                found.setdefault(told.pop("customer_id"), []).append(told)
-        return found
+            for customer_id, campaign, arm, assigned_at in connection.execute(query):
+                by_customer.setdefault(customer_id, []).append(CustomerAssignment(campaign, arm, assigned_at))
+        return by_customer
 
     def counts(self) -> dict[str, AssignmentCounts]:
         """Return by campaign how many are in each arm; a campaign that nobody was assigned to is left out."""

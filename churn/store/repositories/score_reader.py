@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from churn.errors import ConfigError, ListChanged
 from churn.store.records import (
-    SCORE_COLUMNS,
     CustomerAssignment,
     CustomerStanding,
     ScoreOrder,
@@ -21,6 +20,7 @@ from churn.store.records import (
     ScoreRun,
     score_frame,
 )
+from churn.store.score_row import SCORE_COLUMNS, score_row
 
 if TYPE_CHECKING:
     import polars as pl
@@ -121,11 +121,11 @@ class ScoreReader:
         with self._source.fetching() as fetch:
             run = _current_run(fetch)
             for start in range(0, len(customer_ids), _AT_ONCE):
-                asked = {f"id_{n}": one for n, one in enumerate(customer_ids[start : start + _AT_ONCE])}
-                listed = ", ".join(f":{name}" for name in asked)
+                ids = {f"id_{n}": customer for n, customer in enumerate(customer_ids[start : start + _AT_ONCE])}
+                listed = ", ".join(f":{name}" for name in ids)
                 sql = f"select {', '.join(names)} from scores where customer_id in ({listed})"
-                rows |= {row[0]: row for row in fetch(sql, asked)}
-        return ScorePage(run, [rows[one] for one in customer_ids if one in rows], names, None)
+                rows |= {row[0]: row for row in fetch(sql, ids)}
+        return ScorePage(run, [rows[customer] for customer in customer_ids if customer in rows], names, None)
 
     def customer(self, customer_id: str) -> CustomerStanding:
         """Return how one customer stands: the current run, their score in it, and the campaigns they are in."""
@@ -135,9 +135,7 @@ class ScoreReader:
         run, score = self._run(rows[0][:_RUN_ENDS]), rows[0][_RUN_ENDS:_SCORE_ENDS]
         return CustomerStanding(
             run,
-            None
-            if score[0] is None
-            else {**dict(zip(SCORE_COLUMNS, score, strict=True)), "is_listed": bool(score[-1])},
+            None if score[0] is None else score_row(zip(SCORE_COLUMNS, score, strict=True)),
             [CustomerAssignment(row[-3], row[-2], _instant(row[-1])) for row in rows if row[-1] is not None],
         )
 

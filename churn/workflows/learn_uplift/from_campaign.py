@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.campaigns.measurement import comparable
 from churn.context import Context
+from churn.documents.uplift import CustomersToLeave, UpliftDocument, UpliftOrigin, UsedCustomers
 from churn.errors import CampaignError, NotEnoughData
 from churn.modeling.uplift.learners import LEARNERS
 from churn.modeling.uplift.train import BASES, train_uplift
@@ -47,7 +48,7 @@ class LearntUplift:
     """What was found, the document that says it, and the files: bundle, page, and the customers' list if asked for."""
 
     result: UpliftResult
-    document: dict[str, Any]
+    document: UpliftDocument
     bundle: Path | None
     page: Path | None
     list_file: Path | None
@@ -60,7 +61,7 @@ class CampaignRows:
     frame: pl.DataFrame
     features: tuple[FeatureDoc, ...]
     windows: list[int]
-    counts: dict[str, int]
+    counts: UsedCustomers
     snapshot_dates: tuple[date, ...]
 
 
@@ -86,23 +87,21 @@ def learn_uplift(
     ):
         rows = campaign_rows(context, warehouse, campaign)
         result = train(context, rows.frame, rows.features, learners, bases)
-        document = {
-            "campaign": campaign,
-            "learnt_at": context.clock(),
-            "window_days": rows.windows,
-            "snapshot_dates": list(rows.snapshot_dates),
-            "counts": rows.counts,
-            **result.document(),
-        }
-        version = keep(context, campaign, result, document)
-        document |= {"version": version}
-        listed = None
+        origin = UpliftOrigin(
+            campaign=campaign,
+            learnt_at=context.clock(),
+            window_days=tuple(rows.windows),
+            snapshot_dates=rows.snapshot_dates,
+            counts=rows.counts,
+        )
+        document, version = keep(context, result, UpliftDocument.of(origin, result.figures()))
+        listed = to_leave = None
         if out is not None or result.harm.groups:
             loaded = LoadedUplift(campaign, version, result.model, document)
             listed, day = uplift_list(context, warehouse, loaded)
-            alone = listed["do_not_contact"].is_not_null().sum()
-            document["do_not_contact"] = {"customers": int(alone), "of": listed.height, "snapshot_date": day}
-    document["seconds"] = time.monotonic() - began
+            alone = int(listed["do_not_contact"].is_not_null().sum())
+            to_leave = CustomersToLeave(customers=alone, of=listed.height, snapshot_date=day)
+    document = document.model_copy(update={"do_not_contact": to_leave, "seconds": time.monotonic() - began})
     page = write_page(context, document)
     file = None if out is None or listed is None else write_list(listed, out)
     return LearntUplift(result, document, folder_of(context, campaign, version), page, file)
@@ -155,13 +154,13 @@ def campaign_rows(context: Context, warehouse: Warehouse, campaign: str) -> Camp
         .sort("snapshot_date", "customer_id")
         .with_columns(is_retained=~pl.col("has_churned"), is_treated=pl.col("arm") == "treatment")
     )
-    counts = {
-        "assigned": frame.height,
-        "used": joined.height,
-        "not_mature": frame.height - mature.height,
-        "other_share": mature.filter(pl.col("split") != split).height,
-        "not_known": mature.filter(pl.col("split") == split).height - joined.height,
-    }
+    counts = UsedCustomers(
+        assigned=frame.height,
+        used=joined.height,
+        not_mature=frame.height - mature.height,
+        other_share=mature.filter(pl.col("split") != split).height,
+        not_known=mature.filter(pl.col("split") == split).height - joined.height,
+    )
     return CampaignRows(
         joined, docs, followed.windows, counts, tuple(joined["snapshot_date"].unique().sort().to_list())
     )
@@ -212,8 +211,8 @@ def uplift_list(
     chosen = day or default_snapshot_date(warehouse, context.today)
     build_snapshots(warehouse, models, policy, [chosen], data_cutoff=data_cutoff(warehouse), progress=context.progress)
     data = scoring_set(warehouse, models, policy, chosen, wanted=uplift.feature_names)
-    found = data.frame.select("customer_id").with_columns(
+    listed = data.frame.select("customer_id").with_columns(
         pl.Series("uplift", uplift.predict(data.frame)),
         uplift.do_not_contact(data.frame).alias("do_not_contact"),
     )
-    return found.sort("customer_id"), chosen
+    return listed.sort("customer_id"), chosen

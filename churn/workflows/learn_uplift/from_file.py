@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.documents.uplift import CustomersToLeave, UpliftDocument, UpliftOrigin, UsedCustomers
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse import FeatureDoc
 from churn.workflows.learn_uplift.from_campaign import LearntUplift, train
@@ -41,8 +42,8 @@ class ExperimentFile:
     @property
     def campaign(self) -> str:
         """The name under which the finding is kept."""
-        told = self.name or "_".join(filter(None, (self.path.stem, self.treated, self.outcome)))
-        return re.sub(r"[^a-z0-9]+", "_", told.lower()).strip("_") or "experiment"
+        words = self.name or "_".join(filter(None, (self.path.stem, self.treated, self.outcome)))
+        return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_") or "experiment"
 
 
 def learn_uplift_file(
@@ -65,23 +66,22 @@ def learn_uplift_file(
     with context.recorded("learn_uplift", context.today):
         frame, features = read_experiment(experiment)
         result = train(context, frame, features, learners, bases, outcome=experiment.outcome)
-        document: dict[str, Any] = {
-            "campaign": experiment.campaign,
-            "learnt_at": context.clock(),
-            "file": experiment.path.name,
-            "counts": {"assigned": frame.height, "used": result.out_of_fold.height},
-            **result.document(),
-        }
-        document["version"] = keep(context, experiment.campaign, result, document)
+        origin = UpliftOrigin(
+            campaign=experiment.campaign,
+            learnt_at=context.clock(),
+            file=experiment.path.name,
+            counts=UsedCustomers(assigned=frame.height, used=result.out_of_fold.height),
+        )
+        document, version = keep(context, result, UpliftDocument.of(origin, result.figures()))
         listed = frame.select("customer_id").with_columns(
             pl.Series("uplift", result.model.predict(frame)), result.model.do_not_contact(frame).alias("do_not_contact")
         )
     alone = int(listed["do_not_contact"].is_not_null().sum())
-    document["do_not_contact"] = {"customers": alone, "of": listed.height, "snapshot_date": None}
-    document["seconds"] = time.monotonic() - began
+    to_leave = CustomersToLeave(customers=alone, of=listed.height, snapshot_date=None)
+    document = document.model_copy(update={"do_not_contact": to_leave, "seconds": time.monotonic() - began})
     page = write_page(context, document)
     file = None if out is None else write_list(listed, out)
-    return LearntUplift(result, document, folder_of(context, experiment.campaign, document["version"]), page, file)
+    return LearntUplift(result, document, folder_of(context, experiment.campaign, version), page, file)
 
 
 def read_experiment(experiment: ExperimentFile) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.documents.uplift import UpliftDocument
 from churn.errors import ConfigError
 from churn.files import write_frame, write_text
 from churn.modeling.uplift.model import load_uplift, save_uplift
@@ -36,17 +36,17 @@ class LoadedUplift:
     campaign: str
     version: str
     model: UpliftModel
-    result: dict[str, Any]
+    result: UpliftDocument
 
     @property
     def is_better_than_nothing(self) -> bool:
         """Whether the ranking's Qini interval lies above 0."""
-        return bool(self.result["is_better_than_nothing"])
+        return self.result.is_better_than_nothing
 
     @property
     def sentence(self) -> str:
         """The finding in words."""
-        return str(self.result["sentence"])
+        return self.result.sentence
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -68,8 +68,8 @@ def latest_uplift(context: Context, campaign: str) -> LoadedUplift | None:
     None: nothing was learnt yet, or the Qini interval includes 0 (`latest_learning` tells which).
     Raises ModelError for a bundle that was damaged.
     """
-    found = latest_learning(context, campaign)
-    return found if found is not None and found.is_better_than_nothing else None
+    learnt = latest_learning(context, campaign)
+    return learnt if learnt is not None and learnt.is_better_than_nothing else None
 
 
 def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
@@ -81,23 +81,24 @@ def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
     names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     rounds = [name for name in names if _ROUND.sub("", name) == _ROUND.sub("", campaign)]
     for same in ([campaign] if campaign in rounds else [], rounds):
-        found = sorted((folder.name, name) for name in same for folder in (root / name).glob("[0-9]*"))
-        if found:
-            version, name = found[-1]
+        versions = sorted((folder.name, name) for name in same for folder in (root / name).glob("[0-9]*"))
+        if versions:
+            version, name = versions[-1]
             model, result = load_uplift(root / name / version)
             return LoadedUplift(name, version, model, result)
     return None
 
 
-def keep(context: Context, campaign: str, result: UpliftResult, document: dict[str, Any]) -> str:
-    """Write the bundle and return its version; `document` is kept with it. Raises ModelError, ResourceError."""
+def keep(context: Context, result: UpliftResult, document: UpliftDocument) -> tuple[UpliftDocument, str]:
+    """Write the bundle with `document` in it; return the document with its version, and that. Raises ModelError, ResourceError."""
+    campaign = document.campaign
     base = f"{context.clock():%Y%m%d-%H%M%S}"
     version, number = base, 2
     while folder_of(context, campaign, version).exists():
         version, number = f"{base}-{number}", number + 1
-    folder = folder_of(context, campaign, version)
-    save_uplift(result.model, {**document, "version": version}, result.out_of_fold, folder)
-    return version
+    kept = document.model_copy(update={"version": version})
+    save_uplift(result.model, kept, result.out_of_fold, folder_of(context, campaign, version))
+    return kept, version
 
 
 def folder_of(context: Context, campaign: str, version: str) -> Path:
@@ -118,9 +119,9 @@ def check_list_ending(path: Path) -> None:
         raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv or .parquet.")
 
 
-def write_page(context: Context, document: Mapping[str, Any]) -> Path:
+def write_page(context: Context, document: UpliftDocument) -> Path:
     """Write the self-contained page to reports/uplift-CAMPAIGN.html. Raises ResourceError."""
-    path = context.settings.reports_path / f"uplift-{document['campaign']}.html"
+    path = context.settings.reports_path / f"uplift-{document.campaign}.html"
     return write_text(path, render_uplift(document, home=context.settings.home))
 
 

@@ -111,8 +111,8 @@ def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features
         return _Basis(wanted, None, harmful, None)
     if learnt is not None and features is not None and learnt.is_better_than_nothing:
         note = uplift_note(definition.name, learnt.campaign, learnt.sentence)
-        effect = learnt.result["effect"]
-        error = (effect["high"] - effect["low"]) / (2 * Z_95)
+        effect = learnt.result.effect
+        error = (effect.high - effect.low) / (2 * Z_95)
         return _Basis("uplift", np.asarray(learnt.predict(features), dtype=np.float64), harmful, note, error)
     model: ProfitModel = "uplift" if wanted == "uplift" else definition.offer.risk_based_model
     why = None if learnt is None else risk_note(definition.name, learnt.sentence)

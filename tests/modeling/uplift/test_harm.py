@@ -88,4 +88,4 @@ def test_a_customer_of_two_groups_gets_the_first_reason():
         for rule in (Rule("plan", level="gold"), Rule("age", high=30.0))
     ]
     assert harmed_by(groups, frame, np.zeros(2)).to_list() == ["plan is gold", "age below 30"]
-    assert HarmfulGroup.from_json(groups[0].to_json() | {"text": "ignored"}) == groups[0]
+    assert HarmfulGroup.of(groups[0].document()) == groups[0]

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 import numpy as np
 import polars as pl
 import pytest
 
 from churn.decisions.uplift import qini_curve
+from churn.documents.uplift import UpliftDocument, UpliftFigures, UpliftOrigin, UsedCustomers
 from churn.errors import ConfigError, ModelError, NotEnoughData
 from churn.modeling.candidates import CANDIDATES
 from churn.modeling.uplift.balance import find_imbalances
@@ -94,19 +98,28 @@ def test_the_same_seed_gives_the_same_model():
     frame = experiment(1_200, spread=0.1)
     one, other = (learn(frame, bases=("xgboost",), learners=("x_learner",), draws=20) for _ in range(2))
     assert np.array_equal(one.model.predict(frame), other.model.predict(frame))
-    assert one.document() == other.document()
+    assert one.figures() == other.figures()
 
 
-def test_the_document_holds_plain_values_and_the_convention(learnt):
-    import json
+def test_the_figures_read_back_and_name_the_convention(learnt):
+    figures = learnt.figures()
+    written = json.loads(json.dumps(figures.as_json(), allow_nan=False))
+    assert UpliftFigures.read(written, where="figures") == figures
+    assert figures.convention.startswith("Q(k) = Y_T - Y_C N_T / N_C")
+    assert figures.treated_share == pytest.approx(0.5, abs=0.02)
+    assert len(figures.deciles) == 10
+    assert len(figures.contenders) == len(LEARNERS) * 2
+    assert figures.qini.low <= figures.qini.alone_low + 1e-9
 
-    document = learnt.document()
-    assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert document["convention"].startswith("Q(k) = Y_T - Y_C N_T / N_C")
-    assert document["treated_share"] == pytest.approx(0.5, abs=0.02)
-    assert len(document["deciles"]) == 10
-    assert len(document["contenders"]) == len(LEARNERS) * 2
-    assert document["qini"]["low"] <= document["qini"]["alone_low"] + 1e-9
+
+def test_a_document_leaves_out_what_its_origin_does_not_have(learnt):
+    origin = UpliftOrigin(
+        campaign="trial", learnt_at=datetime(2026, 8, 10, 6), file="trial.csv", counts=UsedCustomers(assigned=9, used=8)
+    )
+    written = UpliftDocument.of(origin, learnt.figures()).as_json()
+    assert list(written)[:4] == ["campaign", "learnt_at", "file", "counts"]
+    assert written["counts"] == {"assigned": 9, "used": 8}
+    assert not {"window_days", "snapshot_dates", "version", "do_not_contact", "seconds"} & set(written)
 
 
 def test_deciles_fall_from_the_first_to_the_last(learnt):

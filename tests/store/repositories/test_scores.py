@@ -8,7 +8,8 @@ from polars.testing import assert_frame_equal
 
 from churn.errors import ConfigError, ContractBroken, ModelError
 from churn.store import Store
-from churn.store.records import SCORE_COLUMNS, CustomerStanding
+from churn.store.records import CustomerStanding
+from churn.store.score_row import SCORE_COLUMNS
 from tests.store.builders import NOON, run, score_list
 
 

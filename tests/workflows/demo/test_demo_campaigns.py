@@ -10,7 +10,7 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.cli.project import show_campaigns
-from churn.workflows.demo.campaigns import CAMPAIGNS, DemoCampaigns, run_campaigns, true_effect
+from churn.workflows.demo.campaigns import CAMPAIGNS, DemoCampaigns, TrueEffect, run_campaigns, true_effect
 from tests.company import Company
 
 pytestmark = pytest.mark.xdist_group("demo_campaigns")
@@ -32,14 +32,16 @@ def campaigns(home: Company) -> DemoCampaigns:
 
 
 def test_every_campaign_is_measured_beside_its_truth(campaigns: DemoCampaigns) -> None:
-    assert {row["campaign"] for row in campaigns.measured} <= set(CAMPAIGNS)
-    measured = [row for row in campaigns.measured if row["status"] == "measured"]
+    assert {row.campaign for row in campaigns.measured} <= set(CAMPAIGNS)
+    measured = [row for row in campaigns.measured if row.status == "measured"]
     assert measured
     for row in measured:
-        assert row["effect"]["low"] <= row["effect"]["delta"] <= row["effect"]["high"]
-        assert row["is_covered"] == (row["effect"]["low"] <= row["true_effect"] <= row["effect"]["high"])
-        assert row["net_profit"]["low"] <= row["net_profit"]["high"]
-    assert any(row["is_covered"] for row in measured)
+        assert row.effect is not None
+        assert row.net_profit is not None
+        assert row.effect.low <= row.effect.delta <= row.effect.high
+        assert row.is_covered == (row.effect.low <= row.true_effect <= row.effect.high)
+        assert row.net_profit.low <= row.net_profit.high
+    assert any(row.is_covered for row in measured)
 
 
 def test_contacts_answers_and_labels_agree_with_the_assignments(campaigns: DemoCampaigns) -> None:
@@ -70,7 +72,7 @@ def test_the_table_shows_measured_and_true(campaigns: DemoCampaigns, capsys: pyt
     show_campaigns(campaigns)
     shown = capsys.readouterr().out
     assert "in truth" in shown
-    assert all(row["campaign"] in shown for row in campaigns.measured)
+    assert all(row.campaign in shown for row in campaigns.measured)
 
 
 def test_the_true_effect_is_that_of_the_treated_only() -> None:
@@ -89,4 +91,4 @@ def test_the_true_effect_is_that_of_the_treated_only() -> None:
             "churn_under_fix_payment": [False, True, True, False],
         }
     )
-    assert true_effect("fix_payment", assigned, outcomes) == {"effect": 0.0, "retained": -10.0}
+    assert true_effect("fix_payment", assigned, outcomes) == TrueEffect(effect=0.0, retained=-10.0)

@@ -88,20 +88,20 @@ def test_a_campaigns_holdout_teaches_and_its_treated_are_flagged_for_training(co
     rows = assign(context, "trial", customers)
     found = learn_uplift(context, "trial", out=company.home / "list.csv", **QUICK)
     document = found.document
-    assert document["counts"]["used"] + document["counts"]["not_known"] == rows.height
-    assert document["treated_share"] == pytest.approx(0.5, abs=0.05)
-    assert document["window_days"] == [30]
-    assert document["outcome"] == "retention"
-    assert not document["is_better_than_nothing"]  # the arms were drawn here, and nobody was contacted by it
+    assert document.counts.used + (document.counts.not_known or 0) == rows.height
+    assert document.treated_share == pytest.approx(0.5, abs=0.05)
+    assert document.window_days == (30,)
+    assert document.outcome == "retention"
+    assert not document.is_better_than_nothing  # the arms were drawn here, and nobody was contacted by it
     assert found.page is not None
-    assert document["sentence"] in found.page.read_text(encoding="utf-8").replace("&#39;", "'")
+    assert document.sentence in found.page.read_text(encoding="utf-8").replace("&#39;", "'")
     assert pl.read_csv(company.home / "list.csv").columns == ["customer_id", "uplift", "do_not_contact"]
 
     assert latest_uplift(context, "trial") is None
     for campaign in ("trial", "trial_2", "trial_2026_08"):
         learnt = latest_learning(context, campaign)
         assert learnt is not None
-        assert (learnt.campaign, learnt.sentence) == ("trial", document["sentence"])
+        assert (learnt.campaign, learnt.sentence) == ("trial", document.sentence)
     assert latest_learning(context, "another") is None
 
     flagged = training_flags(context)
@@ -138,8 +138,8 @@ def test_a_campaign_without_assignments_or_without_a_holdout_is_refused(company:
 
 def test_an_experiments_file_teaches_without_any_warehouse(context, trial, tmp_path) -> None:
     found = learn_uplift_file(context, trial, out=tmp_path / "list.csv", **QUICK)
-    assert found.document["campaign"] == "spring_trial_mail_left"
-    assert found.document["is_better_than_nothing"]
+    assert found.document.campaign == "spring_trial_mail_left"
+    assert found.document.is_better_than_nothing
     assert found.result.effect.delta > 0  # fewer left: good, though 1 in the column is bad
     listed = pl.read_csv(tmp_path / "list.csv")
     assert listed.height == 3_000
@@ -156,9 +156,9 @@ def test_learning_again_keeps_the_earlier_version_and_uses_the_newer(context, tr
     first = learn_uplift_file(context, trial, **QUICK)
     second = learn_uplift_file(context, trial, **QUICK)
     assert first.bundle != second.bundle
-    loaded = latest_learning(context, str(second.document["campaign"]))
+    loaded = latest_learning(context, second.document.campaign)
     assert loaded is not None
-    assert loaded.version == second.document["version"]
+    assert loaded.version == second.document.version
 
 
 def test_the_arms_are_named_or_recognised(trial) -> None:

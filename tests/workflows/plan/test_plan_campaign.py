@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from types import MappingProxyType
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -402,7 +402,7 @@ class Taught:
     campaign = "calls"
     feature_names = ("customer_time_in_months",)
     sentence = "Contact by uplift finds more."
-    result = MappingProxyType({"effect": {"delta": 0.1, "low": 0.05, "high": 0.15}})
+    result = SimpleNamespace(effect=SimpleNamespace(delta=0.1, low=0.05, high=0.15))
 
     def __init__(self, *, is_better):
         self.is_better_than_nothing = is_better

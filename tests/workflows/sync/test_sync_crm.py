@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -164,8 +163,8 @@ def test_a_changed_mapping_or_model_needs_a_full_push_and_is_on_record(home: Pat
     assert dry.preview.counts["update"] == 14
     report = sync_crm(context, "call", options=SyncOptions(is_full=True, who="bob")).report
     assert report.counts["updated"] == 14
-    changes = sync_status(context)["mapping_changes"]
-    assert [(c["who"], c["mapping"]["risk_band"]) for c in changes] == [("bob", "risk"), ("ann", "band")]
+    changes = sync_status(context).mapping_changes
+    assert [(change.who, change.mapping["risk_band"]) for change in changes] == [("bob", "risk"), ("ann", "band")]
 
 
 def test_a_push_that_would_change_or_lose_too_much_stops_and_a_dry_run_says_so(home: Path, crm: MemoryCrm) -> None:
@@ -203,11 +202,11 @@ def test_two_records_with_one_key_are_rejected_and_come_right_when_merged(home: 
     result = sync_crm(context, "call")
     assert (result.report.state, result.report.counts["rejected"]) == ("partial", 1)
     assert crm.records["1"] == crm.records["2"] == {"key": "c05"}
-    (row,) = rejected_rows(context)["rows"]
-    assert (row["customer_id"], row["code"], row["attempts"]) == ("c05", "ambiguous", 1)
+    (row,) = rejected_rows(context).rows
+    assert (row.customer_id, row.code, row.attempts) == ("c05", "ambiguous", 1)
     del crm.records["2"]
     assert sync_crm(context, "call").report.counts["updated"] == 1
-    assert rejected_rows(context)["rows"] == []
+    assert rejected_rows(context).rows == []
 
 
 def test_a_record_that_was_merged_away_is_followed_by_its_key(home: Path, crm: MemoryCrm) -> None:
@@ -317,10 +316,10 @@ def test_the_ledger_tells_of_every_push(home: Path, crm: MemoryCrm) -> None:
     publish(context, IDS, 0.6, run_id="s2")
     with pytest.raises(AuthFailed):
         sync_crm(context, "call")
-    document = json.loads(json.dumps(sync_status(context), default=str))
-    assert [run["state"] for run in document["runs"]] == ["failed", "done"]
-    (destination,) = document["destinations"]
-    assert (destination["records"], destination["rejected"], destination["is_overdue"]) == (14, 0, False)
+    status = sync_status(context)
+    assert [run.state for run in status.runs] == ["failed", "done"]
+    (destination,) = status.destinations
+    assert (destination.records, destination.rejected, destination.is_overdue) == (14, 0, False)
 
 
 def test_nobody_assigned_and_nobody_known_are_told_apart(home: Path, crm: MemoryCrm) -> None:

@@ -20,7 +20,7 @@ from churn.documents.reason import RiskReason
 from churn.errors import ChurnError, NotFound
 from churn.reports.charts.customer import risk_history, usage_bars, waterfall
 from churn.reports.charts.svg import Figure
-from churn.views.advice import advise, readable_campaigns
+from churn.views.advice import AdviceSubject, advise, readable_campaigns
 from churn.views.customer import CustomerView, RiskStep, customer_view, last_known
 from churn.views.customer import waterfall as steps_of
 from churn.views.what_if import Dial, Lever, dials_of, explained, levers_of, overrides_of, what_if
@@ -86,12 +86,20 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
     steps = view.steps if live.steps is None else live.steps
     base = view.base_probability if live.base_probability is None else live.base_probability
     bounds = state.context.settings.risk_bands
-    subject = {
+    subject: AdviceSubject = {
         "expected_profit": view.expected_profit,
         "risk_band": view.risk_band,
-        "reasons": [reason.as_json() for reason in view.reasons],
+        "reasons": [
+            {
+                "feature": reason.feature,
+                "value": reason.value,
+                "text": reason.text,
+                "is_actionable": reason.is_actionable,
+                "points": reason.points,
+            }
+            for reason in view.reasons
+        ],
     }
-    assigned = [vars(campaign) for campaign in view.campaigns]
     return page(
         request,
         "customer/customer.html.j2",
@@ -100,7 +108,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         view=view,
         live=live,
         rights=rights_block(state, user, customer_id),
-        advice=advise(subject, assigned, readable_campaigns(state.context), live.groups),
+        advice=advise(subject, view.campaigns, readable_campaigns(state.context), live.groups),
         to=customer_path,
         changes=changes_of(view.change_reasons),
         months=grouped(view.facts, state.context.settings.business.currency),

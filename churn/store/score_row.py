@@ -1,0 +1,52 @@
+"""A row of a score list: its columns, their types, and the row as the store hands it on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict, cast
+
+# The columns of a score list, in the order they are stored, with their polars types by name.
+SCORE_COLUMNS: dict[str, str] = {
+    "customer_id": "String",
+    "churn_probability": "Float64",
+    "raw_score": "Float64",
+    "risk_band": "String",
+    "percentile": "Float64",
+    "expected_profit": "Float64",
+    "value_of_save": "Float64",
+    "monthly_margin": "Float64",
+    "plan": "String",
+    "reasons": "String",
+    "previous_probability": "Float64",
+    "change": "Float64",
+    "change_reasons": "String",
+    "is_listed": "Boolean",
+}
+# These may hold nothing: a customer without a plan, or one never scored before.
+OPTIONAL_COLUMNS = frozenset({"plan", "previous_probability", "change", "change_reasons"})
+
+
+class ScoreRow(TypedDict):
+    """One customer's score; both kinds of reasons are JSON, as they are kept."""
+
+    customer_id: str
+    churn_probability: float
+    raw_score: float
+    risk_band: str
+    percentile: float
+    expected_profit: float
+    value_of_save: float
+    monthly_margin: float
+    plan: str | None
+    reasons: str
+    previous_probability: float | None
+    change: float | None
+    change_reasons: str | None
+    is_listed: bool
+
+
+def score_row(values: Iterable[tuple[str, object]]) -> ScoreRow:
+    """Return the row that a driver gave as (column, value)."""
+    # SQLite tells truth as 1 and 0.
+    row = {name: bool(value) if SCORE_COLUMNS[name] == "Boolean" else value for name, value in values}
+    return cast("ScoreRow", row)

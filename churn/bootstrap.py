@@ -44,7 +44,7 @@ def build_context(
         return connect_warehouse(chosen.warehouse_path, holder=holder, resources=chosen.resources)
 
     def open_store() -> Store:
-        return connect_store(chosen.database_url)
+        return connect_store(chosen.database_url, warehouse=chosen.warehouse_path)
 
     secrets = {name: value for name, value in os.environ.items() if is_secret(name)}
 
@@ -69,7 +69,7 @@ def _now() -> datetime:
 
 def _make_home(home: Path) -> None:
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # customers' data lie in it
     except FileExistsError as error:
         raise ConfigError("is a file, not a folder", where=str(home), remedy="Choose another --home.") from error
     except OSError as error:
@@ -111,7 +111,7 @@ class _LogFile:
             is_same = False
         if self._file is None or not is_same:
             self.close()
-            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             self._inode = os.fstat(self._file).st_ino
         return self._file
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from churn import __version__
@@ -32,5 +34,9 @@ def _version_option(
 
 
 def main() -> None:
-    """Run the command line; wrong usage ends with exit code 2, other errors with their class's code."""
+    """Run the command line; wrong usage ends with exit code 2, other errors with their class's code.
+
+    Whatever it writes, and whatever processes it starts write, is for this account alone: it holds customers' data.
+    """
+    os.umask(0o077)
     build_app()()

@@ -289,6 +289,7 @@ def check(session: Session) -> None:
         "sql_models": result.sql_models,
         "campaigns": {"files": result.campaigns.files, "complaints": complaint_rows(result.campaigns.complaints)},
         "checks": None if result.checks is None else check_rows(result.checks),
+        "open_files": result.open_files,
     }
 
     def render() -> None:
@@ -298,6 +299,12 @@ def check(session: Session) -> None:
             line("No warehouse yet: run `churn refresh` to check the data too.")
         else:
             show_checks(result.checks)
+        if result.open_files:
+            home = session.context.settings.home
+            line(
+                f"Warning: other accounts may read {len(result.open_files):,} of the home's files: {result.open_files[0]}, ..."
+            )
+            line(f"They hold customers' data. Close them: chmod -R go= {home}")
 
     session.show(document, render)
     if result.checks and any(c.level == "block" and c.defect_count for c in result.checks):

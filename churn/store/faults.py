@@ -67,7 +67,8 @@ def _from_sqlite(error: sqlite3.Error, address: str) -> ChurnError:
         return ConfigError(
             "this file is not a store (or is damaged)",
             where=address,
-            remedy="Move it away, or choose another --home or CHURN_STORE_URL.",
+            remedy="If it was the store, restore it: churn restore BACKUP --replace. It alone holds objections, holdouts and"
+            " measurements, so do not begin a new one. If not, choose another --home or CHURN_STORE_URL.",
         )
     return ConfigError(f"the store refuses: {error}", where=address, remedy="See the log, and report this if it stays.")
 

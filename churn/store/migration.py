@@ -22,20 +22,35 @@ def revisions() -> tuple[str, ...]:
     return tuple(sorted(path.name[1:5] for path in (FOLDER / "versions").glob("v[0-9]*.py")))
 
 
+_FULL = 1 << 20  # bytes: a warehouse with nothing in it has a few thousand
 _LOCK_NUMBER = 7_304_211  # any number, the same for every process that migrates a store on one server
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, *, warehouse: Path | None = None) -> None:
     """Upgrade `database` to the newest revision; do nothing, fast, when it is there already.
 
-    Raises ConfigError when a newer version of churn has written it.
+    Raises ConfigError when a newer version of churn has written it, and for an empty one beside a full `warehouse`.
     """
-    if _revision(database) == revisions()[-1]:
+    revision = _revision(database)
+    if revision == revisions()[-1]:
         return
+    if revision is None and warehouse is not None:
+        _refuse_to_begin_beside(warehouse, database.address)
     with _alone(database):
         if _revision(database) == revisions()[-1]:
             return  # another process did it while we waited
         _upgrade(database)
+
+
+def _refuse_to_begin_beside(warehouse: Path, address: str) -> None:
+    """Raise ConfigError where the warehouse is full: every command that fills it opens the store first, so that was lost."""
+    if warehouse.is_file() and warehouse.stat().st_size >= _FULL:
+        raise ConfigError(
+            "the store is empty, but the warehouse beside it is full: a store was here before",
+            where=address,
+            remedy="Restore it: churn restore BACKUP --replace. It holds objections, holdouts, keys and measurements that the"
+            f" sources do not. To begin anew all the same, move {warehouse} away as well.",
+        )
 
 
 def _revision(database: Database) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -209,11 +210,11 @@ class Store:
         return f"Store({self.address!r})"  # the address it was opened at may hold a password
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, warehouse: Path | None = None) -> Store:
     """Open the store at `url` (`sqlite:///path` or `postgresql://user@host/database`) and migrate it if need be.
 
-    Raises ConfigError for an address that is wrong, a database that is not ours to use, a missing driver, or a store
-    written by a newer version; Unreachable or AuthFailed when PostgreSQL does not let us in; StoreBusy when another
+    Raises ConfigError for an address that is wrong, a database that is not ours to use, a missing driver, a store
+    written by a newer version, or an empty one beside a full `warehouse`; Unreachable or AuthFailed when PostgreSQL does not let us in; StoreBusy when another
     process keeps it locked; ResourceError when it cannot be written. No message ever holds the password.
     """
     file = ready_file(url)
@@ -221,7 +222,7 @@ def open_store(url: str) -> Store:
         return Store(str(file.path), url, file=file)
     database = connect(url)
     try:
-        migrate(database)
+        migrate(database, warehouse=warehouse)
     except BaseException:
         database.close()
         raise

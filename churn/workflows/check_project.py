@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.views.open_files import open_files
 from churn.warehouse.models.checks import run_checks
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.define import CampaignReview, validate_campaigns
@@ -16,12 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProjectCheck:
-    """What was looked at. `campaigns` holds what is wrong with them; `checks` is None when there is no warehouse yet."""
+    """What was looked at. `campaigns` holds what is wrong with them; `checks` is None when there is no warehouse yet.
+
+    `open_files` are those of the home that other accounts may read.
+    """
 
     sources: list[str]
     sql_models: int
     campaigns: CampaignReview
     checks: list[CheckResult] | None
+    open_files: list[Path]
 
 
 def check_project(context: Context) -> ProjectCheck:
@@ -36,4 +42,10 @@ def check_project(context: Context) -> ProjectCheck:
     if settings.warehouse_path.exists():
         with context.open_warehouse("churn check") as warehouse:
             checks = run_checks(warehouse, models, now=context.clock())
-    return ProjectCheck(sources=sorted(settings.sources), sql_models=len(models), campaigns=campaigns, checks=checks)
+    return ProjectCheck(
+        sources=sorted(settings.sources),
+        sql_models=len(models),
+        campaigns=campaigns,
+        checks=checks,
+        open_files=open_files(settings.home),
+    )

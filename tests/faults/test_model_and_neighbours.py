@@ -89,4 +89,17 @@ def test_a_damaged_store_is_refused(shop: Shop) -> None:
     for path in shop.home.glob("store.sqlite*"):
         path.unlink()
     (shop.home / "store.sqlite").write_bytes(b"this is no database" * 1_000)
-    shop.refused("risk-list", code=2, says=["store.sqlite", "not a store"])
+    said = shop.refused("risk-list", code=2, says=["store.sqlite", "not a store", "churn restore BACKUP --replace"])
+    assert "Move it away" not in said  # whoever did that lost objections and holdouts
+
+
+@pytest.mark.parametrize("is_emptied", [True, False])
+def test_an_empty_store_beside_a_full_warehouse_is_refused(shop: Shop, is_emptied: bool) -> None:
+    for path in shop.home.glob("store.sqlite*"):
+        path.unlink()
+    if is_emptied:
+        (shop.home / "store.sqlite").touch()
+    for command in ("risk-list", "score", "refresh"):
+        shop.refused(command, code=2, says=["store.sqlite", "a store was here before", "churn restore"])
+    (shop.home / "warehouse.duckdb").rename(shop.home / "put-away.duckdb")
+    shop.run("refresh", "--full")

@@ -137,6 +137,14 @@ def test_files_of_one_form_are_one_source(tmp_path: Path) -> None:
     assert read(settings)["sessions"].rows == 2
 
 
+def test_what_one_file_leaves_open_another_of_its_form_proves(tmp_path: Path) -> None:
+    for day in ("04", "13"):
+        (tmp_path / f"logins-{day}.csv").write_text(f"user_id,started_at,note\nu1,03/{day}/2026,a\n")
+    _, settings = proposed(tmp_path, "logins-04.csv", "logins-13.csv")
+    assert settings.sources["sessions"].dates == {"started_at": "%m/%d/%Y"}
+    assert read(settings)["sessions"].rows == 2
+
+
 def test_where_two_tables_fit_both_are_comments(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("customer_id,date\n" + "".join(f"c{n},2026-01-0{n}\n" for n in range(1, 9)))
     text, settings = proposed(tmp_path, "x.csv")

@@ -18,6 +18,7 @@ from churn.warehouse.loading import date_forms
 from churn.warehouse.reading import readers, values
 from churn.warehouse.reading.delivery import SourceFile
 
+_LOOKED_AT: Final = "looked_at"  # temporary: the rows of the files of one form
 _HEAD: Final = 1 << 20  # bytes looked at for what concerns the file as a whole
 _WORDS: Final = 12  # different values at most of a column whose values are words
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -79,7 +80,7 @@ class FileEvidence:
 
 
 def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileEvidence:
-    """Return what the first of the files holds; all of them are of one shape.
+    """Return what the files hold, which are of one shape.
 
     Raises ConfigError for another format, ContractBroken for a file that cannot be read.
     """
@@ -99,15 +100,18 @@ def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileE
             options["header"] = False
     if kind == "json":
         rows_at = _rows_at(path, encoding or "utf-8-sig")
-    file = SourceFile(str(path), path, path.stat().st_size, "")
-    columns: list[ColumnEvidence] = []
-    rows = 0
-    for delivery in readers.deliveries(warehouse, [file], kind, options, scratch=scratch, rows_at=rows_at):
-        rows += int(warehouse.rows(f"select count(*) from ({delivery.sql})")[0][0])
-        columns = [
-            _column(warehouse, delivery.sql, name, expression, delivered)
-            for name, expression, delivered in _leaves(delivery.columns)
-        ]
+    files = [SourceFile(str(file), file, file.stat().st_size, "") for file in paths]
+    whole = ""
+    for delivery in readers.deliveries(warehouse, files, kind, options, scratch=scratch, rows_at=rows_at):
+        bare = f"select * exclude (_file, _row) from ({delivery.sql})"
+        joined = f"select * from {_LOOKED_AT} union all by name {bare}" if whole else bare
+        warehouse.execute(f"create or replace temp table {_LOOKED_AT} as {joined}")
+        whole = f"select * from {_LOOKED_AT}"
+    rows = int(warehouse.rows(f"select count(*) from {_LOOKED_AT}")[0][0])
+    columns = [
+        _column(warehouse, whole, name, expression, delivered)
+        for name, expression, delivered in _leaves(warehouse, whole)
+    ]
     return FileEvidence(tuple(paths), kind, tuple(columns), rows, options, rows_at, delimiters, note)
 
 
@@ -121,15 +125,23 @@ def shape_of(path: Path) -> tuple[str, ...]:
     return (kind, str(path.parent), line)
 
 
-def _leaves(columns: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def _leaves(warehouse: Warehouse, sql: str) -> Iterator[tuple[str, str, str]]:
     """Yield every column, and those one level below others as `outer.inner`: name, SQL, type."""
-    for name, kind in columns.items():
-        if kind.startswith("STRUCT("):
-            for inner, inner_kind in re.findall(r'[(,] ?"?([A-Za-z_$][\w$ ]*)"? ([A-Z][A-Z ]*[A-Z])', kind):
-                if inner_kind not in {"STRUCT", "MAP"}:
+    for name, kind in _described(warehouse, sql):
+        if kind.startswith("STRUCT(") and not kind.endswith("]"):
+            for inner, inner_kind in _described(warehouse, f"select unnest({quoted(name)}) from ({sql})"):
+                if _is_plain(inner_kind):
                     yield f"{name}.{inner}", f"{quoted(name)}.{quoted(inner)}", inner_kind
-        elif not kind.endswith("]") and not kind.startswith("MAP"):
+        elif _is_plain(kind):
             yield name, quoted(name), kind
+
+
+def _described(warehouse: Warehouse, sql: str) -> list[tuple[str, str]]:
+    return [(str(row[0]), str(row[1])) for row in warehouse.rows(f"describe {sql}")]
+
+
+def _is_plain(kind: str) -> bool:
+    return not kind.endswith("]") and not kind.startswith(("MAP", "STRUCT"))
 
 
 def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivered: str) -> ColumnEvidence:

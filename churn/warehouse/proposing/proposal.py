@@ -55,9 +55,8 @@ def propose(files: Sequence[FileEvidence], *, year: int) -> list[SourceProposal]
                 best[fits[0].table] = position
     proposals = []
     for position, (evidence, fits) in enumerate(ranked):
-        subject = f"{evidence.paths[0].name}, {evidence.rows:,} rows"
-        if len(evidence.paths) > 1:
-            subject += f", and {len(evidence.paths) - 1} more of its form"
+        more = f" and {len(evidence.paths) - 1} more of its form" if len(evidence.paths) > 1 else ""
+        subject = f"{evidence.paths[0].name}{more}, {evidence.rows:,} rows"
         if not fits:
             proposals.append(_unknown(evidence, subject))
         elif is_undecided(fits):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,8 @@ def _match(table: str, evidence: FileEvidence) -> TableMatch | None:
     numbers_its_rows = own in missing
     if [name for name in missing if name != own] or (numbers_its_rows and not is_named and score < 4):
         return None
+    if table == "payments" and not is_named and "amount" not in columns:
+        return None
     if table == "customers" and not is_named and not any((table, name) in TELLING for name in columns):
         return None
     if table == "customer_snapshots" and not is_named and "has_churned" not in columns:
@@ -69,7 +72,8 @@ def _theirs(table: str, ours: Column, columns: Sequence[ColumnEvidence], used: s
     free = [column for column in columns if column.name not in used]
     for synonym in [plain(ours.name), *COLUMNS[table].get(ours.name, "").split()]:
         for column in free:
-            names = {plain(column.name), plain(column.name.rsplit(".", 1)[-1])}
+            bare = re.sub(r"\([^)]*\)", "", column.name)  # Created (UTC)
+            names = {plain(column.name), plain(bare), plain(re.split(r"[.:]", bare)[-1])}
             if synonym in names and _fits(ours, column):
                 return column.name
     return None

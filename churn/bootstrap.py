@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from churn.config import Settings, load_settings
 from churn.config.environment import is_secret
-from churn.context import Context, Log
+from churn.context import Company, Context, Log
 from churn.crm.opening import open_connector as connect_crm
 from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
 from churn.store import open_store as connect_store
+from churn.views.home import data_end, is_demo_home
 from churn.warehouse.connection import open_warehouse as connect_warehouse
 
 if TYPE_CHECKING:
@@ -60,11 +61,16 @@ def build_context(
         log=_open_log(chosen.home / "churn.log"),
         secrets=secrets,
         open_connector=open_connector,
+        company=lambda: _company(chosen.home),
     )
 
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _company(home: Path) -> Company:
+    return Company(is_simulated=True, data_end=data_end(home)) if is_demo_home(home) else Company()
 
 
 def _make_home(home: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,22 @@ def _no_connector(name: str) -> Connector:
 
 
 @dataclass(frozen=True)
+class Company:
+    """The company whose data a home holds. The demo's is simulated: its time stands still where its data end.
+
+    `data_end` is the simulated company's today, None where nothing is kept of its simulation.
+    """
+
+    is_simulated: bool = False
+    data_end: date | None = None
+
+
+@dataclass(frozen=True)
 class Context:
-    """Built by `bootstrap`, once per command. `clock` returns the current instant, UTC, without a zone."""
+    """Built by `bootstrap`, once per command. `clock` returns the current instant, UTC, without a zone.
+
+    `company` is called whenever it matters, since a demo may be made or played forward while a process runs.
+    """
 
     settings: Settings
     clock: Callable[[], datetime]
@@ -46,11 +60,29 @@ class Context:
     log: Log = field(default_factory=lambda: Log(lambda _event, _fields: None))
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     open_connector: Callable[[str], Connector] = _no_connector
+    company: Callable[[], Company] = Company
 
     @property
     def today(self) -> date:
         """The current day, UTC."""
         return self.clock().date()
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the company is the demo's."""
+        return self.company().is_simulated
+
+    def present(self, data_until: datetime | None) -> datetime:
+        """Return the instant that data reaching until `data_until` are looked at: for a simulated company that is it."""
+        return data_until if data_until is not None and self.is_simulated else self.clock()
+
+    def in_company_time(self) -> Context:
+        """Return the context that jobs work in: a simulated company's clock goes on from the end of its data."""
+        end = self.company().data_end
+        began = self.clock()
+        if end is None or began < (midnight := datetime.combine(end, datetime.min.time())):
+            return self
+        return replace(self, clock=lambda: midnight + (self.clock() - began))
 
     @contextmanager
     def recorded(self, workflow: str, logical_date: date | None = None) -> Iterator[None]:

@@ -23,7 +23,6 @@ from churn.jobs.catalog import job_named
 from churn.jobs.job import Job, Step, StepFailed, StepResult
 from churn.jobs.lease import Lease, Stopped
 from churn.jobs.notify.alarms import raise_failed, resolve_done
-from churn.jobs.today import company_context
 from churn.store.service_records import ScheduledRun, StepState
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Runner:
         return failed
 
     def _step(self, run: ScheduledRun, step: Step) -> ChurnError | None:
-        context = company_context(self._context)
+        context = self._context.in_company_time()
         started_at = self._context.clock()
         self._note_as_holder(lambda jobs: jobs.start_step(run.run_id, self._owner, step.name, at=started_at))
         began = time.monotonic()

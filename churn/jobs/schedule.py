@@ -10,7 +10,7 @@ from churn.context import Context
 from churn.jobs.catalog import JOBS
 from churn.jobs.cron import Cron
 from churn.jobs.notify.alarms import raise_missed
-from churn.jobs.today import company_context, logical_day
+from churn.jobs.today import logical_day
 from churn.store.service_records import ScheduledRun
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _queue(context: Context, store: Store, name: str, cron: Cron, mark: datetime
         days.setdefault(fire.day, fire.at)
     if not days:
         return []
-    is_simulated = company_context(context) is not context
+    is_simulated = context.in_company_time() is not context
     if is_simulated:  # time stands still for it: there is one night to work, that after its data's end
         days = {logical_day(context): max(days.values())}
     newest = max(days)

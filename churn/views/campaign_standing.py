@@ -14,7 +14,6 @@ from churn.context import Context
 from churn.documents.campaign_profit import BroughtProfit, PromisedProfit
 from churn.documents.definition import CampaignDefinition
 from churn.snapshots.policy import SnapshotPolicy
-from churn.views.home import is_demo_home
 from churn.views.status import StatusKind
 
 if TYPE_CHECKING:
@@ -137,7 +136,6 @@ def standing_of(context: Context, store: Store, name: str, arms: ArmSizes) -> St
     if measurement is not None:
         until = max(until or measurement.result.data_cutoff, measurement.result.data_cutoff)
     alarms = store.alerts.open(kind=ALARM, subject=name)
-    is_still = is_demo_home(context.settings.home)
     return Standing(
         plans=plans,
         arms=arms,
@@ -147,7 +145,7 @@ def standing_of(context: Context, store: Store, name: str, arms: ArmSizes) -> St
         alarm=alarms[0].message if alarms else None,
         ready_date=_ready(context, plans),
         data_until=until,
-        today=until if is_still and until is not None else context.clock(),
+        today=context.present(until),
     )
 
 

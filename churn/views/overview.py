@@ -15,7 +15,6 @@ from churn.documents.churn_month import ChurnMonth
 from churn.documents.quality import QualityDocument
 from churn.documents.score_summary import ScoreSummary
 from churn.views.campaign_standing import CampaignRow, campaign_rows
-from churn.views.home import is_demo_home
 from churn.views.quality import read_quality
 from churn.views.serving_files import read_summary
 from churn.views.status import StatusKind
@@ -81,17 +80,16 @@ class Overview:
 def read_overview(context: Context) -> Overview:
     """Return how things stand; a simulated company's clock stands where its data end."""
     home, target = context.settings.home, context.settings.business.churn_target
-    is_demo = is_demo_home(home)
     with context.open_store() as store:
         run = store.published.current_run()
-        today = run.data_cutoff if run is not None and is_demo else context.clock()
+        today = context.present(run.data_cutoff if run else None)
         summary = read_summary(home, run.run_id) if run else None
         campaigns = campaign_rows(context)
         brought = [row.realised for row in campaigns if row.realised is not None]
         waiting = sum(1 for row in campaigns if row.stage in {"running", "due"})
         alerts = _alerts(store)
         health = (
-            _data_health(run, today, is_still=is_demo),
+            _data_health(run, today, is_still=context.is_simulated),
             _quality_health(read_quality(home)),
             _model_health(store, store.models.champion(), today),
             _sync_health(campaigns),

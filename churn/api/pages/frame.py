@@ -17,7 +17,6 @@ from churn.api.pages import static
 from churn.api.pages.charts import chart_html
 from churn.api.pages.terms import TERMS
 from churn.errors import ChurnError
-from churn.views.home import is_demo_home
 from churn.views.overview import stale_words
 from churn.wording import day, instant
 
@@ -91,7 +90,7 @@ def surroundings(state: State) -> dict[str, Any]:
         run = state.store.published.current_run()
     except ChurnError:  # the page is about this, or shows it itself; the frame must not fail twice
         run = None
-    is_demo = is_demo_home(state.context.settings.home)
+    is_demo = state.context.is_simulated
     age = None if run is None or is_demo else state.context.clock() - run.data_cutoff
     return {
         "run": run,

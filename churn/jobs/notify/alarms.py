@@ -9,7 +9,6 @@ from typing import Final
 from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.job import Job
-from churn.jobs.today import company_context
 from churn.store.records import AlertSeverity
 from churn.store.service_records import ScheduledRun
 
@@ -45,7 +44,7 @@ def raise_missed(context: Context, job: Job, words: str) -> None:
 
 def watch_freshness(context: Context) -> None:
     """Alert when the list in use is marked stale or older than [alerts] allows, and end the alert when it is not."""
-    now = company_context(context).clock()
+    now = context.in_company_time().clock()
     alerts = context.settings.alerts
     limit, data_limit = (timedelta(hours=hours) for hours in (alerts.stale_after_hours, alerts.data_stale_after_hours))
     with context.open_store() as store:

@@ -12,7 +12,6 @@ from churn.context import Context
 from churn.demo import OFFERS, SCENARIOS, generate_company, load_state, play_month
 from churn.errors import ConfigError
 from churn.progress import SILENT, Progress
-from churn.views.home import is_demo_home
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +40,7 @@ def play_forward(context: Context) -> PlayResult:
     a home that the demo did not make.
     """
     home = context.settings.home
-    if not is_demo_home(home):
+    if not context.is_simulated:
         raise ConfigError(
             "holds no simulated company, and nobody can play a real one forward",
             where=str(home),

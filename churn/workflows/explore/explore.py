@@ -23,7 +23,6 @@ from churn.snapshots.dataset import build_snapshots, data_cutoff
 from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
 from churn.snapshots.observations import groups, read_observations
 from churn.snapshots.policy import SnapshotPolicy
-from churn.views.home import is_demo_home
 from churn.views.insights import LATEST
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_models
@@ -128,7 +127,7 @@ def read_document(
         explored_at=context.clock(),
         horizon_days=policy.window_days,
         currency=context.settings.business.currency,
-        is_simulated=is_demo_home(context.settings.home),
+        is_simulated=context.is_simulated,
     )
     lifetimes = _lifetimes(warehouse, models) if table.labelled else None
     return explore_table(table, lifetimes, occasion, context.progress)

@@ -11,7 +11,6 @@ from churn.errors import ConfigError
 from churn.modeling import load_bundle
 from churn.snapshots.dataset import build_snapshots, default_snapshot_date
 from churn.views.champion import bundle_path
-from churn.views.home import is_demo_home
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.dates import compared_dates, known_by, list_runs, past_night
 from churn.workflows.monitor.keep import MonitorResult, finish
@@ -62,7 +61,7 @@ def _observe(context: Context, on: date | None) -> Observation:
         look = _no_champion(context) if version is None else _look(context, warehouse, version, day)
         cutoff = known_by(warehouse, day)
     # A simulated company's time ends with its data, and a look back knows nothing of what came after.
-    is_over = day < reached or is_demo_home(context.settings.home)
+    is_over = day < reached or context.is_simulated
     machinery = machinery_findings(context, datetime.combine(day, datetime.min.time()) if is_over else context.clock())
     return Observation(day, cutoff, version, look, tuple(machinery))
 

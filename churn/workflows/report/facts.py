@@ -36,7 +36,6 @@ from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
 from churn.snapshots.dataset import data_cutoff, write_policy
 from churn.snapshots.dates import is_flat
 from churn.snapshots.policy import SnapshotPolicy
-from churn.views.home import is_demo_home
 from churn.views.insights import latest_insights
 from churn.views.model import model_view
 from churn.views.quality import read_quality
@@ -110,7 +109,7 @@ def report_facts(context: Context, month: Month | None, *, beside: Executor) -> 
         horizon_days=settings.churn.horizon_days,
         lead_days=settings.churn.lead_days,
         grace_days=settings.churn.grace_days,
-        is_simulated=is_demo_home(settings.home),
+        is_simulated=context.is_simulated,
         churn=_churn(trend, chosen, settings.business.churn_target),
         cohorts=cohorts,
         risk=risk,

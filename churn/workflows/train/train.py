@@ -16,7 +16,6 @@ from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates
 from churn.snapshots.policy import SnapshotPolicy
 from churn.snapshots.treatments import mark_assigned
 from churn.store import ModelVersion
-from churn.views.home import is_demo_home
 from churn.views.model import prepare_figures
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.simulate.economics import economics_from
@@ -88,7 +87,7 @@ def train_model(
         snapshot_dates=dates,
         counts=dict(data.counts),
         split=result.card.split,
-        is_simulated_company=is_demo_home(settings.home),
+        is_simulated_company=context.is_simulated,
         seconds=time.monotonic() - began,
     )
 

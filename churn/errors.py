@@ -142,10 +142,11 @@ class CampaignError(ChurnError):
 
 
 class ConnectorError(ChurnError):
-    """A remote system failed."""
+    """A remote system failed; `has_progressed` when part of what was asked is done and need not be asked again."""
 
     exit_code = 6
     http_status = 502
+    has_progressed = False
 
 
 class AuthFailed(ConnectorError):

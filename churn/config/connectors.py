@@ -63,6 +63,12 @@ class ConnectorSection(Section):
     max_score_age_days: Annotated[int, Field(ge=1)] | None = Field(
         7, description="Scores older than this are not pushed, unless forced."
     )
+    lookup_lag_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=86_400,
+        description="How long its search may not show what was just made; what may have been made waits for a later run.",
+    )
     risk_list: RiskListPush = Field(default_factory=RiskListPush)
     sample_size: int = Field(20, ge=0, le=1_000, description="Written records that are read back and compared.")
 
@@ -210,6 +216,10 @@ class WebhookConnector(ConnectorSection):
     kind: Literal["webhook"]
     url: str = Field(description="Where batches are posted to.")
     headers: dict[str, str] = Field(default_factory=dict, description="Further headers; nothing secret.")
+    silence_is_yes: bool = Field(
+        default=False,
+        description="A success without a word about a row means that the receiver took it; docs/crm.md has the words.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -244,6 +254,12 @@ class RestConnector(ConnectorSection):
 
     kind: Literal["rest"]
     url: str = Field(description="The API's address; paths below are joined to it.")
+    lookup_lag_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="How long its search may not show what was just made; what may have been made waits for a later run.",
+    )
     auth_header: str = Field("Authorization", description="Header that carries the secret.")
     auth_format: str = Field("Bearer {secret}", description="Its content.")
     headers: dict[str, str] = Field(default_factory=dict, description="Further headers; nothing secret.")
@@ -265,7 +281,14 @@ class RestConnector(ConnectorSection):
     wrap: str = Field("", description="Key that the fields are wrapped in when sent, such as contact.")
     created_id_path: str = Field("", description="Where the answer to a creation has the id; empty: as id_path.")
     conflict_id_path: str = Field("", description="Where a 409 names the record that is there already.")
-    error_path: str = Field("", description="Where an error answer has its sentence, such as error.message.")
+    record_path: str = Field("", description="Where the answer to reading one record holds it; empty: as `wrap`.")
+    null_is_empty: bool = Field(
+        default=False, description="A lookup that finds nobody answers null in place of an empty list."
+    )
+    error_path: str = Field(
+        "", description="Where an answer has the sentence of an error: a value there is a refusal at any status."
+    )
+    ok_path: str = Field("", description="Where an answer says that it worked, such as ok: nothing there is a refusal.")
     error_code_path: str = Field("", description="Where it has its code.")
     error_field_path: str = Field("", description="Where it names the field.")
     error_header: str = Field("", description="Response header with the reason, for systems that put it there.")

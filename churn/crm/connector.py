@@ -34,7 +34,9 @@ class RowResult:
 
     `rejected` is for good, until the row or the mapping changes; `transient` may be sent again as it is (locked,
     busy); `unknown` may have been carried out or not, so it is looked up before it is sent again. `code`, `field`
-    and `message` are the system's own words, without any of the row's values where we can tell.
+    and `message` are the system's own words, without any of the row's values where we can tell. `retry_after`: the
+    seconds that a busy system asks us to wait. `may_pass`: a refusal for a cause outside the row (a right taken away, a
+    lock), so that the row is tried again by itself.
     """
 
     customer_id: str
@@ -43,6 +45,8 @@ class RowResult:
     code: str | None = None
     field: str | None = None
     message: str | None = None
+    retry_after: float | None = None
+    may_pass: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
-"""How connectors speak HTTP: paced by a token bucket and a daily budget, with every failure told as one of our errors."""
+"""How connectors speak HTTP: paced, within a daily budget, with every failure told as one of our errors."""
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from churn.crm.pace import Pace
 from churn.errors import AuthFailed, RateLimited, Unreachable
-from churn.pace import TokenBucket
 
 if TYPE_CHECKING:
     import httpx
@@ -34,20 +36,25 @@ def open_client(
     """
     import httpx
 
-    rate = settings.requests_per_second
-    bucket = TokenBucket(rate, size=rate) if rate else None  # up to one second's worth at once
+    pace = Pace(settings.requests_per_second)
 
     def wait_for_turn(_request: httpx.Request) -> None:
         if spend is not None:
             spend()
-        if bucket is not None and (seconds := bucket.take()):
+        if seconds := pace.take():
             sleep(seconds)
+
+    def mind_refusals(response: httpx.Response) -> None:
+        if asks_to_wait(response):
+            pace.refused()
+        else:
+            pace.accepted()
 
     return httpx.Client(
         timeout=httpx.Timeout(settings.timeout_seconds),
         follow_redirects=False,
         transport=transport,
-        event_hooks={"request": [wait_for_turn]},
+        event_hooks={"request": [wait_for_turn], "response": [mind_refusals]},
     )
 
 
@@ -85,8 +92,9 @@ class Http:
     ) -> httpx.Response:
         """Return the answer to one request, whatever its status but those told as errors.
 
-        Raises AuthFailed (401, or what `auth_statuses` says), RateLimited (429, with Retry-After), and Unreachable
-        (no answer, or 502, 503, 504), with `is_unknown` when a write may have been carried out all the same.
+        Raises RateLimited (429, or a 503 or 403 that says how long to wait), AuthFailed (401, or what `auth_statuses`
+        says), and Unreachable (no answer, or 502, 503, 504), with `is_unknown` when a write may have been carried out
+        all the same.
         """
         import httpx
 
@@ -121,18 +129,18 @@ class Http:
         return response
 
     def _refuse(self, response: httpx.Response, *, is_write: bool) -> None:
+        if asks_to_wait(response):
+            raise RateLimited(
+                f"asks us to slow down (HTTP {response.status_code})",
+                where=self.where,
+                remedy="Lower requests_per_second, or try again later.",
+                retry_after=wait_asked(response, self.clock),
+            )
         if response.status_code in self._auth_statuses:
             raise AuthFailed(
                 f"refuses our credentials (HTTP {response.status_code})",
                 where=self.where,
                 remedy="Look at the secret in the environment, and at what its owner is allowed to do.",
-            )
-        if response.status_code == 429:
-            raise RateLimited(
-                "asks us to slow down (HTTP 429)",
-                where=self.where,
-                remedy="Lower requests_per_second, or try again later.",
-                retry_after=retry_after(response.headers.get("retry-after"), self.clock),
             )
         if response.status_code in {502, 503, 504}:
             raise Unreachable(
@@ -155,16 +163,53 @@ class Http:
         return words[:MESSAGE_LENGTH]
 
 
+_RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
+_REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
+_EPOCH = 1_000_000_000.0  # a number from here on is an instant: nobody asks for 30 years
+_EPOCH_MILLISECONDS = _EPOCH * 1_000
+
+
+def asks_to_wait(response: httpx.Response) -> bool:
+    """Return whether an answer only tells us to wait: a 429, or a 503 or 403 that says for how long."""
+    if response.status_code == 429:
+        return True
+    if response.status_code not in {403, 503}:
+        return False
+    headers = response.headers
+    return bool(headers.get("retry-after")) or any(headers.get(name, "").strip() == "0" for name in _REMAINING)
+
+
+def wait_asked(response: httpx.Response, clock: Clock) -> float | None:
+    """Return the seconds that an answer asks us to wait; None when it does not say, or says what nobody understands."""
+    headers = response.headers
+    seconds = retry_after(headers.get("retry-after"), clock)
+    for name in _RESETS:
+        if seconds is None:
+            seconds = retry_after(headers.get(name), clock)
+    if seconds is None and (named := re.search(r"\b(?:reset|t)=(\d+)", headers.get("ratelimit", ""))):
+        seconds = float(named[1])
+    return seconds
+
+
 def retry_after(header: str | None, clock: Clock) -> float | None:
-    """Return the seconds that a Retry-After header asks for (a number, or a date of HTTP); None without one."""
+    """Return the seconds until what a header names: seconds, an instant since 1970, or a date of HTTP; else None."""
     if not header:
         return None
     try:
-        return max(0.0, float(header))
+        number = float(header)
     except ValueError:
-        pass
+        return _until_date(header, clock)
+    if not math.isfinite(number):
+        return None
+    if number >= _EPOCH:
+        number = number / 1_000 if number >= _EPOCH_MILLISECONDS else number
+        number -= clock().replace(tzinfo=UTC).timestamp()
+    return max(0.0, number)
+
+
+def _until_date(text: str, clock: Clock) -> float | None:
     try:
-        at = parsedate_to_datetime(header)
+        at = parsedate_to_datetime(text)
     except ValueError:
         return None
     at = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

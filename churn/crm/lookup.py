@@ -42,9 +42,19 @@ def mode_of(row: OutboxRow, mode: WriteMode) -> WriteMode:
 
 
 def resolve(
-    items: Sequence[Item], connector: Connector, name: str, store: Store, mode: WriteMode, patience: Patience
+    items: Sequence[Item],
+    connector: Connector,
+    name: str,
+    store: Store,
+    mode: WriteMode,
+    patience: Patience,
+    *,
+    lag_seconds: float = 0.0,
 ) -> tuple[list[Item], list[Settled]]:
     """Return the items that can be sent, with their remote ids, and those that are settled without being sent.
+
+    Where lookups lag behind writes (`lag_seconds`), a record that may have been made and is not found stays unknown:
+    it is neither made again nor taken for gone.
 
     One record is the customer's; none means to create it where the mode allows that; two or more, or a record that
     is another customer's already, is a rejection, not a guess.
@@ -63,6 +73,9 @@ def resolve(
             ready.append(item)
             continue
         ids = found.get(item.row.customer_id, ())
+        if not ids and item.is_doubtful and lag_seconds > 0:
+            settled.append(Settled(item.row, "unknown"))
+            continue
         outcome = _judge(item, ids, owners, seen, mode)
         if isinstance(outcome, Settled):
             settled.append(outcome)

@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import Connector, RowResult, WriteMode
@@ -66,9 +66,13 @@ class Push:
         empty = [row for row in rows if not row.payload]  # everything of ours was another campaign's since
         self._settle([Settled(row, "done") for row in empty])
         ids = self._store.crm.remote_ids(self._run.connector, [row.customer_id for row in rows])
-        items = [Item(row, ids.get(row.customer_id)) for row in rows if row.payload]
-        ready, settled = resolve(items, self._connector, self._run.connector, self._store, mode, self._patience)
-        self._settle(settled, code="unchanged")
+        doubted = self._doubted([row.customer_id for row in rows if row.customer_id not in ids])
+        items = [
+            Item(row, ids.get(row.customer_id), is_doubtful=row.customer_id in doubted) for row in rows if row.payload
+        ]
+        ready, settled = self._resolve(items, mode)
+        self._count_settled(settled)
+        self._settle(settled)
         if not ready:
             return
         self._store.outbox.mark_sending(self._run.run_id, [item.row for item in ready])
@@ -135,7 +139,8 @@ class Push:
         if len(again) < len(batch):
             self._patience.succeeded()
         is_busy = not all(item.was_lost and item.remote_id is None for item in again)
-        if is_busy and not self._patience.pause():
+        wish = max((result.retry_after for result in results if result.retry_after is not None), default=None)
+        if is_busy and not self._patience.pause(wish):
             done += [(item, Settled(item.row, "unknown" if item.is_doubtful else "pending")) for item in again]
             self.counts["left"] += len(again)
             self._patience.succeeded()
@@ -150,14 +155,30 @@ class Push:
     def _looked_up(self, batch: list[Item], mode: WriteMode, done: list[tuple[Item, Settled]]) -> list[list[Item]]:
         """Look up by key whatever may have been created, so that nothing is created twice."""
         try:
-            ready, settled = resolve(batch, self._connector, self._run.connector, self._store, mode, self._patience)
+            ready, settled = self._resolve(batch, mode)
         except ConnectorError as error:
             raise _Failed(error, batch) from error
         by_customer = {item.row.customer_id: item for item in batch}
-        for one in settled:
-            self.counts["rejected" if one.state == "rejected" else "unchanged"] += 1
-            done.append((by_customer[one.row.customer_id], one))
+        self._count_settled(settled)
+        done += [(by_customer[end.row.customer_id], end) for end in settled]
         return [ready] if ready else []
+
+    def _resolve(self, items: Sequence[Item], mode: WriteMode) -> tuple[list[Item], list[Settled]]:
+        name, lag = self._run.connector, self._settings.lookup_lag_seconds
+        return resolve(items, self._connector, name, self._store, mode, self._patience, lag_seconds=lag)
+
+    def _doubted(self, customers: Sequence[str]) -> frozenset[str]:
+        """Return whose record an earlier run may have made so lately that a lookup need not show it yet."""
+        lag = self._settings.lookup_lag_seconds
+        if not lag or not customers:
+            return frozenset()
+        since = self._clock() - timedelta(seconds=lag)
+        return frozenset(self._store.crm.doubted(self._run.connector, customers, since=since))
+
+    def _count_settled(self, settled: Sequence[Settled]) -> None:
+        """Count what a lookup has settled; rows in doubt are counted at the end of the run."""
+        names = {"rejected": "rejected", "done": "unchanged"}
+        self.counts.update(names[end.state] for end in settled if end.state in names)
 
     def _split(self, batch: list[Item], error: RecordRejected, done: list[tuple[Item, Settled]]) -> list[list[Item]]:
         if len(batch) > 1:
@@ -185,9 +206,7 @@ class Push:
         else:
             self.counts["updated"] += 1
 
-    def _settle(self, settled: Sequence[Settled], *, code: str | None = None) -> None:
-        if code is not None:
-            self.counts.update("rejected" if s.state == "rejected" else code for s in settled)
+    def _settle(self, settled: Sequence[Settled]) -> None:
         self._store.outbox.settle(self._run, settled, self._clock())
 
     def _stop_on_rejections(self, sent: int, total: int) -> None:

@@ -28,24 +28,34 @@ class Patience:
         self._failures = 0
 
     def wait(self, error: RateLimited | Unreachable) -> None:
-        """Wait before the next attempt; raise `error` when there have been enough, or the system asks for too much."""
+        """Wait before the next attempt; raise `error` when there have been enough, or the system asks for too much.
+
+        Attempts that got somewhere do not count: a system that lets us do five things a minute is slow, not away.
+        """
+        if error.has_progressed:
+            self._failures = 0
         self._failures += 1
         wish = error.retry_after if isinstance(error, RateLimited) else None
         if self._failures >= self._settings.max_attempts or (wish is not None and wish > LONGEST_WISH):
             raise error
-        seconds = wish if wish is not None else self._backoff()
-        self.waited += seconds
-        self._sleep(seconds)
+        self._pass(wish)
 
-    def pause(self) -> bool:
-        """Wait before rows are sent again that the system was too busy for; False when that was often enough."""
+    def pause(self, wish: float | None = None) -> bool:
+        """Wait before rows are sent again that the system was too busy for; False when that was often enough.
+
+        `wish` is how long it asks us to wait, in seconds; None when it does not say.
+        """
         self._failures += 1
-        if self._failures >= self._settings.max_attempts:
+        if self._failures >= self._settings.max_attempts or (wish is not None and wish > LONGEST_WISH):
             return False
-        seconds = self._backoff()
+        self._pass(wish)
+        return True
+
+    def _pass(self, wish: float | None) -> None:
+        # Whoever asks for no time at all, and refuses again, is not asked at once.
+        seconds = self._backoff() if wish is None or (wish < FIRST_WAIT and self._failures > 1) else wish
         self.waited += seconds
         self._sleep(seconds)
-        return True
 
     def _backoff(self) -> float:
         longest: float = min(self._settings.max_wait_seconds, FIRST_WAIT * 2.0 ** (self._failures - 1))

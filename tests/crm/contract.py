@@ -33,6 +33,22 @@ SECRET = "s3cret-t0ken-never-shown"
 NOW = datetime(2026, 7, 1, 4, 30)
 
 
+# What CRMs answer instead of what was asked: each with status 200 but the last, none of them a yes.
+LIES: dict[str, httpx.Response] = {
+    "empty object": httpx.Response(200, json={}),
+    "empty list": httpx.Response(200, json=[]),
+    "not ok": httpx.Response(200, json={"ok": False, "error": "invalid_arguments"}),
+    "no success": httpx.Response(200, json={"success": False, "message": "please try later"}),
+    "graphql errors": httpx.Response(200, json={"data": None, "errors": [{"message": "Field does not exist"}]}),
+    "error text": httpx.Response(200, json={"error": "rate limit exceeded"}),
+    "sign-in page": httpx.Response(200, html="<html><form>Please sign in</form></html>"),
+    "nothing at all": httpx.Response(200, content=b""),
+    "null": httpx.Response(200, json=None),
+    "bare word": httpx.Response(200, text="OK"),
+    "multi-status": httpx.Response(207, json={"status": "PARTIAL", "numErrors": 1}),
+}
+
+
 class Killed(BaseException):
     """The process ends here: nobody catches this."""
 
@@ -54,6 +70,9 @@ class FakeCrm(ABC):
         self.secret = SECRET
         self.requests = 0
         self.seen: list[httpx.Request] = []
+        self.lie: str | None = None  # what it answers, from `lie_from` requests on
+        self.lie_from = 0
+        self.lies_after_doing = False  # it does what is asked before it lies
 
     @abstractmethod
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -78,6 +97,11 @@ class FakeCrm(ABC):
     def _meet(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
         self.seen.append(request)
+        if self.lie is not None and self.requests > self.lie_from:
+            if self.lies_after_doing:
+                self.answer(request)
+            lie = LIES[self.lie]
+            return httpx.Response(lie.status_code, headers=lie.headers, content=lie.content)
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "refused":
             raise httpx.ConnectError("connection refused", request=request)
@@ -107,6 +131,8 @@ class ConnectorContract(ABC):
     creates_on_update = False  # a system without records of others, where updating what is not there does no harm
     can_be_asked = True  # whether records can be found and read
     has_keys_of_its_own = False  # the key is unique there, so that no two records can carry it
+
+    its_own_words: frozenset[str] = frozenset()  # lies that say in its language what could be true
 
     @abstractmethod
     def make_crm(self) -> FakeCrm:
@@ -361,6 +387,36 @@ class ConnectorContract(ABC):
         self.push(self.connect(crm, batch_size=10), store, "r2", wanted)
         assert self.in_step(crm, wanted)
         assert store.sync_runs.unfinished("crm") == []
+
+    @pytest.mark.parametrize("lies_after_doing", [False, True], ids=["undone", "done"])
+    @pytest.mark.parametrize("lie", LIES)
+    def test_a_lie_is_never_believed_and_creates_nobody_twice(
+        self, crm: FakeCrm, store: Store, lie: str, lies_after_doing: bool
+    ) -> None:
+        if lie in self.its_own_words:
+            pytest.skip("that is how the system says that there is nobody")
+        connector, wanted = self.connect(crm), wanted_list(8)
+        for key in ("c00", "c03"):
+            crm.add(key, **{self.text_field: "low", self.number_field: 0.01})
+        connector.check()
+        for number, honest in enumerate((0, 1, 2, 3, 5)):
+            crm.lie, crm.lie_from, crm.lies_after_doing = lie, crm.requests + honest, lies_after_doing
+            with suppress(ChurnError):
+                self.push(connector, store, f"r{number}", wanted, is_full=True)
+            crm.lie = None
+            assert self.believed(store) <= {key for key in wanted["customer_id"] if self.is_held(crm, wanted, key)}
+        self.push(connector, store, "r-honest", wanted, is_full=True)
+        self.push(connector, store, "r-last", wanted)
+        assert self.in_step(crm, wanted)
+        assert self.believed(store) == set(wanted["customer_id"])
+
+    def believed(self, store: Store) -> set[str]:
+        """Whose record we take for written."""
+        records = store.crm.records("crm", "winback")
+        return set(records.filter(~records["is_uncertain"])["customer_id"])
+
+    def is_held(self, crm: FakeCrm, wanted: pl.DataFrame, key: str) -> bool:
+        return self.in_step(crm, wanted.filter(pl.col("customer_id") == key))
 
     def test_a_secret_revoked_midway_stops_the_push_with_an_alert(self, crm: FakeCrm, store: Store) -> None:
         connector, wanted = self.connect(crm, batch_size=10), wanted_list(40)

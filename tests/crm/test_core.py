@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -15,9 +15,10 @@ from churn.config.connectors import ConnectorSection, secret_name
 from churn.crm.diff import as_json, compare, differs, exact_hash, payload_hash
 from churn.crm.http import Http, open_client, retry_after
 from churn.crm.mapping import FieldMapping, check_mapping, shortened
+from churn.crm.pace import Pace
 from churn.crm.retry import Patience
 from churn.crm.sync import Shape, check_guards
-from churn.errors import CampaignError, ConfigError, RateLimited, Unreachable
+from churn.errors import AuthFailed, CampaignError, ConfigError, ConnectorError, RateLimited, Unreachable
 from tests.crm.contract import NOW, empty_store, wanted_list
 
 MAPPED = ("churn_probability", "risk_band", "percentile", "expected_profit", "campaign")
@@ -180,12 +181,85 @@ def test_a_wish_is_granted_unless_it_is_one_for_tomorrow() -> None:
         ("7", 7),
         ("Wed, 01 Jul 2026 04:30:30 GMT", 30),
         ("Wed, 01 Jul 2026 04:00:00 GMT", 0),
+        (str(int(NOW.replace(tzinfo=UTC).timestamp()) + 40), 40),
+        (str((int(NOW.replace(tzinfo=UTC).timestamp()) + 40) * 1_000), 40),
+        ("-5", 0),
+        ("nan", None),
+        ("inf", None),
         ("soon", None),
         (None, None),
     ],
 )
-def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float | None) -> None:
+def test_retry_after_is_a_number_an_instant_or_a_date(header: str | None, seconds: float | None) -> None:
     assert retry_after(header, lambda: NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"Retry-After": "7", "X-RateLimit-Reset": "90"}, 7),
+        (429, {"X-RateLimit-Reset": str(int(NOW.replace(tzinfo=UTC).timestamp()) + 90)}, 90),
+        (429, {"RateLimit-Reset": "12"}, 12),
+        (429, {"RateLimit": "limit=100, remaining=0, reset=13"}, 13),
+        (429, {"RateLimit": '"default";r=0;t=14'}, 14),
+        (429, {"Retry-After": "soon"}, None),
+        (503, {"Retry-After": "25"}, 25),
+        (403, {"Retry-After": "26"}, 26),
+        (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "27"}, 27),
+    ],
+)
+def test_every_way_to_ask_for_a_pause_is_understood(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    wire = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers))
+    client = open_client(ConnectorSection(), transport=wire)
+    http = Http(client, base_url="http://h", where="x", clock=lambda: NOW, auth_statuses=(401, 403))
+    with pytest.raises(RateLimited) as caught:
+        http.send("GET", "a")
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, Unreachable), (403, AuthFailed)])
+def test_a_503_or_403_that_names_no_pause_is_what_it_was(status: int, kind: type[ConnectorError]) -> None:
+    headers = {"X-RateLimit-Remaining": "40", "X-RateLimit-Reset": "27"}
+    client = open_client(
+        ConnectorSection(), transport=httpx.MockTransport(lambda _: httpx.Response(status, headers=headers))
+    )
+    http = Http(client, base_url="http://h", where="x", clock=lambda: NOW, auth_statuses=(401, 403))
+    with pytest.raises(kind):
+        http.send("GET", "a")
+
+
+def test_requests_are_spaced_evenly_slower_after_a_refusal_and_faster_again_in_time() -> None:
+    now = [100.0]
+    pace = Pace(10, monotonic=lambda: now[0])
+    assert [round(pace.take(), 3) for _ in range(3)] == [0.0, 0.1, 0.2]  # no burst
+    pace.refused()
+    pace.refused()  # of the same moment
+    assert pace.rate == 5
+    for _ in range(200):
+        pace.accepted()
+    assert 5 < (pace.rate or 0) <= 10
+
+
+def test_a_system_without_a_stated_pace_gets_one_from_its_first_refusal() -> None:
+    now = [100.0]
+    pace = Pace(None, monotonic=lambda: now[0])
+    for _ in range(40):
+        assert pace.take() == 0
+    pace.refused()
+    assert pace.rate == 20
+
+
+def test_attempts_that_got_somewhere_do_not_count_as_failures() -> None:
+    patience = Patience(ConnectorSection(max_attempts=2), seed="r1", sleep=lambda _seconds: None)
+    for _ in range(9):
+        error = RateLimited("slow", retry_after=1)
+        error.has_progressed = True
+        patience.wait(error)
+    patience_ended = RateLimited("slow", retry_after=1)
+    with pytest.raises(RateLimited):
+        patience.wait(patience_ended)
 
 
 def test_redirects_are_not_followed_and_the_secret_is_cleaned_from_their_words() -> None:

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from churn.config.connectors import WebhookConnector as Section
-from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
+from churn.crm.connector import OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
 from churn.crm.diff import as_json
 from churn.crm.http import Http, open_client
 from churn.crm.opening import secret_of
-from churn.errors import ConfigError, RecordRejected, Unreachable
+from churn.crm.verdict import MULTI_STATUS, is_page, json_of, refusal_in
+from churn.errors import ConfigError, ConnectorError, RecordRejected, Unreachable
 from churn.signing import signed_headers
 
 if TYPE_CHECKING:
     import httpx
 
 _BATCH = 100
+_STATES = {"created", "updated", "unchanged", "rejected", "transient"}
 
 
 def connect(
@@ -54,6 +56,7 @@ class Webhook:
 
     def __init__(self, name: str, settings: Section, http: Http, key: SecretStr) -> None:
         self._name, self._url, self._http, self._key = name, settings.url, http, key
+        self._silence_is_yes = settings.silence_is_yes
         self.batch_size = settings.batch_size or _BATCH
 
     def __repr__(self) -> str:
@@ -72,12 +75,15 @@ class Webhook:
         return {}
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:
-        """Post the rows as one event. The receiver may answer with `{"results": [{customer_id, state, message}]}`."""
+        """Post the rows as one event; the receiver answers with `{"results": [{customer_id, state, code, message}]}`.
+
+        Saying nothing of a row is a yes only where the section says so (`silence_is_yes`).
+        """
         customers = [{"customer_id": row.customer_id, "fields": as_json(row.values)} for row in rows]
         answer = self._post(
             {"type": "customers", "mode": mode, "run_id": run_id, "customers": customers}, is_write=True
         )
-        return _results(rows, answer, self._http)
+        return self._results(rows, answer)
 
     def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:  # noqa: ARG002 - as above
         """Return nothing: a receiver cannot be asked."""
@@ -97,11 +103,28 @@ class Webhook:
         timestamp = str(int(self._http.clock().replace(tzinfo=UTC).timestamp()))
         headers = signed_headers(self._key.get_secret_value().encode(), timestamp, event_id, body)
         response = self._http.send("POST", "", content=body, headers=headers, is_write=is_write)
-        if response.is_success:
-            try:
-                return response.json()
-            except ValueError:
-                return None
+        if response.is_success and response.status_code != MULTI_STATUS:
+            answer = json_of(response)
+            if is_page(response):
+                raise Unreachable(
+                    f"answers with a page for people: {self._http.clean(response.text)}",
+                    where=self._http.where,
+                    remedy="Look at its url in churn.toml, and whether something stands between us and it.",
+                    is_unknown=is_write,
+                )
+            if (reason := refusal_in(answer)) is not None:
+                raise ConnectorError(
+                    f"answers {response.status_code} and an error: {self._http.clean(reason)}",
+                    where=self._http.where,
+                    remedy="Look at the receiver's log.",
+                )
+            return answer
+        if (
+            response.status_code == MULTI_STATUS
+            and isinstance(answer := json_of(response), dict)
+            and "results" in answer
+        ):
+            return answer
         told = self._http.clean(response.text or response.reason_phrase)
         if response.status_code >= 500:
             raise Unreachable(
@@ -113,17 +136,24 @@ class Webhook:
             f"answers {response.status_code}: {told}", where=self._http.where, remedy="Look at its url in churn.toml."
         )
 
+    def _results(self, rows: Sequence[Row], answer: Any) -> list[RowResult]:
+        """Return what the receiver says of each row. Raises ConnectorError when it says nothing of any, and may not."""
+        listed = answer.get("results") if isinstance(answer, dict) else None
+        if not isinstance(listed, list):
+            if not self._silence_is_yes:
+                raise ConnectorError(
+                    "took the rows without saying what became of them",
+                    where=self._http.where,
+                    remedy='Have it answer {"results": [{"customer_id": ..., "state": "updated"}]} as docs/crm.md says, '
+                    "or set silence_is_yes = true where its word is not needed.",
+                )
+            listed = []
+        by_customer = {str(entry.get("customer_id")): entry for entry in listed if isinstance(entry, dict)}
+        silent: ResultState = "updated" if self._silence_is_yes else "unknown"
+        return [self._result(row, by_customer.get(row.customer_id, {}), silent) for row in rows]
 
-def _results(rows: Sequence[Row], answer: Any, http: Http) -> list[RowResult]:
-    """Return what the receiver says of each row; saying nothing of one means that it took it."""
-    listed = answer.get("results") if isinstance(answer, dict) else None
-    told = {str(one.get("customer_id")): one for one in listed or () if isinstance(one, dict)}
-    found = []
-    for row in rows:
-        one = told.get(row.customer_id, {})
-        state = one.get("state", "updated")
-        known = state in {"created", "updated", "unchanged", "rejected", "transient"}
-        message = http.clean(one["message"]) if one.get("message") else None
-        code = None if one.get("code") is None else str(one["code"])
-        found.append(RowResult(row.customer_id, state if known else "unknown", code=code, message=message))
-    return found
+    def _result(self, row: Row, entry: Mapping[str, Any], silent: ResultState) -> RowResult:
+        state = entry.get("state", silent)
+        message = self._http.clean(entry["message"]) if entry.get("message") else None
+        code = None if entry.get("code") is None else str(entry["code"])
+        return RowResult(row.customer_id, state if state in _STATES else "unknown", code=code, message=message)

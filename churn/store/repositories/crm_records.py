@@ -76,6 +76,20 @@ class CrmRepository:
                     found.setdefault(key, []).append((from_text(text), at))
         return found
 
+    def doubted(self, connector: str, customer_ids: Sequence[str], *, since: datetime) -> set[str]:
+        """Return those whose record of any campaign has been in doubt since a moment after `since`."""
+        doubtful: set[str] = set()
+        with self._database.read() as connection:
+            for keys in chunks(customer_ids):
+                query = sa.select(crm_records.c.customer_id).where(
+                    crm_records.c.connector == connector,
+                    crm_records.c.customer_id.in_(keys),
+                    crm_records.c.is_uncertain,
+                    crm_records.c.acknowledged_at > since,
+                )
+                doubtful |= set(connection.execute(query).scalars())
+        return doubtful
+
     def campaigns(self, connector: str) -> dict[str, int]:
         """Return how many records of ours a system holds, by campaign."""
         query = (

@@ -170,7 +170,7 @@ class TestHubspot(ConnectorContract):
 
     def connect(self, crm: FakeCrm, *, secret: str = SECRET, **settings: Any) -> Connector:
         section = HubspotConnector.model_validate({"kind": "hubspot", "url": "http://hub.example"} | settings)
-        client = open_client(section, transport=crm.transport())
+        client = open_client(section, transport=crm.transport(), sleep=lambda _seconds: None)
         return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": secret}, clock=lambda: NOW, client=client)
 
     @pytest.fixture

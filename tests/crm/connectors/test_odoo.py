@@ -34,7 +34,7 @@ class Contract(ConnectorContract):
     ) -> Connector:
         given = {"kind": "odoo", "url": "http://odoo.example", "database": "prod", **self.settings}
         section = OdooConnector.model_validate(given | settings)
-        client = open_client(section, transport=crm.transport())
+        client = open_client(section, transport=crm.transport(), sleep=lambda _seconds: None)
         secrets = {"CHURN_CONNECTOR_CRM_SECRET": secret}
         return connect("crm", section, secrets, clock=lambda: NOW, client=client, sleep=sleep)
 
@@ -50,6 +50,8 @@ class Contract(ConnectorContract):
 
 class TestJson2(Contract):
     """Odoo 19 with an API key, and our key in a field."""
+
+    its_own_words = frozenset({"empty list"})
 
     settings = {"key_field": "x_key"}  # noqa: RUF012 - never changed
 

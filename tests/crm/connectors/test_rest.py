@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -14,8 +14,8 @@ from churn.config.connectors import RestConnector
 from churn.crm.connector import Connector, Row, Value
 from churn.crm.connectors.rest.connector import connect
 from churn.crm.http import open_client
-from churn.errors import ConfigError, Unreachable
-from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm
+from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
+from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm, empty_store, wanted_list
 
 PAGE = 2
 SECTION: dict[str, Any] = {
@@ -143,7 +143,7 @@ class FakeRest(FakeCrm):
 
 def connected(crm: FakeCrm, secret: str = SECRET, **settings: Any) -> Connector:
     section = RestConnector.model_validate(SECTION | settings)
-    client = open_client(section, transport=crm.transport())
+    client = open_client(section, transport=crm.transport(), sleep=lambda _seconds: None)
     return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": secret}, clock=lambda: NOW, client=client)
 
 
@@ -173,9 +173,10 @@ def test_a_wrong_path_is_told_apart_from_an_outage() -> None:
         connected(FakeRest(), check_path="nowhere").check()
 
 
-def answering(answer: httpx.Response) -> Connector:
-    section = RestConnector.model_validate(SECTION)
-    client = open_client(section, transport=httpx.MockTransport(lambda _: answer))
+def answering(answer: httpx.Response | Callable[[httpx.Request], httpx.Response], **settings: Any) -> Connector:
+    section = RestConnector.model_validate(SECTION | settings)
+    wire = httpx.MockTransport(answer if callable(answer) else lambda _: answer)
+    client = open_client(section, transport=wire, sleep=lambda _seconds: None)
     return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": SECRET}, clock=lambda: NOW, client=client)
 
 
@@ -191,3 +192,125 @@ def test_a_page_or_nothing_is_no_answer_that_nobody_is_there(page: str) -> None:
 
 def test_an_answer_without_content_says_that_nobody_is_there() -> None:
     assert answering(httpx.Response(204)).find(["c1"]) == {"c1": ()}
+
+
+def test_a_value_at_the_error_path_is_a_refusal_at_any_status() -> None:
+    refusing = answering(httpx.Response(200, json={"contact": {"ref": {"id": "7"}}, "error": {"message": "no right"}}))
+    rows = [Row("c1", None, {"risk_band": "high"}), Row("c2", "7", {"risk_band": "high"})]
+    results = refusing.write(rows, mode="upsert", run_id="r1")
+    assert [(result.state, result.message) for result in results] == [("rejected", "no right")] * 2
+
+
+def test_a_flag_of_its_own_says_whether_it_worked() -> None:
+    answer = httpx.Response(200, json={"status": {"done": False}, "contact": {"ref": {"id": "7"}}})
+    (result,) = answering(answer, ok_path="status.done").write([Row("c2", "7", {"a": 1})], mode="update", run_id="r1")
+    assert (result.state, result.message) == ("rejected", "status.done is false")
+
+
+def test_a_record_without_an_id_was_not_made_unless_its_address_is_named() -> None:
+    rows = [Row("c1", None, {"risk_band": "high"})]
+    nameless = httpx.Response(201, json={"contact": {"attributes": {}}})
+    (result,) = answering(nameless).write(rows, mode="upsert", run_id="r1")
+    assert result.state == "unknown"
+    located = httpx.Response(201, headers={"Location": "/api/v2/contacts/77"})
+    (result,) = answering(located).write(rows, mode="upsert", run_id="r1")
+    assert (result.state, result.remote_id) == ("created", "77")
+
+
+def test_a_wrong_address_for_creations_stops_the_batch_and_rejects_nobody() -> None:
+    rows = [Row("c1", None, {"risk_band": "high"})]
+    with pytest.raises(ConnectorError, match="create_path"):
+        answering(httpx.Response(404)).write(rows, mode="upsert", run_id="r1")
+
+
+def test_being_sent_to_another_page_is_a_refused_secret() -> None:
+    moved = httpx.Response(302, headers={"Location": "https://crm.example/sign-in?next=x"})
+    with pytest.raises(AuthFailed, match="sign-in page"):
+        answering(moved).write([Row("c1", "7", {"a": 1})], mode="update", run_id="r1")
+
+
+@pytest.mark.parametrize(("held", "state"), [("high", "updated"), ("low", "unknown")])
+def test_a_change_that_is_answered_with_nothing_is_looked_at(held: str, state: str) -> None:
+    record = {"contact": {"ref": {"id": "7"}, "attributes": {"cf_risk_band": held}}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=record) if request.method == "GET" else httpx.Response(200)
+
+    (result,) = answering(answer).write([Row("c1", "7", {"risk_band": "high"})], mode="update", run_id="r1")
+    assert result.state == state
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"data": {}},
+        {"data": {"items": None}},
+        {"data": {"items": "try later"}},
+        {"data": {"items": [{"name": "x"}]}},
+    ],
+    ids=str,
+)
+def test_a_lookup_without_its_list_never_says_that_nobody_is_there(answer: Any) -> None:
+    with pytest.raises(Unreachable, match="without a list of records"):
+        answering(httpx.Response(200, json=answer)).find(["c1"])
+
+
+def test_null_is_an_empty_list_where_the_section_says_so() -> None:
+    answer = httpx.Response(200, json={"data": {"items": None}})
+    assert answering(answer, null_is_empty=True).find(["c1"]) == {"c1": ()}
+
+
+def test_a_404_of_a_search_is_a_wrong_address_and_of_a_record_nobody() -> None:
+    with pytest.raises(ConfigError, match="404"):
+        answering(httpx.Response(404)).find(["c1"])
+    assert answering(httpx.Response(404), lookup_path="contacts/by-key/{key}").find(["c1"]) == {"c1": ()}
+
+
+def test_records_without_our_key_field_are_named_with_the_field_that_is_meant() -> None:
+    item = {"ref": {"id": "7"}, "attributes": {"cf_ext_id": "c1"}}
+    with pytest.raises(ConfigError, match="Did you mean key_field = `cf_ext_id`"):
+        answering(httpx.Response(200, json={"data": {"items": [item]}}), key_field="ext_id").find(["c1"])
+
+
+@pytest.mark.parametrize("answer", [{}, {"events": "rate limited"}, {"events": []} | {"error": {"message": "down"}}])
+def test_outcomes_without_their_list_are_no_answer(answer: Any) -> None:
+    with pytest.raises((Unreachable, RateLimited)):
+        answering(httpx.Response(200, json=answer)).outcomes(None)
+
+
+@pytest.mark.parametrize("answer", [{}, {"contact": {}}, {"contact": {"ref": {"id": "8"}, "attributes": {}}}], ids=str)
+def test_a_record_read_back_must_be_the_record(answer: Any) -> None:
+    with pytest.raises(Unreachable, match="without the record"):
+        answering(httpx.Response(200, json=answer)).read(["7"], ["risk_band"])
+
+
+def test_one_signal_stops_the_whole_batch_and_tells_how_long() -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if len(requests) <= 10:
+            return httpx.Response(200, json={"contact": {"ref": {"id": str(len(requests))}}})
+        return httpx.Response(503, headers={"Retry-After": "25"})
+
+    rows = [Row(f"c{n}", str(n + 1), {"risk_band": "high"}) for n in range(80)]
+    results = answering(answer, concurrency=1).write(rows, mode="update", run_id="r1")
+    assert len(requests) == 11
+    assert [result.state for result in results] == ["updated"] * 10 + ["transient"] * 70
+    assert {result.retry_after for result in results[10:]} == {25}
+
+
+def test_a_limited_system_gets_every_row_and_lookups_keep_what_they_found(tmp_path: Any) -> None:
+    """Every fifth request is refused, so that no batch of lookups or writes ever goes through whole."""
+
+    class Limited(FakeRest):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            if self.requests % 5 == 0:
+                return httpx.Response(429, headers={"Retry-After": "1"})
+            return super().answer(request)
+
+    crm = Limited()
+    with empty_store(tmp_path) as store:
+        report = TestRest().push(connected(crm), store, "r1", wanted_list(60))
+    assert (report.state, report.counts["created"], len(crm.records)) == ("done", 60, 60)

@@ -219,7 +219,7 @@ class Contract(ConnectorContract):
     def connect(self, crm: FakeCrm, *, secret: str = SECRET, **settings: Any) -> Connector:
         given = {"kind": "salesforce", "url": "http://force.example", "statuses": {"Lost": "lost", "Won": "won"}}
         section = SalesforceConnector.model_validate(given | settings)
-        client = open_client(section, transport=crm.transport())
+        client = open_client(section, transport=crm.transport(), sleep=lambda _seconds: None)
         secrets = {"CHURN_CONNECTOR_CRM_SECRET": secret}
         return connect("crm", section, secrets, clock=lambda: NOW, client=client, sleep=lambda _seconds: None)
 

@@ -12,7 +12,7 @@ from churn.config.connectors import WebhookConnector
 from churn.crm.connector import Connector, Row, Value
 from churn.crm.connectors.webhook import connect
 from churn.crm.http import open_client
-from churn.errors import ConfigError
+from churn.errors import ChurnError, ConfigError, ConnectorError
 from churn.signing import EVENT_ID, SIGNATURE, TIMESTAMP
 from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm
 
@@ -58,7 +58,7 @@ class Receiver(FakeCrm):
 
 def connected(crm: FakeCrm, secret: str = SECRET, **settings: Any) -> Connector:
     section = WebhookConnector(kind="webhook", url="http://hooks.example/churn", **settings)
-    client = open_client(section, transport=crm.transport())
+    client = open_client(section, transport=crm.transport(), sleep=lambda _seconds: None)
     return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": secret}, clock=lambda: NOW, client=client)
 
 
@@ -94,14 +94,40 @@ def test_a_changed_body_does_not_carry_the_signature() -> None:
     assert crm.answer(forged).status_code == 401
 
 
-def test_a_receiver_that_says_nothing_has_taken_every_row() -> None:
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(202, text="thanks"), httpx.Response(200, json={}), httpx.Response(204)]
+)
+def test_saying_nothing_is_a_yes_only_where_the_section_says_so(answer: httpx.Response) -> None:
     class Silent(Receiver):
         def answer(self, request: httpx.Request) -> httpx.Response:
             super().answer(request)
-            return httpx.Response(202, text="thanks")
+            return answer
 
-    (result,) = connected(Silent()).write([Row("c1", None, {"a": 1})], mode="upsert", run_id="r1")
+    rows = [Row("c1", None, {"a": 1})]
+    with pytest.raises(ConnectorError, match="silence_is_yes"):
+        connected(Silent()).write(rows, mode="upsert", run_id="r1")
+    (result,) = connected(Silent(), silence_is_yes=True).write(rows, mode="upsert", run_id="r1")
     assert result.state == "updated"
+
+
+@pytest.mark.parametrize("status", [200, 207])
+def test_an_error_is_no_yes_even_where_silence_is(status: int) -> None:
+    class Failing(Receiver):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(status, json={"ok": False, "error": "database is down"})
+
+    with pytest.raises(ChurnError, match="database is down"):
+        connected(Failing(), silence_is_yes=True).write([Row("c1", None, {"a": 1})], mode="upsert", run_id="r1")
+
+
+def test_a_row_of_which_nothing_is_said_stays_in_doubt() -> None:
+    class Forgetful(Receiver):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(207, json={"results": [{"customer_id": "c1", "state": "updated"}]})
+
+    rows = [Row("c1", None, {"a": 1}), Row("c2", None, {"a": 1})]
+    results = connected(Forgetful()).write(rows, mode="upsert", run_id="r1")
+    assert [result.state for result in results] == ["updated", "unknown"]
 
 
 def test_an_address_that_is_not_there_names_the_url() -> None:

@@ -98,8 +98,8 @@ class HubspotCrm:
     def fields(self) -> Mapping[str, RemoteField]:
         """Return the object's properties."""
         if self._schema is None:
-            told = self._told(self._http.send("GET", f"crm/v3/properties/{self._settings.object}"))
-            self._schema = {one["name"]: _remote_field(one) for one in told["results"]}
+            listed = self._listed("GET", f"crm/v3/properties/{self._settings.object}")
+            self._schema = {entry["name"]: _remote_field(entry) for entry in listed}
         return self._schema
 
     def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -160,8 +160,10 @@ class HubspotCrm:
             except (AuthFailed, RateLimited, Unreachable) as stop:
                 is_unknown = isinstance(stop, Unreachable) and stop.is_unknown
                 state: ResultState = "unknown" if is_unknown else "transient"
+                wish = stop.retry_after if isinstance(stop, RateLimited) else None
                 for row in part:
-                    results.setdefault(row.customer_id, RowResult(row.customer_id, state, message=stop.what))
+                    result = RowResult(row.customer_id, state, message=stop.what, retry_after=wish)
+                    results.setdefault(row.customer_id, result)
 
     def _settle(
         self,
@@ -175,7 +177,8 @@ class HubspotCrm:
             trace = record.get("objectWriteTraceId")
             customer = rows[int(trace)].customer_id if trace is not None else str(record["properties"].get(key))
             became: ResultState = "created" if record.get("new") else state
-            results[customer] = RowResult(customer, became, remote_id=str(record["id"]))
+            if record.get("id"):  # without one nothing was made, whatever it says
+                results[customer] = RowResult(customer, became, remote_id=str(record["id"]))
 
     def _refuse(self, rows: Sequence[Row], errors: Iterable[Mapping[str, Any]], results: dict[str, RowResult]) -> None:
         for error in errors:
@@ -222,8 +225,17 @@ class HubspotCrm:
         for start in range(0, len(ids), BATCH_ROWS):
             inputs = [{"id": one} for one in ids[start : start + BATCH_ROWS]]
             body = {"properties": list(properties), "inputs": inputs, **named}
-            found += self._ask("POST", f"crm/v3/objects/{self._settings.object}/batch/read", body)["results"]
+            found += self._listed("POST", f"crm/v3/objects/{self._settings.object}/batch/read", body)
         return found
+
+    def _listed(self, method: str, path: str, body: Any = None) -> list[Mapping[str, Any]]:
+        """Return the results of an answer; an answer without them is none, and never says that nobody is there."""
+        listed = self._ask(method, path, body).get("results")
+        if not isinstance(listed, list):
+            raise Unreachable(
+                f"answers {method} {path} without results", where=self._http.where, remedy="Try again later."
+            )
+        return listed
 
     def _ask(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
         return self._told(self._http.send(method, path, json=body))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import EventKind, OutcomeEvent, OutcomePage
 from churn.crm.connectors.hubspot.values import instant, milliseconds
+from churn.errors import Unreachable
 
 if TYPE_CHECKING:
     from churn.config.connectors import HubspotConnector
@@ -41,7 +42,9 @@ def read_page(ask: Ask, settings: HubspotConnector, cursor: str | None, *, owner
         **({"after": after} if after else {}),
     }
     told = ask("POST", "crm/v3/objects/deals/search", body)
-    deals = told.get("results") or []
+    deals = told.get("results")
+    if not isinstance(deals, list):
+        raise Unreachable("answers the search for deals without results", remedy="Try again later.")
     closed = [(deal, kind) for deal in deals if (kind := _kind(deal["properties"])) is not None]
     contacts = _contacts(ask, settings, [str(deal["id"]) for deal, _ in closed])
     keys = owners(sorted({one for ids in contacts.values() for one in ids}))

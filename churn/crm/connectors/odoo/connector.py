@@ -141,9 +141,10 @@ class OdooCrm:
                 raise
             # What is known is told; the rest comes again, and meets the same obstacle with nothing to lose.
             state: ResultState = "unknown" if isinstance(stop, Unreachable) and stop.is_unknown else "transient"
+            wish = stop.retry_after if isinstance(stop, RateLimited) else None
             return [
                 batch.results.get(row.customer_id)
-                or RowResult(row.customer_id, state, remote_id=row.remote_id, message=stop.what)
+                or RowResult(row.customer_id, state, remote_id=row.remote_id, message=stop.what, retry_after=wish)
                 for row in rows
             ]
         except OdooFault as fault:
@@ -195,9 +196,14 @@ class OdooCrm:
 
     def _call(self, model: str, method: str, *, is_write: bool = False, **params: Any) -> Any:
         try:
-            return self._open().call(model, method, is_write=is_write, **params)
+            answer = self._open().call(model, method, is_write=is_write, **params)
         except OdooFault as fault:
             raise self._unexpected(fault) from fault
+        if not _is_answer(answer, method):
+            raise Unreachable(
+                f"answers {method} of {model} without a result", where=self._http.where, remedy="Try again later."
+            )
+        return answer
 
     def _unexpected(self, fault: OdooFault) -> ConnectorError:
         if fault.is_busy:
@@ -207,6 +213,16 @@ class OdooCrm:
             where=self._http.where,
             remedy="Look at its settings, and into Odoo's log.",
         )
+
+
+def _is_answer(answer: Any, method: str) -> bool:
+    """Return whether a question is answered; anything else, taken for an answer, would say that nobody has our keys."""
+    if method == "search_read":
+        return isinstance(answer, list) and all(isinstance(entry, Mapping) and "id" in entry for entry in answer)
+    if method == "fields_get":
+        is_schema = isinstance(answer, Mapping) and bool(answer)
+        return is_schema and all(isinstance(entry, Mapping) and "type" in entry for entry in answer.values())
+    return True
 
 
 def _remote_field(name: str, told: Mapping[str, Any]) -> RemoteField:

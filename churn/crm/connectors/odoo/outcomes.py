@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.connector import EventKind, OutcomeEvent, OutcomePage
+from churn.errors import Unreachable
 
 if TYPE_CHECKING:
     from churn.config.connectors import OdooConnector
@@ -48,6 +49,8 @@ def read_page(
         reading = _Reading(reading.since, _newest(api) or reading.since)
     domain = [("write_date", ">=", reading.since), ("id", ">", reading.last_id), ("campaign_id", "!=", False)]
     leads = api.call(_MODEL, "search_read", domain=domain, fields=_FIELDS, order="id asc", limit=PAGE_LEADS)
+    if not isinstance(leads, list):
+        raise Unreachable("answers the search for leads without a list", remedy="Try again later.")
     keys = owners(lead["partner_id"][0] for lead in leads if lead["partner_id"])
     events = tuple(event for lead in leads if (event := _event(lead, keys, settings)) is not None)
     if len(leads) == PAGE_LEADS:

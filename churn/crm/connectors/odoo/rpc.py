@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited
+from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -158,6 +158,8 @@ class JsonRpcApi:
         if answer.status_code != 200 or not isinstance(told, Mapping):
             raise _no_reason(self._http, answer)
         if (error := told.get("error")) is not None:
+            if not isinstance(error, Mapping):
+                raise _no_reason(self._http, answer)
             raise _fault(self._http, error.get("data") or {}, str(error.get("message", "")))
         return told.get("result")
 
@@ -187,7 +189,7 @@ class Json2Api:
             "POST", f"json/2/{model}/{method}", json=body, headers=self._headers, is_write=is_write
         )
         told = _json(answer)
-        if answer.status_code == 200:
+        if answer.status_code == 200 and (told is not None or answer.text.strip() == "null"):
             return told
         if not isinstance(told, Mapping) or "name" not in told:
             raise _no_reason(self._http, answer)
@@ -211,6 +213,13 @@ def _fault(http: PatientHttp, data: Mapping[str, Any], otherwise: str) -> OdooFa
 
 
 def _no_reason(http: PatientHttp, answer: httpx.Response) -> OdooFault | ConnectorError:
+    if answer.is_success:
+        return Unreachable(
+            f"answers with what is not Odoo's: {http.clean(answer.text) or 'nothing'}",
+            where=http.where,
+            remedy="Look at `url`, and whether something stands between us and it.",
+            is_unknown=True,
+        )
     if answer.status_code in {301, 302, 303, 307, 308, 404, 405}:
         return ConnectorError(
             f"does not answer as an Odoo does (HTTP {answer.status_code})",

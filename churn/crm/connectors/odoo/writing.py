@@ -9,6 +9,7 @@ from typing import Any
 
 from churn.crm.connector import Row, RowResult, Value, WriteMode
 from churn.crm.connectors.odoo.rpc import OdooApi, OdooFault, is_busy
+from churn.errors import Unreachable
 
 # Measured on Odoo 14: a `write` of many records costs as much as of one, 15 ms; `load` takes 3 ms a row, and slows
 # down beyond some hundred rows that exist already.
@@ -83,8 +84,10 @@ class OdooBatch:
         ids = [int(row.remote_id or 0) for row in rows]
         values = {name: _plain(value) for name, value in rows[0].values.items()}
         try:
-            self._api.call(self._model, "write", ids, is_write=True, vals=values)
+            is_written = self._api.call(self._model, "write", ids, is_write=True, vals=values)
         except OdooFault:
+            return False
+        if is_written is not True:
             return False
         self._settle((row, "updated", row.remote_id) for row in rows)
         return True
@@ -139,7 +142,11 @@ class OdooBatch:
         elif self._key_field is None:
             columns, keys = ["id", *names], [[f"{self._module}.{row.customer_id}"] for row in rows]
         data = [[*key, *(_cell(row.values[name]) for name in names)] for key, row in zip(keys, rows, strict=True)]
-        answer: Mapping[str, Any] = self._api.call(self._model, "load", is_write=True, fields=columns, data=data) or {}
+        answer = self._api.call(self._model, "load", is_write=True, fields=columns, data=data)
+        if not isinstance(answer, Mapping) or "ids" not in answer:
+            raise Unreachable(
+                "does not say what became of the rows", remedy="Look into Odoo's log, then push again.", is_unknown=True
+            )
         return answer
 
     def _split(self, rows: Sequence[Row], fault: OdooFault, *, is_new: bool) -> list[Row]:

@@ -10,18 +10,19 @@ from typing import Any, cast, get_args
 from churn.config.connectors import RestConnector as Section
 from churn.config.connectors import RestOutcomes
 from churn.crm.connector import EventKind, FieldKind, OutcomeEvent, RemoteField, Value
+from churn.crm.verdict import at_path
+
+MISSING = object()
 
 
-def at_path(answer: Any, path: str) -> Any:
-    """Return what lies at a dotted place, such as data.0.id; None where there is nothing. An empty path is the top."""
-    for part in path.split(".") if path else ():
-        if isinstance(answer, Mapping):
-            answer = answer.get(part)
-        elif isinstance(answer, list) and part.lstrip("-").isdigit() and int(part) < len(answer):
-            answer = answer[int(part)]
-        else:
-            return None
-    return answer
+def value_at(answer: Any, path: str) -> Any:
+    """Return what lies at a dotted place; MISSING where the place itself is not there, None where it holds null."""
+    head, _, last = path.rpartition(".")
+    holder = at_path(answer, head)
+    if path and isinstance(holder, Mapping):
+        return holder.get(last, MISSING)
+    value = at_path(answer, path)
+    return MISSING if value is None and path else value
 
 
 def as_list(answer: Any) -> list[Any]:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import difflib
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from churn.config.connectors import RestConnector as Section
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
-from churn.crm.connectors.rest.answers import as_list, at_path, event_of, read_value, remote_field, sent_value
+from churn.crm.connectors.rest.answers import (
+    MISSING,
+    as_list,
+    event_of,
+    read_value,
+    remote_field,
+    sent_value,
+    value_at,
+)
+from churn.crm.connectors.rest.at_once import at_once
+from churn.crm.diff import differs
 from churn.crm.http import Http, open_client
 from churn.crm.opening import secret_of
-from churn.errors import ConfigError, RateLimited, Unreachable
+from churn.crm.verdict import MULTI_STATUS, NO_CONTENT, at_path, is_busy, is_page, json_of, refusal_in
+from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:
     import httpx
 
-A = TypeVar("A")
+A = TypeVar("A", bound=Hashable)
 B = TypeVar("B")
 _BATCH = 100
 _THREADS = 4
-_NO_CONTENT = 204
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends
 _OVERLAP = timedelta(minutes=5)  # systems store instants finer than they tell them, and commit late
 
@@ -59,6 +68,7 @@ class RestCrm:
     def __init__(self, name: str, settings: Section, http: Http) -> None:
         self._name, self._settings, self._http = name, settings, http
         self.batch_size = settings.batch_size or _BATCH
+        self._kept: dict[str, dict[Any, Any]] = {}  # by method: what was read before it was stopped
 
     def __repr__(self) -> str:
         return f"RestCrm({self._name!r}, {self._settings.url!r})"
@@ -77,29 +87,36 @@ class RestCrm:
         settings = self._settings
         if not settings.schema_path:
             return None
-        items = as_list(at_path(self._answer("GET", settings.schema_path), settings.schema_items_path))
-        found = [remote_field(item, settings) for item in items]
-        return {one.name: one for one in found if one is not None}
+        answer = self._answer("GET", settings.schema_path)
+        items = self._listed(answer, settings.schema_items_path, settings.schema_path, "schema_items_path")
+        remotes = [remote_field(item, settings) for item in items]
+        return {remote.name: remote for remote in remotes if remote is not None}
 
     def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Look each key up; pages are followed to their end, and records with another key are left out."""
-        return dict(zip(customer_ids, self._each(self._find_one, customer_ids), strict=True))
+        return self._each("find", self._find_one, customer_ids)
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - no place for it
         """Write each row by a request of its own: a refusal is the row's, a refused secret the batch's.
 
-        Once we are told to slow down no further row is begun; RateLimited is raised when none was carried out.
+        Once we are told to wait, or nobody answers, no further row is begun; that is raised when none was carried out.
         """
-        told: list[RateLimited] = []
-        results = self._each(lambda row: self._write_one(row, mode, told), rows)
-        if told and all(result.state == "transient" for result in results):
-            raise told[0]
-        return results
+        by_customer = {row.customer_id: row for row in rows}
+        finished = at_once(lambda key: self._write_one(by_customer[key], mode), list(by_customer), self._threads)
+        stop = finished.stop
+        if stop is not None and not finished.results:
+            raise stop
+        wish = stop.retry_after if isinstance(stop, RateLimited) else None
+        words = stop.what if stop is not None else None
+        return [
+            finished.results.get(key) or RowResult(key, "transient", row.remote_id, message=words, retry_after=wish)
+            for key, row in by_customer.items()
+        ]
 
     def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
         """Read each record back by its id; those that are gone are absent."""
-        found = self._each(lambda remote_id: self._read_one(remote_id, fields), remote_ids)
-        return {remote_id: one for remote_id, one in zip(remote_ids, found, strict=True) if one is not None}
+        found = self._each("read", lambda remote_id: self._read_one(remote_id, fields), remote_ids)
+        return {remote_id: record for remote_id, record in found.items() if record is not None}
 
     def outcomes(self, cursor: str | None) -> OutcomePage:
         """Return the next page of what happened. Raises ConfigError when the section does not say where to read it."""
@@ -112,7 +129,7 @@ class RestCrm:
             )
         since = cursor if cursor is not None else told.first_cursor
         answer = self._answer("GET", _filled(told.path, cursor=since))
-        items = as_list(at_path(answer, told.items_path))
+        items = self._listed(answer, told.items_path, told.path, "outcomes.items_path")
         events = tuple(event for item in items if (event := event_of(item, told)) is not None)
         if told.cursor_path:
             following = at_path(answer, told.cursor_path)
@@ -126,49 +143,100 @@ class RestCrm:
         """Give back connections."""
         self._http.close()
 
-    def _each(self, work: Callable[[A], B], items: Sequence[A]) -> list[B]:
-        """Do `work` for each item, some at a time, in order. The first failure of the whole stops those not begun."""
-        threads = min(self._settings.concurrency or _THREADS, len(items))
-        if threads <= 1:
-            return [work(item) for item in items]
-        with ThreadPoolExecutor(threads) as pool:
-            begun = [pool.submit(work, item) for item in items]
-            try:
-                return [one.result() for one in begun]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    def _listed(self, answer: Any, place: str, path: str, key: str) -> list[Any]:
+        """Return the list at a place of an answer. Raises Unreachable where there is none: that is no answer."""
+        value = [] if answer is None else value_at(answer, place)
+        if value is MISSING or not isinstance(value, list | Mapping):
+            raise Unreachable(
+                f"answers GET {path.partition('?')[0]} without a list at `{place}`: {self._http.clean(answer)}",
+                where=self._http.where,
+                remedy=f"Look at {key} in churn.toml.",
+            )
+        return as_list(value)
+
+    @property
+    def _threads(self) -> int:
+        return self._settings.concurrency or _THREADS
+
+    def _each(self, what: str, work: Callable[[A], B], items: Sequence[A]) -> dict[A, B]:
+        """Ask for each item, some at a time. What was read before we were stopped is not asked for again."""
+        kept = self._kept.pop(what, {})
+        finished = at_once(work, [item for item in items if item not in kept], self._threads)
+        results = {**kept, **finished.results}
+        if finished.stop is not None:
+            self._kept[what] = results
+            finished.stop.has_progressed = bool(finished.results)
+            raise finished.stop
+        return {item: results[item] for item in items}
 
     def _find_one(self, key: str) -> tuple[str, ...]:
         settings, found = self._settings, []
+        is_in_path = "{key}" in settings.lookup_path.partition("?")[0]
         for page in range(settings.first_page, settings.first_page + _MOST_PAGES):
             path = _filled(settings.lookup_path, key=key, page=page, limit=settings.page_size)
-            items = as_list(at_path(self._answer("GET", path, may_lack=True), settings.items_path))
+            items = self._items(path, may_lack=is_in_path)
+            self._refuse_without_key(items)
             found += [str(at_path(item, settings.id_path)) for item in items if self._key_of(item) == key]
             if len(items) < settings.page_size or "{page}" not in settings.lookup_path:
                 break
         return tuple(dict.fromkeys(found))
 
-    def _key_of(self, item: Any) -> str | None:
-        record = at_path(item, self._settings.fields_path)
-        told = at_path(record, self._settings.key_field)
-        return None if told is None else str(told)
+    def _items(self, path: str, *, may_lack: bool) -> list[Any]:
+        """Return the records that a lookup answers with, none being an answer too; anything else is no answer.
 
-    def _write_one(self, row: Row, mode: WriteMode, told: list[RateLimited]) -> RowResult:
-        if told:
-            return RowResult(row.customer_id, "transient", message=told[0].what)
+        Taken for "nobody has this key", a page that says something else would have us create every customer again.
+        """
+        settings = self._settings
+        answer = self._answer("GET", path, may_lack=may_lack)
+        if answer is None:
+            return []
+        told = value_at(answer, settings.items_path)
+        if told is None and settings.null_is_empty:
+            return []
+        items = [told] if isinstance(told, Mapping) else told
+        if not isinstance(items, list) or any(at_path(item, settings.id_path) is None for item in items):
+            place = f"a list of records at `{settings.items_path}`" if settings.items_path else "a list of records"
+            raise Unreachable(
+                f"answers GET {path.partition('?')[0]} without {place}: {self._http.clean(answer)}",
+                where=self._http.where,
+                remedy="Look at items_path and id_path in churn.toml.",
+            )
+        return items
+
+    def _refuse_without_key(self, items: Sequence[Any]) -> None:
+        """Refuse a `key_field` that no record has: nobody would ever be found, and everybody made anew."""
+        settings = self._settings
+        records = [at_path(item, settings.fields_path) for item in items]
+        if not records or any(value_at(record, settings.key_field) is not MISSING for record in records):
+            return
+        names = sorted(records[0]) if isinstance(records[0], Mapping) else []
+        near = [name for name in names if name.endswith(settings.key_field)]
+        near = near or difflib.get_close_matches(settings.key_field, names, n=1)
+        hint = (
+            f"Did you mean key_field = `{near[0]}`?" if near else f"They have {', '.join(names[:20]) or 'no fields'}."
+        )
+        raise ConfigError(
+            f"its records have no field `{settings.key_field}`",
+            where=f"[connectors.{self._name}]",
+            remedy=f"{hint} The name is the whole one, prefix included; fields_path says where a record holds its fields.",
+        )
+
+    def _key_of(self, item: Any) -> str | None:
+        value = at_path(at_path(item, self._settings.fields_path), self._settings.key_field)
+        return None if value is None else str(value)
+
+    def _write_one(self, row: Row, mode: WriteMode) -> RowResult:
         try:
             if row.remote_id is not None:
                 return self._unchanged(row) if mode == "insert" else self._update(row, row.remote_id)
             if mode == "update":
                 return RowResult(row.customer_id, "rejected", code="not_found", message="no record carries this key")
             return self._create(row, mode)
-        except RateLimited as error:
-            told.append(error)
-            return RowResult(row.customer_id, "transient", message=error.what)
         except Unreachable as error:
+            if not error.is_unknown:
+                raise
             # One request of many: the others' results count, and this one is looked up before it is sent again.
-            return RowResult(row.customer_id, "unknown" if error.is_unknown else "transient", message=error.what)
+            return RowResult(row.customer_id, "unknown", row.remote_id, message=error.what)
 
     def _unchanged(self, row: Row) -> RowResult:
         return RowResult(row.customer_id, "unchanged", remote_id=row.remote_id)
@@ -177,11 +245,21 @@ class RestCrm:
         settings = self._settings
         path = _filled(settings.update_path, id=remote_id, key=row.customer_id)
         response = self._http.send(settings.update_method, path, json=self._body(row.values), is_write=True)
-        if response.is_success:
-            return RowResult(row.customer_id, "updated", remote_id=remote_id)
         if response.status_code in {404, 410}:
             return RowResult(row.customer_id, "rejected", code="not_found", message=self._reason(response))
-        return self._refused(row, response)
+        if not self._is_yes(response):
+            return self._refused(row, response)
+        if response.status_code != NO_CONTENT and not response.content.strip():
+            return self._looked_at(row, remote_id)
+        return RowResult(row.customer_id, "updated", remote_id=remote_id)
+
+    def _looked_at(self, row: Row, remote_id: str) -> RowResult:
+        """Return what a change came to that was answered with nothing at all: the record itself tells."""
+        held = self._read_one(remote_id, list(row.values))
+        if held is not None and not any(differs(value, held[name]) for name, value in row.values.items()):
+            return RowResult(row.customer_id, "updated", remote_id=remote_id)
+        words = "it answered nothing, and the record does not hold what was written"
+        return RowResult(row.customer_id, "unknown", remote_id=remote_id, message=words)
 
     def _create(self, row: Row, mode: WriteMode) -> RowResult:
         settings = self._settings
@@ -190,15 +268,50 @@ class RestCrm:
         response = self._http.send(
             settings.create_method, path, json=self._body(values, plain=settings.key_field), is_write=True
         )
-        if response.is_success:
-            told = at_path(_json(response), settings.created_id_path or settings.id_path)
-            return RowResult(row.customer_id, "created", remote_id=None if told is None else str(told))
         if response.status_code == 409 and settings.conflict_id_path:
-            told = at_path(_json(response), settings.conflict_id_path)
+            told = at_path(json_of(response), settings.conflict_id_path)
             if told is not None:
                 there = Row(row.customer_id, str(told), row.values)
                 return self._unchanged(there) if mode == "insert" else self._update(there, str(told))
-        return self._refused(row, response)
+        if response.status_code in {404, 405, 501}:
+            raise ConnectorError(
+                f"answers {response.status_code} to {settings.create_method} {path.partition('?')[0]}: "
+                f"{self._reason(response)}",
+                where=self._http.where,
+                remedy="Look at create_path and create_method in churn.toml.",
+            )
+        if not self._is_yes(response):
+            return self._refused(row, response)
+        told = at_path(json_of(response), settings.created_id_path or settings.id_path)
+        if told is None or told == "":
+            told = response.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
+        if told is None:
+            words = "it said that it made a record, and did not say which"
+            return RowResult(row.customer_id, "unknown", message=words)
+        return RowResult(row.customer_id, "created", remote_id=str(told))
+
+    def _is_yes(self, response: httpx.Response) -> bool:
+        """Return whether a write was accepted: its status says so, and nothing in the answer says otherwise.
+
+        Raises Unreachable for a page for people (a sign-in's, a proxy's), AuthFailed for being sent there.
+        """
+        if response.is_redirect:
+            raise AuthFailed(
+                f"sends us on to {self._http.clean(response.headers.get('location', 'nowhere')).partition('?')[0]}",
+                where=self._http.where,
+                remedy="Look at url and the secret: is that its sign-in page?",
+            )
+        if not response.is_success or response.status_code == MULTI_STATUS:
+            return False
+        answer = json_of(response)
+        if answer is None and response.content.strip() not in {b"", b"null"} and is_page(response):
+            raise Unreachable(
+                f"answers a write with what is no JSON: {self._http.clean(response.text)}",
+                where=self._http.where,
+                remedy="Look at url and paths in churn.toml, and whether something stands between us and it.",
+                is_unknown=True,
+            )
+        return self._refusal(answer) is None
 
     def _body(self, values: Mapping[str, Value], *, plain: str = "") -> Any:
         """Return fields as they are sent: with the prefix, in their place; the key's name is given in full already."""
@@ -217,25 +330,42 @@ class RestCrm:
         answer = self._answer("GET", path, may_lack=True)
         if answer is None:
             return None
-        record = at_path(at_path(answer, settings.wrap) or answer, settings.fields_path) or {}
+        place = settings.record_path or settings.wrap
+        item = at_path(answer, place) or answer
+        told = at_path(item, settings.id_path)
+        record = at_path(item, settings.fields_path)
+        if (told is None and not record) or (told is not None and str(told) != remote_id):
+            raise Unreachable(
+                f"answers GET {path.partition('?')[0]} without the record: {self._http.clean(answer)}",
+                where=self._http.where,
+                remedy="Look at read_path, record_path and id_path in churn.toml.",
+            )
         return {name: read_value(at_path(record, f"{settings.field_prefix}{name}")) for name in fields}
 
     def _answer(self, method: str, path: str, *, may_lack: bool = False) -> Any:
         """Return the JSON that a question is answered with; None where the answer is that there is nothing.
 
-        A page for people (a proxy's, a sign-in's) or no body is no answer: taken for one it would say of every
-        customer that nobody has their key. Raises Unreachable for it.
+        A page for people (a proxy's, a sign-in's), no body, or an error with status 200 is no answer: taken for one it
+        would say of every customer that nobody has their key. Raises Unreachable for it, RateLimited where it says so.
         """
         response = self._succeeded(method, path, may_lack=may_lack)
-        if response is None or response.status_code == _NO_CONTENT:
+        if response is None or response.status_code == NO_CONTENT:
             return None
-        answer = _json(response)
+        answer = json_of(response)
         if answer is None and response.text.strip() != "null":
             told = self._http.clean(response.text) if response.text.strip() else "nothing"
             raise Unreachable(
                 f"answers {method} {path.partition('?')[0]} with what is no JSON: {told}",
                 where=self._http.where,
                 remedy="Look at url and paths in churn.toml, and whether something stands between us and it.",
+            )
+        if (reason := self._refusal(answer)) is not None:
+            kind = RateLimited if is_busy(reason) else Unreachable
+            raise kind(
+                f"answers {method} {path.partition('?')[0]} with {response.status_code} and an error: "
+                f"{self._http.clean(reason)}",
+                where=self._http.where,
+                remedy="Look at its paths in churn.toml, or try again later.",
             )
         return answer
 
@@ -255,21 +385,27 @@ class RestCrm:
         return response
 
     def _refused(self, row: Row, response: httpx.Response) -> RowResult:
-        settings, answer = self._settings, _json(response)
+        settings, answer, reason = self._settings, json_of(response), self._reason(response)
+        if response.is_success and is_busy(reason):
+            raise RateLimited(f"asks us to slow down: {reason}", where=self._http.where, remedy="Try again later.")
         is_passing = response.status_code in settings.transient_statuses
         code = at_path(answer, settings.error_code_path) if settings.error_code_path else None
         field = at_path(answer, settings.error_field_path) if settings.error_field_path else None
         return RowResult(
             row.customer_id,
             "transient" if is_passing else "rejected",
+            row.remote_id,
             code=str(code or response.status_code),
             field=None if field is None else str(field).removeprefix(settings.field_prefix),
-            message=self._reason(response),
+            message=reason,
         )
+
+    def _refusal(self, answer: Any) -> str | None:
+        return refusal_in(answer, error_path=self._settings.error_path, ok_path=self._settings.ok_path)
 
     def _reason(self, response: httpx.Response) -> str:
         settings = self._settings
-        told = at_path(_json(response), settings.error_path) if settings.error_path else None
+        told: Any = self._refusal(json_of(response))
         if told is None and settings.error_header:
             told = response.headers.get(settings.error_header)
         return self._http.clean(told if told is not None else response.text or response.reason_phrase)
@@ -279,10 +415,3 @@ def _filled(path: str, **marks: object) -> str:
     """Return `path` with its marks filled in, safely quoted; a mark without a value becomes nothing."""
     names = ("id", "key", "page", "limit", "cursor")
     return path.format(**{name: quote(str(marks.get(name, "")), safe="") for name in names})
-
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return None

@@ -46,7 +46,8 @@ class BulkJob:
         description = {"object": self.object_name, "operation": operation, "contentType": "CSV", "lineEnding": "LF"}
         if operation == "upsert":
             description["externalIdFieldName"] = self.key_field
-        job = f"{self.root}/jobs/ingest/{self.ask('POST', f'{self.root}/jobs/ingest', json=description)['id']}"
+        made = self._told(self.ask("POST", f"{self.root}/jobs/ingest", json=description), "id")
+        job = f"{self.root}/jobs/ingest/{made['id']}"
         # Nothing is carried out before the upload is declared complete.
         self.ask("PUT", f"{job}/batches", content=text, headers={"Content-Type": "text/csv"})
         self.ask("PATCH", job, json={"state": "UploadComplete"}, is_write=True)
@@ -61,12 +62,24 @@ class BulkJob:
                 is_unknown=True,
             ) from error
 
+    def _told(self, answer: object, name: str) -> Mapping[str, Any]:
+        """Return an answer that says what it must. Raises Unreachable for any other."""
+        if not isinstance(answer, Mapping) or not answer.get(name):
+            raise Unreachable(
+                f"answers a bulk job without {name}",
+                where=self.http.where,
+                remedy="Push again: what the job has done is looked up first.",
+            )
+        return answer
+
     def _await_end(self, job: str) -> None:
         waited = 0.0
         while True:
-            told = self.ask("GET", job)
+            told = self._told(self.ask("GET", job), "state")
             if told["state"] in _ENDED:
                 break
+            if told["state"] == "Open":
+                raise Unreachable("took the rows of a bulk job and did not begin it", where=self.http.where)
             if waited >= PATIENCE_SECONDS:
                 raise Unreachable("has not finished a bulk job within the hour", where=self.http.where)
             self.sleep(self.poll_seconds)
@@ -101,7 +114,10 @@ class BulkJob:
         answer: httpx.Response = self.http.send("GET", path)
         if answer.status_code != 200:
             raise Unreachable(f"does not tell a job's results (HTTP {answer.status_code})", where=self.http.where)
-        return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8"))))
+        lines = csv.DictReader(io.StringIO(answer.content.decode("utf-8")))
+        if lines.fieldnames and "sf__Id" not in lines.fieldnames:
+            raise Unreachable("does not tell a job's results", where=self.http.where)
+        return list(lines)
 
 
 def _as_csv(records: Sequence[Mapping[str, Any]]) -> bytes:

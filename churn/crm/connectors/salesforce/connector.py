@@ -14,6 +14,7 @@ from churn.crm.connectors.salesforce.bulk import BulkJob
 from churn.crm.connectors.salesforce.values import instant, ours, quoted, refused, remote_field, sent
 from churn.crm.http import Http, open_client
 from churn.crm.opening import secret_of
+from churn.crm.verdict import NO_CONTENT, json_of
 from churn.errors import AuthFailed, ConfigError, RateLimited, RecordRejected, Unreachable
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ class SalesforceCrm:
 
     def check(self) -> None:
         """Sign in, and see that the key is an external id. Raises ConfigError when it is not."""
-        told = self._ask("GET", f"{self._root}/sobjects/{self._settings.object}/describe")
-        self._schema = {one["name"]: remote_field(one) for one in told["fields"]}
-        keys = {one["name"] for one in told["fields"] if one.get("externalId")}
+        described = self._records(self._ask("GET", f"{self._root}/sobjects/{self._settings.object}/describe"), "fields")
+        self._schema = {entry["name"]: remote_field(entry) for entry in described}
+        keys = {entry["name"] for entry in described if entry.get("externalId")}
         if self._settings.key_field not in keys:
             raise ConfigError(
                 f"{self._settings.object} has no external id {self._settings.key_field}",
@@ -135,8 +136,11 @@ class SalesforceCrm:
                     raise
                 # What is known is told; the rest comes again, and meets the same obstacle with nothing to lose.
                 state: ResultState = "unknown" if isinstance(stop, Unreachable) and stop.is_unknown else "transient"
+                wish = stop.retry_after if isinstance(stop, RateLimited) else None
                 for row, _ in records[start:]:
-                    results[row.customer_id] = RowResult(row.customer_id, state, row.remote_id, message=stop.what)
+                    results[row.customer_id] = RowResult(
+                        row.customer_id, state, row.remote_id, message=stop.what, retry_after=wish
+                    )
                 return
             results.update({result.customer_id: result for result in told})
 
@@ -152,13 +156,22 @@ class SalesforceCrm:
         if operation == "upsert":
             path += f"/{name}/{self._settings.key_field}"
         body = {"allOrNone": False, "records": [{"attributes": {"type": name}, **values} for _, values in records]}
-        told = self._ask("PATCH", path, json=body, is_write=True)
-        return [self._result(row, one) for (row, _), one in zip(records, told, strict=True)]
+        listed = self._ask("PATCH", path, json=body, is_write=True)
+        if not isinstance(listed, list) or len(listed) != len(records):
+            raise Unreachable(
+                f"does not say what became of each of {len(records)} records",
+                where=self._http.where,
+                remedy="Try again later.",
+                is_unknown=True,
+            )
+        return [self._result(row, result) for (row, _), result in zip(records, listed, strict=True)]
 
     def _result(self, row: Row, told: Mapping[str, Any]) -> RowResult:
         if told.get("success"):
             state: ResultState = "created" if told.get("created") else "updated"
-            return RowResult(row.customer_id, state, remote_id=str(told.get("id") or row.remote_id))
+            if not (remote_id := told.get("id") or row.remote_id):
+                return RowResult(row.customer_id, "unknown", message="it said yes, and did not say of which record")
+            return RowResult(row.customer_id, state, remote_id=str(remote_id))
         error = (told.get("errors") or [{}])[0]
         message = self._http.clean(error.get("message", ""))
         return refused(row, str(error.get("statusCode", "ERROR")), message, error.get("fields") or ())
@@ -182,7 +195,7 @@ class SalesforceCrm:
             f"WHERE SystemModstamp >= {since} ORDER BY SystemModstamp, Id"
         )
         told = self._ask("GET", onward.lstrip("/")) if onward else self._ask("GET", self._root + "/query", q=query)
-        members = told["records"]
+        members = self._records(told)
         events = tuple(event for member in members if (event := self._event(member)) is not None)
         newest = members[-1]["SystemModstamp"] if members else newest
         if not told.get("done", True):
@@ -216,10 +229,10 @@ class SalesforceCrm:
             listed = ", ".join(quoted(value) for value in values[start : start + QUERY_KEYS])
             query = f"SELECT {names} FROM {self._settings.object} WHERE {field} IN ({listed})"
             told = self._ask("GET", f"{self._root}/query", q=query)
-            found += told["records"]
+            found += self._records(told)
             while not told.get("done", True):
                 told = self._ask("GET", told["nextRecordsUrl"].lstrip("/"))
-                found += told["records"]
+                found += self._records(told)
         return found
 
     def _ask(self, method: str, path: str, *, q: str | None = None, **request: Any) -> Any:
@@ -227,7 +240,25 @@ class SalesforceCrm:
         if answer.status_code >= 400:
             raise self._error(answer, is_write=bool(request.get("is_write")))
         self._mind_the_limit(answer)
-        return answer.json() if answer.content else {}
+        if answer.status_code == NO_CONTENT or (method == "PUT" and not answer.content):
+            return {}
+        body = json_of(answer)
+        if not answer.is_success or not isinstance(body, dict | list):
+            raise Unreachable(
+                f"answers {answer.status_code} to {method} with what is no answer of its: "
+                f"{self._http.clean(answer.text) or 'nothing'}",
+                where=self._http.where,
+                remedy="Look at `url`, and whether something stands between us and it.",
+                is_unknown=bool(request.get("is_write")),
+            )
+        return body
+
+    def _records(self, answer: Any, part: str = "records") -> list[Mapping[str, Any]]:
+        """Return the list that an answer must have; without it there is no answer, and never nobody."""
+        listed = answer.get(part) if isinstance(answer, Mapping) else None
+        if not isinstance(listed, list):
+            raise Unreachable(f"answers without {part}", where=self._http.where, remedy="Try again later.")
+        return listed
 
     def _mind_the_limit(self, answer: httpx.Response) -> None:
         told = re.search(r"api-usage=(\d+)/(\d+)", answer.headers.get("Sforce-Limit-Info", ""))

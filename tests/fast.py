@@ -1,13 +1,19 @@
-"""Fast tests are those that need no company, server, browser or process: found by their fixtures, and held to it."""
+"""Fast tests need no company, warehouse, trained model, server, browser or process: `make test-fast` runs them alone.
+
+Slow ones are found by their folder or their fixtures, or marked one by one; a fast one that starts a process fails.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import ROOT
 
 # Whoever asks for one of these, directly or through another fixture, is slow.
 SLOW_FIXTURES = {
@@ -18,8 +24,11 @@ SLOW_FIXTURES = {
     "odoo_server",
     "postgres_server",
 }
-# Here each test makes a company, or works on one.
-SLOW_FOLDERS = ("tests/demo/", "tests/faults/", "tests/odoo/", "tests/packaging/", "tests/workflows/")
+# Here nearly each test makes a company, opens a warehouse or trains a model.
+SLOW_FOLDERS = tuple(
+    ROOT / "tests" / name
+    for name in ("demo", "faults", "modeling", "odoo", "packaging", "snapshots", "sql", "warehouse", "workflows")
+)
 FORBIDDEN = {
     "os.exec",
     "os.fork",
@@ -49,6 +58,15 @@ _guard = _Guard()
 sys.addaudithook(_guard)
 
 
+def _is_in_slow_folder(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in SLOW_FOLDERS)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave slow folders unread where only fast tests are wanted: importing what they import takes seconds."""
+    return True if config.option.markexpr == "not slow" and _is_in_slow_folder(collection_path) else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what asks for something slow."""
@@ -58,7 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             isinstance(value, str) and value == "postgresql" for value in parameters.params.values()
         )
         asked = getattr(item, "fixturenames", ())
-        if is_postgres or item.nodeid.startswith(SLOW_FOLDERS) or SLOW_FIXTURES.intersection(asked):
+        if is_postgres or _is_in_slow_folder(item.path) or SLOW_FIXTURES.intersection(asked):
             item.add_marker("slow")
 
 

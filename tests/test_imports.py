@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
+import pytest
+
 from tests import ROOT
+
+pytestmark = pytest.mark.xdist_group("imports")  # parsing every module takes seconds: one worker does it
 
 
 @cache

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from churn.api import pages, problems
+from churn.api import pages, problems, security
 from churn.api.middleware import Compressing, Surround
 from churn.api.routes import ROUTERS, risk, scores
 from churn.api.state import State, build_state
@@ -24,6 +24,16 @@ Churn risk with reasons, what acting on it is worth, and what campaigns caused.
 Send `Authorization: Bearer KEY`; keys are made with `churn keys create NAME --scope read`. Every error is a problem
 document (RFC 9457) with a stable `code`. Every answer that holds a score says when, on what data and by which model.
 """
+
+
+class Service(FastAPI):
+    """The application; its document tells of keys, which the routes themselves admit."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        document = super().openapi()
+        document["components"]["securitySchemes"] = security.SCHEMES
+        return document
 
 
 def create_app(context: Context, *, when_warm: Callable[[], object] | None = None) -> FastAPI:
@@ -54,7 +64,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
             app.state.churn = None
             await asyncio.to_thread(state.close)
 
-    app = FastAPI(
+    app = Service(
         title="churn",
         version=VERSION,
         description=DESCRIPTION,

@@ -13,6 +13,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from churn.accounts.keys import Keyring
+from churn.api.callers import Callers
 from churn.api.metrics import Metrics
 from churn.api.rates import Rates
 from churn.context import Context
@@ -76,7 +77,7 @@ class State:
     rates: Rates
     metrics: Metrics
     risk_lists: RiskIndexes
-    keyring: Keyring
+    callers: Callers
     simulator: Simulator
 
     def close(self) -> None:
@@ -121,7 +122,7 @@ def build_state(context: Context) -> State:
         Rates(context.settings.api.requests_per_minute),
         Metrics(),
         RiskIndexes(context.settings.home),
-        Keyring(store, context.clock),
+        Callers(Keyring(store, context.clock)),
         Simulator(within),
     )
 

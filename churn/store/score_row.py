@@ -47,6 +47,6 @@ class ScoreRow(TypedDict):
 
 def score_row(values: Iterable[tuple[str, object]]) -> ScoreRow:
     """Return the row that a driver gave as (column, value)."""
-    # SQLite tells truth as 1 and 0.
-    row = {name: bool(value) if SCORE_COLUMNS[name] == "Boolean" else value for name, value in values}
+    row = dict(values)
+    row["is_listed"] = bool(row["is_listed"])  # SQLite tells truth as 1 and 0
     return cast("ScoreRow", row)

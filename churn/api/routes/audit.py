@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from churn.api.schemas.risk import Instant
-from churn.api.security import key_with
+from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
 
-router = APIRouter(prefix="/v1", tags=["service"], dependencies=[Depends(key_with("admin"))])
+router = APIRouter(prefix="/v1", tags=["service"], route_class=KeyRoute)
 
 
 class AuditEntry(BaseModel):
@@ -33,6 +33,7 @@ class AuditPage(BaseModel):
 
 
 @router.get("/audit")
+@needs("admin")
 def audit_log(
     state: Annotated[State, Depends(state_of)],
     who: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,

@@ -27,7 +27,7 @@ from churn.api.schemas.campaigns import (
     Taken,
 )
 from churn.api.schemas.jobs import JobRun
-from churn.api.security import key_with
+from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
 from churn.campaigns.reading import campaign_files
 from churn.errors import CampaignError, ConfigError, NotFound
@@ -42,11 +42,10 @@ from churn.workflows.measure import take_outcomes
 router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute)
 
 Name = Annotated[str, InPath(min_length=1, max_length=100, pattern=NAME, examples=["fix_payment"])]
-Reader = Depends(key_with("read"))
-Pusher = Annotated[ApiKey, Depends(key_with("push"))]
 
 
-@router.get("/campaigns", dependencies=[Reader])
+@router.get("/campaigns")
+@needs("read")
 def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
     """List the campaigns: what each is, how many are assigned, when it was planned last."""
     return [Campaign.model_validate(row, from_attributes=True) for row in list_campaigns(state.context)]
@@ -55,11 +54,12 @@ def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
 @router.post(
     "/campaigns", status_code=201, responses={200: {"model": DefinedCampaign, "description": "It replaced another."}}
 )
+@needs("push")
 def define(
     asked: CampaignInput,
     request: Request,
     response: Response,
-    key: Pusher,
+    key: Caller,
     state: Annotated[State, Depends(state_of)],
 ) -> DefinedCampaign:
     """Keep a campaign's definition, in place of any of that name: 201 where it is new, else 200.
@@ -80,7 +80,8 @@ def define(
     )
 
 
-@router.get("/campaigns/{name}", dependencies=[Reader])
+@router.get("/campaigns/{name}")
+@needs("read")
 def campaign(name: Name, state: Annotated[State, Depends(state_of)]) -> CampaignDetails:
     """Return a campaign's definition and its plans, newest first."""
     try:
@@ -91,7 +92,8 @@ def campaign(name: Name, state: Annotated[State, Depends(state_of)]) -> Campaign
         raise NotFound(error.what, where=name, remedy="See GET /v1/campaigns.") from error
 
 
-@router.get("/campaigns/{name}/plan", dependencies=[Reader])
+@router.get("/campaigns/{name}/plan")
+@needs("read")
 def newest_plan(name: Name, state: Annotated[State, Depends(state_of)]) -> NewestPlan:
     """Return the newest plan: eligibility, allocation, holdout, power, and what it expects."""
     plan = state.store.plans.latest(name)
@@ -101,8 +103,9 @@ def newest_plan(name: Name, state: Annotated[State, Depends(state_of)]) -> Newes
 
 
 @router.post("/campaigns/{name}/plan", status_code=202)
+@needs("push")
 def ask_for_plan(
-    name: Name, asked: PlanInput, request: Request, key: Pusher, state: Annotated[State, Depends(state_of)]
+    name: Name, asked: PlanInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
 ) -> JobRun:
     """Ask for a plan: whom to contact and whom to leave alone by chance. Nobody is contacted by it.
 
@@ -115,8 +118,9 @@ def ask_for_plan(
 
 
 @router.post("/campaigns/{name}/sync", status_code=202)
+@needs("push")
 def ask_for_sync(
-    name: Name, asked: SyncInput, request: Request, key: Pusher, state: Annotated[State, Depends(state_of)]
+    name: Name, asked: SyncInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
 ) -> JobRun:
     """Ask for a push to a CRM, or with `dry_run` for a look at what it would write.
 
@@ -127,7 +131,8 @@ def ask_for_sync(
     return _accepted(state, request, key, "try_sync" if asked.dry_run else "sync_campaign", name, run)
 
 
-@router.get("/campaigns/{name}/assignments", dependencies=[Reader])
+@router.get("/campaigns/{name}/assignments")
+@needs("read")
 def assignments(
     name: Name,
     state: Annotated[State, Depends(state_of)],
@@ -143,7 +148,8 @@ def assignments(
     )
 
 
-@router.get("/campaigns/{name}/results", dependencies=[Reader])
+@router.get("/campaigns/{name}/results")
+@needs("read")
 def results(name: Name, state: Annotated[State, Depends(state_of)]) -> CampaignResults:
     """Return the newest measurement: what the campaign caused, with its interval, in figures and words."""
     newest = campaign_results(state.context, name)
@@ -151,10 +157,11 @@ def results(name: Name, state: Annotated[State, Depends(state_of)]) -> CampaignR
 
 
 @router.post("/outcomes")
+@needs("push")
 def outcomes(
     asked: OutcomeBatch,
     request: Request,
-    key: Pusher,
+    key: Caller,
     state: Annotated[State, Depends(state_of)],
 ) -> Taken:
     """Take in what happened to contacted customers; each event counts once, however often it is sent."""

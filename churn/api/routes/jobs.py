@@ -11,20 +11,20 @@ from fastapi import Path as InPath
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import ApiError, request_id
 from churn.api.schemas.jobs import JobInfo, JobList, JobRequest, JobRun, SchedulerInfo
-from churn.api.security import key_with
+from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.jobs.catalog import job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import jobs_view, run_view
-from churn.store.service_records import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=OnceRoute)
 
 _MOST = 9_223_372_036_854_775_807 // 2**32  # as large as a number of a run may be
 
 
-@router.get("/jobs", dependencies=[Depends(key_with("read"))])
+@router.get("/jobs")
+@needs("read")
 def jobs(
     state: Annotated[State, Depends(state_of)],
     job: Annotated[str | None, Query(max_length=100, description="Only runs of this job.")] = None,
@@ -45,7 +45,8 @@ def jobs(
     )
 
 
-@router.get("/jobs/{run_id}", dependencies=[Depends(key_with("read"))])
+@router.get("/jobs/{run_id}")
+@needs("read")
 def job_run(
     run_id: Annotated[int, InPath(ge=1, le=_MOST, description="`run_id` of a run.")],
     state: Annotated[State, Depends(state_of)],
@@ -58,12 +59,13 @@ def job_run(
 
 
 @router.post("/jobs/{name}/run", status_code=202, responses={200: {"model": JobRun, "description": "It is done."}})
+@needs("push")
 def ask(
     name: Annotated[str, InPath(min_length=1, max_length=100, examples=["nightly"])],
     body: JobRequest,
     request: Request,
     response: Response,
-    key: Annotated[ApiKey, Depends(key_with("push"))],
+    key: Caller,
     state: Annotated[State, Depends(state_of)],
 ) -> JobRun:
     """Ask for a run: 202 with the run that is queued or at work already, 200 where that night is done.

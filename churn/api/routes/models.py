@@ -10,20 +10,18 @@ from fastapi import Path as InPath
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
 from churn.api.schemas.risk import Model, Why
-from churn.api.security import key_with
+from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.store import ModelVersion
-from churn.store.service_records import ApiKey
 from churn.views.registry import list_models
 from churn.workflows.train import promote_model, rollback_model
 
 router = APIRouter(route_class=OnceRoute, prefix="/v1/models", tags=["models"])
 
-Admin = Annotated[ApiKey, Depends(key_with("admin"))]
 
-
-@router.get("", dependencies=[Depends(key_with("read"))])
+@router.get("")
+@needs("read")
 def models(state: Annotated[State, Depends(state_of)]) -> list[Model]:
     """List every registered version, newest first."""
     return [_told(model) for model in list_models(state.context)]
@@ -31,7 +29,8 @@ def models(state: Annotated[State, Depends(state_of)]) -> list[Model]:
 
 # Before the route with a version in its path, which would take `rollback` for one.
 @router.post("/rollback")
-def roll_back(asked: Why, request: Request, key: Admin, state: Annotated[State, Depends(state_of)]) -> Model:
+@needs("admin")
+def roll_back(asked: Why, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]) -> Model:
     """Let the champion before this one serve again, from the next request and the next night on."""
     champion = rollback_model(state.context, who=key.name, why=asked.why)
     state.store.requests.audit(key.name, "rollback_model", champion.version, state.context.clock(), request_id(request))
@@ -40,11 +39,12 @@ def roll_back(asked: Why, request: Request, key: Admin, state: Annotated[State, 
 
 
 @router.post("/{version}/promote")
+@needs("admin")
 def promote(
     version: Annotated[str, InPath(min_length=1, max_length=200)],
     asked: Why,
     request: Request,
-    key: Admin,
+    key: Caller,
     state: Annotated[State, Depends(state_of)],
 ) -> Model:
     """Let a version serve, from the next request and the next night on."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from churn.api.security import key_with
+from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
 from churn.decisions.severity import Severity
 from churn.documents.monitoring import (
@@ -23,7 +23,7 @@ from churn.documents.monitoring import (
 from churn.errors import NotFound
 from churn.views.monitoring import MonitoringHistory, read_monitoring
 
-router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"], dependencies=[Depends(key_with("read"))])
+router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"], route_class=KeyRoute)
 
 
 class Monitoring(BaseModel):
@@ -65,6 +65,7 @@ class Monitoring(BaseModel):
 
 
 @router.get("")
+@needs("read")
 def monitoring(
     state: Annotated[State, Depends(state_of)],
     on: Annotated[

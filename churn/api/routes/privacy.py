@@ -10,16 +10,14 @@ from pydantic import BaseModel, Field
 
 from churn.api.idempotency import OnceRoute
 from churn.api.schemas.jobs import JobRun
-from churn.api.security import key_with
+from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
 from churn.jobs.requests import ask_erase, ask_export, ready_export
 from churn.jobs.view import run_view
-from churn.store.service_records import ApiKey
 
 router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute)
 
 CustomerId = Annotated[str, InPath(min_length=1, max_length=1_000, examples=["C0000042"])]
-Admin = Annotated[ApiKey, Depends(key_with("admin"))]
 
 
 class CustomerExport(BaseModel):
@@ -37,7 +35,8 @@ class CustomerExport(BaseModel):
 
 
 @router.delete("/customers/{customer_id:path}", status_code=202)
-def erase_a_customer(customer_id: CustomerId, key: Admin, state: Annotated[State, Depends(state_of)]) -> JobRun:
+@needs("admin")
+def erase_a_customer(customer_id: CustomerId, key: Caller, state: Annotated[State, Depends(state_of)]) -> JobRun:
     """Erase a customer: scores, campaigns and pushes at once; remote lists, warehouse and files by the job answered with.
 
     Look at GET /v1/jobs/{run_id} for how it goes. They do not come back with the next load.
@@ -50,8 +49,9 @@ def erase_a_customer(customer_id: CustomerId, key: Admin, state: Annotated[State
     "/customers/{customer_id:path}/export",
     responses={202: {"model": JobRun, "description": "It is being collected; ask again when the run is done."}},
 )
+@needs("admin")
 def export_a_customer(
-    customer_id: CustomerId, key: Admin, state: Annotated[State, Depends(state_of)]
+    customer_id: CustomerId, key: Caller, state: Annotated[State, Depends(state_of)]
 ) -> CustomerExport:
     """Return everything held about a customer: 202 with the run that collects it, 200 once that is done, for a day."""
     found = ready_export(state.context, customer_id, who=key.name)

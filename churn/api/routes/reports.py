@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
-from churn.api.security import key_with
+from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
 from churn.views.reports import MonthlyReport, monthly_report, monthly_reports
 
-router = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[Depends(key_with("read"))])
+router = APIRouter(prefix="/v1/reports", tags=["reports"], route_class=KeyRoute)
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
@@ -27,12 +27,14 @@ class MonthlyReports(BaseModel):
 
 
 @router.get("")
+@needs("read")
 def reports(state: Annotated[State, Depends(state_of)]) -> MonthlyReports:
     """List the monthly reports by month and language, each with its headline."""
     return MonthlyReports(items=monthly_reports(state.context))
 
 
 @router.get("/{month}", response_class=FileResponse)
+@needs("read")
 def report(
     month: Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")],
     state: Annotated[State, Depends(state_of)],

@@ -10,20 +10,21 @@ from fastapi import Path as InPath
 
 from churn.api.problems import RESPONSES
 from churn.api.schemas.risk import CustomerRisk, Probability, RiskPage
-from churn.api.security import key_with
+from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_in, state_of
 from churn.decisions.bands import Band
 from churn.views.current_run import run_facts
 from churn.views.customer_risk import risk_json
 from churn.views.risk_list import risk_csv, risk_page
 
-router = APIRouter(prefix="/v1", tags=["risk"], dependencies=[Depends(key_with("read"))], responses=RESPONSES)
+router = APIRouter(prefix="/v1", tags=["risk"], route_class=KeyRoute, responses=RESPONSES)
 
 LONGEST_ID = 1_000
 CustomerId = Annotated[str, InPath(min_length=1, max_length=LONGEST_ID, examples=["C0000042"])]
 
 
 @router.get("/customers/{customer_id:path}/risk", response_model=CustomerRisk)  # an id may hold a slash
+@needs("read")
 async def risk_of_a_customer(customer_id: CustomerId, request: Request) -> Response:
     """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
     risk = await state_in(request).ask(lambda published: risk_json(published, customer_id))
@@ -35,6 +36,7 @@ async def risk_of_a_customer(customer_id: CustomerId, request: Request) -> Respo
     response_model=RiskPage,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, 304: {"description": "Unchanged"}},
 )
+@needs("read")
 def risk_list(
     request: Request,
     state: Annotated[State, Depends(state_of)],

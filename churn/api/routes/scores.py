@@ -8,14 +8,15 @@ from fastapi import APIRouter, Depends
 
 from churn.api.problems import RESPONSES
 from churn.api.schemas.risk import KnownRow, OnlineScores, ScoreRequest
-from churn.api.security import key_with
+from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
 from churn.views.what_if import score_mixed
 
-router = APIRouter(prefix="/v1", tags=["scores"], dependencies=[Depends(key_with("read"))], responses=RESPONSES)
+router = APIRouter(prefix="/v1", tags=["scores"], route_class=KeyRoute, responses=RESPONSES)
 
 
 @router.post("/scores")
+@needs("read")
 def score_now(asked: ScoreRequest, state: Annotated[State, Depends(state_of)]) -> OnlineScores:
     """Score up to 1,000 rows: feature values in real time, or customers of the list as if something were different."""
     version, model = state.champion.get()

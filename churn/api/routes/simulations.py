@@ -10,25 +10,22 @@ from fastapi import Path as InPath
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
 from churn.api.schemas.simulations import SavedSimulation, SimulationInput
-from churn.api.security import key_with
+from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
 from churn.decisions.simulation_request import SimulationRequest, saved_inputs
 from churn.documents.simulation import SimulationComparison, SimulationDocument
 from churn.errors import ConfigError, NotFound
-from churn.store.service_records import ApiKey
 from churn.workflows.simulate import compare_documents, simulate_campaign
 
-_caller = key_with("simulate")  # one dependency: asked for twice it is called once, and the write claimed once
-router = APIRouter(
-    route_class=OnceRoute, prefix="/v1/simulations", tags=["simulations"], dependencies=[Depends(_caller)]
-)
+router = APIRouter(prefix="/v1/simulations", tags=["simulations"], route_class=OnceRoute)
 
 
 @router.post("")
+@needs("simulate")
 def simulate(
     body: SimulationInput,
     request: Request,
-    key: Annotated[ApiKey, Depends(_caller)],
+    key: Caller,
     state: Annotated[State, Depends(state_of)],
 ) -> SimulationDocument:
     """Simulate a campaign: contacts, cost, saves, net profit with its bands, the whole curve, and the audit."""
@@ -40,6 +37,7 @@ def simulate(
 
 
 @router.get("")
+@needs("simulate")
 def saved_simulations(state: Annotated[State, Depends(state_of)]) -> list[SavedSimulation]:
     """List the saved simulations, newest first."""
     return [
@@ -49,6 +47,7 @@ def saved_simulations(state: Annotated[State, Depends(state_of)]) -> list[SavedS
 
 
 @router.get("/compare")
+@needs("simulate")
 def compare(
     first: Annotated[str, Query(min_length=1, max_length=100, examples=["Spring call"])],
     second: Annotated[str, Query(min_length=1, max_length=100, examples=["Spring e-mail"])],
@@ -59,6 +58,7 @@ def compare(
 
 
 @router.get("/{name}")
+@needs("simulate")
 def saved_simulation(
     name: Annotated[str, InPath(min_length=1, max_length=100)], state: Annotated[State, Depends(state_of)]
 ) -> SimulationDocument:

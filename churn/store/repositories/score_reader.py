@@ -47,8 +47,7 @@ _CURRENT_RUN = f"select {', '.join(RUN_FIELDS)} from score_runs where is_current
 _STANDING = (
     f"select {', '.join(f'r.{name}' for name in RUN_FIELDS)}, {', '.join(f's.{name}' for name in SCORE_COLUMNS)}, "
     "a.campaign, a.arm, a.assigned_at from score_runs as r left join scores as s on s.customer_id = :customer_id "
-    "left join assignments as a on a.customer_id = s.customer_id where r.is_current "
-    "order by a.assigned_at, a.campaign"
+    "left join assignments as a on a.customer_id = s.customer_id where r.is_current"
 )
 _RUN_ENDS = len(RUN_FIELDS)
 _SCORE_ENDS = _RUN_ENDS + len(SCORE_COLUMNS)
@@ -132,6 +131,8 @@ class ScoreReader:
         rows = self._source.fetch(_STANDING, {"customer_id": customer_id})
         if not rows:
             return CustomerStanding(None, None, [])
+        if len(rows) > 1:  # by a.assigned_at, a.campaign; asked of the database, every read would pay for a sort
+            rows.sort(key=lambda row: (row[-1], row[-3]))
         run, score = self._run(rows[0][:_RUN_ENDS]), rows[0][_RUN_ENDS:_SCORE_ENDS]
         return CustomerStanding(
             run,

@@ -82,6 +82,8 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         "uplift",
         "Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.",
     ),
+    "backup": CommandEntry("backup", "Back the home and its store up into a new folder, while the service goes on."),
+    "restore": CommandEntry("backup", "Bring a backup back into the home and its store."),
     "audit": CommandEntry(
         "audit", "Show who did what, newest first: keys, users, models, campaigns, jobs, outcomes sent."
     ),

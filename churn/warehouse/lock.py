@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +42,16 @@ def acquire(database: Path, holder: str) -> FileLock:
         lock.release()
         raise ResourceError(f"cannot be written: {error.strerror}", where=str(path)) from error
     return lock
+
+
+@contextmanager
+def locked(database: Path, holder: str) -> Iterator[None]:
+    """Keep jobs away from the files of `database` within the block. Raises as `acquire`."""
+    lock = acquire(database, holder)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _busy(database: Path, path: Path) -> WarehouseBusy:

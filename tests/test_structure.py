@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import pkgutil
 import re
 import shutil
@@ -7,6 +8,7 @@ import statistics
 import subprocess
 import tomllib
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -75,6 +77,14 @@ def texts() -> Iterator[tuple[str, str]]:
                 continue
 
 
+@cache
+def trees() -> tuple[tuple[str, ast.Module], ...]:
+    """The syntax of every module of churn by its name."""
+    return tuple(
+        (name, ast.parse(text)) for name, text in texts() if name.startswith("churn/") and name.endswith(".py")
+    )
+
+
 def _lines(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines())
 
@@ -108,6 +118,15 @@ def test_what_rooms_hand_each_other_has_a_type() -> None:
     lines = sum(text.count("\n") for text in texts_of_code)
     untyped = sum(text.count("dict[str, Any]") for text in texts_of_code)
     assert 1_000 * untyped / lines <= 1.2  # where the data really is free: a user's extra columns, a CRM's own answer
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name.lstrip("_")].append(f"{name}:{node.lineno}")
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

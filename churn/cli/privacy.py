@@ -16,7 +16,7 @@ from churn.workflows.privacy.export import export_customer
 from churn.workflows.privacy.object import object_to_marketing
 
 if TYPE_CHECKING:
-    from churn.workflows.privacy.erase import Erased
+    from churn.workflows.privacy.erase import ErasedCustomer
 
 
 _REMOTE_FAILED = 6  # as ConnectorError
@@ -78,10 +78,10 @@ def erase(
         raise typer.Exit(_REMOTE_FAILED)
 
 
-def _show_erased(found: Erased) -> None:
+def _show_erased(found: ErasedCustomer) -> None:
     rows = _counted(found.removed)
     if rows:
-        table("Erased", ["where", "what", "rows"], rows)
+        table("ErasedCustomer", ["where", "what", "rows"], rows)
     else:
         line("Erased before; nothing of them was left.")
     for one in found.withdrawals:

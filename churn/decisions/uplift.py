@@ -78,7 +78,7 @@ def qini_curve(y_retained: ArrayLike, treated: ArrayLike, uplift: ArrayLike) -> 
     Formula: `CONVENTION`; Radcliffe 2007. Raises CampaignError where an arm is empty.
     """
     y, w, u = checked_experiment(y_retained, treated, uplift)
-    ranking = Ranking.of(y, w, u)
+    ranking = UpliftRanking.of(y, w, u)
     q, _ = _curves(ranking.totals)
     normalised, auuc = _scores(ranking.totals)
     return QiniCurve(
@@ -116,7 +116,7 @@ def bootstrap_qini(
     if draws < 1 or not 0.0 < confidence < 1.0:
         raise ConfigError(f"{draws} draws at confidence {confidence} give no interval", where="bootstrap")
     y, w, u = checked_experiment(y_retained, treated, uplift)
-    ranking, curve = Ranking.of(y, w, u), qini_curve(y, w, u)
+    ranking, curve = UpliftRanking.of(y, w, u), qini_curve(y, w, u)
     rng = np.random.default_rng(seed)
     turns = [min(_AT_ONCE, draws - done) for done in range(0, draws, _AT_ONCE)]
     drawn = np.concatenate([ranking.drawn_scores(turn, rng) for turn in turns], axis=1)
@@ -180,7 +180,7 @@ def checked_experiment(y_retained: ArrayLike, treated: ArrayLike, uplift: ArrayL
 
 
 @dataclass(frozen=True)
-class Ranking:
+class UpliftRanking:
     """Customers from highest to lowest predicted uplift, counted by kind.
 
     The four kinds are treated and lost, treated and retained, held out and lost, held out and retained. `totals` (4, m)
@@ -194,7 +194,7 @@ class Ranking:
     points: int
 
     @classmethod
-    def of(cls, y: Bools, w: Bools, u: Floats) -> Ranking:
+    def of(cls, y: Bools, w: Bools, u: Floats) -> UpliftRanking:
         """Return the customers ranked by predicted uplift `u` (n,), highest first."""
         order = np.argsort(-u, kind="stable")
         falling = u[order]
@@ -297,7 +297,7 @@ def best_ranking(
     rankings, points = {}, {}
     for name, uplift in uplifts.items():
         y, w, u = checked_experiment(y_retained, treated, uplift)
-        rankings[name], points[name] = Ranking.of(y, w, u), qini(y, w, u)
+        rankings[name], points[name] = UpliftRanking.of(y, w, u), qini(y, w, u)
     rng = np.random.default_rng(seed)
     drawn = np.empty((draws, len(rankings), 2))
     for draw in range(draws):

@@ -65,7 +65,7 @@ def generate_company(
     calendar = timeline(months)
     prepare_folder(folder, (*TABLES, "truth"))
     forget_state(folder)
-    writer = _Company(folder, calendar, Streams(seed), world, customers, file_format)
+    writer = _SimulatedCompany(folder, calendar, Streams(seed), world, customers, file_format)
     days = calendar.lived_days
     for day in days:
         if is_playable and day == calendar.cutoff_day:
@@ -112,7 +112,7 @@ def _check_size(customers: int, months: int, seed: int, file_format: str) -> Non
         )
 
 
-class _Company:
+class _SimulatedCompany:
     """Holds the life and writes what it tells: sessions month by month, the other tables at the end."""
 
     def __init__(

@@ -65,7 +65,7 @@ def play_month(folder: Path, contacts: pl.DataFrame, *, progress: Progress = SIL
     truth = potential_outcomes(folder, first)
     number = pl.col("customer_id").str.slice(1).cast(pl.Int32).alias("customer")
     offers = contacts.filter(pl.col("offer").is_not_null()).select(number, "offer")
-    month = _Month(state, Streams(state.seed))
+    month = _LivedMonth(state, Streams(state.seed))
     progress.step(f"Playing {first:%B %Y}", 0.1)
     outcomes = truth.with_columns(number)
     month.live(outcomes, offers)
@@ -114,7 +114,7 @@ def _check(contacts: pl.DataFrame, first: date) -> None:
         raise ConfigError(f"a contact lies outside the month from {first}", where="contacts", remedy=remedy)
 
 
-class _Month:
+class _LivedMonth:
     """The month as it is lived; its ledgers hold what the new parts tell."""
 
     def __init__(self, state: CompanyState, streams: Streams) -> None:

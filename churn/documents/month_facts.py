@@ -93,7 +93,7 @@ class RiskFacts(Document):
     reasons: tuple[FirstReason, ...]
 
 
-class CampaignFacts(Document):
+class ReportedCampaign(Document):
     """A campaign: customers by arm, what its plans promised, and what was measured."""
 
     name: str
@@ -113,7 +113,7 @@ class LedgerPromise(Document):
     high: float
 
 
-class LedgerRow(Document):
+class LedgerMonth(Document):
     """What plans of one month promised and kept; `waiting` counts the campaigns that are not measured yet.
 
     `first` and `last` are months; they differ where plans of several months were measured together.
@@ -207,10 +207,10 @@ class MonthHistory(Document):
 class MonthCampaigns(Document):
     """The campaigns as they stood for the report of the month, and what they promised and kept together."""
 
-    campaigns: tuple[CampaignFacts, ...]
+    campaigns: tuple[ReportedCampaign, ...]
     saved: SavedProfit | None
     spent: int | float  # a whole 0 where nothing was measured
-    ledger: tuple[LedgerRow, ...]
+    ledger: tuple[LedgerMonth, ...]
     measured_plans: tuple[str, ...] = ()
 
 

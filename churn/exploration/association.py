@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from churn.documents.exploration import AssociatedColumn, Association, ColumnPair, Measure
 from churn.exploration.encoding import MISSING, Encoded, Floats
-from churn.exploration.table import Table
+from churn.exploration.table import ExplorationTable
 
 MOST_COLUMNS: Final = 16  # more cannot be read
 _ALIKE: Final = 0.97  # of two columns that say the same one is enough
@@ -26,7 +26,7 @@ class _Tie(NamedTuple):
     pearson: float | None = None
 
 
-def associations(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> Association:
+def associations(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]]) -> Association:
     """Return the columns that go with churn most, and how any two of them go together; from a sample of rows.
 
     `counts` are those of `Table.counts` by column.
@@ -46,7 +46,7 @@ def associations(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> Assoc
     return Association(columns=columns, pairs=tuple(pairs), sample_rows=int(table.sample.size))
 
 
-def _chosen(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> list[Encoded]:
+def _chosen(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]]) -> list[Encoded]:
     def strength(column: Encoded) -> float:
         cells = counts[column.name].sum(axis=0).astype(float)
         return cramers_v(cells) if cells.sum() else float(len(np.unique(column.codes[table.sample])) > 1)

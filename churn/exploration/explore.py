@@ -18,7 +18,7 @@ from churn.exploration.insights import find_insights
 from churn.exploration.profile import churn_by_bin
 from churn.exploration.staying import retention, survival_by_plan, survival_by_tenure
 from churn.exploration.structure import structure
-from churn.exploration.table import Table
+from churn.exploration.table import ExplorationTable
 from churn.progress import Progress
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Lifetimes:
 
 
 def explore_table(
-    table: Table, lifetimes: Lifetimes | None, occasion: Occasion, progress: Progress
+    table: ExplorationTable, lifetimes: Lifetimes | None, occasion: Occasion, progress: Progress
 ) -> ExplorationDocument:
     """Return what `table` and the lifetimes of contracts say; without these, a column of tenure gives survival.
 
@@ -92,7 +92,7 @@ def explore_table(
     )
 
 
-def _profiles(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> tuple[ColumnProfile, ...]:
+def _profiles(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]]) -> tuple[ColumnProfile, ...]:
     """Return every column's profile, with churn along it once outcomes are known."""
     if not table.labelled:
         return tuple(table.profiles)

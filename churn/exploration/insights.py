@@ -17,7 +17,7 @@ from churn.exploration.conditions import Condition
 from churn.exploration.cuts import LEAST_SHARE, MOST_SHARE, Cut, best_cuts, chi_square
 from churn.exploration.encoding import Encoded
 from churn.exploration.redundancy import ADDS, SAME, Said, Topics, phi
-from churn.exploration.table import Table
+from churn.exploration.table import ExplorationTable
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]
@@ -101,7 +101,7 @@ class Findings:
         return len(self.insights)
 
 
-def find_insights(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> Findings:
+def find_insights(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]]) -> Findings:
     """Return what is found in `table`; `counts` as Table.counts returns them, by column.
 
     Conditions are chosen on the rows searched only. Each is then tested once on the rows tested, against everyone else
@@ -141,7 +141,7 @@ def weight(column: Encoded) -> float:
 
 
 def _singles(
-    table: Table, counts: Mapping[str, NDArray[np.int64]], said: Said, topics: Topics, rows: Rows
+    table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]], said: Said, topics: Topics, rows: Rows
 ) -> list[Cut]:
     cuts = [cut for column in table.columns for cut in best_cuts(column, counts[column.name][0])]
     cuts = [cut for cut in cuts if cut.chi_square / table.parts.overlap > _SUSPECT and not _is_odd(cut.condition)]
@@ -178,7 +178,7 @@ def _is_odd(condition: Condition) -> bool:
 
 
 def _pairs(
-    table: Table, singles: list[Condition], said: Said, topics: Topics, rows: Rows, middle: int
+    table: ExplorationTable, singles: list[Condition], said: Said, topics: Topics, rows: Rows, middle: int
 ) -> list[tuple[Condition, ...]]:
     """Return pairs of conditions whose second part divides the first anew, the strongest first."""
     candidates: list[tuple[float, Condition, Condition]] = []
@@ -233,7 +233,7 @@ def _adds_to_both(both: Bools, second: Bools, middle: int) -> bool:
     return others == 0 or bool(rate >= _PAIR_LIFT * np.count_nonzero(alone[middle:]) / others)
 
 
-def _measured(table: Table, conditions: tuple[Condition, ...]) -> Insight | None:
+def _measured(table: ExplorationTable, conditions: tuple[Condition, ...]) -> Insight | None:
     """Return what a finding is on the rows tested and on today's customers; None where nobody is left to test it on.
 
     Its p-value is not adjusted yet.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from churn.exploration.encoding import Encoded
-from churn.exploration.table import Table
+from churn.exploration.table import ExplorationTable
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ class Said:
 class Topics:
     """Which columns are about the same thing as one shown before: told from the same facts, or of like ranks."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: ExplorationTable) -> None:
         """Look at a sample of the labelled rows of `table`."""
         self._rows = np.arange(0, table.labelled, max(1, table.labelled // _SAMPLE))
         self._ranks: dict[str, Floats | None] = {}

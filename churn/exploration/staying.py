@@ -13,7 +13,7 @@ from churn.decisions.survival import Survival, kaplan_meier
 from churn.documents.exploration import CohortRetention, CohortShare, SurvivalCurve, SurvivalCurves, SurvivalPoint
 from churn.exploration.association import cramers_v
 from churn.exploration.encoding import Encoded
-from churn.exploration.table import Table
+from churn.exploration.table import ExplorationTable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +53,7 @@ def survival_by_plan(ages: pl.DataFrame) -> SurvivalCurves | None:
     return SurvivalCurves(unit="months", by="plan", groups=tuple(curves))
 
 
-def survival_by_tenure(table: Table, counts: Mapping[str, NDArray[np.int64]]) -> SurvivalCurves | None:
+def survival_by_tenure(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]]) -> SurvivalCurves | None:
     """Return survival along a column of tenure of a flat source, by the text that divides churn most; else None."""
     tenure = next((c for c in table.columns if c.kind == "number" and c.is_integer and _TENURE.match(c.name)), None)
     if tenure is None or not counts[tenure.name][..., 1].sum():
@@ -81,7 +81,7 @@ def survival_by_tenure(table: Table, counts: Mapping[str, NDArray[np.int64]]) ->
     return SurvivalCurves(unit=tenure.name, by=by.name if by else None, groups=tuple(curves))
 
 
-def _joint(table: Table, tenure: Encoded, by: Encoded, level: int) -> NDArray[np.int64]:
+def _joint(table: ExplorationTable, tenure: Encoded, by: Encoded, level: int) -> NDArray[np.int64]:
     sides = []
     for outcome in (0, 1):
         parts = [slice(int(table.bounds[k]), int(table.bounds[k + 1])) for k in (outcome, 2 + outcome, 4 + outcome)]

@@ -19,7 +19,7 @@ from churn.documents.exploration import (
     Structure,
 )
 from churn.exploration.encoding import Encoded, Floats
-from churn.exploration.table import Table
+from churn.exploration.table import ExplorationTable
 
 Groups = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ _REACH: Final = 3.0  # standard deviations: farther ones would be a kind of thei
 _SEED: Final = 7
 
 
-def structure(table: Table) -> Structure | None:
+def structure(table: ExplorationTable) -> Structure | None:
     """Return principal components and groups of customers, from a sample of rows; None where there is too little."""
     columns = [column for column in table.columns if column.kind != "text" and _varies(column)]
     if len(columns) < 3 or table.sample.size < _LEAST_ROWS:

@@ -37,7 +37,7 @@ class Parts:
 
 
 @dataclass
-class Table:
+class ExplorationTable:
     """Columns and outcomes in one order of rows.
 
     `bounds[k]` to `bounds[k + 1]` are the rows of part k: searched and stayed, searched and left, tested and stayed,
@@ -81,7 +81,7 @@ class Table:
         return part
 
 
-def arrange(observations: Observations, policy: SnapshotPolicy) -> Table:
+def arrange(observations: Observations, policy: SnapshotPolicy) -> ExplorationTable:
     """Divide the rows and put them in order; columns come later, by `add_columns`."""
     is_used = (observations.churned >= 0) & ~observations.is_treated
     parts, part_of = _divided(observations, policy, is_used)
@@ -91,7 +91,7 @@ def arrange(observations: Observations, policy: SnapshotPolicy) -> Table:
     place = np.empty(observations.rows, dtype=np.int64)
     place[order] = np.arange(observations.rows)
     is_current = observations.date_index == len(observations.dates) - 1
-    return Table(
+    return ExplorationTable(
         observations,
         parts,
         place,
@@ -103,7 +103,7 @@ def arrange(observations: Observations, policy: SnapshotPolicy) -> Table:
     )
 
 
-def add_columns(table: Table, groups: Iterable[tuple[tuple[FeatureDoc, ...], pl.DataFrame]]) -> None:
+def add_columns(table: ExplorationTable, groups: Iterable[tuple[tuple[FeatureDoc, ...], pl.DataFrame]]) -> None:
     """Encode and profile every column of `groups` (see snapshots.observations), two at a time."""
     is_current = table.observations.date_index == len(table.observations.dates) - 1
     in_sample = np.full(table.rows, -1, dtype=np.int32)

@@ -11,7 +11,7 @@ import numpy as np
 
 from churn.documents.exploration import ColumnInsight
 from churn.exploration.insights import Findings, Insight
-from churn.exploration.table import Parts, Table
+from churn.exploration.table import ExplorationTable, Parts
 from churn.wording import count, money, percent
 
 _MOSTLY: Final = 0.5
@@ -111,7 +111,7 @@ def tally(findings: Findings) -> str:
     return f"{count(findings.looked_at)} conditions were looked at, {findings.tested} tested on other data, {groups} confirmed."
 
 
-def notes(table: Table) -> tuple[str, ...]:
+def notes(table: ExplorationTable) -> tuple[str, ...]:
     """Return what a reader has to know before believing anything."""
     observations, sentences = table.observations, []
     treated = int(np.count_nonzero(observations.is_treated & (observations.churned >= 0)))

@@ -21,7 +21,7 @@ from churn.store.service_records import ScheduledRun
 WATCH_SECONDS = 60.0
 
 
-class Worker(Protocol):
+class WorkerProcess(Protocol):
     """A process that works one run."""
 
     def poll(self) -> int | None:
@@ -34,7 +34,7 @@ class Worker(Protocol):
 @dataclass
 class _AtWork:
     run: ScheduledRun
-    worker: Worker
+    worker: WorkerProcess
     began: float
     is_late: bool = False
 
@@ -50,7 +50,7 @@ class Scheduler:
         context: Context,
         owner: str,
         *,
-        start: Callable[[ScheduledRun, str], Worker],
+        start: Callable[[ScheduledRun, str], WorkerProcess],
         alert_sender: AlertSender | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = lambda _line: None,

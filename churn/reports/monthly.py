@@ -16,7 +16,7 @@ from churn.documents.candidate_figures import CandidateFigures
 from churn.documents.exploration import InsightsDocument
 from churn.documents.measurement import Verdict
 from churn.documents.monitoring import Finding
-from churn.documents.month_facts import CampaignFacts, CohortAge, ModelFacts, MonthFacts
+from churn.documents.month_facts import CohortAge, ModelFacts, MonthFacts, ReportedCampaign
 from churn.reports.charts.model import calibration_chart
 from churn.reports.charts.monthly import churn_by_cause, profit_intervals, retention_map
 from churn.reports.charts.svg import Figure, token_css
@@ -117,7 +117,7 @@ def _drivers_title(explored: InsightsDocument | None, t: Language) -> str:
     return t("drivers.title_found", times=t.decimal(max(lifts), 1)) if lifts else t("drivers.title")
 
 
-def _campaigns_title(rows: Sequence[CampaignFacts], t: Language) -> str:
+def _campaigns_title(rows: Sequence[ReportedCampaign], t: Language) -> str:
     verdicts = [row.realised.verdict for row in rows if row.realised is not None]
     if not verdicts:
         return t("campaigns.title")

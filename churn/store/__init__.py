@@ -7,7 +7,6 @@ from churn.store.records import (
     Added,
     Alert,
     AssignmentCounts,
-    JobRun,
     MappingChange,
     Measurement,
     ModelChange,
@@ -21,16 +20,16 @@ from churn.store.records import (
     Settled,
     Simulation,
     SyncRun,
+    WorkflowRun,
 )
-from churn.store.service_records import Delivery, ScheduledRun, ScheduledStep, Worker
+from churn.store.service_records import AlertDelivery, ScheduledRun, ScheduledStep, Worker
 from churn.store.store import Store, open_store
 
 __all__ = [
     "Added",
     "Alert",
+    "AlertDelivery",
     "AssignmentCounts",
-    "Delivery",
-    "JobRun",
     "MappingChange",
     "Measurement",
     "ModelChange",
@@ -48,5 +47,6 @@ __all__ = [
     "Store",
     "SyncRun",
     "Worker",
+    "WorkflowRun",
     "open_store",
 ]

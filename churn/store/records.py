@@ -128,7 +128,7 @@ class ModelChange:
 
 
 @dataclass(frozen=True)
-class JobRun:
+class WorkflowRun:
     """One run of a workflow. `outcome` is None while it runs; `abandoned` when it ended without saying so."""
 
     run_id: int

@@ -84,7 +84,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class AlertDelivery:
     """One alert on its way to one channel (log, webhook, email), with what it says."""
 
     alert_id: int
@@ -136,7 +136,7 @@ class ApiKey:
 
 
 @dataclass(frozen=True)
-class AuditEntry:
+class AuditRecord:
     """Who did what to which subject, when; `request_id` leads to the log."""
 
     entry_id: int

@@ -156,14 +156,14 @@ def _unix(instant: datetime) -> float:
 
 
 @dataclass(frozen=True)
-class Health:
+class HealthAnswer:
     """What was asked, and what it said."""
 
     what: str
     details: dict[str, Any]
 
 
-def service_health(address: str, *, seconds: float) -> Health:
+def service_health(address: str, *, seconds: float) -> HealthAnswer:
     """Ask the service at `address` (http://host:port) whether it can answer requests.
 
     Raises Unreachable when nothing answers within `seconds`, or when it says that it is not ready.
@@ -171,7 +171,7 @@ def service_health(address: str, *, seconds: float) -> Health:
     opener = build_opener(ProxyHandler({}))  # never through a proxy: this asks the machine it runs on
     try:
         with opener.open(f"{address}/readyz", timeout=seconds) as answer:
-            return Health("service", json.load(answer))
+            return HealthAnswer("service", json.load(answer))
     except HTTPError as error:
         raise Unreachable(f"it answers {error.code}: not ready", where=address, remedy="See its log.") from error
     except (OSError, HTTPException, ValueError) as error:
@@ -181,7 +181,7 @@ def service_health(address: str, *, seconds: float) -> Health:
         ) from error
 
 
-def scheduler_health(context: Context) -> Health:
+def scheduler_health(context: Context) -> HealthAnswer:
     """Say which schedulers gave a sign of life lately. Raises Unreachable when none did."""
     with context.open_store() as store:
         found = store.schedule.workers(context.clock())
@@ -189,4 +189,4 @@ def scheduler_health(context: Context) -> Health:
         raise Unreachable(
             "no scheduler gave a sign of life lately", where="schedule", remedy="Start one with `churn scheduler`."
         )
-    return Health("scheduler", {"schedulers": [{"owner": w.owner, "seen_at": w.seen_at} for w in found]})
+    return HealthAnswer("scheduler", {"schedulers": [{"owner": w.owner, "seen_at": w.seen_at} for w in found]})

@@ -41,7 +41,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Cut:
+class IndexPage:
     """A page's customers in order, how many match in all, what they are worth, and whether there is more either way."""
 
     customer_ids: list[str]
@@ -91,7 +91,7 @@ class RiskIndex:
         limit: int = 50,
         after: str | None = None,
         before: str | None = None,
-    ) -> Cut:
+    ) -> IndexPage:
         """Return up to `limit` customers after (or before) the customer named, of those who match, in order.
 
         A customer who is named but matches no longer still marks the place; one who is gone from the list marks it
@@ -108,7 +108,7 @@ class RiskIndex:
             start = int(np.searchsorted(matched, rank, side="right" if is_here else "left"))
         end = min(total, start + limit) if before is None else end
         ids = self.customers(ranked[matched[start:end]])
-        return Cut(ids, total, float(self._profit[mask].sum()), start + 1, start > 0, end < total)
+        return IndexPage(ids, total, float(self._profit[mask].sum()), start + 1, start > 0, end < total)
 
     def matching(self, filters: Filters, *, order: ListOrder, descending: bool) -> Places:
         """Return the places, in this index's frame, of everybody who matches, in order."""

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from churn.decisions.uplift import CONVENTION, Ranking, bootstrap_qini, qini, qini_curve, resample, uplift_by_decile
+from churn.decisions.uplift import (
+    CONVENTION,
+    UpliftRanking,
+    bootstrap_qini,
+    qini,
+    qini_curve,
+    resample,
+    uplift_by_decile,
+)
 from churn.errors import CampaignError, ConfigError, DataError
 
 Y = [1, 1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0]
@@ -90,7 +98,7 @@ def test_the_interval_lies_above_chance_where_the_ranking_is_good_and_holds_it_w
 @pytest.mark.parametrize("n", [400, 5_000], ids=["every prediction", "a grid"])
 def test_the_interval_is_that_of_a_bootstrap_of_rows(n):
     y, w, u = persuadable(n, seed=3)
-    rng, ranking = np.random.default_rng(1), Ranking.of(y, w, u)
+    rng, ranking = np.random.default_rng(1), UpliftRanking.of(y, w, u)
     rows = np.array([ranking.scores(resample(w, rng)) for _ in range(600)])
     fast = ranking.drawn_scores(600, np.random.default_rng(2))
     assert fast.mean(axis=1) == pytest.approx(rows.mean(axis=0), abs=0.2 * rows[:, 0].std())
@@ -100,7 +108,7 @@ def test_the_interval_is_that_of_a_bootstrap_of_rows(n):
 def test_a_resample_that_takes_everybody_once_is_the_curve_itself():
     for n in (500, 30_000):
         y, w, u = persuadable(n, seed=5)
-        assert Ranking.of(y, w, u).scores(np.ones(n)) == pytest.approx(qini(y, w, u), abs=2e-5)
+        assert UpliftRanking.of(y, w, u).scores(np.ones(n)) == pytest.approx(qini(y, w, u), abs=2e-5)
 
 
 def test_a_resample_keeps_the_size_of_each_arm():

@@ -6,11 +6,11 @@ import pytest
 
 from churn.exploration.association import correlation_ratio, cramers_v
 from churn.exploration.insights import find_insights
-from churn.exploration.table import Table
+from churn.exploration.table import ExplorationTable
 from tests.exploration.worlds import explored
 
 
-def insights_of(table: Table):
+def insights_of(table: ExplorationTable):
     return find_insights(table, {column.name: table.counts(column) for column in table.columns})
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from churn.exploration.table import Table, add_columns, arrange
+from churn.exploration.table import ExplorationTable, add_columns, arrange
 from churn.snapshots.observations import Observations
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import FeatureDoc
@@ -23,7 +23,7 @@ def explored(
     *,
     phrases: dict[str, str] | None = None,
     order: np.ndarray | None = None,
-) -> Table:
+) -> ExplorationTable:
     """Return `frame` as a table, its columns read in `order` (as they are without one)."""
     n = frame.height
     index = np.arange(n) * dates // n

@@ -15,16 +15,16 @@ from churn.documents.model_figures import CalibrationBin
 from churn.documents.monitoring import Finding, MonitoringDocument
 from churn.documents.month_facts import (
     BandFacts,
-    CampaignFacts,
     ChurnFacts,
     CohortAge,
     FirstReason,
     KnownDecision,
+    LedgerMonth,
     LedgerPromise,
-    LedgerRow,
     ModelFacts,
     MonthFacts,
     NightFacts,
+    ReportedCampaign,
     RiskFacts,
     TrendMonth,
     UnknownDecision,
@@ -163,7 +163,7 @@ def _insights() -> InsightsDocument:
     )
 
 
-def _campaigns() -> tuple[CampaignFacts, CampaignFacts]:
+def _campaigns() -> tuple[ReportedCampaign, ReportedCampaign]:
     brought = BroughtProfit(
         value=1200.0,
         low=100.0,
@@ -174,7 +174,7 @@ def _campaigns() -> tuple[CampaignFacts, CampaignFacts]:
         measured_at=MIDNIGHT,
     )
     return (
-        CampaignFacts(
+        ReportedCampaign(
             name="payment",
             title="Help to fix a failed payment",
             treatment=126,
@@ -183,7 +183,7 @@ def _campaigns() -> tuple[CampaignFacts, CampaignFacts]:
             realised=brought,
             stage="measured",
         ),
-        CampaignFacts(
+        ReportedCampaign(
             name="call", title="Call <b>", treatment=10, holdout=5, expected=None, realised=None, stage="running"
         ),
     )
@@ -398,7 +398,7 @@ def test_a_month_long_past_says_what_is_not_on_record(tmp_path):
 
 
 def test_the_save_ledger_adds_up_by_month_of_plan(tmp_path):
-    waiting = LedgerRow(
+    waiting = LedgerMonth(
         first=date(2026, 6, 1),
         last=date(2026, 6, 1),
         campaigns=1,

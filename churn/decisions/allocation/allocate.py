@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn.decisions.allocation.prices import Relaxation, relax
-from churn.decisions.allocation.problem import NONE, Choice, Limits, Problem, gains, limits
+from churn.decisions.allocation.problem import NONE, AllocationProblem, Choice, LimitList, gains, limits
 from churn.decisions.allocation.rounding import round_off
 from churn.decisions.checks import Floats
 
@@ -69,7 +69,7 @@ def allocate(
     gain, costs = gains(profit, cost, eligible)
     rules = limits(gain.shape[0], budget, offer_capacity, offer_budget, channel, channel_capacity)
     can = np.flatnonzero((gain > 0.0).any(axis=0))  # the others get nothing at any price
-    problem = Problem(gain, costs, rules.count, rules.money, rules.limit)
+    problem = AllocationProblem(gain, costs, rules.count, rules.money, rules.limit)
     if can.size < gain.shape[1]:
         problem = problem.some(can, rules.limit)
     relaxation = relax(problem)
@@ -94,7 +94,7 @@ def allocate(
     )
 
 
-def _next_profit(problem: Problem, rules: Limits, relaxation: Relaxation) -> float:
+def _next_profit(problem: AllocationProblem, rules: LimitList, relaxation: Relaxation) -> float:
     """What another `STEP` of total budget adds to the relaxation's profit; 0 where no total budget binds."""
     if "budget" not in rules.name:
         return 0.0

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, sparse
 
-from churn.decisions.allocation.problem import NONE, Choice, Problem, Rows
+from churn.decisions.allocation.problem import NONE, AllocationProblem, Choice, Rows
 from churn.decisions.checks import Floats
 from churn.errors import CampaignError
 
@@ -45,7 +45,7 @@ class Relaxation:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _PriceStep:
     """Prices after one linear programme, D there, how far each went in its box (0..1), and the choice that belongs."""
 
     price: Floats
@@ -61,7 +61,7 @@ class _Step:
         return bool(np.all(self.went < 1.0))
 
 
-def relax(problem: Problem, start: Relaxation | None = None) -> Relaxation:
+def relax(problem: AllocationProblem, start: Relaxation | None = None) -> Relaxation:
     """Return the relaxation's solution; `start` is that of a problem with nearly the same limits, where there is one.
 
     Raises CampaignError where the solver gives up, which valid amounts do not make it do.
@@ -81,13 +81,13 @@ def relax(problem: Problem, start: Relaxation | None = None) -> Relaxation:
     return relax(problem, Relaxation(price, reach, unit, np.inf, free, np.empty(0, np.int64)))
 
 
-def _sample(problem: Problem, size: int) -> Problem:
+def _sample(problem: AllocationProblem, size: int) -> AllocationProblem:
     """Return the problem of a random part of the customers, with the same part of each limit."""
     rows = np.random.default_rng(_SEED).choice(problem.customers, size, replace=False, shuffle=False)
     return problem.some(np.sort(rows), problem.limit * (size / problem.customers))
 
 
-def _first_reach(problem: Problem) -> Floats:
+def _first_reach(problem: AllocationProblem) -> Floats:
     """A hundredth of what the best offers of all customers would earn per unit of each limit they take."""
     some = problem if problem.customers <= SAMPLE else _sample(problem, SAMPLE)
     is_made = some.gain > 0
@@ -97,14 +97,14 @@ def _first_reach(problem: Problem) -> Floats:
     return unit
 
 
-def _next_reach(step: _Step, unit: Floats) -> Floats:
+def _next_reach(step: _PriceStep, unit: Floats) -> Floats:
     """Twice as far where the box held a price, shorter where it hardly moved, but none by much less than the others."""
     box = np.where(np.isfinite(step.box), step.box, np.maximum(0.1 * step.price, unit))
     share = box * (0.1 + 2.0 * step.went) / unit
     return unit * np.maximum(share, max(0.05 * share.max(initial=0.0), 1e-6))
 
 
-def _descend(problem: Problem, price: Floats, reach: Floats, unit: Floats) -> _Step:
+def _descend(problem: AllocationProblem, price: Floats, reach: Floats, unit: Floats) -> _PriceStep:
     """Go from box to box, ever smaller ones, until the prices are optimal or no longer move.
 
     In the first boxes more customers are close than one programme takes, so a sample of them shows how they answer to
@@ -135,7 +135,7 @@ def _descend(problem: Problem, price: Floats, reach: Floats, unit: Floats) -> _S
     return step
 
 
-def _are_alike(problem: Problem) -> bool:
+def _are_alike(problem: AllocationProblem) -> bool:
     """Whether customers are of few kinds, as calibration in steps and a price list make them; asks a sample first."""
     if problem.customers <= CLOSE:
         return False
@@ -151,7 +151,9 @@ def _scale(secure: Floats, near: int) -> float:
     return scale if scale > 1e-9 else float(secure[secure > 1e-9].min(initial=np.inf))
 
 
-def _solve(problem: Problem, price: Floats, box: Floats, choice: Choice, close: Rows, weight: float) -> _Step:
+def _solve(
+    problem: AllocationProblem, price: Floats, box: Floats, choice: Choice, close: Rows, weight: float
+) -> _PriceStep:
     """Minimise D over the box by its dual: everything open for `close`, `weight` times, the others as chosen."""
     low, high = np.maximum(price - box, 0.0), price + box
     fixed = choice.copy()
@@ -191,10 +193,10 @@ def _solve(problem: Problem, price: Floats, box: Floats, choice: Choice, close: 
     loose = close
     if weight == 1.0:
         loose = _hand_out(fixed, close, kind_of, times, offer, row, solution.x[:size])
-    return _Step(new, bound, box, went, fixed, loose)
+    return _PriceStep(new, bound, box, went, fixed, loose)
 
 
-def _kinds(problem: Problem, close: Rows) -> tuple[Rows, Floats, Rows]:
+def _kinds(problem: AllocationProblem, close: Rows) -> tuple[Rows, Floats, Rows]:
     """Customers alike in every gain and cost, as one: (first of each, how many, kind of each close customer)."""
     cells = [problem.gain[:, close]] + ([problem.cost[:, close]] if problem.cost.shape[1] != 1 else [])
     bits = np.ascontiguousarray(np.vstack(cells)).view(np.uint64)
@@ -207,7 +209,7 @@ def _kinds(problem: Problem, close: Rows) -> tuple[Rows, Floats, Rows]:
     return close[first], times.astype(np.float64), kind
 
 
-def _rivals(here: Problem, price: Floats, box: Floats) -> tuple[NDArray[np.int64], Rows]:
+def _rivals(here: AllocationProblem, price: Floats, box: Floats) -> tuple[NDArray[np.int64], Rows]:
     """(offer, row) of every offer that could be somebody's best within the box."""
     can = here.gain > 0.0
     if np.isfinite(box).all():

@@ -19,7 +19,7 @@ _BLOCK = 16_384  # customers at a time, so that their offers stay in the process
 
 
 @dataclass(frozen=True)
-class Problem:
+class AllocationProblem:
     """k offers to n customers under m limits.
 
     `gain` (k, n) is the expected profit, -inf where the offer is not to be made; `cost` (k, n) or (k, 1). A limit c
@@ -42,7 +42,7 @@ class Problem:
         """How many offers there are."""
         return int(self.gain.shape[0])
 
-    def some(self, rows: Rows, limit: Floats) -> Problem:
+    def some(self, rows: Rows, limit: Floats) -> AllocationProblem:
         """Return the problem of some customers under another limit."""
         cost = self.cost[:, rows] if self.cost.shape[1] != 1 else self.cost
         return replace(self, gain=self.gain[:, rows], cost=cost, limit=limit)
@@ -118,7 +118,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Limits:
+class LimitList:
     """Every limit that was asked for, in order: name, offers it is on, whether it is in money, and how much."""
 
     name: tuple[str, ...]
@@ -143,7 +143,7 @@ def limits(
     offer_budget: ArrayLike | None,
     channel: ArrayLike | None,
     channel_capacity: ArrayLike | None,
-) -> Limits:
+) -> LimitList:
     """Return the limits as rows, those of infinity left out, capacities cut to whole contacts.
 
     Raises CampaignError naming the limit that is missing, negative, or of the wrong length.
@@ -166,7 +166,7 @@ def limits(
         ]
     kept = [row for row in rows if np.isfinite(row[4]) and row[2].any()]
     shape = (len(kept), offers)
-    return Limits(
+    return LimitList(
         name=tuple(row[0] for row in kept),
         position=tuple(row[1] for row in kept),
         count=np.array([row[2] * (not row[3]) for row in kept]).reshape(shape),

@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 
 from churn.decisions.allocation.prices import Relaxation, relax
-from churn.decisions.allocation.problem import NONE, Choice, Problem, Rows
+from churn.decisions.allocation.problem import NONE, AllocationProblem, Choice, Rows
 from churn.decisions.checks import Bools, Floats
 
 _CORE = 60  # customers whose offers are chosen anew, exactly, with everybody else's as they are
@@ -17,7 +17,7 @@ _NODES = 40  # of that search; a count of nodes, where seconds would make the an
 _TRIED = 2_000  # customers offered what is left, at most, in one round
 
 
-def round_off(problem: Problem, relaxation: Relaxation) -> Choice:
+def round_off(problem: AllocationProblem, relaxation: Relaxation) -> Choice:
     """Return a choice (n,) that keeps every limit, from the relaxation's."""
     choice = _drop(problem, relaxation.choice.copy(), relaxation.price)
     choice = _fill(problem, choice, relaxation.price)
@@ -29,7 +29,7 @@ def round_off(problem: Problem, relaxation: Relaxation) -> Choice:
     return choice
 
 
-def _drop(problem: Problem, choice: Choice, price: Floats) -> Choice:
+def _drop(problem: AllocationProblem, choice: Choice, price: Floats) -> Choice:
     """Take offers back, the least worth first, until every limit is kept."""
     while not problem.fits(usage := problem.usage(choice)):
         over = int(np.argmax((usage - problem.limit) / np.maximum(problem.limit, 1.0)))
@@ -43,7 +43,7 @@ def _drop(problem: Problem, choice: Choice, price: Floats) -> Choice:
     return choice
 
 
-def _fill(problem: Problem, choice: Choice, price: Floats) -> Choice:
+def _fill(problem: AllocationProblem, choice: Choice, price: Floats) -> Choice:
     """Offer what is left to those without an offer, the most worth first."""
     choice = choice.copy()
     left = problem.limit - problem.usage(choice)
@@ -68,7 +68,7 @@ def _fill(problem: Problem, choice: Choice, price: Floats) -> Choice:
             return choice
 
 
-def _fits_alone(problem: Problem, rows: Rows, left: Floats) -> Bools:
+def _fits_alone(problem: AllocationProblem, rows: Rows, left: Floats) -> Bools:
     """(k, rows): whether an offer has a gain and takes no more than what is left of each limit."""
     fits: Bools = problem.gain[:, rows] > 0.0
     room = left + 1e-9 * np.maximum(1.0, problem.limit)
@@ -82,7 +82,7 @@ def _fits_alone(problem: Problem, rows: Rows, left: Floats) -> Bools:
     return fits
 
 
-def _core(problem: Problem, choice: Choice, relaxation: Relaxation) -> Rows:
+def _core(problem: AllocationProblem, choice: Choice, relaxation: Relaxation) -> Rows:
     """The customers whose choice is least firm, those left loose first; everybody where they are few."""
     if problem.customers <= _CORE:
         return np.arange(problem.customers)
@@ -92,7 +92,7 @@ def _core(problem: Problem, choice: Choice, relaxation: Relaxation) -> Rows:
     return np.sort(np.argpartition(secure, _CORE)[:_CORE])
 
 
-def _choose_anew(problem: Problem, choice: Choice, core: Rows) -> Choice:
+def _choose_anew(problem: AllocationProblem, choice: Choice, core: Rows) -> Choice:
     """Choose the offers of `core` anew, everybody else's as they are; the choice as it was where none is better."""
     fixed = choice.copy()
     fixed[core] = NONE
@@ -102,7 +102,7 @@ def _choose_anew(problem: Problem, choice: Choice, core: Rows) -> Choice:
     return fixed if problem.fits(problem.usage(fixed)) else choice
 
 
-def _search(problem: Problem, best: Choice) -> Choice:
+def _search(problem: AllocationProblem, best: Choice) -> Choice:
     """Return the best choice by branch and bound, or the best met within `_NODES`; never worse than `best`, which fits.
 
     A node fixes the offers of some customers and relaxes the rest. It branches on a customer left loose; at the node's

@@ -8,7 +8,7 @@ from churn.context import Context
 from churn.errors import ChurnError
 from churn.jobs.notify.channels import Channel, channels_of
 from churn.jobs.notify.outbox import Sending, send_due
-from churn.store.service_records import Delivery
+from churn.store.service_records import AlertDelivery
 
 
 class AlertSender:
@@ -23,7 +23,7 @@ class AlertSender:
         settings = self._context.settings.alerts
         with self._context.open_store() as store:
             store.deliveries.enqueue(list(self._channels), settings.min_severity, self._context.clock())
-        sending = Sending[Delivery](
+        sending = Sending[AlertDelivery](
             outbox=lambda store: store.deliveries,
             send=self._send,
             max_attempts=lambda _delivery: settings.max_attempts,
@@ -31,13 +31,13 @@ class AlertSender:
         )
         return send_due(self._context, sending)
 
-    def _send(self, delivery: Delivery) -> None:
+    def _send(self, delivery: AlertDelivery) -> None:
         channel = self._channels.get(delivery.channel)
         if channel is None:
             raise ChurnError("is not configured any more", where=f"channel {delivery.channel}")
         channel.send(delivery)
 
-    def _note(self, delivery: Delivery, attempt: int, error: ChurnError) -> None:
+    def _note(self, delivery: AlertDelivery, attempt: int, error: ChurnError) -> None:
         self._context.log.note(
             "alert_not_delivered",
             alert_id=delivery.alert_id,

@@ -16,7 +16,7 @@ from churn.config.schedule import SMTP_PASSWORD, WEBHOOK_SECRET
 from churn.context import Context, Log
 from churn.errors import AuthFailed, ConfigError, Unreachable
 from churn.signing import signed_headers
-from churn.store.service_records import Delivery
+from churn.store.service_records import AlertDelivery
 
 if TYPE_CHECKING:
     import httpx
@@ -29,7 +29,7 @@ class Channel(Protocol):
 
     name: str
 
-    def send(self, one: Delivery) -> None:
+    def send(self, one: AlertDelivery) -> None:
         """Send one alert; a repeat bears the same id, so that the receiver can tell."""
 
 
@@ -44,7 +44,7 @@ def channels_of(context: Context) -> list[Channel]:
     return found
 
 
-def message_id(one: Delivery) -> str:
+def message_id(one: AlertDelivery) -> str:
     """Return what tells one message from others, the same at every attempt."""
     return f"alert-{one.alert_id}-{one.severity}"
 
@@ -57,7 +57,7 @@ class LogChannel:
     def __init__(self, log: Log) -> None:
         self._log = log
 
-    def send(self, one: Delivery) -> None:
+    def send(self, one: AlertDelivery) -> None:
         """Write the line."""
         self._log.note(
             "alert",
@@ -122,7 +122,7 @@ class WebhookChannel:
     ) -> None:
         self._url, self._secrets, self._link, self._clock, self._client = url, secrets, link, clock, client
 
-    def send(self, one: Delivery) -> None:
+    def send(self, one: AlertDelivery) -> None:
         """Post the alert."""
         secret = self._secrets.get(WEBHOOK_SECRET)
         if not secret:
@@ -159,7 +159,7 @@ class MailChannel:
     def __init__(self, settings: AlertSettings, secrets: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
         self._settings, self._secrets, self._clock = settings, secrets, clock
 
-    def send(self, one: Delivery) -> None:
+    def send(self, one: AlertDelivery) -> None:
         """Hand the mail to the server."""
         send_mail(_mail(one, self._settings, self._clock()), self._settings.email_to, self._settings, self._secrets)
 
@@ -206,7 +206,7 @@ def _connect(settings: AlertSettings, host: str) -> smtplib.SMTP:
     return server
 
 
-def _mail(one: Delivery, settings: AlertSettings, now: datetime) -> EmailMessage:
+def _mail(one: AlertDelivery, settings: AlertSettings, now: datetime) -> EmailMessage:
     mail = EmailMessage()
     mail["From"] = settings.email_from
     mail["To"] = ", ".join(settings.email_to)

@@ -14,7 +14,7 @@ from churn.errors import NotEnoughData
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder, LearningRows, Matrix, fit_encoder
-from churn.modeling.uplift.learners import Arms, Estimators, Learner, learn_outcomes
+from churn.modeling.uplift.learners import ArmRows, Estimators, Learner, learn_outcomes
 from churn.progress import Progress
 
 FOLDS = 5
@@ -79,7 +79,7 @@ def fit_pairs(experiment: Experiment, learners: Sequence[Learner], entry: Candid
     customer = np.arange(experiment.stayed.size)
     rows = LearningRows(experiment.frame, experiment.stayed, np.ones(customer.size), customer)
     encoder, matrix = fit_encoder(rows, experiment.features, entry.recipe, seed=seed)
-    arms = Arms(matrix, experiment.stayed, experiment.treated)
+    arms = ArmRows(matrix, experiment.stayed, experiment.treated)
     known: Estimators = {}
 
     def outcomes() -> Estimators:

@@ -35,7 +35,7 @@ GENTLE: Final[Mapping[str, Parameters]] = {
 
 
 @dataclass(frozen=True)
-class Arms:
+class ArmRows:
     """An experiment's rows: matrix (n, m), `stayed` (n,) 0/1, `treated` (n,) bool."""
 
     X: Matrix
@@ -62,11 +62,11 @@ class Learner:
     name: str
     title: str
     parts: tuple[str, ...]
-    learn: Callable[[Candidate, Arms, int, Outcomes], Estimators]
+    learn: Callable[[Candidate, ArmRows, int, Outcomes], Estimators]
     predict: Callable[[Candidate, Estimators, Matrix, float], Floats]
 
 
-def learn_outcomes(entry: Candidate, arms: Arms, seed: int) -> Estimators:
+def learn_outcomes(entry: Candidate, arms: ArmRows, seed: int) -> Estimators:
     """Return a model of staying for each arm, `contacted` and `left_alone`."""
     return {
         name: _fit(entry, arms.X[rows], arms.stayed[rows], np.ones(int(rows.sum())), entry.defaults, seed)
@@ -98,7 +98,7 @@ def _fit_effect(entry: Candidate, X: Matrix, effect: Floats, seed: int) -> Any:
     return _fit(entry, np.concatenate([X, X]), outcome, np.concatenate([share, 1.0 - share]), _gentle(entry), seed)
 
 
-def _learn_t(_entry: Candidate, _arms: Arms, _seed: int, outcomes: Outcomes) -> Estimators:
+def _learn_t(_entry: Candidate, _arms: ArmRows, _seed: int, outcomes: Outcomes) -> Estimators:
     return outcomes()
 
 
@@ -106,7 +106,7 @@ def _predict_t(entry: Candidate, estimators: Estimators, X: Matrix, _share: floa
     return probability(entry, estimators["contacted"], X) - probability(entry, estimators["left_alone"], X)
 
 
-def _learn_x(entry: Candidate, arms: Arms, seed: int, outcomes: Outcomes) -> Estimators:
+def _learn_x(entry: Candidate, arms: ArmRows, seed: int, outcomes: Outcomes) -> Estimators:
     models, rows = outcomes(), arms.treated
     gained = arms.stayed[rows] - probability(entry, models["left_alone"], arms.X[rows])
     missed = probability(entry, models["contacted"], arms.X[~rows]) - arms.stayed[~rows]
@@ -123,7 +123,7 @@ def _predict_x(entry: Candidate, estimators: Estimators, X: Matrix, share: float
     return share * among_left_alone + (1.0 - share) * among_contacted
 
 
-def _learn_transformed(entry: Candidate, arms: Arms, seed: int, _outcomes: Outcomes) -> Estimators:
+def _learn_transformed(entry: Candidate, arms: ArmRows, seed: int, _outcomes: Outcomes) -> Estimators:
     same = (arms.stayed == arms.treated).astype(np.float64)
     share = arms.treated_share
     weight = np.where(arms.treated, 0.5 / share, 0.5 / (1.0 - share))

@@ -21,7 +21,7 @@ from churn.modeling.uplift.contest import Experiment, cross_fitted_uplift, fit_p
 from churn.modeling.uplift.harm import find_harm
 from churn.modeling.uplift.learners import LEARNERS, Learner
 from churn.modeling.uplift.model import Scale, UpliftModel
-from churn.modeling.uplift.words import UpliftResult, Words
+from churn.modeling.uplift.words import UpliftResult, UpliftWords
 from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def train_uplift(
         imbalances=find_imbalances(experiment.frame, experiment.features, treated),
         out_of_fold=out_of_fold,
         contenders=contenders,
-        words=Words(outcome),
+        words=UpliftWords(outcome),
         seed=seed,
     )
 

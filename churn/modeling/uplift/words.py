@@ -39,7 +39,7 @@ _CURVE_POINTS = 101
 
 
 @dataclass(frozen=True)
-class Words:
+class UpliftWords:
     """`outcome` names what contact was to bring: retention, or the column of an experiment's file."""
 
     outcome: str
@@ -179,7 +179,7 @@ class UpliftResult:
     imbalances: tuple[Imbalance, ...]
     out_of_fold: pl.DataFrame
     contenders: tuple[tuple[str, str, float], ...]
-    words: Words
+    words: UpliftWords
     seed: int
 
     @property

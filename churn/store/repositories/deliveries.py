@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from churn.store.database import Database
 from churn.store.records import AlertSeverity
-from churn.store.service_records import Delivery
+from churn.store.service_records import AlertDelivery
 from churn.store.service_tables import alert_deliveries
 from churn.store.tables import alerts
 
@@ -49,7 +49,7 @@ class DeliveryRepository:
                 connection.execute(sa.insert(told), [row | values for row in fresh])
         return len(fresh)
 
-    def take(self, now: datetime, *, lease_seconds: float) -> Delivery | None:
+    def take(self, now: datetime, *, lease_seconds: float) -> AlertDelivery | None:
         """Return one that is due, kept from other takers for `lease_seconds`: whoever dies with it loses nothing."""
         told = alert_deliveries
         columns = [alerts.c[name] for name in ("kind", "subject", "message", "raised_at")]
@@ -64,22 +64,22 @@ class DeliveryRepository:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 return None
-            delivery = Delivery(**row)
+            delivery = AlertDelivery(**row)
             until = now + timedelta(seconds=lease_seconds)
             connection.execute(
                 sa.update(told).where(*_is(delivery)).values(attempts=told.c.attempts + 1, next_attempt_at=until)
             )
         return delivery
 
-    def delivered(self, one: Delivery, at: datetime) -> None:
+    def delivered(self, one: AlertDelivery, at: datetime) -> None:
         """Note that it has arrived."""
         self._write(one, state="delivered", finished_at=at, error=None)
 
-    def postpone(self, one: Delivery, error: str, until: datetime) -> None:
+    def postpone(self, one: AlertDelivery, error: str, until: datetime) -> None:
         """Note why it did not arrive, and when it is tried again."""
         self._write(one, error=error[:_ERROR_LENGTH], next_attempt_at=until)
 
-    def give_up(self, one: Delivery, error: str, at: datetime) -> None:
+    def give_up(self, one: AlertDelivery, error: str, at: datetime) -> None:
         """Note that it is not tried any more."""
         self._write(one, state="given_up", error=error[:_ERROR_LENGTH], finished_at=at)
 
@@ -91,11 +91,11 @@ class DeliveryRepository:
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(query.order_by(told.c.channel)).mappings()]
 
-    def _write(self, one: Delivery, **values: object) -> None:
+    def _write(self, one: AlertDelivery, **values: object) -> None:
         with self._database.write() as connection:
             connection.execute(sa.update(alert_deliveries).where(*_is(one)).values(**values))
 
 
-def _is(one: Delivery) -> tuple[sa.ColumnElement[bool], ...]:
+def _is(one: AlertDelivery) -> tuple[sa.ColumnElement[bool], ...]:
     told = alert_deliveries
     return (told.c.alert_id == one.alert_id, told.c.channel == one.channel, told.c.severity == one.severity)

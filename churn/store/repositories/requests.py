@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.service_records import AuditEntry, EarlierRequest
+from churn.store.service_records import AuditRecord, EarlierRequest
 from churn.store.service_tables import audit_log, idempotent_requests
 
 KEPT_FOR = timedelta(hours=24)
@@ -82,7 +82,7 @@ class RequestRepository:
 
     def audited(
         self, *, limit: int = 100, who: str | None = None, action: str | None = None, before: int | None = None
-    ) -> list[AuditEntry]:
+    ) -> list[AuditRecord]:
         """Return the newest entries first: of one person or key, of one action, from before an entry's number."""
         query = sa.select(audit_log).order_by(audit_log.c.entry_id.desc()).limit(limit)
         for column, wanted in ((audit_log.c.who, who), (audit_log.c.action, action)):
@@ -91,4 +91,4 @@ class RequestRepository:
         if before is not None:
             query = query.where(audit_log.c.entry_id < before)
         with self._database.read() as connection:
-            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+            return [AuditRecord(**row) for row in connection.execute(query).mappings()]

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import JobRun
+from churn.store.records import WorkflowRun
 from churn.store.tables import job_runs
 
 _ERROR_LENGTH = 2_000
@@ -53,10 +53,10 @@ class RunRepository:
             old = sa.and_(job_runs.c.started_at < before, job_runs.c.run_id.not_in(newest.scalar_subquery()))
             return connection.execute(sa.delete(job_runs).where(old)).rowcount
 
-    def list(self, *, workflow: str | None = None, limit: int = 50) -> list[JobRun]:
+    def list(self, *, workflow: str | None = None, limit: int = 50) -> list[WorkflowRun]:
         """Return the newest runs first, of one workflow or of all."""
         query = sa.select(job_runs).order_by(job_runs.c.run_id.desc()).limit(limit)
         if workflow is not None:
             query = query.where(job_runs.c.workflow == workflow)
         with self._database.read() as connection:
-            return [JobRun(**row) for row in connection.execute(query).mappings()]
+            return [WorkflowRun(**row) for row in connection.execute(query).mappings()]

@@ -31,7 +31,7 @@ Rows = list[tuple[Any, ...]]
 Fetch = Callable[[str, Values], Rows]
 
 
-class Source(Protocol):
+class ScoreSource(Protocol):
     """Where a score list is read from."""
 
     def fetch(self, sql: str, values: Values) -> Rows:
@@ -60,7 +60,7 @@ _FLAGS = frozenset({"is_stale", *(name for name, kind in SCORE_COLUMNS.items() i
 class ScoreReader:
     """What one may ask of the current list."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ScoreSource) -> None:
         self._source = source
         self._last_run: tuple[tuple[Any, ...], ScoreRun | None] = (), None
 

@@ -20,7 +20,7 @@ _SCHEMA: Final = "create table if not exists raw.date_forms (source varchar, col
 
 
 @dataclass(frozen=True)
-class Shape:
+class DateShape:
     """Dates of one column that are written alike: their first two numbers, the separator, and an example."""
 
     separator: str
@@ -30,7 +30,7 @@ class Shape:
     example: str
 
 
-def shapes(warehouse: Warehouse, sql: str, expression: str) -> list[Shape]:
+def shapes(warehouse: Warehouse, sql: str, expression: str) -> list[DateShape]:
     """Return how the dates are written that are numbers in an order of their own; one shape per separator and width."""
     bare = f"trim({expression})"
     parts = f"regexp_extract({bare}, '^([0-9]{{1,4}})([./-])([0-9]{{1,2}})[./-]([0-9]+)', [{', '.join(map(repr, ('a', 's', 'b', 'y')))}])"
@@ -39,10 +39,10 @@ def shapes(warehouse: Warehouse, sql: str, expression: str) -> list[Shape]:
         f"select {parts} as p, {bare} as example from ({sql}) where regexp_full_match({bare}, '{_NUMERIC}')"
         " and not regexp_matches(" + bare + ", '^[0-9]{4}')) group by p.s, length(p.y) order by 1, 4"
     )
-    return [Shape(*row) for row in rows]
+    return [DateShape(*row) for row in rows]
 
 
-def settled(found: Sequence[Shape], known: str, *, has_form: bool, where: str, column: str, table: str) -> str:
+def settled(found: Sequence[DateShape], known: str, *, has_form: bool, where: str, column: str, table: str) -> str:
     """Return the order of day and month: `known` from earlier files, or what the values prove; "" where none is needed.
 
     Raises ContractBroken where two orders fit, where the values contradict each other or earlier files, and for years

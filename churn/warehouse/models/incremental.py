@@ -43,7 +43,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class State:
+class BuildState:
     """What a table was last built from, and how often it was built in full."""
 
     sql_hash: str
@@ -120,7 +120,7 @@ def note_build(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlMo
     )
 
 
-def _fresh_raw(warehouse: Warehouse, source: Source, state: State) -> str | None:
+def _fresh_raw(warehouse: Warehouse, source: Source, state: BuildState) -> str | None:
     """Return a select of the raw rows loaded since, empty if there are none; None if adding them is not enough."""
     is_rewritten = warehouse.rows(
         "select 1 from raw.rewrites where source = ? and load_id > ?",
@@ -135,7 +135,7 @@ def _fresh_raw(warehouse: Warehouse, source: Source, state: State) -> str | None
     return rows if fresh else ""
 
 
-def _fresh_built(warehouse: Warehouse, source: Source, built: SqlModel, state: State) -> str | None:
+def _fresh_built(warehouse: Warehouse, source: Source, built: SqlModel, state: BuildState) -> str | None:
     """Return a select of the other table's keys that were loaded since; None and empty as above."""
     other = _state(warehouse, built)
     if other is None or _count(warehouse, source.sql) != other.built_rows:
@@ -224,7 +224,7 @@ def _loaded_through(warehouse: Warehouse, source: Source) -> int | None:
     return None if found is None else int(found)
 
 
-def _state(warehouse: Warehouse, model: SqlModel) -> State | None:
+def _state(warehouse: Warehouse, model: SqlModel) -> BuildState | None:
     columns = warehouse.columns("raw.builds")
     if not columns:
         return None
@@ -233,7 +233,7 @@ def _state(warehouse: Warehouse, model: SqlModel) -> State | None:
     found = warehouse.rows(
         "select sql_hash, load_id, raw_rows, built_rows, full_builds from raw.builds where model = ?", [model.name]
     )
-    return State(*found[0]) if found else None
+    return BuildState(*found[0]) if found else None
 
 
 def _hash(warehouse: Warehouse, model: SqlModel, source: Source) -> str:

@@ -46,7 +46,7 @@ class ColumnEvidence:
     clocks: int
     offsets: int
     half_days: int
-    shapes: tuple[date_forms.Shape, ...]
+    shapes: tuple[date_forms.DateShape, ...]
     words: tuple[str, ...]
     odd: tuple[str, ...]
     comma_example: str

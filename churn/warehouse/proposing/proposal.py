@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from churn.warehouse.loading.contracts import TABLES
-from churn.warehouse.loading.date_forms import Shape
+from churn.warehouse.loading.date_forms import DateShape
 from churn.warehouse.proposing import synonyms
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
 from churn.warehouse.proposing.tables import TableMatch, is_undecided, matches
@@ -223,7 +223,7 @@ def _dates(
         lines.append(f"dates = {inline(proven)}")
 
 
-def _form(shape: Shape, column: ColumnEvidence, order: str) -> str:
+def _form(shape: DateShape, column: ColumnEvidence, order: str) -> str:
     day = f"{order.format(shape.separator)}{shape.separator}{'%y' if shape.year_digits == 2 else '%Y'}"
     return f"{day} %I:%M %p" if column.half_days else day
 

@@ -24,7 +24,7 @@ _WAIT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
-class DefinedCampaign:
+class DefinitionInForce:
     """A definition as it is kept now; `is_new` where there was none of the name, `is_changed` where it was another."""
 
     definition: CampaignDefinition
@@ -32,7 +32,7 @@ class DefinedCampaign:
     is_changed: bool
 
 
-def define_campaign(context: Context, name: str, sections: Mapping[str, TomlTable | None]) -> DefinedCampaign:
+def define_campaign(context: Context, name: str, sections: Mapping[str, TomlTable | None]) -> DefinitionInForce:
     """Keep `sections` (those of campaigns/NAME.toml) as the campaign `name` in the home, in place of any there is.
 
     A shipped campaign is not touched: the home's file lies over it. Assignments made earlier stay as they are.
@@ -66,7 +66,7 @@ def define_campaign(context: Context, name: str, sections: Mapping[str, TomlTabl
             "another process keeps a campaign at this moment", where=f"campaign {name}", remedy="Try again."
         ) from error
     context.log.note("define_campaign", campaign=name)
-    return DefinedCampaign(definition, before is None, earlier is None or earlier.hash != definition.hash)
+    return DefinitionInForce(definition, before is None, earlier is None or earlier.hash != definition.hash)
 
 
 def _refusal(complaints: Sequence[Complaint]) -> ConfigError:

@@ -13,7 +13,7 @@ from churn.campaigns.writing import TomlTable, TomlValue
 from churn.context import Context
 from churn.documents.exploration import ColumnInsight
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.define.define import DefinedCampaign, define_campaign
+from churn.workflows.define.define import DefinitionInForce, define_campaign
 from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def draft_audience(
     context: Context, insight: ColumnInsight, *, name: str, title: str, channel: str, owner: str | None
-) -> DefinedCampaign:
+) -> DefinitionInForce:
     """Keep a campaign for those whom `insight` is about; nobody is contacted by it.
 
     Raises CampaignError for a name that is taken, ConfigError for anything that `churn campaigns validate` refuses.
@@ -48,7 +48,7 @@ _LONGEST: Final = 60
 
 def draft_campaign(
     context: Context, answer: Answer, *, name: str, title: str, channel: str, owner: str | None
-) -> DefinedCampaign:
+) -> DefinitionInForce:
     """Keep the campaign that `answer` describes as campaigns/NAME.toml of the home; nobody is contacted by it.
 
     Everyone down to the simulated cut is its audience; a simulated budget or number of contacts becomes its limit.

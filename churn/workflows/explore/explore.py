@@ -28,7 +28,7 @@ from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
-    from churn.exploration.table import Table
+    from churn.exploration.table import ExplorationTable
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
 
@@ -102,7 +102,9 @@ def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dic
     return models, policy, day
 
 
-def read_table(context: Context, warehouse: Warehouse, models: dict[str, SqlModel], policy: SnapshotPolicy) -> Table:
+def read_table(
+    context: Context, warehouse: Warehouse, models: dict[str, SqlModel], policy: SnapshotPolicy
+) -> ExplorationTable:
     """Return the snapshots built last, encoded and profiled."""
     with context.open_store() as store:
         assigned = store.assignments.customers(arm="treatment")
@@ -118,7 +120,7 @@ def read_document(
     warehouse: Warehouse,
     models: Mapping[str, SqlModel],
     policy: SnapshotPolicy,
-    table: Table,
+    table: ExplorationTable,
     day: date,
 ) -> ExplorationDocument:
     """Return what `table` and the marts of `warehouse` say of the customers of `day`."""

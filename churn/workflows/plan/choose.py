@@ -79,7 +79,7 @@ class Used:
 
 
 @dataclass(frozen=True)
-class Limits:
+class RemainingLimits:
     """What is left to spend: money in all, and per channel how many contacts, earlier plans subtracted."""
 
     budget: float | None
@@ -87,7 +87,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Choice:
+class NewAssignments:
     """Who is newly assigned: `campaign` (n,) is a position, -1 for none; `is_holdout` (n,)."""
 
     campaign: NDArray[np.int64]
@@ -128,8 +128,13 @@ def price(
 
 
 def choose(
-    priced: Sequence[Priced], used: Sequence[Used], limits: Limits, scores: pl.DataFrame, *, nobody: bool = False
-) -> Choice:
+    priced: Sequence[Priced],
+    used: Sequence[Used],
+    limits: RemainingLimits,
+    scores: pl.DataFrame,
+    *,
+    nobody: bool = False,
+) -> NewAssignments:
     """Return at most one offer per customer for the most profit, and the arms, within every limit as spent.
 
     `nobody` is to be chosen where a plan stands as it was made.
@@ -183,7 +188,9 @@ class _Left:
     channels: Floats
 
     @classmethod
-    def of(cls, priced: Sequence[Priced], used: Sequence[Used], limits: Limits, channels: Sequence[str]) -> _Left:
+    def of(
+        cls, priced: Sequence[Priced], used: Sequence[Used], limits: RemainingLimits, channels: Sequence[str]
+    ) -> _Left:
         def rest(limit: float | None, taken: float) -> float:
             return np.inf if limit is None else max(float(limit) - taken, 0.0)
 
@@ -221,8 +228,8 @@ def _draw_arms(
     used: Sequence[Used],
     ids: Sequence[str],
     bands: Sequence[str],
-    limits: Limits,
-) -> Choice:
+    limits: RemainingLimits,
+) -> NewAssignments:
     campaign = np.asarray(allocation.choice, dtype=np.int64)
     is_holdout = np.zeros(campaign.size, dtype=np.bool_)
     for k, (each, had) in enumerate(zip(priced, used, strict=True)):
@@ -235,7 +242,7 @@ def _draw_arms(
             share=each.definition.holdout.share,
             before=had.strata if had.alike is None else had.alike,
         )
-    return Choice(campaign, is_holdout, allocation, limits.channels)
+    return NewAssignments(campaign, is_holdout, allocation, limits.channels)
 
 
 def _per_contact(allocation: Allocation, share: Floats, mixed: Floats) -> Allocation:
@@ -282,7 +289,7 @@ def limits_left(
     used: Sequence[Used],
     day: date,
     budget: Decimal | float | None,
-) -> Limits:
+) -> RemainingLimits:
     """Return what is left of `budget` after these campaigns' earlier plans, and of the channels after today's.
 
     A channel's capacity is per plan: contacts planned for the same snapshot date count, by whatever campaign.
@@ -302,4 +309,4 @@ def limits_left(
                 if channel in taken:
                     taken[channel] += count
     left = None if budget is None else max(float(budget) - sum(each.committed for each in used), 0.0)
-    return Limits(left, {name: max(float(capacity[name] - taken[name]), 0.0) for name in capacity})
+    return RemainingLimits(left, {name: max(float(capacity[name] - taken[name]), 0.0) for name in capacity})

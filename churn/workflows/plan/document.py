@@ -40,7 +40,7 @@ from churn.workflows.plan.pricing import pricing_notes
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.workflows.plan.choose import Choice, Priced, Used
+    from churn.workflows.plan.choose import NewAssignments, Priced, Used
     from churn.workflows.plan.eligibility import CampaignFacts
     from churn.workflows.plan.request import PlanRequest
     from churn.workflows.plan.scores import ScoreList
@@ -59,7 +59,7 @@ class PlanningRun:
     facts: CampaignFacts
     priced: Sequence[Priced]
     used: Sequence[Used]
-    choice: Choice
+    choice: NewAssignments
     plan_ids: Sequence[str]
     alarms: Sequence[AcceptedAlarm] = ()
     stands_since: datetime | None = None
@@ -222,7 +222,7 @@ def _allocation(chosen: Sequence[_ChosenCampaign], run: PlanningRun) -> PlanAllo
     )
 
 
-def _shadow_prices(chosen: Sequence[_ChosenCampaign], choice: Choice) -> ShadowPrices:
+def _shadow_prices(chosen: Sequence[_ChosenCampaign], choice: NewAssignments) -> ShadowPrices:
     allocation = choice.allocation
     channels = channels_of([campaign.priced for campaign in chosen])
     return ShadowPrices(

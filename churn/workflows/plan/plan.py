@@ -29,7 +29,7 @@ from churn.workflows.plan.scores import read_scores
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.workflows.plan.choose import Choice, Priced
+    from churn.workflows.plan.choose import NewAssignments, Priced
     from churn.workflows.plan.scores import ScoreList
 
 
@@ -120,7 +120,7 @@ def _plan_id(definition: CampaignDefinition, scores: ScoreList, planned_at: date
     return f"{definition.name}-{scores.snapshot_date:%Y%m%d}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
-def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: Choice) -> list[pl.DataFrame]:
+def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: NewAssignments) -> list[pl.DataFrame]:
     """Return the newly assigned of each campaign, with what was expected of each customer."""
     import numpy as np
     import polars as pl

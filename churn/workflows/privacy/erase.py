@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Erased:
+class ErasedCustomer:
     """What went, by table and file, and the lists that the customer was taken off or (`error`) still is on."""
 
     id_hash: str
@@ -49,12 +49,12 @@ class Erased:
         }
 
 
-def erase_customer(context: Context, customer_id: str, *, who: str) -> Erased:
+def erase_customer(context: Context, customer_id: str, *, who: str) -> ErasedCustomer:
     """Remove a customer from remote lists, store, warehouse and files, for good. Raises as `erase_customers`."""
     return erase_customers(context, [customer_id], who=who)[0]
 
 
-def erase_customers(context: Context, customers: Sequence[str], *, who: str) -> tuple[Erased, ...]:
+def erase_customers(context: Context, customers: Sequence[str], *, who: str) -> tuple[ErasedCustomer, ...]:
     """Remove customers from remote lists, store, warehouse and files, for good; the warehouse is written anew once for all.
 
     Raises NotFound when nothing is held of one of them, WarehouseBusy and StoreBusy before anything is done,
@@ -71,7 +71,7 @@ def erase_customers(context: Context, customers: Sequence[str], *, who: str) -> 
         for customer_id, one, was_erased in zip(asked, begun, were_erased, strict=True):
             files = _from_files(context, customer_id, one.told_in)
             removed = {"store": one.removed, "warehouse": gone[customer_id], "files": files}
-            found.append(Erased(one.digest, removed, one.withdrawals, was_erased, one.told_in))
+            found.append(ErasedCustomer(one.digest, removed, one.withdrawals, was_erased, one.told_in))
         with context.open_store() as store:
             for customer_id, one, told in zip(asked, begun, found, strict=True):
                 _settle(store, context, customer_id, one, told)
@@ -106,7 +106,7 @@ def _begin(context: Context, customer_id: str, who: str) -> _Begun:
     return _Begun(request.request_id, digest, now, withdrawals, removed, told_in)
 
 
-def _settle(store: Store, context: Context, customer_id: str, begun: _Begun, found: Erased) -> None:
+def _settle(store: Store, context: Context, customer_id: str, begun: _Begun, found: ErasedCustomer) -> None:
     for one in store.privacy.requests(customer_id, is_open=True):
         is_it = one.request_id == begun.request_id
         result = found.document() if is_it else {"erased": True}
@@ -136,7 +136,7 @@ def finish_requests(context: Context, *, who: str) -> dict[str, int]:
         waiting = [one for one in store.privacy.requests(is_open=True) if one.customer_id is not None]
     done = {"finished": 0, "waiting": 0}
     erased = [one.customer_id for one in waiting if one.kind == "erase" and one.customer_id is not None]
-    found: list[Erased | Objected] = [*erase_customers(context, erased, who=who)] if erased else []
+    found: list[ErasedCustomer | Objected] = [*erase_customers(context, erased, who=who)] if erased else []
     objecting = [one.customer_id for one in waiting if one.kind == "object" and one.customer_id is not None]
     found += [object_to_marketing(context, one, who=who) for one in objecting if one not in erased]
     for each in found:

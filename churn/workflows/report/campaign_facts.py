@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from churn.documents.campaign_profit import BroughtProfit, PromisedProfit
 from churn.documents.document import Range
-from churn.documents.month_facts import CampaignFacts, LedgerPromise, LedgerRow, MonthCampaigns
+from churn.documents.month_facts import LedgerMonth, LedgerPromise, MonthCampaigns, ReportedCampaign
 from churn.views.campaign_standing import ArmSizes, brought_by, promised_by
 from churn.views.overview import saved_of
 from churn.workflows.report.month import Month
@@ -44,13 +44,13 @@ def campaign_facts(store: Store, month: Month) -> MonthCampaigns:
     for measurement in store.measurements.list():  # newest first
         if measurement.campaign in planned and measurement.measured_at < month.known_until:
             measured.setdefault(measurement.campaign, measurement)
-    campaigns: list[CampaignFacts] = []
+    campaigns: list[ReportedCampaign] = []
     entries: list[_LedgerEntry] = []
     for name, plans in sorted(planned.items()):
         arms = _arms(store, name, {plan.plan_id for plan in plans})
         sizes, brought = _together(arms.values()), brought_by(measured.get(name))
         campaigns.append(
-            CampaignFacts(
+            ReportedCampaign(
                 name=name,
                 title=plans[0].definition.title,
                 treatment=sizes.treatment,
@@ -72,7 +72,7 @@ def campaign_facts(store: Store, month: Month) -> MonthCampaigns:
     )
 
 
-def _ledger(entries: Sequence[_LedgerEntry]) -> tuple[LedgerRow, ...]:
+def _ledger(entries: Sequence[_LedgerEntry]) -> tuple[LedgerMonth, ...]:
     """Return a row for each month of plan, the newest first; the entries of a month are added up.
 
     Ranges of what is promised are added; errors of measurements are independent, so they add up in quadrature.
@@ -81,7 +81,7 @@ def _ledger(entries: Sequence[_LedgerEntry]) -> tuple[LedgerRow, ...]:
     for entry in entries:
         grouped.setdefault((entry.first, entry.last), []).append(entry)
     return tuple(
-        LedgerRow(
+        LedgerMonth(
             first=first,
             last=last,
             campaigns=len(group),

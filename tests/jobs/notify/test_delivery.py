@@ -16,7 +16,7 @@ from aiosmtpd.smtp import AuthResult
 from churn.errors import Unreachable
 from churn.jobs.notify.alarms import watch_freshness
 from churn.jobs.notify.alert_sender import AlertSender
-from churn.store import Delivery
+from churn.store import AlertDelivery
 from tests.jobs.conftest import House
 from tests.jobs.notify.mail import mail_server, mailing
 
@@ -32,7 +32,7 @@ class Box:
         self.got: list[tuple[int, str, str]] = []
         self.failures: list[Exception] = []
 
-    def send(self, one: Delivery) -> None:
+    def send(self, one: AlertDelivery) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.got.append((one.alert_id, one.severity, one.message))

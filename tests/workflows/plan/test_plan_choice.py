@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from churn.campaigns.assignment import Arms
 from churn.decisions.profit import Economics
 from churn.documents.definition import CampaignDefinition
-from churn.workflows.plan.choose import Limits, Used, choose, price
+from churn.workflows.plan.choose import RemainingLimits, Used, choose, price
 
 SIZE = 90
 RANDOM = np.random.default_rng(3)
@@ -55,7 +55,7 @@ def test_no_limit_is_ever_overrun(drawn, budget, phone, before):
         for i, (cost, share, channel, contacts, own) in enumerate(drawn)
     ]
     used = [Used({"high": Arms(before, before // 2)}, before * each.unit_cost) for each in priced]
-    choice = choose(priced, used, Limits(budget, {} if phone is None else {"phone": float(phone)}), SCORES)
+    choice = choose(priced, used, RemainingLimits(budget, {} if phone is None else {"phone": float(phone)}), SCORES)
     treated = [choice.treated(k).size for k in range(len(priced))]
     spent = [count * each.unit_cost for count, each in zip(treated, priced, strict=True)]
     if budget is not None:
@@ -75,19 +75,21 @@ def test_no_limit_is_ever_overrun(drawn, budget, phone, before):
 
 
 def test_a_holdout_lets_more_be_chosen_than_the_budget_could_contact():
-    one = choose([campaign("a", cost=2.0, share=0.0)], [Used({}, 0.0)], Limits(40.0, {}), SCORES)
-    half = choose([campaign("a", cost=2.0, share=0.5)], [Used({}, 0.0)], Limits(40.0, {}), SCORES)
+    one = choose([campaign("a", cost=2.0, share=0.0)], [Used({}, 0.0)], RemainingLimits(40.0, {}), SCORES)
+    half = choose([campaign("a", cost=2.0, share=0.5)], [Used({}, 0.0)], RemainingLimits(40.0, {}), SCORES)
     assert (one.campaign == 0).sum() == 20
     assert (half.campaign == 0).sum() == 40
     assert half.treated(0).size == 20
 
 
 def test_shadow_prices_are_per_contact_made():
-    choice = choose([campaign("a", cost=2.0, share=0.5, contacts=10)], [Used({}, 0.0)], Limits(None, {}), SCORES)
+    choice = choose(
+        [campaign("a", cost=2.0, share=0.5, contacts=10)], [Used({}, 0.0)], RemainingLimits(None, {}), SCORES
+    )
     profit = np.sort(campaign("a", cost=2.0).profit)[::-1]
     assert profit[20] - 1e-6 <= choice.allocation.shadow_offer[0] <= profit[19] + 1e-6
 
 
 def test_where_a_plan_stands_nobody_is_chosen_even_if_contacts_cost_nothing():
-    choice = choose([campaign("a", cost=0.0)], [Used({}, 0.0)], Limits(None, {}), SCORES, nobody=True)
+    choice = choose([campaign("a", cost=0.0)], [Used({}, 0.0)], RemainingLimits(None, {}), SCORES, nobody=True)
     assert (choice.campaign == -1).all()

@@ -16,7 +16,7 @@ from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
 from churn.workflows.measure import import_outcomes
 from churn.workflows.plan import PlanRequest, plan_campaigns
-from churn.workflows.privacy.erase import Erased, erase_customer
+from churn.workflows.privacy.erase import ErasedCustomer, erase_customer
 from churn.workflows.privacy.export import export_customer
 from churn.workflows.sync import SyncOptions, sync_crm
 from tests.company import Company
@@ -83,7 +83,7 @@ class Gone:
     lived: Lived
     before: list[str]
     exported: dict[str, object]
-    erased: Erased
+    erased: ErasedCustomer
     left: list[str]
     assigned: int
     at: datetime

@@ -46,7 +46,7 @@ class CampaignForm:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class WithheldAmounts:
     """Why amounts are withheld: the model and its reasons; `query` is the address that was asked."""
 
     model_version: str
@@ -75,7 +75,7 @@ class SimulatorPage:
     save_form: SaveForm
     campaign_form: CampaignForm
     shown: Shown | None = None
-    refusal: Refusal | None = None
+    refusal: WithheldAmounts | None = None
     nothing: str | None = None
     notice: tuple[str, str] | None = None
     fields: Mapping[str, FormField] = field(default_factory=lambda: FIELDS)
@@ -125,7 +125,7 @@ def show(
         content = replace(content, nothing=error.what)
     except NotCalibrated:
         judgement = state.simulator.prepared().judgement
-        refusal = Refusal(judgement.model_version, judgement.gate.reasons, address(question))
+        refusal = WithheldAmounts(judgement.model_version, judgement.gate.reasons, address(question))
         content = replace(content, refusal=refusal)
     except ConfigError as error:
         content = _with_answer(content, state, read_question({}))

@@ -25,7 +25,7 @@ Owners = Callable[[Iterable[int]], Mapping[int, str]]
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _LeadCursor:
     """How far we are: leads changed since `since` are read by rising id; `until` was Odoo's newest as we began."""
 
     since: str
@@ -46,7 +46,7 @@ def read_page(
     """
     reading = _resume(cursor, settings, clock)
     if reading.until is None:
-        reading = _Reading(reading.since, _newest(api) or reading.since)
+        reading = _LeadCursor(reading.since, _newest(api) or reading.since)
     domain = [("write_date", ">=", reading.since), ("id", ">", reading.last_id), ("campaign_id", "!=", False)]
     leads = api.call(_MODEL, "search_read", domain=domain, fields=_FIELDS, order="id asc", limit=PAGE_LEADS)
     if not isinstance(leads, list):
@@ -54,18 +54,18 @@ def read_page(
     keys = owners(lead["partner_id"][0] for lead in leads if lead["partner_id"])
     events = tuple(event for lead in leads if (event := _event(lead, keys, settings)) is not None)
     if len(leads) == PAGE_LEADS:
-        onward = _Reading(reading.since, reading.until, int(leads[-1]["id"]))
+        onward = _LeadCursor(reading.since, reading.until, int(leads[-1]["id"]))
         return OutcomePage(events, onward.cursor(), is_last=False)
     newest = datetime.fromisoformat(reading.until or reading.since)
     since = max(reading.since, str(newest - OVERLAP))
-    return OutcomePage(events, _Reading(since).cursor(), is_last=True)
+    return OutcomePage(events, _LeadCursor(since).cursor(), is_last=True)
 
 
-def _resume(cursor: str | None, settings: OdooConnector, clock: Callable[[], datetime]) -> _Reading:
+def _resume(cursor: str | None, settings: OdooConnector, clock: Callable[[], datetime]) -> _LeadCursor:
     if cursor is None:
-        return _Reading(str(clock().replace(microsecond=0) - timedelta(days=settings.outcome_days)))
+        return _LeadCursor(str(clock().replace(microsecond=0) - timedelta(days=settings.outcome_days)))
     since, until, last_id = json.loads(cursor)
-    return _Reading(str(since), until, int(last_id))
+    return _LeadCursor(str(since), until, int(last_id))
 
 
 def _newest(api: OdooApi) -> str | None:

@@ -26,7 +26,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("steady")
 
-pytest_plugins = ["tests.fast", "tests.prepared", "tests.postgres", "tests.company"]
+pytest_plugins = ["tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
 GROUP = re.compile(r'^pytestmark = .*xdist_group\("(.+?)"\)', re.MULTILINE)

@@ -21,6 +21,7 @@ SLOW_FIXTURES = {
     "finished_company",
     "finished_shop",
     "made_town",
+    "mariadb_server",
     "odoo_server",
     "postgres_server",
 }

@@ -26,7 +26,11 @@ _SERVICES: Final = re.compile(
 
 def is_secret(name: str) -> bool:
     """Whether a variable may hold a secret that sources, connectors, webhooks or alerts read."""
-    return name in {WEBHOOK_SECRET, SMTP_PASSWORD} or name.startswith(("AWS_", "PG")) or bool(_SECRETS.fullmatch(name))
+    return (
+        name in {WEBHOOK_SECRET, SMTP_PASSWORD, "MYSQL_PWD"}
+        or name.startswith(("AWS_", "PG"))
+        or bool(_SECRETS.fullmatch(name))
+    )
 
 
 def overlay(values: dict[str, Any], environ: Mapping[str, str], model: type[BaseModel]) -> None:

@@ -56,9 +56,12 @@ class SourceSettings(Section):
     path: str | list[str] | None = Field(None, description="File, glob, or s3:// address; CSV, Parquet or JSON.")
     format: Literal["csv", "parquet", "json"] | None = Field(None, description="Told from the ending if not given.")
     dsn: str | None = Field(
-        None, description="PostgreSQL address without a password (that is PGPASSWORD or CHURN_SOURCE_<NAME>_DSN)."
+        None,
+        description="Address of PostgreSQL, MySQL or MariaDB without a password (that is PGPASSWORD, MYSQL_PWD or CHURN_SOURCE_<NAME>_DSN).",
     )
-    query: str | None = Field(None, description="What to select from PostgreSQL; the table of that name if not given.")
+    query: str | None = Field(
+        None, description="What to select from the database; the table of that name if not given."
+    )
     columns: dict[str, str] = Field(
         default_factory=dict, description="Ours = theirs: a column's name, or an SQL expression over theirs."
     )
@@ -90,12 +93,9 @@ class SourceSettings(Section):
     def _one_place(self) -> SourceSettings:
         if (self.path is None) == (self.dsn is None and self.query is None):
             raise ValueError("give either `path` or `dsn`/`query`")
-        if (
-            self.dsn
-            and ":" in self.dsn.split("@")[0].removeprefix("postgresql://").removeprefix("postgres://")
-            and "@" in self.dsn
-        ):
-            raise ValueError("`dsn` holds a password: put it in PGPASSWORD or CHURN_SOURCE_<NAME>_DSN")
+        if self.dsn and "@" in self.dsn and ":" in self.dsn.split("@")[0].partition("://")[2]:
+            variable = "MYSQL_PWD" if self.dsn.startswith(("mysql", "mariadb")) else "PGPASSWORD"
+            raise ValueError(f"`dsn` holds a password: put it in {variable} or CHURN_SOURCE_<NAME>_DSN")
         for zone in [self.zone] if isinstance(self.zone, str) else (self.zone or {}).values():
             try:
                 ZoneInfo(zone)

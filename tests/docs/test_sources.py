@@ -30,7 +30,7 @@ def test_every_example_of_the_page_is_a_valid_source(block: str) -> None:
 
 
 def test_the_csv_options_of_the_page_are_options() -> None:
-    line = PAGE.split("For CSV: ")[1].split("For PostgreSQL")[0]
+    line = PAGE.split("For CSV: ")[1].split("For databases")[0]
     of_csv, of_all = (re.findall(r"`(\w+)`", part) for part in re.sub(r"\(.*?\)", "", line).split("For every format:"))
     assert len(of_csv) + len(of_all) > 15
     check_options("csv", dict.fromkeys([*of_csv, *of_all], ""), where="page")

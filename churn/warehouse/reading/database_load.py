@@ -1,43 +1,55 @@
-"""Loads a PostgreSQL source: the whole result in place of what came before, or only what is new in it."""
+"""Loads a source from a database: the whole result in place of what came before, or only what is new in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.loading import ledger
 from churn.warehouse.loading.casts import is_number
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
-from churn.warehouse.reading import postgres
+from churn.warehouse.reading import mysql, postgres
 from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.increments import (
+    Fetch,
+    declared_address,
+    fingerprint,
+    overlap_steps,
+    overlap_time,
+    updated_column,
+)
 from churn.warehouse.reading.scanning import DELIVERED
 
 _ARRIVED = "arrived_hashes"  # temporary: the rows of this delivery with their hashes
+_NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL"}
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
 
 
 def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:
     """Load the source; return what came of it, 1 if nothing had changed, and no vanished files.
 
-    Raises ConfigError for unknown options, ContractBroken for a column that is not there, and as `postgres.fetch`.
+    Raises ConfigError for unknown options and an unknown kind of database, ContractBroken for a column that is not
+    there, and as `postgres.fetch` and `mysql.fetch`.
     """
     name, source, warehouse = load.table.name, load.source, load.warehouse
+    kind, fetch = _reader(name, source, secrets)
     unknown = set(source.options) - _OPTIONS
     if unknown:
-        remedy = f"PostgreSQL knows {', '.join(sorted(_OPTIONS))}."
+        remedy = f"{_NAMES[kind]} knows {', '.join(sorted(_OPTIONS))}."
         raise ConfigError(f"no option `{min(unknown)}`", where=f"sources.{name}.options", remedy=remedy)
-    label = f"postgresql:{name}"
+    label = f"{kind}:{name}"
     before = ledger.known_files(warehouse, name).get(label)
-    updated = postgres.updated_column(source)
+    updated = updated_column(source)
     is_same = before is not None and before.settings_hash == load.settings_hash and not full
     since = before.changed if updated and before is not None and is_same else None
     with warehouse.transaction():
         ledger.create_raw(warehouse, load.table)
-        postgres.fetch(warehouse, name, source, secrets, since=since or None)
-        count, content = postgres.fingerprint(warehouse)
+        fetch(warehouse, name, source, secrets, since=since or None)
+        count, content = fingerprint(warehouse)
         newest = _newest(warehouse, updated, label) if updated and count else ""
         file = SourceFile(label, Path(), count, max(newest, since or ""), content)
         if before is not None and is_same and before.content_hash == content:
@@ -57,6 +69,17 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
     return done, 0, ()
 
 
+def _reader(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> tuple[str, Fetch]:
+    """Return the kind of database that a source's address names, and what reads it."""
+    scheme, parted, _ = declared_address(name, source, secrets).partition("://")
+    if not parted or scheme in {"postgresql", "postgres"}:  # what is no URL is libpq's own way: host=... dbname=...
+        return "postgresql", postgres.fetch
+    if scheme in {"mysql", "mariadb"}:
+        return "mysql", mysql.fetch
+    remedy = "Begin it with postgresql://, mysql:// or mariadb:// instead."
+    raise ConfigError(f"no database of the kind `{scheme}` can be read", where=f"sources.{name}.dsn", remedy=remedy)
+
+
 def _hashes(warehouse: Warehouse, load: Load, updated: str) -> None:
     """Reckon the hash of every row that arrived, and whether it may come again: whether it lies in the overlap."""
     kinds = {row[0]: row[1] for row in warehouse.rows(f"describe {DELIVERED}")}
@@ -64,9 +87,9 @@ def _hashes(warehouse: Warehouse, load: Load, updated: str) -> None:
     value = quoted(column)
     newest = f"(select max({value}) from {DELIVERED})"
     if kinds.get(column, "").startswith(("TIMESTAMP", "DATE")):
-        begins = f"{newest} - cast({literal(postgres.overlap_time(load.source))} as interval)"
+        begins = f"{newest} - cast({literal(overlap_time(load.source))} as interval)"
     elif is_number(kinds.get(column, "")):
-        begins = f"{newest} - {postgres.overlap_steps(load.table.name, load.source)}"
+        begins = f"{newest} - {overlap_steps(load.table.name, load.source)}"
     else:
         begins = newest
     warehouse.execute(

@@ -12,21 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 from churn.config import SourceSettings
 from churn.errors import AuthFailed, ChurnError, ConfigError, ContractBroken, Unreachable
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.faults import translating
 from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.reading.increments import (
+    declared_address,
+    overlap_steps,
+    overlap_time,
+    updated_column,
+    with_password,
+)
 from churn.warehouse.reading.scanning import DELIVERED
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
 
 _REFUSED = ("28P01", "28000")
-_OVERLAP = "1 hour"  # how long a transaction may stay open after it stamped its rows
-_OVERLAP_STEPS = 1000  # the same where rows are numbered
 _AS_IT_IS = {"bool", "int2", "int4", "int8", "oid", "text", "varchar", "name", "bytea", "json", "jsonb", "uuid", "time"}
 
 
@@ -36,22 +40,11 @@ def address(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> st
     `CHURN_SOURCE_<NAME>_DSN` comes before the declared `dsn`, `PGPASSWORD` fills in a missing password.
     Raises ConfigError if there is no address.
     """
-    dsn = secrets.get(f"CHURN_SOURCE_{name.upper()}_DSN") or source.dsn
-    if not dsn:
-        remedy = f"Add `dsn`, or set CHURN_SOURCE_{name.upper()}_DSN."
-        raise ConfigError("no address for its query", where=f"sources.{name}", remedy=remedy)
-    password = secrets.get("PGPASSWORD")
-    if not password:
-        return dsn
-    if "://" not in dsn:
+    dsn, password = declared_address(name, source, secrets), secrets.get("PGPASSWORD")
+    if password and "://" not in dsn:
         escaped = password.replace("\\", "\\\\").replace("'", "\\'")
         return dsn if "password=" in dsn else f"{dsn} password='{escaped}'"
-    parts = urlsplit(dsn)
-    if parts.password is not None:
-        return dsn
-    user = f"{parts.username}" if parts.username else ""
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+    return with_password(dsn, password)
 
 
 def fetch(
@@ -119,26 +112,6 @@ def _from(since: str, kind: str, source: SourceSettings, name: str) -> str:
     return since
 
 
-def overlap_time(source: SourceSettings) -> str:
-    """Return how far back in time rows are asked for again."""
-    return str(source.options.get("overlap", _OVERLAP))
-
-
-def overlap_steps(name: str, source: SourceSettings) -> int:
-    """Return how far back rows are asked for again where a number tells new from old. Raises ConfigError."""
-    steps = source.options.get("overlap", _OVERLAP_STEPS)
-    if isinstance(steps, int):
-        return steps
-    remedy = "Give how far back rows may still arrive, such as 1000."
-    where = f"sources.{name}.options.overlap"
-    raise ConfigError(f"`{steps}` is no number, and the column of `updated` holds numbers", where=where, remedy=remedy)
-
-
-def updated_column(source: SourceSettings) -> str:
-    """Return the delivered column that tells new rows from old; empty for a full load."""
-    return str(source.options.get("updated", ""))
-
-
 def _store(warehouse: Warehouse, cursor: Cursor) -> None:
     reader: Any = cursor.fetch_record_batch()
     columns = []
@@ -156,13 +129,6 @@ def _store(warehouse: Warehouse, cursor: Cursor) -> None:
             )
         finally:
             warehouse.connection.unregister("arriving_rows")
-
-
-def fingerprint(warehouse: Warehouse) -> tuple[int, str]:
-    """Return how many rows were fetched, and a hash of them that does not depend on their order."""
-    told = f"select count(*), sum(cast(hash(d) as hugeint)) from (select * exclude (_row) from {DELIVERED}) as d"
-    count, total = warehouse.rows(told)[0]
-    return int(count), f"{total or 0}"
 
 
 def _translated(error: Exception, name: str) -> ChurnError:

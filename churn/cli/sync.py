@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +14,11 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 from churn.crm.preview import SampleRow
 from churn.views.sync import RejectedRows, SyncStatus, rejected_rows, sync_status
-from churn.workflows.sync import SyncOptions, retry_rejected, sync_crm, withdraw_campaign
+from churn.workflows.sync import SyncOptions, SyncResult, retry_rejected, sync_crm, withdraw_campaign
 
 PUSH = "push"
+_PARTIAL = "partial"  # the state of a push after which some rows are refused or may not have arrived
+_NOT_ALL_OF_IT = 6  # as ConnectorError
 _SHOWN = 5  # rows of a dry run's sample on a terminal; --json has them all
 _LONGEST = 40  # characters of a value there
 ToOption = Annotated[str | None, typer.Option("--to", help="The connector; the campaign's own if left out.")]
@@ -104,7 +106,7 @@ def withdraw(
     _show(session, withdraw_campaign(session.context, campaign, to, who=getpass.getuser()), is_withdrawal=True)
 
 
-def _show(session: Session, result: Any, *, is_withdrawal: bool = False, **more: Any) -> None:
+def _show(session: Session, result: SyncResult, *, is_withdrawal: bool = False, **more: Any) -> None:
     report = result.report
     document = {
         "campaign": result.campaign,
@@ -115,6 +117,7 @@ def _show(session: Session, result: Any, *, is_withdrawal: bool = False, **more:
         "left_out": result.left_out,
         "model_version": result.model_version,
         **report.counts,
+        "refused": report.refused,
         "skipped": report.skipped,
         "resumed": list(report.resumed),
         "warnings": list(report.warnings),
@@ -131,30 +134,42 @@ def _show(session: Session, result: Any, *, is_withdrawal: bool = False, **more:
         names = list(report.counts)
         counts = [f"{report.counts[name]:,}" for name in names]
         would = "Would bring" if report.preview else "Brought"
-        done = "into step" if report.state in {"done", "dry run"} else "into step, but not all of it"
+        done = "into step, but not all of it," if report.state == _PARTIAL else "into step"
         title = f"{would} {result.connector} {done} with {result.campaign} ({result.list_size:,} customers)"
         if is_withdrawal:
-            title = f"Took {result.campaign} back from {result.connector}"
+            not_all = ", but not all of it" if report.state == _PARTIAL else ""
+            title = f"Took {result.campaign} back from {result.connector}{not_all}"
         table(title, [*names, "took"], [[*counts, f"{report.seconds:.1f} s"]], right=range(len(names) + 1))
         if result.left_out:
             line("Not on the list: " + ", ".join(f"{count:,} {why}" for why, count in result.left_out.items()) + ".")
-        if refused := report.counts.get("rejected"):
-            line(_refused_words(refused, result.connector, is_dry=report.preview is not None))
-        if held := report.skipped.get("held"):
-            line(f"{held:,} rows rejected before are left until they change: `churn sync status --rejected`.")
+        for words in _attention(result):
+            line(words)
         if report.preview and report.preview.sample:
             _render_sample(report.preview.sample)
 
     session.show(document, render)
+    if report.state == _PARTIAL:
+        raise typer.Exit(_NOT_ALL_OF_IT)
+
+
+def _attention(result: SyncResult) -> Iterator[str]:
+    """Say what is not in step, and what becomes of it."""
+    report = result.report
+    if refused := report.refused or report.counts.get("reject", 0):
+        yield _refused_words(refused, result.connector, is_dry=report.preview is not None)
+    if left := report.counts.get("left", 0) + report.counts.get("unknown", 0):
+        yield f"ATTENTION: {left:,} rows may not have arrived; the next push looks and sends them again."
+    if held := report.skipped.get("held"):
+        yield f"{held:,} rows refused before were not sent again: they wait until they change, or for a retry."
 
 
 def _refused_words(refused: int, connector: str, *, is_dry: bool) -> str:
-    """Say that not all went through, and what to do: a push with refused rows ends with 0, for the rest is in step."""
+    """Say that not all went through, and what to do."""
     rows = "1 row" if refused == 1 else f"{refused:,} rows"
     if is_dry:
         return f"ATTENTION: {rows} would be refused by {connector}."
     return (
-        f"ATTENTION: {connector} refused {rows}, and {'it is' if refused == 1 else 'they are'} not in step. See why with "
+        f"ATTENTION: {connector} refuses {rows}, and {'it is' if refused == 1 else 'they are'} not in step. See why with "
         "`churn sync status --rejected`, mend it, and send again with `churn sync retry`."
     )
 
@@ -196,7 +211,7 @@ def _render_status(status: SyncStatus) -> None:
             destination.campaign,
             f"{destination.records:,}",
             f"{destination.rejected:,}",
-            f"{destination.last_done_at:%Y-%m-%d %H:%M}" if destination.last_done_at else "never",
+            f"{destination.last_in_step_at:%Y-%m-%d %H:%M}" if destination.last_in_step_at else "never",
             "overdue" if destination.is_overdue else "",
         )
         for destination in status.destinations

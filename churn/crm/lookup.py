@@ -11,6 +11,7 @@ from churn.store import OutboxRow, Settled, Store
 
 NOT_FOUND = "not_found"
 AMBIGUOUS = "ambiguous"
+NOT_EMPTIED = "not_emptied"  # said yes, and still holds what was to be emptied
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def settled_by(item: Item, result: RowResult, mode: WriteMode) -> Settled:
     if result.state == "rejected":
         if row.action != "write" and result.code == NOT_FOUND:
             return Settled(row, "done")
-        return Settled(row, "rejected", code=result.code, field=result.field, message=result.message)
+        return Settled(
+            row, "rejected", code=result.code, field=result.field, message=result.message, may_pass=result.may_pass
+        )
     # An insert that found a record wrote nothing: unless an earlier attempt made it, nothing in there is ours.
     is_ours = not (mode == "insert" and result.state == "unchanged" and not item.is_doubtful)
     return Settled(row, "done", remote_id=result.remote_id or item.remote_id, is_ours=is_ours)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import Connector, RowResult, WriteMode
 from churn.crm.diff import differs
-from churn.crm.lookup import NOT_FOUND, Item, mode_of, resolve, settled_by
+from churn.crm.lookup import NOT_EMPTIED, NOT_FOUND, Item, mode_of, resolve, settled_by
 from churn.crm.retry import Patience
 from churn.errors import ConnectorError, RateLimited, RecordRejected, Unreachable
 from churn.progress import SILENT, Progress
@@ -19,6 +19,7 @@ from churn.store import OutboxRow, Settled, Store, SyncRun
 
 _FEW = 10  # rejected rows that stop nothing, however small the list
 _ENOUGH = 100  # rows after which a share of rejected ones means something
+_MOST = 0.5
 
 
 class Push:
@@ -36,11 +37,14 @@ class Push:
         sleep: Callable[[float], None] = time.sleep,
         progress: Progress = SILENT,
         is_forced: bool = False,
+        refused_before: frozenset[str] = frozenset(),
     ) -> None:
         self._connector, self._store, self._run, self._settings = connector, store, run, settings
         self._mode, self._clock, self._progress, self._is_forced = mode, clock, progress, is_forced
         self._patience = Patience(settings, seed=run.run_id, sleep=sleep)
         self.counts: Counter[str] = Counter()
+        # Customers with an open rejection: refused once more, they say nothing of this push.
+        self._refused_before, self._newly_refused = refused_before, 0
         self._read_back_done = False
 
     def send_all(self, total: int) -> None:
@@ -50,7 +54,7 @@ class Push:
         and what was not is for the next run. Raises ConnectorError when too many rows are rejected, or when the
         system says yes and drops a field.
         """
-        after, sent = -1, 0
+        after, sent, seen_before = -1, 0, 0
         while rows := self._store.outbox.pending(self._run.run_id, self._connector.batch_size, after=after):
             after = rows[-1].position
             self._progress.step(f"Pushing to {self._run.connector}: {sent:,} of {total:,}", sent / max(total, 1))
@@ -58,7 +62,8 @@ class Push:
                 if some := [row for row in rows if row.action == action]:
                     self._send(some)
             sent += len(rows)
-            self._stop_on_rejections(sent, total)
+            seen_before += sum(row.customer_id in self._refused_before for row in rows)
+            self._stop_on_rejections(sent - seen_before, total - seen_before)
         self._progress.step(f"Pushing to {self._run.connector}: {sent:,} of {total:,}", 1.0)
 
     def _send(self, rows: Sequence[OutboxRow]) -> None:
@@ -118,6 +123,7 @@ class Push:
     ) -> list[list[Item]]:
         again: list[Item] = []
         told = {result.customer_id: result for result in results}
+        told |= self._not_emptied(batch, told)
         for item in batch:
             result = told.get(item.row.customer_id, RowResult(item.row.customer_id, "unknown"))
             is_partial = not item.is_whole and item.row.changed is not None
@@ -149,6 +155,35 @@ class Push:
         size = max(1, len(batch) // 4)  # a lock that many rows fight for is won by fewer
         return [some[n : n + size] for some in looked_up for n in range(0, len(some), size)]
 
+    def _not_emptied(self, batch: Sequence[Item], told: Mapping[str, RowResult]) -> dict[str, RowResult]:
+        """Read back every record that was emptied, and return a rejection for each that still holds what it should not.
+
+        Some systems say yes to an empty value and leave the field as it is: a record that goes on naming an offer would
+        have somebody called who has objected. Raises _Failed when the system does not let us look.
+        """
+        emptied = {}
+        for item in batch:
+            result = told.get(item.row.customer_id)
+            if item.row.action != "write" and result is not None and result.state in {"updated", "created"}:
+                emptied[result.remote_id or item.remote_id or item.row.customer_id] = item
+        if not emptied:
+            return {}
+        names = sorted({name for item in emptied.values() for name in item.values})
+        try:
+            held = self._patience.call(lambda: self._connector.read(list(emptied), names))
+        except ConnectorError as error:
+            raise _Failed(error, list(batch)) from error
+        refused = {}
+        for remote_id, record in held.items():
+            item = emptied[remote_id]
+            left = sorted(name for name, value in item.values.items() if differs(value, record.get(name)))
+            if left:
+                words = f"it said yes, and still holds what was to be emptied: {', '.join(left)}"
+                refused[item.row.customer_id] = RowResult(
+                    item.row.customer_id, "rejected", remote_id, NOT_EMPTIED, left[0], words, may_pass=True
+                )
+        return refused
+
     def _may_look_again(self, item: Item) -> bool:
         return self._connector.needs_remote_id and item.remote_id is not None and not item.was_lost
 
@@ -177,14 +212,17 @@ class Push:
 
     def _count_settled(self, settled: Sequence[Settled]) -> None:
         """Count what a lookup has settled; rows in doubt are counted at the end of the run."""
-        names = {"rejected": "rejected", "done": "unchanged"}
-        self.counts.update(names[end.state] for end in settled if end.state in names)
+        for end in settled:
+            if end.state == "rejected":
+                self._refuse(end.row.customer_id)
+            elif end.state == "done":
+                self.counts["unchanged"] += 1
 
     def _split(self, batch: list[Item], error: RecordRejected, done: list[tuple[Item, Settled]]) -> list[list[Item]]:
         if len(batch) > 1:
             half = len(batch) // 2
             return [batch[:half], batch[half:]]
-        self.counts["rejected"] += 1
+        self._refuse(batch[0].row.customer_id)
         done.append((batch[0], Settled(batch[0].row, "rejected", message=error.what)))
         return []
 
@@ -197,8 +235,10 @@ class Push:
 
     def _count(self, item: Item, result: RowResult) -> None:
         if result.state == "rejected":
-            is_gone = item.row.action != "write" and result.code == NOT_FOUND
-            self.counts["unchanged" if is_gone else "rejected"] += 1
+            if item.row.action != "write" and result.code == NOT_FOUND:
+                self.counts["unchanged"] += 1
+            else:
+                self._refuse(item.row.customer_id)
         elif item.row.action != "write":
             self.counts["cleared"] += 1
         elif not (result.state == "updated" and item.is_whole and item.row.changed is not None):
@@ -209,11 +249,20 @@ class Push:
     def _settle(self, settled: Sequence[Settled]) -> None:
         self._store.outbox.settle(self._run, settled, self._clock())
 
+    def _refuse(self, customer_id: str) -> None:
+        self.counts["rejected"] += 1
+        self._newly_refused += customer_id not in self._refused_before
+
     def _stop_on_rejections(self, sent: int, total: int) -> None:
-        refused = self.counts["rejected"]
+        """Stop once it is certain that too much of the run is refused, or most of a good part of it is.
+
+        Rows that were refused before are left out of both: they neither stop a push nor make its share look small.
+        """
+        refused = self._newly_refused
         if self._is_forced or refused < _FEW or sent < min(total, _ENOUGH):
             return
-        if refused > self._settings.max_rejected_share * sent:
+        is_most = sent >= _ENOUGH and refused > _MOST * sent
+        if refused > self._settings.max_rejected_share * total or is_most:
             raise ConnectorError(
                 f"{refused:,} of the first {sent:,} rows were rejected",
                 where=self._run.connector,

@@ -64,7 +64,11 @@ class SyncRequest:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a push did, or (with `preview`) would do. `resumed`: the killed runs it took up; `seconds` of wall time."""
+    """What a push did, or (with `preview`) would do. `resumed`: the killed runs it took up; `seconds` of wall time.
+
+    `refused`: the rows that the system refuses as of now, those left alone since an earlier push included; unless there
+    are none, nothing is in step.
+    """
 
     run_id: str
     state: str
@@ -74,3 +78,4 @@ class SyncReport:
     resumed: tuple[str, ...] = ()
     preview: Preview | None = None
     warnings: tuple[str, ...] = ()
+    refused: int = 0

@@ -136,6 +136,7 @@ class Sync:
                     )
                 )
             store.outbox.queue(run.run_id, planned.rows)
+            refused_before = {r.customer_id for r in store.crm.rejections(request.connector, request.campaign)}
             push = Push(
                 self._connector,
                 store,
@@ -146,14 +147,33 @@ class Sync:
                 sleep=self._sleep,
                 progress=self._progress,
                 is_forced=request.is_forced,
+                refused_before=frozenset(refused_before),
             )
             push.send_all(len(planned.rows))
         except ChurnError as error:
             self._finish(run, "failed", push, skipped, error=str(error))
             raise
+        self._drop_past_rejections()
         counts = self._finish(run, None, push, skipped)
-        state = "partial" if counts["rejected"] or counts["left"] or counts["unknown"] else "done"
-        return SyncReport(run.run_id, state, counts, skipped, time.monotonic() - began, resumed)
+        refused = self._refused()
+        state = "partial" if refused or counts["rejected"] or counts["left"] or counts["unknown"] else "done"
+        seconds = time.monotonic() - began
+        return SyncReport(run.run_id, state, counts, skipped, seconds, resumed, refused=refused)
+
+    def _refused(self) -> int:
+        """Return how many rows are refused as of now, in this push or before."""
+        return len(self._store.crm.rejections(self._request.connector, self._request.campaign))
+
+    def _drop_past_rejections(self) -> None:
+        """Forget rejections of those who are not on the list any more and of whom the system holds nothing of ours."""
+        request, crm = self._request, self._store.crm
+        if request.only is not None:
+            return
+        concerned = {*request.wanted["customer_id"], *crm.records(request.connector, request.campaign)["customer_id"]}
+        rejections = crm.rejections(request.connector, request.campaign)
+        past = [rejection.customer_id for rejection in rejections if rejection.customer_id not in concerned]
+        if past:
+            crm.drop_rejections(request.connector, request.campaign, past)
 
     def _new_run(self) -> SyncRun:
         request = self._request
@@ -284,7 +304,8 @@ class Sync:
         counts["unknown"] = doubtful
         counts["unchanged"] += skipped.get("unchanged", 0)
         subject = f"{run.campaign} to {run.connector}"
-        is_partial = bool(counts["rejected"] or counts["left"] or doubtful)
+        refused = self._refused()
+        is_partial = bool(refused or counts["rejected"] or counts["left"] or doubtful)
         ended: SyncState = state or ("partial" if is_partial else "done")
         kept_counts = {**counts, "skipped": dict(skipped)}
         store.sync_runs.finish(run.run_id, state=ended, counts=kept_counts, at=at, error=error)
@@ -293,7 +314,10 @@ class Sync:
             return counts
         store.alerts.resolve("sync_failed", subject, at)
         if is_partial:
-            message = f"{counts['rejected']:,} rows rejected, {counts['left'] + doubtful:,} not sent"
+            message = (
+                f"not all of it is in step: {refused:,} rows are refused ({counts['rejected']:,} in this push), "
+                f"{counts['left'] + doubtful:,} were not sent"
+            )
             store.alerts.raise_("sync_partial", subject, "warning", message, at)
         else:
             store.alerts.resolve("sync_partial", subject, at)

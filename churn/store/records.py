@@ -336,7 +336,10 @@ class OutboxRow:
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a row: done, rejected, unknown, or pending again."""
+    """What became of a row: done, rejected, unknown, or pending again.
+
+    `may_pass`: it was rejected for a cause outside the row, so that it is tried again by itself.
+    """
 
     row: OutboxRow
     state: RowState
@@ -345,6 +348,7 @@ class Settled:
     code: str | None = None
     field: str | None = None
     message: str | None = None
+    may_pass: bool = False
 
 
 @dataclass(frozen=True)

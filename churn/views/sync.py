@@ -20,7 +20,11 @@ OVERDUE_DAYS = 3  # without a push that went through, somebody should look
 
 @dataclass(frozen=True)
 class SyncDestination:
-    """A campaign in a CRM: how many records it holds of ours, how many it refuses, and when it was last in step."""
+    """A campaign in a CRM: how many records it holds of ours, and how many it refuses.
+
+    `last_done_at`: the last push that went through, all of it or but for some rows; `last_in_step_at`: the last after
+    which nothing was refused or left.
+    """
 
     connector: str
     campaign: str
@@ -28,6 +32,7 @@ class SyncDestination:
     rejected: int
     last_done_at: datetime | None
     is_overdue: bool
+    last_in_step_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ def sync_status(
         destinations = []
         for name, pushed in pairs:
             last = store.sync_runs.last_done(name, pushed)
+            whole = store.sync_runs.last_done(name, pushed, is_whole=True)
             destinations.append(
                 SyncDestination(
                     connector=name,
@@ -69,6 +75,7 @@ def sync_status(
                     rejected=sum(r.connector == name and r.campaign == pushed for r in rejections),
                     last_done_at=last.started_at if last else None,
                     is_overdue=_is_overdue(last.started_at if last else None, context.clock()),
+                    last_in_step_at=whole.started_at if whole else None,
                 )
             )
         changes = store.sync_runs.mapping_changes(connector, campaign)

@@ -44,6 +44,8 @@ class MemoryCrm:
         self.poison: set[str] = set()
         self.faults: list[str] = []
         self.dropped: set[str] = set()  # fields that it takes with a yes and forgets
+        self.kept: set[str] = set()  # fields that it says yes to emptying, and leaves as they are
+        self.refusals_pass = False
         self.schema: dict[str, RemoteField] | None = None
         self.writes = 0
 
@@ -78,7 +80,7 @@ class MemoryCrm:
     def _write(self, row: Row, mode: WriteMode) -> RowResult:
         key = row.customer_id
         if key in self.poison:
-            return RowResult(key, "rejected", code="bad", message="bad")
+            return RowResult(key, "rejected", code="bad", message="bad", may_pass=self.refusals_pass)
         ids = [row.remote_id] if row.remote_id is not None else list(self.find([key])[key])
         if self.needs_remote_id and row.remote_id is None:
             ids = []  # it matches by its own id only: asked to create, it creates
@@ -90,7 +92,8 @@ class MemoryCrm:
             return RowResult(key, "unchanged", remote_id=ids[0])
         remote_id = ids[0] if ids else str(len(self.records) + 100)
         record = self.records.setdefault(remote_id, {"key": key})
-        record.update({name: value for name, value in row.values.items() if name not in self.dropped})
+        unheard = self.dropped | {name for name in self.kept if row.values.get(name, "") is None}
+        record.update({name: value for name, value in row.values.items() if name not in unheard})
         self.writes += 1
         return RowResult(key, "updated" if ids else "created", remote_id=remote_id)
 

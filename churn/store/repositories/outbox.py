@@ -239,7 +239,7 @@ def _reject(connection: sa.Connection, run: SyncRun, refused: list[Settled], at:
             field=settled.field,
             message=settled.message,
             attempts=(before[0] if before else 0) + 1,
-            is_held=True,
+            is_held=not settled.may_pass,
             first_seen_at=before[1] if before else at,
             last_seen_at=at,
         )

@@ -62,11 +62,11 @@ class SyncRunRepository:
         query = sa.select(*_RUN_COLUMNS).order_by(sync_runs.c.started_at.desc(), sync_runs.c.run_id.desc())
         return self._fetch(query, connector, campaign, limit)
 
-    def last_done(self, connector: str, campaign: str) -> SyncRun | None:
-        """Return the newest push that went through, all of it or but for some rows; None before the first."""
+    def last_done(self, connector: str, campaign: str, *, is_whole: bool = False) -> SyncRun | None:
+        """Return the newest push that went through, all of it or but for some rows (`is_whole`: all); None before it."""
         query = (
             sa.select(*_RUN_COLUMNS)
-            .where(sync_runs.c.state.in_(["done", "partial"]), sync_runs.c.action == "push")
+            .where(sync_runs.c.state.in_(["done"] if is_whole else ["done", "partial"]), sync_runs.c.action == "push")
             .order_by(sync_runs.c.started_at.desc(), sync_runs.c.run_id.desc())
         )
         found = self._fetch(query, connector, campaign, 1)

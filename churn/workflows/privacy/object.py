@@ -42,7 +42,11 @@ def withdraw_customer(context: Context, customer_id: str, *, who: str) -> list[W
         if error is None:
             with context.open_store() as store:
                 if (connector, campaign) in store.privacy.lists_of(customer_id):
-                    error = f"connector {connector} refused the record; see `churn sync status --rejected`."
+                    refusal = next(
+                        (r for r in store.crm.rejections(connector, campaign) if r.customer_id == customer_id), None
+                    )
+                    words = f": {refusal.message}" if refusal is not None and refusal.message else ""
+                    error = f"connector {connector} refused the record{words}; see `churn sync status --rejected`."
         done.append(Withdrawal(connector, campaign, run_id, error))
     return done
 

@@ -29,6 +29,7 @@ _KINDS: dict[str, FieldKind] = {
     "datetime": "datetime",
     "enumeration": "choice",
 }
+_PASSING = {"FORBIDDEN", "MISSING_SCOPES"}  # rights taken away, which is not the row's fault
 _BUSY = {"INTERNAL_ERROR", "RATE_LIMITS", "CONCURRENT_UPDATE", "LOCKED"}
 
 
@@ -194,6 +195,7 @@ class HubspotCrm:
                     code="not_found" if is_absent else category,
                     field=str(names[0]) if names else None,
                     message=self._http.clean(error.get("message", "")),
+                    may_pass=category in _PASSING,
                 )
 
     def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:

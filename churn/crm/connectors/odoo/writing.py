@@ -178,11 +178,18 @@ class OdooBatch:
             )
         else:
             field = told.get("field")
-            self._reject(row, code, message, field=str(field) if field else None)
+            may_pass = code.endswith("AccessError")  # a right taken away, which is not the row's fault
+            self._reject(row, code, message, field=str(field) if field else None, may_pass=may_pass)
 
-    def _reject(self, row: Row, code: str, message: str, *, field: str | None = None) -> None:
+    def _reject(self, row: Row, code: str, message: str, *, field: str | None = None, may_pass: bool = False) -> None:
         self.results[row.customer_id] = RowResult(
-            row.customer_id, "rejected", remote_id=row.remote_id, code=code, field=field, message=message
+            row.customer_id,
+            "rejected",
+            remote_id=row.remote_id,
+            code=code,
+            field=field,
+            message=message,
+            may_pass=may_pass,
         )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Hashable)
 B = TypeVar("B")
 _BATCH = 100
+_PASSING = {402, 403}  # a right taken away, a bill not paid: neither is the row's fault
 _THREADS = 4
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends
 _OVERLAP = timedelta(minutes=5)  # systems store instants finer than they tell them, and commit late
@@ -398,6 +399,7 @@ class RestCrm:
             code=str(code or response.status_code),
             field=None if field is None else str(field).removeprefix(settings.field_prefix),
             message=reason,
+            may_pass=response.status_code in _PASSING,
         )
 
     def _refusal(self, answer: Any) -> str | None:

@@ -19,6 +19,8 @@ _KINDS: dict[str, FieldKind] = {
     "picklist": "choice",
 }
 BUSY = {"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG"}
+# Rights taken away, locks of an approval, a full organisation: none is the row's fault.
+_PASSING = {"ENTITY_IS_LOCKED", "INVALID_FIELD_FOR_INSERT_UPDATE", "STORAGE_LIMIT_EXCEEDED"}
 _GONE = {"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID"}
 
 
@@ -77,4 +79,12 @@ def refused(row: Row, code: str, message: str, fields: Sequence[str] = ()) -> Ro
     """Return what an error of one record means for its row."""
     state: ResultState = "transient" if code in BUSY else "rejected"
     shown = "not_found" if code in _GONE else code
-    return RowResult(row.customer_id, state, row.remote_id, shown, fields[0] if fields else None, message)
+    return RowResult(
+        row.customer_id,
+        state,
+        row.remote_id,
+        shown,
+        fields[0] if fields else None,
+        message,
+        may_pass=code in _PASSING or code.startswith("INSUFFICIENT_ACCESS"),
+    )

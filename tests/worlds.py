@@ -53,6 +53,7 @@ STAGING: dict[str, dict[str, Any]] = {
         "plan": pl.String,
         "monthly_fee": pl.Float64,
         "end_reason": pl.String,
+        "is_announced": pl.Boolean,
     },
     "payments": {
         "payment_id": pl.String,
@@ -169,6 +170,10 @@ class World:
                 )
         return self
 
+    def told_until(self, when: str | datetime) -> Self:
+        """Let the subscriptions tell of something at `when` that no table holds: a cancellation of what never began."""
+        return self.add("subscription_events", when, customer_id="~", subscription_id="~", event_type="canceled")
+
     def payment(
         self,
         customer: str,
@@ -258,6 +263,8 @@ class World:
             if name not in _KEYS:
                 warehouse.write(f"staging.{name}", whole)
                 continue
+            if name == "subscription_events":
+                whole = whole.with_columns(is_announced=_is_announced())
             facts = pl.Series("_fact", self._facts(name), dtype=pl.String)
             warehouse.write(f"staging.{name}", whole.with_columns(facts))
             warehouse.execute(f"create or replace table staging.{name} as {_VERSIONS.format(name)}")
@@ -269,6 +276,12 @@ class World:
             self.facts.get((table, number)) or "/".join(str(row.get(name)) for name in names) or f"row {number}"
             for number, row in enumerate(self.rows[table])
         ]
+
+
+def _is_announced() -> pl.Expr:
+    """Say of each event whether it is an end that may have been planned: one that was not told later than it came."""
+    is_told = (pl.col("end_reason") == "payment_failure") | (pl.col("available_at") > pl.col("occurred_at"))
+    return (pl.col("event_type") == "ended") & ~is_told.fill_null(value=False)
 
 
 @functools.cache
@@ -284,11 +297,28 @@ def build(
     cutoff: datetime = FAR,
     models: dict[str, SqlModel] | None = None,
 ) -> dict[str, SqlModel]:
-    """Build snapshots and features of `dates` and return the models they were built from."""
+    """Build snapshots and features of `dates` and return the models they were built from.
+
+    The company goes on until `cutoff`: labels are final no further than the source of churn tells of anything.
+    """
     models = models or shipped_models()
+    goes_on(warehouse, cutoff)
     days = [date.fromisoformat(day) for day in dates]
     build_snapshots(warehouse, models, policy or SnapshotPolicy(), days, data_cutoff=cutoff)
     return models
+
+
+def goes_on(warehouse: Warehouse, cutoff: datetime) -> None:
+    """Tell of a cancellation just before `cutoff`, of a subscription that no table holds; nothing else changes."""
+    warehouse.execute(
+        "insert into staging.subscription_events by name select customer_id, subscription_id, event_type, occurred_at, "
+        "occurred_at as available_at, false as is_announced, 1 as fact_version from "
+        "(select '~ last' as customer_id, '~ last' as subscription_id, 'canceled' as event_type, "
+        "cast(? as timestamp) - interval 1 second as occurred_at) as last "
+        "where exists (select 1 from staging.subscription_events) and not exists (select 1 from "
+        "staging.subscription_events as e where not e.is_announced and e.occurred_at >= last.occurred_at)",
+        [cutoff],
+    )
 
 
 def rows(warehouse: Warehouse, table: str, *columns: str) -> list[tuple[Any, ...]]:

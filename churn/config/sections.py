@@ -48,6 +48,9 @@ class ChurnSettings(Section):
     dated_by: Literal["decision", "end_of_service"] = Field("decision", description="Which date is the churn date.")
     inactivity_days: Annotated[int, Field(ge=1, le=730)] = Field(90, description="Silence that counts as churn.")
     activity_table: Literal["sessions", "payments", "events"] = Field("sessions", description="Whose silence.")
+    max_lag_days: Days = Field(
+        7, description="The newest fact may lie this many days before a date that is scored; beyond that it is refused."
+    )
 
 
 class SourceSettings(Section):

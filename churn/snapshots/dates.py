@@ -12,7 +12,6 @@ from churn.warehouse import Warehouse
 FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "subscription_events")
 _UNDATED = date(2000, 1, 1)  # for flat rows that bear no date and come from no load
 _RENEWING_SHARE = 0.5  # of ends that are followed by a new start: renewals, not plan changes here and there
-_TELLING_DAYS = 20  # on so many days a source must have told something before its silence says anything
 _EDGE_DAYS = 14  # looked at first: most tables end there
 _STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear impossible dates
 
@@ -20,7 +19,7 @@ _STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear im
 def data_cutoff(warehouse: Warehouse) -> datetime:
     """Return until when the staged facts reach: the midnight after the newest known fact, or the last load if earlier.
 
-    Ends of service do not count, since contracts announce them; where contracts are renewed again and again, the newest
+    Ends of service that may have been planned do not count; where contracts are renewed again and again, the newest
     renewal limits what is known, or everyone would seem lost after it. Raises NotEnoughData when there are no facts.
     """
     loaded = _loaded_at(warehouse)
@@ -74,27 +73,37 @@ def training_dates(
 
 def final_until(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> datetime:
     """Return until when labels can be final where the facts reach to `cutoff`: as far as the source of churn tells."""
-    told = None if policy.definition == "inactivity" else told_until(warehouse)
+    told = told_until(warehouse, policy)
     return cutoff if told is None else min(cutoff, told)
 
 
-def told_until(warehouse: Warehouse) -> datetime | None:
-    """Return until when the subscriptions tell of churn, None where they do not say: no label is final beyond.
+def told_until(warehouse: Warehouse, policy: SnapshotPolicy) -> datetime | None:
+    """Return until when the source that churn is told by tells of it: no label is final beyond. None without one.
 
-    That is the midnight after their newest fact that is no planned end; an end is a fact if it was loaded after it came.
-    A source that tells of little, on fewer than `_TELLING_DAYS` days, cannot be seen to have stopped.
+    That is the midnight after its newest fact that is no planned end, or its last load if earlier. Silence is told by
+    the activity table.
     """
+    source = policy.activity_table if policy.definition == "inactivity" else "subscriptions"
+    loaded = _loaded_at(warehouse, source)
+    if policy.definition == "inactivity":
+        newest = _edge(warehouse, source, loaded, newest=True) if _present(warehouse, (source,)) else None
+    else:
+        newest = _subscriptions_told_until(warehouse, loaded)
+    if newest is None:
+        return None
+    reached = datetime.combine(newest + timedelta(days=1), time())
+    return reached if loaded is None else min(reached, loaded)
+
+
+def _subscriptions_told_until(warehouse: Warehouse, loaded: datetime | None) -> date | None:
     if not _present(warehouse, ("subscription_events",)):
         return None
-    days, newest = warehouse.rows(
-        "select count(distinct cast(occurred_at as date)), max(cast(occurred_at as date)) from staging.subscription_events "
-        "where superseded_at is null and occurred_at <= coalesce(?, timestamp '9000-01-01')",
-        [_loaded_at(warehouse, "subscriptions")],
-    )[0]
-    if days < _TELLING_DAYS:
-        return None
-    until = min(newest, _renewals_known_until(warehouse) or newest)
-    return datetime.combine(until + timedelta(days=1), time())
+    newest: date | None = warehouse.rows(
+        "select max(cast(occurred_at as date)) from staging.subscription_events "
+        "where superseded_at is null and not is_announced and occurred_at <= coalesce(?, timestamp '9000-01-01')",
+        [loaded],
+    )[0][0]
+    return newest and min(newest, _renewals_known_until(warehouse) or newest)
 
 
 def is_flat(warehouse: Warehouse) -> bool:
@@ -119,8 +128,8 @@ def _present(warehouse: Warehouse, tables: Sequence[str]) -> list[str]:
 def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: bool) -> date | None:
     """Return the newest (or oldest) day of a table's facts, leaving out the few that bear impossible dates."""
     column, extreme, order = ("available_at", "max", "desc") if newest else ("occurred_at", "min", "asc")
-    announced = "event_type <> 'ended'" if table == "subscription_events" else "true"
-    asked = f"from staging.{table} where {announced} and " + (f"{column} <= ?" if loaded is not None else "true")
+    told = "not is_announced" if table == "subscription_events" else "true"
+    asked = f"from staging.{table} where {told} and " + (f"{column} <= ?" if loaded is not None else "true")
     bound = [loaded] if loaded is not None else []
     total, end = warehouse.rows(f"select count(*), {extreme}({column}) {asked}", bound)[0]
     if not total:

@@ -7,10 +7,8 @@ with told as (
         max(e.occurred_at) over () as newest_at
     from staging.subscription_events as e
     cross join checks.clock as c
-    -- Ends that were planned when they were loaded are no facts yet.
-    where
-        e.occurred_at <= c.now_at
-        and e.occurred_at <= (select max(r.loaded_at) from raw.subscriptions as r)
+    -- Ends that may have been planned are no facts.
+    where e.occurred_at <= c.now_at and not e.is_announced
 ),
 
 usual as (

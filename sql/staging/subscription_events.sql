@@ -10,15 +10,16 @@ with typed as (
         fact_version > 1 or superseded_at is not null as is_retold,
         known_at is not null as is_dated,
         greatest(started_at, canceled_at, ended_at) as latest_at,
+        coalesce(end_reason, '') <> 'payment_failure'
+        and not coalesce((known_at is not null or fact_version > 1) and available_at >= ended_at, false)
+            as is_end_announced,
         unnest(['started', 'canceled', 'ended']) as event_type,
         unnest([started_at, canceled_at, ended_at]) as occurred_at,
-        -- Who and on which terms counts for a start, why for an end.
-        unnest([
+        unnest([  -- Who and on which terms counts for a start, why for an end.
             hash(*columns(* exclude (
                 started_at, canceled_at, ended_at, end_reason, known_at, available_at, superseded_at, fact_version
             ))),
-            hash(customer_id),
-            hash(customer_id, end_reason)
+            hash(customer_id), hash(customer_id, end_reason)
         ]) as terms_hash
     from staging.subscriptions
 ),
@@ -49,8 +50,7 @@ events as (
     select
         * replace (if(not is_new or (is_dated and occurred_at = latest_at), available_at, occurred_at) as available_at),
         lead(1) over (partition by subscription_id, event_type, occurred_at order by fact_version) is null as is_last
-    from followed
-    where occurred_at < dropped_at and earlier_hash is distinct from hash(occurred_at, terms_hash)
+    from followed where occurred_at < dropped_at and earlier_hash is distinct from hash(occurred_at, terms_hash)
 ),
 
 retold as (
@@ -78,8 +78,7 @@ kept as (
     from retold
     union all by name
     select * replace (if(is_dated and occurred_at = latest_at, available_at, occurred_at) as available_at)
-    from typed
-    where not is_retold and occurred_at < timestamp '9000-01-01'
+    from typed where not is_retold and occurred_at < timestamp '9000-01-01'
 )
 
 select
@@ -92,9 +91,10 @@ select
     plan,  -- The plan.
     monthly_fee,  -- The fee per month, in the configured currency.
     end_reason,  -- voluntary, payment_failure, plan_change, pause; null if nobody noted it.
+    event_type = 'ended' and is_end_announced as is_announced,  -- An end that nothing says was told once it had come.
     * exclude (
         customer_id, subscription_id, event_type, occurred_at, available_at, superseded_at, plan, monthly_fee,
         end_reason, started_at, canceled_at, ended_at, known_at, fact_version, is_retold, is_dated, latest_at,
-        terms_hash, is_new, earlier_hash, is_taken_back, dropped_at, is_resumed, is_last
+        terms_hash, is_end_announced, is_new, earlier_hash, is_taken_back, dropped_at, is_resumed, is_last
     )
 from kept

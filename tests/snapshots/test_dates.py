@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -65,6 +65,7 @@ def test_one_stray_fact_among_very_many_moves_neither_end() -> None:
 
 def test_training_dates_follow_from_the_facts_behaviour_before_contracts() -> None:
     world = World().subscription("a", "2020-01-01").session("a", "2024-01-15").session("a", "2024-06-20")
+    world.subscription("b", "2024-06-20")
     with world.warehouse() as warehouse:
         assert training_dates(warehouse, SnapshotPolicy()) == [date(2024, 4, 1), date(2024, 5, 1)]
         assert training_dates(warehouse, SnapshotPolicy(), every="2w", limit=1) == [date(2024, 5, 13)]
@@ -109,16 +110,42 @@ def test_no_facts_at_all_say_so() -> None:
         data_cutoff(warehouse)
 
 
-def test_no_label_is_final_beyond_what_the_source_of_churn_tells() -> None:
-    world = World().daily_sessions("c0", "2024-01-01", "2024-12-30")
-    for number in range(60):
-        start = at("2024-01-01") + timedelta(days=2 * number)
-        world.subscription(f"c{number}", start.isoformat(), end="2025-06-01")
-    with world.warehouse() as warehouse:
-        warehouse.execute("create schema if not exists raw")
-        warehouse.execute(
-            "create table raw.loads as select 'subscriptions' as source, timestamp '2024-12-31' as loaded_at"
-        )
+def silent(world: World) -> World:
+    """Let others than the subscriptions go on."""
+    return world.daily_sessions("a", "2024-01-01", "2024-12-30")
+
+
+@pytest.mark.parametrize(
+    ("told", "until"),
+    [
+        ({"start": "2024-04-28"}, "2024-04-29"),
+        ({"start": "2024-02-01", "canceled": "2024-04-28", "end": "2024-05-31"}, "2024-04-29"),
+        ({"start": "2024-02-01", "end": "2024-05-31", "reason": "payment_failure"}, "2024-06-01"),
+        ({"start": "2024-04-28", "end": "2024-10-31"}, "2024-04-29"),  # it may have been planned
+        ({"start": "2024-04-28", "end": "2024-10-31", "known": "2024-11-02"}, "2024-11-01"),  # told once it had come
+    ],
+)
+def test_no_label_is_final_beyond_the_newest_fact_of_the_subscriptions(told: dict[str, str], until: str) -> None:
+    world = silent(World().subscription("a", "2023-01-01"))
+    with world.subscription("b", **told).warehouse() as warehouse:
+        assert final_until(warehouse, SnapshotPolicy(), at("2024-12-31")) == at(until)
         days = training_dates(warehouse, SnapshotPolicy())
-        assert final_until(warehouse, SnapshotPolicy(), at("2024-12-31")) == at("2024-04-29")
-    assert days[-1] == date(2024, 3, 1)
+    assert SnapshotPolicy().matures_at(days[-1]) <= at(until)
+
+
+def test_no_label_is_final_beyond_the_last_load_of_the_subscriptions() -> None:
+    world = silent(World().subscription("a", "2023-01-01").subscription("b", "2024-06-30"))
+    with world.warehouse() as warehouse:
+        warehouse.execute("create schema raw; create table raw.loads (source varchar, loaded_at timestamp)")
+        warehouse.execute(
+            "insert into raw.loads values ('subscriptions', '2024-06-30 02:00'), ('sessions', '2024-12-31')"
+        )
+        assert data_cutoff(warehouse) == at("2024-12-31")
+        assert final_until(warehouse, SnapshotPolicy(), at("2024-12-31")) == at("2024-06-30 02:00")
+
+
+def test_silence_is_told_by_the_activity_table_and_by_no_other() -> None:
+    policy = SnapshotPolicy(definition="inactivity", inactivity_days=30, activity_table="payments")
+    with silent(World()).payment("a", "2024-08-31").warehouse() as warehouse:
+        assert final_until(warehouse, policy, at("2024-12-31")) == at("2024-09-01")
+        assert training_dates(warehouse, policy)[-1] == date(2024, 7, 1)

@@ -10,7 +10,7 @@ import polars as pl
 from churn.snapshots.fates import fates
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import Warehouse
-from tests.worlds import FAR, World, build, shipped_models
+from tests.worlds import FAR, World, build, goes_on, shipped_models
 
 POLICY = SnapshotPolicy(horizon_days=30, lead_days=0)
 DAY = date(2024, 6, 1)
@@ -38,6 +38,7 @@ def everyone(day: date = DAY) -> pl.DataFrame:
 
 
 def follow(warehouse: Warehouse, customers: pl.DataFrame, policy: SnapshotPolicy = POLICY, cutoff: datetime = FAR):
+    goes_on(warehouse, cutoff)
     found = fates(warehouse, shipped_models(), policy, customers, data_cutoff=cutoff)
     return {(row["customer_id"], row["snapshot_date"]): row for row in found.to_dicts()}
 

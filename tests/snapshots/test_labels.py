@@ -223,7 +223,7 @@ def test_silence_for_the_set_days_is_churn_where_there_is_no_contract(table: str
 
 
 def test_a_failed_payment_is_no_sign_of_life() -> None:
-    world = World().payment("a", "2024-05-20").payment("a", "2024-06-20", "failed")
+    world = World().payment("a", "2024-05-20").payment("a", "2024-06-20", "failed").payment("b", "2024-07-20")
     with world.warehouse() as warehouse:
         build(
             warehouse,

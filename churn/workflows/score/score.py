@@ -90,6 +90,14 @@ def _dates(
             where="--date",
             remedy=f"The data reach {data_cutoff(warehouse):%Y-%m-%d}; score {newest} at the latest.",
         )
+    lag = context.settings.churn.max_lag_days
+    if days[-1] > newest + timedelta(days=lag):
+        raise ConfigError(
+            f"the data reach {data_cutoff(warehouse):%Y-%m-%d}, {(days[-1] - newest).days} days before {days[-1]}: the list "
+            "would take the silence since for that of the customers",
+            where="--date",
+            remedy=f"Load newer data with `churn refresh`, score {newest}, or raise [churn] max_lag_days (now {lag}).",
+        )
     return days
 
 

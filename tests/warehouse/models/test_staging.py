@@ -221,10 +221,30 @@ def test_a_subscription_is_told_as_its_events(stage: Stage) -> None:
     found = stage("subscriptions", "select * from staging.subscription_events order by occurred_at", [row])
     common = ("basic", 9.0, "voluntary")
     assert found == [
-        ("C1", "S1", "started", day(1), day(1), None, *common),
-        ("C1", "S1", "canceled", day(10), day(10), None, *common),
-        ("C1", "S1", "ended", day(31), day(31), None, *common),
+        ("C1", "S1", "started", day(1), day(1), None, *common, False),
+        ("C1", "S1", "canceled", day(10), day(10), None, *common, False),
+        ("C1", "S1", "ended", day(31), day(31), None, *common, True),
     ]
+
+
+ANNOUNCED = "select is_announced from staging.subscription_events where event_type = 'ended' and superseded_at is null"
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_announced"),
+    [
+        ([{"ended_at": day(10)}], True),  # whoever loads a file late cannot tell a plan from a fact
+        ([{"ended_at": day(10), "known_at": day(9)}], True),
+        ([{"ended_at": day(10), "known_at": day(10)}], False),
+        ([{"ended_at": day(10), "end_reason": "payment_failure"}], False),
+        ([{"load_id": 1, "loaded_at": day(5)}, {"load_id": 2, "loaded_at": day(12), "ended_at": day(10)}], False),
+        ([{"load_id": 1, "loaded_at": day(5)}, {"load_id": 2, "loaded_at": day(8), "ended_at": day(10)}], True),
+    ],
+)
+def test_an_end_is_announced_unless_something_says_that_it_was_told_once_it_had_come(
+    stage: Stage, rows: list[dict[str, Any]], is_announced: bool
+) -> None:
+    assert stage("subscriptions", ANNOUNCED, [subscription(**row) for row in rows]) == [(is_announced,)]
 
 
 def test_known_at_dates_the_latest_event_only(stage: Stage) -> None:

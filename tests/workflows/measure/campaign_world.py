@@ -48,7 +48,7 @@ def company(count: int = 200, *, leaves: Callable[[int], bool], until: str = "20
             end="2024-06-20" if gone else None,
             plan="premium" if number % 2 else "basic",
         )
-    return world.session("c000", f"{until} 12:00")
+    return world.session("c000", f"{until} 12:00").told_until(f"{until} 12:00")
 
 
 def plan(

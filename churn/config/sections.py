@@ -57,7 +57,9 @@ class SourceSettings(Section):
     """[sources.NAME]: where a canonical table comes from. NAME is the table's name."""
 
     path: str | list[str] | None = Field(None, description="File, glob, or s3:// address; CSV, Parquet or JSON.")
-    format: Literal["csv", "parquet", "json"] | None = Field(None, description="Told from the ending if not given.")
+    format: Literal["csv", "parquet", "json", "combined"] | None = Field(
+        None, description="Told from the ending if not given; combined is the access log of a web server."
+    )
     dsn: str | None = Field(
         None,
         description="Address of PostgreSQL, MySQL or MariaDB without a password (that is PGPASSWORD, MYSQL_PWD or CHURN_SOURCE_<NAME>_DSN).",

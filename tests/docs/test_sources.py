@@ -25,6 +25,7 @@ def test_every_example_of_the_page_is_a_valid_source(block: str) -> None:
         if isinstance(source.path, str):
             check_options(format_of(source.path, source.format, where=name), source.options, where=name)
         theirs = dict.fromkeys(["account", "day", "net", "tax", "paid", "kind", "updated_at"], "VARCHAR")
+        theirs |= dict.fromkeys(["user", "time", "method", "path", "status"], "VARCHAR")
         for text in [*source.columns.values(), *([source.where] if source.where else [])]:
             assert expression(text, theirs, where=name, file=name).sql
 

@@ -14,6 +14,7 @@ from churn.warehouse.loading import date_forms
 from churn.warehouse.loading.casts import cast, is_no_value, kept_type, widened
 from churn.warehouse.loading.column_map import Selected, select_list
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
+from churn.warehouse.loading.currencies import refuse_mixed
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.expressions import expression, theirs
 from churn.warehouse.loading.ledger import create_raw, note_rewrite, record
@@ -61,6 +62,7 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     """
     warehouse, table, source = load.warehouse, load.table, load.source
     first = delivery.files[0].name
+    refuse_mixed(warehouse, table.name, source, delivery)
     delivery = typed(
         warehouse,
         delivery,

@@ -13,6 +13,7 @@ from churn.warehouse.connection import Warehouse, literal
 from churn.warehouse.reading.csv_files import read_blank_separated, read_csv
 from churn.warehouse.reading.delivery import Delivery, SourceFile
 from churn.warehouse.reading.json_files import read_json
+from churn.warehouse.reading.log_files import read_combined
 from churn.warehouse.reading.scanning import arguments, columns_of
 
 _ENDINGS = {
@@ -27,12 +28,13 @@ _OPTIONS = {
         "strict_mode", "null_padding", *_WRITTEN,
     },
     "parquet": {"binary_as_string", *_WRITTEN},
+    "combined": {"names", "encoding", "compression", *_WRITTEN},
     "json": {"format", "records", "compression", "encoding", "maximum_object_size", *_WRITTEN},
 }  # fmt: skip
 
 
 def format_of(name: str, declared: str | None, *, where: str) -> str:
-    """Return csv, parquet or json, as declared or by the ending of `name`. Raises ConfigError if neither tells."""
+    """Return csv, parquet, json or combined, as declared or by the ending of `name`. Raises ConfigError if neither tells."""
     if declared:
         return declared
     bare = name.lower().removesuffix(".gz").removesuffix(".zst")
@@ -40,7 +42,9 @@ def format_of(name: str, declared: str | None, *, where: str) -> str:
         if bare.endswith(ending):
             return kind
     raise ConfigError(
-        f"cannot tell the format of {name}", where=where, remedy='Add format = "csv", "parquet" or "json".'
+        f"cannot tell the format of {name}",
+        where=where,
+        remedy='Add format = "csv", "parquet", "json" or "combined" (an access log).',
     )
 
 
@@ -86,6 +90,10 @@ def deliveries(
     if kind == "json":
         passed = {name: given for name, given in options.items() if name not in _WRITTEN}
         yield from read_json(warehouse, files, passed, scratch=scratch, rows_at=rows_at)
+        return
+    if kind == "combined":
+        for file in files:
+            yield read_combined(warehouse, file, options, scratch)
         return
     is_blank_separated = str(options.get("delim", "")).lower() == "whitespace"
     read = read_blank_separated if is_blank_separated else read_csv

@@ -19,7 +19,7 @@ MISSING_WORDS: Final = (
 # Missing where a number, a time or a yes is expected; as a text, NA may be Namibia.
 MISSING_VALUES: Final = ("NA", "na", "-", "--", "?", ".", "#REF!", "#VALUE!", "#DIV/0!")
 
-_SIGNS: Final = "$€£¥₹"
+SIGNS: Final = "$€£¥₹"
 _MONTHS: Final = "(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 OFFSET: Final = r"[0-9 ](Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _ISO: Final = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}([ T].*)?$"
@@ -79,9 +79,9 @@ def number(text: str, reading: Reading = PLAIN) -> str:
         # Groups of thousands that nobody declared are read only where a point or a second group settles them.
         group = ","
         digits = "([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]{1,3}(,[0-9]{3})+[.][0-9]+|[0-9]{1,3}(,[0-9]{3}){2,})"
-    money = f"[-+]?[{_SIGNS}]? ?[-+]?{digits} ?[{_SIGNS}]?"
+    money = f"[-+]?[{SIGNS}]? ?[-+]?{digits} ?[{SIGNS}]?"
     in_brackets = "[(]" + money + "[)]"
-    cleaned = f"regexp_replace({bare}, '[{_SIGNS} ()+{_in_class(group)}]', '', 'g')"
+    cleaned = f"regexp_replace({bare}, '[{SIGNS} ()+{_in_class(group)}]', '', 'g')"
     if point != ".":
         cleaned = f"replace({cleaned}, {literal(point)}, '.')"
     written = (
@@ -108,7 +108,7 @@ def ambiguous_number(text: str, reading: Reading = PLAIN) -> str:
     if reading.decimal or reading.thousands:
         return f"regexp_full_match(trim({text}), {literal(percent)})"
     comma = "[0-9]{1,3}([.][0-9]{3})*,[0-9]+|[0-9]+,[0-9]+"
-    form = f"[-+(]?[{_SIGNS}]? ?[-+]?({comma}|[0-9.,]+ ?%) ?[{_SIGNS}]?[)]?"
+    form = f"[-+(]?[{SIGNS}]? ?[-+]?({comma}|[0-9.,]+ ?%) ?[{SIGNS}]?[)]?"
     return f"(regexp_full_match(trim({text}), {literal(form)}) and {number(text, reading)} is null)"
 
 

@@ -1,0 +1,62 @@
+"""Refuses a column of amounts in two currencies: their sum would be no amount of either.
+
+One currency sign holds for a column of a source over all of its files; what earlier files had is kept in the warehouse.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from churn.config import SourceSettings
+from churn.errors import ContractBroken
+from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.loading.date_forms import keep_form, known_forms
+from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.reading.delivery import Delivery
+from churn.warehouse.reading.values import SIGNS
+
+COLUMN: Final = "currency"  # where a source says itself which currency a row is in
+_MONEY: Final = f"[-+(]?[{SIGNS}]? ?[-+]?[0-9.,]+ ?[{SIGNS}]?[)]?"
+
+
+def refuse_mixed(warehouse: Warehouse, table: str, source: SourceSettings, delivery: Delivery) -> None:
+    """Raise ContractBroken for a column whose amounts bear two signs, here or over files, unless `currency` is mapped."""
+    if theirs(COLUMN, source.columns) is not None:
+        return
+    texts = [name for name, kind in delivery.columns.items() if kind == "VARCHAR"]
+    if not texts:
+        return
+    listed = ", ".join(literal(sign) for sign in SIGNS)
+    # The first and last signs are cheap to look at; what they suspect is matched as a whole afterwards.
+    edges = [
+        f"bool_or(trim({quoted(name)})[1] in ({listed}) or trim({quoted(name)})[2] in ({listed}) or trim({quoted(name)})[-1] in ({listed}))"
+        for name in texts
+    ]
+    suspected = warehouse.rows(f"select {', '.join(edges)} from ({delivery.sql})")[0]
+    known = known_forms(warehouse, table)
+    for name in [name for name, is_suspect in zip(texts, suspected, strict=True) if is_suspect]:
+        _refuse(warehouse, table, delivery, name, known.get(_kept_as(name), ""))
+
+
+def _refuse(warehouse: Warehouse, table: str, delivery: Delivery, name: str, known: str) -> None:
+    bare, where = f"trim({quoted(name)})", delivery.files[0].name
+    signs = warehouse.rows(
+        f"select regexp_extract({bare}, '[{SIGNS}]') as sign, min({bare}), count(*) from ({delivery.sql})"
+        f" where regexp_full_match({bare}, {literal(_MONEY)}) group by 1 having sign <> '' order by 3 desc, 1"
+    )
+    held = [str(sign) for sign, _, _ in signs]
+    if len({*held, *([known] if known else [])}) > 1:
+        examples = " and ".join(f"`{example}` ({count:,} rows)" for _, example, count in signs)
+        earlier = f"; earlier files had {known}" if known and known not in held[1:] and held != [known] else ""
+        raise ContractBroken(
+            f"`{name}` holds amounts in several currencies: {examples}{earlier}",
+            where=where,
+            remedy="Make them one currency in the export, or name the column that says which each is in:"
+            f' [sources.{table}] columns = {{ {COLUMN} = "THEIR_COLUMN" }}, and convert them in `columns`.',
+        )
+    if held and not known:
+        keep_form(warehouse, table, _kept_as(name), held[0], where)
+
+
+def _kept_as(name: str) -> str:
+    return f"{COLUMN} of {name}"

@@ -89,7 +89,7 @@ def _context(home: Path) -> Context:
 
 
 def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
-    from churn.workflows.refresh.refresh import refresh_warehouse
+    from churn.workflows.refresh import refresh_warehouse
     from churn.workflows.score import score_customers
     from churn.workflows.train import train_model
 

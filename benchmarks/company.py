@@ -121,7 +121,7 @@ def deliver_last_day(found: BenchCompany, home: Path) -> int:
 
 
 def _load(found: BenchCompany, progress: Progress) -> None:
-    from churn.workflows.refresh.refresh import refresh_warehouse
+    from churn.workflows.refresh import refresh_warehouse
 
     shutil.rmtree(found.home, ignore_errors=True)
     _split_last_day(found, progress)

@@ -18,9 +18,9 @@ from typing import Any
 from churn.bootstrap import build_context
 from churn.context import Context
 from churn.documents.monitoring import MonitoringDocument
-from churn.workflows.demo.play import generate
-from churn.workflows.monitor.monitor import monitor_model
-from churn.workflows.refresh.refresh import refresh_warehouse
+from churn.workflows.demo import generate
+from churn.workflows.monitor import monitor_model
+from churn.workflows.refresh import refresh_warehouse
 from churn.workflows.train import TrainedModel, train_model
 
 COMPETITOR_FROM = 13  # index of the first month with a competitor: the fourteenth

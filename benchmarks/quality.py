@@ -68,7 +68,7 @@ def _compare(name: str, folder: Path, minutes: float) -> dict[str, list[dict[str
 
 def _training_set(name: str, folder: Path) -> TrainingSet:
     from churn.bootstrap import build_context
-    from churn.workflows.refresh.refresh import refresh_warehouse
+    from churn.workflows.refresh import refresh_warehouse
     from churn.workflows.train.train import assemble_training_set
 
     with tempfile.TemporaryDirectory() as home:

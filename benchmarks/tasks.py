@@ -36,7 +36,7 @@ def nightly(customers: int, months: int, home: str) -> Work:
     context = found.context(Path(home))
 
     def work() -> dict[str, Any]:
-        from churn.workflows.refresh.refresh import refresh_warehouse
+        from churn.workflows.refresh import refresh_warehouse
         from churn.workflows.score import score_customers
 
         began = time.perf_counter()
@@ -119,7 +119,7 @@ def report(customers: int, months: int, home: str) -> Work:
     context = company(customers, months, SILENT).context(Path(home))
 
     def work() -> dict[str, Any]:
-        from churn.workflows.report.publish import publish_report
+        from churn.workflows.report import publish_report
 
         began = time.process_time()
         found = publish_report(context)

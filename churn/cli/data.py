@@ -11,9 +11,7 @@ import typer
 
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import line, table
-from churn.workflows.refresh.features import build_features
-from churn.workflows.refresh.preview import preview_sources
-from churn.workflows.refresh.refresh import refresh_warehouse
+from churn.workflows.refresh import build_features, preview_sources, refresh_warehouse
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult

@@ -15,7 +15,7 @@ from churn.documents.monitoring import DataDrift, Finding, MonitoringDocument
 from churn.errors import DataError
 from churn.views.monitoring import read_monitoring
 from churn.wording import money
-from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.monitor import monitor_model
 
 _TITLES: Final[dict[Severity, str]] = {"act": "ACT", "watch": "watch", "unknown": "unknown", "ok": "ok"}
 _SHOWN: Final = 12

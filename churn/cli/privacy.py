@@ -11,12 +11,10 @@ import typer
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 from churn.errors import ConfigError
-from churn.workflows.privacy.erase import erase_customers
-from churn.workflows.privacy.export import export_customer
-from churn.workflows.privacy.object import object_to_marketing
+from churn.workflows.privacy import erase_customers, export_customer, object_to_marketing
 
 if TYPE_CHECKING:
-    from churn.workflows.privacy.erase import ErasedCustomer
+    from churn.workflows.privacy import ErasedCustomer
 
 
 _REMOTE_FAILED = 6  # as ConnectorError
@@ -81,7 +79,7 @@ def erase(
 def _show_erased(found: ErasedCustomer) -> None:
     rows = _counted(found.removed)
     if rows:
-        table("ErasedCustomer", ["where", "what", "rows"], rows)
+        table("Erased", ["where", "what", "rows"], rows)
     else:
         line("Erased before; nothing of them was left.")
     for one in found.withdrawals:

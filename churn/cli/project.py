@@ -16,16 +16,14 @@ from churn.cli.models import show_candidates
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
 from churn.workflows.check_project import check_project
-from churn.workflows.demo.play import generate as run
-from churn.workflows.demo.play import play_forward
-from churn.workflows.demo.run import run_demo
+from churn.workflows.demo import generate as run
+from churn.workflows.demo import play_forward, run_demo
 from churn.workflows.init_project import init_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from churn.workflows.demo.campaigns import DemoCampaigns
-    from churn.workflows.demo.run import DemoResult
+    from churn.workflows.demo import DemoCampaigns, DemoResult
 
 
 def register(app: typer.Typer) -> None:

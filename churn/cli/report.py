@@ -9,7 +9,7 @@ import typer
 
 from churn.cli.common import Session, command
 from churn.cli.tables import line
-from churn.workflows.report.publish import publish_report
+from churn.workflows.report import publish_report
 
 
 def register(app: typer.Typer) -> None:

@@ -16,7 +16,7 @@ from churn.jobs.runner import Runner
 from churn.jobs.scheduler import Scheduler
 from churn.store import ScheduledRun
 from churn.views.home import MARKER, data_end
-from churn.workflows.demo.play import play_forward
+from churn.workflows.demo import play_forward
 from churn.workflows.plan import PlanRequest, plan_campaigns
 from churn.workflows.sync import SyncOptions, sync_crm
 from tests.company import Company

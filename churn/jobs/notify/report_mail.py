@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from churn.context import Context
 from churn.jobs.notify.channels import send_mail
 from churn.views.reports import headline_of
-from churn.workflows.report.publish import ReportResult
+from churn.workflows.report import ReportResult
 
 
 def mail_report(context: Context, report: ReportResult) -> int:

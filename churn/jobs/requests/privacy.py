@@ -11,9 +11,7 @@ from churn.context import Context
 from churn.errors import NotFound
 from churn.jobs.requests.work import queue_run
 from churn.store.service_records import PrivacyRequest, RequestKind, ScheduledRun
-from churn.workflows.privacy.erase import erase_from_store
-from churn.workflows.privacy.export import export_path
-from churn.workflows.privacy.object import note_objection, require_id
+from churn.workflows.privacy import erase_from_store, export_path, note_objection, require_id
 
 if TYPE_CHECKING:
     from pydantic import JsonValue

@@ -14,9 +14,8 @@ from churn.workflows.keep_campaigns import (
     replan_campaigns,
     resync_campaigns,
 )
-from churn.workflows.monitor.monitor import monitor_model
-from churn.workflows.refresh.check import check_data
-from churn.workflows.refresh.refresh import refresh_warehouse
+from churn.workflows.monitor import monitor_model
+from churn.workflows.refresh import check_data, refresh_warehouse
 from churn.workflows.score import score_customers
 
 BACKFILL = "is_backfill"  # the parameter of a night that is worked long after its date

@@ -12,9 +12,9 @@ from churn.jobs.parameters import day_of, flag_of, number_of, required_text_of, 
 from churn.store.service_records import ScheduledRun
 from churn.workflows.explore import explore_data
 from churn.workflows.measure import measure_campaign
-from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.monitor import monitor_model
 from churn.workflows.plan import PlanRequest, plan_campaigns
-from churn.workflows.report.publish import publish_report
+from churn.workflows.report import publish_report
 from churn.workflows.score import score_customers
 from churn.workflows.sync import SyncOptions, SyncResult, sync_crm, withdraw_campaign
 from churn.workflows.train import train_model

@@ -7,9 +7,7 @@ from churn.errors import ConfigError
 from churn.jobs.job import StepResult
 from churn.jobs.parameters import number_of
 from churn.store.service_records import PrivacyRequest, ScheduledRun
-from churn.workflows.privacy.erase import erase_customers
-from churn.workflows.privacy.export import export_customer, export_path
-from churn.workflows.privacy.object import object_to_marketing
+from churn.workflows.privacy import erase_customers, export_customer, export_path, object_to_marketing
 
 
 def erase(context: Context, run: ScheduledRun) -> StepResult:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from churn.context import Context
 from churn.jobs.job import StepResult
 from churn.store.service_records import ScheduledRun
-from churn.workflows.privacy.retention import prune_home, retain
+from churn.workflows.privacy import prune_home, retain
 
 
 def prune(context: Context, run: ScheduledRun) -> StepResult:

@@ -1,1 +1,13 @@
 """Plays the whole loop on a simulated company."""
+
+from churn.workflows.demo.campaigns import DemoCampaigns
+from churn.workflows.demo.play import generate, play_forward
+from churn.workflows.demo.run import DemoResult, run_demo
+
+__all__ = [
+    "DemoCampaigns",
+    "DemoResult",
+    "generate",
+    "play_forward",
+    "run_demo",
+]

@@ -16,7 +16,7 @@ from churn.documents.measurement import EffectInterval, MeasurementStatus, Verdi
 from churn.workflows.demo.play import PlayResult, offer_of, play_forward
 from churn.workflows.measure import RecordedOutcomes, import_outcomes, measure_campaign
 from churn.workflows.plan import PlannedCampaigns, PlanRequest, plan_campaigns
-from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
+from churn.workflows.refresh import RefreshResult, refresh_warehouse
 from churn.workflows.sync import SyncOptions, SyncResult, sync_crm
 
 if TYPE_CHECKING:

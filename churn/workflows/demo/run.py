@@ -19,10 +19,9 @@ from churn.views.home import MARKER, is_demo_home
 from churn.views.risk_list import read_risk_list
 from churn.workflows.demo.campaigns import DemoCampaigns, run_campaigns
 from churn.workflows.explore import ExploreResult, explore_data
-from churn.workflows.monitor.keep import MonitorResult
-from churn.workflows.monitor.monitor import monitor_model
-from churn.workflows.refresh.refresh import RefreshResult, refresh_warehouse
-from churn.workflows.report.publish import ReportResult, publish_report
+from churn.workflows.monitor import MonitorResult, monitor_model
+from churn.workflows.refresh import RefreshResult, refresh_warehouse
+from churn.workflows.report import ReportResult, publish_report
 from churn.workflows.score import ScoreResult, score_customers
 from churn.workflows.simulate import simulate_campaign, write_simulation
 from churn.workflows.train import TrainedModel, train_model

@@ -13,7 +13,7 @@ from churn.snapshots.dataset import data_cutoff, default_snapshot_date
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import ScoreRun
 from churn.views.champion import load_champion
-from churn.workflows.refresh.check import stop_on_blocked_checks
+from churn.workflows.refresh import stop_on_blocked_checks
 from churn.workflows.score.frame import ScoredFrame, score_frame
 from churn.workflows.score.serving_writer import prune_serving_files, write_score_history, write_serving_files
 

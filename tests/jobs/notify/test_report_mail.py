@@ -12,7 +12,7 @@ from churn.config import load_settings
 from churn.context import Context
 from churn.errors import Unreachable
 from churn.jobs.notify.report_mail import mail_report
-from churn.workflows.report.publish import ReportResult
+from churn.workflows.report import ReportResult
 from tests.jobs.notify.mail import mail_server, mailing
 from tests.reports.test_monthly import NOTHING
 

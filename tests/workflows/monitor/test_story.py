@@ -12,7 +12,7 @@ from benchmarks.drift_story import Told, at, company, month_start, monthly, trai
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.views.monitoring import read_monitoring
-from churn.workflows.monitor.monitor import monitor_model
+from churn.workflows.monitor import monitor_model
 from churn.workflows.train import rollback_model
 
 CUSTOMERS = 4_000

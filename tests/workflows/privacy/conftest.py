@@ -16,8 +16,8 @@ from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
 from churn.workflows.measure import import_outcomes
 from churn.workflows.plan import PlanRequest, plan_campaigns
+from churn.workflows.privacy import export_customer
 from churn.workflows.privacy.erase import ErasedCustomer, erase_customer
-from churn.workflows.privacy.export import export_customer
 from churn.workflows.sync import SyncOptions, sync_crm
 from tests.company import Company
 from tests.workflows.privacy.seeking import places_naming

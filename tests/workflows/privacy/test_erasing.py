@@ -11,10 +11,9 @@ from churn.errors import NotFound
 from churn.jobs.catalog import JOBS
 from churn.modeling.serving.bundles import verify
 from churn.workflows.measure import import_outcomes, measure_campaign
+from churn.workflows.privacy import export_customer, retain
 from churn.workflows.privacy.erase import erase_customer
-from churn.workflows.privacy.export import export_customer
-from churn.workflows.privacy.retention import retain
-from churn.workflows.refresh.refresh import refresh_warehouse
+from churn.workflows.refresh import refresh_warehouse
 from tests.workflows.privacy.conftest import CAMPAIGN, Gone
 from tests.workflows.privacy.seeking import places_naming
 

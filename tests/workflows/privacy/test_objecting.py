@@ -13,8 +13,8 @@ from churn.cli import build_app
 from churn.context import Context
 from churn.errors import Unreachable
 from churn.workflows.keep_campaigns import destinations
+from churn.workflows.privacy import object_to_marketing
 from churn.workflows.privacy.erase import erase_customer, finish_requests
-from churn.workflows.privacy.object import object_to_marketing
 from churn.workflows.sync import SyncOptions, sync_crm
 from tests.crm.homes import build, context_of
 from tests.crm.memory import MemoryCrm

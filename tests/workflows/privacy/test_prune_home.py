@@ -9,7 +9,7 @@ from pathlib import Path
 from churn.bootstrap import build_context
 from churn.config import Settings
 from churn.context import Context
-from churn.workflows.privacy.retention import prune_home
+from churn.workflows.privacy import prune_home
 
 NOW = datetime(2026, 7, 1, 4, 30)
 

@@ -13,8 +13,7 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from churn.workflows.refresh.features import build_features
-from churn.workflows.refresh.refresh import refresh_warehouse
+from churn.workflows.refresh import build_features, refresh_warehouse
 
 BEFORE, AFTER = date(2026, 7, 10), date(2026, 7, 20)
 FIRST_LOAD, SECOND_LOAD = datetime(2026, 7, 9, 2), datetime(2026, 7, 15, 2)

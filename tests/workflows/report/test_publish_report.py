@@ -14,8 +14,8 @@ from churn.context import Context
 from churn.documents.document import Range
 from churn.documents.month_facts import LedgerPromise, NightFacts, UnknownDecision
 from churn.errors import ChurnError, ConfigError, ResourceError
+from churn.workflows.report import ReportResult, publish_report
 from churn.workflows.report import publish as module
-from churn.workflows.report.publish import ReportResult, publish_report
 from tests.company import Company
 from tests.documents.samples import measurement_document, plan_record
 

@@ -18,23 +18,9 @@ from churn.documents.exploration import (
 )
 from churn.reports.charts import columns, exploration
 from churn.reports.charts.svg import token_css
+from churn.reports.feature_groups import LABELS, group_label
 from churn.reports.render import render
 from churn.wording import percent
-
-GROUPS = {
-    "usage": "Use of the service",
-    "usage_trend": "Change of use",
-    "segments": "Kind of use",
-    "payments": "Payments and their failures",
-    "purchases": "Money paid",
-    "support": "Support",
-    "plan": "Plan and fee",
-    "tenure": "Time as a customer",
-    "profile": "Who they are",
-    "contacts": "Contacts by us",
-    "calendar": "Hours and weekdays of use",
-    "attributes": "Columns of the source",
-}
 
 
 def render_exploration(document: ExplorationDocument, *, home: Path) -> str:
@@ -66,12 +52,12 @@ def _titles(profile: Sequence[ColumnProfile]) -> dict[str, str]:
 
 
 def _groups(profile: Sequence[ColumnProfile]) -> list[tuple[str, list[ColumnProfile]]]:
-    """Return the columns by group, groups in the order of GROUPS, others after them by name."""
+    """Return the columns by group, those that ship first, others after them by name."""
     by_group: dict[str, list[ColumnProfile]] = {}
     for column in profile:
         by_group.setdefault(column.group, []).append(column)
-    order = [*GROUPS, *sorted(by_group.keys() - GROUPS.keys())]
-    return [(GROUPS.get(group, group.replace("_", " ")), by_group[group]) for group in order if group in by_group]
+    order = [*LABELS, *sorted(by_group.keys() - LABELS.keys())]
+    return [(group_label(group), by_group[group]) for group in order if group in by_group]
 
 
 def _dots(insights: Sequence[ColumnInsight], churn_rate: float | None) -> Markup | None:

@@ -3,34 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 from churn.documents.model_card import LearntPolicy, ModelCard
 from churn.documents.model_figures import EvaluationCurves
 from churn.wording import count, day, money, percent
-
-# The groups of the features that ship, as people call them; a user's own group is called by its name.
-_THEMES: Final = {
-    "usage": "How much it is used",
-    "usage_trend": "Whether use rises or falls",
-    "calendar": "When it is used",
-    "payments": "Failed payments",
-    "purchases": "What was paid, and when",
-    "support": "Support tickets",
-    "plan": "Plan and fee",
-    "tenure": "How long a customer",
-    "contacts": "Earlier contacts",
-    "profile": "Who the customer is",
-    "segments": "Kind of user",
-    "attributes": "Further attributes",
-    "events": "Other events",
-}
-
-
-def theme(group: str) -> str:
-    """Return what a group of features is called on pages."""
-    words = group.replace("_", " ").replace(".", ": ").strip() or "other"
-    return _THEMES.get(group, words[:1].upper() + words[1:])
 
 
 def champion_words(card: ModelCard, curves: EvaluationCurves, served_from: datetime | None) -> list[str]:

@@ -17,6 +17,7 @@ from churn.documents.model_figures import ContactCut, EvaluationCurves, FeatureW
 from churn.reports import model_words as words
 from churn.reports.charts import model as charts
 from churn.reports.charts.svg import Figure
+from churn.reports.feature_groups import group_label
 from churn.views.model import ModelView
 from churn.wording import currency_prefix, money, percent
 
@@ -214,7 +215,7 @@ def _profit(curves: EvaluationCurves, currency: str, prefix: str) -> Figure:
 
 def _importance(groups: Sequence[GroupWeight]) -> Figure:
     rows = [
-        {"label": words.theme(g.group), "points": 100 * g.points, "text": f"{100 * g.points:.1f} points"}
+        {"label": group_label(g.group), "points": 100 * g.points, "text": f"{100 * g.points:.1f} points"}
         for g in groups
     ]
     parts = "; ".join(f"{row['label']} {row['text']}" for row in rows)

@@ -23,7 +23,7 @@ def audit(
 ) -> None:
     """Show who did what, newest first: keys, users, models, campaigns, jobs, outcomes sent."""
     with session.context.open_store() as store:
-        found = store.requests.audited(limit=limit, who=who, action=action)
+        entries = store.requests.audited(limit=limit, who=who, action=action)
     document = [
         {
             "entry_id": entry.entry_id,
@@ -33,11 +33,11 @@ def audit(
             "subject": entry.subject,
             "request_id": entry.request_id,
         }
-        for entry in found
+        for entry in entries
     ]
 
     def render() -> None:
-        rows = [(f"{one.done_at:%Y-%m-%d %H:%M:%S}", one.who, one.action, one.subject) for one in found]
+        rows = [(f"{entry.done_at:%Y-%m-%d %H:%M:%S}", entry.who, entry.action, entry.subject) for entry in entries]
         table("Audit log", ["when (UTC)", "who", "did", "to"], rows)
 
     session.show({"entries": document}, render)

@@ -105,16 +105,16 @@ def check_rows(checks: Sequence[CheckResult]) -> list[CheckRow]:
 
 def show_checks(checks: Sequence[CheckResult]) -> None:
     """Print what the rules found; one line when they found nothing."""
-    found = [c for c in checks if c.defect_count]
-    if not found:
+    failed = [c for c in checks if c.defect_count]
+    if not failed:
         line(f"All {len(checks)} quality rules hold.")
         return
     rows = [
         (c.level, c.rule.replace("_", " "), f"{c.defect_count:,}", _short(c.example))
-        for c in sorted(found, key=lambda c: c.level)
+        for c in sorted(failed, key=lambda c: c.level)
     ]
     table(
-        f"Quality: {len(checks) - len(found)} rules hold, {len(found)} found something",
+        f"Quality: {len(checks) - len(failed)} rules hold, {len(failed)} found something",
         ["level", "rule", "rows", "for example"],
         rows,
         right=[2],

@@ -26,8 +26,8 @@ def health(
 ) -> None:
     """Say whether the service is ready, or a scheduler at work; exit code 6 when not. For containers and probes."""
     if scheduler:
-        found = scheduler_health(session.context)
+        answer = scheduler_health(session.context)
     else:
         address = url or f"http://127.0.0.1:{session.context.settings.api.port}"
-        found = service_health(address.rstrip("/"), seconds=timeout)
-    session.show({"what": found.what, **found.details}, lambda: line(f"The {found.what} is at work."))
+        answer = service_health(address.rstrip("/"), seconds=timeout)
+    session.show({"what": answer.what, **answer.details}, lambda: line(f"The {answer.what} is at work."))

@@ -65,26 +65,26 @@ def erase(
     erased = erase_customers(session.context, customers, who=_WHO)
 
     def render() -> None:
-        for customer, found in zip(dict.fromkeys(customers), erased, strict=True):
+        for customer, erased_customer in zip(dict.fromkeys(customers), erased, strict=True):
             if len(erased) > 1:
                 line(f"{customer}:")
-            _show_erased(found)
+            _show_erased(erased_customer)
 
-    documents = [found.document() for found in erased]
+    documents = [erased_customer.document() for erased_customer in erased]
     session.show(documents[0] if len(erased) == 1 else {"erased": documents}, render)
-    if any(found.waiting for found in erased):
+    if any(erased_customer.waiting for erased_customer in erased):
         raise typer.Exit(_REMOTE_FAILED)
 
 
-def _show_erased(found: ErasedCustomer) -> None:
-    rows = _counted(found.removed)
+def _show_erased(erased: ErasedCustomer) -> None:
+    rows = _counted(erased.removed)
     if rows:
         table("Erased", ["where", "what", "rows"], rows)
     else:
         line("Erased before; nothing of them was left.")
-    for one in found.withdrawals:
-        line(_told(one.connector, one.campaign, one.error))
-    for file in found.told_in:
+    for withdrawal in erased.withdrawals:
+        line(_told(withdrawal.connector, withdrawal.campaign, withdrawal.error))
+    for file in erased.told_in:
         line(f"{file} tells the reader of the list to empty the record; retention removes it.")
 
 
@@ -94,23 +94,23 @@ def object_(session: Session, customer: _Customer) -> None:
     Whoever is on a list of a remote system is taken off it; one that does not answer is tried again daily, and until
     then the exit code is 6.
     """
-    found = object_to_marketing(session.context, customer, who=_WHO)
+    objection = object_to_marketing(session.context, customer, who=_WHO)
     document = {
         "customer_id": customer,
-        "objected_at": found.objected_at,
-        "is_new": found.is_new,
-        "state": "waiting" if found.waiting else "done",
-        "withdrawals": [one.document() for one in found.withdrawals],
+        "objected_at": objection.objected_at,
+        "is_new": objection.is_new,
+        "state": "waiting" if objection.waiting else "done",
+        "withdrawals": [withdrawal.document() for withdrawal in objection.withdrawals],
     }
 
     def render() -> None:
-        known = "" if found.is_new else f" Known since {found.objected_at:%Y-%m-%d}."
+        known = "" if objection.is_new else f" Known since {objection.objected_at:%Y-%m-%d}."
         line(f"No campaign takes {customer} in any more, and no list names them.{known}")
-        for one in found.withdrawals:
-            line(_told(one.connector, one.campaign, one.error))
+        for withdrawal in objection.withdrawals:
+            line(_told(withdrawal.connector, withdrawal.campaign, withdrawal.error))
 
     session.show(document, render)
-    if found.waiting:
+    if objection.waiting:
         raise typer.Exit(_REMOTE_FAILED)
 
 

@@ -29,11 +29,16 @@ def report(
     pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF, printed by Chromium where it is installed.")] = False,
 ) -> None:
     """Write the monthly report: one HTML file that opens anywhere, prints well and can be mailed."""
-    found = publish_report(session.context, month, language=language, out=out, with_pdf=pdf)
+    published = publish_report(session.context, month, language=language, out=out, with_pdf=pdf)
 
     def render() -> None:
-        for path in found.files.values():
+        for path in published.files.values():
             line(f"Wrote {path}")
 
-    document = {"month": found.month, "language": found.language, "files": found.files, "seconds": found.seconds}
+    document = {
+        "month": published.month,
+        "language": published.language,
+        "files": published.files,
+        "seconds": published.seconds,
+    }
     session.show(document, render)

@@ -93,7 +93,7 @@ def create(
 
 def list_(session: Session) -> None:
     """List the keys, without their secrets."""
-    found = list_keys(session.context)
+    keys = list_keys(session.context)
     document = [
         {
             "name": key.name,
@@ -103,7 +103,7 @@ def list_(session: Session) -> None:
             "last_used_at": key.last_used_at,
             "revoked_at": key.revoked_at,
         }
-        for key in found
+        for key in keys
     ]
 
     def render() -> None:
@@ -115,7 +115,7 @@ def list_(session: Session) -> None:
                 f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
                 f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "",
             )
-            for key in found
+            for key in keys
         ]
         table("Keys", ["name", "scopes", "created", "last used", "revoked"], rows)
 

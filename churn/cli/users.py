@@ -42,10 +42,10 @@ def create(
 
 def list_(session: Session) -> None:
     """List who can sign in with a password."""
-    found = list_users(session.context)
+    users = list_users(session.context)
     document = [
         {"name": u.name, "scopes": list(u.scopes), "created_at": u.created_at, "last_seen_at": u.last_seen_at}
-        for u in found
+        for u in users
     ]
 
     def render() -> None:
@@ -56,7 +56,7 @@ def list_(session: Session) -> None:
                 f"{u.created_at:%Y-%m-%d %H:%M}",
                 f"{u.last_seen_at:%Y-%m-%d %H:%M}" if u.last_seen_at else "never",
             )
-            for u in found
+            for u in users
         ]
         table("Users", ["name", "scopes", "created", "last signed in"], rows)
 
@@ -82,13 +82,13 @@ def link(
     """Make a link that signs one browser in, once, within 15 minutes."""
     api = session.context.settings.api
     base = (address or f"http://{'127.0.0.1' if api.host == '0.0.0.0' else api.host}:{api.port}").rstrip("/")  # noqa: S104 - compared, not bound
-    found = f"{base}/sign-in/link?token={create_link(session.context, scope or ['admin'])}"
+    url = f"{base}/sign-in/link?token={create_link(session.context, scope or ['admin'])}"
 
     def render() -> None:
         line("This link signs in once, within 15 minutes:")
-        line(found)
+        line(url)
 
-    session.show({"link": found, "scopes": scope or ["admin"]}, render)
+    session.show({"link": url, "scopes": scope or ["admin"]}, render)
 
 
 def _password() -> str:

@@ -55,9 +55,9 @@ def best_cuts(column: Encoded, counts: NDArray[np.int64]) -> list[Cut]:
     inner = np.arange(2, top)
     above = _Judged.of(table, np.arange(2, top + 1), np.full(top - 1, top))
     below = _Judged.of(table, np.ones(top - 1, dtype=np.int64), np.arange(1, top))
-    found = [judged.cut(column, _chosen(column, judged)) for judged in (above, below) if judged.best(1)]
-    one_sided = max(found, key=lambda cut: cut.chi_square, default=None)
-    first, last = (each[np.triu_indices(inner.size)] for each in np.meshgrid(inner, inner, indexing="ij"))
+    one_sided_cuts = [judged.cut(column, _chosen(column, judged)) for judged in (above, below) if judged.best(1)]
+    one_sided = max(one_sided_cuts, key=lambda cut: cut.chi_square, default=None)
+    first, last = (grid[np.triu_indices(inner.size)] for grid in np.meshgrid(inner, inner, indexing="ij"))
     judged = _Judged.of(table, first, last)
     for place in judged.best(1):
         between = judged.cut(column, place)
@@ -73,8 +73,8 @@ def chi_square(hits: Floats, rows: Floats, all_hits: float, all_rows: float) -> 
     rate = all_hits / all_rows
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = hits / rows - (all_hits - hits) / rest
-        found = gap**2 * rows * rest / all_rows / (rate * (1 - rate))
-    return np.asarray(np.nan_to_num(found, nan=0.0, posinf=0.0))
+        squared = gap**2 * rows * rest / all_rows / (rate * (1 - rate))
+    return np.asarray(np.nan_to_num(squared, nan=0.0, posinf=0.0))
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,10 @@ def encode(doc: FeatureDoc, column: pl.Series, row: NDArray[np.int64], rows: int
     codes = np.zeros(rows, dtype=np.uint8)
     if column.dtype == pl.String:
         levels = _levels(column)
-        found = column.replace_strict(
+        placed = column.replace_strict(
             list(levels), list(range(1, len(levels) + 1)), default=len(levels) + 1, return_dtype=pl.UInt8
         )
-        codes[row] = found.set(column.is_null(), MISSING).to_numpy()
+        codes[row] = placed.set(column.is_null(), MISSING).to_numpy()
         return Encoded(doc, "text", codes, levels=levels)
     values = numbers(column)
     sample = _sampled(values, row, rows)
@@ -88,9 +88,9 @@ def _placed(edges: Floats, values: Floats) -> Codes:
     if edges.size > 1 and edges[-1] - edges[0] == edges.size - 1 and np.all(np.diff(edges) == 1):
         steps = np.clip(np.floor(values - (edges[0] - 2.0)), 1, edges.size + 1)  # far faster than to search
         return np.where(is_known, steps, MISSING).astype(np.uint8)
-    found = (np.searchsorted(edges, values, side="right") + 1).astype(np.uint8)
-    found[~is_known] = MISSING
-    return found
+    codes = (np.searchsorted(edges, values, side="right") + 1).astype(np.uint8)
+    codes[~is_known] = MISSING
+    return codes
 
 
 def numbers(column: pl.Series) -> Floats:

@@ -110,9 +110,9 @@ def find_insights(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64
     step = max(1, int(table.bounds[2]) // _MOST_SEARCHED)
     rows = np.arange(0, int(table.bounds[2]), step)  # those who stayed come first
     middle = int(np.searchsorted(rows, table.bounds[1]))
-    said, topics = Said(rows >= table.bounds[1]), Topics(table)
-    singles = _singles(table, counts, said, topics, rows)
-    pairs = _pairs(table, [cut.condition for cut in singles], said, topics, rows, middle)
+    groups_so_far, topics = Said(rows >= table.bounds[1]), Topics(table)
+    singles = _singles(table, counts, groups_so_far, topics, rows)
+    pairs = _pairs(table, [cut.condition for cut in singles], groups_so_far, topics, rows, middle)
     chosen = [(cut.condition,) for cut in singles] + pairs
     measured = [insight for conditions in chosen if (insight := _measured(table, conditions)) is not None]
     adjusted = holm([insight.p_value for insight in measured]) if measured else np.empty(0)
@@ -141,7 +141,7 @@ def weight(column: Encoded) -> float:
 
 
 def _singles(
-    table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]], said: Said, topics: Topics, rows: Rows
+    table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]], groups_so_far: Said, topics: Topics, rows: Rows
 ) -> list[Cut]:
     cuts = [cut for column in table.columns for cut in best_cuts(column, counts[column.name][0])]
     cuts = [cut for cut in cuts if cut.chi_square / table.parts.overlap > _SUSPECT and not _is_odd(cut.condition)]
@@ -155,8 +155,8 @@ def _singles(
         if is_known and is_abstract(column):
             continue
         covered = cut.condition.covers(rows)
-        if not said.has_said(covered, least=_SAME_TOPIC_ADDS if is_known else ADDS):
-            said.say(covered)
+        if not groups_so_far.has_said(covered, least=_SAME_TOPIC_ADDS if is_known else ADDS):
+            groups_so_far.say(covered)
             topics.add(column)
             kept.append(cut)
     return kept
@@ -178,7 +178,7 @@ def _is_odd(condition: Condition) -> bool:
 
 
 def _pairs(
-    table: ExplorationTable, singles: list[Condition], said: Said, topics: Topics, rows: Rows, middle: int
+    table: ExplorationTable, singles: list[Condition], groups_so_far: Said, topics: Topics, rows: Rows, middle: int
 ) -> list[tuple[Condition, ...]]:
     """Return pairs of conditions whose second part divides the first anew, the strongest first."""
     candidates: list[tuple[float, Condition, Condition]] = []
@@ -215,7 +215,7 @@ def _pairs(
             continue
         alone = second.covers(rows)
         both = inside[first.sql] & alone
-        is_single = any(phi(both, group) >= SAME for group in said.groups)
+        is_single = any(phi(both, group) >= SAME for group in groups_so_far.groups)
         if not is_single and _adds_to_both(both, alone, middle) and not pairs.has_said(both):
             pairs.say(both)
             kept.append((first, second))

@@ -121,10 +121,10 @@ def _facts(column: Encoded) -> str:
     return _FACTS.get(column.doc.group, column.doc.group)
 
 
-def phi(one: Bools, other: Bools) -> float:
+def phi(first: Bools, second: Bools) -> float:
     """Return the correlation of two groups' membership, 0 where one of them is empty or everyone."""
-    n = one.size
-    a, b = int(np.count_nonzero(one)), int(np.count_nonzero(other))
-    both = int(np.count_nonzero(one & other))
+    n = first.size
+    a, b = int(np.count_nonzero(first)), int(np.count_nonzero(second))
+    both = int(np.count_nonzero(first & second))
     spread = math.sqrt(a * (n - a) * b * (n - b)) if n else 0.0
     return (n * both - a * b) / spread if spread else 0.0

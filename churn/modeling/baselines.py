@@ -25,13 +25,13 @@ class Baseline:
 
 def baselines(rows: LearningRows, features: tuple[str, ...]) -> tuple[Baseline, ...]:
     """Return the constant, and the last-login rule where the data say when customers last logged in."""
-    found = [Baseline("constant", "Constant (same for all)", _constant)]
+    rules = [Baseline("constant", "Constant (same for all)", _constant)]
     if LAST_LOGIN in features:
         days = numbers(rows.frame, LAST_LOGIN)
         known = days[~np.isnan(days)]
         if known.size and np.ptp(known) > 0:
-            found.append(Baseline("last_login_rule", "Last-login rule", _LastLogin(float(known.max()))))
-    return tuple(found)
+            rules.append(Baseline("last_login_rule", "Last-login rule", _LastLogin(float(known.max()))))
+    return tuple(rules)
 
 
 def _constant(frame: pl.DataFrame) -> Floats:

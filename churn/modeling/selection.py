@@ -40,32 +40,32 @@ def select(
     `results` hold candidates and baselines judged on the same draws; baselines are never chosen. A candidate with no
     signal is chosen only where none has any. Raises ModelError where there is no candidate.
     """
-    models = [found for found in results if not found.is_baseline]
+    models = [result for result in results if not result.is_baseline]
     if not models:
         raise ModelError("no candidate was trained", where="training.candidates", remedy="Name one or more.")
-    constant = next((found for found in results if found.name == "constant"), None)
-    able = [found for found in models if has_signal(found, constant)]
+    constant = next((result for result in results if result.name == "constant"), None)
+    able = [result for result in models if has_signal(result, constant)]
     pool = able or models
-    best = max(pool, key=lambda found: (found.value(metric), -_rank(found.name, interpretability)))
-    gaps = {found.name: difference(best, found, metric) for found in pool if found is not best}
-    equals = [best, *(found for found in pool if found.name in gaps and gaps[found.name].low <= 0.0)]
-    chosen = min(equals, key=lambda found: _rank(found.name, interpretability))
+    best = max(pool, key=lambda result: (result.value(metric), -_rank(result.name, interpretability)))
+    gaps = {result.name: difference(best, result, metric) for result in pool if result is not best}
+    equals = [best, *(result for result in pool if result.name in gaps and gaps[result.name].low <= 0.0)]
+    chosen = min(equals, key=lambda result: _rank(result.name, interpretability))
     if not able:
         return Selection(chosen.name, _nothing(models, constant), has_signal=False)
     return Selection(chosen.name, _reason(chosen, best, gaps, equals, metric), has_signal=True)
 
 
-def difference(one: CandidateResult, other: CandidateResult, metric: str) -> Interval:
-    """Return by how much `one` exceeds `other`, with the interval of the difference on the same draws."""
-    return interval(one.value(metric) - other.value(metric), one.draws[metric] - other.draws[metric])
+def difference(better: CandidateResult, other: CandidateResult, metric: str) -> Interval:
+    """Return by how much `better` exceeds `other`, with the interval of the difference on the same draws."""
+    return interval(better.value(metric) - other.value(metric), better.draws[metric] - other.draws[metric])
 
 
-def has_signal(found: CandidateResult, constant: CandidateResult | None) -> bool:
+def has_signal(result: CandidateResult, constant: CandidateResult | None) -> bool:
     """Return whether a candidate surely ranks better than chance and states probabilities better than a constant."""
-    known: Floats = found.draws["auc"][np.isfinite(found.draws["auc"])]
+    known: Floats = result.draws["auc"][np.isfinite(result.draws["auc"])]
     if not known.size or float(np.quantile(known, _SIGNAL_QUANTILE)) <= 0.5:
         return False
-    return constant is None or found.value("log_loss") < constant.value("log_loss")
+    return constant is None or result.value("log_loss") < constant.value("log_loss")
 
 
 def _rank(name: str, interpretability: Sequence[str]) -> int:
@@ -73,7 +73,7 @@ def _rank(name: str, interpretability: Sequence[str]) -> int:
 
 
 def _nothing(models: Sequence[CandidateResult], constant: CandidateResult | None) -> str:
-    top = max(models, key=lambda found: found.value("auc"))
+    top = max(models, key=lambda result: result.value("auc"))
     auc = top.metrics["auc"]
     reason = f"Nothing to learn was found: the best ranking, by {_called(top)}, has an AUC of {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
     if constant is not None and top.value("log_loss") >= constant.value("log_loss"):
@@ -108,12 +108,12 @@ def _reason(
     return f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is reliably above that of every other candidate."
 
 
-def _called(found: CandidateResult) -> str:
-    return found.title if found.title == "XGBoost" else f"the {found.title[0].lower()}{found.title[1:]}"
+def _called(result: CandidateResult) -> str:
+    return result.title if result.title == "XGBoost" else f"the {result.title[0].lower()}{result.title[1:]}"
 
 
-def _listed(found: Sequence[CandidateResult]) -> str:
-    return ", ".join(_called(one) for one in found)
+def _listed(results: Sequence[CandidateResult]) -> str:
+    return ", ".join(_called(result) for result in results)
 
 
 def _figure(value: float, metric: str) -> str:

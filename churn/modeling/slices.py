@@ -198,19 +198,19 @@ def _split(
         )
     if split != "random" and has_dates:
         try:
-            found = temporal_split(frame["snapshot_date"], data.policy, customer_ids=frame["customer_id"], seed=seed)
-            return "temporal", found.description, _positions(found)
+            divided = temporal_split(frame["snapshot_date"], data.policy, customer_ids=frame["customer_id"], seed=seed)
+            return "temporal", divided.description, _positions(divided)
         except NotEnoughData:
             if split == "temporal":
                 raise
-    found = random_split(frame["customer_id"], seed=seed)
-    return "random", found.description, _positions(found)
+    divided = random_split(frame["customer_id"], seed=seed)
+    return "random", divided.description, _positions(divided)
 
 
-def _positions(found: Any) -> dict[str, NDArray[np.int64]]:
+def _positions(divided: Any) -> dict[str, NDArray[np.int64]]:
     rows = {}
     for name in SLICES:
-        chosen = np.asarray(getattr(found, name))
+        chosen = np.asarray(getattr(divided, name))
         rows[name] = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
     return rows
 

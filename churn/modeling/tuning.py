@@ -100,13 +100,13 @@ def tune(
         )
         trial = study.ask()
         params = {**entry.defaults, **entry.search(trial)}
-        loss, found = _try(entry, {**params, **entry.draft}, fit, watch, seed)
+        loss, tuned = _try(entry, {**params, **entry.draft}, fit, watch, seed)
         study.tell(trial, loss)
         done += 1
         if number == 0:
             deadline = clock() + 60.0 * minutes  # the first trial, that of the defaults, also loads the libraries
         if loss < best[0]:
-            best = (loss, {**params, **found})
+            best = (loss, {**params, **tuned})
     return Tuned(dict(best[1]), done, is_cut_short=done < planned)
 
 

@@ -47,12 +47,12 @@ class Language:
         Raises ConfigError for a key that no language knows, or a sentence that asks for a value not given.
         """
         for words in (self.words, self.fallback):
-            found: Any = words
+            entry: Any = words
             for part in key.split("."):
-                found = found.get(part) if isinstance(found, Mapping) else None
-            if isinstance(found, str):
+                entry = entry.get(part) if isinstance(entry, Mapping) else None
+            if isinstance(entry, str):
                 try:
-                    return string.Formatter().vformat(found, (), values)
+                    return string.Formatter().vformat(entry, (), values)
                 except (KeyError, IndexError, ValueError) as error:
                     raise ConfigError(
                         f"`{key}` asks for what there is not: {error}", where=f"reports/words/{self.code}.toml"

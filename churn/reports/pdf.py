@@ -18,8 +18,8 @@ def print_to_pdf(page: Path, out: Path) -> Path:
 
     Raises ConfigError when no Chromium is installed, ResourceError when it fails to write the file.
     """
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
+    chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if chromium is None:
         raise ConfigError(
             "no Chromium is installed to print with",
             where="--pdf",
@@ -29,7 +29,7 @@ def print_to_pdf(page: Path, out: Path) -> Path:
         part = Path(profile) / "printed.pdf"
         done = subprocess.run(  # noqa: S603  # a program of a fixed list, with arguments of our own
             [
-                found,
+                chromium,
                 "--headless",
                 "--no-sandbox",  # the page is our own and holds no script
                 "--disable-gpu",

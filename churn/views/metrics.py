@@ -49,8 +49,8 @@ def service_metrics(context: Context, shape: ScoreShape | None = None) -> tuple[
             shape = None
         elif shape is None or shape.run_id != run.run_id:
             shape = shape_of(store.database.fetching)
-        found = [*_scores(store, shape), *_models(store), *_jobs(store), *_alerts(store), *_pushes(store)]
-    return [*found, *_money(read_ledger(context))], shape
+        metrics = [*_scores(store, shape), *_models(store), *_jobs(store), *_alerts(store), *_pushes(store)]
+    return [*metrics, *_money(read_ledger(context))], shape
 
 
 def _scores(store: Store, shape: ScoreShape | None) -> Iterator[Metric]:
@@ -184,9 +184,9 @@ def service_health(address: str, *, seconds: float) -> HealthAnswer:
 def scheduler_health(context: Context) -> HealthAnswer:
     """Say which schedulers gave a sign of life lately. Raises Unreachable when none did."""
     with context.open_store() as store:
-        found = store.schedule.workers(context.clock())
-    if not found:
+        workers = store.schedule.workers(context.clock())
+    if not workers:
         raise Unreachable(
             "no scheduler gave a sign of life lately", where="schedule", remedy="Start one with `churn scheduler`."
         )
-    return HealthAnswer("scheduler", {"schedulers": [{"owner": w.owner, "seen_at": w.seen_at} for w in found]})
+    return HealthAnswer("scheduler", {"schedulers": [{"owner": w.owner, "seen_at": w.seen_at} for w in workers]})

@@ -117,8 +117,8 @@ class RiskIndex:
 
     def customers(self, places: Places) -> list[str]:
         """Return the customers at `places`."""
-        found: list[str] = self.frame["customer_id"].gather(places).to_list()
-        return found
+        ids: list[str] = self.frame["customer_id"].gather(places).to_list()
+        return ids
 
     def _mask(self, filters: Filters) -> Flags:
         import polars as pl

@@ -51,16 +51,16 @@ class NumberPlan:
         """Return the encoded columns, each (n,)."""
         values = numbers(frame, self.feature)
         missing = np.isnan(values)
-        found = []
+        columns = []
         if self.has_value:
             filled = np.where(missing, self.median, values)
-            found.append(self._smooth(filled) if self.spread > 0.0 else filled)
+            columns.append(self._smooth(filled) if self.spread > 0.0 else filled)
             if self.line_spread > 0.0:
                 line = (np.clip(filled, self.low, self.high) - self.line_centre) / self.line_spread
-                found.append(np.clip(line, -CLIP, CLIP))
+                columns.append(np.clip(line, -CLIP, CLIP))
         if self.has_flag:
-            found.append(missing.astype(np.float64))
-        return found
+            columns.append(missing.astype(np.float64))
+        return columns
 
     def _smooth(self, values: Floats) -> Floats:
         values = np.clip(values, self.low, self.high)
@@ -86,10 +86,10 @@ class OneHotPlan:
     def columns(self, frame: pl.DataFrame) -> list[Floats]:
         """Return the encoded columns, each (n,)."""
         codes = _codes(categories(frame, self.feature), self.levels)
-        found = [(codes == i).astype(np.float64) for i in range(len(self.levels))]
+        columns = [(codes == i).astype(np.float64) for i in range(len(self.levels))]
         if self.has_other:
-            found.append((codes < 0).astype(np.float64))
-        return found
+            columns.append((codes < 0).astype(np.float64))
+        return columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,5 +210,5 @@ def _codes(values: pl.Series, levels: Sequence[str]) -> NDArray[np.int32]:
     """Return the position of each value in `levels`, -1 for any other."""
     if not levels:
         return np.full(values.len(), -1, dtype=np.int32)
-    found = values.replace_strict(list(levels), list(range(len(levels))), default=-1, return_dtype=pl.Int32)
-    return found.to_numpy()
+    codes = values.replace_strict(list(levels), list(range(len(levels))), default=-1, return_dtype=pl.Int32)
+    return codes.to_numpy()

@@ -73,13 +73,13 @@ def _worded(
     chosen = _largest(points, top)
     sentence = np.zeros(chosen.shape, dtype=np.int64)
     parts: list[pl.Series] = []
-    told = 0
+    offset = 0
     for place in np.unique(chosen).tolist():
         at = np.nonzero(chosen == place)
         words = words_of(frame[names[place]].gather(at[0]), names[place], docs.get(names[place]))
-        sentence[at] = told + words.code
+        sentence[at] = offset + words.code
         parts.append(_openings(words))
-        told += len(words.texts)
+        offset += len(words.texts)
     openings = pl.concat(parts) if parts else pl.Series([], dtype=pl.String)
     rounded = np.rint(np.take_along_axis(points, chosen, axis=1) * POINT).astype(np.int64)
     endings = pl.Series([f"{n / POINT}}}" for n in range(-POINT, POINT + 1)], dtype=pl.String)

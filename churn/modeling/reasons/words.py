@@ -57,8 +57,8 @@ def _distinct(column: pl.Series) -> tuple[list[Any], NDArray[np.int64]]:
         return [None if not np.isfinite(v) else v for v in unique.tolist()], code.astype(np.int64)
     unique_values = column.unique(maintain_order=True)
     places = unique_values.to_frame("value").with_row_index("place")
-    found = column.to_frame("value").join(places, on="value", how="left", nulls_equal=True, maintain_order="left")
-    return unique_values.to_list(), found["place"].to_numpy().astype(np.int64)
+    placed = column.to_frame("value").join(places, on="value", how="left", nulls_equal=True, maintain_order="left")
+    return unique_values.to_list(), placed["place"].to_numpy().astype(np.int64)
 
 
 def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

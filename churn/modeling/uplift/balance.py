@@ -41,8 +41,8 @@ def find_imbalances(frame: pl.DataFrame, features: Sequence[str], treated: NDArr
     """
     p_values = [_p_value(frame, feature, treated) for feature in features]
     corrected = holm(p_values) if p_values else ()
-    found = [Imbalance(f, float(p)) for f, p in zip(features, corrected, strict=True) if p < _SUSPICIOUS]
-    return tuple(sorted(found, key=lambda each: each.p_value))
+    imbalances = [Imbalance(f, float(p)) for f, p in zip(features, corrected, strict=True) if p < _SUSPICIOUS]
+    return tuple(sorted(imbalances, key=lambda imbalance: imbalance.p_value))
 
 
 def _p_value(frame: pl.DataFrame, feature: str, treated: NDArray[np.bool_]) -> float:
@@ -66,8 +66,8 @@ def _chi_square(codes: NDArray[np.int64], treated: NDArray[np.bool_]) -> float:
 
 
 def _means(values: Floats, treated: NDArray[np.bool_]) -> float:
-    one, other = values[treated], values[~treated]
-    if min(one.size, other.size) < 20:
+    contacted, alone = values[treated], values[~treated]
+    if min(contacted.size, alone.size) < 20:
         return 1.0
-    spread = float(np.sqrt(one.var(ddof=1) / one.size + other.var(ddof=1) / other.size))
-    return float(2 * norm.sf(abs(one.mean() - other.mean()) / spread)) if spread > 0 else 1.0
+    spread = float(np.sqrt(contacted.var(ddof=1) / contacted.size + alone.var(ddof=1) / alone.size))
+    return float(2 * norm.sf(abs(contacted.mean() - alone.mean()) / spread)) if spread > 0 else 1.0

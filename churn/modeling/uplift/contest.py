@@ -54,10 +54,10 @@ def require_both_arms(experiment: Experiment) -> None:
     """Raise NotEnoughData naming the arm and the outcome of which there are too few."""
     for arm, rows in (("treatment", experiment.treated), ("holdout", ~experiment.treated)):
         stayed = int(experiment.stayed[rows].sum())
-        for told, number in (("stayed", stayed), ("did not stay", int(rows.sum()) - stayed)):
+        for outcome, number in (("stayed", stayed), ("did not stay", int(rows.sum()) - stayed)):
             if number < MIN_EACH:
                 raise NotEnoughData(
-                    f"only {number} customers of the {arm} {told}; at least {MIN_EACH} are needed to learn uplift",
+                    f"only {number} customers of the {arm} {outcome}; at least {MIN_EACH} are needed to learn uplift",
                     where=f"{arm} of {int(rows.sum()):,} customers",
                     remedy="Wait for more outcomes, or keep a larger holdout next time.",
                 )
@@ -68,9 +68,9 @@ def folds(experiment: Experiment, seed: int) -> NDArray[np.int64]:
     rng = np.random.default_rng(seed)
     fold = np.empty(experiment.stayed.size, dtype=np.int64)
     group = 2 * experiment.treated + (experiment.stayed > 0)
-    for one in range(4):
-        rows = rng.permutation(np.flatnonzero(group == one))
-        fold[rows] = (np.arange(rows.size) + one) % FOLDS
+    for cell in range(4):
+        rows = rng.permutation(np.flatnonzero(group == cell))
+        fold[rows] = (np.arange(rows.size) + cell) % FOLDS
     return fold
 
 
@@ -107,7 +107,7 @@ def cross_fitted_uplift(
     holds a smaller one. Predictions are therefore ranked within their fold, then given the pooled predictions' values.
     """
     fold = folds(experiment, seed)
-    found = {(learner.name, entry.name): np.empty(fold.size) for entry in bases for learner in learners}
+    predicted = {(learner.name, entry.name): np.empty(fold.size) for entry in bases for learner in learners}
     steps = FOLDS * len(bases)
     for number in range(FOLDS):
         seen, unseen = experiment.rows(np.flatnonzero(fold != number)), np.flatnonzero(fold == number)
@@ -116,8 +116,8 @@ def cross_fitted_uplift(
             done = (number * len(bases) + place) / (steps + len(bases))
             progress.step(f"Learning uplift with {entry.title.lower()}, fold {number + 1} of {FOLDS}", done)
             for fitted in fit_pairs(seen, learners, entry, seed):
-                found[fitted.learner.name, entry.name][unseen] = fitted.uplift(fitted.encoder.transform(held))
-    return {pair: _aligned(uplift, fold) for pair, uplift in found.items()}
+                predicted[fitted.learner.name, entry.name][unseen] = fitted.uplift(fitted.encoder.transform(held))
+    return {pair: _aligned(uplift, fold) for pair, uplift in predicted.items()}
 
 
 def _aligned(uplift: Floats, fold: NDArray[np.int64]) -> Floats:

@@ -127,16 +127,16 @@ def find_harm(
         effect = _effect(stayed, treated, inside & half)
         if effect is not None and effect.is_harmful:
             suspects.append((effect, rule, inside))
-    suspects = sorted(suspects, key=lambda each: each[0].p_value)[:_MOST_TRIED]
+    suspects = sorted(suspects, key=lambda suspect: suspect[0].p_value)[:_MOST_TRIED]
     again = [_effect(stayed, treated, inside & ~half) for _, _, inside in suspects]
     tested = [i for i, effect in enumerate(again) if effect is not None]
     corrected = holm([_p_value(again[i]) for i in tested]) if tested else ()
     groups = []
     for i, p_value in zip(tested, corrected, strict=True):
-        effect, (found, rule, inside) = again[i], suspects[i]
+        effect, (first, rule, inside) = again[i], suspects[i]
         if effect is not None and effect.is_harmful and p_value < 1.0 - _CONFIDENCE:
             size = int(inside.sum())
-            groups.append(HarmfulGroup(rule, size, size / len(inside), _span(found), _span(effect), float(p_value)))
+            groups.append(HarmfulGroup(rule, size, size / len(inside), _span(first), _span(effect), float(p_value)))
     return HarmSearch(len(rules), len(suspects), tuple(groups))
 
 

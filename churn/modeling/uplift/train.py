@@ -74,15 +74,15 @@ def train_uplift(
     out_of_fold = experiment.frame.select("customer_id").with_columns(
         pl.Series("is_treated", treated), pl.Series("is_retained", stayed > 0), pl.Series("uplift", uplift)
     )
-    contenders = tuple((*_pair(name), value) for name, value in sorted(best.qini.items(), key=lambda each: -each[1]))
+    contenders = tuple((*_pair(name), value) for name, value in sorted(best.qini.items(), key=lambda item: -item[1]))
     return UpliftResult(
         model=UpliftModel(fitted, Scale(centre, slope, effect.delta), tuple(features), harm.groups),
         effect=effect,
         best=best,
         curve=qini_curve(stayed, treated, spread),
         deciles=tuple(
-            replace(each, predicted=float(scale(np.array([each.predicted]))[0]))
-            for each in uplift_by_decile(stayed, treated, spread)
+            replace(item, predicted=float(scale(np.array([item.predicted]))[0]))
+            for item in uplift_by_decile(stayed, treated, spread)
         ),
         thirds=uplift_by_decile(stayed, treated, spread, bins=3),
         harm=harm,

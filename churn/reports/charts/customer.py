@@ -18,7 +18,7 @@ def risk_history(rows: Sequence[Mapping[str, Any]], *, bounds: Sequence[tuple[st
     `rows`, oldest first: snapshot_date, churn_probability (0..1), risk_band. `bounds`: name and lower bound of each
     band above the lowest, rising; drawn as lines that the probability crosses.
     """
-    told = [
+    points = [
         {
             "date": f"{row['snapshot_date']:%Y-%m-%d}",
             "probability": row["churn_probability"],
@@ -27,7 +27,7 @@ def risk_history(rows: Sequence[Mapping[str, Any]], *, bounds: Sequence[tuple[st
         }
         for row in rows
     ]
-    return both(lambda width: _risk_history(told, bounds, width), describe)
+    return both(lambda width: _risk_history(points, bounds, width), describe)
 
 
 def waterfall(steps: Sequence[Mapping[str, Any]], *, base: float, probability: float, describe: str) -> Figure:
@@ -215,8 +215,8 @@ def _wrapped(text: str, limit: int) -> str:
 
 def _nested(labels: Sequence[str]) -> str:
     """A Vega expression that gives the label of a row's number."""
-    told = "''"
+    expression = "''"
     for place in range(len(labels) - 1, -1, -1):
         safe = labels[place].replace("\\", "\\\\").replace("'", "\\'")
-        told = f"(datum.value == {place} ? '{safe}' : {told})"
-    return told
+        expression = f"(datum.value == {place} ? '{safe}' : {expression})"
+    return expression

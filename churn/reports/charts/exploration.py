@@ -69,11 +69,11 @@ def _finding_dots(rows: Sequence[Mapping[str, Any]], average: float, width: int)
     dots = base.mark_point(filled=True, size=90, opacity=1, color=color("curve")).encode(y=y, x=x)
     line = alt.Chart(alt.Data(values=[{"x": average, "label": f"all {average:.1f} %"}])).encode(x="x:Q")
     rule = line.mark_rule(color=color("muted"), strokeDash=[4, 3])
-    told = line.mark_text(align="left", dx=5, dy=-2, baseline="bottom", color=color("muted"), fontSize=12).encode(
+    note = line.mark_text(align="left", dx=5, dy=-2, baseline="bottom", color=color("muted"), fontSize=12).encode(
         y=alt.value(0), text="label:N"
     )
     return styled(
-        alt.layer(rule, spans, dots, told).properties(
+        alt.layer(rule, spans, dots, note).properties(
             width=width - (430 if is_wide else 190), height=(34 if is_wide else 44) * len(rows)
         )
     )

@@ -242,7 +242,7 @@ def _candidates(rows: Rows, width: int, prefix: str) -> Any:
         scale=alt.Scale(zero=False, nice=True),
         axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=6 if is_wide else 3),
     )
-    told = _told(("title:N", "Candidate", ""), ("text:N", "Net profit", ""))
+    tooltip = _told(("title:N", "Candidate", ""), ("text:N", "Net profit", ""))
     layers = []
     for kind in sorted({row["kind"] for row in rows}):
         part = base.transform_filter(f"datum.kind == '{kind}'")
@@ -250,7 +250,7 @@ def _candidates(rows: Rows, width: int, prefix: str) -> Any:
         layers.append(part.mark_rule(color=color(kind), strokeWidth=3, strokeCap="round").encode(y=y, x=x, x2="high:Q"))
         layers.append(
             part.mark_point(filled=True, size=120, opacity=1, color=color(kind), shape=shape).encode(
-                y=y, x="net_profit:Q", tooltip=told
+                y=y, x="net_profit:Q", tooltip=tooltip
             )
         )
     wide = FULL - 232 if is_wide else width - 165

@@ -71,7 +71,7 @@ def _churn_trend(months: Sequence[ChurnMonth], target: float, width: int) -> Any
     )
     goal = alt.Chart(alt.Data(values=[{"target": target, "label": f"Target {100 * target:.3g} %"}]))
     line = goal.mark_rule(color=color("chosen"), strokeWidth=1.5, strokeDash=[5, 4]).encode(y="target:Q")
-    told = goal.mark_text(align="left", dx=4, dy=-7, fontSize=12, fontWeight="bold", color=color("chosen")).encode(
+    note = goal.mark_text(align="left", dx=4, dy=-7, fontSize=12, fontWeight="bold", color=color("chosen")).encode(
         x=alt.value(0), y="target:Q", text="label:N"
     )
     plate = goal.mark_text(
@@ -85,4 +85,4 @@ def _churn_trend(months: Sequence[ChurnMonth], target: float, width: int) -> Any
         strokeWidth=5,
     ).encode(x=alt.value(0), y="target:Q", text="label:N")
     height = 260 if is_wide else 190
-    return styled(alt.layer(bars, line, plate, told, label).properties(width=width - 60, height=height))
+    return styled(alt.layer(bars, line, plate, note, label).properties(width=width - 60, height=height))

@@ -24,20 +24,20 @@ class Redaction:
         named = rf"(?:(?<=/customers/)|(?<=customer )|(?<=customer_id=)|(?<=[\"'`]))(?:{listed})(?=[\"'`/?&. ,]|$)"
         self._pattern = re.compile(rf"{_BEFORE}(?:{listed}){_AFTER}" if is_telling else named)
 
-    def text(self, told: str) -> str:
+    def text(self, text: str) -> str:
         """Return a text without the id."""
-        return ERASED if told == self._customer_id else self._pattern.sub(ERASED, told)
+        return ERASED if text == self._customer_id else self._pattern.sub(ERASED, text)
 
-    def document(self, told: Any) -> Any:
+    def document(self, document: Any) -> Any:
         """Return a JSON document without the id, in texts and names; numbers stay as they are."""
-        if isinstance(told, str):
-            return self.text(told)
-        if isinstance(told, dict):
-            return {self.text(str(name)): self.document(value) for name, value in told.items()}
-        if isinstance(told, list):
-            return [self.document(value) for value in told]
-        return told
+        if isinstance(document, str):
+            return self.text(document)
+        if isinstance(document, dict):
+            return {self.text(str(name)): self.document(value) for name, value in document.items()}
+        if isinstance(document, list):
+            return [self.document(value) for value in document]
+        return document
 
-    def is_in(self, told: str) -> bool:
+    def is_in(self, text: str) -> bool:
         """Say whether a text names the id."""
-        return self.text(told) != told
+        return self.text(text) != text

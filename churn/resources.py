@@ -25,9 +25,9 @@ def layered(folder: str, home: Path, suffix: str) -> dict[str, Path]:
 
     Files under `home/folder` come on top of the shipped ones: a new name adds, the same name replaces.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for root in (bundled(folder), home / folder):
         if root.is_dir():
             for path in sorted(root.rglob(f"*{suffix}")):
-                found[path.relative_to(root).as_posix().removesuffix(suffix)] = path
-    return found
+                files[path.relative_to(root).as_posix().removesuffix(suffix)] = path
+    return files

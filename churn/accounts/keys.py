@@ -83,8 +83,8 @@ class Keyring:
 
     def held(self, token: str) -> ApiKey | None:
         """Return the key that `token` was found to be within the last second, None to have it looked up."""
-        found = self._held.get(_digest(token))
-        return found[1] if found is not None and self._now() < found[0] else None
+        entry = self._held.get(_digest(token))
+        return entry[1] if entry is not None and self._now() < entry[0] else None
 
     def look_up(self, token: str) -> ApiKey | None:
         """Return the valid key that `token` is, as the store has it now; None for anything else."""

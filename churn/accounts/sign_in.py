@@ -53,10 +53,10 @@ def sign_in_by_key(context: Context, key: str, *, address: str) -> str | None:
     """Return a new session's secret for a valid API key, None for any other. Raises TooManyAttempts."""
     with context.open_store() as store:
         _heard(context, store, f"key {key[:18]}", address)
-        found = recognise(store, key.strip(), context.clock())
-        if found is None:
+        api_key = recognise(store, key.strip(), context.clock())
+        if api_key is None:
             return None
-        return _begin(context, store, "key", found.key_id, found.name, found.scopes)
+        return _begin(context, store, "key", api_key.key_id, api_key.name, api_key.scopes)
 
 
 def sign_in_by_password(context: Context, name: str, password: str, *, address: str) -> str | None:

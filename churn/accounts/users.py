@@ -75,14 +75,14 @@ def recognise_user(store: Store, name: str, password: str, at: datetime) -> WebU
 def hashed(password: str) -> str:
     """Return scrypt of `password` under a fresh salt, with its parameters: `scrypt$n$r$p$salt$hash`."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    told = (base64.b64encode(part).decode() for part in (salt, _scrypt(password, salt, _N, _R, _P)))
-    return "$".join(("scrypt", str(_N), str(_R), str(_P), *told))
+    encoded = (base64.b64encode(part).decode() for part in (salt, _scrypt(password, salt, _N, _R, _P)))
+    return "$".join(("scrypt", str(_N), str(_R), str(_P), *encoded))
 
 
 def _is_right(password: str, kept: str) -> bool:
     _, n, r, p, salt, expected = kept.split("$")
-    found = _scrypt(password, base64.b64decode(salt), int(n), int(r), int(p))
-    return hmac.compare_digest(found, base64.b64decode(expected))
+    digest = _scrypt(password, base64.b64decode(salt), int(n), int(r), int(p))
+    return hmac.compare_digest(digest, base64.b64decode(expected))
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:

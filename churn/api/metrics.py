@@ -43,14 +43,14 @@ class Metrics:
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered; finding its counters by their labels costs more than adding to them."""
         key = (method, route, status)
-        found = self._counters.get(key)
-        if found is None:
+        counters = self._counters.get(key)
+        if counters is None:
             known = method if method in _METHODS else "other"  # anybody may send any word as a method
-            found = (self.requests.labels(known, route, str(status)), self.seconds.labels(route))
+            counters = (self.requests.labels(known, route, str(status)), self.seconds.labels(route))
             if known == method:
-                self._counters[key] = found
-        found[0].inc()
-        found[1].observe(seconds)
+                self._counters[key] = counters
+        counters[0].inc()
+        counters[1].observe(seconds)
 
     def exposed(self, context: Context) -> bytes:
         """Return everything as text. What the store knows is read now; the list is counted once for each score run."""
@@ -86,6 +86,6 @@ def _histogram(shape: ScoreShape) -> Family:
         total += count
         edge = "+Inf" if number == len(shape.bins) else f"{number / len(shape.bins):g}"
         buckets.append((edge, float(total)))
-    found = GaugeHistogramMetricFamily("churn_probability", "Churn probability of the customers on the current list")
-    found.add_metric([], buckets, shape.probability_sum)
-    return found
+    family = GaugeHistogramMetricFamily("churn_probability", "Churn probability of the customers on the current list")
+    family.add_metric([], buckets, shape.probability_sum)
+    return family

@@ -53,8 +53,8 @@ class Surround:
                 refusal = refusal or self._refusal(name, value)
         is_usable = sent_id and _REQUEST_ID.match(sent_id)
         given_id = sent_id.decode("latin-1") if is_usable else f"{random.getrandbits(64):016x}"
-        told = scope.setdefault("state", {})
-        told["request_id"] = given_id
+        noted = scope.setdefault("state", {})
+        noted["request_id"] = given_id
         began, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
@@ -73,7 +73,7 @@ class Surround:
                 code, name, detail, remedy = refusal
                 await problems.answer(Request(scope), code, name, detail, remedy=remedy)(scope, receive, sending)
         finally:
-            self._note(scope, told, status, time.perf_counter() - began)
+            self._note(scope, noted, status, time.perf_counter() - began)
 
     def _refusal(self, name: bytes, value: bytes) -> tuple[int, str, str, str | None] | None:
         if name == b"transfer-encoding":
@@ -83,16 +83,16 @@ class Surround:
             return 413, "body_too_large", f"At most {self._limit:,} bytes.", remedy
         return None
 
-    def _note(self, scope: Scope, told: dict[str, Any], status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, noted: dict[str, Any], status: int, seconds: float) -> None:
         # The route's template, never the path: paths hold customer ids.
         route = getattr(scope.get("route"), "path", "none").replace(":path}", "}")
         scope["app"].state.churn.metrics.count(scope["method"], route, status, seconds)
         self._context.log.note(
             "request",
-            request_id=told["request_id"],
+            request_id=noted["request_id"],
             method=scope["method"],
             route=route,
             status=status,
-            who=told.get("who"),
+            who=noted.get("who"),
             milliseconds=round(1000 * seconds, 2),
         )

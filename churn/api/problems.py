@@ -84,11 +84,11 @@ def install(app: FastAPI, context: Context) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
-        found = [
+        errors = [
             {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
         ]
-        detail = "; ".join(f"{item['field']}: {item['message']}" for item in found[:3])
-        return answer(request, 422, "invalid_request", detail, errors=found)
+        detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors[:3])
+        return answer(request, 422, "invalid_request", detail, errors=errors)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
@@ -133,8 +133,8 @@ def answer(
         "remedy": remedy,
         "errors": errors,
     }
-    told = {key: value for key, value in document.items() if value is not None}
-    return JSONResponse(told, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    known = {key: value for key, value in document.items() if value is not None}
+    return JSONResponse(known, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def request_id(request: Request) -> str:

@@ -37,9 +37,9 @@ def places(customers: Sequence[str], *, campaign: str, seed: int) -> Floats:
     prefix = hashlib.blake2b(f"{seed}\n{campaign}\n".encode(), digest_size=8)
     drawn = np.empty(len(customers), dtype=np.uint64)
     for i, customer in enumerate(customers):
-        each = prefix.copy()
-        each.update(customer.encode())
-        drawn[i] = int.from_bytes(each.digest(), "big")
+        salted = prefix.copy()
+        salted.update(customer.encode())
+        drawn[i] = int.from_bytes(salted.digest(), "big")
     return (drawn >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

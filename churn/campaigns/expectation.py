@@ -74,7 +74,7 @@ def draw_profit(campaigns: list[Treated], *, probability_error: float, draws: in
     rng = np.random.default_rng(seed)
     worth = rng.triangular(VALUE_RANGE[0], 1.0, VALUE_RANGE[1], draws)
     level = np.maximum(1.0 + probability_error * rng.standard_normal(draws), 0.0)
-    return tuple(_draw(each, worth, level, rng) for each in campaigns)
+    return tuple(_draw(campaign, worth, level, rng) for campaign in campaigns)
 
 
 def interval(drawn: Floats) -> tuple[DrawnRange, float]:
@@ -82,28 +82,28 @@ def interval(drawn: Floats) -> tuple[DrawnRange, float]:
     return interval_of(drawn), float(np.mean(drawn < 0.0))
 
 
-def _draw(each: Treated, worth: Floats, level: Floats, rng: np.random.Generator) -> Floats:
-    n, draws, terms = each.probability.size, worth.size, each.economics
+def _draw(treated: Treated, worth: Floats, level: Floats, rng: np.random.Generator) -> Floats:
+    n, draws, terms = treated.probability.size, worth.size, treated.economics
     if not n:
         return np.zeros(draws)
-    order = np.argsort(each.avoided, kind="stable")
+    order = np.argsort(treated.avoided, kind="stable")
     edges = np.unique(np.linspace(0, n, BINS + 1).astype(np.int64))[:-1]
     size = np.diff(np.append(edges, n))
 
     def mean(values: Floats) -> Floats:
         return np.asarray(np.add.reduceat(values[order], edges) / size, dtype=np.float64)
 
-    probability, avoided, value = mean(each.probability), mean(each.avoided), mean(each.value)
-    weighted = mean(each.avoided * each.value) / np.where(avoided > 0, avoided, 1.0)
+    probability, avoided, value = mean(treated.probability), mean(treated.avoided), mean(treated.value)
+    weighted = mean(treated.avoided * treated.value) / np.where(avoided > 0, avoided, 1.0)
     value = np.where(avoided > 0, weighted, value)
-    if each.effect_error is None:
+    if treated.effect_error is None:
         rate = draw_success(terms, draws, rng) / terms.success_rate if terms.success_rate > 0 else np.ones(draws)
         churners = rng.binomial(size, np.clip(probability * level[:, None], 0.0, 1.0))
         share = avoided / np.where(probability > 0, probability, 1.0)
         saves = rng.binomial(churners, np.clip(share * rate[:, None], 0.0, 1.0))
         takers = n - churners.sum(axis=1) + saves.sum(axis=1)
     else:  # the effect as drawn may be harm: then customers are lost by contact
-        effect = avoided + each.effect_error * rng.standard_normal((draws, 1))
+        effect = avoided + treated.effect_error * rng.standard_normal((draws, 1))
         saves = np.sign(effect) * rng.binomial(size, np.clip(np.abs(effect), 0.0, 1.0))
         takers = np.zeros(draws)  # the uplift model's cost of an incentive is part of its contact
     gain = (saves * value).sum(axis=1) * worth

@@ -85,8 +85,8 @@ def _csv_rows(
 def _json_rows(path: Path, kind: str, campaign: str | None) -> Iterator[tuple[int, Mapping[str, Any], str | None]]:
     text = path.read_text(encoding="utf-8-sig")
     if kind == ".json":
-        found = json.loads(text)
-        records = found if isinstance(found, list) else [found]
+        content = json.loads(text)
+        records = content if isinstance(content, list) else [content]
         is_object = [isinstance(record, dict) for record in records]
     else:
         records = [_line(line) for line in text.splitlines() if line.strip()]
@@ -99,10 +99,10 @@ def _json_rows(path: Path, kind: str, campaign: str | None) -> Iterator[tuple[in
 
 def _line(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except json.JSONDecodeError:
         return None  # a broken line becomes a row with a fault, so that the others still count
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def _require(columns: Sequence[str], campaign: str | None, path: Path) -> None:
@@ -110,7 +110,9 @@ def _require(columns: Sequence[str], campaign: str | None, path: Path) -> None:
     if not missing:
         return
     near = {name: difflib.get_close_matches(name, columns, n=1, cutoff=0.5) for name in missing}
-    hints = [f"`{found[0]}` looks like {name}" for name, found in near.items() if found and len(found[0]) > _SHORTEST]
+    hints = [
+        f"`{matches[0]}` looks like {name}" for name, matches in near.items() if matches and len(matches[0]) > _SHORTEST
+    ]
     remedy = f"{'; '.join(hints)}: rename it." if hints else f"Needed are {', '.join(OUTCOME_FIELDS)}."
     if missing == ["campaign"] and not hints:
         remedy = "Add the column, or name the campaign with --campaign."
@@ -204,10 +206,10 @@ def _reason(ahead: datetime) -> pl.Expr:
         ),
         (pl.col("at") > ahead, late),
     ]
-    found = pl.lit(None, dtype=pl.String)
+    first_reason = pl.lit(None, dtype=pl.String)
     for test, reason in reversed(tests):
-        found = pl.when(test).then(reason).otherwise(found)
-    return found
+        first_reason = pl.when(test).then(reason).otherwise(first_reason)
+    return first_reason
 
 
 def contradictions(accepted: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -270,7 +272,7 @@ def _ids(rows: pl.DataFrame) -> Iterable[str]:
 @lru_cache(maxsize=4096)
 def _instant(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
     except (ValueError, OverflowError):  # the last day of the calendar has no hour later
         return None

@@ -42,10 +42,10 @@ class Complaint:
 
 def read_campaign(name: str, path: Path) -> CampaignDefinition:
     """Read one campaign. Raises ConfigError for the first complaint."""
-    found, complaints = examine(name, path)
-    if found is None or complaints:
+    definition, complaints = examine(name, path)
+    if definition is None or complaints:
         raise complaints[0].error()
-    return found
+    return definition
 
 
 def examine(name: str, path: Path) -> tuple[CampaignDefinition | None, list[Complaint]]:
@@ -75,8 +75,8 @@ def examine_text(name: str, text: str, path: Path) -> tuple[CampaignDefinition |
     try:
         file = CampaignFile.model_validate(values)
     except ValidationError as error:
-        said = [_explain(each) for each in error.errors(include_url=False)]
-        return None, [complaint(line_of(text, place), what, remedy) for place, what, remedy in said]
+        explained = [_explain(fault) for fault in error.errors(include_url=False)]
+        return None, [complaint(line_of(text, place), what, remedy) for place, what, remedy in explained]
     wrong = [
         complaint(line_of(text, ("crm", "fields", ours)), f"no field `{ours}` of ours", nearest(ours, CRM_FIELDS))
         for ours in file.crm.fields
@@ -106,8 +106,8 @@ def line_of(text: str, place: Iterable[int | str]) -> int:
 
 
 def _place(message: str, text: str) -> tuple[int, str]:
-    found = _LINE.search(message)
-    line = int(found.group(1)) if found and found.group(1) else max(len(text.splitlines()), 1)
+    position = _LINE.search(message)
+    line = int(position.group(1)) if position and position.group(1) else max(len(text.splitlines()), 1)
     what = _LINE.sub("", message).strip()
     return line, what[:1].lower() + what[1:]
 

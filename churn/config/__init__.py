@@ -167,9 +167,9 @@ def _anchor(path: str, folder: Path) -> str:
 
 
 def _explain(error: ValidationError, where: str) -> ConfigError:
-    found = error.errors()
+    faults = error.errors()
     # A key that is missing is often there, misspelt: the stranger is named first.
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     # A connector's kind is no part of the place that a user wrote: [connectors.NAME] has its keys at once.
     place = ".".join(str(part) for n, part in enumerate(first["loc"]) if n != 2 or first["loc"][0] != "connectors")
     if first["type"] == "extra_forbidden":

@@ -106,7 +106,7 @@ class AlertSettings(Section):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         senders = [self.email_from] if self.email_from else []
-        wrong = [one for one in (*self.email_to, *self.report_to, *senders) if not _ADDRESS.match(one)]
+        wrong = [address for address in (*self.email_to, *self.report_to, *senders) if not _ADDRESS.match(address)]
         if wrong:
             raise ValueError(f"`{wrong[0]}` is no mail address")
         for name, addresses in (("email_to", self.email_to), ("report_to", self.report_to)):

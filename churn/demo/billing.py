@@ -42,7 +42,7 @@ def bill_day(
     present: Flags,
     day: int,
     random: np.random.Generator,
-    told: Ledger | None,
+    ledger: Ledger | None,
     *,
     spared: Flags,
     doomed: Flags | None = None,
@@ -75,16 +75,16 @@ def bill_day(
     seats.failure_load[places] += fails
     seats.is_card_broken[places[~fails]] = False
     seats.retry_on[places] = np.where(fails & ~is_last, day + _RETRY_AFTER[np.minimum(step + 1, 3)], NEVER)
-    if told is not None:
-        _tell(seats, places, fails, day, draw, told)
+    if ledger is not None:
+        _tell(seats, places, fails, day, draw, ledger)
     return places[is_last], chance[is_last].astype(np.float32)
 
 
 def _tell(
-    seats: Seats, places: Places, fails: NDArray[np.bool_], day: int, draw: NDArray[np.float64], told: Ledger
+    seats: Seats, places: Places, fails: NDArray[np.bool_], day: int, draw: NDArray[np.float64], ledger: Ledger
 ) -> None:
     attempted_at = day * DAY + ((2 + 4 * draw[1]) * 3600).astype(np.int64)
-    told.add(
+    ledger.add(
         len(places),
         customer=seats.customer[places],
         attempted_at=attempted_at,
@@ -94,7 +94,7 @@ def _tell(
     )
     back = ~fails & (draw[2] < _REFUND_SHARE)
     refunded = places[back]
-    told.add(
+    ledger.add(
         len(refunded),
         customer=seats.customer[refunded],
         attempted_at=attempted_at[back] + 5 * 3600,  # the same day, so that it falls before any leaving

@@ -20,10 +20,10 @@ def contact_ledger() -> Ledger:
     return Ledger({"customer": np.int32, "contacted_at": np.int64, "channel": np.int8})
 
 
-def run_campaign(seats: Seats, window: Window, random: np.random.Generator, told: Ledger | None) -> None:
+def run_campaign(seats: Seats, window: Window, random: np.random.Generator, ledger: Ledger | None) -> None:
     """On the first day of some windows, offer a discount to some quiet customers and to a few others."""
     day = window.first_day
-    if told is None or calendar_day(day).month not in _MONTHS:
+    if ledger is None or calendar_day(day).month not in _MONTHS:
         return
     uniform = random.random(len(seats.customer))
     share = np.where(seats.silent_days >= 14, 0.10, 0.006)
@@ -32,4 +32,4 @@ def run_campaign(seats: Seats, window: Window, random: np.random.Generator, told
     seats.contact_factor[places] = window.effects.factor[_OFFER, places]
     seats.contact_until[places] = window.end_day
     at = day * DAY + ((6 + random.random(len(places))) * 3600).astype(np.int64)
-    told.add(len(places), customer=seats.customer[places], contacted_at=at, channel=random.random(len(places)) < 0.25)
+    ledger.add(len(places), customer=seats.customer[places], contacted_at=at, channel=random.random(len(places)) < 0.25)

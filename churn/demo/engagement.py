@@ -30,9 +30,9 @@ def session_ledger() -> Ledger:
 
 
 def live_day(
-    seats: Seats, present: Flags, day: int, random: np.random.Generator, constants: Calibration, told: Ledger | None
+    seats: Seats, present: Flags, day: int, random: np.random.Generator, constants: Calibration, ledger: Ledger | None
 ) -> None:
-    """Move engagement one day on, draw logins, and note those of tracked customers in `told`."""
+    """Move engagement one day on, draw logins, and note those of tracked customers in `ledger`."""
     count = len(present)
     seats.mood = np.float32(0.94) * seats.mood + np.float32(0.12) * random.standard_normal(count, dtype=np.float32)
     uniform = random.random(count, dtype=np.float32)
@@ -47,11 +47,11 @@ def live_day(
     logins[~present] = 0
     seats.silent_days = np.where(logins > 0, np.int32(0), seats.silent_days + np.int32(1))
     seats.use = np.float32(0.97) * seats.use + np.float32(0.03) * logins.astype(np.float32)
-    if told is not None:
+    if ledger is not None:
         places = np.flatnonzero((logins > 0) & seats.is_tracked)
         places = np.repeat(places, logins[places])
         profile = seats.chronotype[places] + CHRONOTYPES * (weekday >= 5)
-        told.add(
+        ledger.add(
             len(places), customer=seats.customer[places], day=day, profile=profile, factor=seats.session_factor[places]
         )
 

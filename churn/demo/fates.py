@@ -66,8 +66,8 @@ def write_fates(seats: Seats, outcomes: pl.DataFrame, offers: pl.DataFrame, day:
         "customer", arm.alias("leaves"), "is_lost_early", "is_involuntary"
     )
     order = np.argsort(seats.customer)
-    found = np.searchsorted(seats.customer[order], known["customer"].to_numpy())
-    places: Places = order[found]
+    positions = np.searchsorted(seats.customer[order], known["customer"].to_numpy())
+    places: Places = order[positions]
     count = len(seats.customer)
     random = streams.of("fates", day)
     early = np.zeros(count, dtype=np.bool_)

@@ -82,7 +82,7 @@ class Window:
         rescue_draw = random.random(len(self.customer), dtype=np.float32)
         kept = np.flatnonzero(self.was_taken)
         known = ~self.left_in_lead & self.was_active
-        one = np.float32(1)
+        unit = np.float32(1)
         lost = self.has_churned & self.is_involuntary
         columns: dict[str, Any] = {
             "customer": self.customer[kept],
@@ -91,13 +91,13 @@ class Window:
             "has_churned": self.has_churned[kept],
             "is_involuntary": lost[kept],
             "contacted_with": self.contact[kept],
-            "p_no_contact": (one - np.exp(-self.exposure) * self.stays_paying)[kept],
+            "p_no_contact": (unit - np.exp(-self.exposure) * self.stays_paying)[kept],
             "churn_without_contact": ((self.ratio < 1) | lost)[kept],
         }
         for offer, name in enumerate(OFFERS):
             factor, rescue = self.effects.factor[offer], self.effects.rescue[offer]
-            paying = one - (one - self.stays_paying) * (one - rescue)
-            columns[f"p_{name}"] = (one - np.exp(-self.exposure * factor) * paying)[kept]
+            paying = unit - (unit - self.stays_paying) * (unit - rescue)
+            columns[f"p_{name}"] = (unit - np.exp(-self.exposure * factor) * paying)[kept]
             columns[f"churn_under_{name}"] = ((self.ratio < factor) | (lost & (rescue_draw >= rescue)))[kept]
         frame = pl.DataFrame(columns).with_columns(
             pl.lit(calendar_day(self.start_day)).alias("month_start_date"), pl.Series("is_known", known[kept])

@@ -90,8 +90,10 @@ def _customers(folder: Path, membership: Membership, ids: pl.Series, random: np.
     """Return who has signed up, and again those who objected to marketing."""
     new = deliveries.as_typed(tables.customers_table(membership.customers.columns(), ids), random)
     objections = membership.objections.columns()
-    told = pl.concat([pl.scan_parquet(path) for path in sorted(folder.glob("customers*.parquet"))])
-    known = told.select(new.columns).filter(pl.col("customer_id").is_in(ids.gather(objections["customer"]).implode()))
+    records = pl.concat([pl.scan_parquet(path) for path in sorted(folder.glob("customers*.parquet"))])
+    known = records.select(new.columns).filter(
+        pl.col("customer_id").is_in(ids.gather(objections["customer"]).implode())
+    )
     older = known.collect().unique("customer_id", keep="first", maintain_order=True)
     versions = deliveries.with_corrections(pl.concat([older, new]), objections, ids)
     is_again = pl.col("known_at").is_null() & pl.col("customer_id").is_in(older["customer_id"].implode())

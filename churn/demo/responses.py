@@ -18,13 +18,13 @@ def responses(outcomes: pl.DataFrame, contacts: pl.DataFrame, seed: int) -> pl.D
 
     `outcomes` is that of a PlayedMonth, `contacts` what was played. Whoever stays because of the offer has accepted it.
     """
-    told = contacts.join(outcomes.drop("offer"), on="customer_id", how="left", maintain_order="left").sort(
+    contacted = contacts.join(outcomes.drop("offer"), on="customer_id", how="left", maintain_order="left").sort(
         "customer_id"
     )
     random = Streams(seed).of("responses", int(contacts["contacted_at"].dt.epoch("d").min() or 0))  # type: ignore[arg-type]  # a day is a number
-    draw = random.random((2, len(told)))
+    draw = random.random((2, len(contacted)))
     under = pl.coalesce(*(pl.when(pl.col("offer") == name).then(pl.col(f"churn_under_{name}")) for name in OFFERS))
-    told = told.with_columns(
+    contacted = contacted.with_columns(
         pl.col("contacted_at").alias("occurred_at"),
         pl.Series("luck", draw[0]),
         (timedelta(hours=1) + pl.Series("wait", draw[1]) * timedelta(hours=20)).alias("wait"),
@@ -34,11 +34,11 @@ def responses(outcomes: pl.DataFrame, contacts: pl.DataFrame, seed: int) -> pl.D
     accepts = pl.col("is_saved") | (
         ~pl.col("is_lost_by_it") & (pl.col("luck") < pl.col("offer").replace_strict(_ACCEPTING_SHARE, default=0.1))
     )
-    answered = told.with_columns(
+    answered = contacted.with_columns(
         pl.when(accepts).then(pl.lit("accepted")).when(pl.col("luck") > 0.8).then(pl.lit("declined")).alias("kind"),
         (pl.col("occurred_at") + pl.col("wait")).dt.truncate("1s").alias("occurred_at"),
     ).filter(pl.col("kind").is_not_null())
-    first = told.with_columns(pl.lit("contacted").alias("kind"))
+    first = contacted.with_columns(pl.lit("contacted").alias("kind"))
     columns = ("customer_id", "campaign", "kind", "occurred_at")
     events = pl.concat([first.select(columns), answered.select(columns)]).sort("occurred_at", "customer_id", "kind")
     event_id = pl.concat_str("campaign", "customer_id", "kind", separator=":").alias("event_id")

@@ -21,8 +21,8 @@ def ticket_ledger() -> Ledger:
     return Ledger({"customer": np.int32, "opened_at": np.int64, "closed_at": np.int64, "category": np.int8})
 
 
-def ask_for_help(seats: Seats, present: Flags, day: int, random: np.random.Generator, told: Ledger | None) -> None:
-    """Begin spells of trouble, open tickets, and note them in `told`."""
+def ask_for_help(seats: Seats, present: Flags, day: int, random: np.random.Generator, ledger: Ledger | None) -> None:
+    """Begin spells of trouble, open tickets, and note them in `ledger`."""
     count = len(present)
     candidates = rare(random, count, _TROUBLE_RATE * _MOST_CLUMSY)
     luck = random.random(len(candidates))
@@ -34,7 +34,7 @@ def ask_for_help(seats: Seats, present: Flags, day: int, random: np.random.Gener
     places = np.flatnonzero((random.random(count, dtype=np.float32) < rate) & present)
     seats.ticket_load *= np.float32(0.978)  # a month's half-life
     seats.ticket_load[places] += 1
-    if told is None:
+    if ledger is None:
         return
     pick = random.random((3, len(places)))
     everyday = np.searchsorted([0.30, 0.55, 0.82], pick[0])
@@ -46,7 +46,7 @@ def ask_for_help(seats: Seats, present: Flags, day: int, random: np.random.Gener
     )
     opened_at = day * DAY + ((8 + 13 * pick[1]) * 3600).astype(np.int64)
     hours = np.exp(2.6 + 0.9 * (category == 0)) * -np.log1p(-pick[2] * 0.999)
-    told.add(
+    ledger.add(
         len(places),
         customer=seats.customer[places],
         opened_at=opened_at,

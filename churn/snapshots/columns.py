@@ -46,7 +46,7 @@ def feature_columns(
     `wanted` names features a model was trained on: of a map's keys exactly those are read, be they present or not.
     Raises ContractBroken for a name two groups share, and for a type that is no feature.
     """
-    found: list[FeatureColumn] = []
+    columns: list[FeatureColumn] = []
     for group in groups:
         docs = {doc.name: doc for doc in models[f"features.{group}"].columns}
         for name, kind in _types(warehouse, group):
@@ -54,9 +54,9 @@ def feature_columns(
                 doc = docs.get(name) or FeatureDoc(
                     name, group, f"Column {name} of the source, as delivered.", phrase=f"{name} is {{}}"
                 )
-                found.extend(_read(warehouse, group, doc, kind, wanted))
+                columns.extend(_read(warehouse, group, doc, kind, wanted))
     owners: dict[str, str] = {}
-    for column in found:
+    for column in columns:
         name, group = column.doc.name, column.doc.group
         if name.lower() in owners:
             raise ContractBroken(
@@ -65,7 +65,7 @@ def feature_columns(
                 remedy="Rename one of them.",
             )
         owners[name.lower()] = group
-    return found
+    return columns
 
 
 def _types(warehouse: Warehouse, group: str) -> list[tuple[str, str]]:
@@ -137,11 +137,11 @@ def _keys(warehouse: Warehouse, group: str, name: str, wanted: Sequence[str]) ->
     prefix = f"{name}."
     if wanted:
         return [feature.removeprefix(prefix) for feature in wanted if feature.startswith(prefix)]
-    found = warehouse.rows(
+    rows = warehouse.rows(
         f"select key, count(*) as rows from (select unnest(map_keys({quoted(name)})) as key from features.{quoted(group)}) "
         f"group by key order by rows desc, key limit {MAP_KEYS}"
     )
-    return sorted(str(key) for key, _ in found)
+    return sorted(str(key) for key, _ in rows)
 
 
 def _literal(text: str) -> str:

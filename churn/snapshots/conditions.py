@@ -77,16 +77,16 @@ def matching(
         f"and s.snapshot_date = {quoted(group)}.snapshot_date"
         for group in groups
     )
-    asked = "".join(f", {sql} as {quoted(name)}" for name, sql in conditions.items())
-    found = warehouse.frame(
-        f"select customer_id, monthly_margin{asked} from ("
+    selected = "".join(f", {sql} as {quoted(name)}" for name, sql in conditions.items())
+    frame = warehouse.frame(
+        f"select customer_id, monthly_margin{selected} from ("
         f"select s.customer_id, s.monthly_margin{listed} from snapshots.customer_value as s {joined} "
         f"where s.snapshot_date = date '{day}')"
     )
     for name in conditions:
-        if found.schema[name] != pl.Boolean:
+        if frame.schema[name] != pl.Boolean:
             raise ConfigError("is a value, not a condition", where=name, remedy="Compare it with something.")
-    return found
+    return frame
 
 
 def _built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[FeatureColumn]:

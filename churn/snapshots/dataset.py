@@ -136,13 +136,13 @@ def _has_facts(warehouse: Warehouse, models: Mapping[str, SqlModel], name: str) 
 
 
 def _facts_of(models: Mapping[str, SqlModel], name: str) -> set[str]:
-    found: set[str] = set()
+    facts: set[str] = set()
     for needed in models[name].depends_on:
         if needed.startswith("staging."):
-            found.add(needed)
+            facts.add(needed)
         elif needed in models and needed not in _POPULATION:  # everyone reads the population
-            found |= _facts_of(models, needed)
-    return found
+            facts |= _facts_of(models, needed)
+    return facts
 
 
 def feature_frame(

@@ -73,8 +73,8 @@ def training_dates(
 
 def final_until(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> datetime:
     """Return until when labels can be final where the facts reach to `cutoff`: as far as the source of churn tells."""
-    told = told_until(warehouse, policy)
-    return cutoff if told is None else min(cutoff, told)
+    until = told_until(warehouse, policy)
+    return cutoff if until is None else min(cutoff, until)
 
 
 def told_until(warehouse: Warehouse, policy: SnapshotPolicy) -> datetime | None:
@@ -128,10 +128,10 @@ def _present(warehouse: Warehouse, tables: Sequence[str]) -> list[str]:
 def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: bool) -> date | None:
     """Return the newest (or oldest) day of a table's facts, leaving out the few that bear impossible dates."""
     column, extreme, order = ("available_at", "max", "desc") if newest else ("occurred_at", "min", "asc")
-    told = "not is_announced" if table == "subscription_events" else "true"
-    asked = f"from staging.{table} where {told} and " + (f"{column} <= ?" if loaded is not None else "true")
+    condition = "not is_announced" if table == "subscription_events" else "true"
+    source = f"from staging.{table} where {condition} and " + (f"{column} <= ?" if loaded is not None else "true")
     bound = [loaded] if loaded is not None else []
-    total, end = warehouse.rows(f"select count(*), {extreme}({column}) {asked}", bound)[0]
+    total, end = warehouse.rows(f"select count(*), {extreme}({column}) {source}", bound)[0]
     if not total:
         return None
     near = end + timedelta(days=-_EDGE_DAYS if newest else _EDGE_DAYS)
@@ -141,7 +141,7 @@ def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: 
     ):  # days near the end; all, if those are stray
         passed = 0
         for day, count in warehouse.rows(
-            f"select cast({column} as date) as day, count(*) {asked} and {reach} group by day order by day {order}",
+            f"select cast({column} as date) as day, count(*) {source} and {reach} group by day order by day {order}",
             [*bound, near],
         ):
             passed += count
@@ -166,8 +166,8 @@ def _loaded_at(warehouse: Warehouse, source: str | None = None) -> datetime | No
     if not warehouse.has_table("raw.loads"):
         return None
     chosen = "true" if source is None else "source = ?"
-    found = warehouse.rows(f"select max(loaded_at) from raw.loads where {chosen}", [source] if source else [])
-    return found[0][0]  # type: ignore[no-any-return]  # a driver row is untyped
+    rows = warehouse.rows(f"select max(loaded_at) from raw.loads where {chosen}", [source] if source else [])
+    return rows[0][0]  # type: ignore[no-any-return]  # a driver row is untyped
 
 
 def _undated(warehouse: Warehouse) -> date:
@@ -180,15 +180,15 @@ def _newest_flat_date(warehouse: Warehouse) -> date | None:
 
 
 def _flat_dates(warehouse: Warehouse, limit: int) -> list[date]:
-    found = warehouse.rows(
+    rows = warehouse.rows(
         "select distinct snapshot_date from staging.customer_snapshots where has_churned is not null "
         "order by snapshot_date desc nulls last limit ?",
         [limit],
     )
-    if not found:
+    if not rows:
         raise NotEnoughData(
             "the flat source has no labels to learn from",
             where="[sources.customer_snapshots]",
             remedy='Name the label column: columns = { has_churned = "theirs" }.',
         )
-    return sorted(day if day is not None else _undated(warehouse) for (day,) in found)
+    return sorted(day if day is not None else _undated(warehouse) for (day,) in rows)

@@ -41,17 +41,17 @@ def fates(
     """
     import polars as pl
 
-    asked = customers.select("customer_id", "snapshot_date").unique()
-    found: list[pl.DataFrame] = []
+    pairs = customers.select("customer_id", "snapshot_date").unique()
+    frames: list[pl.DataFrame] = []
     try:
         with warehouse.transaction():
-            write_policy(warehouse, policy, asked["snapshot_date"].unique().to_list(), data_cutoff)
-            warehouse.write("snapshots.asked", asked)
+            write_policy(warehouse, policy, pairs["snapshot_date"].unique().to_list(), data_cutoff)
+            warehouse.write("snapshots.asked", pairs)
             build(warehouse, models, schemas=["snapshots"], names=_NEEDED, progress=progress)
-            found.append(warehouse.frame(_SELECT))
+            frames.append(warehouse.frame(_SELECT))
             raise _TakeBack
     except _TakeBack:
-        frame = found[0]
+        frame = frames[0]
     # Driver types differ in their precision between versions.
     return frame.with_columns(pl.col("churned_at").cast(pl.Datetime("us")))
 

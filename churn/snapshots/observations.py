@@ -60,7 +60,7 @@ def read_observations(
         "left join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date "
         "left join snapshots.treatments as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date"
     )
-    told = (
+    outcome_columns = (
         "coalesce(cast(l.has_churned as tinyint), -1) as churned, "
         "coalesce(l.has_churned and l.churn_kind = 'involuntary', false) as is_involuntary, "
         "t.customer_id is not null as is_treated"
@@ -71,7 +71,11 @@ def read_observations(
         "select cast(row_number() over (order by snapshot_date, churned, is_treated, hash(customer_id)) - 1 as integer) "
         "as row, * from (select s.customer_id, s.snapshot_date, cast(v.monthly_fee as double) as fee, "
         "cast(hash(s.customer_id) % 2 as tinyint) as half, "
-        + (told if has_labels else "cast(-1 as tinyint) as churned, false as is_involuntary, false as is_treated")
+        + (
+            outcome_columns
+            if has_labels
+            else "cast(-1 as tinyint) as churned, false as is_involuntary, false as is_treated"
+        )
         + " from snapshots.spine as s inner join snapshots.customer_value as v "
         "on s.customer_id = v.customer_id and s.snapshot_date = v.snapshot_date "
         + (labels if has_labels else "")

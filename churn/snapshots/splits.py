@@ -81,20 +81,20 @@ def temporal_split(
     four, three, two = (_cut(days, policy, parts=parts) for parts in (4, 3, 2))
     if four is not None and len(four[0]) >= least:
         train, calibrate, select, test = (_among(column, part) for part in four)
-        told = _told(("train", "calibrate", "select", "test"), four, days)
-        return Split(train, calibrate, select, test, "temporal", told)
+        description = _told(("train", "calibrate", "select", "test"), four, days)
+        return Split(train, calibrate, select, test, "temporal", description)
     if three is not None and len(three[0]) >= least and customer_ids is not None:
         train, validation, test = (_among(column, part) for part in three)
         first, second = _shared(customer_ids, (1, 1), seed)
-        told = _told(("train", "validation", "test"), three, days)
-        told += " Half of the validation customers calibrate, the other half select."
-        return Split(train, validation & first, validation & second, test, "temporal", told)
+        description = _told(("train", "validation", "test"), three, days)
+        description += " Half of the validation customers calibrate, the other half select."
+        return Split(train, validation & first, validation & second, test, "temporal", description)
     if two is not None and customer_ids is not None:
         earlier, test = (_among(column, part) for part in two)
         train, calibrate, select = (earlier & part for part in _shared(customer_ids, (4, 1, 1), seed))
-        told = _told(("train, calibrate and select", "test"), two, days)
-        told += " Training, calibration and selection have other customers of the same dates."
-        return Split(train, calibrate, select, test, "temporal", told)
+        description = _told(("train, calibrate and select", "test"), two, days)
+        description += " Training, calibration and selection have other customers of the same dates."
+        return Split(train, calibrate, select, test, "temporal", description)
     raise NotEnoughData(
         f"{len(days)} snapshot dates ({_span(days)}) cannot be split forward in time: the test must begin after the "
         f"label windows before it have closed, {policy.lead_days + policy.window_days} days on",
@@ -116,25 +116,25 @@ def random_split(
         raise NotEnoughData(what, where="[training] split", remedy="Load more customers.")
     train, calibrate, select, test = _shared(customer_ids, (shares[0], shares[1] / 2, shares[1] / 2, shares[2]), seed)
     ids = customer_ids.to_numpy()
-    told = ", ".join(
+    parts = ", ".join(
         f"{len(np.unique(ids[part])):,} {name}"
         for name, part in (("train", train), ("calibrate", calibrate), ("select", select), ("test", test))
     )
-    return Split(train, calibrate, select, test, "random", f"At random by customer: {told}.")
+    return Split(train, calibrate, select, test, "random", f"At random by customer: {parts}.")
 
 
 def _cut(days: Sequence[date], policy: SnapshotPolicy, *, parts: int) -> list[list[date]] | None:
     """Return the dates of each part, oldest part first, or None when they do not suffice. Cut from the newest back."""
     size = max(1, round(_LATER_SHARE * len(days)))
-    left, found = list(days), list[list[date]]()
+    left, later = list(days), list[list[date]]()
     for _ in range(parts - 1):
         if not left:
             return None
         part = left[-size:]
-        found.append(part)
+        later.append(part)
         opens = datetime.combine(part[0], time())
         left = [day for day in left[:-size] if policy.label_window(day)[1] <= opens]
-    return [left, *found[::-1]] if left else None
+    return [left, *later[::-1]] if left else None
 
 
 def _among(column: NDArray[np.generic], days: Sequence[date]) -> NDArray[np.bool_]:

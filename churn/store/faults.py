@@ -40,12 +40,12 @@ class translated:  # noqa: N801 - reads as a statement: `with translated(address
 
 def _foreign() -> tuple[type[BaseException], ...]:
     """Return what the libraries that are loaded raise: each of them is optional, or loaded late."""
-    found: list[type[BaseException]] = [sqlite3.Error]
+    errors: list[type[BaseException]] = [sqlite3.Error]
     if (psycopg := sys.modules.get("psycopg")) is not None:
-        found.append(psycopg.Error)
+        errors.append(psycopg.Error)
     if (sqlalchemy := sys.modules.get("sqlalchemy.exc")) is not None:
-        found.append(sqlalchemy.SQLAlchemyError)
-    return tuple(found)
+        errors.append(sqlalchemy.SQLAlchemyError)
+    return tuple(errors)
 
 
 def _translate(error: BaseException, address: str) -> ChurnError:

@@ -100,15 +100,15 @@ def _for_sqlite(rows: pl.DataFrame) -> pl.DataFrame:
 def _series(name: str, kind: pl.DataType, values: Iterable[Any]) -> pl.Series:
     import polars as pl
 
-    found = list(values)
-    is_text = any(isinstance(value, str) for value in found[:1]) or all(value is None for value in found)
+    cells = list(values)
+    is_text = any(isinstance(value, str) for value in cells[:1]) or all(value is None for value in cells)
     if isinstance(kind, pl.Date) and is_text:
-        return pl.Series(name, found, dtype=pl.String).str.to_date(_SQLITE_DATE)
+        return pl.Series(name, cells, dtype=pl.String).str.to_date(_SQLITE_DATE)
     if isinstance(kind, pl.Datetime) and is_text:
-        return pl.Series(name, found, dtype=pl.String).str.to_datetime(_SQLITE_INSTANT, time_unit="us")
+        return pl.Series(name, cells, dtype=pl.String).str.to_datetime(_SQLITE_INSTANT, time_unit="us")
     if isinstance(kind, pl.Boolean):
-        return pl.Series(name, [None if value is None else bool(value) for value in found], dtype=kind)
-    return pl.Series(name, found, dtype=kind)
+        return pl.Series(name, [None if value is None else bool(value) for value in cells], dtype=kind)
+    return pl.Series(name, cells, dtype=kind)
 
 
 _PUBLISHING_CACHE_KIB = 262_144  # at most; a list of 120,000 customers with their reasons takes about half of it
@@ -213,10 +213,10 @@ def _wrap(value: object) -> dict[str, str]:
     raise TypeError(type(value).__name__)
 
 
-def _unwrap(found: dict[str, Any]) -> Any:
-    if "$at" in found:
-        return datetime.fromisoformat(found["$at"])
-    return date.fromisoformat(found["$date"]) if "$date" in found else found
+def _unwrap(document: dict[str, Any]) -> Any:
+    if "$at" in document:
+        return datetime.fromisoformat(document["$at"])
+    return date.fromisoformat(document["$date"]) if "$date" in document else document
 
 
 # Made once: a push of many rows writes and reads each several times.

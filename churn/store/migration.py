@@ -60,14 +60,14 @@ def _revision(database: Database) -> str | None:
     with database.read() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
-        found = connection.execute(sa.text("select version_num from alembic_version")).scalar()
-    if found is not None and found not in revisions():
+        version = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+    if version is not None and version not in revisions():
         raise ConfigError(
-            f"a newer version of churn wrote this store (its schema is {found}, this version knows up to {revisions()[-1]})",
+            f"a newer version of churn wrote this store (its schema is {version}, this version knows up to {revisions()[-1]})",
             where=database.address,
             remedy="Upgrade churn, or choose another --home or CHURN_STORE_URL.",
         )
-    return str(found) if found is not None else None
+    return str(version) if version is not None else None
 
 
 @contextmanager

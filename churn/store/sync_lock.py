@@ -57,8 +57,8 @@ def _file_lock(store: Path, connector: str, holder: str) -> Iterator[None]:
 
 def _signature(path: Path) -> str:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return f"{told['holder']} (process {told['pid']})"
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return f"{holder['holder']} (process {holder['pid']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"  # it has taken the lock but not yet signed it
 

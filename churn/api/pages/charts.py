@@ -27,8 +27,8 @@ def chart_html(chart_id: str, figure: Figure, describe: str | None = None) -> Ma
     """
     still = Markup(figure)  # noqa: S704  # drawn by us
     if describe is not None and describe != figure.describe:
-        told, tell = (Markup.escape(text) for text in (figure.describe, describe))
-        still = Markup(str(still).replace(f'aria-label="{told}"', f'aria-label="{tell}"'))  # noqa: S704  # escaped
+        description, wanted = (Markup.escape(text) for text in (figure.describe, describe))
+        still = Markup(str(still).replace(f'aria-label="{description}"', f'aria-label="{wanted}"'))  # noqa: S704  # escaped
     specs = Markup(json.dumps(figure.specs, separators=(",", ":")).translate(_HARMLESS))  # noqa: S704  # made harmless
     return Markup(
         '<figure class="chart" id="{}" data-chart="{}"><div class="chart-still">{}</div>'

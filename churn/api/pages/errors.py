@@ -70,11 +70,11 @@ def error_page(
         who(request, request.app.state.churn)
     except ChurnError:  # the store is away, which may be what the page is about
         request.state.user = None
-    heading, told = _FOR_PEOPLE.get(code, (_TITLES.get(status, "That did not work"), detail))
+    heading, words = _FOR_PEOPLE.get(code, (_TITLES.get(status, "That did not work"), detail))
     values: dict[str, Any] = {
         "status_code": status,
         "heading": heading,
-        "detail": None if status == 404 and detail == "Not Found" else told,
+        "detail": None if status == 404 and detail == "Not Found" else words,
         "again": str(request.url.path) if status == 503 and request.method == "GET" else None,
         "where": where,
         "remedy": remedy,

@@ -57,14 +57,14 @@ def page(request: Request, template: str, *, title: str, active: str, status: in
     `active` names the place in the navigation. The template also sees `user`, `csrf`, `state`-free facts of the frame
     (`frame.is_demo`, `frame.run`, ...), `now`, `currency` and everything in `values`.
     """
-    told = _shared(request) | {"title": title, "active": active} | values
-    return HTMLResponse(environment().get_template(template).render(**told), status_code=status, headers=HEADERS)
+    context = _shared(request) | {"title": title, "active": active} | values
+    return HTMLResponse(environment().get_template(template).render(**context), status_code=status, headers=HEADERS)
 
 
 def fragment(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return `template` without the frame: what htmx puts into a page that is open."""
-    told = _shared(request) | values
-    return HTMLResponse(environment().get_template(template).render(**told), status_code=status, headers=HEADERS)
+    context = _shared(request) | values
+    return HTMLResponse(environment().get_template(template).render(**context), status_code=status, headers=HEADERS)
 
 
 def _shared(request: Request) -> dict[str, Any]:

@@ -44,8 +44,10 @@ def groups_of(document: Mapping[str, Any], address: str) -> list[dict[str, Any]]
     """Return the routes of an OpenAPI document by tag: each with method, path, text, parameters, body, answers, curl."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, methods in document["paths"].items():
-        for method, told in methods.items():
-            groups.setdefault((told.get("tags") or ["service"])[0], []).append(_route(method, path, told, address))
+        for method, operation in methods.items():
+            groups.setdefault((operation.get("tags") or ["service"])[0], []).append(
+                _route(method, path, operation, address)
+            )
     order = [*_TITLES, *sorted(set(groups) - set(_TITLES))]
     return [
         {"name": tag, "title": _TITLES.get(tag, tag.capitalize()), "routes": groups[tag]}
@@ -56,21 +58,23 @@ def groups_of(document: Mapping[str, Any], address: str) -> list[dict[str, Any]]
 
 def schemas_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the named documents, each with its fields: name, kind in words, text, is_required."""
-    found = []
+    schemas = []
     for name, schema in sorted(document["components"]["schemas"].items()):
         required = set(schema.get("required", ()))
         fields = [
             {
                 "name": field,
-                "kind": words_of(told),
-                "links": names_in(told),
-                "text": told.get("description", ""),
+                "kind": words_of(definition),
+                "links": names_in(definition),
+                "text": definition.get("description", ""),
                 "is_required": field in required,
             }
-            for field, told in schema.get("properties", {}).items()
+            for field, definition in schema.get("properties", {}).items()
         ]
-        found.append({"name": name, "text": schema.get("description", ""), "fields": fields, "kind": words_of(schema)})
-    return found
+        schemas.append(
+            {"name": name, "text": schema.get("description", ""), "fields": fields, "kind": words_of(schema)}
+        )
+    return schemas
 
 
 def words_of(schema: Mapping[str, Any]) -> str:  # noqa: PLR0911  # one answer for each form that a schema takes
@@ -78,12 +82,12 @@ def words_of(schema: Mapping[str, Any]) -> str:  # noqa: PLR0911  # one answer f
     if "$ref" in schema:
         return _name(schema)
     if "enum" in schema:
-        return "one of " + ", ".join(json.dumps(one) if one is None else str(one) for one in schema["enum"])
+        return "one of " + ", ".join(json.dumps(value) if value is None else str(value) for value in schema["enum"])
     if "const" in schema:
         return f"always {schema['const']}"
     for several in ("anyOf", "oneOf", "allOf"):
         if several in schema:
-            return " or ".join(dict.fromkeys(words_of(one) for one in schema[several]))
+            return " or ".join(dict.fromkeys(words_of(value) for value in schema[several]))
     kind = schema.get("type")
     if kind == "array":
         return f"list of {words_of(schema.get('items', {}))}{_bounds(schema, 'minItems', 'maxItems')}"
@@ -100,56 +104,56 @@ def words_of(schema: Mapping[str, Any]) -> str:  # noqa: PLR0911  # one answer f
 
 def names_in(schema: Mapping[str, Any]) -> list[str]:
     """Return the named documents that a schema speaks of, in order."""
-    found: list[str] = [_name(schema)] if "$ref" in schema else []
+    names: list[str] = [_name(schema)] if "$ref" in schema else []
     inner: list[Any] = [part for several in ("anyOf", "oneOf", "allOf") for part in schema.get(several, ())]
     inner += [schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), Mapping)]
-    for one in inner:
-        found += names_in(one)
-    return list(dict.fromkeys(found))
+    for part in inner:
+        names += names_in(part)
+    return list(dict.fromkeys(names))
 
 
-def _route(method: str, path: str, told: Mapping[str, Any], address: str) -> dict[str, Any]:
+def _route(method: str, path: str, operation: Mapping[str, Any], address: str) -> dict[str, Any]:
     parameters = [
         {
-            "name": one["name"],
-            "place": one["in"],
-            "kind": words_of(one["schema"]),
-            "default": one["schema"].get("default"),
-            "text": one.get("description", ""),
-            "is_required": one.get("required", False),
+            "name": item["name"],
+            "place": item["in"],
+            "kind": words_of(item["schema"]),
+            "default": item["schema"].get("default"),
+            "text": item.get("description", ""),
+            "is_required": item.get("required", False),
         }
-        for one in told.get("parameters", ())
+        for item in operation.get("parameters", ())
     ]
-    body = next((media["schema"] for media in _media(told.get("requestBody", {}))), None)
+    body = next((media["schema"] for media in _media(operation.get("requestBody", {}))), None)
     answers = [
         {"status": status, "text": answer.get("description", ""), "links": _links(_media(answer))}
-        for status, answer in told["responses"].items()
+        for status, answer in operation["responses"].items()
     ]
     return {
         "id": f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}",
         "method": method.upper(),
         "path": path,
-        "text": told.get("description") or told.get("summary", ""),
-        "needs_key": bool(told.get("security")),
+        "text": operation.get("description") or operation.get("summary", ""),
+        "needs_key": bool(operation.get("security")),
         "parameters": parameters,
         "body": None if body is None else {"kind": words_of(body), "links": names_in(body)},
-        "good": [one for one in answers if one["status"] < "400"],
-        "bad": [one for one in answers if one["status"] >= "400"],
-        "curl": _curl(method, path, told, address, has_body=body is not None),
+        "good": [item for item in answers if item["status"] < "400"],
+        "bad": [item for item in answers if item["status"] >= "400"],
+        "curl": _curl(method, path, operation, address, has_body=body is not None),
     }
 
 
-def _curl(method: str, path: str, told: Mapping[str, Any], address: str, *, has_body: bool) -> str:
+def _curl(method: str, path: str, operation: Mapping[str, Any], address: str, *, has_body: bool) -> str:
     examples = {
-        one["name"]: one.get("example", (one["schema"].get("examples") or [None])[0])
-        for one in told.get("parameters", ())
+        parameter["name"]: parameter.get("example", (parameter["schema"].get("examples") or [None])[0])
+        for parameter in operation.get("parameters", ())
     }
     for name, example in examples.items():
         path = path.replace(f"{{{name}}}", str(example or name.upper()))
     parts = ["curl"]
     if method != "get":
         parts.append(f"-X {method.upper()}")
-    if told.get("security"):
+    if operation.get("security"):
         parts.append('-H "Authorization: Bearer $KEY"')
     if has_body:
         parts.append("-H 'Content-Type: application/json' -d @body.json")
@@ -161,7 +165,7 @@ def _media(holder: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 
 
 def _links(media: Iterable[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for one in media for name in names_in(one["schema"])))
+    return list(dict.fromkeys(name for content in media for name in names_in(content["schema"])))
 
 
 def _name(schema: Mapping[str, Any]) -> str:

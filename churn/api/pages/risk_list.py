@@ -43,7 +43,7 @@ class Asked:
 
     def address(self, path: str = "/risk-list", **changes: Any) -> str:
         """Return the address of the same list with `changes`; page marks are dropped unless given."""
-        said: dict[str, Any] = {
+        parameters: dict[str, Any] = {
             "show": None if self.filters.is_listed else "all",
             "band": list(self.filters.bands or ()),
             "plan": self.filters.plan,
@@ -52,7 +52,7 @@ class Asked:
             "sort": None if self.order == "expected_profit" else self.order,
             "dir": None if self.is_descending == _DESCENDING[self.order] else ("desc" if self.is_descending else "asc"),
         } | changes
-        query = urlencode({name: value for name, value in said.items() if value not in (None, [])}, doseq=True)
+        query = urlencode({name: value for name, value in parameters.items() if value not in (None, [])}, doseq=True)
         return f"{path}?{query}" if query else path
 
     def sorted_by(self, order: ListOrder) -> str:
@@ -72,7 +72,7 @@ def _asked(
     after: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
     before: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
 ) -> Asked:
-    order: ListOrder = next((one for one in ORDERS if one == sort), "expected_profit")
+    order: ListOrder = next((name for name in ORDERS if name == sort), "expected_profit")
     filters = Filters(
         bands=tuple(name for name in BANDS if name in band) or None,
         min_probability=_share(minimum),
@@ -87,33 +87,33 @@ def _asked(
 @router.get("/risk-list")
 def risk_list(
     request: Request,
-    asked: Annotated[Asked, Depends(_asked)],
+    wanted: Annotated[Asked, Depends(_asked)],
     user: Annotated[SignedIn, Depends(signed_in())],
     state: Annotated[State, Depends(state_of)],
 ) -> Response:
     """Show a page of the list; htmx gets the table alone."""
-    found = list_customers(
+    customers = list_customers(
         state.context,
         state.risk_lists,
-        asked.filters,
-        order=asked.order,
-        descending=asked.is_descending,
+        wanted.filters,
+        order=wanted.order,
+        descending=wanted.is_descending,
         limit=PAGE_ROWS,
-        after=asked.after,
-        before=asked.before,
+        after=wanted.after,
+        before=wanted.before,
         groups=feature_groups(state),
     )
-    told: dict[str, Any] = {"found": found, "asked": asked, "to": customer_path, "columns": _columns(asked)}
+    values: dict[str, Any] = {"found": customers, "asked": wanted, "to": customer_path, "columns": _columns(wanted)}
     if request.headers.get("hx-request") and request.headers.get("hx-target") == "list":
-        return fragment(request, "risk_list/rows.html.j2", **told)
-    if found is not None and user.may("push"):
-        told |= {"targets": push_targets(state.context), "push": pushes_of_the_list(state.context)}
-    return page(request, "risk_list/risk_list.html.j2", title="Risk list", active="risk-list", **told)
+        return fragment(request, "risk_list/rows.html.j2", **values)
+    if customers is not None and user.may("push"):
+        values |= {"targets": push_targets(state.context), "push": pushes_of_the_list(state.context)}
+    return page(request, "risk_list/risk_list.html.j2", title="Risk list", active="risk-list", **values)
 
 
 @router.get("/risk-list.csv")
 def risk_list_as_csv(
-    asked: Annotated[Asked, Depends(_asked)],
+    wanted: Annotated[Asked, Depends(_asked)],
     _user: Annotated[SignedIn, Depends(signed_in())],
     state: Annotated[State, Depends(state_of)],
 ) -> Response:
@@ -121,9 +121,9 @@ def risk_list_as_csv(
     rows = export_customers(
         state.context,
         state.risk_lists,
-        asked.filters,
-        order=asked.order,
-        descending=asked.is_descending,
+        wanted.filters,
+        order=wanted.order,
+        descending=wanted.is_descending,
     )
     headers = HEADERS | {"Content-Disposition": 'attachment; filename="risk-list.csv"'}
     return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
@@ -158,7 +158,7 @@ def _share(percent: str) -> float | None:
     return share if 0 < share <= 1 else None
 
 
-def _columns(asked: Asked) -> list[dict[str, Any]]:
+def _columns(wanted: Asked) -> list[dict[str, Any]]:
     """Return the table's columns: words, class, and for those that sort the address and the way they are sorted now."""
     columns: tuple[tuple[str, str, ListOrder | None], ...] = (
         ("Customer", "", "customer_id"),
@@ -173,8 +173,8 @@ def _columns(asked: Asked) -> list[dict[str, Any]]:
             "words": words,
             "kind": kind,
             "order": order,
-            "address": asked.sorted_by(order) if order else None,
-            "way": ("descending" if asked.is_descending else "ascending") if order and order == asked.order else None,
+            "address": wanted.sorted_by(order) if order else None,
+            "way": ("descending" if wanted.is_descending else "ascending") if order and order == wanted.order else None,
         }
         for words, kind, order in columns
     ]

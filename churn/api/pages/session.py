@@ -29,8 +29,8 @@ def who(request: Request, state: State) -> SignedIn | None:
         request.state.user = recognise_session(state.store, state.context, secret) if secret else None
         if request.state.user is not None:
             request.state.who = request.state.user.name
-    found: SignedIn | None = request.state.user
-    return found
+    user: SignedIn | None = request.state.user
+    return user
 
 
 def signed_in(scope: Scope | None = "read") -> Callable[..., Coroutine[Any, Any, SignedIn]]:
@@ -40,19 +40,19 @@ def signed_in(scope: Scope | None = "read") -> Callable[..., Coroutine[Any, Any,
     """
 
     async def user(request: Request, state: Annotated[State, Depends(state_of)]) -> SignedIn:
-        found = await run_in_threadpool(who, request, state)
-        if found is None:
+        visitor = await run_in_threadpool(who, request, state)
+        if visitor is None:
             raise SignInNeeded
         if request.method not in {"GET", "HEAD"}:
-            await check_form(request, found.form_token)
-        if scope is not None and not found.may(scope):
+            await check_form(request, visitor.form_token)
+        if scope is not None and not visitor.may(scope):
             raise ApiError(
                 403,
                 "scope_missing",
-                f"This needs the right to {_RIGHTS[scope]}, which {found.name} does not have.",
+                f"This needs the right to {_RIGHTS[scope]}, which {visitor.name} does not have.",
                 remedy="Ask whoever runs churn for it, or sign in as somebody who has it.",
             )
-        return found
+        return visitor
 
     return user
 

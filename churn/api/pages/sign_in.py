@@ -47,13 +47,13 @@ async def sign_in(
     await check_form(request, form_token(request.cookies.get(VISITOR) or secrets.token_hex()))
     address = request.client.host if request.client else ""
     if name.strip():
-        found = await run_in_threadpool(sign_in_by_password, state.context, name, secret, address=address)
+        session = await run_in_threadpool(sign_in_by_password, state.context, name, secret, address=address)
     else:
-        found = await run_in_threadpool(sign_in_by_key, state.context, secret, address=address)
-    if found is None:
+        session = await run_in_threadpool(sign_in_by_key, state.context, secret, address=address)
+    if session is None:
         wrong = "Name and password do not match." if name.strip() else "This is no valid key."
         return await run_in_threadpool(_form, request, state, target, wrong=wrong, name=name)
-    return _entered(request, found, target)
+    return _entered(request, session, target)
 
 
 @router.get("/sign-in/link")
@@ -62,13 +62,13 @@ def sign_in_link(
 ) -> Response:
     """Sign in by a one-time link, which the terminal printed."""
     address = request.client.host if request.client else ""
-    found = sign_in_by_link(state.context, token, address=address)
-    if found is None:
+    session = sign_in_by_link(state.context, token, address=address)
+    if session is None:
         if who(request, state) is not None:
             return RedirectResponse("/", status_code=303)
         wrong = "This link was used already, or is older than 15 minutes. Run `churn users link` for a new one."
         return _form(request, state, "/", wrong=wrong)
-    return _entered(request, found, "/")
+    return _entered(request, session, "/")
 
 
 @router.post("/sign-out")

@@ -43,30 +43,30 @@ def assets() -> Assets:
         if path.suffix in TYPES
     }
     files["charts.css"] = token_css().encode()
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, content in sorted(files.items()):
-        told.update(f"{name}\0{len(content)}\0".encode() + content)
-    return Assets(files, told.hexdigest()[:12])
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return Assets(files, digest.hexdigest()[:12])
 
 
 def address(name: str) -> str:
     """Return the address of a static file. Raises KeyError for one that is not there."""
-    found = assets()
-    if name not in found.files:
+    shipped = assets()
+    if name not in shipped.files:
         raise KeyError(name)
-    return f"/static/{found.version}/{name}"
+    return f"/static/{shipped.version}/{name}"
 
 
 @router.get("/static/{version}/{name:path}")
 def static_file(version: str, name: str, request: Request) -> Response:
     """Give a file: only what was read at the start can be had, so no path leads elsewhere."""
-    found = assets()
-    content = found.files.get(name)
+    shipped = assets()
+    content = shipped.files.get(name)
     if content is None:
         raise HTTPException(404)
     # Another version's address still works, for a page that was open during an upgrade, but is not kept.
-    is_ours = version == found.version
-    headers = {"Cache-Control": _FOR_GOOD if is_ours else "no-cache", "ETag": f'"{found.version}"'}
+    is_ours = version == shipped.version
+    headers = {"Cache-Control": _FOR_GOOD if is_ours else "no-cache", "ETag": f'"{shipped.version}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=TYPES[Path(name).suffix], headers=headers)

@@ -42,6 +42,6 @@ def audit_log(
     cursor: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="`next_cursor` of the page before.")] = None,
 ) -> AuditPage:
     """Return who did what: the commands, pages and requests that changed something."""
-    found = state.store.requests.audited(limit=limit + 1, who=who, action=action, before=cursor)
-    entries = [AuditEntry.model_validate(one, from_attributes=True) for one in found[:limit]]
-    return AuditPage(entries=entries, next_cursor=entries[-1].entry_id if len(found) > limit else None)
+    records = state.store.requests.audited(limit=limit + 1, who=who, action=action, before=cursor)
+    entries = [AuditEntry.model_validate(record, from_attributes=True) for record in records[:limit]]
+    return AuditPage(entries=entries, next_cursor=entries[-1].entry_id if len(records) > limit else None)

@@ -56,7 +56,7 @@ def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
 )
 @needs("push")
 def define(
-    asked: CampaignInput,
+    wanted: CampaignInput,
     request: Request,
     response: Response,
     key: Caller,
@@ -67,16 +67,16 @@ def define(
     It is examined as `churn campaigns validate` does: features that no filter may name and connectors that are not
     declared are refused. Nobody is contacted by it: ask for a plan, and then for a sync.
     """
-    found = define_campaign(state.context, asked.name, asked.model_dump(exclude={"name"}, exclude_unset=True))
-    state.store.requests.audit(key.name, "define_campaign", asked.name, state.context.clock(), request_id(request))
-    response.status_code = 201 if found.is_new else 200
+    kept = define_campaign(state.context, wanted.name, wanted.model_dump(exclude={"name"}, exclude_unset=True))
+    state.store.requests.audit(key.name, "define_campaign", wanted.name, state.context.clock(), request_id(request))
+    response.status_code = 201 if kept.is_new else 200
     return DefinedCampaign(
-        name=asked.name,
-        definition=KeptDefinition.model_validate(found.definition.as_json()),
-        definition_hash=found.definition.hash,
-        window_days=found.definition.window(state.context.settings.churn),
-        is_new=found.is_new,
-        is_changed=found.is_changed,
+        name=wanted.name,
+        definition=KeptDefinition.model_validate(kept.definition.as_json()),
+        definition_hash=kept.definition.hash,
+        window_days=kept.definition.window(state.context.settings.churn),
+        is_new=kept.is_new,
+        is_changed=kept.is_changed,
     )
 
 
@@ -105,7 +105,7 @@ def newest_plan(name: Name, state: Annotated[State, Depends(state_of)]) -> Newes
 @router.post("/campaigns/{name}/plan", status_code=202)
 @needs("push")
 def ask_for_plan(
-    name: Name, asked: PlanInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
+    name: Name, wanted: PlanInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
 ) -> JobRun:
     """Ask for a plan: whom to contact and whom to leave alone by chance. Nobody is contacted by it.
 
@@ -113,22 +113,22 @@ def ask_for_plan(
     Asking again while it waits or works is the same run.
     """
     _known(state, name)
-    run = ask_plan(state.context, name, budget=asked.budget, on=_day(asked.date), who=key.name)
+    run = ask_plan(state.context, name, budget=wanted.budget, on=_day(wanted.date), who=key.name)
     return _accepted(state, request, key, "plan_campaign", name, run)
 
 
 @router.post("/campaigns/{name}/sync", status_code=202)
 @needs("push")
 def ask_for_sync(
-    name: Name, asked: SyncInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
+    name: Name, wanted: SyncInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
 ) -> JobRun:
     """Ask for a push to a CRM, or with `dry_run` for a look at what it would write.
 
     Answers 202 with the run, as a plan does. The holdout is never pushed, nor is whoever has objected since the plan.
     """
     _known(state, name)
-    run = ask_sync(state.context, name, connector=asked.connector, is_dry=asked.dry_run, who=key.name)
-    return _accepted(state, request, key, "try_sync" if asked.dry_run else "sync_campaign", name, run)
+    run = ask_sync(state.context, name, connector=wanted.connector, is_dry=wanted.dry_run, who=key.name)
+    return _accepted(state, request, key, "try_sync" if wanted.dry_run else "sync_campaign", name, run)
 
 
 @router.get("/campaigns/{name}/assignments")
@@ -159,18 +159,18 @@ def results(name: Name, state: Annotated[State, Depends(state_of)]) -> CampaignR
 @router.post("/outcomes")
 @needs("push")
 def outcomes(
-    asked: OutcomeBatch,
+    batch: OutcomeBatch,
     request: Request,
     key: Caller,
     state: Annotated[State, Depends(state_of)],
 ) -> Taken:
     """Take in what happened to contacted customers; each event counts once, however often it is sent."""
-    events = [event.model_dump(mode="json") for event in asked.events]
-    found = take_outcomes(state.context, events, source=f"api:{key.name}")
+    events = [event.model_dump(mode="json") for event in batch.events]
+    taken = take_outcomes(state.context, events, source=f"api:{key.name}")
     state.store.requests.audit(
-        key.name, "send_outcomes", f"{found.new} new", state.context.clock(), request_id(request)
+        key.name, "send_outcomes", f"{taken.new} new", state.context.clock(), request_id(request)
     )
-    return Taken.model_validate(found, from_attributes=True)
+    return Taken.model_validate(taken, from_attributes=True)
 
 
 def _known(state: State, name: str) -> None:

@@ -30,9 +30,9 @@ def models(state: Annotated[State, Depends(state_of)]) -> list[Model]:
 # Before the route with a version in its path, which would take `rollback` for one.
 @router.post("/rollback")
 @needs("admin")
-def roll_back(asked: Why, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]) -> Model:
+def roll_back(request_body: Why, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]) -> Model:
     """Let the champion before this one serve again, from the next request and the next night on."""
-    champion = rollback_model(state.context, who=key.name, why=asked.why)
+    champion = rollback_model(state.context, who=key.name, why=request_body.why)
     state.store.requests.audit(key.name, "rollback_model", champion.version, state.context.clock(), request_id(request))
     state.champion.forget()
     return _told(champion)
@@ -42,7 +42,7 @@ def roll_back(asked: Why, request: Request, key: Caller, state: Annotated[State,
 @needs("admin")
 def promote(
     version: Annotated[str, InPath(min_length=1, max_length=200)],
-    asked: Why,
+    request_body: Why,
     request: Request,
     key: Caller,
     state: Annotated[State, Depends(state_of)],
@@ -52,7 +52,7 @@ def promote(
         state.store.models.get(version)
     except ConfigError as error:
         raise NotFound(error.what, where=error.where, remedy=error.remedy) from error
-    champion = promote_model(state.context, version, who=key.name, why=asked.why)
+    champion = promote_model(state.context, version, who=key.name, why=request_body.why)
     state.store.requests.audit(key.name, "promote_model", version, state.context.clock(), request_id(request))
     state.champion.forget()
     return _told(champion)

@@ -54,9 +54,9 @@ def export_a_customer(
     customer_id: CustomerId, key: Caller, state: Annotated[State, Depends(state_of)]
 ) -> CustomerExport:
     """Return everything held about a customer: 202 with the run that collects it, 200 once that is done, for a day."""
-    found = ready_export(state.context, customer_id, who=key.name)
-    if found is not None:
-        return CustomerExport.model_validate(found)
+    export = ready_export(state.context, customer_id, who=key.name)
+    if export is not None:
+        return CustomerExport.model_validate(export)
     run = ask_export(state.context, customer_id, who=key.name)
     body = JobRun.of(run_view(run)).model_dump_json()
     return Response(body, status_code=202, media_type="application/json")  # type: ignore[return-value]  # the other answer

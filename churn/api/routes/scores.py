@@ -17,12 +17,12 @@ router = APIRouter(prefix="/v1", tags=["scores"], route_class=KeyRoute, response
 
 @router.post("/scores")
 @needs("read")
-def score_now(asked: ScoreRequest, state: Annotated[State, Depends(state_of)]) -> OnlineScores:
+def score_now(wanted: ScoreRequest, state: Annotated[State, Depends(state_of)]) -> OnlineScores:
     """Score up to 1,000 rows: feature values in real time, or customers of the list as if something were different."""
     version, model = state.champion.get()
     rows = [
         (row.customer_id, None, row.overrides) if isinstance(row, KnownRow) else (row.customer_id, row.features, None)
-        for row in asked.rows
+        for row in wanted.rows
     ]
-    found = score_mixed(state.context, version, model, rows, with_reasons=asked.with_reasons)
-    return OnlineScores.model_validate(found, from_attributes=True)
+    scored = score_mixed(state.context, version, model, rows, with_reasons=wanted.with_reasons)
+    return OnlineScores.model_validate(scored, from_attributes=True)

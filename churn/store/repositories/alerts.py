@@ -24,12 +24,12 @@ class AlertRepository:
         """Open an alert, or renew severity and message of the one that is open already; return its number."""
         is_open = sa.and_(alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None))
         with self._database.write(lock=alerts) as connection:
-            found = connection.execute(sa.select(alerts.c.alert_id).where(is_open)).scalar()
-            if found is not None:
+            alert_id = connection.execute(sa.select(alerts.c.alert_id).where(is_open)).scalar()
+            if alert_id is not None:
                 connection.execute(
-                    sa.update(alerts).where(alerts.c.alert_id == found).values(severity=severity, message=message)
+                    sa.update(alerts).where(alerts.c.alert_id == alert_id).values(severity=severity, message=message)
                 )
-                return int(found)
+                return int(alert_id)
             result = connection.execute(
                 sa.insert(alerts).values(kind=kind, subject=subject, severity=severity, message=message, raised_at=at)
             )

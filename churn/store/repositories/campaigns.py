@@ -166,10 +166,10 @@ def _record(row: sa.RowMapping) -> PlanRecord:
 def _checked(plan: PlanRecord, frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    told: dict[str, object] = {"campaign": plan.campaign, "plan_id": plan.plan_id}
-    told |= {} if "snapshot_date" in frame.columns else {"snapshot_date": plan.snapshot_date}
-    told |= {} if "assigned_at" in frame.columns else {"assigned_at": plan.planned_at}
-    frame = frame.with_columns(pl.lit(value).alias(name) for name, value in told.items())
+    constants: dict[str, object] = {"campaign": plan.campaign, "plan_id": plan.plan_id}
+    constants |= {} if "snapshot_date" in frame.columns else {"snapshot_date": plan.snapshot_date}
+    constants |= {} if "assigned_at" in frame.columns else {"assigned_at": plan.planned_at}
+    frame = frame.with_columns(pl.lit(value).alias(name) for name, value in constants.items())
     where = f"assignments of {plan.campaign}"
     rows = typed(frame, ASSIGNMENT_COLUMNS, optional=OPTIONAL_ASSIGNMENT_COLUMNS, where=where).sort("customer_id")
     if (repeated := rows.height - rows["customer_id"].n_unique()) > 0:

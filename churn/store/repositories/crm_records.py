@@ -37,15 +37,17 @@ class CrmRepository:
         with self._database.read() as connection:
             rows = connection.execute(query).cursor.fetchall()
         # SQLite tells truth as 1 and 0; row by row into polars takes half the time of column by column.
-        told = pl.Int8 if self._database.is_sqlite else pl.Boolean
-        kinds = {name: told() if name.startswith("is_") else kind for name, kind in schema_of(RECORD_COLUMNS).items()}
+        flag_type = pl.Int8 if self._database.is_sqlite else pl.Boolean
+        kinds = {
+            name: flag_type() if name.startswith("is_") else kind for name, kind in schema_of(RECORD_COLUMNS).items()
+        }
         return pl.DataFrame(rows, schema=kinds, orient="row").with_columns(pl.col("^is_.*$").cast(pl.Boolean))
 
     def acknowledged(
         self, connector: str, campaign: str, customer_ids: Sequence[str]
     ) -> dict[str, tuple[dict[str, FieldValue], datetime]]:
         """Return by customer the remote fields that the other side holds for us, and since when."""
-        found: dict[str, tuple[dict[str, FieldValue], datetime]] = {}
+        acknowledged: dict[str, tuple[dict[str, FieldValue], datetime]] = {}
         with self._database.read() as connection:
             for keys in chunks(customer_ids):
                 query = sa.select(
@@ -55,14 +57,14 @@ class CrmRepository:
                     crm_records.c.campaign == campaign,
                     crm_records.c.customer_id.in_(keys),
                 )
-                found |= {key: (from_text(text), at) for key, text, at in connection.execute(query).all()}
-        return found
+                acknowledged |= {key: (from_text(text), at) for key, text, at in connection.execute(query).all()}
+        return acknowledged
 
     def others(
         self, connector: str, campaign: str, customer_ids: Sequence[str]
     ) -> dict[str, list[tuple[dict[str, FieldValue], datetime]]]:
         """Return by customer what the other campaigns have written to the same record, and when."""
-        found: dict[str, list[tuple[dict[str, FieldValue], datetime]]] = {}
+        payloads: dict[str, list[tuple[dict[str, FieldValue], datetime]]] = {}
         with self._database.read() as connection:
             for keys in chunks(customer_ids):
                 query = sa.select(
@@ -73,8 +75,8 @@ class CrmRepository:
                     crm_records.c.customer_id.in_(keys),
                 )
                 for key, text, at in connection.execute(query).all():
-                    found.setdefault(key, []).append((from_text(text), at))
-        return found
+                    payloads.setdefault(key, []).append((from_text(text), at))
+        return payloads
 
     def doubted(self, connector: str, customer_ids: Sequence[str], *, since: datetime) -> set[str]:
         """Return those whose record of any campaign has been in doubt since a moment after `since`."""
@@ -109,12 +111,12 @@ class CrmRepository:
         return self._ids(connector, crm_ids.c.remote_id, crm_ids.c.customer_id, remote_ids)
 
     def _ids(self, connector: str, key: sa.Column[Any], value: sa.Column[Any], keys: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
+        ids: dict[str, str] = {}
         with self._database.read() as connection:
             for some in chunks(keys):
                 query = sa.select(key, value).where(crm_ids.c.connector == connector, key.in_(some))
-                found |= {str(ours): str(theirs) for ours, theirs in connection.execute(query).all()}
-        return found
+                ids |= {str(ours): str(theirs) for ours, theirs in connection.execute(query).all()}
+        return ids
 
     def forget_ids(self, connector: str, customer_ids: Sequence[str]) -> None:
         """Forget remote ids that have gone, so that the customers are looked up again."""
@@ -169,8 +171,8 @@ class CrmRepository:
         """Return how far the outcomes of a system have been read; None before the first reading."""
         query = sa.select(crm_cursors.c.cursor).where(crm_cursors.c.connector == connector)
         with self._database.read() as connection:
-            found = connection.execute(query).scalar()
-        return str(found) if found is not None else None
+            cursor = connection.execute(query).scalar()
+        return str(cursor) if cursor is not None else None
 
     def save_cursor(self, connector: str, cursor: str | None, at: datetime) -> None:
         """Keep how far outcomes have been read, once they are stored."""

@@ -29,13 +29,13 @@ class DeliveryRepository:
 
         Alerts that were resolved before anybody looked are told too, unless that is more than a day ago.
         """
-        told, at_least = alert_deliveries, _RANK[min_severity]
+        table, at_least = alert_deliveries, _RANK[min_severity]
         grave = [name for name, rank in _RANK.items() if rank >= at_least]
         is_news = sa.or_(alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= at - _STILL_NEWS)
         query = sa.select(alerts.c.alert_id, alerts.c.severity).where(is_news, alerts.c.severity.in_(grave))
-        with self._database.write(lock=told) as connection:
+        with self._database.write(lock=table) as connection:
             known: dict[tuple[int, str], int] = {}
-            for row in connection.execute(sa.select(told.c.alert_id, told.c.channel, told.c.severity)):
+            for row in connection.execute(sa.select(table.c.alert_id, table.c.channel, table.c.severity)):
                 key = (row.alert_id, row.channel)
                 known[key] = max(known.get(key, -1), _RANK[row.severity])
             fresh = [
@@ -46,56 +46,60 @@ class DeliveryRepository:
             ]
             if fresh:
                 values = {"state": "waiting", "attempts": 0, "next_attempt_at": at}
-                connection.execute(sa.insert(told), [row | values for row in fresh])
+                connection.execute(sa.insert(table), [row | values for row in fresh])
         return len(fresh)
 
     def take(self, now: datetime, *, lease_seconds: float) -> AlertDelivery | None:
         """Return one that is due, kept from other takers for `lease_seconds`: whoever dies with it loses nothing."""
-        told = alert_deliveries
+        table = alert_deliveries
         columns = [alerts.c[name] for name in ("kind", "subject", "message", "raised_at")]
         query = (
-            sa.select(told.c.alert_id, told.c.channel, told.c.severity, told.c.state, told.c.attempts, *columns)
-            .join(alerts, alerts.c.alert_id == told.c.alert_id)
-            .where(told.c.state == "waiting", told.c.next_attempt_at <= now)
-            .order_by(told.c.alert_id, told.c.channel, told.c.severity)
+            sa.select(table.c.alert_id, table.c.channel, table.c.severity, table.c.state, table.c.attempts, *columns)
+            .join(alerts, alerts.c.alert_id == table.c.alert_id)
+            .where(table.c.state == "waiting", table.c.next_attempt_at <= now)
+            .order_by(table.c.alert_id, table.c.channel, table.c.severity)
             .limit(1)
         )
-        with self._database.write(lock=told) as connection:
+        with self._database.write(lock=table) as connection:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 return None
             delivery = AlertDelivery(**row)
             until = now + timedelta(seconds=lease_seconds)
             connection.execute(
-                sa.update(told).where(*_is(delivery)).values(attempts=told.c.attempts + 1, next_attempt_at=until)
+                sa.update(table).where(*_is(delivery)).values(attempts=table.c.attempts + 1, next_attempt_at=until)
             )
         return delivery
 
-    def delivered(self, one: AlertDelivery, at: datetime) -> None:
+    def delivered(self, delivery: AlertDelivery, at: datetime) -> None:
         """Note that it has arrived."""
-        self._write(one, state="delivered", finished_at=at, error=None)
+        self._write(delivery, state="delivered", finished_at=at, error=None)
 
-    def postpone(self, one: AlertDelivery, error: str, until: datetime) -> None:
+    def postpone(self, delivery: AlertDelivery, error: str, until: datetime) -> None:
         """Note why it did not arrive, and when it is tried again."""
-        self._write(one, error=error[:_ERROR_LENGTH], next_attempt_at=until)
+        self._write(delivery, error=error[:_ERROR_LENGTH], next_attempt_at=until)
 
-    def give_up(self, one: AlertDelivery, error: str, at: datetime) -> None:
+    def give_up(self, delivery: AlertDelivery, error: str, at: datetime) -> None:
         """Note that it is not tried any more."""
-        self._write(one, state="given_up", error=error[:_ERROR_LENGTH], finished_at=at)
+        self._write(delivery, state="given_up", error=error[:_ERROR_LENGTH], finished_at=at)
 
     def of(self, alert_id: int) -> list[dict[str, object]]:
         """Return what became of one alert: channel, severity, state, attempts, finished_at, error."""
-        told = alert_deliveries
+        table = alert_deliveries
         names = ("channel", "severity", "state", "attempts", "finished_at", "error")
-        query = sa.select(*(told.c[name] for name in names)).where(told.c.alert_id == alert_id)
+        query = sa.select(*(table.c[name] for name in names)).where(table.c.alert_id == alert_id)
         with self._database.read() as connection:
-            return [dict(row) for row in connection.execute(query.order_by(told.c.channel)).mappings()]
+            return [dict(row) for row in connection.execute(query.order_by(table.c.channel)).mappings()]
 
-    def _write(self, one: AlertDelivery, **values: object) -> None:
+    def _write(self, delivery: AlertDelivery, **values: object) -> None:
         with self._database.write() as connection:
-            connection.execute(sa.update(alert_deliveries).where(*_is(one)).values(**values))
+            connection.execute(sa.update(alert_deliveries).where(*_is(delivery)).values(**values))
 
 
-def _is(one: AlertDelivery) -> tuple[sa.ColumnElement[bool], ...]:
-    told = alert_deliveries
-    return (told.c.alert_id == one.alert_id, told.c.channel == one.channel, told.c.severity == one.severity)
+def _is(delivery: AlertDelivery) -> tuple[sa.ColumnElement[bool], ...]:
+    table = alert_deliveries
+    return (
+        table.c.alert_id == delivery.alert_id,
+        table.c.channel == delivery.channel,
+        table.c.severity == delivery.severity,
+    )

@@ -64,11 +64,11 @@ class JobRepository:
         with self._database.write(lock=runs) as connection:
             is_same = runs.c.run_key.startswith(f"{key}@", autoescape=True) if is_of_now else runs.c.run_key == key
             stands = runs.c.state.in_(_STANDING[:2] if is_of_now else _STANDING)
-            found = connection.execute(sa.select(runs.c.run_id).where(is_same, stands)).scalar()
-            if found is None and state == "missed":
+            run_id = connection.execute(sa.select(runs.c.run_id).where(is_same, stands)).scalar()
+            if run_id is None and state == "missed":
                 known = sa.select(runs.c.run_id).where(is_same)
-                found = connection.execute(known.order_by(runs.c.run_id.desc())).scalar()
-            if found is None:
+                run_id = connection.execute(known.order_by(runs.c.run_id.desc())).scalar()
+            if run_id is None:
                 result = connection.execute(
                     sa.insert(runs).values(
                         job=job,
@@ -83,8 +83,8 @@ class JobRepository:
                         error=error,
                     )
                 )
-                (found,) = result.inserted_primary_key or (0,)
-            return _one(connection, int(found))
+                (run_id,) = result.inserted_primary_key or (0,)
+            return _one(connection, int(run_id))
 
     def claim(
         self, owner: str, *, now: datetime, lease_seconds: float, run_id: int | None = None
@@ -213,8 +213,8 @@ class JobRepository:
     def get(self, run_id: int) -> ScheduledRun | None:
         """Return one run with its steps, None if there is none of that number."""
         with self._database.read() as connection:
-            found = _many(connection, sa.select(*_RUN_COLUMNS).where(scheduled_runs.c.run_id == run_id))
-        return found[0] if found else None
+            matching = _many(connection, sa.select(*_RUN_COLUMNS).where(scheduled_runs.c.run_id == run_id))
+        return matching[0] if matching else None
 
     def latest(self, job: str, state: str | None = None) -> ScheduledRun | None:
         """Return the newest run of `job`, in `state` if given."""
@@ -222,8 +222,8 @@ class JobRepository:
         if state is not None:
             query = query.where(scheduled_runs.c.state == state)
         with self._database.read() as connection:
-            found = _many(connection, query.order_by(scheduled_runs.c.run_id.desc()).limit(1))
-        return found[0] if found else None
+            matching = _many(connection, query.order_by(scheduled_runs.c.run_id.desc()).limit(1))
+        return matching[0] if matching else None
 
     def prune(self, before: datetime) -> int:
         """Delete runs that ended before `before`, with their steps; return how many. The newest done of a job stays."""
@@ -282,8 +282,10 @@ def _one(connection: sa.Connection, run_id: int) -> ScheduledRun:
 def _many(connection: sa.Connection, query: sa.Select[Any]) -> list[ScheduledRun]:
     runs = [ScheduledRun(**row) for row in connection.execute(query).mappings()]
     steps: dict[int, list[ScheduledStep]] = {run.run_id: [] for run in runs}
-    told = sa.select(scheduled_steps).where(scheduled_steps.c.run_id.in_(steps))
-    for row in connection.execute(told.order_by(scheduled_steps.c.run_id, scheduled_steps.c.position)).mappings():
+    steps_query = sa.select(scheduled_steps).where(scheduled_steps.c.run_id.in_(steps))
+    for row in connection.execute(
+        steps_query.order_by(scheduled_steps.c.run_id, scheduled_steps.c.position)
+    ).mappings():
         values = dict(row)
         steps[values.pop("run_id")].append(ScheduledStep(**values))
     return [replace(run, steps=tuple(steps[run.run_id])) for run in runs]

@@ -92,7 +92,7 @@ class ModelRepository:
         with self._database.read() as connection:
             changes = _changes(connection)
         ends: list[datetime | None] = [*(row["changed_at"] for row in changes[1:]), None]
-        found = [
+        served = [
             ModelChange(
                 version=row["version"],
                 replaced_version=row["replaced_version"],
@@ -104,7 +104,7 @@ class ModelRepository:
             )
             for row, end in zip(changes, ends, strict=False)
         ]
-        return found[::-1]
+        return served[::-1]
 
 
 def _changes(connection: sa.Connection) -> list[sa.RowMapping]:

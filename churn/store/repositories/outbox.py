@@ -159,17 +159,17 @@ def _values(run_id: str, row: OutboxRow) -> dict[str, Any]:
     }
 
 
-def _row(found: sa.RowMapping) -> OutboxRow:
+def _row(row: sa.RowMapping) -> OutboxRow:
     return OutboxRow(
-        customer_id=found["customer_id"],
-        position=found["position"],
-        action=found["action"],
-        payload=from_text(found["payload"]),
-        changed=None if found["changed"] is None else tuple(from_text(found["changed"])),
-        payload_hash=found["payload_hash"],
-        exact_hash=found["exact_hash"],
-        attempts=found["attempts"],
-        **{name: found[name] for name in _NUMBERS},
+        customer_id=row["customer_id"],
+        position=row["position"],
+        action=row["action"],
+        payload=from_text(row["payload"]),
+        changed=None if row["changed"] is None else tuple(from_text(row["changed"])),
+        payload_hash=row["payload_hash"],
+        exact_hash=row["exact_hash"],
+        attempts=row["attempts"],
+        **{name: row[name] for name in _NUMBERS},
     )
 
 
@@ -213,15 +213,15 @@ def _doubt_others(connection: sa.Connection, run: SyncRun, customer_ids: list[st
 
 
 def _acknowledged(connection: sa.Connection, run: SyncRun, customer_ids: list[str]) -> Mapping[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    payloads: dict[str, dict[str, Any]] = {}
     for keys in chunks(customer_ids):
         query = sa.select(crm_records.c.customer_id, crm_records.c.acknowledged).where(
             crm_records.c.connector == run.connector,
             crm_records.c.campaign == run.campaign,
             crm_records.c.customer_id.in_(keys),
         )
-        found |= {key: from_text(text) for key, text in connection.execute(query).all()}
-    return found
+        payloads |= {key: from_text(text) for key, text in connection.execute(query).all()}
+    return payloads
 
 
 def _reject(connection: sa.Connection, run: SyncRun, refused: list[Settled], at: datetime) -> None:

@@ -116,12 +116,12 @@ class OutcomeRepository:
         import polars as pl
 
         optional = set(REJECTION_COLUMNS) - {"rejection_id", "source", "reason"}
-        told = frame.with_columns(recorded_at=pl.lit(recorded_at))
-        rows = typed(told, REJECTION_COLUMNS, optional=optional, where="rejected outcomes")
+        stamped = frame.with_columns(recorded_at=pl.lit(recorded_at))
+        rows = typed(stamped, REJECTION_COLUMNS, optional=optional, where="rejected outcomes")
         rows = without_erased(self._database, rows)
         with self._database.write(lock=outcome_rejections) as connection:
             known = connection.execute(sa.select(outcome_rejections.c.rejection_id)).scalars()
-            struck = [{"struck": one} for one in set(accepted).intersection(known)]
+            struck = [{"struck": event_id} for event_id in set(accepted).intersection(known)]
             if struck:
                 is_it = outcome_rejections.c.rejection_id == sa.bindparam("struck")
                 connection.execute(sa.delete(outcome_rejections).where(is_it), struck)

@@ -36,15 +36,15 @@ class PrivacyRepository:
     def salt(self) -> str:
         """Return the secret that ids are hashed with, made when first asked for."""
         with self._database.read() as connection:
-            found = connection.execute(sa.select(privacy_salt.c.salt)).scalar()
-        if found is not None:
-            return str(found)
+            salt = connection.execute(sa.select(privacy_salt.c.salt)).scalar()
+        if salt is not None:
+            return str(salt)
         with self._database.write(lock=privacy_salt) as connection:
-            found = connection.execute(sa.select(privacy_salt.c.salt)).scalar()
-            if found is None:
-                found = secrets.token_hex(32)
-                connection.execute(sa.insert(privacy_salt).values(salt=found))
-        return str(found)
+            salt = connection.execute(sa.select(privacy_salt.c.salt)).scalar()
+            if salt is None:
+                salt = secrets.token_hex(32)
+                connection.execute(sa.insert(privacy_salt).values(salt=salt))
+        return str(salt)
 
     def hash_of(self, customer_id: str) -> str:
         """Return what a tombstone holds of an id: SHA-256 of the salt and the id, in hexadecimal."""
@@ -53,25 +53,25 @@ class PrivacyRepository:
     def erased(self) -> tuple[str, frozenset[str]]:
         """Return the salt and the hashes of everybody who was erased; an empty salt where nobody was."""
         with self._database.read() as connection:
-            found = frozenset(connection.execute(sa.select(erased_customers.c.id_hash)).scalars())
-        return (self.salt() if found else "", found)
+            hashes = frozenset(connection.execute(sa.select(erased_customers.c.id_hash)).scalars())
+        return (self.salt() if hashes else "", hashes)
 
     def erased_at(self, customer_id: str) -> datetime | None:
         """Return when a customer was erased; None if they never were."""
         query = sa.select(erased_customers.c.erased_at).where(erased_customers.c.id_hash == self.hash_of(customer_id))
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            moment: datetime | None = connection.execute(query).scalar()
+        return moment
 
     def ask(self, kind: RequestKind, customer_id: str, *, who: str, at: datetime) -> PrivacyRequest:
         """Note a request, or return the open one of the same kind and customer."""
-        told = {"kind": kind, "id_hash": self.hash_of(customer_id)}
-        is_same = sa.and_(*(privacy_requests.c[name] == value for name, value in told.items()))
+        subject = {"kind": kind, "id_hash": self.hash_of(customer_id)}
+        is_same = sa.and_(*(privacy_requests.c[name] == value for name, value in subject.items()))
         with self._database.write(lock=privacy_requests) as connection:
             query = sa.select(*_COLUMNS).where(is_same, privacy_requests.c.state == "open")
             row = connection.execute(query).mappings().first()
             if row is None:
-                values = {**told, "customer_id": customer_id, "state": "open", "who": who, "requested_at": at}
+                values = {**subject, "customer_id": customer_id, "state": "open", "who": who, "requested_at": at}
                 made = connection.execute(sa.insert(privacy_requests).values(**values, result={}))
                 key = (made.inserted_primary_key or [None])[0]
                 query = sa.select(*_COLUMNS).where(privacy_requests.c.request_id == key)
@@ -117,14 +117,16 @@ class PrivacyRepository:
     def objected(self) -> list[str]:
         """Return everybody whose objection was noted here."""
         with self._database.read() as connection:
-            return [str(one) for one in connection.execute(sa.select(objections.c.customer_id)).scalars()]
+            return [
+                str(customer_id) for customer_id in connection.execute(sa.select(objections.c.customer_id)).scalars()
+            ]
 
     def objected_at(self, customer_id: str) -> datetime | None:
         """Return since when a customer objects; None if no objection was noted here."""
         query = sa.select(objections.c.objected_at).where(objections.c.customer_id == customer_id)
         with self._database.read() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            moment: datetime | None = connection.execute(query).scalar()
+        return moment
 
     def lists_of(self, customer_id: str) -> list[tuple[str, str]]:
         """Return connector and campaign of every list that a remote system holds the customer on, by our knowledge."""
@@ -145,7 +147,7 @@ class PrivacyRepository:
 
     def rows_of(self, customer_id: str) -> dict[str, list[dict[str, Any]]]:
         """Return everything held of a customer, by table; tables that hold nothing are left out."""
-        found: dict[str, list[dict[str, Any]]] = {}
+        by_table: dict[str, list[dict[str, Any]]] = {}
         redaction = Redaction(customer_id)
         with self._database.read() as connection:
             for table in _tables(connection):
@@ -155,8 +157,8 @@ class PrivacyRepository:
                 else:
                     rows = [dict(row) for row, _ in _naming(connection, table, redaction)]
                 if rows:
-                    found[table.name] = rows
-        return found
+                    by_table[table.name] = rows
+        return by_table
 
     def erase(self, customer_id: str, *, at: datetime, keep: Collection[str] = ()) -> dict[str, int]:
         """Leave a tombstone and remove every row of a customer but those of the tables in `keep`; return rows by table.
@@ -164,7 +166,7 @@ class PrivacyRepository:
         Assignments leave a count behind. Texts and documents that name the id keep the rest of what they say. All of it
         in one transaction; a second time there is nothing left to do.
         """
-        digest, redaction, found = self.hash_of(customer_id), Redaction(customer_id), dict[str, int]()
+        digest, redaction, erased_rows = self.hash_of(customer_id), Redaction(customer_id), dict[str, int]()
         with self._database.write() as connection:
             known = sa.select(erased_customers.c.id_hash).where(erased_customers.c.id_hash == digest)
             if connection.execute(known).first() is None:
@@ -178,8 +180,8 @@ class PrivacyRepository:
                 else:
                     gone = _redact(connection, table, redaction)
                 if gone:
-                    found[table.name] = gone
-        return found
+                    erased_rows[table.name] = gone
+        return erased_rows
 
     def let_go(self, *, outcomes_before: datetime, pushes_before: datetime) -> dict[str, int]:
         """Delete outcomes, and the rows of finished pushes, from before two instants; return how many of each.
@@ -208,9 +210,9 @@ class PrivacyRepository:
 
 
 def _tables(connection: sa.Connection) -> list[sa.Table]:
-    found = sa.MetaData()
-    found.reflect(connection)
-    return [table for table in found.sorted_tables[::-1] if table.name not in _OURS]
+    metadata = sa.MetaData()
+    metadata.reflect(connection)
+    return [table for table in metadata.sorted_tables[::-1] if table.name not in _OURS]
 
 
 def _count_arms(connection: sa.Connection, customer_id: str) -> None:
@@ -233,25 +235,27 @@ def _naming(
         key.column.table is table for other in table.metadata.sorted_tables for key in other.foreign_keys
     )
     texts = [
-        one for one in table.c if isinstance(one.type, sa.String | sa.JSON) and not (one.primary_key and is_pointed_at)
+        column
+        for column in table.c
+        if isinstance(column.type, sa.String | sa.JSON) and not (column.primary_key and is_pointed_at)
     ]
     if not texts or not table.primary_key.columns:
         return []
-    like = [sa.cast(one, sa.Text).contains(way, autoescape=True) for one in texts for way in redaction.ways]
-    found = []
+    like = [sa.cast(column, sa.Text).contains(way, autoescape=True) for column in texts for way in redaction.ways]
+    naming = []
     for row in connection.execute(sa.select(table).where(sa.or_(*like))).mappings():
-        changed = {one.name: redaction.document(row[one.name]) for one in texts}
+        changed = {column.name: redaction.document(row[column.name]) for column in texts}
         changed = {name: value for name, value in changed.items() if value != row[name]}
-        for name in set(changed) & {one.name for one in table.primary_key}:
+        for name in set(changed) & {column.name for column in table.primary_key}:
             changed[name] = f"{changed[name]} {secrets.token_hex(4)}"  # two may have been told apart by the id alone
         if changed:
-            found.append((row, changed))
-    return found
+            naming.append((row, changed))
+    return naming
 
 
 def _redact(connection: sa.Connection, table: sa.Table, redaction: Redaction) -> int:
-    found = _naming(connection, table, redaction)
-    for row, changed in found:
+    naming = _naming(connection, table, redaction)
+    for row, changed in naming:
         is_it = [column == row[column.name] for column in table.primary_key.columns]
         connection.execute(sa.update(table).where(*is_it).values(**changed))
-    return len(found)
+    return len(naming)

@@ -21,17 +21,19 @@ class ScheduleRepository:
         """Return the instant up to which the schedule of `job` has become runs; None before the first scheduler."""
         with self._database.read() as connection:
             query = sa.select(schedule_marks.c.considered_until).where(schedule_marks.c.job == job)
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            until: datetime | None = connection.execute(query).scalar()
+        return until
 
     def set_mark(self, job: str, until: datetime, *, moves_back: bool = False) -> None:
         """Move the mark of `job` forward to `until`; an earlier instant changes nothing unless it `moves_back`."""
         marks = schedule_marks
         with self._database.write(lock=marks) as connection:
-            found = connection.execute(sa.select(marks.c.considered_until).where(marks.c.job == job)).scalar()
-            if found is None:
+            considered_until = connection.execute(
+                sa.select(marks.c.considered_until).where(marks.c.job == job)
+            ).scalar()
+            if considered_until is None:
                 connection.execute(sa.insert(marks).values(job=job, considered_until=until))
-            elif found < until or moves_back:
+            elif considered_until < until or moves_back:
                 connection.execute(sa.update(marks).where(marks.c.job == job).values(considered_until=until))
 
     def seen(self, owner: str, at: datetime) -> None:

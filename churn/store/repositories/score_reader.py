@@ -188,19 +188,19 @@ def _filters(
     plan: str | None,
     listed: bool | None,  # noqa: FBT001 - a filter's value, as its caller was given it
 ) -> _Conditions:
-    found = _Conditions()
+    conditions = _Conditions()
     if bands is not None:
         named = {f"band_{number}": band for number, band in enumerate(bands)}
         listed_names = ", ".join(f":{name}" for name in named)
-        found |= _Conditions([f"risk_band in ({listed_names})" if named else "1 = 0"], named)
+        conditions |= _Conditions([f"risk_band in ({listed_names})" if named else "1 = 0"], named)
     for name, comparison, value in (
         ("min_probability", "churn_probability >= :min_probability", min_probability),
         ("plan", "plan = :plan", plan),
         ("listed", "is_listed = :listed", listed),
     ):
         if value is not None:
-            found |= _Conditions([comparison], {name: value})
-    return found
+            conditions |= _Conditions([comparison], {name: value})
+    return conditions
 
 
 def _rows(
@@ -219,8 +219,8 @@ def _rows(
 
 
 def _cursor(run: ScoreRun, order: ScoreOrder, last: dict[str, Any]) -> str:
-    told = json.dumps([run.run_id, order, last[order], last["customer_id"]])
-    return base64.urlsafe_b64encode(told.encode()).decode()
+    position = json.dumps([run.run_id, order, last[order], last["customer_id"]])
+    return base64.urlsafe_b64encode(position.encode()).decode()
 
 
 def _after(cursor: str, run: ScoreRun | None, order: ScoreOrder) -> _Conditions:

@@ -73,13 +73,13 @@ class SessionRepository:
         with self._database.write(lock=sign_in_attempts) as connection:
             connection.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.attempted_at <= since))
             counted = sa.select(sign_in_attempts.c.subject, sa.func.count()).group_by(sign_in_attempts.c.subject)
-            found = {
+            counts = {
                 subject: int(count)
                 for subject, count in connection.execute(counted.where(sign_in_attempts.c.subject.in_(subjects)))
             }
             rows = [{"subject": subject, "attempted_at": at} for subject in subjects]
             connection.execute(sa.insert(sign_in_attempts), rows)
-        return [found.get(subject, 0) for subject in subjects]
+        return [counts.get(subject, 0) for subject in subjects]
 
     def forget_attempts(self, subject: str) -> None:
         """Forget the attempts under a subject: it has signed in."""

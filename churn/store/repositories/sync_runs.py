@@ -69,8 +69,8 @@ class SyncRunRepository:
             .where(sync_runs.c.state.in_(["done"] if is_whole else ["done", "partial"]), sync_runs.c.action == "push")
             .order_by(sync_runs.c.started_at.desc(), sync_runs.c.run_id.desc())
         )
-        found = self._fetch(query, connector, campaign, 1)
-        return found[0] if found else None
+        runs = self._fetch(query, connector, campaign, 1)
+        return runs[0] if runs else None
 
     def unfinished(self, connector: str) -> list[SyncRun]:
         """Return the runs of a connector that never said how they ended, newest first."""
@@ -89,8 +89,8 @@ class SyncRunRepository:
 
     def last_mapping(self, connector: str, campaign: str) -> dict[str, str] | None:
         """Return the mapping of the newest change; None before the first."""
-        found = self.mapping_changes(connector, campaign)
-        return dict(found[0].mapping) if found else None
+        changes = self.mapping_changes(connector, campaign)
+        return dict(changes[0].mapping) if changes else None
 
     def mapping_changes(self, connector: str | None = None, campaign: str | None = None) -> list[MappingChange]:
         """Return who changed which mapping when, newest first."""

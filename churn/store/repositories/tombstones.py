@@ -22,5 +22,5 @@ def without_erased(database: Database, rows: pl.DataFrame) -> pl.DataFrame:
     if not hashes or rows.is_empty():
         return rows
     ids = rows["customer_id"].drop_nulls().unique().to_list()
-    gone = [one for one in ids if hashlib.sha256(f"{salt}{one}".encode()).hexdigest() in hashes]
+    gone = [customer_id for customer_id in ids if hashlib.sha256(f"{salt}{customer_id}".encode()).hexdigest() in hashes]
     return rows.filter(~rows["customer_id"].is_in(gone).fill_null(value=False)) if gone else rows

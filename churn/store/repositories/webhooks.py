@@ -58,24 +58,24 @@ class WebhookRepository:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 return None
-            found = WebhookDelivery(**row)
+            delivery = WebhookDelivery(**row)
             until = now + timedelta(seconds=lease_seconds)
             connection.execute(
-                sa.update(table).where(*_is(found)).values(attempts=table.c.attempts + 1, next_attempt_at=until)
+                sa.update(table).where(*_is(delivery)).values(attempts=table.c.attempts + 1, next_attempt_at=until)
             )
-        return found
+        return delivery
 
-    def delivered(self, one: WebhookDelivery, at: datetime) -> None:
+    def delivered(self, delivery: WebhookDelivery, at: datetime) -> None:
         """Note that it has arrived."""
-        self._write(one, state="delivered", finished_at=at, error=None)
+        self._write(delivery, state="delivered", finished_at=at, error=None)
 
-    def postpone(self, one: WebhookDelivery, error: str, until: datetime) -> None:
+    def postpone(self, delivery: WebhookDelivery, error: str, until: datetime) -> None:
         """Note why it did not arrive, and when it is tried again."""
-        self._write(one, error=error[:_ERROR_LENGTH], next_attempt_at=until)
+        self._write(delivery, error=error[:_ERROR_LENGTH], next_attempt_at=until)
 
-    def give_up(self, one: WebhookDelivery, error: str, at: datetime) -> None:
+    def give_up(self, delivery: WebhookDelivery, error: str, at: datetime) -> None:
         """Note that it is not tried any more."""
-        self._write(one, state="given_up", error=error[:_ERROR_LENGTH], finished_at=at)
+        self._write(delivery, state="given_up", error=error[:_ERROR_LENGTH], finished_at=at)
 
     def list(self, *, limit: int = 100) -> list[WebhookDelivery]:
         """Return the newest first."""
@@ -90,11 +90,11 @@ class WebhookRepository:
         with self._database.write(lock=table) as connection:
             return connection.execute(sa.delete(table).where(table.c.finished_at < before)).rowcount
 
-    def _write(self, one: WebhookDelivery, **values: object) -> None:
+    def _write(self, delivery: WebhookDelivery, **values: object) -> None:
         with self._database.write() as connection:
-            connection.execute(sa.update(webhook_deliveries).where(*_is(one)).values(**values))
+            connection.execute(sa.update(webhook_deliveries).where(*_is(delivery)).values(**values))
 
 
-def _is(one: WebhookDelivery) -> tuple[sa.ColumnElement[bool], ...]:
+def _is(delivery: WebhookDelivery) -> tuple[sa.ColumnElement[bool], ...]:
     table = webhook_deliveries
-    return (table.c.event_id == one.event_id, table.c.subscription == one.subscription)
+    return (table.c.event_id == delivery.event_id, table.c.subscription == delivery.subscription)

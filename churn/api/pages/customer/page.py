@@ -71,8 +71,8 @@ def _answer(request: Request, state: State, customer_id: str, levers: list[str],
     version, model = state.champion.get()
     view = customer_view(state.context, customer_id)
     overrides = overrides_of(view.features, levers, dials)
-    found = what_if(state.context, version, model, [(customer_id, overrides)], with_reasons=False)
-    return fragment(request, "customer/what_if.html.j2", score=found.scores[0], changes=len(overrides))
+    mixed = what_if(state.context, version, model, [(customer_id, overrides)], with_reasons=False)
+    return fragment(request, "customer/what_if.html.j2", score=mixed.scores[0], changes=len(overrides))
 
 
 def _customer(request: Request, state: State, customer_id: str, user: SignedIn) -> Response:

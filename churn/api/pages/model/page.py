@@ -23,7 +23,10 @@ Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]
 Admin = Annotated[SignedIn, Depends(signed_in("admin"))]
 Why = Annotated[str, Form(max_length=500)]
-SAID = {"promoted": "From the next scoring on, {} serves.", "rolled_back": "{} serves again from the next scoring on."}
+CHANGES = {
+    "promoted": "From the next scoring on, {} serves.",
+    "rolled_back": "{} serves again from the next scoring on.",
+}
 
 
 @router.get("/model")
@@ -32,7 +35,7 @@ def model(
     state: Here,
     user: Reader,
     version: Annotated[str | None, Query(max_length=200)] = None,
-    said: Annotated[str, Query(max_length=20)] = "",
+    change: Annotated[str, Query(alias="said", max_length=20)] = "",
 ) -> Response:
     """Show the champion, or another version."""
     try:
@@ -49,7 +52,7 @@ def model(
         told=model_page(view, state.context.settings.business.currency),
         drift=drift_summary(state.context),
         may_change=user.may("admin"),
-        said=SAID[said].format(champion.version) if said in SAID and champion else None,
+        said=CHANGES[change].format(champion.version) if change in CHANGES and champion else None,
     )
 
 
@@ -82,6 +85,6 @@ def _reason(why: str) -> str:
     return text
 
 
-def _changed(request: Request, state: State, user: SignedIn, action: str, version: str, said: str) -> Response:
+def _changed(request: Request, state: State, user: SignedIn, action: str, version: str, change: str) -> Response:
     state.store.requests.audit(user.name, action, version, state.context.clock(), request_id(request))
-    return RedirectResponse(f"/model?said={said}", status_code=303)
+    return RedirectResponse(f"/model?said={change}", status_code=303)

@@ -77,8 +77,8 @@ class Cron:
 
     def _instant(self, day: date, moment: time) -> datetime:
         """Return when the clocks show `moment`: the first time if twice, and as if they were not yet changed if never."""
-        told = datetime.combine(day, moment, tzinfo=self._zone)  # fold 0, see PEP 495
-        return told.astimezone(UTC).replace(tzinfo=None)
+        local = datetime.combine(day, moment, tzinfo=self._zone)  # fold 0, see PEP 495
+        return local.astimezone(UTC).replace(tzinfo=None)
 
 
 def _numbers(field: str, low: int, high: int, names: tuple[str, ...] = ()) -> frozenset[int]:

@@ -55,7 +55,7 @@ class Warehouse:
     @property
     def scratch(self) -> Path | None:
         """The folder work spills to; None in memory unless one was set."""
-        return Path(found) if (found := self.rows("select current_setting('temp_directory')")[0][0]) else None
+        return Path(folder) if (folder := self.rows("select current_setting('temp_directory')")[0][0]) else None
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run `sql` and return its rows. Raises ConfigError (wrong SQL), DataError, ResourceError."""
@@ -65,8 +65,8 @@ class Warehouse:
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """Run `sql` and return a polars frame. Raises as `rows`."""
         with translating():
-            found: pl.DataFrame = self.connection.sql(sql, params=list(parameters)).pl()
-            return found
+            frame: pl.DataFrame = self.connection.sql(sql, params=list(parameters)).pl()
+            return frame
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run `sql` for its effect. Raises as `rows`."""

@@ -36,18 +36,18 @@ def tables_of_customers(warehouse: Warehouse) -> list[str]:
 
 def rows_of(warehouse: Warehouse, customer_id: str) -> dict[str, list[dict[str, Any]]]:
     """Return everything held of a customer, by table; tables that hold nothing are left out."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_table: dict[str, list[dict[str, Any]]] = {}
     for table in tables_of_customers(warehouse):
         frame = warehouse.frame(f"select * from {_sql(table)} where {_MINE}", [customer_id])
         if frame.height:
-            found[table] = frame.to_dicts()
+            by_table[table] = frame.to_dicts()
     redaction = Redaction(customer_id)
     for table, columns in _texts(warehouse).items():
         frame = warehouse.frame(f"select * from {_sql(table)} where {_naming(columns, redaction)}")
         rows = [row for row in frame.to_dicts() if any(redaction.is_in(str(row[name] or "")) for name in columns)]
         if rows:
-            found[table] = rows
-    return found
+            by_table[table] = rows
+    return by_table
 
 
 def holds(warehouse: Warehouse, customer_id: str) -> bool:
@@ -64,19 +64,19 @@ def erase(warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str
     Built tables that a key shared with another customer could change are marked, so that the next refresh builds them
     afresh.
     """
-    found: dict[str, int] = {}
+    erased: dict[str, int] = {}
     with warehouse.transaction():
         loaded = _removed_by_load(warehouse, models, customer_id)
         shared = _shared_sources(warehouse, models, customer_id)
         for table in tables_of_customers(warehouse):
             if gone := _count(warehouse, f"{_sql(table)} where {_MINE}", customer_id):
                 warehouse.execute(f"delete from {_sql(table)} where {_MINE}", [customer_id])
-                found[table] = gone
-        _keep_in_step(warehouse, loaded, found)
+                erased[table] = gone
+        _keep_in_step(warehouse, loaded, erased)
         for source in sorted(shared):
             note_rewrite(warehouse, source, next_load_id(warehouse))
-        found |= _erase_texts(warehouse, Redaction(customer_id))
-    return found
+        erased |= _erase_texts(warehouse, Redaction(customer_id))
+    return erased
 
 
 def rewrite(warehouse: Warehouse) -> None:
@@ -106,20 +106,20 @@ def rewrite(warehouse: Warehouse) -> None:
 
 
 def _tables(warehouse: Warehouse) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+    tables: dict[str, dict[str, str]] = {}
     for table, column, kind in warehouse.rows(_COLUMNS):
-        found.setdefault(table, {})[column] = kind
-    return found
+        tables.setdefault(table, {})[column] = kind
+    return tables
 
 
 def _texts(warehouse: Warehouse) -> dict[str, list[str]]:
     """Return the text columns of the tables that are not about customers: what may name one all the same."""
-    found = {}
+    texts = {}
     for table, columns in _tables(warehouse).items():
         names = [name for name, kind in columns.items() if kind in {"VARCHAR", "JSON"}]
         if "customer_id" not in columns and names:
-            found[table] = names
-    return found
+            texts[table] = names
+    return texts
 
 
 def _sql(table: str) -> str:
@@ -142,15 +142,15 @@ def _removed_by_load(
     """Return by built table how many of the rows it was built from go, and the table they are in."""
     if not warehouse.has_table("raw.builds"):
         return {}
-    found = {}
+    removed = {}
     for name, load_id in warehouse.rows("select model, load_id from raw.builds"):
         source = source_of(models[name], models) if name in models else None
         columns = warehouse.columns(source.table) if source is not None else {}
         if source is None or "customer_id" not in columns:
             continue
         bound = f" and load_id <= {load_id}" if source.built is None and "load_id" in columns else ""
-        found[name] = (_count(warehouse, f"{source.sql} where {_MINE}{bound}", customer_id), source.table)
-    return found
+        removed[name] = (_count(warehouse, f"{source.sql} where {_MINE}{bound}", customer_id), source.table)
+    return removed
 
 
 def _keep_in_step(warehouse: Warehouse, loaded: Mapping[str, tuple[int, str]], gone: Mapping[str, int]) -> None:
@@ -163,7 +163,7 @@ def _keep_in_step(warehouse: Warehouse, loaded: Mapping[str, tuple[int, str]], g
 
 def _shared_sources(warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str) -> set[str]:
     """Return the sources where a fact's key is the customer's and somebody else's too: its newest version may change."""
-    found = set()
+    sources = set()
     for model in models.values():
         source = source_of(model, models)
         if source is None or source.built is not None or not warehouse.has_table(source.table):
@@ -178,13 +178,13 @@ def _shared_sources(warehouse: Warehouse, models: Mapping[str, SqlModel], custom
             [customer_id, customer_id],
         )
         if is_shared:
-            found.add(source.table.removeprefix("raw."))
-    return found
+            sources.add(source.table.removeprefix("raw."))
+    return sources
 
 
 def _erase_texts(warehouse: Warehouse, redaction: Redaction) -> dict[str, int]:
     """Remove rejected rows that name the id, which hold their other data too, and take it out of other texts."""
-    found: dict[str, int] = {}
+    erased: dict[str, int] = {}
     for table, columns in _texts(warehouse).items():
         if table == _REJECTED:
             rows = warehouse.rows(
@@ -194,14 +194,14 @@ def _erase_texts(warehouse: Warehouse, redaction: Redaction) -> dict[str, int]:
             for rowid in gone:
                 warehouse.execute(f"delete from {_REJECTED} where rowid = ?", [rowid])
             if gone:
-                found[table] = len(gone)
+                erased[table] = len(gone)
             continue
         for name in columns:
             column = quoted(name)
-            told = f"select distinct {column} from {_sql(table)} where {_naming([name], redaction)}"
-            for (text,) in warehouse.rows(told):
+            query = f"select distinct {column} from {_sql(table)} where {_naming([name], redaction)}"
+            for (text,) in warehouse.rows(query):
                 if redaction.is_in(text):
                     values = [redaction.text(text), text]
                     warehouse.execute(f"update {_sql(table)} set {column} = ? where {column} = ?", values)
-                    found[table] = found.get(table, 0) + 1
-    return found
+                    erased[table] = erased.get(table, 0) + 1
+    return erased

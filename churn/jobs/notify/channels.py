@@ -29,24 +29,24 @@ class Channel(Protocol):
 
     name: str
 
-    def send(self, one: AlertDelivery) -> None:
+    def send(self, delivery: AlertDelivery) -> None:
         """Send one alert; a repeat bears the same id, so that the receiver can tell."""
 
 
 def channels_of(context: Context) -> list[Channel]:
     """Return the channels that [alerts] configures; the log is always one."""
     settings, secrets = context.settings.alerts, context.secrets
-    found: list[Channel] = [LogChannel(context.log)]
+    channels: list[Channel] = [LogChannel(context.log)]
     if settings.webhook_url:
-        found.append(WebhookChannel(settings.webhook_url, secrets, link=settings.link, clock=context.clock))
+        channels.append(WebhookChannel(settings.webhook_url, secrets, link=settings.link, clock=context.clock))
     if settings.email_to:
-        found.append(MailChannel(settings, secrets, clock=context.clock))
-    return found
+        channels.append(MailChannel(settings, secrets, clock=context.clock))
+    return channels
 
 
-def message_id(one: AlertDelivery) -> str:
+def message_id(delivery: AlertDelivery) -> str:
     """Return what tells one message from others, the same at every attempt."""
-    return f"alert-{one.alert_id}-{one.severity}"
+    return f"alert-{delivery.alert_id}-{delivery.severity}"
 
 
 class LogChannel:
@@ -57,15 +57,15 @@ class LogChannel:
     def __init__(self, log: Log) -> None:
         self._log = log
 
-    def send(self, one: AlertDelivery) -> None:
+    def send(self, delivery: AlertDelivery) -> None:
         """Write the line."""
         self._log.note(
             "alert",
-            alert_id=one.alert_id,
-            kind=one.kind,
-            subject=one.subject,
-            severity=one.severity,
-            message=one.message,
+            alert_id=delivery.alert_id,
+            kind=delivery.kind,
+            subject=delivery.subject,
+            severity=delivery.severity,
+            message=delivery.message,
         )
 
 
@@ -122,7 +122,7 @@ class WebhookChannel:
     ) -> None:
         self._url, self._secrets, self._link, self._clock, self._client = url, secrets, link, clock, client
 
-    def send(self, one: AlertDelivery) -> None:
+    def send(self, delivery: AlertDelivery) -> None:
         """Post the alert."""
         secret = self._secrets.get(WEBHOOK_SECRET)
         if not secret:
@@ -131,19 +131,19 @@ class WebhookChannel:
             )
         document = {
             "type": "alert.raised",
-            "id": message_id(one),
-            "alert_id": one.alert_id,
-            "kind": one.kind,
-            "subject": one.subject,
-            "severity": one.severity,
-            "message": one.message,
-            "raised_at": f"{one.raised_at.isoformat()}Z",
+            "id": message_id(delivery),
+            "alert_id": delivery.alert_id,
+            "kind": delivery.kind,
+            "subject": delivery.subject,
+            "severity": delivery.severity,
+            "message": delivery.message,
+            "raised_at": f"{delivery.raised_at.isoformat()}Z",
             "link": self._link,
         }
         post_signed(
             self._url,
             document,
-            event_id=message_id(one),
+            event_id=message_id(delivery),
             secret=secret,
             at=self._clock(),
             where="[alerts] webhook_url",
@@ -159,9 +159,11 @@ class MailChannel:
     def __init__(self, settings: AlertSettings, secrets: Mapping[str, str], *, clock: Callable[[], datetime]) -> None:
         self._settings, self._secrets, self._clock = settings, secrets, clock
 
-    def send(self, one: AlertDelivery) -> None:
+    def send(self, delivery: AlertDelivery) -> None:
         """Hand the mail to the server."""
-        send_mail(_mail(one, self._settings, self._clock()), self._settings.email_to, self._settings, self._secrets)
+        send_mail(
+            _mail(delivery, self._settings, self._clock()), self._settings.email_to, self._settings, self._secrets
+        )
 
 
 def send_mail(mail: EmailMessage, to: Sequence[str], settings: AlertSettings, secrets: Mapping[str, str]) -> None:
@@ -187,10 +189,10 @@ def send_mail(mail: EmailMessage, to: Sequence[str], settings: AlertSettings, se
 
 
 def _password(secrets: Mapping[str, str]) -> str:
-    found = secrets.get(SMTP_PASSWORD)
-    if not found:
+    password = secrets.get(SMTP_PASSWORD)
+    if not password:
         raise ConfigError("there is no password for smtp_user", where="[alerts]", remedy=f"Set {SMTP_PASSWORD}.")
-    return found
+    return password
 
 
 def _connect(settings: AlertSettings, host: str) -> smtplib.SMTP:
@@ -206,16 +208,20 @@ def _connect(settings: AlertSettings, host: str) -> smtplib.SMTP:
     return server
 
 
-def _mail(one: AlertDelivery, settings: AlertSettings, now: datetime) -> EmailMessage:
+def _mail(delivery: AlertDelivery, settings: AlertSettings, now: datetime) -> EmailMessage:
     mail = EmailMessage()
     mail["From"] = settings.email_from
     mail["To"] = ", ".join(settings.email_to)
-    mail["Subject"] = f"[churn] {one.severity}: {' '.join(one.kind.replace('_', ' ').split())} ({_line(one.subject)})"
+    mail["Subject"] = (
+        f"[churn] {delivery.severity}: {' '.join(delivery.kind.replace('_', ' ').split())} ({_line(delivery.subject)})"
+    )
     mail["Date"] = format_datetime(now.replace(tzinfo=UTC))
     domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
-    mail["Message-ID"] = f"<{message_id(one)}-{one.raised_at:%Y%m%d%H%M%S}@{domain}>"
+    mail["Message-ID"] = f"<{message_id(delivery)}-{delivery.raised_at:%Y%m%d%H%M%S}@{domain}>"
     link = f"\n{settings.link}\n" if settings.link else ""
-    mail.set_content(f"{one.message}\n\nRaised at {one.raised_at:%Y-%m-%d %H:%M} UTC, alert {one.alert_id}.\n{link}")
+    mail.set_content(
+        f"{delivery.message}\n\nRaised at {delivery.raised_at:%Y-%m-%d %H:%M} UTC, alert {delivery.alert_id}.\n{link}"
+    )
     return mail
 
 

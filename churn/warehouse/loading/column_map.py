@@ -74,7 +74,7 @@ def select_list(
             chosen.append(Selected(_free(column), made.sql, "", column.type, column.is_required, is_fallible=True))
         elif column.is_required:
             raise _missing(table.name, column.name, delivered, where)
-    taken = {one.name.lower() for one in chosen} | set(table.types)
+    taken = {selected.name.lower() for selected in chosen} | set(table.types)
     for name, kind in delivered.items():
         if name not in used and name.lower() not in taken:
             chosen.append(_direct(Column(name, ""), name, kind, reading))

@@ -42,7 +42,7 @@ def shapes(warehouse: Warehouse, sql: str, expression: str) -> list[DateShape]:
     return [DateShape(*row) for row in rows]
 
 
-def settled(found: Sequence[DateShape], known: str, *, has_form: bool, where: str, column: str, table: str) -> str:
+def settled(shapes: Sequence[DateShape], known: str, *, has_form: bool, where: str, column: str, table: str) -> str:
     """Return the order of day and month: `known` from earlier files, or what the values prove; "" where none is needed.
 
     Raises ContractBroken where two orders fit, where the values contradict each other or earlier files, and for years
@@ -50,7 +50,7 @@ def settled(found: Sequence[DateShape], known: str, *, has_form: bool, where: st
     """
     if has_form:
         return ""
-    short = next((shape for shape in found if shape.year_digits == 2), None)
+    short = next((shape for shape in shapes if shape.year_digits == 2), None)
     if short is not None:
         raise ContractBroken(
             f"`{short.example}` in `{column}` has a year of two digits",
@@ -58,7 +58,7 @@ def settled(found: Sequence[DateShape], known: str, *, has_form: bool, where: st
             remedy=f'Say how it is written: [sources.{table}] dates = {{ {column} = "%d{short.separator}%m{short.separator}%y" }}'
             " and pivot_year = 2030, the latest year that two digits mean.",
         )
-    open_orders = [shape for shape in found if shape.separator != "."]  # with points the day comes first everywhere
+    open_orders = [shape for shape in shapes if shape.separator != "."]  # with points the day comes first everywhere
     if not open_orders:
         return known
     first, second = max(shape.first for shape in open_orders), max(shape.second for shape in open_orders)

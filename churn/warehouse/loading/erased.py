@@ -22,9 +22,9 @@ class Erased:
         """Return the SQL condition that holds for everybody else; `customer_id` is an SQL expression."""
         if not self.hashes:
             return "true"
-        listed = ", ".join(literal(one) for one in sorted(self.hashes))
-        told = f"cast({customer_id} as varchar)"
-        return f"({told} is null or sha256({literal(self.salt)} || {told}) not in ({listed}))"
+        listed = ", ".join(literal(digest) for digest in sorted(self.hashes))
+        text = f"cast({customer_id} as varchar)"
+        return f"({text} is null or sha256({literal(self.salt)} || {text}) not in ({listed}))"
 
     def names(self, line: str) -> bool:
         """Say whether a cell of an unreadable line is the id of somebody erased."""

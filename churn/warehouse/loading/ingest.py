@@ -121,8 +121,8 @@ def _load(
         source=name,
         files_loaded=len(done),
         files_unchanged=unchanged,
-        rows=sum(one.rows for one in done),
-        rejected=sum(one.rejected for one in done),
+        rows=sum(loaded.rows for loaded in done),
+        rejected=sum(loaded.rejected for loaded in done),
         total_rows=total,
         seconds=time.perf_counter() - started,
         vanished=vanished,
@@ -133,11 +133,11 @@ def _load(
 def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...], str]:
     """Load new and changed files; return what came of them, how many stayed, which are gone, and where was looked."""
     name, source, warehouse = load.table.name, load.source, load.warehouse
-    found = files.found()
-    kind = readers.format_of(found[0].name, source.format, where=f"sources.{name}")
+    listed = files.found()
+    kind = readers.format_of(listed[0].name, source.format, where=f"sources.{name}")
     readers.check_options(kind, source.options, where=f"sources.{name}")
     before = ledger.known_files(warehouse, name)
-    plan = ledger.plan(found, before, load.settings_hash, full=full)
+    plan = ledger.plan(listed, before, load.settings_hash, full=full)
     done: list[Loaded] = []
     alike = any(known.settings_hash == load.settings_hash for known in before.values())
     load = replace(load, has_earlier_files=alike)
@@ -167,7 +167,7 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         _refuse_shrunk(load, plan.changed, before, done, full=full)
         if has_earlier:
             earlier.bring_back(warehouse, load.table, again, first)
-    looked_at = ", ".join(file.name for file in found[:3])
+    looked_at = ", ".join(file.name for file in listed[:3])
     return done, plan.unchanged + len(plan.touched) + len(plan.moved), plan.vanished, looked_at
 
 
@@ -233,5 +233,5 @@ def _refuse_shrunk(
 
 def _hash(source: SourceSettings) -> str:
     written = [source.dates, source.pivot_year, source.zone, source.codes, source.rows_at]
-    told = [source.columns, source.where, source.options, source.format, source.query, *written]
-    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()
+    parts = [source.columns, source.where, source.options, source.format, source.query, *written]
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()

@@ -73,18 +73,18 @@ def create_raw(warehouse: Warehouse, table: Table, extras: Mapping[str, str] | N
 
 def next_load_id(warehouse: Warehouse) -> int:
     """Return a number greater than that of every load and rewrite so far."""
-    found = warehouse.rows(
+    rows = warehouse.rows(
         "select max(load_id) from (select load_id from raw.loads union all select load_id from raw.rewrites)"
     )
-    return int(found[0][0] or 0) + 1
+    return int(rows[0][0] or 0) + 1
 
 
 def known_files(warehouse: Warehouse, source: str) -> dict[str, Known]:
     """Return the ledger's entries of one source, by file name."""
-    found = warehouse.rows(
+    rows = warehouse.rows(
         "select file, size_bytes, changed, content_hash, settings_hash, rows from raw.loads where source = ?", [source]
     )
-    return {file: Known(*rest) for file, *rest in found}
+    return {file: Known(*rest) for file, *rest in rows}
 
 
 def plan(files: Sequence[SourceFile], known: Mapping[str, Known], settings_hash: str, *, full: bool) -> Plan:

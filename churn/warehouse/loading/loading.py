@@ -98,15 +98,15 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
         remedy = "Check that the file is whole."
         raise ContractBroken(f"cannot be read: {error.what}", where=first, remedy=remedy) from error
     done = _settle(load, delivery, columns, condition=condition, load_id=load_id)
-    for file, one in zip(delivery.files, done, strict=True):
+    for file, loaded in zip(delivery.files, done, strict=True):
         record(
             warehouse,
             table.name,
             file,
             load_id=load_id,
             settings_hash=load.settings_hash,
-            rows=one.rows,
-            rejected=one.rejected,
+            rows=loaded.rows,
+            rejected=loaded.rejected,
             now=load.now,
         )
     return done
@@ -161,7 +161,7 @@ def kept_as_text(table: Table, source: SourceSettings, columns: Mapping[str, str
 def declared_types(source: SourceSettings, columns: Mapping[str, str]) -> dict[str, str]:
     """Return the types that the source's options give to columns of theirs."""
     given = dict(source.options.get("types", {}))
-    return {name: str(kind) for asked, kind in given.items() if (name := theirs(str(asked), columns)) is not None}
+    return {name: str(kind) for column, kind in given.items() if (name := theirs(str(column), columns)) is not None}
 
 
 def _with_orders(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> Reading:
@@ -200,10 +200,10 @@ def _refuse_two_readings(load: Load, delivery: Delivery, columns: Sequence[Selec
         text = f"try(cast({column.delivered} as varchar))"
         if column.type == "DOUBLE" and column.is_fallible:
             unclear = f"{_is_unread(column)} and {values.ambiguous_number(text, load.reading)}"
-            found = warehouse.rows(f"select {text} from ({delivery.sql}) where {condition} and {unclear} limit 1")
-            if found:
+            rows = warehouse.rows(f"select {text} from ({delivery.sql}) where {condition} and {unclear} limit 1")
+            if rows:
                 raise ContractBroken(
-                    f"`{found[0][0]}` in `{column.name}` is a number with two readings",
+                    f"`{rows[0][0]}` in `{column.name}` is a number with two readings",
                     where=where,
                     remedy=f'Say how numbers are written: {section} options = {{ decimal_separator = "," }} or'
                     ' { thousands = "," }; a share in percent needs an expression in `columns`.',
@@ -317,8 +317,8 @@ def _settle(
         )
     )
     done = [Loaded(file.name, rows.get(file.name, 0), rejected.get(file.name, 0)) for file in delivery.files]
-    for one in done:
-        _refuse_mostly_bad(warehouse, table, one, load_id)
+    for loaded in done:
+        _refuse_mostly_bad(warehouse, table, loaded, load_id)
     return done
 
 
@@ -355,17 +355,17 @@ def _keep(
     )
 
 
-def _refuse_mostly_bad(warehouse: Warehouse, table: Table, one: Loaded, load_id: int) -> None:
-    if one.rejected <= _WORST_SHARE * (one.rows + one.rejected):
+def _refuse_mostly_bad(warehouse: Warehouse, table: Table, loaded: Loaded, load_id: int) -> None:
+    if loaded.rejected <= _WORST_SHARE * (loaded.rows + loaded.rejected):
         return
     reason, count = warehouse.rows(
         "select reason, count(*) from raw.rejected_rows where source = ? and load_id = ? and file = ? and not is_kept"
         " group by 1 order by 2 desc, 1 limit 1",
-        [table.name, load_id, one.file],
+        [table.name, load_id, loaded.file],
     )[0]
     raise ContractBroken(
-        f"{one.rejected} of {one.rows + one.rejected} rows cannot be used for {table.name}, the most common reason"
+        f"{loaded.rejected} of {loaded.rows + loaded.rejected} rows cannot be used for {table.name}, the most common reason"
         f" ({count} times): {reason}",
-        where=one.file,
+        where=loaded.file,
         remedy=f"Check [sources.{table.name}] `columns` and `options` in churn.toml, or mend the file.",
     )

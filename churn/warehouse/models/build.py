@@ -49,7 +49,7 @@ def build(
     for schema in sorted({model.schema for model in chosen}, key=list(schemas).index):
         with warehouse.transaction():
             warehouse.execute(f"create schema if not exists {quoted(schema)}")
-            for model in (one for one in chosen if one.schema == schema):
+            for model in (candidate for candidate in chosen if candidate.schema == schema):
                 progress.step(f"Building {model.name}", len(results) / len(chosen))
                 results.append(build_model(warehouse, model, models))
                 if schema == "snapshots":

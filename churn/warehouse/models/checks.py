@@ -60,12 +60,12 @@ def run_checks(
         results = []
         for rule in rules:
             state = _state(rule, models, data, moment)
-            found = _kept(warehouse, rule, state) if reuse else None
-            if found is None:
-                found = _run(warehouse, rule)
-                _keep(warehouse, found, moment, state)
-            results.append(found)
-    return sorted(results, key=lambda one: (one.level != "block", one.rule))
+            result = _kept(warehouse, rule, state) if reuse else None
+            if result is None:
+                result = _run(warehouse, rule)
+                _keep(warehouse, result, moment, state)
+            results.append(result)
+    return sorted(results, key=lambda result: (result.level != "block", result.rule))
 
 
 def _data_state(warehouse: Warehouse) -> str | None:
@@ -122,12 +122,12 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
 
 
-def _keep(warehouse: Warehouse, one: CheckResult, moment: datetime, state: str | None) -> None:
-    warehouse.execute("delete from checks.results where run_at = ? and rule = ?", [moment, one.rule])
+def _keep(warehouse: Warehouse, result: CheckResult, moment: datetime, state: str | None) -> None:
+    warehouse.execute("delete from checks.results where run_at = ? and rule = ?", [moment, result.rule])
     warehouse.execute(
         "insert into checks.results (run_at, rule, level, defect_count, example, message, state)"
         " values (?, ?, ?, ?, ?, ?, ?)",
-        [moment, one.rule, one.level, one.defect_count, json.dumps(one.example), one.message, state],
+        [moment, result.rule, result.level, result.defect_count, json.dumps(result.example), result.message, state],
     )
 
 

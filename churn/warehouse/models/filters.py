@@ -48,10 +48,10 @@ def audience_filter(text: str, known: Collection[str], *, where: str) -> Filter:
     for column in tree.find_all(exp.Column):
         name = column.name
         if column.table or name.lower() not in ours:
-            asked = f"{column.table}.{name}" if column.table else name
+            wanted = f"{column.table}.{name}" if column.table else name
             near = difflib.get_close_matches(name.lower(), list(ours), n=1, cutoff=0.5)
             remedy = f"Did you mean `{ours[near[0]]}`?" if near else "`churn features --date DAY` lists them."
-            raise ConfigError(f"no feature `{asked}`", where=where, remedy=remedy)
+            raise ConfigError(f"no feature `{wanted}`", where=where, remedy=remedy)
         column.set("this", exp.to_identifier(ours[name.lower()], quoted=True))
         features.add(ours[name.lower()])
     if not features:

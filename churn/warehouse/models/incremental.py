@@ -172,7 +172,7 @@ def _apply(warehouse: Warehouse, model: SqlModel, source: Source, fresh: str) ->
 
 def _bounds(warehouse: Warehouse, keys: list[Key]) -> str:
     """Say between which instants the changed periods lie, so that blocks of other times are never read."""
-    found = ["true"]
+    bounds = ["true"]
     for key in keys:
         if key.is_period:
             name = quoted(key.built)
@@ -180,8 +180,8 @@ def _bounds(warehouse: Warehouse, keys: list[Key]) -> str:
                 0
             ]
             if first is not None:
-                found.append(f"r.{quoted(key.read)} >= '{first}' and r.{quoted(key.read)} < '{end}'")
-    return " and ".join(found)
+                bounds.append(f"r.{quoted(key.read)} >= '{first}' and r.{quoted(key.read)} < '{end}'")
+    return " and ".join(bounds)
 
 
 def keys_of(model: SqlModel) -> list[Key]:
@@ -189,14 +189,14 @@ def keys_of(model: SqlModel) -> list[Key]:
     parts = [part.strip() for part in model.settings["incremental by"].split(",")]
     if parts == [_BY_ROW]:
         return []
-    found = []
+    keys = []
     for part in parts:
         if period := _BY_PERIOD.fullmatch(part):
-            found.append(Key(period["built"], period["read"], is_period=True))
+            keys.append(Key(period["built"], period["read"], is_period=True))
         else:
             names = [name.strip() for name in part.split("=")]
-            found.append(Key(names[0], names[-1]))
-    return found
+            keys.append(Key(names[0], names[-1]))
+    return keys
 
 
 def _is_from_raw(model: SqlModel) -> bool:
@@ -218,10 +218,10 @@ def _loaded_through(warehouse: Warehouse, source: Source) -> int | None:
         return other.load_id if other else None
     if not warehouse.has_table("raw.loads"):
         return None
-    found = warehouse.rows("select max(load_id) from raw.loads where source = ?", [source.table.removeprefix("raw.")])[
+    newest = warehouse.rows("select max(load_id) from raw.loads where source = ?", [source.table.removeprefix("raw.")])[
         0
     ][0]
-    return None if found is None else int(found)
+    return None if newest is None else int(newest)
 
 
 def _state(warehouse: Warehouse, model: SqlModel) -> BuildState | None:
@@ -230,15 +230,15 @@ def _state(warehouse: Warehouse, model: SqlModel) -> BuildState | None:
         return None
     if "full_builds" not in columns:  # written by an earlier version
         warehouse.execute(_STATE)
-    found = warehouse.rows(
+    rows = warehouse.rows(
         "select sql_hash, load_id, raw_rows, built_rows, full_builds from raw.builds where model = ?", [model.name]
     )
-    return BuildState(*found[0]) if found else None
+    return BuildState(*rows[0]) if rows else None
 
 
 def _hash(warehouse: Warehouse, model: SqlModel, source: Source) -> str:
     """Hash the SQL, and which full build of the table read it was run on."""
-    told = model.sql
+    text = model.sql
     if source.built is not None and (other := _state(warehouse, source.built)) is not None:
-        told += f"\n{other.sql_hash} {other.full_builds}"
-    return hashlib.sha256(told.encode()).hexdigest()
+        text += f"\n{other.sql_hash} {other.full_builds}"
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -19,19 +19,19 @@ _POLICY = "snapshots.policy"
 
 def is_standing(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlModel]) -> bool:
     """Say whether the table of `model` stands as building it, and all it reads, would leave it."""
-    found = warehouse.rows(
+    rows = warehouse.rows(
         "select comment from duckdb_tables() where database_name = current_database() "
         "and schema_name = ? and table_name = ?",
         [model.schema, model.table],
     )
-    return bool(found) and found[0][0] is not None and found[0][0] == fingerprint(warehouse, model, models)
+    return bool(rows) and rows[0][0] is not None and rows[0][0] == fingerprint(warehouse, model, models)
 
 
 def note(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlModel]) -> None:
     """Say of a table just built what it was built from, where that can be told."""
-    found = fingerprint(warehouse, model, models)
-    if found is not None:
-        warehouse.execute(f"comment on table {quoted(model.schema)}.{quoted(model.table)} is {literal(found)}")
+    mark = fingerprint(warehouse, model, models)
+    if mark is not None:
+        warehouse.execute(f"comment on table {quoted(model.schema)}.{quoted(model.table)} is {literal(mark)}")
 
 
 def fingerprint(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlModel]) -> str | None:
@@ -61,10 +61,10 @@ def _staged(warehouse: Warehouse, name: str) -> list[object] | None:
     """Return what the table was last brought up to date with, and its rows now; None where nobody noted it."""
     if not warehouse.has_table("raw.builds") or not warehouse.has_table(name):
         return None
-    found = warehouse.rows("select * from raw.builds where model = ?", [name])
+    kept = warehouse.rows("select * from raw.builds where model = ?", [name])
     schema, table = name.split(".", 1)
     rows = warehouse.rows(f"select count(*) from {quoted(schema)}.{quoted(table)}")[0][0]
-    return [*found[0], rows] if found else None
+    return [*kept[0], rows] if kept else None
 
 
 def _policy(warehouse: Warehouse) -> dict[str, object]:

@@ -105,7 +105,7 @@ def _parsed(name: str, path: Path, sql: str) -> SqlModel:
     from sqlglot import exp
 
     try:
-        statements = [one for one in sqlglot.parse(sql, dialect="duckdb") if one is not None]
+        statements = [statement for statement in sqlglot.parse(sql, dialect="duckdb") if statement is not None]
     except sqlglot.errors.ParseError as error:
         first = error.errors[0] if error.errors else {}
         where = f"{path}:{first.get('line', 1)}"
@@ -126,7 +126,9 @@ def _parsed(name: str, path: Path, sql: str) -> SqlModel:
         path=path,
         sql=sql.rstrip().rstrip(";"),
         depends_on=frozenset(
-            f"{found.db}.{found.name}".lower() for found in tree.find_all(exp.Table) if found.db and found.name
+            f"{read_table.db}.{read_table.name}".lower()
+            for read_table in tree.find_all(exp.Table)
+            if read_table.db and read_table.name
         ),
         description=description,
         columns=tuple(_documented(column, table) for column in tree.selects if column.alias_or_name not in {"", "*"}),
@@ -152,9 +154,9 @@ def _header(sql: str) -> tuple[str, dict[str, str]]:
 def _documented(column: object, group: str) -> FeatureDoc:
     comments = [text.strip() for text in (getattr(column, "comments", None) or [])]
     name = str(getattr(column, "alias_or_name", ""))
-    found = _COMMENT.match(comments[-1] if comments else "")  # an earlier one is a note inside the expression
-    assert found is not None  # the pattern matches any text
-    return FeatureDoc(name, group, found["text"].strip(), found["kind"] == "actionable", found["phrase"])
+    comment = _COMMENT.match(comments[-1] if comments else "")  # an earlier one is a note inside the expression
+    assert comment is not None  # the pattern matches any text
+    return FeatureDoc(name, group, comment["text"].strip(), comment["kind"] == "actionable", comment["phrase"])
 
 
 def _know_all(model: SqlModel, models: Mapping[str, SqlModel]) -> None:

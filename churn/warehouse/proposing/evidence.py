@@ -233,7 +233,7 @@ def _delimiters(path: Path, encoding: str) -> tuple[str, ...]:
         for sign in _DELIMITERS
         if sign in lines[0]
     }
-    steady = [sign for sign, found in widths.items() if len(found) == 1]
+    steady = [sign for sign, numbers in widths.items() if len(numbers) == 1]
     by_use = sorted(steady or widths, key=lambda sign: -lines[0].count(sign))
     if not by_use:
         return (",",)

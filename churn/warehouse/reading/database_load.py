@@ -125,5 +125,5 @@ def _newest(warehouse: Warehouse, updated: str, where: str) -> str:
     if theirs(updated, columns) is None:
         remedy = f"Name one of {', '.join(name for name in columns if name != '_row')}."
         raise ContractBroken(f"no column `{updated}` (options.updated)", where=where, remedy=remedy)
-    found = warehouse.rows(f"select cast(max({quoted(updated)}) as varchar) from {DELIVERED}")[0][0]
-    return str(found or "")
+    newest = warehouse.rows(f"select cast(max({quoted(updated)}) as varchar) from {DELIVERED}")[0][0]
+    return str(newest or "")

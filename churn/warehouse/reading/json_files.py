@@ -66,7 +66,7 @@ def _columns(
     every = f"select * from read_json([{listed}], sample_size = -1, union_by_name = true{arguments(sample)})"
     described = columns_of(warehouse, every, files[0])
     return {
-        name: _GUESSED.sub(lambda found: "VARCHAR" if found[1] else found[0], kind) for name, kind in described.items()
+        name: _GUESSED.sub(lambda match: "VARCHAR" if match[1] else match[0], kind) for name, kind in described.items()
     }
 
 
@@ -89,9 +89,9 @@ def _plain(
         )
         if not counts[0][1]:
             keys = warehouse.rows(f"select distinct unnest(json_keys(json)) from {objects} limit 20")
-            found = ", ".join(key for (key,) in keys) or "no key"
+            names = ", ".join(key for (key,) in keys) or "no key"
             remedy = "Check `rows_at` in its [sources] section; keys are parted by points."
-            raise ContractBroken(f"no list at `{rows_at}`; the file has {found}", where=file.name, remedy=remedy)
+            raise ContractBroken(f"no list at `{rows_at}`; the file has {names}", where=file.name, remedy=remedy)
         warehouse.execute(
             f"copy (select unnest(json_extract(json, {literal('$' + place + '[*]')})) as row_text from {objects})"
             f" to {literal(str(target))} (format csv, header false, quote '', escape '', delim '\x01')"

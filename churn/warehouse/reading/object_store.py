@@ -43,11 +43,11 @@ class ObjectStore:
         bare = pattern.removeprefix("s3://")
         with self._translating(pattern):
             if any(sign in bare for sign in "*?["):
-                found = self._files.glob(bare, detail=True)
+                listing = self._files.glob(bare, detail=True)
             else:
-                found = {bare: self._files.info(bare)} if self._files.exists(bare) else {}
+                listing = {bare: self._files.info(bare)} if self._files.exists(bare) else {}
         files = []
-        for key, info in sorted(found.items()):
+        for key, info in sorted(listing.items()):
             if info.get("type") == "file":
                 tag = str(info.get("ETag", "")).strip('"') or str(info.get("LastModified", ""))
                 files.append(SourceFile(f"s3://{key}", Path(key), int(info["size"]), tag, content_hash=tag))

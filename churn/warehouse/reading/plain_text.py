@@ -73,11 +73,11 @@ def plain_text(file: SourceFile, scratch: Path, *, encoding: str | None = None, 
 
     Raises ContractBroken for an encoding that was not declared, or that the content does not have.
     """
-    found, head = _encoding_of(file, encoding, compression)
-    if found in {"utf-8", "ascii"} and not head.startswith(codecs.BOM_UTF8):
+    known, head = _encoding_of(file, encoding, compression)
+    if known in {"utf-8", "ascii"} and not head.startswith(codecs.BOM_UTF8):
         _survey(file, compression)
         return file.path
-    return _rewritten(file, scratch, found, compression)
+    return _rewritten(file, scratch, known, compression)
 
 
 def plain_csv(

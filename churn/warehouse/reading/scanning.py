@@ -50,5 +50,5 @@ def value(given: object) -> str:
     if isinstance(given, Mapping):
         return "{" + ", ".join(f"{literal(str(k))}: {value(v)}" for k, v in given.items()) + "}"
     if isinstance(given, Sequence) and not isinstance(given, str):
-        return "[" + ", ".join(value(one) for one in given) + "]"
+        return "[" + ", ".join(value(item) for item in given) + "]"
     return literal(str(given))

@@ -26,14 +26,14 @@ class Files:
 
     def found(self) -> list[SourceFile]:
         """Return every file, each once. Raises ContractBroken for a pattern without any, and what the store raises."""
-        found: dict[str, SourceFile] = {}
+        by_name: dict[str, SourceFile] = {}
         for pattern in self._patterns:
             files = self._remote(pattern) if "://" in pattern else _local(pattern)
             if not files:
                 remedy = f"Check [sources.{self._name}] path, and that the export ran."
                 raise ContractBroken(f"no file for {self._name}", where=pattern, remedy=remedy)
-            found.update((file.name, file) for file in files)
-        return list(found.values())
+            by_name.update((file.name, file) for file in files)
+        return list(by_name.values())
 
     def _remote(self, pattern: str) -> list[SourceFile]:
         if not pattern.startswith("s3://"):

@@ -130,19 +130,19 @@ def _passed(
     warehouse: Warehouse, sql: str, tests: Mapping[str, list[_Test]]
 ) -> tuple[dict[str, list[_Test]], dict[str, int]]:
     """Return, for each column, the tests that all of its values pass, and how many values it has."""
-    asked = [(name, test) for name, kept in tests.items() for test in kept]
-    if not asked:
+    questions = [(name, test) for name, kept in tests.items() for test in kept]
+    if not questions:
         return {}, {}
     counts = [f"count({quoted(name)})" for name in tests]
     # Whether a value is one of the words for no number is asked only of those that fail.
     fails = [
         f"count_if(case when {test.holds} then false else {quoted(name)} is not null and {_is_value(name)} end)"
-        for name, test in asked
+        for name, test in questions
     ]
     answer = warehouse.rows(f"select {', '.join([*counts, *fails])} from ({sql})")[0]
     held = dict(zip(tests, answer[: len(tests)], strict=True))
     passed: dict[str, list[_Test]] = {}
-    for (name, test), failed in zip(asked, answer[len(tests) :], strict=True):
+    for (name, test), failed in zip(questions, answer[len(tests) :], strict=True):
         if not failed:
             passed.setdefault(name, []).append(test)
     return passed, held

@@ -42,30 +42,30 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
         complaints += wrong
         if definition is not None:
             read.append(definition)
-    known = _known_features(context, read) if any(one.audience.filter for one in read) else frozenset()
+    known = _known_features(context, read) if any(item.audience.filter for item in read) else frozenset()
     for definition in read:
         path = chosen[definition.name]
         complaints += beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
-    return CampaignReview(chosen, sorted(complaints, key=lambda one: (one.campaign, one.line)))
+    return CampaignReview(chosen, sorted(complaints, key=lambda item: (item.campaign, item.line)))
 
 
 def beyond_the_file(
     context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
 ) -> list[Complaint]:
     """Return what a definition, read from `text`, names that there is not: features, and the connector."""
-    found = []
+    complaints = []
     if definition.audience.filter is not None:
         line = line_of(text, ("audience", "filter"))
         try:
             audience_filter(definition.audience.filter, known, where=f"{path}:{line}")
         except ConfigError as error:
-            found.append(Complaint(definition.name, path, line, error.what, error.remedy or ""))
+            complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or ""))
     connector, connectors = definition.crm.connector, context.settings.connectors
     if connector is not None and connector not in connectors:
         remedy = nearest(connector, connectors) if connectors else f"Declare [connectors.{connector}] in churn.toml."
         line = line_of(text, ("crm", "connector"))
-        found.append(Complaint(definition.name, path, line, f"no connector `{connector}`", remedy))
-    return found
+        complaints.append(Complaint(definition.name, path, line, f"no connector `{connector}`", remedy))
+    return complaints
 
 
 def _known_features(context: Context, definitions: Sequence[CampaignDefinition]) -> frozenset[str]:

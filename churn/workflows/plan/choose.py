@@ -122,9 +122,9 @@ def price(
     profit = expected_profit(p, value, economics, uplift)
     minimum = float(definition.limits.min_expected_profit)
     low = (profit < minimum) | (profit <= 0.0)
-    found = eligibility({**left_out, "low_profit": low}, p.size)
+    eligible = eligibility({**left_out, "low_profit": low}, p.size)
     error = None if uplift is None else effect_error
-    return Priced(definition, economics, profit, avoided, error, sentence, found)
+    return Priced(definition, economics, profit, avoided, error, sentence, eligible)
 
 
 def choose(
@@ -143,12 +143,12 @@ def choose(
     rounding of the arms overruns is taken off the limits and chosen again.
     """
     ids, bands = scores["customer_id"].to_list(), scores["risk_band"].to_list()
-    share = np.array([each.treated_share for each in priced])
-    cost = np.array([each.unit_cost for each in priced])
-    profit = np.column_stack([each.profit for each in priced]) * share
-    eligible = np.column_stack([each.eligibility.is_eligible & (not nobody) for each in priced])
+    share = np.array([offer.treated_share for offer in priced])
+    cost = np.array([offer.unit_cost for offer in priced])
+    profit = np.column_stack([offer.profit for offer in priced]) * share
+    eligible = np.column_stack([offer.eligibility.is_eligible & (not nobody) for offer in priced])
     channels = channels_of(priced)
-    code = np.array([channels.index(each.definition.offer.channel) for each in priced])
+    code = np.array([channels.index(offer.definition.offer.channel) for offer in priced])
     mixed = np.array([share[code == h].min(initial=1.0) for h in range(len(channels))])
     left = _Left.of(priced, used, limits, channels)
     for _ in range(TRIES):
@@ -175,7 +175,7 @@ def choose(
 
 def channels_of(priced: Sequence[Priced]) -> list[str]:
     """Return the channels of some campaigns, in the order in which the allocation knows them."""
-    return sorted({each.definition.offer.channel for each in priced})
+    return sorted({campaign.definition.offer.channel for campaign in priced})
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class _Left:
         def rest(limit: float | None, taken: float) -> float:
             return np.inf if limit is None else max(float(limit) - taken, 0.0)
 
-        pairs = list(zip([each.definition.limits for each in priced], used, strict=True))
+        pairs = list(zip([campaign.definition.limits for campaign in priced], used, strict=True))
         return cls(
             budget=limits.budget,
             contacts=np.array([rest(own.contacts, had.treatment) for own, had in pairs]),
@@ -232,14 +232,14 @@ def _draw_arms(
 ) -> NewAssignments:
     campaign = np.asarray(allocation.choice, dtype=np.int64)
     is_holdout = np.zeros(campaign.size, dtype=np.bool_)
-    for k, (each, had) in enumerate(zip(priced, used, strict=True)):
+    for k, (priced_campaign, had) in enumerate(zip(priced, used, strict=True)):
         rows = np.flatnonzero(campaign == k)
         is_holdout[rows] = held_out(
             [ids[i] for i in rows.tolist()],
             [bands[i] for i in rows.tolist()],
-            campaign=each.definition.name,
-            seed=each.definition.holdout.seed,
-            share=each.definition.holdout.share,
+            campaign=priced_campaign.definition.name,
+            seed=priced_campaign.definition.holdout.seed,
+            share=priced_campaign.definition.holdout.share,
             before=had.strata if had.alike is None else had.alike,
         )
     return NewAssignments(campaign, is_holdout, allocation, limits.channels)
@@ -308,5 +308,5 @@ def limits_left(
                 channel = channels.get(name) or (plan.definition.offer.channel if plan else None)
                 if channel in taken:
                     taken[channel] += count
-    left = None if budget is None else max(float(budget) - sum(each.committed for each in used), 0.0)
+    left = None if budget is None else max(float(budget) - sum(earlier.committed for earlier in used), 0.0)
     return RemainingLimits(left, {name: max(float(capacity[name] - taken[name]), 0.0) for name in capacity})

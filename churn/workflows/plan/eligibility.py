@@ -142,12 +142,12 @@ def check_filters(
     asking = [definition for definition in definitions if definition.audience.filter is not None]
     known = known_features(models, warehouse) if asking else frozenset()
     files = campaign_files(home)
-    found = {}
+    filters = {}
     for definition in asking:
         path = files[definition.name]
         line = line_of(path.read_text(encoding="utf-8-sig"), ("audience", "filter"))
-        found[definition.name] = audience_filter(str(definition.audience.filter), known, where=f"{path}:{line}")
-    return found
+        filters[definition.name] = audience_filter(str(definition.audience.filter), known, where=f"{path}:{line}")
+    return filters
 
 
 def _audience(
@@ -155,41 +155,41 @@ def _audience(
 ) -> dict[str, NDArray[np.bool_]]:
     models = load_models(context.settings.home)
     filters = check_filters(warehouse, models, definitions, context.settings.home)
-    features = frozenset().union(*(one.features for one in filters.values()))
+    features = frozenset().union(*(condition.features for condition in filters.values()))
     if filters:
         build_day(
             warehouse, models, context.settings, scores.snapshot_date, features=features, progress=context.progress
         )
         context.progress.step("Asking who is in the audience")
-        asked = _ask(warehouse, models, scores.snapshot_date, filters)
-        joined = scores.frame.select("customer_id").join(asked, on="customer_id", how="left", maintain_order="left")
+        matched = _ask(warehouse, models, scores.snapshot_date, filters)
+        joined = scores.frame.select("customer_id").join(matched, on="customer_id", how="left", maintain_order="left")
     p = scores.frame["churn_probability"].to_numpy()
-    found = {}
+    by_campaign = {}
     for definition in definitions:
         rule = definition.audience
         inside = scores.frame["risk_band"].is_in(list(rule.bands)).to_numpy()
         inside = inside & (p >= rule.min_probability) & (p <= rule.max_probability)
         if definition.name in filters:
             inside = inside & joined[definition.name].fill_null(value=False).to_numpy()
-        found[definition.name] = inside
-    return found
+        by_campaign[definition.name] = inside
+    return by_campaign
 
 
 def _ask(
     warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, filters: Mapping[str, Filter]
 ) -> pl.DataFrame:
     """Ask all filters at once; where that fails, one by one, to name the file of the one that cannot be asked."""
-    features = frozenset().union(*(one.features for one in filters.values()))
+    features = frozenset().union(*(condition.features for condition in filters.values()))
     try:
-        return matching(warehouse, models, day, {name: one.sql for name, one in filters.items()}, features)
+        return matching(warehouse, models, day, {name: condition.sql for name, condition in filters.items()}, features)
     except (ConfigError, DataError):
-        for name, one in filters.items():
+        for name, condition in filters.items():
             try:
-                matching(warehouse, models, day, {name: one.sql}, one.features)
+                matching(warehouse, models, day, {name: condition.sql}, condition.features)
             except (ConfigError, DataError) as error:
                 remedy = "Compare numbers with numbers, and texts with texts in quotes."
                 raise ConfigError(
-                    f"the filter cannot be asked: {error.what}", where=one.where, remedy=remedy
+                    f"the filter cannot be asked: {error.what}", where=condition.where, remedy=remedy
                 ) from error
         raise
 
@@ -217,7 +217,7 @@ def _shared(
             counts_decisions=is_decision,
         )
     rules = settings.campaigns
-    found = {
+    left_out = {
         "not_active": ids.is_in(left.implode()).to_numpy(),
         "objected": ids.is_in(list(objected)).to_numpy(),
         "global_holdout": global_holdout(
@@ -226,8 +226,8 @@ def _shared(
         "open_ticket": ids.is_in(read_waiting(warehouse).implode()).to_numpy(),
     }
     if is_known:
-        found["no_consent"] = ~ids.is_in(agreed.implode()).to_numpy()
-    return found, tuple(notes)
+        left_out["no_consent"] = ~ids.is_in(agreed.implode()).to_numpy()
+    return left_out, tuple(notes)
 
 
 def _contacts(
@@ -240,9 +240,9 @@ def _contacts(
     kind: dict[str, pl.DataType] = {"customer_id": pl.String(), "contacted_at": pl.Datetime("us")}
     parts = [read_contacts(warehouse, day, days=days)]
     with context.open_store() as store:
-        told = [store.outcomes.recent(kind=each) for each in ("contacted", "delivered")]
+        recent = [store.outcomes.recent(kind=kind) for kind in ("contacted", "delivered")]
         planned = store.assignments.customers(arm="treatment")
-    parts += [each.select("customer_id", contacted_at="occurred_at") for each in told]
+    parts += [events.select("customer_id", contacted_at="occurred_at") for events in recent]
     closed = planned.join(running, on=["campaign", "customer_id"], how="anti")  # the others have a rule of their own
     parts.append(closed.select("customer_id", contacted_at="snapshot_date"))
     return pl.concat([part.select(pl.col(n).cast(k) for n, k in kind.items()) for part in parts])

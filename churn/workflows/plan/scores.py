@@ -57,9 +57,9 @@ def read_scores(
     if run is None:
         raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
     if day is not None and day != run.snapshot_date:
-        found, run_id, version, scored_at, cutoff, stale = _from_history(context, warehouse, day)
+        frame, run_id, version, scored_at, cutoff, stale = _from_history(context, warehouse, day)
     else:
-        found, run_id, version, scored_at, cutoff = (
+        frame, run_id, version, scored_at, cutoff = (
             page.frame,
             run.run_id,
             run.model_version,
@@ -82,7 +82,7 @@ def read_scores(
         scored_at,
         cutoff,
         stale,
-        found.sort("customer_id"),
+        frame.sort("customer_id"),
         judgement,
         run.snapshot_date,
     )

@@ -35,7 +35,7 @@ class ErasedCustomer:
     @property
     def waiting(self) -> tuple[Withdrawal, ...]:
         """The lists that could not be reached: until then only what is needed to empty them is kept."""
-        return tuple(one for one in self.withdrawals if one.error is not None)
+        return tuple(withdrawal for withdrawal in self.withdrawals if withdrawal.error is not None)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON, without the id."""
@@ -44,7 +44,7 @@ class ErasedCustomer:
             "state": "waiting" if self.waiting else "done",
             "was_erased": self.was_erased,
             "removed": self.removed,
-            "withdrawals": [one.document() for one in self.withdrawals],
+            "withdrawals": [withdrawal.document() for withdrawal in self.withdrawals],
             "told_in": list(self.told_in),
         }
 
@@ -60,24 +60,24 @@ def erase_customers(context: Context, customers: Sequence[str], *, who: str) -> 
     Raises NotFound when nothing is held of one of them, WarehouseBusy and StoreBusy before anything is done,
     ResourceError when the disk has no room to write files anew; the next call goes on from there.
     """
-    asked = list(dict.fromkeys(customers))
-    for customer_id in asked:
+    customer_ids = list(dict.fromkeys(customers))
+    for customer_id in customer_ids:
         require_id(customer_id)
     with context.recorded("erase_customer"):
-        were_erased = _are_known(context, asked)
-        begun = [_begin(context, customer_id, who) for customer_id in asked]
-        gone = _from_warehouse(context, asked)
-        found = []
-        for customer_id, one, was_erased in zip(asked, begun, were_erased, strict=True):
-            files = _from_files(context, customer_id, one.told_in)
-            removed = {"store": one.removed, "warehouse": gone[customer_id], "files": files}
-            found.append(ErasedCustomer(one.digest, removed, one.withdrawals, was_erased, one.told_in))
+        were_erased = _are_known(context, customer_ids)
+        begun = [_begin(context, customer_id, who) for customer_id in customer_ids]
+        gone = _from_warehouse(context, customer_ids)
+        erased = []
+        for customer_id, start, was_erased in zip(customer_ids, begun, were_erased, strict=True):
+            files = _from_files(context, customer_id, start.told_in)
+            removed = {"store": start.removed, "warehouse": gone[customer_id], "files": files}
+            erased.append(ErasedCustomer(start.digest, removed, start.withdrawals, was_erased, start.told_in))
         with context.open_store() as store:
-            for customer_id, one, told in zip(asked, begun, found, strict=True):
-                _settle(store, context, customer_id, one, told)
-                store.requests.audit(who, "erase_customer", f"customer {told.id_hash[:12]}", one.asked_at)
+            for customer_id, start, customer in zip(customer_ids, begun, erased, strict=True):
+                _settle(store, context, customer_id, start, customer)
+                store.requests.audit(who, "erase_customer", f"customer {customer.id_hash[:12]}", start.asked_at)
             store.privacy.shred()
-    return tuple(found)
+    return tuple(erased)
 
 
 @dataclass(frozen=True)
@@ -98,20 +98,20 @@ def _begin(context: Context, customer_id: str, who: str) -> _Begun:
         digest = store.privacy.hash_of(customer_id)
         request = store.privacy.ask("erase", customer_id, who=who, at=now)
     withdrawals = tuple(withdraw_customer(context, customer_id, who=who))
-    is_waiting = any(one.error is not None for one in withdrawals)
+    is_waiting = any(item.error is not None for item in withdrawals)
     with context.open_store() as store:
-        earlier = [name for one in store.privacy.requests(customer_id) for name in one.result.get("told_in", ())]
+        earlier = [name for item in store.privacy.requests(customer_id) for name in item.result.get("told_in", ())]
         removed = _from_store(store, context, customer_id, is_waiting=is_waiting)
     told_in = _told_in(context, withdrawals, earlier)
     return _Begun(request.request_id, digest, now, withdrawals, removed, told_in)
 
 
-def _settle(store: Store, context: Context, customer_id: str, begun: _Begun, found: ErasedCustomer) -> None:
-    for one in store.privacy.requests(customer_id, is_open=True):
-        is_it = one.request_id == begun.request_id
-        result = found.document() if is_it else {"erased": True}
-        is_done = not (is_it and found.waiting)
-        store.privacy.settle(one.request_id, result, at=context.clock(), is_done=is_done)
+def _settle(store: Store, context: Context, customer_id: str, begun: _Begun, erased: ErasedCustomer) -> None:
+    for request in store.privacy.requests(customer_id, is_open=True):
+        is_it = request.request_id == begun.request_id
+        result = erased.document() if is_it else {"erased": True}
+        is_done = not (is_it and erased.waiting)
+        store.privacy.settle(request.request_id, result, at=context.clock(), is_done=is_done)
 
 
 def erase_from_store(context: Context, customer_id: str, *, who: str) -> int:
@@ -133,27 +133,27 @@ def erase_from_store(context: Context, customer_id: str, *, who: str) -> int:
 def finish_requests(context: Context, *, who: str) -> dict[str, int]:
     """Try again what remote systems kept waiting; return how many requests are finished and how many still wait."""
     with context.open_store() as store:
-        waiting = [one for one in store.privacy.requests(is_open=True) if one.customer_id is not None]
+        waiting = [item for item in store.privacy.requests(is_open=True) if item.customer_id is not None]
     done = {"finished": 0, "waiting": 0}
-    erased = [one.customer_id for one in waiting if one.kind == "erase" and one.customer_id is not None]
-    found: list[ErasedCustomer | Objected] = [*erase_customers(context, erased, who=who)] if erased else []
-    objecting = [one.customer_id for one in waiting if one.kind == "object" and one.customer_id is not None]
-    found += [object_to_marketing(context, one, who=who) for one in objecting if one not in erased]
-    for each in found:
-        done["waiting" if each.waiting else "finished"] += 1
+    erased = [item.customer_id for item in waiting if item.kind == "erase" and item.customer_id is not None]
+    outcomes: list[ErasedCustomer | Objected] = [*erase_customers(context, erased, who=who)] if erased else []
+    objecting = [item.customer_id for item in waiting if item.kind == "object" and item.customer_id is not None]
+    outcomes += [object_to_marketing(context, item, who=who) for item in objecting if item not in erased]
+    for outcome in outcomes:
+        done["waiting" if outcome.waiting else "finished"] += 1
     return done
 
 
 def _are_known(context: Context, customers: Sequence[str]) -> list[bool]:
     """Say of each customer whether they were erased before. Raises NotFound when nothing was ever held of one."""
-    found = []
+    known = []
     with context.open_warehouse("churn privacy erase") as warehouse, context.open_store() as store:
         for customer_id in customers:
             was_erased = store.privacy.erased_at(customer_id) is not None
             if not was_erased and not store.privacy.rows_of(customer_id) and not holds(warehouse, customer_id):
                 raise NotFound("nothing is held about this customer", where=customer_id, remedy="Check the id.")
-            found.append(was_erased)
-    return found
+            known.append(was_erased)
+    return known
 
 
 def _from_store(store: Store, context: Context, customer_id: str, *, is_waiting: bool) -> dict[str, int]:
@@ -164,26 +164,26 @@ def _from_warehouse(context: Context, customers: Sequence[str]) -> dict[str, dic
     context.progress.step("Erasing from the warehouse")
     models = load_models(context.settings.home)
     with context.open_warehouse("churn privacy erase") as warehouse:
-        found = {customer_id: erase(warehouse, models, customer_id) for customer_id in customers}
-        if any(found.values()):
+        removed = {customer_id: erase(warehouse, models, customer_id) for customer_id in customers}
+        if any(removed.values()):
             context.progress.step("Writing the warehouse anew")
             rewrite(warehouse)
-    return found
+    return removed
 
 
 def _from_files(context: Context, customer_id: str, told_in: tuple[str, ...]) -> dict[str, int]:
     context.progress.step("Erasing from files")
-    home, found = context.settings.home, {}
+    home, removed = context.settings.home, {}
     for path in personal_files(context):
         name = str(path.relative_to(home) if path.is_relative_to(home) else path)
         if name not in told_in and (gone := erase_from_file(path, customer_id)):
-            found[name] = gone
-    return found
+            removed[name] = gone
+    return removed
 
 
 def _told_in(context: Context, withdrawals: tuple[Withdrawal, ...], earlier: Sequence[str]) -> tuple[str, ...]:
     """Return the files that tell the readers of a list whom to empty: they alone keep the id, until retention."""
-    runs = {one.run_id for one in withdrawals if one.run_id}
+    runs = {withdrawal.run_id for withdrawal in withdrawals if withdrawal.run_id}
     home = context.settings.home
     names = {
         str(path.relative_to(home) if path.is_relative_to(home) else path): path.parent.name == "changes"

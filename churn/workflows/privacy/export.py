@@ -63,12 +63,12 @@ def _collected(context: Context, customer_id: str) -> dict[str, Any]:
     context.progress.step("Reading files")
     home, files = context.settings.home, {}
     for path in personal_files(context):
-        if path.parent.name != EXPORTS and (found := rows_in_file(path, customer_id)):
-            files[str(path.relative_to(home) if path.is_relative_to(home) else path)] = found
+        if path.parent.name != EXPORTS and (held_rows := rows_in_file(path, customer_id)):
+            files[str(path.relative_to(home) if path.is_relative_to(home) else path)] = held_rows
     if not (tables or rows or files):
         raise NotFound("nothing is held about this customer", where=customer_id, remedy="Check the id.")
     parts = {"warehouse": tables, "store": rows, "files": files}
-    counts = {part: {name: len(found) for name, found in held.items()} for part, held in parts.items()}
+    counts = {part: {name: len(held_rows) for name, held_rows in held.items()} for part, held in parts.items()}
     document: dict[str, Any] = {
         "customer_id": customer_id,
         "exported_at": context.clock().isoformat(timespec="seconds"),
@@ -76,8 +76,13 @@ def _collected(context: Context, customer_id: str) -> dict[str, Any]:
         "counts": counts,
         "lists": [{"connector": connector, "campaign": campaign} for connector, campaign in lists],
         "requests": [
-            {"kind": one.kind, "requested_at": one.requested_at, "state": one.state, "finished_at": one.finished_at}
-            for one in requests
+            {
+                "kind": request.kind,
+                "requested_at": request.requested_at,
+                "state": request.state,
+                "finished_at": request.finished_at,
+            }
+            for request in requests
         ],
         **parts,
     }

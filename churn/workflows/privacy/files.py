@@ -39,14 +39,14 @@ def personal_files(context: Context) -> Iterator[Path]:
         for path in sorted(root.rglob("*")) if root.is_dir() else ():
             if path.is_symlink() or not path.is_file() or _is_database(path):
                 continue
-            if not any(path.is_relative_to(one) if one.is_dir() else path == one for one in skipped):
+            if not any(path.is_relative_to(place) if place.is_dir() else path == place for place in skipped):
                 yield path
 
 
 def source_folders(context: Context) -> list[Path]:
     """Return the folders that declared sources are read from, or the files where they lie in the home itself."""
     home = context.settings.home
-    found: set[Path] = set()
+    folders: set[Path] = set()
     for source in context.settings.sources.values():
         for path in [source.path] if isinstance(source.path, str) else source.path or []:
             if "://" in path:
@@ -54,16 +54,16 @@ def source_folders(context: Context) -> list[Path]:
             whole = home / path
             folder = Path(*[part for part in whole.parts[:-1] if not any(mark in part for mark in "*?[")])
             is_inside = folder != home and folder.is_relative_to(home)
-            found |= {folder} if is_inside else {one for one in home.glob(path) if folder == home}
-    return sorted(found)
+            folders |= {folder} if is_inside else {match for match in home.glob(path) if folder == home}
+    return sorted(folders)
 
 
 def list_folders(context: Context) -> list[Path]:
     """Return the folders outside the home in which file connectors keep their lists."""
     home = context.settings.home
-    paths = [one.path for one in context.settings.connectors.values() if isinstance(one, FileConnector)]
+    paths = [place.path for place in context.settings.connectors.values() if isinstance(place, FileConnector)]
     folders = {home / path for path in paths if "://" not in path}
-    return sorted(one for one in folders if not one.resolve().is_relative_to(home.resolve()))
+    return sorted(place for place in folders if not place.resolve().is_relative_to(home.resolve()))
 
 
 def rows_in_file(path: Path, customer_id: str) -> list[Any]:
@@ -181,8 +181,8 @@ def _replace_log(path: Path, redaction: Redaction) -> None:
     aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
     path.rename(aside)
     time.sleep(_SETTLES_SECONDS)
-    told = aside.read_text(encoding="utf-8", errors="replace")
-    _put(aside.with_name(f"{aside.name}.gz"), gzip.compress(redaction.text(told).encode()))
+    text = aside.read_text(encoding="utf-8", errors="replace")
+    _put(aside.with_name(f"{aside.name}.gz"), gzip.compress(redaction.text(text).encode()))
     aside.unlink()
 
 

@@ -66,7 +66,7 @@ class Objected:
     @property
     def waiting(self) -> tuple[Withdrawal, ...]:
         """The lists that could not be reached."""
-        return tuple(one for one in self.withdrawals if one.error is not None)
+        return tuple(withdrawal for withdrawal in self.withdrawals if withdrawal.error is not None)
 
 
 def require_id(customer_id: str) -> str:
@@ -93,10 +93,10 @@ def object_to_marketing(context: Context, customer_id: str, *, who: str) -> Obje
     with context.recorded("object_to_marketing"):
         withdrawals = tuple(withdraw_customer(context, customer_id, who=who))
         now = context.clock()
-        waiting = [one for one in withdrawals if one.error is not None]
+        waiting = [withdrawal for withdrawal in withdrawals if withdrawal.error is not None]
         with context.open_store() as store:
             request = store.privacy.ask("object", customer_id, who=who, at=now)
-            result = {"withdrawals": [one.document() for one in withdrawals]}
+            result = {"withdrawals": [withdrawal.document() for withdrawal in withdrawals]}
             store.privacy.settle(request.request_id, result, at=now, is_done=not waiting)
             since = store.privacy.objected_at(customer_id) or now
     return Objected(customer_id, since, is_new, withdrawals)

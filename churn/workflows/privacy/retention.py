@@ -27,27 +27,27 @@ _HISTORY = ("history.scores", "history.contributions")
 def retain(context: Context, *, who: str) -> dict[str, int]:
     """Return how many rows and files of each kind were let go. Raises WarehouseBusy, ResourceError."""
     keep, now = context.settings.retention, context.clock()
-    found: dict[str, int] = {}
+    removed: dict[str, int] = {}
     with context.recorded("retain"):
-        told = finish_requests(context, who=who)
-        found["waiting requests finished"] = told["finished"]
+        requests = finish_requests(context, who=who)
+        removed["waiting requests finished"] = requests["finished"]
         with context.open_store() as store:
             before = now - timedelta(days=keep.outcome_days)
-            found |= store.privacy.let_go(outcomes_before=before, pushes_before=now - timedelta(days=keep.push_days))
+            removed |= store.privacy.let_go(outcomes_before=before, pushes_before=now - timedelta(days=keep.push_days))
         departed: list[str] = []
         if context.settings.warehouse_path.exists():
             with context.open_warehouse("churn retention") as warehouse:
-                found["scores in the history"] = _old_scores(warehouse, now.date() - timedelta(days=keep.score_days))
+                removed["scores in the history"] = _old_scores(warehouse, now.date() - timedelta(days=keep.score_days))
                 departed = _departed(warehouse, now.date() - timedelta(days=keep.departed_days))
-                found["scores of customers who left"] = _without(warehouse, departed)
+                removed["scores of customers who left"] = _without(warehouse, departed)
         try:
-            found["rows of serving files"] = sum(
+            removed["rows of serving files"] = sum(
                 _clean(path, departed) for path in history_files(context.settings.home)
             )
-            found["exports and notices"] = _files(context, now, timedelta(days=keep.notice_days))
+            removed["exports and notices"] = _files(context, now, timedelta(days=keep.notice_days))
         except OSError as error:
             raise ResourceError(f"cannot be put away: {error.strerror}", where=str(error.filename)) from error
-    return found
+    return removed
 
 
 def _old_scores(warehouse: Warehouse, before: date) -> int:
@@ -99,10 +99,12 @@ def _files(context: Context, now: datetime, notices: timedelta) -> int:
             path.unlink(missing_ok=True)
             gone += 1
     with context.open_store() as store:
-        done = [one for one in store.privacy.requests(is_open=False) if one.kind == "erase" and one.result]
-    for one in done:
-        if one.finished_at is not None and now - one.finished_at > notices:
-            for name in one.result.get("told_in", ()):
+        done = [
+            request for request in store.privacy.requests(is_open=False) if request.kind == "erase" and request.result
+        ]
+    for request in done:
+        if request.finished_at is not None and now - request.finished_at > notices:
+            for name in request.result.get("told_in", ()):
                 path = home / name
                 gone += path.exists()
                 path.unlink(missing_ok=True)
@@ -116,32 +118,32 @@ _SETTLES_SECONDS = 0.5  # more than a writer needs to notice, see bootstrap
 def prune_home(context: Context) -> dict[str, int]:
     """Return how many of each kind were put away. Raises ResourceError when a file cannot be removed."""
     keep, now, home = context.settings.retention, context.clock(), context.settings.home
-    found: dict[str, int] = {}
+    removed: dict[str, int] = {}
     with context.recorded("prune_home"):
         with context.open_store() as store:
             current = store.scores.current_run()
-            found["runs of jobs"] = store.jobs.prune(now - timedelta(days=keep.job_days))
-            found["entries of the workflow ledger"] = store.runs.prune(now - timedelta(days=keep.job_days))
-            found["alerts"] = store.alerts.prune(now - timedelta(days=keep.alert_days))
-            found["events given to webhooks"] = store.webhooks.prune(now - timedelta(days=keep.alert_days))
-            found["answers to repeated writes"] = store.requests.prune(now)
-            found["audit entries"] = store.requests.prune_audit(now - timedelta(days=keep.audit_days))
+            removed["runs of jobs"] = store.jobs.prune(now - timedelta(days=keep.job_days))
+            removed["entries of the workflow ledger"] = store.runs.prune(now - timedelta(days=keep.job_days))
+            removed["alerts"] = store.alerts.prune(now - timedelta(days=keep.alert_days))
+            removed["events given to webhooks"] = store.webhooks.prune(now - timedelta(days=keep.alert_days))
+            removed["answers to repeated writes"] = store.requests.prune(now)
+            removed["audit entries"] = store.requests.prune_audit(now - timedelta(days=keep.audit_days))
         try:
-            found["folders of serving files"] = _serving(
+            removed["folders of serving files"] = _serving(
                 home / "serving", keep.serving_runs, current.run_id if current else None
             )
-            found["logs"] = _rotate(home / LOG, now, int(keep.log_mb * 1_000_000), keep.log_files)
+            removed["logs"] = _rotate(home / LOG, now, int(keep.log_mb * 1_000_000), keep.log_files)
         except OSError as error:
             raise ResourceError(f"cannot be put away: {error.strerror}", where=str(error.filename or home)) from error
-    return found
+    return removed
 
 
 def _serving(folder: Path, keep: int, current: str | None) -> int:
     """Remove all but the newest folders; that of the current run stays in any case."""
-    runs = sorted((one for one in folder.glob("*") if one.is_dir()), key=lambda one: one.stat().st_mtime, reverse=True)
-    old = [one for one in runs[keep:] if one.name != current]
-    for one in old:
-        shutil.rmtree(one)
+    runs = sorted((run for run in folder.glob("*") if run.is_dir()), key=lambda run: run.stat().st_mtime, reverse=True)
+    old = [run for run in runs[keep:] if run.name != current]
+    for run in old:
+        shutil.rmtree(run)
     return len(old)
 
 
@@ -160,6 +162,6 @@ def _rotate(log: Path, now: datetime, limit: int, keep: int) -> int:
         aside.unlink()
         done = 1
     old = sorted(log.parent.glob(f"{log.name}.*.gz"), reverse=True)[keep:]
-    for one in old:
-        one.unlink()
+    for file in old:
+        file.unlink()
     return done + len(old)

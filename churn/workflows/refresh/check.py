@@ -51,15 +51,15 @@ def stop_on_blocked_checks(
         return checks
     first = blocked[0]
     example = ", ".join(f"{name} {value}" for name, value in (first.example or {}).items())
-    found = f"{first.defect_count:,} found, for example {example}"
+    defects = f"{first.defect_count:,} found, for example {example}"
     with context.open_store() as store:
         current = store.scores.current_run()
         is_aged = current is not None and current.snapshot_date <= day  # a failed backfill does not age today's list
         if is_aged:
-            store.scores.mark_stale(f"{first.rule}: {found}", at=context.clock())
+            store.scores.mark_stale(f"{first.rule}: {defects}", at=context.clock())
     stays = "The list in use stays, marked stale. " if is_aged else ""
     raise QualityBlocked(
-        f"does not hold on {day}: {first.message.rstrip('.')} ({found})",
+        f"does not hold on {day}: {first.message.rstrip('.')} ({defects})",
         where=f"quality rule {first.rule}",
         remedy=f"{stays}Mend the source and run `churn refresh`, or choose a date that the data cover.",
     )

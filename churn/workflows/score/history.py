@@ -54,15 +54,15 @@ class PreviousRun:
 
 def read_previous(warehouse: Warehouse, day: date, customers: pl.Series, version: str) -> PreviousRun:
     """Return the newest run before `day`; its contributions only when the same model version made them."""
-    found = (
+    newest = (
         warehouse.rows(f"select max(snapshot_date) from {SCORES} where snapshot_date < ?", [day])
         if warehouse.has_table(SCORES)
         else []
     )
-    if not found or found[0][0] is None:
+    if not newest or newest[0][0] is None:
         n = len(customers)
         return PreviousRun(None, np.full(n, -1, dtype=np.int64), np.full(n, np.nan), frozenset(), None)
-    before = found[0][0]
+    before = newest[0][0]
     rows = warehouse.frame(
         f"select customer_id, churn_probability, risk_band, is_listed from {SCORES} where snapshot_date = ?", [before]
     )

@@ -156,16 +156,16 @@ def _forbidden(context: Context, store: Store, *, requires_consent: bool) -> dic
 
     with context.open_warehouse("churn sync") as warehouse:
         consent, is_known = read_consent(warehouse)
-    told = consent.filter(consent["has_objected"].fill_null(value=False))["customer_id"]
+    objected = consent.filter(consent["has_objected"].fill_null(value=False))["customer_id"]
     noted = pl.Series("customer_id", store.privacy.objected(), dtype=pl.String)
-    found = {
-        "objected": pl.concat([told.cast(pl.String), noted]).unique().to_frame(),
+    forbidden = {
+        "objected": pl.concat([objected.cast(pl.String), noted]).unique().to_frame(),
         "unsubscribed": store.outcomes.recent(kind="unsubscribed").select("customer_id").unique(),
     }
     if requires_consent and is_known:
         agreed = consent.filter(consent["has_consent"].fill_null(value=False)).select("customer_id")
-        found["without consent"] = consent.select("customer_id").join(agreed, on="customer_id", how="anti")
-    return found
+        forbidden["without consent"] = consent.select("customer_id").join(agreed, on="customer_id", how="anti")
+    return forbidden
 
 
 def _finished(

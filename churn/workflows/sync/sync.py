@@ -78,17 +78,17 @@ def sync_crm(
     ):
         run = fresh_scores(context, store, max_age_days=section.max_score_age_days, is_forced=options.is_forced)
         if definition is not None:
-            found = campaign_list(context, store, definition, run, run_id)
+            push_list = campaign_list(context, store, definition, run, run_id)
             crm = definition.crm
             fields, mode, on_leave = dict(crm.fields), crm.mode, crm.on_leave
         else:
             push = section.risk_list
-            found = risk_list(context, store, push.bands, run, run_id)
+            push_list = risk_list(context, store, push.bands, run, run_id)
             fields, mode, on_leave = dict(push.fields), push.mode, push.on_leave
-        request = _request(found, section, campaign, name, run_id, fields, options)
+        request = _request(push_list, section, campaign, name, run_id, fields, options)
         request = replace(request, mode=mode, on_leave=on_leave, is_campaign=definition is not None)
         report = _carry_out(context, store, request, opened, is_dry=options.is_dry)
-    return SyncResult(campaign, name, found.frame.height, found.left_out, run.model_version, report)
+    return SyncResult(campaign, name, push_list.frame.height, push_list.left_out, run.model_version, report)
 
 
 def withdraw_campaign(
@@ -106,8 +106,8 @@ def withdraw_campaign(
         context.open_store() as store,
     ):
         run = fresh_scores(context, store, max_age_days=1, is_forced=True)
-        found = empty_list(run, run_id)
-        request = _request(found, section, campaign, connector, run_id, {}, SyncOptions(is_forced=True, who=who))
+        push_list = empty_list(run, run_id)
+        request = _request(push_list, section, campaign, connector, run_id, {}, SyncOptions(is_forced=True, who=who))
         only = None if customer_id is None else frozenset({customer_id})
         action = "withdraw" if only is None else WITHDRAW_ONE
         request = replace(request, action=action, on_leave="clear", fields={}, only=only)
@@ -144,7 +144,7 @@ def _definition(context: Context, campaign: str) -> CampaignDefinition:
 
 
 def _request(
-    found: PushList,
+    push_list: PushList,
     section: ConnectorSection,
     campaign: str,
     connector: str,
@@ -157,17 +157,17 @@ def _request(
         connector=connector,
         campaign=campaign,
         run_id=run_id,
-        wanted=found.frame,
+        wanted=push_list.frame,
         fields=chosen,
         settings=section,
-        model_version=found.run.model_version,
-        score_run_id=found.run.run_id,
+        model_version=push_list.run.model_version,
+        score_run_id=push_list.run.run_id,
         who=options.who,
         holder=f"`churn sync {campaign} --to {connector}` on {socket.gethostname()}, process {os.getpid()}",
         is_full=options.is_full,
         is_forced=options.is_forced,
-        constants=found.constants,
-        forbidden=found.forbidden,
+        constants=push_list.constants,
+        forbidden=push_list.forbidden,
     )
 
 

@@ -27,6 +27,7 @@ BOUNDS = {  # the lines that a file may have, by what it is, and from which on i
     "**/*.sql": (100, 100),
     "**/*.j2": (150, 150),
 }
+VAGUE = {"found", "told", "one", "each", "asked", "said"}  # as names of values: they say nothing of what they hold
 USUAL = range(80, 151)  # where the length of churn's middle file lies
 LOCKS = ["requirements.lock", "requirements-dev.lock", "benchmarks/requirements.lock"]
 # Hosts that a text may name: standards, references, places reserved for examples, and this machine itself.
@@ -127,6 +128,30 @@ def test_a_class_name_stands_for_one_thing() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name.lstrip("_")].append(f"{name}:{node.lineno}")
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def _variables(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Names that are assigned, looped over or taken as parameters; fields of a class are what documents call them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(node, ast.ClassDef) and isinstance(child, ast.AnnAssign):
+            continue
+        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            yield child.lineno, child.id
+        elif isinstance(child, ast.arg):
+            yield child.lineno, child.arg
+        elif isinstance(child, ast.MatchAs) and child.name is not None:
+            yield child.lineno, child.name
+        yield from _variables(child)
+
+
+def test_variables_are_named_for_what_they_hold() -> None:
+    vague = [
+        f"{name}:{line} {variable}"
+        for name, tree in trees()
+        for line, variable in _variables(tree)
+        if variable.strip("_") in VAGUE
+    ]
+    assert vague == []
 
 
 def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -150,17 +150,17 @@ def payload_hash(values: Mapping[str, Value]) -> str:
 
 def differs(ours: Value, theirs: Value) -> bool:
     """Return whether a value read back is not the one written, allowing for how systems keep numbers and instants."""
-    one, other = canonical(ours), canonical(theirs)
-    if one == other or (one is None and theirs == 0):  # some systems have no empty number
+    mine, remote = canonical(ours), canonical(theirs)
+    if mine == remote or (mine is None and theirs == 0):  # some systems have no empty number
         return False
-    if one is None or other is None:
+    if mine is None or remote is None:
         return True
     if isinstance(ours, datetime):
-        return str(one)[:16] != str(other).replace(" ", "T")[:16]
+        return str(mine)[:16] != str(remote).replace(" ", "T")[:16]
     if isinstance(ours, date):
-        return str(one) != str(other)[:10]
+        return str(mine) != str(remote)[:10]
     try:
-        a, b = float(one), float(other)
+        a, b = float(mine), float(remote)
     except ValueError:
-        return str(one).strip().lower() != str(other).strip().lower()
+        return str(mine).strip().lower() != str(remote).strip().lower()
     return abs(a - b) > _TOLERANCE + 1e-6 * abs(a)

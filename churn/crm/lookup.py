@@ -65,15 +65,15 @@ def resolve(
     unknown = [item.row.customer_id for item in items if item.remote_id is None]
     if not unknown:
         return list(items), []
-    found = patience.call(lambda: connector.find(unknown))
-    owners = store.crm.customers_of(name, [ids[0] for ids in found.values() if len(ids) == 1])
+    located = patience.call(lambda: connector.find(unknown))
+    owners = store.crm.customers_of(name, [ids[0] for ids in located.values() if len(ids) == 1])
     seen: dict[str, str] = {}
     ready, settled = [], []
     for item in items:
         if item.remote_id is not None:
             ready.append(item)
             continue
-        ids = found.get(item.row.customer_id, ())
+        ids = located.get(item.row.customer_id, ())
         if not ids and item.is_doubtful and lag_seconds > 0:
             settled.append(Settled(item.row, "unknown"))
             continue

@@ -27,9 +27,9 @@ FILE = "file"  # the one connector that needs no section
 
 def connector_section(name: str, settings: Settings) -> ConnectorSection:
     """Return the section of `name`; `file` has one without being written. Raises ConfigError naming the known ones."""
-    found = settings.connectors.get(name)
-    if found is not None:
-        return found
+    section = settings.connectors.get(name)
+    if section is not None:
+        return section
     if name == FILE:
         return FileConnector()
     known = sorted({FILE, *settings.connectors})

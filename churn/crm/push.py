@@ -122,10 +122,10 @@ class Push:
         self, batch: list[Item], results: Sequence[RowResult], mode: WriteMode, done: list[tuple[Item, Settled]]
     ) -> list[list[Item]]:
         again: list[Item] = []
-        told = {result.customer_id: result for result in results}
-        told |= self._not_emptied(batch, told)
+        by_customer = {result.customer_id: result for result in results}
+        by_customer |= self._not_emptied(batch, by_customer)
         for item in batch:
-            result = told.get(item.row.customer_id, RowResult(item.row.customer_id, "unknown"))
+            result = by_customer.get(item.row.customer_id, RowResult(item.row.customer_id, "unknown"))
             is_partial = not item.is_whole and item.row.changed is not None
             if result.state in {"transient", "unknown"}:
                 again.append(replace(item, is_doubtful=item.is_doubtful or result.state == "unknown"))
@@ -155,7 +155,7 @@ class Push:
         size = max(1, len(batch) // 4)  # a lock that many rows fight for is won by fewer
         return [some[n : n + size] for some in looked_up for n in range(0, len(some), size)]
 
-    def _not_emptied(self, batch: Sequence[Item], told: Mapping[str, RowResult]) -> dict[str, RowResult]:
+    def _not_emptied(self, batch: Sequence[Item], by_customer: Mapping[str, RowResult]) -> dict[str, RowResult]:
         """Read back every record that was emptied, and return a rejection for each that still holds what it should not.
 
         Some systems say yes to an empty value and leave the field as it is: a record that goes on naming an offer would
@@ -163,7 +163,7 @@ class Push:
         """
         emptied = {}
         for item in batch:
-            result = told.get(item.row.customer_id)
+            result = by_customer.get(item.row.customer_id)
             if item.row.action != "write" and result is not None and result.state in {"updated", "created"}:
                 emptied[result.remote_id or item.remote_id or item.row.customer_id] = item
         if not emptied:

@@ -41,10 +41,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Learnt:
-    """A fitted estimator, and what fitting found out (rounds, epochs) for the next fit to start from."""
+    """A fitted estimator, and where fitting stopped (rounds, epochs), for the next fit to go by."""
 
     estimator: Any
-    found: dict[str, float] = field(default_factory=dict)
+    stopped_at: dict[str, float] = field(default_factory=dict)
 
 
 Learn = Callable[[Sample, Parameters, int, Sample | None], Learnt]

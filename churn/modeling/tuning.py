@@ -124,7 +124,7 @@ def _try(entry: Candidate, params: Parameters, fit: Sample, watch: Sample, seed:
     learnt = entry.learn(fit, params, seed, watch)
     raw = entry.score(learnt.estimator, watch.X)
     p = raw if entry.raw_unit == "probability" else np.asarray(expit(raw))
-    return weighted_log_loss(watch.y, p, watch.weight), learnt.found
+    return weighted_log_loss(watch.y, p, watch.weight), learnt.stopped_at
 
 
 def _has_both(y: Floats, watch: NDArray[np.bool_]) -> bool:

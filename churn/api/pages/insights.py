@@ -61,9 +61,9 @@ class InsightCampaignForm:
 class InsightsPage:
     """The newest exploration (None before the first), the insights that the filter leaves, and the end of the scale."""
 
-    found: InsightsDocument | None
+    explored: InsightsDocument | None
     rows: Sequence[ColumnInsight]
-    asked: InsightFilter
+    wanted: InsightFilter
     top: float
     form: InsightCampaignForm | None = None
 

@@ -125,15 +125,15 @@ class Webhook:
             and "results" in answer
         ):
             return answer
-        told = self._http.clean(response.text or response.reason_phrase)
+        words = self._http.clean(response.text or response.reason_phrase)
         if response.status_code >= 500:
             raise Unreachable(
-                f"answers {response.status_code}: {told}", where=self._http.where, remedy="Look at the receiver's log."
+                f"answers {response.status_code}: {words}", where=self._http.where, remedy="Look at the receiver's log."
             )
         if response.status_code in {400, 413, 422} and is_write:
-            raise RecordRejected(f"{response.status_code}: {told}", where=self._http.where)
+            raise RecordRejected(f"{response.status_code}: {words}", where=self._http.where)
         raise ConfigError(
-            f"answers {response.status_code}: {told}", where=self._http.where, remedy="Look at its url in churn.toml."
+            f"answers {response.status_code}: {words}", where=self._http.where, remedy="Look at its url in churn.toml."
         )
 
     def _results(self, rows: Sequence[Row], answer: Any) -> list[RowResult]:

@@ -106,8 +106,8 @@ class HubspotCrm:
     def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the contact of each key; there is one at most, for keys are unique."""
         key = self._settings.key_field
-        found = self._read(customer_ids, [key], id_property=key)
-        return {str(record["properties"][key]): (str(record["id"]),) for record in found}
+        records = self._read(customer_ids, [key], id_property=key)
+        return {str(record["properties"][key]): (str(record["id"]),) for record in records}
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - HubSpot keeps no run
         """Write a batch; each input carries a trace id, so that a bad one is told apart and the others land."""
@@ -138,9 +138,9 @@ class HubspotCrm:
         if answer.status_code in {400, 404, 409, 413, 422}:
             self._split(rows, operation, answer, results)
             return
-        told = self._told(answer)
-        self._settle(rows, told.get("results") or [], "created" if operation == "create" else "updated", results)
-        self._refuse(rows, told.get("errors") or [], results)
+        body = self._told(answer)
+        self._settle(rows, body.get("results") or [], "created" if operation == "create" else "updated", results)
+        self._refuse(rows, body.get("errors") or [], results)
         for row in rows:
             results.setdefault(row.customer_id, RowResult(row.customer_id, "unknown", message="it was not answered"))
 
@@ -216,19 +216,19 @@ class HubspotCrm:
 
     def _owners(self, remote_ids: Sequence[str]) -> Mapping[str, str]:
         key = self._settings.key_field
-        found = self._read(remote_ids, [key])
-        return {str(r["id"]): str(r["properties"][key]) for r in found if r["properties"].get(key)}
+        records = self._read(remote_ids, [key])
+        return {str(r["id"]): str(r["properties"][key]) for r in records if r["properties"].get(key)}
 
     def _read(
         self, ids: Sequence[str], properties: Sequence[str], *, id_property: str | None = None
     ) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
+        records: list[Mapping[str, Any]] = []
         named = {"idProperty": id_property} if id_property else {}
         for start in range(0, len(ids), BATCH_ROWS):
-            inputs = [{"id": one} for one in ids[start : start + BATCH_ROWS]]
+            inputs = [{"id": record_id} for record_id in ids[start : start + BATCH_ROWS]]
             body = {"properties": list(properties), "inputs": inputs, **named}
-            found += self._listed("POST", f"crm/v3/objects/{self._settings.object}/batch/read", body)
-        return found
+            records += self._listed("POST", f"crm/v3/objects/{self._settings.object}/batch/read", body)
+        return records
 
     def _listed(self, method: str, path: str, body: Any = None) -> list[Mapping[str, Any]]:
         """Return the results of an answer; an answer without them is none, and never says that nobody is there."""
@@ -281,13 +281,13 @@ def _concerned(rows: Sequence[Row], error: Mapping[str, Any], context: Mapping[s
     traces = [traces] if isinstance(traces, str) else traces
     if traces:
         return [rows[int(trace)] for trace in traces if int(trace) < len(rows)]
-    keys = {str(one) for one in context.get("ids") or context.get("id") or []}
+    keys = {str(record_id) for record_id in context.get("ids") or context.get("id") or []}
     return [row for row in rows if row.customer_id in keys]
 
 
-def _remote_field(told: Mapping[str, Any]) -> RemoteField:
-    metadata = told.get("modificationMetadata") or {}
-    kind = _KINDS.get(str(told.get("type")), "text")
-    options = tuple(str(option["value"]) for option in told.get("options") or ()) if kind == "choice" else ()
-    is_fixed = bool(metadata.get("readOnlyValue") or told.get("calculated"))
-    return RemoteField(str(told["name"]), kind, is_writable=not is_fixed, options=options, max_length=65_536)
+def _remote_field(definition: Mapping[str, Any]) -> RemoteField:
+    metadata = definition.get("modificationMetadata") or {}
+    kind = _KINDS.get(str(definition.get("type")), "text")
+    options = tuple(str(option["value"]) for option in definition.get("options") or ()) if kind == "choice" else ()
+    is_fixed = bool(metadata.get("readOnlyValue") or definition.get("calculated"))
+    return RemoteField(str(definition["name"]), kind, is_writable=not is_fixed, options=options, max_length=65_536)

@@ -41,20 +41,20 @@ def read_page(ask: Ask, settings: HubspotConnector, cursor: str | None, *, owner
         "limit": PAGE_DEALS,
         **({"after": after} if after else {}),
     }
-    told = ask("POST", "crm/v3/objects/deals/search", body)
-    deals = told.get("results")
+    page = ask("POST", "crm/v3/objects/deals/search", body)
+    deals = page.get("results")
     if not isinstance(deals, list):
         raise Unreachable("answers the search for deals without results", remedy="Try again later.")
     closed = [(deal, kind) for deal in deals if (kind := _kind(deal["properties"])) is not None]
     contacts = _contacts(ask, settings, [str(deal["id"]) for deal, _ in closed])
-    keys = owners(sorted({one for ids in contacts.values() for one in ids}))
+    keys = owners(sorted({contact for ids in contacts.values() for contact in ids}))
     events = tuple(
         _event(deal, kind, contact, keys, settings)
         for deal, kind in closed
         for contact in contacts.get(str(deal["id"]), ()) or (None,)
     )
     newest = max((instant(deal["properties"][_CHANGED]) for deal in deals), default=None)
-    onward = ((told.get("paging") or {}).get("next") or {}).get("after")
+    onward = ((page.get("paging") or {}).get("next") or {}).get("after")
     if onward is not None and int(onward) < LAST_RESULT:
         return OutcomePage(events, json.dumps([since, str(onward)]), is_last=False)
     if newest is None:
@@ -72,9 +72,10 @@ def _contacts(ask: Ask, settings: HubspotConnector, deals: Sequence[str]) -> Map
     if not deals:
         return {}
     path = f"crm/v4/associations/deals/{settings.object}/batch/read"
-    told = ask("POST", path, {"inputs": [{"id": deal} for deal in deals]})
+    body = ask("POST", path, {"inputs": [{"id": deal} for deal in deals]})
     return {
-        str(one["from"]["id"]): [str(other["toObjectId"]) for other in one["to"]] for one in told.get("results") or []
+        str(link["from"]["id"]): [str(other["toObjectId"]) for other in link["to"]]
+        for link in body.get("results") or []
     }
 
 

@@ -102,8 +102,8 @@ class OdooCrm:
         """Return the model's fields; relations are shown as text that cannot be written."""
         if self._schema is None:
             attributes = ["type", "readonly", "store", "selection", "size"]
-            told = self._call(self._settings.model, "fields_get", allfields=[], attributes=attributes)
-            self._schema = {name: _remote_field(name, field) for name, field in told.items()}
+            definitions = self._call(self._settings.model, "fields_get", allfields=[], attributes=attributes)
+            self._schema = {name: _remote_field(name, field) for name, field in definitions.items()}
         return self._schema
 
     def make_fields(self, wanted: Mapping[str, FieldKind]) -> None:
@@ -118,11 +118,11 @@ class OdooCrm:
 
     def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the ids of the records with our keys, archived ones too."""
-        found: dict[str, list[str]] = defaultdict(list)
+        by_key: dict[str, list[str]] = defaultdict(list)
         for start in range(0, len(customer_ids), FIND_KEYS):
             for key, record in self._pairs(list(customer_ids[start : start + FIND_KEYS]), by_key=True):
-                found[key].append(str(record))
-        return {key: tuple(sorted(ids, key=int)) for key, ids in found.items()}
+                by_key[key].append(str(record))
+        return {key: tuple(sorted(ids, key=int)) for key, ids in by_key.items()}
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - Odoo keeps no run
         """Write a batch: equal values in one request, the others by `load`; see OdooBatch."""
@@ -155,9 +155,10 @@ class OdooCrm:
         """Return what Odoo holds now, in our types; a number that was cleared reads as 0, for Odoo has no empty one."""
         schema = self.fields()
         domain = [("id", "in", [int(remote_id) for remote_id in remote_ids])]
-        told = self._call(self._settings.model, "search_read", domain=domain, fields=list(fields))
+        records = self._call(self._settings.model, "search_read", domain=domain, fields=list(fields))
         return {
-            str(record["id"]): {name: _ours(record.get(name), schema[name].kind) for name in fields} for record in told
+            str(record["id"]): {name: _ours(record.get(name), schema[name].kind) for name in fields}
+            for record in records
         }
 
     def outcomes(self, cursor: str | None) -> OutcomePage:
@@ -179,15 +180,15 @@ class OdooCrm:
         field = self._settings.key_field
         if field is not None:
             domain: list[Any] = [(field if by_key else "id", "in", wanted), (field, "!=", False)]
-            told = self._call(self._settings.model, "search_read", domain=domain, fields=[field])
-            return [(str(record[field]), int(record["id"])) for record in told]
+            records = self._call(self._settings.model, "search_read", domain=domain, fields=[field])
+            return [(str(record[field]), int(record["id"])) for record in records]
         domain = [
             ("module", "=", self._settings.external_id_module),
             ("model", "=", self._settings.model),
             ("name" if by_key else "res_id", "in", wanted),
         ]
-        told = self._call("ir.model.data", "search_read", domain=domain, fields=["name", "res_id"])
-        return [(str(record["name"]), int(record["res_id"])) for record in told]
+        records = self._call("ir.model.data", "search_read", domain=domain, fields=["name", "res_id"])
+        return [(str(record["name"]), int(record["res_id"])) for record in records]
 
     def _open(self) -> OdooApi:
         if self._api is None:
@@ -225,14 +226,14 @@ def _is_answer(answer: Any, method: str) -> bool:
     return True
 
 
-def _remote_field(name: str, told: Mapping[str, Any]) -> RemoteField:
-    kind = _KINDS.get(str(told["type"]))
+def _remote_field(name: str, definition: Mapping[str, Any]) -> RemoteField:
+    kind = _KINDS.get(str(definition["type"]))
     return RemoteField(
         name=name,
         kind=kind or "text",
-        is_writable=kind is not None and not told.get("readonly") and bool(told.get("store", True)),
-        options=tuple(str(value) for value, _label in told.get("selection") or ()),
-        max_length=int(told["size"]) if told.get("size") else None,
+        is_writable=kind is not None and not definition.get("readonly") and bool(definition.get("store", True)),
+        options=tuple(str(value) for value, _label in definition.get("selection") or ()),
+        max_length=int(definition["size"]) if definition.get("size") else None,
     )
 
 

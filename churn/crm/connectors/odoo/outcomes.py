@@ -69,8 +69,8 @@ def _resume(cursor: str | None, settings: OdooConnector, clock: Callable[[], dat
 
 
 def _newest(api: OdooApi) -> str | None:
-    told = api.call(_MODEL, "search_read", domain=[], fields=["write_date"], order="write_date desc", limit=1)
-    return str(told[0]["write_date"]) if told else None
+    records = api.call(_MODEL, "search_read", domain=[], fields=["write_date"], order="write_date desc", limit=1)
+    return str(records[0]["write_date"]) if records else None
 
 
 def _event(lead: Mapping[str, Any], keys: Mapping[int, str], settings: OdooConnector) -> OutcomeEvent | None:

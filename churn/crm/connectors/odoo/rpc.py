@@ -101,10 +101,10 @@ def open_api(settings: OdooConnector, http: PatientHttp, secret: SecretStr) -> O
 def _server_version(http: PatientHttp) -> int:
     for method, path in (("POST", "web/webclient/version_info"), ("GET", "web/version")):
         answer = http.send(method, path, json={} if method == "POST" else None)
-        told = _json(answer)
-        if answer.status_code == 200 and isinstance(told, Mapping):
-            found = told.get("result", told)
-            numbers = found.get("server_version_info") or found.get("version_info") or []
+        body = _json(answer)
+        if answer.status_code == 200 and isinstance(body, Mapping):
+            versions = body.get("result", body)
+            numbers = versions.get("server_version_info") or versions.get("version_info") or []
             if numbers:
                 # A rolling release is called "saas~17".
                 return int(str(numbers[0]).rpartition("~")[2])
@@ -154,14 +154,14 @@ class JsonRpcApi:
         answer = self._http.send(
             "POST", "jsonrpc", json={"jsonrpc": "2.0", "method": "call", "params": body}, is_write=is_write
         )
-        told = _json(answer)
-        if answer.status_code != 200 or not isinstance(told, Mapping):
+        content = _json(answer)
+        if answer.status_code != 200 or not isinstance(content, Mapping):
             raise _no_reason(self._http, answer)
-        if (error := told.get("error")) is not None:
+        if (error := content.get("error")) is not None:
             if not isinstance(error, Mapping):
                 raise _no_reason(self._http, answer)
             raise _fault(self._http, error.get("data") or {}, str(error.get("message", "")))
-        return told.get("result")
+        return content.get("result")
 
 
 class Json2Api:
@@ -188,12 +188,12 @@ class Json2Api:
         answer = self._http.send(
             "POST", f"json/2/{model}/{method}", json=body, headers=self._headers, is_write=is_write
         )
-        told = _json(answer)
-        if answer.status_code == 200 and (told is not None or answer.text.strip() == "null"):
-            return told
-        if not isinstance(told, Mapping) or "name" not in told:
+        content = _json(answer)
+        if answer.status_code == 200 and (content is not None or answer.text.strip() == "null"):
+            return content
+        if not isinstance(content, Mapping) or "name" not in content:
             raise _no_reason(self._http, answer)
-        raise _fault(self._http, told, "")
+        raise _fault(self._http, content, "")
 
 
 def _json(answer: httpx.Response) -> Any:

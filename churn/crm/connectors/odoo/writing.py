@@ -44,10 +44,10 @@ class OdooBatch:
     def _write_by_key(self, rows: Sequence[Row], mode: WriteMode) -> None:
         """Write rows whose record is not known, or known no more since it was merged with another or deleted."""
         # Looked up right before a creation: an earlier one may have been carried out though we never heard of it.
-        found = self._find([row.customer_id for row in rows])
+        known = self._find([row.customer_id for row in rows])
         absent, present = [], []
         for row in rows:
-            ids = found.get(row.customer_id, ())
+            ids = known.get(row.customer_id, ())
             if not ids:
                 absent.append(row)
             elif len(ids) > 1:
@@ -168,8 +168,8 @@ class OdooBatch:
         for row in rows:
             self._reject(row, "not_found", f"no {self._model} carries this key")
 
-    def _refuse(self, row: Row, code: str, told: Mapping[str, Any]) -> None:
-        message = str(told.get("message", "")).partition("\nDETAIL:")[0].strip()
+    def _refuse(self, row: Row, code: str, complaint: Mapping[str, Any]) -> None:
+        message = str(complaint.get("message", "")).partition("\nDETAIL:")[0].strip()
         if message[:1] == message[-1:] == "'":  # a KeyError of Python, not a quotation of ours
             message = message[1:-1]
         if is_busy(message) or OdooFault(code, message).is_busy:
@@ -177,7 +177,7 @@ class OdooBatch:
                 row.customer_id, "transient", remote_id=row.remote_id, code=code, message=message
             )
         else:
-            field = told.get("field")
+            field = complaint.get("field")
             may_pass = code.endswith("AccessError")  # a right taken away, which is not the row's fault
             self._reject(row, code, message, field=str(field) if field else None, may_pass=may_pass)
 
@@ -203,11 +203,11 @@ def _by_fields(rows: Iterable[Row]) -> Iterable[list[Row]]:
 
 def _first_messages(messages: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
     """Return the first error of each row; a row that cannot be found fails once more for want of a name."""
-    found: dict[int, Mapping[str, Any]] = {}
+    by_row: dict[int, Mapping[str, Any]] = {}
     for message in messages:
         if message.get("type") == "error" and "rows" in message:
-            found.setdefault(int(message["rows"]["from"]), message)
-    return found
+            by_row.setdefault(int(message["rows"]["from"]), message)
+    return by_row
 
 
 def _plain(value: Value) -> Any:

@@ -61,8 +61,8 @@ def remote_field(item: Any, settings: Section) -> RemoteField | None:
     name = at_path(item, settings.schema_name)
     if not isinstance(name, str):
         return None
-    told = str(at_path(item, settings.schema_type) or "text")
-    kind = settings.schema_types.get(told, told)
+    type_name = str(at_path(item, settings.schema_type) or "text")
+    kind = settings.schema_types.get(type_name, type_name)
     is_read_only = bool(at_path(item, settings.schema_read_only)) if settings.schema_read_only else False
     options = as_list(at_path(item, settings.schema_options)) if settings.schema_options else []
     length = at_path(item, settings.schema_length) if settings.schema_length else None
@@ -77,8 +77,8 @@ def remote_field(item: Any, settings: Section) -> RemoteField | None:
 
 def event_of(item: Any, settings: RestOutcomes) -> OutcomeEvent | None:
     """Return one outcome; None when its kind is none that counts, or it has no id or instant."""
-    told = str(at_path(item, settings.event_kind))
-    kind = settings.kinds.get(told, told)
+    word = str(at_path(item, settings.event_kind))
+    kind = settings.kinds.get(word, word)
     event_id, at = at_path(item, settings.event_id), instant(at_path(item, settings.occurred_at))
     if kind not in get_args(EventKind) or event_id is None or at is None:
         return None
@@ -92,10 +92,10 @@ def event_of(item: Any, settings: RestOutcomes) -> OutcomeEvent | None:
     )
 
 
-def instant(told: Any) -> datetime | None:
+def instant(value: Any) -> datetime | None:
     """Return an instant (ISO 8601, or seconds since 1970) as UTC without a zone; None for anything else."""
     try:
-        at = datetime.fromtimestamp(told, tz=UTC) if isinstance(told, int | float) else datetime.fromisoformat(told)
+        at = datetime.fromtimestamp(value, tz=UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
     except (ValueError, TypeError, OverflowError, OSError):
         return None
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

@@ -116,24 +116,24 @@ class RestCrm:
 
     def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
         """Read each record back by its id; those that are gone are absent."""
-        found = self._each("read", lambda remote_id: self._read_one(remote_id, fields), remote_ids)
-        return {remote_id: record for remote_id, record in found.items() if record is not None}
+        records = self._each("read", lambda remote_id: self._read_one(remote_id, fields), remote_ids)
+        return {remote_id: record for remote_id, record in records.items() if record is not None}
 
     def outcomes(self, cursor: str | None) -> OutcomePage:
         """Return the next page of what happened. Raises ConfigError when the section does not say where to read it."""
-        told = self._settings.outcomes
-        if told is None:
+        section = self._settings.outcomes
+        if section is None:
             raise ConfigError(
                 "does not say where outcomes are read",
                 where=f"[connectors.{self._name}]",
                 remedy=f"Add a section [connectors.{self._name}.outcomes].",
             )
-        since = cursor if cursor is not None else told.first_cursor
-        answer = self._answer("GET", _filled(told.path, cursor=since))
-        items = self._listed(answer, told.items_path, told.path, "outcomes.items_path")
-        events = tuple(event for item in items if (event := event_of(item, told)) is not None)
-        if told.cursor_path:
-            following = at_path(answer, told.cursor_path)
+        since = cursor if cursor is not None else section.first_cursor
+        answer = self._answer("GET", _filled(section.path, cursor=since))
+        items = self._listed(answer, section.items_path, section.path, "outcomes.items_path")
+        events = tuple(event for item in items if (event := event_of(item, section)) is not None)
+        if section.cursor_path:
+            following = at_path(answer, section.cursor_path)
             is_last = following is None or str(following) == since or not items
             return OutcomePage(events, since or None if following is None else str(following), is_last)
         newest = max((event.occurred_at for event in events), default=None)
@@ -171,16 +171,16 @@ class RestCrm:
         return {item: results[item] for item in items}
 
     def _find_one(self, key: str) -> tuple[str, ...]:
-        settings, found = self._settings, []
+        settings, ids = self._settings, []
         is_in_path = "{key}" in settings.lookup_path.partition("?")[0]
         for page in range(settings.first_page, settings.first_page + _MOST_PAGES):
             path = _filled(settings.lookup_path, key=key, page=page, limit=settings.page_size)
             items = self._items(path, may_lack=is_in_path)
             self._refuse_without_key(items)
-            found += [str(at_path(item, settings.id_path)) for item in items if self._key_of(item) == key]
+            ids += [str(at_path(item, settings.id_path)) for item in items if self._key_of(item) == key]
             if len(items) < settings.page_size or "{page}" not in settings.lookup_path:
                 break
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(ids))
 
     def _items(self, path: str, *, may_lack: bool) -> list[Any]:
         """Return the records that a lookup answers with, none being an answer too; anything else is no answer.
@@ -191,10 +191,10 @@ class RestCrm:
         answer = self._answer("GET", path, may_lack=may_lack)
         if answer is None:
             return []
-        told = value_at(answer, settings.items_path)
-        if told is None and settings.null_is_empty:
+        listed = value_at(answer, settings.items_path)
+        if listed is None and settings.null_is_empty:
             return []
-        items = [told] if isinstance(told, Mapping) else told
+        items = [listed] if isinstance(listed, Mapping) else listed
         if not isinstance(items, list) or any(at_path(item, settings.id_path) is None for item in items):
             place = f"a list of records at `{settings.items_path}`" if settings.items_path else "a list of records"
             raise Unreachable(
@@ -270,10 +270,10 @@ class RestCrm:
             settings.create_method, path, json=self._body(values, plain=settings.key_field), is_write=True
         )
         if response.status_code == 409 and settings.conflict_id_path:
-            told = at_path(json_of(response), settings.conflict_id_path)
-            if told is not None:
-                there = Row(row.customer_id, str(told), row.values)
-                return self._unchanged(there) if mode == "insert" else self._update(there, str(told))
+            remote_id = at_path(json_of(response), settings.conflict_id_path)
+            if remote_id is not None:
+                there = Row(row.customer_id, str(remote_id), row.values)
+                return self._unchanged(there) if mode == "insert" else self._update(there, str(remote_id))
         if response.status_code in {404, 405, 501}:
             raise ConnectorError(
                 f"answers {response.status_code} to {settings.create_method} {path.partition('?')[0]}: "
@@ -283,13 +283,13 @@ class RestCrm:
             )
         if not self._is_yes(response):
             return self._refused(row, response)
-        told = at_path(json_of(response), settings.created_id_path or settings.id_path)
-        if told is None or told == "":
-            told = response.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
-        if told is None:
+        remote_id = at_path(json_of(response), settings.created_id_path or settings.id_path)
+        if remote_id is None or remote_id == "":
+            remote_id = response.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
+        if remote_id is None:
             words = "it said that it made a record, and did not say which"
             return RowResult(row.customer_id, "unknown", message=words)
-        return RowResult(row.customer_id, "created", remote_id=str(told))
+        return RowResult(row.customer_id, "created", remote_id=str(remote_id))
 
     def _is_yes(self, response: httpx.Response) -> bool:
         """Return whether a write was accepted: its status says so, and nothing in the answer says otherwise.
@@ -333,9 +333,9 @@ class RestCrm:
             return None
         place = settings.record_path or settings.wrap
         item = at_path(answer, place) or answer
-        told = at_path(item, settings.id_path)
+        own_id = at_path(item, settings.id_path)
         record = at_path(item, settings.fields_path)
-        if (told is None and not record) or (told is not None and str(told) != remote_id):
+        if (own_id is None and not record) or (own_id is not None and str(own_id) != remote_id):
             raise Unreachable(
                 f"answers GET {path.partition('?')[0]} without the record: {self._http.clean(answer)}",
                 where=self._http.where,
@@ -354,9 +354,9 @@ class RestCrm:
             return None
         answer = json_of(response)
         if answer is None and response.text.strip() != "null":
-            told = self._http.clean(response.text) if response.text.strip() else "nothing"
+            words = self._http.clean(response.text) if response.text.strip() else "nothing"
             raise Unreachable(
-                f"answers {method} {path.partition('?')[0]} with what is no JSON: {told}",
+                f"answers {method} {path.partition('?')[0]} with what is no JSON: {words}",
                 where=self._http.where,
                 remedy="Look at url and paths in churn.toml, and whether something stands between us and it.",
             )
@@ -407,10 +407,10 @@ class RestCrm:
 
     def _reason(self, response: httpx.Response) -> str:
         settings = self._settings
-        told: Any = self._refusal(json_of(response))
-        if told is None and settings.error_header:
-            told = response.headers.get(settings.error_header)
-        return self._http.clean(told if told is not None else response.text or response.reason_phrase)
+        reason: Any = self._refusal(json_of(response))
+        if reason is None and settings.error_header:
+            reason = response.headers.get(settings.error_header)
+        return self._http.clean(reason if reason is not None else response.text or response.reason_phrase)
 
 
 def _filled(path: str, **marks: object) -> str:

@@ -75,32 +75,32 @@ class BulkJob:
     def _await_end(self, job: str) -> None:
         waited = 0.0
         while True:
-            told = self._told(self.ask("GET", job), "state")
-            if told["state"] in _ENDED:
+            status = self._told(self.ask("GET", job), "state")
+            if status["state"] in _ENDED:
                 break
-            if told["state"] == "Open":
+            if status["state"] == "Open":
                 raise Unreachable("took the rows of a bulk job and did not begin it", where=self.http.where)
             if waited >= PATIENCE_SECONDS:
                 raise Unreachable("has not finished a bulk job within the hour", where=self.http.where)
             self.sleep(self.poll_seconds)
             waited += self.poll_seconds
-        if told["state"] != "JobComplete" and not told.get("numberRecordsProcessed"):
-            words = self.http.clean(told.get("errorMessage") or f"the bulk job ended as {told['state']}")
+        if status["state"] != "JobComplete" and not status.get("numberRecordsProcessed"):
+            words = self.http.clean(status.get("errorMessage") or f"the bulk job ended as {status['state']}")
             raise ConnectorError(words, where=self.http.where, remedy="Look at the job in Salesforce's setup.")
 
     def _results(self, job: str, key: str, records: Sequence[tuple[Row, Mapping[str, Any]]]) -> list[RowResult]:
         rows = {str(values[key]): row for row, values in records}
         results: dict[str, RowResult] = {}
-        for told in self._lines(f"{job}/successfulResults"):
-            if (row := rows.get(told[key])) is not None:
-                is_new = told.get("sf__Created", "").lower() == "true"
+        for record in self._lines(f"{job}/successfulResults"):
+            if (row := rows.get(record[key])) is not None:
+                is_new = record.get("sf__Created", "").lower() == "true"
                 results[row.customer_id] = RowResult(
-                    row.customer_id, "created" if is_new else "updated", remote_id=told["sf__Id"]
+                    row.customer_id, "created" if is_new else "updated", remote_id=record["sf__Id"]
                 )
-        for told in self._lines(f"{job}/failedResults"):
-            if (row := rows.get(told[key])) is not None:
+        for record in self._lines(f"{job}/failedResults"):
+            if (row := rows.get(record[key])) is not None:
                 # CODE:words:fields --
-                code, _, words = told["sf__Error"].partition(":")
+                code, _, words = record["sf__Error"].partition(":")
                 message, _, fields = words.rpartition(":")
                 named = [name.strip() for name in fields.removesuffix("--").split(",") if name.strip()]
                 results[row.customer_id] = refused(row, code, self.http.clean(message or words), named)

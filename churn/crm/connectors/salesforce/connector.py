@@ -93,12 +93,12 @@ class SalesforceCrm:
     def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the records with our keys; Salesforce ignores case when it compares, we do not."""
         key = self._settings.key_field
-        found: dict[str, tuple[str, ...]] = {}
+        by_customer: dict[str, tuple[str, ...]] = {}
         wanted = set(customer_ids)
         for record in self._query("Id, " + key, key, customer_ids):
             if (customer := str(record[key])) in wanted:
-                found[customer] = (*found.get(customer, ()), str(record["Id"]))
-        return found
+                by_customer[customer] = (*by_customer.get(customer, ()), str(record["Id"]))
+        return by_customer
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - Salesforce keeps no run
         """Update records by their ids and upsert the others by our key; from `bulk_rows` rows on as a job."""
@@ -130,7 +130,7 @@ class SalesforceCrm:
         for start in range(0, len(records), size):
             part = records[start : start + size]
             try:
-                told = self._bulk().run(operation, part) if is_bulk else self._collection(operation, part)
+                written = self._bulk().run(operation, part) if is_bulk else self._collection(operation, part)
             except (AuthFailed, RateLimited, Unreachable, RecordRejected) as stop:
                 if not results:
                     raise
@@ -142,7 +142,7 @@ class SalesforceCrm:
                         row.customer_id, state, row.remote_id, message=stop.what, retry_after=wish
                     )
                 return
-            results.update({result.customer_id: result for result in told})
+            results.update({result.customer_id: result for result in written})
 
     def _bulk(self) -> BulkJob:
         settings = self._settings
@@ -166,23 +166,26 @@ class SalesforceCrm:
             )
         return [self._result(row, result) for (row, _), result in zip(records, listed, strict=True)]
 
-    def _result(self, row: Row, told: Mapping[str, Any]) -> RowResult:
-        if told.get("success"):
-            state: ResultState = "created" if told.get("created") else "updated"
-            if not (remote_id := told.get("id") or row.remote_id):
+    def _result(self, row: Row, answer: Mapping[str, Any]) -> RowResult:
+        if answer.get("success"):
+            state: ResultState = "created" if answer.get("created") else "updated"
+            if not (remote_id := answer.get("id") or row.remote_id):
                 return RowResult(row.customer_id, "unknown", message="it said yes, and did not say of which record")
             return RowResult(row.customer_id, state, remote_id=str(remote_id))
-        error = (told.get("errors") or [{}])[0]
+        error = (answer.get("errors") or [{}])[0]
         message = self._http.clean(error.get("message", ""))
         return refused(row, str(error.get("statusCode", "ERROR")), message, error.get("fields") or ())
 
     def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
         """Return what Salesforce holds now, in our types."""
         schema = self.fields()
-        known = [one for one in remote_ids if re.fullmatch(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", one)]
-        found = self._query(", ".join(["Id", *fields]), "Id", known)
+        known = [
+            record_id for record_id in remote_ids if re.fullmatch(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", record_id)
+        ]
+        records = self._query(", ".join(["Id", *fields]), "Id", known)
         return {
-            str(record["Id"]): {name: ours(record.get(name), schema[name].kind) for name in fields} for record in found
+            str(record["Id"]): {name: ours(record.get(name), schema[name].kind) for name in fields}
+            for record in records
         }
 
     def outcomes(self, cursor: str | None) -> OutcomePage:
@@ -194,12 +197,12 @@ class SalesforceCrm:
             f"SELECT Id, {settings.object}Id, {key}, Campaign.Name, Status, SystemModstamp FROM CampaignMember "
             f"WHERE SystemModstamp >= {since} ORDER BY SystemModstamp, Id"
         )
-        told = self._ask("GET", onward.lstrip("/")) if onward else self._ask("GET", self._root + "/query", q=query)
-        members = self._records(told)
+        body = self._ask("GET", onward.lstrip("/")) if onward else self._ask("GET", self._root + "/query", q=query)
+        members = self._records(body)
         events = tuple(event for member in members if (event := self._event(member)) is not None)
         newest = members[-1]["SystemModstamp"] if members else newest
-        if not told.get("done", True):
-            return OutcomePage(events, json.dumps([since, told["nextRecordsUrl"], newest]), is_last=False)
+        if not body.get("done", True):
+            return OutcomePage(events, json.dumps([since, body["nextRecordsUrl"], newest]), is_last=False)
         following = f"{(instant(newest) - OVERLAP).isoformat(timespec='seconds')}Z" if newest else since
         return OutcomePage(events, json.dumps([max(since, following), None, None]), is_last=True)
 
@@ -224,16 +227,16 @@ class SalesforceCrm:
         self._client.close()
 
     def _query(self, names: str, field: str, values: Sequence[str]) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
+        records: list[Mapping[str, Any]] = []
         for start in range(0, len(values), QUERY_KEYS):
             listed = ", ".join(quoted(value) for value in values[start : start + QUERY_KEYS])
             query = f"SELECT {names} FROM {self._settings.object} WHERE {field} IN ({listed})"
-            told = self._ask("GET", f"{self._root}/query", q=query)
-            found += self._records(told)
-            while not told.get("done", True):
-                told = self._ask("GET", told["nextRecordsUrl"].lstrip("/"))
-                found += self._records(told)
-        return found
+            body = self._ask("GET", f"{self._root}/query", q=query)
+            records += self._records(body)
+            while not body.get("done", True):
+                body = self._ask("GET", body["nextRecordsUrl"].lstrip("/"))
+                records += self._records(body)
+        return records
 
     def _ask(self, method: str, path: str, *, q: str | None = None, **request: Any) -> Any:
         answer = self._http.send(method, path, params={"q": q} if q is not None else None, **request)
@@ -261,10 +264,10 @@ class SalesforceCrm:
         return listed
 
     def _mind_the_limit(self, answer: httpx.Response) -> None:
-        told = re.search(r"api-usage=(\d+)/(\d+)", answer.headers.get("Sforce-Limit-Info", ""))
+        usage = re.search(r"api-usage=(\d+)/(\d+)", answer.headers.get("Sforce-Limit-Info", ""))
         # A write is never interrupted here: its answer says what became of the rows.
-        if told and answer.request.method == "GET" and int(told[1]) >= self._settings.max_usage_share * int(told[2]):
-            raise self._spent(f"{told[1]} of the day's {told[2]} requests are used")
+        if usage and answer.request.method == "GET" and int(usage[1]) >= self._settings.max_usage_share * int(usage[2]):
+            raise self._spent(f"{usage[1]} of the day's {usage[2]} requests are used")
 
     def _spent(self, what: str) -> RateLimited:
         remedy = "Push again tomorrow; max_usage_share says how much is left to others."
@@ -287,8 +290,8 @@ class SalesforceCrm:
 
 def _first_error(answer: httpx.Response) -> tuple[str, str]:
     try:
-        told = answer.json()
+        body = answer.json()
     except ValueError:
         return "", f"HTTP {answer.status_code}"
-    first = told[0] if isinstance(told, list) and told else told
+    first = body[0] if isinstance(body, list) and body else body
     return str(first.get("errorCode", "")), str(first.get("message", "")) if isinstance(first, dict) else ""

@@ -61,17 +61,17 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
 
 
-def remote_field(told: Mapping[str, Any]) -> RemoteField:
+def remote_field(definition: Mapping[str, Any]) -> RemoteField:
     """Return a field of a describe; references are text that cannot be written."""
-    kind = _KINDS.get(str(told["type"]), "text")
-    options = tuple(str(o["value"]) for o in told.get("picklistValues") or () if o.get("active", True))
+    kind = _KINDS.get(str(definition["type"]), "text")
+    options = tuple(str(o["value"]) for o in definition.get("picklistValues") or () if o.get("active", True))
     return RemoteField(
-        name=str(told["name"]),
+        name=str(definition["name"]),
         kind=kind,
-        is_writable=bool(told.get("updateable")) and told["type"] != "reference",
+        is_writable=bool(definition.get("updateable")) and definition["type"] != "reference",
         # An unrestricted picklist takes any text.
-        options=options if told.get("restrictedPicklist") else (),
-        max_length=int(told["length"]) if kind == "text" and told.get("length") else None,
+        options=options if definition.get("restrictedPicklist") else (),
+        max_length=int(definition["length"]) if kind == "text" and definition.get("length") else None,
     )
 
 

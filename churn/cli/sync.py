@@ -14,7 +14,7 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, table
 from churn.crm.preview import SampleRow
 from churn.views.sync import RejectedRows, SyncStatus, rejected_rows, sync_status
-from churn.workflows.sync import SyncOptions, SyncResult, retry_rejected, sync_crm, withdraw_campaign
+from churn.workflows.sync import SyncOptions, SyncResult, check_sync, retry_rejected, sync_crm, withdraw_campaign
 
 PUSH = "push"
 _PARTIAL = "partial"  # the state of a push after which some rows are refused or may not have arrived
@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
         help="Push a campaign to a CRM and keep it in step: `churn sync CAMPAIGN --to CONNECTOR`.",
     )
     command(group, PUSH)(push)
+    command(group)(check)
     command(group)(status)
     command(group)(retry)
     command(group)(withdraw)
@@ -55,11 +56,45 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Write every record, changed or not.")] = False,
     force: ForceOption = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Push this customer of the list and nobody else; repeat for more."),
+    ] = None,
 ) -> None:
     """Bring a CRM in step with a campaign; `churn sync CAMPAIGN` is enough. Only what changed is written."""
-    options = SyncOptions(is_dry=dry_run, is_full=full, is_forced=force, who=getpass.getuser())
+    options = SyncOptions(
+        is_dry=dry_run, is_full=full, is_forced=force, only=frozenset(only or ()), who=getpass.getuser()
+    )
     result = sync_crm(session.context, campaign, connector=to, options=options)
     _show(session, result)
+
+
+def check(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(help="The campaign's name, or `risk-list`.")],
+    to: ToOption = None,
+    only: Annotated[
+        str | None, typer.Option("--only", help="This customer; the first of the list if left out.")
+    ] = None,
+) -> None:
+    """Show one customer as the CRM holds them: record, key, fields, and what a push would write. Writes nothing."""
+    checked = check_sync(session.context, campaign, connector=to, customer_id=only)
+
+    def render() -> None:
+        records = ", ".join(checked.remote_ids) or "no record"
+        rows = [
+            (field.ours, field.theirs, field.kind or "-", _short(field.holds), _short(field.would_hold))
+            for field in checked.fields
+        ]
+        table(f"Customer {checked.customer_id}: {records}", ["ours", "theirs", "type", "holds", "would hold"], rows)
+        if not checked.remote_ids:
+            line(
+                "Nobody there carries the key: mode update would refuse the row, upsert and insert would make a record."
+            )
+        if len(checked.remote_ids) > 1:
+            line("Several records carry the key: the row would be refused until there is one.")
+
+    session.show(checked, render)
 
 
 def status(

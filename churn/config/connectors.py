@@ -273,6 +273,13 @@ class RestConnector(ConnectorSection):
     types: dict[str, Literal["text", "number", "integer", "boolean", "date", "datetime"]] = Field(
         default_factory=dict, description="Field = type it is sent as; otherwise JSON's own."
     )
+    create_values: dict[str, str] = Field(
+        default_factory=dict,
+        description="Fields, by their whole names, that a record must have to be created; {customer_id} is filled in.",
+    )
+    omits_empty: bool = Field(
+        default=False, description="Its records leave out fields that are empty, so that a field not shown may exist."
+    )
     create_method: Literal["POST", "PUT"] = "POST"
     create_path: str = Field(description="Makes a record, such as contacts.")
     update_method: Literal["PATCH", "PUT", "POST"] = "PATCH"
@@ -303,6 +310,7 @@ class RestConnector(ConnectorSection):
     schema_name: str = Field("name", description="Where an entry of the schema has the field's name.")
     schema_type: str = Field("type", description="Where it has the type.")
     schema_read_only: str = Field("", description="Where it says that a field is read-only.")
+    schema_required: str = Field("", description="Where it says that a new record must have the field.")
     schema_options: str = Field("", description="Where it lists the allowed values.")
     schema_length: str = Field("", description="Where it has the greatest length.")
     schema_types: dict[str, str] = Field(

@@ -51,13 +51,14 @@ class RowResult:
 
 @dataclass(frozen=True)
 class RemoteField:
-    """One field of the remote schema; `max_length` counts characters."""
+    """One field of the remote schema; `max_length` counts characters, `is_required` is of new records."""
 
     name: str
     kind: FieldKind
     is_writable: bool = True
     options: tuple[str, ...] = ()
     max_length: int | None = None
+    is_required: bool = False
 
 
 @dataclass(frozen=True)

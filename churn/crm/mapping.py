@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, Protocol, runtime_checkable
@@ -36,6 +36,8 @@ DIGITS = {"churn_probability": 4, "percentile": 1, "expected_profit": 2}
 TEXT_LENGTH = 1_000  # of reasons where the system names no length of its own
 BANDS = ("low", "medium", "high", "critical")
 NO_BAND = "none"
+
+_FREE_TEXTS = frozenset({"reasons", "reason_codes", "run_id"})  # other in every row or run: no option of a list
 
 _FITS: dict[OurKind, set[str]] = {
     "text": {"text", "choice"},
@@ -121,14 +123,18 @@ def check_mapping(fields: Mapping[str, str], *, campaign: str, is_campaign: bool
         )
 
 
-def preflight(fields: Mapping[str, str], schema: Mapping[str, RemoteField] | None, *, where: str) -> FieldMapping:
+def preflight(
+    fields: Mapping[str, str], schema: Mapping[str, RemoteField] | None, *, where: str, may_mark: bool = False
+) -> FieldMapping:
     """Return the mapping with the schema of its fields, once everything about it is found to fit.
 
-    Raises ConfigError that names every field that is missing, read-only, of another type, or lacks an option.
+    `may_mark`: the band of whoever leaves is set to "none". Raises ConfigError that names every field that is missing,
+    read-only, of another type, or lacks an option.
     """
     if schema is None:
         return FieldMapping(fields)
-    faults = [fault for ours, theirs in fields.items() for fault in _faults(ours, theirs, schema)]
+    bands = (*BANDS, NO_BAND) if may_mark else BANDS
+    faults = [fault for ours, theirs in fields.items() for fault in _faults(ours, theirs, schema, bands)]
     if faults:
         raise ConfigError(
             "; ".join(faults), where=where, remedy="Create or change the fields there, or mend [crm].fields."
@@ -136,7 +142,7 @@ def preflight(fields: Mapping[str, str], schema: Mapping[str, RemoteField] | Non
     return FieldMapping(fields, {theirs: schema[theirs] for theirs in fields.values()})
 
 
-def _faults(ours: str, theirs: str, schema: Mapping[str, RemoteField]) -> Iterable[str]:
+def _faults(ours: str, theirs: str, schema: Mapping[str, RemoteField], bands: Sequence[str]) -> Iterable[str]:
     remote = schema.get(theirs)
     if remote is None:
         near = difflib.get_close_matches(theirs, schema, n=1)
@@ -146,10 +152,38 @@ def _faults(ours: str, theirs: str, schema: Mapping[str, RemoteField]) -> Iterab
         yield f"`{theirs}` is read-only"
     if remote.kind not in _FITS[OUR_FIELDS[ours]]:
         yield f"`{theirs}` is of type {remote.kind}, which cannot hold {ours} ({OUR_FIELDS[ours]})"
-    if remote.kind == "choice" and ours == "risk_band":
-        missing = [band for band in BANDS if band not in remote.options]
+    elif _is_closed(remote) and ours in _FREE_TEXTS:
+        yield f"`{theirs}` is a list of options, which cannot hold {ours} (any text)"
+    if ours == "risk_band":
+        missing = [band for band in bands if band not in remote.options] if _is_closed(remote) else []
         if missing:
             yield f"`{theirs}` lacks the options {', '.join(missing)}"
+        if remote.max_length is not None and (longest := max(map(len, bands))) > remote.max_length:
+            yield f"`{theirs}` holds {remote.max_length} characters, and a risk band has up to {longest}"
+
+
+def _is_closed(remote: RemoteField) -> bool:
+    """Return whether a field takes nothing but its options; a list without any takes every text."""
+    return remote.kind == "choice" and bool(remote.options)
+
+
+def check_required(
+    schema: Mapping[str, RemoteField] | None, settings: ConnectorSection, fields: Mapping[str, str], *, where: str
+) -> None:
+    """Refuse to create records that the system would refuse for want of a field. Raises ConfigError naming them."""
+    prefix, key = getattr(settings, "field_prefix", ""), getattr(settings, "key_field", None)
+    given = {*fields.values(), *getattr(settings, "create_values", {}), *([key] if key else [])}
+    given |= {name.removeprefix(prefix) for name in given}
+    missing = sorted(
+        remote.name for remote in (schema or {}).values() if remote.is_required and remote.name not in given
+    )
+    if missing:
+        example = ", ".join(f'{name} = "Customer {{customer_id}}"' for name in missing)
+        raise ConfigError(
+            f"a new record must have {', '.join(missing)}",
+            where=where,
+            remedy=f'Set create_values = {{ {example} }} in the connector\'s section, or mode = "update".',
+        )
 
 
 def check_values(mapping: FieldMapping, constants: Mapping[str, str], *, where: str) -> None:
@@ -158,7 +192,7 @@ def check_values(mapping: FieldMapping, constants: Mapping[str, str], *, where: 
         remote = mapping.schema.get(mapping.fields.get(ours, ""))
         if remote is None:
             continue
-        if remote.kind == "choice" and text not in remote.options:
+        if _is_closed(remote) and text not in remote.options:
             raise ConfigError(
                 f"`{remote.name}` has no option `{text}`",
                 where=where,

@@ -20,6 +20,7 @@ from churn.store import OutboxRow, Settled, Store, SyncRun
 _FEW = 10  # rejected rows that stop nothing, however small the list
 _ENOUGH = 100  # rows after which a share of rejected ones means something
 _MOST = 0.5
+_PROOFS = 5  # first records that are made one by one until one of them proves the key
 
 
 class Push:
@@ -45,7 +46,7 @@ class Push:
         self.counts: Counter[str] = Counter()
         # Customers with an open rejection: refused once more, they say nothing of this push.
         self._refused_before, self._newly_refused = refused_before, 0
-        self._read_back_done = False
+        self._read_back_done, self._is_key_proven, self._sleep = False, False, sleep
 
     def send_all(self, total: int) -> None:
         """Send every pending row of the run, the most profitable first.
@@ -78,12 +79,49 @@ class Push:
         ready, settled = self._resolve(items, mode)
         self._count_settled(settled)
         self._settle(settled)
+        if ready and mode != "update":
+            ready = self._prove_key(ready, mode)
         if not ready:
             return
         self._store.outbox.mark_sending(self._run.run_id, [item.row for item in ready])
         delivered = self._deliver(ready, mode)
         if rows[0].action == "write" and not self._read_back_done:
             self._read_back(delivered)
+
+    def _prove_key(self, ready: list[Item], mode: WriteMode) -> list[Item]:
+        """Make the very first record of a system alone and find it by its key; return the items that are left to send.
+
+        A key that goes into another field than the one that is searched would have every customer made anew.
+        Raises ConnectorError when the record that was made is not found.
+        """
+        if self._is_key_proven or not self._connector.needs_remote_id:
+            return ready
+        self._is_key_proven = self._store.crm.knows_ids(self._run.connector)
+        left = list(ready)
+        for item in [item for item in ready if item.remote_id is None][:_PROOFS]:
+            if self._is_key_proven:
+                break
+            left.remove(item)
+            self._store.outbox.mark_sending(self._run.run_id, [item.row])
+            for _, end in self._deliver([item], mode):
+                if end.state == "done" and end.remote_id is not None:
+                    self._find_made(item.row.customer_id, end.remote_id)
+                    self._is_key_proven = True
+        return left
+
+    def _find_made(self, customer_id: str, remote_id: str) -> None:
+        for wait in (0.0, self._settings.lookup_lag_seconds):
+            if wait:
+                self._sleep(wait)
+            if remote_id in self._patience.call(lambda: self._connector.find([customer_id])).get(customer_id, ()):
+                return
+        self._store.outbox.distrust(self._run)
+        raise ConnectorError(
+            f"made the record {remote_id} and does not find it by its key {customer_id}",
+            where=self._run.connector,
+            remedy="Look at key_field and the lookup in its section: the key must be searched where it is written. "
+            "Delete that record there before the next push.",
+        )
 
     def _deliver(self, items: list[Item], mode: WriteMode) -> list[tuple[Item, Settled]]:
         """Write items until each is settled; on a failure of the whole, settle what is known and raise."""

@@ -14,6 +14,7 @@ from churn.crm.rows import OnLeave
 if TYPE_CHECKING:
     import polars as pl
 
+PUSH_ONE = "push_one"  # the action of a run that pushes some customers of a list and no others
 Mode = Literal["update", "upsert", "insert", "mirror"]
 
 
@@ -79,3 +80,23 @@ class SyncReport:
     preview: Preview | None = None
     warnings: tuple[str, ...] = ()
     refused: int = 0
+
+
+@dataclass(frozen=True)
+class CheckedField:
+    """One mapped field of one record: what it holds, and what a push would have it hold; `kind` where it can be asked."""
+
+    ours: str
+    theirs: str
+    kind: str | None
+    holds: str | int | bool | None
+    would_hold: str | int | bool | None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One customer of a list as the system holds them: the ids of the records with their key, and every mapped field."""
+
+    customer_id: str
+    remote_ids: tuple[str, ...]
+    fields: tuple[CheckedField, ...]

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from churn.config.connectors import ConnectorSection
 from churn.crm.connector import Connector
-from churn.crm.diff import Changes, compare
-from churn.crm.mapping import FieldMapping, check_mapping, check_values, preflight, schema_with_missing
+from churn.crm.diff import Changes, canonical, compare
+from churn.crm.mapping import FieldMapping, check_mapping, check_required, check_values, preflight, schema_with_missing
 from churn.crm.preview import preview
 from churn.crm.push import Push
-from churn.crm.request import SyncReport, SyncRequest
+from churn.crm.request import PUSH_ONE, Checked, CheckedField, SyncReport, SyncRequest
 from churn.crm.retry import Patience
 from churn.crm.rows import Acknowledged, Planned, plan_rows
 from churn.errors import CampaignError, ChurnError
@@ -103,6 +103,32 @@ class Sync:
         with self._store.lock_destination(request.connector, request.holder):
             resumed = self._take_up()
             return self._push(began, resumed)
+
+    def check(self) -> Checked:
+        """Return what the system holds of the first customer of the list, field by field, and what would be written.
+
+        Reads only. Raises as a push, for whatever a push refuses before it writes.
+        """
+        request = self._request
+        check_mapping(request.fields, campaign=request.campaign, is_campaign=request.is_campaign)
+        mapping = self._mapping(is_dry=True)
+        row = request.wanted.row(0, named=True)
+        key = str(row["customer_id"])
+        patience = Patience(request.settings, seed=request.run_id, sleep=self._sleep)
+        ids = patience.call(lambda: self._connector.find([key])).get(key, ())
+        held = patience.call(lambda: self._connector.read(ids[:1], list(request.fields.values()))) if ids else {}
+        record, values = held.get(ids[0], {}) if ids else {}, mapping.values(row)
+        fields = tuple(
+            CheckedField(
+                ours=ours,
+                theirs=theirs,
+                kind=mapping.schema[theirs].kind if theirs in mapping.schema else None,
+                holds=canonical(record.get(theirs)),
+                would_hold=canonical(values[theirs]),
+            )
+            for ours, theirs in request.fields.items()
+        )
+        return Checked(key, ids, fields)
 
     def _take_up(self) -> tuple[str, ...]:
         """Close the runs that were killed: what they had begun to send is doubted, and so written again."""
@@ -202,8 +228,15 @@ class Sync:
                 self._connector, request.settings, request.fields, where=request.where, is_dry=is_dry
             )
         )
-        mapping = preflight(request.fields, schema, where=request.where)
+        mapping = preflight(
+            request.fields,
+            schema,
+            where=request.where,
+            may_mark=request.leaving == "band_none" and bool(request.fields),
+        )
         check_values(mapping, request.constants, where=request.where)
+        if request.write_mode != "update" and request.action in {"push", PUSH_ONE}:
+            check_required(schema, request.settings, request.fields, where=request.where)
         return mapping
 
     def _refuse_silent_change(self, previous: Mapping[str, str] | None) -> None:

@@ -106,6 +106,12 @@ class CrmRepository:
         """Return the remote id of each customer whose record is known."""
         return self._ids(connector, crm_ids.c.customer_id, crm_ids.c.remote_id, customer_ids)
 
+    def knows_ids(self, connector: str) -> bool:
+        """Return whether the record of any customer is known by its remote id."""
+        query = sa.select(crm_ids.c.customer_id).where(crm_ids.c.connector == connector).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def customers_of(self, connector: str, remote_ids: Sequence[str]) -> dict[str, str]:
         """Return the customer of each remote id that is known."""
         return self._ids(connector, crm_ids.c.remote_id, crm_ids.c.customer_id, remote_ids)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from churn.campaigns.reading import campaign_files
 from churn.context import Context
+from churn.crm.request import PUSH_ONE
 from churn.errors import CampaignError, ChurnError, ConfigError, ModelError, QualityBlocked
 from churn.workflows.measure import measure_campaign, pull_outcomes
 from churn.workflows.plan import PlanRequest, plan_campaigns
@@ -114,8 +115,8 @@ def destinations(context: Context) -> list[tuple[str, str]]:
     newest: dict[tuple[str, str], str] = {}
     with context.open_store() as store:
         for run in store.sync_runs.history(limit=None):
-            if run.action == WITHDRAW_ONE:
-                continue  # one person was taken off; the list goes on
+            if run.action in {WITHDRAW_ONE, PUSH_ONE}:
+                continue  # one person was taken off or pushed; the list goes on
             newest.setdefault((run.campaign, run.connector), run.action)
         named = []
         for name in running_campaigns(context, context.today):

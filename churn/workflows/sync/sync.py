@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from churn.campaigns.reading import load_campaign
 from churn.context import Context
 from churn.crm.mapping import CAMPAIGN_FIELDS, OUR_FIELDS
 from churn.crm.opening import connector_section
-from churn.crm.request import SyncRequest
+from churn.crm.request import PUSH_ONE, SyncRequest
 from churn.crm.sync import Sync
 from churn.errors import CampaignError, ConfigError
 from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fresh_scores, risk_list
@@ -22,7 +22,7 @@ from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fres
 if TYPE_CHECKING:
     from churn.config.connectors import ConnectorSection
     from churn.crm.connector import Connector
-    from churn.crm.request import SyncReport
+    from churn.crm.request import Checked, SyncReport
     from churn.documents.definition import CampaignDefinition
     from churn.store import Store
 
@@ -45,9 +45,13 @@ class SyncResult:
 
 @dataclass(frozen=True)
 class SyncOptions:
-    """How a push is to be done: `is_full` writes every record, `is_forced` passes the guard rails."""
+    """How a push is to be done: `is_full` writes every record, `is_forced` passes the guard rails.
+
+    With `only`, nobody else of the list is pushed, and the push says nothing of the list as a whole.
+    """
 
     is_dry: bool = False
+    only: frozenset[str] = frozenset()
     is_full: bool = False
     is_forced: bool = False
     who: str = "nobody"
@@ -63,6 +67,39 @@ def sync_crm(
     was done until then is on record, and the next push goes on from there.
     """
     options = options or SyncOptions()
+    with _prepared(context, campaign, connector, options) as ready:
+        report = ready.sync.run(is_dry=options.is_dry)
+    return SyncResult(
+        campaign, ready.connector, ready.push_list.frame.height, ready.push_list.left_out, ready.model_version, report
+    )
+
+
+def check_sync(
+    context: Context, campaign: str, *, connector: str | None = None, customer_id: str | None = None
+) -> Checked:
+    """Return what a CRM holds of one customer of a list (the first where none is named) and what would be written.
+
+    Reads only. Raises as `sync_crm` for whatever a push refuses before it writes.
+    """
+    only = frozenset({customer_id}) if customer_id is not None else frozenset()
+    with _prepared(context, campaign, connector, SyncOptions(is_forced=True, only=only)) as ready:
+        if ready.push_list.frame.is_empty():
+            raise CampaignError("its list is empty", where=f"campaign {campaign}", remedy="Look at `churn campaigns`.")
+        return ready.sync.check()
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A push that only needs to be carried out."""
+
+    sync: Sync
+    connector: str
+    push_list: PushList
+    model_version: str
+
+
+@contextmanager
+def _prepared(context: Context, campaign: str, connector: str | None, options: SyncOptions) -> Iterator[_Ready]:
     definition = None if campaign == RISK_LIST else _definition(context, campaign)
     name = connector or (definition.crm.connector if definition else None)
     if name is None:
@@ -77,18 +114,38 @@ def sync_crm(
         context.open_store() as store,
     ):
         run = fresh_scores(context, store, max_age_days=section.max_score_age_days, is_forced=options.is_forced)
+        push = section.risk_list if definition is None else definition.crm
         if definition is not None:
             push_list = campaign_list(context, store, definition, run, run_id)
-            crm = definition.crm
-            fields, mode, on_leave = dict(crm.fields), crm.mode, crm.on_leave
         else:
-            push = section.risk_list
-            push_list = risk_list(context, store, push.bands, run, run_id)
-            fields, mode, on_leave = dict(push.fields), push.mode, push.on_leave
-        request = _request(push_list, section, campaign, name, run_id, fields, options)
-        request = replace(request, mode=mode, on_leave=on_leave, is_campaign=definition is not None)
-        report = _carry_out(context, store, request, opened, is_dry=options.is_dry)
-    return SyncResult(campaign, name, push_list.frame.height, push_list.left_out, run.model_version, report)
+            push_list = risk_list(context, store, section.risk_list.bands, run, run_id)
+        push_list = _narrowed(push_list, options.only, campaign)
+        request = _request(push_list, section, campaign, name, run_id, dict(push.fields), options)
+        request = replace(
+            request,
+            mode=push.mode,
+            on_leave=push.on_leave,
+            is_campaign=definition is not None,
+            action=PUSH_ONE if options.only else "push",
+            only=options.only or None,
+        )
+        sync = Sync(request, opened, store, clock=context.clock, progress=context.progress)
+        yield _Ready(sync, name, push_list, run.model_version)
+
+
+def _narrowed(push_list: PushList, only: frozenset[str], campaign: str) -> PushList:
+    """Return the list with some customers alone. Raises CampaignError naming those who are not on it."""
+    if not only:
+        return push_list
+    frame = push_list.frame.filter(push_list.frame["customer_id"].is_in(sorted(only)))
+    absent = sorted(only - set(frame["customer_id"]))
+    if absent:
+        raise CampaignError(
+            f"{', '.join(absent)} is not on its list",
+            where=f"campaign {campaign}",
+            remedy="Only those whom the plan contacts are pushed, and none of them who has objected since.",
+        )
+    return replace(push_list, frame=frame)
 
 
 def withdraw_campaign(

@@ -314,3 +314,41 @@ def test_a_limited_system_gets_every_row_and_lookups_keep_what_they_found(tmp_pa
     with empty_store(tmp_path) as store:
         report = TestRest().push(connected(crm), store, "r1", wanted_list(60))
     assert (report.state, report.counts["created"], len(crm.records)) == ("done", 60, 60)
+
+
+PLAIN: dict[str, Any] = {"schema_path": "", "wrap": "", "fields_path": "", "items_path": "items", "id_path": "id"}
+
+
+def test_mapped_fields_that_no_record_has_are_refused_before_the_first_write() -> None:
+    requests: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request.method)
+        return httpx.Response(200, json={"id": "7", "cf_ext_id": "c1", "cf_churn_risk": None})
+
+    rows = [Row("c1", "7", {"churn_risc": "high"})]
+    connector = answering(answer, **PLAIN)
+    with pytest.raises(ConfigError, match=r"no field cf_churn_risc \(there is cf_churn_risk\)"):
+        connector.write(rows, mode="update", run_id="r1")
+    assert requests == ["GET"]
+    sparse = answering(answer, **PLAIN, omits_empty=True)
+    assert sparse.write(rows, mode="update", run_id="r1")[0].state == "updated"
+
+
+def test_a_new_record_is_given_what_it_must_have_by_whole_names() -> None:
+    bodies: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return httpx.Response(201, json={"id": "7"})
+
+    connector = answering(answer, **PLAIN, created_id_path="id", create_values={"last_name": "Customer {customer_id}"})
+    connector.write([Row("c1", None, {"risk_band": "high"})], mode="upsert", run_id="r1")
+    assert bodies == [{"last_name": "Customer c1", "cf_ext_id": "c1", "cf_risk_band": "high"}]
+
+
+def test_the_schema_says_what_a_new_record_must_have() -> None:
+    schema = {"fields": [{"name": "cf_a", "type": "string", "required": True}, {"name": "cf_b", "type": "string"}]}
+    fields = answering(httpx.Response(200, json=schema), schema_required="required").fields()
+    assert fields is not None
+    assert {name: field.is_required for name, field in fields.items()} == {"a": True, "b": False}

@@ -71,6 +71,7 @@ def remote_field(item: Any, settings: Section) -> RemoteField | None:
         kind=cast("FieldKind", kind) if kind in get_args(FieldKind) else "text",
         is_writable=not is_read_only,
         options=tuple(str(option) for option in options),
+        is_required=bool(at_path(item, settings.schema_required)) if settings.schema_required else False,
         max_length=int(length) if isinstance(length, int | float) and length else None,
     )
 

@@ -34,6 +34,7 @@ B = TypeVar("B")
 _BATCH = 100
 _PASSING = {402, 403}  # a right taken away, a bill not paid: neither is the row's fault
 _THREADS = 4
+EMPTY: Mapping[str, str] = {}
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends
 _OVERLAP = timedelta(minutes=5)  # systems store instants finer than they tell them, and commit late
 
@@ -69,6 +70,7 @@ class RestCrm:
     def __init__(self, name: str, settings: Section, http: Http) -> None:
         self._name, self._settings, self._http = name, settings, http
         self.batch_size = settings.batch_size or _BATCH
+        self._has_seen_fields = False
         self._kept: dict[str, dict[Any, Any]] = {}  # by method: what was read before it was stopped
 
     def __repr__(self) -> str:
@@ -102,6 +104,7 @@ class RestCrm:
 
         Once we are told to wait, or nobody answers, no further row is begun; that is raised when none was carried out.
         """
+        self._refuse_absent_fields(rows)
         by_customer = {row.customer_id: row for row in rows}
         finished = at_once(lambda key: self._write_one(by_customer[key], mode), list(by_customer), self._threads)
         stop = finished.stop
@@ -222,6 +225,27 @@ class RestCrm:
             remedy=f"{hint} The name is the whole one, prefix included; fields_path says where a record holds its fields.",
         )
 
+    def _refuse_absent_fields(self, rows: Sequence[Row]) -> None:
+        """Look at one record before the first write: it shows every field that is mapped, where no schema tells of them."""
+        settings = self._settings
+        known = next((row for row in rows if row.remote_id is not None), None)
+        if self._has_seen_fields or settings.schema_path or settings.omits_empty or known is None:
+            return
+        record = self._record(str(known.remote_id))
+        if not isinstance(record, Mapping):
+            return
+        self._has_seen_fields = True
+        full = [f"{settings.field_prefix}{name}" for name in known.values]
+        absent = [name for name in full if value_at(record, name) is MISSING]
+        if absent:
+            near = {name: difflib.get_close_matches(name, list(record), n=1) for name in absent}
+            hints = ", ".join(f"{name} (there is {other[0]})" if other else name for name, other in near.items())
+            raise ConfigError(
+                f"record {known.remote_id} has no field {hints}",
+                where=f"[connectors.{self._name}]",
+                remedy="Mend [crm].fields and field_prefix; set omits_empty = true if it leaves out fields that are empty.",
+            )
+
     def _key_of(self, item: Any) -> str | None:
         value = at_path(at_path(item, self._settings.fields_path), self._settings.key_field)
         return None if value is None else str(value)
@@ -264,11 +288,9 @@ class RestCrm:
 
     def _create(self, row: Row, mode: WriteMode) -> RowResult:
         settings = self._settings
-        values = {**row.values, settings.key_field: row.customer_id}
         path = _filled(settings.create_path, key=row.customer_id)
-        response = self._http.send(
-            settings.create_method, path, json=self._body(values, plain=settings.key_field), is_write=True
-        )
+        body = self._body(row.values, plain=self._of_new_records(row.customer_id))
+        response = self._http.send(settings.create_method, path, json=body, is_write=True)
         if response.status_code == 409 and settings.conflict_id_path:
             remote_id = at_path(json_of(response), settings.conflict_id_path)
             if remote_id is not None:
@@ -314,18 +336,32 @@ class RestCrm:
             )
         return self._refusal(answer) is None
 
-    def _body(self, values: Mapping[str, Value], *, plain: str = "") -> Any:
-        """Return fields as they are sent: with the prefix, in their place; the key's name is given in full already."""
+    def _of_new_records(self, customer_id: str) -> dict[str, str]:
+        """Return what only a new record is given, by the whole names of its fields: what it must have, and our key."""
         settings = self._settings
-        body: dict[str, Any] = {}
+        needed = {name: text.format(customer_id=customer_id) for name, text in settings.create_values.items()}
+        return {**needed, settings.key_field: customer_id}
+
+    def _body(self, values: Mapping[str, Value], *, plain: Mapping[str, str] = EMPTY) -> Any:
+        """Return fields as they are sent: with the prefix, in their place; the names in `plain` are whole already."""
+        settings = self._settings
+        # A record's fields, which are the CRM's own.
+        body: dict[str, Any] = {name: sent_value(value, settings.types.get(name)) for name, value in plain.items()}
         for name, value in values.items():
-            full = name if name == plain else f"{settings.field_prefix}{name}"
-            body[full] = sent_value(value, settings.types.get(name))
+            body[f"{settings.field_prefix}{name}"] = sent_value(value, settings.types.get(name))
         for part in reversed(settings.fields_path.split(".") if settings.fields_path else ()):
             body = {part: body}
         return {settings.wrap: body} if settings.wrap else body
 
     def _read_one(self, remote_id: str, fields: Sequence[str]) -> Mapping[str, Value] | None:
+        record = self._record(remote_id)
+        if record is None:
+            return None
+        prefix = self._settings.field_prefix
+        return {name: read_value(at_path(record, f"{prefix}{name}")) for name in fields}
+
+    def _record(self, remote_id: str) -> Any:
+        """Return the fields of one record; None for one that is gone."""
         settings = self._settings
         path = _filled(settings.read_path or settings.update_path, id=remote_id, key="")
         answer = self._answer("GET", path, may_lack=True)
@@ -341,7 +377,7 @@ class RestCrm:
                 where=self._http.where,
                 remedy="Look at read_path, record_path and id_path in churn.toml.",
             )
-        return {name: read_value(at_path(record, f"{settings.field_prefix}{name}")) for name in fields}
+        return record or {}
 
     def _answer(self, method: str, path: str, *, may_lack: bool = False) -> Any:
         """Return the JSON that a question is answered with; None where the answer is that there is nothing.

@@ -71,6 +71,10 @@ def remote_field(definition: Mapping[str, Any]) -> RemoteField:
         is_writable=bool(definition.get("updateable")) and definition["type"] != "reference",
         # An unrestricted picklist takes any text.
         options=options if definition.get("restrictedPicklist") else (),
+        is_required=not definition.get("nillable", True)
+        and not definition.get("defaultedOnCreate")
+        and bool(definition.get("createable"))
+        and kind != "boolean",
         max_length=int(definition["length"]) if kind == "text" and definition.get("length") else None,
     )
 

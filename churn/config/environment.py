@@ -17,7 +17,7 @@ HOME: Final = "CHURN_HOME"
 _STORE_URL: Final = "CHURN_STORE_URL"
 # The last one is the password in deploy/example.env that compose.yaml hands on under another name.
 _SINGLE: Final = frozenset({HOME, _STORE_URL, WEBHOOK_SECRET, SMTP_PASSWORD, "CHURN_DATABASE_PASSWORD"})
-_SECRETS: Final = re.compile(r"CHURN_(SOURCE_.+_DSN|CONNECTOR_.+_SECRET|WEBHOOK_.+_SECRET)", re.DOTALL)
+_SECRETS: Final = re.compile(r"CHURN_(SOURCE_.+_(DSN|SECRET)|CONNECTOR_.+_SECRET|WEBHOOK_.+_SECRET)", re.DOTALL)
 # Kubernetes tells every container where each service is: CHURN_API_SERVICE_HOST, CHURN_API_PORT_80_TCP_ADDR, ...
 _SERVICES: Final = re.compile(
     r"CHURN(_[A-Z0-9]+)*_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
@@ -73,6 +73,7 @@ def _declared(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield the secrets of the sections that the file declares."""
     for section, variable in (
         ("sources", lambda name: f"CHURN_SOURCE_{name.upper()}_DSN"),
+        ("sources", lambda name: f"CHURN_SOURCE_{name.upper()}_SECRET"),
         ("connectors", secret_name),
         ("webhooks", webhook_secret),
     ):

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from churn.config.web import WebSettings
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=0, le=3650)]
@@ -60,6 +62,8 @@ class SourceSettings(Section):
     format: Literal["csv", "parquet", "json", "combined"] | None = Field(
         None, description="Told from the ending if not given; combined is the access log of a web server."
     )
+    url: str | None = Field(None, description="Address of a web service that answers JSON; see `web`.")
+    web: WebSettings = Field(default_factory=WebSettings, description="How the web service is asked.")
     dsn: str | None = Field(
         None,
         description="Address of PostgreSQL, MySQL or MariaDB without a password (that is PGPASSWORD, MYSQL_PWD or CHURN_SOURCE_<NAME>_DSN).",
@@ -96,8 +100,13 @@ class SourceSettings(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> SourceSettings:
-        if (self.path is None) == (self.dsn is None and self.query is None):
-            raise ValueError("give either `path` or `dsn`/`query`")
+        has_database = self.dsn is not None or self.query is not None
+        if [self.path is not None, has_database, self.url is not None].count(True) != 1:
+            raise ValueError("give either `path`, or `dsn`/`query`, or `url`")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError("`url` must begin with http:// or https://")
+        if self.url is not None and "@" in self.url.split("/")[2]:
+            raise ValueError("`url` holds a name or password: secrets belong into CHURN_SOURCE_<NAME>_SECRET")
         if self.dsn and "@" in self.dsn and ":" in self.dsn.split("@")[0].partition("://")[2]:
             variable = "MYSQL_PWD" if self.dsn.startswith(("mysql", "mariadb")) else "PGPASSWORD"
             raise ValueError(f"`dsn` holds a password: put it in {variable} or CHURN_SOURCE_<NAME>_DSN")

@@ -32,6 +32,7 @@ from churn.warehouse.reading.declared import reading_of
 from churn.warehouse.reading.delivery import SourceFile
 from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.sources import Files
+from churn.warehouse.reading.web import web_load
 
 _WORTH_COUNTING = 100  # rows: of fewer, a few more or less say nothing
 
@@ -107,7 +108,9 @@ def _load(
 ) -> LoadResult:
     started = time.perf_counter()
     load = Load(warehouse, _table(name), source, _hash(source), now, erased, reading_of(name, source))
-    if source.path is None:
+    if source.url is not None:
+        done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
+    elif source.path is None:
         done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
     else:
         files = Files(name, source, secrets)
@@ -234,4 +237,7 @@ def _refuse_shrunk(
 def _hash(source: SourceSettings) -> str:
     written = [source.dates, source.pivot_year, source.zone, source.codes, source.rows_at]
     parts = [source.columns, source.where, source.options, source.format, source.query, *written]
+    if source.url is not None:  # of other sources the hash stays what it was, so that nothing is loaded again
+        pace = {"requests_per_second", "timeout_seconds", "max_attempts", "max_wait_seconds"}
+        parts += [source.url, source.web.model_dump(mode="json", exclude=pace)]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()

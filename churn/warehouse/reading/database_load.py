@@ -22,9 +22,9 @@ from churn.warehouse.reading.increments import (
     overlap_time,
     updated_column,
 )
+from churn.warehouse.reading.overlaps import ARRIVED, leave_out_loaded, remember
 from churn.warehouse.reading.scanning import DELIVERED
 
-_ARRIVED = "arrived_hashes"  # temporary: the rows of this delivery with their hashes
 _NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL"}
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
 
@@ -58,14 +58,14 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         if updated:
             _hashes(warehouse, load, updated)
         if since:
-            count = _leave_out_loaded(warehouse, name)
+            count = leave_out_loaded(warehouse, name)
             if not count:
                 return [], 1, ()
         else:
             ledger.remove(warehouse, name, (file,) if before is not None else (), load_id)
         done = load_delivery(load, _delivery(warehouse, file), load_id)
         if updated:
-            _remember(warehouse, name)
+            remember(warehouse, name)
     return done, 0, ()
 
 
@@ -93,26 +93,9 @@ def _hashes(warehouse: Warehouse, load: Load, updated: str) -> None:
     else:
         begins = newest
     warehouse.execute(
-        f"create or replace temp table {_ARRIVED} as select d._row, hash(h) as row_hash, d.{value} >= {begins} as is_recent"
+        f"create or replace temp table {ARRIVED} as select d._row, hash(h) as row_hash, d.{value} >= {begins} as is_recent"
         f" from {DELIVERED} as d, lateral (select d.* exclude (_row)) as h"
     )
-
-
-def _leave_out_loaded(warehouse: Warehouse, name: str) -> int:
-    """Drop the rows of the overlap that were loaded before, and return how many are left."""
-    warehouse.execute(
-        f"delete from {DELIVERED} where _row in (select _row from {_ARRIVED} where row_hash in"
-        " (select row_hash from raw.overlaps where source = ?))",
-        [name],
-    )
-    return int(warehouse.rows(f"select count(*) from {DELIVERED}")[0][0])
-
-
-def _remember(warehouse: Warehouse, name: str) -> None:
-    """Keep the hashes of the overlap, in place of earlier ones."""
-    warehouse.execute("delete from raw.overlaps where source = ?", [name])
-    warehouse.execute(f"insert into raw.overlaps select ?, row_hash from {_ARRIVED} where is_recent", [name])
-    warehouse.execute(f"drop table {_ARRIVED}")
 
 
 def _delivery(warehouse: Warehouse, file: SourceFile) -> Delivery:

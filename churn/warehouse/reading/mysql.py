@@ -67,7 +67,7 @@ _NAMES: Final = {255: "geometry", 242: "vector"}
 
 
 @dataclass(frozen=True)
-class _Column:
+class _ServerColumn:
     """A column as the server has it: the select that makes it plain there, and its DuckDB type and SQL here."""
 
     name: str
@@ -150,7 +150,7 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _columns(cursor: SSCursor, name: str) -> list[_Column]:
+def _columns(cursor: SSCursor, name: str) -> list[_ServerColumn]:
     # The cursor's public description has neither the sign of a number nor the character set of a text.
     fields = cursor._result.fields  # noqa: SLF001  # the reason stands above
     return [
@@ -158,7 +158,7 @@ def _columns(cursor: SSCursor, name: str) -> list[_Column]:
     ]
 
 
-def _column(name: str, kind: int, flags: int, charset: int, *, where: str) -> _Column:
+def _column(name: str, kind: int, flags: int, charset: int, *, where: str) -> _ServerColumn:
     column = _number(name, kind, flags) or _time(name, kind) or _text(name, kind, charset)
     if column is not None:
         return column
@@ -167,37 +167,39 @@ def _column(name: str, kind: int, flags: int, charset: int, *, where: str) -> _C
     raise ContractBroken(f"`{name}` is {known}, which has no plain form", where=where, remedy=remedy)
 
 
-def _number(name: str, kind: int, flags: int) -> _Column | None:
+def _number(name: str, kind: int, flags: int) -> _ServerColumn | None:
     there, here = _quoted(name), quoted(name)
     if kind in _WHOLE:
         made = "UBIGINT" if flags & _UNSIGNED else "BIGINT"
-        return _Column(name, there, made, f"cast({here} as {made.lower()})")
+        return _ServerColumn(name, there, made, f"cast({here} as {made.lower()})")
     if kind in {_BIT, _YEAR}:
         select = f"({there} + 0)" if kind == _BIT else f"nullif({there} + 0, 0)"
-        return _Column(name, select, "UBIGINT", f"cast({here} as ubigint)")
+        return _ServerColumn(name, select, "UBIGINT", f"cast({here} as ubigint)")
     if kind in _FLOATS | _DECIMALS:  # we reckon in doubles, and the server knows best how to make one of a decimal
-        return _Column(name, f"({there} + 0e0)" if kind in _DECIMALS else there, "DOUBLE", f"cast({here} as double)")
+        return _ServerColumn(
+            name, f"({there} + 0e0)" if kind in _DECIMALS else there, "DOUBLE", f"cast({here} as double)"
+        )
     return None
 
 
-def _time(name: str, kind: int) -> _Column | None:
+def _time(name: str, kind: int) -> _ServerColumn | None:
     there, here = _quoted(name), quoted(name)
     if kind == _ZONED:
-        return _Column(name, _dated(there), "TIMESTAMP WITH TIME ZONE", f"cast({here} || '+00' as timestamptz)")
+        return _ServerColumn(name, _dated(there), "TIMESTAMP WITH TIME ZONE", f"cast({here} || '+00' as timestamptz)")
     if kind == _UNZONED:
-        return _Column(name, _dated(there), "TIMESTAMP", f"cast({here} as timestamp)")
+        return _ServerColumn(name, _dated(there), "TIMESTAMP", f"cast({here} as timestamp)")
     if kind in _DATES:
-        return _Column(name, _dated(there), "DATE", f"cast({here} as date)")
+        return _ServerColumn(name, _dated(there), "DATE", f"cast({here} as date)")
     return None
 
 
-def _text(name: str, kind: int, charset: int) -> _Column | None:
+def _text(name: str, kind: int, charset: int) -> _ServerColumn | None:
     there, here = _quoted(name), quoted(name)
     if kind in _TEXTS and charset == _BINARY:
-        return _Column(name, f"lower(hex({there}))", "VARCHAR", here)
+        return _ServerColumn(name, f"lower(hex({there}))", "VARCHAR", here)
     if kind in _TEXTS:
-        return _Column(name, there, "VARCHAR", f"rtrim({here})" if kind == _PADDED else here)
-    return _Column(name, f"cast({there} as char)", "VARCHAR", here) if kind in {_CLOCK, _JSON, _NULL} else None
+        return _ServerColumn(name, there, "VARCHAR", f"rtrim({here})" if kind == _PADDED else here)
+    return _ServerColumn(name, f"cast({there} as char)", "VARCHAR", here) if kind in {_CLOCK, _JSON, _NULL} else None
 
 
 def _dated(column: str) -> str:
@@ -208,7 +210,7 @@ def _dated(column: str) -> str:
 
 
 def _since(
-    warehouse: Warehouse, name: str, source: SourceSettings, columns: Sequence[_Column], since: str | None
+    warehouse: Warehouse, name: str, source: SourceSettings, columns: Sequence[_ServerColumn], since: str | None
 ) -> str:
     """Return the condition for rows from the newest known value on, less the overlap; "" for all rows."""
     kinds = {column.name: column.type for column in columns}
@@ -226,7 +228,7 @@ def _since(
     return f" where {_quoted(updated)} >= {value}"
 
 
-def _store(warehouse: Warehouse, cursor: SSCursor, columns: Sequence[_Column], name: str) -> None:
+def _store(warehouse: Warehouse, cursor: SSCursor, columns: Sequence[_ServerColumn], name: str) -> None:
     import pyarrow as pa
 
     schema = pa.schema([(column.name, pa.string()) for column in columns])
@@ -253,7 +255,7 @@ def _store(warehouse: Warehouse, cursor: SSCursor, columns: Sequence[_Column], n
             return
 
 
-def _refuse_partial_dates(warehouse: Warehouse, columns: Sequence[_Column], name: str) -> None:
+def _refuse_partial_dates(warehouse: Warehouse, columns: Sequence[_ServerColumn], name: str) -> None:
     for column in columns:
         if not column.type.startswith(("TIMESTAMP", "DATE")):
             continue

@@ -1,0 +1,241 @@
+"""Loads a web source: every page into a spool, then all of them at once into the raw table, whole or what is new alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from churn.config import SourceSettings
+from churn.errors import ConfigError, ContractBroken
+from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.loading import ledger
+from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.loading.ledger import Known
+from churn.warehouse.loading.loading import Load, Loaded, load_delivery
+from churn.warehouse.reading import values
+from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.increments import overlap_seconds, overlap_steps, updated_column
+from churn.warehouse.reading.json_files import read_json
+from churn.warehouse.reading.overlaps import ARRIVED, leave_out_loaded, remember
+from churn.warehouse.reading.scanning import DELIVERED
+from churn.warehouse.reading.web.asking import Parameters, WebClient
+from churn.warehouse.reading.web.paging import can_go_on, fetch_pages
+from churn.warehouse.reading.web.spool import PageProgress, Spool
+
+_OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
+_WORTH_COUNTING = 100  # rows: of fewer, a few more or less say nothing
+_LINES = "arrived_lines"  # temporary: the rows as text, which is what tells whether one was loaded before
+
+
+def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:
+    """Load the source; return what came of it, 1 if nothing had changed, and no vanished files.
+
+    What arrived before a run broke off is kept beside the warehouse: a later run goes on from there where it pages by
+    a cursor, and begins again otherwise. Raises ConfigError for settings that do not fit, ContractBroken for answers
+    that are not what they should be, and as `WebClient.ask`.
+    """
+    name, source, warehouse = load.table.name, load.source, load.warehouse
+    _check(name, source)
+    label = f"web:{name}"
+    before = ledger.known_files(warehouse, name).get(label)
+    is_same = before is not None and before.settings_hash == load.settings_hash and not full
+    since = before.changed if before is not None and is_same and source.web.since_param else ""
+    with _spool(warehouse, name) as (spool, scratch):
+        progress = _fetched(load, secrets, since, spool)
+        arrived = scratch / "rows.ndjson"
+        with arrived.open("wb") as out:
+            for page in spool.pages(progress):
+                out.write(page.read_bytes())
+        with warehouse.transaction():
+            ledger.create_raw(warehouse, load.table)
+            done, unchanged = _load(load, label, before if is_same else None, before, since, progress, arrived, scratch)
+        spool.clear()
+    return done, unchanged, ()
+
+
+def _check(name: str, source: SourceSettings) -> None:
+    where = f"sources.{name}"
+    unknown = set(source.options) - _OPTIONS
+    if unknown:
+        remedy = f"A web service knows {', '.join(sorted(_OPTIONS))}; how it is asked stands in [{where}.web]."
+        raise ConfigError(f"no option `{min(unknown)}`", where=f"{where}.options", remedy=remedy)
+    if source.web.since_param and not source.web.sync_cursor_at and not updated_column(source):
+        remedy = 'Name the field that grows when a row changes: options = { updated = "updated_at" }.'
+        raise ConfigError("`since_param` without a field to take the time from", where=where, remedy=remedy)
+
+
+@contextmanager
+def _spool(warehouse: Warehouse, name: str) -> Iterator[tuple[Spool, Path]]:
+    """Give the folder of the pages, beside the warehouse where there is one, and another that goes with the block."""
+    with tempfile.TemporaryDirectory(prefix="churn-web-") as scratch:
+        kept = warehouse.path.parent / "pages" if warehouse.path is not None else Path(scratch) / "pages"
+        yield Spool(kept / name), Path(scratch)
+
+
+def _fetched(load: Load, secrets: Mapping[str, str], since: str, spool: Spool) -> PageProgress:
+    name, source = load.table.name, load.source
+    assert source.url is not None
+    progress = spool.resumed(load.settings_hash, since, load.now, may_go_on=can_go_on(source.web))
+    if progress.position is None:
+        return progress
+    given = _since(load, since)
+    with WebClient(name, source.url, source.web, secrets.get(f"CHURN_SOURCE_{name.upper()}_SECRET")) as client:
+        is_resumed = bool(progress.hashes)
+        try:
+            return fetch_pages(client, source.url, source.web, source.rows_at, given, spool, progress)
+        except ContractBroken:
+            if not is_resumed:
+                raise
+            spool.clear()  # the cursor may have expired: once more from the beginning
+            anew = spool.resumed(load.settings_hash, since, load.now, may_go_on=False)
+            return fetch_pages(client, source.url, source.web, source.rows_at, given, spool, anew)
+
+
+def _since(load: Load, since: str) -> Parameters:
+    """Return the parameter for what is new: the newest known time or number less the overlap, or the kept cursor."""
+    web, name = load.source.web, load.table.name
+    if not since or not web.since_param:
+        return {}
+    if web.sync_cursor_at:
+        return {web.since_param: since}
+    if web.since_format == "number":
+        return {web.since_param: int(since) - overlap_steps(name, load.source)}
+    seconds = overlap_seconds(load.warehouse, name, load.source)
+    moment = datetime.fromtimestamp(datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp() - seconds, tz=UTC)
+    if web.since_format in {"epoch", "epoch_ms"}:
+        return {web.since_param: int(moment.timestamp() * (1 if web.since_format == "epoch" else 1000))}
+    if web.since_format == "date":
+        return {web.since_param: f"{moment:%Y-%m-%d}"}
+    return {web.since_param: f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def _load(
+    load: Load,
+    label: str,
+    alike: Known | None,
+    before: Known | None,
+    since: str,
+    progress: PageProgress,
+    arrived: Path,
+    scratch: Path,
+) -> tuple[list[Loaded], int]:
+    """Load the rows that arrived; return what came of them, and 1 if nothing is new. `alike` was read by these settings."""
+    name, warehouse = load.table.name, load.warehouse
+    if not since:
+        _refuse_shrunk(load, alike, progress.rows)
+    load_id = ledger.next_load_id(warehouse)
+    file = SourceFile(label, arrived, progress.rows, progress.sync_cursor or since)
+    if not progress.rows:
+        if not since and before is not None and before.rows:
+            ledger.remove(warehouse, name, (file,), load_id)
+        if since:
+            _move_on(load, file)
+        else:
+            _record(load, file, load_id)
+        return [], 1
+    (delivery,) = read_json(warehouse, [file], {"format": "newline_delimited"}, scratch=scratch, rows_at=None)
+    _drop_shifted(load, arrived, progress)
+    newest = _newest(load, delivery.columns)
+    content = warehouse.rows(f"select cast(sum(cast(row_hash as hugeint)) as varchar) from {ARRIVED}")[0][0]
+    file = SourceFile(label, arrived, progress.rows, progress.sync_cursor or max(newest, since), str(content))
+    if not since and alike is not None and alike.content_hash == str(content):
+        return [], 1
+    if since:
+        if not leave_out_loaded(warehouse, name):
+            remember(warehouse, name)
+            _move_on(load, file)
+            return [], 1
+    elif before is not None:
+        ledger.remove(warehouse, name, (file,), load_id)
+    done = load_delivery(
+        load, Delivery((file,), delivery.sql, delivery.columns, is_text=True, has_open_keys=True), load_id
+    )
+    if load.source.web.since_param:
+        remember(warehouse, name)
+    return done, 0
+
+
+def _move_on(load: Load, file: SourceFile) -> None:
+    """Note where to begin the next time, though nothing was new."""
+    load.warehouse.execute(
+        "update raw.loads set changed = ? where source = ? and file = ?", [file.changed, load.table.name, file.name]
+    )
+
+
+def _record(load: Load, file: SourceFile, load_id: int) -> None:
+    ledger.record(
+        load.warehouse,
+        load.table.name,
+        file,
+        load_id=load_id,
+        settings_hash=load.settings_hash,
+        rows=0,
+        rejected=0,
+        now=load.now,
+    )
+
+
+def _refuse_shrunk(load: Load, alike: Known | None, rows: int) -> None:
+    """Raise ContractBroken where a service gives nothing of what must be there, or much less than it did."""
+    where = f"sources.{load.table.name}"
+    if not rows and load.table.is_essential:
+        raise ContractBroken(f"no rows for {load.table.name}", where=where, remedy="Check `url` and its parameters.")
+    if alike is None or alike.rows < _WORTH_COUNTING or rows >= alike.rows * (1 - load.source.most_shrink):
+        return
+    raise ContractBroken(
+        f"the service gave {alike.rows:,} rows before and {rows:,} now",
+        where=where,
+        remedy="If that is right, raise `most_shrink`, or load it once with `churn refresh --full`.",
+    )
+
+
+def _drop_shifted(load: Load, arrived: Path, progress: PageProgress) -> None:
+    """Note the hash of each row; where pages are counted, drop rows that came with an earlier page already.
+
+    Rows that are added while pages are read push others onto the next page.
+    """
+    warehouse, web = load.warehouse, load.source.web
+    warehouse.execute(
+        f"create or replace temp table {_LINES} as select row_number() over () as _row, hash(line) as row_hash from read_csv("
+        f"{literal(str(arrived))}, delim = '', quote = '', escape = '', header = false, auto_detect = false,"
+        " columns = {'line': 'VARCHAR'}, strict_mode = false, max_line_size = 268435456)"
+    )
+    if web.paging in {"page", "offset"} and len(progress.hashes) > 1:
+        warehouse.execute(
+            f"delete from {DELIVERED} where _row in (select _row from {_LINES} qualify row_number() over"
+            " (partition by row_hash order by _row) > 1)"
+        )
+    warehouse.execute(
+        f"create or replace temp table {ARRIVED} as select _row, row_hash, true as is_recent from {_LINES}"
+        f" where _row in (select _row from {DELIVERED})"
+    )
+    warehouse.execute(f"drop table {_LINES}")
+
+
+def _newest(load: Load, columns: Mapping[str, str]) -> str:
+    """Return the newest value of the field that grows, "" where none is named; mark the rows of the overlap."""
+    warehouse, source, name = load.warehouse, load.source, load.table.name
+    updated = updated_column(source)
+    if not updated or source.web.sync_cursor_at:
+        return ""
+    column = theirs(updated, columns)
+    if column is None:
+        remedy = f"Name one of {', '.join(columns)}."
+        raise ContractBroken(f"no field `{updated}` (options.updated)", where=f"sources.{name}", remedy=remedy)
+    if source.web.since_format == "number":
+        value, begins = f"try_cast({quoted(column)} as bigint)", f"newest - {overlap_steps(name, source)}"
+    else:
+        value = values.time(f"cast({quoted(column)} as varchar)", updated, load.reading)
+        begins = f"newest - interval {overlap_seconds(warehouse, name, source):.6f} second"
+    newest = warehouse.rows(f"select cast(max({value}) as varchar) from {DELIVERED}")[0][0]
+    if newest is None:
+        remedy = "Name a field that every row has, or leave out `since_param`."
+        raise ContractBroken(f"no value of `{updated}` can be read", where=f"sources.{name}", remedy=remedy)
+    warehouse.execute(
+        f"update {ARRIVED} set is_recent = coalesce(_row in (select _row from (select _row, {value} as told_at,"
+        f" max({value}) over () as newest from {DELIVERED}) where told_at >= {begins}), false)"
+    )
+    return str(newest)

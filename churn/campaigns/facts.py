@@ -14,7 +14,7 @@ from churn.warehouse import Warehouse
 if TYPE_CHECKING:
     import polars as pl
 
-# Of several versions the newest that says anything counts. An objection stands until a later version agrees again.
+# The newest version with a value counts. An objection stands until a later version agrees again.
 _CONSENT = """
 select
     customer_id,
@@ -28,7 +28,8 @@ from staging.customers
 group by customer_id
 """
 
-# As the population of snapshots has it: what ended within the grace days may go on, unless something says it is a loss.
+# As in the population of snapshots: a subscription that ended within the grace days may be renewed, unless a decision
+# is known.
 _OVER = """
 with given as (
     select

@@ -86,15 +86,15 @@ def strata_of(known: pl.DataFrame) -> NDArray[Any]:
 
 
 DIMENSIONS: Final = ("risk_band", "plan", "stratum")
-LEAST: Final = 10  # customers in either arm: below that a segment's interval says nothing
+LEAST: Final = 10  # customers in each arm; with fewer, a segment's interval says nothing
 NOTABLE: Final = 0.05
 
 
 def segments(known: pl.DataFrame, confidence: float) -> tuple[SegmentEffect, ...]:
     """Return the effect in every segment that has enough of both arms, with p-values corrected for being several.
 
-    `known`: arm, split, has_churned, risk_band, plan, stratum. Several looks find something by chance: these are questions
-    for the next campaign, never its verdict. Correction: Holm, over all segments of all dimensions.
+    `known`: arm, split, has_churned, risk_band, plan, stratum. Among several segments some stand out by chance: they
+    are questions for the next campaign, not its verdict. Correction: Holm, over all segments of all dimensions.
     """
     looks: list[tuple[str, str, Effect]] = []
     seen: set[frozenset[tuple[int, ...]]] = set()
@@ -103,7 +103,7 @@ def segments(known: pl.DataFrame, confidence: float) -> tuple[SegmentEffect, ...
         groups = [(str(name), part) for (name,), part in parts.group_by([dimension], maintain_order=True)]
         shape = frozenset(tuple(part["row"].to_list()) for _, part in groups)
         if len(groups) < 2 or shape in seen:
-            continue  # one segment is the whole, and two names for the same split say the same twice
+            continue  # skip a single segment, which is the whole, and a second name for the same split
         seen.add(shape)
         effects = [(name, _effect(part, confidence)) for name, part in sorted(groups, key=lambda group: group[0])]
         enough = [(dimension, name, effect) for name, effect in effects if effect is not None]
@@ -126,7 +126,7 @@ def two_by_two(known: pl.DataFrame, confidence: float) -> TwoByTwo | None:
     """Return churn of the riskier and the safer half, treated and held out; None where a cell is empty.
 
     Down a column stands the model's work: do those it calls riskier leave more, within the same arm? Across a row stands
-    the campaign's: do those contacted leave less, within the same half? It can fail by either, and is mended differently.
+    the campaign's: do those contacted leave less, within the same half? Either can fail, and each has its own remedy.
     """
     cut = float(known["churn_probability"].median())  # type: ignore[arg-type]  # the median of floats is a float
     is_high = known["churn_probability"] >= cut
@@ -216,7 +216,7 @@ def costs_of(frame: pl.DataFrame, *, stayers_take: bool) -> CampaignCosts:
 def value_of_a_save(known: pl.DataFrame) -> float:
     """Return the money one save was worth among the treated: their values, each weighed by the chance of leaving.
 
-    Only who would have left can be saved, so a customer counts as much as they were likely to leave.
+    Only customers who would have left can be saved, so each counts by their probability of leaving.
     """
     treated = known.filter(arm="treatment")
     weight = treated["churn_probability"]
@@ -378,7 +378,7 @@ def _arm(rows: pl.DataFrame) -> ArmFigures:
 
 
 def _delivered(effect: Effect, arms: MeasuredArms) -> DeliveredFigures | None:
-    """The effect on those who were reached, where anyone told us whom the campaign reached; else None."""
+    """The effect on those who were reached, where outcomes say whom the campaign reached; else None."""
     if not arms.treatment.delivered:
         return None
     share_t, share_c = (arm.delivered / arm.assigned for arm in (arms.treatment, arms.holdout))

@@ -156,7 +156,7 @@ def words_of(d: Measured) -> MeasurementWords:
 
 
 def alarm_of(d: Measured) -> str | None:
-    """Return what to shout when the whole interval lies below 0; None otherwise."""
+    """Return the alarm for an interval that lies wholly below 0; None otherwise."""
     if d.verdict != "harms" or d.earned is None:
         return None
     saves = d.earned.saves

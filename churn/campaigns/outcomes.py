@@ -1,4 +1,4 @@
-"""Judges outcome events: which can be taken, which cannot and why; and which came before their customer was assigned."""
+"""Judges outcome events: which are accepted, which are rejected and why, and which came before the assignment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from churn.store.records import OUTCOME_KINDS
 
 OUTCOME_FIELDS: Final = ("customer_id", "campaign", "event_id", "kind", "occurred_at")
 ENDINGS: Final = (".csv", ".parquet", ".json", ".ndjson", ".jsonl")
-_SHORTEST: Final = 3  # letters: a column such as `id` is like too much to be guessed
+_SHORTEST: Final = 3  # letters; a shorter name such as `id` resembles too many others
 _SCHEMA = dict.fromkeys(OUTCOME_FIELDS, pl.String) | {"row_number": pl.Int64, "fault": pl.String}
 
 
@@ -141,14 +141,14 @@ def _text(value: Any) -> str | None:
     return text or None
 
 
-# A CRM's clock may run ahead of ours by this much; more is a mistake, and would count things that have not happened.
+# A CRM's clock may be ahead of ours by this much; events further in the future are rejected.
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _EARLIEST: Final = date(1990, 1, 1)
 
 
 @dataclass(frozen=True)
 class JudgedOutcomes:
-    """Outcome rows, told apart.
+    """Outcome rows, accepted and rejected.
 
     `accepted`: customer_id, campaign, event_id, kind, occurred_at (UTC), rejection_id. `rejected`: the five fields as
     text, row_number, rejection_id, reason.
@@ -159,7 +159,7 @@ class JudgedOutcomes:
 
 
 def judge(rows: pl.DataFrame, *, now: datetime) -> JudgedOutcomes:
-    """Tell the rows that can be taken from those that cannot; `now` is UTC.
+    """Split rows into accepted and rejected ones; `now` is UTC.
 
     `rows` is as `read_outcomes` returns it. Every row ends up in exactly one of the two. A campaign may be empty where
     the sender did not know it; everything else may not.
@@ -263,7 +263,7 @@ def before_assignment(events: pl.DataFrame, assigned: pl.DataFrame) -> pl.DataFr
 
 
 def _ids(rows: pl.DataFrame) -> Iterable[str]:
-    """Name each row by what it says, so that the same row told again is known to be the same."""
+    """Derive each row's id from its content, so that a repeated row is recognised."""
     for values in rows.select(OUTCOME_FIELDS).iter_rows():
         text = "\x1f".join("" if value is None else value for value in values)
         yield hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -274,5 +274,5 @@ def _instant(text: str) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
         return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-    except (ValueError, OverflowError):  # the last day of the calendar has no hour later
+    except (ValueError, OverflowError):  # near the last day of the calendar
         return None

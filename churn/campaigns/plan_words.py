@@ -34,7 +34,7 @@ def plan_sentences(plan: PlanDocument, notes: Sequence[str]) -> tuple[str, ...]:
 
 
 def uplift_note(name: str, taught_by: str, finding: str) -> str:
-    """Return that campaign `name` is priced by what another, or an earlier round of it, taught."""
+    """Return the note that campaign `name` is priced by uplift learnt from another campaign or an earlier round."""
     return f"`{name}` goes by the uplift that `{taught_by}` taught: {finding}"
 
 

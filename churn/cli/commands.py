@@ -1,6 +1,6 @@
 """Every command with the module that holds it and its line in `churn --help`, so that the help loads no module.
 
-A test holds that this table says what the modules register.
+A test compares this table with what the modules register.
 """
 
 from __future__ import annotations

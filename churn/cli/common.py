@@ -63,7 +63,7 @@ class Session:
 
     @property
     def context(self) -> Context:
-        """The context for this run; built when first asked for, so that help and wrong usage stay fast."""
+        """The context for this run; built on first use, so that help and usage errors stay fast."""
         if not hasattr(self, "_context"):
             self._context = build_context(home=self.home, config=self.config, progress=self.progress)
         return self._context
@@ -146,7 +146,7 @@ def _complain(error: ChurnError, *, as_json: bool) -> None:
 
 
 def _plain(value: object) -> JsonValue:
-    """Return `value` as JSON can say it: NaN and infinity as null, days and instants as ISO text."""
+    """Return `value` as plain JSON values: NaN and infinity as null, days and instants as ISO text."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -155,7 +155,7 @@ def _plain(value: object) -> JsonValue:
         return {name: _plain(item) for name, item in value}
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return _plain(value.tolist()) if hasattr(value, "tolist") else _simple(value)  # numpy's values have it
+    return _plain(value.tolist()) if hasattr(value, "tolist") else _simple(value)  # of numpy values
 
 
 def _simple(value: object) -> JsonValue:

@@ -207,11 +207,11 @@ def scheduler(
     Several may run at once: none works what another one works. A run that was cut off goes on where it stood.
     """
     context = session.context
-    due = next_times(context.settings, context.clock())  # a wrong schedule is told before anything begins
+    due = next_times(context.settings, context.clock())  # report a wrong schedule before anything starts
 
     def tell(text: str) -> None:
         if not session.quiet:
-            typer.echo(f"{context.clock():%Y-%m-%d %H:%M:%S} {text}")  # flushed: others read it as it comes
+            typer.echo(f"{context.clock():%Y-%m-%d %H:%M:%S} {text}")  # flushed, for other processes read it
 
     tell(
         f"Scheduler at work. Next: {', '.join(f'{job} {at:%Y-%m-%d %H:%M} UTC' for job, at in due.items()) or 'nothing'}."

@@ -1,4 +1,4 @@
-"""Shows a measurement on a terminal: the words first, then the figures behind them; and the save ledger of all campaigns."""
+"""Shows a measurement on a terminal, words first, then figures; and the save ledger of all campaigns."""
 
 from __future__ import annotations
 

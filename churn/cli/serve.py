@@ -61,15 +61,15 @@ def serve(
 
 
 def _first_link(session: Session, address: str, host: str) -> str | None:
-    """A link for whoever sits at this machine, as long as there is no user; never where others could read it along."""
+    """A sign-in link for the person at this machine while there is no user; none where others could read the output."""
     if host not in {"127.0.0.1", "localhost", "::1"} or list_users(session.context):
         return None
     return f"{address}/sign-in/link?token={create_link(session.context)}"
 
 
 def _scheduler(session: Session) -> SchedulerBeside:
-    timetable(session.context.settings)  # a wrong schedule is told before anything begins
-    # The server hands SIGTERM on once its requests are answered: it then ends this block, and with it the scheduler.
+    timetable(session.context.settings)  # report a wrong schedule before anything starts
+    # The server re-raises SIGTERM after its last answer, which ends this block and the scheduler with it.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     return SchedulerBeside(home=session.context.settings.home, config=session.config, is_quiet=session.quiet)
 

@@ -38,7 +38,7 @@ def facts(rows: Iterable[tuple[str, object]]) -> None:
 
 
 def _console() -> Console:
-    """Return the terminal as it is; into a file or a pipe, wide enough that no table folds."""
+    """Return the terminal with its own width; for a file or a pipe, one wide enough that no table wraps."""
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=max(WIDTH_OF_PLAIN_OUTPUT, Console().width))

@@ -57,8 +57,8 @@ def cohort_figures(y: ArrayLike, p: ArrayLike, *, threshold: float) -> dict[str,
 def expected_figures(p: ArrayLike, *, threshold: float) -> dict[str, float]:
     """Return auc, recall, lift and churn rate that probabilities `p` (n,) promise of themselves (confidence-based).
 
-    Each customer counts as p churners and 1 - p stayers. It sees that customers have become others; it cannot see that
-    the same customers have come to behave otherwise, for it takes the model's word.
+    Each customer counts as p churners and 1 - p stayers. It shows a change of customers, but not a change in how the
+    same customers behave, since it trusts the model.
     """
     predicted = probabilities("p", finite("p", p))
     order = np.argsort(-predicted, kind="stable")

@@ -1,4 +1,4 @@
-"""Answers "what if" at once: everything that costs time is drawn when scores are published, terms are laid over it.
+"""Answers "what if" at once: the slow draws are made when scores are published, and the terms are applied to them.
 
 **What does not change with the terms.** With the value window's factor F = V / m (`Economics.value_of_save`), success rate g,
 cost of a contact f and of a taker t, the net profit of a drawn population down to a cut is
@@ -50,7 +50,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class DrawnTerms:
-    """What a question lays over the totals: drawn success rates and values (draws,), and the money per save."""
+    """What a question applies to the totals: drawn success rates and values (draws,), and the money per save."""
 
     economics: Economics
     success: Floats

@@ -184,7 +184,7 @@ def mode_of(request: SimulationTerms) -> tuple[Mode, float | None]:
 
 
 def lay_over(base: Economics, request: SimulationRequest) -> Economics:
-    """Lay the request over the settings' terms; a success rate takes along, in proportion, what is not given of its range.
+    """Apply the request to the settings' terms; ends of the success rate's range that are not given scale with it.
 
     Raises ConfigError for terms out of range.
     """

@@ -1,4 +1,4 @@
-"""Conditions over features: as SQL that a campaign's audience takes, as rows they cover, and as words people say."""
+"""Conditions over features: as SQL for a campaign's audience, as the rows they cover, and in words."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Condition:
 
 
 def _at_least(name: str, low: float, column: Encoded) -> str:
-    """Counts are spoken of as `more than 2`, days as `14 or more`; the SQL follows the words."""
+    """Counts are worded `more than 2`, days `14 or more`; the SQL follows the words."""
     return f"{name} >= {_number(low)}" if is_duration(column) else f"{name} > {_number(low - 1)}"
 
 

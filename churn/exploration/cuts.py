@@ -1,4 +1,4 @@
-"""Finds where a feature divides those who leave from those who stay: the best cut, told in numbers people use."""
+"""Finds where a feature best separates those who leave from those who stay, in round numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_LIFT: Final = 1.3  # churn over that of the rest
 LEAST_CHURNERS: Final = 15  # among the rows searched
 AS_GOOD: Final = 0.85  # of the best chi-square: such cuts divide as well for any practical purpose,
 AS_SHARP: Final = 0.8  # if their lift is that of the best, or nearly
-_INTERVAL_GAIN: Final = 1.25  # an interval has one number more to remember, and must earn it
+_INTERVAL_GAIN: Final = 1.25  # an interval needs one number more, and must be this much better
 _FALLS_TO: Final = 0.75  # of its churn, what lies on either side of an interval
 _WEEK: Final = 7
 _LEVELS_EACH: Final = 2

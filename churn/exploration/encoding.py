@@ -109,7 +109,7 @@ def _levels(column: pl.Series) -> tuple[str, ...]:
 
 
 def _edges(sample: Floats, *, is_integer: bool, is_days: bool) -> Floats:
-    """Return where conditions may cut: every whole number of a short range, else quantiles rounded to be said."""
+    """Return where conditions may cut: every whole number of a short range, else rounded quantiles."""
     if sample.size == 0:
         return np.array([1.0])
     low, high = float(np.quantile(sample, 0.002)), float(np.quantile(sample, 0.998))

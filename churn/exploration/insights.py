@@ -31,10 +31,10 @@ _PAIR_LIFT: Final = 1.4  # what the second condition must add to the first, and 
 _MOST_SEARCHED: Final = 300_000  # rows that redundancy and pairs are looked for in; the test is made on all
 _Z: Final = 1.959963984540054
 _SAME_TOPIC_ADDS: Final = 2.0  # what a second finding about the same thing must add to the first
-_STAND_IN: Final = 0.8  # what a column counts for in a pair whose subject another one has told before
+_STAND_IN: Final = 0.8  # weight of a column in a pair, where an earlier insight is about the same subject
 _SUSPECT: Final = 10.83  # chi-square with p = .001: weaker ones are not worth a test
 
-# Where several columns tell of the same customers, the one people know is shown: the company's own key figures before
+# Where several columns find the same customers, the best known one is shown: the company's own key figures before
 # other counts, flags and categories, those before quotients, and last what nobody can picture.
 KEY_FIGURES: Final = frozenset(
     [
@@ -127,7 +127,7 @@ def find_insights(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64
 
 
 def is_abstract(column: Encoded) -> bool:
-    """Say whether a column is a quotient or an angle that nobody can picture."""
+    """Say whether a column is a quotient or an angle, which people find hard to picture."""
     return bool(_ABSTRACT.search(column.doc.phrase or "") or _ABSTRACT.search(column.name))
 
 
@@ -173,7 +173,7 @@ def _weight(condition: Condition) -> float:
 
 
 def _is_odd(condition: Condition) -> bool:
-    """Say whether a condition sets a bound below zero to a difference: nobody could say what it means."""
+    """Say whether a condition sets a bound below zero on a difference, which is hard to understand."""
     return is_abstract(condition.column) and any(v < 0 for v in (condition.low, condition.high) if v is not None)
 
 
@@ -205,7 +205,7 @@ def _pairs(
                 and cut.chi_square / table.parts.overlap > _SUSPECT
             ]
     candidates.sort(key=lambda pair: (-pair[0], pair[1].sql, pair[2].sql))
-    # That a pair leaves more than either of its parts was asked already; beside other pairs it must add something.
+    # The pair leaves more than either of its parts, as was checked; it must also add to the other pairs.
     pairs = Said(np.arange(rows.size) >= middle)
     kept: list[tuple[Condition, ...]] = []
     about: set[frozenset[str]] = set()

@@ -1,4 +1,4 @@
-"""Tells findings that say something of their own from those that say again what others said of the same customers."""
+"""Separates new findings from those that repeat what others said of the same customers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 SAME: Final = 0.6  # correlation of two groups' membership from which they are the same customers
-ADDS: Final = 1.3  # churn ratio that must be left when everything said before is held equal
+ADDS: Final = 1.3  # churn ratio that must remain after adjusting for all earlier findings
 _PROOF: Final = 3.0  # in standard errors
 _MOST_PATTERNS: Final = 50_000
 _SAME_TOPIC: Final = 0.5  # rank correlation of two columns
-# Columns of these groups are told from the same facts; attributes of a flat source are about something else each.
+# Columns of these groups come from the same facts; each attribute of a flat source is about something else.
 _FACTS: Final = {"usage_trend": "usage", "segments": "usage", "calendar": "usage", "purchases": "payments"}
 _EACH_ITS_OWN: Final = frozenset({"attributes", "profile", "tenure", "plan"})
 _SAMPLE: Final = 20_000  # rows that suffice for it

@@ -20,7 +20,7 @@ _PATIENCE_EPOCHS = 4
 _MAX_EPOCHS = 30
 _TREE_ROWS = 20_000
 _SCORE_ROWS = 8_192
-_THREAD_CELLS = 20_000_000  # fewer, and threads wait for each other longer than they work
+_THREAD_CELLS = 20_000_000  # with fewer rows, threads wait for each other longer than they work
 
 
 Parameters = Mapping[str, float]  # of a candidate, by name; whole numbers stay whole

@@ -172,7 +172,7 @@ def cut(
 
 
 def _without_treated(frame: pl.DataFrame, training: TrainingSettings) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Contact changes outcomes, so labels of treated customers say less about churn without contact."""
+    """Drop treated customers where enough others remain: contact may have changed their outcomes."""
     if "is_treated" not in frame.columns:
         return frame, {"treated_rows": 0, "treated_rows_used": 0}
     treated = frame["is_treated"].fill_null(value=False)

@@ -28,7 +28,7 @@ HEADROOM: Final = 1.25  # of the drift that the test rows had gone through alrea
 
 
 class Importance(NamedTuple):
-    """What the model hangs on a feature: its share of all contributions, and its mean absolute one in probability."""
+    """How much the model depends on a feature: share of all contributions, and mean absolute one in probability."""
 
     share: float
     points: float
@@ -36,7 +36,7 @@ class Importance(NamedTuple):
 
 @dataclass(frozen=True)
 class Season:
-    """Rows of the calendar-matched reference; `excuses` when a drift from training that it shows too is none."""
+    """Rows of the calendar-matched reference; where `excuses`, drift from training that it shows too is ignored."""
 
     frame: pl.DataFrame
     name: str
@@ -69,9 +69,9 @@ def feature_drift(
 
 
 def lasting(newest: Sequence[FeatureDrift], earlier: Sequence[FeatureDrift] = (), *, day: date) -> list[FeatureDrift]:
-    """Return the judgement of the newest day like training's, each no graver than that of the one before.
+    """Return the judgement of the newest day like those of training, none more serious than the day before.
 
-    What moves slowly stays moved; the first of March looks odd after a short February, and not for long.
+    A slow drift persists, while 1 March looks odd for a single day after a short February.
     """
     then = {drift.feature: drift for drift in earlier}
     lasted = []
@@ -146,8 +146,8 @@ def drift_findings(
 ) -> list[Finding]:
     """Return a finding for each feature that drifted, and one that says how the others fared.
 
-    Money at risk: the monthly margin times the churn probability that the model hangs on this feature, for the share of
-    customers whose value moved. It is what rests on ground that moved, not a loss.
+    Money at risk: the monthly margin times the churn probability that depends on this feature, for the share of
+    customers whose value moved. That money depends on a drifted feature; it is not a loss.
     """
     moved = [
         Finding(

@@ -1,4 +1,4 @@
-"""Whether the machinery holds: the same night computed twice, a list that does not churn by itself, pushes that arrive."""
+"""Checks the machinery: a night computed twice is the same, the list does not change by itself, pushes arrive."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Reference(Document):
     def pace(self, on: dt.date) -> float:
         """Return how much longer ago training was on `on` than it was at the test: 1 or more.
 
-        A feature that counts from the day records begin moves on and on; at the pace that the test saw, it is no news.
+        A feature that counts from the first record keeps moving; at the pace seen in the test, that is no drift.
         """
         if self.first_date is None or self.last_date is None or self.test_date is None:
             return 1.0

@@ -10,7 +10,7 @@ from churn.wording import count, day, money, percent
 
 
 def champion_words(card: ModelCard, curves: EvaluationCurves, served_from: datetime | None) -> list[str]:
-    """Return what serves since when and what that means, in two or three sentences. `served_from`: None for one that does not."""
+    """Return which model serves since when and what that means; `served_from` is None for one that does not serve."""
     first = curves.cuts[0]
     serves = f" has served since {day(served_from)}" if served_from is not None else " does not serve"
     sentences = [f"{card.chosen.title}{serves}."]

@@ -24,7 +24,7 @@ from churn.reports.language import DASH, Language, read_language
 from churn.reports.render import render
 from churn.resources import layered
 
-_AGE: Final = 3  # months after which newer cohorts are held against older ones
+_AGE: Final = 3  # months after which newer cohorts are compared with older ones
 _NOTICEABLE: Final = 1.96  # standard errors of the difference of two shares: beyond chance at 95 %
 _URGENCY: Final[tuple[Severity, ...]] = ("act", "watch", "unknown", "ok")
 
@@ -65,7 +65,7 @@ def monthly_titles(facts: MonthFacts, t: Language) -> dict[str, str]:
 
 
 def grouped_findings(findings: Sequence[Finding]) -> list[GroupedFinding]:
-    """Return what the monitors ask a look at, worst first, one row per monitor and severity."""
+    """Return the findings that need attention, worst first, one row per monitor and severity."""
     grouped: dict[tuple[str, Severity], list[Finding]] = {}
     for finding in findings:
         if finding.severity != "ok":
@@ -94,7 +94,7 @@ def _trend_title(facts: MonthFacts, t: Language) -> str:
 
 
 def _cohorts_title(cells: Sequence[CohortAge], t: Language) -> str:
-    """Hold the newer half of the cohorts old enough against the older half: a two-proportion test."""
+    """Compare the newer half of the cohorts that are old enough with the older half: a two-proportion test."""
     old_enough = [cell for cell in cells if cell.months_since == _AGE and cell.customers]
     half = len(old_enough) // 2
     if not half:
@@ -167,7 +167,7 @@ def prepare_drawing() -> None:
 def render_monthly(facts: MonthFacts, *, home: Path, language: str = "en") -> str:
     """Return the report of `facts` as one HTML page without scripts; the same facts give the same bytes.
 
-    Templates get the facts as the JSON file has them, which is what those that users write rely on. Raises ConfigError
+    Templates get the facts as the JSON file has them, since templates of users read them so. Raises ConfigError
     for a language without words, or a template that cannot be filled.
     """
     words = read_language(language, home)

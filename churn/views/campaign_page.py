@@ -1,4 +1,4 @@
-"""Tells of one campaign what its page shows: its definition and newest plan in words, pushes, refusals, outcomes, results."""
+"""Reads what the page of a campaign shows: definition and newest plan in words, pushes, refusals, outcomes, results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells where every campaign stands: planned, pushed, running, ready to be measured, measured; and what it promised and kept."""
+"""Reads where every campaign stands (planned, pushed, running, ready to be measured, measured), and its profit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells what campaigns there are, how one is defined, who is assigned to it, and what it was measured to have caused."""
+"""Lists the campaigns, and reads one's definition, assignments and measured effect."""
 
 from __future__ import annotations
 

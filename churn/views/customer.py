@@ -19,7 +19,7 @@ from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, 
 if TYPE_CHECKING:
     import polars as pl
 
-FACTS = 300  # of one customer's year, the newest
+FACTS = 300  # the newest facts of a customer's year that are shown
 DAY_BITS = 60  # days that the strip of active days covers
 _FLAT = 0.0005  # points that round to nothing
 
@@ -211,7 +211,7 @@ def _rows_of(path: Path | list[Path], customer_id: str) -> pl.DataFrame | None:
     try:
         return pl.scan_parquet(paths).filter(pl.col("customer_id") == customer_id).collect()
     except FileNotFoundError:
-        return None  # swept away by the run that came after; the page shows what there is
+        return None  # removed by the next run meanwhile; the page shows the files that are left
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ResourceError(
             f"cannot be read: {str(error).splitlines()[0]}", where=str(paths[-1]), remedy="Run `churn score` again."

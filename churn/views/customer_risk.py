@@ -56,9 +56,9 @@ def customer_risk(published: ScoreReader, customer_id: str) -> CustomerAtRisk:
 
 
 def risk_json(published: ScoreReader, customer_id: str) -> str:
-    """Return `customer_risk` as JSON, with instants in UTC: what systems ask for all day long.
+    """Return `customer_risk` as JSON, with instants in UTC; the most frequent request of all.
 
-    Reasons are JSON in the store and are handed on as they are; what is said of the run is written once for each run.
+    Reasons are JSON in the store and are copied as they are; the members about the run are written once per run.
     """
     run, score, standing = _listed(published, customer_id)
     document: dict[str, object] = {name: value for name, value in score.items() if name not in _WRITTEN_APART}
@@ -73,7 +73,7 @@ def risk_json(published: ScoreReader, customer_id: str) -> str:
 
 @lru_cache(maxsize=2)
 def _run_json(run: ScoreRun) -> str:
-    """Return the members of a JSON object that tell of the run."""
+    """Return the members of a JSON object that describe the run."""
     facts: dict[str, object] = {**run_facts(run)}
     for name, value in facts.items():
         if isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""Tells a home that the demo made from one that holds somebody's own work."""
+"""Says whether the demo made a home, and where the data of its company end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gathers what a monitoring system should know of the business: freshness, risk, jobs, alerts, pushes, money."""
+"""Gathers metrics of the business for a monitoring system: freshness, risk, jobs, alerts, pushes, money."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def service_metrics(context: Context, shape: ScoreShape | None = None) -> tuple[
     """Return all gauges as they are now, and the shape of the list they hold.
 
     `shape` is what an earlier call returned: as long as the list is the same, its customers are not counted again.
-    Instants are Unix seconds, so that alert rules and dashboards reckon ages themselves; money is in the configured
+    Instants are Unix seconds, so that alert rules and dashboards compute ages themselves; money is in the configured
     currency.
     """
     with context.open_store() as store:
@@ -182,7 +182,7 @@ def service_health(address: str, *, seconds: float) -> HealthAnswer:
 
 
 def scheduler_health(context: Context) -> HealthAnswer:
-    """Say which schedulers gave a sign of life lately. Raises Unreachable when none did."""
+    """Say which schedulers have reported lately. Raises Unreachable when none has."""
     with context.open_store() as store:
         workers = store.schedule.workers(context.clock())
     if not workers:

@@ -1,4 +1,4 @@
-"""Puts together all there is to know of one model version: its card, its test rows as curves, what it goes by, its history."""
+"""Reads all about one model version: its card, its curves on the test rows, its feature weights, its history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from churn.store.records import ModelChange
 
 
-FORMAT: Final = 2  # of the cached figures; another number, and they are worked out again
+FORMAT: Final = 2  # version of the cached figures; with another one they are computed again
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def model_figures(context: Context, version: ModelVersion) -> ModelFigures:
         figures = _worked_out(context, version)
         try:
             write_text(file, json.dumps(figures.as_json()))
-        except ResourceError as error:  # a full disk must not hide the page; it is worked out again next time
+        except ResourceError as error:  # a full disk must not hide the page; the figures are computed again next time
             context.log.note("model_figures_not_kept", error=error.what)
     return figures
 

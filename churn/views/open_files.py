@@ -23,6 +23,6 @@ def open_files(home: Path) -> list[Path]:
 def _is_open(path: Path) -> bool:
     try:
         mode = path.lstat().st_mode
-    except FileNotFoundError:  # another process has just removed it
+    except FileNotFoundError:  # removed by another process meanwhile
         return False
     return not stat.S_ISLNK(mode) and bool(mode & _OTHERS)

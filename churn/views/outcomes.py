@@ -1,4 +1,4 @@
-"""Tells what is known of outcomes: counts by campaign and kind, the newest events, and the rows that could not be taken."""
+"""Reads outcomes: counts by campaign and kind, the newest events, and the rows that were rejected."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def _todo(
     campaigns: Sequence[CampaignRow],
     health: Iterable[HealthRow],
 ) -> list[Task]:
-    """Return what a marketer should do, the most urgent first; `health` is what no alert speaks of."""
+    """Return what a marketer should do, the most urgent first; `health` are the rows that no alert covers."""
     return [
         *(
             Task(f"Look at {row.name.lower()}: {row.words.lower()}", row.detail, row.address)

@@ -1,4 +1,4 @@
-"""Filters, sorts and pages the risk list in memory, so that a million customers answer as fast as a thousand.
+"""Filters, sorts and pages the risk list in memory, as fast for a million customers as for a thousand.
 
 The index holds what the list is filtered and sorted by, some 60 bytes a customer, read once per run from the serving files;
 the rows of a page are then fetched from the store by their key. No combination of filters needs an index of a database.
@@ -65,7 +65,7 @@ class RiskIndex:
         """Turn what is filtered by into arrays."""
         self._probability = self.frame["churn_probability"].to_numpy()
         self._profit = self.frame["expected_profit"].to_numpy()
-        # A customer who was not there before has no change: neither risen nor fallen, at the end either way.
+        # Customers who were not on the list before have no change: they come last in either direction.
         self._change = self.frame["change"].fill_null(float("nan")).to_numpy()
         self._listed = self.frame["is_listed"].to_numpy()
         codes = {name: number for number, name in enumerate(BANDS)}
@@ -173,7 +173,7 @@ class RiskIndex:
 
 
 class RiskIndexes:
-    """Holds the index of the current run; a new run's index takes its place at the first question after it."""
+    """Holds the index of the current run; the first request after a new run replaces it."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -203,5 +203,5 @@ def _read(home: Path, store: Store, run_id: str) -> Any:
             return pl.read_parquet(path).sort("customer_id")
         except (OSError, pl.exceptions.PolarsError) as error:
             raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
-    # Published before there were such files, or by a machine with another home.
+    # The run was published before serving files existed, or from another home.
     return store.scores.current(columns=LIST_COLUMNS).sort("customer_id")

@@ -1,4 +1,4 @@
-"""Tells how far each CRM is in step: the runs there were, what it holds of ours, what it refuses, what is overdue."""
+"""Reads how far each CRM is in step: its runs, what it holds of ours, what it refuses, what is overdue."""
 
 from __future__ import annotations
 

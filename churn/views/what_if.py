@@ -36,7 +36,7 @@ class Lever:
     changes: Mapping[str, FeatureValue]
 
 
-# Features that say the same thing in several ways move together, or the model would be asked about the impossible.
+# Features that describe the same thing move together: otherwise the model would be asked about impossible customers.
 LEVERS: Final = (
     Lever("settle", "The open bill is paid", {"has_unpaid_bill": False, "open_payment_failures": 0}),
     Lever(

@@ -21,9 +21,9 @@ from churn.decisions.checks import Floats
 from churn.errors import CampaignError
 
 CLOSE = 600  # customers in one linear programme
-SAMPLE = 20_000  # customers that the first prices for more than four times as many are learnt from
-_KINDS = 6_000  # of customers alike in everything, so few that one programme holds them all
-_NEAR_SHARE = 2  # one customer in so many is close at first
+SAMPLE = 20_000  # sample for the first prices, where there are more than four times as many customers
+_KINDS = 6_000  # kinds of identical customers: so few fit into one programme
+_NEAR_SHARE = 2  # at first one in this many customers counts as close
 _STEPS = 40
 _SEED = 20  # of the samples; another leads to the same optimum
 
@@ -98,7 +98,7 @@ def _first_reach(problem: AllocationProblem) -> Floats:
 
 
 def _next_reach(step: _PriceStep, unit: Floats) -> Floats:
-    """Twice as far where the box held a price, shorter where it hardly moved, but none by much less than the others."""
+    """Double the reach where the box held a price, shorten it where the price hardly moved, and keep all similar."""
     box = np.where(np.isfinite(step.box), step.box, np.maximum(0.1 * step.price, unit))
     share = box * (0.1 + 2.0 * step.went) / unit
     return unit * np.maximum(share, max(0.05 * share.max(initial=0.0), 1e-6))
@@ -130,13 +130,13 @@ def _descend(problem: AllocationProblem, price: Floats, reach: Floats, unit: Flo
             near = max(CLOSE, int(near * min(0.5, 0.3 * step.went.max())))
         price, reach = step.price, _next_reach(step, unit)
     else:
-        if problem.customers <= SAMPLE:  # a knot of ties that no path leads out of: all at once, slow but sure
+        if problem.customers <= SAMPLE:  # ties that no step resolves: solve for everybody at once, slow but sure
             step = _solve(problem, price, np.full_like(price, np.inf), choice, np.arange(problem.customers), 1.0)
     return step
 
 
 def _are_alike(problem: AllocationProblem) -> bool:
-    """Whether customers are of few kinds, as calibration in steps and a price list make them; asks a sample first."""
+    """Whether there are few kinds of customers, as stepwise calibration makes them; checks a sample first."""
     if problem.customers <= CLOSE:
         return False
     some, _, _ = _kinds(problem, np.arange(0, problem.customers, problem.customers // CLOSE))
@@ -168,7 +168,7 @@ def _solve(
     m, size = left.size, offer.size
     once = sparse.csr_matrix((np.ones(size), (row, np.arange(size))), shape=(kinds.size, size + 2 * m))
     within = sparse.csr_matrix(np.hstack([here.usage_of(offer, row), np.eye(m), -np.eye(m)]))
-    # Below the box a unit to spare earns `low`, above it a unit too many costs `high`: so are prices kept in the box.
+    # These terms keep prices in the box: a spare unit earns `low`, an excess unit costs `high`.
     solution = optimize.linprog(
         np.concatenate([-here.gain[offer, row], -low, np.where(np.isfinite(high), high, 0.0)]),
         A_ub=once,
@@ -197,14 +197,14 @@ def _solve(
 
 
 def _kinds(problem: AllocationProblem, close: Rows) -> tuple[Rows, Floats, Rows]:
-    """Customers alike in every gain and cost, as one: (first of each, how many, kind of each close customer)."""
+    """Group customers with identical gains and costs: (first of each kind, its size, kind of each close customer)."""
     cells = [problem.gain[:, close]] + ([problem.cost[:, close]] if problem.cost.shape[1] != 1 else [])
     bits = np.ascontiguousarray(np.vstack(cells)).view(np.uint64)
     odd = 2 * np.random.default_rng(_SEED).integers(1, 2**62, (bits.shape[0], 1)) + 1
     mixed = (bits ^ (bits >> np.uint64(31))) * odd.astype(np.uint64)
     key = (mixed ^ (mixed >> np.uint64(29))).sum(axis=0, dtype=np.uint64)
     _, first, kind, times = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-    if not np.array_equal(bits, bits[:, first][:, kind]):  # two kinds by the same key: as if all were different
+    if not np.array_equal(bits, bits[:, first][:, kind]):  # two kinds share a key: treat all customers as different
         return close, np.ones(close.size), np.arange(close.size)
     return close[first], times.astype(np.float64), kind
 

@@ -14,8 +14,8 @@ Kind = Literal["number", "category"]
 Floats = NDArray[np.float64]
 
 MISSING: Final = "(missing)"
-_PARSED_SHARE = 0.95  # a text column whose values nearly all read as numbers is one, with a few blanks in it
-_CODED_LEVELS = 12  # ... unless there are so few that they are codes
+_PARSED_SHARE = 0.95  # a text column is one of numbers if nearly all of its values parse as such
+_CODED_LEVELS = 12  # unless its distinct values are so few that they are codes
 
 
 def kind_of(series: pl.Series) -> Kind:

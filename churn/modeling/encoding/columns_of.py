@@ -176,7 +176,7 @@ def plan_one_hot(counts: Mapping[str, int], feature: str, *, min_count: int) -> 
     if len(common) + has_other < 2:
         return None
     if len(common) == 2 and not has_other:
-        common = common[1:]  # two values are one column: the other is its absence
+        common = common[1:]  # two values need one column, in which 0 means the other value
     return OneHotPlan(feature=feature, levels=tuple(common), has_other=has_other)
 
 

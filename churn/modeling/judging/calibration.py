@@ -14,8 +14,8 @@ from churn.modeling.candidates import RawUnit
 from churn.modeling.encoding.columns import Floats
 
 Method = Literal["auto", "isotonic", "platt"]
-ISOTONIC_CHURNERS = 1_000  # fewer, and the steps of an isotonic curve are noise
-_MIN_SLOPE = 1e-3  # a worthless score must not turn the ranking round
+ISOTONIC_CHURNERS = 1_000  # with fewer, the steps of an isotonic curve are noise
+_MIN_SLOPE = 1e-3  # keeps the slope positive: a worthless score must not reverse the ranking
 _FOLDS = 5
 
 
@@ -93,7 +93,7 @@ def _fit_isotonic(raw_score: Floats, y: Floats) -> Isotonic:
 
     fitted = IsotonicRegression(out_of_bounds="clip").fit(raw_score, y)
     x = np.asarray(fitted.X_thresholds_, dtype=np.float64)
-    # Nobody is certain to stay or to leave: the ends keep half a customer of doubt.
+    # Keep both ends off 0 and 1 by half a customer, since nobody is certain to stay or to leave.
     doubt = 0.5 / (y.size + 1.0)
     p = np.clip(np.asarray(fitted.y_thresholds_, dtype=np.float64), doubt, 1.0 - doubt)
     return Isotonic(x=tuple(x.tolist()), y=tuple(p.tolist()))
@@ -101,5 +101,5 @@ def _fit_isotonic(raw_score: Floats, y: Floats) -> Isotonic:
 
 def _log_odds(raw_score: Floats, raw_unit: RawUnit) -> Floats:
     if raw_unit == "log_odds":
-        return np.clip(raw_score, -13.0, 13.0)  # where expit and back still tell numbers apart
+        return np.clip(raw_score, -13.0, 13.0)  # within it logit(expit(x)) still distinguishes numbers
     return np.asarray(logit(np.clip(raw_score, 1e-6, 1.0 - 1e-6)), dtype=np.float64)

@@ -32,7 +32,7 @@ def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float
     y = rows["has_churned"].to_numpy().astype(np.float64)
     p = rows["churn_probability"].to_numpy()
     value = economics.value_of_save(rows["monthly_margin"].to_numpy())
-    # A ranking by the raw score would split the ties that calibration makes; what is contacted goes by probability.
+    # Rank by probability, as contacts are chosen: raw scores would split the ties that calibration makes.
     curve = threshold_curve(p, y, value, _risk_based(economics))
     return EvaluationCurves(
         customers=int(y.size),
@@ -48,7 +48,7 @@ def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float
 
 
 def _risk_based(economics: Economics) -> Economics:
-    """Test rows bear no uplift: where it would decide, the money is counted as if success were the same for all."""
+    """Count money with one success rate for all where uplift would decide, since test rows have no uplift."""
     return replace(economics, profit_model="case_study") if economics.profit_model == "uplift" else economics
 
 
@@ -71,7 +71,7 @@ def _roc(curve: ThresholdCurve) -> tuple[RocPoint, ...]:
 
 def _precision_recall(curve: ThresholdCurve) -> tuple[PrecisionRecallPoint, ...]:
     recall, precision = np.nan_to_num(curve.recall), curve.precision
-    # The first few contacts swing between all and nothing; from 20 contacts on the share means something.
+    # Start at 20 contacts: the shares of fewer jump between 0 and 1.
     start = int(np.searchsorted(np.asarray(curve.contacts), min(20, curve.customers)))
     return tuple(
         PrecisionRecallPoint(recall=float(recall[i]), precision=float(precision[i]))
@@ -96,7 +96,7 @@ def _gains(curve: ThresholdCurve) -> tuple[GainsPoint, ...]:
 
 
 def _from_zero(values: Floats) -> Floats:
-    """Put before the values of a curve that of contacting nobody, which is 0."""
+    """Prepend 0, the value of contacting nobody."""
     return np.concatenate([[0.0], values])
 
 

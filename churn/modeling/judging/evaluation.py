@@ -16,7 +16,7 @@ from churn.modeling.judging.bootstrap import CustomerDraws, Interval, interval
 from churn.modeling.judging.ranking import Ranking
 
 ECE_BINS = 10
-_EMPC_WORK = 1_000_000  # rows x draws: beyond it fewer draws are made, for EMPC sorts and hulls each draw
+_EMPC_WORK = 1_000_000  # rows x draws; larger test sets get fewer draws, since EMPC sorts each draw
 _EMPC_DRAWS = 25
 _RANKED = ("auc", "pr_auc", "lift", "recall_at_budget")
 
@@ -25,7 +25,7 @@ _RANKED = ("auc", "pr_auc", "lift", "recall_at_budget")
 class TestRows:
     """Outcomes 0/1, the value of a save, (n,) each, the draws of their customers, and the offer's terms."""
 
-    __test__ = False  # not a class of tests, whatever its name
+    __test__ = False  # tells pytest that this is no test class
 
     y: Floats
     value: Floats
@@ -100,7 +100,7 @@ def _errors(rows: TestRows, p: Floats) -> Part:
     bins = ranks * ECE_BINS // max(p.size, 1)
     gaps = [np.abs(rows.draws.totals(np.where(bins == b, p - rows.y, 0.0))) for b in range(ECE_BINS)]
     redrawn = np.sum(gaps, axis=0) / rows.draws.rows
-    # A draw's own noise adds to every bin's gap, so draws lie above the figure: their spread counts, not their place.
+    # Noise of a draw widens every bin's gap, so draws lie above the figure: only their spread is used.
     drawn["ece"] = np.maximum(redrawn - np.median(redrawn) + points["ece"], 0.0)
     return points, drawn
 

@@ -1,4 +1,4 @@
-"""Looks before training for features that know the outcome: by name, by date, and by how well one alone tells it."""
+"""Looks before training for features that leak the outcome: by name, by date, and by how well one alone predicts it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _AFTER: Final = re.compile(
     r"|^(has_|is_)?churn(ed)?(_?\d+_?(d|days?|m|months?))?$|(^|_)churn(ed)?_(at|date|kind|reason|label|flag)$",
     re.IGNORECASE,
 )
-_SAME = 0.999  # of one class holds one value ...
+_SAME = 0.999  # of one class share one value ...
 _DIFFERS = 0.2  # ... while this much of the other does not
 _CLASS_ROWS = 100
-_ROWS = 50_000  # what is told by more rows is told by these
+_ROWS = 50_000  # a sample of this size is enough
 _REMEDY = (
     "Correct its SQL so that it uses only facts known before the snapshot date, or name it in "
     "training.exclude_features."
@@ -33,7 +33,7 @@ _REMEDY = (
 def scan_leakage(
     frame: pl.DataFrame, y: Floats, features: Sequence[str], *, limit: float, horizon_days: int
 ) -> tuple[LeakageFinding, ...]:
-    """Return the five features that alone tell most, or raise at the first that tells too much.
+    """Return the five features that predict best on their own; raise at the first that predicts too well.
 
     `frame` holds training rows, `y` (n,) their outcomes 0/1, `limit` the AUC above which one feature cannot be honest
     (1 turns both statistical tests off). Raises FutureLeak for names or dates from after the snapshot, ModelError for

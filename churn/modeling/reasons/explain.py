@@ -149,7 +149,7 @@ def probability_points(
     """Return points (n, k), the base probability, and the probability (n,)."""
     base_probability = float(calibrator(np.array([base]))[0])
     rise = np.maximum(contributions, 0).sum(axis=1, dtype=np.float64)
-    fall = np.maximum(base + rise - raw, 0.0)  # the sum of what lowers, free of the contributions' rounding
+    fall = np.maximum(base + rise - raw, 0.0)  # the sum of the negative contributions, without their rounding
     probability = np.asarray(calibrator(raw), dtype=np.float64)
     up, down = calibrator(base + rise), calibrator(base - fall)
     raised = (up - base_probability + probability - down) / 2

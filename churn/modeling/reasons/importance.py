@@ -1,4 +1,4 @@
-"""Ranks what a served model goes by, features and their groups, on the training rows kept with it."""
+"""Ranks the features of a served model, and their groups, by weight on the training rows kept with it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _direction(values: NDArray[Any], scores: NDArray[Any]) -> Direction | None:
 
 
 def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return middle ranks: equal values have equal ones, in whichever order they come."""
+    """Return mid-ranks: equal values get the same rank."""
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2.0)[group]
     return middle

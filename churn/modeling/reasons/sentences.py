@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
-POINT: Final = 10_000  # points are told to the hundredth of a percent; less than half of that is no reason
+POINT: Final = 10_000  # points are shown to 0.01 %; less than half of that is no reason
 
 
 def reasons_json(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from churn.warehouse.models.sql_models import FeatureDoc
 
 SHARE: Final = re.compile(r"_(share|ratio|rate)(_\d+d)?$")
-# "{} failed payments": the noun a count stands before, at most one word on and not past a preposition.
+# The noun after a count, as in "{} failed payments": at most one word between them, and no preposition.
 _NOT_PAST: Final = r"(?!(?:of|in|per|a|the|its|so|x)\b)"
 COUNTED: Final = re.compile(rf"(\{{\}} {_NOT_PAST}(?:\w+ {_NOT_PAST})??\w*[^s\W])(ies|s)\b(?!'| the\b| its\b)")
 
@@ -43,14 +43,14 @@ def words_of(column: pl.Series, feature: str, doc: FeatureDoc | None) -> Words:
 
 
 def word_of(value: FeatureValue, feature: str, doc: FeatureDoc | None) -> tuple[FeatureValue, str]:
-    """Return one value as it is told, and its words: what `words_of` says of a column of numbers or of texts."""
+    """Return one value as it is shown, and its words, as `words_of` does for a whole column."""
     if not isinstance(value, str | None):
         value = _rounded_one(float(value))
     return value, _sentence(value, feature, doc)
 
 
 def _distinct(column: pl.Series) -> tuple[list[Any], NDArray[np.int64]]:
-    """Return the distinct values, floats rounded as they are told, and each row's place among them."""
+    """Return the distinct values, floats rounded as they are shown, and each row's place among them."""
     if column.dtype.is_float() or column.dtype.is_decimal():
         numbers = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
         unique, code = np.unique(_rounded(numbers), return_inverse=True)
@@ -62,7 +62,7 @@ def _distinct(column: pl.Series) -> tuple[list[Any], NDArray[np.int64]]:
 
 
 def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round to what a reader wants to know: about three digits, and never a digit before the point."""
+    """Round to about three digits, keeping all of those before the decimal point."""
     size = np.abs(np.where(np.isfinite(numbers), numbers, 0.0))
     places = np.select([size >= 100, size >= 10, size >= 1], [0, 1, 2], default=3)
     scale = 10.0**places
@@ -70,7 +70,7 @@ def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rounded_one(number: float) -> float | None:
-    """Do for one number what `_rounded` does, at a tenth of what an array costs; None where nothing is known."""
+    """Round one number as `_rounded` does, ten times faster than through an array; None where nothing is known."""
     if not math.isfinite(number):
         return None
     size = abs(number)

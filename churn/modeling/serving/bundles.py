@@ -35,7 +35,8 @@ class Manifest(Document):
 def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a folder beside `folder`, seal it with the digest of each file, and rename it into place.
 
-    What a killed run has left half written is swept away first. Raises ModelError where `folder` exists, ResourceError where the disk refuses; in both cases nothing is left behind.
+    Removes what a killed run left half written. Raises ModelError where `folder` exists, ResourceError where the disk
+    refuses; in both cases nothing is left behind.
     """
     if folder.exists():
         raise ModelError("a bundle is already there", where=str(folder), remedy="Bundles are never overwritten.")
@@ -69,7 +70,7 @@ def _sweep(models: Path, scratch: Path) -> None:
 
 
 def reseal(path: Path) -> None:
-    """Put the digest of one file of a bundle anew, after a person's rows were taken out of it."""
+    """Update the digest of one file of a bundle after a person's rows were removed from it."""
     manifest = read_document(path.parent / "manifest.json", Manifest)
     scratch = path.parent / ".manifest.tmp"
     sealed = Manifest(format=manifest.format, files={**manifest.files, path.name: digest(path)})

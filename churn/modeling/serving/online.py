@@ -1,7 +1,7 @@
 """Scores a few rows at once, with reasons, in a fraction of a millisecond: the arithmetic of the frame, without a frame.
 
-Laying out a data frame of a hundred columns costs more than scoring it. Here each value goes straight to its place in
-the matrix, and what every feature does to it is carried out on all numbers together.
+Building a data frame of a hundred columns costs more than scoring it. Here each value goes straight to its place in
+the matrix, and each transform runs on all numbers at once.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class OnlineScorer:
         return matrix
 
     def _lay_numbers(self, numbers: Sequence[tuple[NumberPlan, int]]) -> None:
-        """Write down for every column made of a number where it comes from, where it goes, and what is done to it."""
+        """Record the source, the place in the matrix and the transform of every column made of a number."""
         made: list[_MadeColumn] = []
         flags: list[tuple[int, int]] = []
         for source, (plan, start) in enumerate(numbers):
@@ -184,7 +184,7 @@ class OnlineScorer:
 
 
 def _scorer(model: ServedModel) -> Callable[[Matrix], Floats]:
-    """Return what gives encoded rows (n, m) their raw scores (n,), with trees walked on the thread that asks."""
+    """Return the function from encoded rows (n, m) to raw scores (n,); it walks trees on the calling thread."""
     if model.kind == "xgboost":
         return TreeWalk(read_xgboost(model.estimator), np.float32).raw_scores
     if model.kind == "random_forest":
@@ -204,7 +204,7 @@ def _yeo_johnson(values: Floats, power: Floats) -> Floats:
 
 
 def _table(plan: OneHotPlan | TargetPlan) -> tuple[dict[str, int], Floats]:
-    """Return the row of each level in a table of its columns; the last row, -1, is every other value's."""
+    """Return each level's row in a table of its columns; the last row, -1, stands for every other value."""
     codes = {level: i for i, level in enumerate(plan.levels)}
     if isinstance(plan, TargetPlan):
         return codes, plan.scaled(np.asarray((*plan.scores, plan.prior)))[:, None]
@@ -212,7 +212,7 @@ def _table(plan: OneHotPlan | TargetPlan) -> tuple[dict[str, int], Floats]:
 
 
 def _number(text: str) -> float:
-    """Return what `text` reads as, NaN where it is no number: Python's digit groups and foreign digits are none."""
+    """Parse `text` as a number, NaN where it is none; Python's `1_000` and non-ASCII digits are refused."""
     try:
         return float(text) if text.isascii() and "_" not in text else float("nan")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Learns from a randomised campaign whom contact persuades, and says honestly whether that can be told at all."""
+"""Learns from a randomised campaign whom contact persuades, and says whether the data can tell at all."""
 
 from __future__ import annotations
 

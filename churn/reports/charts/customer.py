@@ -9,7 +9,7 @@ from typing import Any
 from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
 _LABEL = {True: 46, False: 22}  # characters of a reason on one line, wide and narrow
-_WHOLE = 920  # the history fills the page from edge to edge, so that its words are as large as those beside it
+_WHOLE = 920  # the history has the full width of the page, so that its text is as large as the text beside it
 
 
 def risk_history(rows: Sequence[Mapping[str, Any]], *, bounds: Sequence[tuple[str, float]], describe: str) -> Figure:
@@ -92,7 +92,7 @@ def _risk_history(rows: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[str,
         alt.Data(values=[{"bound": low, "words": f"{name.capitalize()} from here"} for name, low in bounds])
     )
     rules = lines.mark_rule(color=color("muted"), strokeDash=[2, 4], strokeWidth=1).encode(y=alt.Y("bound:Q"))
-    # Each name lies on paper of its own, so that the line may run under it.
+    # Each name has a background, so that the line may pass under it.
     names = [
         lines.mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=11, **look).encode(
             y=alt.Y("bound:Q"), x=alt.value(0), text="words:N"

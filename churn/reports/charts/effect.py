@@ -11,7 +11,7 @@ _ARMS = (("treatment", "contacted", "curve"), ("holdout", "left alone", "worse")
 
 
 def interval_chart(rows: Sequence[Mapping[str, Any]], *, title: str, describe: str) -> Figure:
-    """Return a dot with its interval per row, around an upright line at nothing.
+    """Return a dot with its interval per row, around a vertical line at zero.
 
     `rows`: label, delta, low, high (points), kind (a colour token). `describe` is what a screen reader says instead.
     """

@@ -97,7 +97,7 @@ def _by_cause(rows: Rows, target: float, names: Mapping[str, str], width: int) -
     )
     goal = alt.Chart(alt.Data(values=[{"target": target, "name": names["target"]}]))
     line = goal.mark_rule(color=color("chosen"), strokeWidth=1.5, strokeDash=[5, 4]).encode(y="target:Q")
-    # Beside the last bar, where nothing is drawn: words on bars cannot be read.
+    # Beside the last bar, where nothing is drawn: text on bars is hard to read.
     named = goal.mark_text(align="left", dx=6, fontSize=12, fontWeight="bold", color=color("chosen"), lineBreak="\n")
     named = named.encode(x=alt.value("width"), y="target:Q", text="name:N")
     height = 240 if is_wide else 200
@@ -119,7 +119,7 @@ def _retention(rows: Rows, age: str, joined: str, width: int) -> Any:
     y = alt.Y(
         "cohort:O", sort=cohorts, axis=alt.Axis(title=joined, domain=False, ticks=False), scale=alt.Scale(padding=0.04)
     )
-    # One hue, paler for fewer: never so dark that the figure on it could not be read.
+    # One hue, paler for smaller shares, and never so dark that the figure on it cannot be read.
     shade = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.42]), legend=None)
     cells = base.mark_rect(color=color("curve"), cornerRadius=2).encode(x=x, y=y, opacity=shade)
     figures = base.mark_text(fontSize=12 if is_wide else 11, color=color("ink")).encode(x=x, y=y, text="text:N")

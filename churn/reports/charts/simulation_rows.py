@@ -13,7 +13,7 @@ from churn.wording import money
 
 @dataclass(frozen=True)
 class CurveRow:
-    """A point of the curve, in whole customers and whole amounts: what a pointer is told there."""
+    """A point of the curve, in whole customers and whole amounts: what the tooltip shows there."""
 
     contacts: int
     threshold: float

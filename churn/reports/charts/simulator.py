@@ -1,4 +1,4 @@
-"""Charts that follow a slider: the definitions stay, only their rows change, so a page can hand new rows to what it shows."""
+"""Charts that follow a slider: their definitions are fixed, and a page hands new rows to the ones it shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from churn.reports.charts.simulation_rows import AxisEnds, CurveData, DriverBar
 from churn.reports.charts.svg import NARROW, WIDE, Figure, Spec, both, color, money_axis, styled
 
 Row = dict[str, Any]  # of a data set of a chart, whose columns its definition names
-Draw = Callable[[int, bool], Spec]  # from a width, and whether a pointer is answered
+Draw = Callable[[int, bool], Spec]  # from a width, and whether there is a tooltip
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class ComparedCurve:
 
 
 def moving_curve(data: CurveData, *, customers: int, prefix: str, describe: str) -> Figure:
-    """Return net profit by contacts with its 90 % band, and what a pointer is told.
+    """Return net profit by contacts with its 90 % band, and a tooltip.
 
-    What the pointer is told comes from a data set of its own, `told`, with the rows of `curve`: laying out where it
-    points costs more than drawing, so a page may hand it new rows later than the rest. `prefix` is the currency's sign.
+    The tooltip has a data set of its own, `told`, with the rows of `curve`: finding the nearest point costs more than
+    drawing, so a page may update it later than the rest. `prefix` is the currency's sign.
     """
     return _figure(lambda width, hover: _curve(width, customers, prefix, with_hover=hover), rows_of(data), {}, describe)
 
@@ -86,7 +86,7 @@ class _Filled:
 
 
 def _figure(draw: Draw, datasets: Mapping[str, list[Row]], params: Mapping[str, float], describe: str) -> Figure:
-    """Return the SVG without what only a pointer needs, and the definitions with it."""
+    """Return the SVG without the tooltip, and the definitions with it."""
 
     def filled(width: int, *, hover: bool) -> Spec:
         spec = copy.copy(draw(width, hover))
@@ -147,7 +147,7 @@ def _curve(width: int, customers: int, prefix: str, *, with_hover: bool) -> Spec
 
 
 def _hover(curve: Any, prefix: str) -> Any:
-    """An upright line at the nearest point of the curve, and what is told there."""
+    """A vertical line at the nearest point of the curve, with the tooltip."""
     import altair as alt
 
     nearest = alt.selection_point(
@@ -204,7 +204,7 @@ def _tornado(width: int, prefix: str) -> Spec:
 
 @lru_cache(maxsize=16)
 def _pair(width: int, names: tuple[str, ...], prefix: str) -> Spec:
-    """The definition of two curves: one whole, one dashed, so that colour is not all that tells them apart."""
+    """The definition of two curves: one solid, one dashed, so that they differ in more than colour."""
     import altair as alt
 
     is_wide = width == WIDE
@@ -242,7 +242,7 @@ def _one_row() -> Any:
 
 
 def _told(field: str, title: str, prefix: str) -> Any:
-    """A line of what a pointer is told: an amount, whole; a currency that d3 cannot write stands in the title."""
+    """A line of the tooltip: a whole amount; a currency that d3 cannot write stands in the title."""
     import altair as alt
 
     if prefix == "$":
@@ -251,7 +251,7 @@ def _told(field: str, title: str, prefix: str) -> Any:
 
 
 def _bare(chart: Any) -> Spec:
-    """The definition without rows: where they come from is a name."""
+    """The definition with names of data sets in place of rows."""
     spec: Spec = chart.to_dict()
     spec.pop("datasets", None)
     return spec

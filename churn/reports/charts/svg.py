@@ -1,7 +1,7 @@
 """Draws charts as inline SVG: no script, no request, colours that a stylesheet turns light or dark.
 
-Colours in the SVG are keys, not final: `TOKENS` names the CSS variable that each stands for, and `token_css` writes the
-rules that set it. Without that stylesheet the light colours, which are the keys themselves, are what one sees.
+Colours in the SVG are keys: `TOKENS` names the CSS variable of each, and `token_css` writes the rules that replace it.
+Without that stylesheet one sees the keys themselves, which are the light colours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 Spec = dict[str, Any]
 
-# Blue, vermilion and green of Okabe and Ito's set can be told apart with any colour vision; lines differ in form too.
+# Okabe and Ito's blue, vermilion and green are distinct for any colour vision; lines differ in form too.
 TOKENS: Final[dict[str, tuple[str, str]]] = {
     "ink": ("#1c2530", "#e6ebf1"),
     "muted": ("#5b6876", "#9aa8b7"),
@@ -36,10 +36,10 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
 class Figure(Markup):
-    """A chart as HTML that needs no script: inline SVG, wide and narrow, described for those who hear it.
+    """A chart as HTML that needs no script: inline SVG, wide and narrow, with a description for screen readers.
 
-    `specs` are the Vega-Lite definitions that the SVG was drawn from, by the name of their width, for pages that make
-    them answer to a pointer; `describe` is the description.
+    `specs` are the Vega-Lite definitions that the SVG was drawn from, by the name of their width, for pages that add
+    tooltips; `describe` is the description.
     """
 
     specs: Mapping[str, Spec]
@@ -81,7 +81,7 @@ def money_axis(prefix: str) -> str:
 
 
 def styled(chart: Any) -> Any:
-    """Return an Altair chart in the one look of all pages."""
+    """Return an Altair chart in the style that all pages share."""
     return (
         chart.configure(background="transparent", font=FONT, padding={"left": 12, "right": 12, "top": 6, "bottom": 4})
         .configure_view(stroke=None)
@@ -106,7 +106,7 @@ def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | 
     the English way if not given.
     """
     _settle()
-    # Checked against Vega-Lite's schema once more, which takes half the time, they would be the same: tests draw them all.
+    # Validation against Vega-Lite's schema would take half the time and change nothing; tests draw every chart.
     specs: dict[str, Spec] = {
         name: draw(width).to_dict(validate=False) for name, width in (("wide", WIDE), ("narrow", NARROW))
     }
@@ -120,7 +120,7 @@ def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | 
 
 
 def _settle() -> None:
-    """Wait until another thread has finished importing pandas: scikit-learn loads it and Altair looks at it, where installed."""
+    """Wait until another thread has finished importing pandas, which Altair inspects where it is loaded."""
     if "pandas" in sys.modules:
         importlib.import_module("pandas")
 
@@ -132,7 +132,7 @@ def _svg(spec: str, label: str, locale: str | None) -> str:
 
     svg: str = vl_convert.vegalite_to_svg(spec, format_locale=json.loads(locale) if locale else None)
     svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", svg)
-    # The parts need no roles of their own: the whole is one image with one description.
+    # Drop the roles of the parts: the whole is one image with one description.
     svg = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", svg)
     svg = re.sub(r'(<svg[^>]*?)\swidth="[\d.]+"\sheight="[\d.]+"', r"\1", svg, count=1)
     return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)

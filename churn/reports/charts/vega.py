@@ -27,7 +27,7 @@ def vega_script(cache: Path) -> bytes:
     kept file cannot be read.
     """
     path = cache / f"vega-{vega_version()}.js.gz"
-    with _MAKING:  # making it takes seconds and both cores' patience: once, however many pages wait
+    with _MAKING:  # making it takes seconds on all cores: do it once, however many pages wait
         try:
             return path.read_bytes()
         except FileNotFoundError:

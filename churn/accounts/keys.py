@@ -22,7 +22,7 @@ PREFIX = "churn"
 
 
 def create_key(context: Context, name: str, scopes: Sequence[str]) -> str:
-    """Make a key and return it; it is never to be had again, since only its hash is kept.
+    """Make a key and return it; it cannot be shown again, since only its hash is kept.
 
     Raises ConfigError for a scope that is not known or a name that is taken.
     """
@@ -60,7 +60,7 @@ def recognise(store: Store, token: str, at: datetime) -> ApiKey | None:
     is_right = hmac.compare_digest(expected, _hashed(secret))
     if key is None or not is_right or key.revoked_at is not None:
         return None
-    with suppress(ResourceError):  # a full disk must not keep anybody from reading
+    with suppress(ResourceError):  # a full disk must not prevent reading
         store.keys.note_use(key, at)
     return key
 
@@ -70,19 +70,19 @@ def _hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-REMEMBERED_SECONDS: Final = 1.0  # a revoked key is refused everywhere after so long at the latest
+REMEMBERED_SECONDS: Final = 1.0  # a revoked key is refused everywhere after this time at the latest
 _MOST_REMEMBERED: Final = 10_000
 
 
 class Keyring:
-    """Keys by the hash of their token: no token is kept. Wrong ones are not remembered: each costs a look."""
+    """Caches keys by the hash of their token: no token is kept, and wrong ones are looked up every time."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], now: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock, self._now = store, clock, now
         self._held: dict[bytes, tuple[float, ApiKey]] = {}
 
     def held(self, token: str) -> ApiKey | None:
-        """Return the key that `token` was found to be within the last second, None to have it looked up."""
+        """Return the key that `token` was found to be within the last second; None if it has to be looked up."""
         entry = self._held.get(_digest(token))
         return entry[1] if entry is not None and self._now() < entry[0] else None
 

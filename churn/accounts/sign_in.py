@@ -25,7 +25,7 @@ LONGEST = timedelta(days=7)  # and one in use ends then
 LINK_LASTS = timedelta(minutes=15)
 WINDOW = timedelta(minutes=15)
 ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS = 10, 50  # within the window
-_RENEWED_EVERY = timedelta(minutes=5)  # a write for every page would make readers wait for each other
+_RENEWED_EVERY = timedelta(minutes=5)  # writing on every page would make readers wait for each other
 
 
 class TooManyAttempts(ChurnError):
@@ -36,7 +36,7 @@ class TooManyAttempts(ChurnError):
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who looks at a page: `name` to be shown, what they may do, and the token that their forms must carry."""
+    """The signed-in person: the `name` to show, what they may do, and the token that their forms must carry."""
 
     name: str
     scopes: tuple[str, ...]
@@ -104,7 +104,7 @@ def recognise_session(store: Store, context: Context, secret: str) -> SignedIn |
         return None
     if now - session.seen_at >= _RENEWED_EVERY:
         ends = min(now + IDLE, session.created_at + LONGEST)
-        with suppress(ResourceError):  # a full disk must not keep anybody from reading
+        with suppress(ResourceError):  # a full disk must not prevent reading
             store.sessions.renew(session.session_hash, seen_at=now, expires_at=ends)
     return SignedIn(session.name, scopes, session.kind, form_token(secret), session.session_hash)
 
@@ -117,7 +117,7 @@ def sign_out(context: Context, user: SignedIn) -> None:
 
 
 def form_token(secret: str) -> str:
-    """Return what a form of this browser must carry: no other page can know it, and the secret does not follow from it."""
+    """Return the token of this browser's forms: other sites cannot know it, and it does not reveal the secret."""
     return hmac.new(secret.encode("utf-8", "surrogatepass"), b"form", hashlib.sha256).hexdigest()
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 SHORTEST = 12
 LONGEST = 256
-# 32 MB and some 80 ms a guess (RFC 7914): what a table of stolen hashes costs to search.
+# 32 MB and some 80 ms for each guess at a stolen hash (RFC 7914)
 _N, _R, _P, _SALT_BYTES = 2**15, 8, 1, 16
-_AT_A_TIME = threading.BoundedSemaphore(2)  # each takes 32 MB: a crowd of guesses must not exhaust the memory
+_AT_A_TIME = threading.BoundedSemaphore(2)  # each takes 32 MB: many attempts at once must not exhaust the memory
 _NOBODY = "scrypt$32768$8$1$" + "AAAAAAAAAAAAAAAAAAAAAA==" + "$" + "A" * 86 + "=="
 
 

@@ -51,7 +51,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if getattr(app.state, "churn", None) is not None:
-            yield  # entered once more, as a test client inside another does: who entered first closes
+            yield  # a test client inside another enters once more: the first to enter closes
             return
         state = await asyncio.to_thread(build_state, context)
         await asyncio.to_thread(pages.prepare)
@@ -70,18 +70,18 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         description=DESCRIPTION,
         lifespan=lifespan,
         responses=problems.RESPONSES,
-        docs_url=None,  # theirs would fetch its scripts from elsewhere; ours is a page, see pages/reference.py
+        docs_url=None,  # FastAPI's would fetch scripts from elsewhere; ours is a page, see pages/reference.py
         redoc_url=None,
         telemetry={
             "tracing": False,
             "metrics": False,
             "logs": False,
-        },  # theirs would send paths, which hold customer ids
+        },  # FastAPI's would send paths, which hold customer ids
     )
     problems.install(app, context)
     app.add_middleware(Compressing, minimum_size=1_000, compresslevel=5)
-    app.add_middleware(Surround, context=context)  # the outermost: it sees the answer that leaves
-    # These are asked for all day long. The framework matches what it includes twice, which takes as long as reading a score.
+    app.add_middleware(Surround, context=context)  # the outermost layer, which sees the final answer
+    # The most frequent requests. FastAPI matches included routers twice, which takes as long as reading a score.
     app.router.routes.extend([*risk.router.routes, *scores.router.routes])
     for router in ROUTERS:
         app.include_router(router)
@@ -91,7 +91,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
 
 
 def _build_routes(app: FastAPI) -> None:
-    """Compile the routes now: the framework would do so at the first request, which then waits."""
+    """Compile routes at start-up instead of at the first request."""
     nowhere = {"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": [], "query_string": b""}
     for route in app.routes:
         route.matches(nowhere)

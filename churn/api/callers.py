@@ -1,4 +1,4 @@
-"""Recognises callers by the keys that they send; requests that ask at the same time share one look at the store."""
+"""Recognises callers by their keys; simultaneous requests share one read of the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from churn.store.service_records import ApiKey
 
 
 class Callers:
-    """The keys of callers, remembered for a second; see `Keyring`."""
+    """The keys of callers, cached for a second; see `Keyring`."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
@@ -20,7 +20,8 @@ class Callers:
     async def key(self, token: str) -> ApiKey | None:
         """Return the valid key that `token` is, None for anything else.
 
-        A caller with many connections is forgotten on all of them at the same moment: one looks, the others wait for it.
+        A caller's cached key expires on all connections at the same moment: one reads the store, the others wait for
+        it.
         """
         key = self._keyring.held(token)
         if key is not None:
@@ -30,4 +31,4 @@ class Callers:
             looking = asyncio.create_task(run_in_threadpool(self._keyring.look_up, token))
             self._looking[token] = looking
             looking.add_done_callback(lambda _: self._looking.pop(token, None))
-        return await asyncio.shield(looking)  # a request that is given up ends no look that others wait for
+        return await asyncio.shield(looking)  # a canceled request must not cancel a read that others wait for

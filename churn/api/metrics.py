@@ -41,11 +41,11 @@ class Metrics:
         self._lock = threading.Lock()
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered; finding its counters by their labels costs more than adding to them."""
+        """Count an answered request; counters are cached, since finding them by labels costs more than adding."""
         key = (method, route, status)
         counters = self._counters.get(key)
         if counters is None:
-            known = method if method in _METHODS else "other"  # anybody may send any word as a method
+            known = method if method in _METHODS else "other"  # callers may send any word as a method
             counters = (self.requests.labels(known, route, str(status)), self.seconds.labels(route))
             if known == method:
                 self._counters[key] = counters
@@ -54,7 +54,7 @@ class Metrics:
 
     def exposed(self, context: Context) -> bytes:
         """Return everything as text. What the store knows is read now; the list is counted once for each score run."""
-        with self._lock:  # two scrapes at a time would count a new list twice
+        with self._lock:  # two scrapes at once would count a new list twice
             gauges, self._shape = service_metrics(context, self._shape)
         business = CollectorRegistry(auto_describe=False)
         business.register(_Gathered(gauges, self._shape))
@@ -62,7 +62,7 @@ class Metrics:
 
 
 class _Gathered(Collector):
-    """Hands gauges that were read already to the writer of the text."""
+    """Hands gauges that were read before to the library's text writer."""
 
     def __init__(self, gauges: list[Metric], shape: ScoreShape | None) -> None:
         self._gauges = gauges

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the size it may have, its line in the log, its place in the metrics."""
+"""Handles every request's id, size limit, log line and metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOSNIFF, _NO_STORE = (b"x-content-type-options", b"nosniff"), (b"cache-control"
 
 
 class Compressing(GZipMiddleware):
-    """Compresses for those who say that they can read it; for others it costs nothing, which a lookup feels."""
+    """Compresses for clients that accept it; others skip this layer, which matters for a lookup."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -33,7 +33,7 @@ class Compressing(GZipMiddleware):
 
 
 class Surround:
-    """A plain ASGI layer: the framework's own way of adding one costs more than reading a score."""
+    """A plain ASGI layer: Starlette's middleware classes cost more than reading a score."""
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app = app

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from churn.context import Context
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_SECONDS = "5"  # when to come back to what is away or locked for a while
+_RETRY_SECONDS = "5"  # Retry-After for what is unavailable or locked for a while
 _TITLES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 406: "not_acceptable"}
 
 
@@ -69,7 +69,7 @@ class ApiError(Exception):
 
 
 def install(app: FastAPI, context: Context) -> None:
-    """Answer every error of `app` with a problem document; what nobody foresaw is logged and told without detail."""
+    """Answer every error of `app` with a problem document; unexpected ones are logged, and told without detail."""
 
     @app.exception_handler(ChurnError)
     def _ours(request: Request, error: ChurnError) -> Response:
@@ -114,7 +114,7 @@ def answer(
     errors: Sequence[Mapping[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return a problem document; keys that say nothing are left out. A person who asked for a page gets a page."""
+    """Return a problem document without its empty keys. A person who asked for a page gets a page."""
     as_page = getattr(request.app.state, "error_page", None)
     told_page: Response | None = (
         as_page(request, status, detail, code=code, where=where, remedy=remedy, headers=headers) if as_page else None

@@ -13,7 +13,7 @@ from churn.api.state import State, state_in
 from churn.store.service_records import ApiKey, Scope
 
 _NAME: Final = "HTTPBearer"
-# The members of the OpenAPI document that tell of keys: what they are, and that an operation needs one.
+# The members of the OpenAPI document about keys: what they are, and that an operation needs one.
 SCHEMES: Final = {
     _NAME: {
         "type": "http",
@@ -41,8 +41,8 @@ def needs(scope: Scope) -> Callable[[Endpoint], Endpoint]:
 class KeyRoute(APIRoute):
     """A route that admits its caller's key before anything else of the request is read.
 
-    Not a dependency: FastAPI takes longer to resolve one than the store to read a score. An endpoint without a scope is
-    an error at start-up, so that no route is left open by mistake.
+    Not a dependency, since FastAPI takes longer to resolve one than the store takes to read a score. An endpoint
+    without a scope is an error at start-up, so that no route is left open by mistake.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **settings: Any) -> None:
@@ -68,7 +68,7 @@ class KeyRoute(APIRoute):
 
 
 async def caller_of(request: Request) -> ApiKey:
-    """Return the key that the request was admitted with: a dependency; not async, it would be called on another thread."""
+    """Return the key that the request was admitted with. Async, since FastAPI calls other dependencies in a thread."""
     key: ApiKey = request.state.key
     return key
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from churn.context import Context
 
 SECONDS_TO_FINISH = 20
-SECONDS_IDLE = 75  # longer than proxies keep a connection: they would send a request on one that is just being closed
+SECONDS_IDLE = 75  # longer than proxies keep connections, so that none sends a request on one that we are closing
 
 
 def serve(context: Context, *, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -37,7 +37,7 @@ def serve(context: Context, *, host: str, port: int, announce: Callable[[str], N
             create_app(context, when_warm=_settle),
             loop="uvloop" if sys.platform != "win32" else "asyncio",
             http="httptools",
-            log_config=None,  # our own log has a line for each request
+            log_config=None,  # our own log records each request
             access_log=False,
             server_header=False,
             timeout_keep_alive=SECONDS_IDLE,
@@ -48,6 +48,6 @@ def serve(context: Context, *, host: str, port: int, announce: Callable[[str], N
 
 
 def _settle() -> None:
-    """Have the garbage collector skip what was loaded at the start: going through it holds up every request for a while."""
+    """gc.freeze() the start-up objects so that collections skip them."""
     gc.collect()
     gc.freeze()

@@ -43,11 +43,11 @@ class Champion:
         self._sure_until = 0.0
 
     def held(self) -> tuple[ModelVersion, ServedModel] | None:
-        """Return version and model if they were the champion within the last second, None to have `get` look."""
+        """Return version and model if they were the champion within the last second; None if `get` must look again."""
         return self._held if time.monotonic() < self._sure_until else None
 
     def forget(self) -> None:
-        """Look again at the next request: somebody here has promoted another."""
+        """Forget the champion, so that the next request looks again: this process has promoted another."""
         self._sure_until = 0.0
 
     def get(self) -> tuple[ModelVersion, ServedModel]:
@@ -58,7 +58,7 @@ class Champion:
         began = time.monotonic()
         with self._context.open_store() as store:
             version = store.models.champion()
-        with self._lock:  # one load, however many requests wait for it
+        with self._lock:  # load once, however many requests wait
             held = self._held
             if held is None or version is None or held[0].version != version.version:
                 held = load_champion(self._context)
@@ -85,10 +85,10 @@ class State:
         self.store.close()
 
     async def ask(self, question: Callable[[ScoreReader], T]) -> T:
-        """Return the answer of `question` to the current list, for routes that are asked all day long.
+        """Return what `question` reads from the current list, for the most frequent routes.
 
-        A read of a file takes less than handing it to a thread, so it is done here, unless another process has locked
-        the file; where the list is on a server, a thread waits for it.
+        Reading a file is faster than handing the read to a thread, so it happens here unless another process has locked
+        the file; a database server is read in a thread.
         """
         if self.store.prompt is not None:
             with suppress(StoreBusy):
@@ -100,14 +100,14 @@ class State:
         try:
             version, model = self.champion.get()
             score_rows(self.context, version, model, [("", {})], with_reasons=True)
-        except ChurnError as error:  # told to whoever asks for a score; the rest of the service works without
+        except ChurnError as error:  # reported to callers who ask for a score; the rest of the service works without it
             self.context.log.note("champion_not_loaded", error=error.code)
 
 
 def build_state(context: Context) -> State:
     """Open the store once for all requests, and give workflows a context that hands them this one."""
     store = context.open_store().__enter__()
-    # Opened here, once: requests come from several threads, and two that open it at a time would open it twice.
+    # Open it here, before requests of several threads could open it twice.
     with store.database.read():
         pass
 
@@ -134,5 +134,5 @@ def state_in(request: Request) -> State:
 
 
 async def state_of(request: Request) -> State:
-    """Return the application's state: a dependency; not async, it would be called on another thread."""
+    """Return the application's state. An async dependency, since FastAPI calls others in a thread."""
     return state_in(request)

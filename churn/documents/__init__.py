@@ -1,1 +1,1 @@
-"""What the stages hand one another and the store keeps, as frozen typed models: the JSON that is written is theirs."""
+"""Frozen typed models of what stages hand to each other and the store keeps; they define the JSON that is written."""

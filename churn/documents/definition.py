@@ -53,7 +53,7 @@ class Audience(Document):
     def _some(cls, bands: tuple[Band, ...]) -> tuple[Band, ...]:
         if not bands:
             raise ValueError("name at least one band")
-        return tuple(band for band in get_args(Band) if band in bands)  # the order is ours, so that the hash is
+        return tuple(band for band in get_args(Band) if band in bands)  # in our order, so that the hash is one
 
     @model_validator(mode="after")
     def _range(self) -> Self:

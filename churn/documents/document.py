@@ -14,7 +14,7 @@ def _defined(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-Defined = Annotated[float | None, BeforeValidator(_defined)]  # JSON has no word for NaN and infinity: they become None
+Defined = Annotated[float | None, BeforeValidator(_defined)]  # JSON has neither NaN nor infinity: they become None
 
 
 class Document(BaseModel):

@@ -31,7 +31,7 @@ _BETTER: Final = 0.01  # what one more group must add to the silhouette
 _STARTS: Final = 4  # of k-means, of which the best is kept
 _POINTS: Final = 700
 _LEAST_ROWS: Final = 200
-_CLEAR: Final = 0.35  # standard deviations from the mean that are worth a word
+_CLEAR: Final = 0.35  # standard deviations from the mean that are worth mentioning
 _MIDDLE: Final = (0.02, 0.98)
 _REACH: Final = 3.0  # standard deviations: farther ones would be a kind of their own
 _SEED: Final = 7
@@ -43,7 +43,7 @@ def structure(table: ExplorationTable) -> Structure | None:
     if len(columns) < 3 or table.sample.size < _LEAST_ROWS:
         return None
     scaled = np.stack([_scaled(column) for column in columns], axis=1)
-    with threadpool_limits(1):  # many threads on few cores wait for each other, and add up in another order
+    with threadpool_limits(1):  # many threads on few cores wait for each other, and sum in a varying order
         share, directions = _components(scaled)
         scores = scaled @ directions
         groups = _grouped(scores)
@@ -69,7 +69,7 @@ def structure(table: ExplorationTable) -> Structure | None:
 
 
 def _varies(column: Encoded) -> bool:
-    """Say whether a column differs among more than a few: what one in a hundred has makes no kind of customer."""
+    """Say whether a column varies enough: a value that one customer in a hundred has makes no group."""
     known = column.values[np.isfinite(column.values)]
     return known.size > 0 and float(np.ptp(np.quantile(known, _MIDDLE))) > 0
 

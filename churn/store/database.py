@@ -19,7 +19,7 @@ from churn.store.faults import BUSY_SECONDS, translated
 from churn.store.repositories.score_reader import Fetch, Rows, Values
 
 _CONNECT_SECONDS = 10
-_WRITES = "churn_writes"  # our own execution option: this transaction means to write
+_WRITES = "churn_writes"  # our own execution option: this transaction will write
 _FORMS = "Write sqlite:///path/to/store.sqlite or postgresql://user@host/database."
 
 
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def raw(self) -> Iterator[Any]:
-        """Give the driver's own cursor, outside any transaction."""
+        """Yield the driver's own cursor, outside any transaction."""
         with translated(self.address):
             connection = self.engine.raw_connection()
             try:
@@ -106,7 +106,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
-        # Neither the address nor the parser's words about it are repeated: they may hold a password.
+        # Repeat neither the address nor the parser's message: they may hold a password.
         raise ConfigError("is not a database address", where="CHURN_STORE_URL", remedy=_FORMS) from None
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
         return parsed.set(drivername="sqlite")
@@ -131,7 +131,7 @@ def _sqlite(url: URL) -> Database:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # The driver's own habit of opening transactions late would let a reader turn writer and fail at once;
+        # By default the driver opens transactions late, so that a reader that starts to write fails at once;
         # taking the write lock first makes it wait instead.
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("begin immediate" if writes else "begin")

@@ -1,4 +1,4 @@
-"""Turns what the databases and their drivers complain of into our errors, once, and without their secrets."""
+"""Translates errors of the databases and their drivers into ours, without their secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPACE = "Free some space, then run the same command again: nothing was half wri
 class translated:  # noqa: N801 - reads as a statement: `with translated(address)`
     """Raises our errors for theirs. `address` names the database: a path, or host and name, never a password.
 
-    A class, since every read passes here and a generator would take as long again as the read's own Python.
+    A class, since every read passes here and a generator would double the time that a read spends in Python.
     """
 
     __slots__ = ("_address",)
@@ -86,7 +86,7 @@ def _from_sqlite(error: sqlite3.Error, address: str) -> ChurnError:
 
 
 def _is_full(path: str) -> bool:
-    """Say whether the disk of `path` has no room: SQLite then calls some of its own files' failures faults of the disk."""
+    """Say whether the disk of `path` is full: SQLite then reports some failures as disk I/O errors."""
     try:
         return shutil.disk_usage(Path(path).parent).free < _LITTLE
     except OSError:
@@ -114,7 +114,7 @@ def _from_postgres(error: BaseException, address: str) -> ChurnError:
 
 
 def _from_connecting(state: str, last: str, address: str) -> ChurnError:
-    """Tell apart why PostgreSQL does not let us in; a failed connection carries its reason as text only."""
+    """Find out from its text why a connection to PostgreSQL failed; it carries no code."""
     if state[:2] == "28" or "authentication failed" in last or "no password supplied" in last:
         return AuthFailed(
             "PostgreSQL refuses our credentials",

@@ -1,4 +1,4 @@
-"""Frames in and out of tables by the drivers' own bulk paths, with the types that SQLite lacks written out."""
+"""Copies frames in and out of tables by the drivers' bulk paths, and converts the types that SQLite lacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from churn.store.score_row import OPTIONAL_COLUMNS, SCORE_COLUMNS
 if TYPE_CHECKING:
     import polars as pl
 
-# As SQLAlchemy itself writes them, so that both ways of reading see the same.
+# The formats of SQLAlchemy, so that both ways of reading see the same.
 _SQLITE_DATE = "%Y-%m-%d"
 _SQLITE_INSTANT = "%Y-%m-%d %H:%M:%S%.6f"
 
@@ -63,7 +63,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -
             statement = f"insert into {table.name} ({names}) values ({marks}) on conflict do nothing"
             cursor.executemany(statement, _for_sqlite(rows).rows())
             return int(cursor.rowcount)
-        # COPY knows no conflicts: the rows land beside the table first.
+        # COPY cannot handle conflicts: copy the rows into a temporary table first.
         cursor.execute(f"create temporary table incoming on commit drop as select {names} from {table.name} limit 0")
         with cursor.copy(f"copy incoming ({names}) from stdin (format csv)") as copy:
             copy.write(rows.write_csv(include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6f").encode())
@@ -156,7 +156,7 @@ def replace(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> N
 
 
 def _replace_sqlite(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
-    """Build the indexes anew behind the rows, which takes half the time of keeping them.
+    """Drop the indexes and rebuild them after the rows, which takes half the time of maintaining them.
 
     The schema changes with the transaction, and readers do not notice. The pages written stay in memory until then,
     instead of being read back for each index.
@@ -219,7 +219,7 @@ def _unwrap(document: dict[str, Any]) -> Any:
     return date.fromisoformat(document["$date"]) if "$date" in document else document
 
 
-# Made once: a push of many rows writes and reads each several times.
+# Built once: a push of many rows encodes and decodes each several times.
 _ENCODER = json.JSONEncoder(default=_wrap, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder(object_hook=_unwrap)
 

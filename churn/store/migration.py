@@ -23,7 +23,7 @@ def revisions() -> tuple[str, ...]:
 
 
 _FULL = 1 << 20  # bytes: a warehouse with nothing in it has a few thousand
-_LOCK_NUMBER = 7_304_211  # any number, the same for every process that migrates a store on one server
+_LOCK_NUMBER = 7_304_211  # an arbitrary number, the same in every process, for the server's advisory lock
 
 
 def migrate(database: Database, *, warehouse: Path | None = None) -> None:
@@ -38,7 +38,7 @@ def migrate(database: Database, *, warehouse: Path | None = None) -> None:
         _refuse_to_begin_beside(warehouse, database.address)
     with _alone(database):
         if _revision(database) == revisions()[-1]:
-            return  # another process did it while we waited
+            return  # another process migrated it while we waited
         _upgrade(database)
 
 

@@ -1,4 +1,4 @@
-"""What the store takes and gives: plain frozen records, free of any database."""
+"""The records that go into and come out of the store: frozen, and without any database types."""
 
 from __future__ import annotations
 
@@ -344,7 +344,7 @@ class Settled:
     row: OutboxRow
     state: RowState
     remote_id: str | None = None
-    is_ours: bool = True  # false: it was there already and we wrote nothing, so there is nothing of ours to keep
+    is_ours: bool = True  # false: the record existed and we wrote nothing, so there is nothing of ours to remember
     code: str | None = None
     field: str | None = None
     message: str | None = None

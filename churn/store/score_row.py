@@ -48,5 +48,5 @@ class ScoreRow(TypedDict):
 def score_row(values: Iterable[tuple[str, object]]) -> ScoreRow:
     """Return the row that a driver gave as (column, value)."""
     row = dict(values)
-    row["is_listed"] = bool(row["is_listed"])  # SQLite tells truth as 1 and 0
+    row["is_listed"] = bool(row["is_listed"])  # SQLite has 1 and 0 for booleans
     return cast("ScoreRow", row)

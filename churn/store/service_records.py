@@ -1,4 +1,4 @@
-"""What the store takes and gives of the service: jobs, keys, people and messages, free of any database."""
+"""The service's records in the store: jobs, keys, people and messages, without any database types."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ JobParameterValue = str | int | float | bool | list[str]
 class ScheduledRun:
     """One run of a job, from the request to how it ended; `error` is in words.
 
-    `run_key` tells runs apart: job and logical date, with a hash of the parameters where there are any. `requested_by`
+    `run_key` identifies a run: job and logical date, with a hash of the parameters where there are any. `requested_by`
     is "schedule", "cli", or the name of a key or user. `lease_until` passes when the process at work has died.
     """
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """An open store: one repository per matter, each loaded when first asked for, so that a command pays for its own.
+    """An open store: one repository per subject, each loaded on first use, so that a command pays for its own only.
 
     Use it as a context manager, or call `close`. `file` says that there is nothing to migrate and how to read without
     a `database`.
@@ -207,7 +207,7 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({self.address!r})"  # the address it was opened at may hold a password
+        return f"Store({self.address!r})"  # the address may hold a password
 
 
 def open_store(url: str, *, warehouse: Path | None = None) -> Store:

@@ -1,4 +1,4 @@
-"""One push per destination at a time: a lock that the system itself gives back when its holder dies."""
+"""One push per destination at a time: a lock that the operating system releases when its holder dies."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ metadata = sa.MetaData(
     }
 )
 
-# Byte order everywhere: the same list comes in the same order from both databases, whatever the server's locale.
+# Sort by bytes everywhere, so that both databases return the same order, whatever the server's locale.
 IdText = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 score_runs = sa.Table(
@@ -128,7 +128,7 @@ campaign_plans = sa.Table(
     sa.Column("profit_model", sa.Text, nullable=False),
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("result", sa.JSON, nullable=False),
-    # The default is there for SQLite's sake, which adds no column without one; each plan says its own.
+    # SQLite cannot add the column without a default; each plan has its own value.
     sa.Column("window_days", sa.Integer, nullable=False, server_default="0"),
 )
 sa.Index("ix_campaign_plans_campaign", campaign_plans.c.campaign, campaign_plans.c.planned_at)
@@ -179,7 +179,7 @@ outcome_rejections = sa.Table(
     sa.Column("campaign", sa.Text),
     sa.Column("event_id", sa.Text),
     sa.Column("kind", sa.Text),
-    sa.Column("occurred_at", sa.Text),  # as told: it may be no instant at all
+    sa.Column("occurred_at", sa.Text),  # as received: it may be no valid instant
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("recorded_at", sa.DateTime, nullable=False),
 )
@@ -244,7 +244,7 @@ sync_runs = sa.Table(
 )
 sa.Index("ix_sync_runs_connector", sync_runs.c.connector, sync_runs.c.campaign, sync_runs.c.started_at)
 
-# A row is here before it is sent, so that a killed run leaves behind what may have reached the other side.
+# A row is stored before it is sent, so that a killed run leaves a record of what may have arrived.
 outbox = sa.Table(
     "outbox",
     metadata,
@@ -268,7 +268,7 @@ outbox = sa.Table(
 )
 sa.Index("ix_outbox_run_id", outbox.c.run_id, outbox.c.state, outbox.c.position)
 
-# What the other side has said yes to. `is_uncertain`: it may hold something else, so the next run writes it whole.
+# What the other side has accepted. `is_uncertain`: it may hold something else, so the next run writes it whole.
 crm_records = sa.Table(
     "crm_records",
     metadata,

@@ -55,13 +55,13 @@ ROUTERS = (
 
 
 def prepare() -> None:
-    """Load what charts are drawn with, before requests come and before the champion is loaded beside them."""
+    """Load the chart libraries before the first request, and before the champion is loaded in another thread."""
     for name in ("altair", "vl_convert"):
         importlib.import_module(name)
 
 
 def draw_ahead(context: Context) -> None:
-    """Draw the charts of the champion's page, which are kept, so that nobody waits for the first drawing of the process."""
+    """Draw and cache the charts of the champion's page, so that no visitor waits for the first drawing."""
     with suppress(ChurnError):  # the page itself says what is missing
         model_page(model_view(context), context.settings.business.currency)
 

@@ -1,4 +1,4 @@
-"""Puts charts on pages: the drawn SVG that needs no script, and beside it the definition that a script brings to life."""
+"""Puts charts on pages: an SVG that needs no script, and its definition, from which a script adds tooltips."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from churn.reports.charts.vega import vega_script, vega_version
 
 router = APIRouter(include_in_schema=False)
 _FOREVER: Final = "public, max-age=31536000, immutable"
-# What would end a script element early, or be read as one by an old parser, written so that JSON means the same.
+# JSON escapes for the characters that could end a script element.
 _HARMLESS: Final = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def chart_html(chart_id: str, figure: Figure, describe: str | None = None) -> Markup:
-    """Return `figure` for a page: seen and described without a script, answering to a pointer with one.
+    """Return `figure` for a page: drawn and described without a script, with tooltips where scripts run.
 
-    `chart_id` is the element's id; `describe` replaces the figure's own description for those who hear it.
+    `chart_id` is the element's id; `describe` replaces the figure's own description for screen readers.
     """
     still = Markup(figure)  # noqa: S704  # drawn by us
     if describe is not None and describe != figure.describe:

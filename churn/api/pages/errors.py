@@ -26,7 +26,7 @@ _TITLES = {
     503: "Busy for a moment",
     507: "The disk is full",
 }
-# What is told for some errors instead of their own words: heading, what that means for whoever looks at a page.
+# Replaces the message of some errors on pages: a heading, and what it means for the reader.
 _FOR_PEOPLE = {
     "store_away": (
         "The database does not answer",
@@ -68,7 +68,7 @@ def error_page(
         return None
     try:
         who(request, request.app.state.churn)
-    except ChurnError:  # the store is away, which may be what the page is about
+    except ChurnError:  # the store is unavailable, which may be the very error shown
         request.state.user = None
     heading, words = _FOR_PEOPLE.get(code, (_TITLES.get(status, "That did not work"), detail))
     values: dict[str, Any] = {

@@ -39,7 +39,7 @@ HEADERS = {
     "Vary": "Cookie, HX-Request",
 }
 NOTHING, MINUS = "\u2013", "\u2212"  # a dash for what is not known, and the true minus sign
-PLACES = (  # name, address, words, icon: the order of the week, from looking to acting to checking
+PLACES = (  # name, address, words, icon; in the order of use: look, act, check
     ("overview", "/", "Overview", "home"),
     ("risk-list", "/risk-list", "Risk list", "list"),
     ("simulator", "/simulator", "ROI simulator", "sliders"),
@@ -88,7 +88,7 @@ def surroundings(state: State) -> dict[str, Any]:
     """
     try:
         run = state.store.published.current_run()
-    except ChurnError:  # the page is about this, or shows it itself; the frame must not fail twice
+    except ChurnError:  # the page reports this error itself; the frame must not fail as well
         run = None
     is_demo = state.context.is_simulated
     age = None if run is None or is_demo else state.context.clock() - run.data_cutoff

@@ -11,7 +11,7 @@ from churn.api.state import State
 from churn.errors import ChurnError
 
 LONGEST_ID: Final = 1_000
-# Browsers resolve `.` and `..` in a path and fold what else they like; whatever is not plain goes into the query.
+# Browsers normalise `.`, `..` and more in a path, so ids with unusual characters go into the query.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.~@+ -]{0,199}\Z")
 
 
@@ -26,6 +26,6 @@ def feature_groups(state: State) -> Mapping[str, str]:
     """Return the group of each feature of the champion; nothing where there is no champion to ask."""
     try:
         _, model = state.champion.get()
-    except ChurnError:  # the page is about people; what is wrong with the model its own page says
+    except ChurnError:  # the page is about customers; the model's own page shows what is wrong with the model
         return {}
     return {doc.name: doc.group for doc in model.features}

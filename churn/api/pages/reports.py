@@ -17,7 +17,7 @@ from churn.views.reports import report_archive, report_file
 
 router = APIRouter()
 
-# A report is a document by itself, with its styles inside; nothing in it may run, nor act as the service's own page.
+# A report is a document of its own with inline styles; scripts in it must not run, nor act in the service's name.
 _REPORT_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; sandbox allow-popups"
 )

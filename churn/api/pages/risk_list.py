@@ -33,7 +33,7 @@ _DESCENDING: dict[ListOrder, bool] = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What the address says: a hand-written one may say anything, so what makes no sense counts as not said."""
+    """The filters and order that the address holds; values that make no sense are ignored."""
 
     filters: Filters
     order: ListOrder

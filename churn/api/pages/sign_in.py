@@ -23,7 +23,7 @@ from churn.api.state import State, state_of
 
 router = APIRouter()
 
-VISITOR = "churn_visitor"  # ties the sign-in form to the browser it was shown to
+VISITOR = "churn_visitor"  # binds the sign-in form to the browser that it was shown to
 Target = Annotated[str, Query(alias="next", max_length=2_000)]
 
 

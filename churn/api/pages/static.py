@@ -28,7 +28,7 @@ _FOR_GOOD = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Assets:
-    """Every file by name, and one hash over all: files may name each other relatively."""
+    """Every file by name, and one hash over all of them, so that files can refer to each other by relative paths."""
 
     files: dict[str, bytes]
     version: str
@@ -59,12 +59,12 @@ def address(name: str) -> str:
 
 @router.get("/static/{version}/{name:path}")
 def static_file(version: str, name: str, request: Request) -> Response:
-    """Give a file: only what was read at the start can be had, so no path leads elsewhere."""
+    """Serve a file; only those read at start-up can be served, so no path leads elsewhere."""
     shipped = assets()
     content = shipped.files.get(name)
     if content is None:
         raise HTTPException(404)
-    # Another version's address still works, for a page that was open during an upgrade, but is not kept.
+    # The address of another version still works, for a page open during an upgrade, but is not cached.
     is_ours = version == shipped.version
     headers = {"Cache-Control": _FOR_GOOD if is_ours else "no-cache", "ETag": f'"{shipped.version}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
@@ -74,5 +74,5 @@ def static_file(version: str, name: str, request: Request) -> Response:
 
 @router.get("/favicon.ico")
 def favicon() -> Response:
-    """Give the mark to browsers that ask for it unasked."""
+    """Serve the icon that browsers request by themselves."""
     return Response(assets().files["mark.svg"], media_type=TYPES[".svg"], headers={"Cache-Control": "max-age=86400"})

@@ -7,7 +7,7 @@ from churn.store.service_tables import schema
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=schema,
-    transactional_ddl=True,  # Alembic doubts it of SQLite; ours opens its transactions itself
+    transactional_ddl=True,  # Alembic would not expect it of SQLite
     render_as_batch=True,
 )
 with context.begin_transaction():

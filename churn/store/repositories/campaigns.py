@@ -1,4 +1,4 @@
-"""Campaign plans and the assignments they made: saved together, once and for good."""
+"""Campaign plans and their assignments: saved together, and never changed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from churn.store.tables import alerts
 
 _RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
 _ERROR_LENGTH = 500
-_STILL_NEWS = timedelta(days=1)  # an alert that was resolved longer ago is history to a channel that is new
+_STILL_NEWS = timedelta(days=1)  # an alert that was resolved longer ago is not sent to a new channel
 
 
 class DeliveryRepository:
@@ -25,9 +25,9 @@ class DeliveryRepository:
         self._database = database
 
     def enqueue(self, channels: Sequence[str], min_severity: AlertSeverity, at: datetime) -> int:
-        """Give every alert that a channel was not told yet, or only as less severe, to that channel; return how many.
+        """Queue every alert that a channel has not had yet, or only as less severe; return how many.
 
-        Alerts that were resolved before anybody looked are told too, unless that is more than a day ago.
+        Alerts that are resolved already are sent too, unless that was more than a day ago.
         """
         table, at_least = alert_deliveries, _RANK[min_severity]
         grave = [name for name, rank in _RANK.items() if rank >= at_least]
@@ -50,7 +50,7 @@ class DeliveryRepository:
         return len(fresh)
 
     def take(self, now: datetime, *, lease_seconds: float) -> AlertDelivery | None:
-        """Return one that is due, kept from other takers for `lease_seconds`: whoever dies with it loses nothing."""
+        """Return a due delivery, leased for `lease_seconds`: if its process dies, another one takes it after that."""
         table = alert_deliveries
         columns = [alerts.c[name] for name in ("kind", "subject", "message", "raised_at")]
         query = (

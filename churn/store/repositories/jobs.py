@@ -1,4 +1,4 @@
-"""Scheduled work: runs asked for, claimed under a lease, told step by step, and finished by whoever holds the lease."""
+"""Scheduled work: runs are requested, claimed under a lease, recorded step by step, and finished by the holder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from churn.store.service_records import JobParameterValue, ScheduledRun, Schedul
 from churn.store.service_tables import scheduled_runs, scheduled_steps
 
 _ERROR_LENGTH = 2_000
-_LONGEST_LEASE = timedelta(hours=2)  # one that ends later was given by a clock that was wrong: nobody may wait for it
+_LONGEST_LEASE = timedelta(hours=2)  # a lease that ends later came from a wrong clock: ignore it
 _STANDING = ("queued", "running", "done")
 _RUN_COLUMNS = list(scheduled_runs.c)
 
 
 def key_of(job: str, logical_date: date | None, parameters: Mapping[str, JobParameterValue]) -> str:
-    """Return what tells a run from others: job, logical date, and a hash of the parameters where there are any."""
+    """Return the key of a run: job, logical date, and a hash of the parameters where there are any."""
     parts = [job, str(logical_date) if logical_date else "asked"]
     if parameters:
         text = json.dumps(parameters, sort_keys=True, default=str)
@@ -266,7 +266,7 @@ def _is_held(run_id: int, owner: str) -> sa.ColumnElement[bool]:
 
 
 def _cut_short(connection: sa.Connection, run_id: int, at: datetime) -> None:
-    """Say of a step at work when its run ended that it did not end by itself."""
+    """Mark a step that was running when its run ended as cut short."""
     steps = scheduled_steps
     connection.execute(
         sa.update(steps)

@@ -12,7 +12,7 @@ from churn.store.database import Database
 from churn.store.service_records import ApiKey
 from churn.store.service_tables import api_keys
 
-_USE_NOTED_EVERY = timedelta(minutes=1)  # a write for every request would make readers wait for each other
+_USE_NOTED_EVERY = timedelta(minutes=1)  # writing on every request would make readers wait for each other
 
 
 class KeyRepository:

@@ -1,4 +1,4 @@
-"""The outbox: rows written down before they are sent, and what the other side said, kept in one transaction each."""
+"""The outbox: rows are stored before they are sent, and the other side's answer is stored in one transaction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OutboxRepository:
             return [_row(row) for row in connection.execute(query).mappings()]
 
     def mark_sending(self, run_id: str, rows: Iterable[OutboxRow]) -> None:
-        """Note that rows are on their way: from here on they may have reached the other side."""
+        """Mark rows as being sent: from now on they may have reached the other side."""
         keys = [{"key": row.customer_id} for row in rows]
         statement = (
             sa.update(outbox)
@@ -111,7 +111,7 @@ class OutboxRepository:
         return len(rows)
 
     def distrust(self, run: SyncRun) -> int:
-        """Doubt every record that a run has written: it said yes, and did not keep what it was given."""
+        """Mark every record of a run as doubtful: the system accepted it but did not keep the values."""
         with self._database.write() as connection:
             result = connection.execute(
                 sa.update(crm_records)
@@ -199,7 +199,7 @@ def _delete(connection: sa.Connection, table: sa.Table, run: SyncRun, customer_i
 
 
 def _doubt_others(connection: sa.Connection, run: SyncRun, customer_ids: list[str]) -> None:
-    """Doubt what other campaigns hold in records we have cleared: a field of theirs may have been ours too."""
+    """Mark other campaigns' values in records we have cleared as doubtful: they may have shared a field."""
     for keys in chunks(customer_ids):
         connection.execute(
             sa.update(crm_records)

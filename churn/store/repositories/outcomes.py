@@ -1,4 +1,4 @@
-"""What happened to the customers of campaigns, as CRMs and files tell it: every event once, strangers included."""
+"""Outcome events of customers, from CRMs and files: each once, also about people whom no campaign knows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_SHORT = 5_000  # customers; a longer list reads its campaigns whole, which is faster than naming everyone
+_SHORT = 5_000  # customers; for a longer list whole campaigns are read, which is faster
 _CHUNK = 500
 
 _IS_MATCHED = assignments.c.customer_id.is_not(None).label("is_matched")

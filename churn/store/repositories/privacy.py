@@ -247,7 +247,7 @@ def _naming(
         changed = {column.name: redaction.document(row[column.name]) for column in texts}
         changed = {name: value for name, value in changed.items() if value != row[name]}
         for name in set(changed) & {column.name for column in table.primary_key}:
-            changed[name] = f"{changed[name]} {secrets.token_hex(4)}"  # two may have been told apart by the id alone
+            changed[name] = f"{changed[name]} {secrets.token_hex(4)}"  # two rows may differ in the id alone
         if changed:
             naming.append((row, changed))
     return naming

@@ -12,7 +12,7 @@ from churn.store.service_records import AuditRecord, EarlierRequest
 from churn.store.service_tables import audit_log, idempotent_requests
 
 KEPT_FOR = timedelta(hours=24)
-_ANSWERED_WITHIN = timedelta(minutes=1)  # a claim that is older and has no answer was its process' last
+_ANSWERED_WITHIN = timedelta(minutes=1)  # an older claim without an answer belongs to a process that was killed
 
 
 class RequestRepository:

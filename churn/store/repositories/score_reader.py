@@ -1,4 +1,4 @@
-"""Reads the current score list, filtered, sorted, and page by page; knows SQL and records, and no library for either."""
+"""Reads the current score list, filtered, sorted, and page by page; uses plain SQL, without SQLAlchemy or polars."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class ScoreReader:
         rows = self._source.fetch(_STANDING, {"customer_id": customer_id})
         if not rows:
             return CustomerStanding(None, None, [])
-        if len(rows) > 1:  # by a.assigned_at, a.campaign; asked of the database, every read would pay for a sort
+        if len(rows) > 1:  # by a.assigned_at, a.campaign; in SQL every read would pay for a sort
             rows.sort(key=lambda row: (row[-1], row[-3]))
         run, score = self._run(rows[0][:_RUN_ENDS]), rows[0][_RUN_ENDS:_SCORE_ENDS]
         return CustomerStanding(
@@ -150,7 +150,7 @@ class ScoreReader:
 
 
 def _typed(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    """Return a row by name, with dates and truth values as such: SQLite keeps them as texts and numbers."""
+    """Return a row by name, with dates and booleans, which SQLite keeps as text and numbers."""
     values = dict(zip(names, row, strict=True))
     for name, value in values.items():
         if name in _FLAGS:
@@ -234,7 +234,7 @@ def _after(cursor: str, run: ScoreRun | None, order: ScoreOrder) -> _Conditions:
         raise ListChanged(
             "the cursor belongs to another list or order", remedy="The list has changed: start again without a cursor."
         )
-    # The first half lets the index start in the right place, the second decides among equals.
+    # The first half lets the index start at the right place, the second breaks ties.
     return _Conditions(
         [f"{order} <= :last_value", f"({order} < :last_value or customer_id > :last_customer)"],
         {"last_value": value, "last_customer": str(customer_id)},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from churn.store.repositories.score_reader import Fetch
 
 BINS = 20  # of equal width over 0..1
-# Comparisons rather than a cast: one database rounds where the other cuts.
+# Comparisons instead of a cast, since one database rounds where the other truncates.
 _WHICH = " ".join(f"when churn_probability < {(n + 1) / BINS} then {n}" for n in range(BINS - 1))
 
 

@@ -1,4 +1,4 @@
-"""Keeps what others tell of erased people out of the store."""
+"""Drops incoming rows about erased customers."""
 
 from __future__ import annotations
 

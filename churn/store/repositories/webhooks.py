@@ -27,7 +27,7 @@ class WebhookRepository:
             return 0
         table = webhook_deliveries
         known = sa.select(table.c.event_id).where(table.c.subscription == subscription, table.c.event_id.in_(events))
-        with self._database.read() as connection:  # mostly there is nothing new, and no one has to wait
+        with self._database.read() as connection:  # usually there is nothing new, and this takes no write lock
             if set(connection.execute(known).scalars()) >= events.keys():
                 return 0
         with self._database.write(lock=table) as connection:
@@ -43,7 +43,7 @@ class WebhookRepository:
         return len(rows)
 
     def take(self, now: datetime, *, lease_seconds: float) -> WebhookDelivery | None:
-        """Return one that is due, kept from other takers for `lease_seconds`: whoever dies with it loses nothing."""
+        """Return a due delivery, leased for `lease_seconds`: if its process dies, another one takes it after that."""
         table = webhook_deliveries
         query = (
             sa.select(table)

@@ -28,8 +28,8 @@ from churn.wording import count, percent
 
 router = APIRouter()
 
-_STEPS = 8  # reasons that the way from the average customer is told in
-_DIAL = "dial."  # how a form field that turns a feature begins
+_STEPS = 8  # reasons shown in the waterfall from the average customer
+_DIAL = "dial."  # prefix of a form field that changes a feature
 
 
 @router.get("/customers")
@@ -39,7 +39,7 @@ def customer_by_query(
     state: Annotated[State, Depends(state_of)],
     customer_id: Annotated[str, Query(alias="id", max_length=LONGEST_ID)] = "",
 ) -> Response:
-    """Show the customer whose id no path can hold."""
+    """Show a customer whose id cannot stand in a path."""
     return _customer(request, state, customer_id, user)
 
 
@@ -120,7 +120,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
 
 
 def _gone(request: Request, state: State, customer_id: str) -> Response:
-    """Say of somebody who is not on the list whether we ever knew them."""
+    """Answer for somebody who is not on the list, saying whether they ever were."""
     return page(
         request,
         "customer/gone.html.j2",
@@ -128,7 +128,7 @@ def _gone(request: Request, state: State, customer_id: str) -> Response:
         active="risk-list",
         status=404,
         customer_id=customer_id,
-        # Files may still name somebody whose erasure is under way.
+        # Files may still hold somebody whose erasure is under way.
         last=None if state.store.privacy.erased_at(customer_id) else last_known(state.context, customer_id),
     )
 
@@ -152,7 +152,7 @@ class LiveExplanation:
 def _explained(state: State, view: CustomerView) -> LiveExplanation:
     try:
         version, model = state.champion.get()
-    except ChurnError:  # the published score stands without it
+    except ChurnError:  # the page shows the published score without it
         return LiveExplanation()
     groups = {doc.name: doc.group for doc in model.features}
     if not view.features or version.version != view.model_version:

@@ -102,5 +102,5 @@ def _for(campaign: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Write a name that a system made as people would: `direct_debit` is direct debit."""
+    """Write a system's name as people would: `direct_debit` becomes direct debit."""
     return name.replace("_", " ")

@@ -140,7 +140,7 @@ def _profits(candidates: Sequence[CandidateFigures], selected: str, currency: st
 
 @lru_cache(maxsize=8)
 def _draw(drawing: _Drawing) -> ModelCharts:
-    """Draw the charts of one version once, however often its page is asked for."""
+    """Draw the charts of a version once, however often its page is requested."""
     curves, currency = drawing.curves, drawing.currency
     prefix = currency_prefix(currency)
     bins = "; ".join(f"{percent(row.predicted)} and {percent(row.observed)}" for row in curves.calibration)

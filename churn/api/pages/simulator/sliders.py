@@ -22,7 +22,7 @@ def slider_stands(answer: Answer) -> dict[str, SliderStand]:
     result, terms, request = answer.result, answer.economics, answer.request
     point, last = result.point, result.grid[-1]
     top, cut = 100 * min(1.0, result.grid[0].threshold), min(point.threshold, 1.0)
-    # The average month's margin of those who churn, as the value of a save tells it.
+    # The average monthly margin of churners, derived from the value of a save.
     margin = result.average_value / terms.value_of_save(1.0)
     budget = point.cost if request.budget is None else request.budget
     months = None if request.value is not None else terms.value_months

@@ -39,6 +39,13 @@ class RiskListPush(Section):
 class ConnectorSection(Section):
     """Keys of every connector; the secret is never among them, it is CHURN_CONNECTOR_<NAME>_SECRET."""
 
+    secret_file: str | None = Field(
+        None,
+        description="File with the secret, in place of the environment; in the home if relative, read at each sign-in.",
+    )
+    secret_command: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="Command that prints the secret, as a list of words; run at each sign-in, without a shell."
+    )
     requests_per_second: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
         None, description="Requests a second at most, for this credential; the kind's own pace if not given."
     )
@@ -71,6 +78,12 @@ class ConnectorSection(Section):
     )
     risk_list: RiskListPush = Field(default_factory=RiskListPush)
     sample_size: int = Field(20, ge=0, le=1_000, description="Written records that are read back and compared.")
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> ConnectorSection:
+        if self.secret_file is not None and self.secret_command is not None:
+            raise ValueError("`secret_file` and `secret_command` cannot both be set")
+        return self
 
 
 __all__ = [
@@ -148,11 +161,21 @@ class OdooConnector(RemoteSection):
 
 
 class SalesforceConnector(RemoteSection):
-    """[connectors.NAME] with kind = "salesforce": records matched by an external id. The secret is an access token."""
+    """[connectors.NAME] with kind = "salesforce": records matched by an external id.
+
+    With `client_id` the secret is that client's secret, and tokens are fetched and renewed; without it, an access token.
+    """
 
     kind: Literal["salesforce"]
     url: str = Field(
         description="The organisation's address, such as https://mycompany.my.salesforce.example (no path)."
+    )
+    client_id: str | None = Field(
+        None,
+        description="Consumer key of the application that signs in by client credentials; its secret is the secret.",
+    )
+    token_url: str | None = Field(
+        None, description="Where tokens are given; services/oauth2/token of `url` if not set."
     )
     version: str = Field("62.0", pattern=r"^\d{2,3}\.0$", description="Version of the REST API.")
     object: Identifier = Field("Contact", description="What holds a customer.")
@@ -181,6 +204,11 @@ class HubspotConnector(RemoteSection):
 
     kind: Literal["hubspot"]
     url: str = Field(description="Where its API answers; the address is in HubSpot's own documentation.")
+    version: str = Field(
+        "2026-09",
+        pattern=r"^20\d\d-\d\d$",
+        description="Version of its API: the year and month of one of its releases.",
+    )
     object: str = Field("contacts", pattern=r"^[a-zA-Z0-9_-]+$", description="What holds a customer.")
     key_field: str = Field(
         "customer_id", pattern=r"^[a-z][a-z0-9_]*$", description="Its property with our customer_id: unique values."
@@ -260,8 +288,23 @@ class RestConnector(ConnectorSection):
         le=86_400,
         description="How long its search may not show what was just made; what may have been made waits for a later run.",
     )
-    auth_header: str = Field("Authorization", description="Header that carries the secret.")
+    auth_header: str = Field("Authorization", description="Header that carries the secret or token; empty: none does.")
     auth_format: str = Field("Bearer {secret}", description="Its content.")
+    token_url: str | None = Field(
+        None, description="Where OAuth client credentials get a token, which then takes the place of the secret."
+    )
+    client_id: str | None = Field(None, description="With token_url: the client, whose secret is the secret.")
+    scope: str = Field("", description="With token_url: what the token shall be good for.")
+    hmac_header: str = Field(
+        "", description="Header that carries an HMAC-SHA256 of each request, made with the secret; empty: none."
+    )
+    hmac_format: str = Field("{signature}", description="Its content; {signature} is in hexadecimal digits.")
+    hmac_payload: str = Field(
+        "{timestamp}.{body}", description="What is signed: {method}, {path}, {timestamp} and {body} are filled in."
+    )
+    hmac_timestamp_header: str = Field(
+        "X-Timestamp", description="With hmac_header: the header with the seconds since 1970 that were signed."
+    )
     headers: dict[str, str] = Field(default_factory=dict, description="Further headers; nothing secret.")
     check_path: str = Field("", description="Asked to see whether we may sign in; empty: the lookup of nobody.")
     lookup_path: str = Field(description="Finds records by our key, such as contacts?ext_id={key}.")
@@ -330,8 +373,14 @@ class RestConnector(ConnectorSection):
             for _, mark, _, _ in string.Formatter().parse(getattr(self, name)):
                 if mark is not None and mark not in known:
                     raise ValueError(f"`{name}` holds {{{mark}}}; known are {{id}}, {{key}}, {{page}}, {{limit}}")
-        if "{secret}" not in self.auth_format:
+        if self.auth_header and "{secret}" not in self.auth_format:
             raise ValueError("`auth_format` must hold {secret}")
+        if (self.token_url is None) != (self.client_id is None):
+            raise ValueError("`token_url` and `client_id` belong together")
+        if self.hmac_header and "{signature}" not in self.hmac_format:
+            raise ValueError("`hmac_format` must hold {signature}")
+        if not self.auth_header and not self.hmac_header:
+            raise ValueError("nothing carries the secret: set `auth_header` or `hmac_header`")
         return self
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -58,8 +60,33 @@ def open_client(
     )
 
 
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    path: str
+    json: Any
+    content: bytes | str | None
+    params: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class Credential:
+    """The headers that sign us in, and the words that no message may repeat."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+Sign = Callable[["httpx.Request"], "httpx.Request"]
+
+
 class Http:
-    """Requests to one system. `where` names it in errors; `secret` never appears in them."""
+    """Requests to one system. `where` names it in errors; `secret` never appears in them.
+
+    `sign_in` returns a fresh credential: it is asked before the first request, and once more when one is refused, since
+    tokens end after hours and secrets are changed. `sign` adds a signature to every request.
+    """
 
     def __init__(
         self,
@@ -71,9 +98,13 @@ class Http:
         headers: Mapping[str, str] | None = None,
         clock: Clock,
         auth_statuses: tuple[int, ...] = (401,),
+        sign_in: Callable[[], Credential] | None = None,
+        sign: Sign | None = None,
     ) -> None:
         self._client, self._base_url, self.clock = client, base_url.rstrip("/"), clock
-        self._headers, self._secret = dict(headers or {}), secret
+        self._headers, self._secrets = dict(headers or {}), (secret,) if secret else ()
+        self._sign_in, self._sign, self._credential = sign_in, sign, Credential()
+        self._lock = threading.Lock()
         self.where, self._auth_statuses = where, auth_statuses
 
     def __repr__(self) -> str:
@@ -96,16 +127,43 @@ class Http:
         says), and Unreachable (no answer, or 502, 503, 504), with `is_unknown` when a write may have been carried out
         all the same.
         """
+        used = self._signed_in()
+        request = _Request(method, path, json, content, params, headers)
+        try:
+            return self._send(request, is_write=is_write)
+        except AuthFailed:
+            if not self._renewed(used):
+                raise
+        return self._send(request, is_write=is_write)
+
+    def _signed_in(self) -> Credential:
+        with self._lock:
+            if self._sign_in is not None and not self._credential.secrets:
+                self._credential = self._sign_in()
+            return self._credential
+
+    def _renewed(self, used: Credential) -> bool:
+        """Sign in anew; return whether there is another credential than the one that was refused."""
+        if self._sign_in is None:
+            return False
+        with self._lock:
+            if self._credential is used:
+                self._credential = self._sign_in()
+            return self._credential.headers != used.headers
+
+    def _send(self, request: _Request, *, is_write: bool) -> httpx.Response:
         import httpx
 
+        path = request.path
         try:
             response = self._client.request(
-                method,
+                request.method,
                 f"{self._base_url}/{path.lstrip('/')}" if path else self._base_url,
-                json=json,
-                content=content,
-                params=params,
-                headers=self._headers | dict(headers or {}),
+                json=request.json,
+                content=request.content,
+                params=request.params,
+                headers={**self._headers, **self._credential.headers, **dict(request.headers or {})},
+                auth=self._sign,
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(
@@ -158,8 +216,8 @@ class Http:
     def clean(self, text: object) -> str:
         """Return the system's own words, short, on one line and without the secret."""
         words = " ".join(str(text).split())
-        if self._secret:
-            words = words.replace(self._secret, "[secret]")
+        for secret in (*self._secrets, *self._credential.secrets):
+            words = words.replace(secret, "[secret]")
         return words[:MESSAGE_LENGTH]
 
 

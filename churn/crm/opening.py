@@ -16,6 +16,7 @@ from churn.config import Settings
 from churn.config.connectors import ConnectorSection, FileConnector, connector_kinds, secret_name
 from churn.crm.connector import Connector
 from churn.crm.http import open_client
+from churn.crm.secrets import FreshSecret
 from churn.errors import ConfigError, RateLimited
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def open_connector(
         section = section.model_copy(update={"path": str(settings.home / section.path)})
     module = _module(section, settings.home, name)
     client = open_client(section, spend=_spender(name, section, clock, open_store))
-    connected = module.connect(name, section, secrets, clock=clock, client=client)
+    fresh = FreshSecret(name, section, settings.home, secrets)
+    connected = module.connect(name, section, fresh, clock=clock, client=client)
     return cast("Connector", connected)
 
 
@@ -118,6 +120,8 @@ def secret_of(connector: str, secrets: Mapping[str, str]) -> str:
     name = secret_name(connector)
     if not (secret := secrets.get(name, "")):
         raise ConfigError(
-            "its secret is not set", where=f"connector {connector}", remedy=f"Put it into the environment as {name}."
+            "its secret is not set",
+            where=f"connector {connector}",
+            remedy=f"Put it into the environment as {name}, or set secret_file or secret_command.",
         )
     return secret

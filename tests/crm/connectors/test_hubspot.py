@@ -42,15 +42,15 @@ class FakeHubspot(FakeCrm):
         if request.headers.get("authorization") != f"Bearer {self.secret}":
             return _error(401, "INVALID_AUTHENTICATION", "Authentication credentials not found.")
         path, body = request.url.path, json.loads(request.content) if request.content else {}
-        if path.startswith("/crm/v3/properties/contacts"):
+        if path.startswith("/crm/properties/2026-09/contacts"):
             return self._properties(path.partition("/contacts")[2].strip("/"))
-        if path == "/crm/v3/objects/deals/search":
+        if path == "/crm/objects/2026-09/deals/search":
             return self._search(body)
-        if path == "/crm/v4/associations/deals/contacts/batch/read":
+        if path == "/crm/associations/2026-09/deals/contacts/batch/read":
             pairs = [(one["id"], self.contact_of[one["id"]]) for one in body["inputs"]]
             told = [{"from": {"id": deal}, "to": [{"toObjectId": int(contact)}]} for deal, contact in pairs]
             return httpx.Response(200, json={"results": told})
-        if match := re.fullmatch(r"/crm/v3/objects/contacts/batch/(\w+)", path):
+        if match := re.fullmatch(r"/crm/objects/2026-09/contacts/batch/(\w+)", path):
             if len(body["inputs"]) > LIMIT:
                 return _error(400, "VALIDATION_ERROR", "too many inputs")
             return self._read(body) if match[1] == "read" else self._batch(match[1], body["inputs"])
@@ -246,3 +246,19 @@ class TestHubspot(ConnectorContract):
         hub.answer = lambda _request: httpx.Response(200, json={"status": "COMPLETE", "results": []})  # type: ignore[method-assign]
         (result,) = self.connect(hub).write([Row("c1", None, {"risk_band": "x"})], mode="upsert", run_id="r")
         assert result.state == "unknown"
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(404, text="Not Found"), httpx.Response(410, json={"message": "gone"})]
+)
+def test_an_api_that_is_gone_is_told_apart_from_a_property_that_is_not_there(answer: httpx.Response) -> None:
+    section = HubspotConnector(kind="hubspot", url="http://hub.example", version="2026-03")
+    client = open_client(section, transport=httpx.MockTransport(lambda _: answer))
+    connector = connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": SECRET}, clock=lambda: NOW, client=client)
+    with pytest.raises(ConfigError, match="version 2026-03 of its API: it is retired"):
+        connector.check()
+
+
+def test_a_numbered_version_is_none() -> None:
+    with pytest.raises(ValueError, match="version"):
+        HubspotConnector(kind="hubspot", url="http://hub.example", version="v3")

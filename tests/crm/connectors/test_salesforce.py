@@ -249,10 +249,6 @@ class TestSalesforce(Contract):
         (result,) = self.write(self.connect(force), self.row("c1", "003000000000099AAA"), mode="update")
         assert (result.state, result.code) == ("rejected", "not_found")
 
-    def test_keys_that_differ_in_case_only_are_not_one_customer(self, force: FakeSalesforce) -> None:
-        force.add("C1")
-        assert self.connect(force).find(["c1"]) == {}
-
     def test_a_key_with_quotes_is_asked_for_safely(self, force: FakeSalesforce) -> None:
         there = force.add("o'c\\1")
         assert self.connect(force).find(["o'c\\1"]) == {"o'c\\1": (there,)}
@@ -347,3 +343,29 @@ class TestSalesforceBulk(Contract):
             self.write(connector, self.row("c1"))
         assert told.value.is_unknown
         assert len(force.held("c1")) == 1
+
+
+def asked(records: list[dict[str, str]], keys: list[str]) -> tuple[dict[str, tuple[str, ...]], list[int]]:
+    """What is found of `keys`, and how long each address was."""
+    sizes: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sizes.append(len(str(request.url)))
+        return httpx.Response(200, json={"records": records})
+
+    section = SalesforceConnector(kind="salesforce", url="http://force.example")
+    client = open_client(section, transport=httpx.MockTransport(answer))
+    connector = connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": SECRET}, clock=lambda: NOW, client=client)
+    return dict(connector.find(keys)), sizes
+
+
+def test_keys_compare_without_regard_to_case() -> None:
+    records = [{"Id": "0031", "Ext_Id__c": "abc-1"}]
+    assert asked(records, ["ABC-1", "abc-2"])[0] == {"ABC-1": ("0031",)}
+    assert asked(records, ["ABC-1", "Abc-1"])[0] == {"ABC-1": ("0031",), "Abc-1": ("0031",)}  # nobody's to write
+
+
+def test_no_address_is_longer_than_salesforce_takes() -> None:
+    _, sizes = asked([], [f"Kundennummer-Ä{n:06d}-ß" * 4 for n in range(400)])
+    assert max(sizes) <= 16_384
+    assert len(sizes) > 2

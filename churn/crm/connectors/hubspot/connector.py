@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from churn.crm.connector import FieldKind, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.hubspot.outcomes import read_page
 from churn.crm.connectors.hubspot.values import ours, sent
-from churn.crm.http import Http, open_client
+from churn.crm.http import Credential, Http, open_client
 from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
 
@@ -42,16 +42,14 @@ def connect(
     client: httpx.Client | None = None,
 ) -> HubspotCrm:
     """Return a connection to the account whose token is the secret. Raises ConfigError when there is none."""
-    secret = secret_of(name, secrets)
+    secret_of(name, secrets)
     opened = client or open_client(settings)
-    http = HubspotHttp(
-        opened,
-        base_url=settings.url,
-        where=f"connector {name}",
-        secret=secret,
-        headers={"Authorization": f"Bearer {secret}"},
-        clock=clock,
-    )
+
+    def sign_in() -> Credential:
+        secret = secret_of(name, secrets)
+        return Credential({"Authorization": f"Bearer {secret}"}, (secret,))
+
+    http = HubspotHttp(opened, base_url=settings.url, where=f"connector {name}", clock=clock, sign_in=sign_in)
     return HubspotCrm(settings, http, opened)
 
 
@@ -78,6 +76,8 @@ class HubspotCrm:
     def __init__(self, settings: HubspotConnector, http: Http, client: httpx.Client) -> None:
         self._settings, self._http, self._client = settings, http, client
         self._schema: dict[str, RemoteField] | None = None
+        self._objects = f"crm/objects/{settings.version}/{settings.object}"
+        self._properties = f"crm/properties/{settings.version}/{settings.object}"
         self.batch_size = min(settings.batch_size or BATCH_ROWS, BATCH_ROWS)
 
     def __repr__(self) -> str:
@@ -86,8 +86,9 @@ class HubspotCrm:
     def check(self) -> None:
         """Sign in, and see that the key is there and unique. Raises ConfigError when it is not."""
         key = self._settings.key_field
-        answer = self._http.send("GET", f"crm/v3/properties/{self._settings.object}/{key}")
+        answer = self._http.send("GET", f"{self._properties}/{key}")
         if answer.status_code == 404:
+            self.fields()  # a 404 of the API itself says nothing of the property
             raise self._bad_key(f"has no property {key}")
         if not self._told(answer).get("hasUniqueValue"):
             raise self._bad_key(f"does not keep {key} unique")
@@ -99,7 +100,7 @@ class HubspotCrm:
     def fields(self) -> Mapping[str, RemoteField]:
         """Return the object's properties."""
         if self._schema is None:
-            listed = self._listed("GET", f"crm/v3/properties/{self._settings.object}")
+            listed = self._listed("GET", self._properties)
             self._schema = {entry["name"]: _remote_field(entry) for entry in listed}
         return self._schema
 
@@ -133,8 +134,10 @@ class HubspotCrm:
             else:
                 named = {"id": row.customer_id, "idProperty": key, "objectWriteTraceId": str(number)}
                 inputs.append({**named, "properties": properties})
-        path = f"crm/v3/objects/{self._settings.object}/batch/{operation}"
+        path = f"{self._objects}/batch/{operation}"
         answer = self._http.send("POST", path, json={"inputs": inputs}, is_write=True)
+        if answer.status_code == 404 and not _is_of_record(_body(answer)):
+            self._told(answer)
         if answer.status_code in {400, 404, 409, 413, 422}:
             self._split(rows, operation, answer, results)
             return
@@ -227,7 +230,7 @@ class HubspotCrm:
         for start in range(0, len(ids), BATCH_ROWS):
             inputs = [{"id": record_id} for record_id in ids[start : start + BATCH_ROWS]]
             body = {"properties": list(properties), "inputs": inputs, **named}
-            records += self._listed("POST", f"crm/v3/objects/{self._settings.object}/batch/read", body)
+            records += self._listed("POST", f"{self._objects}/batch/read", body)
         return records
 
     def _listed(self, method: str, path: str, body: Any = None) -> list[Mapping[str, Any]]:
@@ -248,7 +251,7 @@ class HubspotCrm:
             raise AuthFailed(
                 f"its token may not do this: {self._http.clean(body.get('message', ''))}",
                 where=self._http.where,
-                remedy="Give the private app the scopes that docs/crm.md lists.",
+                remedy="Give the Service Key the scopes that docs/crm.md lists.",
             )
         if answer.status_code >= 500:
             raise Unreachable(
@@ -256,6 +259,13 @@ class HubspotCrm:
                 where=self._http.where,
                 remedy="Try again later.",
                 is_unknown=True,
+            )
+        if answer.status_code in {404, 410} and not _is_of_record(body):
+            raise ConfigError(
+                f"does not know version {self._settings.version} of its API: it is retired, or was never there "
+                f"(HTTP {answer.status_code})",
+                where=self._http.where,
+                remedy="Set `version` in its section of churn.toml to one that HubSpot supports, and look at `url`.",
             )
         if answer.status_code >= 400 or not body:
             words = self._http.clean(body.get("message", "no reason"))
@@ -273,6 +283,11 @@ def _body(answer: httpx.Response) -> dict[str, Any]:
     except json.JSONDecodeError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _is_of_record(body: Mapping[str, Any]) -> bool:
+    """Return whether a 404 is about a record or property; the API's own, of an address that is not there, is not."""
+    return str(body.get("category")) in {"OBJECT_NOT_FOUND", "NOT_FOUND"}
 
 
 def _concerned(rows: Sequence[Row], error: Mapping[str, Any], context: Mapping[str, Any]) -> list[Row]:

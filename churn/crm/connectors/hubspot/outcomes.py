@@ -41,7 +41,7 @@ def read_page(ask: Ask, settings: HubspotConnector, cursor: str | None, *, owner
         "limit": PAGE_DEALS,
         **({"after": after} if after else {}),
     }
-    page = ask("POST", "crm/v3/objects/deals/search", body)
+    page = ask("POST", f"crm/objects/{settings.version}/deals/search", body)
     deals = page.get("results")
     if not isinstance(deals, list):
         raise Unreachable("answers the search for deals without results", remedy="Try again later.")
@@ -71,7 +71,7 @@ def _kind(properties: Mapping[str, Any]) -> EventKind | None:
 def _contacts(ask: Ask, settings: HubspotConnector, deals: Sequence[str]) -> Mapping[str, list[str]]:
     if not deals:
         return {}
-    path = f"crm/v4/associations/deals/{settings.object}/batch/read"
+    path = f"crm/associations/{settings.version}/deals/{settings.object}/batch/read"
     body = ask("POST", path, {"inputs": [{"id": deal} for deal in deals]})
     return {
         str(link["from"]["id"]): [str(other["toObjectId"]) for other in link["to"]]

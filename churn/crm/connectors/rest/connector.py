@@ -20,8 +20,10 @@ from churn.crm.connectors.rest.answers import (
     value_at,
 )
 from churn.crm.connectors.rest.at_once import at_once
+from churn.crm.connectors.rest.signing import signing
 from churn.crm.diff import differs
-from churn.crm.http import Http, open_client
+from churn.crm.http import Credential, Http, open_client
+from churn.crm.oauth import access_token
 from churn.crm.opening import secret_of
 from churn.crm.verdict import MULTI_STATUS, NO_CONTENT, at_path, is_busy, is_page, json_of, refusal_in
 from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
@@ -48,15 +50,32 @@ def connect(
     client: httpx.Client | None = None,
 ) -> RestCrm:
     """Return a connection to the system that `settings` describes. Raises ConfigError when the secret is missing."""
-    secret = secret_of(name, secrets)
+    secret_of(name, secrets)
+    opened, where = client or open_client(settings), f"connector {name}"
+
+    def sign_in() -> Credential:
+        secret = token = secret_of(name, secrets)
+        if settings.token_url is not None and settings.client_id is not None:
+            token = access_token(
+                opened,
+                settings.token_url,
+                client_id=settings.client_id,
+                client_secret=secret,
+                scope=settings.scope,
+                where=where,
+            )
+        headers = {settings.auth_header: settings.auth_format.format(secret=token)} if settings.auth_header else {}
+        return Credential(headers, (secret, token))
+
     http = Http(
-        client or open_client(settings),
+        opened,
         base_url=settings.url,
-        where=f"connector {name}",
-        secret=secret,
-        headers={**settings.headers, settings.auth_header: settings.auth_format.format(secret=secret)},
+        where=where,
+        headers=settings.headers,
         clock=clock,
         auth_statuses=tuple(settings.auth_statuses),
+        sign_in=sign_in,
+        sign=signing(settings, lambda: secret_of(name, secrets), clock) if settings.hmac_header else None,
     )
     return RestCrm(name, settings, http)
 

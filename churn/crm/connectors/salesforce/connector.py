@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 from churn.crm.connector import OutcomeEvent, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.salesforce.bulk import BulkJob
 from churn.crm.connectors.salesforce.values import instant, ours, quoted, refused, remote_field, sent
-from churn.crm.http import Http, open_client
+from churn.crm.http import Credential, Http, open_client
+from churn.crm.oauth import access_token
 from churn.crm.opening import secret_of
 from churn.crm.verdict import NO_CONTENT, json_of
 from churn.errors import AuthFailed, ConfigError, RateLimited, RecordRejected, Unreachable
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 10_000
 COLLECTION_ROWS = 200  # Salesforce's own limit
-QUERY_KEYS = 200  # the query stands in the address, which has a greatest length
+ADDRESS_BYTES = 16_000  # Salesforce takes 16,384 of a whole address
 OVERLAP = timedelta(minutes=10)
 BEGINNING = "2000-01-01T00:00:00Z"
 _UNTIL_TOMORROW = 3_600.0  # more than anybody waits for: the day's requests are used up
@@ -42,16 +44,17 @@ def connect(
     sleep: Callable[[float], None] = time.sleep,
 ) -> SalesforceCrm:
     """Return a connection to the organisation whose access token is the secret. Raises ConfigError without one."""
-    secret = secret_of(name, secrets)
-    opened = client or open_client(settings)
-    http = Http(
-        opened,
-        base_url=settings.url,
-        where=f"connector {name}",
-        secret=secret,
-        headers={"Authorization": f"Bearer {secret}"},
-        clock=clock,
-    )
+    secret_of(name, secrets)
+    opened, where = client or open_client(settings), f"connector {name}"
+
+    def sign_in() -> Credential:
+        secret = token = secret_of(name, secrets)
+        if settings.client_id is not None:
+            url = settings.token_url or f"{settings.url}/services/oauth2/token"
+            token = access_token(opened, url, client_id=settings.client_id, client_secret=secret, where=where)
+        return Credential({"Authorization": f"Bearer {token}"}, (secret, token))
+
+    http = Http(opened, base_url=settings.url, where=where, clock=clock, sign_in=sign_in)
     return SalesforceCrm(settings, http, opened, sleep)
 
 
@@ -91,14 +94,17 @@ class SalesforceCrm:
         return self._schema or {}
 
     def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        """Return the records with our keys; Salesforce ignores case when it compares, we do not."""
+        """Return the records with our keys, compared as Salesforce does: without regard to case.
+
+        Two of our keys that differ in case only have the same record, which is then nobody's to write.
+        """
         key = self._settings.key_field
-        by_customer: dict[str, tuple[str, ...]] = {}
-        wanted = set(customer_ids)
+        ids: dict[str, tuple[str, ...]] = {}
         for record in self._query("Id, " + key, key, customer_ids):
-            if (customer := str(record[key])) in wanted:
-                by_customer[customer] = (*by_customer.get(customer, ()), str(record["Id"]))
-        return by_customer
+            held = str(record[key]).casefold()
+            if (remote_id := str(record["Id"])) not in ids.get(held, ()):
+                ids[held] = (*ids.get(held, ()), remote_id)
+        return {customer: ids[customer.casefold()] for customer in customer_ids if customer.casefold() in ids}
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - Salesforce keeps no run
         """Update records by their ids and upsert the others by our key; from `bulk_rows` rows on as a job."""
@@ -228,9 +234,10 @@ class SalesforceCrm:
 
     def _query(self, names: str, field: str, values: Sequence[str]) -> list[Mapping[str, Any]]:
         records: list[Mapping[str, Any]] = []
-        for start in range(0, len(values), QUERY_KEYS):
-            listed = ", ".join(quoted(value) for value in values[start : start + QUERY_KEYS])
-            query = f"SELECT {names} FROM {self._settings.object} WHERE {field} IN ({listed})"
+        question = f"SELECT {names} FROM {self._settings.object} WHERE {field} IN "
+        room = ADDRESS_BYTES - len(f"{self._settings.url}/{self._root}/query?q={quote_plus(question)}")
+        for listed in _fitting([quoted(value) for value in values], room):
+            query = f"{question}({listed})"
             body = self._ask("GET", f"{self._root}/query", q=query)
             records += self._records(body)
             while not body.get("done", True):
@@ -283,9 +290,27 @@ class SalesforceCrm:
         if answer.status_code >= 500:
             what = f"answers with an error ({code or answer.status_code})"
             return Unreachable(what, where=where, remedy="Try again later.", is_unknown=is_write)
+        if answer.status_code == 410 or "API_VERSION" in code:
+            what = f"version {self._settings.version} of its API is retired ({words})"
+            return ConfigError(what, where=where, remedy="Set a later `version` in its section of churn.toml.")
         if answer.status_code == 404:
             return ConfigError(f"{words} ({code})", where=where, remedy="Look at `url`, `version` and `object`.")
         return RecordRejected(f"{words} ({code})", where=where, remedy="Look at the mapping.")
+
+
+def _fitting(values: Sequence[str], room: int) -> Iterator[str]:
+    """Yield the values, joined by commas, in lists that take at most `room` bytes of an address."""
+    part: list[str] = []
+    size = 0
+    for value in values:
+        length = len(quote_plus(f"{value}, "))
+        if part and size + length > room:
+            yield ", ".join(part)
+            part, size = [], 0
+        part.append(value)
+        size += length
+    if part:
+        yield ", ".join(part)
 
 
 def _first_error(answer: httpx.Response) -> tuple[str, str]:

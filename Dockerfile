@@ -22,8 +22,10 @@ FROM python:${PYTHON_VERSION}-slim
 RUN mkdir /data && chown 10001:10001 /data
 COPY --from=environment /venv /venv
 # Everything the product writes lies under /data; compiled kernels and scratch files go to /tmp, so the rest may be read-only.
+# A proxy reaches a container through a private network: its word on address, scheme and host counts.
 ENV PATH=/venv/bin:$PATH \
     CHURN_HOME=/data \
+    CHURN_API__TRUSTED_PROXIES=127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16 \
     HOME=/tmp \
     NUMBA_CACHE_DIR=/tmp/numba \
     PYTHONDONTWRITEBYTECODE=1 \

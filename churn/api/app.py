@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from churn.api import pages, problems, security
 from churn.api.middleware import Compressing, Surround
+from churn.api.proxy import Prefixed, TrustingProxies
 from churn.api.routes import ROUTERS, risk, scores
 from churn.api.state import State, build_state
 
@@ -32,6 +33,8 @@ class Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         document = super().openapi()
+        if self.state.root_path:
+            document["servers"] = [{"url": self.state.root_path}]
         document["components"]["securitySchemes"] = security.SCHEMES
         return document
 
@@ -70,6 +73,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         description=DESCRIPTION,
         lifespan=lifespan,
         responses=problems.RESPONSES,
+        openapi_url=None,  # ours is closed to strangers, see pages/reference.py
         docs_url=None,  # FastAPI's would fetch scripts from elsewhere; ours is a page, see pages/reference.py
         redoc_url=None,
         telemetry={
@@ -79,8 +83,13 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         },  # FastAPI's would send paths, which hold customer ids
     )
     problems.install(app, context)
+    app.state.root_path = context.settings.api.root_path
+    if app.state.root_path:
+        app.add_middleware(Prefixed, root_path=app.state.root_path)
     app.add_middleware(Compressing, minimum_size=1_000, compresslevel=5)
-    app.add_middleware(Surround, context=context)  # the outermost layer, which sees the final answer
+    app.add_middleware(Surround, context=context)  # sees the final answer
+    if context.settings.api.trusted_proxies:
+        app.add_middleware(TrustingProxies, trusted=context.settings.api.trusted_proxies)
     # The most frequent requests. FastAPI matches included routers twice, which takes as long as reading a score.
     app.router.routes.extend([*risk.router.routes, *scores.router.routes])
     for router in ROUTERS:

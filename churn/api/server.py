@@ -40,6 +40,7 @@ def serve(context: Context, *, host: str, port: int, announce: Callable[[str], N
             log_config=None,  # our own log records each request
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # ours tells more, see proxy.py
             timeout_keep_alive=SECONDS_IDLE,
             timeout_graceful_shutdown=SECONDS_TO_FINISH,
         )

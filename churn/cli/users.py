@@ -81,7 +81,8 @@ def link(
 ) -> None:
     """Make a link that signs one browser in, once, within 15 minutes."""
     api = session.context.settings.api
-    base = (address or f"http://{'127.0.0.1' if api.host == '0.0.0.0' else api.host}:{api.port}").rstrip("/")  # noqa: S104 - compared, not bound
+    host = "127.0.0.1" if api.host == "0.0.0.0" else api.host  # noqa: S104 - compared, not bound
+    base = (address or f"http://{host}:{api.port}{api.root_path}").rstrip("/")
     url = f"{base}/sign-in/link?token={create_link(session.context, scope or ['admin'])}"
 
     def render() -> None:

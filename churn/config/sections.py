@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from churn.config.web import WebSettings
 
@@ -198,7 +199,32 @@ class ApiSettings(Section):
         12_000, description="Requests that one key may make in a minute; more are answered with 429."
     )
     max_body_kb: Annotated[int, Field(ge=1, le=1_000_000)] = Field(2_048, description="Larger bodies are refused.")
-    has_open_metrics: bool = Field(default=True, description="Whether /metrics answers without a key.")
+    has_open_metrics: bool | None = Field(
+        default=None, description="Whether /metrics answers without a key; to this machine alone if not given."
+    )
+    has_open_docs: bool | None = Field(
+        default=None, description="The same for /docs and /openapi.json; who is signed in sees them always."
+    )
+    trusted_proxies: list[str] = Field(
+        default=["127.0.0.1", "::1"],
+        description="Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed.",
+    )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Prefix below which a proxy publishes the service, such as /churn.",
+    )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        entries = [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
+        for entry in entries if isinstance(entries, list) else []:
+            try:
+                ip_network(entry, strict=False)
+            except ValueError as error:
+                raise ValueError(f"`{entry}` is no address or network: write 10.0.0.5 or 10.0.0.0/8") from error
+        return entries
 
 
 class CampaignSettings(Section):

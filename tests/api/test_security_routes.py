@@ -18,7 +18,7 @@ from churn.store.service_records import SCOPES
 from tests.api.conftest import Service
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
-OPEN_PAGES = ("/docs", "/favicon.ico", "/sign-in", "/sign-out", "/static/", "/charts/")
+OPEN_PAGES = ("/docs", "/openapi.json", "/favicon.ico", "/sign-in", "/sign-out", "/static/", "/charts/")
 EVIL = "x' or 1=1; drop table scores; --"
 SCRIPT = "<script>alert(1)</script>"
 STATES = {200, 304, 400, 404, 409, 415, 422}

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from churn.api.pages.frame import page
+from churn.api.pages.session import SignInNeeded, who
+from churn.api.proxy import is_open_to, prefix_of
+from churn.api.security import admit
+from churn.api.state import state_in
 
 router = APIRouter()
 
@@ -25,16 +31,29 @@ _TITLES: Final = {
 }
 
 
+@router.get("/openapi.json")
+async def openapi_document(request: Request) -> Response:
+    """Return the document that programs read. Raises ApiError 401 for strangers, see [api] has_open_docs."""
+    state = state_in(request)
+    is_open = is_open_to(request, chosen=state.context.settings.api.has_open_docs)
+    if not is_open and await run_in_threadpool(who, request, state) is None:
+        await admit(request, "read")
+    return JSONResponse(request.app.openapi())
+
+
 @router.get("/docs")
 def reference(request: Request) -> Response:
-    """Show every route with its parameters, body, answers and a line to try it with. Open to everybody, as its document is."""
+    """Show every route with its parameters, body, answers and a line to try it with; to strangers see [api] has_open_docs."""
+    state = state_in(request)
+    if who(request, state) is None and not is_open_to(request, chosen=state.context.settings.api.has_open_docs):
+        raise SignInNeeded
     document = request.app.openapi()
     return page(
         request,
         "reference/reference.html.j2",
         title="API reference",
         active="",
-        groups=groups_of(document, str(request.base_url).rstrip("/")),
+        groups=groups_of(document, str(request.base_url).rstrip("/") + prefix_of(request)),
         schemas=schemas_of(document),
         about=document["info"]["description"].split("\n\n"),
     )

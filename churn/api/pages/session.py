@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from churn.accounts.sign_in import LONGEST, SignedIn, recognise_session
 from churn.api.problems import ApiError
+from churn.api.proxy import client_address, prefix_of
 from churn.api.state import State, state_of
 from churn.store.service_records import Scope
 
@@ -67,18 +68,32 @@ _RIGHTS: dict[str, str] = {
 
 async def check_form(request: Request, expected: str) -> None:
     """Refuse what another site's page sent. Raises ApiError 403."""
-    origin = request.headers.get("origin")
-    is_foreign = origin is not None and origin != "null" and urlsplit(origin).netloc != request.headers.get("host")
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    if origin is not None and origin != "null" and not _is_same_place(origin, host):
+        raise ApiError(
+            403,
+            "form_not_ours",
+            f"The page was opened at {origin}, but this service was asked for as {host} (header Host).",
+            remedy="If that address is ours, its proxy must pass on the header Host, or set X-Forwarded-Host; then"
+            f" [api] trusted_proxies must name the proxy (this request came from {client_address(request) or 'here'}).",
+        )
     sent = request.headers.get("x-csrf-token")
-    if sent is None and not is_foreign:
+    if sent is None:
         sent = str((await request.form()).get("csrf", ""))
-    if is_foreign or sent is None or not hmac.compare_digest(sent.encode(), expected.encode()):
+    if not hmac.compare_digest(sent.encode(), expected.encode()):
         raise ApiError(
             403,
             "form_not_ours",
             "The form was not sent from this page, or the page had been open for too long.",
             remedy="Go back, reload the page, and send it again.",
         )
+
+
+def _is_same_place(origin: str, host: str) -> bool:
+    """Say whether a browser's Origin is the host that it asked; a port that the scheme implies may be left out."""
+    parts = urlsplit(origin)
+    implied = {"http": ":80", "https": ":443"}.get(parts.scheme, ":")
+    return parts.netloc.removesuffix(implied) == host.removesuffix(implied)
 
 
 def set_session(request: Request, response: Response, secret: str) -> None:
@@ -105,7 +120,9 @@ def sign_in_address(request: Request) -> str:
         wanted = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer") or "/")
     else:
         wanted = urlsplit(str(request.url))
-    target = wanted.path + (f"?{wanted.query}" if wanted.query else "")
+    prefix = prefix_of(request)
+    path = wanted.path.removeprefix(prefix) if wanted.path.startswith(f"{prefix}/") else wanted.path
+    target = path + (f"?{wanted.query}" if wanted.query else "")
     return "/sign-in" if target in {"", "/"} else f"/sign-in?next={quote(target, safe='/')}"
 
 

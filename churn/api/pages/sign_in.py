@@ -19,6 +19,7 @@ from churn.api.pages.session import (
     signed_in,
     who,
 )
+from churn.api.proxy import client_address
 from churn.api.state import State, state_of
 
 router = APIRouter()
@@ -45,7 +46,7 @@ async def sign_in(
 ) -> Response:
     """Sign in: with a name it is a password, without one a key."""
     await check_form(request, form_token(request.cookies.get(VISITOR) or secrets.token_hex()))
-    address = request.client.host if request.client else ""
+    address = client_address(request)
     if name.strip():
         session = await run_in_threadpool(sign_in_by_password, state.context, name, secret, address=address)
     else:
@@ -61,7 +62,7 @@ def sign_in_link(
     request: Request, state: Annotated[State, Depends(state_of)], token: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """Sign in by a one-time link, which the terminal printed."""
-    address = request.client.host if request.client else ""
+    address = client_address(request)
     session = sign_in_by_link(state.context, token, address=address)
     if session is None:
         if who(request, state) is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from churn.api.metrics import CONTENT_TYPE
-from churn.api.problems import ApiError
+from churn.api.proxy import is_open_to
+from churn.api.security import admit
 from churn.api.state import State, state_of
 
 router = APIRouter(tags=["service"])
@@ -28,12 +30,14 @@ class Readiness(Health):
     model: bool
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def is_alive() -> Health:
     """Say that the process is there; touches nothing, and waits behind no other request."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 def is_ready(state: Annotated[State, Depends(state_of)]) -> Readiness:
     """Say whether requests can be answered: 503 where the store does not."""
@@ -45,8 +49,9 @@ def is_ready(state: Annotated[State, Depends(state_of)]) -> Readiness:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(state: Annotated[State, Depends(state_of)]) -> Response:
+async def metrics(request: Request, state: Annotated[State, Depends(state_of)]) -> Response:
     """Return Prometheus metrics: requests and their seconds, the list and its freshness, jobs, alerts, pushes, money."""
-    if not state.context.settings.api.has_open_metrics:
-        raise ApiError(403, "scope_missing", "Metrics are closed by [api] has_open_metrics.")
-    return Response(state.metrics.exposed(state.context), media_type=CONTENT_TYPE)
+    if not is_open_to(request, chosen=state.context.settings.api.has_open_metrics):
+        await admit(request, "read")
+    text = await run_in_threadpool(state.metrics.exposed, state.context)
+    return Response(text, media_type=CONTENT_TYPE)

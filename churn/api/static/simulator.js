@@ -103,11 +103,11 @@ async function next() {
     const { query, since } = wanted;
     wanted = null;
     try {
-      const response = await fetch(`/simulator/answer?${query}`, { headers: { Accept: "application/json" } });
+      const response = await fetch(`${form.getAttribute("action")}/answer?${query}`, { headers: { Accept: "application/json" } });
       if (response.redirected || response.status === 401) location.reload();
       if (!response.ok) throw new Error(String(response.status));
       const answer = await response.json();
-      if (answer.refused) location.assign(`/simulator?${query}`);
+      if (answer.refused) location.assign(`${form.getAttribute("action")}?${query}`);
       else {
         await showing;
         showing = show(answer, since).catch((error) => console.warn(`simulator: ${error.message}`));

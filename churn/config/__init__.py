@@ -168,9 +168,9 @@ def _anchor(path: str, folder: Path) -> str:
 
 def _explain(error: ValidationError, where: str) -> ConfigError:
     faults = error.errors()
-    # A key that is missing is often there, misspelt: the stranger is named first.
+    # A missing key is often present but misspelt, so name the unknown key first.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    # A connector's kind is no part of the place that a user wrote: [connectors.NAME] has its keys at once.
+    # Drop the connector's kind from the place, since users write keys directly under [connectors.NAME].
     place = ".".join(str(part) for n, part in enumerate(first["loc"]) if n != 2 or first["loc"][0] != "connectors")
     if first["type"] == "extra_forbidden":
         key, parents = str(first["loc"][-1]), first["loc"][:-1]

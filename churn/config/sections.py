@@ -23,7 +23,7 @@ ProfitModel = Literal["case_study", "incentive", "uplift"]
 class Section(BaseModel):
     """A section of churn.toml: frozen, and strict about its keys."""
 
-    # Deferred: what validates a section is built once, with the whole, and not once more by itself.
+    # Deferred: validators are built once for all sections together, not again for each.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 

@@ -1,4 +1,4 @@
-"""Lists the feature columns that were built, each with the SQL that reads it as a number, a text or a truth value."""
+"""Lists the feature columns that were built, each with the SQL that reads it as a number, a text or a boolean."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _plain(kind: str, source: str) -> str | None:
     """Return how a column of this type becomes a feature, or None if it cannot."""
     if kind.startswith(("DATE", "TIMESTAMP")):
         return f"cast(date_diff('day', cast({source} as date), s.snapshot_date) as double)"
-    if kind in {"DOUBLE", "FLOAT"}:  # what is no number, or without end, is missing
+    if kind in {"DOUBLE", "FLOAT"}:  # NaN and infinity are missing values
         return f"case when isfinite({source}) then cast({source} as double) end"
     if kind in _AS_DOUBLE or kind.startswith("DECIMAL"):
         return f"cast({source} as double)"

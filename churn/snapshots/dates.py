@@ -10,7 +10,7 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import Warehouse
 
 FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "subscription_events")
-_UNDATED = date(2000, 1, 1)  # for flat rows that bear no date and come from no load
+_UNDATED = date(2000, 1, 1)  # for flat rows without a date that come from no load
 _RENEWING_SHARE = 0.5  # of ends that are followed by a new start: renewals, not plan changes here and there
 _EDGE_DAYS = 14  # looked at first: most tables end there
 _STRAY_SHARE = 0.0001  # this share of a table's facts at either end may bear impossible dates
@@ -72,13 +72,13 @@ def training_dates(
 
 
 def final_until(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> datetime:
-    """Return until when labels can be final where the facts reach to `cutoff`: as far as the source of churn tells."""
+    """Return until when labels can be final where facts reach to `cutoff`: as far as the source of churn reaches."""
     until = told_until(warehouse, policy)
     return cutoff if until is None else min(cutoff, until)
 
 
 def told_until(warehouse: Warehouse, policy: SnapshotPolicy) -> datetime | None:
-    """Return until when the source that churn is told by tells of it: no label is final beyond. None without one.
+    """Return until when the source of churn reports it, after which no label is final; None without such a source.
 
     That is the midnight after its newest fact that is no planned end, or its last load if earlier. Silence is told by
     the activity table.

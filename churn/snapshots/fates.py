@@ -1,4 +1,4 @@
-"""What became of customers after a date, over a window of any length: built aside, so that no other table changes."""
+"""What became of customers after a date, over a window of any length, in temporary tables that change no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guards over feature files, a user's above all: they know nothing of the future, and have the rows of the spine."""
+"""Checks feature files, above all a user's: no facts of the future, and exactly the rows of the spine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from churn.errors import ContractBroken, FutureLeak
 from churn.resources import bundled
 from churn.warehouse import SqlModel, Warehouse
 
-_WITHOUT_TIME = frozenset({"staging.customer_snapshots"})  # its rows bear the snapshot date themselves
+_WITHOUT_TIME = frozenset({"staging.customer_snapshots"})  # its rows have the snapshot date themselves
 
 
 def check_time(models: Mapping[str, SqlModel]) -> None:
@@ -33,7 +33,7 @@ def check_rows(warehouse: Warehouse, models: Mapping[str, SqlModel], rows: Mappi
     shipped = bundled("sql")
     for name in sorted(name for name in rows if name.startswith("features.")):
         matched = spine
-        if not models[name].path.is_relative_to(shipped):  # ours are held to it by tests
+        if not models[name].path.is_relative_to(shipped):  # tests check ours
             table = models[name].table.replace('"', '""')
             matched = warehouse.rows(
                 f'select count(*) from snapshots.spine as s semi join features."{table}" as f '

@@ -67,7 +67,7 @@ def read_observations(
     )
     warehouse.execute(
         f"create or replace temp table {_ROWS} as "
-        # Rows that are counted together lie together, which makes every later pass over them faster.
+        # Order rows so that those counted together are adjacent, which makes later passes faster.
         "select cast(row_number() over (order by snapshot_date, churned, is_treated, hash(customer_id)) - 1 as integer) "
         "as row, * from (select s.customer_id, s.snapshot_date, cast(v.monthly_fee as double) as fee, "
         "cast(hash(s.customer_id) % 2 as tinyint) as half, "

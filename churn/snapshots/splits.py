@@ -76,7 +76,7 @@ def temporal_split(
     """
     days = sorted(dates.unique().to_list())
     column = dates.to_numpy()
-    # Sharing needs the customers; without them four parts are taken as small as they come.
+    # Sharing dates needs the customers; without them the four parts may be small.
     least = _LEAST_TRAIN_SHARE * len(days) if customer_ids is not None else 1
     four, three, two = (_cut(days, policy, parts=parts) for parts in (4, 3, 2))
     if four is not None and len(four[0]) >= least:
@@ -150,7 +150,7 @@ def _shared(customer_ids: pl.Series, weights: Sequence[float], seed: int) -> lis
     place = np.argsort(np.random.default_rng(seed).permutation(len(unique)))
     ends = np.rint(np.cumsum(weights) / np.sum(weights) * len(unique)).astype(int)
     count = len(weights)
-    for group in range(count):  # nobody is left empty-handed, the first groups give way
+    for group in range(count):  # every group gets a customer, at the cost of the first ones
         ends[group] = min(
             max(ends[group], group + 1, ends[group - 1] + 1 if group else 1), len(unique) - (count - 1 - group)
         )

@@ -1,4 +1,4 @@
-"""Writes a commented churn.toml, made from the settings themselves so that it cannot fall behind them, and example campaigns."""
+"""Writes example campaigns and a commented churn.toml, which is generated from the settings' own definitions."""
 
 from __future__ import annotations
 

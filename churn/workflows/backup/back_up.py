@@ -1,4 +1,4 @@
-"""Backs a home up while its service is at work: first the store as it is at one instant, then the files it tells of."""
+"""Backs a home up while its service runs: first the store as of one instant, then the files that it refers to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from churn.store.copying import save_store
 from churn.warehouse.lock import locked
 from churn.workflows.backup.manifest import HOME, MANIFEST, STORE, Manifest, copied, described
 
-# Locks, half files and spilled work of processes at work; the log; the store, which is copied by itself.
+# Not copied: locks, unfinished and temporary files of running processes, the log, and the store, which is copied by
+# itself.
 _LEFT_OUT = ("*.lock", ".*.part", "store.sqlite*", "churn.log*", "tmp", ".restoring", ".replaced")
 
 
@@ -40,7 +41,7 @@ def back_up(context: Context, folder: Path) -> BackupResult:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if warehouse.exists():
-            with context.open_warehouse("churn backup") as opened:  # also says so if another program has it open
+            with context.open_warehouse("churn backup") as opened:  # also raises if another program has it open
                 opened.execute("checkpoint")
         with locked(warehouse, "churn backup"):  # no job changes the files of the home
             with context.open_store() as store:

@@ -64,7 +64,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def copied(source: Path, target: Path) -> bool:
-    """Copy a file, for this account alone; False where it is gone: files of finished work are put away meanwhile."""
+    """Copy a file, readable by this account alone; False where it has been removed meanwhile."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copyfile(source, target)

@@ -47,7 +47,7 @@ def define_campaign(context: Context, name: str, sections: Mapping[str, TomlTabl
             where="name",
             remedy="Use small letters, digits and underscores, such as winback_call.",
         )
-    path = Path(f"campaign {name}")  # shown in errors: who sends a definition sees neither our folders nor our lines
+    path = Path(f"campaign {name}")  # shown in errors: callers know no folders or lines
     text = campaign_toml(sections)
     definition, complaints = examine_text(name, text, path)
     if definition is not None:

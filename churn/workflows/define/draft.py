@@ -37,7 +37,7 @@ def draft_audience(
         },
         "audience": {"filter": insight.condition},
         "offer": {"channel": channel},
-        # Another seed for each campaign: the same customers must not be the ones left alone every time.
+        # Another seed for each campaign, so that the holdout is not always the same customers.
         "holdout": {"share": 0.1, "seed": zlib.crc32(name.encode()) % 1_000_000},
     }
     return define_campaign(context, name, sections)
@@ -80,7 +80,7 @@ def campaign_sections(
             "owner": owner,
             "description": f"Simulated{f' on the customers of {of}' if of else ''}: {sentence(answer.result, answer.origin.currency)}",
         },
-        # Rounded down, so that whoever was at the cut in the simulation is in the audience too.
+        # Rounded down, so that customers exactly at the simulated cut are in the audience.
         "audience": {"min_probability": math.floor(point.threshold * 1e6) / 1e6},
         "offer": {
             "channel": channel,

@@ -1,4 +1,4 @@
-"""Finds everything wrong with campaign files, and what they name that there is not."""
+"""Finds everything wrong with campaign files, also features and connectors that do not exist."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
     files = campaign_files(home)
     for name in names:
         if name not in files:
-            load_campaign(home, name)  # says which is the nearest
+            load_campaign(home, name)  # suggests the nearest one
     chosen = {name: path for name, path in sorted(files.items()) if not names or name in names}
     complaints: list[Complaint] = []
     read: list[CampaignDefinition] = []
@@ -52,7 +52,7 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
 def beyond_the_file(
     context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
 ) -> list[Complaint]:
-    """Return what a definition, read from `text`, names that there is not: features, and the connector."""
+    """Return complaints about features and a connector that a definition, read from `text`, names in vain."""
     complaints = []
     if definition.audience.filter is not None:
         line = line_of(text, ("audience", "filter"))
@@ -82,5 +82,5 @@ def _known_features(context: Context, definitions: Sequence[CampaignDefinition])
                 with context.open_warehouse("churn campaigns") as warehouse:
                     return known_features(models, warehouse)
             except WarehouseBusy:
-                return known  # whoever holds it is at work; the features listed are what can be said now
+                return known  # another process holds the warehouse; go by the features that are listed
     return known

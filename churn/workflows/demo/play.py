@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _FIRST_CONTACT = timedelta(hours=9)  # after the day begins
-_CONTACT_HOURS = 30  # over which the contacts are spread: within the days before an outcome can be told
+_CONTACT_HOURS = 30  # over which the contacts are spread: within the lead days
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PlayResult:
 
 
 def play_forward(context: Context) -> PlayResult:
-    """Let the month after the data's end happen: raw files of what customers did, and the answers to the campaigns.
+    """Simulate the month after the data's end: raw files of what customers did, and the answers to the campaigns.
 
     Those in the treatment arm of a campaign planned on that day are contacted and meet the potential outcome of its
     offer; everyone else meets that without contact. Nothing is loaded: `churn refresh` does that. Raises ConfigError in

@@ -49,7 +49,7 @@ def close_demo(context: Context, campaigns: DemoCampaigns) -> DemoClosing:
     month = campaigns.played.month
     end = datetime.combine(month.cutoff_date, datetime.min.time())
     later = replace(context, clock=lambda: end)
-    # As of the first of the month: the report tells who was at risk when the month ended.
+    # As of the first of the month, for the report of who was at risk when the month ended.
     days = dict.fromkeys((month.cutoff_date.replace(day=1), month.cutoff_date))
     scores = [score_customers(later, snapshot_date=day)[0] for day in days]
     monitor = monitor_model(later)
@@ -128,7 +128,7 @@ def run_demo(context: Context, *, customers: int, seed: int, with_campaigns: boo
 
 
 def _clear(context: Context, home: Path) -> None:
-    """Remove an earlier demo, and nothing else: the marker in churn.toml says whose the files are."""
+    """Remove an earlier demo, recognised by the marker in churn.toml, and nothing else."""
     config = home / "churn.toml"
     taken = [name for name in OWN_FILES if (home / name).exists()]
     if (config.exists() or taken) and not is_demo_home(home):

@@ -89,7 +89,7 @@ def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dic
     try:
         dates = training_dates(warehouse, policy, every=settings.training.every, limit=settings.training.snapshots)
     except NotEnoughData:
-        dates = []  # the profile can be told all the same
+        dates = []  # the profile needs no outcomes
     if not is_flat(warehouse):
         cutoff = min(cutoff, datetime.combine(day, midnight()))
         dates = [known for known in dates if policy.matures_at(known) <= cutoff]

@@ -1,4 +1,4 @@
-"""Keeps what was begun in step: campaigns that run are planned again, pushed, asked for outcomes, and measured."""
+"""Keeps running campaigns up to date: plans them again, pushes them, pulls their outcomes, and measures them."""
 
 from churn.workflows.keep_campaigns.keep import (
     Kept,

@@ -1,4 +1,4 @@
-"""Keeps what was begun in step: campaigns that run are planned again, pushed, asked for outcomes, and measured."""
+"""Keeps running campaigns up to date: plans them again, pushes them, pulls their outcomes, and measures them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from churn.workflows.sync import RISK_LIST, WITHDRAW_ONE, SyncOptions, sync_crm,
 
 Subject = TypeVar("Subject")
 HELD_BACK = "campaign_held_back"  # the kind of alert
-_REFUSALS = (CampaignError, ConfigError, ModelError, QualityBlocked)  # asking once more would be refused as well
+_REFUSALS = (CampaignError, ConfigError, ModelError, QualityBlocked)  # a second attempt would be refused as well
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def destinations(context: Context) -> list[tuple[str, str]]:
     with context.open_store() as store:
         for run in store.sync_runs.history(limit=None):
             if run.action in {WITHDRAW_ONE, PUSH_ONE}:
-                continue  # one person was taken off or pushed; the list goes on
+                continue  # such runs took off or pushed one person; the list as a whole goes on
             newest.setdefault((run.campaign, run.connector), run.action)
         named = []
         for name in running_campaigns(context, context.today):
@@ -132,7 +132,7 @@ def destinations(context: Context) -> list[tuple[str, str]]:
 
 def pull_all_outcomes(context: Context) -> Kept:
     """Ask every system that is pushed to what became of the customers."""
-    with context.open_store() as store:  # a CRM reports on people also after they were taken off
+    with context.open_store() as store:  # a CRM reports on people even after they were taken off
         names = sorted({run.connector for run in store.sync_runs.history(limit=None)})
     return _one_by_one(context, "outcomes", names, _pull, str)
 

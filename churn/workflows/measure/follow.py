@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse
 
 
-# Who accepted or declined must have been reached; `lost` and `canceled` happen to those whom nobody called too.
+# Whoever accepted or declined was reached; `lost` and `canceled` also happen to people whom nobody called.
 REACHED: Final = ("contacted", "delivered", "accepted", "declined", "unsubscribed", "won")
-# People unsubscribe from a newsletter, or buy, without having been made an offer: of a holdout these prove no contact.
+# People unsubscribe or buy without an offer, so these events do not prove contact with the holdout.
 OFFERED: Final = ("contacted", "delivered", "accepted", "declined")
-# Only these say of everybody whether they were contacted: a CRM that tells who bought is silent on who was called in vain.
+# Only these cover everybody who was contacted: a CRM that reports purchases omits calls without success.
 TELLING: Final = ("contacted", "delivered")
 
 
@@ -99,7 +99,7 @@ def _with_split(frame: pl.DataFrame, plans: Sequence[PlanRecord]) -> pl.DataFram
 def _with_contacts(warehouse: Warehouse, frame: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.DataFrame, EventCounts]:
     """Add is_delivered and is_accepted: by outcome events and by the contacts that the warehouse holds, in the window.
 
-    Where nobody told of a contact with the treated, none of them counts as delivered, whoever answered.
+    Where no contact with the treated was reported, none of them counts as delivered, even those who answered.
     """
     import polars as pl
 
@@ -120,7 +120,7 @@ def _with_contacts(warehouse: Warehouse, frame: pl.DataFrame, events: pl.DataFra
     is_told = frame.filter(is_treated).join(telling, on="customer_id", how="semi").height > 0
 
     def of(kinds: Sequence[str]) -> pl.Expr:
-        """Say of each customer whether a contact, or an event of one of `kinds`, was told."""
+        """Say for each customer whether a contact, or an event of one of `kinds`, was reported."""
         events = timely.filter(pl.col("kind").is_in(kinds)).select("customer_id")
         return pl.col("customer_id").is_in(pl.concat([telling, events])["customer_id"].unique().to_list())
 

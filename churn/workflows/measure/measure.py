@@ -99,7 +99,7 @@ def _document(
     newest = plans[-1]
     costs = costs_of(chosen, stayers_take=newest.profit_model == "incentive")
     terms = MeasurementTerms(holdout_share=holdout_share(plans, chosen), costs=costs)
-    # What has not matured bears no label yet: it would look like customers who are gone.
+    # Leave out what has not matured: without a label it would look like customers who are gone.
     figures = measure(chosen.with_columns(pl.when("is_mature").then("has_churned")), terms)
     if not is_judged:
         figures = figures.unjudged()

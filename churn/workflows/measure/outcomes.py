@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 UNREAD: Final = "outcomes_not_read"  # the kind of alert
 _EXAMPLES = 5
-_PAGES = 100_000  # more than any CRM has: a connector that never ends its pages is broken
+_PAGES = 100_000  # more than any CRM has: a connector with endless pages is broken
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def pull_outcomes(
 
 
 def _pages(connector: Connector, patience: Patience, cursor: str | None, name: str) -> Iterator[OutcomePage]:
-    """Yield page after page from `cursor` on. Raises ConnectorError when the system hands out the same one for ever."""
+    """Yield page after page from `cursor` on. Raises ConnectorError when the system repeats the same page forever."""
     for _ in range(_PAGES):
         page = patience.call(partial(connector.outcomes, cursor))
         yield page
@@ -189,7 +189,7 @@ def _rows(store: Store, name: str, events: tuple[OutcomeEvent, ...]) -> pl.DataF
 
 
 def _stranger(name: str, remote_id: str | None) -> str | None:
-    """Name a record that is nobody of ours, so that its events are kept apart and counted as unmatched."""
+    """Return an id for a record that is no customer of ours, so that its events count as unmatched."""
     return f"{name}:{remote_id}" if remote_id else None
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CHALLENGERS: Final = 2  # the newest ones that compete
 _WINDOW: Final = 3  # snapshot dates, the newest with final labels, on which they are compared
-_OVERLAP: Final = 0.1  # of a label window that may reach into the outcomes a model has learnt
+_OVERLAP: Final = 0.1  # share of a label window that may overlap with outcomes that a model has learnt
 
 
 def compete(

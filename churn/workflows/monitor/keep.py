@@ -58,7 +58,7 @@ def finish(context: Context, observation: Observation, renewal: Renewal) -> Moni
     with context.open_store() as store:
         newest = store.monitoring.latest()
         number = store.monitoring.save(document, trend_rows(document))
-        if newest is None or newest.on <= observation.on:  # looking back opens no alarm of today
+        if newest is None or newest.on <= observation.on:  # a look back opens no alerts
             _settle(store, document.findings, renewal, context.clock())
     return MonitorResult(document, number)
 
@@ -154,7 +154,7 @@ def _settle(store: Store, findings: Sequence[Finding], renewal: Renewal, at: dat
     for monitor, (least, severity) in ALERTS.items():
         alarming = [f for f in findings if f.monitor == monitor and f.severity in {"act", least}]
         if monitor == "concept_drift" and renewal.promoted is not None:
-            alarming = []  # it was answered: whether the new champion does better, the next cohort will show
+            alarming = []  # answered by the training; the next cohort shows the result
         if alarming:
             store.alerts.raise_(KIND, monitor, severity, _message(alarming), at)
         else:

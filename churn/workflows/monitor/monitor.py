@@ -60,7 +60,7 @@ def _observe(context: Context, on: date | None) -> Observation:
         version = _version(context, day, is_past=day < reached)
         look = _no_champion(context) if version is None else _look(context, warehouse, version, day)
         cutoff = known_by(warehouse, day)
-    # A simulated company's time ends with its data, and a look back knows nothing of what came after.
+    # A simulated company's time ends with its data, and a look back ignores what came after.
     is_over = day < reached or context.is_simulated
     machinery = machinery_findings(context, datetime.combine(day, datetime.min.time()) if is_over else context.clock())
     return Observation(day, cutoff, version, look, tuple(machinery))

@@ -1,4 +1,4 @@
-"""What follows from the monitors: a training when the policy asks for one, and promotion of whoever surely earns more."""
+"""Acts on the monitors: trains when the policy asks for it, and promotes a challenger that surely earns more."""
 
 from __future__ import annotations
 

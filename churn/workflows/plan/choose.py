@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-TRIES = 20  # each takes the overrun of rounding off the limits; two are enough in practice
+TRIES = 20  # each lowers the limits by the last one's overrun from rounding; two are enough in practice
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Priced:
 
     @property
     def unit_cost(self) -> float:
-        """Money one contact may cost: the budget counts the incentive as if everyone took it."""
+        """What one contact may cost at most: the budget assumes that everyone takes the incentive."""
         return self.economics.contact_cost + self.economics.incentive_cost
 
     @property
@@ -137,7 +137,7 @@ def choose(
 ) -> NewAssignments:
     """Return at most one offer per customer for the most profit, and the arms, within every limit as spent.
 
-    `nobody` is to be chosen where a plan stands as it was made.
+    With `nobody`, no one new is chosen: the plan stands as it was made.
 
     Only the treated cost money, so a campaign with a tenth held out may choose a ninth more than it can pay for; what
     rounding of the arms overruns is taken off the limits and chosen again.

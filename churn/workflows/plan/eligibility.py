@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CampaignFacts:
-    """By campaign and rule whom it would leave out, shape (n,) in the order of the scores; and what to say of it."""
+    """By campaign and rule, whom it would leave out (n,), in the order of the scores; and notes about it."""
 
     left_out: Mapping[str, dict[str, NDArray[np.bool_]]]
     assigned: pl.DataFrame  # every assignment of the campaigns planned, with all columns
@@ -93,7 +93,7 @@ def gather_facts(
 def _refuse_unreadable_consent(
     context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition]
 ) -> None:
-    """Raise QualityBlocked where people said something about consent that nobody has told us how to read."""
+    """Raise QualityBlocked where consent has values that no rule reads."""
     if context.settings.campaigns.unreadable_consent_is_no or not any(d.audience.requires_consent for d in definitions):
         return
     words = unreadable_consents(warehouse)
@@ -112,7 +112,7 @@ def _refuse_unreadable_consent(
 def _require_open_window(
     definition: CampaignDefinition, scores: ScoreList, churn: ChurnSettings, reached: date
 ) -> None:
-    """Refuse scores so old that nothing done now could change what is counted: those still there all stayed."""
+    """Refuse scores so old that the outcome window is over: nothing done now could change the outcome."""
     days = definition.window(churn)
     if scores.snapshot_date + timedelta(days=days) <= scores.newest_date:
         raise CampaignError(
@@ -178,7 +178,7 @@ def _audience(
 def _ask(
     warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, filters: Mapping[str, Filter]
 ) -> pl.DataFrame:
-    """Ask all filters at once; where that fails, one by one, to name the file of the one that cannot be asked."""
+    """Evaluate all filters at once; if that fails, one by one, to name the file of the faulty one."""
     features = frozenset().union(*(condition.features for condition in filters.values()))
     try:
         return matching(warehouse, models, day, {name: condition.sql for name, condition in filters.items()}, features)
@@ -233,7 +233,7 @@ def _shared(
 def _contacts(
     context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition], day: date, running: pl.DataFrame
 ) -> pl.DataFrame:
-    """Every contact that may still be recent: those delivered, those told by a CRM, and those of closed windows."""
+    """Every contact that may still be recent: from deliveries, from CRMs, and of plans whose windows have closed."""
     import polars as pl
 
     days = max(context.settings.campaigns.recent_contact_days, *(d.limits.cooldown_days for d in definitions))
@@ -243,7 +243,7 @@ def _contacts(
         recent = [store.outcomes.recent(kind=kind) for kind in ("contacted", "delivered")]
         planned = store.assignments.customers(arm="treatment")
     parts += [events.select("customer_id", contacted_at="occurred_at") for events in recent]
-    closed = planned.join(running, on=["campaign", "customer_id"], how="anti")  # the others have a rule of their own
+    closed = planned.join(running, on=["campaign", "customer_id"], how="anti")  # open windows have a rule of their own
     parts.append(closed.select("customer_id", contacted_at="snapshot_date"))
     return pl.concat([part.select(pl.col(n).cast(k) for n, k in kind.items()) for part in parts])
 

@@ -75,7 +75,7 @@ def _definitions(context: Context, request: PlanRequest) -> list[CampaignDefinit
 def _plan(context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]) -> PlannedCampaigns:
     planned_at = context.clock()
     alarms = open_harm_alarms(context, definitions, despite_alarm=request.despite_alarm)
-    with context.open_warehouse("churn plan") as warehouse:  # held to the end: two plans at once would share customers
+    with context.open_warehouse("churn plan") as warehouse:  # held to the end: plans at once would share customers
         scores = read_scores(
             context,
             warehouse,
@@ -228,7 +228,7 @@ def write_assignments(assignments: pl.DataFrame, document: PlanDocument, path: P
     return write_text(path, json.dumps({**document.as_json(), "assignments": rows}, indent=2) + "\n")
 
 
-RECENT = 20  # plans of a campaign that are looked through; an older one was made from other scores
+RECENT = 20  # newest plans of a campaign that are compared; older ones had other scores
 
 
 def plan_inputs(
@@ -257,7 +257,7 @@ def standing_plans(
 ) -> dict[str, PlanRecord]:
     """Return the earlier plan of each campaign where all of them were planned together just so; else nothing.
 
-    Rounding leaves a little of every limit, which planning once more would otherwise fill up.
+    Otherwise planning again would fill up the little that rounding leaves of every limit.
     """
     standing = {}
     with context.open_store() as store:

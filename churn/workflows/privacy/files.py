@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EXPORTS = "privacy"  # the folder of what was handed out by the service
 _LOG = "churn.log"
-_SETTLES_SECONDS = 0.5  # more than a writer of the log needs to notice that it was put aside
+_SETTLES_SECONDS = 0.5  # longer than a writer of the log needs to notice that it was moved
 _MOST_LINES = 10_000  # of one file in an export
 
 
@@ -82,13 +82,13 @@ def rows_in_file(path: Path, customer_id: str) -> list[Any]:
 
 
 def erase_from_file(path: Path, customer_id: str) -> int:
-    """Take a customer out of one file, in one step; return how many rows or places went. Raises ResourceError."""
+    """Remove a customer from one file in one step; return how many rows or places that were. Raises ResourceError."""
     try:
         stat = path.parent.stat()
         gone = _erase(path, customer_id)
         if gone:
-            os.utime(path.parent, (stat.st_atime, stat.st_mtime))  # folders of runs are told apart by their age
-    except FileNotFoundError:  # pruned since
+            os.utime(path.parent, (stat.st_atime, stat.st_mtime))  # the age of a run's folder matters, so keep it
+    except FileNotFoundError:  # pruned meanwhile
         return 0
     except OSError as error:
         raise ResourceError(f"cannot be rewritten: {error.strerror}", where=str(path), remedy="Make room.") from error
@@ -177,7 +177,7 @@ def _text(path: Path) -> str | None:
 
 
 def _replace_log(path: Path, redaction: Redaction) -> None:
-    """Put the log aside, let its writers notice, and keep what it says without the id, compressed like any older one."""
+    """Move the log away, wait until its writers notice, and keep it without the id, compressed like older logs."""
     aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
     path.rename(aside)
     time.sleep(_SETTLES_SECONDS)

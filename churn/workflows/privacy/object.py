@@ -25,7 +25,7 @@ class Withdrawal:
 
 
 def withdraw_customer(context: Context, customer_id: str, *, who: str) -> list[Withdrawal]:
-    """Empty what every list has written of a customer; a system that fails is told of, and stops no other."""
+    """Empty a customer's fields on every list; a system that fails is reported and does not stop the others."""
     with context.open_store() as store:
         lists = store.privacy.lists_of(customer_id)
     done: list[Withdrawal] = []

@@ -1,4 +1,4 @@
-"""Lets go of personal data that is older than [retention] allows, and finishes what remote systems kept waiting."""
+"""Deletes personal data that is older than [retention] allows, and finishes requests that waited for remote systems."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _without(warehouse: Warehouse, customers: list[str]) -> int:
 
 
 def _clean(path: Path, customers: list[str]) -> int:
-    """Take those who left out of one file of past scores."""
+    """Remove customers who left from one file of past scores."""
     import polars as pl
 
     if not customers:
@@ -112,7 +112,7 @@ def _files(context: Context, now: datetime, notices: timedelta) -> int:
 
 
 LOG = "churn.log"
-_SETTLES_SECONDS = 0.5  # more than a writer needs to notice, see bootstrap
+_SETTLES_SECONDS = 0.5  # longer than a writer needs to notice, see bootstrap
 
 
 def prune_home(context: Context) -> dict[str, int]:
@@ -148,9 +148,9 @@ def _serving(folder: Path, keep: int, current: str | None) -> int:
 
 
 def _rotate(log: Path, now: datetime, limit: int, keep: int) -> int:
-    """Put a large log aside, compressed and dated, and remove the oldest of those put aside; lines go to a new one.
+    """Move a large log away, compressed and dated, and remove the oldest such logs; new lines go to a new file.
 
-    Whoever writes notices within a moment that the log was put aside; it is compressed after that, so no line is lost.
+    Writers notice the move within a moment, and the file is compressed after that, so no line is lost.
     """
     done = 0
     if log.exists() and log.stat().st_size > limit:

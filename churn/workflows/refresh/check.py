@@ -1,4 +1,4 @@
-"""Judges the loaded data by the quality rules: what blocks stops the work, and marks the list in use as stale."""
+"""Checks the loaded data by the quality rules: a blocking defect stops the work and marks the current list as stale."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def stop_on_blocked_checks(
     defects = f"{first.defect_count:,} found, for example {example}"
     with context.open_store() as store:
         current = store.scores.current_run()
-        is_aged = current is not None and current.snapshot_date <= day  # a failed backfill does not age today's list
+        is_aged = current is not None and current.snapshot_date <= day  # a backfill does not make today's list stale
         if is_aged:
             store.scores.mark_stale(f"{first.rule}: {defects}", at=context.clock())
     stays = "The list in use stays, marked stale. " if is_aged else ""

@@ -1,4 +1,4 @@
-"""Shows how each column of the sources would be read, without touching the home: the way to set a source up."""
+"""Shows how each column of the sources would be read, without touching the home, for setting up a source."""
 
 from __future__ import annotations
 

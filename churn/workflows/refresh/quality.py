@@ -1,4 +1,4 @@
-"""Keeps what the last load found about the quality of the data, for whoever asks."""
+"""Keeps what the last load found about the quality of the data, for pages and reports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def keep_quality(
         )
         for check in checks
     }
-    if not with_sources:  # a load runs every rule, so that one which is gone is forgotten
+    if not with_sources:  # a load runs every rule, so results of removed rules are dropped
         findings = {check.rule: check for check in known.checks} | findings
     document = QualityDocument(
         checks=tuple(findings[rule] for rule in sorted(findings)),
@@ -82,6 +82,6 @@ def _newest(warehouse: Warehouse, source: str, as_of: datetime) -> datetime | No
     table, column = FACTS[source]
     if not warehouse.has_table(table):
         return None
-    # What claims to be from the future is another rule's matter.
+    # Facts from the future have a rule of their own.
     newest: datetime | None = warehouse.rows(f"select max({column}) from {table} where {column} <= ?", [as_of])[0][0]
     return newest

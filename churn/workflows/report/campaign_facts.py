@@ -1,4 +1,4 @@
-"""Gathers how campaigns stood for the report of a month, and adds up by month of plan what they promised and kept."""
+"""Gathers how campaigns stood for the report of a month, and sums promised and measured profit by month of plan."""
 
 from __future__ import annotations
 

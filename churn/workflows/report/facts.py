@@ -1,4 +1,4 @@
-"""Gathers what the monthly report tells of one month: from the warehouse, the store, and the files that jobs leave."""
+"""Gathers the facts of the monthly report from the warehouse, the store, and the files that jobs write."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def risk_facts(warehouse: Warehouse, month: Month) -> RiskFacts | None:
     version, run_id = warehouse.rows(
         f"select any_value(model_version), any_value(run_id) from {_SCORES} where snapshot_date = ?", [day]
     )[0]
-    # A run of about a month before, so that the two lists can be held against each other.
+    # A run of about a month before, so that the two lists can be compared.
     earlier = next((run for run in runs if run <= day - timedelta(days=26)), None)
     before: dict[str, int] = (
         dict(warehouse.rows(f"select risk_band, count(*) from {_SCORES} where snapshot_date = ? group by 1", [earlier]))

@@ -1,4 +1,4 @@
-"""The month that a report tells of, and until when something counts as known for it."""
+"""The month of a report, and until when something counts as known for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishes the monthly report: one HTML file that needs nothing else, and the facts it tells beside it."""
+"""Publishes the monthly report: one self-contained HTML file, and its facts as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from churn.workflows.report.month import read_month
 
 @dataclass(frozen=True)
 class ReportResult:
-    """Which month was told, where the files lie, and the facts."""
+    """The month, the files and the facts of a published report."""
 
     month: str
     language: str
@@ -48,7 +48,7 @@ def publish_report(
     home = context.settings.home
     chosen = read_month(month) if month is not None else None
     with context.recorded("publish_report", chosen.first if chosen else None):
-        # One thread beside this one, which waits for the database: what loads libraries is done there, one after another.
+        # Load libraries in a second thread while this one waits for the database.
         with ThreadPoolExecutor(1) as beside:
             beside.submit(prepare_drawing)
             context.progress.step("Gathering the month's facts")

@@ -123,7 +123,7 @@ def _replace_day(warehouse: Warehouse, table: str, rows: pl.DataFrame, day: date
 
 
 def _keep_contributions(warehouse: Warehouse, points: pl.DataFrame, day: date) -> None:
-    """Another model has other features, hence other columns: then the table starts anew."""
+    """Recreate the table for another model, which has other features and so other columns."""
     if warehouse.has_table(CONTRIBUTIONS):
         columns = warehouse.frame(f"select * from {CONTRIBUTIONS} limit 0").columns
         if columns != points.columns:

@@ -1,4 +1,4 @@
-"""Scores a date as of that date: features, calibrated probability, reasons, what acting is worth; then publishes the list."""
+"""Scores a date as of that date (features, calibrated probability, reasons, expected profit) and publishes the list."""
 
 from __future__ import annotations
 

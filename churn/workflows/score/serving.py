@@ -1,4 +1,4 @@
-"""Sums a run up for the overview: churn by month, who is at risk and for how much, what is usual for each feature."""
+"""Sums a run up for the overview: churn by month, customers and money at risk, usual values of each feature."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _band(band: Band, sums: Mapping[str, float]) -> BandSummary:
 def _months(warehouse: Warehouse, models: dict[str, SqlModel]) -> tuple[ChurnMonth, ...]:
     if not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return ()
-    # What the population was found by stands already, built for this very date.
+    # The tables of the population are built for this very date already.
     wanted = needed_for(models, [_BY_MONTH]) - needed_for(models, [_POPULATION])
     with warehouse.transaction():
         warehouse.execute("create schema if not exists marts")
@@ -105,7 +105,7 @@ def _usual(features: pl.DataFrame) -> dict[str, UsualValues]:
     numbers = [name for name, kind in features.schema.items() if kind.is_numeric()]
     if features.is_empty() or not numbers:
         return {}
-    sample = features.gather_every(max(1, features.height // _SAMPLED))  # enough to say what is usual
+    sample = features.gather_every(max(1, features.height // _SAMPLED))  # a sample that is enough for usual values
     percentiles = [
         sample.select(pl.col(numbers).cast(pl.Float64).fill_nan(None).quantile(share)).row(0, named=True)
         for share in (0.05, 0.5, 0.95)

@@ -15,7 +15,7 @@ from churn.documents.simulation import Number, SimulationComparison, SimulationD
 from churn.errors import ConfigError, ContractBroken
 from churn.workflows.simulate.simulate import simulate_campaign
 
-# Who runs the command decides on the others.
+# The caller of the command decides on the other fields.
 _IN_FILES = {field.name for field in fields(SimulationRequest)} - {"preset", "save", "allow_uncalibrated"}
 _NUMBERS = {"seed", *(term.name for term in TERMS)}
 COMPARED = (

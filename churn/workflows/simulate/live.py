@@ -61,7 +61,7 @@ class Answer:
 
 
 class Simulator:
-    """Answers from memory. A new list is noticed at the next question and prepared beside; the old one answers until then."""
+    """Answers from memory. The first question after a new list prepares it in a thread, and is answered by the old one."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -107,12 +107,12 @@ class Simulator:
         elif held.run_id != run.run_id and self._lock.acquire(blocking=False):
             try:
                 threading.Thread(target=self._follow, name="simulator", daemon=True).start()
-            except RuntimeError:  # no more threads: the next question tries again
+            except RuntimeError:  # no thread could be started: the next question tries again
                 self._lock.release()
         return held, run
 
     def _follow(self) -> None:
-        """Prepare the new list; whoever starts this holds the lock, which is given back here."""
+        """Prepare the new list, and release the lock that the caller has taken."""
         try:
             self._held = self._prepare()
         except ChurnError as error:

@@ -1,4 +1,4 @@
-"""What every remote system must be able to do for us, and the rows, results and events that pass between us and it."""
+"""The interface of connectors to remote systems, and the rows, results and events that they exchange with us."""
 
 from __future__ import annotations
 

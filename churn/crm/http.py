@@ -223,7 +223,7 @@ class Http:
 
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
-_EPOCH = 1_000_000_000.0  # a number from here on is an instant: nobody asks for 30 years
+_EPOCH = 1_000_000_000.0  # larger numbers are instants, not 30 years of waiting
 _EPOCH_MILLISECONDS = _EPOCH * 1_000
 
 

@@ -11,7 +11,7 @@ from churn.store import OutboxRow, Settled, Store
 
 NOT_FOUND = "not_found"
 AMBIGUOUS = "ambiguous"
-NOT_EMPTIED = "not_emptied"  # said yes, and still holds what was to be emptied
+NOT_EMPTIED = "not_emptied"  # accepted the change, but still holds the old value
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Item:
     remote_id: str | None = None
     is_whole: bool = False
     is_doubtful: bool = False
-    was_lost: bool = False  # its record had gone, and it was looked up again
+    was_lost: bool = False  # its record was gone, and it was looked up again
 
     @property
     def values(self) -> Mapping[str, Value]:

@@ -1,4 +1,4 @@
-"""Sends the rows of a run from the outbox to a connector: in batches, resumable, with every doubt cleared by looking."""
+"""Sends the rows of a run from the outbox to a connector in batches; resumable, and doubtful rows are looked up."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Push:
         self._mode, self._clock, self._progress, self._is_forced = mode, clock, progress, is_forced
         self._patience = Patience(settings, seed=run.run_id, sleep=sleep)
         self.counts: Counter[str] = Counter()
-        # Customers with an open rejection: refused once more, they say nothing of this push.
+        # Customers with an open rejection; a further refusal of these does not count against this push.
         self._refused_before, self._newly_refused = refused_before, 0
         self._read_back_done, self._is_key_proven, self._sleep = False, False, sleep
 
@@ -69,7 +69,7 @@ class Push:
 
     def _send(self, rows: Sequence[OutboxRow]) -> None:
         mode = mode_of(rows[0], self._mode)
-        empty = [row for row in rows if not row.payload]  # everything of ours was another campaign's since
+        empty = [row for row in rows if not row.payload]  # another campaign has written all our fields since
         self._settle([Settled(row, "done") for row in empty])
         ids = self._store.crm.remote_ids(self._run.connector, [row.customer_id for row in rows])
         doubted = self._doubted([row.customer_id for row in rows if row.customer_id not in ids])

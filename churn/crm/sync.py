@@ -330,7 +330,7 @@ class Sync:
         *,
         error: str | None = None,
     ) -> dict[str, int]:
-        """Put the end of a run on record, with an alert where a person must look; close the alert where not."""
+        """Record the end of a run; raise an alert where a person must look, else close it."""
         store, at = self._store, self._clock()
         doubtful = store.outbox.leave_in_doubt(run, at)
         counts = {name: int(push.counts[name]) if push is not None else 0 for name in COUNTS}

@@ -1,4 +1,4 @@
-"""Tells a yes from a no in the answers of any HTTP API: some say no with status 200, some say nothing at all."""
+"""Decides whether an HTTP API accepted a request: some refuse with status 200, some return no body at all."""
 
 from __future__ import annotations
 

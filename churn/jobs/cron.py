@@ -1,4 +1,4 @@
-"""Reads a schedule of five cron fields and computes the instants it names: for each date once, whatever the clocks do."""
+"""Reads a schedule of five cron fields and computes its instants, once for each date, also when clocks change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _LAST_DAY = "last"
 _DAY = timedelta(days=1)
-_SEARCH_DAYS = 40 * 366  # a 29 February on a given weekday comes within 40 years; what has not come by then never does
+_SEARCH_DAYS = 40 * 366  # a 29 February on a given weekday comes within 40 years
 
 
 @dataclass(frozen=True, order=True)
@@ -28,8 +28,8 @@ class Fire:
 class Cron:
     """A schedule, told by the clocks of a time zone.
 
-    A time that the clocks skip is made up for, later by as much as they skip; a time that comes twice counts when it
-    comes first. So every date that the fields name has each of its times once.
+    A time that the clocks skip is moved later by as much as they skip; of a time that comes twice the first counts. So
+    every date that the fields name has each of its times once.
     """
 
     def __init__(self, fields: str, timezone: str, *, where: str) -> None:

@@ -80,7 +80,7 @@ class Lease:
                     is_held = store.jobs.heartbeat(
                         self._run_id, self._owner, now=self._context.clock(), lease_seconds=self._seconds
                     )
-            except ChurnError as error:  # asked again in a moment
+            except ChurnError as error:  # tried again in a moment
                 self._context.log.note("heartbeat_missed", run_id=self._run_id, error=error.code)
                 continue
             if not is_held:

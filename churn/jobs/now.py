@@ -1,4 +1,4 @@
-"""Works a job here and now, for whoever waits for it; a scheduler that is quicker may work it instead."""
+"""Runs a job at once in this process, unless a scheduler claims it first."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def work_now(
 def tell_alerts(context: Context) -> None:
     """Look at the list's freshness and send what waits to be sent, for those who work without a scheduler.
 
-    What does not arrive waits for the next one who sends.
+    What does not arrive is sent with the next attempt.
     """
     try:
         watch_freshness(context)

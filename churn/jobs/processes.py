@@ -1,4 +1,4 @@
-"""Processes of our own: one per run, and the scheduler beside the service; each ends when it is told to."""
+"""Child processes: one per run, and the scheduler beside the service; each ends when told to."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def run_scheduler(
 
 
 class SchedulerBeside:
-    """A scheduler in a process of its own beside this one, begun again should it die, ended with the block."""
+    """A scheduler in a child process, restarted if it dies, and stopped at the end of the block."""
 
     def __init__(self, *, home: Path, config: Path | None, is_quiet: bool) -> None:
         quiet = ["--quiet"] if is_quiet else []

@@ -1,4 +1,4 @@
-"""Works one claimed run: step after step under the lease, each noted in the ledger, and decides how the run ends."""
+"""Carries out one claimed run step by step under its lease, with each step in the ledger, and ends the run."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class _NotHeld(Exception):
 
 
 def is_passing(error: ChurnError) -> bool:
-    """Say whether the same may go well a little later: a remote system, a lock, a full disk."""
+    """Say whether an error may pass by itself: a remote system, a lock, a full disk."""
     return any(isinstance(cause, _AGAIN) and not isinstance(cause, _FOR_GOOD) for cause in _causes(error))
 
 
 def is_held_elsewhere(error: ChurnError) -> bool:
-    """Say whether nothing is wrong but that another process has the warehouse open."""
+    """Say whether the only trouble is that another process has the warehouse open."""
     return all(isinstance(cause, WarehouseBusy) for cause in _causes(error))
 
 
@@ -85,7 +85,7 @@ class Runner:
         settings = self._context.settings.schedule
         job = self._jobs(run.job)
         self._note(lambda jobs: jobs.set_steps(run.run_id, [step.name for step in job.steps]))
-        if run.attempts > settings.max_attempts + 1:  # killed again and again: at the same step, most likely
+        if run.attempts > settings.max_attempts + 1:  # killed repeatedly, most likely at the same step
             stood = run.step.name if run.step else "its start"
             self._fail(run, job, [(stood, f"was cut off {run.attempts - 1} times at step {stood}")])
             return self._read(run.run_id)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from churn.store import Store
 
 BY_SCHEDULE = "schedule"
-_REACH = timedelta(days=62)  # a longer downtime is not told night by night
+_REACH = timedelta(days=62)  # a longer downtime is not reported night by night
 _AHEAD = timedelta(
     hours=2
 )  # a mark further ahead was set by a clock that was wrong, and would keep nights from being due

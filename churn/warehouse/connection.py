@@ -54,7 +54,7 @@ class Warehouse:
 
     @property
     def scratch(self) -> Path | None:
-        """The folder work spills to; None in memory unless one was set."""
+        """The folder that queries spill to; None for a database in memory, unless one was set."""
         return Path(folder) if (folder := self.rows("select current_setting('temp_directory')")[0][0]) else None
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -103,7 +103,7 @@ class Warehouse:
 
     @contextmanager
     def unordered(self) -> Iterator[None]:
-        """Let statements inside write rows in any order: in whole blocks, of which none has to wait for another.
+        """Let statements in the block write rows in any order, which lets threads write whole blocks independently.
 
         Not for SQL that numbers rows as they come.
         """
@@ -111,7 +111,7 @@ class Warehouse:
         with (
             translating(),
             closing(self.connection.cursor()) as beside,
-        ):  # a failed transaction would refuse the setting
+        ):  # a failed transaction refuses to change settings
             beside.execute(f"{setting} = false")
             try:
                 yield
@@ -206,7 +206,7 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
     scratch = _scratch(path, resources.temp_directory)
     options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": resources.memory_limit.replace(" ", ""),
-        # Nothing is ever fetched from a network behind the user's back.
+        # Never download extensions.
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
@@ -221,7 +221,7 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
     with translating(str(path) if path else None):
         connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=options)
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_progress_bar = false")  # stdout belongs to the command's own answer
+        connection.execute("set enable_progress_bar = false")  # stdout is for the command's result
     return connection
 
 

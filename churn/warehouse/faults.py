@@ -84,7 +84,7 @@ def _held(text: str, where: str | None) -> WarehouseBusy:
 
 
 def _disk_full(text: str, where: str | None, *, is_without_space: bool) -> ResourceError:
-    """Return the error for a full disk; what DuckDB writes begins with a class of its own, which helps nobody."""
+    """Return the error for a full disk, without the class name that DuckDB's message begins with."""
     path = _FILE.search(text)
     if is_without_space:
         text, where = "the disk is full", where or (path[1] if path else None)

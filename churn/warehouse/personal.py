@@ -113,7 +113,7 @@ def _tables(warehouse: Warehouse) -> dict[str, dict[str, str]]:
 
 
 def _texts(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Return the text columns of the tables that are not about customers: what may name one all the same."""
+    """Return the text columns of tables that are not about customers, which may name one nevertheless."""
     texts = {}
     for table, columns in _tables(warehouse).items():
         names = [name for name, kind in columns.items() if kind in {"VARCHAR", "JSON"}]

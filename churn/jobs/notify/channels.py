@@ -1,4 +1,4 @@
-"""The ways in which an alert leaves the house: the log, a signed webhook, mail."""
+"""The channels of alerts: the log, a signed webhook, mail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Channel(Protocol):
     name: str
 
     def send(self, delivery: AlertDelivery) -> None:
-        """Send one alert; a repeat bears the same id, so that the receiver can tell."""
+        """Send one alert; a repeat has the same id, so that the receiver recognises it."""
 
 
 def channels_of(context: Context) -> list[Channel]:
@@ -45,7 +45,7 @@ def channels_of(context: Context) -> list[Channel]:
 
 
 def message_id(delivery: AlertDelivery) -> str:
-    """Return what tells one message from others, the same at every attempt."""
+    """Return the id of a message, the same at every attempt."""
     return f"alert-{delivery.alert_id}-{delivery.severity}"
 
 

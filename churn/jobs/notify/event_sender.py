@@ -1,4 +1,4 @@
-"""Sends events to the subscriptions of [webhooks], signed; each is written down first, so that none is lost."""
+"""Sends signed events to the subscriptions of [webhooks]; each is stored first, so that none is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what subscribers of [webhooks] are told: scores were published, an alert was raised. No customer is named."""
+"""The events for subscribers of [webhooks]: scores were published, an alert was raised. No customer is named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEWS: Final = timedelta(days=1)  # what happened longer ago is history to whoev
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened. `event_id` is the same however often it is told."""
+    """Something that happened. `event_id` is the same at every delivery."""
 
     event_id: str
     name: str

@@ -1,4 +1,4 @@
-"""Sends what waits in an outbox of the store: each message until it arrives or is given up, and never forgotten in between."""
+"""Sends the messages in an outbox of the store, each until it arrives or is given up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Outbox(Protocol[MessageT]):
     """Messages that wait in the store."""
 
     def take(self, now: datetime, *, lease_seconds: float) -> MessageT | None:
-        """Return one that is due, kept from other takers for `lease_seconds`."""
+        """Return a message that is due, leased for `lease_seconds`."""
 
     def delivered(self, message: MessageT, at: datetime, /) -> None:
         """Note that it has arrived."""

@@ -1,4 +1,4 @@
-"""What the API and the pages ask of the job runner; they never wait for it."""
+"""Requests of the API and the pages to the job runner, which do not wait for it."""
 
 from churn.jobs.requests.campaigns import ask_measure, ask_plan, ask_retry, ask_sync
 from churn.jobs.requests.privacy import RightsAsked, ask_erase, ask_export, ask_object, ready_export, rights_of

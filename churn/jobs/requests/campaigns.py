@@ -1,4 +1,4 @@
-"""Asks the job runner to plan, push, retry or measure a campaign; whoever asks does not wait for it."""
+"""Asks the job runner to plan, push, retry or measure a campaign, without waiting for it."""
 
 from __future__ import annotations
 

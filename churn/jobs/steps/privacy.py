@@ -15,7 +15,7 @@ def erase(context: Context, run: ScheduledRun) -> StepResult:
     request = _request(context, run)
     if request.customer_id is None:
         return StepResult(0, "It was done before; nothing of them was left.", is_skipped=True)
-    with context.open_store() as store:  # the warehouse is written anew for one as for many: all that wait go with it
+    with context.open_store() as store:  # the warehouse is rewritten once for all that wait
         waiting = [other.customer_id for other in store.privacy.requests(is_open=True) if other.kind == "erase"]
     customers = [request.customer_id, *(customer_id for customer_id in waiting if customer_id is not None)]
     erased = erase_customers(context, customers, who=request.who)

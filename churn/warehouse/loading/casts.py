@@ -122,7 +122,7 @@ def _as_time(expression: str, delivered: str, wanted: str, column: str, reading:
 
 
 def _as_flag(expression: str, delivered: str) -> Cast:
-    """Read yes and no from true/false, yes/no and 1/0 alone: what 2 or -1 means only the source can say."""
+    """Read booleans from true/false, yes/no and 1/0 alone: only the source can say what 2 or -1 means."""
     if delivered == "BOOLEAN":
         return Cast(expression, is_fallible=False)
     if is_number(delivered):

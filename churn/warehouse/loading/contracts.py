@@ -33,7 +33,7 @@ class Table:
 
     @property
     def is_essential(self) -> bool:
-        """Whether nothing can be done without rows in it; an empty export of another table is an ordinary day."""
+        """Whether the table must have rows; an empty export of any other table is normal."""
         return self.name in {"customers", "subscriptions", "customer_snapshots"}
 
     @property

@@ -1,4 +1,4 @@
-"""Keeps erased people from coming back with the next delivery: rows of ids whose salted hash is known are never loaded."""
+"""Drops rows about erased people from deliveries: ids whose salted hash is known are never loaded."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.sources import Files
 from churn.warehouse.reading.web import web_load
 
-_WORTH_COUNTING = 100  # rows: of fewer, a few more or less say nothing
+_WORTH_COUNTING = 100  # rows; changes of a smaller file's size say nothing
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _load(
     else:
         files = Files(name, source, secrets)
         done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
-    warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large, and the run may go on
+    warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large
     total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
     if total == 0 and load.table.is_essential:
         remedy = "Check that the export ran, and the source's `where`."
@@ -185,7 +185,7 @@ def _scratch(warehouse: Warehouse) -> Path | None:
 
 
 def _noted_empty(load: Load, files: Sequence[SourceFile], load_id: int) -> list[Loaded]:
-    """Note files without a byte in the ledger: nothing happened, and the export says so in its own way."""
+    """Record empty files in the ledger: an export without rows."""
     empty = [file for file in files if file.size == 0]
     for file in empty:
         ledger.record(
@@ -237,7 +237,7 @@ def _refuse_shrunk(
 def _hash(source: SourceSettings) -> str:
     written = [source.dates, source.pivot_year, source.zone, source.codes, source.rows_at]
     parts = [source.columns, source.where, source.options, source.format, source.query, *written]
-    if source.url is not None:  # of other sources the hash stays what it was, so that nothing is loaded again
+    if source.url is not None:  # keep the hash of other sources, so that nothing is loaded again
         pace = {"requests_per_second", "timeout_seconds", "max_attempts", "max_wait_seconds"}
         parts += [source.url, source.web.model_dump(mode="json", exclude=pace)]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()

@@ -87,7 +87,7 @@ def refresh(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlModel
     if source is None or state is None or state.sql_hash != _hash(warehouse, model, source):
         return False
     if not warehouse.has_table(model.name) or _count(warehouse, _target(model)) != state.built_rows:
-        return False  # somebody else has written to it
+        return False  # another writer has changed it
     if source.built is None:
         fresh = _fresh_raw(warehouse, source, state)
     else:

@@ -1,4 +1,4 @@
-"""Knows again a snapshot table that would come out as it stands: the same SQL over the same staged facts and settings.
+"""Recognises snapshot tables that a rebuild would not change: the same SQL, staged facts and settings.
 
 A table's fingerprint is kept as its comment, which goes with it: whatever replaces the table, replaces what is said of it.
 Only tables that read nothing but staged facts and named settings of `snapshots.policy` have one: a table for certain

@@ -99,7 +99,7 @@ def read_model(name: str, path: Path) -> SqlModel:
     return _parsed(name, path, sql)
 
 
-@lru_cache(maxsize=1024)  # a run asks for the same files several times, and parsing is what costs
+@lru_cache(maxsize=1024)  # cached, since a run reads the same files several times and parsing is slow
 def _parsed(name: str, path: Path, sql: str) -> SqlModel:
     import sqlglot
     from sqlglot import exp

@@ -37,7 +37,7 @@ def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any],
         dialect = Dialect(
             _delimiter(header, dialect, file), dialect.quote, dialect.escape, dialect.comment, dialect.skip
         )
-        if dialect.delim != ",":  # counted anew: quotes open a value only right after a delimiter
+        if dialect.delim != ",":  # recount: quotes open a value only right after a delimiter
             plain = plain_csv(
                 SourceFile(file.name, plain.path, file.size, file.changed),
                 scratch,

@@ -90,7 +90,7 @@ class OdooCrm:
         try:
             may_write = api.call(self._settings.model, "check_access_rights", operation="write", raise_exception=False)
         except OdooFault:
-            return  # newer servers have dropped the question; a refused write will tell
+            return  # newer servers have no such method; a refused write will show it
         if not may_write:
             raise AuthFailed(
                 f"its user may not write {self._settings.model}",
@@ -139,7 +139,7 @@ class OdooCrm:
         except (AuthFailed, RateLimited, Unreachable) as stop:
             if not batch.results:
                 raise
-            # What is known is told; the rest comes again, and meets the same obstacle with nothing to lose.
+            # Return the known results; the remaining rows are sent again and raise the same error.
             state: ResultState = "unknown" if isinstance(stop, Unreachable) and stop.is_unknown else "transient"
             wish = stop.retry_after if isinstance(stop, RateLimited) else None
             return [

@@ -23,7 +23,7 @@ _REQUEST_NAMES = ("builtins.KeyError", "builtins.AttributeError", "builtins.Type
 
 
 class OdooFault(Exception):
-    """Odoo's no to one request: the name of its exception, and its words; always caught within the connector."""
+    """A refused request: the name of Odoo's exception and its message; always caught within the connector."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -207,7 +207,7 @@ def _fault(http: PatientHttp, data: Mapping[str, Any], otherwise: str) -> OdooFa
     name = str(data.get("name", ""))
     if name.endswith(("AccessDenied", "Unauthorized")):
         return _refused(http, "refuses our credentials (AccessDenied)")
-    # PostgreSQL's detail repeats the whole row, which is nobody's business but Odoo's.
+    # Drop PostgreSQL's detail, which repeats the whole row.
     message = str(data.get("message") or otherwise).partition("\nDETAIL:")[0].partition("\nLINE ")[0]
     return OdooFault(name, http.clean(message))
 

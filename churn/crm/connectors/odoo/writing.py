@@ -170,7 +170,7 @@ class OdooBatch:
 
     def _refuse(self, row: Row, code: str, complaint: Mapping[str, Any]) -> None:
         message = str(complaint.get("message", "")).partition("\nDETAIL:")[0].strip()
-        if message[:1] == message[-1:] == "'":  # a KeyError of Python, not a quotation of ours
+        if message[:1] == message[-1:] == "'":  # a KeyError of Python, which quotes its text
             message = message[1:-1]
         if is_busy(message) or OdooFault(code, message).is_busy:
             self.results[row.customer_id] = RowResult(

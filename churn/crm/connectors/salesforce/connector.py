@@ -140,7 +140,7 @@ class SalesforceCrm:
             except (AuthFailed, RateLimited, Unreachable, RecordRejected) as stop:
                 if not results:
                     raise
-                # What is known is told; the rest comes again, and meets the same obstacle with nothing to lose.
+                # Return the known results; the remaining rows are sent again and raise the same error.
                 state: ResultState = "unknown" if isinstance(stop, Unreachable) and stop.is_unknown else "transient"
                 wish = stop.retry_after if isinstance(stop, RateLimited) else None
                 for row, _ in records[start:]:

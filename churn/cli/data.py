@@ -96,11 +96,15 @@ class CheckRow:
     defect_count: int
     message: str
     example: Mapping[str, object]
+    remedy: str
 
 
 def check_rows(checks: Sequence[CheckResult]) -> list[CheckRow]:
     """Return the checks as the JSON shows them."""
-    return [CheckRow(check.rule, check.level, check.defect_count, check.message, check.example) for check in checks]
+    return [
+        CheckRow(check.rule, check.level, check.defect_count, check.message, check.example, check.remedy)
+        for check in checks
+    ]
 
 
 def show_checks(checks: Sequence[CheckResult]) -> None:
@@ -119,6 +123,9 @@ def show_checks(checks: Sequence[CheckResult]) -> None:
         rows,
         right=[2],
     )
+    for check in sorted(failed, key=lambda c: c.level):
+        if check.remedy:
+            line(f"{check.rule.replace('_', ' ').capitalize()}: {check.remedy}")
 
 
 def _short(example: object) -> str:

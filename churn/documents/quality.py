@@ -13,7 +13,7 @@ RuleLevel = Literal["block", "warn"]
 
 
 class RuleFinding(Document):
-    """One rule: 0 defects is a pass. `example` is one row that breaks it, `message` the rule in words."""
+    """One rule: 0 defects is a pass. `example` is one row that breaks it, `message` the rule in words, `remedy` what to do."""
 
     rule: str
     level: RuleLevel
@@ -22,6 +22,7 @@ class RuleFinding(Document):
     message: str
     checked_at: datetime
     as_of: datetime
+    remedy: str = ""
 
 
 class SourceFreshness(Document):

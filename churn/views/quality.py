@@ -52,13 +52,14 @@ _STEADY: Final = frozenset({"sessions", "payments", "support_tickets", "events"}
 
 @dataclass(frozen=True)
 class ShownRule:
-    """A rule as pages show it: `kind` and `words` of its status, and its example as text."""
+    """A rule as pages show it: `kind` and `words` of its status, its example as text, and what to do."""
 
     message: str
     defect_count: int
     example: str
     kind: StatusKind
     words: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _rule(check: RuleFinding) -> ShownRule:
     elif check.level == "block":
         kind, words = "act", "Blocks scoring"
     example = ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in check.example.items())
-    return ShownRule(check.message, check.defect_count, example, kind, words)
+    return ShownRule(check.message, check.defect_count, example, kind, words, check.remedy)
 
 
 def _plain(value: JsonValue) -> str:

@@ -1,5 +1,6 @@
 -- The source that churn is told by goes on as long as the others: where it stopped, nobody would seem to leave after.
 -- Level: block
+-- Remedy: Load the newer export of the subscriptions, then run `churn refresh`.
 
 with told as (
     select

@@ -1,5 +1,6 @@
 -- The newest fact is at most 30 days old: older data would be scored as if nothing had happened since.
 -- Level: block
+-- Remedy: Load newer exports with `churn refresh`, or choose a date that the data cover.
 
 with newest as (
     select max(occurred_at) as newest_at from staging.sessions

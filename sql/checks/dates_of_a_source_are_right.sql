@@ -1,5 +1,6 @@
 -- Of a table's rows at most one in twenty is dated in the future: more means that a date column is read wrongly.
 -- Level: block
+-- Remedy: Say how its dates are written (`dates`, `zone`), and look with `churn refresh --dry-run`.
 
 with shares as (
     select

@@ -1,5 +1,6 @@
 -- A payment has an amount of at least zero and a status of succeeded, failed or refunded.
 -- Level: warn
+-- Remedy: Map the words of the status by `codes`, and amounts by an expression in `columns`.
 
 select
     payment_id,  -- The payment.

@@ -1,5 +1,6 @@
 -- The last month brought at least half the rows of the month before: fewer means that part of a delivery is missing.
 -- Level: block
+-- Remedy: Look for the part of the export that is missing, then run `churn refresh`.
 
 with days as (
     select 'sessions' as table_name, cast(occurred_at as date) as day, count(*) as rows_count

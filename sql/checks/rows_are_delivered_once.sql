@@ -1,5 +1,6 @@
 -- A row is delivered once, or says something new; staging keeps every version, and these are the repeats it removed.
 -- Level: warn
+-- Remedy: Nothing must be done: repeats count once. Look at the export if there are many.
 
 with counted as (
     select

@@ -1,5 +1,6 @@
 -- Each source has delivered facts of the last 14 days, measured from the newest fact of all.
 -- Level: warn
+-- Remedy: Load the newer export of that source, then run `churn refresh`.
 
 with newest as (
     select 'sessions' as table_name, max(occurred_at) as newest_at from staging.sessions

@@ -1,5 +1,6 @@
 -- A subscription ends after it starts, and its end has a known reason.
 -- Level: warn
+-- Remedy: Mend the dates, and map the reasons by `codes = { end_reason = { ... } }`.
 
 select
     subscription_id,  -- The subscription.

@@ -153,6 +153,7 @@ def default_of(field: FieldInfo) -> str:
 def real_settings() -> dict[str, dict[str, str]]:
     from churn.config import Settings, SourceSettings, WebhookSettings
     from churn.config.connectors import ConnectorSection, RestOutcomes, connector_kinds
+    from churn.config.web import WebSettings
 
     risk_list = ConnectorSection.model_fields["risk_list"].annotation
     found: dict[str, Any] = {
@@ -162,6 +163,7 @@ def real_settings() -> dict[str, dict[str, str]]:
     }
     found |= {
         "sources.NAME": SourceSettings.model_fields,
+        "sources.NAME.web": WebSettings.model_fields,
         "webhooks.NAME": WebhookSettings.model_fields,
         "connectors.NAME": ConnectorSection.model_fields,
         "connectors.NAME.risk_list": risk_list.model_fields,

@@ -26,7 +26,10 @@ _LOADED = ("raw.", "staging.", "totals.")  # what changes by a load only
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one rule found: 0 defects is a pass. `example` is one row it returned, `message` the rule in words."""
+    """What one rule found: 0 defects is a pass. `example` is one row it returned, `message` the rule in words.
+
+    `remedy` says what to do about it, as the rule's header does.
+    """
 
     rule: str
     level: RuleLevel
@@ -34,6 +37,7 @@ class CheckResult:
     example: dict[str, Any]
     message: str
     seconds: float = 0.0
+    remedy: str = ""
 
 
 def run_checks(
@@ -113,6 +117,7 @@ def _run(warehouse: Warehouse, rule: SqlModel) -> CheckResult:
         example=example,
         message=rule.description,
         seconds=time.perf_counter() - started,
+        remedy=rule.settings.get("remedy", ""),
     )
 
 
@@ -141,4 +146,4 @@ def _kept(warehouse: Warehouse, rule: SqlModel, state: str | None) -> CheckResul
     if not rows:
         return None
     level, count, example, message = rows[0]
-    return CheckResult(rule.table, level, count, json.loads(example), message)
+    return CheckResult(rule.table, level, count, json.loads(example), message, remedy=rule.settings.get("remedy", ""))

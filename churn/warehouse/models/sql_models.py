@@ -43,7 +43,9 @@ class SqlModel:
     depends_on: frozenset[str]
     description: str
     columns: tuple[FeatureDoc, ...]
-    settings: Mapping[str, str]  # `Level: warn`, `Incremental by: ...` lines of the header, keys in lower case
+    settings: Mapping[
+        str, str
+    ]  # `Level: warn`, `Remedy: ...`, `Incremental by: ...` lines of the header, keys in lower case
 
     @property
     def table(self) -> str:
@@ -144,7 +146,7 @@ def _header(sql: str) -> tuple[str, dict[str, str]]:
             break
         text = line.removeprefix("--").strip()
         key, colon, value = text.partition(":")
-        if colon and key.lower() in {"level", "incremental by", "grain"}:
+        if colon and key.lower() in {"level", "remedy", "incremental by", "grain"}:
             settings[key.lower()] = value.strip()
         else:
             prose.append(text.removeprefix("Purpose:").strip())

@@ -113,7 +113,7 @@ def _section(
         notes.append(f"No column is `{own}`: a row's place stands for it, so the export must keep its order.")
     if evidence.options.get("header") is False:
         notes.append("The first line holds values: column0, column1, ... are its columns.")
-    kept = [column.name for column in evidence.columns if column.name not in ours]
+    kept = [column.name for column in evidence.columns if column.name not in ours and column.name != "known_at"]
     if kept:
         notes.append(f"Kept under their own names: {', '.join(kept)}.")
     return SourceProposal(

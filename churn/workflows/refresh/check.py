@@ -61,5 +61,5 @@ def stop_on_blocked_checks(
     raise QualityBlocked(
         f"does not hold on {day}: {first.message.rstrip('.')} ({defects})",
         where=f"quality rule {first.rule}",
-        remedy=f"{stays}Mend the source and run `churn refresh`, or choose a date that the data cover.",
+        remedy=f"{stays}{first.remedy or 'Mend the source and run `churn refresh`, or choose a date that the data cover.'}",
     )

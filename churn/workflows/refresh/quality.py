@@ -36,6 +36,7 @@ def keep_quality(
             message=check.message,
             checked_at=now,
             as_of=until,
+            remedy=check.remedy,
         )
         for check in checks
     }

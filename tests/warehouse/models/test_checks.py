@@ -121,7 +121,7 @@ def test_no_data_at_all_break_no_rule(check: Check) -> None:
         ("customers_are_plausible", "customers", "birth_date", datetime(1850, 1, 1).date()),
         ("subscriptions_are_plausible", "subscriptions", "ended_at", datetime(2024, 1, 1)),
         ("subscriptions_are_plausible", "subscriptions", "end_reason", "because"),
-        ("fees_fit_their_plan", "subscriptions", "monthly_fee", 30.0),
+        ("fees_fit_their_plan", "subscriptions", "monthly_fee", 33.0),
         ("fees_fit_their_plan", "subscriptions", "plan", None),
         ("attributes_are_filled", "customers", "city", None),
     ],
@@ -131,6 +131,125 @@ def test_one_defect_is_found_and_only_warned_of(check: Check, rule: str, table: 
     assert found[rule].level == "warn"
     assert found[rule].defect_count == 1
     assert {one.level for one in found.values()} == {"warn"}
+
+
+def test_every_rule_says_what_to_do(check: Check) -> None:
+    found = check(changed("payments", "status", "maybe"))["payments_are_plausible"]
+    assert found.remedy.startswith("Map the words of the status")
+    rules = [model for name, model in load_models(Path("nowhere")).items() if name.startswith("checks.")]
+    assert [rule.name for rule in rules if len(rule.settings.get("remedy", "")) < 20] == []
+
+
+def test_facts_before_the_signup_are_found_with_column_and_condition(check: Check) -> None:
+    found = check(changed("customers", "signed_up_at", datetime(2026, 2, 1), rows=4))["facts_come_after_signup"]
+    assert found.level == "warn"
+    assert found.example["column_name"] in {"payments.attempted_at", "sessions.started_at"}
+    assert found.example["condition"] == "before customers.signed_up_at"
+    assert found.example["example_customer_id"] in {"C0", "C1", "C2", "C3"}
+    assert found.defect_count > 100
+
+
+def test_without_a_signup_the_first_subscription_counts(check: Check) -> None:
+    late = changed("subscriptions", "started_at", datetime(2026, 2, 20), rows=20)
+    found = check(late | {"customers": company()["customers"].drop("signed_up_at")})["facts_come_after_signup"]
+    assert found.example["condition"] == "before subscriptions.started_at"
+    # Who signed up before may have been there without a subscription.
+    assert "facts_come_after_signup" not in check(late)
+
+
+def test_a_fact_or_two_before_the_signup_and_another_zone_are_no_alarm(check: Check) -> None:
+    assert check(changed("payments", "attempted_at", datetime(2024, 12, 1), rows=3)) == {}
+
+
+def test_event_ids_that_come_again_for_other_facts_are_found(check: Check) -> None:
+    at = TODAY - timedelta(days=1)
+    events = pl.DataFrame(
+        [
+            {"customer_id": f"C{n}", "event_type": "play", "occurred_at": at, "event_id": "e" if n < 5 else f"e{n}"}
+            for n in range(20)
+        ]
+    )
+    found = check({"events": events})["ids_stand_for_one_fact"]
+    assert (found.level, found.defect_count) == ("warn", 4)
+    assert found.example == {
+        "column_name": "events.event_id", "condition": "shared by different facts", "example_id": "e", "most_rows": 5,
+        "defect_count": 4,
+    }  # fmt: skip
+
+
+def test_an_event_that_is_delivered_twice_is_another_rule_s_matter(check: Check) -> None:
+    event = {"customer_id": "C1", "event_type": "play", "occurred_at": TODAY - timedelta(days=1), "event_id": "e"}
+    assert set(check({"events": pl.DataFrame([event, event])})) == {"rows_are_delivered_once"}
+
+
+def test_an_id_of_a_payment_that_two_customers_have_is_found(check: Check) -> None:
+    found = check(changed("payments", "payment_id", "P", rows=3))["ids_stand_for_one_fact"]
+    assert (found.example["column_name"], found.defect_count) == ("payments.payment_id", 2)
+
+
+def panel(label: Callable[[int, int], bool]) -> dict[str, pl.DataFrame]:
+    """Return a flat panel of 200 customers over six months, labelled by customer and month."""
+    return {
+        "customer_snapshots": pl.DataFrame(
+            [
+                {"customer_id": f"C{n % 20}" if n < 20 else f"K{n}", "snapshot_date": datetime(2025, m, 1).date(), "has_churned": label(n, m)}
+                for n in range(200)
+                for m in range(1, 7)
+            ]
+        )
+    }  # fmt: skip
+
+
+def test_a_label_that_does_not_change_with_the_date_is_found(check: Check) -> None:
+    found = check(panel(lambda n, _: n % 5 == 0))["labels_vary_over_time"]
+    assert found.example["condition"] == "true on every date of whoever churned"
+    assert found.defect_count == 40
+
+
+def test_a_date_whose_labels_are_not_known_yet_is_found(check: Check) -> None:
+    found = check(panel(lambda n, m: m < 6 and n % 6 == m))["labels_vary_over_time"]
+    assert found.example["condition"] == "nobody has churned, where others of the dates have churners"
+    assert (found.example["example"], found.defect_count) == ("2025-06-01", 200)
+
+
+def test_labels_that_change_with_the_date_hold(check: Check) -> None:
+    assert "labels_vary_over_time" not in check(panel(lambda n, m: n % 6 == m - 1))
+
+
+def subscriptions_with(values: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
+    """Return good subscriptions, as many as `values`, each with its own."""
+    frame = company()["subscriptions"]
+    one = frame.row(0, named=True)
+    rows = [one | {"subscription_id": f"S{n}", "customer_id": f"C{n % 20}"} | given for n, given in enumerate(values)]
+    return {"subscriptions": pl.DataFrame(rows, schema=frame.schema)}
+
+
+def test_ends_that_lie_on_one_day_are_found(check: Check) -> None:
+    days = [datetime(2025, 11, 11)] * 60 + [datetime(2025, 3, 1) + timedelta(days=7 * n) for n in range(40)]
+    ended = [{"ended_at": day} for day in days] + [{}] * 20
+    found = check(subscriptions_with(ended))["labels_vary_over_time"]
+    assert (found.example["column_name"], found.example["example"]) == ("subscriptions.ended_at", "2025-11-11")
+    assert found.defect_count == 60
+
+
+def test_ends_of_many_days_hold(check: Check) -> None:
+    days = [datetime(2025, 11, 11)] * 29 + [datetime(2025, 3, 1) + timedelta(days=7 * n) for n in range(40)]
+    assert "labels_vary_over_time" not in check(subscriptions_with([{"ended_at": day} for day in days] + [{}] * 20))
+
+
+@pytest.mark.parametrize(
+    "fees",
+    [
+        [10.0 * seats for seats in (1, 1, 1, 1, 1, 1, 1, 2, 5, 40)] * 4,  # by seat
+        [3.7, 9.1, 22.0, 41.5, 60.0, 8.8, 13.0, 95.0, 2.2, 17.0] * 4,  # by use
+    ],
+)
+def test_fees_by_seat_or_by_use_are_no_alarm(check: Check, fees: list[float]) -> None:
+    assert "fees_fit_their_plan" not in check(subscriptions_with([{"monthly_fee": fee} for fee in fees]))
+
+
+def test_a_source_without_plans_is_not_at_fault_for_each_row(check: Check) -> None:
+    assert "fees_fit_their_plan" not in check(subscriptions_with([{"plan": None}] * 40))
 
 
 def test_removed_repeats_are_counted(check: Check) -> None:

@@ -1,0 +1,68 @@
+-- Of a table's facts at most one in a hundred is dated before its customer's signup or, without one, first subscription.
+-- Level: warn
+-- Remedy: Compare `zone` and `dates` of both sources, and look whether ids were given to new customers again.
+
+with signups as (
+    select customer_id, min(signed_up_at) as signed_up_at
+    from staging.customers
+    where superseded_at is null
+    group by customer_id
+),
+
+starts as (
+    select customer_id, min(occurred_at) as started_at
+    from staging.subscription_events
+    where event_type = 'started'
+    group by customer_id
+),
+
+-- A day is left for zones.
+begun as (
+    select
+        coalesce(u.customer_id, s.customer_id) as customer_id,
+        date_trunc('day', coalesce(u.signed_up_at, s.started_at)) - interval 1 day as begins_at,
+        if(u.signed_up_at is null, 'subscriptions.started_at', 'customers.signed_up_at') as begins_with
+    from signups as u
+    full join starts as s on u.customer_id = s.customer_id
+),
+
+facts as (
+    select 'support_tickets.opened_at' as column_name, customer_id, occurred_at
+    from staging.support_tickets
+    where superseded_at is null
+    union all
+    select 'payments.attempted_at' as column_name, customer_id, occurred_at
+    from staging.payments
+    where superseded_at is null
+    union all
+    select 'sessions.started_at' as column_name, customer_id, occurred_at
+    from staging.sessions
+    where superseded_at is null
+    union all
+    select 'events.occurred_at' as column_name, customer_id, occurred_at
+    from staging.events
+    where superseded_at is null
+),
+
+counted as (
+    select
+        f.column_name,
+        b.begins_with,
+        count(*) as all_rows,
+        count(*) filter (where f.occurred_at < b.begins_at) as early_rows,
+        arg_min(f.customer_id, f.occurred_at) filter (where f.occurred_at < b.begins_at) as example_customer_id,
+        min(f.occurred_at) filter (where f.occurred_at < b.begins_at) as example_at
+    from facts as f
+    inner join begun as b on f.customer_id = b.customer_id
+    group by f.column_name, b.begins_with
+)
+
+select
+    column_name,  -- Which dates.
+    'before ' || begins_with as condition,  -- What is wrong with them.
+    example_customer_id,  -- One of the customers.
+    example_at,  -- One of their dates.
+    all_rows,  -- Rows of customers whose beginning is known.
+    early_rows as defect_count  -- Rows before it.
+from counted
+where early_rows > 0.01 * all_rows

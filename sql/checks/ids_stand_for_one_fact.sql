@@ -1,0 +1,52 @@
+-- An id stands for one fact: of rows of one load that share an id, all have one customer, and events one time.
+-- Level: warn
+-- Remedy: Map the id that is unique (`columns`), or leave `event_id` out: of rows that share an id only one counts.
+
+with shared as (
+    select
+        'events.event_id' as column_name,
+        event_id as shared_id,
+        count(*) as rows_count,
+        min(customer_id) <> max(customer_id) or min(occurred_at) <> max(occurred_at) as is_mixed
+    from raw.events
+    where event_id is not null
+    group by event_id, load_id, known_at
+    having count(*) > 1
+    union all
+    select
+        'payments.payment_id' as column_name,
+        payment_id as shared_id,
+        count(*) as rows_count,
+        min(customer_id) <> max(customer_id) as is_mixed
+    from raw.payments
+    group by payment_id, load_id, known_at
+    having count(*) > 1
+    union all
+    select
+        'support_tickets.ticket_id' as column_name,
+        ticket_id as shared_id,
+        count(*) as rows_count,
+        min(customer_id) <> max(customer_id) as is_mixed
+    from raw.support_tickets
+    group by ticket_id, load_id, known_at
+    having count(*) > 1
+    union all
+    select
+        'subscriptions.subscription_id' as column_name,
+        subscription_id as shared_id,
+        count(*) as rows_count,
+        min(customer_id) <> max(customer_id) as is_mixed
+    from raw.subscriptions
+    group by subscription_id, load_id, known_at
+    having count(*) > 1
+)
+
+select
+    column_name,  -- Which id.
+    'shared by different facts' as condition,  -- What is wrong with it.
+    min(shared_id) as example_id,  -- One of the ids.
+    max(rows_count) as most_rows,  -- Rows of the id that has most.
+    cast(sum(rows_count - 1) as bigint) as defect_count  -- Rows that do not count.
+from shared
+where is_mixed
+group by column_name

@@ -144,7 +144,7 @@ def play(scenario: str, seed: int, customers: int) -> dict[str, Any]:
             seen = list(watch(context, monthly(context, 13, 13), act=True))
             return {
                 "is_champion": first.is_champion,
-                "reason": first.training.reason,
+                "reason": first.training.selection.reason,
                 "summary": seen[0].document.summary,
             }
         last = 20 if scenario == "competitor" else 25

@@ -65,8 +65,8 @@ def train(
     )
     document = {
         "candidates": [candidate.figures().as_json() for candidate in result.training.candidates],
-        "selected": result.training.selected,
-        "reason": result.training.reason,
+        "selected": result.training.selection.name,
+        "reason": result.training.selection.reason,
         "model_version": result.version,
         "is_champion": result.is_champion,
         "split": result.split,
@@ -77,7 +77,7 @@ def train(
 
     def render() -> None:
         show_candidates(result)
-        line(f"{result.version}: {result.training.reason}")
+        line(f"{result.version}: {result.training.selection.reason}")
         line(
             "It is the champion."
             if result.is_champion
@@ -94,7 +94,7 @@ def show_candidates(result: TrainedModel) -> None:
     rows = []
     for candidate in result.training.candidates:
         figures = candidate.figures()
-        mark = " *" if figures.name == result.training.selected else ""
+        mark = " *" if figures.name == result.training.selection.name else ""
         row = [
             figures.title + mark,
             _with_span(figures.auc, figures.auc_interval, ".3f"),

@@ -128,11 +128,15 @@ class SettingsRecord(CardPart):
 
 
 class ModelCard(CardPart):
-    """The card of one trained model. `selected` names the candidate that serves, one of `candidates`."""
+    """The card of one trained model. `selected` names the candidate that serves, one of `candidates`.
+
+    `better_rule` is the rule of thumb that does as well as it, None where it beats them all.
+    """
 
     selected: str
     reason: str
     has_signal: bool
+    better_rule: str | None = None
     fingerprint: str
     split: str
     split_description: str
@@ -151,6 +155,11 @@ class ModelCard(CardPart):
     settings: SettingsRecord
     seed: int
     versions: dict[str, str]
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether it learnt something that no rule of thumb tells: only then it may be promoted."""
+        return self.has_signal and self.better_rule is None
 
     @property
     def chosen(self) -> CandidateFigures:

@@ -31,7 +31,8 @@ class Candidate:
     """One kind of model.
 
     `learn` fits it, `score` gives its raw score in `raw_unit`; `defaults` are its parameters when nothing is tuned and
-    `search` draws others from an Optuna trial, each tried with `draft` laid over to make it quick. Tuning gets
+    `search` draws others from an Optuna trial, after those of `starts`, each tried with `draft` laid over to make it
+    quick. Tuning gets
     `budget_weight` of the minutes; `trial_seconds` is what one trial takes at 25,000 rows x 80 columns on one core.
     `stored_as` is how the estimator is kept in a bundle, `trusted` the types beyond scikit-learn's public ones that
     such a file may hold.
@@ -45,6 +46,7 @@ class Candidate:
     score: Score
     defaults: Parameters
     search: Callable[[Any], dict[str, float]]
+    starts: tuple[Parameters, ...] = ()
     budget_weight: float = 1.0
     trial_seconds: float = 3.0
     draft: Parameters = field(default_factory=dict)
@@ -99,13 +101,17 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
             "rounds": 200,
         },
         search=lambda trial: {
-            "depth": trial.suggest_int("depth", 3, 5),
-            "eta": trial.suggest_float("eta", 0.04, 0.2, log=True),
-            "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 30.0, log=True),
+            "depth": trial.suggest_int("depth", 3, 8),
+            "eta": trial.suggest_float("eta", 0.03, 0.2, log=True),
+            "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 30.0, log=True),
             "subsample": trial.suggest_float("subsample", 0.6, 1.0),
             "feature_share": trial.suggest_float("feature_share", 0.3, 1.0),
             "l2": trial.suggest_float("l2", 0.5, 30.0, log=True),
         },
+        starts=(
+            {"depth": 6, "eta": 0.05, "min_child_weight": 1.0, "subsample": 1.0, "feature_share": 1.0, "l2": 1.0},
+            {"depth": 3, "eta": 0.05, "min_child_weight": 5.0, "subsample": 0.8, "feature_share": 0.5, "l2": 10.0},
+        ),
         budget_weight=2.0,
         trial_seconds=2.5,
         stored_as="xgboost",

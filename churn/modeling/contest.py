@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -14,12 +13,12 @@ from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.calibration import Gate
 from churn.decisions.profit import Economics
 from churn.errors import ModelError
-from churn.modeling.baselines import Baseline
+from churn.modeling.baselines import Baseline, baselines
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
-from churn.modeling.encoding.encoder import Encoder, Matrix, Recipe, fit_encoder
+from churn.modeling.encoding.encoder import Matrix, Recipe, fit_encoder
 from churn.modeling.judging.bootstrap import CustomerDraws
-from churn.modeling.judging.calibration import ISOTONIC_CHURNERS, Calibrator, fit_calibrator
+from churn.modeling.judging.calibration import Calibrator, fit_calibrator
 from churn.modeling.judging.evaluation import TestRows, best_threshold, evaluate
 from churn.modeling.learners import Parameters, Sample, cross_fitted
 from churn.modeling.result import CandidateResult
@@ -33,15 +32,13 @@ if TYPE_CHECKING:
     from churn.warehouse.models.sql_models import FeatureDoc
 
 _BACKGROUND_ROWS = 200
-_CROSS_FIT_ROWS = 20_000
-_CROSS_FOLDS = 4
+LATER: Final[tuple[str, ...]] = ("calibrate", "select")  # slices that judge, where folds do not
 
 
 @dataclass(frozen=True)
 class EncodedSlices:
-    """One recipe's encoder with the slices' matrices; `seconds_per_row` is what encoding one row takes."""
+    """One recipe's matrices of the slices; `seconds_per_row` is what encoding one row takes."""
 
-    encoder: Encoder
     train: Matrix
     later: dict[str, Matrix]
     seconds_per_row: float
@@ -49,12 +46,12 @@ class EncodedSlices:
 
 @dataclass(frozen=True)
 class FittedCandidate:
-    """A candidate or baseline as it would serve, with its probabilities on the test rows."""
+    """A candidate or baseline, the parameters it was fitted with, and its probabilities on the test rows."""
 
     result: CandidateResult
-    estimator: Any
+    entry: Candidate | Baseline
+    params: Parameters
     calibrator: Calibrator
-    recipe: Recipe | None
     raw_score: Floats
     churn_probability: Floats
     gate: Gate
@@ -80,6 +77,12 @@ class CandidateContest:
         draws = CustomerDraws.of(slices.customer[index], draws=selection.bootstrap_draws, seed=training.seed)
         self._test = TestRows(slices.y[index], slices.value[index], draws, economics, selection.recall_share)
         train = slices.rows["train"]
+        judged = train if slices.fold is not None else np.concatenate([slices.rows[name] for name in LATER])
+        self._held_fold = (
+            slices.fold if slices.fold is not None else np.repeat(range(2), [len(slices.rows[name]) for name in LATER])
+        )
+        held_draws = CustomerDraws.of(slices.customer[judged], draws=selection.bootstrap_draws, seed=training.seed)
+        self._held = TestRows(slices.y[judged], slices.value[judged], held_draws, economics, selection.recall_share)
         self._inner: InnerSplit = inner_split(
             slices.snapshot[train],
             slices.training_rows.customer,
@@ -103,38 +106,58 @@ class CandidateContest:
         began = time.perf_counter()
         estimator = entry.learn(sample, tuned.params, self.training.seed, None).estimator
         fit_seconds = time.perf_counter() - began
-        raw = {name: entry.score(estimator, matrix) for name, matrix in encoded.later.items() if name != "test"}
+        if self.slices.fold is not None:
+            self.progress.step(f"Judging {entry.title} in folds", done)
+            held = cross_fitted(entry.learn, entry.score, sample, tuned.params, self.slices.fold, self.training.seed)
+        else:
+            held = np.concatenate([entry.score(estimator, encoded.later[name]) for name in LATER])
         began = time.perf_counter()
-        raw["test"] = entry.score(estimator, encoded.later["test"])
-        per_row = encoded.seconds_per_row + (time.perf_counter() - began) / max(len(raw["test"]), 1)
-        more = self._more_to_calibrate(entry, sample, tuned.params)
-        return self._judge(entry, raw, estimator, fit_seconds, 1.0 / max(per_row, 1e-12), tuned, more)
+        test = entry.score(estimator, encoded.later["test"])
+        per_row = encoded.seconds_per_row + (time.perf_counter() - began) / max(len(test), 1)
+        return self._judge(entry, held, test, fit_seconds, 1.0 / max(per_row, 1e-12), tuned)
 
-    def baseline(self, rule: Baseline) -> FittedCandidate:
-        """Judge one rule of thumb, calibrated like any candidate."""
-        raw = {name: rule.score(self.slices.part(name)) for name in ("calibrate", "select")}
-        began = time.perf_counter()
-        raw["test"] = rule.score(self.slices.part("test"))
-        rate = len(raw["test"]) / max(time.perf_counter() - began, 1e-9)
-        return self._judge(rule, raw, None, 0.0, rate, Tuned({}, 0, is_cut_short=False))
+    def baselines(self) -> list[FittedCandidate]:
+        """Judge the rules of thumb, calibrated like any candidate and learnt from the same rows."""
+        rows, fold = self.slices.training_rows, self.slices.fold
+        fitted = []
+        for rule in baselines(rows, self.features):
+            if fold is None:
+                held = np.concatenate([rule.score(self.slices.part(name)) for name in LATER])
+            else:
+                held = np.empty(rows.y.size)
+                for k in np.unique(fold):
+                    learnt = baselines(rows.some(fold != k), self.features)
+                    again = next((other for other in learnt if other.name == rule.name), rule)
+                    held[fold == k] = again.score(rows.frame.filter(fold == k))
+            began = time.perf_counter()
+            test = rule.score(self.slices.part("test"))
+            rate = len(test) / max(time.perf_counter() - began, 1e-9)
+            fitted.append(self._judge(rule, held, test, 0.0, rate, Tuned({}, 0, is_cut_short=False)))
+        return fitted
 
     def serve(self, winner: FittedCandidate, data: TrainingSet, docs: tuple[FeatureDoc, ...]) -> ServedModel:
-        """Return the winner as the model that serves."""
-        assert winner.recipe is not None
-        encoded = self._encoded[winner.recipe.name]
+        """Fit the winner again on every row, the test rows too, and return it as the model that serves.
+
+        Its figures stay those of the contest, in which no model saw the rows that it was judged on.
+        """
+        entry = winner.entry
+        assert isinstance(entry, Candidate)
+        rows = self.slices.every_row(max_rows=self.training.max_rows, seed=self.training.seed)
+        self.progress.step(f"Fitting {entry.title} on all {rows.y.size:,} rows", 0.95)
+        encoder, matrix = fit_encoder(rows, self.features, entry.recipe, seed=self.training.seed)
+        learnt = entry.learn(Sample(matrix, rows.y, rows.weight), winner.params, self.training.seed, None)
         rng = np.random.default_rng(self.training.seed)
-        size = min(_BACKGROUND_ROWS, len(encoded.train))
-        weight = self.slices.weight / self.slices.weight.sum()
-        rows = np.sort(rng.choice(len(encoded.train), size=size, replace=False, p=weight))
+        size = min(_BACKGROUND_ROWS, len(matrix))
+        background = np.sort(rng.choice(len(matrix), size=size, replace=False, p=rows.weight / rows.weight.sum()))
         return ServedModel(
             kind=winner.result.name,
             features=docs,
             policy=data.policy,
             fingerprint=data.fingerprint,
-            encoder=encoded.encoder,
-            estimator=winner.estimator,
+            encoder=encoder,
+            estimator=learnt.estimator,
             calibrator=winner.calibrator,
-            background=encoded.train[rows],
+            background=matrix[background],
             threshold=winner.result.threshold,
         )
 
@@ -149,54 +172,42 @@ class CandidateContest:
             frame["monthly_margin"].cast(pl.Float64).fill_null(0.0),
         )
 
-    def _more_to_calibrate(self, entry: Candidate, sample: Sample, params: Parameters) -> list[tuple[Floats, Floats]]:
-        """Return cross-fitted raw scores and outcomes of the train slice, where a small random split leaves few rows.
-
-        There the slices are alike, so every training row can say how its outcome relates to a score that never saw it.
-        """
-        few = self.slices.outcome("calibrate").sum() < ISOTONIC_CHURNERS
-        if self.slices.kind != "random" or not few or sample.y.size > _CROSS_FIT_ROWS or sample.weight.max() > 1.0:
-            return []
-        self.progress.step(f"Calibrating {entry.title}")
-        customer = self.slices.training_rows.customer
-        fold = np.random.default_rng(self.training.seed).integers(0, _CROSS_FOLDS, size=int(customer.max()) + 1)[
-            customer
-        ]
-        if any(np.ptp(sample.y[fold != k]) == 0 for k in range(_CROSS_FOLDS)):
-            return []
-        return [(cross_fitted(entry.learn, entry.score, sample, params, fold, self.training.seed), sample.y)]
-
     def _judge(
         self,
         entry: Candidate | Baseline,
-        raw: dict[str, Floats],
-        estimator: Any,
+        held: Floats,
+        test: Floats,
         fit_seconds: float,
         rows_per_second: float,
         tuned: Tuned,
-        more: Sequence[tuple[Floats, Floats]] = (),
     ) -> FittedCandidate:
-        slices, is_baseline = self.slices, isinstance(entry, Baseline)
-        for name, scores in raw.items():
+        """Calibrate, choose the threshold, and count the figures, of scores by a model that knew none of the rows."""
+        for scores in (held, test):
             if not np.isfinite(scores).all():
                 raise ModelError(
-                    f"{entry.title} gave scores that are not numbers on the {name} slice",
+                    f"{entry.title} gave scores that are not numbers",
                     where=f"candidate {entry.name}",
                     remedy="Leave it out with training.candidates, or look for extreme values in the features.",
                 )
-        first = self._calibrator(entry, [(raw["calibrate"], slices.outcome("calibrate")), *more])
-        cut_off = self._best_raw_score(first, raw["select"])
-        # What serves is calibrated on the selection slice too: it is nearer to the days that will be scored.
-        seen = [(raw[name], slices.outcome(name)) for name in ("calibrate", "select")]
-        calibrator = self._calibrator(entry, [*seen, *more])
-        p = calibrator(raw["test"])
-        threshold = float(calibrator(np.array([cut_off]))[0]) if np.isfinite(cut_off) else np.inf
-        figures = evaluate(self._test, raw["test"], p, threshold)
+        rows, fold = self._held, self._held_fold
+        p_held, cut_off = np.empty(held.size), np.empty(held.size)
+        for k in np.unique(fold):
+            p_held[fold == k] = self._calibrator(entry, held[fold != k], rows.y[fold != k])(held[fold == k])
+        for k in np.unique(fold):
+            rest = fold != k
+            cut_off[~rest] = best_threshold(p_held[rest], rows.y[rest], rows.value[rest], self.economics)
+        ranked = held if self.slices.fold is None else p_held  # raw scores of several models are not comparable
+        calibrator = self._calibrator(entry, held, rows.y)
+        threshold = _between(p_held, best_threshold(p_held, rows.y, rows.value, self.economics))
+        p = calibrator(test)
+        figures = evaluate(self._test, test, p, threshold)
         result = CandidateResult(
             name=entry.name,
             title=entry.title,
-            is_baseline=is_baseline,
+            is_baseline=isinstance(entry, Baseline),
             metrics=figures.metrics,
+            held_out=evaluate(rows, ranked, p_held, cut_off),
+            contacts_everyone=bool((p_held >= threshold).all()),
             threshold=threshold,
             fit_seconds=fit_seconds,
             rows_per_second=rows_per_second,
@@ -205,41 +216,36 @@ class CandidateContest:
             calibration_slope=figures.gate.slope,
             params=tuned.params,
             trials=tuned.trials,
-            draws=figures.draws,
         )
-        recipe = None if isinstance(entry, Baseline) else entry.recipe
-        return FittedCandidate(result, estimator, calibrator, recipe, raw["test"], p, figures.gate)
+        return FittedCandidate(result, entry, tuned.params, calibrator, test, p, figures.gate)
 
-    def _calibrator(self, entry: Candidate | Baseline, seen: Sequence[tuple[Floats, Floats]]) -> Calibrator:
+    def _calibrator(self, entry: Candidate | Baseline, raw: Floats, y: Floats) -> Calibrator:
         is_baseline = isinstance(entry, Baseline)
         return fit_calibrator(
-            np.concatenate([raw for raw, _ in seen]),
-            np.concatenate([outcome for _, outcome in seen]),
+            raw,
+            y,
             raw_unit="log_odds" if isinstance(entry, Baseline) else entry.raw_unit,
             method="platt" if is_baseline else self.training.calibration,
             seed=self.training.seed,
         )
 
-    def _best_raw_score(self, calibrator: Calibrator, raw_score: Floats) -> float:
-        """Return the lowest raw score worth contacting on the selection slice, infinite where no contact pays.
-
-        `calibrator` has not seen that slice. The choice is kept as a raw score, so that a later curve leaves it as is.
-        """
-        chosen_on, p = self.slices.rows["select"], calibrator(raw_score)
-        threshold = best_threshold(p, self.slices.y[chosen_on], self.slices.value[chosen_on], self.economics)
-        return float(raw_score[p >= threshold].min(initial=np.inf))
-
     def _encode(self, recipe: Recipe) -> EncodedSlices:
         if recipe.name not in self._encoded:
             self.progress.step("Encoding features")
             encoder, train = fit_encoder(self.slices.training_rows, self.features, recipe, seed=self.training.seed)
-            later = {name: encoder.transform(self.slices.part(name)) for name in ("calibrate", "select")}
+            later = {name: encoder.transform(self.slices.part(name)) for name in LATER if name in self.slices.rows}
             test = self.slices.part("test")
             began = time.perf_counter()
             later["test"] = encoder.transform(test)
             seconds = (time.perf_counter() - began) / max(test.height, 1)
-            self._encoded[recipe.name] = EncodedSlices(encoder, train, later, seconds)
+            self._encoded[recipe.name] = EncodedSlices(train, later, seconds)
         return self._encoded[recipe.name]
+
+
+def _between(p: Floats, threshold: float) -> float:
+    """Return a cut half-way to the next lower probability, so that a slightly other curve draws the line alike."""
+    below = p[p < threshold]
+    return threshold if np.isinf(threshold) else (threshold + (float(below.max()) if below.size else 0.0)) / 2.0
 
 
 class _Within:

@@ -9,8 +9,8 @@ import polars as pl
 
 from churn.documents.candidate_figures import CandidateFigures, ParameterValue
 from churn.documents.model_card import ModelCard
-from churn.modeling.encoding.columns import Floats
 from churn.modeling.judging.bootstrap import Interval
+from churn.modeling.judging.evaluation import Figures
 from churn.modeling.serving.served import ServedModel
 
 
@@ -20,13 +20,17 @@ class CandidateResult:
 
     `metrics` by name (auc, pr_auc, recall, precision, f1, brier, log_loss, ece, lift, recall_at_budget, empc,
     net_profit), each with its interval; `threshold` the probability from which contacting paid most on the selection
-    slice (infinite: contacting nobody). `draws` hold each figure's bootstrap values, for paired differences.
+    rows (infinite: contacting nobody). `held_out` are the same figures on the rows that candidates are chosen on: scored
+    by models that learnt from other customers or earlier days, and never the test rows; with each figure's bootstrap
+    values, for paired differences. `contacts_everyone`: contacting all of those rows paid most.
     """
 
     name: str
     title: str
     is_baseline: bool
     metrics: Mapping[str, Interval]
+    held_out: Figures
+    contacts_everyone: bool
     threshold: float
     fit_seconds: float
     rows_per_second: float
@@ -35,7 +39,6 @@ class CandidateResult:
     calibration_slope: float
     params: Mapping[str, ParameterValue] = field(default_factory=dict)
     trials: int = 0
-    draws: Mapping[str, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     def value(self, metric: str) -> float:
         """Return a figure without its interval."""
@@ -63,16 +66,30 @@ class CandidateResult:
 
 
 @dataclass(frozen=True)
-class TrainingResult:
-    """All candidates and baselines, the chosen one, the reason in one sentence, its model, test rows and card.
+class Selection:
+    """The chosen candidate's name, the reason, and whether there was anything to learn.
 
-    `has_signal` is false where nothing could be learnt: such a model is not promoted.
+    `better_rule` is the title of the rule of thumb that does as well as the chosen candidate or better, None where the
+    candidate beats them all: only then may it be promoted.
     """
 
-    candidates: tuple[CandidateResult, ...]
-    selected: str
+    name: str
     reason: str
     has_signal: bool
+    better_rule: str | None = None
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether the candidate learnt something that no rule of thumb tells."""
+        return self.has_signal and self.better_rule is None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """All candidates and baselines, which was chosen and why, its model, fitted on all rows, test rows and card."""
+
+    candidates: tuple[CandidateResult, ...]
+    selection: Selection
     model: ServedModel
     evaluation: pl.DataFrame
     card: ModelCard
@@ -80,4 +97,4 @@ class TrainingResult:
     @property
     def best(self) -> CandidateResult:
         """The chosen candidate's figures."""
-        return next(result for result in self.candidates if result.name == self.selected)
+        return next(result for result in self.candidates if result.name == self.selection.name)

@@ -1,10 +1,9 @@
-"""Chooses the candidate to serve, and says why in one sentence."""
+"""Chooses the candidate to serve, on rows that no candidate has learnt from, and says why in one sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -12,33 +11,32 @@ from churn.config import SelectionMetric
 from churn.errors import ModelError
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.judging.bootstrap import Interval, interval
-from churn.modeling.result import CandidateResult
+from churn.modeling.result import CandidateResult, Selection
 
-_WORDS: Final[dict[str, str]] = {
+Deciding = SelectionMetric | Literal["log_loss"]
+
+MARGIN: Final = 0.02  # of the best's figure: an easier candidate may be shown to lose so much, and no more
+_ONE_SIDED: Final = 0.05  # lower end of a 90 % interval
+_SIGNAL_QUANTILE: Final = 0.005  # stricter than 95 %: the best of four candidates on noise looks better than noise
+_WORDS: Final[dict[Deciding, str]] = {
     "net_profit": "net profit",
     "auc": "AUC",
     "empc": "EMPC",
     "recall_at_budget": "recall at the contact budget",
+    "log_loss": "log loss",
 }
-_SIGNAL_QUANTILE = 0.005  # stricter than 95 %: the best of four candidates on noise looks better than noise
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The chosen candidate's name, the reason, and whether there was anything to learn."""
-
-    name: str
-    reason: str
-    has_signal: bool
 
 
 def select(
     results: Sequence[CandidateResult], *, metric: SelectionMetric, interpretability: Sequence[str]
 ) -> Selection:
-    """Take the best by `metric`; where others are not reliably worse, the most interpretable of them and it.
+    """Take the most interpretable candidate that is shown to be as good as the best by `metric`, else the best itself.
 
-    `results` hold candidates and baselines judged on the same draws; baselines are never chosen. A candidate with no
-    signal is chosen only where none has any. Raises ModelError where there is no candidate.
+    As good (non-inferior): the lower end of the 90 % interval of its paired difference from the best is above -2 % of
+    the best's figure, and its log loss is not reliably (95 %) above the lowest of those as good. Where contacting everyone, or nobody, pays most,
+    profit cannot tell candidates apart, and log loss decides. All figures are those of `CandidateResult.held_out`, the
+    baselines' too; a baseline is never chosen. A candidate with no signal is chosen only where none has any. Raises
+    ModelError where there is no candidate.
     """
     models = [result for result in results if not result.is_baseline]
     if not models:
@@ -46,37 +44,84 @@ def select(
     constant = next((result for result in results if result.name == "constant"), None)
     able = [result for result in models if has_signal(result, constant)]
     pool = able or models
-    best = max(pool, key=lambda result: (result.value(metric), -_rank(result.name, interpretability)))
-    gaps = {result.name: difference(best, result, metric) for result in pool if result is not best}
-    equals = [best, *(result for result in pool if result.name in gaps and gaps[result.name].low <= 0.0)]
+    deciding = _deciding(pool, metric)
+    best = max(pool, key=lambda result: (_gain(result, deciding), -_rank(result.name, interpretability)))
+    level = [best, *(other for other in pool if other is not best and is_as_good(other, best, deciding))]
+    sharpest = min(level, key=lambda result: _value(result, "log_loss"))
+    equals = [result for result in level if result is sharpest or difference(result, sharpest, "log_loss").low <= 0.0]
     chosen = min(equals, key=lambda result: _rank(result.name, interpretability))
     if not able:
         return Selection(chosen.name, _nothing(models, constant), has_signal=False)
-    return Selection(chosen.name, _reason(chosen, best, gaps, equals, metric), has_signal=True)
+    rule = _better_rule(chosen, results, deciding)
+    reason = _reason(chosen, best, pool, equals, deciding)
+    if rule is not None:
+        reason = (
+            f"{reason[:-1]}; but {_called(rule)} does as well without a model ({_WORDS[deciding]} "
+            f"{_figure(_value(rule, deciding), deciding)}): use that rule instead."
+        )
+    return Selection(chosen.name, reason, has_signal=True, better_rule=rule.title if rule is not None else None)
 
 
-def difference(better: CandidateResult, other: CandidateResult, metric: str) -> Interval:
-    """Return by how much `better` exceeds `other`, with the interval of the difference on the same draws."""
-    return interval(better.value(metric) - other.value(metric), better.draws[metric] - other.draws[metric])
+def is_as_good(candidate: CandidateResult, best: CandidateResult, metric: Deciding) -> bool:
+    """Return whether `candidate` is shown to be within the margin of `best`."""
+    gap = _gains(candidate, metric) - _gains(best, metric)
+    known: Floats = gap[np.isfinite(gap)]
+    return bool(known.size) and float(np.quantile(known, _ONE_SIDED)) > -MARGIN * abs(_value(best, metric))
+
+
+def difference(candidate: CandidateResult, other: CandidateResult, metric: Deciding) -> Interval:
+    """Return by how much `candidate` exceeds `other` on the rows to choose on, with the interval on the same draws."""
+    ours, theirs = candidate.held_out, other.held_out
+    return interval(_value(candidate, metric) - _value(other, metric), ours.draws[metric] - theirs.draws[metric])
 
 
 def has_signal(result: CandidateResult, constant: CandidateResult | None) -> bool:
     """Return whether a candidate surely ranks better than chance and states probabilities better than a constant."""
-    known: Floats = result.draws["auc"][np.isfinite(result.draws["auc"])]
+    drawn = result.held_out.draws["auc"]
+    known: Floats = drawn[np.isfinite(drawn)]
     if not known.size or float(np.quantile(known, _SIGNAL_QUANTILE)) <= 0.5:
         return False
-    return constant is None or result.value("log_loss") < constant.value("log_loss")
+    return constant is None or _value(result, "log_loss") < _value(constant, "log_loss")
+
+
+def _deciding(pool: Sequence[CandidateResult], metric: SelectionMetric) -> Deciding:
+    if metric != "net_profit":
+        return metric
+    best = max(pool, key=lambda result: _value(result, metric))
+    return "log_loss" if best.contacts_everyone or np.isinf(best.threshold) else metric
+
+
+def _better_rule(
+    chosen: CandidateResult, results: Sequence[CandidateResult], metric: Deciding
+) -> CandidateResult | None:
+    rules = [result for result in results if result.is_baseline]
+    best = max(rules, key=lambda result: _gain(result, metric), default=None)
+    return best if best is not None and _gain(best, metric) >= _gain(chosen, metric) else None
+
+
+def _value(result: CandidateResult, metric: Deciding) -> float:
+    return result.held_out.metrics[metric].value
+
+
+def _gain(result: CandidateResult, metric: Deciding) -> float:
+    """Return the figure, turned so that more is better."""
+    return -_value(result, metric) if metric == "log_loss" else _value(result, metric)
+
+
+def _gains(result: CandidateResult, metric: Deciding) -> Floats:
+    drawn = result.held_out.draws[metric]
+    return -drawn if metric == "log_loss" else drawn
 
 
 def _rank(name: str, interpretability: Sequence[str]) -> int:
-    return list(interpretability).index(name) if name in interpretability else len(interpretability)
+    return interpretability.index(name) if name in interpretability else len(interpretability)
 
 
 def _nothing(models: Sequence[CandidateResult], constant: CandidateResult | None) -> str:
-    top = max(models, key=lambda result: result.value("auc"))
-    auc = top.metrics["auc"]
+    top = max(models, key=lambda result: _value(result, "auc"))
+    auc = top.held_out.metrics["auc"]
     reason = f"Nothing to learn was found: the best ranking, by {_called(top)}, has an AUC of {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
-    if constant is not None and top.value("log_loss") >= constant.value("log_loss"):
+    if constant is not None and _value(top, "log_loss") >= _value(constant, "log_loss"):
         return f"{reason}, and its probabilities are no better than giving everyone the same."
     return f"{reason}, no better than chance."
 
@@ -84,28 +129,31 @@ def _nothing(models: Sequence[CandidateResult], constant: CandidateResult | None
 def _reason(
     chosen: CandidateResult,
     best: CandidateResult,
-    gaps: dict[str, Interval],
+    pool: Sequence[CandidateResult],
     equals: Sequence[CandidateResult],
-    metric: str,
+    metric: Deciding,
 ) -> str:
-    word = _WORDS[metric]
-    figure = _figure(chosen.value(metric), metric)
+    word, figure = _WORDS[metric], _figure(_value(chosen, metric), metric)
+    where = "on rows it had not learnt from"
+    because = " (contacting everyone or nobody pays most, so that profit cannot tell)" if metric == "log_loss" else ""
+    if len(pool) == 1:
+        return f"{chosen.title} was chosen: it was the only candidate with something to say; its {word} {where} is {figure}{because}."
     if chosen is not best:
-        gap = gaps[chosen.name]
+        gap = difference(chosen, best, metric)
         span = f"{_figure(gap.low, metric)} to {_figure(gap.high, metric)}"
         return (
-            f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is not reliably below that of "
-            f"{_called(best)}, {_figure(best.value(metric), metric)} (difference {_figure(gap.value, metric)}, 95 % "
-            f"interval {span}), and of the {len(equals)} candidates for which that holds it is the easiest to interpret."
+            f"{chosen.title} was chosen: its {word} {where}, {figure}, is shown to be within {MARGIN:.0%} of that of "
+            f"{_called(best)}, {_figure(_value(best, metric), metric)} (difference {_figure(gap.value, metric)}, 95 % "
+            f"interval {span}), its log loss is not reliably higher, and of the {len(equals)} candidates for which that "
+            f"holds it is the easiest to interpret{because}."
         )
-    if not gaps:
-        return f"{chosen.title} was chosen: it was the only candidate with something to say; its {word} on the test rows is {figure}."
-    if len(equals) > 1:
+    others = [result for result in equals if result is not chosen]
+    if others:
         return (
-            f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is the best, and of the candidates that "
-            f"are not reliably below it ({_listed(equals[1:])}) none is easier to interpret."
+            f"{chosen.title} was chosen: its {word} {where}, {figure}, is the best, and of the candidates shown to be as "
+            f"good ({_listed(others)}) none is easier to interpret{because}."
         )
-    return f"{chosen.title} was chosen: its {word} on the test rows, {figure}, is reliably above that of every other candidate."
+    return f"{chosen.title} was chosen: its {word} {where}, {figure}, is the best, and no easier candidate is shown to be as good{because}."
 
 
 def _called(result: CandidateResult) -> str:
@@ -116,5 +164,5 @@ def _listed(results: Sequence[CandidateResult]) -> str:
     return ", ".join(_called(result) for result in results)
 
 
-def _figure(value: float, metric: str) -> str:
+def _figure(value: float, metric: Deciding) -> str:
     return f"{value:,.0f}" if metric == "net_profit" else f"{value:,.3f}"

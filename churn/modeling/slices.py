@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from churn.snapshots.dataset import TrainingSet
 
 
+_FOLD_ROWS = 20_000  # a random split of more rows has enough to judge on without fitting five times
+_FOLDS = 5
 _CHURNER_SHARE = 0.8  # beyond this share of the cap churners are sampled too, or there would be no stayers
 
 
@@ -96,7 +98,9 @@ SLICES: Final = ("train", "calibrate", "select", "test")
 class Slices:
     """Positions in `frame` of each slice's rows; arrays run over all rows of `frame`, (n,) each.
 
-    `weight` is that of the train slice's rows, in their order: more than 1 where stayers were sampled.
+    `weight` is that of the train slice's rows, in their order: more than 1 where stayers were sampled from the `trainable` ones. `fold` numbers
+    the folds of the train slice's rows where those rows also calibrate and select, each by a model that learnt from
+    the other folds; None where later or other rows do.
     """
 
     frame: pl.DataFrame
@@ -105,7 +109,9 @@ class Slices:
     snapshot: NDArray[np.int64]
     value: Floats
     rows: dict[str, NDArray[np.int64]]
+    trainable: NDArray[np.int64]
     weight: Floats
+    fold: NDArray[np.int64] | None
     kind: str
     description: str
     counts: dict[str, int]
@@ -122,14 +128,23 @@ class Slices:
     def training_rows(self) -> LearningRows:
         """The train slice as encoders and models learn from it."""
         index = self.rows["train"]
+        return self._learning_rows(index, self.weight)
+
+    def every_row(self, *, max_rows: int, seed: int) -> LearningRows:
+        """Return the rows of all slices, capped like those of the train slice: what the model that serves learns from."""
+        index = np.sort(np.concatenate([self.trainable, *(self.rows[n] for n in self.rows if n != "train")]))
+        chosen, weight = sample_rows(self.y[index], self.snapshot[index], max_rows=max_rows, seed=seed)
+        return self._learning_rows(index[chosen], weight)
+
+    def _learning_rows(self, index: NDArray[np.int64], weight: Floats) -> LearningRows:
         _, customer = np.unique(self.customer[index], return_inverse=True)
-        return LearningRows(self.frame[index], self.y[index], self.weight, customer.astype(np.int64))
+        return LearningRows(self.frame[index], self.y[index], weight, customer.astype(np.int64))
 
     def summary(self) -> tuple[SliceSummary, ...]:
         """Return rows, churners and dates of each slice, for the card."""
         dates = self.frame["snapshot_date"] if "snapshot_date" in self.frame.columns else None
         parts = []
-        for name in SLICES:
+        for name in self.rows:
             days: list[date] = [] if dates is None else sorted(dates[self.rows[name]].drop_nulls().unique().to_list())
             parts.append(
                 SliceSummary(
@@ -160,15 +175,34 @@ def cut(
     customer = _codes(frame["customer_id"])
     snapshot = _codes(frame["snapshot_date"]) if "snapshot_date" in frame.columns else np.zeros(y.size, dtype=np.int64)
     kind, description, rows = _split(frame, data, split, training.seed)
+    fold = None
+    if kind == "random" and frame.height <= min(_FOLD_ROWS, training.max_rows):
+        rows, fold = _in_folds(rows, customer, training.seed)
+        description += f" All but the test rows learn, calibrate and select, in {_FOLDS} folds of customers."
     require_both_outcomes({name: y[index] for name, index in rows.items()})
+    if fold is not None:
+        require_both_outcomes(
+            {f"all but fold {k + 1} of the train": y[rows["train"]][fold != k] for k in range(_FOLDS)}
+        )
     chosen, weight = sample_rows(
         y[rows["train"]], snapshot[rows["train"]], max_rows=training.max_rows, seed=training.seed
     )
     counts["train_rows_before_sampling"] = len(rows["train"])
-    rows["train"] = rows["train"][chosen]
+    trainable = rows["train"]
+    rows["train"] = trainable[chosen]
     margin = frame["monthly_margin"].cast(pl.Float64).fill_null(0.0).to_numpy()
     value = economics.value_of_save(margin)
-    return Slices(frame, y, customer, snapshot, value, rows, weight, kind, description, counts)
+    return Slices(frame, y, customer, snapshot, value, rows, trainable, weight, fold, kind, description, counts)
+
+
+def _in_folds(
+    rows: dict[str, NDArray[np.int64]], customer: NDArray[np.int64], seed: int
+) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
+    """Join all slices but the test into one to learn from; return it, and the fold of each of its rows."""
+    train = np.sort(np.concatenate([index for name, index in rows.items() if name != "test"]))
+    people, place = np.unique(customer[train], return_inverse=True)
+    order = np.random.default_rng(seed).permutation(people.size)
+    return {"train": train, "test": rows["test"]}, (order % min(_FOLDS, people.size))[place].astype(np.int64)
 
 
 def _without_treated(frame: pl.DataFrame, training: TrainingSettings) -> tuple[pl.DataFrame, dict[str, int]]:

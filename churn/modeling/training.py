@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.profit import Economics
 from churn.errors import ModelError
-from churn.modeling.baselines import baselines
 from churn.modeling.candidates import candidates
 from churn.modeling.contest import CandidateContest
 from churn.modeling.judging.card import build_card
@@ -51,7 +50,7 @@ def train_candidates(
         rows.frame, rows.y, names, limit=training.leakage_auc, horizon_days=data.policy.horizon_days
     )
     run = CandidateContest(slices, names, training, selection, economics, progress)
-    fitted = [run.baseline(rule) for rule in baselines(rows, names)]
+    fitted = run.baselines()
     total = sum(entry.budget_weight for entry in entries)
     spent = 0.0
     # Matrices this narrow gain nothing from threads inside BLAS, and lose much where other work runs beside it.
@@ -79,6 +78,4 @@ def train_candidates(
         fairness=fairness_slices(slices.part("test"), winner.churn_probability, winner.result.threshold),
     )
     progress.step(f"Selected {winner.result.title.lower()}", 1.0)
-    return TrainingResult(
-        results, chosen.name, chosen.reason, chosen.has_signal, model, run.evaluation_set(winner), card
-    )
+    return TrainingResult(results, chosen, model, run.evaluation_set(winner), card)

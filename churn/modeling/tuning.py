@@ -87,7 +87,8 @@ def tune(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6))
-    study.enqueue_trial(dict(entry.defaults))
+    for start in (entry.defaults, *entry.starts):
+        study.enqueue_trial(dict(start))
     fit, watch = data.rows(split.fit), data.rows(split.watch)
     best: tuple[float, Parameters] = (np.inf, entry.defaults)
     deadline = np.inf
@@ -116,7 +117,7 @@ def planned_trials(entry: Candidate, rows: int, columns: int, minutes: float) ->
     Planned from the size of the data, not from the clock, so that the same data give the same model on a fast and on a
     slow machine.
     """
-    size = max(0.25, rows * columns / (25_000 * 80))  # even the smallest fit takes its time
+    size = max(0.1, rows * columns / (25_000 * 80))  # even the smallest fit takes its time
     return int(min(_MAX_TRIALS, _PLANNED_SHARE * 60.0 * minutes / (entry.trial_seconds * size)))
 
 

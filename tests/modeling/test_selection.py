@@ -5,16 +5,32 @@ import zlib
 import numpy as np
 import pytest
 
+from churn.decisions.calibration import Gate
 from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import CANDIDATES, candidate, candidates
 from churn.modeling.judging.bootstrap import interval
+from churn.modeling.judging.evaluation import Figures
 from churn.modeling.result import CandidateResult
 from churn.modeling.selection import select
 
 ORDER = ["logistic_regression", "random_forest", "xgboost", "mlp"]
 
 
-def result(name, *, profit=100.0, noise=1.0, auc=0.8, log_loss=0.2, is_baseline=False, seed=None):
+GATE = Gate(is_passed=True, slope=1.0, mean_gap=0.0, intercept=0.0, base_rate=0.1, reasons=())
+
+
+def result(
+    name,
+    *,
+    profit=100.0,
+    noise=1.0,
+    auc=0.8,
+    log_loss=0.2,
+    loss_noise=0.0,
+    is_baseline=False,
+    contacts_everyone=False,
+    seed=None,
+):
     shared = np.random.default_rng(99).normal(size=200)  # what all candidates share in a draw
     own = np.random.default_rng(seed if seed is not None else zlib.crc32(name.encode())).normal(size=200)
     draws = {
@@ -22,21 +38,22 @@ def result(name, *, profit=100.0, noise=1.0, auc=0.8, log_loss=0.2, is_baseline=
         "auc": auc + 0.01 * shared,
         "empc": auc + 0.01 * shared,
         "recall_at_budget": auc + 0.01 * shared,
-        "log_loss": np.full(200, log_loss),
+        "log_loss": log_loss + loss_noise * own,
     }
     points = {"net_profit": profit, "auc": auc, "empc": auc, "recall_at_budget": auc, "log_loss": log_loss}
     return CandidateResult(
         name=name,
         title=next((c.title for c in CANDIDATES if c.name == name), "Constant (same for all)"),
         is_baseline=is_baseline,
-        metrics={key: interval(points[key], draws[key]) for key in points},
+        metrics={},
+        held_out=Figures({key: interval(points[key], draws[key]) for key in points}, draws, GATE),
+        contacts_everyone=contacts_everyone,
         threshold=0.2,
         fit_seconds=1.0,
         rows_per_second=1e6,
         calibration="platt",
         is_calibrated=True,
         calibration_slope=1.0,
-        draws=draws,
     )
 
 
@@ -51,28 +68,72 @@ def test_a_reliably_better_candidate_wins_over_an_easier_one():
         interpretability=ORDER,
     )
     assert found.name == "xgboost"
-    assert found.has_signal
-    assert "reliably above" in found.reason
+    assert found.may_serve
+    assert "no easier candidate is shown to be as good" in found.reason
 
 
-def test_among_equals_the_easiest_to_interpret_wins_and_the_reason_gives_the_difference():
+def test_among_those_shown_to_be_as_good_the_easiest_to_interpret_wins_and_the_reason_gives_the_difference():
     found = select(
         [
             constant(),
             result("logistic_regression", profit=20, seed=1),
-            result("random_forest", profit=98, noise=20, seed=2),
-            result("xgboost", profit=100, noise=20, seed=3),
+            result("random_forest", profit=99.5, noise=0.2, seed=2),
+            result("xgboost", profit=100, noise=0.2, seed=3),
         ],
         metric="net_profit",
         interpretability=ORDER,
     )
     assert found.name == "random_forest"
-    assert "not reliably below that of XGBoost, 100 (difference 2" in found.reason
+    assert "is shown to be within 2% of that of XGBoost, 100 (difference -0" in found.reason
     assert found.reason.endswith(".")
 
 
+def test_not_proven_worse_is_no_proof_of_being_as_good():
+    """With few churners every difference is within the noise: the best is taken, not the easiest."""
+    found = select(
+        [constant(), result("logistic_regression", profit=60, noise=80, seed=1), result("xgboost", profit=100, seed=3)],
+        metric="net_profit",
+        interpretability=ORDER,
+    )
+    assert found.name == "xgboost"
+
+
+def test_a_reliably_higher_log_loss_rules_an_easier_candidate_out():
+    results = [
+        constant(),
+        result("random_forest", profit=100, noise=0.1, log_loss=0.19, seed=1),
+        result("xgboost", profit=99.9, noise=0.1, log_loss=0.16, seed=3),
+    ]
+    assert select(results, metric="net_profit", interpretability=ORDER).name == "xgboost"
+
+
+def test_where_contacting_everyone_pays_most_log_loss_decides():
+    results = [
+        result("constant", profit=100, auc=0.5, log_loss=0.3, is_baseline=True, contacts_everyone=True),
+        result("logistic_regression", profit=100, log_loss=0.25, contacts_everyone=True, seed=1),
+        result("xgboost", profit=100, log_loss=0.2, contacts_everyone=True, seed=2),
+    ]
+    found = select(results, metric="net_profit", interpretability=ORDER)
+    assert found.name == "xgboost"
+    assert "log loss on rows it had not learnt from, 0.200" in found.reason
+    assert "contacting everyone or nobody pays most" in found.reason
+    assert found.may_serve
+
+
+def test_a_rule_of_thumb_that_earns_as_much_is_named_in_place_of_the_model():
+    rule = result("segment_rate", profit=105, is_baseline=True, log_loss=0.25)
+    found = select([constant(), rule, result("xgboost", profit=100)], metric="net_profit", interpretability=ORDER)
+    assert found.has_signal
+    assert not found.may_serve
+    assert found.better_rule == rule.title
+    assert found.reason.endswith("use that rule instead.")
+
+
 def test_the_order_of_interpretability_is_a_setting():
-    results = [result("random_forest", profit=99, noise=20, seed=2), result("xgboost", profit=100, noise=20, seed=3)]
+    results = [
+        result("random_forest", profit=100, noise=0.1, seed=2),
+        result("xgboost", profit=99.9, noise=0.1, seed=3),
+    ]
     assert select(results, metric="net_profit", interpretability=["xgboost"]).name == "xgboost"
 
 

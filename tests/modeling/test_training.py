@@ -22,6 +22,7 @@ def test_every_candidate_and_baseline_is_judged_on_the_same_rows(result):
     assert [c.name for c in result.candidates] == [
         "constant",
         "last_login_rule",
+        "segment_rate",
         "logistic_regression",
         "random_forest",
         "xgboost",
@@ -29,13 +30,13 @@ def test_every_candidate_and_baseline_is_judged_on_the_same_rows(result):
     ]
     by_name = {c.name: c.value("auc") for c in result.candidates}
     assert by_name["constant"] == 0.5
-    assert all(by_name[name] > by_name["last_login_rule"] + 0.03 for name in list(by_name)[2:])
+    assert all(by_name[name] > by_name["last_login_rule"] + 0.03 for name in list(by_name)[3:])
 
 
 def test_the_chosen_candidate_has_signal_and_a_sentence(result):
-    assert result.has_signal
-    assert result.reason.count(". ") == 0
-    assert result.best.name == result.selected == result.model.kind
+    assert result.selection.has_signal
+    assert result.selection.reason.count(". ") == 0
+    assert result.best.name == result.selection.name == result.model.kind
 
 
 def test_results_are_plain_values_with_intervals(result):
@@ -59,7 +60,7 @@ def test_results_are_plain_values_with_intervals(result):
         assert {"name", "threshold", "fit_seconds", "rows_per_second", "is_calibrated"} <= found.keys()
 
 
-def test_the_evaluation_set_is_the_test_rows_with_the_served_models_scores(result):
+def test_the_evaluation_set_is_the_test_rows_scored_by_a_model_that_did_not_see_them(result):
     assert result.evaluation.columns == [
         "customer_id",
         "snapshot_date",
@@ -70,13 +71,35 @@ def test_the_evaluation_set_is_the_test_rows_with_the_served_models_scores(resul
     ]
     assert result.evaluation["snapshot_date"].unique().to_list() == [FRAME["snapshot_date"].max()]
     rows = result.evaluation.select("customer_id", "snapshot_date").join(FRAME, on=["customer_id", "snapshot_date"])
-    assert np.array_equal(result.model.predict(rows).raw_score, result.evaluation["raw_score"].to_numpy())
+    served = result.model.predict(rows).churn_probability
+    assert not np.array_equal(served, result.evaluation["churn_probability"].to_numpy())
+    assert np.corrcoef(served, result.evaluation["churn_probability"].to_numpy())[0, 1] > 0.95
+
+
+def test_the_model_that_serves_has_learnt_from_every_row_and_the_figures_from_none_of_the_test_rows():
+    """What only the newest day teaches is in the model that serves, and not in the figures."""
+    newest = FRAME["snapshot_date"] == FRAME["snapshot_date"].max()
+    frame = FRAME.with_columns(
+        plan=pl.when(newest & (pl.col("plan") == "pro")).then(pl.lit("new")).otherwise(pl.col("plan"))
+    )
+    found = train(frame, candidates=["logistic_regression"])
+    assert any("new" in name for name in found.model.encoded_names)
+    assert found.evaluation.height == int(newest.sum()) - int((newest & FRAME["is_treated"]).sum())
+
+
+def test_few_rows_without_dates_are_judged_in_folds_and_all_of_them_are_learnt_from():
+    found = train(customers(count=900, dates=1), candidates=["logistic_regression"])
+    assert [part.slice for part in found.card.slices] == ["train", "test"]
+    assert "in 5 folds of customers" in found.card.split_description
+    assert found.best.held_out.draws["net_profit"].size == 60
+    again = train(customers(count=900, dates=1), candidates=["logistic_regression"])
+    assert again.evaluation.equals(found.evaluation)
 
 
 def test_the_same_data_and_seed_give_the_same_scores(result):
     again = train(FRAME)
     assert again.evaluation.equals(result.evaluation)
-    assert again.reason == result.reason
+    assert again.selection.reason == result.selection.reason
 
 
 def test_the_card_tells_data_split_candidates_calibration_and_features(result):
@@ -87,7 +110,14 @@ def test_the_card_tells_data_split_candidates_calibration_and_features(result):
     assert card["counts"]["treated_rows_used"] == 0
     assert {"scikit-learn", "xgboost", "numpy"} <= card["versions"].keys()
     text = card_markdown(result.card)
-    for expected in (result.reason, "Forward in time", "| **", "Calibration", "days_since_last_login", "Seed 7"):
+    for expected in (
+        result.selection.reason,
+        "Forward in time",
+        "| **",
+        "Calibration",
+        "days_since_last_login",
+        "Seed 7",
+    ):
         assert expected in text
 
 
@@ -100,8 +130,8 @@ def test_treated_customers_are_kept_only_where_too_few_others_remain():
 
 def test_noise_is_called_noise():
     found = train(customers(count=500, strength=0.0, seed=3))
-    assert not found.has_signal
-    assert found.reason.startswith("Nothing to learn was found")
+    assert not found.selection.has_signal
+    assert found.selection.reason.startswith("Nothing to learn was found")
 
 
 def test_one_date_is_split_at_random_by_customer():
@@ -120,7 +150,7 @@ def test_flat_data_without_dates_or_logins_train_too():
         .with_columns(pl.lit(None, dtype=pl.Date).alias("snapshot_date"))
     )
     found = train(frame, candidates=["logistic_regression"])
-    assert [c.name for c in found.candidates] == ["constant", "logistic_regression"]
+    assert [c.name for c in found.candidates] == ["constant", "segment_rate", "logistic_regression"]
 
 
 def test_two_hundred_rows_train_when_the_minimums_allow_it():
@@ -257,7 +287,7 @@ def test_adding_a_candidate_is_one_entry(monkeypatch, tmp_path):
     found = train(FRAME, candidates=["stump"], tune_minutes=0.02)
     save_bundle(found, tmp_path / "v1")
     again = load_bundle(tmp_path / "v1").predict(FRAME)
-    assert found.selected == "stump"
+    assert found.selection.name == "stump"
     assert np.array_equal(again.raw_score, found.model.predict(FRAME).raw_score)
 
 

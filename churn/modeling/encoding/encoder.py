@@ -59,6 +59,10 @@ class LearningRows:
     weight: Floats
     customer: NDArray[np.int64]
 
+    def some(self, chosen: NDArray[np.bool_]) -> LearningRows:
+        """Return the chosen rows."""
+        return LearningRows(self.frame.filter(chosen), self.y[chosen], self.weight[chosen], self.customer[chosen])
+
 
 @dataclass(frozen=True)
 class Encoder:

@@ -25,8 +25,7 @@ from churn.documents.model_card import (
 )
 from churn.modeling.judging.evaluation import ECE_BINS
 from churn.modeling.judging.fairness import fairness_lines
-from churn.modeling.result import CandidateResult
-from churn.modeling.selection import Selection
+from churn.modeling.result import CandidateResult, Selection
 from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
 
@@ -56,6 +55,7 @@ def build_card(
         selected=chosen.name,
         reason=chosen.reason,
         has_signal=chosen.has_signal,
+        better_rule=chosen.better_rule,
         fingerprint=data.fingerprint,
         split=slices.kind,
         split_description=slices.description,
@@ -113,7 +113,10 @@ def card_markdown(card: ModelCard) -> str:
             + ", ".join(f"{name} {number}" for name, number in card.versions.items())
             + ".",
             "",
-            "The model that serves is the one judged above: it is not fitted again on later rows.",
+            (
+                "The model that serves is the chosen candidate fitted again, with the same parameters, on every row above; "
+                "the figures are those of models that had not seen the rows they were judged on."
+            ),
             *_cut_short_lines(card),
             "",
         ]
@@ -159,7 +162,7 @@ def _candidate_lines(card: ModelCard) -> list[str]:
         "",
         (
             "Ranges are 95 % intervals from drawing customers anew. EMPC uses its authors' terms (value 200, incentive "
-            "10, contact 1). Recall, precision and net profit are at the threshold that paid most on the selection slice."
+            "10, contact 1). Recall, precision and net profit are at the threshold that paid most on the rows the choice was made on."
         ),
         "",
         "| candidate | AUC | PR-AUC | recall | precision | F1 | Brier | log loss | ECE | lift, top 10 % | EMPC | net profit | threshold | fit s | rows/s |",
@@ -195,8 +198,8 @@ def _calibration_lines(verdict: CalibrationVerdict) -> list[str]:
         "## Calibration",
         "",
         (
-            f"{verdict.method}, fitted on the calibration and selection slices (the threshold was chosen on the latter "
-            f"with a curve that had not seen it). On the test rows the slope is {slope} and the mean probability is {gap} "
+            f"{verdict.method}, fitted on rows that the model had not learnt from; the threshold was chosen on them with curves "
+            f"fitted on others of them. On the test rows the slope is {slope} and the mean probability is {gap} "
             f"off the base rate of {verdict.base_rate:.2%}. {gate} ECE uses {verdict.ece_bins} bins of equal mass."
         ),
         "",

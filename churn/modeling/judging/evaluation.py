@@ -53,8 +53,8 @@ def best_threshold(p: Floats, y: Floats, value: Floats, economics: Economics) ->
     return threshold_curve(p, y, value, economics).optimum().threshold
 
 
-def evaluate(rows: TestRows, raw_score: Floats, p: Floats, threshold: float) -> Figures:
-    """Judge probabilities `p` (n,) and the ranking of `raw_score` (n,), contacting where p >= `threshold`."""
+def evaluate(rows: TestRows, raw_score: Floats, p: Floats, threshold: float | Floats) -> Figures:
+    """Judge probabilities `p` (n,) and the ranking of `raw_score` (n,), contacting where p >= `threshold`, one or (n,)."""
     points, draws = _at_threshold(rows, p, threshold)
     for part in (_errors(rows, p), _ranked(rows, raw_score), _empc(rows, raw_score)):
         points.update(part[0])
@@ -66,7 +66,7 @@ def evaluate(rows: TestRows, raw_score: Floats, p: Floats, threshold: float) -> 
 Part = tuple[dict[str, float], dict[str, Floats]]
 
 
-def _at_threshold(rows: TestRows, p: Floats, threshold: float) -> Part:
+def _at_threshold(rows: TestRows, p: Floats, threshold: float | Floats) -> Part:
     contacted = (p >= threshold).astype(np.float64)
     sums = (contacted * rows.y, contacted, rows.y, contacted * rows.profit_if_contacted)
     point = _decision_figures(*(np.array([v.sum()]) for v in sums))

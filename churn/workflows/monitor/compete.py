@@ -54,9 +54,9 @@ def compete(
 
 
 def _is_fit(context: Context, version: ModelVersion) -> bool:
-    """Only a model that learnt something and whose probabilities may be turned into money can be promoted."""
+    """Only a model that beats the rules of thumb and whose probabilities may be turned into money can be promoted."""
     is_calibrated = version.metrics is not None and version.metrics.is_calibrated
-    return is_calibrated and load_card(bundle_path(context, version)).has_signal
+    return is_calibrated and load_card(bundle_path(context, version)).may_serve
 
 
 def _contest(
@@ -103,10 +103,11 @@ def _judged_rows(
         if unseen is False:
             continue
         rows, _ = untreated(labels.filter(pl.col("snapshot_date") == day))
-        if unseen is not True:
-            rows = rows.join(unseen, on="customer_id", how="semi")
         rows = _judged(rows_of(warehouse, context, champion, day), rows, champion, "p_champion")
-        rows = _judged(rows_of(warehouse, context, challenger, day), rows, challenger, "p_challenger")
+        if isinstance(unseen, pl.DataFrame):
+            rows = rows.join(unseen, on="customer_id", how="inner", maintain_order="left")
+        else:
+            rows = _judged(rows_of(warehouse, context, challenger, day), rows, challenger, "p_challenger")
         if rows.height:
             parts.append(rows)
     columns = ("customer_id", "snapshot_date", "has_churned", "monthly_margin", "p_champion", "p_challenger")
@@ -128,8 +129,9 @@ def _judged(frame: pl.DataFrame, rows: pl.DataFrame, model: ServedModel, name: s
 def _unseen(context: Context, version: ModelVersion, model: ServedModel, day: date) -> pl.DataFrame | bool:
     """Return whose outcomes at `day` the challenger has not learnt: True for everyone's, False for nobody's.
 
-    Of the dates it learnt from, those of its own test rows, who are other customers. Later dates count where their
-    label window reaches by a tenth at most into the outcomes it knows.
+    Of the dates it learnt from, those of its own test rows, with the probabilities that it gave them before it was
+    fitted on all rows (customer_id, p_challenger). Later dates count where their label window reaches by a tenth at
+    most into the outcomes it knows.
     """
     import polars as pl
 
@@ -138,7 +140,9 @@ def _unseen(context: Context, version: ModelVersion, model: ServedModel, day: da
     if newest is None:
         return False
     if day <= newest:
-        held_out = evaluation.filter(pl.col("snapshot_date") == day).select("customer_id")
+        held_out = evaluation.filter(pl.col("snapshot_date") == day).select(
+            "customer_id", p_challenger="churn_probability"
+        )
         return held_out if held_out.height else False
     return day > newest and _is_apart(model.policy, newest, day)
 

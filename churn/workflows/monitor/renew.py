@@ -90,9 +90,9 @@ def _train(
     except ModelError as error:
         refused = f"The training that is due was refused: {error}"
         return None, Finding(monitor="retraining", subject="challenger", severity="watch", sentence=refused)
-    sentence = f"{result.version} was trained as a challenger: {result.training.reason}"
-    if not result.training.has_signal:
-        sentence = f"{result.version} was trained and is not offered for promotion: {result.training.reason}"
+    sentence = f"{result.version} was trained as a challenger: {result.training.selection.reason}"
+    if not result.training.selection.may_serve:
+        sentence = f"{result.version} was trained and is not offered for promotion: {result.training.selection.reason}"
     return result.version, Finding(
         monitor="retraining", subject="challenger", severity="ok", sentence=sentence, run_ids=(result.version,)
     )

@@ -116,29 +116,34 @@ def assemble_training_set(
 def _register(
     context: Context, result: TrainingResult, data: TrainingSet, *, promote: bool, who: str
 ) -> tuple[str, bool]:
-    if promote and not result.has_signal:
+    selection = result.selection
+    if promote and not selection.may_serve:
         raise ModelError(
-            "nothing to learn was found, so the model is not promoted", where="train", remedy=result.reason
+            "nothing to learn was found, so the model is not promoted"
+            if not selection.has_signal
+            else f"a rule of thumb does as well ({selection.better_rule}), so the model is not promoted",
+            where="train",
+            remedy=selection.reason,
         )
     now = context.clock()
     with context.open_store() as store:
         champion = store.models.champion()
-        version = _version(now, result.selected, {m.version for m in store.models.list()})
+        version = _version(now, selection.name, {m.version for m in store.models.list()})
         kept = {FILE: reference_of(data, result.model.feature_names, result.card).as_json()}
         save_bundle(result, context.settings.models_path / version, extras=kept)
         store.models.register(
             ModelVersion(
                 version=version,
-                kind=result.selected,
+                kind=selection.name,
                 created_at=now,
                 fingerprint=result.model.fingerprint,
                 status="challenger",
                 metrics=result.best.figures(),
-                reason=result.reason,
+                reason=selection.reason,
                 bundle=version,
             )
         )
-        is_first = champion is None and result.has_signal
+        is_first = champion is None and selection.may_serve
         if promote or is_first:
             why = "asked for at training" if promote else "the first model with something to say"
             store.models.promote(version, who=who, why=why, at=now)

@@ -98,7 +98,7 @@ def test_where_there_is_nothing_to_learn_nothing_is_sold(tmp_path: Path) -> None
     trained = train_first(context, months=9)
 
     assert not trained.is_champion
-    assert trained.training.reason.startswith("Nothing to learn was found")
+    assert trained.training.selection.reason.startswith("Nothing to learn was found")
     day = month_start(9, _first(context))
     document = monitor_model(at(context, day), day).document
     assert document.severity == "unknown"

@@ -138,6 +138,9 @@ class TrainingSettings(Section):
     min_stayers: int = Field(500, ge=2)
     calibration: Literal["auto", "isotonic", "platt"] = "auto"
     exclude_features: list[str] = Field(default_factory=list, description="Features that models may not see.")
+    trusted_features: list[str] = Field(
+        default_factory=list, description="Features that the leakage scan lets pass, for you know them to be honest."
+    )
     leakage_auc: Share = Field(0.95, description="A single feature above this AUC stops training.")
     seed: int = 7
 

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from churn.decisions.choices import ProfitModel
 from churn.decisions.fairness import GroupTreatment
 from churn.decisions.profit import Economics
 from churn.documents.candidate_figures import CandidateFigures, CardPart
 from churn.documents.document import Defined
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class SliceSummary(CardPart):
@@ -130,13 +134,15 @@ class SettingsRecord(CardPart):
 class ModelCard(CardPart):
     """The card of one trained model. `selected` names the candidate that serves, one of `candidates`.
 
-    `better_rule` is the rule of thumb that does as well as it, None where it beats them all.
+    `better_rule` is the rule of thumb that does as well as it, None where it beats them all. `served_rows` is how many
+    rows the model that serves was fitted on after the contest, None in a card of a version that did not fit it again.
     """
 
     selected: str
     reason: str
     has_signal: bool
-    better_rule: str | None = None
+    better_rule: str | None = Field(None, exclude_if=_is_none)
+    served_rows: int | None = Field(None, exclude_if=_is_none)
     fingerprint: str
     split: str
     split_description: str

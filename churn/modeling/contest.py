@@ -72,6 +72,7 @@ class CandidateContest:
         self.slices, self.features, self.training = slices, features, training
         self.economics, self.progress = economics, progress
         self.cut_short: list[str] = []
+        self.served_rows = 0
         self._encoded: dict[str, EncodedSlices] = {}
         index = slices.rows["test"]
         draws = CustomerDraws.of(slices.customer[index], draws=selection.bootstrap_draws, seed=training.seed)
@@ -143,6 +144,7 @@ class CandidateContest:
         entry = winner.entry
         assert isinstance(entry, Candidate)
         rows = self.slices.every_row(max_rows=self.training.max_rows, seed=self.training.seed)
+        self.served_rows = rows.y.size
         self.progress.step(f"Fitting {entry.title} on all {rows.y.size:,} rows", 0.95)
         encoder, matrix = fit_encoder(rows, self.features, entry.recipe, seed=self.training.seed)
         learnt = entry.learn(Sample(matrix, rows.y, rows.weight), winner.params, self.training.seed, None)

@@ -47,7 +47,12 @@ def train_candidates(
     progress.step("Scanning for leakage", 0.0)
     rows = slices.training_rows
     findings = scan_leakage(
-        rows.frame, rows.y, names, limit=training.leakage_auc, horizon_days=data.policy.horizon_days
+        rows.frame,
+        rows.y,
+        names,
+        limit=training.leakage_auc,
+        horizon_days=data.policy.horizon_days,
+        trusted=training.trusted_features,
     )
     run = CandidateContest(slices, names, training, selection, economics, progress)
     fitted = run.baselines()
@@ -75,6 +80,7 @@ def train_candidates(
         selection=selection,
         economics=economics,
         cut_short=run.cut_short,
+        served_rows=run.served_rows,
         fairness=fairness_slices(slices.part("test"), winner.churn_probability, winner.result.threshold),
     )
     progress.step(f"Selected {winner.result.title.lower()}", 1.0)

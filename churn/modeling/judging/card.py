@@ -48,6 +48,7 @@ def build_card(
     selection: SelectionSettings,
     economics: Economics,
     cut_short: Sequence[str],
+    served_rows: int,
     fairness: Sequence[FairnessSlice] = (),
 ) -> ModelCard:
     """Return the card of the chosen candidate, `model`; `gate` is its calibration on the test rows."""
@@ -56,6 +57,7 @@ def build_card(
         reason=chosen.reason,
         has_signal=chosen.has_signal,
         better_rule=chosen.better_rule,
+        served_rows=served_rows,
         fingerprint=data.fingerprint,
         split=slices.kind,
         split_description=slices.description,
@@ -104,7 +106,7 @@ def card_markdown(card: ModelCard) -> str:
             "",
             *_data_lines(card),
             *_candidate_lines(card),
-            *_calibration_lines(card.calibration),
+            *_calibration_lines(card),
             *fairness_lines(card.fairness),
             *_feature_lines(card),
             "## How it was made",
@@ -113,13 +115,19 @@ def card_markdown(card: ModelCard) -> str:
             + ", ".join(f"{name} {number}" for name, number in card.versions.items())
             + ".",
             "",
-            (
-                "The model that serves is the chosen candidate fitted again, with the same parameters, on every row above; "
-                "the figures are those of models that had not seen the rows they were judged on."
-            ),
+            _served_line(card),
             *_cut_short_lines(card),
             "",
         ]
+    )
+
+
+def _served_line(card: ModelCard) -> str:
+    if card.served_rows is None:
+        return "The model that serves is the one judged above: it is not fitted again on later rows."
+    return (
+        f"The model that serves is the chosen candidate fitted again, with the same parameters, on {card.served_rows:,} rows "
+        "of all the slices above; the figures are those of models that had not seen the rows they were judged on."
     )
 
 
@@ -157,12 +165,13 @@ def _data_lines(card: ModelCard) -> list[str]:
 
 
 def _candidate_lines(card: ModelCard) -> list[str]:
+    chosen_on = "selection slice" if card.served_rows is None else "rows that the choice was made on"
     lines = [
         "## Candidates, on the same test rows",
         "",
         (
             "Ranges are 95 % intervals from drawing customers anew. EMPC uses its authors' terms (value 200, incentive "
-            "10, contact 1). Recall, precision and net profit are at the threshold that paid most on the rows the choice was made on."
+            f"10, contact 1). Recall, precision and net profit are at the threshold that paid most on the {chosen_on}."
         ),
         "",
         "| candidate | AUC | PR-AUC | recall | precision | F1 | Brier | log loss | ECE | lift, top 10 % | EMPC | net profit | threshold | fit s | rows/s |",
@@ -187,7 +196,13 @@ def _spanned(value: float | None, ends: Ends, form: str) -> str:
     return f"{_figure(value, form)} ({_figure(ends[0], form)} to {_figure(ends[1], form)})"
 
 
-def _calibration_lines(verdict: CalibrationVerdict) -> list[str]:
+def _calibration_lines(card: ModelCard) -> list[str]:
+    verdict = card.calibration
+    fitted = (
+        "on the calibration and selection slices (the threshold was chosen on the latter with a curve that had not seen it)"
+        if card.served_rows is None
+        else "on rows that the model had not learnt from; the threshold was chosen on them with curves fitted on others of them"
+    )
     slope, gap = _figure(verdict.slope, ".2f"), _figure(verdict.mean_gap, "+.1%")
     gate = (
         "The gate is passed: its probabilities may be turned into money."
@@ -198,8 +213,7 @@ def _calibration_lines(verdict: CalibrationVerdict) -> list[str]:
         "## Calibration",
         "",
         (
-            f"{verdict.method}, fitted on rows that the model had not learnt from; the threshold was chosen on them with curves "
-            f"fitted on others of them. On the test rows the slope is {slope} and the mean probability is {gap} "
+            f"{verdict.method}, fitted {fitted}. On the test rows the slope is {slope} and the mean probability is {gap} "
             f"off the base rate of {verdict.base_rate:.2%}. {gate} ECE uses {verdict.ece_bins} bins of equal mass."
         ),
         "",

@@ -1,9 +1,9 @@
-"""Looks before training for features that leak the outcome: by name, by date, and by how well one alone predicts it."""
+"""Looks before training for features that know the outcome: by name, by date, and by how well one alone tells it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,10 +20,11 @@ _AFTER: Final = re.compile(
     r"|^(has_|is_)?churn(ed)?(_?\d+_?(d|days?|m|months?))?$|(^|_)churn(ed)?_(at|date|kind|reason|label|flag)$",
     re.IGNORECASE,
 )
-_SAME = 0.999  # of one class share one value ...
-_DIFFERS = 0.2  # ... while this much of the other does not
-_CLASS_ROWS = 100
-_ROWS = 50_000  # a sample of this size is enough
+_SHARE = 0.02  # of the rows, at least, before a value counts
+_EXPECTED = 30.0  # churners, or rows, before a value counts
+_ALMOST = 0.02  # of what is expected is almost none; the same share short of all is almost all
+_VALUES = 50  # a feature of more values is looked at by its being missing only
+_ROWS = 50_000  # what is told by more rows is told by these
 _REMEDY = (
     "Correct its SQL so that it uses only facts known before the snapshot date, or name it in "
     "training.exclude_features."
@@ -31,13 +32,20 @@ _REMEDY = (
 
 
 def scan_leakage(
-    frame: pl.DataFrame, y: Floats, features: Sequence[str], *, limit: float, horizon_days: int
+    frame: pl.DataFrame,
+    y: Floats,
+    features: Sequence[str],
+    *,
+    limit: float,
+    horizon_days: int,
+    trusted: Collection[str] = (),
 ) -> tuple[LeakageFinding, ...]:
-    """Return the five features that predict best on their own; raise at the first that predicts too well.
+    """Return the five features that alone tell most, or raise at the first that tells too much.
 
     `frame` holds training rows, `y` (n,) their outcomes 0/1, `limit` the AUC above which one feature cannot be honest
-    (1 turns both statistical tests off). Raises FutureLeak for names or dates from after the snapshot, ModelError for
-    an AUC above `limit` or a value that all of one class and not the other hold; each names feature and remedy.
+    (1 turns both statistical tests off; `trusted` features are let pass). Raises FutureLeak for names or dates from after
+    the snapshot, ModelError for an AUC above `limit`, or a value that churners almost never or almost only churners hold;
+    each names feature, rows and remedy.
     """
     findings = []
     for feature in features:
@@ -48,15 +56,15 @@ def scan_leakage(
     for feature in features:
         score = _as_score(frame, feature, y)
         auc = float(max((max(a, 1.0 - a) for a in (area_under_roc(values, y) for values in score)), default=0.5))
-        if limit < 1.0:
+        if limit < 1.0 and feature not in trusted:
             if auc > limit:
                 raise ModelError(
                     f"feature `{feature}` alone tells churners from stayers with AUC {auc:.3f}, above {limit}: it very "
                     "likely knows the outcome",
                     where="leakage scan",
-                    remedy=f"{_REMEDY} If it is honest, raise training.leakage_auc.",
+                    remedy=f"{_REMEDY} If it is honest, name it in training.trusted_features.",
                 )
-            _refuse_constant_by_class(frame, feature, y)
+            _refuse_one_sided(frame, feature, y)
         findings.append(LeakageFinding(feature=feature, auc=auc, note="strongest alone"))
     findings.sort(key=lambda finding: (-finding.auc, finding.feature))
     return tuple(findings[:5])
@@ -113,22 +121,40 @@ def _category_codes(frame: pl.DataFrame, feature: str) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def _refuse_constant_by_class(frame: pl.DataFrame, feature: str, y: Floats) -> None:
-    """Refuse a feature that all stayers share and many churners do not: something that is filled in on leaving."""
-    has_left = pl.Series(y > 0)
-    stayers, churners = frame[feature].filter(~has_left), frame[feature].filter(has_left)
-    if stayers.len() < _CLASS_ROWS or churners.len() < _CLASS_ROWS:
-        return
-    common, count = stayers.value_counts(sort=True).row(0)
-    if count < _SAME * stayers.len():
-        return
-    is_other = churners.is_not_null() if common is None else churners.ne_missing(common)
-    different = float(np.mean(is_other.to_numpy()))
-    if different >= _DIFFERS:
-        held = "(missing)" if common is None else repr(common)
-        raise ModelError(
-            f"feature `{feature}` is {held} for nearly every stayer and something else for {different:.0%} of "
-            "churners: it looks like something filled in on leaving",
-            where="leakage scan",
-            remedy=f"{_REMEDY} If it is honest, set training.leakage_auc = 1.",
-        )
+def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
+    """Refuse a feature with a value that churners hardly ever hold, or that hardly anybody but churners holds.
+
+    The first is an attribute that was overwritten later (`open` while everyone who ever left is `closed`), the second
+    one that is filled in on leaving. Being missing, and not being missing, are values too. A chance of the base rate
+    cannot make either: a value counts only where 30 churners (or 30 rows) would be expected.
+    """
+    values = frame[feature]
+    base = float(y.mean())
+    groups = [("is missing", values.is_null().to_numpy()), ("is not missing", values.is_not_null().to_numpy())]
+    if values.drop_nulls().n_unique() <= _VALUES:
+        known = values.drop_nulls().unique().sort().to_list()
+        groups += [(f"is {value!r}", values.eq_missing(value).to_numpy()) for value in known]
+    for words, holds in groups:
+        rows = int(holds.sum())
+        if rows < _SHARE * y.size or rows == y.size:
+            continue
+        churners = int(y[holds].sum())
+        if base * rows >= _EXPECTED and churners <= _ALMOST * base * rows:
+            raise _one_sided(
+                feature,
+                f"{words} for {rows:,} rows, of which {churners:,} churned where {base * rows:,.0f} would be expected: "
+                "it looks like something that is overwritten after people leave",
+            )
+        if rows >= _EXPECTED and base <= 0.5 and churners >= (1.0 - _ALMOST) * rows:
+            raise _one_sided(
+                feature,
+                f"{words} for {rows:,} rows, of which {churners:,} churned: it looks like something filled in on leaving",
+            )
+
+
+def _one_sided(feature: str, finding: str) -> ModelError:
+    return ModelError(
+        f"feature `{feature}` {finding}",
+        where="leakage scan",
+        remedy=f"{_REMEDY} If it is honest, name it in training.trusted_features.",
+    )

@@ -152,8 +152,9 @@ def probability_points(
     fall = np.maximum(base + rise - raw, 0.0)  # the sum of the negative contributions, without their rounding
     probability = np.asarray(calibrator(raw), dtype=np.float64)
     up, down = calibrator(base + rise), calibrator(base - fall)
-    raised = (up - base_probability + probability - down) / 2
-    lowered = (down - base_probability + probability - up) / 2
+    # Neither is on the wrong side of zero but by rounding, which would turn signs round.
+    raised = np.maximum((up - base_probability + probability - down) / 2, 0.0)
+    lowered = np.minimum((down - base_probability + probability - up) / 2, 0.0)
     per_rise = np.divide(raised, rise, out=np.zeros_like(rise), where=rise > 0)
     sunk = -np.minimum(contributions, 0).sum(axis=1, dtype=np.float64)
     per_fall = np.divide(-lowered, sunk, out=np.zeros_like(fall), where=sunk > 0)

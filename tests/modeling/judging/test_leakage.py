@@ -12,10 +12,10 @@ from churn.modeling.judging.leakage import scan_leakage
 N = 2_000
 
 
-def scan(limit: float = 0.95, **columns: object):
+def scan(limit: float = 0.95, trusted: tuple[str, ...] = (), **columns: object):
     y = outcome()
     frame = pl.DataFrame({"snapshot_date": [date(2025, 6, 1)] * N, **columns}, strict=False)
-    return scan_leakage(frame, y, list(columns), limit=limit, horizon_days=30)
+    return scan_leakage(frame, y, list(columns), limit=limit, horizon_days=30, trusted=trusted)
 
 
 def outcome():
@@ -43,8 +43,33 @@ def test_it_may_tell_the_outcome_backwards_or_by_being_missing_or_as_a_category(
 def test_a_value_filled_in_on_leaving_is_seen_though_its_auc_is_low():
     reasons = np.random.default_rng(3).random(N) < 0.4
     exit_survey = ["price" if churned and asked else None for churned, asked in zip(outcome(), reasons, strict=True)]
-    with pytest.raises(ModelError, match=r"`exit_survey` is \(missing\) for nearly every stayer"):
+    filled = sum(answer is not None for answer in exit_survey)
+    with pytest.raises(ModelError, match=f"`exit_survey` is not missing for {filled} rows, of which {filled} churned"):
         scan(exit_survey=exit_survey)
+
+
+def test_a_value_that_no_churner_holds_is_seen_though_its_auc_is_low():
+    """An attribute overwritten after the end: who leaves later is `closed` as well, so that it tells churn poorly."""
+    rng = np.random.default_rng(6)
+    status = [
+        "closed" if churned or later else "open" for churned, later in zip(outcome(), rng.random(N) < 0.5, strict=True)
+    ]
+    is_open = status.count("open")
+    with pytest.raises(ModelError, match=f"`status` is 'open' for {is_open} rows, of which 0 churned where"):
+        scan(status=status)
+    assert scan(status=status, trusted=("status",))[0].auc < 0.95
+    kept = ["x" if value == "open" else None for value in status]
+    with pytest.raises(ModelError, match="`renewed` is not missing"):
+        scan(renewed=kept)
+
+
+def test_honest_differences_between_segments_pass():
+    """A tenth of the base rate is a strong segment, not a leak; and no churner among a few rows is chance."""
+    rng, y = np.random.default_rng(7), outcome()
+    loyal = np.where(y > 0, rng.random(N) < 0.02, rng.random(N) < 0.25)
+    rare = np.where(y > 0, False, rng.random(N) < 0.03)
+    found = scan(contract=np.where(loyal, "two years", "month"), city=np.where(rare, "Aa", "Bb"))
+    assert {finding.feature for finding in found} == {"contract", "city"}
 
 
 @pytest.mark.parametrize(

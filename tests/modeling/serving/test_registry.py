@@ -61,8 +61,8 @@ def test_a_bundle_holds_no_pickle(trained, tmp_path):
 
 def test_the_evaluation_set_and_the_card_come_back(logistic, bundle):
     assert load_evaluation(bundle).equals(logistic.evaluation)
-    assert load_card(bundle).reason == logistic.reason
-    assert logistic.reason in (bundle / "card.md").read_text(encoding="utf-8")
+    assert load_card(bundle).reason == logistic.selection.reason
+    assert logistic.selection.reason in (bundle / "card.md").read_text(encoding="utf-8")
 
 
 def test_a_missing_bundle_is_named(tmp_path):

@@ -258,16 +258,27 @@ class WebhookConnector(ConnectorSection):
 class RestOutcomes(Section):
     """[connectors.NAME.outcomes]: where what happened is read from, and under which names."""
 
-    path: str = Field(description="Path of the list, with {cursor} where the last cursor goes.")
+    path: str = Field(
+        description="Path of the list, with {cursor} where the last cursor goes; {page}, {offset} and {limit} where it has pages."
+    )
     items_path: str = Field("", description="Where the list lies in the answer, such as data.items; empty: at the top.")
     cursor_path: str = Field("", description="Where the answer has the next cursor; empty: the newest occurred_at.")
     first_cursor: str = Field("", description="The cursor of the very first reading.")
-    event_id: str = "id"
-    customer_id: str = "customer_id"
-    remote_id: str = "contact_id"
-    campaign: str = "campaign"
-    event_kind: str = "kind"
-    occurred_at: str = "occurred_at"
+    first_page: int = Field(1, description="Number of the first page; {page} in the path.")
+    page_size: int = Field(100, ge=1, description="Rows that a page is asked for; {limit} in the path.")
+    is_complete: bool = Field(
+        default=False,
+        description="No answer is ever cut, so that neither pages nor an order are needed to find the end.",
+    )
+    event_id: str = Field("id", description="Where an item has its id.")
+    id_is_of_record: bool = Field(
+        default=False, description="The id is a record's, such as a deal's, that may be lost, reopened and lost again."
+    )
+    customer_id: str = Field("customer_id", description="Where it has our key, if it has.")
+    remote_id: str = Field("contact_id", description="Where it has the id of the record; one of the two is enough.")
+    campaign: str = Field("campaign", description="Where it has the campaign's name.")
+    event_kind: str = Field("kind", description="Where it says what happened.")
+    occurred_at: str = Field("occurred_at", description="Where it says when: ISO 8601, or since 1970.")
     kinds: dict[str, str] = Field(
         default_factory=dict, description="Theirs = ours (contacted, delivered, accepted, declined, lost, ...)."
     )

@@ -265,3 +265,23 @@ def test_leads_won_and_lost_come_back_with_customer_and_campaign(make_connector:
     later = crm.outcomes(page.cursor)
     assert {e.event_id for e in later.events} == {e.event_id for e in page.events}, "the overlap repeats, by one id"
     assert abs((page.events[0].occurred_at - datetime.utcnow()).total_seconds()) < 60  # noqa: DTZ003
+
+
+def test_leads_on_people_of_a_company_are_the_companys_and_lost_twice_is_two_events(
+    make_connector: Make, odoo: Database
+) -> None:
+    crm = make_connector()
+    crm.write(rows(1), mode="upsert", run_id="r")
+    company = int(crm.find(["C0"])["C0"][0])
+    (campaign,) = odoo.call("utm.campaign", "create", [{"name": "winback"}])
+    (person,) = odoo.call("res.partner", "create", [{"name": "Ada", "parent_id": company}])
+    (lead,) = odoo.call("crm.lead", "create", [{"name": "L", "partner_id": person, "campaign_id": campaign}])
+    odoo.call("crm.lead", "action_set_lost", [lead])
+    (first,) = crm.outcomes(None).events
+    assert (first.customer_id, first.remote_id, first.kind) == ("C0", str(person), "lost")
+    odoo.call("crm.lead", "toggle_active", [lead])
+    assert crm.outcomes(None).events == ()
+    time.sleep(1.1)  # Odoo tells instants to the second
+    odoo.call("crm.lead", "action_set_lost", [lead])
+    (second,) = crm.outcomes(None).events
+    assert second.event_id != first.event_id

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -226,7 +226,19 @@ class TestHubspot(ConnectorContract):
         hub.add_outcome("e5", "c1", "lost", NOW)
         (event,) = self.connect(hub, campaigns={"Winback July": "winback"}).outcomes(None).events
         assert (event.customer_id, event.remote_id, event.campaign) == ("c1", contact, "winback")
-        assert (event.kind, event.occurred_at, event.event_id) == ("lost", NOW, f"deal,75,lost,{contact}")
+        assert (event.kind, event.occurred_at, event.event_id) == (
+            "lost",
+            NOW,
+            f"deal,75,lost,{contact},{NOW.isoformat()}Z",
+        )
+
+    def test_a_deal_that_was_reopened_and_is_lost_again_happened_twice(self, hub: FakeHubspot) -> None:
+        hub.add("c1")
+        hub.add_outcome("e5", "c1", "lost", NOW)
+        (first,) = self.connect(hub).outcomes(None).events
+        hub.add_outcome("e5", "c1", "lost", NOW + timedelta(days=9))
+        (second,) = self.connect(hub).outcomes(None).events
+        assert first.event_id != second.event_id
 
     def test_values_are_texts_and_come_back_as_they_were(self) -> None:
         at = datetime(2026, 7, 1, 4, 30, 5)

@@ -147,7 +147,7 @@ class TestJsonRpc(Contract):
         for n in range(5):
             odoo.add_outcome(f"e{n}", "c1", "lost", NOW)
         events, cursor = self.read_all(self.connect(odoo), None)
-        assert [event.event_id for event in events] == [f"crm.lead,{n},lost" for n in range(1, 6)]
+        assert [event.event_id for event in events] == [f"crm.lead,{n},lost,{NOW}" for n in range(1, 6)]
         assert {(event.customer_id, event.campaign) for event in events} == {("c1", "Winback July")}
         assert json.loads(str(cursor))[1:] == [None, 0]
 

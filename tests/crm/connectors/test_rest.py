@@ -352,3 +352,80 @@ def test_the_schema_says_what_a_new_record_must_have() -> None:
     fields = answering(httpx.Response(200, json=schema), schema_required="required").fields()
     assert fields is not None
     assert {name: field.is_required for name, field in fields.items()} == {"a": True, "b": False}
+
+
+def read_everything(connector: Connector, cursor: str | None = None) -> tuple[list[str], str | None]:
+    ids: list[str] = []
+    for _ in range(1_000):
+        page = connector.outcomes(cursor)
+        ids += [event.event_id for event in page.events]
+        cursor = page.cursor
+        if page.is_last:
+            return ids, cursor
+    raise AssertionError("the pages never end")
+
+
+class Changes:
+    """250 changes within a minute, in some order, in pages as long as the API likes."""
+
+    def __init__(self, order: str, longest: int) -> None:
+        self.rows = [
+            {"id": f"e{n}", "contact_id": "7", "campaign": "call", "kind": "lost", "occurred_at": at(n)}
+            for n in range(250)
+        ]
+        if order != "oldest first":
+            self.rows.sort(key=lambda row: row["id"] if order == "any" else row["occurred_at"], reverse=True)
+        self.longest = longest
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        query = {name: values[0] for name, values in parse_qs(request.url.query.decode()).items()}
+        rows = [row for row in self.rows if row["occurred_at"] >= query.get("since", "")]
+        size = min(self.longest, int(query.get("limit", self.longest)))
+        start = (int(query["page"]) - 1) * size if "page" in query else int(query.get("offset", 0))
+        return httpx.Response(200, json={"events": rows[start : start + size]})
+
+
+def at(n: int) -> str:
+    return f"2026-06-01T00:00:{n * 60 // 250:02d}Z"
+
+
+def outcomes_of(wire: Changes, path: str, **more: Any) -> Connector:
+    outcomes = {"path": path, "items_path": "events", "first_cursor": "2026-01-01T00:00:00Z", **more}
+    return answering(wire, outcomes=outcomes)
+
+
+@pytest.mark.parametrize("order", ["oldest first", "newest first", "any"])
+@pytest.mark.parametrize("longest", [3, 50, 200, 1_000])
+@pytest.mark.parametrize(
+    "path", ["events?since={cursor}&page={page}&limit={limit}", "events?since={cursor}&offset={offset}"]
+)
+def test_outcomes_are_read_to_their_end_whatever_order_and_page(order: str, longest: int, path: str) -> None:
+    connector = outcomes_of(Changes(order, longest), path)
+    ids, cursor = read_everything(connector)
+    assert set(ids) == {f"e{n}" for n in range(250)}
+    assert cursor == "2026-05-31T23:55:59Z"  # five minutes before the newest
+    assert len(set(read_everything(connector, cursor)[0])) == 250
+
+
+@pytest.mark.parametrize("longest", [20, 50, 200, 1_000])
+def test_outcomes_without_pages_are_asked_for_by_time_until_nothing_newer_comes(longest: int) -> None:
+    ids, cursor = read_everything(outcomes_of(Changes("oldest first", longest), "events?since={cursor}"))
+    assert set(ids) == {f"e{n}" for n in range(250)}
+    assert cursor == "2026-05-31T23:55:59Z"
+
+
+def test_a_list_whose_end_cannot_be_found_is_refused() -> None:
+    with pytest.raises(ConfigError, match="oldest first"):
+        read_everything(outcomes_of(Changes("newest first", 200), "events?since={cursor}"))
+    with pytest.raises(ConfigError, match="more at"):
+        read_everything(outcomes_of(Changes("oldest first", 3), "events?since={cursor}", page_size=3))
+    whole = outcomes_of(Changes("newest first", 1_000), "events?since={cursor}", is_complete=True)
+    assert len(set(read_everything(whole)[0])) == 250
+
+
+def test_a_deal_that_is_lost_again_happened_twice() -> None:
+    wire = Changes("oldest first", 1_000)
+    first, last = wire.rows[0], wire.rows[-1]
+    wire.rows = [first, {**last, "id": first["id"]}]
+    ids, _ = read_everything(outcomes_of(wire, "events?since={cursor}", id_is_of_record=True))
+    assert set(ids) == {"e0,lost,2026-06-01T00:00:00", "e0,lost,2026-06-01T00:00:59"}

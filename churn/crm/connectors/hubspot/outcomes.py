@@ -87,12 +87,16 @@ def _event(
     settings: HubspotConnector,
 ) -> OutcomeEvent:
     properties = deal["properties"]
+    closed = properties.get("closedate")
     campaign = str(properties[settings.campaign_field])
     return OutcomeEvent(
-        event_id=f"deal,{deal['id']},{kind}" + (f",{contact}" if contact else ""),
+        # A deal that was reopened and is lost again happened twice.
+        event_id=",".join(
+            ["deal", str(deal["id"]), kind, *([contact] if contact else []), *([closed] if closed else [])]
+        ),
         customer_id=keys.get(contact) if contact else None,
         remote_id=contact,
         campaign=settings.campaigns.get(campaign, campaign),
         kind=kind,
-        occurred_at=instant(properties.get("closedate") or properties[_CHANGED]),
+        occurred_at=instant(closed or properties[_CHANGED]),
     )

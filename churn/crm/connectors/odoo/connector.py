@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 500
 FIND_KEYS = 2_000
+PARTNER = "res.partner"
 _KINDS: dict[str, FieldKind] = {
     "char": "text",
     "text": "text",
@@ -173,8 +174,25 @@ class OdooCrm:
         self._client.close()
 
     def _owners(self, remote_ids: Iterable[int]) -> Mapping[int, str]:
-        """Return record id -> our key for those records that carry one."""
-        return {record: key for key, record in self._pairs(sorted(set(remote_ids)), by_key=False)}
+        """Return record id -> our key for those records that carry one, or belong to one that does.
+
+        People of a company are contacts below it, and leads are often theirs.
+        """
+        wanted = sorted(set(remote_ids))
+        keys = {record: key for key, record in self._pairs(wanted, by_key=False)}
+        keyless = [record for record in wanted if record not in keys]
+        if not keyless or self._settings.model != PARTNER:
+            return keys
+        above: dict[int, list[int]] = {}
+        names = ["parent_id", "commercial_partner_id"]
+        for record in self._call(PARTNER, "search_read", domain=[("id", "in", keyless)], fields=names):
+            above[int(record["id"])] = [int(record[name][0]) for name in names if record.get(name)]
+        higher = sorted({owner for owners in above.values() for owner in owners} - set(keyless))
+        owned = {record: key for key, record in self._pairs(higher, by_key=False)} if higher else {}
+        for child, owners in above.items():
+            if (key := next((owned[owner] for owner in owners if owner in owned), None)) is not None:
+                keys[child] = key
+        return keys
 
     def _pairs(self, wanted: Sequence[Any], *, by_key: bool) -> list[tuple[str, int]]:
         field = self._settings.key_field

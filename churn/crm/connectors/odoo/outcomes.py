@@ -81,7 +81,8 @@ def _event(lead: Mapping[str, Any], keys: Mapping[int, str], settings: OdooConne
     campaign = str(lead["campaign_id"][1])
     closed = lead["date_closed"] if kind in {"won", "lost"} else None
     return OutcomeEvent(
-        event_id=f"{_MODEL},{lead['id']},{kind}",
+        # A lead that was reopened and is lost again happened twice.
+        event_id=f"{_MODEL},{lead['id']},{kind}" + (f",{closed}" if closed else ""),
         customer_id=keys.get(partner) if partner is not None else None,
         remote_id=str(partner) if partner is not None else None,
         campaign=settings.campaigns.get(campaign, campaign),

@@ -13,6 +13,7 @@ from churn.crm.connector import EventKind, FieldKind, OutcomeEvent, RemoteField,
 from churn.crm.verdict import at_path
 
 MISSING = object()
+_MILLISECONDS = 100_000_000_000  # numbers from here on are no seconds: those would be of the year 5138
 
 
 def value_at(answer: Any, path: str) -> Any:
@@ -84,7 +85,7 @@ def event_of(item: Any, settings: RestOutcomes) -> OutcomeEvent | None:
     if kind not in get_args(EventKind) or event_id is None or at is None:
         return None
     return OutcomeEvent(
-        event_id=str(event_id),
+        event_id=f"{event_id},{kind},{at.isoformat(timespec='seconds')}" if settings.id_is_of_record else str(event_id),
         customer_id=_text(at_path(item, settings.customer_id)),
         remote_id=_text(at_path(item, settings.remote_id)),
         campaign=_text(at_path(item, settings.campaign)),
@@ -94,7 +95,9 @@ def event_of(item: Any, settings: RestOutcomes) -> OutcomeEvent | None:
 
 
 def instant(value: Any) -> datetime | None:
-    """Return an instant (ISO 8601, or seconds since 1970) as UTC without a zone; None for anything else."""
+    """Return an instant (ISO 8601, or seconds or milliseconds since 1970) as UTC without a zone; else None."""
+    if isinstance(value, int | float) and abs(value) >= _MILLISECONDS:
+        value = value / 1_000
     try:
         at = datetime.fromtimestamp(value, tz=UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
     except (ValueError, TypeError, OverflowError, OSError):

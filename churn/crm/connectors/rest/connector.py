@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -13,13 +13,13 @@ from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value,
 from churn.crm.connectors.rest.answers import (
     MISSING,
     as_list,
-    event_of,
     read_value,
     remote_field,
     sent_value,
     value_at,
 )
 from churn.crm.connectors.rest.at_once import at_once
+from churn.crm.connectors.rest.outcomes import OutcomeReader
 from churn.crm.connectors.rest.signing import signing
 from churn.crm.diff import differs
 from churn.crm.http import Credential, Http, open_client
@@ -38,7 +38,6 @@ _PASSING = {402, 403}  # a right taken away, a bill not paid: neither is the row
 _THREADS = 4
 EMPTY: Mapping[str, str] = {}
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends
-_OVERLAP = timedelta(minutes=5)  # systems store instants finer than they tell them, and commit late
 
 
 def connect(
@@ -150,17 +149,12 @@ class RestCrm:
                 where=f"[connectors.{self._name}]",
                 remedy=f"Add a section [connectors.{self._name}.outcomes].",
             )
-        since = cursor if cursor is not None else section.first_cursor
-        answer = self._answer("GET", _filled(section.path, cursor=since))
-        items = self._listed(answer, section.items_path, section.path, "outcomes.items_path")
-        events = tuple(event for item in items if (event := event_of(item, section)) is not None)
-        if section.cursor_path:
-            following = at_path(answer, section.cursor_path)
-            is_last = following is None or str(following) == since or not items
-            return OutcomePage(events, since or None if following is None else str(following), is_last)
-        newest = max((event.occurred_at for event in events), default=None)
-        following = since if newest is None else f"{(newest - _OVERLAP).isoformat(timespec='seconds')}Z"
-        return OutcomePage(events, max(following, since) or None, is_last=True)
+
+        def ask(marks: dict[str, object]) -> tuple[Any, list[Any]]:
+            answer = self._answer("GET", _filled(section.path, **marks))
+            return answer, self._listed(answer, section.items_path, section.path, "outcomes.items_path")
+
+        return OutcomeReader(section, ask, f"[connectors.{self._name}.outcomes]").page(cursor)
 
     def close(self) -> None:
         """Give back connections."""
@@ -470,5 +464,5 @@ class RestCrm:
 
 def _filled(path: str, **marks: object) -> str:
     """Return `path` with its marks filled in, safely quoted; a mark without a value becomes nothing."""
-    names = ("id", "key", "page", "limit", "cursor")
+    names = ("id", "key", "page", "limit", "offset", "cursor")
     return path.format(**{name: quote(str(marks.get(name, "")), safe="") for name in names})

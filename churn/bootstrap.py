@@ -135,7 +135,7 @@ def _open_log(path: Path) -> Log:
     file = _LogFile(path)
 
     def write(event: str, fields: Mapping[str, Any]) -> None:
-        at = f"{_now().isoformat()}Z"
+        at = f"{datetime.now(UTC).isoformat()[:-6]}Z"  # without its +00:00
         try:
             file.write(_LINES.encode({**fields, "event": event, "timestamp": at}))
         except OSError:

@@ -28,7 +28,11 @@ document (RFC 9457) with a stable `code`. Every answer that holds a score says w
 
 
 class Service(FastAPI):
-    """The application; its document tells of keys, which the routes themselves admit."""
+    """The application over a home. Its document tells of keys, which the routes themselves admit."""
+
+    churn: State | None = (
+        None  # what requests share, while the service runs; in `app.state` each request would search it
+    )
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -39,7 +43,7 @@ class Service(FastAPI):
         return document
 
 
-def create_app(context: Context, *, when_warm: Callable[[], object] | None = None) -> FastAPI:
+def create_app(context: Context, *, when_warm: Callable[[], object] | None = None) -> Service:
     """Return the service over `context`; the store opens with it, the warehouse never does.
 
     `when_warm` is called once the champion and its libraries are loaded.
@@ -52,19 +56,19 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         pages.draw_ahead(context)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if getattr(app.state, "churn", None) is not None:
+    async def lifespan(app: Service) -> AsyncIterator[None]:
+        if app.churn is not None:
             yield  # a test client inside another enters once more: the first to enter closes
             return
         state = await asyncio.to_thread(build_state, context)
         await asyncio.to_thread(pages.prepare)
-        app.state.churn = state
+        app.churn = state
         warming = asyncio.create_task(asyncio.to_thread(warm, state))
         try:
             yield
         finally:
             await warming
-            app.state.churn = None
+            app.churn = None
             await asyncio.to_thread(state.close)
 
     app = Service(
@@ -99,7 +103,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
     return app
 
 
-def _build_routes(app: FastAPI) -> None:
+def _build_routes(app: Service) -> None:
     """Compile routes at start-up instead of at the first request."""
     nowhere = {"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": [], "query_string": b""}
     for route in app.routes:

@@ -26,10 +26,12 @@ class Compressing(GZipMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and b"gzip" not in dict(scope["headers"]).get(b"accept-encoding", b""):
-            await self.app(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        if scope["type"] == "http":
+            for name, value in scope["headers"]:
+                if name == b"accept-encoding" and b"gzip" in value:
+                    await super().__call__(scope, receive, send)
+                    return
+        await self.app(scope, receive, send)
 
 
 class Surround:
@@ -86,7 +88,7 @@ class Surround:
     def _note(self, scope: Scope, noted: dict[str, Any], status: int, seconds: float) -> None:
         # The route's template, never the path: paths hold customer ids.
         route = getattr(scope.get("route"), "path", "none").replace(":path}", "}")
-        scope["app"].state.churn.metrics.count(scope["method"], route, status, seconds)
+        scope["app"].churn.metrics.count(scope["method"], route, status, seconds)
         self._context.log.note(
             "request",
             request_id=noted["request_id"],

@@ -129,7 +129,7 @@ def build_state(context: Context) -> State:
 
 def state_in(request: Request) -> State:
     """Return the application's state."""
-    state: State = request.app.state.churn
+    state: State = request.scope["app"].churn
     return state
 
 

@@ -62,7 +62,7 @@ def test_a_score_given_to_a_known_caller_is_the_one_that_everybody_gets(service:
 def test_a_risk_is_read_by_a_thread_that_waits_while_the_file_is_locked(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, store = service.key("read"), service.app.state.churn.store
+    key, store = service.key("read"), service.app.churn.store
     path = f"/v1/customers/{store.published.current(limit=1)['customer_id'][0]}/risk"
     expected = service.client.get(path, headers=key).json()
     refused = []
@@ -94,7 +94,7 @@ def test_a_request_for_scores_is_answered_or_refused_with_a_code(
 ) -> None:
     key = standing.key("read") | {"Content-Type": "application/json"} | headers
     standing.client.get("/v1/models", headers=key)  # the key is known from here on
-    standing.app.state.churn.champion.get()
+    standing.app.churn.champion.get()
     answer = standing.client.post("/v1/scores", content=content, headers=key)
     assert answer.status_code == status, answer.text
     if status >= 400:
@@ -102,7 +102,7 @@ def test_a_request_for_scores_is_answered_or_refused_with_a_code(
 
 
 def test_a_key_without_the_scope_or_above_its_rate_gets_no_answer(service: Service) -> None:
-    state = service.app.state.churn
+    state = service.app.churn
     generous = state.rates
     writer = service.key("push")
     for path in ("/v1/customers/nobody/risk", "/v1/scores"):

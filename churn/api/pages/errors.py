@@ -67,7 +67,7 @@ def error_page(
     if not is_for_person or request.url.path.startswith(_FOR_PROGRAMS):
         return None
     try:
-        who(request, request.app.state.churn)
+        who(request, request.app.churn)
     except ChurnError:  # the store is unavailable, which may be the very error shown
         request.state.user = None
     heading, words = _FOR_PEOPLE.get(code, (_TITLES.get(status, "That did not work"), detail))

@@ -68,7 +68,7 @@ def fragment(request: Request, template: str, *, status: int = 200, **values: An
 
 
 def _shared(request: Request) -> dict[str, Any]:
-    state: State = request.app.state.churn
+    state: State = request.app.churn
     user: SignedIn | None = getattr(request.state, "user", None)
     return {
         "request": request,

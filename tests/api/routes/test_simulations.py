@@ -22,7 +22,7 @@ def test_two_saved_simulations_are_compared(service: Service) -> None:
 def test_the_pages_answers_come_from_the_list_that_is_current(service: Service) -> None:
     from churn.decisions.simulation_request import SimulationRequest
 
-    simulator = service.app.state.churn.simulator
+    simulator = service.app.churn.simulator
     first = simulator.answer(SimulationRequest(contacts=100))
     assert first.run_id == service.context.open_store().__enter__().published.current_run().run_id
     assert simulator.prepared() is simulator.prepared()

@@ -94,6 +94,6 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         "outcomes", "What happened to the customers of campaigns: contacted, accepted, lost, ...; from files and CRMs."
     ),
     "privacy": CommandEntry("privacy", "People's rights: export, erase, object to marketing."),
-    "keys": CommandEntry("serve", "Keys of the service: who may call it, and for what."),
+    "keys": CommandEntry("keys", "Keys of the service: who may call it, and for what."),
     "users": CommandEntry("users", "People who sign in to the web pages with a password."),
 }

@@ -1,4 +1,4 @@
-"""Commands of the service: serve, and its keys."""
+"""The command that serves the pages and the API."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from typing import Annotated
 
 import typer
 
-from churn.accounts.keys import create_key, list_keys, revoke_key
 from churn.accounts.sign_in import create_link
 from churn.accounts.users import list_users
 from churn.api.server import serve as run
 from churn.cli.common import Session, command
-from churn.cli.tables import line, table
+from churn.cli.tables import line
 from churn.jobs.processes import SchedulerBeside
 from churn.jobs.schedule import timetable
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
+    """Add the command to `app`."""
     command(app)(serve)
-    keys = typer.Typer(help="Keys of the service: who may call it, and for what.", no_args_is_help=True)
-    command(keys)(create)
-    command(keys, "list")(list_)
-    command(keys)(revoke)
-    app.add_typer(keys, name="keys")
 
 
 def serve(
@@ -72,59 +66,3 @@ def _scheduler(session: Session) -> SchedulerBeside:
     # The server re-raises SIGTERM after its last answer, which ends this block and the scheduler with it.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     return SchedulerBeside(home=session.context.settings.home, config=session.config, is_quiet=session.quiet)
-
-
-def create(
-    session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Who will use it, such as crm.")],
-    scope: Annotated[
-        list[str] | None, typer.Option(help="read, simulate, push or admin; repeat for more. Default: read.")
-    ] = None,
-) -> None:
-    """Make a key and show it, this once: only its hash is kept."""
-    key = create_key(session.context, name, scope or [])
-
-    def render() -> None:
-        line(f"Key for {name}, not to be shown again:")
-        line(key)
-
-    session.show({"name": name, "scopes": scope or ["read"], "key": key}, render)
-
-
-def list_(session: Session) -> None:
-    """List the keys, without their secrets."""
-    keys = list_keys(session.context)
-    document = [
-        {
-            "name": key.name,
-            "key_id": key.key_id,
-            "scopes": list(key.scopes),
-            "created_at": key.created_at,
-            "last_used_at": key.last_used_at,
-            "revoked_at": key.revoked_at,
-        }
-        for key in keys
-    ]
-
-    def render() -> None:
-        rows = [
-            (
-                key.name,
-                ", ".join(key.scopes),
-                f"{key.created_at:%Y-%m-%d %H:%M}",
-                f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
-                f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "",
-            )
-            for key in keys
-        ]
-        table("Keys", ["name", "scopes", "created", "last used", "revoked"], rows)
-
-    session.show({"keys": document}, render)
-
-
-def revoke(
-    session: Session, name: Annotated[str, typer.Argument(metavar="NAME", help="The name it was made under.")]
-) -> None:
-    """Refuse a key from now on."""
-    revoke_key(session.context, name)
-    session.show({"name": name, "is_revoked": True}, lambda: line(f"The key {name} is refused from now on."))

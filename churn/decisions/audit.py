@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from scipy.special import ndtr, ndtri
-
 from churn.decisions.calibration import prior_shift
 from churn.decisions.choices import Weight
 from churn.decisions.profit import Economics, break_even_probability, expected_profit
@@ -68,6 +66,8 @@ def audit_case_study(
     result: SimulationResult, economics: Economics, *, margin: float, currency: str
 ) -> list[AuditFinding]:
     """Return what the arithmetic of the case study assumes: a cut of 0.65, one month of margin, 40 % success."""
+    from scipy.special import ndtr, ndtri
+
     base = result.churners / result.customers
     cut = result.point.threshold
     risk = float(prior_shift([cut], 0.5, base)[0])

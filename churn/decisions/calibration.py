@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
 
 from churn.decisions.checks import Bools, Floats, finite, outcomes, probabilities
 from churn.errors import ConfigError, DataError
@@ -83,6 +82,8 @@ def calibration_line(y: ArrayLike, p: ArrayLike) -> tuple[float, float]:
 
     The slope is NaN where all probabilities are the same, infinite where they separate the outcomes perfectly.
     """
+    from scipy.special import logit
+
     truth, predicted = _pair(y, p)
     x = logit(np.clip(predicted, _EDGE, 1.0 - _EDGE))
     t = truth.astype(np.float64)
@@ -156,6 +157,8 @@ def _bin_means(truth: Bools, predicted: Floats, bins: int) -> tuple[Floats, Floa
 
 def _newton(x: Floats, t: Floats) -> tuple[float, float]:
     """Maximum likelihood of a two-parameter logistic line: Newton steps, halved while the likelihood would fall."""
+    from scipy.special import expit, logit
+
     centre = x.mean()
     z = x - centre
     a, b = float(logit(t.mean())), 0.0

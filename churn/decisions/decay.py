@@ -9,8 +9,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logit, ndtri
-from scipy.stats import rankdata
 
 from churn.decisions.calibration import calibration_line
 from churn.decisions.checks import Bools, Floats, finite, outcomes, probabilities
@@ -29,6 +27,8 @@ class Estimate:
 
     def interval(self, share: float = 0.95) -> tuple[float, float]:
         """Return the range that holds the true figure with probability `share`."""
+        from scipy.special import ndtri
+
         reach = float(ndtri(0.5 + share / 2.0)) * self.error
         return self.value - reach, self.value + reach
 
@@ -79,6 +79,8 @@ def expected_figures(p: ArrayLike, *, threshold: float) -> dict[str, float]:
 
 def decay_limit(tests: int, *, level: float) -> float:
     """Return how many standard errors a difference must exceed, so that `tests` of them err with `1 - level` together."""
+    from scipy.special import ndtri
+
     return float(ndtri(1.0 - (1.0 - level) / (2.0 * tests)))
 
 
@@ -93,6 +95,8 @@ def mean_of(figures: Mapping[str, Estimate], name: str) -> float:
 
 
 def _auc(truth: Bools, p: Floats) -> Estimate:
+    from scipy.stats import rankdata
+
     ones, zeros = int(truth.sum()), int((~truth).sum())
     everyone = rankdata(p)
     of_churner = (everyone[truth] - rankdata(p[truth])) / zeros  # share of stayers below each churner
@@ -128,6 +132,8 @@ def _lift(truth: Bools, p: Floats) -> Estimate:
 
 
 def _slope(truth: Bools, p: Floats) -> Estimate:
+    from scipy.special import logit
+
     intercept, slope = calibration_line(truth, p)
     if not (math.isfinite(slope) and math.isfinite(intercept)):
         return Estimate(math.nan, math.nan)

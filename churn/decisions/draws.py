@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
 
 from churn.decisions.checks import Bools, Floats
 from churn.decisions.profit import Economics
@@ -136,6 +135,8 @@ def fit_beta(low: float, expected: float, high: float) -> tuple[float, float] | 
 
     Two numbers decide a Beta, so the mean and the width of the 90 % range are kept and the range may shift a little.
     """
+    from scipy import optimize, special
+
     width = high - low
     if width <= 0.0 or expected in {0.0, 1.0}:
         return None

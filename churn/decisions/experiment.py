@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
 
 from churn.decisions.checks import Bools, Floats, finite, outcomes
 from churn.errors import CampaignError, ConfigError, DataError
@@ -222,6 +221,8 @@ def require_arms(n_t: int, n_c: int, least: int = 1) -> None:
 
 def normal_quantile(confidence: float) -> float:
     """Return the two-sided normal quantile, 1.96 at 95 %; raise ConfigError where `confidence` is no such share."""
+    from scipy import special
+
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"{confidence} is not between 0 and 1", where="confidence")
     return float(special.ndtri(0.5 + confidence / 2))
@@ -233,6 +234,8 @@ def interval_p_value(delta: float, interval: Callable[[float], tuple[float, floa
     The interval is inverted: p = 2 Phi(-z) for the z at which its nearer bound touches 0. A score test's p-value beside a
     hybrid-score interval would now and then say .051 where the interval leaves 0 out.
     """
+    from scipy import optimize, special
+
     if delta == 0.0:
         return 1.0
 
@@ -312,6 +315,8 @@ def cuped(y: ArrayLike, arm: ArrayLike, covariate: ArrayLike, confidence: float 
     y - slope (x - mean x), slope = cov(y, x) / var(x) within arms (Deng, Xu, Kohavi and Walker 2013). A covariate that
     does not vary removes nothing. Raises CampaignError where an arm has fewer than 2 customers.
     """
+    from scipy import special
+
     x = finite("covariate", covariate)
     churned, treated = outcomes("y", y, x.size), outcomes("arm", arm, x.size)
     require_arms(int(treated.sum()), int((~treated).sum()), least=2)
@@ -358,6 +363,8 @@ def sample_ratio_test(n_t: int, n_c: int, share: float) -> float:
 
     `share` is the holdout's intended share. Below `SAMPLE_RATIO_ALPHA` the split is broken and no verdict may follow.
     """
+    from scipy import special
+
     if not 0.0 <= share <= 1.0:
         raise ConfigError(f"{share} is not a share between 0 and 1", where="holdout share")
     total = n_t + n_c

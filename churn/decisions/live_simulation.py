@@ -20,7 +20,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from churn.decisions.checks import Floats, per_customer, probabilities
 from churn.decisions.choices import Mode
@@ -233,6 +232,8 @@ def _bands(net: NDArray[np.float32]) -> tuple[DrawnRange, ...]:
 @lru_cache(maxsize=512)
 def _beta(low: float, expected: float, high: float) -> tuple[Floats, Floats] | None:
     """The chances and success rates of the Beta that `draws.fit_beta` fits, at which it is interpolated."""
+    from scipy import special
+
     shape = fit_beta(low, expected, high)
     if shape is None:
         return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import optimize, special
-
 from churn.errors import ConfigError
 
 
@@ -62,6 +60,8 @@ def power_of(p1: float, p2: float, n1: float, n2: float, alpha: float = 0.05) ->
 
     The normal approximation that `sample_sizes` solves; the far tail is left out, so equal rates give alpha / 2.
     """
+    from scipy import special
+
     _require_rates(p1, p2)
     z_alpha, _ = _quantiles(alpha, 0.5)
     if n1 <= 0 or n2 <= 0:
@@ -79,6 +79,8 @@ def minimum_detectable_effect(
     p_control: float, n_t: float, n_c: float, alpha: float = 0.05, power: float = 0.8
 ) -> float | None:
     """Return the smallest fall of churn below `p_control` found with chance `power`; None where none is large enough."""
+    from scipy import optimize
+
     _quantiles(alpha, power)
 
     def surplus(effect: float) -> float:
@@ -137,6 +139,8 @@ def _require_rates(*rates: float) -> None:
 
 
 def _quantiles(alpha: float, power: float) -> tuple[float, float]:
+    from scipy import special
+
     for name, share in (("alpha", alpha), ("power", power)):
         if not 0.0 < share < 1.0:
             raise ConfigError(f"{share} is not between 0 and 1", where=name)

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import isotonic_regression
-from scipy.special import betainc
 
 from churn.decisions.checks import Floats, finite, outcomes
 from churn.errors import ConfigError, DataError
@@ -57,6 +55,8 @@ def empc_score(
     The best cut for a success rate gamma is a vertex of the upper convex hull of the ROC curve, and each vertex is best
     on one interval of gamma, so the expectation is a finite sum of incomplete beta terms. Arguments as `mpc_score`.
     """
+    from scipy.special import betainc
+
     churner_share, stayer_share, base = _hull(y, score)
     delta, phi = _relative_costs(clv, incentive_cost, contact_cost)
     stayers = 1.0 - base
@@ -88,6 +88,8 @@ def _hull(y: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats, float]:
     The isotonic fit of outcomes on falling score pools exactly the rows that lie under one edge of the hull, and does
     so in linear time: its blocks are the edges. Rows of equal score enter as one weighted point.
     """
+    from scipy.optimize import isotonic_regression
+
     ranked = finite("score", score)
     truth = outcomes("y", y, ranked.size)
     total, churners = ranked.size, int(np.count_nonzero(truth))

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from churn.documents.exploration import AssociatedColumn, Association, ColumnPair, Measure
 from churn.exploration.encoding import MISSING, Encoded, Floats
@@ -63,6 +62,8 @@ def _chosen(table: ExplorationTable, counts: Mapping[str, NDArray[np.int64]]) ->
 
 
 def _together(column: Encoded, other: Encoded, sample: NDArray[np.int64]) -> _Tie:
+    from scipy.stats import rankdata
+
     if column.kind == "text" and other.kind == "text":
         cells = np.bincount(
             column.codes[sample].astype(np.int64) * other.size + other.codes[sample],
@@ -93,6 +94,8 @@ def cramers_v(cells: Floats) -> float:
 
 def correlation_ratio(groups: NDArray[np.uint8], values: NDArray[np.uint8]) -> float:
     """Return how much of the ranks of `values` (n,) their groups (n,) tell, 0..1 (eta, of ranks); 0 codes are missing."""
+    from scipy.stats import rankdata
+
     known = (groups != MISSING) & (values != MISSING)
     if np.count_nonzero(known) < 2:
         return 0.0

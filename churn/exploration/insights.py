@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from churn.decisions.experiment import holm, wilson_interval
 from churn.exploration.conditions import Condition
@@ -279,6 +278,8 @@ def _measured(table: ExplorationTable, conditions: tuple[Condition, ...]) -> Ins
 
 def _p_value(left: int, rows: int, all_left: int, all_rows: int, overlap: float) -> float:
     """Return the p-value that a group leaves more than the rest: one-sided, pooled score test (its square: chi-square)."""
+    from scipy import special
+
     if rows in {0, all_rows} or all_left in {0, all_rows}:
         return 1.0
     strength = float(chi_square(np.array([left]), np.array([rows]), all_left, all_rows)[0]) / overlap

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from churn.exploration.encoding import Encoded
 from churn.exploration.table import ExplorationTable
@@ -107,6 +106,8 @@ class Topics:
 
     def _ranked(self, column: Encoded) -> Floats | None:
         """Return the ranks of a column's codes, centred and of length 1; None for texts, and where all are the same."""
+        from scipy.stats import rankdata
+
         if column.name not in self._ranks:
             self._ranks[column.name] = None
             if column.kind != "text":

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Matrix
@@ -166,6 +165,7 @@ def score_xgboost(estimator: Any, X: Matrix) -> Floats:
 
 def learn_mlp(data: Sample, params: Parameters, seed: int, watch: Sample | None) -> Learnt:
     """Fit a two-layer network by epochs; with `watch` rows, stop once their log loss no longer falls."""
+    from scipy.special import expit
     from sklearn.neural_network import MLPClassifier
 
     weight = data.weight / data.weight.mean()

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
@@ -122,6 +121,8 @@ def planned_trials(entry: Candidate, rows: int, columns: int, minutes: float) ->
 
 
 def _try(entry: Candidate, params: Parameters, fit: Sample, watch: Sample, seed: int) -> tuple[float, dict[str, float]]:
+    from scipy.special import expit
+
     learnt = entry.learn(fit, params, seed, watch)
     raw = entry.score(learnt.estimator, watch.X)
     p = raw if entry.raw_unit == "probability" else np.asarray(expit(raw))

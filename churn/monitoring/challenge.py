@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from churn.decisions.checks import Floats
 from churn.decisions.profit import Economics, expected_profit
@@ -38,6 +37,8 @@ def contest(
     The sum of differences has the variance of its customers' sums (rows of one customer are not independent); the 95 %
     interval is widened for the number of `challengers` tried (Bonferroni). Won where all of it lies above zero.
     """
+    from scipy.special import ndtri
+
     earned = expected_profit(y, value, economics)
     chosen = [(expected_profit(p, value, economics) > 0.0).astype(np.float64) for p in (p_champion, p_challenger)]
     per_customer = np.bincount(customer, weights=(chosen[1] - chosen[0]) * earned)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, sparse
 
 from churn.decisions.allocation.problem import NONE, AllocationProblem, Choice, Rows
 from churn.decisions.checks import Floats
@@ -155,6 +154,8 @@ def _solve(
     problem: AllocationProblem, price: Floats, box: Floats, choice: Choice, close: Rows, weight: float
 ) -> _PriceStep:
     """Minimise D over the box by its dual: everything open for `close`, `weight` times, the others as chosen."""
+    from scipy import optimize, sparse
+
     low, high = np.maximum(price - box, 0.0), price + box
     fixed = choice.copy()
     fixed[close] = NONE

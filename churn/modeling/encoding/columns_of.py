@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.optimize import minimize_scalar
 
 from churn.modeling.encoding.columns import Floats, categories, numbers
 
@@ -194,6 +193,8 @@ def yeo_johnson(values: Floats, power: float) -> Floats:
 
 def yeo_johnson_power(sample: Floats) -> float:
     """Return the power in -2..4 under which `sample` is most like a normal distribution (maximum likelihood)."""
+    from scipy.optimize import minimize_scalar
+
     jacobian = float(np.sum(np.sign(sample) * np.log1p(np.abs(sample))))
 
     def loss(power: float) -> float:

@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from churn.errors import ModelError
 from churn.modeling.encoding.columns import Floats, categories, kind_of
@@ -155,6 +154,8 @@ def _plan(rows: LearningRows, feature: str, recipe: Recipe) -> Plan | None:
 
 
 def _plan_target(rows: LearningRows, values: pl.Series, feature: str, recipe: Recipe) -> TargetPlan | None:
+    from scipy.special import logit
+
     table = pl.DataFrame({"value": values, "customer": rows.customer, "y": rows.y * rows.weight, "weight": rows.weight})
     levels = (
         table.group_by("value")
@@ -201,6 +202,8 @@ def _out_of_fold(rows: LearningRows, plan: TargetPlan, recipe: Recipe, seed: int
 
 def _smoothed_log_odds(churned: Floats, total: Floats, base: float, prior_weight: float) -> Floats:
     """Shrink each level's rate towards the base as if `prior_weight` more rows had shown it (Micci-Barreca 2001)."""
+    from scipy.special import logit
+
     result: Floats = logit(_open((churned + prior_weight * base) / (total + prior_weight)))
     return result
 

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import expit, logit
 
 from churn.decisions.calibration import calibration_line
 from churn.modeling.candidates import RawUnit
@@ -30,6 +29,8 @@ class Platt:
 
     def __call__(self, raw_score: Floats) -> Floats:
         """Return the probabilities."""
+        from scipy.special import expit
+
         return np.asarray(expit(self.intercept + self.slope * _log_odds(raw_score, self.raw_unit)), dtype=np.float64)
 
 
@@ -74,6 +75,8 @@ def fit_calibrator(raw_score: Floats, y: Floats, *, raw_unit: RawUnit, method: M
 
 def _fit_platt(raw_score: Floats, y: Floats, raw_unit: RawUnit) -> Platt:
     # Platt's targets: not quite 0 and 1, so that a slice whose outcomes the score separates has a finite curve too.
+    from scipy.special import expit, logit
+
     x = _log_odds(raw_score, raw_unit)
     churners = float(y.sum())
     low, high = 1.0 / (y.size - churners + 2.0), (churners + 1.0) / (churners + 2.0)
@@ -100,6 +103,8 @@ def _fit_isotonic(raw_score: Floats, y: Floats) -> Isotonic:
 
 
 def _log_odds(raw_score: Floats, raw_unit: RawUnit) -> Floats:
+    from scipy.special import logit
+
     if raw_unit == "log_odds":
         return np.clip(raw_score, -13.0, 13.0)  # within it logit(expit(x)) still distinguishes numbers
     return np.asarray(logit(np.clip(raw_score, 1e-6, 1.0 - 1e-6)), dtype=np.float64)

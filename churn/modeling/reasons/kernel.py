@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,12 +17,34 @@ from churn.modeling.reasons.paths import ShapPaths
 ROWS_AT_ONCE = 1024  # measured: smaller blocks spend more on starting loops, larger ones gain nothing
 
 
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile without the interpreter's lock; keep the machine code on disk where a folder for it can be written."""
-    try:
-        return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]  # numba is untyped
-    except RuntimeError:  # numba found no writable cache folder (a read-only container): compile in each process
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]  # numba is untyped
+Function = TypeVar("Function", bound=Callable[..., Any])
+_waiting: Final[list[Callable[..., Any]]] = []
+_lock = threading.Lock()
+
+
+def compiled(function: Function) -> Function:
+    """Mark a function of this kind of arithmetic: `compile_marked` puts its machine code in its place."""
+    _waiting.append(function)
+    return function
+
+
+def compile_marked() -> None:
+    """Compile the marked functions, the first time: loading numba takes longer than most commands.
+
+    They do without the interpreter's lock, and their machine code stays on disk where a folder for it can be written.
+    """
+    if not _waiting:
+        return
+    import numba
+
+    with _lock:
+        for function in _waiting:
+            try:
+                machine_code = numba.njit(nogil=True, cache=True)(function)
+            except RuntimeError:  # numba found no writable cache folder (a read-only container)
+                machine_code = numba.njit(nogil=True)(function)
+            function.__globals__[function.__name__] = machine_code
+        _waiting.clear()  # last: until then other threads wait for the lock
 
 
 @compiled
@@ -172,6 +194,7 @@ def tree_contributions(paths: ShapPaths, x: NDArray[np.float32], *, threads: int
     A row's contributions and `paths.base_score` add up to its raw score, within float32 rounding. Uses all cores unless
     told otherwise; the number of threads does not change a bit of the result.
     """
+    compile_marked()
     x = np.ascontiguousarray(x, dtype=np.float32)
     out = np.zeros((x.shape[0], paths.output_count), dtype=np.float32)
     shared = (

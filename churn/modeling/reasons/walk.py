@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.modeling.reasons.kernel import compiled
+from churn.modeling.reasons.kernel import compile_marked, compiled
 from churn.modeling.reasons.trees import Ensemble
 
 
@@ -49,6 +49,7 @@ class TreeWalk:
 
     def raw_scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the raw score of encoded rows (n, m), (n,), as the library does but for rounding."""
+        compile_marked()
         total = np.full(len(matrix), self._offset, dtype=self._value.dtype)
         _walk(
             np.ascontiguousarray(matrix, dtype=np.float32), total, self._start, self._left, self._right, self._feature,

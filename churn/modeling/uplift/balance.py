@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import chi2_contingency, norm
 
 from churn.decisions.experiment import holm
 from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
@@ -58,6 +57,8 @@ def _p_value(frame: pl.DataFrame, feature: str, treated: NDArray[np.bool_]) -> f
 
 
 def _chi_square(codes: NDArray[np.int64], treated: NDArray[np.bool_]) -> float:
+    from scipy.stats import chi2_contingency
+
     table = np.array([np.bincount(codes[arm], minlength=int(codes.max()) + 1) for arm in (treated, ~treated)])
     table = table[:, table.sum(axis=0) >= 10]
     if table.shape[1] < 2 or (table.sum(axis=1) == 0).any():
@@ -66,6 +67,8 @@ def _chi_square(codes: NDArray[np.int64], treated: NDArray[np.bool_]) -> float:
 
 
 def _means(values: Floats, treated: NDArray[np.bool_]) -> float:
+    from scipy.stats import norm
+
     contacted, alone = values[treated], values[~treated]
     if min(contacted.size, alone.size) < 20:
         return 1.0

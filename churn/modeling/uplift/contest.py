@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from churn.errors import NotEnoughData
 from churn.modeling.candidates import Candidate
@@ -121,6 +120,8 @@ def cross_fitted_uplift(
 
 
 def _aligned(uplift: Floats, fold: NDArray[np.int64]) -> Floats:
+    from scipy.stats import rankdata
+
     place = np.empty(uplift.size)
     for number in range(FOLDS):
         rows = fold == number

@@ -18,7 +18,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
@@ -76,6 +75,8 @@ def learn_outcomes(entry: Candidate, arms: ArmRows, seed: int) -> Estimators:
 
 def probability(entry: Candidate, estimator: Any, X: Matrix) -> Floats:
     """Return what a candidate's raw scores mean as probabilities, (n,)."""
+    from scipy.special import expit
+
     raw = entry.score(estimator, X)
     return raw if entry.raw_unit == "probability" else np.asarray(expit(raw))
 

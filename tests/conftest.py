@@ -13,10 +13,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests import ROOT
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # The workers fill the cores: threads inside each, and inside the commands it starts, would wait for one another.
-    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(_name, "1")
+# The workers fill the cores: threads inside each, and inside the commands it starts, would wait for one another. Without
+# workers the number is told too: scikit-learn would start a process to count the cores, which no fast test may.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1" if "PYTEST_XDIST_WORKER" in os.environ else str(os.cpu_count() or 1))
 
 # The commands that tests start would compile the package anew, each by itself, where the machine forbids to keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -178,9 +178,9 @@ def _write(found: dict[str, dict[str, list[dict[str, float]]]], minutes: float) 
         f"Five folds of public data (`python -m benchmarks.quality --data DIR --minutes {minutes:g}`), the same for all. Ours tunes, calibrates",
         "and selects inside each training part; FLAML has the same minutes; the other two have their own defaults. Profit is money per",
         "1,000 customers when everyone expected to pay is contacted (a contact costs a tenth of the median value of a save, success 40 %),",
-        "counted on what happened. `against ours` is the mean difference over folds and its standard error. Ours learns on three",
-        "quarters of each training part, keeps the rest to calibrate and judge on, and prefers what is easiest to interpret among",
-        "candidates whose profit is not reliably below the best, which can cost log loss.",
+        "counted on what happened. `against ours` is the mean difference over folds and its standard error. Ours chooses out of",
+        "fold, prefers what is easiest to interpret among candidates shown to be within 2 % of the best with no reliably higher log",
+        "loss, and is fitted again on the whole of each training part.",
     ]
     for number, (name, figures) in enumerate(found.items()):
         lines += ["", f"## {name}", "", "| | AUC | log loss | profit | profit against ours | seconds a fold |"]

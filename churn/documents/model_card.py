@@ -99,6 +99,31 @@ class OfferTerms(CardPart):
         )
 
 
+class SegmentRanking(CardPart):
+    """How well the chosen model ranks within one segment of the test rows."""
+
+    segment: str
+    rows: int
+    churners: int
+    auc: float
+    auc_interval: tuple[float, float]
+
+
+class WithinSegments(CardPart):
+    """The model's AUC over all test rows (`headline`), of the segment's churn rate `alone`, and on average `within`.
+
+    `is_segments_doing` is true where the segment alone gives nearly the headline and the model much less within it.
+    """
+
+    feature: str
+    segments: tuple[SegmentRanking, ...]
+    headline: float
+    alone: float
+    within: float
+    is_segments_doing: bool
+    sentence: str
+
+
 class LeakageFinding(CardPart):
     """What the leakage scan saw in one feature. `auc` is that of the feature alone, 0.5 to 1."""
 
@@ -153,6 +178,7 @@ class ModelCard(CardPart):
     calibration: CalibrationVerdict
     threshold: Defined
     fairness: tuple[FairnessSlice, ...] = ()
+    within: WithinSegments | None = Field(None, exclude_if=_is_none)
     economics: OfferTerms
     leakage_scan: tuple[LeakageFinding, ...]
     features: tuple[LearntFeature, ...]

@@ -44,6 +44,12 @@ def baselines(rows: LearningRows, features: tuple[str, ...]) -> tuple[Baseline, 
     return tuple(rules)
 
 
+def segment_feature(rows: LearningRows, features: tuple[str, ...]) -> str | None:
+    """Return the category whose churn rate is a baseline; None where there is none."""
+    segment = _segment(rows, features)
+    return segment.feature if segment is not None else None
+
+
 def _segment(rows: LearningRows, features: tuple[str, ...]) -> _SegmentRate | None:
     words = [name for name in features if kind_of(rows.frame[name]) == "category"]
     rates = [_SegmentRate.learnt(rows, name) for name in (["plan"] if "plan" in words else words)]

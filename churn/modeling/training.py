@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.profit import Economics
 from churn.errors import ModelError
+from churn.modeling.baselines import segment_feature
 from churn.modeling.candidates import candidates
 from churn.modeling.contest import CandidateContest
 from churn.modeling.judging.card import build_card
 from churn.modeling.judging.fairness import fairness_slices
 from churn.modeling.judging.leakage import scan_leakage
+from churn.modeling.judging.within import within_segments
 from churn.modeling.result import TrainingResult
 from churn.modeling.selection import select
 from churn.modeling.slices import cut
@@ -68,6 +70,8 @@ def train_candidates(
     chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
     winner = next(entry for entry in fitted if entry.result.name == chosen.name)
     model = run.serve(winner, data, docs)
+    segment = segment_feature(rows, names)
+    alone = next((result.value("auc") for result in results if result.name == "segment_rate"), None)
     card = build_card(
         data=data,
         slices=slices,
@@ -81,6 +85,15 @@ def train_candidates(
         economics=economics,
         cut_short=run.cut_short,
         served_rows=run.served_rows,
+        within=within_segments(
+            slices.part("test"),
+            winner.churn_probability,
+            segment,
+            headline=winner.result.value("auc"),
+            alone=alone,
+        )
+        if segment is not None and alone is not None
+        else None,
         fairness=fairness_slices(slices.part("test"), winner.churn_probability, winner.result.threshold),
     )
     progress.step(f"Selected {winner.result.title.lower()}", 1.0)

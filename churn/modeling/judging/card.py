@@ -22,9 +22,11 @@ from churn.documents.model_card import (
     OfferTerms,
     SettingsRecord,
     TuningRecord,
+    WithinSegments,
 )
 from churn.modeling.judging.evaluation import ECE_BINS
 from churn.modeling.judging.fairness import fairness_lines
+from churn.modeling.judging.within import within_lines
 from churn.modeling.result import CandidateResult, Selection
 from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
@@ -50,6 +52,7 @@ def build_card(
     cut_short: Sequence[str],
     served_rows: int,
     fairness: Sequence[FairnessSlice] = (),
+    within: WithinSegments | None = None,
 ) -> ModelCard:
     """Return the card of the chosen candidate, `model`; `gate` is its calibration on the test rows."""
     return ModelCard(
@@ -76,6 +79,7 @@ def build_card(
         ),
         threshold=model.threshold,
         fairness=tuple(fairness),
+        within=within,
         economics=OfferTerms(**asdict(economics)),
         leakage_scan=tuple(findings),
         features=tuple(
@@ -107,6 +111,7 @@ def card_markdown(card: ModelCard) -> str:
             *_data_lines(card),
             *_candidate_lines(card),
             *_calibration_lines(card),
+            *within_lines(card.within),
             *fairness_lines(card.fairness),
             *_feature_lines(card),
             "## How it was made",

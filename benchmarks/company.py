@@ -57,8 +57,8 @@ class BenchCompany:
         return replace(build_context(settings=settings), clock=lambda: now)
 
 
-def company(customers: int, months: int, progress: Progress) -> BenchCompany:
-    """Return the company of that size, generated and loaded if it is not there yet."""
+def company_files(customers: int, months: int, progress: Progress) -> Path:
+    """Return the folder of the files of the company of that size, generated if it is not there yet."""
     folder = DATA / f"company-{customers}x{months}"
     note = folder / "company.json"
     if not note.is_file():
@@ -66,6 +66,13 @@ def company(customers: int, months: int, progress: Progress) -> BenchCompany:
 
         made = generate_company(folder / "files", customers=customers, months=months, progress=progress)
         note.write_text(json.dumps({"cutoff": made.cutoff_date.isoformat(), "counts": made.counts}), encoding="utf-8")
+    return folder / "files"
+
+
+def company(customers: int, months: int, progress: Progress) -> BenchCompany:
+    """Return the company of that size, generated and loaded if it is not there yet."""
+    folder = company_files(customers, months, progress).parent
+    note = folder / "company.json"
     cutoff = date.fromisoformat(json.loads(note.read_text(encoding="utf-8"))["cutoff"])
     found = BenchCompany(customers, months, folder, cutoff)
     if not (found.home / "loaded").is_file():

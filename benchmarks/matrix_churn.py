@@ -1,4 +1,4 @@
-"""The eight features of the case by the product's own SQL, its staging reading the Parquet files themselves."""
+"""The eight features of the case by the product itself: files loaded as a refresh does, staged, features computed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from churn.config import ResourceSettings, load_settings
+from churn.config import ResourceSettings, SourceSettings, load_settings
 from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
-from churn.warehouse.connection import open_warehouse
-from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES
+from churn.warehouse.loading.contracts import TABLES
+from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_models
+from churn.warehouse.opening import open_warehouse
 
 EIGHT = (
     "days_since_last_login",
@@ -36,10 +37,8 @@ def eight_features(files: Path, dates: list[date]) -> dict[str, Any]:
     wanted = {n: m for n, m in models.items() if not n.startswith("features.") or n.split(".")[1] in GROUPS}
     policy = SnapshotPolicy.from_settings(load_settings(home=files, environ={}))
     with open_warehouse(None, holder="bench", resources=ResourceSettings.model_validate({})) as warehouse:
-        warehouse.execute("create schema raw; create schema snapshots")
-        for name, table in TABLES.items():
-            _view_of_files(warehouse, files, name, table.types)
         cutoff = datetime.combine(dates[-1], datetime.min.time())
+        ingest(warehouse, _sources(files), now=cutoff)
         build(warehouse, models, schemas=["staging"])
         build_snapshots(warehouse, wanted, policy, dates, data_cutoff=cutoff)
         joins = " ".join(f"left join features.{g} using (customer_id, snapshot_date)" for g in GROUPS)
@@ -48,17 +47,6 @@ def eight_features(files: Path, dates: list[date]) -> dict[str, Any]:
     return {"rows": len(matrix), "sums": dict(zip(EIGHT, np.nansum(matrix, axis=0).tolist(), strict=True))}
 
 
-def _view_of_files(warehouse: Any, files: Path, name: str, types: dict[str, str]) -> None:
-    """Show the files as the raw table they would be loaded into; a table without files is empty."""
-    paths = [*files.glob(f"{name}.parquet"), *files.glob(f"{name}-*.parquet")]
-    marks = ", ".join(
-        f"cast(0 as bigint) as {n}" if k == "BIGINT" else f"cast(null as {k}) as {n}" for n, k in BOOKKEEPING.items()
-    )
-    if not paths:
-        empty = ", ".join(f"cast(null as {kind}) as {column}" for column, kind in types.items())
-        warehouse.execute(f"create view raw.{name} as select {empty}, {marks} where false")
-        return
-    listed = ", ".join(f"'{path.as_posix()}'" for path in sorted(paths))
-    have = {row[0] for row in warehouse.rows(f"describe select * from read_parquet([{listed}])")}
-    extra = "".join(f", cast(null as {kind}) as {column}" for column, kind in types.items() if column not in have)
-    warehouse.execute(f"create view raw.{name} as select *{extra}, {marks} from read_parquet([{listed}])")
+def _sources(files: Path) -> dict[str, SourceSettings]:
+    found = {name: sorted([*files.glob(f"{name}.parquet"), *files.glob(f"{name}-*.parquet")]) for name in TABLES}
+    return {name: SourceSettings(path=[str(path) for path in paths]) for name, paths in found.items() if paths}

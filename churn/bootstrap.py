@@ -19,7 +19,7 @@ from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
 from churn.store import open_store as connect_store
 from churn.views.home import data_end, is_demo_home
-from churn.warehouse.connection import open_warehouse as connect_warehouse
+from churn.warehouse.opening import open_warehouse as connect_warehouse
 
 if TYPE_CHECKING:
     from churn.crm.connector import Connector

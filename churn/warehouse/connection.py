@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
     from filelock import FileLock
+    from numpy.typing import NDArray
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*")
 
@@ -43,6 +45,7 @@ class Warehouse:
         self.path = path
         self._lock = lock
         self._depth = 0
+        self._own_facts: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +54,15 @@ class Warehouse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def facts(self) -> Path:
+        """The folder of the files that hold facts: beside the database, or one that goes with a database in memory."""
+        if self.path is not None:
+            return self.path.parent / ("facts" if self.path.name == "warehouse.duckdb" else f"{self.path.stem}-facts")
+        if self._own_facts is None:
+            self._own_facts = tempfile.TemporaryDirectory(prefix="churn-facts-")
+        return Path(self._own_facts.name)
 
     @property
     def scratch(self) -> Path | None:
@@ -67,6 +79,23 @@ class Warehouse:
         with translating():
             frame: pl.DataFrame = self.connection.sql(sql, params=list(parameters)).pl()
             return frame
+
+    def numbers(self, sql: str) -> dict[str, NDArray[Any]]:
+        """Run `sql`, whose columns are whole numbers without nulls, and return each as an array. Raises as `rows`."""
+        with translating():
+            columns: dict[str, NDArray[Any]] = self.connection.execute(sql).fetchnumpy()
+        return columns
+
+    def keep_numbers(self, table: str, values: NDArray[Any]) -> None:
+        """Write whole numbers as the column `value` of a temporary table."""
+        import polars as pl
+
+        with translating():
+            self.connection.register("numbers_to_keep", pl.DataFrame({"value": values}).to_arrow())
+            try:
+                self.connection.execute(f"create or replace temp table {table} as select * from numbers_to_keep")
+            finally:
+                self.connection.unregister("numbers_to_keep")
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run `sql` for its effect. Raises as `rows`."""
@@ -173,19 +202,16 @@ class Warehouse:
     def close(self) -> None:
         """Close the database and release the lock. Safe to call twice."""
         self.connection.close()
+        if self._own_facts is not None:
+            self._own_facts.cleanup()
+            self._own_facts = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
 
-def open_warehouse(
-    path: Path | None, *, holder: str, resources: ResourceSettings | None = None, read_only: bool = False
-) -> Warehouse:
-    """Open the warehouse at `path` (created if absent; None means in memory) for the command `holder`.
-
-    Work beyond `resources.memory_limit` spills to `resources.temp_directory`, `tmp` beside the database if not given.
-    Raises WarehouseBusy naming the holder, DataError if the file is damaged, ResourceError if it cannot be written.
-    """
+def connect(path: Path | None, *, holder: str, resources: ResourceSettings | None, read_only: bool) -> Warehouse:
+    """Open the database at `path`, or one in memory; see `churn.warehouse.opening`, which is what to call."""
     resources = resources or ResourceSettings()
     lock = None
     if path is not None:

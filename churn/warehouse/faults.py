@@ -24,6 +24,7 @@ _DISK_FULL = (
     "file too large",  # a limit on the size of files, or of the file system
     "quota exceeded",
 )
+_MISSING, _FACTS = "no files found that match", "facts/"
 _DAMAGED = (
     "not a valid duckdb",
     "corrupt",
@@ -53,14 +54,25 @@ def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
     if isinstance(error, duckdb.OutOfMemoryException):
         remedy = "Raise resources.memory_limit, or lower resources.threads."
         return ResourceError(first, where=where, remedy=remedy)
-    if isinstance(error, (duckdb.IOException, duckdb.SerializationException)) and any(s in text for s in _DAMAGED):
-        remedy = "Restore it from a backup, or move it away and run `churn refresh --full`."
-        return DataError(f"the warehouse file cannot be read: {first}", where=where, remedy=remedy)
+    if isinstance(error, (duckdb.IOException, duckdb.SerializationException)) and (damage := _damage(first, where)):
+        return damage
     if isinstance(error, duckdb.IOException) and (known := _from_file(first, where)) is not None:
         return known
     if isinstance(error, wrong_sql):
         return ConfigError(f"the SQL does not run: {first}", where=where, remedy="Mend the SQL or the column it names.")
     return DataError(first, where=where)
+
+
+def _damage(first: str, where: str | None) -> DataError | None:
+    """Return the error for a file that is not what it was, or not there any more; None for any other trouble."""
+    text = first.lower()
+    if any(sign in text for sign in _DAMAGED):
+        remedy = "Restore it from a backup, or move it away and run `churn refresh --full`."
+        return DataError(f"the warehouse file cannot be read: {first}", where=where, remedy=remedy)
+    if _MISSING in text and _FACTS in text:
+        remedy = "Restore the folder of facts from the backup of the database, or run `churn refresh --full`."
+        return DataError(f"a file of facts is missing: {first}", where=where, remedy=remedy)
+    return None
 
 
 def _from_file(text: str, where: str | None) -> ChurnError | None:

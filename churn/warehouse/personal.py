@@ -7,13 +7,15 @@ their text. What is built by adding only new rows stays in step: the counts it i
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from churn.errors import ResourceError
 from churn.redaction import Redaction
 from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.facts import parts, rewriting
+from churn.warehouse.loading.contracts import TABLES
 from churn.warehouse.loading.ledger import next_load_id, note_rewrite
 from churn.warehouse.models.incremental import keys_of, source_of
 from churn.warehouse.models.sql_models import SqlModel
@@ -39,7 +41,7 @@ def rows_of(warehouse: Warehouse, customer_id: str) -> dict[str, list[dict[str, 
     by_table: dict[str, list[dict[str, Any]]] = {}
     for table in tables_of_customers(warehouse):
         frame = warehouse.frame(f"select * from {_sql(table)} where {_MINE}", [customer_id])
-        if frame.height:
+        if frame.height and not table.startswith("facts."):  # the same rows are shown in raw and staging
             by_table[table] = frame.to_dicts()
     redaction = Redaction(customer_id)
     for table, columns in _texts(warehouse).items():
@@ -59,24 +61,46 @@ def holds(warehouse: Warehouse, customer_id: str) -> bool:
 
 
 def erase(warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str) -> dict[str, int]:
-    """Remove every row of a customer in one transaction; return how many by table.
+    """Remove every row of a customer in one transaction; return how many by table. See `erase_all`."""
+    return erase_all(warehouse, models, [customer_id])[customer_id]
 
-    Built tables that a key shared with another customer could change are marked, so that the next refresh builds them
-    afresh.
+
+def erase_all(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], customers: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Remove every row of some customers in one transaction; return for each how many by table.
+
+    Files of facts that hold a row of one of them are written anew, once for all. Built tables that a key shared with
+    another customer could change are marked, so that the next refresh builds them afresh.
     """
-    erased: dict[str, int] = {}
     with warehouse.transaction():
-        loaded = _removed_by_load(warehouse, models, customer_id)
-        shared = _shared_sources(warehouse, models, customer_id)
-        for table in tables_of_customers(warehouse):
-            if gone := _count(warehouse, f"{_sql(table)} where {_MINE}", customer_id):
+        gone = {}
+        for customer_id in customers:
+            gone[customer_id] = _erase(warehouse, models, customer_id)
+            gone[customer_id] |= _erase_texts(warehouse, Redaction(customer_id))
+        for name in parts.kept_tables(warehouse):
+            if any(f"raw.{name}" in removed or "facts.parts" in removed for removed in gone.values()):
+                rewriting.erase(warehouse, TABLES[name], customers)
+    parts.sweep(warehouse)
+    return gone
+
+
+def _erase(warehouse: Warehouse, models: Mapping[str, SqlModel], customer_id: str) -> dict[str, int]:
+    removed: dict[str, int] = {}
+    loaded = _removed_by_load(warehouse, models, customer_id)
+    shared = _shared_sources(warehouse, models, customer_id)
+    views = _fact_views(warehouse)
+    tables = tables_of_customers(warehouse)
+    for table in sorted(tables, key=lambda name: name not in views):  # what views show is counted before it goes
+        if gone := _count(warehouse, f"{_sql(table)} where {_MINE}", customer_id):
+            if table not in views:
                 warehouse.execute(f"delete from {_sql(table)} where {_MINE}", [customer_id])
-                erased[table] = gone
-        _keep_in_step(warehouse, loaded, erased)
-        for source in sorted(shared):
-            note_rewrite(warehouse, source, next_load_id(warehouse))
-        erased |= _erase_texts(warehouse, Redaction(customer_id))
-    return erased
+            if not table.startswith("facts."):  # what lies there is shown in the views
+                removed[table] = gone
+    _keep_in_step(warehouse, loaded, removed)
+    for source in sorted(shared):
+        note_rewrite(warehouse, source, next_load_id(warehouse))
+    return removed
 
 
 def rewrite(warehouse: Warehouse) -> None:
@@ -106,10 +130,18 @@ def rewrite(warehouse: Warehouse) -> None:
 
 
 def _tables(warehouse: Warehouse) -> dict[str, dict[str, str]]:
+    """Return the columns of every table, among them the views over files of facts."""
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind in warehouse.rows(_COLUMNS):
         tables.setdefault(table, {})[column] = kind
+    for name in _fact_views(warehouse):
+        tables[name] = warehouse.columns(name)
     return tables
+
+
+def _fact_views(warehouse: Warehouse) -> list[str]:
+    names = [f"{schema}.{name}" for name in parts.kept_tables(warehouse) for schema in ("raw", "staging")]
+    return [name for name in names if parts.is_view(warehouse, name)]
 
 
 def _texts(warehouse: Warehouse) -> dict[str, list[str]]:
@@ -117,6 +149,8 @@ def _texts(warehouse: Warehouse) -> dict[str, list[str]]:
     texts = {}
     for table, columns in _tables(warehouse).items():
         names = [name for name, kind in columns.items() if kind in {"VARCHAR", "JSON"}]
+        if table.startswith("facts."):  # a name that a file was delivered under may tell of somebody, ours does not
+            names = [name for name in names if name == "source_file"]
         if "customer_id" not in columns and names:
             texts[table] = names
     return texts

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from churn import resources
 from churn.config import ResourceSettings, Settings
 from churn.errors import ConfigError, ResourceError
-from churn.warehouse.connection import open_warehouse
+from churn.warehouse.opening import open_warehouse
 from churn.warehouse.proposing.evidence import look_at, shape_of
 from churn.warehouse.proposing.proposal import SourceProposal, propose
 from churn.warehouse.proposing.writing import written as written_sources

@@ -1,6 +1,7 @@
 -- Grain: one row per customer, instant, campaign and channel of a contact, and version of it.
 -- Purpose: contacts made by campaigns, with from when to when each version was the newest known; as in staging.payments.
 -- Incremental by: customer_id
+-- Kept as: view
 
 with repeated as (
     select customer_id, contacted_at, campaign, channel, min(load_id) as first_load_id

@@ -2,6 +2,7 @@
 -- Purpose: what customers did, by kind, for products that count more than logins, with from when to when each version
 -- was the newest known; as in staging.payments. Without an id equal events are different events.
 -- Incremental by: event_id
+-- Kept as: view
 
 with repeated as (
     select event_id, min(load_id) as first_load_id

@@ -2,6 +2,7 @@
 -- Purpose: payments, with from when to when each version was the newest known. A payment told once passes straight
 -- through; a row that repeats what was known is no version, and what a later load says otherwise is known from that load.
 -- Incremental by: payment_id
+-- Kept as: view
 
 with repeated as (
     select payment_id, min(load_id) as first_load_id

@@ -1,6 +1,7 @@
 -- Grain: one row per customer, start of a session, and version of it (customer_id, occurred_at, fact_version).
 -- Purpose: sessions, with from when to when each version was the newest known; as in staging.payments.
 -- Incremental by: customer_id, occurred_at = started_at
+-- Kept as: view
 
 with repeated as (
     select customer_id, started_at, min(load_id) as first_load_id

@@ -1,6 +1,7 @@
 -- Grain: one row per ticket and version of it (ticket_id, fact_version).
 -- Purpose: tickets, with from when to when each version was the newest known; as in staging.payments.
 -- Incremental by: ticket_id
+-- Kept as: view
 
 with repeated as (
     select ticket_id, min(load_id) as first_load_id

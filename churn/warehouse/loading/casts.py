@@ -61,11 +61,16 @@ def _by_type(expression: str, delivered: str, wanted: str, column: str, reading:
 
 def _as_number(expression: str, delivered: str, reading: Reading) -> Cast:
     if delivered in _FLOATS:  # data frames write NaN where a value is missing
-        return Cast(f"case when not isnan({expression}) then cast({expression} as double) end", is_fallible=False)
+        return Cast(f"case when {_has_value(expression)} then cast({expression} as double) end", is_fallible=False)
     if delivered == "VARCHAR":
         return Cast(values.number(expression, reading), is_fallible=True)
     is_safe = is_number(delivered) or delivered == "BOOLEAN"
     return Cast(f"try_cast({expression} as double)", is_fallible=not is_safe)
+
+
+def _has_value(expression: str) -> str:
+    """Return SQL that is false for NaN. With `isnan` DuckDB does not look where a file's statistics leave NaN out."""
+    return f"isfinite({expression}) or isinf({expression})"
 
 
 def _as_text(expression: str, delivered: str) -> str:
@@ -75,7 +80,7 @@ def _as_text(expression: str, delivered: str) -> str:
         whole = f"{expression} = trunc({expression}) and abs({expression}) < 1e15"
         whole_text = f"cast(try_cast({expression} as bigint) as varchar)"
         return (
-            f"case when isnan({expression}) then null when {whole} then {whole_text}"
+            f"case when not ({_has_value(expression)}) then null when {whole} then {whole_text}"
             f" else cast({expression} as varchar) end"
         )
     return f"cast({expression} as varchar)"

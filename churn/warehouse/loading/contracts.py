@@ -37,6 +37,11 @@ class Table:
         return self.name in {"customers", "subscriptions", "customer_snapshots"}
 
     @property
+    def is_kept_in_files(self) -> bool:
+        """Whether its rows stay in Parquet files: what happens is many rows, which nobody changes where they lie."""
+        return self.name in {"payments", "sessions", "support_tickets", "contacts", "events"}
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Names of the columns a source must deliver."""
         return tuple(column.name for column in self.columns if column.is_required)

@@ -10,6 +10,7 @@ from typing import Final
 from churn.config import SourceSettings
 from churn.errors import ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.loading.contracts import TABLES
 from churn.warehouse.loading.date_forms import keep_form, known_forms
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.reading.delivery import Delivery
@@ -23,7 +24,8 @@ def refuse_mixed(warehouse: Warehouse, table: str, source: SourceSettings, deliv
     """Raise ContractBroken for a column whose amounts bear two signs, here or over files, unless `currency` is mapped."""
     if theirs(COLUMN, source.columns) is not None:
         return
-    texts = [name for name, kind in delivery.columns.items() if kind == "VARCHAR"]
+    ids = {theirs(source.columns.get(name, name), delivery.columns) for name in _ids(table)}
+    texts = [name for name, kind in delivery.columns.items() if kind == "VARCHAR" and name not in ids]
     if not texts:
         return
     listed = ", ".join(literal(sign) for sign in SIGNS)
@@ -36,6 +38,10 @@ def refuse_mixed(warehouse: Warehouse, table: str, source: SourceSettings, deliv
     known = known_forms(warehouse, table)
     for name in [name for name, is_suspect in zip(texts, suspected, strict=True) if is_suspect]:
         _refuse(warehouse, table, delivery, name, known.get(_kept_as(name), ""))
+
+
+def _ids(table: str) -> list[str]:
+    return [name for name in TABLES[table].types if name.endswith("_id")] if table in TABLES else []
 
 
 def _refuse(warehouse: Warehouse, table: str, delivery: Delivery, name: str, known: str) -> None:

@@ -8,9 +8,14 @@ apart, and the file's new rows replace the old ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.facts import parts
+from churn.warehouse.facts.parts import PLACE, ROWS_OF_A_PART
+from churn.warehouse.facts.rewriting import leave_out
+from churn.warehouse.facts.writing import write
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
 from churn.warehouse.reading.delivery import SourceFile
 
@@ -24,7 +29,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "contacts": ("customer_id", "contacted_at", "campaign", "channel"),
     "events": ("event_id",),
 }
-_ROWS, _SLOTS = "earlier_rows", "earlier_slots"  # temporary
+_ROWS, _SLOTS, _PARTS = "earlier_rows", "earlier_slots", "earlier_parts"  # temporary
 
 
 def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -> bool:
@@ -35,6 +40,11 @@ def put_aside(warehouse: Warehouse, table: Table, files: Sequence[SourceFile]) -
     warehouse.execute(
         f"create or replace temp table {_ROWS} as select * from raw.{quoted(table.name)} where source_file in ({listed})"
     )
+    if table.is_kept_in_files:
+        warehouse.execute(
+            f"create or replace temp table {_PARTS} as select * from facts.parts where source = ? and source_file in ({listed})",
+            [table.name],
+        )
     return bool(warehouse.rows(f"select count(*) from {_ROWS}")[0][0])
 
 
@@ -57,15 +67,45 @@ def bring_back(warehouse: Warehouse, table: Table, files: Sequence[SourceFile], 
         f" from arrived as a inner join newest as s on {same_slot.format('a')}"
         f" where a.rows_of_slot = 1 and s.rows_of_slot = 1 and a.{quoted(slot[0])} is not null"
     )
-    warehouse.execute(
-        f"delete from {raw} as r using {_SLOTS} as s where {mine} and s.is_same and {same_slot.format('r')}"
-    )
-    warehouse.execute(
-        f"insert into {raw} by name select e.* from {_ROWS} as e where exists (select 1 from {_SLOTS} as s"
-        f" where {same_slot.format('e')})"
-    )
+    is_same = f"exists (select 1 from {_SLOTS} as s where s.is_same and {same_slot.format('r')})"
+    is_earlier = f"exists (select 1 from {_SLOTS} as s where {same_slot.format('e')})"
+    if table.is_kept_in_files:
+        _bring_back_parts(warehouse, table, mine, is_same, is_earlier)
+    else:
+        warehouse.execute(f"delete from {raw} as r where {mine} and {is_same}")
+        warehouse.execute(f"insert into {raw} by name select e.* from {_ROWS} as e where {is_earlier}")
     warehouse.execute(f"drop table {_SLOTS}")
     warehouse.execute(f"drop table {_ROWS}")
+
+
+def _bring_back_parts(warehouse: Warehouse, table: Table, mine: str, is_same: str, is_earlier: str) -> None:
+    """Do the same with parts: new ones lose what is as it was, earlier ones come back, whole where all of it stays."""
+    arrived = warehouse.rows(
+        f"select distinct {PLACE} // {ROWS_OF_A_PART} from facts.{quoted(table.name)} as r where {mine} and {is_same}"
+    )
+    touched = {part_id for (part_id,) in arrived}
+    for part in parts.parts_of(warehouse, table.name):
+        if part.part_id in touched:
+            leave_out(warehouse, table, part, is_same)
+    kinds = {name: kind for name, kind in warehouse.columns(_ROWS).items() if name not in BOOKKEEPING}
+    listed = ", ".join(quoted(name) for name in kinds)
+    for file, load_id, loaded_at, rows in warehouse.rows(
+        f"select source_file, load_id, loaded_at, count(*) from {_ROWS} as e where {is_earlier} group by all order by load_id"
+    ):
+        origin = f"e.source_file = {literal(file)} and e.load_id = {load_id} and e.loaded_at = timestamp '{loaded_at}'"
+        whole = warehouse.rows(f"select part_id, rows from {_PARTS} as e where {origin}")
+        if len(whole) == 1 and whole[0][1] == rows:
+            warehouse.execute(f"insert into facts.parts select * from {_PARTS} as e where {origin}")
+            continue
+        part = write(
+            warehouse,
+            table,
+            f"select {listed}, row_number from {_ROWS} as e where {origin} and {is_earlier}",
+            list(kinds.items()),
+        )
+        parts.add(warehouse, table, replace(part, source_file=file, load_id=load_id, loaded_at=loaded_at))
+    warehouse.execute(f"drop table {_PARTS}")
+    parts.show(warehouse, table)
 
 
 def _content(columns: Sequence[str], present: Sequence[str] | dict[str, str]) -> str:

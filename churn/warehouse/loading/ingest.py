@@ -22,6 +22,7 @@ from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken, ResourceError
 from churn.progress import SILENT, Progress
 from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.facts import parts
 from churn.warehouse.loading import date_forms, earlier, ledger
 from churn.warehouse.loading.contracts import TABLES, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
@@ -108,13 +109,16 @@ def _load(
 ) -> LoadResult:
     started = time.perf_counter()
     load = Load(warehouse, _table(name), source, _hash(source), now, erased, reading_of(name, source))
-    if source.url is not None:
-        done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
-    elif source.path is None:
-        done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
-    else:
-        files = Files(name, source, secrets)
-        done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
+    try:
+        if source.url is not None:
+            done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
+        elif source.path is None:
+            done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
+        else:
+            files = Files(name, source, secrets)
+            done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
+    finally:
+        parts.sweep(warehouse)
     warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large
     total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
     if total == 0 and load.table.is_essential:
@@ -149,6 +153,8 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         _copies(warehouse) as scratch,
         warehouse.transaction(),
     ):
+        if full and load.table.is_kept_in_files:
+            parts.forget_missing(warehouse, load.table)
         if full or any(known.settings_hash != load.settings_hash for known in before.values()):
             date_forms.forget_forms(warehouse, name)
         ledger.create_raw(warehouse, load.table)

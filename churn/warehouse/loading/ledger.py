@@ -10,6 +10,8 @@ from pathlib import Path
 
 from churn.errors import ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.facts import parts
+from churn.warehouse.facts.migrating import migrate
 from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES, Table
 from churn.warehouse.reading.delivery import SourceFile
 
@@ -55,8 +57,11 @@ def prepare(warehouse: Warehouse) -> None:
     """Create the ledger and every canonical raw table that does not exist yet."""
     with warehouse.transaction():
         warehouse.execute(_SCHEMA)
+        parts.prepare(warehouse)
         for table in TABLES.values():
             create_raw(warehouse, table)
+            if table.is_kept_in_files:
+                continue
             for name in (
                 table.types.keys() - warehouse.columns(f"raw.{table.name}").keys()
             ):  # made by an earlier version
@@ -65,6 +70,12 @@ def prepare(warehouse: Warehouse) -> None:
 
 def create_raw(warehouse: Warehouse, table: Table, extras: Mapping[str, str] | None = None) -> None:
     """Create raw.`table` with its canonical columns unless it exists; with `extras` (name to type) in place of an empty one."""
+    if table.is_kept_in_files:
+        if warehouse.has_table(f"raw.{table.name}") and not parts.is_view(warehouse, f"raw.{table.name}"):
+            migrate(warehouse, table)
+        if parts.shown(warehouse, table) != [*parts.columns_of(warehouse, table)]:
+            parts.show(warehouse, table)
+        return
     columns = {**table.types, **BOOKKEEPING, **(extras or {})}
     listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
     how = "create or replace table" if extras else "create table if not exists"
@@ -155,7 +166,11 @@ def remove(warehouse: Warehouse, source: str, files: Sequence[SourceFile], load_
     if not files:
         return
     listed = ", ".join(literal(file.name) for file in files)
-    warehouse.execute(f"delete from raw.{quoted(source)} where source_file in ({listed})")
+    if source in TABLES and TABLES[source].is_kept_in_files:
+        parts.remove(warehouse, source, [file.name for file in files])
+        parts.show(warehouse, TABLES[source])
+    else:
+        warehouse.execute(f"delete from raw.{quoted(source)} where source_file in ({listed})")
     warehouse.execute(f"delete from raw.rejected_rows where source = ? and file in ({listed})", [source])
     note_rewrite(warehouse, source, load_id)
 
@@ -189,7 +204,10 @@ def touch(warehouse: Warehouse, source: str, plan: Plan) -> None:
     """Note new times of files whose content stayed the same, and new names of files that were moved."""
     for old, file in [*((file.name, file) for file in plan.touched), *plan.moved]:
         if old != file.name:
-            _rename(warehouse, f"raw.{quoted(source)}", old, file.name)
+            if source in TABLES and TABLES[source].is_kept_in_files:
+                parts.rename(warehouse, TABLES[source], old, file.name)
+            else:
+                _rename(warehouse, f"raw.{quoted(source)}", old, file.name)
             warehouse.execute("update raw.rejected_rows set file = ? where file = ?", [file.name, old])
         warehouse.execute(
             "update raw.loads set file = ?, size_bytes = ?, changed = ? where source = ? and file = ?",

@@ -10,6 +10,8 @@ from datetime import datetime
 from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.facts import parts
+from churn.warehouse.facts.storing import Storing, as_they_are, rows_by_statistics, store
 from churn.warehouse.loading import date_forms
 from churn.warehouse.loading.casts import cast, is_no_value, kept_type, widened
 from churn.warehouse.loading.column_map import Selected, select_list
@@ -55,14 +57,14 @@ class Loaded:
 
 
 def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
-    """Insert a delivery into its raw table, note its files in the ledger, and return what came of each.
+    """Put a delivery into its raw table, note its files in the ledger, and return what came of each.
 
-    One pass over the rows; a second one only when something has to be rejected or a cast may fail.
     Raises ContractBroken if a required column is missing or more than half of a file's rows are rejected.
     """
     warehouse, table, source = load.warehouse, load.table, load.source
     first = delivery.files[0].name
     refuse_mixed(warehouse, table.name, source, delivery)
+    as_delivered = delivery
     delivery = typed(
         warehouse,
         delivery,
@@ -78,26 +80,31 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     if source.where:
         condition = expression(source.where, delivery.columns, where=f"sources.{table.name}.where", file=first).sql
     for column in columns:
-        if column.name.lower() == "customer_id" and load.erased.hashes:
+        if column.name.lower() == "customer_id" and _names_erased(load, delivery, column):
             condition = f"({condition}) and {load.erased.kept(column.sql)}"
     _evolve(warehouse, table, columns, load_id)
-    names = ", ".join(quoted(column.name) for column in columns)
-    stored = ", ".join(_stored(column) for column in columns)
-    stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
-    # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
-    is_numbered_here = "row_number()" in delivery.sql
+    refused = _refused(table, columns)
+    copied: frozenset[str] = frozenset()
     try:
-        with nullcontext() if is_numbered_here else warehouse.unordered():
-            warehouse.execute(
-                f"insert into raw.{quoted(table.name)} ({names}, {', '.join(BOOKKEEPING)})"
-                f" select {stored}, {stamp} from ({delivery.sql}) where {condition}"
-            )
+        if table.is_kept_in_files and condition == "true":
+            copied = as_they_are(warehouse, as_delivered, columns, load.reading)
+        if len(copied) == len(delivery.files):  # what would be stored stands there: it need not be worked out
+            delivery, columns = as_delivered, [replace(column, sql=column.delivered) for column in columns]
+            refused = _refused(table, columns)
+        counts = _counts(load, delivery, columns, condition, refused, is_plain=len(copied) == len(delivery.files))
+        copied = frozenset(name for name in copied if counts.get(name, (0, 0))[1] == 0)
+        kept = f"({condition}) and not ({refused})" if any(bad for _, bad in counts.values()) else condition
+        chosen = [replace(column, sql=_stored(column)) for column in columns]
+        if table.is_kept_in_files:
+            store(Storing(warehouse, table, delivery, chosen, kept, load_id, load.now, copied))
+        else:
+            _insert(load, delivery, chosen, kept, load_id)
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
     except DataError as error:
         remedy = "Check that the file is whole."
         raise ContractBroken(f"cannot be read: {error.what}", where=first, remedy=remedy) from error
-    done = _settle(load, delivery, columns, condition=condition, load_id=load_id)
+    done = _settle(load, delivery, columns, counts, condition=condition, load_id=load_id)
     for file, loaded in zip(delivery.files, done, strict=True):
         record(
             warehouse,
@@ -221,6 +228,41 @@ def _refuse_two_readings(load: Load, delivery: Delivery, columns: Sequence[Selec
                 )
 
 
+def _names_erased(load: Load, delivery: Delivery, column: Selected) -> bool:
+    """Say whether a delivery has rows of somebody erased: as a rule it has none, and can be kept as it is."""
+    if not load.erased.hashes:
+        return False
+    ids = f"select distinct {column.sql} as customer_id from ({delivery.sql})"
+    return bool(load.warehouse.rows(f"select 1 from ({ids}) where not {load.erased.kept('customer_id')} limit 1"))
+
+
+def _counts(
+    load: Load, delivery: Delivery, columns: Sequence[Selected], condition: str, refused: str, *, is_plain: bool
+) -> dict[str, tuple[int, int]]:
+    """Return for each file how many rows of it are loaded, and how many are no facts."""
+    by_statistics = is_plain and not load.table.never_before
+    known = rows_by_statistics(load.warehouse, delivery, columns) if by_statistics else None
+    if known is not None:
+        return known
+    counted = load.warehouse.rows(
+        f"select _file, count(*), count(*) filter (where {refused}) from ({delivery.sql}) where {condition} group by _file"
+    )
+    return {name: (rows - bad, bad) for name, rows, bad in counted}
+
+
+def _insert(load: Load, delivery: Delivery, columns: Sequence[Selected], kept: str, load_id: int) -> None:
+    names = ", ".join(quoted(column.name) for column in columns)
+    stored = ", ".join(column.sql for column in columns)
+    stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
+    # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
+    is_numbered_here = "row_number()" in delivery.sql
+    with nullcontext() if is_numbered_here else load.warehouse.unordered():
+        load.warehouse.execute(
+            f"insert into raw.{quoted(load.table.name)} ({names}, {', '.join(BOOKKEEPING)})"
+            f" select {stored}, {stamp} from ({delivery.sql}) where {kept}"
+        )
+
+
 def _evolve(warehouse: Warehouse, table: Table, columns: Sequence[Selected], load_id: int) -> None:
     """Add columns the raw table has not met, and widen extra ones whose type differs this time."""
     raw = f"raw.{quoted(table.name)}"
@@ -231,50 +273,51 @@ def _evolve(warehouse: Warehouse, table: Table, columns: Sequence[Selected], loa
         for column in columns
         if column not in new and column.name not in table.types
     }
-    if new and not warehouse.rows(f"select count(*) from {raw}")[0][0]:
+    changed = {column.name: column.type for column in new}
+    changed |= {name: kind for name, kind in wider.items() if kind != have[name.lower()]}
+    if table.is_kept_in_files:
+        for name, kind in changed.items():
+            parts.set_column(warehouse, table, name, kind)
+    elif new and not warehouse.rows(f"select count(*) from {raw}")[0][0]:
         create_raw(warehouse, table, {column.name: column.type for column in columns if column.name not in table.types})
     else:
-        for column in new:
-            warehouse.execute(f"alter table {raw} add column {quoted(column.name)} {column.type}")
-        for name, kind in wider.items():
-            if kind != have[name.lower()]:
-                warehouse.execute(f"alter table {raw} alter column {quoted(name)} set data type {kind}")
-    if new or any(kind != have[name.lower()] for name, kind in wider.items()):
+        for name, kind in changed.items():
+            how = (
+                f"add column {quoted(name)}"
+                if name.lower() not in have
+                else f"alter column {quoted(name)} set data type"
+            )
+            warehouse.execute(f"alter table {raw} {how} {kind}")
+    if changed:
         note_rewrite(warehouse, table.name, load_id)
 
 
-def _is_missing(column: Selected, value: str) -> str:
-    return f"({value} is null or {value} = '')" if column.type == "VARCHAR" else f"{value} is null"
+def _is_missing(column: Selected) -> str:
+    return f"({column.sql} is null or {column.sql} = '')" if column.type == "VARCHAR" else f"{column.sql} is null"
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """SQL that says which rows are no facts: asked of the raw table, and of the delivery; and why, in words."""
+    """SQL that says which rows of a delivery are no facts, and why, in words."""
 
-    stored: str
-    delivered: str
+    condition: str
     reason: str
 
 
 def _refusals(table: Table, columns: Sequence[Selected]) -> list[_Refusal]:
     """Return what a row is refused for: a required value that is missing, and dates in an impossible order."""
-    refusals = [
-        _Refusal(_is_missing(column, quoted(column.name)), _is_missing(column, column.sql), _reason(column))
-        for column in columns
-        if column.is_required
-    ]
+    refusals = [_Refusal(_is_missing(column), _reason(column)) for column in columns if column.is_required]
     given = {column.name: column for column in columns}
     for name, earliest in table.never_before:
         if name in given and earliest in given:
             reason = f"cast(({given[name].sql}) as varchar) || ' is before {earliest} ' || cast(({given[earliest].sql}) as varchar)"
-            refusals.append(
-                _Refusal(
-                    _is_before(quoted(name), quoted(earliest)),
-                    _is_before(given[name].sql, given[earliest].sql),
-                    f"'{name} ' || {reason}",
-                )
-            )
+            refusals.append(_Refusal(_is_before(given[name].sql, given[earliest].sql), f"'{name} ' || {reason}"))
     return refusals
+
+
+def _refused(table: Table, columns: Sequence[Selected]) -> str:
+    """Return the SQL condition of all rows that are no facts."""
+    return " or ".join(refusal.condition for refusal in _refusals(table, columns)) or "false"
 
 
 def _is_before(value: str, earliest: str) -> str:
@@ -283,19 +326,21 @@ def _is_before(value: str, earliest: str) -> str:
 
 
 def _settle(
-    load: Load, delivery: Delivery, columns: Sequence[Selected], *, condition: str, load_id: int
+    load: Load,
+    delivery: Delivery,
+    columns: Sequence[Selected],
+    counts: Mapping[str, tuple[int, int]],
+    *,
+    condition: str,
+    load_id: int,
 ) -> list[Loaded]:
-    """Move rows that are no facts out of the raw table, note unreadable values, and count both by file."""
+    """Note refused rows, unreadable values and broken lines, and say of each file what came of it."""
     warehouse, table = load.warehouse, load.table
-    raw = f"raw.{quoted(table.name)}"
-    mine = f"load_id = {load_id} and source_file in ({', '.join(literal(file.name) for file in delivery.files)})"
     refusals = _refusals(table, columns)
-    wrong = " or ".join(refusal.stored for refusal in refusals) or "false"
-    refused = " or ".join(refusal.delivered for refusal in refusals) or "false"
-    if warehouse.rows(f"select count(*) from {raw} where {mine} and ({wrong})")[0][0]:
-        reasons = [f"case when {refusal.delivered} then {refusal.reason} end" for refusal in refusals]
+    refused = _refused(table, columns)
+    if any(bad for _, bad in counts.values()):
+        reasons = [f"case when {refusal.condition} then {refusal.reason} end" for refusal in refusals]
         _keep(load, delivery, f"{condition} and ({refused})", reasons, load_id=load_id, is_kept=False)
-        warehouse.execute(f"delete from {raw} where {mine} and ({wrong})")
     _refuse_two_readings(load, delivery, columns, condition)
     blanks = [
         f"case when {_is_unread(c)} then {_reason(c)} end" for c in columns if c.is_fallible and not c.is_required
@@ -309,14 +354,13 @@ def _settle(
             "insert into raw.rejected_rows values (?, ?, ?, ?, ?, false, ?, ?)",
             [table.name, line.file, line.row_number, line.reason, line.text, load_id, load.now],
         )
-    rows = dict(warehouse.rows(f"select source_file, count(*) from {raw} where {mine} group by 1"))
     rejected = dict(
         warehouse.rows(
             "select file, count(*) from raw.rejected_rows where source = ? and load_id = ? and not is_kept group by 1",
             [table.name, load_id],
         )
     )
-    done = [Loaded(file.name, rows.get(file.name, 0), rejected.get(file.name, 0)) for file in delivery.files]
+    done = [Loaded(file.name, counts.get(file.name, (0, 0))[0], rejected.get(file.name, 0)) for file in delivery.files]
     for loaded in done:
         _refuse_mostly_bad(warehouse, table, loaded, load_id)
     return done

@@ -10,7 +10,8 @@ from pathlib import Path
 from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.models import incremental, reuse
+from churn.warehouse.facts import parts
+from churn.warehouse.models import incremental, reuse, versions
 from churn.warehouse.models.parts import build_in_full
 from churn.warehouse.models.sql_models import SqlModel, in_order, needed_for
 
@@ -62,9 +63,14 @@ def build_model(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlM
     started = time.perf_counter()
     target = f"{quoted(model.schema)}.{quoted(model.table)}"
     try:
-        is_full = not incremental.refresh(warehouse, model, models)
-        if is_full:
-            build_in_full(warehouse, model, target)
+        if versions.is_view_over_files(warehouse, model):
+            is_full = versions.refresh(warehouse, model)
+        else:
+            if parts.is_view(warehouse, model.name):  # made by SQL that let it be one
+                warehouse.execute(f"drop view {target}")
+            is_full = not incremental.refresh(warehouse, model, models)
+            if is_full:
+                build_in_full(warehouse, model, target)
         incremental.note_build(warehouse, model, models, is_full=is_full)
     except ChurnError as error:
         if error.where is None:
@@ -72,8 +78,7 @@ def build_model(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlM
         if isinstance(error, ConfigError) and "raw." in error.what:
             error.remedy = "Run `churn refresh` first, and check the table's name."
         raise
-    rows = int(warehouse.rows(f"select count(*) from {target}")[0][0])
-    return BuildResult(model.name, rows, time.perf_counter() - started)
+    return BuildResult(model.name, parts.count(warehouse, model.name), time.perf_counter() - started)
 
 
 ROWS_PER_GROUP = (

@@ -80,7 +80,7 @@ def _data_state(warehouse: Warehouse) -> str | None:
     rewrites = warehouse.rows("select max(load_id) from raw.rewrites")
     sizes = warehouse.rows(
         "select schema_name, table_name, estimated_size from duckdb_tables() "
-        "where schema_name in ('raw', 'staging', 'totals') order by all"
+        "where schema_name in ('raw', 'facts', 'staging', 'totals') order by all"
     )
     return repr([loads, rewrites, sizes])
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.facts.parts import count
 from churn.warehouse.models.sql_models import SqlModel
 
 _STATE = """
@@ -52,6 +53,10 @@ class BuildState:
     built_rows: int
     full_builds: int
 
+    def is_of(self, model: SqlModel) -> bool:
+        """Whether a model that reads a raw table was built by the SQL it has now."""
+        return self.sql_hash == hashlib.sha256(model.sql.encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Source:
@@ -83,10 +88,10 @@ def source_of(model: SqlModel, models: Mapping[str, SqlModel]) -> Source | None:
 def refresh(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlModel]) -> bool:
     """Bring the table of `model` up to date by what was loaded since; False if it has to be built in full."""
     source = source_of(model, models)
-    state = _state(warehouse, model) if source else None
+    state = state_of(warehouse, model) if source else None
     if source is None or state is None or state.sql_hash != _hash(warehouse, model, source):
         return False
-    if not warehouse.has_table(model.name) or _count(warehouse, _target(model)) != state.built_rows:
+    if not warehouse.has_table(model.name) or count(warehouse, model.name) != state.built_rows:
         return False  # another writer has changed it
     if source.built is None:
         fresh = _fresh_raw(warehouse, source, state)
@@ -104,7 +109,7 @@ def note_build(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlMo
     if source is None or loaded is None:
         return
     warehouse.execute(_STATE)
-    before = _state(warehouse, model)
+    before = state_of(warehouse, model)
     times = (before.full_builds if before else 0) + is_full
     warehouse.execute("delete from raw.builds where model = ?", [model.name])
     warehouse.execute(
@@ -113,8 +118,8 @@ def note_build(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlMo
             model.name,
             _hash(warehouse, model, source),
             loaded,
-            _count(warehouse, source.sql),
-            _count(warehouse, _target(model)),
+            count(warehouse, source.table),
+            count(warehouse, model.name),
             times,
         ],
     )
@@ -122,23 +127,25 @@ def note_build(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlMo
 
 def _fresh_raw(warehouse: Warehouse, source: Source, state: BuildState) -> str | None:
     """Return a select of the raw rows loaded since, empty if there are none; None if adding them is not enough."""
-    is_rewritten = warehouse.rows(
-        "select 1 from raw.rewrites where source = ? and load_id > ?",
-        [source.table.removeprefix("raw."), state.load_id],
-    )
+    is_rewritten = rewritten_since(warehouse, source.table.removeprefix("raw."), state.load_id)
     if is_rewritten or _loaded_through(warehouse, source) is None:
         return None
     rows = f"select * from {source.sql} where load_id > {state.load_id}"
     fresh = _count(warehouse, f"({rows})")
-    if _count(warehouse, source.sql) - fresh != state.raw_rows:
+    if count(warehouse, source.table) - fresh != state.raw_rows:
         return None  # somebody else has written to it
     return rows if fresh else ""
 
 
+def rewritten_since(warehouse: Warehouse, source: str, load_id: int) -> bool:
+    """Say whether rows of raw.`source` were removed, or its columns changed, after a load."""
+    return bool(warehouse.rows("select 1 from raw.rewrites where source = ? and load_id > ?", [source, load_id]))
+
+
 def _fresh_built(warehouse: Warehouse, source: Source, built: SqlModel, state: BuildState) -> str | None:
     """Return a select of the other table's keys that were loaded since; None and empty as above."""
-    other = _state(warehouse, built)
-    if other is None or _count(warehouse, source.sql) != other.built_rows:
+    other = state_of(warehouse, built)
+    if other is None or count(warehouse, source.table) != other.built_rows:
         return None
     if other.load_id == state.load_id:
         return ""
@@ -214,7 +221,7 @@ def _count(warehouse: Warehouse, relation: str) -> int:
 def _loaded_through(warehouse: Warehouse, source: Source) -> int | None:
     """Return the newest load that the table read holds; None where nobody kept count."""
     if source.built is not None:
-        other = _state(warehouse, source.built)
+        other = state_of(warehouse, source.built)
         return other.load_id if other else None
     if not warehouse.has_table("raw.loads"):
         return None
@@ -224,7 +231,8 @@ def _loaded_through(warehouse: Warehouse, source: Source) -> int | None:
     return None if newest is None else int(newest)
 
 
-def _state(warehouse: Warehouse, model: SqlModel) -> BuildState | None:
+def state_of(warehouse: Warehouse, model: SqlModel) -> BuildState | None:
+    """Return what was noted when the table of `model` was last built."""
     columns = warehouse.columns("raw.builds")
     if not columns:
         return None
@@ -239,6 +247,6 @@ def _state(warehouse: Warehouse, model: SqlModel) -> BuildState | None:
 def _hash(warehouse: Warehouse, model: SqlModel, source: Source) -> str:
     """Hash the SQL, and which full build of the table read it was run on."""
     text = model.sql
-    if source.built is not None and (other := _state(warehouse, source.built)) is not None:
+    if source.built is not None and (other := state_of(warehouse, source.built)) is not None:
         text += f"\n{other.sql_hash} {other.full_builds}"
     return hashlib.sha256(text.encode()).hexdigest()

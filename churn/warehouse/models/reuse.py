@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 
 from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.facts.parts import count
 from churn.warehouse.models.sql_models import SqlModel
 
 _POLICY = "snapshots.policy"
@@ -62,9 +63,7 @@ def _staged(warehouse: Warehouse, name: str) -> list[object] | None:
     if not warehouse.has_table("raw.builds") or not warehouse.has_table(name):
         return None
     kept = warehouse.rows("select * from raw.builds where model = ?", [name])
-    schema, table = name.split(".", 1)
-    rows = warehouse.rows(f"select count(*) from {quoted(schema)}.{quoted(table)}")[0][0]
-    return [*kept[0], rows] if kept else None
+    return [*kept[0], count(warehouse, name)] if kept else None
 
 
 def _policy(warehouse: Warehouse) -> dict[str, object]:

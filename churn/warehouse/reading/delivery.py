@@ -32,7 +32,8 @@ class Delivery:
     """Rows as delivered: `sql` is a select with the columns `columns` (name to DuckDB type), `_file` and `_row`.
 
     `is_text`: the format has no types of its own, so that what a column of text holds is told from all of its values; `is_cleaned`: its words for no value are null already. `has_open_keys`:
-    a row may lack any key, so that a file without a column is no fault where earlier files had it.
+    a row may lack any key, so that a file without a column is no fault where earlier files had it. `is_parquet`: the rows
+    are those of Parquet files, read without any option.
     """
 
     files: tuple[SourceFile, ...]
@@ -42,3 +43,4 @@ class Delivery:
     is_text: bool = False
     is_cleaned: bool = False
     has_open_keys: bool = False
+    is_parquet: bool = False

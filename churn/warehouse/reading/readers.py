@@ -82,7 +82,7 @@ def deliveries(
         shapes = [(file, columns_of(warehouse, _parquet([file], passed), file)) for file in files]
         for columns, group in groupby(shapes, key=lambda pair: pair[1]):
             batch = [file for file, _ in group]
-            yield Delivery(tuple(batch), _parquet(batch, passed), columns)
+            yield Delivery(tuple(batch), _parquet(batch, passed), columns, is_parquet=not passed)
         return
     for file in files:
         if file.size == 0:

@@ -60,7 +60,7 @@ def close_demo(context: Context, campaigns: DemoCampaigns) -> DemoClosing:
 
 
 OWN_FILES = ("warehouse.duckdb", "warehouse.duckdb.wal", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm")
-OWN_FOLDERS = ("models", "reports", "data", "lists", "serving", "tmp")
+OWN_FOLDERS = ("facts", "models", "reports", "data", "lists", "serving", "tmp")
 DEMO_TUNE_MINUTES = 0.5
 DEMO_SETTINGS = f"""{MARKER}
 

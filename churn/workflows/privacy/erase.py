@@ -14,7 +14,7 @@ from churn.context import Context
 from churn.errors import NotFound
 from churn.store.repositories.privacy import CRM_TABLES
 from churn.warehouse.models.sql_models import load_models
-from churn.warehouse.personal import erase, holds, rewrite
+from churn.warehouse.personal import erase_all, holds, rewrite
 from churn.workflows.privacy.files import erase_from_file, personal_files
 from churn.workflows.privacy.object import Objected, Withdrawal, object_to_marketing, require_id, withdraw_customer
 
@@ -164,7 +164,7 @@ def _from_warehouse(context: Context, customers: Sequence[str]) -> dict[str, dic
     context.progress.step("Erasing from the warehouse")
     models = load_models(context.settings.home)
     with context.open_warehouse("churn privacy erase") as warehouse:
-        removed = {customer_id: erase(warehouse, models, customer_id) for customer_id in customers}
+        removed = erase_all(warehouse, models, customers)
         if any(removed.values()):
             context.progress.step("Writing the warehouse anew")
             rewrite(warehouse)

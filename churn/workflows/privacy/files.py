@@ -1,6 +1,6 @@
 """Finds and removes one customer in the files of a home: tables by their rows, texts and logs by the id itself.
 
-What a user delivers (the folders of declared sources) and the two databases are not looked at here.
+What a user delivers (the folders of declared sources), the two databases and the files of facts are not looked at here.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 EXPORTS = "privacy"  # the folder of what was handed out by the service
+FACTS = "facts"
 _LOG = "churn.log"
 _SETTLES_SECONDS = 0.5  # longer than a writer of the log needs to notice that it was moved
 _MOST_LINES = 10_000  # of one file in an export
@@ -34,7 +35,7 @@ _MOST_LINES = 10_000  # of one file in an export
 def personal_files(context: Context) -> Iterator[Path]:
     """Yield every file that may hold a customer's data, but for databases, locks and delivered files."""
     home = context.settings.home
-    skipped = source_folders(context)
+    skipped = [*source_folders(context), home / FACTS]  # the facts belong to the warehouse
     for root in (home, *list_folders(context)):
         for path in sorted(root.rglob("*")) if root.is_dir() else ():
             if path.is_symlink() or not path.is_file() or _is_database(path):

@@ -10,9 +10,10 @@ from pathlib import Path
 from churn.config import SourceSettings
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError
-from churn.warehouse.connection import Warehouse, open_warehouse, quoted
+from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES
 from churn.warehouse.loading.ingest import ingest
+from churn.warehouse.opening import open_warehouse
 
 _EXAMPLES = 3
 _SHOWN = 40  # characters of an example

@@ -134,8 +134,8 @@ def test_files_of_one_header_may_differ_in_quotes_and_types(warehouse: Warehouse
     put("a/4.csv", head + "C4,2026-01-04T00:00:00+01:00,plain,many\n")
     load("sessions", "a/*.csv")
     assert warehouse.rows("select started_at, note, score from raw.sessions order by customer_id") == [
-        (datetime(2026, 1, 1), "plain", "1.0"),
-        (datetime(2026, 1, 2), "with, comma", "2.0"),
+        (datetime(2026, 1, 1), "plain", "1"),
+        (datetime(2026, 1, 2), "with, comma", "2"),
         (datetime(2026, 1, 3), "plain", "2.5"),
         (datetime(2026, 1, 3, 23), "plain", "many"),
     ]

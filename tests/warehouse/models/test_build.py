@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models import parts
 from churn.warehouse.models.build import build
 from tests.warehouse.conftest import NOW
+from tests.warehouse.placing import place
 
 
 def add(home: Path, name: str, sql: str) -> Path:
@@ -79,12 +82,13 @@ def test_what_somebody_else_wrote_is_built_anew(warehouse: Warehouse, tmp_path: 
     ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=NOW)
     models = load_models(tmp_path)
     build(warehouse, models, schemas=["staging"])
-    warehouse.execute("insert into raw.sessions (customer_id, started_at) values ('C2', '2026-01-02')")
-    build(warehouse, models, schemas=["staging"])
-    assert warehouse.rows("select count(*) from staging.sessions") == [(2,)]
-    warehouse.execute("delete from staging.sessions")
-    build(warehouse, models, schemas=["staging"])
-    assert warehouse.rows("select count(*) from staging.sessions") == [(2,)]
+    place(warehouse, "sessions", pl.DataFrame({"customer_id": ["C2"], "started_at": [datetime(2026, 1, 2)]}))
+    warehouse.execute("insert into raw.customers (customer_id) values ('C1')")
+    for wrong in ("select 1", "delete from staging.customers"):
+        warehouse.execute(wrong)
+        build(warehouse, models, schemas=["staging"])
+        assert warehouse.rows("select count(*) from staging.sessions") == [(2,)]
+        assert warehouse.rows("select count(*) from staging.customers") == [(1,)]
 
 
 @pytest.mark.parametrize("part_rows", [1, 5, 40, 10_000])
@@ -97,7 +101,8 @@ def test_a_large_table_built_in_parts_is_the_table_built_at_once(
         lines += [f"C{number % 5},2026-{month:02d}-{1 + number % 4:02d},{number},{known}"] * (1 + number % 2)
     (tmp_path / "1.csv").write_text("\n".join([*lines, "C9,1900-01-01,1,", ""]))
     ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=NOW)
-    warehouse.execute("insert into raw.sessions (customer_id, started_at) values ('C1', null), ('C1', 'infinity')")
+    odd = warehouse.frame("select 'C1' as customer_id, unnest([null, timestamp 'infinity']) as started_at")
+    place(warehouse, "sessions", odd)
     models = load_models(tmp_path)
     warehouse.execute("create schema if not exists staging")
     monkeypatch.setattr(parts, "PART_ROWS", part_rows)
@@ -147,12 +152,8 @@ def test_sums_stand_over_a_table_that_is_always_built_in_full(warehouse: Warehou
 def test_sums_that_somebody_else_wrote_are_built_anew(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("customer_id,started_at\nC1,2026-01-01\n")
     ingest(warehouse, {"sessions": SourceSettings(path=str(tmp_path / "1.csv"))}, now=NOW)
-    for sql in (
-        "delete from totals.session_months",
-        "insert into staging.sessions (customer_id, occurred_at) values ('C2', '2026-01-01')",
-    ):
-        build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
-        warehouse.execute(sql)
+    build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
+    warehouse.execute("delete from totals.session_months")
     build(warehouse, load_models(tmp_path), schemas=["staging", "totals"])
     assert warehouse.rows("select customer_id, sessions from totals.session_months") == [("C1", 1)]
 

@@ -17,6 +17,7 @@ from churn.warehouse import Warehouse, load_models
 from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models.build import build
 from churn.warehouse.models.checks import CheckResult, run_checks
+from tests.warehouse.placing import place
 
 TODAY = datetime(2026, 3, 1)
 Check = Callable[..., dict[str, CheckResult]]
@@ -85,7 +86,7 @@ def check(warehouse: Warehouse, tmp_path: Path) -> Check:
         ingest(warehouse, {}, now=TODAY)
         for table, frame in (company() if frames is None else company() | frames).items():
             placed = frame.with_columns(load_id=pl.lit(1), loaded_at=pl.lit(TODAY), source_file=pl.lit("f"))
-            warehouse.write(f"raw.{table}", placed.with_row_index("row_number"), append=True)
+            place(warehouse, table, placed.with_row_index("row_number"))
         build(warehouse, models, schemas=["staging", "totals"])
         return {one.rule: one for one in run_checks(warehouse, models, now=now) if one.defect_count}
 
@@ -412,7 +413,7 @@ def test_a_rule_is_not_run_again_until_something_is_loaded_or_a_day_has_passed(
     assert run() == 4
     path.write_text(_COUNTING.replace("payments, next", "all_payments, next"))
     assert run() == 5
-    warehouse.execute("insert into staging.payments (payment_id) values ('by hand')")
+    warehouse.execute("insert into staging.customers (customer_id) values ('by hand')")
     assert run() == 6
     warehouse.execute("create schema history")
     warehouse.execute("create table history.scores as select 1 as one")

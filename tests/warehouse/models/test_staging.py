@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from churn.config import SourceSettings
@@ -14,6 +15,7 @@ from churn.warehouse import Warehouse, load_models
 from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models.build import build
 from tests.warehouse.conftest import NOW
+from tests.warehouse.placing import place
 
 Stage = Callable[[str, str, list[dict[str, Any]]], list[tuple[Any, ...]]]
 
@@ -30,10 +32,7 @@ def stage(warehouse: Warehouse, tmp_path: Path) -> Stage:
         ingest(warehouse, {}, now=NOW)
         for number, row in enumerate(rows):
             full = {"load_id": number + 1, "loaded_at": NOW, "source_file": "f", "row_number": 1} | row
-            for extra in full.keys() - warehouse.columns(f"raw.{table}").keys():
-                warehouse.execute(f"alter table raw.{table} add column {extra} varchar")
-            marks = ", ".join("?" for _ in full)
-            warehouse.execute(f"insert into raw.{table} ({', '.join(full)}) values ({marks})", list(full.values()))
+            place(warehouse, table, pl.DataFrame([full]))
         build(warehouse, models, schemas=["staging"])
         return warehouse.rows(query)
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from churn.config import ResourceSettings
-from churn.warehouse.connection import open_warehouse
+from churn.warehouse.opening import open_warehouse
 from churn.workflows.score.history import CONTRIBUTIONS, SCORES, read_previous, write_history
 
 FIRST, SECOND, THIRD = date(2026, 1, 1), date(2026, 1, 8), date(2026, 1, 15)

@@ -1,0 +1,117 @@
+"""Puts a delivery into the parts of its fact table: files that already are what the table wants as they are, others converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from churn.warehouse.connection import Warehouse, literal, quoted
+from churn.warehouse.facts import parts, writing
+from churn.warehouse.facts.parts import Stored
+from churn.warehouse.loading.column_map import Selected
+from churn.warehouse.loading.contracts import Table
+from churn.warehouse.reading import values
+from churn.warehouse.reading.delivery import Delivery
+from churn.warehouse.reading.values import Reading
+
+_OF_THE_READER = {"file_row_number", "file_index", "filename", "row_number"}
+
+
+@dataclass(frozen=True)
+class Storing:
+    """Rows on their way into parts: `columns` as the table stores them, `kept` the condition for rows that stay.
+
+    `copied` names the files that are kept as they were delivered.
+    """
+
+    warehouse: Warehouse
+    table: Table
+    delivery: Delivery
+    columns: Sequence[Selected]
+    kept: str
+    load_id: int
+    loaded_at: datetime
+    copied: frozenset[str]
+
+
+def store(storing: Storing) -> None:
+    """Add a part for each file of the delivery, and show them in the table. Raises ContractBroken, ResourceError."""
+    for file in storing.delivery.files:
+        if file.name in storing.copied:
+            names = {quoted(name): name for name in storing.delivery.columns}
+            stored = tuple(Stored(column.name, names[column.delivered], column.type) for column in storing.columns)
+            part = replace(writing.copy(storing.warehouse, storing.table.name, file), columns=stored)
+        else:
+            part = _converted(storing, file.name)
+        placed = replace(part, source_file=file.name, load_id=storing.load_id, loaded_at=storing.loaded_at)
+        parts.add(storing.warehouse, storing.table, placed)
+    parts.show(storing.warehouse, storing.table)
+
+
+def _converted(storing: Storing, file: str) -> parts.Part:
+    chosen = ", ".join(f"{column.sql} as {quoted(column.name)}" for column in storing.columns)
+    of_file = f" and _file = {literal(file)}" if len(storing.delivery.files) > 1 else ""
+    rows = f"select {chosen}, _row as row_number from ({storing.delivery.sql}) where {storing.kept}{of_file}"
+    columns = [(column.name, column.type) for column in storing.columns]
+    return writing.write(storing.warehouse, storing.table, rows, columns)
+
+
+def as_they_are(
+    warehouse: Warehouse, delivery: Delivery, columns: Sequence[Selected], reading: Reading
+) -> frozenset[str]:
+    """Return the names of the files of a delivery, before any value was read, whose values all are what would be stored."""
+    kinds = {quoted(name): kind for name, kind in delivery.columns.items()}
+    if not delivery.is_parquet or any(name.lower() in _OF_THE_READER for name in delivery.columns):
+        return frozenset()
+    if any(kinds.get(column.delivered) != column.type for column in columns):
+        return frozenset()
+    stored = {column.delivered: column.sql for column in columns}
+    texts = [name for name, kind in kinds.items() if kind == "VARCHAR"]
+    bare = {name: values.without_missing(name, reading, is_trimmed=False) for name in texts}
+    names = [
+        name
+        for name, kind in kinds.items()
+        if name not in texts and stored.get(name, name) not in {name, f"cast({name} as {kind})"}
+    ]
+    for name in texts:  # few are different: where these stay as they are, no row has to be looked at
+        different = f"select distinct {name}, '' as _file from ({delivery.sql})"
+        if warehouse.rows(f"{_changed(different, [name], stored, bare)} limit 1"):
+            names.append(name)
+    files = {file.name for file in delivery.files}
+    if names:
+        files -= {name for (name,) in warehouse.rows(_changed(delivery.sql, names, stored, bare))}
+    return frozenset(files)
+
+
+def rows_by_statistics(
+    warehouse: Warehouse, delivery: Delivery, columns: Sequence[Selected]
+) -> dict[str, tuple[int, int]] | None:
+    """Return for each file of `as_they_are` its rows and that none lacks a required value, or None if that has to be looked up."""
+    required = [name for name in delivery.columns if quoted(name) in {c.delivered for c in columns if c.is_required}]
+    listed = ", ".join(literal(str(file.path)) for file in delivery.files)
+    names = ", ".join(literal(name) for name in required)
+    groups = warehouse.rows(
+        "select file_name, row_group_id, any_value(row_group_num_rows), count(*) filter (where stats_null_count = 0)"
+        f" from parquet_metadata([{listed}]) where path_in_schema in ({names}) group by file_name, row_group_id"
+    )
+    if not required or any(filled != len(required) for *_, filled in groups):
+        return None
+    rows = {str(file.path): 0 for file in delivery.files}
+    for path, _, count, _ in groups:
+        rows[path] = rows.get(path, 0) + count
+    return {file.name: (rows[str(file.path)], 0) for file in delivery.files}
+
+
+def _changed(sql: str, names: Sequence[str], stored: Mapping[str, str], bare: Mapping[str, str]) -> str:
+    """Return a select of the files in which one of the columns `names` would be stored as something else."""
+    before = ", ".join(f"{name} as {_before(name)}" for name in names)
+    rows = f"select *, {before} from ({sql})"
+    if made := ", ".join(f"{bare[name]} as {name}" for name in names if name in bare):
+        rows = f"select * replace ({made}) from ({rows})"
+    differs = " or ".join(f"({stored.get(name, name)}) is distinct from {_before(name)}" for name in names)
+    return f"select distinct _file from ({rows}) where {differs}"
+
+
+def _before(name: str) -> str:
+    return quoted(f"{name} before")

@@ -288,6 +288,7 @@ def check(session: Session) -> None:
         "campaigns": {"files": result.campaigns.files, "complaints": complaint_rows(result.campaigns.complaints)},
         "checks": None if result.checks is None else check_rows(result.checks),
         "open_files": result.open_files,
+        "point_in_time": {"tried": result.tried_features, "leaks": result.leaks},
     }
 
     def render() -> None:
@@ -297,6 +298,10 @@ def check(session: Session) -> None:
             line("No warehouse yet: run `churn refresh` to check the data too.")
         else:
             show_checks(result.checks)
+        if result.tried_features and not result.leaks:
+            line(f"Tried point in time: {', '.join(result.tried_features)}; none knows what was not known yet.")
+        for leak in result.leaks:
+            line(f"{leak.column} of {leak.file} changes by {', '.join(leak.kinds)}: {leak.example}. {leak.remedy}")
         if result.open_files:
             home = session.context.settings.home
             line(
@@ -306,6 +311,8 @@ def check(session: Session) -> None:
 
     session.show(document, render)
     if result.checks and any(c.level == "block" and c.defect_count for c in result.checks):
+        raise typer.Exit(3)
+    if result.leaks:
         raise typer.Exit(3)
     if result.campaigns.complaints:
         raise typer.Exit(2)

@@ -14,8 +14,8 @@ _WITHOUT_TIME = frozenset({"staging.customer_snapshots"})  # its rows have the s
 def check_time(models: Mapping[str, SqlModel]) -> None:
     """Refuse a feature file that reads facts without asking when they were known.
 
-    A file that names `available_at` may still get it wrong: what it returns is held to the rule by a test that adds
-    facts of the future. Raises FutureLeak.
+    A file that names `available_at` may still get it wrong: `churn check` tries what it returns by adding facts that must
+    not count (snapshots/point_in_time.py), and a test tries ours. Raises FutureLeak.
     """
     for name, model in sorted(models.items()):
         facts = sorted(table for table in model.depends_on - _WITHOUT_TIME if table.startswith(("staging.", "totals.")))

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.snapshots.dates import default_snapshot_date
+from churn.snapshots.point_in_time import Leak, find_leaks, own_features
+from churn.snapshots.policy import SnapshotPolicy
 from churn.views.open_files import open_files
 from churn.warehouse.models.checks import run_checks
 from churn.warehouse.models.sql_models import load_models
@@ -20,32 +23,45 @@ if TYPE_CHECKING:
 class ProjectCheck:
     """What was looked at. `campaigns` holds what is wrong with them; `checks` is None when there is no warehouse yet.
 
-    `open_files` are those of the home that other accounts may read.
+    `open_files` are those of the home that other accounts may read; `tried_features` those of the home's SQL that were
+    tried point in time, `leaks` what they know too early.
     """
 
     sources: list[str]
     sql_models: int
     campaigns: CampaignReview
     checks: list[CheckResult] | None
+    tried_features: list[str]
+    leaks: list[Leak]
     open_files: list[Path]
 
 
 def check_project(context: Context) -> ProjectCheck:
     """Read settings, SQL and campaigns and, when a warehouse exists, run the quality rules as of now.
 
+    The features of the home's SQL are then tried point in time on a sample of customers.
     Raises ConfigError at the first setting or SQL file that cannot be read; of campaigns everything wrong is found.
     """
     settings = context.settings
     models = load_models(settings.home)
     campaigns = validate_campaigns(context)
-    checks = None
+    checks: list[CheckResult] | None = None
+    tried: list[str] = []
+    leaks: list[Leak] = []
     if settings.warehouse_path.exists():
         with context.open_warehouse("churn check") as warehouse:
             checks = run_checks(warehouse, models, now=context.clock())
+            tried = own_features(models)
+            if tried:
+                context.progress.step("Trying the features of your SQL point in time")
+                day = default_snapshot_date(warehouse, context.today)
+                leaks = find_leaks(warehouse, models, SnapshotPolicy.from_settings(settings), day, tried)
     return ProjectCheck(
         sources=sorted(settings.sources),
         sql_models=len(models),
         campaigns=campaigns,
         checks=checks,
+        tried_features=tried,
+        leaks=leaks,
         open_files=open_files(settings.home),
     )

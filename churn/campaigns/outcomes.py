@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from churn.errors import ConfigError, ContractBroken
+from churn.files import unguarded
 from churn.store.records import OUTCOME_KINDS
 
 OUTCOME_FIELDS: Final = ("customer_id", "campaign", "event_id", "kind", "occurred_at")
@@ -79,7 +80,8 @@ def _csv_rows(
     _require(header, campaign, path)
     for number, cells in enumerate((cells for cells in lines if cells), 1):
         fault = None if len(cells) == len(header) else f"has {len(cells)} fields where the header has {len(header)}"
-        yield number, dict(zip(header, cells, strict=False)), fault
+        # What `churn plan --out` wrote, and others sent back, may carry the guard against formulas.
+        yield number, dict(zip(header, map(unguarded, cells), strict=False)), fault
 
 
 def _json_rows(path: Path, kind: str, campaign: str | None) -> Iterator[tuple[int, Mapping[str, Any], str | None]]:

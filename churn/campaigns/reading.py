@@ -18,6 +18,7 @@ from churn import resources
 from churn.documents.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
 from churn.errors import CampaignError, ConfigError
 
+LONGEST_NAME = 80  # it is part of the names of files and runs, and a field of a CRM holds it
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 _KEY = re.compile(r"^\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*(?:=|\.)")
@@ -64,8 +65,8 @@ def examine_text(name: str, text: str, path: Path) -> tuple[CampaignDefinition |
     def complaint(line: int, what: str, remedy: str) -> Complaint:
         return Complaint(name, path, line, what, remedy)
 
-    if not _NAME.fullmatch(name):
-        remedy = "Name the file with small letters, digits and underscores: campaigns/winback_call.toml."
+    if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        remedy = f"Name the file with small letters, digits and underscores, {LONGEST_NAME} at most: campaigns/winback_call.toml."
         return None, [complaint(0, f"`{name}` cannot be a campaign's name", remedy)]
     try:
         values = tomllib.loads(text, parse_float=Decimal)

@@ -39,7 +39,9 @@ HomeOption = Annotated[
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", help="Settings file. Default: churn.toml here or in the home.", rich_help_panel=GLOBAL_PANEL
+        "--config",
+        help="Settings file. Default: churn.toml in a home that is named, else here or in the home.",
+        rich_help_panel=GLOBAL_PANEL,
     ),
 ]
 JsonOption = Annotated[

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.environment import HOME, overlay
@@ -37,6 +37,8 @@ from churn.config.sections import (
     TrainingSettings,
 )
 from churn.errors import ConfigError
+
+LONGEST_NAME = 60  # of a connector: it is part of the names of files and variables
 
 __all__ = [
     "AlertSettings",
@@ -89,6 +91,13 @@ class Settings(Section):
     webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
 
+    @field_validator("connectors")
+    @classmethod
+    def _short_names(cls, value: dict[str, ConnectorSettings]) -> dict[str, ConnectorSettings]:
+        if long := [name for name in value if len(name) > LONGEST_NAME]:
+            raise ValueError(f"[connectors.{long[0]}]: a name has {LONGEST_NAME} characters at most")
+        return value
+
     @property
     def warehouse_path(self) -> Path:
         """The embedded database of analytics."""
@@ -115,12 +124,13 @@ def load_settings(
 ) -> Settings:
     """Read `config` (or `churn.toml` here or in the home), then `CHURN_*` variables, then `home`.
 
+    A home that is named, by `home` or by $CHURN_HOME, has its own file read before one that happens to lie here.
     A variable names its place with double underscores: `CHURN_TRAINING__SEED=3`. Relative source paths are read
     from the folder of the file that declares them. Raises ConfigError naming key, place, and the nearest known key.
     """
     environ = dict(os.environ) if environ is None else environ
     chosen_home = home or Path(environ.get(HOME, ".churn"))
-    path = _config_path(config, chosen_home)
+    path = _config_path(config, chosen_home, is_named=home is not None or HOME in environ)
     values: dict[str, Any] = {}
     if path is not None:
         values = _read_toml(path)
@@ -133,12 +143,13 @@ def load_settings(
         raise _explain(error, str(path or "environment")) from error
 
 
-def _config_path(config: Path | None, home: Path) -> Path | None:
+def _config_path(config: Path | None, home: Path, *, is_named: bool) -> Path | None:
     if config is not None:
         if not config.is_file():
             raise ConfigError("no such configuration file", where=str(config), remedy="Write one with `churn init`.")
         return config
-    return next((p for p in (Path("churn.toml"), home / "churn.toml") if p.is_file()), None)
+    places = (home, Path()) if is_named else (Path(), home)
+    return next((place / "churn.toml" for place in places if (place / "churn.toml").is_file()), None)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

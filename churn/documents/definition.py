@@ -115,7 +115,9 @@ class Crm(Document):
 class Heading(Document):
     """[campaign]: what it is called, whose it is, and how long its outcome is waited for."""
 
-    title: str = Field(min_length=1, description="What people call it; shown as the recommended action.")
+    title: str = Field(
+        min_length=1, max_length=200, description="What people call it; shown as the recommended action."
+    )
     owner: str | None = Field(None, description="Who answers for it.")
     description: str | None = Field(None, description="What is offered, in a sentence.")
     window_days: Annotated[int, Field(ge=1, le=730)] | None = Field(

@@ -10,7 +10,7 @@ import pytest
 
 from churn.campaigns.eligibility import RULES
 from churn.campaigns.expectation import economics_of
-from churn.campaigns.reading import examine, line_of, load_campaign, load_campaigns, read_campaign
+from churn.campaigns.reading import examine, examine_text, line_of, load_campaign, load_campaigns, read_campaign
 from churn.config import BusinessSettings, ChurnSettings
 from churn.documents.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
 from churn.errors import CampaignError, ConfigError
@@ -180,3 +180,12 @@ def test_the_page_on_campaigns_names_every_key_and_rule_with_its_default():
         if isinstance(default, bool | int | float | Decimal):
             assert Decimal(text if text not in {"true", "false"} else text == "true") == Decimal(str(default + 0)), key
     assert re.findall(r"^\| `([a-z_]+)` \| (?:who|the share|such)", page, flags=re.MULTILINE) == list(RULES)
+
+
+def test_names_and_titles_are_bounded_where_they_are_defined(tmp_path: Path) -> None:
+    text = '[campaign]\ntitle = "Call them"\n'
+    assert examine_text("a" * 80, text, tmp_path)[0] is not None
+    _, (complaint,) = examine_text("a" * 81, text, tmp_path)
+    assert "80 at most" in complaint.remedy
+    _, (complaint,) = examine_text("call", f'[campaign]\ntitle = "{"x" * 201}"\n', tmp_path)
+    assert "200" in complaint.what

@@ -199,3 +199,15 @@ def test_events_from_before_the_assignment_are_told_apart() -> None:
     events = judge(rows({"occurred_at": "2026-06-30 23:59"}, {"event_id": "e2", "occurred_at": "2026-07-01"}), now=NOW)
     early = before_assignment(events.accepted, assigned(("support_call", "C1", date(2026, 7, 1))))
     assert early["event_id"].to_list() == ["e1"]
+
+
+def test_an_id_that_was_guarded_against_formulas_on_its_way_out_comes_back_as_it_was(tmp_path: Path) -> None:
+    from churn.files import frame_csv
+
+    ids = ["+49170", "=1+1", "-5", "o'neil", "'quoted'", "C1"]
+    rows = pl.DataFrame({"customer_id": ids}).with_columns(
+        campaign=pl.lit("call"), event_id=pl.col("customer_id"), kind=pl.lit("lost"), occurred_at=pl.lit("2026-06-01")
+    )
+    (path := tmp_path / "told.csv").write_text(frame_csv(rows), encoding="utf-8")
+    assert "'+49170" in path.read_text()
+    assert read_outcomes(path)["customer_id"].to_list() == ids

@@ -154,3 +154,21 @@ def test_an_unknown_variable_is_named_without_its_value(tmp_path):
 )
 def test_known_variables_are_taken(tmp_path, name):
     assert load_settings(config=written(tmp_path, ""), environ={name: "7"}) is not None
+
+
+def test_a_file_that_lies_here_never_beats_the_one_of_a_home_that_is_named(tmp_path, monkeypatch):
+    (home := tmp_path / "home").mkdir()
+    written(home, "[training]\nseed = 7\n")
+    written(tmp_path, "[training]\nseed = 8\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(home=home, environ={}).training.seed == 7
+    assert load_settings(environ={"CHURN_HOME": str(home)}).training.seed == 7
+    assert load_settings(environ={}).training.seed == 8
+    assert load_settings(home=tmp_path / "new", environ={}).training.seed == 8  # a home without one
+    assert load_settings(home=home, config=tmp_path / "churn.toml", environ={}).training.seed == 8
+
+
+def test_the_name_of_a_connector_is_bounded(tmp_path):
+    path = written(tmp_path, f'[connectors.{"x" * 61}]\nkind = "file"\n')
+    with pytest.raises(ConfigError, match="60 characters at most"):
+        load_settings(config=path, environ={})

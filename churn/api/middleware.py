@@ -16,6 +16,7 @@ from churn.api import problems
 if TYPE_CHECKING:
     from churn.context import Context
 
+UPLOADS = "/experiments"  # what paths to which whole files are sent end with, below whatever prefix
 _REQUEST_ID = re.compile(rb"[\w.-]{1,64}\Z")
 _SIZES = frozenset({b"content-length", b"transfer-encoding"})
 _NOSNIFF, _NO_STORE = (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")
@@ -40,7 +41,9 @@ class Surround:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app = app
         self._context = context
-        self._limit = 1024 * context.settings.api.max_body_kb
+        api = context.settings.api
+        self._limit = 1024 * api.max_body_kb
+        self._upload_limit = max(self._limit, 1024 * 1024 * api.max_upload_mb)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; everything that is no HTTP request passes by."""
@@ -52,7 +55,7 @@ class Surround:
             if name == b"x-request-id":
                 sent_id = value
             elif name in _SIZES:
-                refusal = refusal or self._refusal(name, value)
+                refusal = refusal or self._refusal(name, value, scope["path"])
         is_usable = sent_id and _REQUEST_ID.match(sent_id)
         given_id = sent_id.decode("latin-1") if is_usable else f"{random.getrandbits(64):016x}"
         noted = scope.setdefault("state", {})
@@ -77,12 +80,16 @@ class Surround:
         finally:
             self._note(scope, noted, status, time.perf_counter() - began)
 
-    def _refusal(self, name: bytes, value: bytes) -> tuple[int, str, str, str | None] | None:
+    def _refusal(self, name: bytes, value: bytes, path: str) -> tuple[int, str, str, str | None] | None:
         if name == b"transfer-encoding":
             return 411, "length_required", "A body must say how long it is.", None
-        if not value.isdigit() or len(value) > 18 or int(value) > self._limit:
+        is_upload = path.endswith(UPLOADS)
+        limit = self._upload_limit if is_upload else self._limit
+        if not value.isdigit() or len(value) > 18 or int(value) > limit:
             remedy = "Send the rows in parts, or raise [api] max_body_kb."
-            return 413, "body_too_large", f"At most {self._limit:,} bytes.", remedy
+            if is_upload:
+                remedy = "Analyse the file with `churn experiment`, or raise [api] max_upload_mb."
+            return 413, "body_too_large", f"At most {limit:,} bytes.", remedy
         return None
 
     def _note(self, scope: Scope, noted: dict[str, Any], status: int, seconds: float) -> None:

@@ -43,6 +43,11 @@ def risk_note(name: str, finding: str) -> str:
     return f"`{name}` goes by risk, and {_ASSUMED}: {finding}"
 
 
+def harm_note(name: str, taught_by: str, finding: str) -> str:
+    """Return that campaign `name` contacts nobody, for an experiment found that contact does harm on average."""
+    return f"`{name}` contacts nobody, as `{taught_by}` showed that contact does harm: {finding} --despite-alarm plans it knowingly."
+
+
 def unlearnt_note(names: Sequence[str]) -> str:
     """Return that nothing was learnt yet from the campaigns `names`."""
     return f"Nothing has been learnt yet from {', '.join(f'`{name}`' for name in names)}, so {_ASSUMED}."

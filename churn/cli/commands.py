@@ -82,6 +82,10 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         "uplift",
         "Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.",
     ),
+    "experiment": CommandEntry(
+        "experiment",
+        "Say what a finished A/B test of any tool proves, what each policy earns, and whom to contact.",
+    ),
     "backup": CommandEntry("backup", "Back the home and its store up into a new folder, while the service goes on."),
     "restore": CommandEntry("backup", "Bring a backup back into the home and its store."),
     "audit": CommandEntry(

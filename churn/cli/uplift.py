@@ -1,4 +1,4 @@
-"""Command `uplift`: learns from a campaign's holdout, or from an experiment's file, whom contact persuades."""
+"""Command `uplift`: learns from a campaign's holdout whom contact persuades."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import typer
 from churn.cli.common import Session, command
 from churn.cli.tables import facts, line, percent, table
 from churn.documents.uplift import DecileEffect, UsedCustomers
-from churn.errors import ConfigError
-from churn.workflows.learn_uplift import ExperimentFile, LearntUplift, learn_uplift, learn_uplift_file
-
-FILE = "An experiment's file instead of a campaign"
+from churn.workflows.learn_uplift import LearntUplift, learn_uplift
 
 
 def register(app: typer.Typer) -> None:
@@ -23,37 +20,8 @@ def register(app: typer.Typer) -> None:
 
 def uplift(
     session: Session,
-    campaign: Annotated[
-        str | None, typer.Argument(metavar="[CAMPAIGN]", help="A planned campaign whose outcomes are mature.")
-    ] = None,
+    campaign: Annotated[str, typer.Argument(help="A planned campaign whose outcomes are mature.")],
     *,
-    data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .csv or .parquet, a row per customer.", rich_help_panel=FILE)
-    ] = None,
-    treatment: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of the arm.", rich_help_panel=FILE)
-    ] = None,
-    outcome: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of the outcome, 0 or 1.", rich_help_panel=FILE)
-    ] = None,
-    treated: Annotated[
-        str | None, typer.Option(help="Value of --treatment for those contacted.", rich_help_panel=FILE)
-    ] = None,
-    control: Annotated[
-        str | None, typer.Option(help="Value of --treatment for those left alone.", rich_help_panel=FILE)
-    ] = None,
-    unwanted: Annotated[
-        bool,
-        typer.Option("--unwanted", help="1 is what contact is to prevent, such as churn.", rich_help_panel=FILE),
-    ] = False,
-    customer: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column of the customer's id.", rich_help_panel=FILE)
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COL", help="Known only after the contact; repeat for more.", rich_help_panel=FILE),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name to keep it under.", rich_help_panel=FILE)] = None,
     learner: Annotated[
         list[str] | None, typer.Option(help="t_learner, x_learner, class_transformation; repeat. Default: all.")
     ] = None,
@@ -68,33 +36,9 @@ def uplift(
 ) -> None:
     """Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.
 
-    `churn uplift support_call`, or `churn uplift --data trial.csv --treatment arm --outcome stayed`.
+    Of an experiment in a file: `churn experiment FILE`.
     """
-    if data is None:
-        if campaign is None:
-            raise ConfigError("neither a campaign nor --data is given", where="churn uplift", remedy="Give one.")
-        file_only = {"--treatment": treatment, "--outcome": outcome, "--treated": treated, "--control": control}
-        stray = [n for n, v in {**file_only, "--customer": customer, "--exclude": exclude, "--name": name}.items() if v]
-        if stray or unwanted:
-            where = stray[0] if stray else "--unwanted"
-            raise ConfigError("goes with --data only", where=where, remedy="A campaign's arms and outcomes are known.")
-        learnt = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
-    else:
-        if campaign is not None or treatment is None or outcome is None:
-            what = "--data goes without a campaign, and with --treatment and --outcome"
-            raise ConfigError(what, where="churn uplift", remedy="Name the columns of arm and outcome.")
-        experiment = ExperimentFile(
-            path=data,
-            treatment=treatment,
-            outcome=outcome,
-            treated=treated,
-            control=control,
-            is_unwanted=unwanted,
-            customer=customer,
-            exclude=tuple(exclude or ()),
-            name=name,
-        )
-        learnt = learn_uplift_file(session.context, experiment, learners=learner, bases=base, out=out)
+    learnt = learn_uplift(session.context, campaign, learners=learner, bases=base, out=out)
     files = {"page": learnt.page, "bundle": learnt.bundle, "list": learnt.list_file}
     session.show({**learnt.document.as_json(), **files}, lambda: _show(learnt))
 

@@ -202,6 +202,9 @@ class ApiSettings(Section):
         12_000, description="Requests that one key may make in a minute; more are answered with 429."
     )
     max_body_kb: Annotated[int, Field(ge=1, le=1_000_000)] = Field(2_048, description="Larger bodies are refused.")
+    max_upload_mb: Annotated[int, Field(ge=1, le=4_000)] = Field(
+        64, description="Larger files of experiments are refused."
+    )
     has_open_metrics: bool | None = Field(
         default=None, description="Whether /metrics answers without a key; to this machine alone if not given."
     )

@@ -282,11 +282,12 @@ def best_ranking(
     treated: ArrayLike,
     uplifts: Mapping[str, ArrayLike],
     *,
+    chosen: str | None = None,
     draws: int = 500,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> BestRanking:
-    """Return the ranking of highest Qini among named predictions (n,) for the same customers.
+    """Return the ranking of highest Qini among named predictions (n,) for the same customers, or that of name `chosen`.
 
     `low` and `high` are simultaneous: the same resamples judge every ranking, and the distance from estimate to bound
     is the quantile of the largest deviation among them (the single-step max-T of Romano and Wolf 2005), which holds for
@@ -304,7 +305,7 @@ def best_ranking(
         times = resample(w, rng)
         drawn[draw] = [ranking.scores(times) for ranking in rankings.values()]
     names = list(rankings)
-    best = max(range(len(names)), key=lambda i: points[names[i]][0])
+    best = names.index(chosen) if chosen else max(range(len(names)), key=lambda i: points[names[i]][0])
     point, auuc = points[names[best]]
     tail = (1.0 - confidence) / 2
     (low, auuc_low), (high, auuc_high) = np.quantile(drawn[:, best], [tail, 1.0 - tail], axis=0)

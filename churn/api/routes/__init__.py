@@ -3,6 +3,7 @@
 from churn.api.routes import (
     audit,
     campaigns,
+    experiments,
     health,
     jobs,
     models,
@@ -19,6 +20,7 @@ ROUTERS = (
     monitoring.router,
     reports.router,
     campaigns.router,
+    experiments.router,
     jobs.router,
     privacy.router,
     audit.router,

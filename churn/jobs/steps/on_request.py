@@ -6,10 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 from churn.context import Context
+from churn.errors import CampaignError, ConfigError, ContractBroken
 from churn.jobs.job import StepResult
 from churn.jobs.notify.report_mail import mail_report
 from churn.jobs.parameters import day_of, flag_of, number_of, required_text_of, text_of, texts_of
+from churn.jobs.uploads import uploaded_file
 from churn.store.service_records import ScheduledRun
+from churn.workflows.experiment import ExperimentFile, amount_of, analyse_experiment, options_of
 from churn.workflows.explore import explore_data
 from churn.workflows.measure import measure_campaign
 from churn.workflows.monitor import monitor_model
@@ -80,6 +83,36 @@ def measure(context: Context, run: ScheduledRun) -> StepResult:
     """Measure what a campaign caused."""
     document = measure_campaign(context, required_text_of(run, "campaign"), so_far=flag_of(run, "so_far")).document
     return StepResult(document.arms.customers, document.words.headline)
+
+
+def experiment(context: Context, run: ScheduledRun) -> StepResult:
+    """Analyse an experiment whose file was sent; the file is deleted once it was read, whatever it says."""
+    path = uploaded_file(context, required_text_of(run, "upload"))
+    direction = text_of(run, "direction")
+    asked_for = ExperimentFile(
+        path=path,
+        treatment=required_text_of(run, "treatment"),
+        outcome=required_text_of(run, "outcome"),
+        control=text_of(run, "control"),
+        treated=text_of(run, "treated"),
+        is_unwanted=None if direction is None else direction == "unwanted",
+        customer=text_of(run, "customer"),
+        exclude=texts_of(run, "exclude"),
+        value=amount_of(text_of(run, "value")),
+        cost=amount_of(text_of(run, "cost")),
+        incentive=amount_of(text_of(run, "incentive")),
+        planned_share=number_of(run, "planned_share"),
+        options=options_of(texts_of(run, "options")),
+        name=text_of(run, "name"),
+        shown_as=required_text_of(run, "file"),
+    )
+    try:
+        document = analyse_experiment(context, asked_for).document
+    except (ConfigError, ContractBroken, CampaignError):
+        path.unlink(missing_ok=True)  # trying again would say the same
+        raise
+    path.unlink(missing_ok=True)
+    return StepResult(document.counts.compared, document.words.headline)
 
 
 def monitor(context: Context, run: ScheduledRun) -> StepResult:

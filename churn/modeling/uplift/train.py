@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -34,6 +34,16 @@ MAX_ROWS: Final = 60_000
 DRAWS: Final = 400
 
 
+@dataclass(frozen=True)
+class Contest:
+    """An experiment's customers, and for each (learner, candidate) what models that did not see them predicted, (n,)."""
+
+    experiment: Experiment
+    features: tuple[FeatureDoc, ...]
+    uplifts: Mapping[tuple[str, str], Floats]
+    seed: int
+
+
 def train_uplift(
     frame: pl.DataFrame,
     features: Sequence[FeatureDoc],
@@ -51,20 +61,52 @@ def train_uplift(
     same frame and seed give the same model. Raises NotEnoughData where an arm holds too few of an outcome, ModelError
     where a feature or an outcome is missing, ConfigError for unknown names.
     """
+    contest = hold_contest(frame, features, seed=seed, learners=learners, bases=bases, progress=progress)
+    return fit_winner(contest, draws=draws, outcome=outcome, progress=progress)
+
+
+def hold_contest(
+    frame: pl.DataFrame,
+    features: Sequence[FeatureDoc],
+    *,
+    seed: int,
+    learners: Sequence[str] = tuple(LEARNERS),
+    bases: Sequence[str] = BASES,
+    progress: Progress = SILENT,
+) -> Contest:
+    """Let every learner with every candidate inside predict out of fold. Takes and raises as `train_uplift`."""
     from threadpoolctl import threadpool_limits
 
     chosen = _learners(learners)
     entries = candidates(bases)
     experiment = _experiment(frame, features, seed)
     require_both_arms(experiment)
-    stayed, treated = experiment.stayed, experiment.treated
     with threadpool_limits(limits=1, user_api="blas"):
         uplifts = cross_fitted_uplift(experiment, chosen, entries, seed=seed, progress=progress)
+    return Contest(experiment, tuple(features), uplifts, seed)
+
+
+def fit_winner(
+    contest: Contest,
+    *,
+    winner: tuple[str, str] | None = None,
+    draws: int = DRAWS,
+    outcome: str = "retention",
+    progress: Progress = SILENT,
+) -> UpliftResult:
+    """Judge the rankings, and fit `winner`, by default the pair of highest Qini, on every customer."""
+    from threadpoolctl import threadpool_limits
+
+    experiment, seed = contest.experiment, contest.seed
+    stayed, treated = experiment.stayed, experiment.treated
+    with threadpool_limits(limits=1, user_api="blas"):
         progress.step("Judging the rankings", 0.9)
-        best = best_ranking(stayed, treated, {"/".join(pair): u for pair, u in uplifts.items()}, draws=draws, seed=seed)
+        named = {"/".join(pair): uplift for pair, uplift in contest.uplifts.items()}
+        chosen = None if winner is None else "/".join(winner)
+        best = best_ranking(stayed, treated, named, chosen=chosen, draws=draws, seed=seed)
         learner, base = _pair(best.name)
-        spread = uplifts[learner, base]
-        effect, slope = _average(stayed, treated), _slope(stayed, treated, spread)
+        spread = contest.uplifts[learner, base]
+        effect, slope = average_effect(stayed, treated), slope_of(stayed, treated, spread)
         scale = Scale(float(spread.mean()), slope, effect.delta)
         uplift = scale(spread)
         harm = find_harm(experiment.frame, experiment.features, stayed, treated, uplift, seed=seed)
@@ -74,15 +116,15 @@ def train_uplift(
     out_of_fold = experiment.frame.select("customer_id").with_columns(
         pl.Series("is_treated", treated), pl.Series("is_retained", stayed > 0), pl.Series("uplift", uplift)
     )
-    contenders = tuple((*_pair(name), value) for name, value in sorted(best.qini.items(), key=lambda item: -item[1]))
+    contenders = tuple((*_pair(name), qini) for name, qini in sorted(best.qini.items(), key=lambda entry: -entry[1]))
     return UpliftResult(
-        model=UpliftModel(fitted, Scale(centre, slope, effect.delta), tuple(features), harm.groups),
+        model=UpliftModel(fitted, Scale(centre, slope, effect.delta), contest.features, harm.groups),
         effect=effect,
         best=best,
         curve=qini_curve(stayed, treated, spread),
         deciles=tuple(
-            replace(item, predicted=float(scale(np.array([item.predicted]))[0]))
-            for item in uplift_by_decile(stayed, treated, spread)
+            replace(decile, predicted=float(scale(np.array([decile.predicted]))[0]))
+            for decile in uplift_by_decile(stayed, treated, spread)
         ),
         thirds=uplift_by_decile(stayed, treated, spread, bins=3),
         harm=harm,
@@ -127,12 +169,13 @@ def _experiment(frame: pl.DataFrame, features: Sequence[FeatureDoc], seed: int) 
     )
 
 
-def _average(stayed: Floats, treated: NDArray[np.bool_]) -> Effect:
+def average_effect(stayed: Floats, treated: NDArray[np.bool_]) -> Effect:
+    """Return what contact does to staying on average, as assigned, with Newcombe's interval."""
     lost = 1 - stayed
     return newcombe(int(lost[treated].sum()), int(treated.sum()), int(lost[~treated].sum()), int((~treated).sum()))
 
 
-def _slope(stayed: Floats, treated: NDArray[np.bool_], uplift: Floats) -> float:
+def slope_of(stayed: Floats, treated: NDArray[np.bool_], uplift: Floats) -> float:
     """Return by how much the effect rises where the prediction out of fold rises by 1, within 0..3.
 
     In each arm the outcome is regressed on the prediction; contact's part is the difference of the slopes. It may be

@@ -35,6 +35,7 @@ METHOD: Final = (
     "are drawn anew within each arm."
 )
 FALLBACK: Final = "contacts are chosen by expected profit from risk"
+HARM: Final = "nobody is to be contacted"
 _CURVE_POINTS = 101
 
 
@@ -49,6 +50,8 @@ class UpliftWords:
         span = f"{points(effect.low)} to {points(effect.high)}"
         known = "" if effect.is_proven or effect.is_harmful else ", which may be nothing"
         average = f"Contact changes {self.outcome} by {points(effect.delta)} points on average ({span}{known})"
+        if effect.is_harmful:
+            return f"{average}: contact does harm, so {HARM}."
         qini = f"Qini {best.interval.qini:.3f}, {best.low:.3f} to {best.high:.3f}"
         if not best.beats_chance:
             tried = f"none of {len(best.qini)} models tells" if len(best.qini) > 1 else "the model does not tell"

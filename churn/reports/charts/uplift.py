@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
-from churn.reports.charts.svg import WIDE, both, color, styled
+from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
 
-def decile_bars(rows: Sequence[Mapping[str, Any]], *, average: float, outcome: str, describe: str) -> Markup:
+def decile_bars(rows: Sequence[Mapping[str, Any]], *, average: float, outcome: str, describe: str) -> Figure:
     """Return bars of the measured effect by decile, wide and narrow. `rows`: decile, delta, low, high, predicted.
 
     All in percentage points; the tick on each bar is the prediction, the dashed line the average effect.
@@ -18,7 +16,7 @@ def decile_bars(rows: Sequence[Mapping[str, Any]], *, average: float, outcome: s
     return both(lambda width: _decile_bars(rows, average, outcome, width), describe)
 
 
-def qini_chart(rows: Sequence[Mapping[str, Any]], *, outcome: str, describe: str) -> Markup:
+def qini_chart(rows: Sequence[Mapping[str, Any]], *, outcome: str, describe: str) -> Figure:
     """Return the Qini curve, wide and narrow. `rows`: share 0..1, gained and chance per 100 customers."""
     return both(lambda width: _qini_chart(rows, outcome, width), describe)
 

@@ -44,6 +44,11 @@ class LoadedUplift:
         return self.result.is_better_than_nothing
 
     @property
+    def is_harmful(self) -> bool:
+        """Whether contact does harm on average: the whole interval of its effect lies below 0."""
+        return self.result.effect.high < 0.0
+
+    @property
     def sentence(self) -> str:
         """The finding in words."""
         return self.result.sentence

@@ -84,7 +84,7 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
             allow_uncalibrated=request.allow_uncalibrated,
         )
         facts = gather_facts(context, warehouse, definitions, scores)
-        priced = price_campaigns(context, warehouse, definitions, scores, facts)
+        priced = price_campaigns(context, warehouse, definitions, scores, facts, despite_harm=request.despite_alarm)
         inputs = plan_inputs(context, request, definitions)
         standing = standing_plans(context, definitions, scores, inputs)
         used = [used_by(context, facts.assigned, definition) for definition in definitions]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn.campaigns.expectation import economics_of
-from churn.campaigns.plan_words import risk_note, unlearnt_note, uplift_note
+from churn.campaigns.plan_words import harm_note, risk_note, unlearnt_note, uplift_note
 from churn.config import ProfitModel
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
@@ -50,16 +50,22 @@ def price_campaigns(
     definitions: Sequence[CampaignDefinition],
     scores: ScoreList,
     facts: CampaignFacts,
+    *,
+    despite_harm: bool = False,
 ) -> list[Priced]:
     """Return each campaign priced under the model its definition names; `auto` takes a measured uplift if there is one.
 
-    Whom contact was found to harm is left out, whatever the model. Raises ModelError for a damaged uplift model.
+    Whom contact was found to harm is left out, whatever the model, and everybody where it was found to do harm on average,
+    unless `despite_harm`. Raises ModelError for a damaged uplift model.
     """
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
     priced = []
     for definition, learning in zip(definitions, learnt, strict=True):
-        basis = _basis(definition, learning, features)
+        if learning is not None and learning.is_harmful and not despite_harm:
+            basis = _nobody(definition, learning, scores.frame.height)
+        else:
+            basis = _basis(definition, learning, features)
         economics = economics_of(definition, context.settings.business, basis.model)
         left_out = facts.left_out[definition.name]
         if basis.is_harmful is not None:
@@ -100,6 +106,12 @@ def _features(
     build_day(warehouse, models, context.settings, scores.snapshot_date, features=wanted, progress=context.progress)
     data = scoring_set(warehouse, models, policy, scores.snapshot_date, wanted=wanted)
     return scores.frame.select("customer_id").join(data.frame, on="customer_id", how="left", maintain_order="left")
+
+
+def _nobody(definition: CampaignDefinition, learnt: LoadedUplift, customers: int) -> _Basis:
+    """Contact does harm on average: nobody is contacted, whatever risk or a model says."""
+    note = harm_note(definition.name, learnt.campaign, learnt.sentence)
+    return _Basis(definition.offer.risk_based_model, None, np.ones(customers, dtype=np.bool_), note)
 
 
 def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features: pl.DataFrame | None) -> _Basis:

@@ -98,9 +98,12 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
             "query": "",
             "version": other.version,
             "why": "The walk.",
+            "treatment": "arm",
+            "outcome": "stayed",
         }
         places = [re.sub(r"\{[^}]+\}", place, path) for place in (PLACES if "{" in path else ("",))]
-        answers = (maria.request(method, place, data=form, follow_redirects=False) for place in places)
+        sent = {"file": ("trial.csv", b"arm,stayed\n1,1\n0,0\n")} if path == "/experiments" else None
+        answers = (maria.request(method, place, data=form, files=sent, follow_redirects=False) for place in places)
         done = next((one for one in answers if one.status_code in {200, 303}), None)
         assert done is not None, f"{method} {path}: the form above does not hold what this needs"
         with service.context.open_store() as store:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
@@ -8,45 +7,18 @@ import polars as pl
 import pytest
 
 from churn.bootstrap import build_context
-from churn.errors import CampaignError, ConfigError, ContractBroken, NotEnoughData
+from churn.errors import CampaignError, NotEnoughData
 from churn.workflows.learn_uplift import (
-    ExperimentFile,
     latest_learning,
     latest_uplift,
     learn_uplift,
-    learn_uplift_file,
-    read_experiment,
 )
 from churn.workflows.train.train import assemble_training_set
 from tests.company import Company
 from tests.documents.samples import definition, plan_record
-from tests.modeling.uplift.experiments import experiment
 
 PLANNED = date(2026, 7, 1)
 QUICK = {"learners": ("t_learner",), "bases": ("logistic_regression",)}
-
-
-@pytest.fixture
-def context(tmp_path):
-    return build_context(home=tmp_path / "home")
-
-
-@pytest.fixture
-def trial(tmp_path):
-    """An experiment's file, in which contact moves the silent."""
-    path = tmp_path / "Spring trial.csv"
-    frame = experiment(3_000, spread=0.25, effect=0.1, harm=0.25)
-    frame.select(
-        "customer_id",
-        pl.when("is_treated").then(pl.lit("mail")).otherwise(pl.lit("none")).alias("arm"),
-        (~pl.col("is_retained")).cast(pl.Int8).alias("left"),
-        "silent_days",
-        "usage",
-        "plan",
-        pl.lit("=1+1").alias("note"),
-        pl.col("is_retained").cast(pl.Int8).alias("paid_later"),
-    ).write_csv(path)
-    return ExperimentFile(path, "arm", "left", "mail", is_unwanted=True, exclude=("paid_later",))
 
 
 def assign(context, campaign: str, customers: list[str], *, day: date = PLANNED, holdout: float = 0.5) -> pl.DataFrame:
@@ -134,61 +106,3 @@ def test_a_campaign_without_assignments_or_without_a_holdout_is_refused(company:
     assign(context, "all", customers_of(company)[:50], holdout=0.0)
     with pytest.raises(CampaignError, match="nobody was left alone"):
         learn_uplift(context, "all")
-
-
-def test_an_experiments_file_teaches_without_any_warehouse(context, trial, tmp_path) -> None:
-    found = learn_uplift_file(context, trial, out=tmp_path / "list.csv", **QUICK)
-    assert found.document.campaign == "spring_trial_mail_left"
-    assert found.document.is_better_than_nothing
-    assert found.result.effect.delta > 0  # fewer left: good, though 1 in the column is bad
-    listed = pl.read_csv(tmp_path / "list.csv")
-    assert listed.height == 3_000
-    assert listed["do_not_contact"].drop_nulls().str.contains("plan is gold").any()
-    assert listed["do_not_contact"].null_count() < 3_000
-    loaded = latest_uplift(context, "spring_trial_mail_left")
-    assert loaded is not None
-    assert np.array_equal(
-        loaded.predict(read_experiment(trial)[0]), found.result.model.predict(read_experiment(trial)[0])
-    )
-
-
-def test_learning_again_keeps_the_earlier_version_and_uses_the_newer(context, trial) -> None:
-    first = learn_uplift_file(context, trial, **QUICK)
-    second = learn_uplift_file(context, trial, **QUICK)
-    assert first.bundle != second.bundle
-    loaded = latest_learning(context, second.document.campaign)
-    assert loaded is not None
-    assert loaded.version == second.document.version
-
-
-def test_the_arms_are_named_or_recognised(trial) -> None:
-    frame, features = read_experiment(trial)
-    assert {doc.name for doc in features} == {"silent_days", "usage", "plan", "note"}
-    assert frame["is_treated"].sum() == read_experiment(replace(trial, control="none"))[0]["is_treated"].sum()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"treated": None}, r"--treated: it is not said which arm of `arm` this is\. It holds `mail`, `none`"),
-        ({"treated": "post"}, "`arm` has no value `post`"),
-        ({"treated": "mail", "control": "mail"}, "not said which arm"),
-        ({"treatment": "arms"}, "no column `arms`. Did you mean `arm`"),
-        ({"exclude": ("spend",)}, "no column `spend`"),
-    ],
-)
-def test_what_is_said_of_the_columns_must_fit_them(trial, change, message) -> None:
-    with pytest.raises(ConfigError, match=message):
-        read_experiment(replace(trial, **change))
-
-
-def test_an_outcome_of_more_than_two_values_is_refused(trial) -> None:
-    with pytest.raises(ContractBroken, match=r"`usage` holds '.*', not 0 and 1"):
-        read_experiment(replace(trial, outcome="usage"))
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path) -> None:
-    with pytest.raises(ConfigError, match=r"gone\.csv: cannot be read"):
-        read_experiment(ExperimentFile(tmp_path / "gone.csv", "arm", "left"))
-    with pytest.raises(ConfigError, match=r"cannot read `\.xlsx`"):
-        read_experiment(ExperimentFile(tmp_path / "book.xlsx", "arm", "left"))

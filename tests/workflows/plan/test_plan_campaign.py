@@ -404,8 +404,9 @@ class Taught:
     sentence = "Contact by uplift finds more."
     result = SimpleNamespace(effect=SimpleNamespace(delta=0.1, low=0.05, high=0.15))
 
-    def __init__(self, *, is_better):
+    def __init__(self, *, is_better, is_harmful=False):
         self.is_better_than_nothing = is_better
+        self.is_harmful = is_harmful
 
     def predict(self, frame):
         assert frame["customer_time_in_months"].null_count() == 0
@@ -432,6 +433,22 @@ def test_auto_goes_by_measured_uplift_where_it_beats_chance_and_never_contacts_w
         assert planned.assignments["expected_profit"].to_list() == pytest.approx([0.3 * 100 - 2] * len(numbers))
         assert planned.document.eligibility[-2].rule == "harmful"
         assert planned.document.eligibility[-2].removed > 0
+
+
+@pytest.mark.parametrize("model", ["auto", "case_study", "uplift"])
+@pytest.mark.parametrize("is_better", [True, False])
+def test_where_contact_was_learnt_to_do_harm_nobody_is_contacted_unless_it_is_asked_for(
+    town, monkeypatch, model, is_better
+):
+    monkeypatch.setattr(
+        "churn.workflows.plan.pricing.latest_learning", lambda *_: Taught(is_better=is_better, is_harmful=True)
+    )
+    town.campaign("calls", PLAIN.replace('"case_study"', f'"{model}"'))
+    planned = town.plan("calls")
+    assert planned.assignments.is_empty()
+    assert any("`calls` contacts nobody" in sentence for sentence in planned.document.sentences)
+    assert not any("goes by risk" in sentence for sentence in planned.document.sentences)
+    assert not town.plan("calls", despite_alarm=True).assignments.is_empty()
 
 
 def test_a_campaign_whose_harm_alarm_is_open_is_planned_on_request_only(town):

@@ -1,0 +1,123 @@
+"""Experiments: finished A/B tests of any tool, each with its verdict, its figures and what to do; takes a file to analyse."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import Path as InPath
+from fastapi.responses import RedirectResponse
+
+from churn.accounts.sign_in import SignedIn
+from churn.api.pages.charts import chart_html
+from churn.api.pages.frame import fragment, page
+from churn.api.pages.session import signed_in
+from churn.api.problems import request_id
+from churn.api.state import State, state_of
+from churn.errors import ConfigError
+from churn.jobs.requests import ExperimentRequest, ask_experiment, experiments_at_work
+from churn.reports.experiment import policy_rows, tenths_chart
+from churn.views.experiments import experiment, experiments
+
+router = APIRouter()
+
+Here = Annotated[State, Depends(state_of)]
+Reader = Annotated[SignedIn, Depends(signed_in())]
+Text = Annotated[str, Form(max_length=200)]
+
+
+@router.get("/experiments")
+def experiment_list(request: Request, state: Here, user: Reader) -> Response:
+    """Show every experiment with its verdict, what is being analysed, and a form for the next."""
+    return page(
+        request,
+        "experiments/list.html.j2",
+        title="Experiments",
+        active="experiments",
+        rows=experiments(state.context),
+        work=experiments_at_work(state.context),
+        may_push=user.may("push"),
+    )
+
+
+@router.get("/experiments/work")
+def work(request: Request, state: Here, _user: Reader) -> Response:
+    """Return what is under way; once all is done the page is loaded anew."""
+    under_way = experiments_at_work(state.context)
+    answer = fragment(request, "experiments/_work.html.j2", work=under_way)
+    if not under_way.is_under_way:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+@router.get("/experiments/{name}")
+def one_experiment(
+    name: Annotated[str, InPath(min_length=1, max_length=100)], request: Request, state: Here, _user: Reader
+) -> Response:
+    """Show one experiment."""
+    document = experiment(state.context, name)
+    drawn = tenths_chart(document)
+    return page(
+        request,
+        "experiments/experiment.html.j2",
+        title=document.name,
+        active="experiments",
+        d=document,
+        policies=policy_rows(document),
+        tenths=None if drawn is None else chart_html("tenths", drawn),
+    )
+
+
+@router.post("/experiments")
+def analyse(
+    *,
+    request: Request,
+    state: Here,
+    user: Annotated[SignedIn, Depends(signed_in("push"))],
+    file: Annotated[UploadFile, File()],
+    treatment: Text,
+    outcome: Text,
+    control: Text = "",
+    treated: Text = "",
+    direction: Annotated[Literal["wanted", "unwanted", ""], Form()] = "",
+    value: Text = "",
+    cost: Text = "",
+    incentive: Text = "",
+    planned_share: Text = "",
+    exclude: Text = "",
+    option: Text = "",
+    name: Text = "",
+) -> Response:
+    """Ask for the analysis of a file that is sent."""
+    asked_for = ExperimentRequest(
+        treatment=treatment.strip(),
+        outcome=outcome.strip(),
+        control=control.strip() or None,
+        treated=treated.strip() or None,
+        direction=direction or None,
+        value=value.strip() or None,
+        cost=cost.strip() or None,
+        incentive=incentive.strip() or None,
+        planned_share=_share(planned_share.strip()),
+        exclude=tuple(column.strip() for column in exclude.split(",") if column.strip()),
+        options=tuple(option.split()),
+        name=name.strip() or None,
+    )
+    run = ask_experiment(
+        state.context, asked_for, file_name=file.filename or "experiment.csv", content=file.file.read(), who=user.name
+    )
+    state.store.requests.audit(
+        user.name, "analyse_experiment", f"run {run.run_id}", state.context.clock(), request_id(request)
+    )
+    return RedirectResponse("/experiments#work", status_code=303)
+
+
+def _share(text: str) -> float | None:
+    """Return a planned share, written as 0.5, 50 % or 50."""
+    if not text:
+        return None
+    try:
+        number = float(text.removesuffix("%").strip())
+    except ValueError as error:
+        raise ConfigError(f"`{text}` is no share", where="planned share", remedy="Write it as 0.5 or 50 %.") from error
+    return number / 100 if number >= 1 or text.endswith("%") else number

@@ -1,0 +1,149 @@
+"""What contacting everybody, nobody or some of an experiment's customers brings, and which of them to roll out.
+
+Each customer of an experiment has a net amount: what they brought less what their contact cost. Arms are compared as
+assigned. A policy is a set of customers to contact, chosen without looking at their own outcomes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from scipy import special
+
+from churn.decisions.checks import Bools, Floats
+from churn.decisions.experiment import SAMPLE_RATIO_ALPHA, Effect, normal_quantile, require_arms
+
+ExperimentVerdict = Literal["split_broken", "harms", "no_proof", "works"]
+Advice = Literal["contact_nobody", "contact_everybody", "contact_some", "find_the_fault"]
+SplitState = Literal["as_planned", "suspicious", "broken", "not_checked"]
+
+SAMPLE_RATIO_WARNING: Final = 0.01  # below it the split is doubtful; below SAMPLE_RATIO_ALPHA it is broken
+LEAST_OF_AN_ARM: Final = 25  # among those a policy contacts: with fewer their spread cannot be told
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A sum or a difference in money (or in outcomes where no money was named), with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> Estimate:
+        """Return the same for `factor` times as many customers."""
+        return Estimate(self.value * factor, self.low * factor, self.high * factor)
+
+
+@dataclass(frozen=True)
+class PolicyWorth:
+    """What a policy comes to on the customers it was judged on.
+
+    `total` is what they bring under the policy, `gain` the difference from contacting nobody, `over_everybody` that from
+    contacting everybody. `is_judged`: those contacted hold enough customers of both arms, whose amounts differ; where seven
+    customers brought nothing alike no interval knows anything. `is_compared`: so do those left alone.
+    """
+
+    customers: int
+    contacted: int
+    total: Estimate
+    gain: Estimate
+    over_everybody: Estimate
+    is_judged: bool
+    is_compared: bool
+
+
+def policy_worth(net: Floats, treated: Bools, contacted: Bools, confidence: float = 0.95) -> PolicyWorth:
+    """Return what contacting `contacted` (n,) is worth, by `net` (n,), the net amount of each customer as assigned.
+
+    Those to be contacted are worth what the treated among them brought, the others what the untreated among them did;
+    both arms are random within each, so the estimates are unbiased. Intervals: Welch, over the parts together.
+    Raises CampaignError where an arm has fewer than 2 customers.
+    """
+    require_arms(int(treated.sum()), int((~treated).sum()), least=2)
+    alone = ~contacted
+    inside, outside = int(contacted.sum()), int(alone.sum())
+
+    def part(weight: float, rows: Bools) -> tuple[float, Floats]:
+        return weight, net[rows]
+
+    return PolicyWorth(
+        customers=net.size,
+        contacted=inside,
+        total=_sum_of_means([part(inside, contacted & treated), part(outside, alone & ~treated)], confidence),
+        gain=_sum_of_means([part(inside, contacted & treated), part(-inside, contacted & ~treated)], confidence),
+        over_everybody=_sum_of_means([part(outside, alone & ~treated), part(-outside, alone & treated)], confidence),
+        is_judged=inside == 0 or _is_told(net, treated, contacted),
+        is_compared=outside == 0 or _is_told(net, treated, alone),
+    )
+
+
+def _is_told(net: Floats, treated: Bools, rows: Bools) -> bool:
+    """Whether both arms of `rows` are large enough, and vary, so that an interval means something."""
+    arms = [net[rows & treated], net[rows & ~treated]]
+    return all(arm.size >= LEAST_OF_AN_ARM and arm.min() < arm.max() for arm in arms)
+
+
+def _sum_of_means(parts: Sequence[tuple[float, Floats]], confidence: float) -> Estimate:
+    """Return the sum of weight times mean over `parts`, with its interval; a part that nobody is in counts nothing.
+
+    Where an arm of a part is too small to have a spread nothing is known: the interval is endless.
+    """
+    held = [(weight, values) for weight, values in parts if weight]
+    if not held:
+        return Estimate(0.0, 0.0, 0.0)
+    if any(values.size == 0 for _, values in held):
+        return Estimate(math.nan, -math.inf, math.inf)
+    value = float(sum(weight * values.mean() for weight, values in held))
+    if any(values.size < 2 for _, values in held):
+        return Estimate(value, -math.inf, math.inf)
+    squares = np.array([weight**2 * values.var(ddof=1) / values.size for weight, values in held])
+    total = float(squares.sum())
+    below = float(np.sum(squares**2 / np.array([values.size - 1 for _, values in held])))
+    if total <= 0 or below <= 0:
+        return Estimate(value, value, value)
+    quantile = float(special.stdtrit(total**2 / below, 0.5 + confidence / 2))
+    half = max(quantile, normal_quantile(confidence)) * math.sqrt(total)
+    return Estimate(value, value - half, value + half)
+
+
+def split_state(p_value: float | None) -> SplitState:
+    """Return what the p-value of the sample-ratio test says of the split; None: no share was planned to hold it to."""
+    if p_value is None:
+        return "not_checked"
+    if p_value < SAMPLE_RATIO_ALPHA:
+        return "broken"
+    return "suspicious" if p_value < SAMPLE_RATIO_WARNING else "as_planned"
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What an experiment says, and what to do."""
+
+    verdict: ExperimentVerdict
+    advice: Advice
+
+
+def conclude(
+    split: SplitState, effect: Effect, everybody: PolicyWorth, some: PolicyWorth | None, *, has_money: bool
+) -> Conclusion:
+    """Return the verdict and the advice. Order: broken split, harm, no proof, works.
+
+    Harm on average means that nobody is contacted, whatever a policy promises. Everybody is contacted where the effect
+    is proven and, if money was named, its gain too. `some` is contacted where its gain, out of fold, is proven and it is
+    proven better than everybody, or everybody does not pay. `has_money`: a value or a cost was named.
+    """
+    if split == "broken":
+        return Conclusion("split_broken", "find_the_fault")
+    if effect.is_harmful:
+        return Conclusion("harms", "contact_nobody")
+    pays = effect.is_proven and (everybody.gain.low > 0.0 or not has_money)
+    some_pay = some is not None and some.is_judged and 0 < some.contacted < some.customers and some.gain.low > 0.0
+    if some is not None and some_pay and (not pays or (some.is_compared and some.over_everybody.low > 0.0)):
+        return Conclusion("works", "contact_some")
+    if pays:
+        return Conclusion("works", "contact_everybody")
+    return Conclusion("works" if effect.is_proven else "no_proof", "contact_nobody")

@@ -1,0 +1,378 @@
+"""Reads one flat file of an experiment: a row per customer, an arm, an outcome, and what was known before."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from pydantic import JsonValue
+
+from churn.config import SourceSettings
+from churn.documents.experiment import ExperimentCounts, ExperimentTerms
+from churn.errors import ConfigError, ContractBroken
+from churn.modeling.uplift.policy import Prices
+from churn.warehouse import FeatureDoc
+from churn.warehouse.reading.flat_file import read_flat_file
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.decisions.checks import Floats
+
+# In a column of such a name 1 is as a rule what contact was to prevent; it has to be said which, for it turns the verdict.
+_MAY_BE_UNWANTED: Final = re.compile(
+    r"churn|cancel|attrit|lapse|unsubscri|\bleft\b|\blost\b|defect|terminat|exited", re.IGNORECASE
+)
+_OURS: Final = frozenset({"customer_id", "is_treated", "is_retained"})
+Amount = float | str | None
+
+
+@dataclass(frozen=True)
+class ExperimentFile:
+    """Where an experiment lies and what its columns mean; see `ExperimentTerms`.
+
+    `is_unwanted`: None where nobody said; a column that sounds like churn is then refused. `treated` may be left out where
+    the column holds two values, or `control` where it holds 0 and 1.
+    """
+
+    path: Path
+    treatment: str
+    outcome: str
+    control: str | None = None
+    treated: str | None = None
+    is_unwanted: bool | None = None
+    customer: str | None = None
+    exclude: tuple[str, ...] = ()
+    value: Amount = None
+    cost: Amount = None
+    incentive: Amount = None
+    planned_share: float | None = None
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    name: str | None = None
+    shown_as: str | None = None  # the file's name where it was uploaded under another
+
+    @property
+    def file_name(self) -> str:
+        """The file as people know it."""
+        return self.shown_as or self.path.name
+
+    @property
+    def experiment_name(self) -> str:
+        """The name under which the finding is kept."""
+        parts = (Path(self.file_name).stem, self.treated, self.outcome)
+        name = self.name or "_".join(filter(None, parts))
+        return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:80] or "experiment"
+
+
+@dataclass(frozen=True)
+class ExperimentRows:
+    """The compared rows: `frame` holds customer_id, is_treated, is_retained (the wanted outcome) and the features.
+
+    `happened` (n,) is the outcome as told. `is_value_known_before`: see `ExperimentValue`.
+    """
+
+    frame: pl.DataFrame
+    features: tuple[FeatureDoc, ...]
+    prices: Prices
+    happened: Floats
+    is_value_known_before: bool
+    terms: ExperimentTerms
+    counts: ExperimentCounts
+
+
+def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
+    """Return the customers of both arms.
+
+    Raises ConfigError for a wrong file, column, arm or amount, ContractBroken for an outcome other than 0 and 1, a
+    customer who stands there twice, or an amount that is missing.
+    """
+    import polars as pl
+
+    _check_shares(experiment)
+    rows = read_file(experiment.path, experiment.options, experiment.customer)
+    customer = experiment.customer or ("customer_id" if "customer_id" in rows.columns else None)
+    amounts = {"value": experiment.value, "cost": experiment.cost, "incentive": experiment.incentive}
+    columns_of_amounts = {name for name in amounts.values() if isinstance(name, str)}
+    taken = {experiment.treatment, experiment.outcome, *experiment.exclude, *columns_of_amounts}
+    for name in sorted(taken | ({customer} if customer else set())):
+        require_column(rows, name, experiment.file_name)
+    treated, control = _arms(rows, experiment)
+    is_unwanted = _direction(experiment)
+    arm = _plain(pl.col(experiment.treatment))
+    arms = rows.select(
+        is_treated=pl.when(arm == _plain_value(treated)).then(True).when(arm == _plain_value(control)).then(False)  # noqa: FBT003  # polars' literals
+    )["is_treated"]
+    no_arm = rows[experiment.treatment].null_count()
+    kept = rows.filter(arms.is_not_null())
+    happened = _outcome(kept, arms.drop_nulls(), experiment)
+    wanted = ~happened if is_unwanted else happened
+    names = [name for name in rows.columns if name not in taken and name != customer]
+    if ours := _OURS.intersection(names):
+        raise ConfigError(
+            f"a column is called `{min(ours)}`, as one of ours is", where=experiment.file_name, remedy="Rename it."
+        )
+    ids = pl.col(customer).cast(pl.String) if customer else pl.int_range(pl.len()).cast(pl.String)
+    frame = kept.select(
+        ids.alias("customer_id"), arms.drop_nulls().alias("is_treated"), wanted.alias("is_retained"), *names
+    )
+    if customer:
+        _require_one_row_each(frame, customer, experiment.file_name)
+    prices, is_known_before = _prices(kept, wanted.to_numpy(), amounts, experiment.file_name)
+    terms = ExperimentTerms(
+        treatment=experiment.treatment,
+        treated=treated,
+        control=control,
+        outcome=experiment.outcome,
+        is_unwanted=is_unwanted,
+        customer=customer,
+        exclude=experiment.exclude,
+        value=experiment.value,
+        cost=experiment.cost,
+        incentive=experiment.incentive,
+        planned_share=experiment.planned_share,
+        options=dict(experiment.options),
+    )
+    counts = ExperimentCounts(
+        rows=rows.height, compared=frame.height, other_arms=rows.height - frame.height - no_arm, no_arm=no_arm
+    )
+    features = tuple(FeatureDoc(name, "file", f"Column {name} of {experiment.file_name}.") for name in names)
+    return ExperimentRows(frame, features, prices, happened.cast(pl.Float64).to_numpy(), is_known_before, terms, counts)
+
+
+def amount_of(text: str | None) -> Amount:
+    """Return a number where the text is one, else the name of a column; None for none."""
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def options_of(settings: Sequence[str] | None) -> dict[str, JsonValue]:
+    """Return reader options of NAME=VALUE, a value as TOML has it or a bare text. Raises ConfigError."""
+    options: dict[str, JsonValue] = {}
+    for setting in settings or ():
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"`{setting}` is no NAME=VALUE", where="--option", remedy='Write it as delim=";".')
+        try:
+            options[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            options[name.strip()] = text
+    return options
+
+
+def read_file(path: Path, options: Mapping[str, JsonValue], customer: str | None) -> pl.DataFrame:
+    """Return a file's rows; ids stay text. `options`: a source's reader options, and `dates`, `pivot_year`, `zone`, `rows_at`."""
+    about_values = {name: options[name] for name in _OF_SOURCE if name in options}
+    reader = {name: given for name, given in options.items() if name not in _OF_SOURCE}
+    source = SourceSettings.model_validate({"path": str(path), "options": reader, **about_values})
+    return read_flat_file(source, as_text=tuple({customer or "customer_id", "customer_id"}))
+
+
+_OF_SOURCE: Final = ("format", "dates", "pivot_year", "zone", "rows_at")
+
+
+def require_column(rows: pl.DataFrame, name: str, file: str) -> None:
+    """Raise ConfigError naming the nearest column where `name` is none."""
+    if name not in rows.columns:
+        near = difflib.get_close_matches(name, rows.columns, n=1, cutoff=0.5)
+        hint = f"Did you mean `{near[0]}`?" if near else f"There are {', '.join(rows.columns)}."
+        raise ConfigError(f"has no column `{name}`", where=file, remedy=hint)
+
+
+def _check_shares(experiment: ExperimentFile) -> None:
+    share = experiment.planned_share
+    if share is not None and not 0.0 < share < 1.0:
+        raise ConfigError(
+            f"{share} is no share between 0 and 1",
+            where="--planned-share",
+            remedy="Give the share of the compared customers that was to be treated, such as 0.5.",
+        )
+
+
+def _direction(experiment: ExperimentFile) -> bool:
+    if experiment.is_unwanted is not None:
+        return experiment.is_unwanted
+    if _MAY_BE_UNWANTED.search(experiment.outcome.replace("_", " ")):
+        raise ConfigError(
+            f"it is not said whether 1 in `{experiment.outcome}` is what the treatment was to prevent",
+            where="--outcome",
+            remedy="Say --unwanted if it is, --wanted if not: it turns the verdict round.",
+        )
+    return False
+
+
+def _plain(column: pl.Expr) -> pl.Expr:
+    """Return values as text of one form, so that 1, 1.0 and "1" are the same arm."""
+    import polars as pl
+
+    text = column.cast(pl.String).str.strip_chars()
+    number = text.cast(pl.Float64, strict=False)
+    is_whole = number.is_not_null() & number.is_finite() & (number == number.round(0))
+    return pl.when(is_whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(text)
+
+
+def _plain_value(value: str) -> str:
+    import polars as pl
+
+    return str(pl.DataFrame({"value": [value]}).select(_plain(pl.col("value"))).item())
+
+
+def _arms(rows: pl.DataFrame, experiment: ExperimentFile) -> tuple[str, str]:
+    """Return the two values to compare, as they stand in the column."""
+    import polars as pl
+
+    values = sorted(
+        rows.select(_plain(pl.col(experiment.treatment)))[experiment.treatment].drop_nulls().unique().to_list()
+    )
+    treated, control = (_of_column(value, values) for value in (experiment.treated, experiment.control))
+    is_told = treated is not None or control is not None
+    if not is_told and set(values) in ({"0", "1"}, {"false", "true"}):
+        control, treated = values
+    elif len(values) == 2 and treated in values and control is None:
+        control = next(value for value in values if value != treated)
+    elif len(values) == 2 and control in values and treated is None:
+        treated = next(value for value in values if value != control)
+    for option, value in (("--treated", treated), ("--control", control)):
+        if value not in values or treated == control:
+            shown = ", ".join(f"`{v}`" for v in values[:8]) + (", ..." if len(values) > 8 else "")
+            raise ConfigError(
+                f"it is not said which arm of `{experiment.treatment}` this is"
+                if value is None or treated == control
+                else f"`{experiment.treatment}` has no value `{value}`",
+                where=option,
+                remedy=f"It holds {shown}: name two with --treated and --control.",
+            )
+    assert treated is not None
+    assert control is not None
+    return treated, control
+
+
+def _of_column(value: str | None, values: list[str]) -> str | None:
+    """Return how the column writes `value`: 1 stands for true in a column of true and false."""
+    if value is None:
+        return None
+    plain = _plain_value(value)
+    if plain not in values and set(values) <= {"true", "false"}:
+        return {"1": "true", "0": "false", "True": "true", "False": "false"}.get(plain, plain)
+    return plain
+
+
+def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) -> pl.Series:
+    """Return whether the outcome happened, of each compared row."""
+    import polars as pl
+
+    told = kept[experiment.outcome]
+    if missing := told.null_count():
+        in_treated = int(told.filter(arms).null_count())
+        raise ContractBroken(
+            f"`{experiment.outcome}` is empty for {missing:,} customers ({in_treated:,} treated, {missing - in_treated:,} control)",
+            where=experiment.file_name,
+            remedy="Write 0 where nothing happened; leaving customers out would compare those who could be followed.",
+        )
+    plain = kept.select(_plain(pl.col(experiment.outcome)).str.to_lowercase().alias("plain"))["plain"]
+    strange = sorted(set(plain.unique().to_list()) - {"0", "1", "false", "true"})
+    if strange:
+        is_amount = told.dtype.is_numeric()
+        raise ContractBroken(
+            f"`{experiment.outcome}` holds {strange[0]!r}, not 0 and 1",
+            where=experiment.file_name,
+            remedy=(
+                f"Name the column that says whether it happened, and give the amounts with --value {experiment.outcome}."
+                if is_amount
+                else "Name a column that says of every customer whether it happened."
+            ),
+        )
+    return plain.is_in(["1", "true"])
+
+
+def _require_one_row_each(frame: pl.DataFrame, customer: str, file: str) -> None:
+    if empty := frame["customer_id"].null_count():
+        raise ContractBroken(
+            f"`{customer}` is empty in {empty:,} rows", where=file, remedy="Give every row its customer."
+        )
+    twice = frame.filter(frame["customer_id"].is_duplicated())
+    if not twice.is_empty():
+        raise ContractBroken(
+            f"{twice['customer_id'].n_unique():,} customers stand in more than one row, such as `{twice['customer_id'][0]}`",
+            where=file,
+            remedy="Give one row a customer, with the arm they were assigned to first.",
+        )
+
+
+def _prices(
+    kept: pl.DataFrame, wanted: np.ndarray[tuple[int], np.dtype[np.bool_]], amounts: Mapping[str, Amount], file: str
+) -> tuple[Prices, bool]:
+    """Return the money of each customer, and whether the value of each is known before contact."""
+    value = amounts["value"]
+    has_money = any(amount is not None for amount in amounts.values())
+    if has_money and value is None:
+        raise ConfigError(
+            "a cost is named and no value",
+            where="--value",
+            remedy="Say what one outcome is worth, a number or a column.",
+        )
+    is_known_before = True
+    if value is None:
+        values = np.ones(kept.height)  # policies are counted in outcomes
+    elif isinstance(value, str):
+        values = amount_column(kept, value, file, "value", may_be_empty=~wanted)
+        # Amounts that only come with the outcome, such as what was spent, are told by it and not known before.
+        is_known_before = bool((values[~wanted] != 0).any())
+    else:
+        values = np.full(kept.height, float(value))
+    expected = values if is_known_before else np.full(kept.height, values[wanted].mean() if wanted.any() else 0.0)
+    costs = [_amounts(kept, amounts[name], file, name) for name in ("cost", "incentive")]
+    return Prices(values, expected, costs[0], costs[1]), is_known_before
+
+
+def _amounts(rows: pl.DataFrame, amount: Amount, file: str, option: str) -> Floats:
+    if not isinstance(amount, str):
+        costs = np.full(rows.height, amount or 0.0)
+    else:
+        costs = amount_column(rows, amount, file, option)
+    if costs.size and not (np.isfinite(costs).all() and costs.min() >= 0):
+        raise ConfigError(
+            "a cost is an amount of 0 or more", where=f"--{option}", remedy="Give costs as positive numbers."
+        )
+    return costs
+
+
+def amount_column(
+    rows: pl.DataFrame,
+    name: str,
+    file: str,
+    option: str,
+    *,
+    may_be_empty: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None,
+) -> Floats:
+    """Return a column of amounts, (n,); empty ones are 0 where `may_be_empty` (n,). Raises ConfigError, ContractBroken."""
+    import polars as pl
+
+    require_column(rows, name, file)
+    if not (rows[name].dtype.is_numeric() or rows[name].null_count() == rows.height):
+        raise ConfigError(
+            f"column `{name}` holds text, not amounts",
+            where=f"--{option}",
+            remedy='Say how amounts are written, such as --option decimal_separator=",".',
+        )
+    values = rows[name].cast(pl.Float64).to_numpy(writable=True)
+    lacking = ~np.isfinite(values)
+    if may_be_empty is not None:
+        values[lacking & may_be_empty] = 0.0
+        lacking &= ~may_be_empty
+    if lacking.any():
+        raise ContractBroken(
+            f"`{name}` is empty for {int(lacking.sum()):,} customers",
+            where=file,
+            remedy="Give every customer an amount.",
+        )
+    return values

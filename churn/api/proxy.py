@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -40,19 +40,24 @@ def prefix_of(request: Request) -> str:
     return prefix
 
 
+def trusts(proxies: Sequence[str]) -> Callable[[str], bool]:
+    """Return the question whether an address is one of `proxies`, addresses or networks."""
+    networks = [ip_network(entry, strict=False) for entry in proxies]
+
+    @lru_cache(maxsize=1_024)
+    def is_trusted(host: str) -> bool:
+        address = _address(host)
+        return address is not None and any(address in network for network in networks)
+
+    return is_trusted
+
+
 class TrustingProxies:
     """Takes address, scheme and host from the headers of proxies that are trusted; from anybody else they count nothing."""
 
     def __init__(self, app: ASGIApp, trusted: Sequence[str]) -> None:
         self._app = app
-        networks = [ip_network(entry, strict=False) for entry in trusted]
-
-        @lru_cache(maxsize=1_024)
-        def is_trusted(host: str) -> bool:
-            address = _address(host)
-            return address is not None and any(address in network for network in networks)
-
-        self._is_trusted = is_trusted
+        self._is_trusted = trusts(trusted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from churn.api.app import create_app
+from churn.api.connections import bounded_protocol
+from churn.api.proxy import trusts
 from churn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def serve(context: Context, *, host: str, port: int, announce: Callable[[str], N
         config = uvicorn.Config(
             create_app(context, when_warm=_settle),
             loop="uvloop" if sys.platform != "win32" else "asyncio",
-            http="httptools",
+            http=bounded_protocol(trusts(context.settings.api.trusted_proxies)),
             log_config=None,  # our own log records each request
             access_log=False,
             server_header=False,

@@ -1,0 +1,146 @@
+"""What a connection may take before there is a request, with real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from churn.api.connections import Limits, bounded_protocol
+
+pytestmark = pytest.mark.slow  # real sockets
+
+SMALL = Limits(head_seconds=0.4)
+FEW = Limits(per_address=8)
+GET = b"GET / HTTP/1.1\r\nHost: here\r\n"
+
+
+async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+    assert scope["type"] == "http"
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@contextmanager
+def _served(limits: Limits, *, is_exempt: bool = False) -> Iterator[int]:
+    protocol = bounded_protocol(lambda _address: is_exempt, limits)
+    config = uvicorn.Config(_hello, http=protocol, lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listening]),))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def _connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def _status(connection: socket.socket) -> str:
+    """The status that a connection was answered with; empty where it was closed without a word."""
+    answer = b""
+    try:
+        while not answer.endswith((b"hello", b"content-length: 0\r\n\r\n")) and (part := connection.recv(4_096)):
+            answer += part
+    except ConnectionResetError:
+        return ""
+    return answer.split(b" ")[1].decode() if answer else ""
+
+
+def _asks(port: int) -> str:
+    with _connected(port) as connection:
+        connection.sendall(GET + b"\r\n")
+        return _status(connection)
+
+
+def test_an_endless_header_is_cut_off_and_nobody_waits_for_it() -> None:
+    with _served(Limits()) as port, _connected(port) as endless:
+        endless.sendall(GET + b"x-endless: ")
+        assert _pushed(endless, port) < 20_000_000
+
+
+def _pushed(endless: socket.socket, port: int, most: int = 20_000_000) -> int:
+    """Push bytes until the other side ends it, and ask beside it; return how many went out."""
+    sent = 0
+    try:
+        while sent < most:
+            sent += endless.send(b"x" * 65_536)
+            began = time.monotonic()
+            assert _asks(port) == "200"
+            assert time.monotonic() - began < 2
+    except OSError:  # reset, or a broken pipe
+        return sent
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (GET + b"".join(b"x-%d: 1\r\n" % n for n in range(98)) + b"\r\n", "200"),
+        (GET + b"".join(b"x-%d: 1\r\n" % n for n in range(120)) + b"\r\n", "431"),
+        (GET + b"x: " + b"y" * 40_000 + b"\r\n\r\n", "431"),
+        (b"nonsense\r\n\r\n", "400"),
+    ],
+)
+def test_headers_are_bounded_in_number_and_size(head: bytes, status: str) -> None:
+    with _served(Limits()) as port, _connected(port) as connection:
+        connection.sendall(head)
+        assert _status(connection) == status
+
+
+def test_a_body_does_not_count_as_a_header() -> None:
+    with _served(Limits()) as port, _connected(port) as connection:
+        for _ in range(3):  # and a connection is used again
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: here\r\ncontent-length: 200000\r\n\r\n" + b"x" * 200_000)
+            assert _status(connection) == "200"
+
+
+@pytest.mark.parametrize("begun", [b"", GET])
+def test_who_sends_headers_slowly_is_cut_off(begun: bytes) -> None:
+    with _served(SMALL) as port, _connected(port) as slow:
+        slow.sendall(begun)
+        began = time.monotonic()
+        assert _status(slow) == "408"
+        assert time.monotonic() - began < 3
+
+
+def test_connections_from_one_address_are_bounded_but_for_proxies() -> None:
+    with _served(FEW) as port:
+        held = [_connected(port) for _ in range(FEW.per_address)]
+        for connection in held:  # not half open: each has been answered
+            connection.sendall(GET + b"\r\n")
+            assert _status(connection) == "200"
+        with _connected(port) as another:
+            assert _status(another) == "429"
+        held.pop().close()
+        time.sleep(0.1)
+        assert _asks(port) == "200"
+        for connection in held:
+            connection.close()
+    with _served(Limits(per_address=1), is_exempt=True) as port, _connected(port), _connected(port):
+        assert _asks(port) == "200"
+
+
+def test_of_too_many_half_open_requests_the_oldest_goes() -> None:
+    limits = Limits(half_open=6)
+    with _served(limits) as port:
+        held = [_connected(port) for _ in range(limits.half_open + 1)]
+        assert _status(held[0]) == "408"
+        assert _asks(port) == "200"
+        for connection in held:
+            connection.close()

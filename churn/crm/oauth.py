@@ -32,8 +32,10 @@ def access_token(
         return token
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unreachable(f"gives no token (HTTP {answer.status_code})", where=where, remedy="Try again later.")
-    told = body if isinstance(body, dict) else {}
-    words = str(told.get("error_description") or told.get("error") or f"HTTP {answer.status_code} without a token")
+    answered = body if isinstance(body, dict) else {}
+    words = str(
+        answered.get("error_description") or answered.get("error") or f"HTTP {answer.status_code} without a token"
+    )
     raise AuthFailed(
         f"does not let client {client_id} in: {' '.join(words.replace(client_secret, '[secret]').split())[:300]}",
         where=where,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -29,6 +30,81 @@ _TITLES: Final = {
     "jobs": "Jobs",
     "service": "The service itself",
 }
+
+
+@dataclass(frozen=True)
+class ParameterDoc:
+    """A parameter of a route; `kind` says in words what it takes, `default` is None where it has none."""
+
+    name: str
+    place: str
+    kind: str
+    default: object
+    text: str
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class BodyDoc:
+    """The body of a request: its kind in words, and the named documents it consists of."""
+
+    kind: str
+    links: list[str]
+
+
+@dataclass(frozen=True)
+class AnswerDoc:
+    """A status that a route answers with, and the named documents that come with it."""
+
+    status: str
+    text: str
+    links: list[str]
+
+
+@dataclass(frozen=True)
+class RouteDoc:
+    """One route; `good` and `bad` are its answers below and from 400 on, `curl` is a line to try it with."""
+
+    id: str
+    method: str
+    path: str
+    text: str
+    needs_key: bool
+    parameters: list[ParameterDoc]
+    body: BodyDoc | None
+    good: list[AnswerDoc]
+    bad: list[AnswerDoc]
+    curl: str
+
+
+@dataclass(frozen=True)
+class RouteGroup:
+    """The routes of one tag."""
+
+    name: str
+    title: str
+    routes: list[RouteDoc]
+
+
+@dataclass(frozen=True)
+class FieldDoc:
+    """A field of a named document."""
+
+    name: str
+    kind: str
+    links: list[str]
+    text: str
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class SchemaDoc:
+    """A named document with its fields; `kind` says what it is where it has none."""
+
+    name: str
+    text: str
+    fields: list[FieldDoc]
+    kind: str
 
 
 @router.get("/openapi.json")
@@ -59,40 +135,33 @@ def reference(request: Request) -> Response:
     )
 
 
-def groups_of(document: Mapping[str, Any], address: str) -> list[dict[str, Any]]:
-    """Return the routes of an OpenAPI document by tag: each with method, path, text, parameters, body, answers, curl."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+def groups_of(document: Mapping[str, Any], address: str) -> list[RouteGroup]:
+    """Return the routes of an OpenAPI document by tag."""
+    groups: dict[str, list[RouteDoc]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             groups.setdefault((operation.get("tags") or ["service"])[0], []).append(
                 _route(method, path, operation, address)
             )
     order = [*_TITLES, *sorted(set(groups) - set(_TITLES))]
-    return [
-        {"name": tag, "title": _TITLES.get(tag, tag.capitalize()), "routes": groups[tag]}
-        for tag in order
-        if tag in groups
-    ]
+    return [RouteGroup(tag, _TITLES.get(tag, tag.capitalize()), groups[tag]) for tag in order if tag in groups]
 
 
-def schemas_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the named documents, each with its fields: name, kind in words, text, is_required."""
+def schemas_of(document: Mapping[str, Any]) -> list[SchemaDoc]:
+    """Return the named documents with their fields."""
     schemas = []
     for name, schema in sorted(document["components"]["schemas"].items()):
-        required = set(schema.get("required", ()))
         fields = [
-            {
-                "name": field,
-                "kind": words_of(definition),
-                "links": names_in(definition),
-                "text": definition.get("description", ""),
-                "is_required": field in required,
-            }
+            FieldDoc(
+                name=field,
+                kind=words_of(definition),
+                links=names_in(definition),
+                text=definition.get("description", ""),
+                is_required=field in schema.get("required", ()),
+            )
             for field, definition in schema.get("properties", {}).items()
         ]
-        schemas.append(
-            {"name": name, "text": schema.get("description", ""), "fields": fields, "kind": words_of(schema)}
-        )
+        schemas.append(SchemaDoc(name, schema.get("description", ""), fields, words_of(schema)))
     return schemas
 
 
@@ -131,35 +200,35 @@ def names_in(schema: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _route(method: str, path: str, operation: Mapping[str, Any], address: str) -> dict[str, Any]:
+def _route(method: str, path: str, operation: Mapping[str, Any], address: str) -> RouteDoc:
     parameters = [
-        {
-            "name": item["name"],
-            "place": item["in"],
-            "kind": words_of(item["schema"]),
-            "default": item["schema"].get("default"),
-            "text": item.get("description", ""),
-            "is_required": item.get("required", False),
-        }
+        ParameterDoc(
+            name=item["name"],
+            place=item["in"],
+            kind=words_of(item["schema"]),
+            default=item["schema"].get("default"),
+            text=item.get("description", ""),
+            is_required=item.get("required", False),
+        )
         for item in operation.get("parameters", ())
     ]
     body = next((media["schema"] for media in _media(operation.get("requestBody", {}))), None)
     answers = [
-        {"status": status, "text": answer.get("description", ""), "links": _links(_media(answer))}
+        AnswerDoc(status, answer.get("description", ""), _links(_media(answer)))
         for status, answer in operation["responses"].items()
     ]
-    return {
-        "id": f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}",
-        "method": method.upper(),
-        "path": path,
-        "text": operation.get("description") or operation.get("summary", ""),
-        "needs_key": bool(operation.get("security")),
-        "parameters": parameters,
-        "body": None if body is None else {"kind": words_of(body), "links": names_in(body)},
-        "good": [item for item in answers if item["status"] < "400"],
-        "bad": [item for item in answers if item["status"] >= "400"],
-        "curl": _curl(method, path, operation, address, has_body=body is not None),
-    }
+    return RouteDoc(
+        id=f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}",
+        method=method.upper(),
+        path=path,
+        text=operation.get("description") or operation.get("summary", ""),
+        needs_key=bool(operation.get("security")),
+        parameters=parameters,
+        body=None if body is None else BodyDoc(words_of(body), names_in(body)),
+        good=[answer for answer in answers if answer.status < "400"],
+        bad=[answer for answer in answers if answer.status >= "400"],
+        curl=_curl(method, path, operation, address, has_body=body is not None),
+    )
 
 
 def _curl(method: str, path: str, operation: Mapping[str, Any], address: str, *, has_body: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
@@ -41,9 +41,9 @@ class Asked:
     after: str | None
     before: str | None
 
-    def address(self, path: str = "/risk-list", **changes: Any) -> str:
+    def address(self, path: str = "/risk-list", **changes: str | None) -> str:
         """Return the address of the same list with `changes`; page marks are dropped unless given."""
-        parameters: dict[str, Any] = {
+        parameters: dict[str, str | list[str] | None] = {
             "show": None if self.filters.is_listed else "all",
             "band": list(self.filters.bands or ()),
             "plan": self.filters.plan,
@@ -51,7 +51,8 @@ class Asked:
             "q": self.filters.search or None,
             "sort": None if self.order == "expected_profit" else self.order,
             "dir": None if self.is_descending == _DESCENDING[self.order] else ("desc" if self.is_descending else "asc"),
-        } | changes
+        }
+        parameters.update(changes)
         query = urlencode({name: value for name, value in parameters.items() if value not in (None, [])}, doseq=True)
         return f"{path}?{query}" if query else path
 
@@ -103,12 +104,24 @@ def risk_list(
         before=wanted.before,
         groups=feature_groups(state),
     )
-    values: dict[str, Any] = {"found": customers, "asked": wanted, "to": customer_path, "columns": _columns(wanted)}
+    columns = _columns(wanted)
     if request.headers.get("hx-request") and request.headers.get("hx-target") == "list":
-        return fragment(request, "risk_list/rows.html.j2", **values)
-    if customers is not None and user.may("push"):
-        values |= {"targets": push_targets(state.context), "push": pushes_of_the_list(state.context)}
-    return page(request, "risk_list/risk_list.html.j2", title="Risk list", active="risk-list", **values)
+        return fragment(
+            request, "risk_list/rows.html.j2", found=customers, asked=wanted, to=customer_path, columns=columns
+        )
+    may_push = customers is not None and user.may("push")
+    return page(
+        request,
+        "risk_list/risk_list.html.j2",
+        title="Risk list",
+        active="risk-list",
+        found=customers,
+        asked=wanted,
+        to=customer_path,
+        columns=columns,
+        targets=push_targets(state.context) if may_push else [],
+        push=pushes_of_the_list(state.context) if may_push else None,
+    )
 
 
 @router.get("/risk-list.csv")
@@ -158,8 +171,18 @@ def _share(percent: str) -> float | None:
     return share if 0 < share <= 1 else None
 
 
-def _columns(wanted: Asked) -> list[dict[str, Any]]:
-    """Return the table's columns: words, class, and for those that sort the address and the way they are sorted now."""
+@dataclass(frozen=True)
+class _Column:
+    """A column of the table: its words and CSS class; if it sorts, the address that does, and how it sorts now."""
+
+    words: str
+    kind: str
+    order: ListOrder | None
+    address: str | None
+    way: Literal["ascending", "descending"] | None
+
+
+def _columns(wanted: Asked) -> list[_Column]:
     columns: tuple[tuple[str, str, ListOrder | None], ...] = (
         ("Customer", "", "customer_id"),
         ("Risk", "", "churn_probability"),
@@ -169,12 +192,12 @@ def _columns(wanted: Asked) -> list[dict[str, Any]]:
         ("Expected profit", "num", "expected_profit"),
     )
     return [
-        {
-            "words": words,
-            "kind": kind,
-            "order": order,
-            "address": wanted.sorted_by(order) if order else None,
-            "way": ("descending" if wanted.is_descending else "ascending") if order and order == wanted.order else None,
-        }
+        _Column(
+            words=words,
+            kind=kind,
+            order=order,
+            address=wanted.sorted_by(order) if order else None,
+            way=("descending" if wanted.is_descending else "ascending") if order and order == wanted.order else None,
+        )
         for words, kind, order in columns
     ]

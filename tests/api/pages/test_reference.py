@@ -53,7 +53,7 @@ def test_documents_within_documents_are_found() -> None:
 def test_routes_are_grouped_and_examples_fill_their_paths(standing: Service) -> None:
     document = standing.client.get("/openapi.json").json()
     groups = groups_of(document, "http://127.0.0.1:8000")
-    routes = [route for group in groups for route in group["routes"]]
+    routes = [route for group in groups for route in group.routes]
     assert len(routes) == sum(len(methods) for methods in document["paths"].values())
-    assert not [route["curl"] for route in routes if "{" in route["curl"]]
+    assert not [route.curl for route in routes if "{" in route.curl]
     assert len(schemas_of(document)) == len(document["components"]["schemas"])

@@ -38,7 +38,7 @@ def signing(settings: Section, secret: Callable[[], str], clock: Clock) -> Calla
 def _filled(payload: str, parts: dict[str, bytes]) -> bytes:
     """Return the payload with its marks filled in, once each: what is filled in is not looked through for marks."""
     for mark, content in parts.items():
-        before, found, after = payload.partition(mark)
-        if found:
+        before, separator, after = payload.partition(mark)
+        if separator:
             return _filled(before, parts) + content + _filled(after, parts)
     return payload.encode()

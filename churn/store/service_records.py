@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 JobState = Literal["queued", "running", "done", "failed", "missed", "canceled"]
 
@@ -153,7 +156,7 @@ class WebhookDelivery:
 
     event_id: str
     subscription: str
-    document: dict[str, Any]
+    document: dict[str, JsonValue]
     created_at: datetime
     state: Literal["waiting", "delivered", "given_up"]
     attempts: int

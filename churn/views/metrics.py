@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
+
+from pydantic import JsonValue
 
 from churn.context import Context
 from churn.errors import Unreachable
@@ -160,7 +162,7 @@ class HealthAnswer:
     """What was asked, and what it said."""
 
     what: str
-    details: dict[str, Any]
+    details: dict[str, JsonValue]
 
 
 def service_health(address: str, *, seconds: float) -> HealthAnswer:
@@ -189,4 +191,6 @@ def scheduler_health(context: Context) -> HealthAnswer:
         raise Unreachable(
             "no scheduler gave a sign of life lately", where="schedule", remedy="Start one with `churn scheduler`."
         )
-    return HealthAnswer("scheduler", {"schedulers": [{"owner": w.owner, "seen_at": w.seen_at} for w in workers]})
+    return HealthAnswer(
+        "scheduler", {"schedulers": [{"owner": w.owner, "seen_at": w.seen_at.isoformat()} for w in workers]}
+    )

@@ -38,7 +38,7 @@ def tables_of_customers(warehouse: Warehouse) -> list[str]:
 
 def rows_of(warehouse: Warehouse, customer_id: str) -> dict[str, list[dict[str, Any]]]:
     """Return everything held of a customer, by table; tables that hold nothing are left out."""
-    by_table: dict[str, list[dict[str, Any]]] = {}
+    by_table: dict[str, list[dict[str, Any]]] = {}  # free: any table, with whatever columns it has
     for table in tables_of_customers(warehouse):
         frame = warehouse.frame(f"select * from {_sql(table)} where {_MINE}", [customer_id])
         if frame.height and not table.startswith("facts."):  # the same rows are shown in raw and staging

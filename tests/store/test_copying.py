@@ -51,7 +51,8 @@ def test_a_store_is_saved_and_brought_back_into_either_kind(
     save_store(store, saved)
     assert not saved.with_name("saved.sqlite-wal").exists()
     store.users.remove("maria")
-    before = _rows(open_store(f"sqlite:///{saved}"))
+    with open_store(f"sqlite:///{saved}") as kept:
+        before = _rows(kept)
     assert before["users"]
     url = f"sqlite:///{tmp_path / 'other.sqlite'}" if kind == "sqlite" else request.getfixturevalue("postgres_url")
     assert bring_back_store(saved, url)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from churn.store.database import Database
 from churn.store.frames import chunks, from_text, to_text, upsert
-from churn.store.records import OutboxRow, Rejection, Settled, SyncRun
+from churn.store.records import FieldValue, OutboxRow, Rejection, Settled, SyncRun
 from churn.store.tables import crm_ids, crm_records, crm_rejections, outbox, sync_runs
 
 _NUMBERS = ("churn_probability", "percentile", "expected_profit")
@@ -212,8 +212,10 @@ def _doubt_others(connection: sa.Connection, run: SyncRun, customer_ids: list[st
         )
 
 
-def _acknowledged(connection: sa.Connection, run: SyncRun, customer_ids: list[str]) -> Mapping[str, dict[str, Any]]:
-    payloads: dict[str, dict[str, Any]] = {}
+def _acknowledged(
+    connection: sa.Connection, run: SyncRun, customer_ids: list[str]
+) -> Mapping[str, dict[str, FieldValue]]:
+    payloads: dict[str, dict[str, FieldValue]] = {}
     for keys in chunks(customer_ids):
         query = sa.select(crm_records.c.customer_id, crm_records.c.acknowledged).where(
             crm_records.c.connector == run.connector,

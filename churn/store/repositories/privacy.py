@@ -97,12 +97,12 @@ class PrivacyRepository:
 
     def settle(self, request_id: int, result: dict[str, Any], *, at: datetime, is_done: bool) -> None:
         """Keep what came of a request; once done, the id leaves it."""
-        values: dict[str, Any] = {"result": result}
-        if is_done:
-            values |= {"state": "done", "finished_at": at, "customer_id": None}
+        done = {"state": "done", "finished_at": at, "customer_id": None} if is_done else {}
         with self._database.write() as connection:
             connection.execute(
-                sa.update(privacy_requests).where(privacy_requests.c.request_id == request_id).values(**values)
+                sa.update(privacy_requests)
+                .where(privacy_requests.c.request_id == request_id)
+                .values(result=result, **done)
             )
 
     def note_objection(self, customer_id: str, *, who: str, at: datetime) -> bool:
@@ -147,7 +147,7 @@ class PrivacyRepository:
 
     def rows_of(self, customer_id: str) -> dict[str, list[dict[str, Any]]]:
         """Return everything held of a customer, by table; tables that hold nothing are left out."""
-        by_table: dict[str, list[dict[str, Any]]] = {}
+        by_table: dict[str, list[dict[str, Any]]] = {}  # free: any table, with whatever columns it has
         redaction = Redaction(customer_id)
         with self._database.read() as connection:
             for table in _tables(connection):

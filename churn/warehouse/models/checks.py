@@ -34,7 +34,7 @@ class CheckResult:
     rule: str
     level: RuleLevel
     defect_count: int
-    example: dict[str, Any]
+    example: dict[str, Any]  # free: a row with the columns that the rule's SQL returns
     message: str
     seconds: float = 0.0
     remedy: str = ""

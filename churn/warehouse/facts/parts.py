@@ -138,8 +138,8 @@ def path_of(source: str, number: int) -> str:
     return f"{source}/{number:08d}.parquet"
 
 
-def add(warehouse: Warehouse, table: Table, part: Part) -> None:
-    """List a part whose file is written; its rows and the instants that bound them are read from the file."""
+def add(warehouse: Warehouse, table: Table, part: Part) -> int:
+    """List a part whose file is written, and return its rows; they and the instants that bound them are read from the file."""
     columns = json.dumps([[column.name, column.in_file, column.type] for column in part.columns])
     dated = next((column.in_file for column in part.columns if column.name == table.occurred_at), None)
     path = literal(str(warehouse.facts / part.path))
@@ -159,6 +159,7 @@ def add(warehouse: Warehouse, table: Table, part: Part) -> None:
             *rows[0], columns,
         ],
     )  # fmt: skip
+    return int(rows[0][0])
 
 
 def remove(warehouse: Warehouse, source: str, files: Sequence[str]) -> None:

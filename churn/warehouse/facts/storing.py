@@ -8,7 +8,8 @@ from datetime import datetime
 
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.facts import parts, writing
-from churn.warehouse.facts.parts import Stored
+from churn.warehouse.facts.parts import Part, Stored
+from churn.warehouse.facts.rewriting import leave_out
 from churn.warehouse.loading.column_map import Selected
 from churn.warehouse.loading.contracts import Table
 from churn.warehouse.reading import values
@@ -20,39 +21,69 @@ _OF_THE_READER = {"file_row_number", "file_index", "filename", "row_number"}
 
 @dataclass(frozen=True)
 class Storing:
-    """Rows on their way into parts: `columns` as the table stores them, `kept` the condition for rows that stay.
+    """Rows on their way into parts: `columns` as the table stores them, `condition` what the source says of its rows.
 
-    `copied` names the files that are kept as they were delivered.
+    `refused` is the condition of stored rows that are no facts; `copied` names the files that are kept as they were
+    delivered.
     """
 
     warehouse: Warehouse
     table: Table
     delivery: Delivery
     columns: Sequence[Selected]
-    kept: str
+    condition: str
+    refused: str
     load_id: int
     loaded_at: datetime
     copied: frozenset[str]
 
 
-def store(storing: Storing) -> None:
-    """Add a part for each file of the delivery, and show them in the table. Raises ContractBroken, ResourceError."""
+def store(storing: Storing) -> dict[str, tuple[int, int]]:
+    """Add a part for each file of the delivery, and show them in the table; return how many rows are facts, and how many not.
+
+    Whether rows are facts is asked of what was written, where that is cheap. Raises ContractBroken, ResourceError.
+    """
+    warehouse, table = storing.warehouse, storing.table
+    counts = {}
     for file in storing.delivery.files:
         if file.name in storing.copied:
             names = {quoted(name): name for name in storing.delivery.columns}
             stored = tuple(Stored(column.name, names[column.delivered], column.type) for column in storing.columns)
-            part = replace(writing.copy(storing.warehouse, storing.table.name, file), columns=stored)
+            part = replace(writing.copy(warehouse, table.name, file), columns=stored)
         else:
             part = _converted(storing, file.name)
-        placed = replace(part, source_file=file.name, load_id=storing.load_id, loaded_at=storing.loaded_at)
-        parts.add(storing.warehouse, storing.table, placed)
-    parts.show(storing.warehouse, storing.table)
+        part = replace(part, source_file=file.name, load_id=storing.load_id, loaded_at=storing.loaded_at)
+        rows = parts.add(warehouse, table, part)
+        bad = 0 if _is_filled(storing, part) else _refused_in(storing, part)
+        if bad:
+            leave_out(warehouse, table, part, storing.refused)
+        counts[file.name] = (rows - bad, bad)
+    parts.show(warehouse, table)
+    return counts
 
 
-def _converted(storing: Storing, file: str) -> parts.Part:
+def _is_filled(storing: Storing, part: Part) -> bool:
+    """Say whether a file's statistics tell that it lacks no required value; a text that is kept as it is, is no empty one."""
+    if storing.table.never_before or not part.is_copy:
+        return False
+    required = [column.in_file for column in part.columns if column.name in storing.table.required]
+    path = literal(str(storing.warehouse.facts / part.path))
+    ((lacking,),) = storing.warehouse.rows(
+        f"select count(*) filter (where stats_null_count is distinct from 0) from parquet_metadata({path})"
+        f" where path_in_schema in ({', '.join(literal(name) for name in required)})"
+    )
+    return int(lacking) == 0
+
+
+def _refused_in(storing: Storing, part: Part) -> int:
+    rows = parts.relation(storing.warehouse, storing.table, [part])
+    return int(storing.warehouse.rows(f"select count(*) from ({rows}) as r where {storing.refused}")[0][0])
+
+
+def _converted(storing: Storing, file: str) -> Part:
     chosen = ", ".join(f"{column.sql} as {quoted(column.name)}" for column in storing.columns)
     of_file = f" and _file = {literal(file)}" if len(storing.delivery.files) > 1 else ""
-    rows = f"select {chosen}, _row as row_number from ({storing.delivery.sql}) where {storing.kept}{of_file}"
+    rows = f"select {chosen}, _row as row_number from ({storing.delivery.sql}) where {storing.condition}{of_file}"
     columns = [(column.name, column.type) for column in storing.columns]
     return writing.write(storing.warehouse, storing.table, rows, columns)
 
@@ -82,25 +113,6 @@ def as_they_are(
     if names:
         files -= {name for (name,) in warehouse.rows(_changed(delivery.sql, names, stored, bare))}
     return frozenset(files)
-
-
-def rows_by_statistics(
-    warehouse: Warehouse, delivery: Delivery, columns: Sequence[Selected]
-) -> dict[str, tuple[int, int]] | None:
-    """Return for each file of `as_they_are` its rows and that none lacks a required value, or None if that has to be looked up."""
-    required = [name for name in delivery.columns if quoted(name) in {c.delivered for c in columns if c.is_required}]
-    listed = ", ".join(literal(str(file.path)) for file in delivery.files)
-    names = ", ".join(literal(name) for name in required)
-    groups = warehouse.rows(
-        "select file_name, row_group_id, any_value(row_group_num_rows), count(*) filter (where stats_null_count = 0)"
-        f" from parquet_metadata([{listed}]) where path_in_schema in ({names}) group by file_name, row_group_id"
-    )
-    if not required or any(filled != len(required) for *_, filled in groups):
-        return None
-    rows = {str(file.path): 0 for file in delivery.files}
-    for path, _, count, _ in groups:
-        rows[path] = rows.get(path, 0) + count
-    return {file.name: (rows[str(file.path)], 0) for file in delivery.files}
 
 
 def _changed(sql: str, names: Sequence[str], stored: Mapping[str, str], bare: Mapping[str, str]) -> str:

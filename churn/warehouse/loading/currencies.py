@@ -28,11 +28,9 @@ def refuse_mixed(warehouse: Warehouse, table: str, source: SourceSettings, deliv
     texts = [name for name, kind in delivery.columns.items() if kind == "VARCHAR" and name not in ids]
     if not texts:
         return
-    listed = ", ".join(literal(sign) for sign in SIGNS)
-    # The first and last signs are cheap to look at; what they suspect is matched as a whole afterwards.
+    # Whether a sign stands anywhere is cheap to ask; what that suspects is matched as a whole afterwards.
     edges = [
-        f"bool_or(trim({quoted(name)})[1] in ({listed}) or trim({quoted(name)})[2] in ({listed}) or trim({quoted(name)})[-1] in ({listed}))"
-        for name in texts
+        f"bool_or({' or '.join(f'contains({quoted(name)}, {literal(sign)})' for sign in SIGNS)})" for name in texts
     ]
     suspected = warehouse.rows(f"select {', '.join(edges)} from ({delivery.sql})")[0]
     known = known_forms(warehouse, table)

@@ -11,7 +11,7 @@ from churn.config import SourceSettings
 from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.facts import parts
-from churn.warehouse.facts.storing import Storing, as_they_are, rows_by_statistics, store
+from churn.warehouse.facts.storing import Storing, as_they_are, store
 from churn.warehouse.loading import date_forms
 from churn.warehouse.loading.casts import cast, is_no_value, kept_type, widened
 from churn.warehouse.loading.column_map import Selected, select_list
@@ -83,22 +83,26 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
         if column.name.lower() == "customer_id" and _names_erased(load, delivery, column):
             condition = f"({condition}) and {load.erased.kept(column.sql)}"
     _evolve(warehouse, table, columns, load_id)
-    refused = _refused(table, columns)
-    copied: frozenset[str] = frozenset()
     try:
-        if table.is_kept_in_files and condition == "true":
-            copied = as_they_are(warehouse, as_delivered, columns, load.reading)
-        if len(copied) == len(delivery.files):  # what would be stored stands there: it need not be worked out
-            delivery, columns = as_delivered, [replace(column, sql=column.delivered) for column in columns]
-            refused = _refused(table, columns)
-        counts = _counts(load, delivery, columns, condition, refused, is_plain=len(copied) == len(delivery.files))
-        copied = frozenset(name for name in copied if counts.get(name, (0, 0))[1] == 0)
-        kept = f"({condition}) and not ({refused})" if any(bad for _, bad in counts.values()) else condition
-        chosen = [replace(column, sql=_stored(column)) for column in columns]
         if table.is_kept_in_files:
-            store(Storing(warehouse, table, delivery, chosen, kept, load_id, load.now, copied))
+            copied = as_they_are(warehouse, as_delivered, columns, load.reading) if condition == "true" else frozenset()
+            if len(copied) == len(delivery.files):  # what would be stored stands there: it need not be worked out
+                delivery, columns = as_delivered, [replace(column, sql=column.delivered) for column in columns]
+            counts = store(
+                Storing(
+                    warehouse,
+                    table,
+                    delivery,
+                    [replace(column, sql=_stored(column)) for column in columns],
+                    condition,
+                    _refused(table, [replace(column, sql=quoted(column.name)) for column in columns]),
+                    load_id,
+                    load.now,
+                    copied,
+                )
+            )
         else:
-            _insert(load, delivery, chosen, kept, load_id)
+            counts = _insert(load, delivery, columns, condition, load_id)
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
     except DataError as error:
@@ -236,23 +240,17 @@ def _names_erased(load: Load, delivery: Delivery, column: Selected) -> bool:
     return bool(load.warehouse.rows(f"select 1 from ({ids}) where not {load.erased.kept('customer_id')} limit 1"))
 
 
-def _counts(
-    load: Load, delivery: Delivery, columns: Sequence[Selected], condition: str, refused: str, *, is_plain: bool
+def _insert(
+    load: Load, delivery: Delivery, columns: Sequence[Selected], condition: str, load_id: int
 ) -> dict[str, tuple[int, int]]:
-    """Return for each file how many rows of it are loaded, and how many are no facts."""
-    by_statistics = is_plain and not load.table.never_before
-    known = rows_by_statistics(load.warehouse, delivery, columns) if by_statistics else None
-    if known is not None:
-        return known
+    """Insert the rows of a delivery that are facts; return for each file how many these are, and how many are none."""
+    refused = _refused(load.table, columns)
     counted = load.warehouse.rows(
         f"select _file, count(*), count(*) filter (where {refused}) from ({delivery.sql}) where {condition} group by _file"
     )
-    return {name: (rows - bad, bad) for name, rows, bad in counted}
-
-
-def _insert(load: Load, delivery: Delivery, columns: Sequence[Selected], kept: str, load_id: int) -> None:
+    kept = f"({condition}) and not ({refused})" if any(bad for *_, bad in counted) else condition
     names = ", ".join(quoted(column.name) for column in columns)
-    stored = ", ".join(column.sql for column in columns)
+    stored = ", ".join(_stored(column) for column in columns)
     stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
     # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
     is_numbered_here = "row_number()" in delivery.sql
@@ -261,6 +259,7 @@ def _insert(load: Load, delivery: Delivery, columns: Sequence[Selected], kept: s
             f"insert into raw.{quoted(load.table.name)} ({names}, {', '.join(BOOKKEEPING)})"
             f" select {stored}, {stamp} from ({delivery.sql}) where {kept}"
         )
+    return {name: (rows - bad, bad) for name, rows, bad in counted}
 
 
 def _evolve(warehouse: Warehouse, table: Table, columns: Sequence[Selected], load_id: int) -> None:

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConnectionLimits:
     """What a connection may take. `half_open` are those of which a request has begun and its headers are not there yet."""
 
     head_bytes: int = 32 * 1024
@@ -26,7 +26,7 @@ class Limits:
 class _Connections:
     """The connections of one server."""
 
-    limits: Limits
+    limits: ConnectionLimits
     is_exempt: Callable[[str], bool]
     open_from: Counter[str] = field(default_factory=Counter)
     half_open: OrderedDict[BoundedProtocol, asyncio.TimerHandle] = field(default_factory=OrderedDict)
@@ -120,7 +120,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(
-    is_exempt: Callable[[str], bool] = lambda _address: False, limits: Limits | None = None
+    is_exempt: Callable[[str], bool] = lambda _address: False, limits: ConnectionLimits | None = None
 ) -> type[BoundedProtocol]:
     """Return a protocol within `limits` for one server; proxies, which carry everybody's connections, are exempt from one."""
-    return type("ServerProtocol", (BoundedProtocol,), {"all": _Connections(limits or Limits(), is_exempt)})
+    return type("ServerProtocol", (BoundedProtocol,), {"all": _Connections(limits or ConnectionLimits(), is_exempt)})

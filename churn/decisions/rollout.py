@@ -26,16 +26,16 @@ LEAST_OF_AN_ARM: Final = 25  # among those a policy contacts: with fewer their s
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RolloutEstimate:
     """A sum or a difference in money (or in outcomes where no money was named), with its interval."""
 
     value: float
     low: float
     high: float
 
-    def times(self, factor: float) -> Estimate:
+    def times(self, factor: float) -> RolloutEstimate:
         """Return the same for `factor` times as many customers."""
-        return Estimate(self.value * factor, self.low * factor, self.high * factor)
+        return RolloutEstimate(self.value * factor, self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class PolicyWorth:
 
     customers: int
     contacted: int
-    total: Estimate
-    gain: Estimate
-    over_everybody: Estimate
+    total: RolloutEstimate
+    gain: RolloutEstimate
+    over_everybody: RolloutEstimate
     is_judged: bool
     is_compared: bool
 
@@ -87,27 +87,27 @@ def _is_told(net: Floats, treated: Bools, rows: Bools) -> bool:
     return all(arm.size >= LEAST_OF_AN_ARM and arm.min() < arm.max() for arm in arms)
 
 
-def _sum_of_means(parts: Sequence[tuple[float, Floats]], confidence: float) -> Estimate:
+def _sum_of_means(parts: Sequence[tuple[float, Floats]], confidence: float) -> RolloutEstimate:
     """Return the sum of weight times mean over `parts`, with its interval; a part that nobody is in counts nothing.
 
     Where an arm of a part is too small to have a spread nothing is known: the interval is endless.
     """
     held = [(weight, values) for weight, values in parts if weight]
     if not held:
-        return Estimate(0.0, 0.0, 0.0)
+        return RolloutEstimate(0.0, 0.0, 0.0)
     if any(values.size == 0 for _, values in held):
-        return Estimate(math.nan, -math.inf, math.inf)
+        return RolloutEstimate(math.nan, -math.inf, math.inf)
     value = float(sum(weight * values.mean() for weight, values in held))
     if any(values.size < 2 for _, values in held):
-        return Estimate(value, -math.inf, math.inf)
+        return RolloutEstimate(value, -math.inf, math.inf)
     squares = np.array([weight**2 * values.var(ddof=1) / values.size for weight, values in held])
     total = float(squares.sum())
     below = float(np.sum(squares**2 / np.array([values.size - 1 for _, values in held])))
     if total <= 0 or below <= 0:
-        return Estimate(value, value, value)
+        return RolloutEstimate(value, value, value)
     quantile = float(special.stdtrit(total**2 / below, 0.5 + confidence / 2))
     half = max(quantile, normal_quantile(confidence)) * math.sqrt(total)
-    return Estimate(value, value - half, value + half)
+    return RolloutEstimate(value, value - half, value + half)
 
 
 def split_state(p_value: float | None) -> SplitState:

@@ -47,12 +47,14 @@ def tenths_chart(document: ExperimentDocument) -> Figure | None:
     if len(rows) < 2:
         return None
     average = 100 * effect.delta
-    told = "; ".join(f"{row['decile']}: {row['delta']:+.1f} points, predicted {row['predicted']:+.1f}" for row in rows)
+    tenths = "; ".join(
+        f"{row['decile']}: {row['delta']:+.1f} points, predicted {row['predicted']:+.1f}" for row in rows
+    )
     return decile_bars(
         rows,
         average=average,
         outcome=document.terms.outcome,
-        describe=f"Measured effect by tenth of predicted effect, the highest first. {told}. On average {average:+.1f}.",
+        describe=f"Measured effect by tenth of predicted effect, the highest first. {tenths}. On average {average:+.1f}.",
     )
 
 

@@ -13,12 +13,12 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from churn.api.connections import Limits, bounded_protocol
+from churn.api.connections import ConnectionLimits, bounded_protocol
 
 pytestmark = pytest.mark.slow  # real sockets
 
-SMALL = Limits(head_seconds=0.4)
-FEW = Limits(per_address=8)
+SMALL = ConnectionLimits(head_seconds=0.4)
+FEW = ConnectionLimits(per_address=8)
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
 
@@ -30,7 +30,7 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def _served(limits: Limits, *, is_exempt: bool = False) -> Iterator[int]:
+def _served(limits: ConnectionLimits, *, is_exempt: bool = False) -> Iterator[int]:
     protocol = bounded_protocol(lambda _address: is_exempt, limits)
     config = uvicorn.Config(_hello, http=protocol, lifespan="off", log_config=None, access_log=False)
     server = uvicorn.Server(config)
@@ -69,7 +69,7 @@ def _asks(port: int) -> str:
 
 
 def test_an_endless_header_is_cut_off_and_nobody_waits_for_it() -> None:
-    with _served(Limits()) as port, _connected(port) as endless:
+    with _served(ConnectionLimits()) as port, _connected(port) as endless:
         endless.sendall(GET + b"x-endless: ")
         assert _pushed(endless, port) < 20_000_000
 
@@ -98,13 +98,13 @@ def _pushed(endless: socket.socket, port: int, most: int = 20_000_000) -> int:
     ],
 )
 def test_headers_are_bounded_in_number_and_size(head: bytes, status: str) -> None:
-    with _served(Limits()) as port, _connected(port) as connection:
+    with _served(ConnectionLimits()) as port, _connected(port) as connection:
         connection.sendall(head)
         assert _status(connection) == status
 
 
 def test_a_body_does_not_count_as_a_header() -> None:
-    with _served(Limits()) as port, _connected(port) as connection:
+    with _served(ConnectionLimits()) as port, _connected(port) as connection:
         for _ in range(3):  # and a connection is used again
             connection.sendall(b"POST / HTTP/1.1\r\nHost: here\r\ncontent-length: 200000\r\n\r\n" + b"x" * 200_000)
             assert _status(connection) == "200"
@@ -132,12 +132,12 @@ def test_connections_from_one_address_are_bounded_but_for_proxies() -> None:
         assert _asks(port) == "200"
         for connection in held:
             connection.close()
-    with _served(Limits(per_address=1), is_exempt=True) as port, _connected(port), _connected(port):
+    with _served(ConnectionLimits(per_address=1), is_exempt=True) as port, _connected(port), _connected(port):
         assert _asks(port) == "200"
 
 
 def test_of_too_many_half_open_requests_the_oldest_goes() -> None:
-    limits = Limits(half_open=6)
+    limits = ConnectionLimits(half_open=6)
     with _served(limits) as port:
         held = [_connected(port) for _ in range(limits.half_open + 1)]
         assert _status(held[0]) == "408"

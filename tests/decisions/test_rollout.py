@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from churn.decisions.experiment import newcombe
-from churn.decisions.rollout import Estimate, PolicyWorth, conclude, policy_worth, split_state
+from churn.decisions.rollout import PolicyWorth, RolloutEstimate, conclude, policy_worth, split_state
 from churn.errors import CampaignError
 
 TREATED = np.array([True, True, True, False, False, False, True, True, False, False])
@@ -36,9 +36,9 @@ def test_the_interval_is_welchs() -> None:
 
 def test_contacting_nobody_gains_nothing_and_everybody_is_no_better_than_itself() -> None:
     nobody = policy_worth(NET, TREATED, np.zeros(10, dtype=bool))
-    assert nobody.gain == Estimate(0.0, 0.0, 0.0)
+    assert nobody.gain == RolloutEstimate(0.0, 0.0, 0.0)
     assert nobody.total.value == pytest.approx(10 * NET[~TREATED].mean())
-    assert policy_worth(NET, TREATED, np.ones(10, dtype=bool)).over_everybody == Estimate(0.0, 0.0, 0.0)
+    assert policy_worth(NET, TREATED, np.ones(10, dtype=bool)).over_everybody == RolloutEstimate(0.0, 0.0, 0.0)
 
 
 def test_where_an_arm_is_absent_among_those_contacted_nothing_is_known() -> None:
@@ -81,8 +81,8 @@ def worth_of(
     is_judged: bool = True,
     is_compared: bool = True,
 ) -> PolicyWorth:
-    gain = Estimate((low + high) / 2, low, high)
-    return PolicyWorth(1_000, contacted, gain, gain, Estimate(over, over, over + 2), is_judged, is_compared)
+    gain = RolloutEstimate((low + high) / 2, low, high)
+    return PolicyWorth(1_000, contacted, gain, gain, RolloutEstimate(over, over, over + 2), is_judged, is_compared)
 
 
 WORKS = newcombe(100, 1_000, 200, 1_000)

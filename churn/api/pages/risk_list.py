@@ -172,7 +172,7 @@ def _share(percent: str) -> float | None:
 
 
 @dataclass(frozen=True)
-class _Column:
+class _ListColumn:
     """A column of the table: its words and CSS class; if it sorts, the address that does, and how it sorts now."""
 
     words: str
@@ -182,7 +182,7 @@ class _Column:
     way: Literal["ascending", "descending"] | None
 
 
-def _columns(wanted: Asked) -> list[_Column]:
+def _columns(wanted: Asked) -> list[_ListColumn]:
     columns: tuple[tuple[str, str, ListOrder | None], ...] = (
         ("Customer", "", "customer_id"),
         ("Risk", "", "churn_probability"),
@@ -192,7 +192,7 @@ def _columns(wanted: Asked) -> list[_Column]:
         ("Expected profit", "num", "expected_profit"),
     )
     return [
-        _Column(
+        _ListColumn(
             words=words,
             kind=kind,
             order=order,

@@ -14,7 +14,7 @@ from churn.errors import ConfigError, ResourceError
 from churn.files import write_text
 from churn.store.copying import save_store
 from churn.warehouse.lock import locked
-from churn.workflows.backup.manifest import HOME, MANIFEST, STORE, Manifest, copied, described
+from churn.workflows.backup.manifest import HOME, MANIFEST, STORE, BackupManifest, copied, described
 
 # Not copied: locks, unfinished and temporary files of running processes, the log, and the store, which is copied by
 # itself.
@@ -60,7 +60,7 @@ def back_up(context: Context, folder: Path) -> BackupResult:
             where=str(folder),
             remedy="Free space or choose another place.",
         ) from error
-    manifest = Manifest(made_at=context.clock(), version=__version__, files=listed)
+    manifest = BackupManifest(made_at=context.clock(), version=__version__, files=listed)
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     with context.open_store() as store:
         store.requests.audit("command line", "backup", str(folder), context.clock())

@@ -25,7 +25,7 @@ class BackedUpFile(BaseModel):
     sha256: str
 
 
-class Manifest(BaseModel):
+class BackupManifest(BaseModel):
     """The list of a backup's files. `made_at` is UTC."""
 
     form: int = _FORM
@@ -41,7 +41,7 @@ def described(path: Path, root: Path) -> BackedUpFile:
     return BackedUpFile(path=path.relative_to(root).as_posix(), bytes=path.stat().st_size, sha256=digest)
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> BackupManifest:
     """Return the list of a whole backup. Raises ConfigError for a folder that is none, DataError for a damaged one."""
     path = folder / MANIFEST
     if not path.is_file():
@@ -51,7 +51,7 @@ def read_manifest(folder: Path) -> Manifest:
             remedy="Name a folder that `churn backup` wrote.",
         )
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = BackupManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise DataError("the backup's list cannot be read", where=str(path), remedy="Take another backup.") from error
     if manifest.form != _FORM:

@@ -15,7 +15,7 @@ from churn.campaigns.experiment_words import put_into_words
 from churn.context import Context
 from churn.decisions.experiment import newcombe, sample_ratio_test
 from churn.decisions.power import minimum_detectable_effect
-from churn.decisions.rollout import Estimate, PolicyWorth, conclude, policy_worth, split_state
+from churn.decisions.rollout import PolicyWorth, RolloutEstimate, conclude, policy_worth, split_state
 from churn.documents.experiment import (
     ExperimentArm,
     ExperimentArms,
@@ -62,7 +62,7 @@ class AnalysedExperiment:
 
 
 @dataclass(frozen=True)
-class _Learnt:
+class _LearntEffect:
     """The ranking and the policy; both None where nothing could be learnt, `reason` says why."""
 
     result: UpliftResult | None = None
@@ -94,7 +94,7 @@ def analyse_experiment(
         net = rows.prices.net(stayed.astype(np.float64), treated)
         everybody = policy_worth(net, treated, np.ones(net.size, dtype=np.bool_))
         nobody = policy_worth(net, treated, np.zeros(net.size, dtype=np.bool_))
-        learnt = _Learnt()
+        learnt = _LearntEffect()
         if split.state != "broken":
             learnt = _learn(context, rows, learners, bases)
         some = None if learnt.policy is None else learnt.policy.worth
@@ -145,10 +145,10 @@ def analyse_experiment(
 
 def _learn(
     context: Context, rows: ExperimentRows, learners: Sequence[str] | None, bases: Sequence[str] | None
-) -> _Learnt:
+) -> _LearntEffect:
     """Learn for whom the treatment does more, and what a policy by it earns on customers it was not chosen by."""
     if not rows.features:
-        return _Learnt(reason="the file holds no other column")
+        return _LearntEffect(reason="the file holds no other column")
     frame = rows.frame.with_row_index(_ROW)
     try:
         contest = hold_contest(
@@ -160,11 +160,11 @@ def _learn(
             progress=context.progress,
         )
     except (NotEnoughData, ModelError) as error:
-        return _Learnt(reason=error.what)
+        return _LearntEffect(reason=error.what)
     used = contest.experiment.frame[_ROW].cast(int).to_numpy()
     policy = targeted_policy(contest, rows.prices.rows(used))
     result = fit_winner(contest, winner=policy.winner, outcome=rows.terms.outcome, progress=context.progress)
-    return _Learnt(result, policy, used.size)
+    return _LearntEffect(result, policy, used.size)
 
 
 def _split(experiment: ExperimentFile, n_t: int, n_c: int) -> ExperimentSplit:
@@ -202,7 +202,7 @@ def _policy(name: PolicyName, worth: PolicyWorth, judged_on: int, customers: int
     )
 
 
-def _range(estimate: Estimate) -> OpenRange:
+def _range(estimate: RolloutEstimate) -> OpenRange:
     return OpenRange(value=estimate.value, low=estimate.low, high=estimate.high)
 
 
@@ -262,18 +262,18 @@ def _span(ends: tuple[float, float, float]) -> EffectInterval:
 
 def _imbalances(rows: ExperimentRows) -> tuple[ImbalancedColumn, ...]:
     try:
-        found = find_imbalances(
+        imbalances = find_imbalances(
             rows.frame, [feature.name for feature in rows.features], rows.frame["is_treated"].to_numpy()
         )
     except ModelError:  # a column that holds lists tells nothing here either
         return ()
     return tuple(
         ImbalancedColumn(column=column.feature, p_corrected=column.p_value, sentence=column.sentence)
-        for column in found
+        for column in imbalances
     )
 
 
-def _keep_model(context: Context, experiment: ExperimentFile, learnt: _Learnt) -> str | None:
+def _keep_model(context: Context, experiment: ExperimentFile, learnt: _LearntEffect) -> str | None:
     """Keep the model where plans of a campaign of this name find it; return its version."""
     if learnt.result is None:
         return None

@@ -270,9 +270,9 @@ def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) ->
     """Return whether the outcome happened, of each compared row."""
     import polars as pl
 
-    told = kept[experiment.outcome]
-    if missing := told.null_count():
-        in_treated = int(told.filter(arms).null_count())
+    outcome = kept[experiment.outcome]
+    if missing := outcome.null_count():
+        in_treated = int(outcome.filter(arms).null_count())
         raise ContractBroken(
             f"`{experiment.outcome}` is empty for {missing:,} customers ({in_treated:,} treated, {missing - in_treated:,} control)",
             where=experiment.file_name,
@@ -281,7 +281,7 @@ def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) ->
     plain = kept.select(_plain(pl.col(experiment.outcome)).str.to_lowercase().alias("plain"))["plain"]
     strange = sorted(set(plain.unique().to_list()) - {"0", "1", "false", "true"})
     if strange:
-        is_amount = told.dtype.is_numeric()
+        is_amount = outcome.dtype.is_numeric()
         raise ContractBroken(
             f"`{experiment.outcome}` holds {strange[0]!r}, not 0 and 1",
             where=experiment.file_name,

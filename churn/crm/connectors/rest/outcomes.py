@@ -20,7 +20,7 @@ _FIRST = "!"  # begins a cursor of ours in the middle of a reading; any other is
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _OutcomeCursor:
     """How far a reading is: since when it asks, the place of the next page, the newest instant, and the last page."""
 
     since: str
@@ -33,7 +33,7 @@ class _Reading:
         return _FIRST + json.dumps([self.since, self.place, self.newest, self.last_page, self.page_rows])
 
     @classmethod
-    def of(cls, cursor: str | None, first: str) -> _Reading:
+    def of(cls, cursor: str | None, first: str) -> _OutcomeCursor:
         if cursor is not None and cursor.startswith(_FIRST):
             return cls(*json.loads(cursor[len(_FIRST) :]))
         return cls(first if cursor is None else cursor)
@@ -52,7 +52,7 @@ class OutcomeReader:
         section = self._section
         if section.cursor_path:
             return self._by_cursor(cursor if cursor is not None else section.first_cursor)
-        reading = _Reading.of(cursor, section.first_cursor)
+        reading = _OutcomeCursor.of(cursor, section.first_cursor)
         if "{page}" in section.path or "{offset}" in section.path:
             return self._by_page(reading)
         return self._by_time(reading)
@@ -63,7 +63,7 @@ class OutcomeReader:
         is_last = following is None or str(following) == since or not items
         return OutcomePage(self._events(items), since or None if following is None else str(following), is_last)
 
-    def _by_page(self, reading: _Reading) -> OutcomePage:
+    def _by_page(self, reading: _OutcomeCursor) -> OutcomePage:
         """Ask for page after page until one is empty, or is the one before again: the API decides how long a page is."""
         number = self._section.first_page + reading.place if "{page}" in self._section.path else 0
         _, items = self._ask(
@@ -74,13 +74,13 @@ class OutcomeReader:
             return OutcomePage((), self._after(reading.since, reading.newest), is_last=True)
         step = 1 if "{page}" in self._section.path else len(items)
         newest = max([reading.newest, *self._instants(items)])
-        onward = _Reading(reading.since, reading.place + step, newest, digest)
+        onward = _OutcomeCursor(reading.since, reading.place + step, newest, digest)
         return OutcomePage(self._events(items), onward.cursor(), is_last=False)
 
-    def _by_time(self, reading: _Reading) -> OutcomePage:
+    def _by_time(self, reading: _OutcomeCursor) -> OutcomePage:
         """Ask again from the newest instant on until nothing newer comes, which takes a list that has the oldest first."""
-        asked = reading.newest or reading.since
-        _, items = self._ask({"cursor": asked})
+        since = reading.newest or reading.since
+        _, items = self._ask({"cursor": since})
         instants = self._instants(items)
         if instants != sorted(instants) and not self._section.is_complete:
             raise self._no_end("does not list the oldest first")
@@ -92,7 +92,7 @@ class OutcomeReader:
         if self._section.is_complete:
             return OutcomePage(self._events(items), self._after(reading.since, newest), is_last=True)
         rows = len(items) if instants[0] != newest else 0
-        onward = _Reading(reading.since, 0, newest, "", max(rows, reading.page_rows))
+        onward = _OutcomeCursor(reading.since, 0, newest, "", max(rows, reading.page_rows))
         return OutcomePage(self._events(items), onward.cursor(), is_last=False)
 
     def _no_end(self, what: str) -> ConfigError:

@@ -319,6 +319,21 @@ class RestConnector(ConnectorSection):
     headers: dict[str, str] = Field(default_factory=dict, description="Further headers; nothing secret.")
     check_path: str = Field("", description="Asked to see whether we may sign in; empty: the lookup of nobody.")
     lookup_path: str = Field(description="Finds records by our key, such as contacts?ext_id={key}.")
+    lookup_batch_path: str = Field(
+        "", description="Finds the records of many keys at once, such as contacts?ext_id__in={keys}; empty: one by one."
+    )
+    lookup_batch_method: Literal["GET", "POST"] = Field("GET", description="With lookup_batch_path: how it is asked.")
+    # A body is the API's own, so that its parts are whatever it wants.
+    lookup_batch_body: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What is sent with POST: a text that is {keys} becomes the list, {page} and {limit} numbers.",
+    )
+    keys_format: str = Field("{key}", description="How a key stands in {keys} of a path or text, such as '{key}'.")
+    keys_separator: str = Field(",", description="What stands between two keys.")
+    lookup_batch_keys: int = Field(50, ge=1, le=10_000, description="Keys that one request asks for at most.")
+    address_bytes: int = Field(
+        8_000, ge=500, description="Longest address that it takes; lists of keys are cut to fit."
+    )
     items_path: str = Field("", description="Where an answer holds its list of records; empty: the answer itself.")
     id_path: str = Field("id", description="Where a record holds its id.")
     key_field: str = Field(description="Field of a record that holds our customer_id.")
@@ -334,10 +349,26 @@ class RestConnector(ConnectorSection):
     omits_empty: bool = Field(
         default=False, description="Its records leave out fields that are empty, so that a field not shown may exist."
     )
-    create_method: Literal["POST", "PUT"] = "POST"
+    create_method: Literal["POST", "PUT"] = Field(
+        "POST", description="How create_path is asked, and create_batch_path."
+    )
     create_path: str = Field(description="Makes a record, such as contacts.")
-    update_method: Literal["PATCH", "PUT", "POST"] = "PATCH"
+    update_method: Literal["PATCH", "PUT", "POST"] = Field("PATCH", description="How update_path is asked.")
     update_path: str = Field(description="Changes a record, such as contacts/{id}.")
+    create_batch_path: str = Field("", description="Makes many records at once; empty: one by one.")
+    update_batch_path: str = Field("", description="Changes many records at once; empty: one by one.")
+    batch_update_method: Literal["PATCH", "PUT", "POST"] = Field("PATCH", description="How update_batch_path is asked.")
+    batch_rows: int = Field(50, ge=1, le=10_000, description="Records in one request to a batch path at most.")
+    batch_wrap: str = Field(
+        "", description="Key that the list of records is wrapped in when sent; empty: the list itself."
+    )
+    batch_id_field: str = Field("id", description="Where each record of update_batch_path has its id.")
+    batch_results_path: str = Field(
+        "", description="Where the answer has one result for each record, in order; empty: the answer itself."
+    )
+    batch_status_path: str = Field(
+        "", description="Where a result has a status of its own, such as status: 400 and more refuse."
+    )
     read_path: str = Field("", description="Reads one record back, such as contacts/{id}; empty: the update path.")
     wrap: str = Field("", description="Key that the fields are wrapped in when sent, such as contact.")
     created_id_path: str = Field("", description="Where the answer to a creation has the id; empty: as id_path.")
@@ -360,7 +391,7 @@ class RestConnector(ConnectorSection):
     page_size: int = Field(100, ge=1, description="Records per page of a lookup; {limit} in a path.")
     first_page: int = Field(1, description="Number of the first page; {page} in a path.")
     schema_path: str = Field("", description="Lists the fields there are; empty: the system cannot be asked.")
-    schema_items_path: str = ""
+    schema_items_path: str = Field("", description="Where its answer has the list of fields; empty: the answer itself.")
     schema_name: str = Field("name", description="Where an entry of the schema has the field's name.")
     schema_type: str = Field("type", description="Where it has the type.")
     schema_read_only: str = Field("", description="Where it says that a field is read-only.")
@@ -370,12 +401,25 @@ class RestConnector(ConnectorSection):
     schema_types: dict[str, str] = Field(
         default_factory=dict, description="Their type = ours (text, number, integer, boolean, date, datetime, choice)."
     )
-    outcomes: RestOutcomes | None = None
+    outcomes: RestOutcomes | None = Field(None, description="Where outcomes are read; without it none are.")
 
     @field_validator("url")
     @classmethod
     def _plain_address(cls, value: str) -> str:
         return without_password(value)
+
+    @model_validator(mode="after")
+    def _known_marks_of_batches(self) -> RestConnector:
+        if self.lookup_batch_path and "{keys}" not in f"{self.lookup_batch_path}{self.lookup_batch_body}":
+            raise ValueError("`lookup_batch_path` or `lookup_batch_body` must hold {keys}")
+        if self.keys_format.count("{key}") != 1 or self.keys_format.replace("{key}", "").strip("{}") != (
+            self.keys_format.replace("{key}", "")
+        ):
+            raise ValueError("`keys_format` must hold {key}, once, and no other mark")
+        for _, mark, _, _ in string.Formatter().parse(self.lookup_batch_path):
+            if mark is not None and mark not in {"keys", "page", "limit"}:
+                raise ValueError(f"`lookup_batch_path` holds {{{mark}}}; known are {{keys}}, {{page}}, {{limit}}")
+        return self
 
     @model_validator(mode="after")
     def _known_marks(self) -> RestConnector:

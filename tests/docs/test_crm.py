@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from typing import Any
 
+import httpx
 import pytest
 
 from churn.config import Settings
-from churn.crm.mapping import OUR_FIELDS, check_mapping
+from churn.config.connectors import ConnectorSection, RestConnector, RestOutcomes
+from churn.crm.connector import Row
+from churn.crm.connectors.rest import connect
+from churn.crm.http import open_client
+from churn.crm.mapping import OUR_FIELDS, check_mapping, check_required, preflight
 from churn.documents.definition import Crm
 from tests import ROOT
+from tests.crm.contract import NOW
+from tests.docs.test_pages import default_of
 
 PAGE = (ROOT / "docs" / "crm.md").read_text(encoding="utf-8")
 BLOCKS = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)]
@@ -38,3 +46,78 @@ def test_the_table_names_every_field_of_ours_with_its_kind() -> None:
     rows = re.findall(r"^\| ([a-z_, ]+) \| ([\w, ]+) \| [\w ]+ \|$", PAGE, flags=re.MULTILINE)
     told = {name: kinds[kind] for names, kind in rows if kind in kinds for name in names.split(", ")}
     assert told == OUR_FIELDS
+
+
+def told_keys(heading: str) -> dict[str, str]:
+    section = PAGE.partition(f"{heading}\n")[2]
+    section = re.split(r"^##+ ", section, maxsplit=1, flags=re.MULTILINE)[0]
+    return dict(re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", section, re.MULTILINE))
+
+
+def test_every_key_of_rest_and_of_its_outcomes_is_on_the_page_with_its_default() -> None:
+    common = {key: default_of(field) for key, field in ConnectorSection.model_fields.items()}
+    real = {key: default_of(field) for key, field in RestConnector.model_fields.items() if key != "kind"}
+    assert told_keys("## All keys of `rest`") == {key: told for key, told in real.items() if common.get(key) != told}
+    outcomes = {key: default_of(field) for key, field in RestOutcomes.model_fields.items()}
+    assert told_keys("### `[connectors.NAME.outcomes]`") == outcomes
+
+
+def test_the_worked_example_speaks_to_a_crm_that_is_like_it() -> None:
+    block = next(b for b in BLOCKS if "desk" in b.get("connectors", {}))
+    section = RestConnector.model_validate(block["connectors"]["desk"])
+    crm = Crm.model_validate(next(b for b in BLOCKS if b.get("crm", {}).get("connector") == "desk")["crm"])
+    desk = Desk()
+    client = open_client(section, transport=httpx.MockTransport(desk))
+    connector = connect("desk", section, {"CHURN_CONNECTOR_DESK_SECRET": "k3y"}, clock=lambda: NOW, client=client)
+    connector.check()
+    mapping = preflight(crm.fields, connector.fields(), where="x", may_mark=True)
+    check_required(connector.fields(), section, crm.fields, where="x")
+    values = mapping.values({"risk_band": "high", "churn_probability": 0.5, "campaign": "call", "scored_at": NOW})
+    (made,) = connector.write([Row("C1", None, values)], mode="upsert", run_id="r1")
+    assert made.state == "created"
+    assert dict(connector.find(["C1", "C2"])) == {"C1": (made.remote_id,), "C2": ()}
+    (changed,) = connector.write([Row("C1", made.remote_id, {"churn_risk": "none"})], mode="update", run_id="r2")
+    assert changed.state == "updated"
+    assert desk.records["1"]["cf_churn_risk"] == "none"
+    assert desk.records["1"]["last_name"] == "Customer C1"
+
+
+class Desk:
+    """The CRM of the worked example."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/v3/")
+        if path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t"})
+        assert request.headers["authorization"] == "Bearer t"
+        if path == "me":
+            return httpx.Response(200, json={"name": "churn"})
+        if path == "metadata/contact/fields":
+            kinds = {"cf_churn_risk": "picklist", "cf_churn_p": "decimal", "cf_churn_scored_at": "timestamp"}
+            names = ["last_name", "cf_customer_id", "cf_churn_campaign", *kinds]
+            options = ["low", "medium", "high", "critical", "none"]
+            fields = [
+                {
+                    "name": n,
+                    "type": kinds.get(n, "string"),
+                    "required": n == "last_name",
+                    "values": options,
+                    "max_length": 80,
+                }
+                for n in names
+            ]
+            return httpx.Response(200, json={"fields": fields})
+        body = json.loads(request.content)
+        if path == "contacts/search":
+            keys = body["where"]["cf_customer_id"]["in"]
+            held = [{"id": i, "attributes": r} for i, r in self.records.items() if r["cf_customer_id"] in keys]
+            return httpx.Response(200, json={"data": held})
+        results = []
+        for entry in body["contacts"]:
+            number = entry.get("id") or str(len(self.records) + 1)
+            self.records.setdefault(number, {}).update(entry["contact"]["attributes"])
+            results.append({"status": 200, "contact": {"id": number}})
+        return httpx.Response(207, json={"results": results})

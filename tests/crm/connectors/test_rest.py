@@ -89,6 +89,11 @@ class FakeRest(FakeCrm):
             return self._write(request, path)
 
     def _get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+        if "keys" in query:
+            keys = query["keys"].split(",")
+            items = [self._told(i) for i, r in self.records.items() if f"'{r['cf_ext_id']}'" in keys]
+            start = (int(query["page"]) - 1) * PAGE
+            return httpx.Response(200, json={"data": {"items": items[start : start + PAGE]}})
         if path == "contacts":
             # A prefix search, as many are: c1 also finds c11.
             found = [i for i, r in self.records.items() if str(r["cf_ext_id"]).startswith(query["cf_ext_id"])]
@@ -101,7 +106,16 @@ class FakeRest(FakeCrm):
         return httpx.Response(200, json={"contact": self._told(remote_id)})
 
     def _write(self, request: httpx.Request, path: str) -> httpx.Response:
-        given = json.loads(request.content)["contact"]["attributes"]
+        if path != "contacts/batch":
+            return self._write_one(json.loads(request.content), path)
+        results = []
+        for entry in json.loads(request.content)["contacts"]:
+            answer = self._write_one(entry, "contacts" if request.method == "POST" else f"contacts/{entry['id']}")
+            results.append({"status": answer.status_code, **answer.json()})
+        return httpx.Response(207, json={"results": results})
+
+    def _write_one(self, body: Any, path: str) -> httpx.Response:
+        given = body["contact"]["attributes"]
         remote_id = path.partition("/")[2]
         if remote_id and remote_id not in self.records:
             return httpx.Response(404, json={"error": {"message": "no such contact"}})
@@ -153,6 +167,111 @@ class TestRest(ConnectorContract):
 
     def connect(self, crm: FakeCrm, *, secret: str = SECRET, **settings: Any) -> Connector:
         return connected(crm, secret, **settings)
+
+
+BATCHES: dict[str, Any] = {
+    "lookup_batch_path": "contacts?keys={keys}&page={page}",
+    "keys_format": "'{key}'",
+    "lookup_batch_keys": 7,
+    "create_batch_path": "contacts/batch",
+    "update_batch_path": "contacts/batch",
+    "batch_rows": 4,
+    "batch_wrap": "contacts",
+    "batch_results_path": "results",
+    "batch_status_path": "status",
+}
+
+
+class TestRestInBatches(ConnectorContract):
+    def make_crm(self) -> FakeCrm:
+        return FakeRest()
+
+    def connect(self, crm: FakeCrm, *, secret: str = SECRET, **settings: Any) -> Connector:
+        return connected(crm, secret, **{**BATCHES, **settings})
+
+    def test_many_keys_and_rows_go_by_one_request(self) -> None:
+        crm = FakeRest()
+        connector = self.connect(crm)
+        rows = [Row(f"c{n}", None, {"risk_band": "high"}) for n in range(10)]
+        results = connector.write(rows, mode="upsert", run_id="r1")
+        assert ([result.state for result in results], crm.requests) == (["created"] * 10, 3)
+        crm.requests = 0
+        ids = connector.find([row.customer_id for row in rows])
+        assert {key: len(found) for key, found in ids.items()} == {f"c{n}": 1 for n in range(10)}
+        assert crm.requests < 10
+
+
+def test_a_key_that_would_end_the_list_is_looked_up_alone() -> None:
+    crm = FakeRest()
+    there = crm.add("o'c,1")
+    assert connected(crm, **BATCHES).find(["o'c,1", "c2"]) == {"o'c,1": (there,), "c2": ()}
+
+
+def test_many_keys_go_into_a_body_as_the_api_wants_them() -> None:
+    bodies: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return httpx.Response(200, json={"data": {"items": []}})
+
+    where = {"where": {"ext_id": {"in": "{keys}"}}, "page": "{page}", "text": "ext_id in ({keys})"}
+    body = {"lookup_batch_path": "search", "lookup_batch_method": "POST", "lookup_batch_body": where}
+    assert answering(answer, **body).find(["a", "b"]) == {"a": (), "b": ()}
+    assert bodies == [{"where": {"ext_id": {"in": ["a", "b"]}}, "page": 1, "text": "ext_id in (a,b)"}]
+
+
+def test_no_address_of_a_lookup_is_longer_than_the_api_takes() -> None:
+    sizes: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sizes.append(len(str(request.url)))
+        return httpx.Response(200, json={"data": {"items": []}})
+
+    keys = {"lookup_batch_path": "contacts?keys={keys}&page={page}", "lookup_batch_keys": 500, "address_bytes": 2_000}
+    answering(answer, **keys).find([f"Kunde-Ä-{n:05d}" for n in range(400)])
+    assert max(sizes) <= 2_000
+    assert len(sizes) > 3
+
+
+def test_a_list_of_found_records_that_may_be_cut_is_refused() -> None:
+    items = [{"ref": {"id": str(n)}, "attributes": {"cf_ext_id": f"c{n}"}} for n in range(PAGE)]
+    answer = httpx.Response(200, json={"data": {"items": items}})
+    with pytest.raises(ConfigError, match="perhaps not all"):
+        answering(answer, lookup_batch_path="contacts?keys={keys}").find([f"c{n}" for n in range(9)])
+
+
+def test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_bad_row_stands_alone() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        entries = json.loads(request.content)["contacts"]
+        if any(entry["contact"]["attributes"]["cf_risk_band"] == "bad" for entry in entries):
+            return httpx.Response(422, json={"error": {"message": "bad value", "code": "E1"}})
+        return httpx.Response(200, json={"results": [{"status": 200} for _ in entries]})
+
+    rows = [Row(f"c{n}", str(n), {"risk_band": "bad" if n == 2 else "high"}) for n in range(8)]
+    results = answering(answer, **{**BATCHES, "batch_rows": 8}).write(rows, mode="update", run_id="r1")
+    assert [result.state for result in results] == ["updated"] * 2 + ["rejected"] + ["updated"] * 5
+    assert (results[2].code, results[2].message) == ("E1", "bad value")
+
+
+@pytest.mark.parametrize("answer", [{"results": []}, {"results": [{"status": 200}]}, {}], ids=str)
+def test_a_batch_without_a_result_for_each_row_is_in_doubt(answer: Any) -> None:
+    rows = [Row(f"c{n}", str(n), {"risk_band": "high"}) for n in range(2)]
+    results = answering(httpx.Response(200, json=answer), **BATCHES).write(rows, mode="update", run_id="r1")
+    assert [result.state for result in results] == ["unknown"] * 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lookup_batch_path": "contacts?x=1"},
+        {"lookup_batch_path": "contacts?x={keys}", "keys_format": "'key'"},
+        {"lookup_batch_path": "contacts?x={keys}{id}"},
+    ],
+    ids=str,
+)
+def test_a_batch_lookup_without_its_marks_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="hold"):
+        RestConnector.model_validate(SECTION | wrong)
 
 
 def test_a_conflict_becomes_an_update_of_who_is_there() -> None:

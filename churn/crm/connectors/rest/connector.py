@@ -1,32 +1,32 @@
-"""The connector `rest`: any CRM with a REST API, by configuration alone; one request per record, several at a time."""
+"""The connector `rest`: any CRM with a REST API, by configuration alone; a request per record, or per batch of them."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 
 from churn.config.connectors import RestConnector as Section
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.rest.answers import (
     MISSING,
-    as_list,
     read_value,
     remote_field,
     sent_value,
     value_at,
 )
+from churn.crm.connectors.rest.api import RestApi, filled
 from churn.crm.connectors.rest.at_once import at_once
+from churn.crm.connectors.rest.batches import BatchWriter, is_paged, lists_of_keys, lookup_request
 from churn.crm.connectors.rest.outcomes import OutcomeReader
 from churn.crm.connectors.rest.signing import signing
 from churn.crm.diff import differs
 from churn.crm.http import Credential, Http, open_client
 from churn.crm.oauth import access_token
 from churn.crm.opening import secret_of
-from churn.crm.verdict import MULTI_STATUS, NO_CONTENT, at_path, is_busy, is_page, json_of, refusal_in
-from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
+from churn.crm.verdict import NO_CONTENT, at_path, json_of
+from churn.errors import ConfigError, ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Hashable)
 B = TypeVar("B")
 _BATCH = 100
-_PASSING = {402, 403}  # a right taken away, a bill not paid: neither is the row's fault
 _THREADS = 4
 EMPTY: Mapping[str, str] = {}
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends
@@ -87,6 +86,7 @@ class RestCrm:
 
     def __init__(self, name: str, settings: Section, http: Http) -> None:
         self._name, self._settings, self._http = name, settings, http
+        self._api = RestApi(settings, http)
         self.batch_size = settings.batch_size or _BATCH
         self._has_seen_fields = False
         self._kept: dict[str, dict[Any, Any]] = {}  # by method: what was read before it was stopped
@@ -97,41 +97,76 @@ class RestCrm:
     def check(self) -> None:
         """Ask for the check path, or for the record of nobody. Raises AuthFailed, Unreachable, RateLimited."""
         settings = self._settings
-        path = settings.check_path or _filled(settings.lookup_path, key="0", page=settings.first_page, limit=1)
+        path = settings.check_path or filled(settings.lookup_path, key="0", page=settings.first_page, limit=1)
         if settings.check_path:
-            self._succeeded("GET", path)  # many answer it with a bare word
+            self._api.succeeded("GET", path)  # many answer it with a bare word
         else:
-            self._answer("GET", path)
+            self._api.answer("GET", path)
 
     def fields(self) -> Mapping[str, RemoteField] | None:
         """Return the fields that the schema path lists, by name without the prefix; None without such a path."""
         settings = self._settings
         if not settings.schema_path:
             return None
-        answer = self._answer("GET", settings.schema_path)
-        items = self._listed(answer, settings.schema_items_path, settings.schema_path, "schema_items_path")
+        answer = self._api.answer("GET", settings.schema_path)
+        items = self._api.listed(answer, settings.schema_items_path, settings.schema_path, "schema_items_path")
         remotes = [remote_field(item, settings) for item in items]
         return {remote.name: remote for remote in remotes if remote is not None}
 
     def find(self, customer_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        """Look each key up; pages are followed to their end, and records with another key are left out."""
-        return self._each("find", self._find_one, customer_ids)
+        """Look the keys up, one by one or many at once; pages are followed to their end, other keys are left out."""
+        settings = self._settings
+        if not settings.lookup_batch_path:
+            return self._each("find", self._find_one, customer_ids)
+        # A key that holds a mark of the list itself would end it: such a one is looked up alone.
+        marks = set(settings.keys_format.replace("{key}", "") + settings.keys_separator)
+        plain = [key for key in customer_ids if not marks & set(key)]
+        ids: dict[str, tuple[str, ...]] = {}
+        for part in self._each("find many", self._find_many, list(lists_of_keys(plain, settings))).values():
+            ids |= part
+        return {**ids, **self._each("find", self._find_one, [key for key in customer_ids if key not in ids])}
+
+    def _find_many(self, keys: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        settings = self._settings
+        ids: dict[str, tuple[str, ...]] = dict.fromkeys(keys, ())
+        for page in range(settings.first_page, settings.first_page + _MOST_PAGES):
+            path, body = lookup_request(keys, page, settings)
+            items = self._api.items(path, may_lack=False, method=settings.lookup_batch_method, body=body)
+            self._refuse_without_key(items)
+            for item in items:
+                key, remote_id = self._key_of(item), str(at_path(item, settings.id_path))
+                if key in ids and remote_id not in ids[key]:
+                    ids[key] = (*ids[key], remote_id)
+            if not is_paged(settings) and len(items) >= settings.page_size:
+                raise ConfigError(
+                    f"finds {len(items)} records of {len(keys)} keys at once, and perhaps not all",
+                    where=f"[connectors.{self._name}]",
+                    remedy="Put {page} into lookup_batch_path or lookup_batch_body, lower lookup_batch_keys, or raise page_size "
+                    "to the longest list that it answers with.",
+                )
+            if len(items) < settings.page_size or not is_paged(settings):
+                break
+        return ids
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - no place for it
-        """Write each row by a request of its own: a refusal is the row's, a refused secret the batch's.
+        """Write each row by a request of its own, or many by one: a refusal is the row's, a refused secret the batch's.
 
         Once we are told to wait, or nobody answers, no further row is begun; that is raised when none was carried out.
         """
         self._refuse_absent_fields(rows)
         by_customer = {row.customer_id: row for row in rows}
-        finished = at_once(lambda key: self._write_one(by_customer[key], mode), list(by_customer), self._threads)
+        parts = list(self._parts(rows, mode))
+        finished = at_once(
+            lambda part: self._write_part([by_customer[key] for key in part], mode), parts, self._threads
+        )
+        done = {result.customer_id: result for results in finished.results.values() for result in results}
         stop = finished.stop
-        if stop is not None and not finished.results:
+        if stop is not None and not done:
             raise stop
         wish = stop.retry_after if isinstance(stop, RateLimited) else None
         words = stop.what if stop is not None else None
         return [
-            finished.results.get(key) or RowResult(key, "transient", row.remote_id, message=words, retry_after=wish)
+            done.get(key) or RowResult(key, "transient", row.remote_id, message=words, retry_after=wish)
             for key, row in by_customer.items()
         ]
 
@@ -151,25 +186,14 @@ class RestCrm:
             )
 
         def ask(marks: dict[str, object]) -> tuple[Any, list[Any]]:
-            answer = self._answer("GET", _filled(section.path, **marks))
-            return answer, self._listed(answer, section.items_path, section.path, "outcomes.items_path")
+            answer = self._api.answer("GET", filled(section.path, **marks))
+            return answer, self._api.listed(answer, section.items_path, section.path, "outcomes.items_path")
 
         return OutcomeReader(section, ask, f"[connectors.{self._name}.outcomes]").page(cursor)
 
     def close(self) -> None:
         """Give back connections."""
         self._http.close()
-
-    def _listed(self, answer: Any, place: str, path: str, key: str) -> list[Any]:
-        """Return the list at a place of an answer. Raises Unreachable where there is none: that is no answer."""
-        value = [] if answer is None else value_at(answer, place)
-        if value is MISSING or not isinstance(value, list | Mapping):
-            raise Unreachable(
-                f"answers GET {path.partition('?')[0]} without a list at `{place}`: {self._http.clean(answer)}",
-                where=self._http.where,
-                remedy=f"Look at {key} in churn.toml.",
-            )
-        return as_list(value)
 
     @property
     def _threads(self) -> int:
@@ -190,35 +214,13 @@ class RestCrm:
         settings, ids = self._settings, []
         is_in_path = "{key}" in settings.lookup_path.partition("?")[0]
         for page in range(settings.first_page, settings.first_page + _MOST_PAGES):
-            path = _filled(settings.lookup_path, key=key, page=page, limit=settings.page_size)
-            items = self._items(path, may_lack=is_in_path)
+            path = filled(settings.lookup_path, key=key, page=page, limit=settings.page_size)
+            items = self._api.items(path, may_lack=is_in_path)
             self._refuse_without_key(items)
             ids += [str(at_path(item, settings.id_path)) for item in items if self._key_of(item) == key]
             if len(items) < settings.page_size or "{page}" not in settings.lookup_path:
                 break
         return tuple(dict.fromkeys(ids))
-
-    def _items(self, path: str, *, may_lack: bool) -> list[Any]:
-        """Return the records that a lookup answers with, none being an answer too; anything else is no answer.
-
-        Taken for "nobody has this key", a page that says something else would have us create every customer again.
-        """
-        settings = self._settings
-        answer = self._answer("GET", path, may_lack=may_lack)
-        if answer is None:
-            return []
-        listed = value_at(answer, settings.items_path)
-        if listed is None and settings.null_is_empty:
-            return []
-        items = [listed] if isinstance(listed, Mapping) else listed
-        if not isinstance(items, list) or any(at_path(item, settings.id_path) is None for item in items):
-            place = f"a list of records at `{settings.items_path}`" if settings.items_path else "a list of records"
-            raise Unreachable(
-                f"answers GET {path.partition('?')[0]} without {place}: {self._http.clean(answer)}",
-                where=self._http.where,
-                remedy="Look at items_path and id_path in churn.toml.",
-            )
-        return items
 
     def _refuse_without_key(self, items: Sequence[Any]) -> None:
         """Refuse a `key_field` that no record has: nobody would ever be found, and everybody made anew."""
@@ -263,6 +265,34 @@ class RestCrm:
         value = at_path(at_path(item, self._settings.fields_path), self._settings.key_field)
         return None if value is None else str(value)
 
+    def _parts(self, rows: Sequence[Row], mode: WriteMode) -> Iterator[tuple[str, ...]]:
+        """Yield the customers of each request: many, where the section has a path for them, or one."""
+        settings = self._settings
+        for is_new, path in ((False, settings.update_batch_path), (True, settings.create_batch_path)):
+            same = [row.customer_id for row in rows if (row.remote_id is None) is is_new]
+            is_many = bool(path) and not (mode == "update" if is_new else mode == "insert")
+            size = settings.batch_rows if is_many else 1
+            yield from (tuple(same[start : start + size]) for start in range(0, len(same), size))
+
+    def _write_part(self, rows: Sequence[Row], mode: WriteMode) -> list[RowResult]:
+        settings, is_new = self._settings, rows[0].remote_id is None
+        path = settings.create_batch_path if is_new else settings.update_batch_path
+        if not path or (mode == "update" if is_new else mode == "insert"):
+            return [self._write_one(row, mode) for row in rows]
+        try:
+            return BatchWriter(settings, self._api, self._entry).write(rows, is_new=is_new)
+        except Unreachable as error:
+            if not error.is_unknown:
+                raise
+            return [RowResult(row.customer_id, "unknown", row.remote_id, message=error.what) for row in rows]
+
+    def _entry(self, row: Row) -> Any:
+        """Return a row as an entry of a batch: a new one with our key, a known one with its id."""
+        if row.remote_id is None:
+            return self._body(row.values, plain=self._of_new_records(row.customer_id))
+        body = self._body(row.values)
+        return {self._settings.batch_id_field: row.remote_id, **body}
+
     def _write_one(self, row: Row, mode: WriteMode) -> RowResult:
         try:
             if row.remote_id is not None:
@@ -281,12 +311,12 @@ class RestCrm:
 
     def _update(self, row: Row, remote_id: str) -> RowResult:
         settings = self._settings
-        path = _filled(settings.update_path, id=remote_id, key=row.customer_id)
+        path = filled(settings.update_path, id=remote_id, key=row.customer_id)
         response = self._http.send(settings.update_method, path, json=self._body(row.values), is_write=True)
         if response.status_code in {404, 410}:
-            return RowResult(row.customer_id, "rejected", code="not_found", message=self._reason(response))
-        if not self._is_yes(response):
-            return self._refused(row, response)
+            return RowResult(row.customer_id, "rejected", code="not_found", message=self._api.reason(response))
+        if not self._api.is_yes(response):
+            return self._api.refused(row, response)
         if response.status_code != NO_CONTENT and not response.content.strip():
             return self._looked_at(row, remote_id)
         return RowResult(row.customer_id, "updated", remote_id=remote_id)
@@ -301,7 +331,7 @@ class RestCrm:
 
     def _create(self, row: Row, mode: WriteMode) -> RowResult:
         settings = self._settings
-        path = _filled(settings.create_path, key=row.customer_id)
+        path = filled(settings.create_path, key=row.customer_id)
         body = self._body(row.values, plain=self._of_new_records(row.customer_id))
         response = self._http.send(settings.create_method, path, json=body, is_write=True)
         if response.status_code == 409 and settings.conflict_id_path:
@@ -312,12 +342,12 @@ class RestCrm:
         if response.status_code in {404, 405, 501}:
             raise ConnectorError(
                 f"answers {response.status_code} to {settings.create_method} {path.partition('?')[0]}: "
-                f"{self._reason(response)}",
+                f"{self._api.reason(response)}",
                 where=self._http.where,
                 remedy="Look at create_path and create_method in churn.toml.",
             )
-        if not self._is_yes(response):
-            return self._refused(row, response)
+        if not self._api.is_yes(response):
+            return self._api.refused(row, response)
         remote_id = at_path(json_of(response), settings.created_id_path or settings.id_path)
         if remote_id is None or remote_id == "":
             remote_id = response.headers.get("location", "").rstrip("/").rpartition("/")[2] or None
@@ -325,29 +355,6 @@ class RestCrm:
             words = "it said that it made a record, and did not say which"
             return RowResult(row.customer_id, "unknown", message=words)
         return RowResult(row.customer_id, "created", remote_id=str(remote_id))
-
-    def _is_yes(self, response: httpx.Response) -> bool:
-        """Return whether a write was accepted: its status says so, and nothing in the answer says otherwise.
-
-        Raises Unreachable for a page for people (a sign-in's, a proxy's), AuthFailed for being sent there.
-        """
-        if response.is_redirect:
-            raise AuthFailed(
-                f"sends us on to {self._http.clean(response.headers.get('location', 'nowhere')).partition('?')[0]}",
-                where=self._http.where,
-                remedy="Look at url and the secret: is that its sign-in page?",
-            )
-        if not response.is_success or response.status_code == MULTI_STATUS:
-            return False
-        answer = json_of(response)
-        if answer is None and response.content.strip() not in {b"", b"null"} and is_page(response):
-            raise Unreachable(
-                f"answers a write with what is no JSON: {self._http.clean(response.text)}",
-                where=self._http.where,
-                remedy="Look at url and paths in churn.toml, and whether something stands between us and it.",
-                is_unknown=True,
-            )
-        return self._refusal(answer) is None
 
     def _of_new_records(self, customer_id: str) -> dict[str, str]:
         """Return what only a new record is given, by the whole names of its fields: what it must have, and our key."""
@@ -376,8 +383,8 @@ class RestCrm:
     def _record(self, remote_id: str) -> Any:
         """Return the fields of one record; None for one that is gone."""
         settings = self._settings
-        path = _filled(settings.read_path or settings.update_path, id=remote_id, key="")
-        answer = self._answer("GET", path, may_lack=True)
+        path = filled(settings.read_path or settings.update_path, id=remote_id, key="")
+        answer = self._api.answer("GET", path, may_lack=True)
         if answer is None:
             return None
         place = settings.record_path or settings.wrap
@@ -391,78 +398,3 @@ class RestCrm:
                 remedy="Look at read_path, record_path and id_path in churn.toml.",
             )
         return record or {}
-
-    def _answer(self, method: str, path: str, *, may_lack: bool = False) -> Any:
-        """Return the JSON that a question is answered with; None where the answer is that there is nothing.
-
-        A page for people (a proxy's, a sign-in's), no body, or an error with status 200 is no answer: taken for one it
-        would say of every customer that nobody has their key. Raises Unreachable for it, RateLimited where it says so.
-        """
-        response = self._succeeded(method, path, may_lack=may_lack)
-        if response is None or response.status_code == NO_CONTENT:
-            return None
-        answer = json_of(response)
-        if answer is None and response.text.strip() != "null":
-            words = self._http.clean(response.text) if response.text.strip() else "nothing"
-            raise Unreachable(
-                f"answers {method} {path.partition('?')[0]} with what is no JSON: {words}",
-                where=self._http.where,
-                remedy="Look at url and paths in churn.toml, and whether something stands between us and it.",
-            )
-        if (reason := self._refusal(answer)) is not None:
-            kind = RateLimited if is_busy(reason) else Unreachable
-            raise kind(
-                f"answers {method} {path.partition('?')[0]} with {response.status_code} and an error: "
-                f"{self._http.clean(reason)}",
-                where=self._http.where,
-                remedy="Look at its paths in churn.toml, or try again later.",
-            )
-        return answer
-
-    def _succeeded(self, method: str, path: str, *, may_lack: bool = False) -> httpx.Response | None:
-        """Return the answer to a question; None for a 404 where that means that there is nothing."""
-        response = self._http.send(method, path)
-        if response.status_code in {404, 410} and may_lack:
-            return None
-        if not response.is_success:
-            is_ours = response.status_code < 500 and response.status_code not in self._settings.transient_statuses
-            kind = ConfigError if is_ours else Unreachable
-            raise kind(
-                f"answers {response.status_code} to {method} {path.partition('?')[0]}: {self._reason(response)}",
-                where=self._http.where,
-                remedy="Look at its paths in churn.toml." if is_ours else "Try again later.",
-            )
-        return response
-
-    def _refused(self, row: Row, response: httpx.Response) -> RowResult:
-        settings, answer, reason = self._settings, json_of(response), self._reason(response)
-        if response.is_success and is_busy(reason):
-            raise RateLimited(f"asks us to slow down: {reason}", where=self._http.where, remedy="Try again later.")
-        is_passing = response.status_code in settings.transient_statuses
-        code = at_path(answer, settings.error_code_path) if settings.error_code_path else None
-        field = at_path(answer, settings.error_field_path) if settings.error_field_path else None
-        return RowResult(
-            row.customer_id,
-            "transient" if is_passing else "rejected",
-            row.remote_id,
-            code=str(code or response.status_code),
-            field=None if field is None else str(field).removeprefix(settings.field_prefix),
-            message=reason,
-            may_pass=response.status_code in _PASSING,
-        )
-
-    def _refusal(self, answer: Any) -> str | None:
-        return refusal_in(answer, error_path=self._settings.error_path, ok_path=self._settings.ok_path)
-
-    def _reason(self, response: httpx.Response) -> str:
-        settings = self._settings
-        reason: Any = self._refusal(json_of(response))
-        if reason is None and settings.error_header:
-            reason = response.headers.get(settings.error_header)
-        return self._http.clean(reason if reason is not None else response.text or response.reason_phrase)
-
-
-def _filled(path: str, **marks: object) -> str:
-    """Return `path` with its marks filled in, safely quoted; a mark without a value becomes nothing."""
-    names = ("id", "key", "page", "limit", "offset", "cursor")
-    return path.format(**{name: quote(str(marks.get(name, "")), safe="") for name in names})

@@ -8,13 +8,13 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn.accounts.keys import recognise
 from churn.accounts.users import recognise_user
 from churn.context import Context
-from churn.errors import ChurnError, ConfigError, ResourceError
+from churn.errors import ChurnError, ConfigError, NotFound, ResourceError
 from churn.store.service_records import SCOPES, SignInKind, WebSession
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ IDLE = timedelta(hours=12)  # a session unused for so long has ended
 LONGEST = timedelta(days=7)  # and one in use ends then
 LINK_LASTS = timedelta(minutes=15)
 WINDOW = timedelta(minutes=15)
-ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS = 10, 50  # within the window
+ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS = 10, 50  # failures within the window, the first from one address
+LONGEST_DELAY = 5.0  # seconds
 _RENEWED_EVERY = timedelta(minutes=5)  # writing on every page would make readers wait for each other
 
 
@@ -52,21 +53,22 @@ class SignedIn:
 def sign_in_by_key(context: Context, key: str, *, address: str) -> str | None:
     """Return a new session's secret for a valid API key, None for any other. Raises TooManyAttempts."""
     with context.open_store() as store:
-        _heard(context, store, f"key {key[:18]}", address)
+        attempt = _noted(context, store, f"key {key[:18]}", address)
         api_key = recognise(store, key.strip(), context.clock())
         if api_key is None:
             return None
+        attempt.succeeded(store)
         return _begin(context, store, "key", api_key.key_id, api_key.name, api_key.scopes)
 
 
 def sign_in_by_password(context: Context, name: str, password: str, *, address: str) -> str | None:
     """Return a new session's secret for the right name and password, else None. Raises TooManyAttempts."""
     with context.open_store() as store:
-        heard = _heard(context, store, f"user {name.strip().casefold()}", address)
+        attempt = _noted(context, store, _of_user(name), address)
         user = recognise_user(store, name.strip(), password, context.clock())
         if user is None:
             return None
-        store.sessions.forget_attempts(heard)
+        attempt.succeeded(store)
         return _begin(context, store, "password", user.name, user.name, user.scopes)
 
 
@@ -85,10 +87,11 @@ def create_link(context: Context, scopes: Sequence[str] = ("admin",)) -> str:
 def sign_in_by_link(context: Context, secret: str, *, address: str) -> str | None:
     """Return a new session's secret for a link not yet used, None for any other. Raises TooManyAttempts."""
     with context.open_store() as store:
-        _heard(context, store, f"link {_hash(secret)}", address)
+        attempt = _noted(context, store, f"link {_hash(secret)}", address)
         scopes = store.sessions.use_link(_hash(secret), context.clock())
         if scopes is None:
             return None
+        attempt.succeeded(store)
         return _begin(context, store, "link", _hash(secret), "One-time link", scopes)
 
 
@@ -138,16 +141,82 @@ def _begin(context: Context, store: Store, kind: SignInKind, subject: str, name:
     return secret
 
 
-def _heard(context: Context, store: Store, subject: str, address: str) -> str:
-    """Note the attempt before it is judged, so that many at a time count too. Raises TooManyAttempts."""
-    now, named = context.clock(), _hash(subject)
-    by_name, by_address = store.sessions.attempt([named, _hash(f"address {address}")], now, since=now - WINDOW)
-    if by_name >= ATTEMPTS_PER_NAME or by_address >= ATTEMPTS_PER_ADDRESS:
+@dataclass(frozen=True)
+class _Attempt:
+    """An attempt that was noted before it was judged, so that many at a time count too."""
+
+    subjects: tuple[str, ...]
+    at: datetime
+
+    def succeeded(self, store: Store) -> None:
+        store.sessions.withdraw_attempt(self.subjects, self.at)
+        store.sessions.forget_attempts(self.subjects[0])  # of this name from this address
+
+
+def _noted(context: Context, store: Store, subject: str, address: str) -> _Attempt:
+    """Note an attempt. Raises TooManyAttempts for an address that guesses at this name, or at many."""
+    now, named, placed = context.clock(), _hash(subject), _hash(f"address {address}")
+    subjects = (f"{named}:{placed}", named, placed)
+    here, _anywhere, by_address = store.sessions.attempt(subjects, now, since=now - WINDOW)
+    if here >= ATTEMPTS_PER_NAME or by_address >= ATTEMPTS_PER_ADDRESS:
         raise TooManyAttempts(
             "Too many attempts to sign in.",
-            remedy=f"Wait {WINDOW.seconds // 60} minutes, then try again.",
+            remedy=f"Wait {WINDOW.seconds // 60} minutes, then try again; or ask for `churn users unlock`.",
         )
-    return named
+    return _Attempt(subjects, now)
+
+
+def seconds_to_wait(context: Context, name: str) -> float:
+    """Return how long the next attempt under `name` has to wait: longer with each that failed, wherever it came from.
+
+    Whoever guesses from many addresses is slowed down, while the person themselves can still sign in.
+    """
+    with context.open_store() as store:
+        failed = store.sessions.attempts(_hash(_of_user(name)), since=context.clock() - WINDOW)
+    excess = failed - ATTEMPTS_PER_NAME
+    return 0.0 if excess < 0 else min(0.25 * (excess + 1), LONGEST_DELAY)
+
+
+def unlock(context: Context, name: str | None = None, *, address: str | None = None) -> int:
+    """Forget the failed attempts under a name, or from an address; return how many there were."""
+    subjects = [_of_user(name)] if name is not None else []
+    subjects += [f"address {address}"] if address is not None else []
+    with context.open_store() as store:
+        forgotten = sum(store.sessions.forget_attempts(_hash(subject)) for subject in subjects)
+        if address is not None:  # also under each name from there
+            forgotten += store.sessions.forget_attempts_from(_hash(f"address {address}"))
+        store.requests.audit("command line", "unlock", name or address or "", context.clock())
+    return forgotten
+
+
+def list_sessions(context: Context) -> list[WebSession]:
+    """Return the sessions that last, the newest first."""
+    with context.open_store() as store:
+        return [session for session in store.sessions.list(context.clock()) if _scopes_now(store, session) is not None]
+
+
+def end_sessions(context: Context, *, which: str) -> int:
+    """End the session whose number begins with `which`, or all of the user, key or link of that name; return how many.
+
+    Raises NotFound when there is none, ConfigError for the beginning of several.
+    """
+    with context.open_store() as store:
+        sessions = store.sessions.list(context.clock())
+        chosen = [session for session in sessions if session.name == which]
+        if not chosen:
+            chosen = [session for session in sessions if session.session_hash.startswith(which)]
+            if len(chosen) > 1:
+                raise ConfigError("several sessions begin so", where=which, remedy="Write more of the number.")
+        if not chosen:
+            raise NotFound("there is no such session", where=which, remedy="See `churn users sessions`.")
+        for session in chosen:
+            store.sessions.end(session.session_hash)
+            store.requests.audit("command line", "end_session", session.name, context.clock())
+    return len(chosen)
+
+
+def _of_user(name: str) -> str:
+    return f"user {name.strip().casefold()}"
 
 
 def _hash(secret: str) -> str:

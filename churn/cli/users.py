@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
-from churn.accounts.sign_in import create_link
+from churn.accounts.sign_in import create_link, end_sessions, list_sessions
+from churn.accounts.sign_in import unlock as forget_attempts
 from churn.accounts.users import create_user, list_users, remove_user
 from churn.cli.common import Session, command
 from churn.cli.tables import line, table
+from churn.errors import ConfigError
+
+_NUMBER = 12  # signs of a session's number that are shown: enough to tell it from others
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +24,8 @@ def register(app: typer.Typer) -> None:
     command(users, "list")(list_)
     command(users)(remove)
     command(users)(link)
+    command(users)(unlock)
+    command(users)(sessions)
     app.add_typer(users, name="users")
 
 
@@ -90,6 +96,63 @@ def link(
         line(url)
 
     session.show({"link": url, "scopes": scope or ["admin"]}, render)
+
+
+def unlock(
+    session: Session,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Whose failed attempts to forget.")] = None,
+    address: Annotated[str | None, typer.Option(help="Forget those from this address, such as 10.0.0.7.")] = None,
+) -> None:
+    """Forget failed attempts to sign in, so that somebody who was refused need not wait."""
+    if name is None and address is None:
+        raise ConfigError("nobody is named", where="NAME", remedy="Name a user, or an address with --address.")
+    forgotten = forget_attempts(session.context, name, address=address)
+    whom = name or address
+    session.show(
+        {"name": name, "address": address, "forgotten": forgotten},
+        lambda: line(f"{whom} may sign in at once; {forgotten:,} attempts were forgotten."),
+    )
+
+
+def sessions(
+    session: Session,
+    end: Annotated[
+        str | None, typer.Option(metavar="NUMBER|NAME", help="End a session, or all of this user, key or link.")
+    ] = None,
+) -> None:
+    """List the browsers that are signed in, those by key or link too, or end some."""
+    if end is not None:
+        ended = end_sessions(session.context, which=end)
+        session.show({"ended": ended}, lambda: line(f"Ended {ended:,} session{'s' if ended > 1 else ''}."))
+        return
+    signed_in = list_sessions(session.context)
+    document = [
+        {
+            "number": browser.session_hash[:_NUMBER],
+            "name": browser.name,
+            "signed_in_by": browser.kind,
+            "scopes": list(browser.scopes),
+            "created_at": browser.created_at,
+            "seen_at": browser.seen_at,
+            "expires_at": browser.expires_at,
+        }
+        for browser in signed_in
+    ]
+
+    def render() -> None:
+        rows = [
+            (
+                browser.session_hash[:_NUMBER],
+                browser.name,
+                browser.kind,
+                ", ".join(browser.scopes),
+                *(f"{at:%Y-%m-%d %H:%M}" for at in (browser.created_at, browser.seen_at, browser.expires_at)),
+            )
+            for browser in signed_in
+        ]
+        table("Signed in", ["number", "name", "by", "scopes", "since", "last seen", "until"], rows)
+
+    session.show({"sessions": document}, render)
 
 
 def _password() -> str:

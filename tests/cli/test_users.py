@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from churn.accounts.sign_in import create_link, sign_in_by_link, sign_in_by_password
+from churn.bootstrap import build_context
+from churn.config import load_settings
 from tests.company import Company, clean_environment
 
 
@@ -34,3 +37,17 @@ def test_a_link_names_where_the_pages_are_and_an_unknown_scope_is_refused(tmp_pa
     told = home.json("users", "link", "--address", "https://churn.example/", "--scope", "read")
     assert told["link"].startswith("https://churn.example/sign-in/link?token=")
     home.run("users", "link", "--scope", "everything", code=2)
+
+
+def test_sessions_are_shown_and_ended_and_attempts_forgotten(company: Company) -> None:
+    context = build_context(settings=load_settings(home=company.home, environ={}))
+    sign_in_by_link(context, create_link(context), address="10.0.0.7")
+    sign_in_by_password(context, "maria", "wrong", address="10.0.0.7")
+    (session,) = company.json("users", "sessions")["sessions"]
+    assert (session["name"], session["signed_in_by"], session["scopes"]) == ("One-time link", "link", ["admin"])
+    assert session["number"] in company.run("users", "sessions").stdout
+    assert company.json("users", "sessions", "--end", session["number"]) == {"ended": 1}
+    company.run("users", "sessions", "--end", session["number"], code=3)
+    assert company.json("users", "unlock", "maria")["forgotten"] == 2
+    assert company.json("users", "unlock", "--address", "10.0.0.7")["forgotten"] == 1
+    company.run("users", "unlock", code=2)

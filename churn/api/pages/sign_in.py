@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Annotated
 
@@ -9,7 +10,15 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from churn.accounts.sign_in import SignedIn, form_token, sign_in_by_key, sign_in_by_link, sign_in_by_password, sign_out
+from churn.accounts.sign_in import (
+    SignedIn,
+    form_token,
+    seconds_to_wait,
+    sign_in_by_key,
+    sign_in_by_link,
+    sign_in_by_password,
+    sign_out,
+)
 from churn.api.pages.frame import page
 from churn.api.pages.session import (
     check_form,
@@ -48,6 +57,7 @@ async def sign_in(
     await check_form(request, form_token(request.cookies.get(VISITOR) or secrets.token_hex()))
     address = client_address(request)
     if name.strip():
+        await asyncio.sleep(await run_in_threadpool(seconds_to_wait, state.context, name))  # no thread waits for it
         session = await run_in_threadpool(sign_in_by_password, state.context, name, secret, address=address)
     else:
         session = await run_in_threadpool(sign_in_by_key, state.context, secret, address=address)

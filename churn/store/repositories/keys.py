@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from churn.errors import ConfigError, NotFound
 from churn.store.database import Database
 from churn.store.service_records import ApiKey
-from churn.store.service_tables import api_keys
+from churn.store.service_tables import api_keys, web_sessions
 
 _USE_NOTED_EVERY = timedelta(minutes=1)  # writing on every request would make readers wait for each other
 
@@ -50,8 +50,11 @@ class KeyRepository:
             connection.execute(sa.update(api_keys).where(api_keys.c.key_id == key.key_id).values(last_used_at=at))
 
     def revoke(self, name: str, at: datetime) -> None:
-        """Refuse a key from now on. Raises NotFound for a name that no valid key bears."""
+        """Refuse a key from now on, and end the sessions it opened. Raises NotFound for a name that no valid key bears."""
         is_valid = sa.and_(api_keys.c.name == name, api_keys.c.revoked_at.is_(None))
         with self._database.write() as connection:
             if connection.execute(sa.update(api_keys).where(is_valid).values(revoked_at=at)).rowcount == 0:
                 raise NotFound("no valid key bears this name", where=name, remedy="See `churn keys list`.")
+            key_ids = sa.select(api_keys.c.key_id).where(api_keys.c.name == name)
+            opened = sa.and_(web_sessions.c.kind == "key", web_sessions.c.subject.in_(key_ids))
+            connection.execute(sa.delete(web_sessions).where(opened))

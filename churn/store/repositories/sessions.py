@@ -81,7 +81,34 @@ class SessionRepository:
             connection.execute(sa.insert(sign_in_attempts), rows)
         return [counts.get(subject, 0) for subject in subjects]
 
-    def forget_attempts(self, subject: str) -> None:
-        """Forget the attempts under a subject: it has signed in."""
+    def attempts(self, subject: str, *, since: datetime) -> int:
+        """Return how many attempts a subject had since `since`."""
+        is_counted = sa.and_(sign_in_attempts.c.subject == subject, sign_in_attempts.c.attempted_at > since)
+        with self._database.read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).where(is_counted)).scalar_one())
+
+    def withdraw_attempt(self, subjects: Sequence[str], at: datetime) -> None:
+        """Forget the attempt of that instant: it was a success, which is not counted."""
+        is_it = sa.and_(sign_in_attempts.c.subject.in_(subjects), sign_in_attempts.c.attempted_at == at)
         with self._database.write() as connection:
-            connection.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.subject == subject))
+            connection.execute(sa.delete(sign_in_attempts).where(is_it))
+
+    def forget_attempts(self, subject: str) -> int:
+        """Forget all attempts under a subject, and under those that begin with it and a colon; return how many."""
+        attempts = sign_in_attempts.c.subject
+        is_theirs = sa.or_(attempts == subject, attempts.startswith(f"{subject}:", autoescape=True))
+        with self._database.write() as connection:
+            return connection.execute(sa.delete(sign_in_attempts).where(is_theirs)).rowcount
+
+    def forget_attempts_from(self, address: str) -> int:
+        """Forget the attempts under subjects that end with a colon and `address`; return how many."""
+        is_theirs = sign_in_attempts.c.subject.endswith(f":{address}", autoescape=True)
+        with self._database.write() as connection:
+            return connection.execute(sa.delete(sign_in_attempts).where(is_theirs)).rowcount
+
+    def list(self, at: datetime) -> list[WebSession]:
+        """Return the sessions that have not ended, the newest first."""
+        query = sa.select(web_sessions).where(web_sessions.c.expires_at > at)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(web_sessions.c.created_at.desc())).mappings()
+            return [WebSession(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from churn.accounts import sign_in
-from churn.accounts.users import create_user, hashed, recognise_user
+from churn.accounts.keys import create_key, revoke_key
+from churn.accounts.users import create_user, hashed, recognise_user, remove_user
 from churn.api.pages import static
-from churn.errors import ConfigError
+from churn.errors import ConfigError, NotFound
 
 PASSWORD = "correct horse battery staple"
 PAGES = ["/", "/jobs", "/reports"]
@@ -110,18 +112,70 @@ def test_sign_in_leads_on_within_the_service_only(service, wanted, reached):
     assert answer.headers["location"] == reached
 
 
-def test_too_many_attempts_are_refused_until_the_window_has_passed(service):
+def test_too_many_attempts_from_one_address_are_refused_there_until_the_window_has_passed(service):
     context = service.context
     create_user(context, "maria", PASSWORD, ["read"])
     for _ in range(sign_in.ATTEMPTS_PER_NAME):
-        assert sign_in.sign_in_by_password(context, "Maria ", "wrong", address="10.0.0.1") is None
-    with pytest.raises(sign_in.TooManyAttempts):
-        sign_in.sign_in_by_password(context, "maria", PASSWORD, address="10.0.0.2")
+        assert sign_in.sign_in_by_password(context, "Maria ", "wrong", address="testclient") is None
     given = {"name": "maria", "secret": PASSWORD, "csrf": form_of(service.client)}
     answer = service.client.post("/sign-in", data=given, headers={"Accept": "text/html"})
     assert (answer.status_code, "Too many attempts" in answer.text) == (429, True)
     later = replace(context, clock=lambda: context.clock() + sign_in.WINDOW + timedelta(seconds=1))
-    assert sign_in.sign_in_by_password(later, "maria", PASSWORD, address="10.0.0.2")
+    assert sign_in.sign_in_by_password(later, "maria", PASSWORD, address="testclient")
+
+
+def test_a_stranger_delays_a_person_and_does_not_lock_them_out(service):
+    context = service.context
+    create_user(context, "maria", PASSWORD, ["read"])
+    assert sign_in.seconds_to_wait(context, "maria") == 0
+    for host in range(3):
+        for _ in range(sign_in.ATTEMPTS_PER_NAME):
+            assert sign_in.sign_in_by_password(context, "maria", "wrong", address=f"203.0.113.{host}") is None
+    assert 0 < sign_in.seconds_to_wait(context, "MARIA") <= sign_in.LONGEST_DELAY
+    assert sign_in.seconds_to_wait(context, "jan") == 0
+    given = {"name": "maria", "secret": PASSWORD, "csrf": form_of(service.client)}
+    began = time.monotonic()
+    assert service.client.post("/sign-in", data=given, follow_redirects=False).status_code == 303
+    assert time.monotonic() - began >= 1
+    assert sign_in.unlock(context, "Maria") > 0
+    assert sign_in.seconds_to_wait(context, "maria") == 0
+    assert sign_in.sign_in_by_password(context, "maria", PASSWORD, address="203.0.113.1")
+
+
+def test_successes_are_no_attempts(service):
+    context = service.context
+    create_user(context, "maria", PASSWORD, ["read"])
+    key = create_key(context, "crm", ["read"])
+    for _ in range(sign_in.ATTEMPTS_PER_ADDRESS // 2 + 1):  # everybody of an office comes from one address
+        assert sign_in.sign_in_by_key(context, key, address="198.51.100.1")
+        assert sign_in.sign_in_by_link(context, sign_in.create_link(context), address="198.51.100.1")
+    assert sign_in.sign_in_by_password(context, "maria", PASSWORD, address="198.51.100.1")
+    for number in range(sign_in.ATTEMPTS_PER_ADDRESS):
+        assert sign_in.sign_in_by_password(context, f"user {number}", "wrong", address="198.51.100.1") is None
+    with pytest.raises(sign_in.TooManyAttempts):
+        sign_in.sign_in_by_password(context, "maria", PASSWORD, address="198.51.100.1")
+    sign_in.unlock(context, address="198.51.100.1")
+    assert sign_in.sign_in_by_password(context, "maria", PASSWORD, address="198.51.100.1")
+
+
+def test_sessions_are_listed_and_ended_also_those_of_links_and_of_keys_that_are_revoked(service):
+    context = service.context
+    create_user(context, "maria", PASSWORD, ["read"])
+    sign_in.sign_in_by_password(context, "maria", PASSWORD, address="")
+    sign_in.sign_in_by_key(context, create_key(context, "crm", ["read"]), address="")
+    for _ in range(2):
+        sign_in.sign_in_by_link(context, sign_in.create_link(context), address="")
+    listed = sign_in.list_sessions(context)
+    assert sorted(session.kind for session in listed) == ["key", "link", "link", "password"]
+    links = [session for session in listed if session.kind == "link"]
+    assert sign_in.end_sessions(context, which=links[0].session_hash[:12]) == 1
+    assert sign_in.end_sessions(context, which=links[1].name) == 1
+    with pytest.raises(NotFound, match="churn users sessions"):
+        sign_in.end_sessions(context, which=links[0].session_hash[:12])
+    revoke_key(context, "crm")
+    remove_user(context, "maria")
+    with context.open_store() as store:
+        assert store.sessions.list(context.clock()) == []
 
 
 def test_a_session_ends_when_it_is_not_used_and_after_a_week_at_the_latest(service):

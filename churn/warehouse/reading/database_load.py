@@ -51,7 +51,7 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         fetch(warehouse, name, source, secrets, since=since or None)
         count, content = fingerprint(warehouse)
         newest = _newest(warehouse, updated, label) if updated and count else ""
-        file = SourceFile(label, Path(), count, max(newest, since or ""), content)
+        file = SourceFile(label, Path(), count, newest or since or "", content)
         if before is not None and is_same and before.content_hash == content:
             return [], 1, ()
         load_id = ledger.next_load_id(warehouse)

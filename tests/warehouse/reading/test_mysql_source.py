@@ -207,6 +207,19 @@ def test_rows_numbered_by_a_sequence_may_be_committed_late_too(
     assert keys == ["1", "2", "25", "30"]
 
 
+def test_a_number_that_grows_past_its_digits_goes_on_telling_new_from_old(
+    warehouse: Warehouse, load: Run, execute: Execute
+) -> None:
+    by_number: dict[str, Any] = {"options": {"updated": "id", "overlap": 3}}
+    row = "insert into payments (id, customer_id, at) values ({}, 8, '2026-07-01')"
+    execute(row.format(9))
+    load(**by_number)
+    for first in (10, 14, 18):
+        execute(*(row.format(number) for number in range(first, first + 4)))
+        assert load(**by_number).rows == 4
+    assert warehouse.rows("select count(*), count(distinct payment_id) from raw.payments") == [(15, 15)]
+
+
 def test_faults_are_told_in_our_words_and_no_password_appears(
     load: Run, warehouse: Warehouse, mariadb_server: MariadbServer, mariadb_url: str
 ) -> None:

@@ -254,6 +254,30 @@ def test_only_what_is_new_is_asked_for_and_no_row_comes_twice(
     assert "since" not in service.asked[0]
 
 
+def test_a_number_that_grows_past_its_digits_tells_new_from_old(
+    warehouse: Warehouse, load: Run, service: WebService
+) -> None:
+    web = {"since_param": "above", "since_format": "number"}
+    new: dict[str, Any] = {"web": web, "options": {"updated": "id", "overlap": 2}}
+    service.rows = rows(9)
+    load("/rows", **new)
+    service.rows = rows(12)
+    assert load("/rows", **new).rows == 3
+    service.rows = rows(13)[9:]
+    assert load("/rows", **new).rows == 1
+    assert [page.get("above") for page in service.asked] == [None, "7", "10"]
+    assert keys(warehouse) == [str(n) for n in range(1, 14)]
+
+
+def test_what_cannot_be_loaded_is_asked_for_again(warehouse: Warehouse, load: Run, service: WebService) -> None:
+    service.rows = [{**rows(1)[0], "at": "03/04/2026"}]
+    with pytest.raises(ContractBroken, match="3 April or 4 March"):
+        load("/rows")
+    service.rows = rows(1)
+    load("/rows")
+    assert keys(warehouse) == ["1"]
+
+
 def test_a_service_may_give_the_cursor_to_begin_with_next_time(
     warehouse: Warehouse, load: Run, service: WebService
 ) -> None:

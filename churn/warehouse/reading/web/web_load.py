@@ -49,9 +49,14 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         with arrived.open("wb") as out:
             for page in spool.pages(progress):
                 out.write(page.read_bytes())
-        with warehouse.transaction():
-            ledger.create_raw(warehouse, load.table)
-            done, unchanged = _load(load, label, before if is_same else None, before, since, progress, arrived, scratch)
+        try:
+            with warehouse.transaction():
+                ledger.create_raw(warehouse, load.table)
+                alike = before if is_same else None
+                done, unchanged = _load(load, label, alike, before, since, progress, arrived, scratch)
+        except (ContractBroken, ConfigError):
+            spool.clear()  # what is wrong may be mended over there: the next run asks anew
+            raise
         spool.clear()
     return done, unchanged, ()
 
@@ -138,9 +143,9 @@ def _load(
         return [], 1
     (delivery,) = read_json(warehouse, [file], {"format": "newline_delimited"}, scratch=scratch, rows_at=None)
     _drop_shifted(load, arrived, progress)
-    newest = _newest(load, delivery.columns)
+    newest = _newest(load, delivery.columns, since)
     content = warehouse.rows(f"select cast(sum(cast(row_hash as hugeint)) as varchar) from {ARRIVED}")[0][0]
-    file = SourceFile(label, arrived, progress.rows, progress.sync_cursor or max(newest, since), str(content))
+    file = SourceFile(label, arrived, progress.rows, progress.sync_cursor or newest or since, str(content))
     if not since and alike is not None and alike.content_hash == str(content):
         return [], 1
     if since:
@@ -215,8 +220,11 @@ def _drop_shifted(load: Load, arrived: Path, progress: PageProgress) -> None:
     warehouse.execute(f"drop table {_LINES}")
 
 
-def _newest(load: Load, columns: Mapping[str, str]) -> str:
-    """Return the newest value of the field that grows, "" where none is named; mark the rows of the overlap."""
+def _newest(load: Load, columns: Mapping[str, str], since: str) -> str:
+    """Return the newest value of the field that grows, "" where none is named; mark the rows of the overlap.
+
+    Rows from before what was asked for, which a service gives that passes over the parameter, were loaded and are dropped.
+    """
     warehouse, source, name = load.warehouse, load.source, load.table.name
     updated = updated_column(source)
     if not updated or source.web.sync_cursor_at:
@@ -226,16 +234,20 @@ def _newest(load: Load, columns: Mapping[str, str]) -> str:
         remedy = f"Name one of {', '.join(columns)}."
         raise ContractBroken(f"no field `{updated}` (options.updated)", where=f"sources.{name}", remedy=remedy)
     if source.web.since_format == "number":
-        value, begins = f"try_cast({quoted(column)} as bigint)", f"newest - {overlap_steps(name, source)}"
+        value, overlap = f"try_cast({quoted(column)} as bigint)", f"{overlap_steps(name, source)}"
+        known = f"cast({literal(since)} as bigint)"
     else:
         value = values.time(f"cast({quoted(column)} as varchar)", updated, load.reading)
-        begins = f"newest - interval {overlap_seconds(warehouse, name, source):.6f} second"
+        overlap = f"interval {overlap_seconds(warehouse, name, source):.6f} second"
+        known = f"cast({literal(since)} as timestamp)"
     newest = warehouse.rows(f"select cast(max({value}) as varchar) from {DELIVERED}")[0][0]
     if newest is None:
         remedy = "Name a field that every row has, or leave out `since_param`."
         raise ContractBroken(f"no value of `{updated}` can be read", where=f"sources.{name}", remedy=remedy)
+    if since:
+        warehouse.execute(f"delete from {DELIVERED} where {value} < {known} - {overlap}")
     warehouse.execute(
-        f"update {ARRIVED} set is_recent = coalesce(_row in (select _row from (select _row, {value} as told_at,"
-        f" max({value}) over () as newest from {DELIVERED}) where told_at >= {begins}), false)"
+        f"update {ARRIVED} set is_recent = coalesce(_row in (select _row from (select _row, {value} as grown,"
+        f" max({value}) over () as newest from {DELIVERED}) where grown >= newest - {overlap}), false)"
     )
     return str(newest)

@@ -282,6 +282,9 @@ def test_leads_on_people_of_a_company_are_the_companys_and_lost_twice_is_two_eve
     odoo.call("crm.lead", "toggle_active", [lead])
     assert crm.outcomes(None).events == ()
     time.sleep(1.1)  # Odoo tells instants to the second
+    odoo.call("crm.lead", "action_set_won", [lead])
+    (won,) = crm.outcomes(None).events
+    assert won.kind == "won"
     odoo.call("crm.lead", "action_set_lost", [lead])
     (second,) = crm.outcomes(None).events
-    assert second.event_id != first.event_id
+    assert (second.kind, second.event_id != first.event_id) == ("lost", True)

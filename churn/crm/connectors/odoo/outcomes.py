@@ -19,7 +19,16 @@ PAGE_LEADS = 500
 # `write_date` is when a transaction began, cut to the second: what a long one wrote appears behind the newest.
 OVERLAP = timedelta(minutes=10)
 _MODEL = "crm.lead"
-_FIELDS = ["campaign_id", "stage_id", "probability", "active", "partner_id", "date_closed", "write_date"]
+_FIELDS = [
+    "campaign_id",
+    "stage_id",
+    "probability",
+    "active",
+    "partner_id",
+    "date_closed",
+    "date_last_stage_update",
+    "write_date",
+]
 
 Owners = Callable[[Iterable[int]], Mapping[int, str]]
 
@@ -80,9 +89,11 @@ def _event(lead: Mapping[str, Any], keys: Mapping[int, str], settings: OdooConne
     partner = lead["partner_id"][0] if lead["partner_id"] else None
     campaign = str(lead["campaign_id"][1])
     closed = lead["date_closed"] if kind in {"won", "lost"} else None
+    # A lead that was lost, then won, and is lost again happened twice. Odoo keeps no date of a loss; the last change of its
+    # stage is another one then.
+    since = closed or (lead.get("date_last_stage_update") if kind == "lost" else None)
     return OutcomeEvent(
-        # A lead that was reopened and is lost again happened twice.
-        event_id=f"{_MODEL},{lead['id']},{kind}" + (f",{closed}" if closed else ""),
+        event_id=",".join([_MODEL, str(lead["id"]), kind, *([str(since)] if since else [])]),
         customer_id=keys.get(partner) if partner is not None else None,
         remote_id=str(partner) if partner is not None else None,
         campaign=settings.campaigns.get(campaign, campaign),

@@ -64,7 +64,7 @@ def train(
         session.context, candidates=model, split=split, tune=not no_tune, promote=promote, who=getpass.getuser()
     )
     document = {
-        "candidates": [candidate.figures().as_json() for candidate in result.training.candidates],
+        "candidates": [figures.as_json() for figures in _shown_candidates(result)],
         "selected": result.training.selection.name,
         "reason": result.training.selection.reason,
         "model_version": result.version,
@@ -77,6 +77,8 @@ def train(
 
     def render() -> None:
         show_candidates(result)
+        if reasons := result.training.card.calibration.reasons:
+            line(f"! Its probabilities cannot be turned into money: {'; '.join(reasons)}. No amounts are shown by it.")
         line(f"{result.version}: {result.training.selection.reason}")
         line(
             "It is the champion."
@@ -87,13 +89,18 @@ def train(
     session.show(document, render)
 
 
+def _shown_candidates(result: TrainedModel) -> list[CandidateFigures]:
+    """Return what is shown of the candidates: no profit of any where the selected one's probabilities are no money."""
+    figures = [candidate.figures() for candidate in result.training.candidates]
+    return figures if result.training.best.is_calibrated else [row.without_money() for row in figures]
+
+
 def show_candidates(result: TrainedModel) -> None:
     """Print the comparison table; beside the case's own figures when the split is the case's."""
     is_case = result.is_simulated_company and result.split.startswith("random")
     columns = ["candidate", "AUC (95 %)", "recall", "precision", "PR-AUC", "Brier", "ECE", "EMPC", "net profit (95 %)"]
     rows = []
-    for candidate in result.training.candidates:
-        figures = candidate.figures()
+    for figures in _shown_candidates(result):
         mark = " *" if figures.name == result.training.selection.name else ""
         row = [
             figures.title + mark,
@@ -125,7 +132,7 @@ def list_(session: Session) -> None:
     models = list_models(session.context)
     rows = []
     for model in models:
-        auc, net_profit = (model.metrics.auc, model.metrics.net_profit) if model.metrics else (math.nan, math.nan)
+        auc, net_profit = (model.metrics.auc, model.metrics.shown.net_profit) if model.metrics else (math.nan, math.nan)
         rows.append((model.version, model.status, _figure(auc, ".3f"), _figure(net_profit, ",.0f"), model.reason))
     session.show(
         {"models": [_version(model) for model in models]},
@@ -199,7 +206,7 @@ def _version(model: ModelVersion) -> dict[str, object]:
         "created_at": model.created_at,
         "reason": model.reason,
         "fingerprint": model.fingerprint,
-        "metrics": model.metrics.as_json() if model.metrics else {},
+        "metrics": model.metrics.shown.as_json() if model.metrics else {},
     }
 
 

@@ -11,7 +11,7 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, percent, table
 from churn.views.current_run import run_facts
 from churn.views.risk_list import read_risk_list
-from churn.views.scored_customer import ShownReason
+from churn.views.scored_customer import ShownReason, no_money
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +36,8 @@ def risk_list(
     def render() -> None:
         if listed.run.is_stale:
             line(f"STALE: {listed.run.stale_reason}")
+        if not listed.tells_money:
+            line(no_money(listed.run.model_version))
         if out:
             line(f"Wrote {listed.count:,} customers to {out}.")
             return
@@ -44,7 +46,7 @@ def risk_list(
                 customer["customer_id"],
                 percent(customer["churn_probability"]),
                 customer["risk_band"],
-                f"{customer['expected_profit']:,.2f}",
+                "-" if customer["expected_profit"] is None else f"{customer['expected_profit']:,.2f}",
                 _top(customer["reasons"]),
             )
             for customer in customers

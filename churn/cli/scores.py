@@ -10,7 +10,7 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, percent, table
 from churn.views.customer_risk import explain_customer
-from churn.views.scored_customer import ShownReason
+from churn.views.scored_customer import ShownReason, no_money
 from churn.workflows.score import score_customers
 
 
@@ -91,7 +91,9 @@ def explain(
                 ),
                 (
                     "expected profit",
-                    f"{risk['expected_profit']:,.2f} if contacted; a save is worth {risk['value_of_save']:,.2f}",
+                    no_money(risk["model_version"])
+                    if risk["expected_profit"] is None
+                    else f"{risk['expected_profit']:,.2f} if contacted; a save is worth {risk['value_of_save']:,.2f}",
                 ),
                 (
                     "as of",

@@ -118,14 +118,24 @@ def calibration_gate(y: ArrayLike, p: ArrayLike) -> Gate:
     gap = (mean - base) / base if base > 0 else math.inf
     reasons = []
     if not SLOPE_LIMITS[0] <= slope <= SLOPE_LIMITS[1]:
-        word = "undefined: all scores are the same" if math.isnan(slope) else f"{slope:.2f}"
+        word = "undefined: all scores are the same" if math.isnan(slope) else _told_apart(slope, *SLOPE_LIMITS)
         reasons.append(f"the calibration slope is {word}, not within {SLOPE_LIMITS[0]} to {SLOPE_LIMITS[1]}")
     by_chance = CHANCE * math.sqrt(float(np.sum(predicted * (1.0 - predicted)))) / max(float(truth.sum()), 1.0)
     if not abs(gap) < min(max(MEAN_GAP_LIMIT, by_chance), MEAN_GAP_END):
         reasons.append(
-            f"the mean probability is {mean:.2%} where {base:.2%} churned, further apart than {MEAN_GAP_LIMIT:.0%}"
+            f"the mean probability is {mean:.2%} where {base:.2%} churned, {_told_apart(100 * abs(gap), 100 * MEAN_GAP_LIMIT)} % "
+            f"apart, more than {MEAN_GAP_LIMIT:.0%}"
         )
     return Gate(not reasons, slope, gap, intercept, base, tuple(reasons))
+
+
+def _told_apart(value: float, *limits: float) -> str:
+    """Return a number with as many digits as tell it from the limits it breaks: 0.797 is not "0.80, not within 0.8"."""
+    for digits in range(2, 12):
+        text = f"{value:.{digits}f}"
+        if all(float(text) != limit for limit in limits):
+            return text
+    return f"{value}"
 
 
 def _pair(y: ArrayLike, p: ArrayLike) -> tuple[Bools, Floats]:

@@ -58,3 +58,12 @@ class CandidateFigures(CardPart):
     lift_interval: Ends
     recall_at_budget_interval: Ends
     empc_interval: Ends
+
+    def without_money(self) -> CandidateFigures:
+        """Return the same without what it earned: where the gate failed, probabilities are no money."""
+        return self.model_copy(update={"net_profit": None, "net_profit_interval": (None, None)})
+
+    @property
+    def shown(self) -> CandidateFigures:
+        """What may be shown of a model by these figures: no profit where the gate failed."""
+        return self if self.is_calibrated else self.without_money()

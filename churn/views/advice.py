@@ -44,7 +44,7 @@ class Advice:
 class AdviceSubject(TypedDict):
     """What advice goes by: a part of `ScoredCustomer`."""
 
-    expected_profit: float
+    expected_profit: float | None
     risk_band: str
     reasons: list[ShownReason]
 
@@ -68,7 +68,7 @@ def advise(
         )
     if assigned:
         return _advice("campaign", assigned[-1].campaign, campaigns, "Chosen by the newest plan of this campaign.")
-    if customer["expected_profit"] <= 0:
+    if customer["expected_profit"] is not None and customer["expected_profit"] <= 0:
         return _advice("unprofitable", None, campaigns, "A contact would cost more than it is expected to bring.")
     if (name := _suitable(customer, campaigns, groups)) is not None:
         return _advice("suggested", name, campaigns, "This campaign is for what raises the risk here. No plan yet.")

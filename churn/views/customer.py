@@ -98,7 +98,7 @@ class CustomerView:
     churn_probability: float
     risk_band: str
     percentile: float
-    expected_profit: float
+    expected_profit: float | None
     value_of_save: float
     monthly_margin: float
     plan: str | None

@@ -46,7 +46,7 @@ def customer_risk(published: ScoreReader, customer_id: str) -> CustomerAtRisk:
     """Return a customer's score, reasons, change, campaigns, and the run's own facts. Raises NotFound, DataError."""
     run, score, standing = _listed(published, customer_id)
     return {
-        **scored_customer(score),
+        **scored_customer(score, tells_money=published.tells_money(run)),
         **run_facts(run),
         "campaigns": [
             {"campaign": a.campaign, "arm": a.arm, "assigned_at": a.assigned_at} for a in standing.assignments
@@ -62,6 +62,8 @@ def risk_json(published: ScoreReader, customer_id: str) -> str:
     """
     run, score, standing = _listed(published, customer_id)
     document: dict[str, object] = {name: value for name, value in score.items() if name not in _WRITTEN_APART}
+    if not published.tells_money(run):
+        document["expected_profit"] = None
     document["recommended_action"] = _action(standing.assignments)
     document["campaigns"] = [
         {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}
@@ -102,11 +104,12 @@ def explain_customer(context: Context, customer_id: str) -> ExplainedCustomer:
     """Return one customer's score, reasons and change, with the run's own facts. Raises DataError when unknown."""
     with context.open_store() as store:
         standing = store.published.customer(customer_id)
-    run = current_run(standing.run)
+        run = current_run(standing.run)
+        tells_money = store.published.tells_money(run)
     if standing.score is None:
         raise DataError(
             f"no score for customer `{customer_id}`",
             where=f"list of {run.snapshot_date}",
             remedy="Not active then, or misspelt.",
         )
-    return {**scored_customer(standing.score), **run_facts(run)}
+    return {**scored_customer(standing.score, tells_money=tells_money), **run_facts(run)}

@@ -16,6 +16,7 @@ from churn.documents.quality import QualityDocument
 from churn.documents.score_summary import ScoreSummary
 from churn.views.campaign_standing import CampaignRow, campaign_rows
 from churn.views.quality import read_quality
+from churn.views.scored_customer import no_money
 from churn.views.serving_files import read_summary
 from churn.views.status import StatusKind
 from churn.wording import count, day, instant, money, percent
@@ -66,7 +67,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the front page tells. `alerts` are the open ones, worst first; `todo` begins with the most urgent."""
+    """What the front page tells. `alerts` are the open ones, worst first; `todo` begins with the most urgent.
+
+    `tells_money`: the model passed the calibration gate; if not, nothing that its probabilities are worth is shown.
+    """
 
     run: ScoreRun | None
     churn: ChurnStanding | None
@@ -75,6 +79,7 @@ class Overview:
     health: tuple[HealthRow, ...]
     alerts: tuple[Alert, ...]
     todo: tuple[Task, ...]
+    tells_money: bool
 
 
 def read_overview(context: Context) -> Overview:
@@ -88,6 +93,7 @@ def read_overview(context: Context) -> Overview:
         brought = [row.realised for row in campaigns if row.realised is not None]
         waiting = sum(1 for row in campaigns if row.stage in {"running", "due"})
         alerts = _alerts(store)
+        tells_money = run is None or store.published.tells_money(run)
         health = (
             _data_health(run, today, is_still=context.is_simulated),
             _quality_health(read_quality(home)),
@@ -95,7 +101,7 @@ def read_overview(context: Context) -> Overview:
             _sync_health(campaigns),
             _night_health(store),
         )
-    todo = _todo(context, run, summary, campaigns, [] if alerts else health)
+    todo = _todo(context, run, summary, campaigns, [] if alerts else health, tells_money=tells_money)
     return Overview(
         run=run,
         churn=churn_of(summary.months, target) if summary else None,
@@ -104,6 +110,7 @@ def read_overview(context: Context) -> Overview:
         health=health,
         alerts=alerts,
         todo=tuple(todo[:SHOWN_TODOS]),
+        tells_money=tells_money,
     )
 
 
@@ -235,6 +242,8 @@ def _todo(
     summary: ScoreSummary | None,
     campaigns: Sequence[CampaignRow],
     health: Iterable[HealthRow],
+    *,
+    tells_money: bool,
 ) -> list[Task]:
     """Return what a marketer should do, the most urgent first; `health` are the rows that no alert covers."""
     return [
@@ -244,7 +253,11 @@ def _todo(
             if row.kind == "act"
         ),
         *(task for campaign in campaigns if (task := _urgent(campaign)) is not None),
-        *(_about_risk(context, summary) if run is not None and summary is not None and summary.listed else ()),
+        *(
+            _about_risk(context, summary, tells_money=tells_money)
+            if run is not None and summary is not None and summary.listed
+            else ()
+        ),
         *(
             Task(f"Plan “{campaign.title}”", "It has not been planned yet.", _address(campaign))
             for campaign in campaigns
@@ -273,11 +286,14 @@ def _urgent(campaign: CampaignRow) -> Task | None:
     return None
 
 
-def _about_risk(context: Context, summary: ScoreSummary) -> tuple[Task, Task]:
+def _about_risk(context: Context, summary: ScoreSummary, *, tells_money: bool) -> tuple[Task, ...]:
+    decide = f"Decide about {count(summary.listed)} customers at high or critical risk"
+    if not tells_money:
+        return (Task(decide, no_money(summary.model_version), "/risk-list"),)
     loss = _money(summary.listed_expected_loss, context.settings.business.currency)
     return (
         Task(
-            f"Decide about {count(summary.listed)} customers at high or critical risk",
+            decide,
             f"About {loss} of monthly revenue is expected to leave with them within {summary.horizon_days} days.",
             "/risk-list",
         ),

@@ -57,7 +57,7 @@ def compare_models(context: Context, first: str, second: str) -> list[ComparedMe
     """Return every metric that both versions recorded. Raises ConfigError for an unknown version."""
     with context.open_store() as store:
         models = [store.models.get(version) for version in (first, second)]
-    ours, theirs = (model.metrics.as_json() if model.metrics else {} for model in models)
+    ours, theirs = (model.metrics.shown.as_json() if model.metrics else {} for model in models)
     return [ComparedMetric(name, ours[name], theirs[name]) for name in ours if name in theirs]
 
 

@@ -35,12 +35,16 @@ CSV_COLUMNS = (
 
 @dataclass(frozen=True)
 class RiskList:
-    """The published list, or a part of it, and the run it came from. `customers` is empty when it went to `file`."""
+    """The published list, or a part of it, and the run it came from. `customers` is empty when it went to `file`.
+
+    `tells_money`: the model passed the calibration gate; if not, no expected profit is shown.
+    """
 
     run: ScoreRun
     count: int
     customers: list[ScoredCustomer]
     file: Path | None
+    tells_money: bool = True
 
 
 def read_risk_list(
@@ -58,17 +62,25 @@ def read_risk_list(
         raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
     with context.open_store() as store:
         page = store.published.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
-    run = current_run(page.run)
+        run = current_run(page.run)
+        tells_money = store.published.tells_money(run)
     if out is not None:
-        return RiskList(run, len(page.rows), [], _write(page.frame, run, out))
-    customers = [scored_customer(row) for row in page.documents()]
-    return RiskList(run, len(customers), customers, None)
+        frame = page.frame if tells_money else _without_money(page.frame)
+        return RiskList(run, len(page.rows), [], _write(frame, run, out), tells_money)
+    customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
+    return RiskList(run, len(customers), customers, None, tells_money)
 
 
 def _refuse_unknown(bands: Sequence[str]) -> None:
     unknown = [band for band in bands if band not in BANDS]
     if unknown:
         raise ConfigError(f"no band `{unknown[0]}`", where="--band", remedy=f"Bands are {', '.join(BANDS)}.")
+
+
+def _without_money(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("expected_profit"))
 
 
 def _write(frame: pl.DataFrame, run: ScoreRun, out: Path) -> Path:
@@ -118,8 +130,10 @@ def risk_page(
             limit=limit,
             cursor=cursor,
         )
-    run = current_run(page.run)
-    return RiskListPage(run, [scored_customer(row) for row in page.documents()], page.next_cursor)
+        run = current_run(page.run)
+        tells_money = store.published.tells_money(run)
+    customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
+    return RiskListPage(run, customers, page.next_cursor)
 
 
 def risk_csv(page: RiskListPage) -> str:

@@ -40,7 +40,7 @@ class FoundCustomers:
     run: ScoreRun
     customers: list[AdvisedCustomer]
     total: int
-    expected_profit: float
+    expected_profit: float | None
     first: int
     last: int
     has_before: bool
@@ -79,12 +79,13 @@ def list_customers(
         if run is None:
             return None
         customers = _with_advice(context, store, page, groups or {})
+        tells_money = store.published.tells_money(run)
     summary = read_summary(context.settings.home, run.run_id)
     return FoundCustomers(
         run=run,
         customers=customers,
         total=cut.total,
-        expected_profit=cut.expected_profit,
+        expected_profit=cut.expected_profit if tells_money else None,
         first=cut.first_place,
         last=cut.first_place + len(cut.customer_ids) - 1,
         has_before=cut.has_before,
@@ -113,7 +114,8 @@ def export_customers(
 
 
 def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mapping[str, str]) -> list[AdvisedCustomer]:
-    customers = [scored_customer(row) for row in page.documents()]
+    tells_money = page.run is None or store.published.tells_money(page.run)
+    customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
     assigned = store.assignments.of_customers([customer["customer_id"] for customer in customers]) if customers else {}
     definitions = readable_campaigns(context) if customers else {}
     advised: list[AdvisedCustomer] = []

@@ -21,14 +21,17 @@ class ShownReason(TypedDict):
 
 
 class ScoredCustomer(TypedDict):
-    """One customer of the list; `change_reasons` is None for whoever was not scored before."""
+    """One customer of the list; `change_reasons` is None for whoever was not scored before.
+
+    `expected_profit` is None where the model failed the calibration gate: its probabilities are no money.
+    """
 
     customer_id: str
     churn_probability: float
     raw_score: float
     risk_band: str
     percentile: float
-    expected_profit: float
+    expected_profit: float | None
     value_of_save: float
     monthly_margin: float
     plan: str | None
@@ -39,10 +42,19 @@ class ScoredCustomer(TypedDict):
     is_listed: bool
 
 
-def scored_customer(row: ScoreRow) -> ScoredCustomer:
-    """Return a row of the store, which keeps reasons as JSON."""
+def scored_customer(row: ScoreRow, *, tells_money: bool) -> ScoredCustomer:
+    """Return a row of the store, which keeps reasons as JSON; without `tells_money` no amount that rests on a probability."""
     return {
         **row,
+        "expected_profit": row["expected_profit"] if tells_money else None,
         "reasons": json.loads(row["reasons"] or "[]"),
         "change_reasons": json.loads(row["change_reasons"] or "null") or None,
     }
+
+
+def no_money(model_version: str) -> str:
+    """Return why no amounts are shown."""
+    return (
+        f"The probabilities of {model_version} fail the calibration gate, so no amount of money is shown that rests on them. "
+        "Train again."
+    )

@@ -146,3 +146,17 @@ def test_no_rows_and_wrong_rates_are_refused_by_name():
     assert caught.value.where == "trained_rate"
     with pytest.raises(ConfigError):
         expected_calibration_error([0], [0.1], bins=0)
+
+
+@pytest.mark.parametrize(
+    ("slope", "words"), [(0.797, "0.797"), (0.79996, "0.79996"), (0.41, "0.41"), (1.2504, "1.2504")]
+)
+def test_a_reason_has_digits_enough_to_tell_it_from_the_limit_it_breaks(slope: float, words: str) -> None:
+    rng = np.random.default_rng(4)
+    # The fitted slope of outcomes drawn by p is 1; stretching the logits by 1 / slope makes it that slope, exactly.
+    p = rng.beta(2.0, 12.0, 40_000)
+    y = rng.random(p.size) < p
+    _, fitted = calibration_line(y, p)
+    stretched = 1 / (1 + np.exp(-np.log(p / (1 - p)) * fitted / slope))
+    reason = next(reason for reason in calibration_gate(y, stretched).reasons if "slope" in reason)
+    assert reason == f"the calibration slope is {words}, not within 0.8 to 1.25"

@@ -18,6 +18,7 @@ from churn.api.pages.charts import chart_html
 from churn.api.pages.terms import TERMS
 from churn.errors import ChurnError
 from churn.views.overview import stale_words
+from churn.views.scored_customer import no_money
 from churn.wording import day, instant
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def environment() -> jinja2.Environment:
     numbers = itertools.count(1)
     made.globals.update(
         static=static.address,
+        no_money=no_money,
         terms=TERMS,
         unique=lambda prefix: f"{prefix}-{next(numbers)}",
         max=max,

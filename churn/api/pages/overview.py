@@ -46,6 +46,7 @@ def overview(
         health=standing.health,
         alerts=standing.alerts,
         todo=standing.todo,
+        tells_money=standing.tells_money,
     )
 
 

@@ -65,5 +65,5 @@ def _told(model: ModelVersion) -> Model:
         status=model.status,
         created_at=model.created_at,
         reason=model.reason,
-        metrics={} if model.metrics is None else dict(model.metrics.as_json()),
+        metrics={} if model.metrics is None else dict(model.metrics.shown.as_json()),
     )

@@ -49,7 +49,9 @@ class Score(BaseModel):
     churn_probability: Probability
     risk_band: Band
     percentile: float = Field(ge=0, le=100, description="Share of customers at less risk, in per cent.")
-    expected_profit: float = Field(description="Of contacting the customer now, in the configured currency.")
+    expected_profit: float | None = Field(
+        description="Of contacting the customer now, in the configured currency; null where the model failed the gate."
+    )
     value_of_save: float = Field(description="Margin at stake if the customer stays.")
     monthly_margin: float
     plan: str | None = None

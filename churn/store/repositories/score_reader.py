@@ -63,6 +63,7 @@ class ScoreReader:
     def __init__(self, source: ScoreSource) -> None:
         self._source = source
         self._last_run: tuple[tuple[Any, ...], ScoreRun | None] = (), None
+        self._tells_money: dict[str, bool] = {}
 
     def current_run(self) -> ScoreRun | None:
         """Return what the current list is of; None before the first one."""
@@ -139,6 +140,22 @@ class ScoreReader:
             None if score[0] is None else score_row(zip(SCORE_COLUMNS, score, strict=True)),
             [CustomerAssignment(row[-3], row[-2], _instant(row[-1])) for row in rows if row[-1] is not None],
         )
+
+    def tells_money(self, run: ScoreRun) -> bool:
+        """Say whether the probabilities of `run` may be turned into money: False where its model failed the calibration gate.
+
+        A version's figures never change, so each is looked up once. A model of which none are kept is given the benefit.
+        """
+        known = self._tells_money.get(run.model_version)
+        if known is None:
+            rows = self._source.fetch(
+                "select metrics from model_versions where version = :version", {"version": run.model_version}
+            )
+            metrics = (
+                json.loads(rows[0][0] or "{}") if rows and isinstance(rows[0][0], str) else rows[0][0] if rows else {}
+            )
+            known = self._tells_money[run.model_version] = bool((metrics or {}).get("is_calibrated", True))
+        return known
 
     def _run(self, row: tuple[Any, ...]) -> ScoreRun:
         """Return a run from a driver's row of `RUN_FIELDS`; the last one is kept, since it is the same all day long."""

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse
 from churn import wording
 from churn.api.pages import static
 from churn.api.pages.charts import chart_html
-from churn.api.pages.terms import TERMS
+from churn.api.pages.terms import COUNTED_IN_MONTHS, TERMS, worth_in_words
 from churn.errors import ChurnError
 from churn.views.overview import stale_words
 from churn.views.scored_customer import no_money
@@ -78,6 +78,7 @@ def _shared(request: Request) -> dict[str, Any]:
         "csrf": user.form_token if user else "",
         "now": state.context.clock(),
         "currency": state.context.settings.business.currency,
+        "worth": worth_in_words(state.context.settings.business),
         "places": [place for place in PLACES if place[1] in request.app.state.page_paths],
         "frame": surroundings(state),
     }
@@ -120,6 +121,7 @@ def environment() -> jinja2.Environment:
         static=static.address,
         no_money=no_money,
         terms=TERMS,
+        counted_in_months=COUNTED_IN_MONTHS,
         unique=lambda prefix: f"{prefix}-{next(numbers)}",
         max=max,
         min=min,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from churn.wording import percent
+
+if TYPE_CHECKING:
+    from churn.config import BusinessSettings
 
 TERMS: Final[dict[str, str]] = {
     "churn rate": "Of the customers active when a month began, the share that had left when it ended.",
@@ -20,6 +25,7 @@ TERMS: Final[dict[str, str]] = {
     "freshness": "Until when the data reach. Scores know nothing of what happened later.",
     "score run": "One pass of the model over all active customers. It normally happens every night.",
     "expected profit": "Chance of keeping the customer by contacting them, times what a kept customer is worth, minus costs.",
+    "worth keeping": "The margin at stake if the customer stays.",
     "lift": "How much denser leavers are among the customers ranked highest than among all.",
     "AUC": "Of a customer who left and one who stayed, how often the model gave the higher risk to the one who left. Chance is 0.5.",
     "test profit": "What contacting those above the model's cut would have earned on customers it had never seen, at the "
@@ -29,3 +35,18 @@ TERMS: Final[dict[str, str]] = {
     "Brier": "Mean squared distance between probability and what happened. Smaller is better; it punishes overconfidence.",
     "ECE": "How far probabilities and what happened are apart, on average over ten groups of customers. 0 is perfect.",
 }
+# Amounts in which a kept customer is worth several months: their explanation goes on with how these are counted.
+COUNTED_IN_MONTHS: Final = frozenset({"expected profit", "worth keeping", "test profit", "saved so far"})
+
+
+def worth_in_words(business: BusinessSettings) -> str:
+    """Return how the worth of a kept customer is counted, by [business]: months, leaving after all, discount, margin."""
+    months = "1 month" if business.value_months == 1 else f"{business.value_months} months"
+    margin = "" if business.margin_rate == 1 else f" ({percent(business.margin_rate)} of the fee)"
+    left = "nobody kept is taken to leave in them"
+    if business.hazard_after_save > 0:
+        left = f"of those kept, {percent(business.hazard_after_save)} are taken to leave each month after all"
+    later = "later months count in full"
+    if business.discount_rate > 0:
+        later = f"each month later is worth {percent(business.discount_rate)} less"
+    return f"A kept customer counts for {months} of margin{margin}; {left}; {later}."

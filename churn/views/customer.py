@@ -12,6 +12,7 @@ from churn.context import Context
 from churn.documents.reason import FeatureValue, RiskReason
 from churn.documents.score_summary import UsualValues
 from churn.errors import NotFound, ResourceError
+from churn.reports.feature_groups import group_label
 from churn.store.records import CustomerAssignment
 from churn.views.customer_risk import customer_risk
 from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
@@ -113,6 +114,7 @@ class CustomerView:
     data_cutoff: datetime
     run_id: str
     base_probability: float | None
+    mean_probability: float | None
     steps: Sequence[RiskStep]
     history: Sequence[PastScore]
     facts: Sequence[CustomerFact] | None
@@ -155,7 +157,8 @@ def customer_view(context: Context, customer_id: str) -> CustomerView:
         data_cutoff=risk["data_cutoff"],
         run_id=risk["run_id"],
         base_probability=base,
-        steps=waterfall(base, risk["churn_probability"], reasons),
+        steps=waterfall(base, risk["churn_probability"], reasons, mean=summary.mean_probability if summary else None),
+        mean_probability=summary.mean_probability if summary else None,
         history=score_history(home, customer_id),
         facts=_facts(context, folder, customer_id, campaigns),
         usage=_usage(folder, customer_id, risk["snapshot_date"]),
@@ -168,21 +171,46 @@ def _reasons(rows: Sequence[object]) -> list[RiskReason]:
     return [RiskReason.read(row, where="reasons of the list") for row in rows]
 
 
-def waterfall(base: float | None, probability: float, reasons: Sequence[RiskReason]) -> list[RiskStep]:
-    """Return the steps from `base` to `probability`: each reason's points, and what all other features do together.
+def waterfall(
+    base: float | None,
+    probability: float,
+    reasons: Sequence[RiskReason],
+    *,
+    mean: float | None = None,
+    shown: int | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> list[RiskStep]:
+    """Return the steps to `probability`: each reason's points, and what all other features do together.
 
-    The last end is `probability`. Empty where the base is not known.
+    They begin with the `mean` of all customers where it is known. Reasons count from `base`, what the model says of a
+    typical customer, which lies lower where a few at high risk raise the mean; that way is the first step. Where the rest
+    behind the `shown` reasons would be the longest bar it is told by the group of each feature (`groups`), the largest
+    first, until it is not. The last end is `probability`. Empty where the base is not known.
     """
     if base is None:
         return []
-    steps, at = [], base
-    for reason in reasons:
-        end = at + reason.points
-        steps.append(RiskStep(reason.text, reason.points, at, end, reason.feature, reason.is_actionable))
-        at = end
-    rest = probability - at
+    parts: list[tuple[str, float, str | None, bool]] = []
+    if mean is not None and abs(base - mean) >= _FLAT:
+        parts.append(("from the average to a typical customer", base - mean, None, False))
+    told = reasons[:shown]
+    parts += [(reason.text, reason.points, reason.feature, reason.is_actionable) for reason in told]
+    rest = probability - base - sum(reason.points for reason in told)
+    longest = max((abs(reason.points) for reason in told), default=0.0)
+    behind: dict[str, float] = {}
+    for reason in reasons[len(told) :]:
+        if groups and reason.feature in groups:
+            behind[groups[reason.feature]] = behind.get(groups[reason.feature], 0.0) + reason.points
+    for group, points in sorted(behind.items(), key=lambda entry: -abs(entry[1])):
+        if abs(rest) <= longest:
+            break
+        parts.append((f"others: {group_label(group)}", points, None, False))
+        rest, longest = rest - points, max(longest, abs(points))
     if abs(rest) >= _FLAT:
-        steps.append(RiskStep("everything else", rest, at, at + rest, feature=None, is_actionable=False))
+        parts.append(("everything else", rest, None, False))
+    steps, at = [], base if mean is None else mean
+    for text, points, feature, is_actionable in parts:
+        steps.append(RiskStep(text, points, at, at + points, feature, is_actionable))
+        at += points
     return steps
 
 

@@ -207,6 +207,37 @@ def test_a_waterfall_without_a_base_is_not_drawn():
     assert [(step.feature, round(step.points, 3)) for step in steps] == [("f", 0.3), (None, 0.1)]
 
 
+def reasons_of(**points: float) -> list[RiskReason]:
+    return [
+        RiskReason(feature=name, value=1, text=name, is_actionable=True, points=value) for name, value in points.items()
+    ]
+
+
+def test_a_waterfall_starts_at_the_mean_that_people_see():
+    steps = waterfall(0.039, 0.2, reasons_of(silence=0.1), mean=0.084)
+    assert [(step.text, round(step.points, 3)) for step in steps] == [
+        ("from the average to a typical customer", -0.045),
+        ("silence", 0.1),
+        ("everything else", 0.061),
+    ]
+    assert steps[0].start == 0.084
+    assert steps[-1].end == pytest.approx(0.2)
+
+
+def test_a_rest_that_would_be_the_longest_bar_is_told_by_groups_of_features():
+    reasons = reasons_of(silence=0.1, logins=0.09, visits=0.08, failures=0.05, age=0.01)
+    groups = {"silence": "usage", "logins": "usage", "visits": "usage", "failures": "payments", "age": "customer"}
+    steps = waterfall(0.05, 0.4, reasons, shown=1, groups=groups)
+    assert [(step.text, round(step.points, 3)) for step in steps] == [
+        ("silence", 0.1),
+        ("others: How much it is used", 0.17),
+        ("everything else", 0.08),
+    ]
+    assert steps[-1].end == pytest.approx(0.4)
+    short = waterfall(0.05, 0.2, reasons_of(silence=0.1, logins=0.05), shown=1, groups=groups)
+    assert [step.text for step in short] == ["silence", "everything else"]
+
+
 def test_advice_names_the_plan_the_holdout_and_what_does_not_pay():
     customer = {"expected_profit": 5.0, "reasons": [], "risk_band": "high"}
     treated = CustomerAssignment("a", "treatment", datetime(2026, 3, 1))

@@ -84,7 +84,6 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         return _gone(request, state, customer_id)
     live = _explained(state, view)
     steps = view.steps if live.steps is None else live.steps
-    base = view.base_probability if live.base_probability is None else live.base_probability
     bounds = state.context.settings.risk_bands
     subject: AdviceSubject = {
         "expected_profit": view.expected_profit,
@@ -112,9 +111,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         to=customer_path,
         changes=changes_of(view.change_reasons),
         months=grouped(view.facts, state.context.settings.business.currency),
-        charts=_charts(
-            view, steps, base, (("medium", bounds.medium), ("high", bounds.high), ("critical", bounds.critical))
-        ),
+        charts=_charts(view, steps, (("medium", bounds.medium), ("high", bounds.high), ("critical", bounds.critical))),
         horizon=(state.context.settings.churn.lead_days, state.context.settings.churn.horizon_days),
     )
 
@@ -142,7 +139,6 @@ class LiveExplanation:
 
     groups: Mapping[str, str] = field(default_factory=dict)
     is_live: bool = False
-    base_probability: float | None = None
     steps: Sequence[RiskStep] | None = None
     reasons: Sequence[RiskReason] | None = None
     levers: Sequence[Lever] = ()
@@ -162,26 +158,24 @@ def _explained(state: State, view: CustomerView) -> LiveExplanation:
     return LiveExplanation(
         groups=groups,
         is_live=True,
-        base_probability=base,
-        steps=steps_of(base, view.churn_probability, reasons[:_STEPS]),
+        steps=steps_of(base, view.churn_probability, reasons, mean=view.mean_probability, shown=_STEPS, groups=groups),
         reasons=reasons,
         levers=levers_of(features),
         dials=dials_of(model, features, reasons, view.usual),
     )
 
 
-def _charts(
-    view: CustomerView, steps: Sequence[RiskStep], base: float | None, bounds: Sequence[tuple[str, float]]
-) -> dict[str, Figure]:
+def _charts(view: CustomerView, steps: Sequence[RiskStep], bounds: Sequence[tuple[str, float]]) -> dict[str, Figure]:
     """Return the drawings there is something to draw for: waterfall, history, usage."""
     charts: dict[str, Figure] = {}
-    if steps and base is not None:
+    if steps:
+        average = steps[0].start
         parts = "; ".join(f"{step.text}: {100 * step.points:+.1f} points" for step in steps)
         charts["waterfall"] = waterfall(
             [vars(step) for step in steps],
-            base=base,
+            base=average,
             probability=view.churn_probability,
-            describe=f"From {percent(base)} for the average customer to {percent(view.churn_probability)} here. {parts}.",
+            describe=f"From {percent(average)} for the average customer to {percent(view.churn_probability)} here. {parts}.",
         )
     if len(view.history) > 1:
         first, last = view.history[0], view.history[-1]

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+from churn.campaigns.expectation import economics_of
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
+from churn.decisions.profit import expected_profit
 from churn.documents.definition import CampaignDefinition
 from churn.views.scored_customer import ShownReason
 
 if TYPE_CHECKING:
+    from churn.config import BusinessSettings
     from churn.store.records import CustomerAssignment
 
 
@@ -73,6 +76,25 @@ def advise(
     if (name := _suitable(customer, campaigns, groups)) is not None:
         return _advice("suggested", name, campaigns, "This campaign is for what raises the risk here. No plan yet.")
     return _advice("none", None, campaigns, "No campaign asks for what raises the risk here.")
+
+
+def campaign_profit(
+    advice: Advice,
+    campaigns: Mapping[str, CampaignDefinition],
+    business: BusinessSettings,
+    *,
+    churn_probability: float,
+    monthly_margin: float,
+) -> float | None:
+    """Return the expected profit of contacting a customer on the terms of the campaign that is advised, as its file has them now.
+
+    None where no campaign is, or its file cannot be read. A campaign that goes by measured uplift is priced by risk here.
+    """
+    definition = campaigns.get(advice.campaign) if advice.campaign is not None else None
+    if definition is None or advice.kind not in {"campaign", "suggested"}:
+        return None
+    terms = economics_of(definition, business, definition.offer.risk_based_model)
+    return float(expected_profit([churn_probability], terms.value_of_save(monthly_margin), terms)[0])
 
 
 def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> Advice:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.files import csv_text
-from churn.views.advice import Advice, advise, readable_campaigns
+from churn.views.advice import Advice, advise, campaign_profit, readable_campaigns
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
 from churn.views.risk_list import CSV_COLUMNS
 from churn.views.scored_customer import ScoredCustomer, scored_customer
@@ -24,10 +24,11 @@ CSV_HEADER = (*CSV_COLUMNS, "change", "recommended_action", "snapshot_date", "mo
 
 
 class AdvisedCustomer(ScoredCustomer):
-    """A customer of the list with the campaigns they are in, and what to do."""
+    """A customer of the list with the campaigns they are in, what to do, and its expected profit by the campaign's own terms."""
 
     campaigns: list[CustomerAssignment]
     advice: Advice
+    campaign_profit: float | None
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,16 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
     for customer in customers:
         campaigns = assigned.get(customer["customer_id"], [])
         advice = advise(customer, campaigns, definitions, groups)
-        advised.append({**customer, "campaigns": campaigns, "advice": advice})
+        by_its_terms = None
+        if tells_money:
+            by_its_terms = campaign_profit(
+                advice,
+                definitions,
+                context.settings.business,
+                churn_probability=customer["churn_probability"],
+                monthly_margin=customer["monthly_margin"],
+            )
+        advised.append({**customer, "campaigns": campaigns, "advice": advice, "campaign_profit": by_its_terms})
     return advised
 
 

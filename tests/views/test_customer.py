@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 
 from churn.bootstrap import build_context
-from churn.config import load_settings
+from churn.config import BusinessSettings, load_settings
 from churn.context import Context
+from churn.documents.definition import CampaignDefinition, CampaignFile
 from churn.documents.reason import RiskReason
 from churn.errors import NotFound, ResourceError
 from churn.store import ScoreRun
 from churn.store.records import CustomerAssignment
-from churn.views.advice import advise
+from churn.views.advice import Advice, advise, campaign_profit
 from churn.views.champion import load_champion
 from churn.views.customer import customer_view, last_known, require_features, waterfall
 from churn.views.risk_index import Filters, RiskIndexes
@@ -236,6 +237,18 @@ def test_a_rest_that_would_be_the_longest_bar_is_told_by_groups_of_features():
     assert steps[-1].end == pytest.approx(0.4)
     short = waterfall(0.05, 0.2, reasons_of(silence=0.1, logins=0.05), shown=1, groups=groups)
     assert [step.text for step in short] == ["silence", "everything else"]
+
+
+def test_the_profit_beside_a_campaign_is_by_its_own_terms():
+    offer = {"channel": "phone", "contact_cost": 4, "success_rate_expected": 0.3, "profit_model": "case_study"}
+    file = CampaignFile.model_validate({"campaign": {"title": "Call"}, "offer": offer})
+    campaigns = {"call": CampaignDefinition.of("call", file)}
+    advised = Advice("suggested", "call", "Call", "")
+    business = BusinessSettings(value_months=1)
+    profit = campaign_profit(advised, campaigns, business, churn_probability=0.5, monthly_margin=40.0)
+    assert profit == pytest.approx(0.5 * 0.3 * 40.0 - 4.0)
+    none = Advice("holdout", "call", "Call", "")
+    assert campaign_profit(none, campaigns, business, churn_probability=0.5, monthly_margin=40.0) is None
 
 
 def test_advice_names_the_plan_the_holdout_and_what_does_not_pay():

@@ -20,7 +20,7 @@ from churn.documents.reason import RiskReason
 from churn.errors import ChurnError, NotFound
 from churn.reports.charts.customer import risk_history, usage_bars, waterfall
 from churn.reports.charts.svg import Figure
-from churn.views.advice import AdviceSubject, advise, readable_campaigns
+from churn.views.advice import AdviceSubject, advise, campaign_profit, readable_campaigns
 from churn.views.customer import CustomerView, RiskStep, customer_view, last_known
 from churn.views.customer import waterfall as steps_of
 from churn.views.what_if import Dial, Lever, dials_of, explained, levers_of, overrides_of, what_if
@@ -99,6 +99,8 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
             for reason in view.reasons
         ],
     }
+    definitions = readable_campaigns(state.context)
+    advice = advise(subject, view.campaigns, definitions, live.groups)
     return page(
         request,
         "customer/customer.html.j2",
@@ -107,7 +109,16 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         view=view,
         live=live,
         rights=rights_block(state, user, customer_id),
-        advice=advise(subject, view.campaigns, readable_campaigns(state.context), live.groups),
+        advice=advice,
+        campaign_profit=None
+        if view.expected_profit is None
+        else campaign_profit(
+            advice,
+            definitions,
+            state.context.settings.business,
+            churn_probability=view.churn_probability,
+            monthly_margin=view.monthly_margin,
+        ),
         to=customer_path,
         changes=changes_of(view.change_reasons),
         months=grouped(view.facts, state.context.settings.business.currency),

@@ -30,6 +30,7 @@ def open_client(
     spend: Callable[[], None] | None = None,
     transport: httpx.BaseTransport | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> httpx.Client:
     """Return a client with the section's pace and patience; `spend` counts a request and may refuse it (RateLimited).
 
@@ -38,7 +39,7 @@ def open_client(
     """
     import httpx
 
-    pace = Pace(settings.requests_per_second)
+    pace = Pace(settings.requests_per_second, monotonic=monotonic)
 
     def wait_for_turn(_request: httpx.Request) -> None:
         if spend is not None:

@@ -19,6 +19,7 @@ from churn.decisions.experiment import (
     CupedEffect,
     Effect,
     cuped,
+    cuped_holds,
     delivered_effect,
     holm,
     incremental_profit,
@@ -331,7 +332,7 @@ def _with_effects(
         effect = stratified_effect(churned, treated, strata, terms.confidence)
     adjusted = None
     is_one_draw = known["split"].n_unique() == 1  # of several the arms differ by date, which no risk score explains
-    if is_one_draw and min(treated.sum(), (~treated).sum()) >= 2:
+    if is_one_draw and cuped_holds(int(treated.sum()), int((~treated).sum()), int(churned.sum())):
         adjusted = cuped(churned, treated, known["churn_probability"].to_numpy(), terms.confidence)
     money = money_of(effect, known, terms.costs)
     return MeasuredFigures(

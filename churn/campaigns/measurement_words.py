@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from churn.decisions.experiment import cuped_holds
 from churn.documents.document import Range
 from churn.documents.measurement import (
     ArmFigures,
@@ -294,10 +295,25 @@ def _effect(d: Measured) -> str | None:
 
 def _cuped(d: Measured) -> str | None:
     if d.cuped is None:
-        return None
+        return _without_cuped(d)
     removed = percent(max(d.cuped.variance_removed, 0.0))
     return (
         f"Allowing for the risk each customer had before (CUPED): {span(d.cuped)}; that removed {removed} of the noise."
+    )
+
+
+def _without_cuped(d: Measured) -> str | None:
+    """Say which interval stands where too few customers were held out, or left, for that of CUPED."""
+    effect = d.effect
+    if effect is None:
+        return None
+    churned = round(effect.churn_treatment * effect.treatment + effect.churn_holdout * effect.holdout)
+    if cuped_holds(effect.treatment, effect.holdout, churned):
+        return None  # arms of several draws, whose differences no risk explains
+    how = "stratified" if effect.method.startswith("stratified") else "Newcombe's"
+    return (
+        f"Risk before is not allowed for (CUPED): with {effect.holdout:,} held out and {churned:,} who left its interval "
+        f"would be too narrow. The interval here is {how}, which holds for few customers too."
     )
 
 

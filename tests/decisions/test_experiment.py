@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from churn.decisions.experiment import (
     SAMPLE_RATIO_ALPHA,
     cuped,
+    cuped_holds,
     delivered_effect,
     holm,
     incremental_profit,
@@ -250,6 +251,23 @@ def test_the_interval_covers_the_true_effect_about_as_often_as_it_says(method):
             found = stratified_effect(churned, treated, stratum)
         hits += found.low <= true <= found.high
     assert 0.90 <= hits / 200 <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("holdout", "rate", "holds"),
+    [(6, 0.10, False), (40, 0.05, False), (60, 0.45, True), (120, 0.22, True), (240, 0.11, True), (530, 0.05, True)],
+)
+def test_cuped_is_used_only_where_its_interval_covers_what_it_promises(holdout, rate, holds):
+    rng = np.random.default_rng(holdout)
+    treated = np.arange(5 * holdout) >= holdout
+    hits, draws = 0, 500
+    for _ in range(draws):
+        risk = rng.beta(1.5, 1.5 * (1 - rate) / rate, treated.size)
+        churned = rng.random(treated.size) < np.where(treated, 0.7 * risk, risk)
+        adjusted = cuped(churned, treated, risk)
+        hits += adjusted.low <= 0.3 * rate <= adjusted.high
+    assert cuped_holds(4 * holdout, holdout, round(treated.size * rate * 0.76)) == holds
+    assert (hits / draws >= 0.92) == holds
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.data())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC
 from email.message import EmailMessage
 from email.utils import format_datetime
+from pathlib import Path
 
 from churn.context import Context
 from churn.jobs.notify.channels import send_mail
@@ -15,7 +17,8 @@ from churn.workflows.report import ReportResult
 def mail_report(context: Context, report: ReportResult) -> int:
     """Mail `report` to everybody in [alerts] report_to; return how many that are, 0 where nobody is named.
 
-    The same report bears the same id whenever it is sent. Raises Unreachable, AuthFailed or ConfigError as `send_mail`.
+    The same report bears the same id whenever it is sent; one of another home or written anew has another, for mail
+    programs drop what bears an id they know. Raises Unreachable, AuthFailed or ConfigError as `send_mail`.
     """
     settings = context.settings.alerts
     if not settings.report_to:
@@ -28,7 +31,7 @@ def mail_report(context: Context, report: ReportResult) -> int:
     mail["Subject"] = headline
     mail["Date"] = format_datetime(context.clock().replace(tzinfo=UTC))
     domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
-    mail["Message-ID"] = f"<{page.stem}@{domain}>"
+    mail["Message-ID"] = f"<{page.stem}.{_digest(context, page)}@{domain}>"
     link = f"\n{settings.link}\n" if settings.link else ""
     mail.set_content(
         f"{headline}\n\nThe report is the file {page.name}: it opens in any browser, and prints well.\n{link}"
@@ -36,3 +39,8 @@ def mail_report(context: Context, report: ReportResult) -> int:
     mail.add_attachment(page.read_bytes(), maintype="text", subtype="html", filename=page.name)
     send_mail(mail, settings.report_to, settings, context.secrets)
     return len(settings.report_to)
+
+
+def _digest(context: Context, page: Path) -> str:
+    home = str(context.settings.home.resolve()).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(home + b"\0" + page.read_bytes()).hexdigest()[:16]

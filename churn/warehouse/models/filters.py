@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ _SUMS = ("Neg", "Add", "Sub", "Mul", "Div", "IntDiv", "Mod", "Abs", "Round", "Fl
 _CALLS = ("Coalesce", "Nullif", "Greatest", "Least", "Lower", "Upper", "Trim", "Length", "Cast", "TryCast")
 _CONDITIONS = frozenset({*_LOGIC, *_TESTS})
 _ALLOWED = frozenset({*_CONDITIONS, *_PARTS, *_SUMS, *_CALLS})
+MOST_BYTES, MOST_DEPTH = 10_000, 50  # beyond them a filter takes parser and database longer than anybody would wait
+_CALLS_A_LEVEL = 80
+_SMALLER = "Put what the filter computes into a feature file, and name the feature here."
 _EXAMPLE = "Write a condition such as `number_of_payment_failures_60d > 2 or has_unpaid_bill`."
 
 
@@ -41,8 +45,14 @@ def audience_filter(text: str, known: Collection[str], *, where: str) -> Filter:
     """
     from sqlglot import exp
 
-    tree = _parsed(text, where)
-    _refuse_other_parts(tree, where)
+    if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
+        raise ConfigError(f"a filter has {MOST_BYTES:,} bytes at most", where=where, remedy=_SMALLER)
+    try:
+        tree = _parsed(text, where)
+        _refuse_depth(tree, where)
+        _refuse_other_parts(tree, where)
+    except RecursionError as error:
+        raise _too_deep(where) from error
     ours = {name.lower(): name for name in known}
     features = set()
     for column in tree.find_all(exp.Column):
@@ -59,12 +69,32 @@ def audience_filter(text: str, known: Collection[str], *, where: str) -> Filter:
     return Filter(f"({tree.sql(dialect='duckdb', comments=False)})", frozenset(features), where)
 
 
+def _too_deep(where: str) -> ConfigError:
+    return ConfigError(f"a filter nests {MOST_DEPTH} deep at most", where=where, remedy=_SMALLER)
+
+
+def _refuse_depth(tree: exp.Expression, where: str) -> None:
+    """Raise ConfigError for a condition that nests too deep; a chain of `and` or of `or` is one level, however long."""
+    from sqlglot import exp
+
+    waiting: list[tuple[exp.Expr, int]] = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            raise _too_deep(where)
+        for child in node.iter_expressions():
+            is_same_chain = isinstance(node, exp.And | exp.Or) and type(child) is type(node)
+            waiting.append((child, depth + (0 if is_same_chain else 1)))
+
+
 def _parsed(text: str, where: str) -> exp.Expression:
     import sqlglot
     from sqlglot import exp
 
     if ";" in _without_texts(text):
         raise ConfigError("a filter is one condition, without a semicolon", where=where, remedy="Leave out `;`.")
+    # The parser takes some 25 calls for each level: Python's own bound would end at 40 levels, or fewer within a request.
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _CALLS_A_LEVEL * MOST_DEPTH))
     try:
         parsed = sqlglot.parse(text, dialect="duckdb")
     except sqlglot.errors.ParseError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,10 +43,26 @@ def test_the_report_is_one_attachment_and_its_headline_the_subject(tmp_path: Pat
     (mail,) = inbox.mails
     assert mail["Subject"].replace("\u00a0", " ") == "8.0 % of customers left in June 2026, 2 points above"
     assert mail["To"] == "board@company.example, ann@company.example"
-    assert mail["Message-ID"] == "<monthly-2026-06@company.example>"
+    assert re.fullmatch(r"<monthly-2026-06\.[0-9a-f]{16}@company\.example>", mail["Message-ID"])
     (attached,) = mail.iter_attachments()
     assert (attached.get_filename(), attached.get_content_type()) == ("monthly-2026-06.html", "text/html")
     assert attached.get_payload(decode=True) == report.files["report"].read_bytes()
+
+
+def test_an_id_is_that_of_a_home_and_what_is_mailed(tmp_path: Path) -> None:
+    ids = []
+    with mail_server() as (port, inbox):
+        for home in ("one", "other"):
+            (tmp_path / home).mkdir()
+            context = _context(tmp_path / home, port, "board@company.example")
+            report = _report(tmp_path / home)
+            for content in (PAGE, PAGE, PAGE + "<!-- written anew -->"):
+                report.files["report"].write_text(content, encoding="utf-8")
+                mail_report(context, report)
+        ids = [mail["Message-ID"] for mail in inbox.mails]
+    assert ids[0] == ids[1]
+    assert ids[3] == ids[4]
+    assert len(set(ids)) == 4
 
 
 def test_nobody_named_nobody_mailed(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from churn.errors import ConfigError
 from churn.warehouse import open_warehouse
-from churn.warehouse.models.filters import audience_filter
+from churn.warehouse.models.filters import MOST_DEPTH, audience_filter
 
 KNOWN = ("number_of_payment_failures_60d", "has_unpaid_bill", "city", "current_fee", "likes.photo")
 WHERE = "campaigns/x.toml:7"
@@ -88,3 +88,28 @@ def test_anything_else_is_refused_with_its_place_and_what_to_do(text, says):
         audience_filter(text, KNOWN, where=WHERE)
     assert caught.value.where == WHERE
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("current_fee > " + "1" * 10_000, "10,000 bytes at most"),
+        ("(" * 60 + "current_fee > 1" + ")" * 60, "nests 50 deep"),
+        ("not " * 2_000 + "has_unpaid_bill", "nests 50 deep"),
+        ("current_fee" + " + 1" * 2_000 + " > 1", "nests 50 deep"),
+        ("abs(" * 60 + "current_fee" + ")" * 60 + " > 1", "nests 50 deep"),
+        ("(" * 4_000 + "current_fee > 1" + ")" * 4_000, "nests 50 deep"),
+    ],
+    ids=["long", "parentheses", "not", "sum", "calls", "very deep"],
+)
+def test_a_filter_is_bounded_in_size_and_depth(text, says):
+    with pytest.raises(ConfigError, match=says) as caught:
+        audience_filter(text, KNOWN, where=WHERE)
+    assert (caught.value.http_status, caught.value.where) == (422, WHERE)
+
+
+def test_a_long_chain_of_conditions_is_not_deep():
+    text = " or ".join(f"current_fee = {number}" for number in range(400))
+    assert audience_filter(text, KNOWN, where=WHERE).features == {"current_fee"}
+    nested = "(" * (MOST_DEPTH - 5) + "current_fee > 1" + ")" * (MOST_DEPTH - 5)
+    assert audience_filter(nested, KNOWN, where=WHERE).features == {"current_fee"}

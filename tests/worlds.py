@@ -151,8 +151,9 @@ class World:
         plan: str = "basic",
         fee: float | None = 25.0,
         name: str | None = None,
+        **own: Any,
     ) -> Self:
-        """Add a subscription; `known` is when we learned of its latest event."""
+        """Add a subscription; `known` is when we learned of its latest event, `own` are columns of the company's own."""
         number = len(self.rows["subscription_events"])
         latest = "ended" if end else "canceled" if canceled else "started"
         for event, when in (("started", start), ("canceled", canceled), ("ended", end)):
@@ -167,6 +168,7 @@ class World:
                     plan=plan,
                     monthly_fee=fee,
                     end_reason=reason,
+                    **own,
                 )
         return self
 
@@ -209,13 +211,13 @@ class World:
         category: str = "technical",
         closed: str | datetime | None = None,
         known: str | datetime | None = None,
+        **own: Any,
     ) -> Self:
         """Add a support ticket."""
         name = f"t{len(self.rows['support_tickets']):06d}"
         closed_at = at(closed) if closed else None
-        return self.add(
-            "support_tickets", when, known, ticket_id=name, customer_id=customer, category=category, closed_at=closed_at
-        )
+        values = {"ticket_id": name, "customer_id": customer, "category": category, "closed_at": closed_at, **own}
+        return self.add("support_tickets", when, known, **values)
 
     def contact(
         self,

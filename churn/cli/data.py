@@ -59,10 +59,15 @@ def refresh(
         for load in result.loads:
             if load.note:
                 line(load.note)
+        for column in result.own_columns:
+            if not column.is_used:
+                line(f"{column.source}.{column.column} is {column.words}.")
         show_checks(result.checks)
         line(f"Done in {result.seconds:.1f} s.")
 
-    session.show({"loads": loads, "checks": check_rows(result.checks), "seconds": round(result.seconds, 3)}, render)
+    columns = [column.model_dump(mode="json") | {"is_used": column.is_used} for column in result.own_columns]
+    answer = {"loads": loads, "checks": check_rows(result.checks), "own_columns": columns}
+    session.show(answer | {"seconds": round(result.seconds, 3)}, render)
 
 
 def _preview(session: Session, source: str | None) -> None:

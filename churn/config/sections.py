@@ -92,6 +92,10 @@ class SourceSettings(Section):
     codes: dict[str, dict[str, bool | str | float]] = Field(
         default_factory=dict, description="What the words of a column of ours mean: { ja = true, nein = false }."
     )
+    static: list[str] = Field(
+        default_factory=list,
+        description="Columns of your own that never change: of customers, subscriptions or support_tickets.",
+    )
     rows_at: str | None = Field(
         None, description="JSON: the key below which the rows lie, such as data or result.items."
     )

@@ -14,6 +14,7 @@ from churn.decisions.fairness import GroupTreatment
 from churn.decisions.profit import Economics
 from churn.documents.candidate_figures import CandidateFigures, CardPart
 from churn.documents.document import Defined
+from churn.documents.own_columns import OwnColumn
 
 
 def _is_none(value: object) -> bool:
@@ -45,6 +46,7 @@ class LearntPolicy(CardPart):
     default_monthly_fee: float
     every: str
     snapshots: int
+    static: tuple[str, ...] = ()
 
 
 class CalibrationVerdict(CardPart):
@@ -183,6 +185,7 @@ class ModelCard(CardPart):
     leakage_scan: tuple[LeakageFinding, ...]
     features: tuple[LearntFeature, ...]
     excluded_features: tuple[str, ...]
+    own_columns: tuple[OwnColumn, ...] = ()
     tuning: TuningRecord
     settings: SettingsRecord
     seed: int

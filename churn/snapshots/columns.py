@@ -22,6 +22,12 @@ _AS_THEY_ARE = (
     "BOOLEAN",
     "VARCHAR",
 )
+_AS_DELIVERED = frozenset(
+    {"attributes", "customer_columns", "subscription_columns"}
+)  # groups of the sources' own columns
+_WITHOUT_ZERO = frozenset(
+    {"ticket_mean", "ticket_newest"}
+)  # maps in which a missing entry is not known, rather than none
 _AS_DOUBLE = ("HUGEINT", "UHUGEINT", "UBIGINT")
 
 
@@ -93,11 +99,11 @@ def _read(warehouse: Warehouse, group: str, doc: FeatureDoc, kind: str, wanted: 
                     description=doc.description.replace("{key}", key),
                     phrase=doc.phrase.replace("{key}", key) if doc.phrase else None,
                 ),
-                f"coalesce(cast({source}[{_literal(key)}] as double), 0)",
+                _entry(f"cast({source}[{_literal(key)}] as double)", column),
             )
             for key in _keys(warehouse, group, column, wanted)
         ]
-    if kind == "VARCHAR" and group == "attributes":
+    if kind == "VARCHAR" and group in _AS_DELIVERED:
         return [FeatureColumn(doc, _text(warehouse, group, column, source))]
     expression = _plain(kind, source)
     if expression is not None:
@@ -107,6 +113,10 @@ def _read(warehouse: Warehouse, group: str, doc: FeatureDoc, kind: str, wanted: 
         where=f"sql/features/{group}.sql",
         remedy="Return numbers, texts, truth values, dates, or a MAP from text to numbers.",
     )
+
+
+def _entry(value: str, column: str) -> str:
+    return value if column in _WITHOUT_ZERO else f"coalesce({value}, 0)"
 
 
 def _plain(kind: str, source: str) -> str | None:

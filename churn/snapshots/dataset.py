@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from churn.documents.own_columns import OwnColumn
 from churn.errors import DataError, NotEnoughData
 from churn.progress import SILENT, Progress
 from churn.snapshots.columns import FeatureColumn, feature_columns, quoted
 from churn.snapshots.dates import data_cutoff, default_snapshot_date, final_until, is_flat, training_dates
 from churn.snapshots.guards import check_rows, check_time
+from churn.snapshots.own_columns import GROUPS as OWN_GROUPS
+from churn.snapshots.own_columns import own_columns, write_own_columns
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import FeatureDoc, SqlModel, Warehouse
 from churn.warehouse.models.build import build
@@ -35,6 +38,7 @@ __all__ = [
     "training_set",
 ]
 
+_DATES = "select snapshot_date from snapshots.dates"
 SCHEMAS = ("totals", "snapshots", "features")
 _POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
 _OUTCOMES = ("snapshots.labels", "snapshots.treatments")
@@ -46,7 +50,7 @@ class TrainingSet:
 
     `frame` is one row per customer and date, sorted by date and customer: the keys, has_churned, churn_kind,
     is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `counts` says how many rows were kept
-    and left out, and why.
+    and left out, and why; `own_columns`, what became of the columns that only the company's sources have.
     """
 
     frame: pl.DataFrame
@@ -54,6 +58,7 @@ class TrainingSet:
     policy: SnapshotPolicy
     fingerprint: str
     counts: dict[str, int] = field(default_factory=dict)
+    own_columns: tuple[OwnColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,12 @@ def build_snapshots(
     dates: Sequence[date],
     *,
     data_cutoff: datetime,
+    wanted: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> None:
     """Build every table of `snapshots` and `features` for `dates`; labels are judged by what is known at `data_cutoff`.
 
-    Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises
+    `wanted` are the features that a model was trained on. Feature groups whose facts are all absent are left out, and so are labels where no window has closed. Raises
     ConfigError for SQL that does not run, FutureLeak for a feature file that never asks when facts were known, and
     ContractBroken for a feature table that does not have exactly one row per spine row.
     """
@@ -87,16 +93,21 @@ def build_snapshots(
         raise DataError("no snapshot date was given", where="snapshots.dates")
     check_time(models)
     write_policy(warehouse, policy, dates, data_cutoff)
-    groups = [name for name in models if name.startswith("features.") and _has_facts(warehouse, models, name)]
+    own = write_own_columns(warehouse, own_columns(warehouse, models, policy.static, dates, wanted))
+    groups = [
+        name
+        for name in models
+        if name.startswith("features.") and (name in own if name in OWN_GROUPS else _has_facts(warehouse, models, name))
+    ]
     until = final_until(warehouse, policy, data_cutoff)
     is_judged = any(policy.matures_at(day) <= until for day in dates) or is_flat(warehouse)
-    wanted = [*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups]
+    tables = [*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups]
     with warehouse.transaction():  # nothing of an earlier build may linger
         warehouse.execute("create schema if not exists features")
         for name in models:
             if name in _OUTCOMES or name.startswith("features."):
                 warehouse.execute(f"drop table if exists {models[name].schema}.{quoted(models[name].table)}")
-    built = build(warehouse, models, schemas=SCHEMAS, names=wanted, progress=progress)
+    built = build(warehouse, models, schemas=SCHEMAS, names=tables, progress=progress)
     check_rows(warehouse, models, {result.name: result.rows for result in built})
 
 
@@ -185,6 +196,7 @@ def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: S
         policy,
         _fingerprint(models, groups, policy, frame),
         _counts(warehouse),
+        own_columns(warehouse, models, policy.static, [day for (day,) in warehouse.rows(_DATES)]),
     )
 
 

@@ -31,6 +31,7 @@ class SnapshotPolicy:
     default_monthly_fee: float = 25.0
     every: str = "1mo"
     snapshots: int = 12
+    static: tuple[str, ...] = ()  # columns of the company's own that never change, as source.column
 
     @classmethod
     def from_settings(cls, settings: Settings) -> SnapshotPolicy:
@@ -48,13 +49,17 @@ class SnapshotPolicy:
             default_monthly_fee=settings.business.default_monthly_fee,
             every=settings.training.every,
             snapshots=settings.training.snapshots,
+            static=tuple(
+                sorted(f"{name}.{column}" for name, source in settings.sources.items() for column in source.static)
+            ),
         )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SnapshotPolicy:
         """Return the policy that `to_dict` wrote; unknown keys are left out, so old bundles stay readable."""
         known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in values.items() if key in known})
+        kept = {key: value for key, value in values.items() if key in known}
+        return cls(**kept | {"static": tuple(kept.get("static", ()))})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain values, for bundles and fingerprints."""

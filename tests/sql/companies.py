@@ -59,7 +59,8 @@ def add_facts(world: World, count: int, draw: When, random: np.random.Generator)
         occurred, known = draw()
         closed = occurred + timedelta(days=int(random.integers(1, 90))) if random.random() < 0.6 else None
         category = ("technical", "billing", "other")[random.integers(3)]
-        world.ticket(customer, occurred, category, closed=closed, known=known)
+        severity, stars = ("low", "high")[random.integers(2)], float(random.integers(1, 6))
+        world.ticket(customer, occurred, category, closed=closed, known=known, severity=severity, stars=stars)
         occurred, known = draw()
         world.contact(customer, occurred, channel=("email", "call")[random.integers(2)], known=known)
         occurred, known = draw()
@@ -74,7 +75,8 @@ def add_records(world: World, count: int, draw: When, random: np.random.Generato
         occurred, known = draw()
         city, age = CITIES[random.integers(3)], int(random.integers(18, 80))
         birth_date = date(2024 - age, 1, 1)
-        world.customer(customer, occurred, known, city=city, birth_date=birth_date, marketing_consent=age > 40)
+        record = {"city": city, "birth_date": birth_date, "marketing_consent": age > 40, "industry": f"i{age % 3}"}
+        world.customer(customer, occurred, known, **record, rating=float(age))
         for event in ("started", "canceled", "ended"):
             occurred, known = draw()
             is_new = event == "started"
@@ -88,6 +90,7 @@ def add_records(world: World, count: int, draw: When, random: np.random.Generato
                 plan=("basic", "plus")[random.integers(2)],
                 monthly_fee=float(random.integers(5, 50)),
                 end_reason=None if is_new else ("pause", "voluntary")[random.integers(2)],
+                seats=int(random.integers(1, 9)),
             )
     return world
 
@@ -104,11 +107,11 @@ def add_versions(world: World, count: int, draw: When, random: np.random.Generat
         status = ("succeeded", "failed", "refunded")[random.integers(3)]
         tell("sessions", customer_id=owner, duration_minutes=float(random.integers(90, 180)))
         tell("payments", customer_id=owner, status=status, amount=float(random.integers(90, 180)))
-        tell("support_tickets", customer_id=owner, category="billing", closed_at=draw()[0])
+        tell("support_tickets", customer_id=owner, category="billing", closed_at=draw()[0], stars=0.0)
         tell("contacts", customer_id=owner, channel="letter")
         tell("events", customer_id=owner, event_type="unlike", quantity=7.0)
-        tell("customers", city="Lviv", birth_date=date(1950, 1, 1), signed_up_at=datetime(2021, 5, 5))
-        tell("subscription_events", plan="gold", monthly_fee=float(random.integers(50, 90)))
+        tell("customers", city="Lviv", birth_date=date(1950, 1, 1), signed_up_at=datetime(2021, 5, 5), rating=99.0)
+        tell("subscription_events", plan="gold", monthly_fee=float(random.integers(50, 90)), seats=90)
     return world
 
 
@@ -125,8 +128,8 @@ def base_company(start: datetime, random: np.random.Generator, facts: int = 160)
     """Return a company whose facts were all known at `start`; each customer has a subscription from long before."""
     world = World()
     for number, customer in enumerate(CUSTOMERS):
-        world.customer(customer, "2022-01-01", city=CITIES[number % 3])
-        world.subscription(customer, "2022-02-03", fee=20.0 + number, name=f"{customer}-first")
+        world.customer(customer, "2022-01-01", city=CITIES[number % 3], industry=f"i{number % 3}", rating=number / 2)
+        world.subscription(customer, "2022-02-03", fee=20.0 + number, name=f"{customer}-first", seats=number)
         if number % 2:
             world.flat(customer, start.date().isoformat(), score=number * 1.5, tier=f"t{number % 3}")
     return add_facts(world, facts, known_by(start, random), random)

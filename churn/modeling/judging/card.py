@@ -93,6 +93,7 @@ def build_card(
             for doc in model.features
         ),
         excluded_features=tuple(training.exclude_features),
+        own_columns=data.own_columns,
         tuning=TuningRecord(minutes=training.tune_minutes, cut_short=tuple(cut_short)),
         settings=SettingsRecord(training=training.model_dump(mode="json"), selection=selection.model_dump(mode="json")),
         seed=training.seed,
@@ -243,9 +244,18 @@ def _feature_lines(card: ModelCard) -> list[str]:
     unused = [f.name for f in card.features if not f.is_used]
     if unused:
         lines += ["", f"Not used, for they are the same for everyone or never known: {', '.join(unused)}."]
+    lines += _own_column_lines(card)
     if card.excluded_features:
         lines += ["", f"Excluded by the settings: {', '.join(card.excluded_features)}."]
     return [*lines, ""]
+
+
+def _own_column_lines(card: ModelCard) -> list[str]:
+    left_out = [column for column in card.own_columns if not column.is_used]
+    if not left_out:
+        return []
+    lines = ["", "Columns of the sources that the model did not learn from:", ""]
+    return lines + [f"- {column.source}.{column.column}: {column.words}." for column in left_out]
 
 
 def _cut_short_lines(card: ModelCard) -> list[str]:

@@ -14,7 +14,19 @@ from churn import resources
 from churn.errors import ConfigError
 
 # Written by code, so that the SQL files stay plain: dates and settings of a run, its clock, and what ingest delivers.
-WRITTEN_BY_CODE = frozenset({"snapshots.policy", "snapshots.dates", "checks.clock", "checks.results"})
+WRITTEN_BY_CODE = frozenset(
+    {
+        "snapshots.policy",
+        "snapshots.dates",
+        "snapshots.customer_columns",
+        "snapshots.customer_columns_static",
+        "snapshots.subscription_columns",
+        "snapshots.subscription_columns_static",
+        "snapshots.ticket_columns",
+        "checks.clock",
+        "checks.results",
+    }
+)
 _OPEN_SCHEMAS = frozenset({"raw", "history", "information_schema"})
 _COMMENT = re.compile(
     r"^(?P<text>.*?)\s*(?:\[(?P<kind>actionable|context)\])?\s*(?:\"(?P<phrase>[^\"]*)\")?\s*$", re.DOTALL

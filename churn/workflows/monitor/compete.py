@@ -46,7 +46,17 @@ def compete(
     with context.open_warehouse("churn monitor") as warehouse:
         models = load_models(context.settings.home)
         policy = look.model.served.policy
-        build_snapshots(warehouse, models, policy, days, data_cutoff=observation.cutoff, progress=context.progress)
+        cards = [load_card(bundle_path(context, challenger)) for challenger in challengers]
+        wanted = {*look.model.served.feature_names, *(feature.name for card in cards for feature in card.features)}
+        build_snapshots(
+            warehouse,
+            models,
+            policy,
+            days,
+            data_cutoff=observation.cutoff,
+            wanted=sorted(wanted),
+            progress=context.progress,
+        )
         contests = [
             _contest(context, warehouse, look, challenger, days, len(challengers)) for challenger in challengers
         ]

@@ -98,6 +98,14 @@ def _look(context: Context, warehouse: Warehouse, version: ModelVersion, on: dat
     days = dates.days | ({night.snapshot_date} if night else set())
     context.progress.step(f"Building {len(days)} snapshot dates", 0.1)
     models = load_models(context.settings.home)
-    build_snapshots(warehouse, models, served.policy, sorted(days), data_cutoff=dates.cutoff, progress=context.progress)
+    build_snapshots(
+        warehouse,
+        models,
+        served.policy,
+        sorted(days),
+        data_cutoff=dates.cutoff,
+        wanted=served.feature_names,
+        progress=context.progress,
+    )
     context.progress.step("Comparing", 0.7)
     return look_at(context, warehouse, model, dates, night, list_runs(warehouse, on))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from churn.config import SourceSettings
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError
+from churn.snapshots.own_columns import SOURCES
 from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES
 from churn.warehouse.loading.ingest import ingest
@@ -79,14 +80,25 @@ def _preview(context: Context, warehouse: Warehouse, name: str, settings: Source
         )
     )
     kinds = {column: kind for column, kind in warehouse.columns(f"raw.{name}").items() if column not in BOOKKEEPING}
-    columns = tuple(_column(warehouse, name, column, kind, settings.columns, unread) for column, kind in kinds.items())
+    (dated,) = warehouse.rows(f"select count(known_at) from raw.{quoted(name)}")[0] if name in TABLES else (0,)
+    columns = tuple(
+        _column(warehouse, name, column, kind, settings, unread, has_known_at=dated > 0)
+        for column, kind in kinds.items()
+    )
     # Canonical columns that no file has would be a table of their own to read.
     delivered = tuple(column for column in columns if column.missing < result.total_rows or column.unread)
     return SourcePreview(name, result.total_rows, result.rejected, delivered)
 
 
 def _column(
-    warehouse: Warehouse, table: str, column: str, kind: str, mapped: Mapping[str, str], unread: Mapping[str, int]
+    warehouse: Warehouse,
+    table: str,
+    column: str,
+    kind: str,
+    settings: SourceSettings,
+    unread: Mapping[str, int],
+    *,
+    has_known_at: bool,
 ) -> ColumnPreview:
     value = quoted(column)
     (missing,) = warehouse.rows(f"select count(*) - count({value}) from raw.{quoted(table)}")[0]
@@ -96,12 +108,12 @@ def _column(
     )
     return ColumnPreview(
         column=column,
-        read_from=mapped.get(column, column),
+        read_from=settings.columns.get(column, column),
         kind=_KINDS.get(kind, kind.lower()),
         examples=tuple(text for (text,) in examples),
         missing=missing,
         unread=unread.get(column, 0),
-        use=_use(table, column),
+        use=_use(table, column, settings.static, has_known_at=has_known_at),
     )
 
 
@@ -115,9 +127,15 @@ _KINDS = {
 }
 
 
-def _use(table: str, column: str) -> str:
+def _use(table: str, column: str, static: Sequence[str], *, has_known_at: bool) -> str:
     if table in TABLES and column in TABLES[table].types:
         return "of the table"
     if table == "customer_snapshots":
         return "a feature"
-    return "kept for SQL of your own; no shipped feature uses it"
+    if table not in {source.name for source in SOURCES}:
+        return "kept for SQL of your own; no shipped feature uses it"
+    if column in static:
+        return "a feature, declared static"
+    if has_known_at:
+        return "a feature, by known_at"
+    return f'as of today; learnt from once its history is known, or with static = ["{column}"] if it never changes'

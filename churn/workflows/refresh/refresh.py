@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.documents.own_columns import OwnColumn
 from churn.errors import ConfigError
+from churn.snapshots.own_columns import own_columns
+from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.loading.erased import Erased
 from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models.build import build
@@ -28,6 +31,7 @@ class RefreshResult:
     loads: list[LoadResult]
     builds: list[BuildResult]
     checks: list[CheckResult]
+    own_columns: tuple[OwnColumn, ...]
     seconds: float
 
 
@@ -62,7 +66,9 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
             progress=context.progress,
         )
         builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)
+        static = SnapshotPolicy.from_settings(context.settings).static
+        own = own_columns(warehouse, models, static)
         context.progress.step("Checking the data")
         checks = run_checks(warehouse, models, now=now)
         keep_quality(context, warehouse, checks, as_of=now, with_sources=True)
-    return RefreshResult(loads=loads, builds=builds, checks=checks, seconds=time.monotonic() - began)
+    return RefreshResult(loads=loads, builds=builds, checks=checks, own_columns=own, seconds=time.monotonic() - began)

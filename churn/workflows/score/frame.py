@@ -100,7 +100,13 @@ def _seen(frame: pl.DataFrame, features: Sequence[str]) -> pl.DataFrame:
 def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date) -> ScoringSet:
     models = load_models(context.settings.home)
     build_snapshots(
-        warehouse, models, model.policy, [day], data_cutoff=data_cutoff(warehouse), progress=context.progress
+        warehouse,
+        models,
+        model.policy,
+        [day],
+        data_cutoff=data_cutoff(warehouse),
+        wanted=model.feature_names,
+        progress=context.progress,
     )
     data = scoring_set(warehouse, models, model.policy, day, wanted=model.feature_names)
     if data.frame.is_empty():

@@ -52,7 +52,15 @@ def _rebuilt(
         if not dates:
             return None
         models = load_models(context.settings.home)
-        build_snapshots(warehouse, models, model.policy, dates, data_cutoff=as_of, progress=context.progress)
+        build_snapshots(
+            warehouse,
+            models,
+            model.policy,
+            dates,
+            data_cutoff=as_of,
+            wanted=model.feature_names,
+            progress=context.progress,
+        )
         return reference_of(training_set(warehouse, models, model.policy), model.feature_names, card)
     except NotEnoughData:
         return None

@@ -48,6 +48,20 @@ def test_what_a_refresh_would_refuse_is_part_of_the_answer(tmp_path: Path) -> No
     assert "3 April or 4 March" in str(shown["sessions"].error)
 
 
+def test_a_column_of_ones_own_says_whether_it_can_be_learnt_from(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text("customer_id,industry,seats\n1,retail,4\n2,health,5\n")
+    (tmp_path / "subscriptions.csv").write_text(
+        "subscription_id,customer_id,started_at,seats,known_at\n1,1,2026-01-01,4,2026-01-01\n"
+    )
+    shown = previews(tmp_path, customers={"static": ["industry"]}, subscriptions={})
+    use = {f"{table}.{column.column}": column.use for table in shown for column in shown[table].columns}
+    assert use["customers.industry"] == "a feature, declared static"
+    assert use["customers.seats"] == (
+        'as of today; learnt from once its history is known, or with static = ["seats"] if it never changes'
+    )
+    assert use["subscriptions.seats"] == "a feature, by known_at"
+
+
 def test_nothing_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("customer_id,city\n1,x\n")
     previews(tmp_path, customers={})

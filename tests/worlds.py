@@ -54,6 +54,8 @@ STAGING: dict[str, dict[str, Any]] = {
         "monthly_fee": pl.Float64,
         "end_reason": pl.String,
         "is_announced": pl.Boolean,
+        "term_end": _INSTANT,
+        "billing_interval": pl.String,
     },
     "payments": {
         "payment_id": pl.String,

@@ -51,9 +51,20 @@ class ChurnSettings(Section):
     dated_by: Literal["decision", "end_of_service"] = Field("decision", description="Which date is the churn date.")
     inactivity_days: Annotated[int, Field(ge=1, le=730)] = Field(90, description="Silence that counts as churn.")
     activity_table: Literal["sessions", "payments", "events"] = Field("sessions", description="Whose silence.")
+    exclude: str | list[str] = Field(
+        default_factory=list, description="Plans that are no contract, such as trial: in no population and no label."
+    )
+    exclude_free: bool = Field(
+        default=False, description="Whether subscriptions with a fee of 0 are no contract either."
+    )
     max_lag_days: Days = Field(
         7, description="The newest fact may lie this many days before a date that is scored; beyond that it is refused."
     )
+
+    @property
+    def excluded_plans(self) -> list[str]:
+        """The plans of `exclude`, be it one or several."""
+        return [self.exclude] if isinstance(self.exclude, str) else self.exclude
 
 
 class SourceSettings(Section):

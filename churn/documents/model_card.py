@@ -46,6 +46,8 @@ class LearntPolicy(CardPart):
     default_monthly_fee: float
     every: str
     snapshots: int
+    excluded_plans: tuple[str, ...] = ()
+    excludes_free: bool = False
     static: tuple[str, ...] = ()
 
 

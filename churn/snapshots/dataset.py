@@ -131,6 +131,8 @@ def write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[d
     written = pl.DataFrame(
         {
             **{name: [value] for name, value in values.items()},
+            "excluded_plans": pl.Series([list(policy.excluded_plans)], dtype=pl.List(pl.String)),
+            "excludes_free": [policy.excludes_free],
             "data_cutoff_at": pl.Series([cutoff], dtype=instant),
             "told_until_at": pl.Series([final_until(warehouse, policy, cutoff)], dtype=instant),
         }

@@ -31,6 +31,8 @@ class SnapshotPolicy:
     default_monthly_fee: float = 25.0
     every: str = "1mo"
     snapshots: int = 12
+    excluded_plans: tuple[str, ...] = ()  # in small letters
+    excludes_free: bool = False
     static: tuple[str, ...] = ()  # columns of the company's own that never change, as source.column
 
     @classmethod
@@ -49,6 +51,8 @@ class SnapshotPolicy:
             default_monthly_fee=settings.business.default_monthly_fee,
             every=settings.training.every,
             snapshots=settings.training.snapshots,
+            excluded_plans=tuple(sorted(plan.strip().lower() for plan in churn.excluded_plans)),
+            excludes_free=churn.exclude_free,
             static=tuple(
                 sorted(f"{name}.{column}" for name, source in settings.sources.items() for column in source.static)
             ),
@@ -59,7 +63,8 @@ class SnapshotPolicy:
         """Return the policy that `to_dict` wrote; unknown keys are left out, so old bundles stay readable."""
         known = {field.name for field in dataclasses.fields(cls)}
         kept = {key: value for key, value in values.items() if key in known}
-        return cls(**kept | {"static": tuple(kept.get("static", ()))})
+        lists = {key: tuple(kept.get(key, ())) for key in ("static", "excluded_plans")}
+        return cls(**kept | lists)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as plain values, for bundles and fingerprints."""

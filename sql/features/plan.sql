@@ -1,5 +1,5 @@
 -- Grain: one row per spine row.
--- Purpose: what someone pays for, how that changed, and when the next month begins.
+-- Purpose: what someone pays for, how that changed, and when the next term begins.
 
 with counted as (
     select
@@ -9,6 +9,8 @@ with counted as (
         min(plan) as plan,
         min(monthly_fee) as fee,
         min(started_at) as started_at,
+        min(term_end) as term_end,
+        min(billing_interval) as billing_interval,
         bool_or(canceled_at is not null) as is_canceled
     from snapshots.known_subscriptions
     group by customer_id, snapshot_date
@@ -36,6 +38,8 @@ changed as (
         min(monthly_fee) filter (where place = places) as fee,
         min(monthly_fee) filter (where place = 1) as first_fee,
         min(started_at) filter (where place = places) as started_at,
+        min(term_end) filter (where place = places) as term_end,
+        min(billing_interval) filter (where place = places) as billing_interval,
         bool_or(canceled_at is not null and place = places) as is_canceled,
         count(*) filter (where plan <> earlier_plan) as plan_changes,
         count(*) filter (where plan <> earlier_plan and monthly_fee < earlier_fee) as downgrades,
@@ -47,17 +51,35 @@ changed as (
 ),
 
 newest as (
-    select customer_id, snapshot_date, plan, fee, fee as first_fee, started_at, is_canceled
+    select customer_id, snapshot_date, plan, fee, fee as first_fee, started_at, term_end, billing_interval, is_canceled
     from counted
     where subscriptions = 1
     union all
-    select customer_id, snapshot_date, plan, fee, first_fee, started_at, is_canceled
+    select customer_id, snapshot_date, plan, fee, first_fee, started_at, term_end, billing_interval, is_canceled
     from changed
 ),
 
-renewed as (
-    select *, date_diff('month', started_at, cast(snapshot_date as timestamp)) as months
+spaced as (
+    select
+        *,
+        case
+            when billing_interval is null or lower(billing_interval) in ('month', 'monthly') then 1
+            when lower(billing_interval) in ('quarter', 'quarterly') then 3
+            when lower(billing_interval) in ('year', 'yearly', 'annual', 'annually') then 12
+            when lower(billing_interval) like '%year%'
+                then 12 * try_cast(regexp_extract(billing_interval, '[0-9]+') as integer)
+            else try_cast(regexp_extract(billing_interval, '[0-9]+') as integer)
+        end as term_months
     from newest
+),
+
+-- The first beginning of a term that is not before the month of the date, and the one after it.
+renewed as (
+    select
+        *,
+        cast(floor(date_diff('month', started_at, cast(snapshot_date as timestamp)) / nullif(term_months, 0)) as integer)
+        * term_months as months
+    from spaced
 )
 
 select
@@ -71,7 +93,7 @@ select
     coalesce(c.upgrades, 0) as upgrades,  -- Changes to a dearer plan so far. [context] "upgraded {} times"
     coalesce(c.price_rises, 0) as price_rises,  -- Times the same plan became dearer. [actionable] "price rose {} times"
     date_diff('day', cast(c.changed_at as date), s.snapshot_date) as days_since_plan_change,  -- Days since the newest change of plan. [context] "changed plan {} days ago"
-    date_diff('day', s.snapshot_date, cast(case when r.started_at + r.months * interval 1 month >= s.snapshot_date then r.started_at + r.months * interval 1 month else r.started_at + (r.months + 1) * interval 1 month end as date)) as days_to_renewal,  -- Days until the next month of the subscription begins. [context] "renews in {} days"
+    date_diff('day', s.snapshot_date, cast(case when r.term_end >= s.snapshot_date then r.term_end when r.started_at + r.months * interval 1 month >= s.snapshot_date then r.started_at + r.months * interval 1 month else r.started_at + (r.months + r.term_months) * interval 1 month end as date)) as days_to_renewal,  -- Days until the next term of the subscription begins: a month, or its billing interval. [context] "renews in {} days"
     coalesce(r.is_canceled, false) as has_canceled  -- Whether a cancellation is waiting for the end of service. [context] "has canceled already: {}"
 from snapshots.spine as s
 left join renewed as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date

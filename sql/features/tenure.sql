@@ -13,6 +13,33 @@ with signed_up as (
     group by s.customer_id, s.snapshot_date
 ),
 
+-- What ran until each subscription began: one that begins within the grace days goes on with it.
+followed as (
+    select
+        customer_id,
+        snapshot_date,
+        started_at,
+        max(
+            struct_pack(
+                stopped_at := coalesce(ended_at, canceled_at, timestamp '9000-01-01'),
+                reason := coalesce(end_reason, 'voluntary')
+            )
+        ) over (
+            partition by customer_id, snapshot_date
+            order by started_at, subscription_id
+            rows between unbounded preceding and 1 preceding
+        ) as earlier
+    from snapshots.known_subscriptions
+),
+
+returned as (
+    select f.customer_id, f.snapshot_date, count(*) as earlier_ends
+    from followed as f
+    cross join snapshots.policy as p
+    where f.started_at > f.earlier.stopped_at + p.grace_days * interval 1 day and f.earlier.reason = 'voluntary'
+    group by f.customer_id, f.snapshot_date
+),
+
 subscribed as (
     select
         customer_id,
@@ -20,8 +47,7 @@ subscribed as (
         min(started_at) as first_started_at,
         max(started_at) as last_started_at,
         count(*) as subscriptions,
-        count(*) filter (where ended_at is not null and end_reason = 'pause') as pauses,
-        count(*) filter (where ended_at is not null and coalesce(end_reason, 'voluntary') = 'voluntary') as earlier_ends
+        count(*) filter (where ended_at is not null and end_reason = 'pause') as pauses
     from snapshots.known_subscriptions
     group by customer_id, snapshot_date
 ),
@@ -33,12 +59,13 @@ dated as (
         b.last_started_at,
         b.subscriptions,
         b.pauses,
-        b.earlier_ends,
+        if(b.subscriptions is null, null, coalesce(r.earlier_ends, 0)) as earlier_ends,
         -- least() passes over nulls.
         date_diff('day', cast(least(c.signed_up_at, b.first_started_at) as date), s.snapshot_date) as tenure_days
     from snapshots.spine as s
     left join signed_up as c on s.customer_id = c.customer_id and s.snapshot_date = c.snapshot_date
     left join subscribed as b on s.customer_id = b.customer_id and s.snapshot_date = b.snapshot_date
+    left join returned as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date
 )
 
 select
@@ -49,5 +76,5 @@ select
     date_diff('day', cast(last_started_at as date), snapshot_date) as days_since_subscription_start,  -- Days since the newest subscription or renewal began. [context] "{} days into the current subscription"
     subscriptions as subscription_count,  -- Subscriptions so far, renewals and plan changes included. [context] "{} subscriptions so far"
     pauses as pause_count,  -- How often the customer paused. [actionable] "paused {} times"
-    earlier_ends as earlier_end_count  -- How often an earlier subscription was ended by the customer. [context] "ended a subscription {} times before"
+    earlier_ends as earlier_end_count  -- How often the customer left and came back; a renewal is no end. [context] "ended a subscription {} times before"
 from dated

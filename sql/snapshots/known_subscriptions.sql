@@ -10,6 +10,8 @@ with known as (
         f.subscription_id,
         min(f.plan) filter (where f.event_type = 'started') as plan,
         min(f.monthly_fee) filter (where f.event_type = 'started') as monthly_fee,
+        min(f.term_end) filter (where f.event_type = 'started') as term_end,
+        min(f.billing_interval) filter (where f.event_type = 'started') as billing_interval,
         min(f.occurred_at) filter (where f.event_type = 'started') as started_at,
         min(f.occurred_at) filter (where f.event_type = 'canceled') as canceled_at,
         min(f.occurred_at) filter (where f.event_type = 'ended') as ended_at,
@@ -26,6 +28,8 @@ select
     k.subscription_id,  -- The subscription.
     k.plan,  -- Its plan.
     k.monthly_fee,  -- Its fee per month.
+    k.term_end,  -- The end of the running term; null if nobody says.
+    k.billing_interval,  -- How long a term is, as the source writes it.
     k.started_at,  -- When service began.
     k.canceled_at,  -- The decision to leave; null if none was known.
     k.ended_at,  -- The end of service; null if none was known.
@@ -38,4 +42,9 @@ select
     ) as is_in_grace  -- Whether it ended so lately that it may go on as if it had not.
 from known as k
 cross join snapshots.policy as p
-where k.started_at is not null and coalesce(least(k.canceled_at, k.ended_at) >= k.started_at, true)
+where
+    k.started_at is not null
+    and coalesce(least(k.canceled_at, k.ended_at) >= k.started_at, true)
+    -- Trials and the like are no contract, where the settings say so.
+    and not coalesce(list_contains(p.excluded_plans, lower(k.plan)), false)
+    and not (p.excludes_free and coalesce(k.monthly_fee = 0, false))

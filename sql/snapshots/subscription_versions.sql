@@ -9,6 +9,8 @@ select
     plan,  -- Its plan.
     monthly_fee,  -- Its fee per month.
     end_reason,  -- voluntary, payment_failure, plan_change, pause, or null when nobody noted it.
+    term_end,  -- The end of the running term, where the source says so.
+    billing_interval,  -- How long a term is, as the source writes it.
     occurred_at,  -- When it happened, by this version.
     greatest(occurred_at, available_at) as known_at,  -- From when this version counts.
     superseded_at  -- From when another counts in its place; null for the newest.

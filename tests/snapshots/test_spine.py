@@ -72,6 +72,28 @@ def test_calendar_terms_hold_the_same_customers_on_the_first_as_on_the_second() 
     ]
 
 
+def test_trials_are_in_no_population_and_no_label_where_they_are_left_out() -> None:
+    world = World()
+    world.subscription("tries", "2024-05-20", plan="Trial", fee=0)
+    world.subscription("stayed after it", "2024-05-01", end="2024-05-15", plan="trial", fee=0)
+    world.subscription("stayed after it", "2024-05-15")
+    world.subscription("leaves for a free plan", "2024-01-01", end="2024-06-10")
+    world.subscription("leaves for a free plan", "2024-06-10", plan="free", fee=0)
+    policies = {
+        "all": SnapshotPolicy(),
+        "no trial": SnapshotPolicy(excluded_plans=("trial",)),
+        "paid": SnapshotPolicy(excludes_free=True),
+    }
+    found = {}
+    for name, policy in policies.items():
+        with world.warehouse() as warehouse:
+            build(warehouse, DAY, policy=policy)
+            found[name] = dict(rows(warehouse, "snapshots.labels", "customer_id", "has_churned"))
+    assert found["all"] == {"leaves for a free plan": False, "stayed after it": False, "tries": False}
+    assert found["no trial"] == {"leaves for a free plan": False, "stayed after it": False}
+    assert found["paid"] == {"leaves for a free plan": True, "stayed after it": False}
+
+
 def test_what_ended_before_it_began_never_was() -> None:
     world = World().subscription("a", "2024-05-10", end="2024-05-01").subscription("b", "2024-05-10")
     assert population(world) == [("b", DAY)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from churn.snapshots.policy import SnapshotPolicy
-from tests.worlds import World, build, value
+from tests.worlds import World, at, build, value
 
 DAY = "2024-06-01"  # a Saturday
 Read = Callable[..., dict[str, Any]]
@@ -257,6 +257,44 @@ def test_plans_tell_fees_downgrades_and_the_next_renewal() -> None:
 )
 def test_a_subscription_renews_on_its_day_of_the_month_or_the_months_last(start: str, days: int) -> None:
     assert features(started(start), "days_to_renewal")["days_to_renewal"] == days
+
+
+@pytest.mark.parametrize(
+    ("interval", "days"),
+    [
+        ("monthly", 14),
+        ("Quarterly", 75),
+        ("annual", 198),
+        ("6", 14),
+        ("12 months", 198),
+        ("2 years", 198),
+        ("fortnightly", None),
+    ],
+)
+def test_a_subscription_renews_after_its_billing_interval(interval: str, days: int | None) -> None:
+    world = World().subscription("a", "2022-12-15 18:00", billing_interval=interval)
+    assert features(world, "days_to_renewal")["days_to_renewal"] == days
+
+
+def test_the_end_of_the_running_term_is_the_next_renewal_and_a_past_one_is_not() -> None:
+    for term_end, days in (("2024-11-30", 182), ("2024-06-01", 0), ("2024-02-28", 9)):
+        world = World().subscription("a", "2024-01-10", term_end=at(term_end))
+        assert features(world, "days_to_renewal")["days_to_renewal"] == days
+
+
+def test_terms_renewed_without_a_gap_are_one_relation() -> None:
+    world = World()
+    for month in range(1, 6):
+        world.subscription("renews", f"2024-0{month}-01", end=f"2024-0{month}-28")
+    world.subscription("returns", "2023-01-01", end="2023-06-30").subscription(
+        "returns", "2023-09-01", end="2023-12-31"
+    )
+    world.subscription("returns", "2024-01-05", end="2024-03-31", reason="pause").subscription("returns", "2024-05-01")
+    world.subscription("changes", "2023-01-01", end="2024-02-01").subscription("changes", "2023-12-01", plan="plus")
+    names = ("earlier_end_count", "customer_time_in_months", "subscription_count")
+    assert list(features(world, *names, customer="renews").values()) == [0, pytest.approx(4.99), 5]
+    assert features(world, *names, customer="returns")["earlier_end_count"] == 1
+    assert features(world, *names, customer="changes")["earlier_end_count"] == 0
 
 
 def test_tenure_counts_from_the_sign_up_or_the_first_subscription() -> None:

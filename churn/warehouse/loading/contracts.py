@@ -86,7 +86,8 @@ _ALL = (
         "subscriptions",
         "started_at",
         required="subscription_id VARCHAR, customer_id VARCHAR, started_at TIMESTAMP",
-        optional="plan VARCHAR, monthly_fee DOUBLE, canceled_at TIMESTAMP, ended_at TIMESTAMP, end_reason VARCHAR",
+        optional="plan VARCHAR, monthly_fee DOUBLE, canceled_at TIMESTAMP, ended_at TIMESTAMP, end_reason VARCHAR, "
+        "term_end TIMESTAMP, billing_interval VARCHAR",
         never_before=(("ended_at", "started_at"),),
     ),
     _table(

@@ -79,7 +79,13 @@ def create_raw(warehouse: Warehouse, table: Table, extras: Mapping[str, str] | N
     columns = {**table.types, **BOOKKEEPING, **(extras or {})}
     listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
     how = "create or replace table" if extras else "create table if not exists"
+    have = set() if extras else warehouse.columns(f"raw.{table.name}").keys()
     warehouse.execute(f"{how} raw.{quoted(table.name)} ({listed})")
+    missing = [name for name in columns if name not in have] if have else []
+    for name in missing:  # an earlier version of churn did not know them
+        warehouse.execute(f"alter table raw.{quoted(table.name)} add column {quoted(name)} {columns[name]}")
+    if missing:
+        note_rewrite(warehouse, table.name, next_load_id(warehouse))
 
 
 def next_load_id(warehouse: Warehouse) -> int:

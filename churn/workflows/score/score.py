@@ -66,7 +66,15 @@ def _refuse_changed_definition(context: Context, model: ServedModel) -> None:
     ours, theirs = SnapshotPolicy.from_settings(context.settings), model.policy
     changed = [
         n
-        for n in ("definition", "dated_by", "horizon_days", "lead_days", "inactivity_days")
+        for n in (
+            "definition",
+            "dated_by",
+            "horizon_days",
+            "lead_days",
+            "inactivity_days",
+            "excluded_plans",
+            "excludes_free",
+        )
         if getattr(ours, n) != getattr(theirs, n)
     ]
     if changed:

@@ -29,6 +29,7 @@ _KEYS: dict[
     "support_tickets": ("ticket_id",),
     "contacts": (),
     "events": (),
+    "churn_events": (),
 }
 STAGING: dict[str, dict[str, Any]] = {
     "customers": {
@@ -94,6 +95,12 @@ STAGING: dict[str, dict[str, Any]] = {
         "available_at": _INSTANT,
         "quantity": pl.Float64,
         "event_id": pl.String,
+    },
+    "churn_events": {
+        "customer_id": pl.String,
+        "occurred_at": _INSTANT,
+        "available_at": _INSTANT,
+        "reason": pl.String,
     },
     "customer_snapshots": {"customer_id": pl.String, "snapshot_date": pl.Date, "has_churned": pl.Boolean},
 }
@@ -242,6 +249,12 @@ class World:
     ) -> Self:
         """Add a generic event."""
         return self.add("events", when, known, customer_id=customer, event_type=kind, quantity=quantity)
+
+    def churn(
+        self, customer: str, when: str | datetime, reason: str | None = None, known: str | datetime | None = None
+    ) -> Self:
+        """Add a churn event, as a company tells of it itself."""
+        return self.add("churn_events", when, known, customer_id=customer, reason=reason)
 
     def flat(self, customer: str, day: str | None = None, churned: bool | None = None, **attributes: Any) -> Self:
         """Add a row of a flat snapshot source; its attributes become columns."""

@@ -70,6 +70,30 @@ having bool_and(
 )
 """
 
+# Of churn events the newest counts, unless the customer began anew since.
+_TOLD_LEFT = """
+with begun as (
+    select customer_id, max(occurred_at) as started_at
+    from (
+        select customer_id, occurred_at
+        from staging.subscription_events
+        where event_type = 'started' and superseded_at is null
+        union all
+        select customer_id, occurred_at
+        from staging.customers
+        where superseded_at is null and not exists (select 1 from staging.subscription_events)
+    )
+    group by customer_id
+)
+
+select c.customer_id
+from staging.churn_events as c
+left join begun as b on c.customer_id = b.customer_id
+where c.superseded_at is null and c.occurred_at <= ? and coalesce(c.reason, '') not in ('pause', 'plan_change')
+group by c.customer_id
+having coalesce(max(c.occurred_at) > max(b.started_at), true)
+"""
+
 _FLAT_LEFT = """
 select customer_id
 from staging.customer_snapshots
@@ -126,17 +150,25 @@ def read_waiting(warehouse: Warehouse) -> pl.Series:
 
 
 def read_left(
-    warehouse: Warehouse, now: datetime, *, reached: datetime, grace_days: int, counts_decisions: bool
+    warehouse: Warehouse,
+    now: datetime,
+    *,
+    reached: datetime,
+    grace_days: int,
+    counts_decisions: bool,
+    told_by: str = "subscriptions",
 ) -> pl.Series:
     """Return the customers who have left by `now`: no subscription of theirs runs, or may still be renewed.
 
     Where decisions count, a cancellation is a loss. Grace is counted to `reached`, where the data end: of a renewal
-    after that nothing can be known. Without subscriptions the label of a flat source says who has left.
+    after that nothing can be known. Where churn is `told_by` churn_events, they say who has left. Without subscriptions the label of a flat source says who has left.
     """
     import polars as pl
 
     if not warehouse.has_table("staging.subscription_events"):
         return pl.Series("customer_id", [], dtype=pl.String)
+    if told_by == "churn_events":
+        return warehouse.frame(_TOLD_LEFT, [now])["customer_id"]
     if not warehouse.rows("select 1 from staging.subscription_events limit 1"):
         return warehouse.frame(_FLAT_LEFT)["customer_id"]
     return warehouse.frame(_OVER, [now, min(now, reached), grace_days, counts_decisions])["customer_id"]

@@ -51,6 +51,9 @@ class ChurnSettings(Section):
     dated_by: Literal["decision", "end_of_service"] = Field("decision", description="Which date is the churn date.")
     inactivity_days: Annotated[int, Field(ge=1, le=730)] = Field(90, description="Silence that counts as churn.")
     activity_table: Literal["sessions", "payments", "events"] = Field("sessions", description="Whose silence.")
+    told_by: Literal["subscriptions", "churn_events"] = Field(
+        "subscriptions", description="Which source says who left: how subscriptions end, or a table of who left when."
+    )
     exclude: str | list[str] = Field(
         default_factory=list, description="Plans that are no contract, such as trial: in no population and no label."
     )

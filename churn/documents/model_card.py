@@ -17,6 +17,10 @@ from churn.documents.document import Defined
 from churn.documents.own_columns import OwnColumn
 
 
+def _is_unset(value: object) -> bool:
+    return not value
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -46,9 +50,10 @@ class LearntPolicy(CardPart):
     default_monthly_fee: float
     every: str
     snapshots: int
-    excluded_plans: tuple[str, ...] = ()
-    excludes_free: bool = False
-    static: tuple[str, ...] = ()
+    told_by: str = Field("subscriptions", exclude_if=lambda source: source == "subscriptions")
+    excluded_plans: tuple[str, ...] = Field((), exclude_if=_is_unset)
+    excludes_free: bool = Field(default=False, exclude_if=_is_unset)
+    static: tuple[str, ...] = Field((), exclude_if=_is_unset)
 
 
 class CalibrationVerdict(CardPart):
@@ -187,7 +192,7 @@ class ModelCard(CardPart):
     leakage_scan: tuple[LeakageFinding, ...]
     features: tuple[LearntFeature, ...]
     excluded_features: tuple[str, ...]
-    own_columns: tuple[OwnColumn, ...] = ()
+    own_columns: tuple[OwnColumn, ...] = Field((), exclude_if=_is_unset)
     tuning: TuningRecord
     settings: SettingsRecord
     seed: int

@@ -115,7 +115,16 @@ def write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[d
     """Write the two tables that every snapshot model reads: the policy, and the calendar of `dates`."""
     import polars as pl
 
-    names = ("definition", "dated_by", "horizon_days", "lead_days", "grace_days", "inactivity_days", "activity_table")
+    names = (
+        "definition",
+        "dated_by",
+        "horizon_days",
+        "lead_days",
+        "grace_days",
+        "inactivity_days",
+        "activity_table",
+        "told_by",
+    )
     values = {name: getattr(policy, name) for name in (*names, "margin_rate", "default_monthly_fee")}
     days = sorted(set(dates))
     windows = [policy.label_window(day) for day in days]

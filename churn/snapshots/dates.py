@@ -9,7 +9,8 @@ from churn.errors import NotEnoughData
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import Warehouse
 
-FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "subscription_events")
+FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "churn_events", "subscription_events")
+_OF_CHURN = ("subscription_events", "churn_events")
 _UNDATED = date(2000, 1, 1)  # for flat rows without a date that come from no load
 _RENEWING_SHARE = 0.5  # of ends that are followed by a new start: renewals, not plan changes here and there
 _EDGE_DAYS = 14  # looked at first: most tables end there
@@ -62,11 +63,8 @@ def training_dates(
     cutoff = data_cutoff(warehouse)
     cutoff = final_until(warehouse, policy, cutoff)
     cutoff = cutoff if as_of is None else min(cutoff, as_of)
-    behaviour = [table for table in _present(warehouse, FACTS) if table != "subscription_events"]
-    days = [
-        _edge(warehouse, table, None, newest=False)
-        for table in behaviour or _present(warehouse, ("subscription_events",))
-    ]
+    behaviour = [table for table in _present(warehouse, FACTS) if table not in _OF_CHURN]
+    days = [_edge(warehouse, table, None, newest=False) for table in behaviour or _present(warehouse, _OF_CHURN)]
     first = min(day for day in days if day is not None)
     return policy.training_dates(first, cutoff, every, limit)
 
@@ -83,16 +81,35 @@ def told_until(warehouse: Warehouse, policy: SnapshotPolicy) -> datetime | None:
     That is the midnight after its newest fact that is no planned end, or its last load if earlier. Silence is told by
     the activity table.
     """
-    source = policy.activity_table if policy.definition == "inactivity" else "subscriptions"
+    source = policy.activity_table if policy.definition == "inactivity" else policy.told_by
     loaded = _loaded_at(warehouse, source)
     if policy.definition == "inactivity":
         newest = _edge(warehouse, source, loaded, newest=True) if _present(warehouse, (source,)) else None
+    elif source == "churn_events":
+        newest = _churn_events_told_until(warehouse, loaded)
     else:
         newest = _subscriptions_told_until(warehouse, loaded)
     if newest is None:
         return None
     reached = datetime.combine(newest + timedelta(days=1), time())
     return reached if loaded is None else min(reached, loaded)
+
+
+def _churn_events_told_until(warehouse: Warehouse, loaded: datetime | None) -> date:
+    newest: date | None = None
+    if warehouse.has_table("staging.churn_events"):
+        newest = warehouse.rows(
+            "select max(cast(occurred_at as date)) from staging.churn_events "
+            "where superseded_at is null and occurred_at <= coalesce(?, timestamp '9000-01-01')",
+            [loaded],
+        )[0][0]
+    if newest is None:
+        raise NotEnoughData(
+            "nothing tells who left",
+            where="[churn] told_by",
+            remedy='Declare [sources.churn_events] and run `churn refresh`, or set told_by = "subscriptions".',
+        )
+    return newest
 
 
 def _subscriptions_told_until(warehouse: Warehouse, loaded: datetime | None) -> date | None:

@@ -27,7 +27,7 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "
 
 
 @dataclass(frozen=True)
-class _Source:
+class _OwnTable:
     """A table whose own columns count: the staged table with its versions, its key, and where its columns end up."""
 
     name: str
@@ -43,15 +43,15 @@ class _Source:
 
 
 SOURCES = (
-    _Source("customers", "staging.customers", "customer_id", "customer_columns"),
-    _Source(
+    _OwnTable("customers", "staging.customers", "customer_id", "customer_columns"),
+    _OwnTable(
         "subscriptions",
         "staging.subscription_events",
         "subscription_id",
         "subscription_columns",
         "event_type = 'started'",
     ),
-    _Source("support_tickets", "staging.support_tickets", "ticket_id", "ticket_columns"),
+    _OwnTable("support_tickets", "staging.support_tickets", "ticket_id", "ticket_columns"),
 )
 GROUPS = frozenset(f"features.{source.group}" for source in SOURCES)
 
@@ -114,13 +114,13 @@ def write_own_columns(warehouse: Warehouse, columns: Sequence[OwnColumn]) -> fro
     return frozenset(written)
 
 
-def _kinds(warehouse: Warehouse, source: _Source) -> dict[str, str]:
+def _kinds(warehouse: Warehouse, source: _OwnTable) -> dict[str, str]:
     known = {name.lower() for name in TABLES[source.name].types} | _OF_STAGING | set(BOOKKEEPING)
     columns = warehouse.columns(source.staged)
     return {name: kind for name, kind in columns.items() if name.lower() not in known}
 
 
-def _refuse_unknown(source: _Source, declared: set[str], kinds: Mapping[str, str]) -> None:
+def _refuse_unknown(source: _OwnTable, declared: set[str], kinds: Mapping[str, str]) -> None:
     unknown = sorted(declared - {name.lower() for name in kinds})
     if unknown and kinds:
         raise ConfigError(
@@ -130,7 +130,7 @@ def _refuse_unknown(source: _Source, declared: set[str], kinds: Mapping[str, str
         )
 
 
-def _history(warehouse: Warehouse, source: _Source) -> tuple[datetime | None, bool]:
+def _history(warehouse: Warehouse, source: _OwnTable) -> tuple[datetime | None, bool]:
     """Return when the source was loaded first, None where nobody noted it, and whether every row says when it was known."""
     if not warehouse.has_table(f"raw.{source.name}"):
         return None, True
@@ -138,14 +138,14 @@ def _history(warehouse: Warehouse, source: _Source) -> tuple[datetime | None, bo
     return first, bool(is_dated)
 
 
-def _counts(warehouse: Warehouse, source: _Source, kinds: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+def _counts(warehouse: Warehouse, source: _OwnTable, kinds: Mapping[str, str]) -> dict[str, tuple[int, int]]:
     """Return by column how many rows have a value, and how many values there are."""
     listed = ", ".join(f"count({quoted(name)}), count(distinct {quoted(name)})" for name in kinds)
     row = warehouse.rows(f"select {listed} from {source.staged} where {source.condition} and superseded_at is null")[0]
     return {name: (int(row[2 * n]), int(row[2 * n + 1])) for n, name in enumerate(kinds)}
 
 
-def _unusable(source: _Source, kind: str, filled: int, values: int) -> ColumnUse | None:
+def _unusable(source: _OwnTable, kind: str, filled: int, values: int) -> ColumnUse | None:
     is_text = kind == "VARCHAR" or kind.startswith("ENUM")
     if is_text and values > _FEW:
         if values > _OWN_SHARE * filled:
@@ -169,7 +169,7 @@ def _use(name: str, static: set[str], since: datetime | None, dates: Sequence[da
     return "versions" if days and since.date() < days[len(days) // 2] else "as_of_today"
 
 
-def _is_among(source: _Source, feature: str, wanted: Collection[str]) -> bool:
+def _is_among(source: _OwnTable, feature: str, wanted: Collection[str]) -> bool:
     """Say whether a model was trained on the column: under its own name, or as entries of the maps of tickets."""
     if source.name != "support_tickets":
         return feature in wanted
@@ -177,7 +177,7 @@ def _is_among(source: _Source, feature: str, wanted: Collection[str]) -> bool:
     return any(name in entries or name.startswith(f"ticket_part.{feature} ") for name in wanted)
 
 
-def _told(warehouse: Warehouse, source: _Source) -> str:
+def _told(warehouse: Warehouse, source: _OwnTable) -> str:
     """Return SQL of when each key's values were told first: a row without known_at, by the load that brought it."""
     if not warehouse.has_table(f"raw.{source.name}"):
         return f"select null::varchar as {source.key}, null::timestamp as told_at where false"
@@ -188,7 +188,7 @@ def _told(warehouse: Warehouse, source: _Source) -> str:
 
 
 def _versions(
-    warehouse: Warehouse, source: _Source, table: str, columns: Sequence[OwnColumn], *, is_bounded: bool
+    warehouse: Warehouse, source: _OwnTable, table: str, columns: Sequence[OwnColumn], *, is_bounded: bool
 ) -> str:
     listed = "".join(f", v.{quoted(column.column)} as {quoted(column.feature)}" for column in columns)
     bound = ", t.told_at" if is_bounded else ""
@@ -204,7 +204,7 @@ def _versions(
 
 
 def _write_tickets(
-    warehouse: Warehouse, source: _Source, changing: Sequence[OwnColumn], constant: Sequence[OwnColumn]
+    warehouse: Warehouse, source: _OwnTable, changing: Sequence[OwnColumn], constant: Sequence[OwnColumn]
 ) -> None:
     """Write one row per ticket, version and column of one's own: a number, or the text of a category."""
     kinds = warehouse.columns(source.staged)
@@ -219,5 +219,7 @@ def _write_tickets(
             f"v.superseded_at as known_until, {literal(column.feature)} as name, {number} as number, {text} as text "
             f"from {source.staged} as v left join told as t on v.ticket_id = t.ticket_id where v.{value} is not null"
         )
-    told = _told(warehouse, source)
-    warehouse.execute(f"create or replace table {source.versions} as with told as ({told}) {' union all '.join(parts)}")
+    first = _told(warehouse, source)
+    warehouse.execute(
+        f"create or replace table {source.versions} as with told as ({first}) {' union all '.join(parts)}"
+    )

@@ -13,6 +13,8 @@ from churn.errors import NotEnoughData
 
 HISTORY_DAYS = 60  # before this many days of facts, features over 90 days say more about the calendar than the customer
 _MONDAY = date(1970, 1, 5)  # weeks are counted from a fixed Monday, so that new data never shifts old dates
+# Settings that the first bundles do not know, with what they mean there.
+_LATER: dict[str, object] = {"told_by": "subscriptions", "excluded_plans": (), "excludes_free": False, "static": ()}
 _DAYS_APART = {"1d": 1, "1w": 7, "2w": 14}
 
 
@@ -31,6 +33,7 @@ class SnapshotPolicy:
     default_monthly_fee: float = 25.0
     every: str = "1mo"
     snapshots: int = 12
+    told_by: str = "subscriptions"
     excluded_plans: tuple[str, ...] = ()  # in small letters
     excludes_free: bool = False
     static: tuple[str, ...] = ()  # columns of the company's own that never change, as source.column
@@ -51,6 +54,7 @@ class SnapshotPolicy:
             default_monthly_fee=settings.business.default_monthly_fee,
             every=settings.training.every,
             snapshots=settings.training.snapshots,
+            told_by=churn.told_by,
             excluded_plans=tuple(sorted(plan.strip().lower() for plan in churn.excluded_plans)),
             excludes_free=churn.exclude_free,
             static=tuple(
@@ -67,8 +71,10 @@ class SnapshotPolicy:
         return cls(**kept | lists)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the policy as plain values, for bundles and fingerprints."""
-        return dataclasses.asdict(self)
+        """Return the policy as plain values, for bundles and fingerprints; what was added later only where it is set."""
+        values = dataclasses.asdict(self)
+        kept = {key: value for key, value in values.items() if key not in _LATER or value != _LATER[key]}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
     @property
     def window_days(self) -> int:

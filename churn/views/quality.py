@@ -23,6 +23,7 @@ FACTS = {
     "events": ("staging.events", "occurred_at"),
     "contacts": ("staging.contacts", "occurred_at"),
     "subscriptions": ("staging.subscription_events", "occurred_at"),
+    "churn_events": ("staging.churn_events", "occurred_at"),
 }
 
 

@@ -2,23 +2,31 @@
 -- Level: block
 -- Remedy: Load the newer export of the subscriptions, then run `churn refresh`.
 
-with told as (
-    select
-        cast(e.occurred_at as date) as day,
-        max(e.occurred_at) over () as newest_at
-    from staging.subscription_events as e
-    cross join checks.clock as c
+with events as (
     -- Ends that may have been planned are no facts.
-    where e.occurred_at <= c.now_at and not e.is_announced
+    select 'subscriptions' as source, occurred_at
+    from staging.subscription_events
+    where occurred_at <= (select now_at from checks.clock) and not is_announced
+    union all
+    select 'churn_events' as source, occurred_at
+    from staging.churn_events
+    where occurred_at <= (select now_at from checks.clock)
+),
+
+told as (
+    select source, cast(occurred_at as date) as day, max(occurred_at) over (partition by source) as newest_at
+    from events
 ),
 
 usual as (
     select
+        source,
         max(newest_at) as newest_at,
         count(distinct day) as days,
         date_diff('day', min(day), max(day)) as span_days
     from told
     where day > newest_at - interval 180 day
+    group by source
 ),
 
 others as (
@@ -33,7 +41,7 @@ others as (
 )
 
 select
-    'subscriptions' as source,  -- Which source.
+    u.source,  -- Which source.
     u.newest_at as told_until,  -- The newest it tells of.
     (select max(o.newest_at) from others as o) as others_until  -- The newest that others tell of.
 from usual as u

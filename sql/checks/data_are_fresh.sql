@@ -12,6 +12,9 @@ with newest as (
     select max(occurred_at) as newest_at from staging.events
     where occurred_at <= (select now_at from checks.clock)
     union all
+    select max(occurred_at) as newest_at from staging.churn_events
+    where occurred_at <= (select now_at from checks.clock)
+    union all
     -- Ends that may have been planned are no facts: they make nothing fresh.
     select max(occurred_at) as newest_at from staging.subscription_events
     where occurred_at <= (select now_at from checks.clock) and not is_announced

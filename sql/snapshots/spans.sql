@@ -7,6 +7,7 @@ with periods as (
         s.*,
         p.dated_by,
         p.grace_days,
+        p.told_by,
         -- Null while service runs. Sources without an end of service have the decision only.
         case when p.dated_by = 'decision' then coalesce(s.ended_at, s.canceled_at) else s.ended_at end as stopped_at
     from snapshots.subscriptions as s
@@ -61,4 +62,7 @@ select
     plan,  -- The plan at the end of the span.
     monthly_fee  -- The fee per month at the end of the span.
 from ranked
-where place_from_end = 1
+where place_from_end = 1 and told_by = 'subscriptions'
+union all
+select customer_id, span_number, span_started_at, lost_at as stopped_at, lost_at, churn_kind, plan, monthly_fee
+from snapshots.told_spans

@@ -61,6 +61,7 @@ def test_calendar_terms_hold_the_same_customers_on_the_first_as_on_the_second() 
         world.subscription("stays", f"2024-{month:02d}-01", end=end)
         if month < 7:
             world.subscription("leaves in June", f"2024-{month:02d}-01", end=end)
+    world.subscription("joins later", "2024-09-15")
     with world.warehouse() as warehouse:
         policy = SnapshotPolicy(dated_by="end_of_service")
         build(warehouse, DAY, "2024-06-02", policy=policy, cutoff=at("2024-08-01"))
@@ -79,6 +80,7 @@ def test_trials_are_in_no_population_and_no_label_where_they_are_left_out() -> N
     world.subscription("stayed after it", "2024-05-15")
     world.subscription("leaves for a free plan", "2024-01-01", end="2024-06-10")
     world.subscription("leaves for a free plan", "2024-06-10", plan="free", fee=0)
+    world.subscription("joins later", "2024-08-15")
     policies = {
         "all": SnapshotPolicy(),
         "no trial": SnapshotPolicy(excluded_plans=("trial",)),

@@ -264,15 +264,15 @@ def test_a_subscription_renews_on_its_day_of_the_month_or_the_months_last(start:
     [
         ("monthly", 14),
         ("Quarterly", 75),
-        ("annual", 198),
-        ("6", 14),
-        ("12 months", 198),
-        ("2 years", 198),
+        ("annual", 167),
+        ("6", 167),
+        ("12 months", 167),
+        ("2 years", 167),
         ("fortnightly", None),
     ],
 )
 def test_a_subscription_renews_after_its_billing_interval(interval: str, days: int | None) -> None:
-    world = World().subscription("a", "2022-12-15 18:00", billing_interval=interval)
+    world = World().subscription("a", "2022-11-15 18:00", billing_interval=interval)
     assert features(world, "days_to_renewal")["days_to_renewal"] == days
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from pydantic import JsonValue
+from pydantic import JsonValue, field_serializer
 
 from churn.documents.document import Defined, Document
 from churn.documents.model_card import ModelCard
@@ -53,6 +53,10 @@ class ModelFile(Document):
     threshold: Defined
     encoder: Encoder
     calibrator: Calibrator
+
+    @field_serializer("policy")
+    def _policy_values(self, policy: SnapshotPolicy) -> dict[str, JsonValue]:
+        return policy.to_dict()
 
 
 def save_bundle(

@@ -121,6 +121,12 @@ _ALL = (
         optional="event_id VARCHAR, quantity DOUBLE",
     ),
     _table(
+        "churn_events",
+        "churned_at",
+        required="customer_id VARCHAR, churned_at TIMESTAMP",
+        optional="reason VARCHAR",
+    ),
+    _table(
         "customer_snapshots",
         None,
         required="customer_id VARCHAR",

@@ -28,6 +28,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "support_tickets": ("ticket_id",),
     "contacts": ("customer_id", "contacted_at", "campaign", "channel"),
     "events": ("event_id",),
+    "churn_events": ("customer_id", "churned_at"),
 }
 _ROWS, _SLOTS, _PARTS = "earlier_rows", "earlier_slots", "earlier_parts"  # temporary
 

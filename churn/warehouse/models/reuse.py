@@ -59,11 +59,14 @@ def fingerprint(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlM
 
 
 def _staged(warehouse: Warehouse, name: str) -> list[object] | None:
-    """Return what the table was last brought up to date with, and its rows now; None where nobody noted it."""
+    """Return what the table was last brought up to date with, and its rows now; None where nobody noted it of any rows."""
     if not warehouse.has_table("raw.builds") or not warehouse.has_table(name):
         return None
     kept = warehouse.rows("select * from raw.builds where model = ?", [name])
-    return [*kept[0], count(warehouse, name)] if kept else None
+    rows = count(warehouse, name)
+    if kept:
+        return [*kept[0], rows]
+    return None if rows else [name, 0]  # of a source that nobody declared nothing is noted
 
 
 def _policy(warehouse: Warehouse) -> dict[str, object]:

@@ -83,6 +83,11 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "event_id": "eventid insertid messageid uuid ereignisid ereignisnummer id",
         "quantity": "quantity count qty amount menge anzahl",
     },
+    "churn_events": {
+        "customer_id": _CUSTOMER,
+        "churned_at": "churnedat churndate leftat leftdate lostat lostdate attritiondate abgangam abgangsdatum",
+        "reason": "churnreason leavingreason lostreason abgangsgrund",
+    },
     "customer_snapshots": {
         "customer_id": f"{_CUSTOMER} id nummer",
         "snapshot_date": "snapshotdate asof asofdate period month monthend reportdate stichtag monat auswertungsdatum berichtsmonat"
@@ -100,6 +105,7 @@ FILE_NAMES: Final[dict[str, str]] = {  # what a file of the table is called; any
     "support_tickets": "ticket support case issue anfrage beschwerde vorgang",
     "contacts": "contact outreach call campaign kontakt anruf kampagne",
     "events": "event activity activities log tracking ereignis aktivitaet",
+    "churn_events": "churned churnevent attrition leaver abgang abgaenge",
     "customer_snapshots": "snapshot panel churn telco attrition abwanderung",
 }
 
@@ -109,7 +115,7 @@ TELLING: Final = {  # columns that few other tables have
     ("subscriptions", "subscription_id"), ("payments", "payment_id"), ("payments", "amount"), ("payments", "status"),
     ("sessions", "duration_minutes"), ("support_tickets", "ticket_id"), ("support_tickets", "closed_at"),
     ("contacts", "campaign"), ("contacts", "channel"), ("events", "event_type"), ("events", "event_id"),
-    ("customer_snapshots", "has_churned"), ("customer_snapshots", "snapshot_date"),
+    ("churn_events", "churned_at"), ("churn_events", "reason"), ("customer_snapshots", "has_churned"), ("customer_snapshots", "snapshot_date"),
 }  # fmt: skip
 
 

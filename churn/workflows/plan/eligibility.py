@@ -215,6 +215,7 @@ def _shared(
             reached=data_cutoff(warehouse),
             grace_days=settings.churn.grace_days,
             counts_decisions=is_decision,
+            told_by=settings.churn.told_by,
         )
     rules = settings.campaigns
     left_out = {

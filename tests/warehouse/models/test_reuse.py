@@ -74,7 +74,7 @@ def test_other_sql_is_run(tmp_path: Path) -> None:
         results = build_models(
             warehouse, load_models(tmp_path), schemas=["snapshots"], names=[SPANS], keep_standing=True
         )
-        assert [one.name for one in results] == ["snapshots.subscriptions", SPANS]
+        assert [one.name for one in results] == ["snapshots.subscriptions", "snapshots.told_spans", SPANS]
 
 
 def test_some_models_are_read_with_all_they_read_and_no_others() -> None:

@@ -220,9 +220,9 @@ def test_a_subscription_is_told_as_its_events(stage: Stage) -> None:
     found = stage("subscriptions", "select * from staging.subscription_events order by occurred_at", [row])
     common = ("basic", 9.0, "voluntary")
     assert found == [
-        ("C1", "S1", "started", day(1), day(1), None, *common, False),
-        ("C1", "S1", "canceled", day(10), day(10), None, *common, False),
-        ("C1", "S1", "ended", day(31), day(31), None, *common, True),
+        ("C1", "S1", "started", day(1), day(1), None, *common, False, None, None),
+        ("C1", "S1", "canceled", day(10), day(10), None, *common, False, None, None),
+        ("C1", "S1", "ended", day(31), day(31), None, *common, True, None, None),
     ]
 
 

@@ -192,12 +192,12 @@ def waterfall(
     parts: list[tuple[str, float, str | None, bool]] = []
     if mean is not None and abs(base - mean) >= _FLAT:
         parts.append(("from the average to a typical customer", base - mean, None, False))
-    told = reasons[:shown]
-    parts += [(reason.text, reason.points, reason.feature, reason.is_actionable) for reason in told]
-    rest = probability - base - sum(reason.points for reason in told)
-    longest = max((abs(reason.points) for reason in told), default=0.0)
+    strongest = reasons[:shown]
+    parts += [(reason.text, reason.points, reason.feature, reason.is_actionable) for reason in strongest]
+    rest = probability - base - sum(reason.points for reason in strongest)
+    longest = max((abs(reason.points) for reason in strongest), default=0.0)
     behind: dict[str, float] = {}
-    for reason in reasons[len(told) :]:
+    for reason in reasons[len(strongest) :]:
         if groups and reason.feature in groups:
             behind[groups[reason.feature]] = behind.get(groups[reason.feature], 0.0) + reason.points
     for group, points in sorted(behind.items(), key=lambda entry: -abs(entry[1])):

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from pydantic import JsonValue, ValidationError
 
 from churn.documents.document import Document
-from churn.errors import ModelError, ResourceError
+from churn.errors import ChurnError, ModelError, ResourceError
 from churn.modeling.candidates import Candidate
 
 FORMAT: Final = 1
@@ -89,6 +89,9 @@ def verify(folder: Path) -> None:
             where=str(folder),
             remedy=RETRAIN,
         )
+    unlisted = sorted({path.name for path in folder.iterdir()} - {*manifest.files, "manifest.json"})
+    if unlisted:
+        raise ModelError(f"{unlisted[0]} is not in the bundle's list", where=str(folder), remedy=RETRAIN)
     for name, sum_ in manifest.files.items():
         path = folder / Path(name).name
         if not path.is_file():
@@ -150,7 +153,7 @@ def read_json(path: Path) -> dict[str, JsonValue]:
     """Return the object in `path`. Raises ModelError where there is none."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path.name} cannot be read", where=str(path.parent), remedy=RETRAIN) from error
     if not isinstance(values, dict):
         raise ModelError(f"{path.name} holds no object", where=str(path.parent), remedy=RETRAIN)
@@ -161,6 +164,10 @@ def read_document(path: Path, kind: type[AnyDocument], *, remedy: str = RETRAIN)
     """Return the document in `path`. Raises ModelError where there is none, or one of another shape."""
     try:
         return kind.model_validate(read_json(path))
+    except (ChurnError, ArithmeticError, TypeError, RecursionError) as error:  # of a value's own checks
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{path.name} cannot be read: {error}", where=str(path.parent), remedy=remedy) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"

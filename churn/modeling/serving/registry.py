@@ -86,9 +86,9 @@ def load_bundle(folder: Path) -> ServedModel:
     try:
         entry = candidate(file.kind)
         background = np.load(folder / "background.npy", allow_pickle=False)
-    except (ConfigError, ValueError) as error:
+    except (ConfigError, ValueError, OSError, EOFError) as error:
         raise ModelError(f"the bundle cannot be read: {error}", where=str(folder), remedy=RETRAIN) from error
-    return ServedModel(
+    model = ServedModel(
         kind=entry.name,
         features=file.features,
         policy=file.policy,
@@ -99,12 +99,36 @@ def load_bundle(folder: Path) -> ServedModel:
         background=background,
         threshold=float("inf") if file.threshold is None else file.threshold,
     )
+    _try_out(model, folder)
+    return model
+
+
+def _try_out(model: ServedModel, folder: Path) -> None:
+    """Raise ModelError for a model whose parts do not fit each other: its list of files may have been sealed anew."""
+    try:
+        if model.background.ndim != 2 or model.background.shape[1] != len(model.encoded_names):
+            raise ModelError("the background rows are not those of the encoder", where=str(folder), remedy=RETRAIN)
+        if set(model.group_of.tolist()) - set(range(len(model.features))):
+            raise ModelError("the encoder has other features than the model", where=str(folder), remedy=RETRAIN)
+        probabilities = model.calibrator(model.raw_scores(model.background[:1].astype(np.float32, copy=False)))
+    except ModelError:
+        raise
+    except Exception as error:  # whatever the libraries raise for parts that do not fit
+        raise ModelError(f"its parts do not fit: {error}", where=str(folder), remedy=RETRAIN) from error
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ModelError("it gives no probabilities", where=str(folder), remedy=RETRAIN)
 
 
 def load_evaluation(folder: Path) -> pl.DataFrame:
-    """Return the test rows: customer_id, snapshot_date, has_churned, raw_score, churn_probability, monthly_margin."""
+    """Return the test rows: customer_id, snapshot_date, has_churned, raw_score, churn_probability, monthly_margin.
+
+    Raises ModelError where they are missing or altered.
+    """
     verify(folder)
-    return pl.read_parquet(folder / "evaluation.parquet")
+    try:
+        return pl.read_parquet(folder / "evaluation.parquet")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ModelError("evaluation.parquet cannot be read", where=str(folder), remedy=RETRAIN) from error
 
 
 def load_extra(folder: Path, name: str) -> dict[str, JsonValue] | None:

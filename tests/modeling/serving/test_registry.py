@@ -125,6 +125,62 @@ def test_a_model_file_of_another_shape_is_refused(bundle):
         load_bundle(bundle)
 
 
+def test_a_file_that_the_manifest_does_not_list_is_refused(bundle):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    del manifest["files"]["model.json"]
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    for load in (load_bundle, load_evaluation, load_card):
+        with pytest.raises(ModelError, match=r"model\.json is not in the bundle's list"):
+            load(bundle)
+
+
+@pytest.mark.parametrize("name", ["background.npy", "evaluation.parquet", "model.json"])
+@pytest.mark.parametrize("content", [None, b"", b"garbage", b"[" * 100_000])
+def test_a_part_that_is_missing_or_garbage_is_refused_even_if_the_manifest_was_sealed_anew(bundle, name, content):
+    (bundle / name).unlink()
+    if content is not None:
+        (bundle / name).write_bytes(content)
+    rewrite_manifest(bundle)
+    with pytest.raises(ModelError):
+        (load_evaluation if name == "evaluation.parquet" else load_bundle)(bundle)
+
+
+def _places(value, path=()):
+    """Every place of a JSON document, those of lists by their first three."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from _places(each, (*path, key))
+
+
+def _with(value, path, new):
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = _with(value[path[0]], path[1:], new)
+    return copy
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("file", ["model.json", "manifest.json"])
+def test_metadata_changed_anywhere_is_a_model_error_or_a_model_that_scores(bundle, file):
+    document = json.loads((bundle / file).read_text())
+    places = list(_places(document))
+    rng = np.random.default_rng(1)
+    values = [None, -1, 1e308, "", "x", [], {}, True, [[1]], {"kind": "x"}]
+    chosen = [places[n] for n in rng.permutation(len(places))[:60]]
+    for place in chosen:
+        changed = _with(document, place, values[rng.integers(len(values))])
+        (bundle / file).write_text(json.dumps(changed))
+        if file != "manifest.json":
+            rewrite_manifest(bundle)
+        try:
+            predicted = load_bundle(bundle).predict(FRAME)
+        except ModelError:
+            continue
+        assert ((predicted.churn_probability >= 0) & (predicted.churn_probability <= 1)).all()
+
+
 def test_a_bundle_is_never_overwritten(logistic, bundle):
     with pytest.raises(ModelError, match="already there"):
         save_bundle(logistic, bundle)

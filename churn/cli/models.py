@@ -147,7 +147,7 @@ def show(
     model = show_model(session.context, version)
     document = {
         "model": _version(model.version),
-        "card": model.card.as_json(),
+        "card": model.card.shown.as_json(),
         "history": [_event(change) for change in model.history],
     }
 

@@ -204,6 +204,13 @@ class ModelCard(CardPart):
         return self.has_signal and self.better_rule is None
 
     @property
+    def shown(self) -> ModelCard:
+        """What may be shown of it: no profit of anybody where the chosen model's probabilities failed the gate."""
+        if self.calibration.is_passed:
+            return self
+        return self.model_copy(update={"candidates": tuple(row.without_money() for row in self.candidates)})
+
+    @property
     def chosen(self) -> CandidateFigures:
         """The figures of the candidate that serves."""
         return next(candidate for candidate in self.candidates if candidate.name == self.selected)

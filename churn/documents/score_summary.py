@@ -56,3 +56,8 @@ class ScoreSummary(Document):
     plans: tuple[str, ...]
     months: tuple[ChurnMonth, ...]
     features: dict[str, UsualValues]
+
+    @property
+    def knows_fees(self) -> bool:
+        """Whether anybody's monthly fee is known: without one, revenue is not 0, it is unknown."""
+        return self.monthly_revenue > 0

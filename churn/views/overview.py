@@ -290,6 +290,12 @@ def _about_risk(context: Context, summary: ScoreSummary, *, tells_money: bool) -
     decide = f"Decide about {count(summary.listed)} customers at high or critical risk"
     if not tells_money:
         return (Task(decide, no_money(summary.model_version), "/risk-list"),)
+    find = Task("Find the threshold that pays", "How far down the list contacting still earns money.", "/simulator")
+    if not summary.knows_fees:
+        return (
+            Task(decide, f"They are the likeliest to leave within {summary.horizon_days} days.", "/risk-list"),
+            find,
+        )
     loss = _money(summary.listed_expected_loss, context.settings.business.currency)
     return (
         Task(
@@ -297,7 +303,7 @@ def _about_risk(context: Context, summary: ScoreSummary, *, tells_money: bool) -
             f"About {loss} of monthly revenue is expected to leave with them within {summary.horizon_days} days.",
             "/risk-list",
         ),
-        Task("Find the threshold that pays", "How far down the list contacting still earns money.", "/simulator"),
+        find,
     )
 
 

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from churn.accounts.users import create_user
 from churn.views.overview import read_overview
 from churn.views.risk_list import read_risk_list
+from churn.views.serving_files import SUMMARY, run_path
 from churn.wording import money
 from tests.api.conftest import Service
 
@@ -37,12 +38,16 @@ def closed(service: Service) -> Service:
 @pytest.fixture
 def maria(closed: Service) -> TestClient:
     create_user(closed.context, "maria", PASSWORD, ["admin"])
-    text = closed.client.get("/sign-in", headers={"Accept": "text/html"}).text
+    sign_in(closed.client)
+    return closed.client
+
+
+def sign_in(client: TestClient) -> None:
+    text = client.get("/sign-in", headers={"Accept": "text/html"}).text
     token = re.search(r'name="csrf" value="(\w+)"', text)
     assert token is not None
     form = {"name": "maria", "secret": PASSWORD, "csrf": token[1]}
-    assert closed.client.post("/sign-in", data=form, follow_redirects=False).status_code == 303
-    return closed.client
+    assert client.post("/sign-in", data=form, follow_redirects=False).status_code == 303
 
 
 def test_the_api_tells_no_expected_profit(closed: Service) -> None:
@@ -81,3 +86,18 @@ def test_the_pages_say_why_instead(closed: Service, maria: TestClient) -> None:
     assert GATE in shown
     assert "of contacting them now" not in shown
     assert "is expected to bring" not in shown
+
+
+def test_revenue_that_nobody_knows_is_not_told_as_nothing(service: Service) -> None:
+    run = read_risk_list(service.context, top=1).run
+    path = run_path(service.context.settings.home, run.run_id) / SUMMARY
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    for part in (summary, *summary["bands"]):
+        part |= {name: 0.0 for name in part if name.endswith(("_revenue", "_loss"))}
+    path.write_text(json.dumps(summary), encoding="utf-8")
+    create_user(service.context, "maria", PASSWORD, ["admin"])
+    sign_in(service.client)
+    front = service.client.get("/").text
+    assert "No monthly fee is in the data" in front
+    assert "Revenue a month" not in front
+    assert "$0" not in front

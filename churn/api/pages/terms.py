@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from churn.wording import percent
+from churn.wording import money, percent
 
 if TYPE_CHECKING:
     from churn.config import BusinessSettings
@@ -49,4 +49,8 @@ def worth_in_words(business: BusinessSettings) -> str:
     later = "later months count in full"
     if business.discount_rate > 0:
         later = f"each month later is worth {percent(business.discount_rate)} less"
-    return f"A kept customer counts for {months} of margin{margin}; {left}; {later}."
+    fee = money(float(business.default_monthly_fee), business.currency)
+    return (
+        f"A kept customer counts for {months} of margin{margin}; {left}; {later}. Who has no known fee and paid nothing lately "
+        f"is assumed to pay {fee} a month."
+    )

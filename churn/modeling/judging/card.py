@@ -187,7 +187,9 @@ def _candidate_lines(card: ModelCard) -> list[str]:
         name = f"**{c.title}**" if c.name == card.selected else c.title
         cells = [_spanned(c.auc, c.auc_interval, ".3f")]
         cells += [_figure(v, ".3f") for v in (c.pr_auc, c.recall, c.precision, c.f1, c.brier, c.log_loss, c.ece)]
-        cells += [_figure(c.lift, ".2f"), _figure(c.empc, ".3f"), _spanned(c.net_profit, c.net_profit_interval, ",.0f")]
+        # Probabilities that failed the gate are no money.
+        profit = _spanned(c.net_profit, c.net_profit_interval, ",.0f") if card.calibration.is_passed else "not shown"
+        cells += [_figure(c.lift, ".2f"), _figure(c.empc, ".3f"), profit]
         cells += ["nobody" if c.threshold is None else f"{c.threshold:.3f}"]
         cells += [f"{c.fit_seconds:.1f}", f"{c.rows_per_second:,}"]
         lines.append(f"| {name} | {' | '.join(cells)} |")

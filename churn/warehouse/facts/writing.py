@@ -36,7 +36,8 @@ def copy(warehouse: Warehouse, source: str, file: SourceFile) -> Part:
             while chunk := given.read(_CHUNK):
                 content.update(chunk)
                 copied.write(chunk)
-            _to_disk(copied.fileno())
+            os.fsync(copied.fileno())  # the database that lists the file waits for its own bytes too
+        _name_to_disk(target)
     except OSError as error:
         raise _full(error, target) from error
     if len(file.content_hash) == 2 * content.digest_size and content.hexdigest() != file.content_hash:
@@ -71,7 +72,8 @@ def write(
         )
         mixed.unlink()
     with target.open("rb") as written:
-        _to_disk(written.fileno())
+        os.fsync(written.fileno())
+    _name_to_disk(target)
     return part
 
 
@@ -87,9 +89,14 @@ def _is_mixed(warehouse: Warehouse, path: Path, column: str) -> bool:
     return bool(groups >= _WORTH_SORTING and share is not None and share > 0.5)
 
 
-def _to_disk(file: int) -> None:
-    """Wait until the bytes are safe: the database that lists them waits for its own."""
-    os.fsync(file)
+def _name_to_disk(target: Path) -> None:
+    """Wait until the folder's entry for a file is safe, where folders can be asked to."""
+    if os.name == "posix":
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _full(error: OSError, target: Path) -> ResourceError:

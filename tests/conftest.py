@@ -29,6 +29,29 @@ settings.load_profile("steady")
 pytest_plugins = ["tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
+# What takes more than five seconds of a core, in this order before everything else: begun late, one worker would wait for it
+# alone at the end. The first makes the finished company while the second does without; a worker that asked for it would wait.
+LONG = (
+    "tests/api/pages/simulator/test_simulator.py",
+    "tests/workflows/monitor/test_story.py",
+    "tests/jobs/test_processes.py",
+    "tests/api/test_two_processes.py",
+    "tests/faults/test_killed_service.py",
+    "tests/packaging/test_wheel.py",
+    "tests/faults/test_killed.py",
+    "tests/faults/test_inputs.py",
+    "tests/workflows/privacy/test_erasing.py",
+    "tests/api/pages/test_overview.py",
+    "tests/faults/test_store_away.py",
+    "tests/api/test_contract.py",
+    "tests/api/pages/customer/test_customer.py",
+    "tests/api/pages/test_sign_in.py",
+    "tests/faults/test_full_disk.py",
+    "tests/api/test_api_page.py",
+    "tests/jobs/test_night.py",
+    "tests/workflows/learn_uplift/test_learn_uplift.py",
+    "tests/api/test_generated_client.py",
+)
 GROUP = re.compile(r'^pytestmark = .*xdist_group\("(.+?)"\)', re.MULTILINE)
 
 
@@ -38,13 +61,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class Together(LoadScopeScheduling):
-    """Keeps tests that share what is made once on one worker, the large groups first; the rest goes where there is time.
+    """Keeps tests that share what is made once on one worker, what is long or large first; the rest goes where there is time.
 
     The plugin's own grouping writes into an attribute of tests that pytest 9.2 no longer reads, and so groups nothing.
     """
 
+    def __init__(self, config: pytest.Config, log: object) -> None:
+        super().__init__(config, log)
+        self._is_ordered = False
+
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid.partition("::")[0]) or nodeid
+
+    def _assign_work_unit(self, node: object) -> None:
+        if not self._is_ordered:
+            self._is_ordered = True
+            places = {path: place for place, path in enumerate(LONG)}
+            first_files = {scope: next(iter(tests)).partition("::")[0] for scope, tests in self.workqueue.items()}
+            for scope in sorted(self.workqueue, key=lambda scope: places.get(first_files[scope], len(LONG))):
+                self.workqueue.move_to_end(scope)
+        super()._assign_work_unit(node)
 
 
 @functools.cache

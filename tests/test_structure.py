@@ -20,6 +20,7 @@ from importlinter.cli import lint_imports
 
 import churn
 from tests import ROOT
+from tests.conftest import LONG
 
 BOUNDS = {  # the lines that a file may have, by what it is, and from which on it is named; the first match counts
     "tests/**/*.py": (700, 700),
@@ -255,3 +256,7 @@ def test_every_command_and_each_of_its_options_has_help() -> None:
             silent.append(name)
         silent += [f"{name} {p.name}" for p in command.params if p.name != "help" and not getattr(p, "help", None)]
     assert silent == []
+
+
+def test_the_tests_that_go_first_are_there() -> None:
+    assert [path for path in LONG if not (ROOT / path).is_file()] == []

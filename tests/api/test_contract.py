@@ -30,7 +30,7 @@ def _try(operation: schemathesis.APIOperation, headers: dict[str, str]) -> None:
     more_than_said = {"/v1/simulations", "/v1/jobs/{name}/run", *asked}
     excluded = [positive_data_acceptance] if operation.path in more_than_said else []
 
-    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def _holds(case: schemathesis.Case) -> None:
         # The time an answer takes is no part of the document, and the default of ten seconds is short on a busy machine.

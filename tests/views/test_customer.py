@@ -66,10 +66,11 @@ def test_the_summary_adds_up_to_the_list(context):
         assert row.churn_rate == pytest.approx(churners / row.customers)
 
 
-def test_a_customer_is_told_from_the_base_rate_to_the_probability(context, listed):
+def test_a_customer_is_told_from_the_mean_by_the_typical_customer_to_the_probability(context, listed):
     for one in listed:
         view = customer_view(context, one["customer_id"])
-        assert view.steps[0].start == pytest.approx(view.base_probability)
+        assert view.steps[0].start == view.mean_probability
+        assert view.steps[0].end == pytest.approx(view.base_probability)
         assert view.steps[-1].end == pytest.approx(view.churn_probability, abs=6e-4)
         ends = [step.end for step in view.steps]
         assert [step.start for step in view.steps[1:]] == pytest.approx(ends[:-1])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -56,7 +59,7 @@ class SqliteFile:
             return self._idle.pop()
         except IndexError:
             seconds = BUSY_SECONDS if self._is_patient else 0
-            connection = sqlite3.connect(self.path, timeout=seconds, isolation_level=None, check_same_thread=False)
+            connection = _opened(self.path, seconds)
             connection.execute(f"pragma cache_size = -{_CACHE_KB}")
             return connection
 
@@ -64,6 +67,29 @@ class SqliteFile:
         """Close the connections that nobody reads from."""
         while self._idle:
             self._idle.pop().close()
+
+
+def _opened(path: Path, seconds: float) -> sqlite3.Connection:
+    """Return a connection that reads, also where nothing can be written: SQLite's own files beside the store are then left out."""
+    if os.access(path.parent, os.W_OK):
+        return sqlite3.connect(path, timeout=seconds, isolation_level=None, check_same_thread=False)
+    wal, index = (path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))
+    has_log = wal.exists() and wal.stat().st_size > 0
+    if has_log and not index.exists():
+        return _of_copy(path, wal)
+    # Without a log nobody is writing, and the file is the whole store.
+    address = f"{path.resolve().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
+    return sqlite3.connect(address, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False)
+
+
+def _of_copy(path: Path, wal: Path) -> sqlite3.Connection:
+    """Return a connection to a copy: SQLite would have to write the index of the log that a killed process left."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in (path, wal):
+            shutil.copyfile(file, Path(folder) / file.name)
+        connection = sqlite3.connect(Path(folder) / path.name, isolation_level=None, check_same_thread=False)
+        connection.execute("select count(*) from sqlite_master").fetchone()  # opens its files, which then may go
+    return connection
 
 
 def ready_file(url: str) -> SqliteFile | None:
@@ -78,7 +104,7 @@ def ready_file(url: str) -> SqliteFile | None:
     try:
         if not path.is_file():
             return None
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        with closing(_opened(path, BUSY_SECONDS)) as connection:
             versions = connection.execute("select version_num from alembic_version").fetchall()
     except (OSError, sqlite3.Error):
         return None

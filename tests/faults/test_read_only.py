@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import shlex
+import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.company import clean_environment
+from tests.faults.conftest import FIRST_LIST
 from tests.faults.serving import CHURN
 from tests.faults.shops import Shop, may_mount
 
@@ -49,3 +52,36 @@ def test_a_file_system_that_cannot_be_written_but_for_the_home_and_tmp_is_enough
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+_SHUT = """
+set -e
+mount --bind {home} /srv
+mount -o remount,bind,ro /srv
+cd /srv
+if touch /srv/x 2>/dev/null; then exit 99; fi
+{churn} risk-list --json --home /srv
+"""
+
+
+@pytest.mark.parametrize("has_log", [False, True])
+def test_the_risk_list_is_read_from_a_home_that_cannot_be_written(shop: Shop, has_log: bool) -> None:
+    if not may_mount() or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a name space of its own for mounts takes root on Linux")
+    writer = sqlite3.connect(shop.home / "store.sqlite") if has_log else None  # as beside a service that runs
+    if writer is not None:
+        writer.execute("update score_runs set stale_reason = 'told by the log alone'")
+        writer.commit()
+        assert (shop.home / "store.sqlite-wal").stat().st_size > 0
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", _SHUT.format(home=shop.home, churn=shlex.join(CHURN))],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    if writer is not None:
+        writer.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["snapshot_date"] == FIRST_LIST

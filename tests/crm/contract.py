@@ -399,7 +399,7 @@ class ConnectorContract(ABC):
         for key in ("c00", "c03"):
             crm.add(key, **{self.text_field: "low", self.number_field: 0.01})
         connector.check()
-        for number, honest in enumerate((0, 1, 2, 3, 5)):
+        for number, honest in enumerate((0, 1, 2, 3, 5, 9, 10, 11, 14)):
             crm.lie, crm.lie_from, crm.lies_after_doing = lie, crm.requests + honest, lies_after_doing
             with suppress(ChurnError):
                 self.push(connector, store, f"r{number}", wanted, is_full=True)

@@ -25,7 +25,7 @@ from churn.crm.diff import differs
 from churn.crm.http import Credential, Http, open_client
 from churn.crm.oauth import access_token
 from churn.crm.opening import secret_of
-from churn.crm.verdict import NO_CONTENT, at_path, json_of
+from churn.crm.verdict import NO_CONTENT, at_path, is_something, json_of
 from churn.errors import ConfigError, ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:
@@ -317,16 +317,16 @@ class RestCrm:
             return RowResult(row.customer_id, "rejected", code="not_found", message=self._api.reason(response))
         if not self._api.is_yes(response):
             return self._api.refused(row, response)
-        if response.status_code != NO_CONTENT and not response.content.strip():
+        if response.status_code != NO_CONTENT and not is_something(json_of(response)):
             return self._looked_at(row, remote_id)
         return RowResult(row.customer_id, "updated", remote_id=remote_id)
 
     def _looked_at(self, row: Row, remote_id: str) -> RowResult:
-        """Return what a change came to that was answered with nothing at all: the record itself tells."""
+        """Return what a change came to that was answered with nothing that tells: the record itself does."""
         held = self._read_one(remote_id, list(row.values))
         if held is not None and not any(differs(value, held[name]) for name, value in row.values.items()):
             return RowResult(row.customer_id, "updated", remote_id=remote_id)
-        words = "it answered nothing, and the record does not hold what was written"
+        words = "its answer says nothing, and the record does not hold what was written"
         return RowResult(row.customer_id, "unknown", remote_id=remote_id, message=words)
 
     def _create(self, row: Row, mode: WriteMode) -> RowResult:

@@ -24,7 +24,7 @@ from churn.warehouse.reading.readers import is_known
 
 HEADER = """\
 # Settings of churn. Every key below is commented out and shows its default; secrets never go in here
-# (they come from environment variables: CHURN_STORE_URL, CHURN_SOURCE_<NAME>_DSN, AWS_*, PGPASSWORD, MYSQL_PWD).
+# (they come from environment variables: CHURN_STORE_URL, CHURN_SOURCE_<NAME>_DSN and _SECRET, AWS_*, PGPASSWORD).
 # Any key can be overridden by a variable: CHURN_TRAINING__SEED=3.
 """
 

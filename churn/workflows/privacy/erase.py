@@ -15,6 +15,7 @@ from churn.errors import NotFound
 from churn.store.repositories.privacy import CRM_TABLES
 from churn.warehouse.models.sql_models import load_models
 from churn.warehouse.personal import erase_all, holds, rewrite
+from churn.warehouse.reading.web.spool import forget_pages
 from churn.workflows.privacy.files import erase_from_file, personal_files
 from churn.workflows.privacy.object import Objected, Withdrawal, object_to_marketing, require_id, withdraw_customer
 
@@ -67,6 +68,7 @@ def erase_customers(context: Context, customers: Sequence[str], *, who: str) -> 
         were_erased = _are_known(context, customer_ids)
         begun = [_begin(context, customer_id, who) for customer_id in customer_ids]
         gone = _from_warehouse(context, customer_ids)
+        forget_pages(context.settings.home)
         erased = []
         for customer_id, start, was_erased in zip(customer_ids, begun, were_erased, strict=True):
             files = _from_files(context, customer_id, start.told_in)

@@ -130,7 +130,11 @@ def test_the_search_finds_what_erasing_does_not_cover(gone: Gone) -> None:
     context, someone = gone.lived.context, gone.lived.other
     with context.open_warehouse("test") as warehouse:
         warehouse.execute(f"create or replace table history.hidden as select ['{someone}'] as friends")
+    page = gone.lived.home / "pages" / "support_tickets" / "page-000001.ndjson"  # of a web service that broke off
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps({"customer_id": someone, "name": "Ada"}), encoding="utf-8")
     erase_customer(context, someone, who="test")
     left = places_naming(gone.lived.home, someone)
     assert "warehouse history.hidden" in left  # a list is a place that erasing does not look into: it must be told of
     assert not any("calls" in place for place in left)
+    assert not page.exists()

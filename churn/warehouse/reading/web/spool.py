@@ -15,6 +15,7 @@ from typing import Final
 
 from churn.errors import ResourceError
 
+FOLDER: Final = "pages"  # of the home
 _STATE: Final = "state.json"
 _OLDEST: Final = timedelta(days=1)  # a cursor of yesterday may have expired
 
@@ -84,3 +85,8 @@ class Spool:
     def clear(self) -> None:
         """Remove what is kept: it was loaded, or is of no use."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def forget_pages(home: Path) -> None:
+    """Remove the pages of every source: a run that broke off begins again. For when people are erased who may be in them."""
+    shutil.rmtree(home / FOLDER, ignore_errors=True)

@@ -23,7 +23,7 @@ from churn.warehouse.reading.overlaps import ARRIVED, leave_out_loaded, remember
 from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.web.asking import Parameters, WebClient
 from churn.warehouse.reading.web.paging import can_go_on, fetch_pages
-from churn.warehouse.reading.web.spool import PageProgress, Spool
+from churn.warehouse.reading.web.spool import FOLDER, PageProgress, Spool
 
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
 _WORTH_COUNTING = 100  # rows: of fewer, a few more or less say nothing
@@ -76,7 +76,7 @@ def _check(name: str, source: SourceSettings) -> None:
 def _spool(warehouse: Warehouse, name: str) -> Iterator[tuple[Spool, Path]]:
     """Give the folder of the pages, beside the warehouse where there is one, and another that goes with the block."""
     with tempfile.TemporaryDirectory(prefix="churn-web-") as scratch:
-        kept = warehouse.path.parent / "pages" if warehouse.path is not None else Path(scratch) / "pages"
+        kept = (warehouse.path.parent if warehouse.path is not None else Path(scratch)) / FOLDER
         yield Spool(kept / name), Path(scratch)
 
 

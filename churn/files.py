@@ -57,8 +57,8 @@ def frame_csv(frame: pl.DataFrame) -> str:
     """Return `frame` as CSV, with a quote before every text that a spreadsheet would run as a formula."""
     import polars as pl
 
-    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    harmless = frame.with_columns(
+    texts = [name for name, kind in frame.schema.items() if isinstance(kind, pl.String | pl.Categorical | pl.Enum)]
+    harmless = frame.with_columns(pl.col(texts).cast(pl.String)).with_columns(
         pl.when(pl.col(name).str.slice(0, 1).is_in(list(FORMULA_STARTS)))
         .then(pl.lit("'") + pl.col(name))
         .otherwise(pl.col(name))
@@ -66,7 +66,8 @@ def frame_csv(frame: pl.DataFrame) -> str:
         for name in texts
     )
     # polars leaves a carriage return unquoted, and a spreadsheet begins a new row, with a new first cell, after it.
-    has_returns = any(frame[name].str.contains("\r", literal=True).any() for name in texts)
+    has_returns = any(harmless[name].str.contains("\r", literal=True).any() for name in texts)
+    harmless = harmless.rename({name: str(_harmless(name)) for name in harmless.columns})
     return harmless.write_csv(quote_style="non_numeric" if has_returns else "necessary")
 
 
@@ -84,6 +85,7 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _harmless(value: object) -> object:
+    """Return a cell as it is written: a text that a spreadsheet would run as a formula gets a quote before it."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 

@@ -32,6 +32,12 @@ def test_text_that_a_spreadsheet_would_run_gets_a_quote_before_it(start: str) ->
     assert list(csv.reader(io.StringIO(csv_text([[cell]]), newline=""))) == [[f"'{cell}"]]
 
 
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical, pl.Enum(["=1+1", "basic"])])
+def test_texts_of_every_kind_and_names_of_columns_are_guarded(kind: pl.DataType) -> None:
+    frame = pl.DataFrame({"=plan": pl.Series(["=1+1", "basic", None], dtype=pl.String).cast(kind)})
+    assert frame_csv(frame) == "'=plan\n'=1+1\nbasic\n\n"
+
+
 def test_plain_text_and_numbers_stay_as_they_are() -> None:
     frame = pl.DataFrame({"customer_id": ["C1", "", None], "change": [-0.1, 0.2, None]})
     assert frame_csv(frame) == frame.write_csv()

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from contextlib import closing
 
 import pytest
+from fastapi import APIRouter
 from fastapi.testclient import TestClient
 
 from churn.accounts.keys import REMEMBERED_SECONDS, create_key, revoke_key
 from churn.api import create_app
+from churn.api.callers import Callers
+from churn.api.security import KeyRoute
 from tests.api.conftest import Service, context_of
 from tests.company import Company
 
@@ -108,3 +112,43 @@ def test_an_unknown_path_has_the_one_error_shape(standing: Service) -> None:
         "instance": "/v1/nothing",
         "request_id": "mine-1",
     }
+
+
+def test_whoever_has_no_key_is_refused_before_the_body_is_read(standing: Service) -> None:
+    kind = {"Content-Type": "application/json"}
+    for path in ("/v1/scores", "/v1/simulations", "/v1/outcomes"):
+        assert standing.client.post(path, content=b'{"rows": [', headers=kind).status_code == 401
+        assert (
+            standing.client.post(path, content=b'{"rows": [', headers=kind | standing.key("admin")).status_code == 422
+        )
+
+
+def test_a_route_of_the_api_that_names_no_scope_is_an_error_at_start_up() -> None:
+    router = APIRouter(route_class=KeyRoute)
+    with pytest.raises(TypeError, match="left_open"):
+
+        @router.get("/left-open")
+        def left_open() -> None: ...
+
+
+def test_requests_of_one_caller_share_one_look_at_the_store() -> None:
+    class Slow:
+        looks = 0
+
+        def held(self, _token: str) -> None:
+            """Remember nobody."""
+
+        def look_up(self, token: str) -> str:
+            self.looks += 1
+            time.sleep(0.2)
+            return f"key of {token}"
+
+    async def ask(keyring: Slow) -> list[object]:
+        callers = Callers(keyring)  # type: ignore[arg-type]  # all that it asks of a keyring
+        return await asyncio.gather(*(callers.key(token) for token in ("a", "b", "a", "a")))
+
+    keyring = Slow()
+    assert asyncio.run(ask(keyring)) == ["key of a", "key of b", "key of a", "key of a"]
+    assert keyring.looks == 2
+    assert asyncio.run(ask(keyring))[0] == "key of a", "a look that has ended is looked again"
+    assert keyring.looks == 4

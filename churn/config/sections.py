@@ -121,7 +121,7 @@ class SourceSettings(Section):
     def _one_place(self) -> SourceSettings:
         has_database = self.dsn is not None or self.query is not None
         if [self.path is not None, has_database, self.url is not None].count(True) != 1:
-            raise ValueError("give either `path`, or `dsn`/`query`, or `url`")
+            raise ValueError("give either `path` or `dsn`/`query` or `url`")
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("`url` must begin with http:// or https://")
         if self.url is not None and "@" in self.url.split("/")[2]:

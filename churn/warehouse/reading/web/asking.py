@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Mapping
@@ -120,8 +121,6 @@ class WebClient:
             raise Unreachable(f"the service {what}", where=self.where, remedy=remedy) from error
 
     def _signed(self) -> dict[str, str]:
-        import base64
-
         settings, headers = self._settings, {"accept": "application/json", **self._settings.headers}
         if settings.auth == "bearer":
             headers["authorization"] = f"Bearer {self._secret}"

@@ -108,7 +108,7 @@ def churn_service(home: Path) -> Iterator[tuple[int, str]]:
 @contextmanager
 def service_process(home: Path, env: dict[str, str], *options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Serve `home` in a process of its own; give its port, once something listens there, and the process."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "churn", "serve", "--home", str(home), "--port", str(port)]
     with _process([*command, "--config", str(home / "churn.toml"), *options], port, env) as running:
         yield port, running
@@ -117,7 +117,7 @@ def service_process(home: Path, env: dict[str, str], *options: str) -> Iterator[
 @contextmanager
 def empty_service() -> Iterator[int]:
     """Serve one FastAPI route that does nothing, on the same server with the same settings."""
-    port = _free_port()
+    port = free_port()
     with _process([sys.executable, "-m", "benchmarks.empty_service", str(port)], port, {}):
         yield port
 
@@ -204,7 +204,7 @@ def _mlflow_rate(found: BenchCompany, version: str, repeats: int, progress: Prog
         model.estimator.save_model(Path(folder) / "model.json")
         command = [str(MLFLOW), "-W", "ignore", "-m", "benchmarks.mlflow_model", folder, json.dumps(row)]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-        port = _free_port()
+        port = free_port()
         serve = [str(MLFLOW), "-W", "ignore", "-m", "mlflow", "models", "serve", "--env-manager", "local"]
         serve += ["-m", f"{folder}/mlflow", "-h", "127.0.0.1", "-p", str(port)]
         path = {"PATH": f"{MLFLOW.parent}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -238,7 +238,8 @@ def _process(command: Sequence[str | Path], port: int, env: dict[str, str]) -> I
             running.wait(30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

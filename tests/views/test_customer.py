@@ -70,8 +70,11 @@ def test_a_customer_is_told_from_the_mean_by_the_typical_customer_to_the_probabi
     for one in listed:
         view = customer_view(context, one["customer_id"])
         assert view.steps[0].start == view.mean_probability
-        assert view.steps[0].end == pytest.approx(view.base_probability)
-        assert view.steps[-1].end == pytest.approx(view.churn_probability, abs=6e-4)
+        if view.steps[0].text == "from the average to a typical customer":
+            assert view.steps[0].end == pytest.approx(view.base_probability)
+        else:  # too short a way for a bar
+            assert view.mean_probability == pytest.approx(view.base_probability, abs=5e-4)
+        assert view.steps[-1].end == pytest.approx(view.churn_probability, abs=1.1e-3)
         ends = [step.end for step in view.steps]
         assert [step.start for step in view.steps[1:]] == pytest.approx(ends[:-1])
         assert [row.snapshot_date for row in view.history] == sorted(row.snapshot_date for row in view.history)

@@ -1,4 +1,8 @@
-"""Reads a schedule of five cron fields and computes its instants, once for each date, also when clocks change."""
+"""Reads a schedule of five cron fields: which instants it names, once for each date, also when clocks change.
+
+The one place that knows APScheduler. It says which clock times the fields name; when the clocks of a zone show them is
+computed here, since its triggers lose midnight where the clocks change then.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,15 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from churn.errors import ConfigError
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_LAST_DAY = "last"
+# In cron a weekday of 0 or 7 is Sunday; APScheduler counts from Monday, so numbers are written as names.
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat") * 3
 _DAY = timedelta(days=1)
-_SEARCH_DAYS = 40 * 366  # a 29 February on a given weekday comes within 40 years
+_SEARCH_MONTHS = 40 * 12  # a 29 February on a given weekday comes within 40 years
 
 
 @dataclass(frozen=True, order=True)
@@ -36,77 +40,91 @@ class Cron:
         """Raises ConfigError, naming `where`, for fields that are no schedule."""
         self.fields, self._zone = fields, ZoneInfo(timezone)
         try:
-            minute, hour, day, month, weekday = fields.split()
-            minutes, hours = _numbers(minute, 0, 59), _numbers(hour, 0, 23)
-            days = [part for part in day.split(",") if part != _LAST_DAY]
-            self._has_last_day = len(days) < len(day.split(","))
-            self._days = _numbers(",".join(days), 1, 31) if days else frozenset()
-            self._months = _numbers(month, 1, 12, _MONTHS)
-            self._weekdays = frozenset(number % 7 for number in _numbers(weekday, 0, 7, _WEEKDAYS))
-        except ValueError as error:
+            _clock_times(fields, 2000, 1)
+        except (ValueError, IndexError) as error:
             raise ConfigError(
                 f"`{fields}` is no schedule: {error}",
                 where=where,
                 remedy="Write minute, hour, day, month and weekday as in cron: 0 2 * * * is 02:00 every day.",
             ) from error
-        self._times = [time(hour, minute) for hour in sorted(hours) for minute in sorted(minutes)]
 
     def fires(self, after: datetime, until: datetime | None = None) -> Iterator[Fire]:
         """Yield what comes later than `after` and not later than `until`, in order."""
         first = after.replace(tzinfo=UTC).astimezone(self._zone).date() - _DAY  # a skipped time may lie in the next day
         waiting: list[Fire] = []
-        for day in (first + n * _DAY for n in range(_SEARCH_DAYS)):
-            begins = self._instant(day, time.min)
+        for moment in _clock_times_from(self.fields, first):
+            begins = self._instant(datetime.combine(moment.date(), time.min))
             # Times that were skipped at the end of a day may come after the first of the next: those wait for it.
             while waiting and waiting[0].at < begins:
                 yield heapq.heappop(waiting)
             if until is not None and begins > until:
                 break
-            for fire in self._of(day) if self._names(day) else ():
-                if after < fire.at and (until is None or fire.at <= until):
-                    heapq.heappush(waiting, fire)
+            fire = Fire(self._instant(moment), moment.date())
+            if after < fire.at and (until is None or fire.at <= until) and fire not in waiting:
+                heapq.heappush(waiting, fire)
         while waiting:
             yield heapq.heappop(waiting)
 
-    def _names(self, day: date) -> bool:
-        is_day = day.day in self._days or (self._has_last_day and (day + _DAY).day == 1)
-        return is_day and day.month in self._months and day.isoweekday() % 7 in self._weekdays
-
-    def _of(self, day: date) -> list[Fire]:
-        return [Fire(at, day) for at in sorted({self._instant(day, moment) for moment in self._times})]
-
-    def _instant(self, day: date, moment: time) -> datetime:
+    def _instant(self, moment: datetime) -> datetime:
         """Return when the clocks show `moment`: the first time if twice, and as if they were not yet changed if never."""
-        local = datetime.combine(day, moment, tzinfo=self._zone)  # fold 0, see PEP 495
-        return local.astimezone(UTC).replace(tzinfo=None)
+        return moment.replace(tzinfo=self._zone).astimezone(UTC).replace(tzinfo=None)  # fold 0, see PEP 495
 
 
-def _numbers(field: str, low: int, high: int, names: tuple[str, ...] = ()) -> frozenset[int]:
-    """Return the numbers that a cron field names. Raises ValueError for what it may not hold."""
-    return frozenset(number for part in field.split(",") for number in _range(part, low, high, names))
+def _clock_times_from(fields: str, first: date) -> Iterator[datetime]:
+    for number in range(_SEARCH_MONTHS):
+        years, month = divmod(first.month - 1 + number, 12)
+        for moment in _clock_times(fields, first.year + years, month + 1):
+            if moment.date() >= first:
+                yield moment
 
 
-def _range(part: str, low: int, high: int, names: tuple[str, ...]) -> Iterator[int]:
-    span, has_step, step_word = part.partition("/")
-    step = int(step_word) if has_step and step_word.isdecimal() else 1
-    if has_step and (not step_word.isdecimal() or step < 1):
+@lru_cache(maxsize=1_024)
+def _clock_times(fields: str, year: int, month: int) -> tuple[datetime, ...]:
+    """Return what clocks that never change would show in one month. Raises ValueError or IndexError for bad fields."""
+    from apscheduler.triggers.cron import CronTrigger
+
+    minute, hour, day, months, weekday = fields.split()
+    trigger = CronTrigger(
+        year=year,  # or a date that never comes would be looked for until the year 9999
+        month=months,
+        day=day,
+        day_of_week=_named(weekday),
+        hour=hour,
+        minute=minute,
+        timezone=UTC,
+    )
+    at = datetime(year, month, 1, tzinfo=UTC)
+    ends = at.replace(year=year + month // 12, month=month % 12 + 1)
+    moments = []
+    while (fire := trigger.get_next_fire_time(None, at)) is not None and fire < ends:
+        moments.append(fire.replace(tzinfo=None))
+        at = fire + timedelta(minutes=1)
+    return tuple(moments)
+
+
+def _named(field: str) -> str:
+    """Return the weekdays of a cron field as names. Raises ValueError for what is no weekday."""
+    return field if field == "*" else ",".join(_days(part) for part in field.split(","))
+
+
+def _days(part: str) -> str:
+    span, has_step, step = part.partition("/")
+    if has_step and not (step.isdecimal() and int(step)):
         raise ValueError(f"`{part}` has no step")
+    first, is_span, last = span.partition("-")
     if span == "*":
-        return iter(range(low, high + 1, step))
-    first_word, is_span, last_word = span.partition("-")
-    first = _number(first_word, low, high, names)
-    top = high - 1 if names is _WEEKDAYS else high  # Sunday is 0 and 7
-    last = _number(last_word, low, high, names) if is_span else (top if has_step else first)
-    if last >= first:
-        return iter(range(first, last + 1, step))
-    if names is not _WEEKDAYS:
-        raise ValueError(f"`{part}` ends before it begins")
-    return (number % 7 for number in range(first, last + 8, step))  # fri-mon goes over the week's end
+        begins, ends = 0, 6
+    else:
+        begins = _weekday(first)
+        ends = _weekday(last) if is_span else (6 if has_step else begins)
+    if ends < begins:
+        ends += 7  # fri-mon goes over the week's end
+    return ",".join(dict.fromkeys(_WEEKDAYS[number] for number in range(begins, ends + 1, int(step or 1))))
 
 
-def _number(word: str, low: int, high: int, names: tuple[str, ...]) -> int:
-    if word.lower() in names:
-        return names.index(word.lower()) + low
-    if word.isdecimal() and low <= int(word) <= high:
+def _weekday(word: str) -> int:
+    if word.isdecimal() and int(word) <= 7:
         return int(word)
-    raise ValueError(f"`{word}` is not one of {low} to {high}" + (f" or {names[0]} to {names[-1]}" if names else ""))
+    if word.lower() in _WEEKDAYS:
+        return _WEEKDAYS.index(word.lower())
+    raise ValueError(f"`{word}` is no weekday")

@@ -16,6 +16,7 @@ from tests.company import Company
 HEAVY = [
     "alembic",
     "altair",
+    "apscheduler",
     "duckdb",
     "fastapi",
     "httpx",

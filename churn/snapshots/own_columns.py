@@ -22,6 +22,7 @@ _OF_STAGING = frozenset(
 )
 _FEW = 50  # values of a text: with more, and most rows having their own, it is an id or a name
 _OWN_SHARE = 0.5
+_AT_ONCE = 8  # columns whose values are counted in one pass
 _LEAST_NUMBERED = 100  # whole numbers that never repeat over so many rows are ids
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
@@ -140,9 +141,16 @@ def _history(warehouse: Warehouse, source: _OwnTable) -> tuple[datetime | None, 
 
 def _counts(warehouse: Warehouse, source: _OwnTable, kinds: Mapping[str, str]) -> dict[str, tuple[int, int]]:
     """Return by column how many rows have a value, and how many values there are."""
-    listed = ", ".join(f"count({quoted(name)}), count(distinct {quoted(name)})" for name in kinds)
-    row = warehouse.rows(f"select {listed} from {source.staged} where {source.condition} and superseded_at is null")[0]
-    return {name: (int(row[2 * n]), int(row[2 * n + 1])) for n, name in enumerate(kinds)}
+    counts = {}
+    names = list(kinds)
+    for first in range(0, len(names), _AT_ONCE):  # values of many columns at once would not fit a small machine
+        some = names[first : first + _AT_ONCE]
+        listed = ", ".join(f"count({quoted(name)}), count(distinct {quoted(name)})" for name in some)
+        (row,) = warehouse.rows(
+            f"select {listed} from {source.staged} where {source.condition} and superseded_at is null"
+        )
+        counts |= {name: (int(row[2 * n]), int(row[2 * n + 1])) for n, name in enumerate(some)}
+    return counts
 
 
 def _unusable(source: _OwnTable, kind: str, filled: int, values: int) -> ColumnUse | None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -42,7 +43,9 @@ def served(company: Company, **env: str) -> Iterator[tuple[str, subprocess.Popen
         running.wait(40)
 
 
-def test_the_day_of_a_crm_works_line_by_line(company: Company) -> None:
+def test_the_day_of_a_crm_works_line_by_line(company: Company, tmp_path: Path) -> None:
+    rows = "".join(f"{arm},{int(number % 4 == 0)}\n" for number in range(400) for arm in ("mail", "none"))
+    (tmp_path / "trial.csv").write_text(f"arm,bought\n{rows}", encoding="utf-8")
     lines = [line for line in TEXT.splitlines() if line.startswith("curl ")]
     assert len(lines) >= 7
     key = company.json("keys", "create", "crm", "--scope", "read", "--scope", "simulate", "--scope", "push")["key"]
@@ -54,6 +57,7 @@ def test_the_day_of_a_crm_works_line_by_line(company: Company) -> None:
             command = re.sub(r"^curl ", "curl --silent --show-error --fail-with-body ", here)
             done = subprocess.run(
                 ["bash", "-c", command],
+                cwd=tmp_path,
                 env={**clean_environment(), "KEY": key},
                 capture_output=True,
                 text=True,

@@ -19,6 +19,7 @@ PAGES = {
 README, COMMANDS, EXTENDING = PAGES["README.md"], PAGES["docs/commands.md"], PAGES["docs/extending.md"]
 SOURCES = PAGES["docs/sources.md"].partition("## The tables\n")[2].partition("\n## ")[0]
 APP = typer.main.get_command(build_app())
+SHORT_FOR = {"sync": "push", "experiment": "analyse"}  # `churn sync CAMPAIGN`, `churn experiment FILE`
 
 
 def blocks(language: str, text: str) -> list[str]:
@@ -37,8 +38,8 @@ def test_every_command_line_of_the_docs_is_accepted_by_the_command_line(line):
     words = shlex.split(line, comments=True)[1:]
     command = APP
     while words and hasattr(command, "commands"):
-        if words[0] not in command.commands and "push" in command.commands:
-            words = ["push", *words]  # `churn sync CAMPAIGN` is short for it
+        if words[0] not in command.commands and command.name in SHORT_FOR:
+            words = [SHORT_FOR[command.name], *words]
         command = command.commands[words.pop(0)]
     command.make_context(command.name, words)  # parses options and arguments; raises on an unknown one
 

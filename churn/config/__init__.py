@@ -148,7 +148,8 @@ def _config_path(config: Path | None, home: Path, *, is_named: bool) -> Path | N
         if not config.is_file():
             raise ConfigError("no such configuration file", where=str(config), remedy="Write one with `churn init`.")
         return config
-    places = (home, Path()) if is_named else (Path(), home)
+    is_elsewhere = is_named and home.resolve() != Path.cwd()
+    places = (home, Path()) if is_elsewhere else (Path(), home)
     return next((place / "churn.toml" for place in places if (place / "churn.toml").is_file()), None)
 
 

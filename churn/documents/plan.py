@@ -243,6 +243,7 @@ class PlanInputs(Document):
 
     campaigns: tuple[str, ...]
     budget: float | None
+    despite_alarm: bool = False
     rules: CampaignSettings | None = None
     business: BusinessSettings | None = None
     window_days: int

@@ -69,7 +69,7 @@ class CandidateResult:
 class Selection:
     """The chosen candidate's name, the reason, and whether there was anything to learn.
 
-    `better_rule` is the title of the rule of thumb that does as well as the chosen candidate or better, None where the
+    `better_rule` is the title of the rule of thumb that earns as much as the chosen candidate, whose log loss is not reliably lower; None where the
     candidate beats them all: only then may it be promoted.
     """
 

@@ -96,7 +96,10 @@ def _better_rule(
 ) -> CandidateResult | None:
     rules = [result for result in results if result.is_baseline]
     best = max(rules, key=lambda result: _gain(result, metric), default=None)
-    return best if best is not None and _gain(best, metric) >= _gain(chosen, metric) else None
+    if best is None or _gain(best, metric) < _gain(chosen, metric):
+        return None
+    # Equal money with surer probabilities is still worth a model: what else is counted with them comes out better.
+    return None if difference(chosen, best, "log_loss").high < 0.0 else best
 
 
 def _value(result: CandidateResult, metric: Deciding) -> float:

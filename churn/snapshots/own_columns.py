@@ -141,7 +141,7 @@ def _history(warehouse: Warehouse, source: _OwnTable) -> tuple[datetime | None, 
 
 def _counts(warehouse: Warehouse, source: _OwnTable, kinds: Mapping[str, str]) -> dict[str, tuple[int, int]]:
     """Return by column how many rows have a value, and how many values there are."""
-    counts = {}
+    counts: dict[str, tuple[int, int]] = {}
     names = list(kinds)
     for first in range(0, len(names), _AT_ONCE):  # values of many columns at once would not fit a small machine
         some = names[first : first + _AT_ONCE]

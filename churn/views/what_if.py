@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -129,14 +130,17 @@ def levers_of(features: Mapping[str, FeatureValue]) -> list[Lever]:
 
 @dataclass(frozen=True)
 class Dial:
-    """A number that can be turned: `low` to `high` spans nine tenths of all customers and this one."""
+    """A number that can be turned: `low` to `high` spans nine tenths of all customers and this one.
+
+    `value` is the exact one, so that a dial that is not touched changes nothing. `step` is None where any number will do.
+    """
 
     name: str
     words: str
     value: float
     low: float
     high: float
-    step: float
+    step: int | None
     usual: float
 
 
@@ -167,9 +171,10 @@ def dials_of(
         if isinstance(value, int):
             dials.append(Dial(name, words, value, int(low), int(high), 1, int(span.middle)))
         else:
-            step = round((high - low) / 200, 4) or 0.001
-            dials.append(Dial(name, words, round(value, 3), round(low, 3), round(high, 3), step, round(span.middle, 3)))
-    return sorted(dials, key=lambda dial: dial.step != 1)[:_DIALS]
+            # Ends are rounded outwards: at an end of many digits browsers call the value itself out of range.
+            ends = math.floor(low * 1000) / 1000, math.ceil(high * 1000) / 1000
+            dials.append(Dial(name, words, value, *ends, None, round(span.middle, 3)))
+    return sorted(dials, key=lambda dial: dial.step is None)[:_DIALS]
 
 
 def score_mixed(

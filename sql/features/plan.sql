@@ -77,7 +77,9 @@ spaced as (
 renewed as (
     select
         *,
-        cast(floor(date_diff('month', started_at, cast(snapshot_date as timestamp)) / nullif(term_months, 0)) as integer)
+        cast(
+            floor(date_diff('month', started_at, cast(snapshot_date as timestamp)) / nullif(term_months, 0)) as integer
+        )
         * term_months as months
     from spaced
 )

@@ -20,7 +20,10 @@ told as (
     select c.customer_id, c.occurred_at as lost_at, c.reason, p.grace_days
     from staging.churn_events as c
     cross join snapshots.policy as p
-    where p.told_by = 'churn_events' and c.superseded_at is null and coalesce(c.reason, '') not in ('pause', 'plan_change')
+    where
+        p.told_by = 'churn_events'
+        and c.superseded_at is null
+        and coalesce(c.reason, '') not in ('pause', 'plan_change')
 ),
 
 taken_back as (

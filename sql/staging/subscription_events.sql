@@ -50,7 +50,8 @@ events as (
     select
         * replace (if(not is_new or (is_dated and occurred_at = latest_at), available_at, occurred_at) as available_at),
         lead(1) over (partition by subscription_id, event_type, occurred_at order by fact_version) is null as is_last
-    from followed where occurred_at < dropped_at and earlier_hash is distinct from hash(occurred_at, terms_hash)
+    from followed
+    where occurred_at < dropped_at and earlier_hash is distinct from hash(occurred_at, terms_hash)
 ),
 
 retold as (
@@ -78,7 +79,8 @@ kept as (
     from retold
     union all by name
     select * replace (if(is_dated and occurred_at = latest_at, available_at, occurred_at) as available_at)
-    from typed where not is_retold and occurred_at < timestamp '9000-01-01'
+    from typed
+    where not is_retold and occurred_at < timestamp '9000-01-01'
 )
 
 select

@@ -55,7 +55,7 @@ def test_a_score_that_is_no_number_is_refused_and_the_list_in_force_stays(
 
     def broken(self: ServedModel, matrix: Matrix) -> Floats:
         raw = real(self, matrix).copy()
-        raw[3] = bad
+        raw[3:4] = bad  # opening a bundle scores a single row
         return raw
 
     monkeypatch.setattr(ServedModel, "raw_scores", broken)

@@ -121,12 +121,16 @@ def test_where_contacting_everyone_pays_most_log_loss_decides():
 
 
 def test_a_rule_of_thumb_that_earns_as_much_is_named_in_place_of_the_model():
-    rule = result("segment_rate", profit=105, is_baseline=True, log_loss=0.25)
+    rule = result("segment_rate", profit=105, is_baseline=True, log_loss=0.2)
     found = select([constant(), rule, result("xgboost", profit=100)], metric="net_profit", interpretability=ORDER)
     assert found.has_signal
     assert not found.may_serve
     assert found.better_rule == rule.title
     assert found.reason.endswith("use that rule instead.")
+    surer = select(
+        [constant(), rule, result("xgboost", profit=100, log_loss=0.15)], metric="net_profit", interpretability=ORDER
+    )
+    assert surer.may_serve, "its probabilities are reliably better"
 
 
 def test_the_order_of_interpretability_is_a_setting():

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi import Path as InPath
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import request_id
@@ -21,7 +22,8 @@ from churn.views.experiments import experiment, experiments
 router = APIRouter(prefix="/v1/experiments", tags=["experiments"], route_class=OnceRoute)
 
 Column = Annotated[str, Form(min_length=1, max_length=200)]
-Optional = Annotated[str | None, Form(max_length=200)]
+# A field of a form is there or not: it cannot be null, and the description of the API must not say so.
+Optional = Annotated[Annotated[str, Field(max_length=200)] | SkipJsonSchema[None], Form()]
 
 
 class Experiments(BaseModel):
@@ -58,14 +60,16 @@ def analyse(
     outcome: Column,
     control: Optional = None,
     treated: Optional = None,
-    direction: Annotated[Literal["wanted", "unwanted"] | None, Form()] = None,
+    direction: Annotated[Literal["wanted", "unwanted"] | SkipJsonSchema[None], Form()] = None,
     value: Optional = None,
     cost: Optional = None,
     incentive: Optional = None,
-    planned_share: Annotated[float | None, Form(gt=0, lt=1)] = None,
+    planned_share: Annotated[Annotated[float, Field(gt=0, lt=1)] | SkipJsonSchema[None], Form()] = None,
     customer: Optional = None,
-    exclude: Annotated[list[str] | None, Form()] = None,
-    option: Annotated[list[str] | None, Form(description="NAME=VALUE, how the file is written.")] = None,
+    exclude: Annotated[list[str] | SkipJsonSchema[None], Form()] = None,
+    option: Annotated[
+        list[str] | SkipJsonSchema[None], Form(description="NAME=VALUE, how the file is written.")
+    ] = None,
     name: Optional = None,
 ) -> JobRun:
     """Analyse an experiment: 202 with the run that is queued; see GET /v1/jobs/{run_id}, then GET /v1/experiments."""

@@ -1,6 +1,6 @@
-// The customer page: a dial tells its value beside its label, to the digits of its step.
+// The customer page: a dial tells its value beside its label, to three decimals where it has no step.
 document.addEventListener("input", (event) => {
   const dial = event.target;
   const place = dial.dataset?.toldIn && document.getElementById(dial.dataset.toldIn);
-  if (place) place.textContent = dial.value;
+  if (place) place.textContent = dial.step === "any" ? String(Math.round(dial.value * 1000) / 1000) : dial.value;
 });

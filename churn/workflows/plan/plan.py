@@ -241,6 +241,7 @@ def plan_inputs(
         definition.name: PlanInputs(
             campaigns=names,
             budget=None if request.budget is None else float(request.budget),
+            despite_alarm=request.despite_alarm,
             rules=settings.campaigns,
             business=settings.business,
             window_days=definition.window(settings.churn),

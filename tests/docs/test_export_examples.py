@@ -76,6 +76,16 @@ EXAMPLES = [
         "customer_id, event_type, occurred_at::varchar, event_id",
         [("u1", "login", "2026-01-05 10:00:00.123", "x1")],
     ),
+    (
+        "cdnow",
+        "payments",
+        "payment_id, customer_id, attempted_at::varchar, amount, status",
+        [
+            ("1", "00007", "1997-01-03 00:00:00", 23.5, "succeeded"),
+            ("2", "00007", "1997-05-19 00:00:00", 9.99, "succeeded"),
+            ("3", "00012", "1997-02-11 00:00:00", 104.25, "succeeded"),
+        ],
+    ),
 ]
 
 

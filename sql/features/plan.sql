@@ -77,9 +77,7 @@ spaced as (
 renewed as (
     select
         *,
-        cast(
-            floor(date_diff('month', started_at, cast(snapshot_date as timestamp)) / nullif(term_months, 0)) as integer
-        )
+        cast(date_diff('month', started_at, snapshot_date) // nullif(term_months, 0) as integer)
         * term_months as months
     from spaced
 )

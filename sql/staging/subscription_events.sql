@@ -59,10 +59,8 @@ retold as (
     union all by name
     select
         * replace (
-            subscription_id || ' resumed ' || dropped_at as subscription_id,
-            'started' as event_type,
-            dropped_at as occurred_at,
-            dropped_at as available_at
+            subscription_id || ' resumed ' || dropped_at as subscription_id, 'started' as event_type,
+            dropped_at as occurred_at, dropped_at as available_at
         )
     from events
     where is_last and is_resumed

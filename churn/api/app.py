@@ -35,7 +35,7 @@ class Service(FastAPI):
     )
 
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
+        """Return the OpenAPI document, which FastAPI holds as plain JSON."""
         document = super().openapi()
         if self.state.root_path:
             document["servers"] = [{"url": self.state.root_path}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -78,7 +78,7 @@ class Surround:
                 code, name, detail, remedy = refusal
                 await problems.answer(Request(scope), code, name, detail, remedy=remedy)(scope, receive, sending)
         finally:
-            self._note(scope, noted, status, time.perf_counter() - began)
+            self._note(scope, given_id, noted.get("who"), status, time.perf_counter() - began)
 
     def _refusal(self, name: bytes, value: bytes, path: str) -> tuple[int, str, str, str | None] | None:
         if name == b"transfer-encoding":
@@ -92,16 +92,16 @@ class Surround:
             return 413, "body_too_large", f"At most {limit:,} bytes.", remedy
         return None
 
-    def _note(self, scope: Scope, noted: dict[str, Any], status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, request_id: str, who: str | None, status: int, seconds: float) -> None:
         # The route's template, never the path: paths hold customer ids.
         route = getattr(scope.get("route"), "path", "none").replace(":path}", "}")
         scope["app"].churn.metrics.count(scope["method"], route, status, seconds)
         self._context.log.note(
             "request",
-            request_id=noted["request_id"],
+            request_id=request_id,
             method=scope["method"],
             route=route,
             status=status,
-            who=noted.get("who"),
+            who=who,
             milliseconds=round(1000 * seconds, 2),
         )

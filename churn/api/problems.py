@@ -21,6 +21,13 @@ _RETRY_SECONDS = "5"  # Retry-After for what is unavailable or locked for a whil
 _TITLES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 406: "not_acceptable"}
 
 
+class FieldFault(BaseModel):
+    """A field of a request that is wrong."""
+
+    field: str = Field(examples=["body.threshold"])
+    message: str = Field(examples=["Input should be less than or equal to 1"])
+
+
 class Problem(BaseModel):
     """A problem document, RFC 9457."""
 
@@ -33,11 +40,11 @@ class Problem(BaseModel):
     request_id: str = Field(examples=["5f0c1d2e3a4b5c6d"], description="Find the request in the log by it.")
     where: str | None = Field(None, description="The field, file or table concerned.")
     remedy: str | None = Field(None, description="What to do about it.")
-    errors: list[dict[str, Any]] | None = Field(None, description="Each field that is wrong, with the reason.")
+    errors: list[FieldFault] | None = Field(None, description="Each field that is wrong, with the reason.")
 
 
 # What every route may answer instead, for the API's documentation.
-RESPONSES: dict[int | str, dict[str, Any]] = {
+RESPONSES: dict[int | str, dict[str, Any]] = {  # in the form that FastAPI takes: parts of an OpenAPI document
     code: {"model": Problem, "description": text, "content": {MEDIA_TYPE: {}}}
     for code, text in {
         401: "No valid key",
@@ -85,9 +92,10 @@ def install(app: FastAPI, context: Context) -> None:
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
         errors = [
-            {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
+            FieldFault(field=".".join(str(part) for part in item["loc"]), message=item["msg"])
+            for item in error.errors()
         ]
-        detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors[:3])
+        detail = "; ".join(f"{fault.field}: {fault.message}" for fault in errors[:3])
         return answer(request, 422, "invalid_request", detail, errors=errors)
 
     @app.exception_handler(HTTPException)
@@ -111,7 +119,7 @@ def answer(
     *,
     where: str | None = None,
     remedy: str | None = None,
-    errors: Sequence[Mapping[str, Any]] | None = None,
+    errors: Sequence[FieldFault] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a problem document without its empty keys. A person who asked for a page gets a page."""
@@ -131,7 +139,7 @@ def answer(
         "request_id": request_id(request),
         "where": where,
         "remedy": remedy,
-        "errors": errors,
+        "errors": None if errors is None else [fault.model_dump() for fault in errors],
     }
     known = {key: value for key, value in document.items() if value is not None}
     return JSONResponse(known, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)

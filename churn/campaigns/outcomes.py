@@ -99,7 +99,7 @@ def _json_rows(path: Path, kind: str, campaign: str | None) -> Iterator[tuple[in
         yield number, record if fine else {}, None if fine else "is no JSON object"
 
 
-def _line(text: str) -> dict[str, Any] | None:
+def _line(text: str) -> dict[str, Any] | None:  # free: a line of somebody's file
     try:
         content = json.loads(text)
     except json.JSONDecodeError:

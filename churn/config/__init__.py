@@ -131,7 +131,7 @@ def load_settings(
     environ = dict(os.environ) if environ is None else environ
     chosen_home = home or Path(environ.get(HOME, ".churn"))
     path = _config_path(config, chosen_home, is_named=home is not None or HOME in environ)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # whatever the file holds, until Settings validates it
     if path is not None:
         values = _read_toml(path)
         _anchor_sources(values, path.parent)
@@ -153,7 +153,7 @@ def _config_path(config: Path | None, home: Path, *, is_named: bool) -> Path | N
     return next((place / "churn.toml" for place in places if (place / "churn.toml").is_file()), None)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:  # not validated yet
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -162,7 +162,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
-def _anchor_sources(values: dict[str, Any], folder: Path) -> None:
+def _anchor_sources(values: dict[str, Any], folder: Path) -> None:  # not validated yet
     sources = values.get("sources")
     if not isinstance(sources, dict):
         return

@@ -442,7 +442,7 @@ class RestConnector(ConnectorSection):
 class OtherConnector(ConnectorSection):
     """[connectors.NAME] with the kind of a file that you add: connectors/KIND.py in the home.
 
-    Whatever is its own goes into `options`, so that a misspelt kind is not taken for a new one.
+    Whatever is its own goes into `options`, which are free, so that a misspelt kind is not taken for a new one.
     """
 
     kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="The file's name.")

@@ -33,6 +33,7 @@ def is_secret(name: str) -> bool:
     )
 
 
+# `values` are free: nothing in them is validated yet.
 def overlay(values: dict[str, Any], environ: Mapping[str, str], model: type[BaseModel]) -> None:
     """Lay `CHURN_SECTION__KEY=value` over `values`, the file's, which `model` validates afterwards.
 

@@ -90,6 +90,7 @@ class SourceSettings(Section):
         default_factory=dict, description="Ours = theirs: a column's name, or an SQL expression over theirs."
     )
     where: str | None = Field(None, description="SQL condition over their columns; other rows are left out.")
+    # Free: DuckDB's readers take them, and each reader has its own.
     options: dict[str, Any] = Field(
         default_factory=dict, description="Reader options: delim, header, skip, names, nullstr, ..."
     )

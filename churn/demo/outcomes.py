@@ -84,7 +84,7 @@ class Window:
         known = ~self.left_in_lead & self.was_active
         unit = np.float32(1)
         lost = self.has_churned & self.is_involuntary
-        columns: dict[str, Any] = {
+        columns: dict[str, NDArray[Any]] = {
             "customer": self.customer[kept],
             "month": np.full(len(kept), self.month, dtype=np.int16),
             "is_active": self.was_active[kept],

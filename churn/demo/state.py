@@ -99,6 +99,7 @@ def load_state(folder: Path) -> CompanyState:
             where=str(folder / FOLDER),
             remedy="Run `churn demo` first; it keeps one.",
         )
+    # As `save_state` wrote them: CompanyState names and types them below.
     facts: dict[str, Any] = json.loads(whole[-1].read_text(encoding="utf-8"))
     read = {
         name: {c.name: c.to_numpy().copy() for c in pl.read_parquet(whole[-1].with_name(f"{name}.parquet"))}

@@ -155,7 +155,7 @@ def read_language(code: str, home: Path) -> Language:
     return Language(code, _read(code, home), _read(FALLBACK, home))
 
 
-def _read(code: str, home: Path) -> dict[str, Any]:
+def _read(code: str, home: Path) -> dict[str, Any]:  # free: a file of words that users write too
     path = layered("reports", home, ".toml")[f"words/{code}"]
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -64,13 +64,13 @@ class SnapshotPolicy:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SnapshotPolicy:
-        """Return the policy that `to_dict` wrote; unknown keys are left out, so old bundles stay readable."""
+        """Return the policy that `to_dict` wrote; other keys of another version are left out, so old bundles stay readable."""
         known = {field.name for field in dataclasses.fields(cls)}
         kept = {key: value for key, value in values.items() if key in known}
         lists = {key: tuple(kept.get(key, ())) for key in ("static", "excluded_plans")}
         return cls(**kept | lists)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:  # plain JSON, whose digest is the fingerprint of data sets
         """Return the policy as plain values, for bundles and fingerprints; what was added later only where it is set."""
         values = dataclasses.asdict(self)
         kept = {key: value for key, value in values.items() if key not in _LATER or value != _LATER[key]}

@@ -213,7 +213,7 @@ def _wrap(value: object) -> dict[str, str]:
     raise TypeError(type(value).__name__)
 
 
-def _unwrap(document: dict[str, Any]) -> Any:
+def _unwrap(document: dict[str, Any]) -> Any:  # any object of any JSON passes here
     if "$at" in document:
         return datetime.fromisoformat(document["$at"])
     return date.fromisoformat(document["$date"]) if "$date" in document else document

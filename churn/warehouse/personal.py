@@ -36,9 +36,10 @@ def tables_of_customers(warehouse: Warehouse) -> list[str]:
     return [table for table, columns in _tables(warehouse).items() if "customer_id" in columns]
 
 
+# Rows are free: they come from any table, with whatever columns it has.
 def rows_of(warehouse: Warehouse, customer_id: str) -> dict[str, list[dict[str, Any]]]:
     """Return everything held of a customer, by table; tables that hold nothing are left out."""
-    by_table: dict[str, list[dict[str, Any]]] = {}  # free: any table, with whatever columns it has
+    by_table: dict[str, list[dict[str, Any]]] = {}
     for table in tables_of_customers(warehouse):
         frame = warehouse.frame(f"select * from {_sql(table)} where {_MINE}", [customer_id])
         if frame.height and not table.startswith("facts."):  # the same rows are shown in raw and staging

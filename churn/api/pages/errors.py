@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
@@ -71,7 +71,7 @@ def error_page(
     except ChurnError:  # the store is unavailable, which may be the very error shown
         request.state.user = None
     heading, words = _FOR_PEOPLE.get(code, (_TITLES.get(status, "That did not work"), detail))
-    values: dict[str, Any] = {
+    values: dict[str, str | int | None] = {
         "status_code": status,
         "heading": heading,
         "detail": None if status == 404 and detail == "Not Found" else words,
@@ -83,6 +83,6 @@ def error_page(
     if is_partial:
         answer = fragment(request, "errors/notice.html.j2", status=status, **values)
     else:
-        answer = page(request, "errors/error.html.j2", title=values["heading"], active="", status=status, **values)
+        answer = page(request, "errors/error.html.j2", title=heading, active="", status=status, **values)
     answer.headers.update(headers or {})
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from churn.wording import day, instant
 if TYPE_CHECKING:
     from churn.accounts.sign_in import SignedIn
     from churn.api.state import State
+    from churn.store import ScoreRun
 
 
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
@@ -69,7 +71,7 @@ def fragment(request: Request, template: str, *, status: int = 200, **values: An
     return HTMLResponse(environment().get_template(template).render(**context), status_code=status, headers=HEADERS)
 
 
-def _shared(request: Request) -> dict[str, Any]:
+def _shared(request: Request) -> dict[str, Any]:  # free: names for a template, next to those of the page
     state: State = request.app.churn
     user: SignedIn | None = getattr(request.state, "user", None)
     return {
@@ -84,8 +86,20 @@ def _shared(request: Request) -> dict[str, Any]:
     }
 
 
-def surroundings(state: State) -> dict[str, Any]:
-    """Return what the frame says on every page: whose data these are, how far they reach, whether they are stale.
+@dataclass(frozen=True)
+class Surroundings:
+    """What the frame says on every page: whose data these are, how far they reach, whether they are stale."""
+
+    run: ScoreRun | None
+    is_demo: bool
+    data_until: datetime | None
+    is_stale: bool
+    stale_reason: str | None
+    is_old: bool
+
+
+def surroundings(state: State) -> Surroundings:
+    """Return what the frame of every page says.
 
     A simulated company's clock stands still where its data end, so it never grows stale by waiting.
     """
@@ -95,14 +109,14 @@ def surroundings(state: State) -> dict[str, Any]:
         run = None
     is_demo = state.context.is_simulated
     age = None if run is None or is_demo else state.context.clock() - run.data_cutoff
-    return {
-        "run": run,
-        "is_demo": is_demo,
-        "data_until": run.data_cutoff if run else None,
-        "is_stale": bool(run and run.is_stale),
-        "stale_reason": stale_words(run.stale_reason) if run else None,
-        "is_old": age is not None and age > timedelta(hours=36),
-    }
+    return Surroundings(
+        run=run,
+        is_demo=is_demo,
+        data_until=run.data_cutoff if run else None,
+        is_stale=bool(run and run.is_stale),
+        stale_reason=stale_words(run.stale_reason) if run else None,
+        is_old=age is not None and age > timedelta(hours=36),
+    )
 
 
 @cache

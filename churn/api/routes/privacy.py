@@ -20,6 +20,22 @@ router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute
 CustomerId = Annotated[str, InPath(min_length=1, max_length=1_000, examples=["C0000042"])]
 
 
+class HoldingList(BaseModel):
+    """A list of a remote system."""
+
+    connector: str
+    campaign: str
+
+
+class PastRequest(BaseModel):
+    """What was asked for a customer, and what became of it."""
+
+    kind: str
+    requested_at: str
+    state: str
+    finished_at: str | None
+
+
 class CustomerExport(BaseModel):
     """Everything held about one customer, by table and file."""
 
@@ -27,8 +43,8 @@ class CustomerExport(BaseModel):
     exported_at: str
     note: str = Field(description="What each part is, and what is not looked at.")
     counts: dict[str, dict[str, int]] = Field(description="Rows by part and table or file.")
-    lists: list[dict[str, Any]] = Field(description="Lists of remote systems that hold the customer.")
-    requests: list[dict[str, Any]] = Field(description="What was asked for the customer before.")
+    lists: list[HoldingList] = Field(description="Lists of remote systems that hold the customer.")
+    requests: list[PastRequest] = Field(description="What was asked for the customer before.")
     warehouse: dict[str, list[Any]]
     store: dict[str, list[Any]]
     files: dict[str, list[Any]]

@@ -151,7 +151,7 @@ class Model(BaseModel):
     status: Literal["challenger", "champion", "retired"]
     created_at: Instant
     reason: str = Field(description="Why it was chosen among the candidates.")
-    metrics: dict[str, Any]
+    metrics: dict[str, Any]  # free: a model has the metrics that could be computed for it
 
 
 class Why(Strict):

@@ -73,7 +73,7 @@ def _half(width: int) -> int:
     return HALF if width == WIDE else width
 
 
-def _share(name: str, title: str, *, top: float = 1.0, grid: bool = True) -> dict[str, Any]:
+def _share(name: str, title: str, *, top: float = 1.0, grid: bool = True) -> dict[str, Any]:  # arguments of Altair
     import altair as alt
 
     return {

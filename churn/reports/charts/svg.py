@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-Spec = dict[str, Any]
+Spec = dict[str, Any]  # a Vega-Lite definition, which Altair gives as plain JSON
 
 # Okabe and Ito's blue, vermilion and green are distinct for any colour vision; lines differ in form too.
 TOKENS: Final[dict[str, tuple[str, str]]] = {

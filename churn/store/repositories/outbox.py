@@ -143,7 +143,7 @@ class OutboxRepository:
         return doubtful
 
 
-def _values(run_id: str, row: OutboxRow) -> dict[str, Any]:
+def _values(run_id: str, row: OutboxRow) -> dict[str, Any]:  # columns and values, as SQLAlchemy inserts them
     return {
         "run_id": run_id,
         "customer_id": row.customer_id,
@@ -173,7 +173,7 @@ def _row(row: sa.RowMapping) -> OutboxRow:
     )
 
 
-def _record(run: SyncRun, settled: Settled, at: datetime) -> dict[str, Any]:
+def _record(run: SyncRun, settled: Settled, at: datetime) -> dict[str, Any]:  # as `_values`
     row = settled.row
     return {
         "connector": run.connector,

@@ -96,7 +96,7 @@ class PrivacyRepository:
             return [PrivacyRequest(**row) for row in connection.execute(query).mappings()]
 
     def settle(self, request_id: int, result: dict[str, Any], *, at: datetime, is_done: bool) -> None:
-        """Keep what came of a request; once done, the id leaves it."""
+        """Keep what came of a request, as JSON that each kind of request writes its own way; once done, the id leaves it."""
         done = {"state": "done", "finished_at": at, "customer_id": None} if is_done else {}
         with self._database.write() as connection:
             connection.execute(
@@ -145,9 +145,10 @@ class PrivacyRepository:
         with self._database.read() as connection:
             return {str(arm): int(count) for arm, count in connection.execute(query).all()}
 
+    # Rows are free: they come from any table, with whatever columns it has.
     def rows_of(self, customer_id: str) -> dict[str, list[dict[str, Any]]]:
         """Return everything held of a customer, by table; tables that hold nothing are left out."""
-        by_table: dict[str, list[dict[str, Any]]] = {}  # free: any table, with whatever columns it has
+        by_table: dict[str, list[dict[str, Any]]] = {}
         redaction = Redaction(customer_id)
         with self._database.read() as connection:
             for table in _tables(connection):
@@ -230,7 +231,7 @@ def _count_arms(connection: sa.Connection, customer_id: str) -> None:
 def _naming(
     connection: sa.Connection, table: sa.Table, redaction: Redaction
 ) -> list[tuple[sa.RowMapping, dict[str, Any]]]:
-    """Return the rows of a table whose texts or documents name the id, each with the columns as they shall be."""
+    """Return the rows of any table whose texts or documents name the id, each with the columns as they shall be."""
     is_pointed_at = any(
         key.column.table is table for other in table.metadata.sorted_tables for key in other.foreign_keys
     )

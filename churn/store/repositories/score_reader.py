@@ -111,8 +111,9 @@ class ScoreReader:
         names = tuple(columns)
         if run is None or limit is None or order is None or len(rows) <= limit:
             return ScorePage(run, rows, names, None)
-        last = dict(zip(names, rows[limit - 1], strict=True))
-        return ScorePage(run, rows[:limit], names, _cursor(run, order, last))
+        last_row = rows[limit - 1]
+        last_value, last_id = last_row[names.index(order)], last_row[names.index("customer_id")]
+        return ScorePage(run, rows[:limit], names, _cursor(run, order, last_value, last_id))
 
     def customers(self, customer_ids: Sequence[str]) -> ScorePage:
         """Return the rows of some customers, in the order asked for, and the run they come from; absent ones are left out."""
@@ -166,7 +167,7 @@ class ScoreReader:
         return run
 
 
-def _typed(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+def _typed(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:  # free: whichever columns were selected
     """Return a row by name, with dates and booleans, which SQLite keeps as text and numbers."""
     values = dict(zip(names, row, strict=True))
     for name, value in values.items():
@@ -235,8 +236,8 @@ def _rows(
     return fetch(sql, values)
 
 
-def _cursor(run: ScoreRun, order: ScoreOrder, last: dict[str, Any]) -> str:
-    position = json.dumps([run.run_id, order, last[order], last["customer_id"]])
+def _cursor(run: ScoreRun, order: ScoreOrder, last_value: float, last_id: str) -> str:
+    position = json.dumps([run.run_id, order, last_value, last_id])
     return base64.urlsafe_b64encode(position.encode()).decode()
 
 

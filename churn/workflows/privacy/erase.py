@@ -38,7 +38,7 @@ class ErasedCustomer:
         """The lists that could not be reached: until then only what is needed to empty them is kept."""
         return tuple(withdrawal for withdrawal in self.withdrawals if withdrawal.error is not None)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:  # free: the store keeps the results of all kinds of requests in one column
         """Return it as JSON, without the id."""
         return {
             "customer": self.id_hash[:12],

@@ -18,6 +18,7 @@ _NOTE = (
 )
 
 
+# An export is free: the rows of any table and file, with whatever columns they have.
 def export_customer(context: Context, customer_id: str, *, who: str, out: Path | None = None) -> dict[str, Any]:
     """Return everything held of a customer, and write it to `out` where given; the request goes into the audit log.
 

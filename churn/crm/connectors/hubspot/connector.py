@@ -277,7 +277,7 @@ class HubspotCrm:
         return body
 
 
-def _body(answer: httpx.Response) -> dict[str, Any]:
+def _body(answer: httpx.Response) -> dict[str, Any]:  # free: HubSpot's own answer
     try:
         body = answer.json()
     except json.JSONDecodeError:

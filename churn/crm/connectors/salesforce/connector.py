@@ -126,7 +126,7 @@ class SalesforceCrm:
             self._write(operation, records, results)
         return [results[row.customer_id] for row in rows]
 
-    def _complete(self, row: Row, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _complete(self, row: Row, values: Mapping[str, Any]) -> dict[str, Any]:  # free: fields of that Salesforce
         needed = {n: v.format(customer_id=row.customer_id) for n, v in self._settings.create_values.items()}
         return {**needed, **values, self._settings.key_field: row.customer_id}
 

@@ -34,6 +34,7 @@ __all__ = [
     "feature_frame",
     "is_flat",
     "scoring_set",
+    "times_to_loss",
     "training_dates",
     "training_set",
 ]
@@ -41,7 +42,7 @@ __all__ = [
 _DATES = "select snapshot_date from snapshots.dates"
 SCHEMAS = ("totals", "snapshots", "features")
 _POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
-_OUTCOMES = ("snapshots.labels", "snapshots.treatments")
+_OUTCOMES = ("snapshots.labels", "snapshots.times_to_loss", "snapshots.treatments")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class TrainingSet:
 
     `frame` is one row per customer and date, sorted by date and customer: the keys, has_churned, churn_kind,
     is_treated, plan, monthly_fee, monthly_margin, then one column per feature. `counts` says how many rows were kept
-    and left out, and why; `own_columns`, what became of the columns that only the company's sources have.
+    and left out, and why; `own_columns`, what became of the columns that only the company's sources have. `times` says
+    how long customers stayed, see `times_to_loss`; None in sets that come from elsewhere.
     """
 
     frame: pl.DataFrame
@@ -59,6 +61,7 @@ class TrainingSet:
     fingerprint: str
     counts: dict[str, int] = field(default_factory=dict)
     own_columns: tuple[OwnColumn, ...] = ()
+    times: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,19 @@ def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: S
         _fingerprint(models, groups, policy, frame),
         _counts(warehouse),
         own_columns(warehouse, models, policy.static, [day for (day,) in warehouse.rows(_DATES)]),
+        times_to_loss(warehouse),
+    )
+
+
+def times_to_loss(warehouse: Warehouse) -> pl.DataFrame:
+    """Return how long the customers of the snapshots built last stayed, sorted by date and customer.
+
+    Columns: customer_id, snapshot_date, days (from the opening of the label window to the loss or the end of sight),
+    is_lost, churn_kind. No rows where silence is the churn, and of flat sources, which tell no dates.
+    """
+    return warehouse.frame(
+        "select customer_id, snapshot_date, days, is_lost, churn_kind from snapshots.times_to_loss "
+        "order by snapshot_date, customer_id"
     )
 
 

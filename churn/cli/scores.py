@@ -10,7 +10,7 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, percent, table
 from churn.views.customer_risk import explain_customer
-from churn.views.scored_customer import ShownReason, no_money
+from churn.views.scored_customer import ScoredCustomer, ShownReason, no_money
 from churn.workflows.score import score_customers
 
 
@@ -89,6 +89,7 @@ def explain(
                     "churn probability",
                     f"{percent(risk['churn_probability'])} ({risk['risk_band']}, percentile {risk['percentile']:.0f}){change}",
                 ),
+                *_by_cause(risk),
                 (
                     "expected profit",
                     no_money(risk["model_version"])
@@ -107,6 +108,13 @@ def explain(
             _show_reasons("What changed", risk["change_reasons"])
 
     session.show(risk, render)
+
+
+def _by_cause(risk: ScoredCustomer) -> list[tuple[str, str]]:
+    voluntary, involuntary = risk["voluntary_probability"], risk["involuntary_probability"]
+    if voluntary is None or involuntary is None:
+        return []
+    return [("by cause", f"{percent(voluntary)} canceling, {percent(involuntary)} lost to a failed payment")]
 
 
 def _show_reasons(title: str, reasons: Sequence[ShownReason]) -> None:

@@ -68,6 +68,56 @@ class CalibrationVerdict(CardPart):
     ece_bins: int
 
 
+class CauseBin(CardPart):
+    """Test rows of like probability: what was expected of them, and what became of them."""
+
+    expected: float
+    observed: float
+    customers: int
+
+
+class CauseCalibration(CardPart):
+    """How well the probability of one cause holds on the test rows; `churners` are those of all labelled rows."""
+
+    churners: int
+    base_rate: float
+    is_passed: bool
+    slope: Defined
+    mean_gap: Defined
+    reasons: tuple[str, ...]
+    table: tuple[CauseBin, ...]
+
+
+class CausesOnCard(CardPart):
+    """The probability by cause: which share of churn is involuntary, and the verdict on either cause.
+
+    `why_constant` says why everybody was given the same share, None where customers are told apart.
+    """
+
+    involuntary_share: float
+    why_constant: str | None
+    voluntary: CauseCalibration
+    involuntary: CauseCalibration
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether both causes' probabilities passed the gate: only then they are published."""
+        return self.voluntary.is_passed and self.involuntary.is_passed
+
+    @property
+    def sentence(self) -> str:
+        """What was learnt, in a sentence or two."""
+        how = (
+            f"Everybody is given this share, for {self.why_constant}."
+            if self.why_constant
+            else "The share of each customer is learnt among churners and calibrated out of fold."
+        )
+        gate = (
+            "" if self.is_passed else " The gate of a cause is not passed, so probabilities by cause are not published."
+        )
+        return f"{self.involuntary_share:.0%} of churn is involuntary (a payment that failed). {how}{gate}"
+
+
 class FairnessSlice(CardPart):
     """How the chosen model treats the groups of one attribute, on the test rows at its threshold."""
 
@@ -188,6 +238,7 @@ class ModelCard(CardPart):
     threshold: Defined
     fairness: tuple[FairnessSlice, ...] = ()
     within: WithinSegments | None = Field(None, exclude_if=_is_none)
+    causes: CausesOnCard | None = Field(None, exclude_if=_is_none)
     economics: OfferTerms
     leakage_scan: tuple[LeakageFinding, ...]
     features: tuple[LearntFeature, ...]

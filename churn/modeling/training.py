@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from churn.config import SelectionSettings, TrainingSettings
@@ -9,8 +10,10 @@ from churn.decisions.profit import Economics
 from churn.errors import ModelError
 from churn.modeling.baselines import segment_feature
 from churn.modeling.candidates import candidates
+from churn.modeling.causes import learn_causes
 from churn.modeling.contest import CandidateContest
 from churn.modeling.judging.card import build_card
+from churn.modeling.judging.causes import judge_causes
 from churn.modeling.judging.fairness import fairness_slices
 from churn.modeling.judging.leakage import scan_leakage
 from churn.modeling.judging.within import within_segments
@@ -70,6 +73,12 @@ def train_candidates(
     chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
     winner = next(entry for entry in fitted if entry.result.name == chosen.name)
     model = run.serve(winner, data, docs)
+    progress.step("Learning the causes of churn", 0.97)
+    with threadpool_limits(limits=1, user_api="blas"):
+        by_cause = learn_causes(slices, names, seed=training.seed)
+    causes = judge_causes(by_cause, slices.outcome("test"), winner.churn_probability) if by_cause else None
+    if by_cause and causes:
+        model = replace(model, causes=replace(by_cause.model, is_trusted=causes.is_passed))
     segment = segment_feature(rows, names)
     alone = next((result.value("auc") for result in results if result.name == "segment_rate"), None)
     card = build_card(
@@ -94,6 +103,7 @@ def train_candidates(
         )
         if segment is not None and alone is not None
         else None,
+        causes=causes,
         fairness=fairness_slices(slices.part("test"), winner.churn_probability, winner.result.threshold),
     )
     progress.step(f"Selected {winner.result.title.lower()}", 1.0)

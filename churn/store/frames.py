@@ -122,6 +122,8 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl
 
+    if "involuntary_probability" not in frame.columns:  # of a model that does not know the causes of churn
+        frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("involuntary_probability"))
     missing = [name for name in SCORE_COLUMNS if name not in frame.columns]
     if missing:
         raise ContractBroken(f"a score list lacks {', '.join(missing)}", where="scores")

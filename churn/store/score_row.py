@@ -21,13 +21,17 @@ SCORE_COLUMNS: dict[str, str] = {
     "change": "Float64",
     "change_reasons": "String",
     "is_listed": "Boolean",
+    "involuntary_probability": "Float64",
 }
-# These may hold nothing: a customer without a plan, or one never scored before.
-OPTIONAL_COLUMNS = frozenset({"plan", "previous_probability", "change", "change_reasons"})
+# These may hold nothing: a customer without a plan, one never scored before, churn whose cause is not known.
+OPTIONAL_COLUMNS = frozenset({"plan", "previous_probability", "change", "change_reasons", "involuntary_probability"})
 
 
 class ScoreRow(TypedDict):
-    """One customer's score; both kinds of reasons are JSON, as they are kept."""
+    """One customer's score; both kinds of reasons are JSON, as they are kept.
+
+    `involuntary_probability` is the part of `churn_probability` that is; None where the causes are not known.
+    """
 
     customer_id: str
     churn_probability: float
@@ -43,6 +47,7 @@ class ScoreRow(TypedDict):
     change: float | None
     change_reasons: str | None
     is_listed: bool
+    involuntary_probability: float | None
 
 
 def score_row(values: Iterable[tuple[str, object]]) -> ScoreRow:

@@ -59,6 +59,7 @@ scores = sa.Table(
     sa.Column("change", sa.Double),
     sa.Column("change_reasons", sa.Text),
     sa.Column("is_listed", sa.Boolean, nullable=False),
+    sa.Column("involuntary_probability", sa.Double),
 )
 sa.Index("ix_scores_expected_profit", scores.c.expected_profit.desc(), scores.c.customer_id)
 sa.Index("ix_scores_churn_probability", scores.c.churn_probability.desc(), scores.c.customer_id)

@@ -97,6 +97,8 @@ class CustomerView:
 
     customer_id: str
     churn_probability: float
+    involuntary_probability: float | None
+    voluntary_probability: float | None
     risk_band: str
     percentile: float
     expected_profit: float | None
@@ -140,6 +142,8 @@ def customer_view(context: Context, customer_id: str) -> CustomerView:
     return CustomerView(
         customer_id=risk["customer_id"],
         churn_probability=risk["churn_probability"],
+        involuntary_probability=risk["involuntary_probability"],
+        voluntary_probability=risk["voluntary_probability"],
         risk_band=risk["risk_band"],
         percentile=risk["percentile"],
         expected_profit=risk["expected_profit"],

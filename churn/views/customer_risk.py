@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from churn.context import Context
 from churn.errors import DataError
 from churn.views.current_run import RunFacts, current_run, not_listed, run_facts
-from churn.views.scored_customer import ScoredCustomer, scored_customer
+from churn.views.scored_customer import ScoredCustomer, scored_customer, voluntary_probability
 
 if TYPE_CHECKING:
     from churn.store import ScoreRun
@@ -64,6 +64,7 @@ def risk_json(published: ScoreReader, customer_id: str) -> str:
     document: dict[str, object] = {name: value for name, value in score.items() if name not in _WRITTEN_APART}
     if not published.tells_money(run):
         document["expected_profit"] = None
+    document["voluntary_probability"] = voluntary_probability(score)
     document["recommended_action"] = _action(standing.assignments)
     document["campaigns"] = [
         {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowScore:
-    """One row scored now; `reasons` is None where none were asked for.
+    """One row scored now; `reasons` is None where none were asked for, the parts by cause where causes are not known.
 
     The last three are of a customer of the list with some features replaced: what the same model says when nothing is
     replaced, and what the replacements change. None for rows that came with all their features.
@@ -29,6 +29,8 @@ class RowScore:
     churn_probability: float
     risk_band: str
     reasons: Sequence[RiskReason] | None
+    voluntary_probability: float | None = None
+    involuntary_probability: float | None = None
     probability_before: float | None = None
     band_before: str | None = None
     change: float | None = None
@@ -63,6 +65,8 @@ def score_rows(
         predicted = scorer.predict(features)
     bounds = context.settings.risk_bands
     bands = risk_bands(predicted.churn_probability, bounds=(bounds.medium, bounds.high, bounds.critical), margin=0.0)
+    involuntary = scorer.involuntary_probability(features, predicted.churn_probability)
+    parts: Sequence[float | None] = [None] * len(rows) if involuntary is None else involuntary.tolist()
     now = context.clock()
     return RowScores(
         model_version=version.version,
@@ -70,9 +74,16 @@ def score_rows(
         snapshot_date=now.date(),
         data_cutoff=now,
         scores=[
-            RowScore(customer_id, float(probability), BANDS[band], row_reasons)
-            for (customer_id, _), probability, band, row_reasons in zip(
-                rows, predicted.churn_probability, bands, reasons, strict=True
+            RowScore(
+                customer_id,
+                float(probability),
+                BANDS[band],
+                row_reasons,
+                voluntary_probability=None if part is None else float(probability) - part,
+                involuntary_probability=part,
+            )
+            for (customer_id, _), probability, band, row_reasons, part in zip(
+                rows, predicted.churn_probability, bands, reasons, parts, strict=True
             )
         ],
         unknown_features=scorer.unknown(features),

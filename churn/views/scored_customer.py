@@ -23,6 +23,8 @@ class ShownReason(TypedDict):
 class ScoredCustomer(TypedDict):
     """One customer of the list; `change_reasons` is None for whoever was not scored before.
 
+    The probabilities by cause add up to `churn_probability`, and are None where the causes are not known.
+
     `expected_profit` is None where the model failed the calibration gate: its probabilities are no money.
     """
 
@@ -40,16 +42,25 @@ class ScoredCustomer(TypedDict):
     change: float | None
     change_reasons: list[ShownReason] | None
     is_listed: bool
+    involuntary_probability: float | None
+    voluntary_probability: float | None
 
 
 def scored_customer(row: ScoreRow, *, tells_money: bool) -> ScoredCustomer:
     """Return a row of the store, which keeps reasons as JSON; without `tells_money` no amount that rests on a probability."""
     return {
         **row,
+        "voluntary_probability": voluntary_probability(row),
         "expected_profit": row["expected_profit"] if tells_money else None,
         "reasons": json.loads(row["reasons"] or "[]"),
         "change_reasons": json.loads(row["change_reasons"] or "null") or None,
     }
+
+
+def voluntary_probability(row: ScoreRow) -> float | None:
+    """Return the part of a churn probability that is voluntary; None where the causes are not known."""
+    involuntary = row["involuntary_probability"]
+    return None if involuntary is None else row["churn_probability"] - involuntary
 
 
 def no_money(model_version: str) -> str:

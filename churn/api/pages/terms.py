@@ -16,6 +16,8 @@ TERMS: Final[dict[str, str]] = {
     "revenue at risk": "What customers at high or critical risk pay per month, each weighed by the probability of leaving.",
     "saved so far": "Profit that campaigns caused, found by comparing contacted customers with a random group left alone, "
     "minus all costs. The range says how sure that is: 95 of 100 such ranges hold the true value.",
+    "cause of churn": "Two parts of the probability of leaving, which add up to it: canceling, and losing the account to a payment "
+    "that failed. They need different offers.",
     "churn probability": "How likely the customer is to leave within the next weeks, as the model sees it. Of 100 customers "
     "at 30 % about 30 leave.",
     "risk band": "Low, medium, high or critical: a slice of churn probability with bounds set in churn.toml.",

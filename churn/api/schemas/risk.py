@@ -47,6 +47,10 @@ class Score(BaseModel):
 
     customer_id: str = Field(examples=["C0000042"])
     churn_probability: Probability
+    voluntary_probability: Probability | None = Field(
+        None, description="Of canceling; with the involuntary part it adds up. Null where the causes are not known."
+    )
+    involuntary_probability: Probability | None = Field(None, description="Of being lost to a failed payment.")
     risk_band: Band
     percentile: float = Field(ge=0, le=100, description="Share of customers at less risk, in per cent.")
     expected_profit: float | None = Field(
@@ -124,6 +128,8 @@ class OnlineScore(BaseModel):
 
     customer_id: str
     churn_probability: Probability
+    voluntary_probability: Probability | None = Field(None, description="Null where the causes are not known.")
+    involuntary_probability: Probability | None = None
     risk_band: Band
     reasons: list[Reason] | None = None
     probability_before: Probability | None = Field(

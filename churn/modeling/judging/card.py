@@ -14,6 +14,7 @@ from churn.decisions.profit import Economics
 from churn.documents.candidate_figures import Ends
 from churn.documents.model_card import (
     CalibrationVerdict,
+    CausesOnCard,
     FairnessSlice,
     LeakageFinding,
     LearntFeature,
@@ -24,6 +25,7 @@ from churn.documents.model_card import (
     TuningRecord,
     WithinSegments,
 )
+from churn.modeling.judging.causes import cause_lines
 from churn.modeling.judging.evaluation import ECE_BINS
 from churn.modeling.judging.fairness import fairness_lines
 from churn.modeling.judging.within import within_lines
@@ -53,6 +55,7 @@ def build_card(
     served_rows: int,
     fairness: Sequence[FairnessSlice] = (),
     within: WithinSegments | None = None,
+    causes: CausesOnCard | None = None,
 ) -> ModelCard:
     """Return the card of the chosen candidate, `model`; `gate` is its calibration on the test rows."""
     return ModelCard(
@@ -80,6 +83,7 @@ def build_card(
         threshold=model.threshold,
         fairness=tuple(fairness),
         within=within,
+        causes=causes,
         economics=OfferTerms(**asdict(economics)),
         leakage_scan=tuple(findings),
         features=tuple(
@@ -112,6 +116,7 @@ def card_markdown(card: ModelCard) -> str:
             *_data_lines(card),
             *_candidate_lines(card),
             *_calibration_lines(card),
+            *cause_lines(card.causes),
             *within_lines(card.within),
             *fairness_lines(card.fairness),
             *_feature_lines(card),

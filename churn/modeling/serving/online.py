@@ -24,7 +24,7 @@ from churn.modeling.reasons.words import word_of
 from churn.modeling.serving.served import Predictions, ServedModel
 
 if TYPE_CHECKING:
-    from churn.modeling.encoding.encoder import Matrix
+    from churn.modeling.encoding.encoder import Encoder, Matrix
 
 Row = Mapping[str, FeatureValue]
 
@@ -52,20 +52,15 @@ def online_scorer(model: ServedModel) -> OnlineScorer:
     return OnlineScorer(model)
 
 
-class OnlineScorer:
-    """A served model laid out for single rows. A feature that a row leaves out counts as unknown."""
+class RowEncoder:
+    """An encoder laid out for single rows. A feature that a row leaves out counts as unknown."""
 
-    def __init__(self, model: ServedModel) -> None:
-        self._model = model
-        self._raw_scores = _scorer(model)
-        self._docs = {doc.name: doc for doc in model.features}
-        self._names = tuple(model.feature_names)
-        self._known = frozenset(self._names)
-        self._width = len(model.encoded_names)
+    def __init__(self, encoder: Encoder) -> None:
+        self._width = len(encoder.encoded_names)
         self._categories: list[tuple[str, int, dict[str, int], Floats]] = []
         numbers: list[tuple[NumberPlan, int]] = []
         start = 0
-        for plan in model.encoder.plans:
+        for plan in encoder.plans:
             if isinstance(plan, NumberPlan):
                 numbers.append((plan, start))
             else:
@@ -73,22 +68,6 @@ class OnlineScorer:
             start += len(plan.names)
         self._numbers = tuple(plan.feature for plan, _ in numbers)
         self._lay_numbers(numbers)
-
-    def unknown(self, rows: Sequence[Row]) -> list[str]:
-        """Return the names in `rows` that are no feature of the model, sorted."""
-        return sorted({name for row in rows for name in row.keys() - self._known})
-
-    def predict(self, rows: Sequence[Row]) -> Predictions:
-        """Return raw score and calibrated probability of each row. Raises ModelError where numbers are mostly text."""
-        raw = np.asarray(self._raw_scores(self.matrix(rows)), dtype=np.float64)
-        return Predictions(raw, self._model.calibrator(raw))
-
-    def explain(self, rows: Sequence[Row], *, top: int = 5) -> tuple[Predictions, list[list[RiskReason]]]:
-        """Return the predictions, and each row's strongest reasons as `reasons_json` tells them."""
-        matrix = self.matrix(rows)
-        explanation = explain_encoded(self._model, matrix, np.asarray(self._raw_scores(matrix), dtype=np.float64))
-        reasons = [self._reasons(row, explanation.probability_points[i], top) for i, row in enumerate(rows)]
-        return Predictions(explanation.raw_score, explanation.churn_probability), reasons
 
     def matrix(self, rows: Sequence[Row]) -> Matrix:
         """Return the encoded rows, (n, m) float32, as the encoder's `transform` does."""
@@ -158,6 +137,50 @@ class OnlineScorer:
                     remedy="Compare what you send with the features of the model.",
                 )
         return values
+
+
+class OnlineScorer:
+    """A served model laid out for single rows. A feature that a row leaves out counts as unknown."""
+
+    def __init__(self, model: ServedModel) -> None:
+        self._model = model
+        self._raw_scores = _scorer(model)
+        self._docs = {doc.name: doc for doc in model.features}
+        self._names = tuple(model.feature_names)
+        self._known = frozenset(self._names)
+        self._encoder = RowEncoder(model.encoder)
+        share = model.causes.learnt if model.causes is not None and model.causes.is_trusted else None
+        self._learnt_share = share
+        self._share_encoder = None if share is None else RowEncoder(share.encoder)
+
+    def unknown(self, rows: Sequence[Row]) -> list[str]:
+        """Return the names in `rows` that are no feature of the model, sorted."""
+        return sorted({name for row in rows for name in row.keys() - self._known})
+
+    def predict(self, rows: Sequence[Row]) -> Predictions:
+        """Return raw score and calibrated probability of each row. Raises ModelError where numbers are mostly text."""
+        raw = np.asarray(self._raw_scores(self.matrix(rows)), dtype=np.float64)
+        return Predictions(raw, self._model.calibrator(raw))
+
+    def matrix(self, rows: Sequence[Row]) -> Matrix:
+        """Return the encoded rows, (n, m) float32, as the encoder's `transform` does."""
+        return self._encoder.matrix(rows)
+
+    def involuntary_probability(self, rows: Sequence[Row], churn_probability: Floats) -> Floats | None:
+        """Return the part of each probability that is involuntary, (n,); None where the causes are not known."""
+        causes = self._model.causes
+        if causes is None or not causes.is_trusted:
+            return None
+        if self._learnt_share is None or self._share_encoder is None:
+            return churn_probability * causes.base_share
+        return churn_probability * self._learnt_share.of(self._share_encoder.matrix(rows))
+
+    def explain(self, rows: Sequence[Row], *, top: int = 5) -> tuple[Predictions, list[list[RiskReason]]]:
+        """Return the predictions, and each row's strongest reasons as `reasons_json` tells them."""
+        matrix = self.matrix(rows)
+        explanation = explain_encoded(self._model, matrix, np.asarray(self._raw_scores(matrix), dtype=np.float64))
+        reasons = [self._reasons(row, explanation.probability_points[i], top) for i, row in enumerate(rows)]
+        return Predictions(explanation.raw_score, explanation.churn_probability), reasons
 
     def _reasons(self, row: Row, points: Floats, top: int) -> list[RiskReason]:
         size = -np.abs(points)

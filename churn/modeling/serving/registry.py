@@ -1,7 +1,7 @@
 """Keeps a model in a folder without pickle: plain JSON, skops or UBJSON for the estimator, Parquet for the test rows.
 
     manifest.json      format, and the SHA-256 of every other file
-    model.json         kind, features, policy, fingerprint, threshold, encoder, calibrator
+    model.json         kind, features, policy, fingerprint, threshold, encoder, calibrator, split by cause
     estimator.skops    a scikit-learn estimator, or estimator.ubj, an XGBoost one
     background.npy     encoded training rows that stand for the population
     evaluation.parquet the test rows with outcomes and scores
@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from pydantic import JsonValue, field_serializer
+from pydantic import Field, JsonValue, field_serializer
 
 from churn.documents.document import Defined, Document
 from churn.documents.model_card import ModelCard
 from churn.errors import ConfigError, ModelError
 from churn.modeling.candidates import candidate
+from churn.modeling.causes import CauseModel
 from churn.modeling.encoding.encoder import Encoder
 from churn.modeling.judging.calibration import Calibrator
 from churn.modeling.judging.card import card_markdown
@@ -53,6 +54,7 @@ class ModelFile(Document):
     threshold: Defined
     encoder: Encoder
     calibrator: Calibrator
+    causes: CauseModel | None = Field(None, exclude_if=lambda causes: causes is None)
 
     @field_serializer("policy")
     def _policy_values(self, policy: SnapshotPolicy) -> dict[str, JsonValue]:
@@ -98,6 +100,7 @@ def load_bundle(folder: Path) -> ServedModel:
         calibrator=file.calibrator,
         background=background,
         threshold=float("inf") if file.threshold is None else file.threshold,
+        causes=file.causes,
     )
     _try_out(model, folder)
     return model
@@ -153,6 +156,7 @@ def _write(result: TrainingResult, folder: Path) -> None:
         threshold=model.threshold,
         encoder=model.encoder,
         calibrator=model.calibrator,
+        causes=model.causes,
     )
     write_json(folder / "model.json", file.as_json())
     save_estimator(candidate(model.kind), model.estimator, folder)

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.modeling.candidates import RawUnit, candidate
+from churn.modeling.causes import CauseModel
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder, Matrix
 from churn.modeling.judging.calibration import Calibrator
@@ -34,7 +35,8 @@ class ServedModel:
 
     `kind` is the candidate's name. `raw_unit` says what a raw score is: log-odds for logistic regression, XGBoost and
     the neural network, a probability (mean of trees) for the random forest. `background` (at most 200, m) are encoded
-    training rows that stand for the population. `threshold` is the probability from which contacting paid most.
+    training rows that stand for the population. `threshold` is the probability from which contacting paid most. `causes`
+    splits the probability by cause, None where the data told of one cause only.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class ServedModel:
     calibrator: Calibrator
     background: Matrix
     threshold: float
+    causes: CauseModel | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -74,6 +77,12 @@ class ServedModel:
     def raw_scores(self, matrix: Matrix) -> Floats:
         """Return the raw score of encoded rows, (n,)."""
         return candidate(self.kind).score(self.estimator, matrix)
+
+    def involuntary_probability(self, frame: pl.DataFrame, churn_probability: Floats) -> Floats | None:
+        """Return the part of each row's probability that is involuntary, (n,); None where it is not known well enough."""
+        if self.causes is None or not self.causes.is_trusted:
+            return None
+        return churn_probability * self.causes.share(frame)
 
     def predict(self, frame: pl.DataFrame) -> Predictions:
         """Return raw score and calibrated probability of each row. Raises ModelError naming features that are absent."""

@@ -70,7 +70,11 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
     _refuse_non_numbers(explanation.churn_probability, version)
     previous = read_previous(warehouse, day, data.frame["customer_id"], version)
     bands = _bands(context, explanation.churn_probability, previous.bands)
+    involuntary = model.involuntary_probability(data.frame, explanation.churn_probability)
     frame = _list(context, data, explanation, bands).with_columns(
+        pl.lit(None, dtype=pl.Float64).alias("involuntary_probability")
+        if involuntary is None
+        else pl.Series("involuntary_probability", involuntary),
         pl.Series("reasons", reasons_json(explanation, data.frame, model.features, top=TOP_REASONS)),
         pl.Series("previous_probability", previous.churn_probability, dtype=pl.Float64, nan_to_null=True),
         previous.change_reasons(explanation, data.frame, model.features).alias("change_reasons"),

@@ -105,6 +105,7 @@ def write_history(
         "expected_profit",
         "is_listed",
         "reasons",
+        "involuntary_probability",
         pl.lit(version).alias("model_version"),
         pl.lit(run_id).alias("run_id"),
     )

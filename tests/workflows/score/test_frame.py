@@ -20,12 +20,12 @@ def context(company):
 
 @pytest.fixture
 def transformed(monkeypatch):
-    """Heights of the frames that the encoder was given."""
-    heights: list[int] = []
+    """Each encoder that was given a frame, with the height of the frame."""
+    heights: list[tuple[int, int]] = []
     original = Encoder.transform
 
     def counted(self, frame):
-        heights.append(frame.height)
+        heights.append((id(self), frame.height))
         return original(self, frame)
 
     monkeypatch.setattr(Encoder, "transform", counted)
@@ -45,9 +45,10 @@ def published(context):
     return read
 
 
-def test_every_customer_is_encoded_once(context, transformed):
+def test_every_customer_is_encoded_once_for_the_probability_and_once_for_its_causes(context, transformed):
     (result,) = score_customers(context)
-    assert transformed == [result.customers]
+    assert [height for _, height in transformed] == [result.customers] * 2
+    assert len({encoder for encoder, _ in transformed}) == 2
 
 
 def test_published_scores_are_the_bits_that_the_model_predicts(context, published):
@@ -61,6 +62,8 @@ def test_published_scores_are_the_bits_that_the_model_predicts(context, publishe
     order = np.argsort(frame["customer_id"].to_numpy())
     assert scores["customer_id"].to_list() == frame["customer_id"].gather(order).to_list()
     assert scores["raw_score"].to_numpy().tobytes() == predicted.raw_score[order].tobytes()
+    involuntary = model.involuntary_probability(frame, predicted.churn_probability)
+    assert scores["involuntary_probability"].to_numpy().tobytes() == involuntary[order].tobytes()
     assert scores["churn_probability"].to_numpy().tobytes() == predicted.churn_probability[order].tobytes()
 
 

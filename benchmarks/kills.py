@@ -1,6 +1,7 @@
-"""Kills the service, its scheduler, or both with a run at work, again and again under writes: `python -m benchmarks.kills --kills 100`.
+"""Kills service, scheduler and runs at work, again and again under writes: `python -m benchmarks.kills --kills 100`.
 
-Nothing may be lost: every write that was sent again is there once, every list is whole, the store is sound, and no run is left behind.
+Nothing may be lost: after each kill the store is sound and the list whole; in the end every write that was sent again is there once,
+no run is left behind, and no process of a service that is gone still works.
 """
 
 from __future__ import annotations
@@ -24,15 +25,18 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from benchmarks.mixed_load import deliver
 from benchmarks.serving import OPEN_RATES, free_port
 from churn.accounts.keys import create_key
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
+from churn.jobs.now import request_run
+from churn.views.serving_files import serving_path
 
 _CHURN = (sys.executable, "-W", "ignore", "-m", "churn")
 _CLAIM_SECONDS = 65  # a write that a killed process had claimed is free again after a minute
-_TARGETS = ("service", "run", "all")
+_TARGETS = ("service", "run", "all", "publication")
 _SHORT = {
     "CHURN_SCHEDULE__LEASE_SECONDS": "3",
     "CHURN_SCHEDULE__MAX_ATTEMPTS": "20",
@@ -104,18 +108,25 @@ def main() -> int:
 
 
 def survive(home: Path, kills: int, chance: random.Random) -> list[str]:
-    """Kill `kills` times under writes and scoring; return what was lost, a sentence each."""
+    """Kill `kills` times under writes and nights that publish; return what was lost, a sentence each."""
     context = build_context(settings=load_settings(config=home / "churn.toml", home=home, environ={}))
     with context.open_store() as store:
         somebody = str(store.published.current(columns=("customer_id",))["customer_id"][0])
     writer = Writer(free_port(), create_key(context, "kills", ["read", "push"]), somebody)
     killed: Counter[str] = Counter()
+    lost: list[str] = []
+    orphans: list[int] = []
     beside = threading.Thread(target=writer.work)
     beside.start()
     try:
         for number in range(kills):
-            killed[_kill_once(context, writer, _TARGETS[number % len(_TARGETS)], chance)] += 1
-            print(f"{number + 1} of {kills}: {dict(killed)}, answers {dict(writer.statuses)}", flush=True)
+            began, target = time.monotonic(), _TARGETS[number % len(_TARGETS)]
+            killed[_kill_once(context, writer, target, number, chance, orphans)] += 1
+            lost += [f"after kill {number + 1}: {fault}" for fault in _faults(context)]
+            seconds = time.monotonic() - began
+            print(
+                f"{number + 1} of {kills}, {seconds:.0f} s: {dict(killed)}, {dict(writer.statuses)} {lost}", flush=True
+            )
     finally:
         writer.ended.set()
         beside.join()
@@ -124,33 +135,66 @@ def survive(home: Path, kills: int, chance: random.Random) -> list[str]:
     try:
         _until(lambda: writer.send("e0") == 200, 120)
         refused = [name for name in writer.sent if writer.send(name) != 200]
-        _until(lambda: not _under_way(context), 300)
+        _until(lambda: not _under_way(context), 600)
     finally:
         _kill_group(process, signal.SIGTERM)
         process.wait()
-    return [f"{len(refused):,} writes were refused"] * bool(refused) + _lost(context, writer.sent)
+    print(f"{_published(context)} lists were published", flush=True)
+    lost += [f"process {pid} outlived its service" for pid in orphans if _is_ours(pid, home)]
+    return lost + [f"{len(refused):,} writes were refused"] * bool(refused) + _lost(context, writer.sent)
 
 
-def _kill_once(context: Context, writer: Writer, target: str, chance: random.Random) -> str:
-    """Start everything, wait for a run to publish, and kill a part of it."""
-    process, answered = _started(context.settings.home, writer.port), writer.statuses[200]
+def _kill_once(
+    context: Context, writer: Writer, target: str, number: int, chance: random.Random, orphans: list[int]
+) -> str:
+    """Start everything, wait for a night to publish, and kill a part of it; return what was hit."""
+    home = context.settings.home
+    process, answered = _started(home, writer.port), writer.statuses[200]
     _until(lambda: writer.statuses[200] > answered, 120)
-    with context.open_store() as store:
-        store.jobs.request("score", requested_by="kills", at=context.clock())
+    deliver(home, number)  # so that each night has another list to publish
+    folders = _folders(home)
+    request_run(context, "nightly", requested_by="kills", again=True)
     with suppress(TimeoutError):
         _until(lambda: _under_way(context) == "running", 60)
-    time.sleep(chance.uniform(0, 6))
+    if target == "publication":
+        with suppress(TimeoutError):
+            _until(lambda: _folders(home) != folders, 60, every=0.005)
+            time.sleep(chance.uniform(0, 0.5))  # its files are being written, then its rows
+    else:
+        time.sleep(chance.uniform(0, 12))
+    step = _step(context)
     children = _descendants(process.pid)
-    if target == "service":
+    if target == "service":  # scheduler and run see by themselves that they are alone, while the next ones start
         os.kill(process.pid, signal.SIGKILL)
-    elif target == "run" and children:
+        process.wait()
+        orphans += children
+        return f"service at {step}"
+    if target == "run" and children:
         os.kill(children[-1], signal.SIGKILL)  # the youngest: the run, or the scheduler while there is none
         time.sleep(chance.uniform(0, 2))
+        children = _descendants(process.pid)
     for pid in [process.pid, *children]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
-    return target
+    return f"{target} at {step}"
+
+
+def _folders(home: Path) -> set[str]:
+    return {path.name for path in serving_path(home).iterdir()}
+
+
+def _step(context: Context) -> str:
+    with context.open_store() as store:
+        run = next((run for run in store.jobs.list(limit=20) if run.state == "running"), None)
+    return run.step.name if run is not None and run.step is not None else "rest"
+
+
+def _is_ours(pid: int, home: Path) -> bool:
+    try:
+        return str(home).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _started(home: Path, port: int) -> subprocess.Popen[bytes]:
@@ -177,29 +221,40 @@ def _under_way(context: Context) -> str:
     return "running" if "running" in states else "queued" if "queued" in states else ""
 
 
-def _lost(context: Context, sent: list[str]) -> list[str]:
+def _faults(context: Context) -> list[str]:
+    """Return what is wrong with the store and the list in force as a kill has left them."""
     with closing(sqlite3.connect(context.settings.home / "store.sqlite")) as store:
         soundness = store.execute("pragma integrity_check").fetchone()[0]
-        kept = Counter(row[0] for row in store.execute("select event_id from outcomes"))
+        store.execute("begin")  # both of one instant: a run that was not killed may publish meanwhile
         listed = store.execute("select count(*) from scores").fetchone()[0]
         runs = store.execute("select customers from score_runs where is_current").fetchall()
-    lost = [] if soundness == "ok" else [f"the store is damaged: {soundness}"]
+    faults = [] if soundness == "ok" else [f"the store is damaged: {soundness}"]
+    return faults + ([] if runs == [(listed,)] else [f"the list has {listed:,} customers, its run says {runs}"])
+
+
+def _published(context: Context) -> int:
+    with context.open_store() as store:
+        return len(store.scores.runs(limit=10_000))
+
+
+def _lost(context: Context, sent: list[str]) -> list[str]:
+    with closing(sqlite3.connect(context.settings.home / "store.sqlite")) as store:
+        kept = Counter(row[0] for row in store.execute("select event_id from outcomes"))
     missing = set(sent) - set(kept)
-    lost += [f"{len(missing):,} of {len(sent):,} writes are missing"] * bool(missing)
+    lost = [f"{len(missing):,} of {len(sent):,} writes are missing"] * bool(missing)
     lost += [f"{name} is there {count} times" for name, count in kept.items() if count != 1]
-    lost += [] if runs == [(listed,)] else [f"the list has {listed:,} customers, its run says {runs}"]
     with context.open_store() as opened:
-        ours = [run for run in opened.jobs.list(limit=500) if run.requested_by == "kills"]
+        ours = [run for run in opened.jobs.list(limit=10_000) if run.requested_by == "kills"]
     stuck = [run for run in ours if run.state != "done"]
-    return lost + [f"run {run.run_id} ended as {run.state}: {run.error}" for run in stuck]
+    return [*lost, *_faults(context), *(f"run {run.run_id} ended as {run.state}: {run.error}" for run in stuck)]
 
 
-def _until(true: Callable[[], object], seconds: float) -> None:
+def _until(true: Callable[[], object], seconds: float, *, every: float = 0.1) -> None:
     ends = time.monotonic() + seconds
     while not true():
         if time.monotonic() > ends:
             raise TimeoutError
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Lease:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         try:
             with self._lock:
@@ -60,7 +60,7 @@ class Lease:
                 raise
         if self._handler in {signal.SIG_IGN, signal.SIG_DFL}:
             signal.signal(signal.SIGINT, self._handler)
-        if self.reason is not None and (kind is None or issubclass(kind, KeyboardInterrupt)):
+        if self.reason is not None:  # whatever a library has made of the interruption
             raise Stopped(self.reason) from error
 
     def stop(self, reason: Reason) -> None:

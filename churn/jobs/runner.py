@@ -140,7 +140,8 @@ class Runner:
             self._finish_step(run, step, "failed", began, StepResult(rows, part or ""), error)
             return error
         except BaseException as failure:
-            if not isinstance(failure, KeyboardInterrupt):
+            is_stopped = self.lease is not None and self.lease.reason is not None
+            if not is_stopped and not isinstance(failure, KeyboardInterrupt):
                 fault = ChurnError(f"a fault of the program: {type(failure).__name__}: {failure}")
                 self._finish_step(run, step, "failed", began, StepResult(None, ""), fault)
             raise

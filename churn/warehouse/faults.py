@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _NO_SPACE = ("no space left", "disk full")
 _FILE = re.compile(r'file "([^"]+)"')
+_INTERRUPTED = "Query interrupted"
 _LOCKED = "could not set lock on file"
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)", re.IGNORECASE)
 _DISK_FULL = (
@@ -105,10 +106,17 @@ def _disk_full(text: str, where: str | None, *, is_without_space: bool) -> Resou
 
 @contextmanager
 def translating(where: str | None = None) -> Iterator[None]:
-    """Raise ResourceError, ConfigError or DataError for whatever DuckDB raises inside."""
+    """Raise ResourceError, ConfigError or DataError for whatever DuckDB raises inside.
+
+    Raises KeyboardInterrupt when a signal interrupts a query, as everywhere else: DuckDB makes a RuntimeError of it.
+    """
     import duckdb
 
     try:
         yield
     except duckdb.Error as error:
         raise translated(error, where) from error
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise

@@ -221,6 +221,26 @@ def test_a_run_that_is_canceled_stops_at_work(house: House, job_of: JobOf) -> No
     assert _told(run) == [("score", "failed"), ("plan", "waiting")]
 
 
+def test_a_run_whose_library_makes_a_fault_of_being_stopped_goes_on_later(house: House, job_of: JobOf) -> None:
+    runners: list[Runner] = []
+
+    def interrupted(*_: Any) -> StepResult:
+        lease = runners[0].lease
+        assert lease is not None
+        threading.Timer(0.1, lease.stop, ["stopped"]).start()
+        try:
+            time.sleep(30)
+        except KeyboardInterrupt:
+            raise RuntimeError("Query interrupted") from None
+        return StepResult(1, ".")
+
+    house.request("nightly", logical_date=DAY)
+    runners.append(Runner(house.context, "me", jobs=job_of(score=interrupted, plan=StepResult(1, "."))))
+    run = runners[0].work(house.claim("me"))
+    assert (run.state, _told(run)) == ("queued", [("score", "running"), ("plan", "waiting")])
+    assert house.alerts() == []
+
+
 def test_a_person_who_interrupts_cancels_the_run(house: House, job_of: JobOf) -> None:
     house.request("nightly", logical_date=DAY)
     with pytest.raises(KeyboardInterrupt):

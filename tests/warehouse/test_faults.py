@@ -118,3 +118,25 @@ def test_a_load_killed_half_way_is_loaded_once_by_the_next_run(tmp_path: Path, s
         assert (result.files_loaded, result.total_rows) == (1, 400_000)
         build(warehouse, load_models(tmp_path), schemas=["staging"], names=["staging.sessions"])
         assert warehouse.rows("select count(*) from staging.sessions") == [(400_000,)]
+
+
+_INTERRUPTED = """
+import _thread, sys, threading
+from churn.warehouse import open_warehouse
+
+sql = "select count(*) as n from range(3000000) a(i), range(1000) b(j) where (i * j) % 7 = 3"
+how = sys.argv[1]
+with open_warehouse(None, holder="test") as warehouse:
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    try:
+        getattr(warehouse, how)(f"create temp table counted as {sql}" if how == "execute" else sql)
+    except KeyboardInterrupt:
+        print("interrupted", warehouse.rows("select 1"))
+"""
+
+
+@pytest.mark.parametrize("how", ["rows", "frame", "execute"])
+def test_a_query_that_is_interrupted_ends_as_whatever_else_is_interrupted(how: str) -> None:
+    command = [sys.executable, "-c", _INTERRUPTED, how]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout, done.stderr) == ("interrupted [(1,)]\n", "")

@@ -13,6 +13,9 @@ with joined as (
         coalesce(r.failures_30d, 0) as failures_30d,
         coalesce(r.failures_60d, 0) as failures_60d,
         coalesce(r.failures_90d, 0) as failures_90d,
+        coalesce(r.failures_decayed_3d, 0) as decayed_3d,
+        coalesce(r.failures_decayed_10d, 0) as decayed_10d,
+        coalesce(r.failures_decayed_30d, 0) as decayed_30d,
         coalesce(r.refunds_90d, 0) as refunds_90d,
         coalesce(r.failure_bits, 0) as failure_bits,
         coalesce(r.success_bits, 0) as success_bits
@@ -41,6 +44,9 @@ select
     1.0 * failures / nullif(attempts, 0) as payment_failure_ratio,  -- Share of all payment attempts so far that failed. [actionable] "{} of payments failed"
     1.0 * failures_90d / nullif(attempts_90d, 0) as payment_failure_ratio_90d,  -- Share of payment attempts of 90 days that failed. [actionable] "{} of payments failed in 90 days"
     coalesce((failures_30d / 30.0) / nullif(failures_90d / 90.0, 0), 0) as payment_failure_trend,  -- Failures a day of the last month against 90 days. [actionable] "payment failures at {} times the usual pace"
+    cast(decayed_3d as double) as payment_failures_decayed_3d,  -- Failed payments, each counting half after 3 days. [actionable] "recent failed payments weigh {} (half-life 3 days)"
+    cast(decayed_10d as double) as payment_failures_decayed_10d,  -- Failed payments, each counting half after 10 days. [actionable] "recent failed payments weigh {} (half-life 10 days)"
+    cast(decayed_30d as double) as payment_failures_decayed_30d,  -- Failed payments, each counting half after 30 days. [actionable] "recent failed payments weigh {} (half-life 30 days)"
     days_since_failure as days_since_last_payment_failure,  -- Days since the last failed payment. [actionable] "last failed payment {} days ago"
     bit_count(open_bits) as open_payment_failures,  -- Days with a failed payment since the newest good one. [actionable] "{} failed payments since the last good one"
     open_bits <> 0 as has_unpaid_bill,  -- Whether the newest payment failed and none has followed. [actionable] "a bill is unpaid: {}"

@@ -7,6 +7,9 @@ with tickets as (
         f.customer_id,
         d.snapshot_date,
         d.days_ago,
+        d.decay_3d,
+        d.decay_10d,
+        d.decay_30d,
         coalesce(lower(f.category), '') like '%tech%' as is_technical,
         coalesce(lower(f.category), '') like '%bill%' or coalesce(lower(f.category), '') like '%pay%' as is_billing,
         coalesce(f.closed_at < d.snapshot_date, false) as is_closed,
@@ -25,6 +28,9 @@ recent as (
         snapshot_date,
         count(*) filter (where days_ago <= 30) as tickets_30d,
         count(*) as tickets_90d,
+        sum(decay_3d) as decayed_3d,
+        sum(decay_10d) as decayed_10d,
+        sum(decay_30d) as decayed_30d,
         count(*) filter (where is_technical) as technical_90d,
         count(*) filter (where is_billing) as billing_90d,
         count(*) filter (where not is_closed) as open_tickets,
@@ -41,6 +47,9 @@ select
     s.snapshot_date,
     coalesce(r.tickets_30d, 0) as support_tickets_30d,  -- Support tickets in 30 days. [actionable] "{} support tickets in 30 days"
     coalesce(r.tickets_90d, 0) as support_tickets_90d,  -- Support tickets in 90 days. [actionable] "{} support tickets in 90 days"
+    cast(coalesce(r.decayed_3d, 0) as double) as tickets_decayed_3d,  -- Tickets, each counting half after 3 days. [actionable] "recent tickets weigh {} (half-life 3 days)"
+    cast(coalesce(r.decayed_10d, 0) as double) as tickets_decayed_10d,  -- Tickets, each counting half after 10 days. [actionable] "recent tickets weigh {} (half-life 10 days)"
+    cast(coalesce(r.decayed_30d, 0) as double) as tickets_decayed_30d,  -- Tickets, each counting half after 30 days. [actionable] "recent tickets weigh {} (half-life 30 days)"
     coalesce(r.technical_90d, 0) as technical_tickets_90d,  -- Technical tickets in 90 days. [actionable] "{} technical tickets in 90 days"
     coalesce(r.billing_90d, 0) as billing_tickets_90d,  -- Tickets about bills or payments in 90 days. [actionable] "{} billing tickets in 90 days"
     coalesce(1.0 * r.technical_90d / r.tickets_90d, 0) as technical_ticket_share,  -- Share of technical tickets in 90 days. [actionable] "{} of tickets technical"

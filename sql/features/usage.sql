@@ -16,6 +16,9 @@ with joined as (
         coalesce(r.minutes_7d, 0) as minutes_7d,
         coalesce(r.minutes_30d, 0) as minutes_30d,
         coalesce(r.minutes_90d, 0) as minutes_90d,
+        coalesce(r.sessions_decayed_3d, 0) as decayed_3d,
+        coalesce(r.sessions_decayed_10d, 0) as decayed_10d,
+        coalesce(r.sessions_decayed_30d, 0) as decayed_30d,
         coalesce(r.day_bits, 0) as day_bits
     from snapshots.spine as s
     left join snapshots.session_totals as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date
@@ -30,6 +33,9 @@ select
     sessions_14d,  -- Sessions in the last 14 days. [actionable] "{} sessions in 14 days"
     sessions_30d,  -- Sessions in the last 30 days. [actionable] "{} sessions in 30 days"
     sessions_90d,  -- Sessions in the last 90 days. [actionable] "{} sessions in 90 days"
+    cast(decayed_3d as double) as logins_decayed_3d,  -- Logins, each counting half after 3 days. [actionable] "recent logins weigh {} (half-life 3 days)"
+    cast(decayed_10d as double) as logins_decayed_10d,  -- Logins, each counting half after 10 days. [actionable] "recent logins weigh {} (half-life 10 days)"
+    cast(decayed_30d as double) as logins_decayed_30d,  -- Logins, each counting half after 30 days. [actionable] "recent logins weigh {} (half-life 30 days)"
     sessions as sessions_total,  -- Sessions so far. [context] "{} sessions in all"
     cast(minutes_7d as double) as minutes_7d,  -- Minutes of use in the last 7 days. [actionable] "{} minutes in 7 days"
     cast(minutes_30d as double) as minutes_30d,  -- Minutes of use in the last 30 days. [actionable] "{} minutes in 30 days"

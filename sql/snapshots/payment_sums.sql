@@ -7,6 +7,9 @@ with attempts as (
         d.snapshot_date,
         d.days_ago,
         d.day_bit,
+        d.decay_3d,
+        d.decay_10d,
+        d.decay_30d,
         f.method,
         f.occurred_at,
         try_cast(f.amount as decimal(18, 4)) as amount,
@@ -31,6 +34,9 @@ select
     count(*) filter (where status = 'failed' and days_ago <= 30) as failures_30d,  -- Payments failed.
     count(*) filter (where status = 'failed' and days_ago <= 60) as failures_60d,  -- Payments failed.
     count(*) filter (where status = 'failed') as failures_90d,  -- Payments failed.
+    sum(decay_3d) filter (where status = 'failed') as failures_decayed_3d,  -- Failures, each worth half after 3 days.
+    sum(decay_10d) filter (where status = 'failed') as failures_decayed_10d,  -- Failures, each worth half after 10 days.
+    sum(decay_30d) filter (where status = 'failed') as failures_decayed_30d,  -- Failures, each worth half after 30 days.
     count(*) filter (where status = 'refunded') as refunds_90d,  -- Payments given back.
     coalesce(bit_or(day_bit) filter (where status = 'failed'), 0) as failure_bits,  -- Days with a failure, 60 days.
     coalesce(bit_or(day_bit) filter (where status = 'succeeded'), 0) as success_bits,  -- Days with a payment, 60 days.

@@ -17,6 +17,10 @@ select
     snapshot_date,  -- The date of the snapshot.
     day,  -- A day before it.
     cast(days_ago as integer) as days_ago,  -- 1 for the day just before.
+    -- Weights of decayed counts, in decimals so that sums do not depend on their order.
+    cast(pow(0.5, days_ago / 3.0) as decimal(9, 6)) as decay_3d,  -- Half after 3 days.
+    cast(pow(0.5, days_ago / 10.0) as decimal(9, 6)) as decay_10d,  -- Half after 10 days.
+    cast(pow(0.5, days_ago / 30.0) as decimal(9, 6)) as decay_30d,  -- Half after 30 days.
     -- One bit per day for the last 60 days: bit_or of it collects the days on which something happened.
     case when days_ago <= 60 then cast(1 as bigint) << cast(days_ago - 1 as integer) else 0 end as day_bit,
     isodow(day) >= 6 as is_weekend,  -- Saturday or Sunday.

@@ -12,6 +12,9 @@ select
     sum(try_cast(f.duration_minutes as decimal(18, 3))) filter (where d.days_ago <= 7) as minutes_7d,  -- Minutes of use.
     sum(try_cast(f.duration_minutes as decimal(18, 3))) filter (where d.days_ago <= 30) as minutes_30d,  -- Minutes of use.
     sum(try_cast(f.duration_minutes as decimal(18, 3))) as minutes_90d,  -- Minutes of use.
+    sum(d.decay_3d) as sessions_decayed_3d,  -- Sessions, each worth half after 3 days.
+    sum(d.decay_10d) as sessions_decayed_10d,  -- Sessions, each worth half after 10 days.
+    sum(d.decay_30d) as sessions_decayed_30d,  -- Sessions, each worth half after 30 days.
     sum(d.days_ago) as days_ago_sum,  -- With the count it gives the slope of daily sessions.
     bit_or(d.day_bit) as day_bits,  -- One bit per day with a session, the last 60 days.
     sum(h.hour_sine) as hour_sine_sum,  -- Hours of use as angles.

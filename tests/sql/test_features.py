@@ -354,3 +354,21 @@ def test_events_of_any_kind_become_counts_by_kind() -> None:
         "events_90d": {"like": 2.0, "post": 1.0},
         "event_quantity_28d": {"like": 5.5, "post": 0.0},
     }
+
+
+def test_decayed_counts_weigh_each_fact_by_its_age_and_halve_it_with_each_half_life() -> None:
+    world = (
+        started().ticket("a", "2024-05-31", "technical").ticket("a", "2024-05-12", "billing")
+    )  # 1 and 20 days before
+    world.payment("a", "2024-05-29", "failed").payment("a", "2024-05-30").payment("a", "2024-05-02", "failed")
+    world.session("a", "2024-05-22").session("a", "2024-02-01")  # 10 days before, and beyond the 90 that count
+    names = [f"{kind}_decayed_{days}d" for kind in ("tickets", "payment_failures", "logins") for days in (3, 10, 30)]
+
+    def weight(days: float, *ages: int) -> Any:
+        return pytest.approx(sum(0.5 ** (age / days) for age in ages), abs=1e-6)
+
+    ages = {"tickets": (1, 20), "payment_failures": (3, 30), "logins": (10,)}
+    expected = {f"{kind}_decayed_{days}d": weight(days, *ages[kind]) for kind in ages for days in (3, 10, 30)}
+    assert features(world, *names) == expected
+    others = started().subscription("b", "2024-01-05").ticket("b", "2024-05-31").payment("b", "2024-05-30", "failed")
+    assert features(others.session("b", "2024-05-30"), *names) == dict.fromkeys(names, 0.0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.store import ScoreRun
-    from churn.store.records import ScoreOrder
+    from churn.store.records import ScoreOrder, ScorePage
 
 CSV_COLUMNS = (
     "customer_id",
@@ -54,43 +54,51 @@ def read_risk_list(
 
     Raises DataError when nothing has been published, ConfigError for an unknown band or file ending.
     """
-    if bands:
-        _refuse_unknown(bands)
     if out is not None and out.suffix not in {".csv", ".parquet"}:
         raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .csv or .parquet.")
+    page, run, tells_money = _published(context, bands, top)
+    if out is not None:
+        return RiskList(run, len(page.rows), [], _write(_framed(page.frame, run, tells_money), out), tells_money)
+    customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
+    return RiskList(run, len(customers), customers, None, tells_money)
+
+
+def listed_frame(context: Context, *, bands: Sequence[str] | None = None, top: int | None = None) -> pl.DataFrame:
+    """Return the same customers as a frame, with the date, model and time of the list in each row; reasons are JSON.
+
+    expected_profit is null where the model failed the calibration gate. Raises as `read_risk_list`.
+    """
+    page, run, tells_money = _published(context, bands, top)
+    return _framed(page.frame, run, tells_money)
+
+
+def _published(context: Context, bands: Sequence[str] | None, top: int | None) -> tuple[ScorePage, ScoreRun, bool]:
+    unknown = [band for band in bands or () if band not in BANDS]
+    if unknown:
+        raise ConfigError(f"no band `{unknown[0]}`", where="--band", remedy=f"Bands are {', '.join(BANDS)}.")
     if top is not None and top < 1:
         raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
     with context.open_store() as store:
         page = store.published.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
         run = current_run(page.run)
-        tells_money = store.published.tells_money(run)
-    if out is not None:
-        frame = page.frame if tells_money else _without_money(page.frame)
-        return RiskList(run, len(page.rows), [], _write(frame, run, out), tells_money)
-    customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
-    return RiskList(run, len(customers), customers, None, tells_money)
+        return page, run, store.published.tells_money(run)
 
 
-def _refuse_unknown(bands: Sequence[str]) -> None:
-    unknown = [band for band in bands if band not in BANDS]
-    if unknown:
-        raise ConfigError(f"no band `{unknown[0]}`", where="--band", remedy=f"Bands are {', '.join(BANDS)}.")
-
-
-def _without_money(frame: pl.DataFrame) -> pl.DataFrame:
+def _framed(frame: pl.DataFrame, run: ScoreRun, tells_money: bool) -> pl.DataFrame:  # noqa: FBT001  # as the run tells it
     import polars as pl
 
-    return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("expected_profit"))
-
-
-def _write(frame: pl.DataFrame, run: ScoreRun, out: Path) -> Path:
-    import polars as pl
-
-    rows = frame.with_columns(
+    if not tells_money:
+        frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("expected_profit"))
+    return frame.with_columns(
         pl.lit(run.snapshot_date).alias("snapshot_date"),
         pl.lit(run.model_version).alias("model_version"),
         pl.lit(run.scored_at).alias("scored_at"),
     )
+
+
+def _write(rows: pl.DataFrame, out: Path) -> Path:
+    import polars as pl
+
     if out.suffix == ".csv":
         rows = rows.with_columns(plain_reasons(pl.col("reasons"))).drop("change_reasons")
     return write_frame(out, rows)

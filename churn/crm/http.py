@@ -143,6 +143,17 @@ class Http:
                 self._credential = self._sign_in()
             return self._credential
 
+    @property
+    def secret(self) -> str:
+        """The secret in use, for those who put it elsewhere than into a header; empty without `sign_in`."""
+        secrets = self._signed_in().secrets
+        return secrets[0] if secrets else ""
+
+    def renew(self, used: str) -> bool:
+        """Sign in anew after `used` was refused; return whether there is another secret now."""
+        credential = self._signed_in()
+        return credential.secrets[:1] != (used,) or self._renewed(credential)
+
     def _renewed(self, used: Credential) -> bool:
         """Sign in anew; return whether there is another credential than the one that was refused."""
         if self._sign_in is None:
@@ -150,7 +161,7 @@ class Http:
         with self._lock:
             if self._credential is used:
                 self._credential = self._sign_in()
-            return self._credential.headers != used.headers
+            return self._credential != used
 
     def _send(self, request: _Request, *, is_write: bool) -> httpx.Response:
         import httpx

@@ -11,14 +11,25 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from churn.config.connectors import ConnectorSection, RestConnector, SalesforceConnector, secret_name
+from churn.config.connectors import (
+    ConnectorSection,
+    OdooConnector,
+    RestConnector,
+    SalesforceConnector,
+    WebhookConnector,
+    secret_name,
+)
 from churn.crm.connector import Row
+from churn.crm.connectors.odoo.connector import connect as connect_odoo
 from churn.crm.connectors.rest.connector import connect as connect_rest
 from churn.crm.connectors.salesforce.connector import connect as connect_salesforce
+from churn.crm.connectors.webhook import connect as connect_webhook
 from churn.crm.http import open_client
 from churn.crm.oauth import access_token
 from churn.crm.secrets import FreshSecret
 from churn.errors import AuthFailed, ConfigError, Unreachable
+from tests.crm.connectors.odoo_fake import FakeOdoo
+from tests.crm.connectors.test_webhook import Receiver
 from tests.crm.contract import NOW
 
 VARIABLE = secret_name("crm")
@@ -154,3 +165,59 @@ def test_a_secret_that_was_changed_on_disk_is_taken_up_by_a_running_process(tmp_
     client = open_client(section, transport=httpx.MockTransport(answer))
     secrets = FreshSecret("crm", section, tmp_path, {})
     assert connect_rest("crm", section, secrets, clock=lambda: NOW, client=client).find(["c1"]) == {"c1": ()}
+
+
+@pytest.mark.parametrize("version", [14, 19])
+def test_an_odoo_whose_key_ends_midway_is_written_to_with_the_next_one(version: int, tmp_path: Path) -> None:
+    odoo = FakeOdoo(version=version)
+    odoo.secret = "first"
+    (tmp_path / "key").write_text("first\n")
+    given = {"kind": "odoo", "url": "http://odoo.example", "database": "d", "user": "bot", "secret_file": "key"}
+    section = OdooConnector.model_validate(given)
+    client = open_client(section, transport=odoo.transport(), sleep=lambda _: None)
+    secrets = FreshSecret("crm", section, tmp_path, {})
+    connector = connect_odoo("crm", section, secrets, clock=lambda: NOW, client=client)
+    connector.check()
+    (first,) = connector.write([Row("c1", None, {"risk_band": "low"})], mode="upsert", run_id="r1")
+    odoo.secret = "second"
+    (tmp_path / "key").write_text("second\n")
+    again = Row("c1", first.remote_id, {"risk_band": "high"})
+    states = [result.state for result in connector.write([again, Row("c2", None, {})], mode="upsert", run_id="r1")]
+    assert states == ["updated", "created"]
+    assert [record["risk_band"] for record in odoo.records.values() if "risk_band" in record] == ["high"]
+    odoo.secret = "third"
+    with pytest.raises(AuthFailed) as refused:
+        connector.find(["c1"])
+    assert "second" not in str(refused.value)
+
+
+def test_a_webhook_whose_key_is_changed_midway_is_signed_with_the_next_one(tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.secret = "first"
+    (tmp_path / "key").write_text("first")
+    section = WebhookConnector(kind="webhook", url="http://h.example/in", secret_file="key")
+    client = open_client(section, transport=receiver.transport(), sleep=lambda _: None)
+    secrets = FreshSecret("crm", section, tmp_path, {})
+    connector = connect_webhook("crm", section, secrets, clock=lambda: NOW, client=client)
+    connector.check()
+    receiver.secret = "second"
+    (tmp_path / "key").write_text("second")
+    (result,) = connector.write([Row("c1", None, {"risk_band": "low"})], mode="upsert", run_id="r1")
+    assert (result.state, len(receiver.events)) == ("created", 1)
+
+
+def test_a_secret_is_asked_for_once_and_not_for_each_request_that_it_signs() -> None:
+    class Counting(dict[str, str]):
+        asked = 0
+
+        def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
+            self.asked += 1
+            return super().get(key, default)
+
+    secrets = Counting({VARIABLE: "k3y"})
+    section = RestConnector.model_validate(REST | {"auth_header": "", "hmac_header": "X-Signature"})
+    client = open_client(section, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=[])))
+    connector = connect_rest("crm", section, secrets, clock=lambda: NOW, client=client)
+    for number in range(5):
+        connector.find([f"c{number}"])
+    assert secrets.asked == 2

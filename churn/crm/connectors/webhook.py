@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from churn.config.connectors import WebhookConnector as Section
 from churn.crm.connector import OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
 from churn.crm.diff import as_json
-from churn.crm.http import Http, open_client
+from churn.crm.http import Credential, Http, open_client
 from churn.crm.opening import secret_of
 from churn.crm.verdict import MULTI_STATUS, is_page, json_of, refusal_in
 from churn.errors import ConfigError, ConnectorError, RecordRejected, Unreachable
@@ -35,17 +33,28 @@ def connect(
     client: httpx.Client | None = None,
 ) -> Webhook:
     """Return the webhook that `settings` describes; its secret is the key that signs."""
-    secret = secret_of(name, secrets)
+    secret_of(name, secrets)
+
+    def sign_in() -> Credential:
+        return Credential(secrets=(secret_of(name, secrets),))
+
+    def sign(request: httpx.Request) -> httpx.Request:
+        event_id = hashlib.sha256(request.content).hexdigest()[:32]
+        timestamp = str(int(clock().replace(tzinfo=UTC).timestamp()))
+        request.headers.update(signed_headers(http.secret.encode(), timestamp, event_id, request.content))
+        return request
+
     http = Http(
         client or open_client(settings),
         base_url=settings.url,
         where=f"connector {name}",
-        secret=secret,
         headers=settings.headers,
         clock=clock,
         auth_statuses=(401, 403),
+        sign_in=sign_in,
+        sign=sign,
     )
-    return Webhook(name, settings, http, SecretStr(secret))
+    return Webhook(name, settings, http)
 
 
 class Webhook:
@@ -54,8 +63,8 @@ class Webhook:
     kind = "webhook"
     needs_remote_id = False
 
-    def __init__(self, name: str, settings: Section, http: Http, key: SecretStr) -> None:
-        self._name, self._url, self._http, self._key = name, settings.url, http, key
+    def __init__(self, name: str, settings: Section, http: Http) -> None:
+        self._name, self._url, self._http = name, settings.url, http
         self._silence_is_yes = settings.silence_is_yes
         self.batch_size = settings.batch_size or _BATCH
 
@@ -99,10 +108,7 @@ class Webhook:
 
     def _post(self, event: Mapping[str, Any], *, is_write: bool) -> Any:
         body = json.dumps(event, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-        event_id = hashlib.sha256(body).hexdigest()[:32]
-        timestamp = str(int(self._http.clock().replace(tzinfo=UTC).timestamp()))
-        headers = signed_headers(self._key.get_secret_value().encode(), timestamp, event_id, body)
-        response = self._http.send("POST", "", content=body, headers=headers, is_write=is_write)
+        response = self._http.send("POST", "", content=body, is_write=is_write)
         if response.is_success and response.status_code != MULTI_STATUS:
             answer = json_of(response)
             if is_page(response):

@@ -151,6 +151,19 @@ class TestJsonRpc(Contract):
         assert {(event.customer_id, event.campaign) for event in events} == {("c1", "Winback July")}
         assert json.loads(str(cursor))[1:] == [None, 0]
 
+    def test_a_lead_lost_twice_counts_twice_only_if_its_stage_has_changed_between(self, odoo: FakeOdoo) -> None:
+        """Losing has no date in Odoo: a lead reopened and lost at the same stage leaves only a younger write_date."""
+
+        def lost_at(stage_since: str, written: str) -> str:
+            odoo.leads[0] |= {"date_closed": False, "date_last_stage_update": stage_since, "write_date": written}
+            return self.read_all(self.connect(odoo), None)[0][0].event_id
+
+        odoo.add("c1")
+        odoo.add_outcome("e0", "c1", "lost", NOW)
+        first = lost_at("2026-06-20 09:00:00", "2026-06-21 09:00:00")
+        assert lost_at("2026-06-20 09:00:00", "2026-06-25 09:00:00") == first
+        assert lost_at("2026-06-24 09:00:00", "2026-06-25 09:00:00") != first
+
     def test_fields_that_are_missing_are_named_then_made_when_allowed(self, odoo: FakeOdoo, store: Store) -> None:
         fields = {"churn_probability": "x_new", "campaign": "x_of"}
         odoo.types.pop("x_key")

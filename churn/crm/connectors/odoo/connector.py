@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from churn.crm.connector import FieldKind, OutcomePage, RemoteField, ResultState, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.odoo.outcomes import read_page
-from churn.crm.connectors.odoo.rpc import OdooApi, OdooFault, PatientHttp, open_api
+from churn.crm.connectors.odoo.rpc import OdooApi, OdooFault, PatientHttp, RenewingApi
 from churn.crm.connectors.odoo.writing import OdooBatch
-from churn.crm.http import Http, open_client
+from churn.crm.http import Credential, Http, open_client
 from churn.crm.opening import secret_of
 from churn.errors import AuthFailed, ConnectorError, RateLimited, Unreachable
 
@@ -60,10 +58,14 @@ def connect(
     sleep: Callable[[float], None] = time.sleep,
 ) -> OdooCrm:
     """Return a connector to the Odoo that [connectors.`name`] describes. Raises ConfigError without a secret."""
-    secret = secret_of(name, secrets)
+    secret_of(name, secrets)
     opened = client or open_client(settings)
-    http = Http(opened, base_url=settings.url, where=f"connector {name}", secret=secret, clock=clock)
-    return OdooCrm(settings, PatientHttp(http, sleep), SecretStr(secret), opened, clock)
+
+    def sign_in() -> Credential:
+        return Credential(secrets=(secret_of(name, secrets),))
+
+    http = Http(opened, base_url=settings.url, where=f"connector {name}", clock=clock, sign_in=sign_in)
+    return OdooCrm(settings, PatientHttp(http, sleep), opened, clock)
 
 
 class OdooCrm:
@@ -72,10 +74,8 @@ class OdooCrm:
     kind = "odoo"
     needs_remote_id = True
 
-    def __init__(
-        self, settings: OdooConnector, http: PatientHttp, secret: SecretStr, client: httpx.Client, clock: Clock
-    ) -> None:
-        self._settings, self._http, self._secret = settings, http, secret
+    def __init__(self, settings: OdooConnector, http: PatientHttp, client: httpx.Client, clock: Clock) -> None:
+        self._settings, self._http = settings, http
         self._client, self._clock = client, clock
         self._api: OdooApi | None = None
         self._schema: dict[str, RemoteField] | None = None
@@ -210,7 +210,7 @@ class OdooCrm:
 
     def _open(self) -> OdooApi:
         if self._api is None:
-            self._api = open_api(self._settings, self._http, self._secret)
+            self._api = RenewingApi(self._settings, self._http)
         return self._api
 
     def _call(self, model: str, method: str, *, is_write: bool = False, **params: Any) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic import SecretStr
+
 from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
 
 if TYPE_CHECKING:
     import httpx
-    from pydantic import SecretStr
 
     from churn.config.connectors import OdooConnector
     from churn.crm.http import Http
@@ -68,7 +69,12 @@ class PatientHttp:
 
     def __init__(self, http: Http, sleep: Callable[[float], None]) -> None:
         self._http, self._sleep = http, sleep
-        self.where, self.clean = http.where, http.clean
+        self.where, self.clean, self.renew = http.where, http.clean, http.renew
+
+    @property
+    def secret(self) -> str:
+        """The secret in use."""
+        return self._http.secret
 
     def send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Return the answer; see Http.send. Raises RateLimited when waiting did not help."""
@@ -80,6 +86,43 @@ class PatientHttp:
                     raise
                 self._sleep(error.retry_after)
         return self._http.send(method, path, **request)
+
+
+class RenewingApi:
+    """The API that a server speaks; a secret that is refused is read anew, since keys end and passwords are changed."""
+
+    def __init__(self, settings: OdooConnector, http: PatientHttp) -> None:
+        self._settings, self._http = settings, http
+        self._secret = http.secret
+        self._api = open_api(settings, http, SecretStr(self._secret))
+
+    def sign_in(self) -> None:
+        """See OdooApi."""
+        try:
+            self._api.sign_in()
+        except AuthFailed:
+            if not self._renewed():
+                raise
+            self._api.sign_in()
+
+    def call(
+        self, model: str, method: str, ids: Sequence[int] | None = None, *, is_write: bool = False, **params: Any
+    ) -> Any:
+        """See OdooApi. Whoever is refused has written nothing, so that a write may be sent again."""
+        try:
+            return self._api.call(model, method, ids, is_write=is_write, **params)
+        except AuthFailed:
+            if not self._renewed():
+                raise
+        return self._api.call(model, method, ids, is_write=is_write, **params)
+
+    def _renewed(self) -> bool:
+        """Take up another secret; return whether there is one."""
+        if not self._http.renew(self._secret):
+            return False
+        self._secret = self._http.secret
+        self._api = open_api(self._settings, self._http, SecretStr(self._secret))
+        return True
 
 
 def open_api(settings: OdooConnector, http: PatientHttp, secret: SecretStr) -> OdooApi:

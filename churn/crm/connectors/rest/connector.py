@@ -73,7 +73,7 @@ def connect(
         clock=clock,
         auth_statuses=tuple(settings.auth_statuses),
         sign_in=sign_in,
-        sign=signing(settings, lambda: secret_of(name, secrets), clock) if settings.hmac_header else None,
+        sign=signing(settings, lambda: http.secret, clock) if settings.hmac_header else None,
     )
     return RestCrm(name, settings, http)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final, get_args
 
 from churn.decisions.bands import Band
@@ -67,12 +68,21 @@ def _who(d: CampaignDefinition) -> str:
 
 def _offer(d: CampaignDefinition, currency: str) -> str:
     offer = d.offer
-    costs = f"A contact by {offer.channel.replace('_', ' ')} costs {money(float(offer.contact_cost), currency)}"
+    costs = f"A contact by {offer.channel.replace('_', ' ')} costs {_amount(offer.contact_cost, currency)}"
     if offer.incentive_cost:
-        costs += f", an incentive that is taken {money(float(offer.incentive_cost), currency)}"
+        costs += f", an incentive that is taken {_amount(offer.incentive_cost, currency)}"
     low, high = percent(offer.success_rate_low), percent(offer.success_rate_high)
-    works = f"Of contacted customers who would leave, {percent(offer.success_rate_expected)} are expected to stay ({low} to {high})"
+    rate = offer.success_rate_expected
+    share = f"`{rate}`" if isinstance(rate, str) else percent(rate)
+    works = f"Of contacted customers who would leave, {share} are expected to stay ({low} to {high})"
+    if offer.value_of_save is not None:
+        works += f". A save is worth {_amount(offer.value_of_save, currency)}"
     return f"{costs}. {works}. Profit is counted so: {_MODELS[offer.profit_model]}."
+
+
+def _amount(term: Decimal | str, currency: str) -> str:
+    """Return an amount, or the formula that gives each customer's."""
+    return f"`{term}`" if isinstance(term, str) else money(float(term), currency)
 
 
 def _limits(d: CampaignDefinition, currency: str) -> str:

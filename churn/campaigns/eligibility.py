@@ -23,8 +23,11 @@ RULES: Final[dict[str, str]] = {
     "open_ticket": "wait for an answer from support",
     "in_another_campaign": "in another campaign whose window runs",
     "harmful": "contact was found to harm such customers",
+    "unknown_terms": "a cost, a value or a success rate is not known",
+    "impossible_terms": "a cost or a value is below 0, or a success rate is no share",
     "low_profit": "expected to earn too little",
 }
+_ONLY_WITH_FORMULAS: Final = frozenset({"unknown_terms", "impossible_terms"})  # not shown where they removed nobody
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Eligibility:
         left = self.is_eligible.size
         rows = []
         for rule, label in RULES.items():
+            if rule in _ONLY_WITH_FORMULAS and not self.removed[rule]:
+                continue
             left -= self.removed[rule]
             rows.append(
                 RuleCount(campaign=campaign, rule=rule, label=label, removed=self.removed[rule], remaining=left)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
 from churn.config import BusinessSettings, ProfitModel
 from churn.decisions.checks import Floats
 from churn.decisions.draws import draw_success
-from churn.decisions.profit import Economics
+from churn.decisions.profit import ALIKE, CustomerTerms, Economics, averaged
 from churn.decisions.sensitivity import DrawnRange, interval_of
 from churn.documents.definition import CampaignDefinition
 
@@ -17,25 +18,43 @@ BINS = 40
 VALUE_RANGE = (0.8, 1.2)  # of a save, as churn simulate takes it
 
 
-def economics_of(definition: CampaignDefinition, business: BusinessSettings, profit_model: ProfitModel) -> Economics:
-    """Return the offer's terms as decisions compute with them, under `profit_model`."""
+def economics_of(
+    definition: CampaignDefinition,
+    business: BusinessSettings,
+    profit_model: ProfitModel,
+    terms: CustomerTerms = ALIKE,
+) -> Economics:
+    """Return the offer's terms as decisions compute with them, under `profit_model`.
+
+    Where a term is a formula it is the mean of what `terms` hold for the customers.
+    """
     offer = definition.offer
-    return Economics(
-        profit_model=profit_model,
-        contact_cost=float(offer.contact_cost),
-        incentive_cost=float(offer.incentive_cost),
-        success_rate=offer.success_rate_expected,
-        success_rate_low=offer.success_rate_low,
-        success_rate_high=offer.success_rate_high,
-        value_months=business.value_months,
-        hazard_after_save=business.hazard_after_save,
-        discount_rate=business.discount_rate,
+
+    def number(term: Decimal | float | str, otherwise: float = 0.0) -> float:
+        return otherwise if isinstance(term, str) else float(term)
+
+    rate = number(offer.success_rate_expected, offer.success_rate_low)
+    return averaged(
+        Economics(
+            profit_model=profit_model,
+            contact_cost=number(offer.contact_cost),
+            incentive_cost=number(offer.incentive_cost),
+            success_rate=rate,
+            success_rate_low=offer.success_rate_low,
+            success_rate_high=offer.success_rate_high,
+            value_months=business.value_months,
+            hazard_after_save=business.hazard_after_save,
+            discount_rate=business.discount_rate,
+        ),
+        terms,
     )
 
 
 @dataclass(frozen=True)
 class Treated:
     """The treated of one campaign, shape (n,) each: churn probability, churn avoided by contact, value of a save.
+
+    `terms` are theirs where costs or success differ by customer.
 
     Where the churn avoided was measured, `effect_error` is the standard error of its mean, as a share of customers;
     None where it is the success rate times the probability, whose error is the range of the success rate.
@@ -46,6 +65,7 @@ class Treated:
     value: Floats
     economics: Economics
     effect_error: float | None = None
+    terms: CustomerTerms = ALIKE
 
     @property
     def saves(self) -> float:
@@ -55,8 +75,9 @@ class Treated:
     @property
     def cost(self) -> float:
         """Money expected to be spent: contacts, and incentives for those who take them."""
-        takers = float(np.sum(1.0 - self.probability + self.avoided))
-        return self.economics.cost_of_contact * self.probability.size + self.economics.cost_of_taker * takers
+        fixed, taker = self.economics.costs(self.terms)
+        takers = 1.0 - self.probability + self.avoided
+        return float(np.sum(np.broadcast_to(fixed, takers.shape))) + float(np.sum(taker * takers))
 
     @property
     def profit(self) -> float:
@@ -93,6 +114,8 @@ def _draw(treated: Treated, worth: Floats, level: Floats, rng: np.random.Generat
     def mean(values: Floats) -> Floats:
         return np.asarray(np.add.reduceat(values[order], edges) / size, dtype=np.float64)
 
+    fixed, taker = (np.broadcast_to(cost, (n,)) for cost in terms.costs(treated.terms))
+    per_taker = mean(taker)
     probability, avoided, value = mean(treated.probability), mean(treated.avoided), mean(treated.value)
     weighted = mean(treated.avoided * treated.value) / np.where(avoided > 0, avoided, 1.0)
     value = np.where(avoided > 0, weighted, value)
@@ -101,10 +124,10 @@ def _draw(treated: Treated, worth: Floats, level: Floats, rng: np.random.Generat
         churners = rng.binomial(size, np.clip(probability * level[:, None], 0.0, 1.0))
         share = avoided / np.where(probability > 0, probability, 1.0)
         saves = rng.binomial(churners, np.clip(share * rate[:, None], 0.0, 1.0))
-        takers = n - churners.sum(axis=1) + saves.sum(axis=1)
+        takers = (size - churners + saves) @ per_taker
     else:  # the effect as drawn may be harm: then customers are lost by contact
         effect = avoided + treated.effect_error * rng.standard_normal((draws, 1))
         saves = np.sign(effect) * rng.binomial(size, np.clip(np.abs(effect), 0.0, 1.0))
-        takers = np.zeros(draws)  # the uplift model's cost of an incentive is part of its contact
+        takers = np.zeros(draws)  # in money; the uplift model's cost of an incentive is part of its contact
     gain = (saves * value).sum(axis=1) * worth
-    return np.asarray(gain - terms.cost_of_contact * n - terms.cost_of_taker * takers, dtype=np.float64)
+    return np.asarray(gain - fixed.sum() - takers, dtype=np.float64)

@@ -48,6 +48,13 @@ def harm_note(name: str, taught_by: str, finding: str) -> str:
     return f"`{name}` contacts nobody, as `{taught_by}` showed that contact does harm: {finding} --despite-alarm plans it knowingly."
 
 
+def terms_note(name: str, terms: Sequence[str]) -> str:
+    """Return that some terms of campaign `name` differ by customer, and that the plan's document shows their means."""
+    words = [term.replace("_", " ") for term in terms]
+    listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"`{name}` has each customer's own {listed}; where one number stands for all it is the mean."
+
+
 def unlearnt_note(names: Sequence[str]) -> str:
     """Return that nothing was learnt yet from the campaigns `names`."""
     return f"Nothing has been learnt yet from {', '.join(f'`{name}`' for name in names)}, so {_ASSUMED}."

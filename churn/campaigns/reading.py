@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from churn import resources
+from churn.config.formulas import TAGS
 from churn.documents.definition import CRM_FIELDS, CampaignDefinition, CampaignFile
 from churn.errors import CampaignError, ConfigError
 
@@ -115,7 +116,7 @@ def _place(message: str, text: str) -> tuple[int, str]:
 
 def _explain(error: ErrorDetails) -> tuple[tuple[int | str, ...], str, str]:
     """Return where in the file, what is wrong and what to do, for one of pydantic's complaints."""
-    place = error["loc"]
+    place = tuple(part for part in error["loc"] if part not in TAGS)
     name = ".".join(str(part) for part in place if isinstance(part, str))
     key = str(place[-1]) if place else ""
     if error["type"] == "extra_forbidden":

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.environment import HOME, overlay
+from churn.config.formulas import TAGS
 from churn.config.schedule import AlertSettings, RetentionSettings, ScheduleSettings, WebhookSettings
 from churn.config.sections import (
     ApiSettings,
@@ -183,7 +184,11 @@ def _explain(error: ValidationError, where: str) -> ConfigError:
     # A missing key is often present but misspelt, so name the unknown key first.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     # Drop the connector's kind from the place, since users write keys directly under [connectors.NAME].
-    place = ".".join(str(part) for n, part in enumerate(first["loc"]) if n != 2 or first["loc"][0] != "connectors")
+    place = ".".join(
+        str(part)
+        for n, part in enumerate(first["loc"])
+        if part not in TAGS and (n != 2 or first["loc"][0] != "connectors")
+    )
     if first["type"] == "extra_forbidden":
         key, parents = str(first["loc"][-1]), first["loc"][:-1]
         near = difflib.get_close_matches(key, _known_keys(parents), n=1, cutoff=0.5)

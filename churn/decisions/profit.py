@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from churn.decisions.checks import Floats, probabilities
+from churn.decisions.checks import Bools, Floats, probabilities
 from churn.decisions.choices import ProfitModel
 from churn.errors import ConfigError
 
@@ -30,6 +30,47 @@ DESCRIPTIONS: Final[dict[ProfitModel, str]] = {
     "incentive": "p x success x (value - incentive) - (1 - p) x incentive - contact; stayers take the incentive too",
     "uplift": "churn avoided x value - contact - incentive x chance of use",
 }
+
+
+@dataclass(frozen=True)
+class CustomerTerms:
+    """What of an offer's terms differs from customer to customer, shape (n,) each; None where one number holds for all.
+
+    Amounts are 0 or more and rates within 0..1: who has no such terms is sorted out where they are read.
+    """
+
+    contact_cost: Floats | None = None
+    incentive_cost: Floats | None = None
+    success_rate: Floats | None = None
+    value_of_save: Floats | None = None
+
+    def of(self, rows: NDArray[np.integer] | Bools) -> CustomerTerms:
+        """Return the terms of some of the customers."""
+
+        def some(values: Floats | None) -> Floats | None:
+            return None if values is None else values[rows]
+
+        return CustomerTerms(
+            some(self.contact_cost), some(self.incentive_cost), some(self.success_rate), some(self.value_of_save)
+        )
+
+
+ALIKE: Final = CustomerTerms()  # one number of each term holds for all customers
+
+
+@dataclass(frozen=True)
+class ContactValues:
+    """What contacting each customer is expected to bring, shape (n,), in money; `avoided` is churn avoided.
+
+    `profit` is `revenue` less `cost`; `cost` counts the incentive as the profit model has it taken, `unit_cost` as if
+    everybody took it: one number where it is the same for all.
+    """
+
+    avoided: Floats
+    revenue: Floats
+    cost: Floats
+    profit: Floats
+    unit_cost: float | Floats
 
 
 @dataclass(frozen=True)
@@ -78,16 +119,29 @@ class Economics:
     @property
     def cost_of_contact(self) -> float:
         """Money that one contact costs whoever it reaches, before any incentive that only some take."""
-        if self.profit_model == "case_study":
-            return self.contact_cost + self.incentive_cost
-        if self.profit_model == "uplift":
-            return self.contact_cost + self.incentive_cost * self.offer_use
-        return self.contact_cost
+        return self._fixed(self.contact_cost, self.incentive_cost)
 
     @property
     def cost_of_taker(self) -> float:
         """Money that each customer who stays (a stayer, or a churner who was saved) costs on top of the contact."""
         return self.incentive_cost if self.profit_model == "incentive" else 0.0
+
+    def costs(self, terms: CustomerTerms) -> tuple[float | Floats, float | Floats]:
+        """Return what one contact costs and what a taker costs on top, by customer where their terms differ."""
+        contact = self.contact_cost if terms.contact_cost is None else terms.contact_cost
+        incentive = self.incentive_cost if terms.incentive_cost is None else terms.incentive_cost
+        return self._fixed(contact, incentive), incentive if self.profit_model == "incentive" else 0.0
+
+    @overload
+    def _fixed(self, contact: float, incentive: float) -> float: ...
+
+    @overload
+    def _fixed(self, contact: float | Floats, incentive: float | Floats) -> float | Floats: ...
+
+    def _fixed(self, contact: float | Floats, incentive: float | Floats) -> float | Floats:
+        if self.profit_model == "case_study":
+            return contact + incentive
+        return contact + incentive * self.offer_use if self.profit_model == "uplift" else contact
 
     @overload
     def value_of_save(self, monthly_margin: float) -> float: ...
@@ -114,22 +168,68 @@ class Economics:
         return float(margin) * factor if margin.ndim == 0 else margin * factor
 
 
-def expected_profit(
-    churn_probability: ArrayLike, value: ArrayLike, economics: Economics, uplift: ArrayLike | None = None
-) -> Floats:
-    """Return the expected profit of contacting each customer, shape (n,), in money.
+def value_contacts(
+    churn_probability: ArrayLike,
+    value: ArrayLike,
+    economics: Economics,
+    terms: CustomerTerms = ALIKE,
+    uplift: ArrayLike | None = None,
+) -> ContactValues:
+    """Return what contacting each customer is expected to bring: the one function that every expected profit comes from.
 
-    `value` is the value of a save, a number or one per customer; `uplift` the churn avoided by contact, used by the
-    uplift model only, which takes success_rate * p where none is given.
+    `value` is the value of a save, a number or one per customer, where `terms` have none of their own. `uplift` (n,) is
+    the churn avoided by contact, used by the uplift model only, which takes success_rate * p where none is given.
     Raises DataError where a probability is missing or outside 0..1. Formulas: the module's docstring.
     """
     p = probabilities("churn_probability", churn_probability)
-    v = np.asarray(value, dtype=np.float64)
+    v = np.asarray(value if terms.value_of_save is None else terms.value_of_save, dtype=np.float64)
+    fixed, taker = economics.costs(terms)
+    avoided = churn_avoided(p, economics, terms, uplift)
+    cost = taker * (avoided + (1.0 - p)) + fixed
+    revenue = avoided * v
+    contact = economics.contact_cost if terms.contact_cost is None else terms.contact_cost
+    incentive = economics.incentive_cost if terms.incentive_cost is None else terms.incentive_cost
+    return ContactValues(avoided, revenue, cost, revenue - cost, contact + incentive)
+
+
+def churn_avoided(
+    p: Floats, economics: Economics, terms: CustomerTerms = ALIKE, uplift: ArrayLike | None = None
+) -> Floats:
+    """Return by how much contact lowers each customer's churn probability `p`, shape (n,).
+
+    The measured `uplift` where the uplift model has one, else the success rate times the probability.
+    """
     if economics.profit_model == "uplift" and uplift is not None:
-        return np.asarray(uplift, dtype=np.float64) * v - economics.cost_of_contact
-    saved = economics.success_rate * p
-    takers = saved + (1.0 - p)
-    return saved * v - economics.cost_of_taker * takers - economics.cost_of_contact
+        return np.asarray(uplift, dtype=np.float64)
+    rate = economics.success_rate if terms.success_rate is None else terms.success_rate
+    return np.asarray(rate * p, dtype=np.float64)
+
+
+def averaged(economics: Economics, terms: CustomerTerms) -> Economics:
+    """Return `economics` with the means of what differs by customer; its range of success reaches the mean at least."""
+
+    def mean(values: Floats | None, otherwise: float) -> float:
+        return otherwise if values is None or not values.size else float(values.mean())
+
+    rate = min(mean(terms.success_rate, economics.success_rate), 1.0)
+    return replace(
+        economics,
+        contact_cost=mean(terms.contact_cost, economics.contact_cost),
+        incentive_cost=mean(terms.incentive_cost, economics.incentive_cost),
+        success_rate=rate,
+        success_rate_low=min(economics.success_rate_low, rate),
+        success_rate_high=max(economics.success_rate_high, rate),
+    )
+
+
+def expected_profit(
+    churn_probability: ArrayLike, value: ArrayLike, economics: Economics, uplift: ArrayLike | None = None
+) -> Floats:
+    """Return the expected profit of contacting each customer, shape (n,), in money, where one offer holds for all.
+
+    Arguments and errors as of `value_contacts`.
+    """
+    return value_contacts(churn_probability, value, economics, uplift=uplift).profit
 
 
 def break_even_probability(value: ArrayLike, economics: Economics) -> float | Floats:

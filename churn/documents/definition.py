@@ -7,9 +7,10 @@ import json
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import Field, PlainSerializer, field_validator, model_validator
+from pydantic import Discriminator, Field, PlainSerializer, Tag, field_validator, model_validator
 
 from churn.config import ChurnSettings, ProfitModel, Share
+from churn.config.formulas import NUMBER, FormulaText, TermName, kind_of
 from churn.decisions.bands import Band
 from churn.documents.document import Document
 
@@ -17,6 +18,8 @@ OfferModel = Literal["case_study", "incentive", "uplift", "auto"]
 # In JSON money is a number, exact to four decimals.
 _AsNumber = PlainSerializer(float, return_type=float, when_used="json")
 Amount = Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=4, allow_inf_nan=False), _AsNumber]
+AmountOrFormula = Annotated[Annotated[Amount, Tag(NUMBER)] | FormulaText, Discriminator(kind_of)]
+ShareOrFormula = Annotated[Annotated[Share, Tag(NUMBER)] | FormulaText, Discriminator(kind_of)]
 Limit = Annotated[Decimal, Field(gt=0, max_digits=15, decimal_places=4, allow_inf_nan=False), _AsNumber]
 
 # What we can tell a CRM about a customer, in our words.
@@ -66,16 +69,24 @@ class Offer(Document):
     """[offer]: what customers are offered, what that costs, and how often it works."""
 
     channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field("email", description="How they are reached.")
-    contact_cost: Amount = Field(Decimal(2), description="Money one contact costs.")
-    incentive_cost: Amount = Field(Decimal(0), description="Money one incentive costs.")
+    contact_cost: AmountOrFormula = Field(Decimal(2), description="Money one contact costs.")
+    incentive_cost: AmountOrFormula = Field(Decimal(0), description="Money one incentive costs.")
+    value_of_save: AmountOrFormula | None = Field(
+        None,
+        description="Money a save is worth; margin over [business] value_months if left out.",
+        exclude_if=lambda value: value is None,  # a campaign without it keeps the hash that it was planned with
+    )
     success_rate_low: Share = Field(0.25, description="Share of contacted churners who stay because of it: 5 % point.")
-    success_rate_expected: Share = Field(0.40, description="The same, expected.")
+    success_rate_expected: ShareOrFormula = Field(0.40, description="The same, expected.")
     success_rate_high: Share = Field(0.55, description="The same, 95 % point.")
     profit_model: OfferModel = Field("auto", description="case_study, incentive, uplift, or auto.")
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if not self.success_rate_low <= self.success_rate_expected <= self.success_rate_high:
+        expected = self.success_rate_expected
+        if isinstance(expected, str):  # by customer: the range holds for their mean
+            expected = self.success_rate_low
+        if not self.success_rate_low <= expected <= self.success_rate_high:
             raise ValueError("success rates must rise: success_rate_low <= success_rate_expected <= success_rate_high")
         return self
 
@@ -85,6 +96,17 @@ class Offer(Document):
         if self.profit_model in {"case_study", "incentive"}:
             return self.profit_model
         return "incentive" if self.incentive_cost else "case_study"
+
+    @property
+    def formulas(self) -> dict[TermName, str]:
+        """The terms that are SQL over a customer's features, by the name they have in `CustomerTerms`."""
+        terms: dict[TermName, Decimal | float | str | None] = {
+            "contact_cost": self.contact_cost,
+            "incentive_cost": self.incentive_cost,
+            "success_rate": self.success_rate_expected,
+            "value_of_save": self.value_of_save,
+        }
+        return {name: term for name, term in terms.items() if isinstance(term, str)}
 
 
 class Limits(Document):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -184,6 +184,13 @@ def feature_frame(
     return frame, tuple(column.doc for column in columns)
 
 
+def feature_query(warehouse: Warehouse, models: Mapping[str, SqlModel], features: Collection[str]) -> str:
+    """Return the SQL of the rows built last: the keys, plan, monthly_fee, monthly_margin, and of the features some."""
+    groups = _built_groups(warehouse, models)
+    columns = feature_columns(warehouse, groups, models, sorted(features))
+    return _select(columns, groups, "", "", only=features)
+
+
 def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: SnapshotPolicy) -> TrainingSet:
     """Return the labelled rows of the snapshots built last; rows without a label are counted, not kept.
 
@@ -258,9 +265,18 @@ def _built_groups(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[
     return [models[name].table for name in names if warehouse.has_table(name)]
 
 
-def _select(columns: Sequence[FeatureColumn], groups: Sequence[str], extra: str, joins: str, where: str = "") -> str:
+def _select(
+    columns: Sequence[FeatureColumn],
+    groups: Sequence[str],
+    extra: str,
+    joins: str,
+    where: str = "",
+    *,
+    only: Collection[str] | None = None,
+) -> str:
     fee = "v.monthly_fee"
-    listed = "".join(f", {column.expression} as {quoted(column.doc.name)}" for column in columns)
+    shown = [column for column in columns if only is None or column.doc.name in only]
+    listed = "".join(f", {column.expression} as {quoted(column.doc.name)}" for column in shown)
     joined = " ".join(
         f"left join features.{quoted(group)} as {quoted(group)} "
         f"on s.customer_id = {quoted(group)}.customer_id and s.snapshot_date = {quoted(group)}.snapshot_date"

@@ -91,8 +91,8 @@ def campaign_profit(
     None where no campaign is, or its file cannot be read. A campaign that goes by measured uplift is priced by risk here.
     """
     definition = campaigns.get(advice.campaign) if advice.campaign is not None else None
-    if definition is None or advice.kind not in {"campaign", "suggested"}:
-        return None
+    if definition is None or advice.kind not in {"campaign", "suggested"} or definition.offer.formulas:
+        return None  # formulas read features, which a plan knows
     terms = economics_of(definition, business, definition.offer.risk_based_model)
     return float(expected_profit([churn_probability], terms.value_of_save(monthly_margin), terms)[0])
 

@@ -53,6 +53,18 @@ def test_money_is_exact(tmp_path):
     assert offer.contact_cost + offer.incentive_cost == Decimal("2.4")
 
 
+def test_a_term_may_be_a_formula_which_is_kept_as_it_is_written(tmp_path):
+    text = (
+        GOOD.replace("2.10", '"  current_fee / 10 "')
+        + 'value_of_save = "12 * current_fee"\nsuccess_rate_expected = "0.5"\n'
+    )
+    definition = read_campaign("calls", written(tmp_path, text))
+    assert definition.offer.formulas == {"contact_cost": "current_fee / 10", "value_of_save": "12 * current_fee"}
+    assert definition.offer.success_rate_expected == 0.5  # a text that is a number is the number
+    assert CampaignDefinition.read(definition.as_json(), where="calls") == definition
+    assert "value_of_save" not in read_campaign("calls", written(tmp_path, GOOD)).offer.as_json()
+
+
 def test_a_definition_survives_being_kept_and_its_hash_tells_another_one(tmp_path):
     one = read_campaign("calls", written(tmp_path, GOOD))
     again = CampaignDefinition.read(one.as_json(), where="calls")
@@ -92,7 +104,8 @@ def test_a_mistake_in_one_file_does_not_stop_the_others(tmp_path):
             6,
             r"`offer.contact_cost` is wrong: .*greater than or equal to 0, not -2.10. Give 0 or more",
         ),
-        (("2.10", '"two"'), 6, r"`offer.contact_cost` is wrong: .*not two. It is: Money one contact costs."),
+        (("2.10", "true"), 6, r"`offer.contact_cost` is wrong: .*It is: Money one contact costs."),
+        (("2.10", '"-2"'), 6, r"`offer.contact_cost` is wrong: .*greater than or equal to 0, not -2"),
         (("2.10", "inf"), 6, r"`offer.contact_cost` is wrong"),
         (("2.10", "2.12345"), 6, r"`offer.contact_cost` is wrong: .*4 decimal places"),
         (("2.10", "2.1O"), 6, r"not valid TOML: .* Mend that line"),

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from churn.decisions.profit import Economics, break_even_probability, expected_profit
+from churn.decisions.profit import (
+    CustomerTerms,
+    Economics,
+    averaged,
+    break_even_probability,
+    expected_profit,
+    value_contacts,
+)
 from churn.errors import ConfigError, DataError
 
 shares = st.floats(0.01, 1.0)
@@ -105,3 +112,42 @@ def test_scores_that_are_no_probabilities_are_refused(p):
     with pytest.raises(DataError) as caught:
         expected_profit(p, 25.0, Economics())
     assert caught.value.where == "churn_probability"
+
+
+MODELS = st.sampled_from(["case_study", "incentive", "uplift"])
+FEW = st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 900.0)), min_size=1, max_size=30)
+
+
+@given(model=MODELS, customers=FEW, contact=money, incentive=money, success=shares)
+def test_one_number_for_each_customer_gives_the_same_cents_as_the_number(model, customers, contact, incentive, success):
+    p, value = (np.array(column) for column in zip(*customers, strict=True))
+    economics = Economics(model, contact, incentive, success, success, success)
+    alike = value_contacts(p, value, economics)
+
+    def repeated(number):
+        return np.full(p.size, number)
+
+    terms = CustomerTerms(repeated(contact), repeated(incentive), repeated(success), value)
+    # The numbers that terms replace do not matter any more.
+    by_customer = value_contacts(p, 0.0, Economics(model, 9.0, 9.0, 0.5, 0.5, 0.5), terms)
+    for name in ("avoided", "revenue", "cost", "profit"):
+        assert np.array_equal(getattr(alike, name), getattr(by_customer, name)), name
+    assert np.array_equal(np.broadcast_to(alike.unit_cost, p.shape), by_customer.unit_cost)
+
+
+@given(model=MODELS, customers=FEW)
+def test_revenue_less_cost_is_profit_and_a_part_of_the_customers_is_priced_as_before(model, customers):
+    p, value = (np.array(column) for column in zip(*customers, strict=True))
+    terms = CustomerTerms(contact_cost=p * 3, incentive_cost=value / 50, success_rate=p, value_of_save=value)
+    values = value_contacts(p, 0.0, Economics(model), terms)
+    assert np.allclose(values.revenue - values.cost, values.profit)
+    some = np.arange(p.size) % 2 == 0
+    part = value_contacts(p[some], 0.0, Economics(model), terms.of(some))
+    assert np.array_equal(part.profit, values.profit[some])
+
+
+def test_the_numbers_that_stand_for_all_are_the_means_and_the_range_of_success_reaches_them():
+    terms = CustomerTerms(contact_cost=np.array([1.0, 3.0]), success_rate=np.array([0.7, 0.9]))
+    mean = averaged(Economics(), terms)
+    assert (mean.contact_cost, mean.incentive_cost, mean.success_rate) == (2.0, 0.0, pytest.approx(0.8))
+    assert (mean.success_rate_low, mean.success_rate_high) == (0.25, pytest.approx(0.8))

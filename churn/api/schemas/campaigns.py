@@ -61,10 +61,14 @@ class KeptOffer(BaseModel):
     """[offer] as it is kept: money as numbers."""
 
     channel: str
-    contact_cost: float = Field(description="Money one contact costs.")
-    incentive_cost: float = Field(description="Money one incentive costs.")
+    contact_cost: float | str = Field(description="Money one contact costs; a text is SQL over a customer's features.")
+    incentive_cost: float | str = Field(description="Money one incentive costs; a text is SQL over features.")
+    value_of_save: float | str | None = Field(
+        default=None,
+        description="Money a save is worth, null for the margin over the months; a text is SQL over features.",
+    )
     success_rate_low: float = Field(description="Share of contacted churners who stay because of it: 5 % point.")
-    success_rate_expected: float
+    success_rate_expected: float | str = Field(description="The same, expected; a text is SQL over features.")
     success_rate_high: float = Field(description="95 % point.")
     profit_model: OfferModel
 

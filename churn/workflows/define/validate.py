@@ -10,9 +10,10 @@ from churn.campaigns.reading import Complaint, campaign_files, examine, line_of,
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 from churn.errors import ConfigError, WarehouseBusy
-from churn.snapshots.conditions import known_features
-from churn.warehouse.models.filters import audience_filter
+from churn.snapshots.customer_terms import ROW_COLUMNS, known_columns
+from churn.warehouse.models.filters import audience_filter, term_value
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.plan.terms import KEYS
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
         complaints += wrong
         if definition is not None:
             read.append(definition)
-    known = _known_features(context, read) if any(item.audience.filter for item in read) else frozenset()
+    known = _known_features(context, read) if any(map(_reads_features, read)) else frozenset()
     for definition in read:
         path = chosen[definition.name]
         complaints += beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
@@ -57,7 +58,13 @@ def beyond_the_file(
     if definition.audience.filter is not None:
         line = line_of(text, ("audience", "filter"))
         try:
-            audience_filter(definition.audience.filter, known, where=f"{path}:{line}")
+            audience_filter(definition.audience.filter, set(known) - ROW_COLUMNS, where=f"{path}:{line}")
+        except ConfigError as error:
+            complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or ""))
+    for name, formula in definition.offer.formulas.items():
+        line = line_of(text, ("offer", KEYS[name]))
+        try:
+            term_value(formula, known, where=f"{path}:{line}")
         except ConfigError as error:
             complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or ""))
     connector, connectors = definition.crm.connector, context.settings.connectors
@@ -68,19 +75,25 @@ def beyond_the_file(
     return complaints
 
 
+def _reads_features(definition: CampaignDefinition) -> bool:
+    return bool(definition.audience.filter or definition.offer.formulas)
+
+
 def _known_features(context: Context, definitions: Sequence[CampaignDefinition]) -> frozenset[str]:
     """Return the features of the SQL files; those of the warehouse too where a filter names another."""
     models = load_models(context.settings.home)
-    known = known_features(models)
+    known = known_columns(models)
     try:
         for definition in definitions:
             if definition.audience.filter is not None:
-                audience_filter(definition.audience.filter, known, where=definition.name)
+                audience_filter(definition.audience.filter, known - ROW_COLUMNS, where=definition.name)
+            for formula in definition.offer.formulas.values():
+                term_value(formula, known, where=definition.name)
     except ConfigError:
         if context.settings.warehouse_path.exists():
             try:
                 with context.open_warehouse("churn campaigns") as warehouse:
-                    return known_features(models, warehouse)
+                    return known_columns(models, warehouse)
             except WarehouseBusy:
                 return known  # another process holds the warehouse; go by the features that are listed
     return known

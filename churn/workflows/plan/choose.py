@@ -15,7 +15,7 @@ from churn.campaigns.assignment import Arms, held_out
 from churn.campaigns.eligibility import Eligibility, eligibility
 from churn.context import Context
 from churn.decisions.allocation.allocate import Allocation, allocate
-from churn.decisions.profit import Economics, expected_profit
+from churn.decisions.profit import ALIKE, ContactValues, CustomerTerms, Economics, value_contacts
 from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError
 
@@ -30,25 +30,39 @@ TRIES = 20  # each lowers the limits by the last one's overrun from rounding; tw
 
 @dataclass(frozen=True)
 class Priced:
-    """One campaign's arithmetic for all customers (n,): expected profit and churn avoided, under named terms."""
+    """One campaign's arithmetic for all customers (n,): what contact brings, under named terms, and who is eligible.
+
+    `value` is the value of a save; `terms` are those that differ by customer, whose means `economics` has.
+    """
 
     definition: CampaignDefinition
     economics: Economics
-    profit: Floats
-    avoided: Floats
+    terms: CustomerTerms
+    value: Floats
+    values: ContactValues
     effect_error: float | None  # of a measured effect, see Treated
     sentence: str | None
     eligibility: Eligibility
+
+    @property
+    def profit(self) -> Floats:
+        """Expected profit of contacting each customer."""
+        return self.values.profit
+
+    @property
+    def avoided(self) -> Floats:
+        """Churn avoided by contacting each customer."""
+        return self.values.avoided
 
     @property
     def is_measured(self) -> bool:
         """Whether the churn avoided was measured, not assumed."""
         return self.effect_error is not None
 
-    @property
-    def unit_cost(self) -> float:
-        """What one contact may cost at most: the budget assumes that everyone takes the incentive."""
-        return self.economics.contact_cost + self.economics.incentive_cost
+    def committed(self, rows: NDArray[np.intp]) -> float:
+        """Return what contacting `rows` may cost at most: the budget assumes that everyone takes the incentive."""
+        cost = self.values.unit_cost
+        return float(cost[rows].sum()) if isinstance(cost, np.ndarray) else float(cost) * rows.size
 
     @property
     def treated_share(self) -> float:
@@ -109,22 +123,33 @@ def price(
     economics: Economics,
     scores: pl.DataFrame,
     left_out: Mapping[str, Bools],
+    terms: CustomerTerms = ALIKE,
     uplift: Floats | None = None,
     effect_error: float = 0.0,
     sentence: str | None = None,
 ) -> Priced:
     """Return expected profits under `economics` and who is eligible, those who would earn too little left out.
 
-    `uplift` (n,) is the churn avoided where that was measured, with the standard error of its mean.
+    `terms` (n,) are those that differ by customer, `uplift` (n,) is the churn avoided where that was measured, with the
+    standard error of its mean.
     """
-    p, value = scores["churn_probability"].to_numpy(), scores["value_of_save"].to_numpy()
-    avoided = economics.success_rate * p if uplift is None else uplift
-    profit = expected_profit(p, value, economics, uplift)
+    p, value = scores["churn_probability"].to_numpy(), _value(definition, scores, terms)
+    values = value_contacts(p, value, economics, terms, uplift)
     minimum = float(definition.limits.min_expected_profit)
-    low = (profit < minimum) | (profit <= 0.0)
+    low = (values.profit < minimum) | (values.profit <= 0.0)
     eligible = eligibility({**left_out, "low_profit": low}, p.size)
     error = None if uplift is None else effect_error
-    return Priced(definition, economics, profit, avoided, error, sentence, eligible)
+    return Priced(definition, economics, terms, value, values, error, sentence, eligible)
+
+
+def _value(definition: CampaignDefinition, scores: pl.DataFrame, terms: CustomerTerms) -> Floats:
+    """Return the value of a save, (n,): by the offer's own formula or number, else that of the scores."""
+    own = definition.offer.value_of_save
+    if terms.value_of_save is not None:
+        return terms.value_of_save
+    if own is not None and not isinstance(own, str):
+        return np.full(scores.height, float(own))
+    return scores["value_of_save"].to_numpy()
 
 
 def choose(
@@ -144,7 +169,7 @@ def choose(
     """
     ids, bands = scores["customer_id"].to_list(), scores["risk_band"].to_list()
     share = np.array([offer.treated_share for offer in priced])
-    cost = np.array([offer.unit_cost for offer in priced])
+    cost = _costs(priced)
     profit = np.column_stack([offer.profit for offer in priced]) * share
     eligible = np.column_stack([offer.eligibility.is_eligible & (not nobody) for offer in priced])
     channels = channels_of(priced)
@@ -164,13 +189,22 @@ def choose(
         )
         choice = _draw_arms(allocation, priced, used, ids, bands, limits)
         counts = np.array([choice.treated(k).size for k in range(len(priced))], dtype=np.float64)
-        tighter = left.less_overrun(_Left.of(priced, used, limits, channels), counts, cost, code)
+        spent = np.array([offer.committed(choice.treated(k)) for k, offer in enumerate(priced)])
+        tighter = left.less_overrun(_Left.of(priced, used, limits, channels), counts, spent, code)
         if tighter is None:
             return replace(choice, allocation=_per_contact(allocation, share, mixed))
         left = tighter
     raise CampaignError(
         "the arms cannot be drawn within the limits", where="[limits]", remedy="Raise the budget or the contacts."
     )
+
+
+def _costs(priced: Sequence[Priced]) -> Floats:
+    """Return what a contact takes of the budget: (k,), or (n, k) where an offer's costs differ by customer."""
+    costs = [offer.values.unit_cost for offer in priced]
+    if not any(isinstance(cost, np.ndarray) for cost in costs):
+        return np.array(costs, dtype=np.float64)
+    return np.column_stack([np.broadcast_to(cost, priced[0].profit.shape) for cost in costs])
 
 
 def channels_of(priced: Sequence[Priced]) -> list[str]:
@@ -204,20 +238,20 @@ class _Left:
             channels=np.array([limits.channels.get(name, np.inf) for name in channels], dtype=np.float64),
         )
 
-    def less_overrun(self, true: _Left, counts: Floats, cost: Floats, code: NDArray[np.int64]) -> _Left | None:
-        """Return the limits less what `counts` contacts overrun of the true ones; None where nothing is overrun."""
-        spent = float(np.sum(counts * cost))
+    def less_overrun(self, true: _Left, counts: Floats, money: Floats, code: NDArray[np.int64]) -> _Left | None:
+        """Return the limits less what `counts` contacts for `money` overrun of the true ones; None where nothing is."""
+        spent = float(np.sum(money))
         by_channel = np.array([counts[code == h].sum() for h in range(self.channels.size)])
         over = 0.0 if true.budget is None else max(spent - true.budget, 0.0)
         contacts = np.maximum(counts - true.contacts, 0.0)
-        money = np.maximum(counts * cost - true.money, 0.0)
+        over_money = np.maximum(money - true.money, 0.0)
         channels = np.maximum(by_channel - true.channels, 0.0)
-        if over + contacts.sum() + money.sum() + channels.sum() <= 1e-6:
+        if over + contacts.sum() + over_money.sum() + channels.sum() <= 1e-6:
             return None
         return _Left(
             budget=None if self.budget is None else max(self.budget - over, 0.0),
             contacts=np.maximum(self.contacts - contacts, 0.0),
-            money=np.maximum(self.money - money, 0.0),
+            money=np.maximum(self.money - over_money, 0.0),
             channels=np.maximum(self.channels - channels, 0.0),
         )
 

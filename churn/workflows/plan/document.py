@@ -86,7 +86,7 @@ class _ChosenCampaign:
     @property
     def committed(self) -> float:
         """Money that the new contacts may cost."""
-        return self.priced.unit_cost * self.treated.size
+        return self.priced.committed(self.treated)
 
 
 def build_document(settings: Settings, run: PlanningRun) -> PlanDocument:
@@ -129,11 +129,20 @@ def build_document(settings: Settings, run: PlanningRun) -> PlanDocument:
 
 def _chosen(settings: Settings, run: PlanningRun) -> list[_ChosenCampaign]:
     frame, choice = run.scores.frame, run.choice
-    p, value = frame["churn_probability"].to_numpy(), frame["value_of_save"].to_numpy()
+    p = frame["churn_probability"].to_numpy()
     treated = []
     for position, priced in enumerate(run.priced):
         rows = choice.treated(position)
-        treated.append(Treated(p[rows], priced.avoided[rows], value[rows], priced.economics, priced.effect_error))
+        treated.append(
+            Treated(
+                p[rows],
+                priced.avoided[rows],
+                priced.value[rows],
+                priced.economics,
+                priced.effect_error,
+                priced.terms.of(rows),
+            )
+        )
     drawn = draw_profit(
         treated,
         probability_error=run.scores.judgement.level_error,
@@ -276,7 +285,7 @@ def _holdout_and_power(
         churn_rate=stretched,
         expected_effect=min(max(effect, 0.0), stretched),
         expected_profit=_mean(campaign.priced.profit[rows], assigned["expected_profit"]),
-        value=_mean(scores["value_of_save"].to_numpy()[rows], assigned["value_of_save"]),
+        value=_mean(campaign.priced.value[rows], assigned["value_of_save"]),
         alpha=ALPHA,
         power=POWER,
     )

@@ -27,8 +27,11 @@ from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
 from churn.workflows.plan.scores import read_scores
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
+    from churn.decisions.checks import Floats
     from churn.workflows.plan.choose import NewAssignments, Priced
     from churn.workflows.plan.scores import ScoreList
 
@@ -135,11 +138,18 @@ def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: NewAssignm
                 pl.col("risk_band").alias("stratum"),
                 pl.Series("expected_profit", campaign.profit[rows]),
                 pl.Series("expected_uplift", campaign.avoided[rows]),
-                pl.lit(campaign.economics.contact_cost).alias("contact_cost"),
-                pl.lit(campaign.economics.incentive_cost).alias("incentive_cost"),
+                pl.Series("value_of_save", campaign.value[rows]),
+                _term("contact_cost", campaign.economics.contact_cost, campaign.terms.contact_cost, rows),
+                _term("incentive_cost", campaign.economics.incentive_cost, campaign.terms.incentive_cost, rows),
             )
         )
     return added
+
+
+def _term(name: str, number: float, by_customer: Floats | None, rows: NDArray[np.intp]) -> pl.Expr | pl.Series:
+    import polars as pl
+
+    return pl.lit(number).alias(name) if by_customer is None else pl.Series(name, by_customer[rows])
 
 
 def _save(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn.campaigns.expectation import economics_of
-from churn.campaigns.plan_words import harm_note, risk_note, unlearnt_note, uplift_note
+from churn.campaigns.plan_words import harm_note, risk_note, terms_note, unlearnt_note, uplift_note
 from churn.config import ProfitModel
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
+from churn.decisions.profit import CustomerTerms
 from churn.documents.definition import CampaignDefinition
 from churn.snapshots.conditions import build_day
 from churn.snapshots.dataset import scoring_set
@@ -20,10 +21,12 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.learn_uplift import latest_learning
 from churn.workflows.plan.choose import Priced, price
+from churn.workflows.plan.terms import terms_of_offers
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from churn.snapshots.customer_terms import CustomersTerms
     from churn.warehouse.connection import Warehouse
     from churn.workflows.learn_uplift import LoadedUplift
     from churn.workflows.plan.eligibility import CampaignFacts
@@ -55,9 +58,12 @@ def price_campaigns(
 ) -> list[Priced]:
     """Return each campaign priced under the model its definition names; `auto` takes a measured uplift if there is one.
 
+    Who has no usable terms, where an offer's differ by customer, is left out.
+
     Whom contact was found to harm is left out, whatever the model, and everybody where it was found to do harm on average,
     unless `despite_harm`. Raises ModelError for a damaged uplift model.
     """
+    terms = terms_of_offers(context, warehouse, definitions, scores)
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
     priced = []
@@ -66,8 +72,11 @@ def price_campaigns(
             basis = _nobody(definition, learning, scores.frame.height)
         else:
             basis = _basis(definition, learning, features)
-        economics = economics_of(definition, context.settings.business, basis.model)
+        own = terms[definition.name]
+        economics = economics_of(definition, context.settings.business, basis.model, _usable(own))
         left_out = facts.left_out[definition.name]
+        if definition.offer.formulas:
+            left_out = {**left_out, "unknown_terms": own.is_unknown, "impossible_terms": own.is_impossible}
         if basis.is_harmful is not None:
             left_out = {**left_out, "harmful": basis.is_harmful}
         priced.append(
@@ -76,6 +85,7 @@ def price_campaigns(
                 economics,
                 scores.frame,
                 left_out,
+                own.terms,
                 uplift=basis.avoided,
                 effect_error=basis.effect_error,
                 sentence=basis.sentence,
@@ -84,9 +94,18 @@ def price_campaigns(
     return priced
 
 
+def _usable(own: CustomersTerms) -> CustomerTerms:
+    return own.terms.of(own.is_usable)
+
+
 def pricing_notes(priced: Sequence[Priced]) -> list[str]:
     """Return what must be said of the profit models: what was learnt, and from which campaign nothing was yet."""
-    notes = [campaign.sentence for campaign in priced if campaign.sentence]
+    notes = [
+        terms_note(campaign.definition.name, list(campaign.definition.offer.formulas))
+        for campaign in priced
+        if campaign.definition.offer.formulas
+    ]
+    notes += [campaign.sentence for campaign in priced if campaign.sentence]
     unlearnt = [
         campaign.definition.name
         for campaign in priced

@@ -6,7 +6,7 @@ import pytest
 
 from churn.errors import ConfigError
 from churn.warehouse import open_warehouse
-from churn.warehouse.models.filters import MOST_DEPTH, audience_filter
+from churn.warehouse.models.filters import MOST_DEPTH, audience_filter, term_value
 
 KNOWN = ("number_of_payment_failures_60d", "has_unpaid_bill", "city", "current_fee", "likes.photo")
 WHERE = "campaigns/x.toml:7"
@@ -113,3 +113,40 @@ def test_a_long_chain_of_conditions_is_not_deep():
     assert audience_filter(text, KNOWN, where=WHERE).features == {"current_fee"}
     nested = "(" * (MOST_DEPTH - 5) + "current_fee > 1" + ")" * (MOST_DEPTH - 5)
     assert audience_filter(nested, KNOWN, where=WHERE).features == {"current_fee"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reads", "value"),
+    [
+        ("current_fee", {"current_fee"}, 25.0),
+        ("case when city = 'Ulm' then 2 else 0.5 end", {"city"}, 2.0),
+        ("CURRENT_FEE * 12 * 0.7", {"current_fee"}, 210.0),
+        ("3 + 0.5", set(), 3.5),
+        ("nullif(current_fee, 25)", {"current_fee"}, None),
+    ],
+)
+def test_a_term_is_one_value_over_features_or_a_constant(text, reads, value):
+    term = term_value(text, KNOWN, where=WHERE)
+    assert term.features == reads
+    with open_warehouse(None, holder="tests") as warehouse:
+        ((given,),) = warehouse.rows(f"select {term.sql} from (select 'Ulm' as city, 25.0 as current_fee)")
+    assert given == value if value is None else float(given) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "remedy"),
+    [
+        ("curent_fee * 2", "no feature `curent_fee`", "Did you mean `current_fee`?"),
+        ("current_fee + (select max(x) from y)", "a term holds no subquery", "feature file"),
+        ("sum(current_fee)", "`sum` may not be used in a term", "arithmetic"),
+        ("getenv('HOME')", "`getenv` may not be used in a term", "arithmetic"),
+        ("current_fee; drop table x", "a term is one value, without a semicolon", "Leave out"),
+        ("current_fee +", "the term is not valid SQL", "case when country"),
+    ],
+)
+def test_a_term_keeps_the_bounds_of_a_filter_and_is_named_so(text, what, remedy):
+    with pytest.raises(ConfigError) as caught:
+        term_value(text, KNOWN, where=WHERE)
+    assert what in caught.value.what
+    assert remedy in str(caught.value.remedy)
+    assert caught.value.where == WHERE

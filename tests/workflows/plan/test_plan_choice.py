@@ -54,10 +54,10 @@ def test_no_limit_is_ever_overrun(drawn, budget, phone, before):
         campaign(f"c{i}", cost=cost, share=share, channel=channel, contacts=contacts, budget=own)
         for i, (cost, share, channel, contacts, own) in enumerate(drawn)
     ]
-    used = [Used({"high": Arms(before, before // 2)}, before * each.unit_cost) for each in priced]
+    used = [Used({"high": Arms(before, before // 2)}, before * each.values.unit_cost) for each in priced]
     choice = choose(priced, used, RemainingLimits(budget, {} if phone is None else {"phone": float(phone)}), SCORES)
     treated = [choice.treated(k).size for k in range(len(priced))]
-    spent = [count * each.unit_cost for count, each in zip(treated, priced, strict=True)]
+    spent = [count * each.values.unit_cost for count, each in zip(treated, priced, strict=True)]
     if budget is not None:
         assert sum(spent) <= budget + 1e-6
     by_phone = sum(n for n, each in zip(treated, priced, strict=True) if each.definition.offer.channel == "phone")

@@ -1,4 +1,4 @@
-"""Bounds what one connection may take before there is a request: bytes and number of headers, time, and connections."""
+"""Bounds what one connection may take: bytes, number and time of headers, the pace of a body, and connections."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What a connection may take. `half_open` are those of which a request has begun and its headers are not there yet."""
+    """What a connection may take. `half_open` are those of which a request has begun and its headers are not there yet.
+
+    Of a body `body_bytes` must come in each `body_seconds`, and all of it in `whole_body_seconds`.
+    """
 
     head_bytes: int = 32 * 1024
     headers: int = 100
     head_seconds: float = 10.0
+    body_seconds: float = 10.0
+    body_bytes: int = 5_000
+    whole_body_seconds: float = 600.0
     per_address: int = 200
     half_open: int = 200
 
@@ -39,6 +45,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _counted_as: str | None = None
     _is_in_head = True  # a connection that says nothing is half open too
     _head_bytes = 0
+    _is_in_body = False
+    _body_timer: asyncio.TimerHandle | None = None
+    _body_began = 0.0
+    _body_bytes = 0  # since the last look
     _refusal = b"400 Bad Request"
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -56,6 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Count it no more."""
         self._stop_waiting()
+        self._stop_watching()
         if self._counted_as is not None:
             self.all.open_from[self._counted_as] -= 1
             if not self.all.open_from[self._counted_as]:
@@ -68,7 +79,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
-        if not self._is_in_head or self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._is_in_body and self._body_timer is None:  # most bodies come with their headers
+            self._body_began, self._body_bytes = self.loop.time(), 0
+            self._watch_body()
+        if not self._is_in_head:
             return
         self._head_bytes += len(data)
         if self._head_bytes > self.all.limits.head_bytes:
@@ -93,6 +109,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+        self._is_in_body = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the body, also where there is none."""
+        self._is_in_body = False
+        self._stop_watching()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, or too much of one."""
@@ -112,11 +140,32 @@ class BoundedProtocol(HttpToolsProtocol):
         if timer is not None:
             timer.cancel()
 
+    def _watch_body(self) -> None:
+        self._body_timer = self.loop.call_later(self.all.limits.body_seconds, self._look_at_body)
+
+    def _look_at_body(self) -> None:
+        limits, taken = self.all.limits, self._body_bytes
+        self._body_bytes = 0
+        is_ours = self.flow.read_paused or self.cycle.waiting_for_100_continue  # the sender waits for us
+        is_late = self.loop.time() - self._body_began > limits.whole_body_seconds
+        if is_late or (taken < limits.body_bytes and not is_ours):
+            self._refuse(b"408 Request Timeout")
+        else:
+            self._watch_body()
+
+    def _stop_watching(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+
     def _refuse(self, status: bytes) -> None:
         self._stop_waiting()
-        if not self.transport.is_closing():
+        self._stop_watching()
+        if self.transport.is_closing():
+            return
+        if not (self._is_in_body and self.cycle.response_started):  # or it would be taken for a part of the answer
             self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            self.transport.close()
+        self.transport.close()
 
 
 def bounded_protocol(

@@ -81,7 +81,7 @@ def told_until(warehouse: Warehouse, policy: SnapshotPolicy) -> datetime | None:
     That is the midnight after its newest fact that is no planned end, or its last load if earlier. Silence is told by
     the activity table.
     """
-    source = policy.activity_table if policy.definition == "inactivity" else policy.told_by
+    source = policy.told_by_table
     loaded = _loaded_at(warehouse, source)
     if policy.definition == "inactivity":
         newest = _edge(warehouse, source, loaded, newest=True) if _present(warehouse, (source,)) else None

@@ -77,6 +77,11 @@ class SnapshotPolicy:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
     @property
+    def told_by_table(self) -> str:
+        """The table whose facts, or whose silence, say that somebody was lost."""
+        return self.activity_table if self.definition == "inactivity" else self.told_by
+
+    @property
     def window_days(self) -> int:
         """Length of the label window. Silence is only known once it has lasted, so inactivity sets its own length."""
         return self.inactivity_days if self.definition == "inactivity" else self.horizon_days

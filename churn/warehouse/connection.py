@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -45,6 +45,7 @@ class Warehouse:
         self.path = path
         self._lock = lock
         self._depth = 0
+        self._after_commit: list[Callable[[], None]] = []
         self._own_facts: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
@@ -151,6 +152,7 @@ class Warehouse:
     def transaction(self) -> Iterator[None]:
         """All or nothing: rolled back when the block raises. Inside another transaction it joins that one."""
         if self._depth == 0:
+            self._after_commit.clear()
             self.execute("begin transaction")
         self._depth += 1
         try:
@@ -163,6 +165,23 @@ class Warehouse:
         self._depth -= 1
         if self._depth == 0:
             self.execute("commit")
+            for action in self._after_commit:
+                action()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Call `action` once the running transaction has committed, never if it is rolled back; now where none runs.
+
+        For what removes files that the state before the transaction still needs.
+        """
+        if self._depth == 0:
+            action()
+        else:
+            self._after_commit.append(action)
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction of ours is open."""
+        return self._depth > 0
 
     def _roll_back(self) -> None:
         import duckdb

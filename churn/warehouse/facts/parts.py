@@ -8,7 +8,8 @@ before the transaction that lists them commits; a file that no committed row lis
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -278,9 +279,22 @@ def is_view(warehouse: Warehouse, name: str) -> bool:
     return bool(warehouse.rows("select 1 from duckdb_views() where schema_name = ? and view_name = ?", [schema, table]))
 
 
+@contextmanager
+def replacing(warehouse: Warehouse) -> Iterator[None]:
+    """Let the block change tables and parts as one whole: it commits all or nothing, and files of no use any more go."""
+    try:
+        with warehouse.transaction():
+            yield
+    finally:
+        sweep(warehouse)
+
+
 def sweep(warehouse: Warehouse) -> None:
-    """Remove the files that no part lists: what a load that failed or was killed left, and what was replaced."""
-    if not warehouse.facts.is_dir() or not warehouse.has_table("facts.parts"):
+    """Remove the files that no part lists: what a load that failed or was killed left, and what was replaced.
+
+    Not inside a transaction: until it has committed, the parts that it replaces are still the ones that count.
+    """
+    if warehouse.is_in_transaction or not warehouse.facts.is_dir() or not warehouse.has_table("facts.parts"):
         return
     listed = {path for (path,) in warehouse.rows("select path from facts.parts")}
     for path in warehouse.facts.glob("*/*.parquet*"):

@@ -2,7 +2,7 @@
 
 A file is known by its name, size, time and content. Loaded again it adds nothing, under another name neither; changed,
 it replaces exactly the rows that came from it; vanished, its rows stay (landing folders are emptied) and the result says
-so. A source whose settings changed is loaded afresh. Each table's load is one transaction.
+so. A source whose settings changed is loaded afresh. All of it is one transaction.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from churn.config import SourceSettings
-from churn.errors import ConfigError, ContractBroken, ResourceError
+from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
-from churn.warehouse.connection import Warehouse, quoted
+from churn.warehouse.connection import Warehouse
 from churn.warehouse.facts import parts
 from churn.warehouse.loading import date_forms, earlier, ledger
 from churn.warehouse.loading.contracts import TABLES, Table
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
+from churn.warehouse.loading.shrinking import refuse_empty, refuse_shrunk
 from churn.warehouse.reading import database_load, readers
 from churn.warehouse.reading.declared import reading_of
 from churn.warehouse.reading.delivery import SourceFile
 from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.sources import Files
 from churn.warehouse.reading.web import web_load
-
-_WORTH_COUNTING = 100  # rows; changes of a smaller file's size say nothing
 
 
 @dataclass(frozen=True)
@@ -62,24 +61,37 @@ def ingest(
     only: str | None = None,
     full: bool = False,
     erased: Erased = NOBODY,
+    needed: str | None = None,
     progress: Progress = SILENT,
 ) -> list[LoadResult]:
     """Load every declared source (or `only` one), and leave each canonical raw table in place, empty if undeclared.
 
     `now` stamps the rows; `secrets` holds passwords and object-store keys by their environment names; `full` loads
-    files again that have not changed; rows of the `erased` are left outside. Raises ConfigError (unknown source, wrong map, missing extra), ContractBroken
-    (missing file, column or rows, mostly bad rows), ResourceError (disk or memory).
+    files again that have not changed; rows of the `erased` are left outside; `needed` names the table that churn is
+    told by. All sources are loaded or none: what stood before stays if one is refused. Raises ConfigError (unknown
+    source, wrong map, missing extra), ContractBroken (missing file, column or rows, mostly bad rows), ResourceError
+    (disk or memory).
     """
-    ledger.prepare(warehouse)
     if only is not None and only not in sources:
         raise ConfigError(f"no source `{only}`", where="sources", remedy=f"Declared: {', '.join(sources) or 'none'}.")
     chosen = [name for name in sources if only in {None, name}]
     results = []
-    for position, name in enumerate(chosen):
-        progress.step(f"Loading {name}", position / len(chosen))
-        results.append(
-            _load(warehouse, name, sources[name], now=_utc(now), secrets=secrets or {}, full=full, erased=erased)
-        )
+    ledger.prepare(warehouse)
+    with parts.replacing(warehouse):
+        for position, name in enumerate(chosen):
+            progress.step(f"Loading {name}", position / len(chosen))
+            source = sources[name]
+            load = Load(
+                warehouse,
+                _table(name),
+                source,
+                _hash(source),
+                _utc(now),
+                erased,
+                reading_of(name, source),
+                is_needed=name == needed,
+            )
+            results.append(_load(load, secrets or {}, full=full))
     return results
 
 
@@ -97,33 +109,17 @@ def _table(name: str) -> Table:
     return Table(name, None, ())
 
 
-def _load(
-    warehouse: Warehouse,
-    name: str,
-    source: SourceSettings,
-    *,
-    now: datetime,
-    secrets: Mapping[str, str],
-    full: bool,
-    erased: Erased,
-) -> LoadResult:
+def _load(load: Load, secrets: Mapping[str, str], *, full: bool) -> LoadResult:
     started = time.perf_counter()
-    load = Load(warehouse, _table(name), source, _hash(source), now, erased, reading_of(name, source))
-    try:
-        if source.url is not None:
-            done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
-        elif source.path is None:
-            done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
-        else:
-            files = Files(name, source, secrets)
-            done, unchanged, vanished, looked_at = _load_files(load, files, full=full)
-    finally:
-        parts.sweep(warehouse)
-    warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large
-    total = warehouse.rows(f"select count(*) from raw.{quoted(name)}")[0][0]
-    if total == 0 and load.table.is_essential:
-        remedy = "Check that the export ran, and the source's `where`."
-        raise ContractBroken(f"no rows for {name}", where=looked_at, remedy=remedy)
+    name, source = load.table.name, load.source
+    if source.url is not None:
+        done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
+    elif source.path is None:
+        done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
+    else:
+        done, unchanged, vanished, looked_at = _load_files(load, Files(name, source, secrets), full=full)
+    load.warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large
+    total = refuse_empty(load, looked_at)
     return LoadResult(
         source=name,
         files_loaded=len(done),
@@ -166,14 +162,17 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         has_earlier = earlier.put_aside(warehouse, load.table, again)
         ledger.remove(warehouse, name, plan.changed, first)
         for load_id, group in enumerate(groups, first):
-            if not load.table.is_essential:
+            if not load.is_essential:
                 done.extend(_noted_empty(load, group, load_id))
                 group = [file for file in group if file.size]  # noqa: PLW2901  # empty exports have been noted
             for delivery in readers.deliveries(
                 warehouse, group, kind, source.options, scratch=scratch, rows_at=source.rows_at
             ):
                 done.extend(load_delivery(load, delivery, load_id))
-        _refuse_shrunk(load, plan.changed, before, done, full=full)
+        changed = {file.name for file in plan.changed}
+        for loaded in done if not full else ():
+            if loaded.file in changed:
+                refuse_shrunk(load, loaded.file, before.get(loaded.file), loaded.rows)
         if has_earlier:
             earlier.bring_back(warehouse, load.table, again, first)
     looked_at = ", ".join(file.name for file in listed[:3])
@@ -219,25 +218,6 @@ def _copies(warehouse: Warehouse) -> Iterator[Path]:
         raise ResourceError(f"cannot be written: {error.strerror}", where=str(parent)) from error
     with folder as root:
         yield Path(root)
-
-
-def _refuse_shrunk(
-    load: Load, changed: Sequence[SourceFile], before: Mapping[str, Known], done: Sequence[Loaded], *, full: bool
-) -> None:
-    """Raise ContractBroken where a file came again with much fewer rows than it had: an export that broke off."""
-    names = {file.name for file in changed}
-    for loaded in done:
-        known = before.get(loaded.file)
-        if full or loaded.file not in names or known is None or known.settings_hash != load.settings_hash:
-            continue
-        least = known.rows * (1 - load.source.most_shrink)
-        if known.rows >= _WORTH_COUNTING and loaded.rows < least:
-            raise ContractBroken(
-                f"the file had {known.rows:,} rows and has {loaded.rows:,} now",
-                where=loaded.file,
-                remedy=f"Check that the export ran to its end. If it is right, raise [sources.{load.table.name}]"
-                " most_shrink, or load it once with `churn refresh --full`.",
-            )
 
 
 def _hash(source: SourceSettings) -> str:

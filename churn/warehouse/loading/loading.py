@@ -34,7 +34,8 @@ _SHOWN_COLUMNS = 100  # of a rejected row's text
 class Load:
     """One source on its way into its raw table: where to, from what, and when; rows of the `erased` stay outside.
 
-    `reading` says how the source's values are written; `has_earlier_files`, that some were loaded by these settings.
+    `reading` says how the source's values are written; `has_earlier_files`, that some were loaded by these settings;
+    `is_needed`, that churn is told by this table.
     """
 
     warehouse: Warehouse
@@ -45,6 +46,12 @@ class Load:
     erased: Erased = NOBODY
     reading: Reading = PLAIN
     has_earlier_files: bool = False
+    is_needed: bool = False
+
+    @property
+    def is_essential(self) -> bool:
+        """Whether nothing goes without rows of this table."""
+        return self.table.is_essential or self.is_needed
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from churn.warehouse.loading import ledger
 from churn.warehouse.loading.casts import is_number
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
+from churn.warehouse.loading.shrinking import refuse_shrunk
 from churn.warehouse.reading import mysql, postgres
 from churn.warehouse.reading.delivery import Delivery, SourceFile
 from churn.warehouse.reading.increments import (
@@ -64,6 +65,8 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         else:
             ledger.remove(warehouse, name, (file,) if before is not None else (), load_id)
         done = load_delivery(load, _delivery(warehouse, file), load_id)
+        if not since and is_same:
+            refuse_shrunk(load, f"sources.{name}", before, sum(loaded.rows for loaded in done))
         if updated:
             remember(warehouse, name)
     return done, 0, ()

@@ -11,6 +11,7 @@ from churn.documents.own_columns import OwnColumn
 from churn.errors import ConfigError
 from churn.snapshots.own_columns import own_columns
 from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.facts import parts
 from churn.warehouse.loading.erased import Erased
 from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models.build import build
@@ -38,7 +39,7 @@ class RefreshResult:
 def refresh_warehouse(context: Context, *, source: str | None = None, full: bool = False) -> RefreshResult:
     """Bring the warehouse in step with the sources; `source` limits the load to one, `full` reloads every file.
 
-    Raises ConfigError when no source is declared, ContractBroken when one is not what its table needs.
+    Where one source is refused, or anything else fails, raw tables and staging stay as they were. Raises ConfigError when no source is declared, ContractBroken when one is not what its table needs.
     """
     sources = context.settings.sources
     if not sources:
@@ -55,19 +56,21 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
     with context.recorded("refresh_warehouse", context.today), context.open_warehouse("churn refresh") as warehouse:
         models = load_models(context.settings.home)
         now = context.clock()
-        loads = ingest(
-            warehouse,
-            sources,
-            now=now,
-            secrets=context.secrets,
-            only=source,
-            full=full,
-            erased=erased,
-            progress=context.progress,
-        )
-        builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)
-        static = SnapshotPolicy.from_settings(context.settings).static
-        own = own_columns(warehouse, models, static)
+        policy = SnapshotPolicy.from_settings(context.settings)
+        with parts.replacing(warehouse):  # what was loaded counts once all tables are built from it, not before
+            loads = ingest(
+                warehouse,
+                sources,
+                now=now,
+                secrets=context.secrets,
+                only=source,
+                full=full,
+                erased=erased,
+                needed=policy.told_by_table,
+                progress=context.progress,
+            )
+            builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)
+            own = own_columns(warehouse, models, policy.static)
         context.progress.step("Checking the data")
         checks = run_checks(warehouse, models, now=now)
         keep_quality(context, warehouse, checks, as_of=now, with_sources=True)

@@ -15,6 +15,7 @@ from churn.warehouse.loading import ledger
 from churn.warehouse.loading.expressions import theirs
 from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
+from churn.warehouse.loading.shrinking import refuse_shrunk
 from churn.warehouse.reading import values
 from churn.warehouse.reading.delivery import Delivery, SourceFile
 from churn.warehouse.reading.increments import overlap_seconds, overlap_steps, updated_column
@@ -26,7 +27,6 @@ from churn.warehouse.reading.web.paging import can_go_on, fetch_pages
 from churn.warehouse.reading.web.spool import FOLDER, PageProgress, Spool
 
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
-_WORTH_COUNTING = 100  # rows: of fewer, a few more or less say nothing
 _LINES = "arrived_lines"  # temporary: the rows as text, which is what tells whether one was loaded before
 
 
@@ -57,7 +57,7 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
         except (ContractBroken, ConfigError):
             spool.clear()  # what is wrong may be mended over there: the next run asks anew
             raise
-        spool.clear()
+        warehouse.after_commit(spool.clear)
     return done, unchanged, ()
 
 
@@ -130,7 +130,7 @@ def _load(
     """Load the rows that arrived; return what came of them, and 1 if nothing is new. `alike` was read by these settings."""
     name, warehouse = load.table.name, load.warehouse
     if not since:
-        _refuse_shrunk(load, alike, progress.rows)
+        refuse_shrunk(load, f"sources.{name}", alike, progress.rows)
     load_id = ledger.next_load_id(warehouse)
     file = SourceFile(label, arrived, progress.rows, progress.sync_cursor or since)
     if not progress.rows:
@@ -180,20 +180,6 @@ def _record(load: Load, file: SourceFile, load_id: int) -> None:
         rows=0,
         rejected=0,
         now=load.now,
-    )
-
-
-def _refuse_shrunk(load: Load, alike: Known | None, rows: int) -> None:
-    """Raise ContractBroken where a service gives nothing of what must be there, or much less than it did."""
-    where = f"sources.{load.table.name}"
-    if not rows and load.table.is_essential:
-        raise ContractBroken(f"no rows for {load.table.name}", where=where, remedy="Check `url` and its parameters.")
-    if alike is None or alike.rows < _WORTH_COUNTING or rows >= alike.rows * (1 - load.source.most_shrink):
-        return
-    raise ContractBroken(
-        f"the service gave {alike.rows:,} rows before and {rows:,} now",
-        where=where,
-        remedy="If that is right, raise `most_shrink`, or load it once with `churn refresh --full`.",
     )
 
 

@@ -48,9 +48,18 @@ class Cron:
                 remedy="Write minute, hour, day, month and weekday as in cron: 0 2 * * * is 02:00 every day.",
             ) from error
 
+    @property
+    def name(self) -> str:
+        """Fields and zone, by which two schedules are the same."""
+        return f"{self.fields} {self._zone.key}"
+
+    def day_of(self, at: datetime) -> date:
+        """Return the date that the clocks of its zone show at `at`."""
+        return at.replace(tzinfo=UTC).astimezone(self._zone).date()
+
     def fires(self, after: datetime, until: datetime | None = None) -> Iterator[Fire]:
         """Yield what comes later than `after` and not later than `until`, in order."""
-        first = after.replace(tzinfo=UTC).astimezone(self._zone).date() - _DAY  # a skipped time may lie in the next day
+        first = self.day_of(after) - _DAY  # a skipped time may lie in the next day
         waiting: list[Fire] = []
         for moment in _clock_times_from(self.fields, first):
             begins = self._instant(datetime.combine(moment.date(), time.min))

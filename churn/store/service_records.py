@@ -78,6 +78,14 @@ class ScheduledRun:
 
 
 @dataclass(frozen=True)
+class ScheduleMark:
+    """Up to when the times of a job have become runs, and by which schedule (fields and zone; None where unknown)."""
+
+    until: datetime
+    schedule: str | None
+
+
+@dataclass(frozen=True)
 class Worker:
     """A scheduler process that said when it was last there."""
 

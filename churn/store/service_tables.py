@@ -129,6 +129,7 @@ schedule_marks = sa.Table(
     metadata,
     sa.Column("job", sa.Text, primary_key=True),
     sa.Column("considered_until", sa.DateTime, nullable=False),
+    sa.Column("schedule", sa.Text),  # fields and time zone at that time; empty: none; null: not known
 )
 
 

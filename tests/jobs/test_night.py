@@ -83,7 +83,7 @@ def test_nights_pass_with_every_step_in_the_ledger(company: Company) -> None:
 
     house = _house(home, datetime.combine(later, datetime.min.time()))
     with house.context.open_store() as store:
-        store.schedule.set_mark("nightly", house.clock())
+        store.schedule.set_mark("nightly", house.clock(), house.context.settings.schedule.nightly)
         before = store.assignments.counts()
     _pass_time(house, datetime.combine(later, datetime.min.time().replace(hour=5)))
 

@@ -159,3 +159,57 @@ def test_a_month_that_begins_at_midnight_is_worked_once(house: House) -> None:
         queue_due(house.context)
         house.clock.forward(days=7)
     assert [run.logical_date for run in house.runs("monthly")] == [date(2026, month, 1) for month in range(2, 13)]
+
+
+def _changed(house: House, *, before: str, after: str, at: str, job: str = "nightly") -> list[tuple[str, str]]:
+    """Look every hour; at the instant `at` the schedule becomes another one. Each is fields and zone."""
+
+    def by(schedule: str) -> House:
+        *fields, zone = schedule.split()
+        return house.with_settings(schedule={"timezone": zone, job: " ".join(fields)})
+
+    house.clock.at = datetime(2026, 6, 29, 12)
+    while house.clock() < datetime(2026, 7, 4, 12):
+        queue_due(by(before if house.clock() < datetime.fromisoformat(at) else after).context)
+        house.clock.forward(hours=1)
+    return [(str(run.logical_date)[5:], run.state) for run in house.runs(job)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "at"),
+    [
+        ("0 2 * * * UTC", "30 0 * * * UTC", "2026-07-01 01:00"),  # its time has passed already
+        ("30 0 * * * UTC", "0 2 * * * UTC", "2026-07-01 01:00"),  # it was worked already
+        ("0 2 * * * America/New_York", "0 2 * * * Asia/Tokyo", "2026-07-01 05:00"),
+        ("0 2 * * * Asia/Tokyo", "0 2 * * * America/New_York", "2026-07-01 20:00"),
+        ("0 2 * * * Etc/GMT+12", "0 2 * * * Pacific/Kiritimati", "2026-07-01 13:00"),  # two dates at once
+        ("0 23 * * * UTC", "0 1 * * * UTC", "2026-07-01 12:00"),
+    ],
+)
+def test_a_schedule_that_is_changed_skips_no_date_and_works_none_twice(
+    house: House, before: str, after: str, at: str
+) -> None:
+    days = [day for day, _ in _changed(house, before=before, after=after, at=at)]
+    assert sorted(days) == [day for day in ("06-29", "06-30", "07-01", "07-02", "07-03", "07-04") if day in days]
+    assert {"06-30", "07-01", "07-02", "07-03"} <= set(days)
+
+
+def test_a_rarer_schedule_that_becomes_a_daily_one_has_missed_nothing(house: House) -> None:
+    runs = _changed(house, before="0 2 * * 1 UTC", after="0 2 * * * UTC", at="2026-07-02 10:00")
+    assert runs == [("07-02", "queued"), ("07-03", "queued"), ("07-04", "queued")]
+
+
+def test_a_job_that_was_never_due_has_missed_nothing_once_it_is(house: House) -> None:
+    assert _look(house) == []
+    never = house.with_settings(schedule={"nightly": ""})
+    assert _look(never) == []
+    house.clock.forward(days=9)
+    assert _look(never) == []
+    assert _look(house) == []
+    house.clock.forward(days=1)
+    assert [state for _, _, state in _look(house)] == ["queued"]
+
+
+def test_a_monthly_job_that_is_moved_to_a_day_before_takes_place_all_the_same(house: House) -> None:
+    runs = _changed(house, before="0 6 2 * * UTC", after="0 6 1 * * UTC", at="2026-07-02 03:00", job="monthly")
+    assert runs == [("07-01", "queued")]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.service_records import Worker
+from churn.store.service_records import ScheduleMark, Worker
 from churn.store.service_tables import schedule_marks, schedulers
 
 
@@ -17,24 +17,26 @@ class ScheduleRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def mark(self, job: str) -> datetime | None:
-        """Return the instant up to which the schedule of `job` has become runs; None before the first scheduler."""
+    def mark(self, job: str) -> ScheduleMark | None:
+        """Return up to when the schedule of `job` has become runs; None before the first scheduler."""
+        marks = schedule_marks.c
         with self._database.read() as connection:
-            query = sa.select(schedule_marks.c.considered_until).where(schedule_marks.c.job == job)
-            until: datetime | None = connection.execute(query).scalar()
-        return until
+            query = sa.select(marks.considered_until, marks.schedule).where(marks.job == job)
+            row = connection.execute(query).first()
+        return None if row is None else ScheduleMark(row.considered_until, row.schedule)
 
-    def set_mark(self, job: str, until: datetime, *, moves_back: bool = False) -> None:
+    def set_mark(self, job: str, until: datetime, schedule: str, *, moves_back: bool = False) -> None:
         """Move the mark of `job` forward to `until`; an earlier instant changes nothing unless it `moves_back`."""
         marks = schedule_marks
         with self._database.write(lock=marks) as connection:
             considered_until = connection.execute(
                 sa.select(marks.c.considered_until).where(marks.c.job == job)
             ).scalar()
+            values = {"considered_until": until, "schedule": schedule}
             if considered_until is None:
-                connection.execute(sa.insert(marks).values(job=job, considered_until=until))
-            elif considered_until < until or moves_back:
-                connection.execute(sa.update(marks).where(marks.c.job == job).values(considered_until=until))
+                connection.execute(sa.insert(marks).values(job=job, **values))
+            elif considered_until <= until or moves_back:
+                connection.execute(sa.update(marks).where(marks.c.job == job).values(values))
 
     def seen(self, owner: str, at: datetime) -> None:
         """Note that the scheduler `owner` is there; those not seen for a day are forgotten."""

@@ -87,7 +87,7 @@ def months_kept(hazards: Floats, months: int = MONTHS_AHEAD) -> Floats:
     The mean of min(time, months): within a period losses are spread evenly.
     """
     there = survival(extended(hazards, months))
-    return (there[:, 0] + there[:, -1]) / 2.0 + there[:, 1:-1].sum(axis=1)
+    return np.asarray((there[:, 0] + there[:, -1]) / 2.0 + there[:, 1:-1].sum(axis=1))
 
 
 def months_after_save(hazards: Floats, discount_rate: float = 0.0, months: int = MONTHS_AT_MOST) -> Floats:
@@ -100,7 +100,7 @@ def months_after_save(hazards: Floats, discount_rate: float = 0.0, months: int =
         raise DataError(f"{discount_rate} is below 0", where="discount_rate")
     later = extended(hazards, months)[:, 1:]
     there = survival(later)
-    return there @ (1.0 / (1.0 + discount_rate)) ** np.arange(there.shape[1])
+    return np.asarray(there @ (1.0 / (1.0 + discount_rate)) ** np.arange(there.shape[1]))
 
 
 def _within(hazards: Floats, days: int, counted: Bools) -> Floats:
@@ -114,7 +114,7 @@ def _within(hazards: Floats, days: int, counted: Bools) -> Floats:
         lost = lost + there[:, whole] * gone * np.divide(
             part[:, whole], total, out=np.zeros_like(total), where=total > 0
         )
-    return lost
+    return np.asarray(lost)
 
 
 def _scaled(hazards: Floats, log_factor: Floats, counted: Bools) -> Floats:
@@ -123,4 +123,4 @@ def _scaled(hazards: Floats, log_factor: Floats, counted: Bools) -> Floats:
     force = -np.log1p(-total)[:, :, None] * hazards / total[:, :, None]
     force[:, :, counted] *= np.exp(log_factor)[:, None, None]
     sum_ = np.maximum(force.sum(axis=2), _EDGE)
-    return -np.expm1(-sum_)[:, :, None] * force / sum_[:, :, None]
+    return np.asarray(-np.expm1(-sum_)[:, :, None] * force / sum_[:, :, None])

@@ -14,6 +14,7 @@ from churn.decisions.fairness import GroupTreatment
 from churn.decisions.profit import Economics
 from churn.documents.candidate_figures import CandidateFigures, CardPart
 from churn.documents.document import Defined
+from churn.documents.lifetime import LifetimeVerdict
 from churn.documents.own_columns import OwnColumn
 
 
@@ -239,6 +240,7 @@ class ModelCard(CardPart):
     fairness: tuple[FairnessSlice, ...] = ()
     within: WithinSegments | None = Field(None, exclude_if=_is_none)
     causes: CausesOnCard | None = Field(None, exclude_if=_is_none)
+    lifetime: LifetimeVerdict | None = Field(None, exclude_if=_is_none)
     economics: OfferTerms
     leakage_scan: tuple[LeakageFinding, ...]
     features: tuple[LearntFeature, ...]

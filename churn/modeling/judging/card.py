@@ -29,6 +29,7 @@ from churn.modeling.judging.causes import cause_lines
 from churn.modeling.judging.evaluation import ECE_BINS
 from churn.modeling.judging.fairness import fairness_lines
 from churn.modeling.judging.within import within_lines
+from churn.modeling.lifetime.words import lifetime_lines
 from churn.modeling.result import CandidateResult, Selection
 from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
@@ -118,6 +119,7 @@ def card_markdown(card: ModelCard) -> str:
             *_calibration_lines(card),
             *cause_lines(card.causes),
             *within_lines(card.within),
+            *lifetime_lines(card.lifetime),
             *fairness_lines(card.fairness),
             *_feature_lines(card),
             "## How it was made",

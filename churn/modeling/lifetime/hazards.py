@@ -1,0 +1,193 @@
+"""A multinomial logistic model of the hazard of each period by cause, with ridge penalties, fitted by Newton's steps.
+
+The log-odds of a loss by cause c in period k, against staying, are a[k, c] + f[k] x . (w[c] + z[k] v[c]): every period has
+a level of its own; a feature counts as w at first and as w + v in the end (z = 1 - 1 / k: half the way by the second
+month, for what people did last week tells of the weeks that follow). f[k] is 1
+where a period has many losses and falls to 0 where it has few: there everybody has the period's own hazard, which the
+free level makes the product-limit estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.decisions.checks import Floats
+from churn.modeling.encoding.encoder import Matrix
+from churn.modeling.lifetime.followed import GROUPS, Followed
+
+RIDGE: Final = 25.0  # of w, per row sampled: rows repeat customers, so this is weaker than it looks
+RIDGE_LATER: Final = 50.0  # of v
+FEW_LOSSES: Final = 20.0  # a period with so many losses counts features half
+_STEPS = 25
+_CLIP = 4.0  # spreads from the mean; further out says no more
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How encoded columns become comparable: those of `columns` (m,), signed logarithms, less `centre`, by `spread`."""
+
+    columns: tuple[int, ...]
+    centre: tuple[float, ...]
+    spread: tuple[float, ...]
+
+    def __call__(self, matrix: Matrix) -> Matrix:
+        """Return the scaled columns of encoded rows, (n, m)."""
+        picked = matrix[:, list(self.columns)].astype(np.float32, copy=False)
+        scaled = np.copysign(np.log1p(np.abs(picked)), picked)
+        scaled -= np.asarray(self.centre, dtype=np.float32)
+        scaled /= np.asarray(self.spread, dtype=np.float32)
+        return np.clip(scaled, -_CLIP, _CLIP, out=scaled)
+
+
+def fit_scaling(matrix: Matrix, columns: list[int]) -> Scaling:
+    """Learn the scaling of `columns` of encoded rows; columns that are the same for everyone are left out."""
+    picked = matrix[:, columns].astype(np.float64)
+    bent = np.copysign(np.log1p(np.abs(picked)), picked)
+    spread = bent.std(axis=0)
+    differs = np.flatnonzero(spread > 1e-6)
+    return Scaling(
+        tuple(columns[i] for i in differs),
+        tuple(np.round(bent.mean(axis=0)[differs], 6).tolist()),
+        tuple(np.round(np.maximum(spread[differs], 1e-6), 6).tolist()),
+    )
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One set of the model's numbers: levels (K, C), first (m, C) and later (m, C) weights."""
+
+    level: Floats
+    first: Floats
+    later: Floats
+
+    def hazards(self, scaled: Matrix | Floats, trust: Floats) -> Floats:
+        """Return the hazards of scaled rows, (n, K, C)."""
+        odds = self.log_odds(scaled, trust)
+        top = np.maximum(odds.max(axis=2, keepdims=True), 0.0)
+        raised = np.exp(odds - top)
+        return np.asarray(raised / (np.exp(-top) + raised.sum(axis=2, keepdims=True)))
+
+    def log_odds(self, scaled: Matrix | Floats, trust: Floats) -> Floats:
+        """Return the log-odds of each cause against staying, (n, K, C)."""
+        both = np.concatenate([self.first, self.later], axis=1)
+        line = np.asarray(scaled) @ (both.astype(np.float32) if scaled.dtype == np.float32 else both)
+        first, later = np.split(line, 2, axis=1)
+        bent = first[:, None, :] + course(trust.size)[None, :, None] * later[:, None, :]
+        return np.asarray(self.level[None] + trust[None, :, None] * bent, dtype=np.float64)
+
+
+def course(periods: int) -> Floats:
+    """Return z = 1 - 1 / k of each period k: how far a feature is on the way from its first to its late weight, (K,)."""
+    return 1.0 - 1.0 / np.arange(1, periods + 1)
+
+
+@dataclass(frozen=True)
+class FittedHazards:
+    """The model's weights, those without each group of customers (for intervals), and the trust in each period (K,)."""
+
+    weights: Weights
+    without: tuple[Weights, ...]
+    trust: Floats
+
+
+def fit_hazards(scaled: Matrix, rows: Followed, causes: int, periods: int) -> FittedHazards:
+    """Fit on scaled rows (n, m); `rows.cause` in 0..causes - 1. Weights without a group are one step of Newton away."""
+    X = scaled.astype(np.float64)
+    k = np.arange(periods)
+    is_open = (k[None, :] < rows.observed[:, None]) | ((k[None, :] == rows.observed[:, None]) & rows.is_lost[:, None])
+    lost = np.zeros((rows.size, periods, causes))
+    seen = np.flatnonzero(rows.is_lost & (rows.observed < periods))
+    lost[seen, rows.observed[seen], rows.cause[seen]] = 1.0
+    losses = lost.sum(axis=(0, 2))
+    trust = np.round(losses / (losses + FEW_LOSSES), 6)
+    base = np.log(np.maximum(lost.sum(axis=0), 0.5) / np.maximum(is_open.sum(axis=0)[:, None], 1.0))
+    theta = np.concatenate([base.T.ravel(), np.zeros(2 * X.shape[1] * causes)])
+    problem = _Problem(X, is_open.astype(np.float64), lost, trust)
+    loss = problem.loss(theta)
+    for _ in range(_STEPS):
+        gradient, hessian = problem.slopes(theta)
+        step = np.linalg.solve(hessian, gradient)
+        size = 1.0
+        while size > 1e-4 and (after := problem.loss(theta - size * step)) > loss:
+            size /= 2.0
+        theta = theta - size * step
+        if loss - after < 1e-6 * abs(loss):
+            break
+        loss = after
+    _, hessian = problem.slopes(theta)
+    parts = problem.by_group(theta, rows.group)  # what each group's rows add to the slope of the loss
+    moved = np.linalg.solve(hessian, parts.T).T
+    without = tuple(problem.split(theta + GROUPS / (GROUPS - 1.0) * part) for part in moved)
+    return FittedHazards(problem.split(theta), without, trust)
+
+
+class _Problem:
+    """The penalised negative log-likelihood; theta holds the levels by cause, then for each cause w and v."""
+
+    def __init__(self, X: Floats, is_open: Floats, lost: Floats, trust: Floats) -> None:
+        self.X, self.is_open, self.lost, self.trust = X, is_open, lost, trust
+        self.periods, self.causes = lost.shape[1:]
+        self.z = course(self.periods)
+        m = X.shape[1]
+        ridge = np.concatenate([np.full(m, RIDGE), np.full(m, RIDGE_LATER)])
+        self.ridge = np.concatenate([np.full(self.periods * self.causes, 1e-3), np.tile(ridge, self.causes)])
+
+    def split(self, theta: Floats) -> Weights:
+        """Return the numbers of `theta` in their places."""
+        K, C, m = self.periods, self.causes, self.X.shape[1]
+        weights = theta[K * C :].reshape(C, 2, m)
+        return Weights(theta[: K * C].reshape(C, K).T.copy(), weights[:, 0].T.copy(), weights[:, 1].T.copy())
+
+    def loss(self, theta: Floats) -> float:
+        """Return the penalised loss."""
+        odds = self.split(theta).log_odds(self.X, self.trust)
+        top = np.maximum(odds.max(axis=2), 0.0)
+        total = top + np.log(np.exp(-top) + np.exp(odds - top[:, :, None]).sum(axis=2))
+        likelihood = float(np.sum(self.lost * odds)) - float(np.sum(self.is_open * total))
+        return -likelihood + 0.5 * float(np.sum(self.ridge * theta**2))
+
+    def slopes(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Return the gradient and the Hessian."""
+        K, C, m = self.periods, self.causes, self.X.shape[1]
+        hazard = self.split(theta).hazards(self.X, self.trust) * self.is_open[:, :, None]
+        gradient = self._gradient(hazard - self.lost).sum(axis=0) + self.ridge * theta
+        hessian = np.diag(self.ridge)
+        f, fz = self.trust, self.trust * self.z
+        for c in range(C):
+            for d in range(c, C):
+                D = hazard[:, :, c] * ((c == d) - hazard[:, :, d])
+                level_c, level_d = slice(c * K, (c + 1) * K), slice(d * K, (d + 1) * K)
+                at_c, at_d = K * C + 2 * m * c, K * C + 2 * m * d
+                hessian[level_c, level_d] += np.diag(D.sum(axis=0))
+                across = np.concatenate([(D * f).T @ self.X, (D * fz).T @ self.X], axis=1)
+                blocks = [
+                    (self.X * weight[:, None]).T @ self.X for weight in (D @ (f * f), D @ (f * fz), D @ (fz * fz))
+                ]
+                inner = np.block([[blocks[0], blocks[1]], [blocks[1], blocks[2]]])
+                hessian[at_c : at_c + 2 * m, at_d : at_d + 2 * m] += inner
+                hessian[level_c, at_d : at_d + 2 * m] += across
+                if c != d:
+                    hessian[level_d, at_c : at_c + 2 * m] += across
+                    hessian[at_d : at_d + 2 * m, at_c : at_c + 2 * m] += inner
+                    hessian[level_d, level_c] += np.diag(D.sum(axis=0))
+        first = slice(0, K * C)
+        hessian[K * C :, first] = hessian[first, K * C :].T
+        return gradient, hessian
+
+    def by_group(self, theta: Floats, group: NDArray[np.int64]) -> Floats:
+        """Return what the rows of each group add to the gradient, (groups, size)."""
+        hazard = self.split(theta).hazards(self.X, self.trust) * self.is_open[:, :, None]
+        rest = hazard - self.lost
+        return np.array([self._gradient(rest[group == g], self.X[group == g]).sum(axis=0) for g in range(GROUPS)])
+
+    def _gradient(self, rest: Floats, X: Floats | None = None) -> Floats:
+        """Return the gradient's sum as one row, (1, size), of what is left between hazard and loss (n, K, C)."""
+        X = self.X if X is None else X
+        parts = [rest.sum(axis=0).T.ravel()]
+        for c in range(self.causes):
+            parts += [X.T @ (rest[:, :, c] @ self.trust), X.T @ (rest[:, :, c] @ (self.trust * self.z))]
+        return np.concatenate(parts)[None]

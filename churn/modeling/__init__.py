@@ -1,9 +1,11 @@
 """Modeling: trains, judges, selects, stores and explains the models that give a customer's churn probability."""
 
 from churn.modeling.judging.card import card_markdown
+from churn.modeling.lifetime import Lifetime, LifetimeFigures, learn_lifetime
 from churn.modeling.reasons.explain import Explanation, explain, explain_encoded
 from churn.modeling.reasons.sentences import change_reasons_json, reasons_json
 from churn.modeling.result import CandidateResult, TrainingResult
+from churn.modeling.serving.lifetimes import load_lifetime
 from churn.modeling.serving.registry import load_bundle, load_card, load_evaluation, load_extra, save_bundle
 from churn.modeling.serving.served import Predictions, ServedModel
 from churn.modeling.training import train_candidates
@@ -11,6 +13,8 @@ from churn.modeling.training import train_candidates
 __all__ = [
     "CandidateResult",
     "Explanation",
+    "Lifetime",
+    "LifetimeFigures",
     "Predictions",
     "ServedModel",
     "TrainingResult",
@@ -18,10 +22,12 @@ __all__ = [
     "change_reasons_json",
     "explain",
     "explain_encoded",
+    "learn_lifetime",
     "load_bundle",
     "load_card",
     "load_evaluation",
     "load_extra",
+    "load_lifetime",
     "reasons_json",
     "save_bundle",
     "train_candidates",

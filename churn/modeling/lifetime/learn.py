@@ -56,18 +56,20 @@ def learn_lifetime(
             f"history is too short: the oldest of {len(seen)} snapshots was followed for {longest} months, and at least "
             f"{2 * LEAST_MONTHS} are needed, half to learn from and half to judge by"
         )
+    from threadpoolctl import threadpool_limits
+
     progress.step("Learning when customers leave")
     earlier = rows.some(rows.day < np.datetime64(day, "D")).as_known_on(day, data.policy)
     later = rows.some(rows.day >= np.datetime64(day, "D")).sampled(ROWS)
     learnt_from = earlier.sampled(ROWS)
     if int(earlier.is_lost.sum()) < LEAST_LOSSES or int(later.is_lost.sum()) < LEAST_LOSSES:
         return _refused(f"fewer than {LEAST_LOSSES} losses were followed before or after {day}")
-    scaling, tried = _fit(model, learnt_from, len(causes))
-    judged = judge(
-        tried.weights.hazards(scaling(model.matrix(later.frame)), tried.trust), later, earlier, min(after, MONTHS_AHEAD)
-    )
     sample = rows.sampled(ROWS)
-    scaling, fitted = _fit(model, sample, len(causes))
+    with threadpool_limits(limits=1, user_api="blas"):  # the same sums in the same order, whatever runs beside
+        scaling, tried = _fit(model, learnt_from, len(causes))
+        ahead = tried.weights.hazards(scaling(model.matrix(later.frame)), tried.trust)
+        judged = judge(ahead, later, earlier, min(after, MONTHS_AHEAD))
+        scaling, fitted = _fit(model, sample, len(causes))
     values = hazard_values(fitted, scaling, causes, _counted(causes, data.policy.definition), data.policy.window_days)
     return LifetimeFile(verdict=_verdict(judged, values, sample.size, day - timedelta(days=1)), hazards=values)
 

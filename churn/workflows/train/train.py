@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ModelError
-from churn.modeling import save_bundle, train_candidates
+from churn.modeling import learn_lifetime, save_bundle, train_candidates
 from churn.modeling.candidates import candidates as known_candidates
+from churn.modeling.lifetime import FILE as LIFETIME_FILE
 from churn.monitoring.reference import FILE
 from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
 from churn.snapshots.policy import SnapshotPolicy
@@ -23,6 +24,7 @@ from churn.workflows.train.reference import reference_of
 
 if TYPE_CHECKING:
     from churn.modeling import TrainingResult
+    from churn.modeling.lifetime.serving import LifetimeFile
     from churn.snapshots.dataset import TrainingSet
     from churn.warehouse.connection import Warehouse
 
@@ -77,7 +79,9 @@ def train_model(
             split=split or training.split,
             progress=context.progress,
         )
-        version, is_champion = _register(context, result, data, promote=promote, who=who)
+        lifetime = learn_lifetime(result.model, data, training=training, progress=context.progress)
+        result = replace(result, card=result.card.model_copy(update={"lifetime": lifetime.verdict}))
+        version, is_champion = _register(context, result, data, lifetime, promote=promote, who=who)
         prepare_figures(context, version)
     dates = tuple(sorted(data.frame["snapshot_date"].unique().to_list()))
     return TrainedModel(
@@ -114,7 +118,7 @@ def assemble_training_set(
 
 
 def _register(
-    context: Context, result: TrainingResult, data: TrainingSet, *, promote: bool, who: str
+    context: Context, result: TrainingResult, data: TrainingSet, lifetime: LifetimeFile, *, promote: bool, who: str
 ) -> tuple[str, bool]:
     selection = result.selection
     if promote and not selection.may_serve:
@@ -129,7 +133,10 @@ def _register(
     with context.open_store() as store:
         champion = store.models.champion()
         version = _version(now, selection.name, {m.version for m in store.models.list()})
-        kept = {FILE: reference_of(data, result.model.feature_names, result.card).as_json()}
+        kept = {
+            FILE: reference_of(data, result.model.feature_names, result.card).as_json(),
+            LIFETIME_FILE: lifetime.as_json(),
+        }
         save_bundle(result, context.settings.models_path / version, extras=kept)
         store.models.register(
             ModelVersion(

@@ -32,6 +32,10 @@ class BusinessSettings(Section):
 
     currency: str = Field("USD", description="Shown beside every amount.")
     margin_rate: Share = Field(1.0, description="Share of the monthly fee that is margin.")
+    value: Literal["constant", "survival"] = Field(
+        "constant",
+        description="How long a kept customer pays: value_months for everybody, or each one's own (docs/lifetime.md).",
+    )
     value_months: int = Field(3, ge=1, le=120, description="Months of margin that a save is worth.")
     hazard_after_save: Share = Field(0.08, description="Monthly churn of a customer once saved.")
     discount_rate: Share = Field(0.0, description="Monthly discount rate.")

@@ -144,18 +144,23 @@ class Economics:
         return contact + incentive * self.offer_use if self.profit_model == "uplift" else contact
 
     @overload
-    def value_of_save(self, monthly_margin: float) -> float: ...
+    def value_of_save(self, monthly_margin: float, months: None = None) -> float: ...
 
     @overload
-    def value_of_save(self, monthly_margin: Floats | Sequence[float]) -> Floats: ...
+    def value_of_save(self, monthly_margin: Floats | Sequence[float], months: Floats | None = None) -> Floats: ...
 
-    def value_of_save(self, monthly_margin: float | Floats | Sequence[float]) -> float | Floats:
+    def value_of_save(
+        self, monthly_margin: float | Floats | Sequence[float], months: Floats | None = None
+    ) -> float | Floats:
         """Return the margin at stake if a customer stays: m * sum over t < value_months of ((1 - h) / (1 + r))^t.
 
         `monthly_margin` m is money, a number or one per customer (n,); h is `hazard_after_save`, r `discount_rate`. Where
         `value_months` is infinite the sum is 1 / (1 - ratio). Formula: geometric series of a constant hazard.
+        Where `months` (n,) are given, of decisions.lifetime.months_after_save, they stand in the place of the sum: m * months.
         Raises ConfigError where the sum has no end.
         """
+        if months is not None:
+            return np.asarray(monthly_margin, dtype=np.float64) * np.asarray(months, dtype=np.float64)
         ratio = (1.0 - self.hazard_after_save) / (1.0 + self.discount_rate)
         if math.isinf(self.value_months):
             if ratio >= 1.0:

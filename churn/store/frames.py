@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from churn.errors import ContractBroken, ModelError
 from churn.store.records import FieldValue
-from churn.store.score_row import OPTIONAL_COLUMNS, SCORE_COLUMNS
+from churn.store.score_row import LIFETIME_COLUMNS, OPTIONAL_COLUMNS, SCORE_COLUMNS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,6 +124,8 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
 
     if "involuntary_probability" not in frame.columns:  # of a model that does not know the causes of churn
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("involuntary_probability"))
+    if not set(LIFETIME_COLUMNS) & set(frame.columns):  # of a model that knows nothing of months ahead
+        frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in LIFETIME_COLUMNS)
     missing = [name for name in SCORE_COLUMNS if name not in frame.columns]
     if missing:
         raise ContractBroken(f"a score list lacks {', '.join(missing)}", where="scores")

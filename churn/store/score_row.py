@@ -22,9 +22,30 @@ SCORE_COLUMNS: dict[str, str] = {
     "change_reasons": "String",
     "is_listed": "Boolean",
     "involuntary_probability": "Float64",
+    "churn_within_30d": "Float64",
+    "churn_within_90d": "Float64",
+    "churn_within_180d": "Float64",
+    "churn_within_360d": "Float64",
+    "months_kept": "Float64",
+    "months_kept_low": "Float64",
+    "months_kept_high": "Float64",
+    "months_after_save": "Float64",
 }
+# Said of months ahead, where the model knows of them: see docs/lifetime.md. A list without them lacks all of them.
+LIFETIME_COLUMNS = (
+    "churn_within_30d",
+    "churn_within_90d",
+    "churn_within_180d",
+    "churn_within_360d",
+    "months_kept",
+    "months_kept_low",
+    "months_kept_high",
+    "months_after_save",
+)
 # These may hold nothing: a customer without a plan, one never scored before, churn whose cause is not known.
-OPTIONAL_COLUMNS = frozenset({"plan", "previous_probability", "change", "change_reasons", "involuntary_probability"})
+OPTIONAL_COLUMNS = frozenset(
+    {"plan", "previous_probability", "change", "change_reasons", "involuntary_probability", *LIFETIME_COLUMNS}
+)
 
 
 class ScoreRow(TypedDict):
@@ -48,6 +69,14 @@ class ScoreRow(TypedDict):
     change_reasons: str | None
     is_listed: bool
     involuntary_probability: float | None
+    churn_within_30d: float | None
+    churn_within_90d: float | None
+    churn_within_180d: float | None
+    churn_within_360d: float | None
+    months_kept: float | None
+    months_kept_low: float | None
+    months_kept_high: float | None
+    months_after_save: float | None
 
 
 def score_row(values: Iterable[tuple[str, object]]) -> ScoreRow:

@@ -60,6 +60,14 @@ scores = sa.Table(
     sa.Column("change_reasons", sa.Text),
     sa.Column("is_listed", sa.Boolean, nullable=False),
     sa.Column("involuntary_probability", sa.Double),
+    sa.Column("churn_within_30d", sa.Double),
+    sa.Column("churn_within_90d", sa.Double),
+    sa.Column("churn_within_180d", sa.Double),
+    sa.Column("churn_within_360d", sa.Double),
+    sa.Column("months_kept", sa.Double),
+    sa.Column("months_kept_low", sa.Double),
+    sa.Column("months_kept_high", sa.Double),
+    sa.Column("months_after_save", sa.Double),
 )
 sa.Index("ix_scores_expected_profit", scores.c.expected_profit.desc(), scores.c.customer_id)
 sa.Index("ix_scores_churn_probability", scores.c.churn_probability.desc(), scores.c.customer_id)

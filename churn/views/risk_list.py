@@ -11,6 +11,7 @@ from churn.context import Context
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError
 from churn.files import csv_text, write_frame
+from churn.store.score_row import LIFETIME_COLUMNS
 from churn.views.current_run import current_run
 from churn.views.scored_customer import ScoredCustomer, scored_customer
 
@@ -30,6 +31,7 @@ CSV_COLUMNS = (
     "monthly_margin",
     "plan",
     "reasons",
+    *LIFETIME_COLUMNS,
 )
 
 

@@ -25,6 +25,7 @@ class ScoredCustomer(TypedDict):
 
     The probabilities by cause add up to `churn_probability`, and are None where the causes are not known.
 
+    What is said of months ahead is None where the model knows nothing of them: see docs/lifetime.md.
     `expected_profit` is None where the model failed the calibration gate: its probabilities are no money.
     """
 
@@ -44,6 +45,14 @@ class ScoredCustomer(TypedDict):
     is_listed: bool
     involuntary_probability: float | None
     voluntary_probability: float | None
+    churn_within_30d: float | None
+    churn_within_90d: float | None
+    churn_within_180d: float | None
+    churn_within_360d: float | None
+    months_kept: float | None
+    months_kept_low: float | None
+    months_kept_high: float | None
+    months_after_save: float | None
 
 
 def scored_customer(row: ScoreRow, *, tells_money: bool) -> ScoredCustomer:

@@ -60,6 +60,20 @@ class Score(BaseModel):
     monthly_margin: float
     plan: str | None = None
     is_listed: bool = Field(description="Whether the customer is on the risk list, by band and hysteresis.")
+    churn_within_30d: Probability | None = Field(
+        None, description="Chance of leaving within one month; null, like all of months ahead, where nothing is known."
+    )
+    churn_within_90d: Probability | None = Field(None, description="Within three months.")
+    churn_within_180d: Probability | None = Field(None, description="Within six months.")
+    churn_within_360d: Probability | None = Field(None, description="Within twelve months.")
+    months_kept: float | None = Field(
+        None, description="Of the next twelve, expected if nothing is done.", examples=[9.4]
+    )
+    months_kept_low: float | None = Field(None, description="Lower end of its 90 % interval.")
+    months_kept_high: float | None = Field(None, description="Upper end of its 90 % interval.")
+    months_after_save: float | None = Field(
+        None, description="Months of margin, discounted, that keeping the customer now is worth; at most 24."
+    )
     previous_probability: float | None = None
     change: float | None = Field(None, description="Since the run before.")
     reasons: list[Reason] = Field(default_factory=list)

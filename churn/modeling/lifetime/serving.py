@@ -13,7 +13,7 @@ from churn.decisions.lifetime import HORIZONS, anchored, leaves_within, months_a
 from churn.documents.document import Document
 from churn.documents.lifetime import LifetimeVerdict
 from churn.modeling.encoding.encoder import Matrix
-from churn.modeling.lifetime.followed import GROUPS
+from churn.modeling.lifetime.followed import GROUPS, KINDS
 from churn.modeling.lifetime.hazards import FittedHazards, Scaling, Weights
 
 FILE: Final = "lifetime.json"
@@ -86,13 +86,24 @@ class Lifetime:
         """Which causes count as churn, (C,)."""
         return np.asarray(self.values.counted, dtype=np.bool_)
 
-    def figures(self, matrix: Matrix, churn_probability: Floats, *, discount_rate: float = 0.0) -> LifetimeFigures:
+    def figures(
+        self,
+        matrix: Matrix,
+        churn_probability: Floats,
+        involuntary_probability: Floats | None = None,
+        *,
+        discount_rate: float = 0.0,
+    ) -> LifetimeFigures:
         """Return the figures of encoded rows (n, m) whose calibrated probability over the horizon is given, (n,).
 
-        The chance of leaving within the model's horizon is that very probability.
+        The chance of leaving within the model's horizon is that very probability, and where its involuntary part is known
+        and both causes count, so is the chance by cause.
         """
+        p = churn_probability
+        if involuntary_probability is not None and self.values.causes == KINDS and self.counted.all():
+            p = np.stack([churn_probability - involuntary_probability, involuntary_probability], axis=1)
         parts = [
-            self._some(matrix[first : first + _ROWS], churn_probability[first : first + _ROWS], discount_rate)
+            self._some(matrix[first : first + _ROWS], p[first : first + _ROWS], discount_rate)
             for first in range(0, max(len(matrix), 1), _ROWS)
         ]
         return LifetimeFigures(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

@@ -13,6 +13,7 @@ from churn.decisions.profit import expected_profit
 from churn.errors import DataError, ModelError
 from churn.modeling import explain_encoded, reasons_json
 from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
+from churn.store.score_row import LIFETIME_COLUMNS
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.score.history import read_previous, write_history
 from churn.workflows.simulate.economics import economics_from
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from churn.modeling import Explanation, ServedModel
+    from churn.modeling import Explanation, Lifetime, LifetimeFigures, ServedModel
     from churn.snapshots.dataset import ScoringSet
     from churn.warehouse.connection import Warehouse
 
@@ -52,9 +53,17 @@ class ScoredFrame:
     base_probability: float
 
 
-def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, version: str, day: date) -> ScoredFrame:
+def score_frame(
+    context: Context,
+    warehouse: Warehouse,
+    model: ServedModel,
+    version: str,
+    day: date,
+    lifetime: Lifetime | None = None,
+) -> ScoredFrame:
     """Score `day` with `model` and write it to history; rows of the same day are replaced, so a rerun changes nothing.
 
+    `lifetime` says of months ahead; where the settings value a save by survival and there is one, so is the value.
     Raises DataError when nobody is active on the day, ModelError when the model returns something other than numbers.
     """
     import numpy as np
@@ -71,7 +80,11 @@ def score_frame(context: Context, warehouse: Warehouse, model: ServedModel, vers
     previous = read_previous(warehouse, day, data.frame["customer_id"], version)
     bands = _bands(context, explanation.churn_probability, previous.bands)
     involuntary = model.involuntary_probability(data.frame, explanation.churn_probability)
-    frame = _list(context, data, explanation, bands).with_columns(
+    ahead = None
+    if lifetime is not None:
+        rate = context.settings.business.discount_rate
+        ahead = lifetime.figures(matrix, explanation.churn_probability, involuntary, discount_rate=rate)
+    frame = _list(context, data, explanation, bands, ahead).with_columns(
         pl.lit(None, dtype=pl.Float64).alias("involuntary_probability")
         if involuntary is None
         else pl.Series("involuntary_probability", involuntary),
@@ -139,14 +152,21 @@ def _bands(context: Context, p: NDArray[np.float64], previous: NDArray[np.int64]
     return risk_bands(p, bounds=(bounds.medium, bounds.high, bounds.critical), margin=bounds.margin, previous=previous)
 
 
-def _list(context: Context, data: ScoringSet, explanation: Explanation, bands: NDArray[np.int64]) -> pl.DataFrame:
+def _list(
+    context: Context,
+    data: ScoringSet,
+    explanation: Explanation,
+    bands: NDArray[np.int64],
+    ahead: LifetimeFigures | None,
+) -> pl.DataFrame:
     import numpy as np
     import polars as pl
 
     p = explanation.churn_probability
     economics = economics_from(context.settings)
     margin = data.frame["monthly_margin"].to_numpy().astype(np.float64)
-    value = economics.value_of_save(margin)
+    is_by_survival = ahead is not None and context.settings.business.value == "survival"
+    value = economics.value_of_save(margin, ahead.months_after_save if ahead is not None and is_by_survival else None)
     return pl.DataFrame(
         {
             "customer_id": data.frame["customer_id"],
@@ -159,8 +179,22 @@ def _list(context: Context, data: ScoringSet, explanation: Explanation, bands: N
             "monthly_margin": margin,
             "plan": data.frame["plan"] if "plan" in data.frame.columns else pl.Series([None] * len(p), dtype=pl.String),
             "is_listed": bands >= BANDS.index(LISTED_FROM),
+            **_ahead(ahead, len(p)),
         }
     )
+
+
+def _ahead(figures: LifetimeFigures | None, rows: int) -> dict[str, pl.Series]:
+    """Return the columns of months ahead; without figures they hold nothing."""
+    import polars as pl
+
+    if figures is None:
+        return {name: pl.Series(name, [None] * rows, dtype=pl.Float64) for name in LIFETIME_COLUMNS}
+    values = (*figures.within.T, figures.months_kept, figures.months_kept_low, figures.months_kept_high)
+    return {
+        name: pl.Series(name, column)
+        for name, column in zip(LIFETIME_COLUMNS, (*values, figures.months_after_save), strict=True)
+    }
 
 
 def _run_id(version: str, day: date, fingerprint: str) -> str:

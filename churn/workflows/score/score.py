@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError, ModelError
+from churn.modeling import load_lifetime
 from churn.snapshots.dataset import data_cutoff, default_snapshot_date
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import ScoreRun
-from churn.views.champion import load_champion
+from churn.views.champion import bundle_path, load_champion
 from churn.workflows.refresh import stop_on_blocked_checks
 from churn.workflows.score.frame import ScoredFrame, score_frame
 from churn.workflows.score.serving_writer import prune_serving_files, write_score_history, write_serving_files
 
 if TYPE_CHECKING:
-    from churn.modeling import ServedModel
+    from churn.modeling import Lifetime, ServedModel
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
 
@@ -53,13 +54,14 @@ def score_customers(
     if from_date and to_date and from_date > to_date:
         raise ConfigError(f"{from_date} is after {to_date}", where="--from", remedy="Swap them.")
     version, model = load_champion(context)
+    lifetime = load_lifetime(bundle_path(context, version))
     _refuse_changed_definition(context, model)
     with (
         context.recorded("score_customers", snapshot_date or to_date),
         context.open_warehouse("churn score") as warehouse,
     ):
         dates = _dates(context, warehouse, snapshot_date, from_date, to_date)
-        return [_score_one(context, warehouse, version, model, day) for day in dates]
+        return [_score_one(context, warehouse, version, model, day, lifetime) for day in dates]
 
 
 def _refuse_changed_definition(context: Context, model: ServedModel) -> None:
@@ -110,11 +112,16 @@ def _dates(
 
 
 def _score_one(
-    context: Context, warehouse: Warehouse, version: ModelVersion, model: ServedModel, day: date
+    context: Context,
+    warehouse: Warehouse,
+    version: ModelVersion,
+    model: ServedModel,
+    day: date,
+    lifetime: Lifetime | None,
 ) -> ScoreResult:
     began = time.monotonic()
     stop_on_blocked_checks(context, warehouse, day, level="block")
-    scored = score_frame(context, warehouse, model, version.version, day)
+    scored = score_frame(context, warehouse, model, version.version, day, lifetime)
     context.progress.step(f"Publishing {scored.frame.height:,} scores of {day}")
     is_published = _publish(context, warehouse, scored, version, day)
     return ScoreResult(

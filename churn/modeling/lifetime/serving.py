@@ -103,8 +103,8 @@ class Lifetime:
         if involuntary_probability is not None and self.values.causes == KINDS and self.counted.all():
             p = np.stack([churn_probability - involuntary_probability, involuntary_probability], axis=1)
         parts = [
-            self._some(matrix[first : first + _ROWS], p[first : first + _ROWS], discount_rate)
-            for first in range(0, max(len(matrix), 1), _ROWS)
+            self._some(matrix[rows], p[rows], churn_probability[rows], discount_rate)
+            for rows in (slice(first, first + _ROWS) for first in range(0, max(len(matrix), 1), _ROWS))
         ]
         return LifetimeFigures(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -116,11 +116,13 @@ class Lifetime:
     def _scaling(self) -> Scaling:
         return Scaling(self.values.columns, self.values.centre, self.values.spread)
 
-    def _some(self, matrix: Matrix, p: Floats, discount_rate: float) -> tuple[Floats, ...]:
+    def _some(self, matrix: Matrix, p: Floats, total: Floats, discount_rate: float) -> tuple[Floats, ...]:
         scaled, horizon, counted = self._scaling(matrix), self.values.horizon_days, self.counted
         fitted = self.fitted
         hazards = anchored(fitted.weights.hazards(scaled, fitted.trust), p, horizon, counted)
         within = np.stack([leaves_within(hazards, days, counted) for days in HORIZONS], axis=1)
+        if horizon in HORIZONS:  # to the last digit, though parts were added up
+            within[:, HORIZONS.index(horizon)] = total
         months = months_kept(hazards)
         others = np.stack(
             [months_kept(anchored(w.hazards(scaled, fitted.trust), p, horizon, counted)) for w in fitted.without]

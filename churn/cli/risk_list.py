@@ -11,7 +11,7 @@ from churn.cli.common import Session, command
 from churn.cli.tables import line, percent, table
 from churn.views.current_run import run_facts
 from churn.views.risk_list import read_risk_list
-from churn.views.scored_customer import ShownReason, no_money
+from churn.views.scored_customer import ScoredCustomer, ShownReason, no_money
 
 
 def register(app: typer.Typer) -> None:
@@ -41,24 +41,31 @@ def risk_list(
         if out:
             line(f"Wrote {listed.count:,} customers to {out}.")
             return
+        has_months = any(customer["months_kept"] is not None for customer in customers)
         rows = [
             (
                 customer["customer_id"],
                 percent(customer["churn_probability"]),
                 customer["risk_band"],
                 "-" if customer["expected_profit"] is None else f"{customer['expected_profit']:,.2f}",
+                *([_months(customer)] if has_months else []),
                 _top(customer["reasons"]),
             )
             for customer in customers
         ]
         table(
             f"As of {listed.run.snapshot_date}, {listed.run.model_version}",
-            ["customer", "risk", "band", "expected profit", "why"],
+            ["customer", "risk", "band", "expected profit", *(["months of 12"] if has_months else []), "why"],
             rows,
-            right=[1, 3],
+            right=[1, 3, 4] if has_months else [1, 3],
         )
 
     session.show(document, render)
+
+
+def _months(customer: ScoredCustomer) -> str:
+    kept = customer["months_kept"]
+    return "-" if kept is None else f"{kept:.1f}"
 
 
 def _top(reasons: list[ShownReason]) -> str:

@@ -10,6 +10,7 @@ import typer
 from churn.cli.common import Session, command, read_date
 from churn.cli.tables import facts, percent, table
 from churn.views.customer_risk import explain_customer
+from churn.views.months_ahead import months_ahead
 from churn.views.scored_customer import ScoredCustomer, ShownReason, no_money
 from churn.workflows.score import score_customers
 
@@ -90,6 +91,7 @@ def explain(
                     f"{percent(risk['churn_probability'])} ({risk['risk_band']}, percentile {risk['percentile']:.0f}){change}",
                 ),
                 *_by_cause(risk),
+                *_ahead(risk),
                 (
                     "expected profit",
                     no_money(risk["model_version"])
@@ -115,6 +117,14 @@ def _by_cause(risk: ScoredCustomer) -> list[tuple[str, str]]:
     if voluntary is None or involuntary is None:
         return []
     return [("by cause", f"{percent(voluntary)} canceling, {percent(involuntary)} lost to a failed payment")]
+
+
+def _ahead(risk: ScoredCustomer) -> list[tuple[str, str]]:
+    ahead = months_ahead(risk)
+    if ahead is None:
+        return []
+    after = f"Kept from leaving now, {ahead.months_after_save:.1f} more months, as far as two years ahead."
+    return [("months ahead", f"{ahead.sentence} {after}")]
 
 
 def _show_reasons(title: str, reasons: Sequence[ShownReason]) -> None:

@@ -21,6 +21,10 @@ OUR_FIELDS: dict[str, OurKind] = {
     "risk_band": "text",
     "percentile": "number",
     "expected_profit": "number",
+    "churn_within_90d": "number",
+    "churn_within_180d": "number",
+    "churn_within_360d": "number",
+    "months_kept": "number",
     "reasons": "text",
     "reason_codes": "text",
     "recommended_action": "text",
@@ -32,7 +36,15 @@ OUR_FIELDS: dict[str, OurKind] = {
 }
 # These say something of a campaign, so they are never pushed for whoever is in its holdout.
 CAMPAIGN_FIELDS = frozenset({"campaign", "recommended_action", "expected_profit"})
-DIGITS = {"churn_probability": 4, "percentile": 1, "expected_profit": 2}
+DIGITS = {
+    "churn_probability": 4,
+    "percentile": 1,
+    "expected_profit": 2,
+    "churn_within_90d": 2,
+    "churn_within_180d": 2,
+    "churn_within_360d": 2,
+    "months_kept": 1,
+}
 TEXT_LENGTH = 1_000  # of reasons where the system names no length of its own
 BANDS = ("low", "medium", "high", "critical")
 NO_BAND = "none"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, PlainSerializer
+from pydantic import ConfigDict, Field, PlainSerializer
 
 from churn.decisions.bands import Band
 from churn.decisions.choices import ProfitModel
@@ -70,6 +70,30 @@ class BandFacts(Document):
     before: int | None
 
 
+class BandAhead(Document):
+    """The customers of one band, on average.
+
+    Chances of leaving within 3, 6 and 12 months, months kept of the next twelve, months of margin that a save keeps.
+    """
+
+    band: Band
+    customers: int
+    within_90d: float
+    within_180d: float
+    within_360d: float
+    months_kept: float
+    months_after_save: float
+
+
+class AheadFacts(Document):
+    """The months ahead of all customers, on average, and by band."""
+
+    within_90d: float
+    within_360d: float
+    months_kept: float
+    bands: tuple[BandAhead, ...]
+
+
 class FirstReason(Document):
     """A feature that is the first reason of listed customers: of how many, and of which share of the list."""
 
@@ -91,6 +115,7 @@ class RiskFacts(Document):
     listed: int
     bands: tuple[BandFacts, ...]
     reasons: tuple[FirstReason, ...]
+    ahead: AheadFacts | None = Field(None, exclude_if=lambda facts: facts is None)
 
 
 class ReportedCampaign(Document):

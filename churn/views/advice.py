@@ -85,6 +85,7 @@ def campaign_profit(
     *,
     churn_probability: float,
     monthly_margin: float,
+    months_after_save: float | None,
 ) -> float | None:
     """Return the expected profit of contacting a customer on the terms of the campaign that is advised, as its file has them now.
 
@@ -94,7 +95,10 @@ def campaign_profit(
     if definition is None or advice.kind not in {"campaign", "suggested"} or definition.offer.formulas:
         return None  # formulas read features, which a plan knows
     terms = economics_of(definition, business, definition.offer.risk_based_model)
-    return float(expected_profit([churn_probability], terms.value_of_save(monthly_margin), terms)[0])
+    value = terms.value_of_save(monthly_margin)
+    if business.value == "survival" and months_after_save is not None:
+        value = monthly_margin * months_after_save
+    return float(expected_profit([churn_probability], value, terms)[0])
 
 
 def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> Advice:

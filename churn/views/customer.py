@@ -15,6 +15,7 @@ from churn.errors import NotFound, ResourceError
 from churn.reports.feature_groups import group_label
 from churn.store.records import CustomerAssignment
 from churn.views.customer_risk import customer_risk
+from churn.views.months_ahead import MonthsAhead, months_ahead
 from churn.views.serving_files import FEATURES, TIMELINE, USAGE, history_files, read_summary, run_path
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class CustomerView:
     """A customer's risk, where it comes from, how it went, what happened, and what was done about it.
 
     `steps` lead from the base rate to the probability, see `waterfall`; `history` is oldest first, `facts` newest first.
+    `ahead` is None where nothing is said of months ahead.
     Without serving files there is no base probability and no use, and facts are None where no campaign is known either.
     """
 
@@ -123,6 +125,7 @@ class CustomerView:
     usage: ProductUse | None
     features: Mapping[str, FeatureValue]
     usual: Mapping[str, UsualValues]
+    ahead: MonthsAhead | None
 
 
 def customer_view(context: Context, customer_id: str) -> CustomerView:
@@ -168,6 +171,7 @@ def customer_view(context: Context, customer_id: str) -> CustomerView:
         usage=_usage(folder, customer_id, risk["snapshot_date"]),
         features={} if seen is None or seen.is_empty() else seen.drop("customer_id").row(0, named=True),
         usual=dict(summary.features) if summary else {},
+        ahead=months_ahead(risk),
     )
 
 

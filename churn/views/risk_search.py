@@ -131,6 +131,7 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
                 context.settings.business,
                 churn_probability=customer["churn_probability"],
                 monthly_margin=customer["monthly_margin"],
+                months_after_save=customer["months_after_save"],
             )
         advised.append({**customer, "campaigns": campaigns, "advice": advice, "campaign_profit": by_its_terms})
     return advised

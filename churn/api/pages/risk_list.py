@@ -104,10 +104,17 @@ def risk_list(
         before=wanted.before,
         groups=feature_groups(state),
     )
-    columns = _columns(wanted)
+    has_months = customers is not None and any(row["months_kept"] is not None for row in customers.customers)
+    columns = _columns(wanted, has_months=has_months)
     if request.headers.get("hx-request") and request.headers.get("hx-target") == "list":
         return fragment(
-            request, "risk_list/rows.html.j2", found=customers, asked=wanted, to=customer_path, columns=columns
+            request,
+            "risk_list/rows.html.j2",
+            found=customers,
+            asked=wanted,
+            to=customer_path,
+            columns=columns,
+            has_months=has_months,
         )
     may_push = customers is not None and user.may("push")
     return page(
@@ -119,6 +126,7 @@ def risk_list(
         asked=wanted,
         to=customer_path,
         columns=columns,
+        has_months=has_months,
         targets=push_targets(state.context) if may_push else [],
         push=pushes_of_the_list(state.context) if may_push else None,
     )
@@ -182,13 +190,14 @@ class _ListColumn:
     way: Literal["ascending", "descending"] | None
 
 
-def _columns(wanted: Asked) -> list[_ListColumn]:
+def _columns(wanted: Asked, *, has_months: bool) -> list[_ListColumn]:
     columns: tuple[tuple[str, str, ListOrder | None], ...] = (
         ("Customer", "", "customer_id"),
         ("Risk", "", "churn_probability"),
         ("Change", "num wide", "change"),
         ("Why", "wide", None),
         ("What to do", "wide", None),
+        *((("Months of 12", "num wide", None),) if has_months else ()),
         ("Expected profit", "num", "expected_profit"),
     )
     return [

@@ -45,6 +45,11 @@ def worth_in_words(business: BusinessSettings) -> str:
     """Return how the worth of a kept customer is counted, by [business]: months, leaving after all, discount, margin."""
     months = "1 month" if business.value_months == 1 else f"{business.value_months} months"
     margin = "" if business.margin_rate == 1 else f" ({percent(business.margin_rate)} of the fee)"
+    if business.value == "survival":
+        return (
+            f"A kept customer counts for the months of margin{margin} that each one is expected to stay, two years at most, "
+            f"where the model knows of them; else for {months}."
+        )
     left = "nobody kept is taken to leave in them"
     if business.hazard_after_save > 0:
         left = f"of those kept, {percent(business.hazard_after_save)} are taken to leave each month after all"

@@ -93,9 +93,12 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     import polars as pl
 
     has_history = warehouse.has_table("history.scores")
+    # Dates scored before there were months ahead know none; then the constant months count.
+    has_months = has_history and "months_after_save" in warehouse.frame("select * from history.scores limit 0").columns
+    months = "months_after_save" if has_months else "cast(null as double) as months_after_save"
     frame = (
         warehouse.frame(
-            "select customer_id, churn_probability, risk_band, percentile, model_version, run_id "
+            f"select customer_id, churn_probability, risk_band, percentile, model_version, run_id, {months} "
             "from history.scores where snapshot_date = ?",
             [day],
         )
@@ -109,9 +112,10 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     built, _ = feature_frame(warehouse, models)
     economics = economics_from(context.settings)
     margin = built.filter(pl.col("snapshot_date") == day).select("customer_id", "monthly_margin")
-    factor = economics.value_of_save(1.0)
-    joined = frame.join(margin, on="customer_id", how="left").with_columns(
-        (pl.col("monthly_margin").fill_null(0.0) * factor).alias("value_of_save")
-    )
+    joined = frame.join(margin, on="customer_id", how="left")
+    margins = joined["monthly_margin"].fill_null(0.0).to_numpy()
+    is_by_survival = context.settings.business.value == "survival" and not joined["months_after_save"].null_count()
+    value = economics.value_of_save(margins, joined["months_after_save"].to_numpy() if is_by_survival else None)
+    joined = joined.with_columns(pl.Series("value_of_save", value))
     run_id, version = joined["run_id"][0], joined["model_version"][0]
     return joined.select(COLUMNS), run_id, version, None, None, None

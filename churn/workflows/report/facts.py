@@ -15,6 +15,8 @@ from churn.decisions.bands import BANDS
 from churn.decisions.simulation_request import SimulationRequest
 from churn.documents.exploration import InsightsDocument
 from churn.documents.month_facts import (
+    AheadFacts,
+    BandAhead,
     BandFacts,
     ChurnFacts,
     CohortAge,
@@ -178,7 +180,39 @@ def risk_facts(warehouse: Warehouse, month: Month) -> RiskFacts | None:
         listed=sum(row[3] for row in by_band.values()),
         bands=tuple(bands),
         reasons=_reasons(warehouse, day),
+        ahead=_ahead(warehouse, day),
     )
+
+
+def _ahead(warehouse: Warehouse, day: date) -> AheadFacts | None:
+    """Return the months ahead of the customers scored on `day`; None where the model said nothing of them."""
+    if "months_kept" not in warehouse.frame(f"select * from {_SCORES} limit 0").columns:
+        return None
+    means = "avg(churn_within_90d), avg(churn_within_180d), avg(churn_within_360d), avg(months_kept), avg(months_after_save)"
+    rows = {
+        band: BandAhead(
+            band=band,
+            customers=count,
+            within_90d=quarter,
+            within_180d=half,
+            within_360d=year,
+            months_kept=kept,
+            months_after_save=saved,
+        )
+        for band, count, quarter, half, year, kept, saved in warehouse.rows(
+            f"select risk_band, count(*), {means} from {_SCORES} where snapshot_date = ? and months_kept is not null "
+            "group by risk_band",
+            [day],
+        )
+    }
+    if not rows:
+        return None
+    ((quarter, year, kept),) = warehouse.rows(
+        f"select avg(churn_within_90d), avg(churn_within_360d), avg(months_kept) from {_SCORES} where snapshot_date = ?",
+        [day],
+    )
+    bands = tuple(rows[band] for band in reversed(BANDS) if band in rows)
+    return AheadFacts(within_90d=quarter, within_360d=year, months_kept=kept, bands=bands)
 
 
 def _reasons(warehouse: Warehouse, day: date) -> tuple[FirstReason, ...]:

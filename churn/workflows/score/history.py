@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from churn.decisions.bands import BANDS
 from churn.modeling import change_reasons_json
+from churn.store.score_row import LIFETIME_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +107,7 @@ def write_history(
         "is_listed",
         "reasons",
         "involuntary_probability",
+        *LIFETIME_COLUMNS,
         pl.lit(version).alias("model_version"),
         pl.lit(run_id).alias("run_id"),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from churn.context import Context
 from churn.decisions.audit import AuditFinding, audit, audit_case_study, by_severity
 from churn.decisions.choices import Mode
@@ -18,7 +20,7 @@ from churn.workflows.simulate.document import Origin, build_document
 from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
-    import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
 
     from churn.decisions.calibration import Gate
@@ -128,13 +130,14 @@ def about_the_data(gate: Gate, origin: Origin, result: SimulationResult) -> list
 def published_scores(context: Context) -> Population:
     """Return the customers of the current list. Raises DataError before the first one."""
     with context.open_store() as store:
-        page = store.scores.page(limit=None, order=None, columns=["churn_probability", "monthly_margin"])
+        columns = ["churn_probability", "monthly_margin", "months_after_save"]
+        page = store.scores.page(limit=None, order=None, columns=columns)
     run, frame = page.run, page.frame
     if run is None:
         raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
     return Population(
         probability=frame["churn_probability"].to_numpy(),
-        margin=frame["monthly_margin"].to_numpy(),
+        margin=_margin(context, frame),
         outcome=None,
         judgement=judge_model(context, run.model_version),
         origin=Origin(
@@ -147,6 +150,19 @@ def published_scores(context: Context) -> Population:
         ),
         run_id=run.run_id,
     )
+
+
+def _margin(context: Context, frame: pl.DataFrame) -> NDArray[np.float64]:
+    """Return the monthly margins; where a save is valued by survival, those that make each worth its own months.
+
+    Terms count the same months for everybody, so each one's months are laid into the margin: with the months of the settings a
+    save is worth margin x own months, and other months scale all of them alike.
+    """
+    margin = frame["monthly_margin"].to_numpy()
+    months = frame["months_after_save"]
+    if context.settings.business.value != "survival" or months.null_count():
+        return margin
+    return np.asarray(margin * months.to_numpy() / economics_from(context.settings).value_of_save(1.0))
 
 
 def stale_reason(run: ScoreRun) -> str | None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from churn.store import ScoreRun, Store
 
 
-_SCORES = ("customer_id", "churn_probability", "risk_band", "percentile", "reasons")
+_AHEAD = ("churn_within_90d", "churn_within_180d", "churn_within_360d", "months_kept")
+_SCORES = ("customer_id", "churn_probability", "risk_band", "percentile", "reasons", *_AHEAD)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,9 @@ def empty_list(run: ScoreRun, run_id: str) -> PushList:
     """Return the list of nobody: what a withdrawal leaves."""
     import polars as pl
 
-    kinds = {name: pl.Float64 if name in {"churn_probability", "percentile"} else pl.String for name in _SCORES}
+    kinds = {
+        name: pl.Float64 if name in {"churn_probability", "percentile", *_AHEAD} else pl.String for name in _SCORES
+    }
     frame = pl.DataFrame(schema={**kinds, "reason_codes": pl.String, "expected_profit": pl.Float64})
     return _finished(frame, run, {}, run_id, {})
 

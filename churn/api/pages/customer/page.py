@@ -118,6 +118,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
             state.context.settings.business,
             churn_probability=view.churn_probability,
             monthly_margin=view.monthly_margin,
+            months_after_save=None if view.ahead is None else view.ahead.months_after_save,
         ),
         to=customer_path,
         changes=changes_of(view.change_reasons),

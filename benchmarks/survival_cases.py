@@ -15,6 +15,7 @@ from benchmarks.company import company
 from churn.modeling.encoding.encoder import LINEAR, LearningRows, Matrix, fit_encoder
 from churn.modeling.lifetime.followed import GROUPS, Followed, followed
 from churn.modeling.lifetime.judging import cut_day
+from churn.modeling.lifetime.learn import features_of
 from churn.progress import Progress
 from churn.workflows.train.train import assemble_training_set
 
@@ -52,7 +53,9 @@ def simulated(customers: int, progress: Progress) -> SurvivalCase:
         data = assemble_training_set(context, warehouse, snapshots=12)
     rows = followed(data, keeps_treated=False)
     tenure = pl.col("customer_time_in_months").fill_null(0).floor().cast(pl.Int64)
-    frame = rows.frame.with_columns(tenure.alias("_tenure"), pl.col("plan").fill_null("none").alias("_cohort"))
+    frame = features_of(data, rows).with_columns(
+        tenure.alias("_tenure"), pl.col("plan").fill_null("none").alias("_cohort")
+    )
     rows = Followed(frame, rows.observed, np.minimum(rows.cause, 0), rows.group, rows.day)
     days = sorted(frame["snapshot_date"].unique().to_list())
     seen = {day: int(rows.observed[rows.day == np.datetime64(day, "D")].max()) for day in days}

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from churn.snapshots.policy import SnapshotPolicy
 
 GROUPS: Final = 8  # of customers, for intervals: what all but one group say
+ROW: Final = "_row"
 KINDS: Final = ("voluntary", "involuntary")
 
 
 @dataclass(frozen=True)
 class Followed:
-    """Rows of features, and of each (n,): periods seen to their end, cause of a loss in the period after (-1: none seen).
+    """Rows, and of each (n,): periods seen to their end, cause of a loss in the period after (-1: none seen).
 
+    `frame` has customer_id, and ROW, the row's place in the training set; features are fetched for the sampled ones only.
     `group` numbers the customer's group for intervals; `day` the snapshot date.
     """
 
@@ -54,9 +56,10 @@ class Followed:
 
     def as_known_on(self, day: date, policy: SnapshotPolicy) -> Followed:
         """Return the rows of earlier snapshots as they were known on `day`: losses that were final, and stays, until then."""
-        opens = np.array([_opening(d, policy) for d in self.day.astype("datetime64[D]").astype(object)])
         sight = datetime.combine(day, time()) - timedelta(days=policy.grace_days)
-        seen = np.array([(sight - at).days // PERIOD_DAYS for at in opens], dtype=np.int64)
+        days, place = np.unique(self.day, return_inverse=True)
+        opens = [policy.label_window(d)[0] for d in days.astype("datetime64[D]").astype(object)]
+        seen = np.array([(sight - at).days // PERIOD_DAYS for at in opens], dtype=np.int64)[place]
         kept = seen >= 1
         rows = self.some(kept)
         seen = seen[kept]
@@ -81,8 +84,10 @@ def followed(data: TrainingSet, *, keeps_treated: bool) -> Followed:
     """Return the rows of `data` whose time is told; without `keeps_treated` those that nobody contacted in the window."""
     assert data.times is not None
     keys = ["customer_id", "snapshot_date"]
-    frame = data.frame.join(data.times.rename({"churn_kind": "_cause"}), on=keys, how="inner", maintain_order="left")
-    if not keeps_treated and "is_treated" in frame.columns:
+    has_flag = "is_treated" in data.frame.columns
+    rows = data.frame.select(*keys, *(["is_treated"] if has_flag else [])).with_row_index(ROW)
+    frame = rows.join(data.times.rename({"churn_kind": "_cause"}), on=keys, how="inner", maintain_order="left")
+    if not keeps_treated and has_flag:
         frame = frame.filter(~pl.col("is_treated").fill_null(value=False))
     observed = (frame["days"].to_numpy() // PERIOD_DAYS).astype(np.int64)
     kinds = frame["_cause"].replace_strict(list(KINDS), [0, 1], default=-1, return_dtype=pl.Int64).fill_null(-1)
@@ -92,11 +97,7 @@ def followed(data: TrainingSet, *, keeps_treated: bool) -> Followed:
     numbers = {name: _number(name) for name in set(names)}
     group = np.array([numbers[name] % GROUPS for name in names], dtype=np.int64)
     day = frame["snapshot_date"].to_numpy().astype("datetime64[D]")
-    return Followed(frame.drop("days", "is_lost", "_cause"), observed, cause, group, day)
-
-
-def _opening(day: date, policy: SnapshotPolicy) -> datetime:
-    return policy.label_window(day)[0]
+    return Followed(frame.select(ROW, "customer_id"), observed, cause, group, day)
 
 
 def _number(customer: str) -> int:

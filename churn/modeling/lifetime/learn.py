@@ -12,7 +12,7 @@ from churn.decisions.lifetime import MONTHS_AHEAD
 from churn.decisions.survival_scores import product_limit
 from churn.documents.lifetime import LifetimeVerdict
 from churn.modeling.encoding.columns_of import TargetPlan
-from churn.modeling.lifetime.followed import KINDS, Followed, followed
+from churn.modeling.lifetime.followed import KINDS, ROW, Followed, followed
 from churn.modeling.lifetime.hazards import FittedHazards, Scaling, fit_hazards, fit_scaling
 from churn.modeling.lifetime.judging import Judgement, cut_day, judge
 from churn.modeling.lifetime.serving import HazardValues, LifetimeFile, hazard_values
@@ -66,10 +66,10 @@ def learn_lifetime(
         return _refused(f"fewer than {LEAST_LOSSES} losses were followed before or after {day}")
     sample = rows.sampled(ROWS)
     with threadpool_limits(limits=1, user_api="blas"):  # the same sums in the same order, whatever runs beside
-        scaling, tried = _fit(model, learnt_from, len(causes))
-        ahead = tried.weights.hazards(scaling(model.matrix(later.frame)), tried.trust)
+        scaling, tried = _fit(model, data, learnt_from, len(causes))
+        ahead = tried.weights.hazards(scaling(model.matrix(features_of(data, later))), tried.trust)
         judged = judge(ahead, later, earlier, min(after, MONTHS_AHEAD))
-        scaling, fitted = _fit(model, sample, len(causes))
+        scaling, fitted = _fit(model, data, sample, len(causes))
     values = hazard_values(fitted, scaling, causes, _counted(causes, data.policy.definition), data.policy.window_days)
     return LifetimeFile(verdict=_verdict(judged, values, sample.size, day - timedelta(days=1)), hazards=values)
 
@@ -97,12 +97,17 @@ def _counted(causes: tuple[str, ...], definition: str) -> tuple[bool, ...]:
     return tuple(definition == "any" or cause in (definition, "any") for cause in causes)
 
 
-def _fit(model: ServedModel, rows: Followed, causes: int) -> tuple[Scaling, FittedHazards]:
-    matrix = model.matrix(rows.frame)
+def _fit(model: ServedModel, data: TrainingSet, rows: Followed, causes: int) -> tuple[Scaling, FittedHazards]:
+    matrix = model.matrix(features_of(data, rows))
     outcome_columns = {name for plan in model.encoder.plans if isinstance(plan, TargetPlan) for name in plan.names}
     columns = [i for i, name in enumerate(model.encoded_names) if name not in outcome_columns]
     scaling = fit_scaling(matrix, columns)
     return scaling, fit_hazards(scaling(matrix), rows, causes, known_periods(rows))
+
+
+def features_of(data: TrainingSet, rows: Followed) -> pl.DataFrame:
+    """Return the rows of the training set that are followed, in order."""
+    return data.frame[rows.frame[ROW].to_numpy()]
 
 
 def known_periods(rows: Followed) -> int:

@@ -28,10 +28,22 @@ class AuditFinding:
     figures: Mapping[str, float]
 
 
-def audit(result: SimulationResult, economics: Economics, *, currency: str, value_is_given: bool) -> list[AuditFinding]:
-    """Return what any simulation assumes, the worst first. `value_is_given`: typed in, not derived from margins."""
+def audit(
+    result: SimulationResult,
+    economics: Economics,
+    *,
+    currency: str,
+    value_is_given: bool,
+    has_own_months: bool = False,
+) -> list[AuditFinding]:
+    """Return what any simulation assumes, the worst first.
+
+    `value_is_given`: typed in, not derived from margins; `has_own_months`: each customer's months are their own.
+    """
     findings = [
-        _value_window(result, economics, currency, value_is_given=value_is_given),
+        _own_months(result, currency)
+        if has_own_months and not value_is_given
+        else _value_window(result, economics, currency, value_is_given=value_is_given),
         _success_is_incremental(economics),
         _assumption(economics),
         _break_even(result, economics, currency),
@@ -160,6 +172,15 @@ def _value_window(
             f"{percent(economics.hazard_after_save)} of the saved leaving every month after."
         )
     return AuditFinding("value_window", "note", sentence, figures)
+
+
+def _own_months(result: SimulationResult, currency: str) -> AuditFinding:
+    value = result.average_value
+    sentence = (
+        f"A save is counted as the months of margin that each customer is expected to stay after it, two years at most: "
+        f"{money(value, currency)} on average."
+    )
+    return AuditFinding("value_window", "note", sentence, {"value_of_save": value})
 
 
 def _success_is_incremental(economics: Economics) -> AuditFinding:

@@ -33,6 +33,7 @@ class Prepared:
     customers: PreparedCustomers
     judgement: Judgement
     origin: Origin
+    has_own_months: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,13 @@ class Simulator:
         origin = replace(held.origin, currency=currency, name=request.name or request.save)
         if run.run_id == held.run_id:
             origin = replace(origin, stale_reason=stale_reason(run))
-        audited = audit(result, economics, currency=currency, value_is_given=request.value is not None)
+        audited = audit(
+            result,
+            economics,
+            currency=currency,
+            value_is_given=request.value is not None,
+            has_own_months=held.has_own_months and request.margin is None,
+        )
         findings = by_severity([*about_the_data(held.judgement.gate, origin, result), *audited])
         return Answer(request, economics, result, tuple(findings), origin, held.judgement.gate, held.run_id)
 
@@ -124,4 +131,6 @@ class Simulator:
         population = published_scores(self._context)
         draws = self._context.settings.simulation.draws
         customers = PreparedCustomers(population.probability, population.margin, draws=draws)
-        return Prepared(str(population.run_id), customers, population.judgement, population.origin)
+        return Prepared(
+            str(population.run_id), customers, population.judgement, population.origin, population.has_own_months
+        )

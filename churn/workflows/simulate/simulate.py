@@ -32,7 +32,10 @@ CASE_ECONOMICS = Economics(value_months=1)
 
 @dataclass(frozen=True)
 class Population:
-    """The customers to choose from: arrays of shape (n,); outcomes where they are known."""
+    """The customers to choose from: arrays of shape (n,); outcomes where they are known.
+
+    `has_own_months`: margins hold each customer's own months, see `published_scores`.
+    """
 
     probability: NDArray[np.float64]
     margin: NDArray[np.float64]
@@ -40,6 +43,7 @@ class Population:
     origin: Origin
     judgement: Judgement
     run_id: str | None = None
+    has_own_months: bool = False
 
 
 def simulate_campaign(context: Context, request: SimulationRequest) -> SimulationDocument:
@@ -105,7 +109,13 @@ def _on_population(
         seed=request.seed,
     )
     currency = context.settings.business.currency
-    findings = audit(result, economics, currency=currency, value_is_given=request.value is not None)
+    findings = audit(
+        result,
+        economics,
+        currency=currency,
+        value_is_given=request.value is not None,
+        has_own_months=population.has_own_months and value is None,
+    )
     findings = by_severity([*about_the_data(gate, population.origin, result), *findings])
     origin = replace(population.origin, currency=currency, name=request.name or request.save)
     return build_document(result, economics, findings, origin, gate, is_overridden=not gate.is_passed)
@@ -135,9 +145,11 @@ def published_scores(context: Context) -> Population:
     run, frame = page.run, page.frame
     if run is None:
         raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
+    has_own_months = context.settings.business.value == "survival" and not frame["months_after_save"].null_count()
     return Population(
         probability=frame["churn_probability"].to_numpy(),
-        margin=_margin(context, frame),
+        margin=_margin(context, frame) if has_own_months else frame["monthly_margin"].to_numpy(),
+        has_own_months=has_own_months,
         outcome=None,
         judgement=judge_model(context, run.model_version),
         origin=Origin(
@@ -153,16 +165,13 @@ def published_scores(context: Context) -> Population:
 
 
 def _margin(context: Context, frame: pl.DataFrame) -> NDArray[np.float64]:
-    """Return the monthly margins; where a save is valued by survival, those that make each worth its own months.
+    """Return the monthly margins that make each save worth its own months.
 
     Terms count the same months for everybody, so each one's months are laid into the margin: with the months of the settings a
     save is worth margin x own months, and other months scale all of them alike.
     """
-    margin = frame["monthly_margin"].to_numpy()
-    months = frame["months_after_save"]
-    if context.settings.business.value != "survival" or months.null_count():
-        return margin
-    return np.asarray(margin * months.to_numpy() / economics_from(context.settings).value_of_save(1.0))
+    own = frame["monthly_margin"].to_numpy() * frame["months_after_save"].to_numpy()
+    return np.asarray(own / economics_from(context.settings).value_of_save(1.0))
 
 
 def stale_reason(run: ScoreRun) -> str | None:

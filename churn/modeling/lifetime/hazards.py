@@ -106,26 +106,26 @@ def fit_hazards(scaled: Matrix, rows: Followed, causes: int, periods: int) -> Fi
     trust = np.round(losses / (losses + FEW_LOSSES), 6)
     base = np.log(np.maximum(lost.sum(axis=0), 0.5) / np.maximum(is_open.sum(axis=0)[:, None], 1.0))
     theta = np.concatenate([base.T.ravel(), np.zeros(2 * X.shape[1] * causes)])
-    problem = _Problem(X, is_open.astype(np.float64), lost, trust)
-    loss = problem.loss(theta)
+    objective = _PenalisedLoss(X, is_open.astype(np.float64), lost, trust)
+    loss = objective.loss(theta)
     for _ in range(_STEPS):
-        gradient, hessian = problem.slopes(theta)
+        gradient, hessian = objective.slopes(theta)
         step = np.linalg.solve(hessian, gradient)
         size = 1.0
-        while size > 1e-4 and (after := problem.loss(theta - size * step)) > loss:
+        while size > 1e-4 and (after := objective.loss(theta - size * step)) > loss:
             size /= 2.0
         theta = theta - size * step
         if loss - after < 1e-6 * abs(loss):
             break
         loss = after
-    _, hessian = problem.slopes(theta)
-    parts = problem.by_group(theta, rows.group)  # what each group's rows add to the slope of the loss
+    _, hessian = objective.slopes(theta)
+    parts = objective.by_group(theta, rows.group)  # what each group's rows add to the slope of the loss
     moved = np.linalg.solve(hessian, parts.T).T
-    without = tuple(problem.split(theta + GROUPS / (GROUPS - 1.0) * part) for part in moved)
-    return FittedHazards(problem.split(theta), without, trust)
+    without = tuple(objective.split(theta + GROUPS / (GROUPS - 1.0) * part) for part in moved)
+    return FittedHazards(objective.split(theta), without, trust)
 
 
-class _Problem:
+class _PenalisedLoss:
     """The penalised negative log-likelihood; theta holds the levels by cause, then for each cause w and v."""
 
     def __init__(self, X: Floats, is_open: Floats, lost: Floats, trust: Floats) -> None:

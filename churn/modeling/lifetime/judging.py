@@ -20,7 +20,7 @@ D_LIMIT: Final = 0.03  # a tenth that holds 7 to 13 % of the losses is off by no
 
 
 @dataclass(frozen=True)
-class Judgement:
+class OutOfTime:
     """What later rows say of the curves, and why they fail, if they do."""
 
     rows: int
@@ -32,7 +32,7 @@ class Judgement:
     reasons: tuple[str, ...]
 
 
-def judge(hazards: Floats, rows: Followed, learnt_from: Followed, periods: int) -> Judgement:
+def judge(hazards: Floats, rows: Followed, learnt_from: Followed, periods: int) -> OutOfTime:
     """Judge total hazards (n, K, C) of `rows` over `periods`; `learnt_from` gives the one curve for everyone."""
     curves = survival(extended(hazards, periods))
     sight = _sight(rows)
@@ -61,7 +61,7 @@ def judge(hazards: Floats, rows: Followed, learnt_from: Followed, periods: int) 
         reasons.append(
             f"the integrated Brier score is {brier:.4f}, no better than one curve for everyone ({plain:.4f})"
         )
-    return Judgement(rows.size, periods, horizons, d, brier, plain, tuple(reasons))
+    return OutOfTime(rows.size, periods, horizons, d, brier, plain, tuple(reasons))
 
 
 def _sight(rows: Followed) -> Floats:

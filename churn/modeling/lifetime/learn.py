@@ -14,7 +14,7 @@ from churn.documents.lifetime import LifetimeVerdict
 from churn.modeling.encoding.columns_of import TargetPlan
 from churn.modeling.lifetime.followed import KINDS, ROW, Followed, followed
 from churn.modeling.lifetime.hazards import FittedHazards, Scaling, fit_hazards, fit_scaling
-from churn.modeling.lifetime.judging import Judgement, cut_day, judge
+from churn.modeling.lifetime.judging import OutOfTime, cut_day, judge
 from churn.modeling.lifetime.serving import HazardValues, LifetimeFile, hazard_values
 from churn.progress import SILENT, Progress
 
@@ -39,8 +39,8 @@ def learn_lifetime(
     that know outcomes (shares of churn by category) are left out, so that nothing of the judging rows gets in.
     """
     if data.times is None or data.times.is_empty():
-        told = "churn is silence" if data.policy.definition == "inactivity" else "the source tells no dates of loss"
-        return _refused(f"{told}, so nobody can be followed over months")
+        cause = "churn is silence" if data.policy.definition == "inactivity" else "the source tells no dates of loss"
+        return _refused(f"{cause}, so nobody can be followed over months")
     rows = _rows(data, training)
     causes, merged = _causes(rows, data.policy.definition)
     if causes is None:
@@ -121,7 +121,7 @@ def _days(rows: Followed) -> list[date]:
     return sorted(pl.Series(rows.day).unique().to_list())
 
 
-def _verdict(judged: Judgement, values: HazardValues, rows: int, learnt_until: date) -> LifetimeVerdict:
+def _verdict(judged: OutOfTime, values: HazardValues, rows: int, learnt_until: date) -> LifetimeVerdict:
     return LifetimeVerdict(
         is_passed=not judged.reasons,
         reasons=judged.reasons,

@@ -1,8 +1,8 @@
 """Integrated Brier scores of the product's survival curves beside Cox's regression and the shifted-beta-geometric model.
 
-    python -m benchmarks.survival [--customers N] [--only simulated telco socialnet]
+    python -m benchmarks.survival [--customers N] [--data FOLDER] [--only simulated telco socialnet]
 
-Needs lifelines, and for two of the three the shared data. Lower is better.
+Needs lifelines, and for two of the three a folder with telco_ibm and fightchurn_socialnet7. Lower is better.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks.survival_cases import SHARED, SurvivalCase, simulated, socialnet, telco
+from benchmarks.survival_cases import SurvivalCase, simulated, socialnet, telco
 from benchmarks.survival_models import cox, everyone, fit_sbg, ours, sbg, score
 from churn.progress import SILENT
 
@@ -41,17 +42,18 @@ def main() -> None:
     """Print a table for each data set that is there."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.survival", description=__doc__)
     parser.add_argument("--customers", type=int, default=6_000)
+    parser.add_argument("--data", type=Path, help="Folder of public data sets.")
     parser.add_argument("--only", nargs="*", default=["simulated", "telco", "socialnet"])
     arguments = parser.parse_args()
     check_sbg()
     cases: dict[str, Callable[[], SurvivalCase]] = {
         "simulated": lambda: simulated(arguments.customers, SILENT),
-        "telco": telco,
-        "socialnet": socialnet,
+        "telco": lambda: telco(arguments.data),
+        "socialnet": lambda: socialnet(arguments.data),
     }
     for name in arguments.only:
-        if name != "simulated" and not SHARED.is_dir():
-            print(f"{name}: left out, its data are not at {SHARED}")
+        if name != "simulated" and arguments.data is None:
+            print(f"{name}: left out, for --data does not say where its file is")
             continue
         case = cases[name]()
         lost = int((case.test.is_lost & (case.test.observed < case.periods)).sum())

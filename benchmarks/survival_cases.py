@@ -22,8 +22,6 @@ from churn.workflows.train.train import assemble_training_set
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHARED = Path("/work/shared/data")
-
 
 @dataclass(frozen=True)
 class SurvivalCase:
@@ -67,10 +65,9 @@ def simulated(customers: int, progress: Progress) -> SurvivalCase:
     return _case(f"simulated company, {customers:,} customers, out of time", learn, test, features, min(seen[day], 12))
 
 
-def telco() -> SurvivalCase:
+def telco(folder: Path) -> SurvivalCase:
     """Return the IBM telco file as tenure data: months from the first on, judged on other customers."""
-    path = SHARED / "telco_ibm" / "telco.csv"
-    frame = pl.read_csv(path).filter(pl.col("tenure") > 0)
+    frame = pl.read_csv(folder / "telco_ibm" / "telco.csv").filter(pl.col("tenure") > 0)
     has_left = (frame["Churn"] == "Yes").to_numpy()
     observed = frame["tenure"].to_numpy().astype(np.int64) - has_left
     # What was paid in all is tenure x fee: it knows the time.
@@ -81,9 +78,9 @@ def telco() -> SurvivalCase:
     return _by_customer("telco, tenure from the first month, other customers", frame, observed, has_left, features, 60)
 
 
-def socialnet() -> SurvivalCase:
+def socialnet(data: Path) -> SurvivalCase:
     """Return the social network of a third party's simulator: two snapshots, four months, judged on other customers."""
-    folder = SHARED / "fightchurn_socialnet7"
+    folder = data / "fightchurn_socialnet7"
     terms = pl.read_parquet(folder / "subscription.parquet")
     events = pl.read_parquet(folder / "event_daily.parquet")
     accounts = pl.read_parquet(folder / "account.parquet")

@@ -13,6 +13,7 @@ import polars as pl
 from churn.documents.candidate_figures import CandidateFigures
 from churn.documents.simulation import SimulationDocument
 from churn.store import ModelVersion, ScoreRun
+from churn.store.score_row import LIFETIME_COLUMNS
 
 NOON = datetime(2026, 3, 1, 12)
 SAVED_SIMULATION = Path(__file__).parents[1] / "documents" / "golden" / "simulation_of_counts.json"
@@ -50,6 +51,8 @@ def score_list(count: int = 5, **columns: Any) -> pl.DataFrame:
             "change": [None] * count,
             "change_reasons": [None] * count,
             "is_listed": [p > 0.7 for p in shares],
+            "involuntary_probability": [p / 4 if i % 2 else None for i, p in enumerate(shares)],
+            **{name: [place + p for p in shares] for place, name in enumerate(LIFETIME_COLUMNS)},
         },
         schema_overrides={"plan": pl.String, "previous_probability": pl.Float64, "change": pl.Float64}
         | {"change_reasons": pl.String},

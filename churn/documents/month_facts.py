@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, PlainSerializer
+from pydantic import ConfigDict, PlainSerializer
 
 from churn.decisions.bands import Band
 from churn.decisions.choices import ProfitModel
@@ -115,7 +115,7 @@ class RiskFacts(Document):
     listed: int
     bands: tuple[BandFacts, ...]
     reasons: tuple[FirstReason, ...]
-    ahead: AheadFacts | None = Field(None, exclude_if=lambda facts: facts is None)
+    ahead: AheadFacts | None = None
 
 
 class ReportedCampaign(Document):

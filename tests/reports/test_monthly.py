@@ -14,6 +14,8 @@ from churn.documents.exploration import ColumnInsight, InsightsDocument
 from churn.documents.model_figures import CalibrationBin
 from churn.documents.monitoring import Finding, MonitoringDocument
 from churn.documents.month_facts import (
+    AheadFacts,
+    BandAhead,
     BandFacts,
     ChurnFacts,
     CohortAge,
@@ -211,6 +213,23 @@ def full() -> MonthFacts:
                 for band in ("critical", "high", "medium", "low")
             ),
             reasons=(FirstReason(feature="days_since_last_login", is_actionable=True, customers=60, share=0.5),),
+            ahead=AheadFacts(
+                within_90d=0.21,
+                within_360d=0.555,
+                months_kept=8.7,
+                bands=tuple(
+                    BandAhead(
+                        band=band,
+                        customers=250,
+                        within_90d=0.3,
+                        within_180d=0.45,
+                        within_360d=0.62,
+                        months_kept=7.5,
+                        months_after_save=9.8,
+                    )
+                    for band in ("critical", "high", "medium", "low")
+                ),
+            ),
         ),
         "insights": _insights(),
         "campaigns": _campaigns(),
@@ -329,6 +348,17 @@ def test_a_month_of_which_nothing_is_known_says_so_in_every_section(tmp_path):
         assert sentence in found.text
     assert "svg" not in found.tags
     assert not re.search(r"\b(None|nan|inf)\b", found.text)
+
+
+def test_when_customers_leave_is_told_in_a_sentence_and_by_band_where_it_is_known(tmp_path):
+    text = page(full(), tmp_path).text
+    assert "21 % of the customers leave within three months and 56 % within twelve" in text
+    assert "a customer is expected to stay 8.7" in text
+    assert "Critical 250 30 % 45 % 62 % 7.5 9.8" in text
+    risk = full().risk
+    assert risk is not None
+    unknown = full().model_copy(update={"risk": risk.model_copy(update={"ahead": None})})
+    assert "When they leave" not in page(unknown, tmp_path).text
 
 
 def test_zero_churn_keeps_the_target_and_draws_nothing(tmp_path):

@@ -61,8 +61,8 @@ def test_the_chance_of_a_month_is_the_probability_and_a_save_is_worth_its_months
     assert constant["months_kept"].is_between(0, 12).all()
     config = company.home / "churn.toml"
     text = config.read_text(encoding="utf-8")
-    assert "[business]\n" in text
-    config.write_text(text.replace("[business]\n", '[business]\nvalue = "survival"\n'), encoding="utf-8")
+    assert "[business]" not in text
+    config.write_text(f'{text}\n[business]\nvalue = "survival"\n', encoding="utf-8")
     by_survival = published(company.home)
     assert by_survival["value_of_save"].to_list() == pytest.approx(
         (by_survival["monthly_margin"] * by_survival["months_after_save"]).to_list(), abs=1e-9

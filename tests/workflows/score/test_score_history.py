@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from churn.config import ResourceSettings
+from churn.store.score_row import LIFETIME_COLUMNS
 from churn.warehouse.opening import open_warehouse
 from churn.workflows.score.history import CONTRIBUTIONS, SCORES, read_previous, write_history
 
@@ -38,6 +39,8 @@ def listed(customers: dict[str, float]) -> pl.DataFrame:
             "is_listed": p >= 0.2,
             "reasons": ["[]"] * p.size,
         }
+    ).with_columns(
+        pl.lit(None, dtype=pl.Float64).alias(name) for name in ("involuntary_probability", *LIFETIME_COLUMNS)
     )
 
 

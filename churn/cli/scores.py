@@ -123,7 +123,7 @@ def _ahead(risk: ScoredCustomer) -> list[tuple[str, str]]:
     ahead = months_ahead(risk)
     if ahead is None:
         return []
-    after = f"Kept from leaving now, {ahead.months_after_save:.1f} more months, as far as two years ahead."
+    after = f"Kept from leaving now, worth {ahead.months_after_save:.1f} months of margin, two years ahead at most."
     return [("months ahead", f"{ahead.sentence} {after}")]
 
 

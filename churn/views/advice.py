@@ -85,7 +85,7 @@ def campaign_profit(
     *,
     churn_probability: float,
     monthly_margin: float,
-    months_after_save: float | None,
+    months_after_save: float | None = None,
 ) -> float | None:
     """Return the expected profit of contacting a customer on the terms of the campaign that is advised, as its file has them now.
 

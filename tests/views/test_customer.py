@@ -251,6 +251,10 @@ def test_the_profit_beside_a_campaign_is_by_its_own_terms():
     business = BusinessSettings(value_months=1)
     profit = campaign_profit(advised, campaigns, business, churn_probability=0.5, monthly_margin=40.0)
     assert profit == pytest.approx(0.5 * 0.3 * 40.0 - 4.0)
+    own = business.model_copy(update={"value": "survival"})
+    kept = {"churn_probability": 0.5, "monthly_margin": 40.0, "months_after_save": 9.5}
+    assert campaign_profit(advised, campaigns, own, **kept) == pytest.approx(0.5 * 0.3 * 380.0 - 4.0)
+    assert campaign_profit(advised, campaigns, business, **kept) == profit
     none = Advice("holdout", "call", "Call", "")
     assert campaign_profit(none, campaigns, business, churn_probability=0.5, monthly_margin=40.0) is None
 

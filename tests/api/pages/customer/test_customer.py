@@ -103,6 +103,14 @@ def served_hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
             "change": [0.4] * n,
             "change_reasons": [reasons] * n,
             "is_listed": [True] * n,
+            "churn_within_30d": [0.9] * n,
+            "churn_within_90d": [0.92] * n,
+            "churn_within_180d": [0.94] * n,
+            "churn_within_360d": [0.97] * n,
+            "months_kept": [1.2] * n,
+            "months_kept_low": [1.1] * n,
+            "months_kept_high": [1.3] * n,
+            "months_after_save": [7.5] * n,
         }
     )
     now = datetime(2026, 7, 1)
@@ -116,11 +124,12 @@ def test_ids_that_mean_harm_are_only_text(visitors, served_hostile):
     visitor = visitors(served_hostile).sign_in()
     visitor.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     visitor.visit("/risk-list").see("9 customers", "These scores are out of date")
+    visitor.see("Months of 12")
     visitor.assert_accessible()
     links = [link.get_attribute("href") for link in visitor.page.locator("#list tbody th a").all()]
     assert sorted(links) == sorted(customer_path(name) for name in HOSTILE)
     for name, path in zip(HOSTILE, map(customer_path, HOSTILE), strict=True):
-        visitor.visit(path).see("What to do")
+        visitor.visit(path).see("What to do", "within twelve with 97 %", "worth 7.5 months of margin")
         assert visitor.page.locator("h1").inner_text()[:20] == name[:20]
         assert visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     visitor.assert_accessible()

@@ -10,7 +10,8 @@ from churn.views.serving_files import SUMMARY, run_path
 @pytest.fixture
 def summary(served):
     """The run's summary, put back as it was."""
-    run = served.context.open_store().__enter__().published.current_run()
+    with served.context.open_store() as store:
+        run = store.published.current_run()
     path = run_path(served.home, run.run_id) / SUMMARY
     kept = path.read_text(encoding="utf-8")
     yield path

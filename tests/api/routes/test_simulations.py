@@ -24,6 +24,7 @@ def test_the_pages_answers_come_from_the_list_that_is_current(service: Service) 
 
     simulator = service.app.churn.simulator
     first = simulator.answer(SimulationRequest(contacts=100))
-    assert first.run_id == service.context.open_store().__enter__().published.current_run().run_id
+    with service.context.open_store() as store:
+        assert first.run_id == store.published.current_run().run_id
     assert simulator.prepared() is simulator.prepared()
     assert first.document.contacts == 100

@@ -1,0 +1,240 @@
+"""What an offer does, by cause: a signed churn avoided, believed with a range, and learnt from as-assigned outcomes.
+
+The churn avoided of a customer is linear in a few numbers: tau(x) = sum over causes of p_cause(x) m_cause(x) rate_cause - harm,
+with p_cause the part of the churn probability, m_cause a modifier of the offer, and harm the churn that contact adds. Here a
+row of `design` holds the factors of those numbers, (p m, ..., -1), so that tau = design @ numbers.
+
+**Learning.** churned ~ Bernoulli(p' - w tau), with w 1 for the treated and 0 for the holdout, and p' = expit(a + b logit p): the
+probabilities are recalibrated together with the effect, so that a wrong p is not learnt as one. Fisher scoring finds the
+maximum a posteriori; there the likelihood is a normal one in (a, b, numbers), and a and b are integrated out. What is left,
+`Evidence`, adds up over rounds and campaigns (precision and precision x mean).
+
+**Belief.** The prior is normal through the file's low and high (its 5 % and 95 % points), mixed with a wide one around no effect,
+for the case that the file is wrong: its weight grows only where outcomes contradict the file, so that harm is believed
+within a round or two. All of it is arithmetic: the same outcomes give the same belief.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from churn.decisions.checks import Bools, Floats
+
+Z_90: Final = 1.6448536269514722  # 5 % and 95 % points of the normal distribution
+FILE_IS_WRONG: Final = 0.1  # prior chance of it
+_WIDE: Final = 0.5  # standard deviation of a rate in the wide prior, around 0
+_WIDE_HARM: Final = 0.02
+_LEAST: Final = 1e-4  # no range is narrower
+_EDGE: Final = 1e-3  # probabilities of churn are kept off 0 and 1 by this
+_SHIFT, _SLOPE = 1.0, 0.5  # prior standard deviations of the log-odds' level and of b (around 1)
+_STEPS: Final = 100
+
+
+@dataclass(frozen=True)
+class RangePrior:
+    """One number of an offer as its file has it: the 5 % point, expected, the 95 % point. `is_rate`: not the harm."""
+
+    key: str
+    low: float
+    expected: float
+    high: float
+    is_rate: bool = True
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the normal distribution with that range."""
+        return max((self.high - self.low) / (2.0 * Z_90), _LEAST)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the outcomes of one campaign say of the numbers `keys` (k,): normal, by `precision` (k, k) and `shift` (k,).
+
+    `shift` is precision x mean. `intercept` and `slope` are those of the recalibrated probabilities.
+    """
+
+    keys: tuple[str, ...]
+    precision: tuple[tuple[float, ...], ...]
+    shift: tuple[float, ...]
+    treated: int
+    holdout: int
+    intercept: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class BelievedNumber:
+    """One number with its mean and 5 % and 95 % points: of the belief, and `prior` as the file has it."""
+
+    key: str
+    mean: float
+    low: float
+    high: float
+    prior: RangePrior
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of an offer's numbers: `mean` (k,), `covariance` (k, k), each number with its range.
+
+    `contradiction` is the chance that the file is wrong, `measured` how many campaigns or rounds were learnt from.
+    """
+
+    numbers: tuple[BelievedNumber, ...]
+    mean: Floats
+    covariance: Floats
+    contradiction: float
+    measured: int
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the numbers, in the order of a design's columns."""
+        return tuple(number.key for number in self.numbers)
+
+    def avoided(self, design: Floats) -> Floats:
+        """Return the churn avoided (n,), signed, of rows of `design` (n, k)."""
+        return np.asarray(design @ self.mean)
+
+    def error(self, design: Floats) -> float:
+        """Return the standard error of the mean churn avoided over the rows of `design` (n, k)."""
+        if not len(design):
+            return 0.0
+        middle = design.mean(axis=0)
+        return float(np.sqrt(max(middle @ self.covariance @ middle, 0.0)))
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Return drawn numbers, shape (count, k)."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.clip(values, 0.0, None))
+        return np.asarray(self.mean + rng.standard_normal((count, self.mean.size)) @ root.T)
+
+
+def learn_evidence(
+    churned: Bools, treated: Bools, probability: Floats, design: Floats, priors: Sequence[RangePrior]
+) -> Evidence:
+    """Return what as-assigned outcomes say: `churned`, `treated`, `probability` (n,) before contact, `design` (n, k).
+
+    The priors only say where the likelihood is looked at, not what it says.
+    """
+    from scipy.special import expit, logit
+
+    y, w = churned.astype(np.float64), treated.astype(np.float64)
+    x = logit(np.clip(probability, 1e-6, 1.0 - 1e-6))
+    level = float(x.mean())  # centred, so that a and b do not stand in for each other
+    x = x - level
+    numbers = len(priors)
+    start = np.concatenate([[level, 1.0], [prior.expected for prior in priors]])
+    spread = np.concatenate(
+        [[_SHIFT, _SLOPE], [max(prior.spread, _WIDE if prior.is_rate else _WIDE_HARM) for prior in priors]]
+    )
+    weak = np.diag(spread**-2.0)
+
+    def parts(at: Floats) -> tuple[Floats, Floats]:
+        base = expit(at[0] + at[1] * x)
+        mean = np.clip(base - w * (design @ at[2:]), _EDGE, 1.0 - _EDGE)
+        rise = (base * (1.0 - base))[:, None]
+        return mean, np.hstack([rise, rise * x[:, None], -w[:, None] * design])
+
+    def loss(at: Floats) -> float:
+        mean, _ = parts(at)
+        off = (at - start) / spread
+        return float(0.5 * off @ off - np.sum(y * np.log(mean) + (1.0 - y) * np.log1p(-mean)))
+
+    at, best = start.copy(), loss(start)
+    for _ in range(_STEPS):
+        mean, slopes = parts(at)
+        weight = 1.0 / (mean * (1.0 - mean))
+        gradient = slopes.T @ (weight * (y - mean)) - weak @ (at - start)
+        step = np.linalg.solve(slopes.T @ (weight[:, None] * slopes) + weak, gradient)
+        size = 1.0
+        while size > 1e-6 and loss(at + size * step) > best:
+            size /= 2.0
+        at = at + size * step
+        previous, best = best, loss(at)
+        if abs(previous - best) < 1e-10:
+            break
+    mean, slopes = parts(at)
+    weight = 1.0 / (mean * (1.0 - mean))
+    information = slopes.T @ (weight[:, None] * slopes)
+    shift = slopes.T @ (weight * (y - mean)) + information @ at
+    # a and b are integrated out under their own prior.
+    nuisance = information[:2, :2] + weak[:2, :2]
+    pull = shift[:2] + weak[:2, :2] @ start[:2]
+    across = information[2:, :2]
+    precision = information[2:, 2:] - across @ np.linalg.solve(nuisance, across.T)
+    left = shift[2:] - across @ np.linalg.solve(nuisance, pull)
+    assert precision.shape == (numbers, numbers)
+    return Evidence(
+        keys=tuple(prior.key for prior in priors),
+        precision=tuple(tuple(float(value) for value in row) for row in (precision + precision.T) / 2.0),
+        shift=tuple(float(value) for value in left),
+        treated=int(w.sum()),
+        holdout=int(y.size - w.sum()),
+        intercept=float(at[0] - at[1] * level),
+        slope=float(at[1]),
+    )
+
+
+def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> Belief:
+    """Return what is believed of the numbers after the evidence that names the same ones; other evidence is left out."""
+    keys = tuple(prior.key for prior in priors)
+    usable = [piece for piece in evidence if piece.keys == keys]
+    precision = sum((np.array(piece.precision) for piece in usable), np.zeros((len(keys), len(keys))))
+    shift = sum((np.array(piece.shift) for piece in usable), np.zeros(len(keys)))
+    mean = np.array([prior.expected for prior in priors])
+    spread = np.array([prior.spread for prior in priors])
+    is_free = np.array([prior.is_rate and prior.high > prior.low for prior in priors], dtype=bool)
+    wide_mean, wide_spread = np.where(is_free, 0.0, mean), np.where(is_free, _WIDE, spread)
+    parts = [
+        (share, *_normal(centre, width, precision, shift))
+        for share, centre, width in (
+            (1.0 - FILE_IS_WRONG, mean, spread),
+            (FILE_IS_WRONG if usable else 0.0, wide_mean, wide_spread),  # unmeasured, the file stands
+        )
+        if share > 0.0
+    ]
+    weight = np.array([np.log(share) + log_evidence for share, _, _, log_evidence in parts])
+    weight = np.exp(weight - weight.max())
+    weight /= weight.sum()
+    middle = sum((w * m for w, (_, m, _, _) in zip(weight, parts, strict=True)), np.zeros(len(keys)))
+    covariance = sum(
+        (w * (c + np.outer(m - middle, m - middle)) for w, (_, m, c, _) in zip(weight, parts, strict=True)),
+        np.zeros((len(keys), len(keys))),
+    )
+    believed = []
+    for k, prior in enumerate(priors):
+        centres = np.array([m[k] for _, m, _, _ in parts])
+        spreads = np.array([np.sqrt(c[k, k]) for _, _, c, _ in parts])
+        low, high = (_quantile(share, weight, centres, spreads) for share in (0.05, 0.95))
+        believed.append(BelievedNumber(prior.key, float(middle[k]), low, high, prior))
+    wrong = float(weight[1]) if len(parts) > 1 else 0.0
+    return Belief(tuple(believed), middle, covariance, wrong, len(usable))
+
+
+def _normal(mean: Floats, spread: Floats, precision: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
+    """Return mean and covariance after the evidence, and the log of what the prior had expected it with."""
+    prior = np.diag(spread**-2.0)
+    both = prior + precision
+    covariance = np.linalg.inv(both)
+    centre = covariance @ (prior @ mean + shift)
+    ratio = np.linalg.slogdet(prior)[1] - np.linalg.slogdet(both)[1]
+    fit = centre @ both @ centre - mean @ prior @ mean
+    return centre, (covariance + covariance.T) / 2.0, float(0.5 * (ratio + fit))
+
+
+def _quantile(share: float, weight: Floats, centre: Floats, spread: Floats) -> float:
+    """Return the point below which `share` of a mixture of normals lies, by bisection."""
+    from scipy.special import ndtr
+
+    low, high = float((centre - 8 * spread).min()), float((centre + 8 * spread).max())
+    for _ in range(80):
+        middle = (low + high) / 2.0
+        if float(weight @ ndtr((middle - centre) / spread)) < share:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0

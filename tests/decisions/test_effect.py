@@ -1,0 +1,111 @@
+"""Effects by cause: signed, learnt without taking a wrong probability for an effect, and covering the known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from churn.decisions.effect import Z_90, Evidence, RangePrior, believe, learn_evidence
+
+PRIORS = (
+    RangePrior("voluntary", 0.1, 0.3, 0.5),
+    RangePrior("involuntary", 0.2, 0.5, 0.8),
+    RangePrior("harm", 0.0, 0.002, 0.006, is_rate=False),
+)
+
+
+def campaign(rng, count, truth, *, holdout=0.4, wrong=0.0, tilt=1.0):
+    """Return churned, treated, the probability that the product sees, and the design, of customers of a known effect.
+
+    `wrong` and `tilt` are intercept and slope of the true log-odds against the log-odds that the product sees.
+    """
+    seen = 1 / (1 + np.exp(-rng.normal(-1.8, 0.8, count)))
+    share = rng.beta(1, 2, count)
+    design = np.column_stack([seen * (1 - share), seen * share, -np.ones(count)])
+    true = 1 / (1 + np.exp(-(wrong + tilt * np.log(seen / (1 - seen)))))
+    treated = rng.random(count) >= holdout
+    churned = rng.random(count) < np.clip(true - treated * (design @ truth), 0, 1)
+    return churned, treated, seen, design
+
+
+def test_churn_avoided_adds_the_causes_and_takes_the_harm_off() -> None:
+    belief = believe(PRIORS)
+    design = np.array([[0.10, 0.05, -1.0], [0.0, 0.0, -1.0]])
+    assert belief.avoided(design) == pytest.approx([0.10 * 0.3 + 0.05 * 0.5 - 0.002, -0.002])
+
+
+def test_without_outcomes_the_files_range_is_believed() -> None:
+    belief = believe(PRIORS)
+    assert [(n.low, n.mean, n.high) for n in belief.numbers[:2]] == [
+        pytest.approx((0.1, 0.3, 0.5)),
+        pytest.approx((0.2, 0.5, 0.8)),
+    ]
+    assert belief.measured == 0
+    assert belief.contradiction == 0.0
+
+
+def test_one_number_is_updated_as_the_normal_distribution_is_by_hand() -> None:
+    # Prior N(0.3, 0.1^2), evidence N(0.1, 0.1^2): equal weights, so near 0.2, less what the wide prior takes.
+    prior = RangePrior("all", 0.3 - Z_90 * 0.1, 0.3, 0.3 + Z_90 * 0.1)
+    belief = believe([prior], [Evidence(("all",), ((100.0,),), (10.0,), 500, 500, 0.0, 1.0)])
+    normal = np.exp(-0.5 * 0.2**2 / 0.02) / np.sqrt(0.02)
+    wide = np.exp(-0.5 * 0.1**2 / 0.26) / np.sqrt(0.26)
+    wrong = 0.1 * wide / (0.1 * wide + 0.9 * normal)
+    assert belief.contradiction == pytest.approx(wrong)
+    assert belief.mean[0] == pytest.approx((1 - wrong) * 0.2 + wrong * 0.1 * 100 / 104)
+
+
+def test_evidence_of_other_numbers_is_left_out() -> None:
+    strange = Evidence(("all",), ((1e6,),), (0.0,), 9, 9, 0.0, 1.0)
+    assert believe(PRIORS, [strange]).mean == pytest.approx(believe(PRIORS).mean)
+
+
+@pytest.mark.parametrize(("wrong", "tilt"), [(0.0, 1.0), (-0.7, 1.0), (0.5, 0.7)])
+def test_ninety_per_cent_ranges_cover_the_truth_even_where_the_probabilities_are_wrong(wrong, tilt) -> None:
+    rng, hits, campaigns = np.random.default_rng(3), 0, 150
+    for _ in range(campaigns):
+        truth = np.array([rng.normal(p.expected, p.spread) for p in PRIORS])
+        belief = believe(PRIORS, [learn_evidence(*campaign(rng, 1500, truth, wrong=wrong, tilt=tilt), PRIORS)])
+        total = np.array([0.12, 0.06, -1.0])
+        spread = np.sqrt(total @ belief.covariance @ total)
+        hits += abs(total @ (belief.mean - truth)) <= Z_90 * spread
+    assert 0.85 <= hits / campaigns <= 0.97
+
+
+def test_a_probability_twice_too_high_is_not_learnt_as_an_effect() -> None:
+    rng = np.random.default_rng(5)
+    nothing = np.zeros(3)
+    evidence = [learn_evidence(*campaign(rng, 4000, nothing, wrong=-0.8), PRIORS) for _ in range(2)]
+    belief = believe(PRIORS, evidence)
+    assert [piece.intercept for piece in evidence] == pytest.approx([-0.8, -0.8], abs=0.25)
+    effect = belief.avoided(np.array([[0.12, 0.06, -1.0]]))[0]
+    assert abs(effect) < 0.015
+    assert effect < believe(PRIORS).avoided(np.array([[0.12, 0.06, -1.0]]))[0] / 3
+
+
+def test_with_nobody_held_out_a_low_churn_of_the_treated_teaches_little() -> None:
+    rng = np.random.default_rng(6)
+    churned, treated, seen, design = campaign(rng, 3000, np.zeros(3), wrong=-0.8)
+    only = treated
+    belief = believe(PRIORS, [learn_evidence(churned[only], treated[only], seen[only], design[only], PRIORS)])
+    row = np.array([[0.12, 0.06, -1.0]])
+    assert belief.error(row) > 0.6 * believe(PRIORS).error(row)
+
+
+def test_a_harmful_offer_is_believed_harmful_within_two_rounds() -> None:
+    harmed = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        truth = np.array([-0.35, 0.0, 0.0])  # contact drives away a third as many as would cancel
+        rounds = [learn_evidence(*campaign(rng, 1500, truth), PRIORS) for _ in range(2)]
+        harmed += believe(PRIORS, rounds).avoided(np.array([[0.12, 0.06, -1.0]]))[0] < 0
+    assert harmed >= 19
+
+
+def test_two_rounds_tell_more_than_one_and_the_order_does_not_matter() -> None:
+    rng = np.random.default_rng(8)
+    truth = np.array([0.15, 0.5, 0.002])
+    one, two = (learn_evidence(*campaign(rng, 2000, truth), PRIORS) for _ in range(2))
+    row = np.array([[0.12, 0.06, -1.0]])
+    assert believe(PRIORS, [one, two]).error(row) < believe(PRIORS, [one]).error(row)
+    assert believe(PRIORS, [one, two]).mean == pytest.approx(believe(PRIORS, [two, one]).mean)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final, get_args
 
 from churn.decisions.bands import Band
-from churn.documents.definition import CampaignDefinition
+from churn.documents.definition import CampaignDefinition, RateRange
 from churn.wording import count, money, percent
 
 _ON_LEAVE: Final = {
@@ -75,9 +75,26 @@ def _offer(d: CampaignDefinition, currency: str) -> str:
     rate = offer.success_rate_expected
     share = f"`{rate}`" if isinstance(rate, str) else percent(rate)
     works = f"Of contacted customers who would leave, {share} are expected to stay ({low} to {high})"
+    if offer.success is not None:
+        works = f"{_by_cause(offer.success.voluntary, 'cancel')}{_by_cause(offer.success.involuntary, 'be lost to a failed payment')}"
+        works = works.removesuffix(". ")
+    else:
+        works += ", whatever the cause of their churn"
+    if (harm := offer.harm_range) is not None:
+        points = f"{100 * harm.expected:.1f} points ({100 * harm.low:.1f} to {100 * harm.high:.1f})"
+        works += f". Contact is taken to drive {points} of customers away"
     if offer.value_of_save is not None:
         works += f". A save is worth {_amount(offer.value_of_save, currency)}"
     return f"{costs}. {works}. Profit is counted so: {_MODELS[offer.profit_model]}."
+
+
+def _by_cause(stated: RateRange | None, fate: str) -> str:
+    """Return how many of those who would meet `fate` the offer keeps, as a sentence; nothing where it does not act on it."""
+    if stated is None:
+        return ""
+    scaled = f", times `{stated.scaled_by}`" if stated.scaled_by else ""
+    share = f"{percent(stated.expected)} are expected to stay ({percent(stated.low)} to {percent(stated.high)}){scaled}"
+    return f"Of those who would {fate}, {share}. "
 
 
 def _amount(term: Decimal | str, currency: str) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from churn.campaigns.offer_effect import OfferEffect
 from churn.config import BusinessSettings, ProfitModel
 from churn.decisions.checks import Floats
 from churn.decisions.draws import draw_success
@@ -54,7 +55,7 @@ def economics_of(
 class Treated:
     """The treated of one campaign, shape (n,) each: churn probability, churn avoided by contact, value of a save.
 
-    `terms` are theirs where costs or success differ by customer.
+    `terms` are theirs where costs or success differ by customer, `effect` is what the offer does where it acts by cause.
 
     Where the churn avoided was measured, `effect_error` is the standard error of its mean, as a share of customers;
     None where it is the success rate times the probability, whose error is the range of the success rate.
@@ -66,6 +67,7 @@ class Treated:
     economics: Economics
     effect_error: float | None = None
     terms: CustomerTerms = ALIKE
+    effect: OfferEffect | None = None
 
     @property
     def saves(self) -> float:
@@ -89,8 +91,8 @@ def draw_profit(campaigns: list[Treated], *, probability_error: float, draws: in
     """Return net profits drawn, shape (draws,), one array per campaign; drawn together, so that sums are right.
 
     Drawn alike for all: the value of a save (triangular, 20 % either way) and the level of the probabilities (normal,
-    `probability_error` as a share). Per campaign: the success rate (Beta through low, expected, high) or the measured
-    effect (normal), and luck: who churns and who is saved are binomial in 40 bins of the avoided churn.
+    `probability_error` as a share). Per campaign: the success rate (Beta through low, expected, high), the measured effect
+    (normal) or the numbers of an offer that acts by cause (normal, together), and luck: who churns and who is saved are binomial in 40 bins of the avoided churn.
     """
     rng = np.random.default_rng(seed)
     worth = rng.triangular(VALUE_RANGE[0], 1.0, VALUE_RANGE[1], draws)
@@ -119,7 +121,15 @@ def _draw(treated: Treated, worth: Floats, level: Floats, rng: np.random.Generat
     probability, avoided, value = mean(treated.probability), mean(treated.avoided), mean(treated.value)
     weighted = mean(treated.avoided * treated.value) / np.where(avoided > 0, avoided, 1.0)
     value = np.where(avoided > 0, weighted, value)
-    if treated.effect_error is None:
+    if treated.effect is not None and treated.effect_error is None:
+        design = np.add.reduceat(treated.effect.design[order], edges, axis=0) / size[:, None]
+        effect = treated.effect.belief.draw(draws, rng) @ design.T * level[:, None]
+        expected = np.clip(probability * level[:, None], 0.0, 1.0)
+        churners = rng.binomial(size, expected)
+        kept = rng.binomial(churners, np.clip(effect / np.where(expected > 0, expected, 1.0), 0.0, 1.0))
+        saves = kept - rng.binomial(size - churners, np.clip(-effect, 0.0, 1.0))  # harm drives stayers away
+        takers = (size - churners + saves) @ per_taker
+    elif treated.effect_error is None:
         rate = draw_success(terms, draws, rng) / terms.success_rate if terms.success_rate > 0 else np.ones(draws)
         churners = rng.binomial(size, np.clip(probability * level[:, None], 0.0, 1.0))
         share = avoided / np.where(probability > 0, probability, 1.0)

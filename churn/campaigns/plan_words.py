@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from churn.documents.plan import CampaignPlan, PlanDocument, PlanExpectation, PlannedHoldout, PlannedPower
+from churn.documents.definition import CampaignDefinition
+from churn.documents.plan import BelievedRate, CampaignPlan, PlanDocument, PlanExpectation, PlannedHoldout, PlannedPower
 from churn.wording import count, money, percent
 
 CONSENT_UNKNOWN: Final = "The data do not say who agreed to marketing, so nobody was left out for it."
@@ -53,6 +54,46 @@ def terms_note(name: str, terms: Sequence[str]) -> str:
     words = [term.replace("_", " ") for term in terms]
     listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
     return f"`{name}` has each customer's own {listed}; where one number stands for all it is the mean."
+
+
+def effect_notes(definition: CampaignDefinition, rates: Sequence[BelievedRate]) -> list[str]:
+    """Return what is believed of an offer: what was measured beside what its file says, and what the file leaves out."""
+    notes = []
+    measured = [rate_words(rate) for rate in rates if rate.rounds]
+    if measured:
+        notes.append(f"`{definition.name}` goes by what was measured: {'; '.join(measured)}.")
+    elif rates:
+        notes.append(
+            f"`{definition.name}` goes by its file, nothing was measured yet: {'; '.join(map(rate_words, rates))}."
+        )
+    if definition.offer.success is None:
+        notes.append(single_rate_note(definition))
+    return notes
+
+
+def single_rate_note(definition: CampaignDefinition) -> str:
+    """Return what an offer with one success rate leaves out, and what to do."""
+    harm = "and counts no harm" if definition.offer.harm_range is None else "beside its harm"
+    return f"`{definition.name}` has one success rate for all churn, whatever its cause, {harm}: state [offer.success]."
+
+
+_ACTS_ON: Final = {"voluntary": "canceling", "involuntary": "failed payment", "all": "any churn", "harm": "harm"}
+
+
+def rate_words(rate: BelievedRate) -> str:
+    """Return a number of an offer with its range, and the file's where something was measured."""
+    subject = _ACTS_ON[rate.acts_on]
+    if rate.acts_on == "harm":
+        value = f"{_points(rate.expected)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+        stated = _points(rate.file_expected)
+    else:
+        value = f"{percent(rate.expected, 0)} ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+        stated = percent(rate.file_expected, 0)
+    scaled = f" x {rate.scaled_by}" if rate.scaled_by else ""
+    if not rate.rounds:
+        return f"{subject}{scaled} {value}"
+    rounds = f"{rate.rounds} campaign{'s' if rate.rounds > 1 else ''}"
+    return f"{subject}{scaled} measured {value} from {rounds}, the file says {stated}"
 
 
 def unlearnt_note(names: Sequence[str]) -> str:

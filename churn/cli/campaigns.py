@@ -112,8 +112,15 @@ def validate(
         "campaigns": sorted(review.files),
         "complaints": complaint_rows(review.complaints),
         "is_valid": not review.complaints,
+        "warnings": review.warnings,
     }
-    session.show(document, lambda: show_complaints(len(review.files), review.complaints))
+
+    def render() -> None:
+        show_complaints(len(review.files), review.complaints)
+        for warning in review.warnings:
+            line(f"Warning: {warning}")
+
+    session.show(document, render)
     if review.complaints:
         raise typer.Exit(2)
 

@@ -8,7 +8,9 @@ from pydantic import StringConstraints, Tag
 
 # A column's name or an expression; what it may hold is checked where features are known.
 Formula = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
-TermName = Literal["contact_cost", "incentive_cost", "success_rate", "value_of_save"]
+TermName = Literal[
+    "contact_cost", "incentive_cost", "success_rate", "value_of_save", "voluntary_modifier", "involuntary_modifier"
+]
 NUMBER, FORMULA = "number", "formula"
 TAGS: Final = frozenset({NUMBER, FORMULA})  # stand in the place that a validation error names; no key of a file
 FormulaText = Annotated[Formula, Tag(FORMULA)]

@@ -36,13 +36,17 @@ DESCRIPTIONS: Final[dict[ProfitModel, str]] = {
 class CustomerTerms:
     """What of an offer's terms differs from customer to customer, shape (n,) each; None where one number holds for all.
 
-    Amounts are 0 or more and rates within 0..1: who has no such terms is sorted out where they are read.
+    Amounts are 0 or more and rates within 0..1: who has no such terms is sorted out where they are read. A modifier scales
+    the rate of its cause. `avoided` is the churn avoided, signed, where the offer acts by cause; see decisions.effect.
     """
 
     contact_cost: Floats | None = None
     incentive_cost: Floats | None = None
     success_rate: Floats | None = None
     value_of_save: Floats | None = None
+    voluntary_modifier: Floats | None = None
+    involuntary_modifier: Floats | None = None
+    avoided: Floats | None = None
 
     def of(self, rows: NDArray[np.integer] | Bools) -> CustomerTerms:
         """Return the terms of some of the customers."""
@@ -51,7 +55,13 @@ class CustomerTerms:
             return None if values is None else values[rows]
 
         return CustomerTerms(
-            some(self.contact_cost), some(self.incentive_cost), some(self.success_rate), some(self.value_of_save)
+            some(self.contact_cost),
+            some(self.incentive_cost),
+            some(self.success_rate),
+            some(self.value_of_save),
+            some(self.voluntary_modifier),
+            some(self.involuntary_modifier),
+            some(self.avoided),
         )
 
 
@@ -202,10 +212,13 @@ def churn_avoided(
 ) -> Floats:
     """Return by how much contact lowers each customer's churn probability `p`, shape (n,).
 
-    The measured `uplift` where the uplift model has one, else the success rate times the probability.
+    The measured `uplift` where the uplift model has one, what the offer avoids by cause where `terms` say it (signed), else
+    the success rate times the probability.
     """
     if economics.profit_model == "uplift" and uplift is not None:
         return np.asarray(uplift, dtype=np.float64)
+    if terms.avoided is not None:
+        return terms.avoided
     rate = economics.success_rate if terms.success_rate is None else terms.success_rate
     return np.asarray(rate * p, dtype=np.float64)
 

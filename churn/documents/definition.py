@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 from pydantic import Discriminator, Field, PlainSerializer, Tag, field_validator, model_validator
 
 from churn.config import ChurnSettings, ProfitModel, Share
-from churn.config.formulas import NUMBER, FormulaText, TermName, kind_of
+from churn.config.formulas import NUMBER, Formula, FormulaText, TermName, kind_of
 from churn.decisions.bands import Band
 from churn.documents.document import Document
 
@@ -69,6 +69,56 @@ class Audience(Document):
         return self
 
 
+class RateRange(Document):
+    """How often an offer keeps those who would leave for one cause: 5 % point, expected, 95 % point."""
+
+    low: Share = Field(description="5 % point.")
+    expected: Share = Field(description="Expected share of them who stay because of the offer.")
+    high: Share = Field(description="95 % point.")
+    scaled_by: Formula | None = Field(
+        None,
+        description="A feature, or SQL over features, that scales the rate: 1 leaves it as it is, 0 means no effect.",
+        exclude_if=lambda value: value is None,
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.low <= self.expected <= self.high:
+            raise ValueError("rates must rise: low <= expected <= high")
+        return self
+
+
+class CauseRates(Document):
+    """[offer.success]: how often the offer works, by the cause of churn; a cause left out is not acted on."""
+
+    voluntary: RateRange | None = Field(
+        None, description="Of those who would cancel.", exclude_if=lambda value: value is None
+    )
+    involuntary: RateRange | None = Field(
+        None, description="Of those lost to a failed payment.", exclude_if=lambda value: value is None
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.voluntary is None and self.involuntary is None:
+            raise ValueError("state a rate for voluntary or involuntary churn")
+        return self
+
+
+class HarmRange(Document):
+    """[offer.harm]: churn that contact adds, as a share of the contacted; 0.001 is a tenth of a point."""
+
+    low: Share = Field(0.0, description="5 % point.")
+    expected: Share = Field(0.001, description="Expected share of the contacted whom contact drives away.")
+    high: Share = Field(0.003, description="95 % point.")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.low <= self.expected <= self.high:
+            raise ValueError("harm must rise: low <= expected <= high")
+        return self
+
+
 class Offer(Document):
     """[offer]: what customers are offered, what that costs, and how often it works."""
 
@@ -83,6 +133,16 @@ class Offer(Document):
     success_rate_low: Share = Field(0.25, description="Share of contacted churners who stay because of it: 5 % point.")
     success_rate_expected: ShareOrFormula = Field(0.40, description="The same, expected.")
     success_rate_high: Share = Field(0.55, description="The same, 95 % point.")
+    success: CauseRates | None = Field(
+        None,
+        description="Success by cause; takes the place of the single success rate.",
+        exclude_if=lambda value: value is None,
+    )
+    harm: HarmRange | None = Field(
+        None,
+        description="Churn that contact adds; 0.1 points (0 to 0.3) if left out beside [offer.success].",
+        exclude_if=lambda value: value is None,
+    )
     profit_model: OfferModel = Field("auto", description="case_study, incentive, uplift, or auto.")
 
     @model_validator(mode="after")
@@ -93,6 +153,18 @@ class Offer(Document):
         if not self.success_rate_low <= expected <= self.success_rate_high:
             raise ValueError("success rates must rise: success_rate_low <= success_rate_expected <= success_rate_high")
         return self
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        single = self.model_fields_set & {"success_rate_low", "success_rate_expected", "success_rate_high"}
+        if self.success is not None and single:
+            raise ValueError(f"[offer.success] takes the place of {min(single)}: leave one of them out")
+        return self
+
+    @property
+    def harm_range(self) -> HarmRange | None:
+        """The churn that contact adds: as stated, by default a little where success is stated by cause, else not counted."""
+        return HarmRange() if self.harm is None and self.success is not None else self.harm
 
     @property
     def risk_based_model(self) -> ProfitModel:
@@ -110,6 +182,9 @@ class Offer(Document):
             "success_rate": self.success_rate_expected,
             "value_of_save": self.value_of_save,
         }
+        if self.success is not None:
+            terms["voluntary_modifier"] = self.success.voluntary.scaled_by if self.success.voluntary else None
+            terms["involuntary_modifier"] = self.success.involuntary.scaled_by if self.success.involuntary else None
         return {name: term for name, term in terms.items() if isinstance(term, str)}
 
 

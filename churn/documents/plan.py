@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Self
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from churn.config import BusinessSettings, CampaignSettings, ProfitModel
 from churn.documents.document import Document
@@ -36,6 +36,24 @@ class SuccessRates(Document):
     low: float
     expected: float
     high: float
+
+
+class BelievedRate(Document):
+    """A number of an offer: what is believed of it with the 90 % range, and what the file says.
+
+    `acts_on`: voluntary, involuntary, all (churn of any cause), or harm, the churn that contact adds. `rounds`: how many
+    measured campaigns it was learnt from; with 0 the file alone is believed.
+    """
+
+    acts_on: str
+    scaled_by: str | None
+    expected: float
+    low: float
+    high: float
+    file_expected: float
+    file_low: float
+    file_high: float
+    rounds: int
 
 
 class EarlierAssignments(Document):
@@ -97,6 +115,7 @@ class CampaignPlan(Document):
     contact_cost: float
     incentive_cost: float
     success_rate: SuccessRates
+    effect: tuple[BelievedRate, ...] = Field((), exclude_if=lambda rates: not rates)
     eligible: int
     chosen: int
     treatment: int

@@ -171,8 +171,10 @@ ASSIGNMENT_COLUMNS: dict[str, str] = {
     "value_of_save": "Float64",
     "contact_cost": "Float64",
     "incentive_cost": "Float64",
+    "voluntary_part": "Float64",
+    "involuntary_part": "Float64",
 }
-OPTIONAL_ASSIGNMENT_COLUMNS = frozenset({"percentile", "expected_uplift"})
+OPTIONAL_ASSIGNMENT_COLUMNS = frozenset({"percentile", "expected_uplift", "voluntary_part", "involuntary_part"})
 
 OUTCOME_COLUMNS: dict[str, str] = {
     "campaign": "String",

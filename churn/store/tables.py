@@ -161,6 +161,9 @@ assignments = sa.Table(
     sa.Column("value_of_save", sa.Double, nullable=False),
     sa.Column("contact_cost", sa.Double, nullable=False),
     sa.Column("incentive_cost", sa.Double, nullable=False),
+    # What the rates of the offer act on: the probability of each cause, scaled by its modifier.
+    sa.Column("voluntary_part", sa.Double),
+    sa.Column("involuntary_part", sa.Double),
     sa.CheckConstraint("arm in ('treatment', 'holdout')", name="arm"),
 )
 sa.Index("ix_assignments_customer_id", assignments.c.customer_id)

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
+import numpy as np
+
 from churn.campaigns.expectation import economics_of
+from churn.campaigns.offer_effect import offer_effect
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
-from churn.decisions.profit import expected_profit
+from churn.decisions.profit import ALIKE, CustomerTerms, value_contacts
 from churn.documents.definition import CampaignDefinition
 from churn.views.scored_customer import ShownReason
 
@@ -84,21 +87,28 @@ def campaign_profit(
     business: BusinessSettings,
     *,
     churn_probability: float,
+    involuntary_probability: float | None,
     monthly_margin: float,
     months_after_save: float | None = None,
 ) -> float | None:
     """Return the expected profit of contacting a customer on the terms of the campaign that is advised, as its file has them now.
 
-    None where no campaign is, or its file cannot be read. A campaign that goes by measured uplift is priced by risk here.
+    None where no campaign is, or its file cannot be read, or it acts by causes that are not known. A campaign that goes by
+    measured uplift is priced by risk here.
     """
     definition = campaigns.get(advice.campaign) if advice.campaign is not None else None
     if definition is None or advice.kind not in {"campaign", "suggested"} or definition.offer.formulas:
         return None  # formulas read features, which a plan knows
     terms = economics_of(definition, business, definition.offer.risk_based_model)
+    if definition.offer.success is not None and involuntary_probability is None:
+        return None
     value = terms.value_of_save(monthly_margin)
     if business.value == "survival" and months_after_save is not None:
         value = monthly_margin * months_after_save
-    return float(expected_profit([churn_probability], value, terms)[0])
+    probability, involuntary = np.array([churn_probability]), np.array([involuntary_probability or 0.0])
+    effect = offer_effect(definition.offer, (), probability, involuntary, ALIKE)
+    by_cause = ALIKE if effect is None else CustomerTerms(avoided=effect.avoided)
+    return float(value_contacts(probability, value, terms, by_cause).profit[0])
 
 
 def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> Advice:

@@ -130,6 +130,7 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
                 definitions,
                 context.settings.business,
                 churn_probability=customer["churn_probability"],
+                involuntary_probability=customer["involuntary_probability"],
                 monthly_margin=customer["monthly_margin"],
                 months_after_save=customer["months_after_save"],
             )

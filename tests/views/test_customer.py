@@ -249,14 +249,21 @@ def test_the_profit_beside_a_campaign_is_by_its_own_terms():
     campaigns = {"call": CampaignDefinition.of("call", file)}
     advised = Advice("suggested", "call", "Call", "")
     business = BusinessSettings(value_months=1)
-    profit = campaign_profit(advised, campaigns, business, churn_probability=0.5, monthly_margin=40.0)
+    profit = campaign_profit(
+        advised, campaigns, business, churn_probability=0.5, involuntary_probability=0.2, monthly_margin=40.0
+    )
     assert profit == pytest.approx(0.5 * 0.3 * 40.0 - 4.0)
     own = business.model_copy(update={"value": "survival"})
     kept = {"churn_probability": 0.5, "monthly_margin": 40.0, "months_after_save": 9.5}
     assert campaign_profit(advised, campaigns, own, **kept) == pytest.approx(0.5 * 0.3 * 380.0 - 4.0)
     assert campaign_profit(advised, campaigns, business, **kept) == profit
     none = Advice("holdout", "call", "Call", "")
-    assert campaign_profit(none, campaigns, business, churn_probability=0.5, monthly_margin=40.0) is None
+    assert (
+        campaign_profit(
+            none, campaigns, business, churn_probability=0.5, involuntary_probability=0.2, monthly_margin=40.0
+        )
+        is None
+    )
 
 
 def test_advice_names_the_plan_the_holdout_and_what_does_not_pay():
@@ -268,3 +275,32 @@ def test_advice_names_the_plan_the_holdout_and_what_does_not_pay():
     assert advise({**customer, "expected_profit": -1.0}, [], {}, {}).kind == "unprofitable"
     assert advise(customer, [], {}, {}).kind == "none"
     json.dumps(asdict(advise(customer, [], {}, {})))
+
+
+def test_the_profit_beside_a_campaign_that_acts_by_cause_is_by_its_causes_and_harm():
+    rates = {"low": 0.2, "expected": 0.4, "high": 0.6}
+    offer = {
+        "contact_cost": 1,
+        "success": {"involuntary": rates},
+        "harm": {"low": 0, "expected": 0.01, "high": 0.02},
+    }
+    campaigns = {
+        "mend": CampaignDefinition.of(
+            "mend", CampaignFile.model_validate({"campaign": {"title": "Mend"}, "offer": offer})
+        )
+    }
+    advised, business = Advice("suggested", "mend", "Mend", ""), BusinessSettings(value_months=1)
+
+    def profit(involuntary: float | None) -> float | None:
+        return campaign_profit(
+            advised,
+            campaigns,
+            business,
+            churn_probability=0.5,
+            involuntary_probability=involuntary,
+            monthly_margin=40.0,
+        )
+
+    assert profit(0.2) == pytest.approx((0.2 * 0.4 - 0.01) * 40.0 - 1.0)
+    assert profit(0.0) == pytest.approx(-0.01 * 40.0 - 1.0)
+    assert profit(None) is None  # what the offer acts on is not known

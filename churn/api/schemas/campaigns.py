@@ -57,6 +57,27 @@ class CampaignInput(CampaignFile):
     )
 
 
+class KeptRange(BaseModel):
+    """A share with its 5 % and 95 % points."""
+
+    low: float
+    expected: float
+    high: float
+
+
+class KeptRate(KeptRange):
+    """How often an offer works on one cause; `scaled_by` is a feature, or SQL over features, that scales it."""
+
+    scaled_by: str | None = None
+
+
+class KeptSuccess(BaseModel):
+    """How often an offer works, by the cause of churn; null where it does not act on a cause."""
+
+    voluntary: KeptRate | None = None
+    involuntary: KeptRate | None = None
+
+
 class KeptOffer(BaseModel):
     """[offer] as it is kept: money as numbers."""
 
@@ -70,6 +91,8 @@ class KeptOffer(BaseModel):
     success_rate_low: float = Field(description="Share of contacted churners who stay because of it: 5 % point.")
     success_rate_expected: float | str = Field(description="The same, expected; a text is SQL over features.")
     success_rate_high: float = Field(description="95 % point.")
+    success: KeptSuccess | None = Field(None, description="By cause; then it stands in the place of the single rate.")
+    harm: KeptRange | None = Field(None, description="Churn that contact adds, as a share of the contacted.")
     profit_model: OfferModel
 
 

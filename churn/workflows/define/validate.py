@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn.campaigns.plan_words import single_rate_note
 from churn.campaigns.reading import Complaint, campaign_files, examine, line_of, load_campaign, nearest
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
@@ -18,10 +19,11 @@ from churn.workflows.plan.terms import KEYS
 
 @dataclass(frozen=True)
 class CampaignReview:
-    """The campaigns looked at, by name, with their files, and everything that is wrong."""
+    """The campaigns looked at, by name, with their files, everything that is wrong, and what to think of all the same."""
 
     files: dict[str, Path]
     complaints: list[Complaint]
+    warnings: list[str]
 
 
 def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignReview:
@@ -47,7 +49,8 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
     for definition in read:
         path = chosen[definition.name]
         complaints += beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
-    return CampaignReview(chosen, sorted(complaints, key=lambda item: (item.campaign, item.line)))
+    warnings = [single_rate_note(definition) for definition in read if definition.offer.success is None]
+    return CampaignReview(chosen, sorted(complaints, key=lambda item: (item.campaign, item.line)), warnings)
 
 
 def beyond_the_file(

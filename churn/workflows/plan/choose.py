@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from churn.campaigns.assignment import Arms, held_out
 from churn.campaigns.eligibility import Eligibility, eligibility
+from churn.campaigns.offer_effect import OfferEffect
 from churn.context import Context
 from churn.decisions.allocation.allocate import Allocation, allocate
 from churn.decisions.profit import ALIKE, ContactValues, CustomerTerms, Economics, value_contacts
@@ -41,7 +42,10 @@ class Priced:
     value: Floats
     values: ContactValues
     effect_error: float | None  # of a measured effect, see Treated
+    effect: OfferEffect | None
+    parts: tuple[Floats, Floats] | None  # what the offer's rates act on, see parts_of
     sentence: str | None
+    cause_note: str | None  # what must be said of the probability by cause
     eligibility: Eligibility
 
     @property
@@ -127,11 +131,14 @@ def price(
     uplift: Floats | None = None,
     effect_error: float = 0.0,
     sentence: str | None = None,
+    effect: OfferEffect | None = None,
+    parts: tuple[Floats, Floats] | None = None,
+    cause_note: str | None = None,
 ) -> Priced:
     """Return expected profits under `economics` and who is eligible, those who would earn too little left out.
 
     `terms` (n,) are those that differ by customer, `uplift` (n,) is the churn avoided where that was measured, with the
-    standard error of its mean.
+    standard error of its mean, `effect` what the offer does by cause, which `terms` hold as churn avoided.
     """
     p, value = scores["churn_probability"].to_numpy(), _value(definition, scores, terms)
     values = value_contacts(p, value, economics, terms, uplift)
@@ -139,7 +146,7 @@ def price(
     low = (values.profit < minimum) | (values.profit <= 0.0)
     eligible = eligibility({**left_out, "low_profit": low}, p.size)
     error = None if uplift is None else effect_error
-    return Priced(definition, economics, terms, value, values, error, sentence, eligible)
+    return Priced(definition, economics, terms, value, values, error, effect, parts, sentence, cause_note, eligible)
 
 
 def _value(definition: CampaignDefinition, scores: pl.DataFrame, terms: CustomerTerms) -> Floats:

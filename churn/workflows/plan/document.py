@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.campaigns.expectation import Treated, draw_profit, interval
+from churn.campaigns.offer_effect import believed_rates
 from churn.campaigns.plan_words import plan_sentences
 from churn.config import Settings
 from churn.decisions.checks import Floats
@@ -141,6 +142,7 @@ def _chosen(settings: Settings, run: PlanningRun) -> list[_ChosenCampaign]:
                 priced.economics,
                 priced.effect_error,
                 priced.terms.of(rows),
+                None if priced.effect is None else priced.effect.of(rows),
             )
         )
     drawn = draw_profit(
@@ -184,6 +186,7 @@ def _campaign(campaign: _ChosenCampaign, settings: Settings, facts: CampaignFact
         success_rate=SuccessRates(
             low=terms.success_rate_low, expected=terms.success_rate, high=terms.success_rate_high
         ),
+        effect=() if campaign.priced.effect is None else believed_rates(campaign.priced.effect.belief),
         eligible=campaign.priced.eligibility.eligible,
         chosen=campaign.treated.size + campaign.held_out.size,
         treatment=campaign.treated.size,

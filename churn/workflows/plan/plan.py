@@ -134,6 +134,7 @@ def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: NewAssignm
         added.append(
             scores.frame[rows].with_columns(
                 pl.lit(campaign.definition.name).alias("campaign"),
+                *_parts(campaign, rows),
                 pl.Series("arm", np.where(choice.is_holdout[rows], "holdout", "treatment"), dtype=pl.String),
                 pl.col("risk_band").alias("stratum"),
                 pl.Series("expected_profit", campaign.profit[rows]),
@@ -144,6 +145,16 @@ def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: NewAssignm
             )
         )
     return added
+
+
+def _parts(campaign: Priced, rows: NDArray[np.intp]) -> list[pl.Series]:
+    """Return what the offer's rates act on, kept with the assignment: its measurement learns the rates from them."""
+    import polars as pl
+
+    if campaign.parts is None:
+        return []
+    names = ("voluntary_part", "involuntary_part")
+    return [pl.Series(name, part[rows]) for name, part in zip(names, campaign.parts, strict=True)]
 
 
 def _term(name: str, number: float, by_customer: Floats | None, rows: NDArray[np.intp]) -> pl.Expr | pl.Series:

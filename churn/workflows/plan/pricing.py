@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from churn.campaigns.expectation import economics_of
-from churn.campaigns.plan_words import harm_note, risk_note, terms_note, unlearnt_note, uplift_note
+from churn.campaigns.offer_effect import believed_rates, offer_effect, parts_of
+from churn.campaigns.plan_words import effect_notes, harm_note, risk_note, terms_note, unlearnt_note, uplift_note
 from churn.config import ProfitModel
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
+from churn.decisions.effect import Evidence
 from churn.decisions.profit import CustomerTerms
 from churn.documents.definition import CampaignDefinition
 from churn.snapshots.conditions import build_day
@@ -20,6 +22,7 @@ from churn.snapshots.dataset import scoring_set
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.learn_uplift import latest_learning
+from churn.workflows.plan.causes import involuntary_churn
 from churn.workflows.plan.choose import Priced, price
 from churn.workflows.plan.terms import terms_of_offers
 
@@ -64,6 +67,9 @@ def price_campaigns(
     unless `despite_harm`. Raises ModelError for a damaged uplift model.
     """
     terms = terms_of_offers(context, warehouse, definitions, scores)
+    by_cause = any(definition.offer.success is not None for definition in definitions)
+    causes = involuntary_churn(context, scores) if by_cause else None
+    taught: dict[str, list[Evidence]] = {}
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
     priced = []
@@ -74,6 +80,13 @@ def price_campaigns(
             basis = _basis(definition, learning, features)
         own = terms[definition.name]
         economics = economics_of(definition, context.settings.business, basis.model, _usable(own))
+        probability = scores.frame["churn_probability"].to_numpy()
+        acts_by_cause = definition.offer.success is not None
+        involuntary = causes.part if causes is not None and acts_by_cause else np.zeros(probability.size)
+        effect = offer_effect(definition.offer, taught.get(definition.name, ()), probability, involuntary, own.terms)
+        if effect is not None and basis.avoided is None:
+            economics = effect.of(np.flatnonzero(own.is_usable)).within(economics)
+            own = replace(own, terms=replace(own.terms, avoided=effect.avoided))
         left_out = facts.left_out[definition.name]
         if definition.offer.formulas:
             left_out = {**left_out, "unknown_terms": own.is_unknown, "impossible_terms": own.is_impossible}
@@ -89,6 +102,9 @@ def price_campaigns(
                 uplift=basis.avoided,
                 effect_error=basis.effect_error,
                 sentence=basis.sentence,
+                effect=effect if basis.avoided is None else None,
+                cause_note=causes.note if causes is not None and acts_by_cause else None,
+                parts=parts_of(definition.offer, probability, involuntary, own.terms),
             )
         )
     return priced
@@ -105,11 +121,17 @@ def pricing_notes(priced: Sequence[Priced]) -> list[str]:
         for campaign in priced
         if campaign.definition.offer.formulas
     ]
+    for campaign in priced:
+        believed = () if campaign.effect is None else believed_rates(campaign.effect.belief)
+        notes += effect_notes(campaign.definition, believed)
+    notes += sorted({campaign.cause_note for campaign in priced if campaign.cause_note})
     notes += [campaign.sentence for campaign in priced if campaign.sentence]
     unlearnt = [
         campaign.definition.name
         for campaign in priced
-        if not campaign.sentence and campaign.definition.offer.profit_model in {"auto", "uplift"}
+        if not campaign.sentence
+        and campaign.effect is None
+        and campaign.definition.offer.profit_model in {"auto", "uplift"}
     ]
     return [*notes, unlearnt_note(unlearnt)] if unlearnt else notes
 
@@ -138,7 +160,9 @@ def _basis(definition: CampaignDefinition, learnt: LoadedUplift | None, features
     harmful = None
     if learnt is not None and features is not None:
         harmful = np.asarray(learnt.do_not_contact(features).is_not_null().to_numpy(), dtype=np.bool_)
-    if wanted in {"case_study", "incentive"}:
+    by_cause = definition.offer.success is not None and wanted == "auto"
+    if wanted in {"case_study", "incentive"} or by_cause:
+        wanted = definition.offer.risk_based_model
         return _Basis(wanted, None, harmful, None)
     if learnt is not None and features is not None and learnt.is_better_than_nothing:
         note = uplift_note(definition.name, learnt.campaign, learnt.sentence)

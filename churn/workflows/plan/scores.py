@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse
 
 
-COLUMNS = ["customer_id", "churn_probability", "risk_band", "percentile", "value_of_save"]
+COLUMNS = [
+    "customer_id",
+    "churn_probability",
+    "risk_band",
+    "percentile",
+    "value_of_save",
+    "involuntary_probability",
+]
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,15 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     import polars as pl
 
     has_history = warehouse.has_table("history.scores")
-    # Dates scored before there were months ahead know none; then the constant months count.
-    has_months = has_history and "months_after_save" in warehouse.frame("select * from history.scores limit 0").columns
-    months = "months_after_save" if has_months else "cast(null as double) as months_after_save"
+    # Dates scored before there were months ahead, or causes of churn, know none; then the constants count.
+    columns = set(warehouse.frame("select * from history.scores limit 0").columns) if has_history else set()
+    added = ", ".join(
+        name if name in columns else f"cast(null as double) as {name}"
+        for name in ("months_after_save", "involuntary_probability")
+    )
     frame = (
         warehouse.frame(
-            f"select customer_id, churn_probability, risk_band, percentile, model_version, run_id, {months} "
+            f"select customer_id, churn_probability, risk_band, percentile, model_version, run_id, {added} "
             "from history.scores where snapshot_date = ?",
             [day],
         )

@@ -23,6 +23,8 @@ KEYS: Final[dict[TermName, str]] = {
     "incentive_cost": "incentive_cost",
     "success_rate": "success_rate_expected",
     "value_of_save": "value_of_save",
+    "voluntary_modifier": "success",
+    "involuntary_modifier": "success",
 }
 
 

@@ -148,6 +148,7 @@ def score_frame() -> pl.DataFrame:
             "change": nothing,
             "change_reasons": pl.Series([None] * SIZE, dtype=pl.String),
             "is_listed": p >= 0.2,
+            "involuntary_probability": 0.3 * p,
         }
     )
 

@@ -117,6 +117,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
             definitions,
             state.context.settings.business,
             churn_probability=view.churn_probability,
+            involuntary_probability=view.involuntary_probability,
             monthly_margin=view.monthly_margin,
             months_after_save=None if view.ahead is None else view.ahead.months_after_save,
         ),

@@ -117,7 +117,7 @@ def validate(
 
     def render() -> None:
         show_complaints(len(review.files), review.complaints)
-        for warning in review.warnings:
+        for warning in [] if review.complaints else review.warnings:  # first what is wrong
             line(f"Warning: {warning}")
 
     session.show(document, render)

@@ -250,7 +250,13 @@ def test_the_profit_beside_a_campaign_is_by_its_own_terms():
     advised = Advice("suggested", "call", "Call", "")
     business = BusinessSettings(value_months=1)
     profit = campaign_profit(
-        advised, campaigns, business, churn_probability=0.5, involuntary_probability=0.2, monthly_margin=40.0
+        advised,
+        campaigns,
+        business,
+        churn_probability=0.5,
+        involuntary_probability=0.2,
+        monthly_margin=40.0,
+        months_after_save=None,
     )
     assert profit == pytest.approx(0.5 * 0.3 * 40.0 - 4.0)
     own = business.model_copy(update={"value": "survival"})
@@ -260,7 +266,13 @@ def test_the_profit_beside_a_campaign_is_by_its_own_terms():
     none = Advice("holdout", "call", "Call", "")
     assert (
         campaign_profit(
-            none, campaigns, business, churn_probability=0.5, involuntary_probability=0.2, monthly_margin=40.0
+            none,
+            campaigns,
+            business,
+            churn_probability=0.5,
+            involuntary_probability=0.2,
+            monthly_margin=40.0,
+            months_after_save=None,
         )
         is None
     )
@@ -299,6 +311,7 @@ def test_the_profit_beside_a_campaign_that_acts_by_cause_is_by_its_causes_and_ha
             churn_probability=0.5,
             involuntary_probability=involuntary,
             monthly_margin=40.0,
+            months_after_save=None,
         )
 
     assert profit(0.2) == pytest.approx((0.2 * 0.4 - 0.01) * 40.0 - 1.0)

@@ -165,7 +165,12 @@ def _harm(d: ExperimentFigures) -> str | None:
 
 
 def _notes(d: ExperimentFigures) -> list[str]:
-    notes = [column.sentence for column in d.imbalances]
+    notes = [f"{column.sentence} No model was given it." for column in d.imbalances]
+    notes += [
+        f"`{column}` tells `{d.terms.outcome}` almost by itself, so it was hardly known before the contact: no model was given "
+        "it. If it was known, name it in training.trusted_features."
+        for column in d.known_afterwards
+    ]
     if d.split.state in {"suspicious", "not_checked"}:
         notes.append(_split(d))
     counts = d.counts

@@ -208,6 +208,7 @@ class ExperimentFigures(Document):
     ranking: ExperimentRanking | None
     unlearnt: str | None
     imbalances: tuple[ImbalancedColumn, ...]
+    known_afterwards: tuple[str, ...] = ()
     columns: tuple[str, ...]
     uplift_version: str | None
     seconds: float

@@ -72,5 +72,6 @@ def _means(values: Floats, treated: NDArray[np.bool_]) -> float:
     contacted, alone = values[treated], values[~treated]
     if min(contacted.size, alone.size) < 20:
         return 1.0
-    spread = float(np.sqrt(contacted.var(ddof=1) / contacted.size + alone.var(ddof=1) / alone.size))
-    return float(2 * norm.sf(abs(contacted.mean() - alone.mean()) / spread)) if spread > 0 else 1.0
+    with np.errstate(over="ignore", invalid="ignore"):  # a number too large to square says nothing of the arms
+        spread = float(np.sqrt(contacted.var(ddof=1) / contacted.size + alone.var(ddof=1) / alone.size))
+        return float(2 * norm.sf(abs(contacted.mean() - alone.mean()) / spread)) if spread > 0 else 1.0

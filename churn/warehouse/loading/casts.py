@@ -16,8 +16,8 @@ _INTEGERS: Final = {
 _KEPT_AS_TEXT: Final = {"NULL", '"NULL"', "UUID", "JSON", "BLOB", "BIT"}
 _FLOATS: Final = {"FLOAT", "DOUBLE"}
 _TIMES: Final = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
-_YES: Final = ("true", "t", "yes", "y", "1")
-_NO: Final = ("false", "f", "no", "n", "0")
+YES_WORDS: Final = ("true", "t", "yes", "y", "1")
+NO_WORDS: Final = ("false", "f", "no", "n", "0")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _as_flag(expression: str, delivered: str) -> Cast:
         return Cast(f"case {expression} when 1 then true when 0 then false end", is_fallible=True)
     word = f"regexp_replace(lower(trim(cast({expression} as varchar))), '^([01])[.]0+$', '\\1')"
     return Cast(
-        f"case when {word} in {values.listed(_YES)} then true when {word} in {values.listed(_NO)} then false end",
+        f"case when {word} in {values.listed(YES_WORDS)} then true when {word} in {values.listed(NO_WORDS)} then false end",
         is_fallible=True,
     )
 

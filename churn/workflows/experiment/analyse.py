@@ -37,6 +37,7 @@ from churn.documents.measurement import EffectInterval
 from churn.documents.uplift import UpliftDocument, UpliftOrigin, UsedCustomers
 from churn.errors import ModelError, NotEnoughData
 from churn.files import write_text
+from churn.modeling.uplift.afterwards import known_afterwards
 from churn.modeling.uplift.balance import find_imbalances
 from churn.modeling.uplift.learners import LEARNERS
 from churn.modeling.uplift.policy import POLICY_METHOD, TargetedPolicy, targeted_policy
@@ -49,6 +50,7 @@ from churn.workflows.learn_uplift.keep import keep
 
 if TYPE_CHECKING:
     from churn.decisions.experiment import Effect
+    from churn.warehouse import FeatureDoc
 
 _ROW = "row of the file"  # no column of a feature: `read_experiment` keeps names as they are, with no such blank
 
@@ -94,9 +96,13 @@ def analyse_experiment(
         net = rows.prices.net(stayed.astype(np.float64), treated)
         everybody = policy_worth(net, treated, np.ones(net.size, dtype=np.bool_))
         nobody = policy_worth(net, treated, np.zeros(net.size, dtype=np.bool_))
+        imbalances = _imbalances(rows)
+        afterwards = _afterwards(context, rows)
+        unusable = {*afterwards, *(column.column for column in imbalances)}
+        features = tuple(feature for feature in rows.features if feature.name not in unusable)
         learnt = _LearntEffect()
         if split.state != "broken":
-            learnt = _learn(context, rows, learners, bases)
+            learnt = _learn(context, rows, features, learners, bases)
         some = None if learnt.policy is None else learnt.policy.worth
         conclusion = conclude(split.state, effect, everybody, some, has_money=experiment.value is not None)
         version = _free_version(context, experiment.experiment_name)
@@ -129,8 +135,9 @@ def analyse_experiment(
             else tuple(_policy(name, worth, judged, net.size) for name, worth, judged in policies),
             ranking=None if learnt.result is None else _ranking(learnt.result),
             unlearnt=learnt.reason,
-            imbalances=_imbalances(rows),
-            columns=tuple(feature.name for feature in rows.features),
+            imbalances=imbalances,
+            known_afterwards=afterwards,
+            columns=tuple(feature.name for feature in features),
             uplift_version=uplift_version,
             seconds=time.monotonic() - began,
         )
@@ -144,16 +151,21 @@ def analyse_experiment(
 
 
 def _learn(
-    context: Context, rows: ExperimentRows, learners: Sequence[str] | None, bases: Sequence[str] | None
+    context: Context,
+    rows: ExperimentRows,
+    features: Sequence[FeatureDoc],
+    learners: Sequence[str] | None,
+    bases: Sequence[str] | None,
 ) -> _LearntEffect:
     """Learn for whom the treatment does more, and what a policy by it earns on customers it was not chosen by."""
-    if not rows.features:
-        return _LearntEffect(reason="the file holds no other column")
+    if not features:
+        before = " that can have been known before the contact" if rows.features else ""
+        return _LearntEffect(reason=f"the file holds no other column{before}")
     frame = rows.frame.with_row_index(_ROW)
     try:
         contest = hold_contest(
             frame,
-            rows.features,
+            features,
             seed=context.settings.training.seed,
             learners=learners or tuple(LEARNERS),
             bases=bases or BASES,
@@ -271,6 +283,20 @@ def _imbalances(rows: ExperimentRows) -> tuple[ImbalancedColumn, ...]:
         ImbalancedColumn(column=column.feature, p_corrected=column.p_value, sentence=column.sentence)
         for column in imbalances
     )
+
+
+def _afterwards(context: Context, rows: ExperimentRows) -> tuple[str, ...]:
+    training = context.settings.training
+    try:
+        return known_afterwards(
+            rows.frame,
+            [feature.name for feature in rows.features],
+            rows.happened,
+            limit=training.leakage_auc,
+            trusted=training.trusted_features,
+        )
+    except ModelError:  # as above
+        return ()
 
 
 def _keep_model(context: Context, experiment: ExperimentFile, learnt: _LearntEffect) -> str | None:

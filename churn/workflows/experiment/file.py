@@ -18,6 +18,7 @@ from churn.documents.experiment import ExperimentCounts, ExperimentTerms
 from churn.errors import ConfigError, ContractBroken
 from churn.modeling.uplift.policy import Prices
 from churn.warehouse import FeatureDoc
+from churn.warehouse.loading.casts import NO_WORDS, YES_WORDS
 from churn.warehouse.reading.flat_file import read_flat_file
 
 if TYPE_CHECKING:
@@ -170,9 +171,9 @@ def options_of(settings: Sequence[str] | None) -> dict[str, JsonValue]:
 
 
 def read_file(path: Path, options: Mapping[str, JsonValue], customer: str | None) -> pl.DataFrame:
-    """Return a file's rows; ids stay text. `options`: a source's reader options, and `dates`, `pivot_year`, `zone`, `rows_at`."""
+    """Return a file's rows; ids stay text. `options`: a source's reader options, and `dates`, `pivot_year`, `zone`, `rows_at`, `codes`."""
     about_values = {name: options[name] for name in _OF_SOURCE if name in options}
-    reader = {name: given for name, given in options.items() if name not in _OF_SOURCE}
+    reader = {name: given for name, given in options.items() if name not in {*_OF_SOURCE, "codes"}}
     source = SourceSettings.model_validate({"path": str(path), "options": reader, **about_values})
     return read_flat_file(source, as_text=tuple({customer or "customer_id", "customer_id"}))
 
@@ -279,19 +280,38 @@ def _outcome(kept: pl.DataFrame, arms: pl.Series, experiment: ExperimentFile) ->
             remedy="Write 0 where nothing happened; leaving customers out would compare those who could be followed.",
         )
     plain = kept.select(_plain(pl.col(experiment.outcome)).str.to_lowercase().alias("plain"))["plain"]
-    strange = sorted(set(plain.unique().to_list()) - {"0", "1", "false", "true"})
+    codes = _codes(experiment)
+    words = sorted(plain.unique().to_list())
+    strange = [word for word in words if word not in codes]
     if strange:
-        is_amount = outcome.dtype.is_numeric()
+        if outcome.dtype.is_numeric():
+            remedy = f"Name the column that says whether it happened, and give the amounts with --value {experiment.outcome}."
+        elif len(words) == 2:
+            remedy = (
+                "Say what its words mean, such as --option "
+                f'\'codes={{ "{experiment.outcome}" = {{ "{words[0]}" = true, "{words[1]}" = false }} }}\'.'
+            )
+        else:
+            remedy = "Name a column that says of every customer whether it happened."
         raise ContractBroken(
-            f"`{experiment.outcome}` holds {strange[0]!r}, not 0 and 1",
-            where=experiment.file_name,
-            remedy=(
-                f"Name the column that says whether it happened, and give the amounts with --value {experiment.outcome}."
-                if is_amount
-                else "Name a column that says of every customer whether it happened."
-            ),
+            f"`{experiment.outcome}` holds {strange[0]!r}, not 0 and 1", where=experiment.file_name, remedy=remedy
         )
-    return plain.is_in(["1", "true"])
+    return plain.replace_strict(codes, return_dtype=pl.Boolean)
+
+
+def _codes(experiment: ExperimentFile) -> dict[str, bool]:
+    """Return what the words of the outcome mean: those that every source knows, or those that `codes` names."""
+    given = experiment.options.get("codes", {})
+    of_column = given.get(experiment.outcome, {}) if isinstance(given, dict) else None
+    if not isinstance(of_column, dict) or not all(isinstance(meaning, bool) for meaning in of_column.values()):
+        raise ConfigError(
+            "`codes` says of a column what its words mean",
+            where="--option codes",
+            remedy=f'Write codes={{ "{experiment.outcome}" = {{ won = true, lost = false }} }}.',
+        )
+    if of_column:
+        return {_plain_value(word).lower(): bool(meaning) for word, meaning in of_column.items()}
+    return dict.fromkeys(YES_WORDS, True) | dict.fromkeys(NO_WORDS, False)
 
 
 def _require_one_row_each(frame: pl.DataFrame, customer: str, file: str) -> None:

@@ -287,3 +287,43 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path) -> None:
     (tmp_path / "book.xlsx").touch()
     with pytest.raises(ConfigError, match=r"cannot tell the format of book\.xlsx"):
         read_experiment(ExperimentFile(tmp_path / "book.xlsx", "arm", "stayed"))
+
+
+def test_a_column_that_tells_the_outcome_alone_is_given_to_no_model_and_named(context, tmp_path) -> None:
+    write(tmp_path / "a.csv")
+    document = analyse_experiment(context, file_of(tmp_path / "a.csv", exclude=()), **QUICK).document
+    assert document.known_afterwards == ("paid_later",)
+    assert "paid_later" not in document.columns
+    assert any(note.startswith("`paid_later` tells `left` almost by itself") for note in document.words.notes)
+    assert document.ranking is not None
+    rows = analyse_experiment(context, file_of(tmp_path / "a.csv"), **QUICK).document
+    assert rows.known_afterwards == ()
+    assert rows.ranking == document.ranking  # as if it had not been there
+
+
+def test_a_column_that_hardly_anybody_without_the_outcome_lacks_is_one_too(context, tmp_path) -> None:
+    """A visit comes before every purchase: its AUC is below the bound, yet whoever did not visit never bought."""
+    random = np.random.default_rng(4)
+    visited = random.random(6_000) < 0.2
+    bought = visited & (random.random(6_000) < 0.3)
+    rows = {"arm": np.arange(6_000) % 2, "visit": visited, "bought": bought, "age": random.integers(18, 80, 6_000)}
+    pl.DataFrame(rows).write_csv(tmp_path / "a.csv")
+    trial = ExperimentFile(tmp_path / "a.csv", "arm", "bought", treated="1")
+    assert analyse_experiment(context, trial, **QUICK).document.known_afterwards == ("visit",)
+
+
+def test_an_outcome_in_words_is_read_as_told_or_refused_with_the_way_to_tell_it(tmp_path) -> None:
+    pl.DataFrame({"arm": ["a", "b"] * 4, "kauf": ["Ja", "nein", "ja", "NEIN"] * 2}).write_csv(tmp_path / "a.csv")
+    trial = ExperimentFile(tmp_path / "a.csv", "arm", "kauf", treated="a", control="b")
+    with pytest.raises(ContractBroken) as refused:
+        read_experiment(trial)
+    assert refused.value.remedy is not None
+    assert """--option 'codes={ "kauf" = { "ja" = true, "nein" = false } }'""" in refused.value.remedy
+    codes = {"codes": {"kauf": {"ja": True, "nein": False}}}
+    assert read_experiment(replace(trial, options=codes)).happened.tolist() == [1, 0, 1, 0] * 2
+    with pytest.raises(ContractBroken, match="'nein', not 0 and 1"):
+        read_experiment(replace(trial, options={"codes": {"kauf": {"ja": True}}}))
+    with pytest.raises(ConfigError, match="says of a column what its words mean"):
+        read_experiment(replace(trial, options={"codes": {"kauf": "ja"}}))
+    pl.DataFrame({"arm": ["a", "b"] * 4, "kauf": ["Yes", "no", "yes", "NO"] * 2}).write_csv(tmp_path / "a.csv")
+    assert read_experiment(trial).happened.tolist() == [1, 0, 1, 0] * 2

@@ -19,9 +19,7 @@ from churn.decisions.checks import Floats
 from churn.modeling.encoding.encoder import Matrix
 from churn.modeling.lifetime.followed import GROUPS, Followed
 
-RIDGE: Final = 25.0  # of w, per row sampled: rows repeat customers, so this is weaker than it looks
-RIDGE_LATER: Final = 50.0  # of v
-FEW_LOSSES: Final = 20.0  # a period with so many losses counts features half
+FEW_LOSSES: Final = 8.0  # a period with so many losses counts features half
 _STEPS = 25
 _CLIP = 4.0  # spreads from the mean; further out says no more
 
@@ -86,16 +84,62 @@ def course(periods: int) -> Floats:
 
 
 @dataclass(frozen=True)
+class Penalties:
+    """Ridge penalties of the first weights w and of the later ones v."""
+
+    first: float
+    later: float
+
+
+GRID: Final = tuple(Penalties(first, first * times) for first in (3.0, 12.0, 50.0) for times in (2.0, 30.0))
+_HELD: Final = GROUPS - 2  # of the groups of customers, these and later ones are held out to choose penalties by
+
+
+@dataclass(frozen=True)
 class FittedHazards:
-    """The model's weights, those without each group of customers (for intervals), and the trust in each period (K,)."""
+    """The model's weights, those without each group of customers (for intervals), and the trust in each period (K,).
+
+    `penalties` are those that it was fitted under; None in a model that serves.
+    """
 
     weights: Weights
     without: tuple[Weights, ...]
     trust: Floats
+    penalties: Penalties | None = None
 
 
-def fit_hazards(scaled: Matrix, rows: Followed, causes: int, periods: int) -> FittedHazards:
-    """Fit on scaled rows (n, m); `rows.cause` in 0..causes - 1. Weights without a group are one step of Newton away."""
+def choose_penalties(scaled: Matrix, rows: Followed, causes: int, periods: int) -> Penalties:
+    """Return those of `GRID` under which customers who were held out are the most likely."""
+    is_held = rows.group >= _HELD
+    held, _ = _prepared(scaled[is_held], rows.some(is_held), causes, periods, GRID[0])
+    if not held.lost.any():
+        return GRID[len(GRID) // 2]
+    learnt, trust = _prepared(scaled[~is_held], rows.some(~is_held), causes, periods, GRID[0])
+    losses = [held.likelihood_loss(_minimised(learnt.under(penalties)), trust) for penalties in GRID]
+    return GRID[int(np.argmin(losses))]
+
+
+def fit_hazards(
+    scaled: Matrix, rows: Followed, causes: int, periods: int, penalties: Penalties | None = None
+) -> FittedHazards:
+    """Fit on scaled rows (n, m); `rows.cause` in 0..causes - 1. Weights without a group are one step of Newton away.
+
+    Penalties that are not given are chosen on customers held out.
+    """
+    penalties = penalties or choose_penalties(scaled, rows, causes, periods)
+    objective, trust = _prepared(scaled, rows, causes, periods, penalties)
+    theta = _minimised(objective)
+    _, hessian = objective.slopes(theta)
+    parts = objective.by_group(theta, rows.group)  # what each group's rows add to the slope of the loss
+    moved = np.linalg.solve(hessian, parts.T).T
+    without = tuple(objective.split(theta + GROUPS / (GROUPS - 1.0) * part) for part in moved)
+    return FittedHazards(objective.split(theta), without, trust, penalties)
+
+
+def _prepared(
+    scaled: Matrix, rows: Followed, causes: int, periods: int, penalties: Penalties
+) -> tuple[_PenalisedLoss, Floats]:
+    """Return what is to be minimised on rows, and the trust in each period."""
     X = scaled.astype(np.float64)
     k = np.arange(periods)
     is_open = (k[None, :] < rows.observed[:, None]) | ((k[None, :] == rows.observed[:, None]) & rows.is_lost[:, None])
@@ -104,9 +148,12 @@ def fit_hazards(scaled: Matrix, rows: Followed, causes: int, periods: int) -> Fi
     lost[seen, rows.observed[seen], rows.cause[seen]] = 1.0
     losses = lost.sum(axis=(0, 2))
     trust = np.round(losses / (losses + FEW_LOSSES), 6)
-    base = np.log(np.maximum(lost.sum(axis=0), 0.5) / np.maximum(is_open.sum(axis=0)[:, None], 1.0))
-    theta = np.concatenate([base.T.ravel(), np.zeros(2 * X.shape[1] * causes)])
-    objective = _PenalisedLoss(X, is_open.astype(np.float64), lost, trust)
+    return _PenalisedLoss(X, is_open.astype(np.float64), lost, trust, penalties), trust
+
+
+def _minimised(objective: _PenalisedLoss) -> Floats:
+    """Return the theta of the least loss: Newton's steps, halved while the loss would rise."""
+    theta = objective.start()
     loss = objective.loss(theta)
     for _ in range(_STEPS):
         gradient, hessian = objective.slopes(theta)
@@ -118,22 +165,18 @@ def fit_hazards(scaled: Matrix, rows: Followed, causes: int, periods: int) -> Fi
         if loss - after < 1e-6 * abs(loss):
             break
         loss = after
-    _, hessian = objective.slopes(theta)
-    parts = objective.by_group(theta, rows.group)  # what each group's rows add to the slope of the loss
-    moved = np.linalg.solve(hessian, parts.T).T
-    without = tuple(objective.split(theta + GROUPS / (GROUPS - 1.0) * part) for part in moved)
-    return FittedHazards(objective.split(theta), without, trust)
+    return theta
 
 
 class _PenalisedLoss:
     """The penalised negative log-likelihood; theta holds the levels by cause, then for each cause w and v."""
 
-    def __init__(self, X: Floats, is_open: Floats, lost: Floats, trust: Floats) -> None:
+    def __init__(self, X: Floats, is_open: Floats, lost: Floats, trust: Floats, penalties: Penalties) -> None:
         self.X, self.is_open, self.lost, self.trust = X, is_open, lost, trust
         self.periods, self.causes = lost.shape[1:]
         self.z = course(self.periods)
         m = X.shape[1]
-        ridge = np.concatenate([np.full(m, RIDGE), np.full(m, RIDGE_LATER)])
+        ridge = np.concatenate([np.full(m, penalties.first), np.full(m, penalties.later)])
         self.ridge = np.concatenate([np.full(self.periods * self.causes, 1e-3), np.tile(ridge, self.causes)])
 
     def split(self, theta: Floats) -> Weights:
@@ -142,13 +185,26 @@ class _PenalisedLoss:
         weights = theta[K * C :].reshape(C, 2, m)
         return Weights(theta[: K * C].reshape(C, K).T.copy(), weights[:, 0].T.copy(), weights[:, 1].T.copy())
 
+    def under(self, penalties: Penalties) -> _PenalisedLoss:
+        """Return the loss of the same rows under other penalties."""
+        return _PenalisedLoss(self.X, self.is_open, self.lost, self.trust, penalties)
+
+    def start(self) -> Floats:
+        """Return each period's own hazard for everybody."""
+        at_risk = np.maximum(self.is_open.sum(axis=0)[:, None], 1.0)
+        level = np.log(np.maximum(self.lost.sum(axis=0), 0.5) / at_risk)
+        return np.concatenate([level.T.ravel(), np.zeros(2 * self.X.shape[1] * self.causes)])
+
     def loss(self, theta: Floats) -> float:
         """Return the penalised loss."""
-        odds = self.split(theta).log_odds(self.X, self.trust)
+        return self.likelihood_loss(theta, self.trust) + 0.5 * float(np.sum(self.ridge * theta**2))
+
+    def likelihood_loss(self, theta: Floats, trust: Floats) -> float:
+        """Return the negative log-likelihood of the rows."""
+        odds = self.split(theta).log_odds(self.X, trust)
         top = np.maximum(odds.max(axis=2), 0.0)
         total = top + np.log(np.exp(-top) + np.exp(odds - top[:, :, None]).sum(axis=2))
-        likelihood = float(np.sum(self.lost * odds)) - float(np.sum(self.is_open * total))
-        return -likelihood + 0.5 * float(np.sum(self.ridge * theta**2))
+        return float(np.sum(self.is_open * total)) - float(np.sum(self.lost * odds))
 
     def slopes(self, theta: Floats) -> tuple[Floats, Floats]:
         """Return the gradient and the Hessian."""

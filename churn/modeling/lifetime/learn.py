@@ -13,7 +13,7 @@ from churn.decisions.survival_scores import product_limit
 from churn.documents.lifetime import LifetimeVerdict
 from churn.modeling.encoding.columns_of import TargetPlan
 from churn.modeling.lifetime.followed import KINDS, ROW, Followed, followed
-from churn.modeling.lifetime.hazards import FittedHazards, Scaling, fit_hazards, fit_scaling
+from churn.modeling.lifetime.hazards import FittedHazards, Penalties, Scaling, fit_hazards, fit_scaling
 from churn.modeling.lifetime.judging import OutOfTime, cut_day, judge
 from churn.modeling.lifetime.serving import HazardValues, LifetimeFile, hazard_values
 from churn.progress import SILENT, Progress
@@ -69,7 +69,7 @@ def learn_lifetime(
         scaling, tried = _fit(model, data, learnt_from, len(causes))
         ahead = tried.weights.hazards(scaling(model.matrix(features_of(data, later))), tried.trust)
         judged = judge(ahead, later, earlier, min(after, MONTHS_AHEAD))
-        scaling, fitted = _fit(model, data, sample, len(causes))
+        scaling, fitted = _fit(model, data, sample, len(causes), tried.penalties)
     values = hazard_values(fitted, scaling, causes, _counted(causes, data.policy.definition), data.policy.window_days)
     return LifetimeFile(verdict=_verdict(judged, values, sample.size, day - timedelta(days=1)), hazards=values)
 
@@ -97,12 +97,14 @@ def _counted(causes: tuple[str, ...], definition: str) -> tuple[bool, ...]:
     return tuple(definition == "any" or cause in (definition, "any") for cause in causes)
 
 
-def _fit(model: ServedModel, data: TrainingSet, rows: Followed, causes: int) -> tuple[Scaling, FittedHazards]:
+def _fit(
+    model: ServedModel, data: TrainingSet, rows: Followed, causes: int, penalties: Penalties | None = None
+) -> tuple[Scaling, FittedHazards]:
     matrix = model.matrix(features_of(data, rows))
     outcome_columns = {name for plan in model.encoder.plans if isinstance(plan, TargetPlan) for name in plan.names}
     columns = [i for i, name in enumerate(model.encoded_names) if name not in outcome_columns]
     scaling = fit_scaling(matrix, columns)
-    return scaling, fit_hazards(scaling(matrix), rows, causes, known_periods(rows))
+    return scaling, fit_hazards(scaling(matrix), rows, causes, known_periods(rows), penalties)
 
 
 def features_of(data: TrainingSet, rows: Followed) -> pl.DataFrame:

@@ -78,7 +78,9 @@ class Lifetime:
     def fitted(self) -> FittedHazards:
         """The weights as arrays."""
         return FittedHazards(
-            _arrays(self.values.weights), tuple(map(_arrays, self.values.without)), np.asarray(self.values.trust)
+            _arrays(self.values.weights),
+            tuple(map(_arrays, self.values.without)),
+            np.asarray(self.values.trust),
         )
 
     @cached_property

@@ -149,7 +149,8 @@ class TrainingSettings(Section):
     snapshots: int = Field(12, ge=1, le=520, description="At most this many snapshot dates, the newest ones.")
     split: Literal["auto", "temporal", "random"] = "auto"
     candidates: list[str] = Field(
-        default=["logistic_regression", "random_forest", "xgboost", "mlp"], description="Which candidates compete."
+        default=["logistic_regression", "random_forest", "shallow_xgboost", "xgboost", "mlp", "average"],
+        description="Which candidates compete.",
     )
     max_rows: int = Field(
         120_000, ge=100, description="Training rows at most: all churners kept, stayers sampled, weights corrected."
@@ -173,7 +174,8 @@ class SelectionSettings(Section):
 
     metric: SelectionMetric = "net_profit"
     interpretability: list[str] = Field(
-        default=["logistic_regression", "random_forest", "xgboost", "mlp"], description="Most interpretable first."
+        default=["logistic_regression", "random_forest", "shallow_xgboost", "xgboost", "mlp"],
+        description="Most interpretable first.",
     )
     recall_share: Share = Field(0.1, description="Share of customers contacted when metric is recall_at_budget.")
     bootstrap_draws: int = Field(200, ge=20, le=10_000)

@@ -7,11 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from churn.errors import ConfigError
-from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Recipe
+import numpy as np
+
+from churn.errors import ConfigError, ModelError
+from churn.modeling.averaging import Average
+from churn.modeling.encoding.columns import Floats
+from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Matrix, Recipe
 from churn.modeling.learners import (
     Learn,
+    Learnt,
     Parameters,
+    Sample,
     Score,
     learn_forest,
     learn_logistic,
@@ -35,7 +41,7 @@ class Candidate:
     quick. Tuning gets
     `budget_weight` of the minutes; `trial_seconds` is what one trial takes at 25,000 rows x 80 columns on one core.
     `stored_as` is how the estimator is kept in a bundle, `trusted` the types beyond scikit-learn's public ones that
-    such a file may hold.
+    such a file may hold. `members` names the candidates that one which learns nothing itself is the average of.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Candidate:
     draft: Parameters = field(default_factory=dict)
     stored_as: Literal["skops", "xgboost"] = "skops"
     trusted: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
@@ -76,13 +83,42 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
         score=score_forest,
         defaults={"trees": 100, "leaves": 64, "min_leaf": 10, "feature_share": 0.2},
         search=lambda trial: {
-            "leaves": trial.suggest_int("leaves", 32, 96, step=16),
-            "min_leaf": trial.suggest_int("min_leaf", 5, 60, log=True),
+            "leaves": trial.suggest_int("leaves", 32, 512, log=True),
+            "min_leaf": trial.suggest_int("min_leaf", 3, 60, log=True),
             "feature_share": trial.suggest_float("feature_share", 0.1, 0.35),
         },
+        starts=({"leaves": 512, "min_leaf": 3, "feature_share": 0.3},),
         trial_seconds=2.5,
         draft={"trees": 40},
         trusted=("sklearn.tree._tree.Tree",),
+    ),
+    Candidate(
+        name="shallow_xgboost",
+        title="Shallow XGBoost",
+        recipe=TREES,
+        raw_unit="log_odds",
+        learn=learn_xgboost,
+        score=score_xgboost,
+        defaults={
+            "depth": 3,
+            "eta": 0.05,
+            "min_child_weight": 5.0,
+            "subsample": 0.8,
+            "feature_share": 0.5,
+            "l2": 10.0,
+            "rounds": 200,
+        },
+        search=lambda trial: {
+            "depth": trial.suggest_int("depth", 2, 3),
+            "eta": trial.suggest_float("eta", 0.03, 0.1, log=True),
+            "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 50.0, log=True),
+            "subsample": trial.suggest_float("subsample", 0.6, 1.0),
+            "feature_share": trial.suggest_float("feature_share", 0.3, 0.7),
+            "l2": trial.suggest_float("l2", 1.0, 50.0, log=True),
+        },
+        budget_weight=0.5,
+        trial_seconds=2.0,
+        stored_as="xgboost",
     ),
     Candidate(
         name="xgboost",
@@ -108,10 +144,7 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
             "feature_share": trial.suggest_float("feature_share", 0.3, 1.0),
             "l2": trial.suggest_float("l2", 0.5, 30.0, log=True),
         },
-        starts=(
-            {"depth": 6, "eta": 0.05, "min_child_weight": 1.0, "subsample": 1.0, "feature_share": 1.0, "l2": 1.0},
-            {"depth": 3, "eta": 0.05, "min_child_weight": 5.0, "subsample": 0.8, "feature_share": 0.5, "l2": 10.0},
-        ),
+        starts=({"depth": 6, "eta": 0.05, "min_child_weight": 1.0, "subsample": 1.0, "feature_share": 1.0, "l2": 1.0},),
         budget_weight=2.0,
         trial_seconds=2.5,
         stored_as="xgboost",
@@ -134,12 +167,39 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
 )
 
 
+def _score_average(estimator: Average, X: Matrix) -> Floats:
+    """Return log-odds, (n,)."""
+    total = np.full(len(X), estimator.intercept)
+    for member in estimator.members:
+        part = np.ascontiguousarray(X[:, member.columns])
+        total += member.weight * candidate(member.name).score(member.estimator, part)
+    return total
+
+
+def _learns_nothing(_data: Sample, _params: Parameters, _seed: int, _watch: Sample | None) -> Learnt:
+    raise ModelError("an average learns nothing but the weights of its members", where="candidate average")
+
+
+# The network is no member: its reasons are approximate, and an average's are as exact as its members'.
+AVERAGE: Final = Candidate(
+    name="average",
+    title="Average of models",
+    recipe=TREES,
+    raw_unit="log_odds",
+    learn=_learns_nothing,
+    score=_score_average,
+    defaults={},
+    search=lambda _trial: {},
+    members=("logistic_regression", "random_forest", "shallow_xgboost", "xgboost"),
+)
+
+
 def candidate(name: str) -> Candidate:
     """Return the candidate of that name. Raises ConfigError that suggests the nearest known one."""
-    for entry in CANDIDATES:
+    for entry in (*CANDIDATES, AVERAGE):
         if entry.name == name:
             return entry
-    known = [entry.name for entry in CANDIDATES]
+    known = [entry.name for entry in (*CANDIDATES, AVERAGE)]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known)}."
     raise ConfigError(f"no candidate is called `{name}`", where="training.candidates", remedy=hint)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -13,13 +14,15 @@ from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.calibration import Gate
 from churn.decisions.profit import Economics
 from churn.errors import ModelError
+from churn.modeling.averaging import Average, Member, Weights, cross_fitted_average, fit_weights
 from churn.modeling.baselines import Baseline, baselines
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
-from churn.modeling.encoding.encoder import Matrix, Recipe, fit_encoder
+from churn.modeling.encoding.encoder import Encoder, LearningRows, Matrix, Recipe, fit_encoder
 from churn.modeling.judging.bootstrap import CustomerDraws
 from churn.modeling.judging.calibration import Calibrator, fit_calibrator
 from churn.modeling.judging.evaluation import TestRows, best_threshold, evaluate
+from churn.modeling.judging.ranking import area_under_roc
 from churn.modeling.learners import Parameters, Sample, cross_fitted
 from churn.modeling.result import CandidateResult
 from churn.modeling.serving.served import ServedModel
@@ -39,6 +42,7 @@ LATER: Final[tuple[str, ...]] = ("calibrate", "select")  # slices that judge, wh
 class EncodedSlices:
     """One recipe's matrices of the slices; `seconds_per_row` is what encoding one row takes."""
 
+    encoder: Encoder
     train: Matrix
     later: dict[str, Matrix]
     seconds_per_row: float
@@ -46,15 +50,31 @@ class EncodedSlices:
 
 @dataclass(frozen=True)
 class FittedCandidate:
-    """A candidate or baseline, the parameters it was fitted with, and its probabilities on the test rows."""
+    """A candidate or baseline, the parameters it was fitted with, and its probabilities on the test rows.
+
+    `held_score` is its raw score of the rows to choose on, by models that had not learnt from them. An average has
+    `members` and their `weights`.
+    """
 
     result: CandidateResult
     entry: Candidate | Baseline
     params: Parameters
     calibrator: Calibrator
+    held_score: Floats
     raw_score: Floats
     churn_probability: Floats
     gate: Gate
+    members: tuple[FittedCandidate, ...] = ()
+    weights: Weights | None = None
+
+
+@dataclass(frozen=True)
+class FittedOnAll:
+    """What serves: the encoder, its matrix of the rows that it learnt from, and the estimator."""
+
+    encoder: Encoder
+    matrix: Matrix
+    estimator: Any  # what it is is up to the candidate's library
 
 
 class CandidateContest:
@@ -117,6 +137,33 @@ class CandidateContest:
         per_row = encoded.seconds_per_row + (time.perf_counter() - began) / max(len(test), 1)
         return self._judge(entry, held, test, fit_seconds, 1.0 / max(per_row, 1e-12), tuned)
 
+    def average(self, entry: Candidate, fitted: Sequence[FittedCandidate]) -> FittedCandidate | None:
+        """Judge the average of those of `fitted` that are its members; None where not two of them have any weight.
+
+        Each row to choose on is scored with weights that were fitted on the other folds, as calibrators are.
+        """
+        able = [other for other in fitted if other.result.name in entry.members]
+        if len(able) < 2:
+            return None
+        y, scores = self._held.y, np.stack([other.held_score for other in able], axis=1)
+        weights = fit_weights(scores, y)
+        members = tuple(other for other, weight in zip(able, weights.weights, strict=True) if weight > 0.0)
+        if len(members) < 2:
+            return None
+        self.progress.step(f"Judging {entry.title.lower()}")
+        held = cross_fitted_average(scores, y, self._held_fold)
+        test = weights(np.stack([other.raw_score for other in able], axis=1))
+        shares = {
+            other.result.name: weight for other, weight in zip(able, weights.weights, strict=True) if weight > 0.0
+        }
+        seconds = sum(other.result.fit_seconds for other in members)
+        rate = 1.0 / sum(1.0 / other.result.rows_per_second for other in members)
+        judged = self._judge(entry, held, test, seconds, rate, Tuned(shares, 0, is_cut_short=False))
+        result = replace(judged.result, members=tuple(shares))
+        return replace(
+            judged, result=result, members=members, weights=Weights(weights.intercept, tuple(shares.values()))
+        )
+
     def baselines(self) -> list[FittedCandidate]:
         """Judge the rules of thumb, calibrated like any candidate and learnt from the same rows."""
         rows, fold = self.slices.training_rows, self.slices.fold
@@ -136,6 +183,19 @@ class CandidateContest:
             fitted.append(self._judge(rule, held, test, 0.0, rate, Tuned({}, 0, is_cut_short=False)))
         return fitted
 
+    def auc_without(self, fitted: FittedCandidate, feature: str) -> float:
+        """Return the AUC on the test rows of the same model, its best member if it is an average, without one feature."""
+        if fitted.members:
+            fitted = max(fitted.members, key=lambda member: member.result.value("auc"))
+        entry, rows = fitted.entry, self.slices.training_rows
+        assert isinstance(entry, Candidate)
+        encoded = self._encode(entry.recipe)
+        own = encoded.encoder.group_of == self.features.index(feature)
+        train, test = encoded.train.copy(), encoded.later["test"].copy()
+        train[:, own], test[:, own] = 0.0, 0.0
+        learnt = entry.learn(Sample(train, rows.y, rows.weight), fitted.params, self.training.seed, None)
+        return area_under_roc(entry.score(learnt.estimator, test), self._test.y)
+
     def serve(self, winner: FittedCandidate, data: TrainingSet, docs: tuple[FeatureDoc, ...]) -> ServedModel:
         """Fit the winner again on every row, the test rows too, and return it as the model that serves.
 
@@ -146,22 +206,50 @@ class CandidateContest:
         rows = self.slices.every_row(max_rows=self.training.max_rows, seed=self.training.seed)
         self.served_rows = rows.y.size
         self.progress.step(f"Fitting {entry.title} on all {rows.y.size:,} rows", 0.95)
-        encoder, matrix = fit_encoder(rows, self.features, entry.recipe, seed=self.training.seed)
-        learnt = entry.learn(Sample(matrix, rows.y, rows.weight), winner.params, self.training.seed, None)
+        final = self._averaged(winner, rows) if winner.members else self._learnt(winner, rows)
         rng = np.random.default_rng(self.training.seed)
-        size = min(_BACKGROUND_ROWS, len(matrix))
-        background = np.sort(rng.choice(len(matrix), size=size, replace=False, p=rows.weight / rows.weight.sum()))
+        size = min(_BACKGROUND_ROWS, rows.y.size)
+        background = np.sort(rng.choice(rows.y.size, size=size, replace=False, p=rows.weight / rows.weight.sum()))
         return ServedModel(
             kind=winner.result.name,
             features=docs,
             policy=data.policy,
             fingerprint=data.fingerprint,
-            encoder=encoder,
-            estimator=learnt.estimator,
+            encoder=final.encoder,
+            estimator=final.estimator,
             calibrator=winner.calibrator,
-            background=matrix[background],
+            background=final.matrix[background],
             threshold=winner.result.threshold,
         )
+
+    def _learnt(self, winner: FittedCandidate, rows: LearningRows) -> FittedOnAll:
+        entry = winner.entry
+        assert isinstance(entry, Candidate)
+        encoder, matrix = fit_encoder(rows, self.features, entry.recipe, seed=self.training.seed)
+        learnt = entry.learn(Sample(matrix, rows.y, rows.weight), winner.params, self.training.seed, None)
+        return FittedOnAll(encoder, matrix, learnt.estimator)
+
+    def _averaged(self, winner: FittedCandidate, rows: LearningRows) -> FittedOnAll:
+        """Fit each member on its own columns of one wide matrix; members of the same recipe share theirs."""
+        assert winner.weights is not None
+        parts: dict[str, tuple[Encoder, Matrix, int]] = {}
+        members: list[Member] = []
+        width = 0
+        for member, weight in zip(winner.members, winner.weights.weights, strict=True):
+            entry = member.entry
+            assert isinstance(entry, Candidate)
+            if entry.recipe.name not in parts:
+                encoder, matrix = fit_encoder(rows, self.features, entry.recipe, seed=self.training.seed)
+                parts[entry.recipe.name] = (encoder, matrix, width)
+                width += matrix.shape[1]
+            _, matrix, first = parts[entry.recipe.name]
+            learnt = entry.learn(Sample(matrix, rows.y, rows.weight), member.params, self.training.seed, None)
+            members.append(Member(entry.name, learnt.estimator, first, first + matrix.shape[1], weight))
+        joint = Encoder(
+            "+".join(parts), self.features, tuple(p for encoder, _, _ in parts.values() for p in encoder.plans)
+        )
+        wide = np.concatenate([matrix for _, matrix, _ in parts.values()], axis=1)
+        return FittedOnAll(joint, wide, Average(winner.weights.intercept, tuple(members)))
 
     def evaluation_set(self, winner: FittedCandidate) -> pl.DataFrame:
         """Return the test rows with the winner's scores, for simulations and later comparisons."""
@@ -219,7 +307,7 @@ class CandidateContest:
             params=tuned.params,
             trials=tuned.trials,
         )
-        return FittedCandidate(result, entry, tuned.params, calibrator, test, p, figures.gate)
+        return FittedCandidate(result, entry, tuned.params, calibrator, held, test, p, figures.gate)
 
     def _calibrator(self, entry: Candidate | Baseline, raw: Floats, y: Floats) -> Calibrator:
         is_baseline = isinstance(entry, Baseline)
@@ -240,7 +328,7 @@ class CandidateContest:
             began = time.perf_counter()
             later["test"] = encoder.transform(test)
             seconds = (time.perf_counter() - began) / max(test.height, 1)
-            self._encoded[recipe.name] = EncodedSlices(train, later, seconds)
+            self._encoded[recipe.name] = EncodedSlices(encoder, train, later, seconds)
         return self._encoded[recipe.name]
 
 

@@ -18,6 +18,7 @@ _MAX_ROUNDS = 350
 _PATIENCE_EPOCHS = 4
 _MAX_EPOCHS = 30
 _TREE_ROWS = 20_000
+_LEAVES = 96
 _SCORE_ROWS = 8_192
 _THREAD_CELLS = 20_000_000  # with fewer rows, threads wait for each other longer than they work
 
@@ -82,12 +83,15 @@ def score_linear(estimator: Any, X: Matrix) -> Floats:
 
 
 def learn_forest(data: Sample, params: Parameters, seed: int, _watch: Sample | None) -> Learnt:
-    """Fit a random forest of small trees. Each sees at most 20,000 rows: more cost time and gain nothing to measure."""
+    """Fit a random forest. Each tree sees at most 20,000 rows: more cost time and gain nothing to measure.
+
+    Trees of many leaves serve slowly, and only few rows gain by them: from 20,000 rows on a tree has 96 at most.
+    """
     from sklearn.ensemble import RandomForestClassifier
 
     estimator = RandomForestClassifier(
         n_estimators=params["trees"],
-        max_leaf_nodes=params["leaves"],
+        max_leaf_nodes=min(int(params["leaves"]), max(_LEAVES, _LEAVES * _TREE_ROWS // len(data.y))),
         max_depth=10,
         min_samples_leaf=max(1, min(params["min_leaf"], len(data.y) // 50)),
         max_features=params["feature_share"],

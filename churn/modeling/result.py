@@ -22,7 +22,8 @@ class CandidateResult:
     net_profit), each with its interval; `threshold` the probability from which contacting paid most on the selection
     rows (infinite: contacting nobody). `held_out` are the same figures on the rows that candidates are chosen on: scored
     by models that learnt from other customers or earlier days, and never the test rows; with each figure's bootstrap
-    values, for paired differences. `contacts_everyone`: contacting all of those rows paid most.
+    values, for paired differences. `contacts_everyone`: contacting all of those rows paid most. `members` names the
+    candidates that an average is made of.
     """
 
     name: str
@@ -39,6 +40,7 @@ class CandidateResult:
     calibration_slope: float
     params: Mapping[str, ParameterValue] = field(default_factory=dict)
     trials: int = 0
+    members: tuple[str, ...] = ()
 
     def value(self, metric: str) -> float:
         """Return a figure without its interval."""

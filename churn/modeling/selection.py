@@ -33,8 +33,9 @@ def select(
     """Take the most interpretable candidate that is shown to be as good as the best by `metric`, else the best itself.
 
     As good (non-inferior): the lower end of the 90 % interval of its paired difference from the best is above -2 % of
-    the best's figure, and its log loss is not reliably (95 %) above the lowest of those as good. Where contacting everyone, or nobody, pays most,
-    profit cannot tell candidates apart, and log loss decides. All figures are those of `CandidateResult.held_out`, the
+    the best's figure, and its log loss is not reliably (95 %) above the lowest of those as good. An average is as hard
+    to interpret as its hardest member; among equals of the same ease the lower log loss decides. Where contacting
+    everyone, or nobody, pays most, profit cannot tell candidates apart, and log loss decides. All figures are those of `CandidateResult.held_out`, the
     baselines' too; a baseline is never chosen. A candidate with no signal is chosen only where none has any. Raises
     ModelError where there is no candidate.
     """
@@ -45,15 +46,18 @@ def select(
     able = [result for result in models if has_signal(result, constant)]
     pool = able or models
     deciding = _deciding(pool, metric)
-    best = max(pool, key=lambda result: (_gain(result, deciding), -_rank(result.name, interpretability)))
+    best = max(pool, key=lambda result: (_gain(result, deciding), -_rank(result, interpretability)))
     level = [best, *(other for other in pool if other is not best and is_as_good(other, best, deciding))]
     sharpest = min(level, key=lambda result: _value(result, "log_loss"))
     equals = [result for result in level if result is sharpest or difference(result, sharpest, "log_loss").low <= 0.0]
-    chosen = min(equals, key=lambda result: _rank(result.name, interpretability))
+    chosen = min(equals, key=lambda result: (_rank(result, interpretability), _value(result, "log_loss")))
     if not able:
         return Selection(chosen.name, _nothing(models, constant), has_signal=False)
     rule = _better_rule(chosen, results, deciding)
-    reason = _reason(chosen, best, pool, equals, deciding)
+    is_shared = any(
+        _rank(other, interpretability) == _rank(chosen, interpretability) for other in equals if other is not chosen
+    )
+    reason = _reason(chosen, best, pool, equals, deciding, is_shared=is_shared)
     if rule is not None:
         reason = (
             f"{reason[:-1]}; but {_called(rule)} does as well without a model ({_WORDS[deciding]} "
@@ -116,8 +120,12 @@ def _gains(result: CandidateResult, metric: Deciding) -> Floats:
     return -drawn if metric == "log_loss" else drawn
 
 
-def _rank(name: str, interpretability: Sequence[str]) -> int:
-    return interpretability.index(name) if name in interpretability else len(interpretability)
+def _rank(result: CandidateResult, interpretability: Sequence[str]) -> int:
+    """Return the place in the order; an average that is not in it is as hard to read as its hardest member."""
+    if result.name in interpretability:
+        return interpretability.index(result.name)
+    places = [interpretability.index(name) for name in result.members if name in interpretability]
+    return max(places, default=len(interpretability))
 
 
 def _nothing(models: Sequence[CandidateResult], constant: CandidateResult | None) -> str:
@@ -135,10 +143,13 @@ def _reason(
     pool: Sequence[CandidateResult],
     equals: Sequence[CandidateResult],
     metric: Deciding,
+    *,
+    is_shared: bool,
 ) -> str:
     word, figure = _WORDS[metric], _figure(_value(chosen, metric), metric)
     where = "on rows it had not learnt from"
     because = " (contacting everyone or nobody pays most, so that profit cannot tell)" if metric == "log_loss" else ""
+    ease = "easiest to interpret, and has the lowest log loss of those as easy" if is_shared else "easiest to interpret"
     if len(pool) == 1:
         return f"{chosen.title} was chosen: it was the only candidate with something to say; its {word} {where} is {figure}{because}."
     if chosen is not best:
@@ -148,7 +159,7 @@ def _reason(
             f"{chosen.title} was chosen: its {word} {where}, {figure}, is shown to be within {MARGIN:.0%} of that of "
             f"{_called(best)}, {_figure(_value(best, metric), metric)} (difference {_figure(gap.value, metric)}, 95 % "
             f"interval {span}), its log loss is not reliably higher, and of the {len(equals)} candidates for which that "
-            f"holds it is the easiest to interpret{because}."
+            f"holds it is the {ease}{because}."
         )
     others = [result for result in equals if result is not chosen]
     if others:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.profit import Economics
-from churn.errors import ModelError
+from churn.errors import ConfigError, ModelError
 from churn.modeling.baselines import segment_feature
 from churn.modeling.candidates import candidates
 from churn.modeling.causes import learn_causes
@@ -42,7 +42,14 @@ def train_candidates(
     """
     from threadpoolctl import threadpool_limits
 
-    entries = candidates(training.candidates)
+    entries = [entry for entry in candidates(training.candidates) if not entry.members]
+    averages = [entry for entry in candidates(training.candidates) if entry.members]
+    if not entries:
+        raise ConfigError(
+            f"{averages[0].name} is an average of candidates, and none competes",
+            where="training.candidates",
+            remedy=f"Name two or more of {', '.join(averages[0].members)} beside it.",
+        )
     excluded = set(training.exclude_features)
     docs = tuple(doc for doc in data.features if doc.name not in excluded)
     if not docs:
@@ -69,6 +76,8 @@ def train_candidates(
             minutes = training.tune_minutes * entry.budget_weight / total
             fitted.append(run.candidate(entry, minutes=minutes, done=spent / total))
             spent += entry.budget_weight
+        averaged = [run.average(entry, fitted) for entry in averages]
+    fitted += [entry for entry in averaged if entry is not None]
     results = tuple(entry.result for entry in fitted)
     chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
     winner = next(entry for entry in fitted if entry.result.name == chosen.name)

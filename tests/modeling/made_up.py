@@ -79,3 +79,23 @@ def train(data: TrainingSet | pl.DataFrame, *, split: str = "auto", **settings: 
         economics=Economics(value_months=12),
         split=split,
     )
+
+
+def averaged() -> TrainingResult:
+    """Return a training that chose the average of a linear model and two of trees."""
+    return train(
+        curved(),
+        candidates=["logistic_regression", "random_forest", "xgboost", "average"],
+        interpretability=["average"],
+        metric="auc",
+    )
+
+
+def curved() -> pl.DataFrame:
+    """Return customers whose churn has a straight part and one that only trees see: each model lacks something."""
+    frame = customers(count=2_400, dates=1, seed=4)
+    rng = np.random.default_rng(5)
+    is_caught = (frame["number_of_payment_failures_60d"] == 1) & (frame["average_weekly_usage"] > 6)
+    return frame.with_columns(
+        has_churned=pl.col("has_churned") | (is_caught & pl.Series(rng.random(frame.height) < 0.36))
+    )

@@ -30,6 +30,7 @@ def result(
     is_baseline=False,
     contacts_everyone=False,
     seed=None,
+    members=(),
 ):
     shared = np.random.default_rng(99).normal(size=200)  # what all candidates share in a draw
     own = np.random.default_rng(seed if seed is not None else zlib.crc32(name.encode())).normal(size=200)
@@ -54,6 +55,7 @@ def result(
         calibration="platt",
         is_calibrated=True,
         calibration_slope=1.0,
+        members=members,
     )
 
 
@@ -188,3 +190,12 @@ def test_an_unknown_candidate_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match="Name one or more"):
         candidates([])
     assert [c.name for c in candidates(["mlp", "mlp"])] == ["mlp"]
+
+
+@pytest.mark.parametrize(("loss", "chosen"), [(0.19, "average"), (0.21, "xgboost")])
+def test_an_average_is_as_hard_to_read_as_its_hardest_member_and_serves_only_with_a_lower_log_loss(loss, chosen):
+    average = result("average", profit=99.9, noise=0.2, log_loss=loss, members=("logistic_regression", "xgboost"))
+    pool = [constant(), result("xgboost", profit=100, noise=0.1, seed=2), average, result("mlp", profit=100, noise=0.1)]
+    if loss > 0.2:
+        pool[2] = result("average", profit=99.9, noise=0.2, log_loss=loss, loss_noise=0.02, members=("xgboost",))
+    assert select(pool, metric="net_profit", interpretability=ORDER).name == chosen

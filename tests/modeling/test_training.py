@@ -25,8 +25,10 @@ def test_every_candidate_and_baseline_is_judged_on_the_same_rows(result):
         "segment_rate",
         "logistic_regression",
         "random_forest",
+        "shallow_xgboost",
         "xgboost",
         "mlp",
+        "average",
     ]
     by_name = {c.name: c.value("auc") for c in result.candidates}
     assert by_name["constant"] == 0.5

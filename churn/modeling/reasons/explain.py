@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.errors import ModelError
+from churn.modeling.averaging import Average
 from churn.modeling.reasons.kernel import tree_contributions
 from churn.modeling.reasons.network import network_contributions
 from churn.modeling.reasons.paths import lay_out
@@ -55,7 +56,8 @@ def explain(model: ServedModel, frame: pl.DataFrame) -> Explanation:
     """Explain every row of `frame`, (n,) customers. Raises ModelError where features are absent or the kind is unknown.
 
     Trees: exact Shapley values of the path-dependent game. Logistic regression: exact, coefficient times distance from
-    the training mean. Network: Deep SHAP, additive yet approximate. Encoded columns are summed to their feature.
+    the training mean. An average: the weighted sum of its members', exact too. Network: Deep SHAP, additive yet
+    approximate. Encoded columns are summed to their feature.
 
     Probability points: the calibrated probability p = g(f) is no sum, so what the raising features (together U) and the
     lowering ones (together D) do is told apart as a game of two players: half of what U adds when it comes first plus
@@ -88,25 +90,49 @@ def explainer_of(model: ServedModel) -> Explainer:
     """Return what explains encoded rows (n, m): contributions (n, k) and the base score. Prepared once per model."""
     known = _EXPLAINERS.get(model.estimator)
     if known is None:
-        known = _prepare(model)
+        background = np.asarray(model.background, dtype=np.float32)
+        group_of = np.asarray(model.group_of, dtype=np.int64)
+        known = _prepare(model.kind, model.estimator, background, group_of, len(model.feature_names))
         _EXPLAINERS[model.estimator] = known
     return known
 
 
-def _prepare(model: ServedModel) -> Explainer:
-    group_of, count = np.asarray(model.group_of, dtype=np.int64), len(model.feature_names)
-    match model.kind:
-        case "xgboost" | "random_forest":
-            return _trees(model.kind, model.estimator, group_of, count)
+def _prepare(kind: str, estimator: Any, background: Matrix, group_of: NDArray[np.int64], count: int) -> Explainer:
+    match kind:
+        case "xgboost" | "shallow_xgboost" | "random_forest":
+            return _trees(kind, estimator, group_of, count)
         case "logistic_regression":
-            return _linear(model.estimator, np.asarray(model.background, dtype=np.float64), group_of, count)
+            return _linear(estimator, background.astype(np.float64), group_of, count)
         case "mlp":
-            return _network(model.estimator, model.background, group_of, count)
-    raise ModelError(f"a model of kind `{model.kind}` cannot be explained", where="explanation")
+            return _network(estimator, background, group_of, count)
+        case "average":
+            return _average(estimator, background, group_of, count)
+    raise ModelError(f"a model of kind `{kind}` cannot be explained", where="explanation")
+
+
+def _average(average: Average, background: Matrix, group_of: NDArray[np.int64], count: int) -> Explainer:
+    """Shapley values are linear in the game: those of a weighted sum are the weighted sum of its parts' values."""
+    parts = [
+        (
+            member,
+            _prepare(member.name, member.estimator, background[:, member.columns], group_of[member.columns], count),
+        )
+        for member in average.members
+    ]
+
+    def explainer(matrix: Matrix) -> tuple[Matrix, float]:
+        gains, base = np.zeros((len(matrix), count), dtype=np.float32), average.intercept
+        for member, part in parts:
+            more, start = part(np.ascontiguousarray(matrix[:, member.columns]))
+            gains += np.float32(member.weight) * more
+            base += member.weight * start
+        return gains, base
+
+    return explainer
 
 
 def _trees(kind: str, estimator: Any, group_of: NDArray[np.int64], count: int) -> Explainer:
-    ensemble = read_xgboost(estimator) if kind == "xgboost" else read_forest(estimator)
+    ensemble = read_forest(estimator) if kind == "random_forest" else read_xgboost(estimator)
     paths = lay_out(ensemble, group_of, count)
     return lambda matrix: (tree_contributions(paths, matrix), paths.base_score)
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,13 +17,31 @@ from pydantic import JsonValue, ValidationError
 
 from churn.documents.document import Document
 from churn.errors import ChurnError, ModelError, ResourceError
-from churn.modeling.candidates import Candidate
+from churn.modeling.averaging import Average, Member
+from churn.modeling.candidates import Candidate, candidate
 
 FORMAT: Final = 1
 RETRAIN: Final = "Roll back with `churn models rollback`, or train again."
 _ABANDONED_SECONDS: Final = 3600  # writing a bundle takes seconds
 AnyDocument = TypeVar("AnyDocument", bound=Document)
 _ENDINGS: Final = {"skops": ".skops", "xgboost": ".ubj"}
+
+
+@dataclass(frozen=True)
+class MemberFile:
+    """A member of an average as estimator.json keeps it; its estimator is in a file of its own."""
+
+    name: str
+    first_column: int
+    last_column: int
+    weight: float
+
+
+class AverageFile(Document):
+    """estimator.json: the weights of an average, in log-odds."""
+
+    intercept: float
+    members: tuple[MemberFile, ...]
 
 
 class Manifest(Document):
@@ -101,7 +120,13 @@ def verify(folder: Path) -> None:
 
 
 def save_estimator(entry: Candidate, estimator: Any, folder: Path, name: str = "estimator") -> None:
-    """Write `estimator` to `folder` under `name`. Raises ModelError for types that its candidate does not declare."""
+    """Write `estimator` to `folder` under `name`. Raises ModelError for types that its candidate does not declare.
+
+    An average is a JSON file of weights, with each member's estimator in a file of its own beside it.
+    """
+    if entry.members:
+        _save_average(estimator, folder, name)
+        return
     path = folder / f"{name}{_ENDINGS[entry.stored_as]}"
     if entry.stored_as == "xgboost":
         estimator.save_model(path)
@@ -124,6 +149,8 @@ def load_estimator(entry: Candidate, folder: Path, name: str = "estimator") -> A
     Raises ModelError where the file cannot be read or holds any type other than those its candidate is known to need:
     such a file is never executed.
     """
+    if entry.members:
+        return _load_average(entry, folder, name)
     path = folder / f"{name}{_ENDINGS[entry.stored_as]}"
     if entry.stored_as == "xgboost":
         import xgboost
@@ -147,6 +174,32 @@ def load_estimator(entry: Candidate, folder: Path, name: str = "estimator") -> A
         return skops.io.load(path, trusted=list(entry.trusted))
     except (zipfile.BadZipFile, OSError, skops.io.exceptions.UntrustedTypesFoundException) as error:
         raise ModelError("the estimator cannot be read", where=str(path), remedy=RETRAIN) from error
+
+
+def _save_average(average: Average, folder: Path, name: str) -> None:
+    parts = []
+    for member in average.members:
+        save_estimator(candidate(member.name), member.estimator, folder, f"{name}-{member.name}")
+        parts.append(MemberFile(member.name, member.first_column, member.last_column, member.weight))
+    write_json(folder / f"{name}.json", AverageFile(intercept=average.intercept, members=tuple(parts)).as_json())
+
+
+def _load_average(entry: Candidate, folder: Path, name: str) -> Average:
+    file = read_document(folder / f"{name}.json", AverageFile)
+    strange = sorted({part.name for part in file.members} - set(entry.members))
+    if strange:
+        raise ModelError(f"{strange[0]} is no member of an average", where=str(folder), remedy=RETRAIN)
+    members = tuple(
+        Member(
+            part.name,
+            load_estimator(candidate(part.name), folder, f"{name}-{part.name}"),
+            part.first_column,
+            part.last_column,
+            part.weight,
+        )
+        for part in file.members
+    )
+    return Average(file.intercept, members)
 
 
 def read_json(path: Path) -> dict[str, JsonValue]:

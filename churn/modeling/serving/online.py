@@ -7,13 +7,15 @@ the matrix, and each transform runs on all numbers at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from churn.documents.reason import FeatureValue, RiskReason
 from churn.errors import ModelError
+from churn.modeling.averaging import Average
+from churn.modeling.candidates import candidate
 from churn.modeling.encoding.columns import MISSING, Floats
 from churn.modeling.encoding.columns_of import CLIP, NumberPlan, OneHotPlan, TargetPlan
 from churn.modeling.reasons.explain import explain_encoded
@@ -144,7 +146,7 @@ class OnlineScorer:
 
     def __init__(self, model: ServedModel) -> None:
         self._model = model
-        self._raw_scores = _scorer(model)
+        self._raw_scores = _scorer(model.kind, model.estimator)
         self._docs = {doc.name: doc for doc in model.features}
         self._names = tuple(model.feature_names)
         self._known = frozenset(self._names)
@@ -206,13 +208,27 @@ class OnlineScorer:
         return reasons
 
 
-def _scorer(model: ServedModel) -> Callable[[Matrix], Floats]:
+def _scorer(kind: str, estimator: Any) -> Callable[[Matrix], Floats]:
     """Return the function from encoded rows (n, m) to raw scores (n,); it walks trees on the calling thread."""
-    if model.kind == "xgboost":
-        return TreeWalk(read_xgboost(model.estimator), np.float32).raw_scores
-    if model.kind == "random_forest":
-        return TreeWalk(read_forest(model.estimator)).raw_scores
-    return model.raw_scores
+    if kind in {"xgboost", "shallow_xgboost"}:
+        return TreeWalk(read_xgboost(estimator), np.float32).raw_scores
+    if kind == "random_forest":
+        return TreeWalk(read_forest(estimator)).raw_scores
+    if kind == "average":
+        return _average_scorer(estimator)
+    return partial(candidate(kind).score, estimator)
+
+
+def _average_scorer(average: Average) -> Callable[[Matrix], Floats]:
+    parts = [(member, _scorer(member.name, member.estimator)) for member in average.members]
+
+    def score(matrix: Matrix) -> Floats:
+        total = np.full(len(matrix), average.intercept)
+        for member, part in parts:
+            total += member.weight * part(np.ascontiguousarray(matrix[:, member.columns]))
+        return total
+
+    return score
 
 
 def _yeo_johnson(values: Floats, power: Floats) -> Floats:

@@ -2,7 +2,8 @@
 
     manifest.json      format, and the SHA-256 of every other file
     model.json         kind, features, policy, fingerprint, threshold, encoder, calibrator, split by cause
-    estimator.skops    a scikit-learn estimator, or estimator.ubj, an XGBoost one
+    estimator.skops    a scikit-learn estimator, or estimator.ubj, an XGBoost one; for an average, estimator.json
+                       with the weights, and estimator-NAME.skops or .ubj of each member
     background.npy     encoded training rows that stand for the population
     evaluation.parquet the test rows with outcomes and scores
     card.json, card.md the model card

@@ -33,10 +33,10 @@ class Predictions:
 class ServedModel:
     """A fitted candidate with its encoder and calibrator.
 
-    `kind` is the candidate's name. `raw_unit` says what a raw score is: log-odds for logistic regression, XGBoost and
-    the neural network, a probability (mean of trees) for the random forest. `background` (at most 200, m) are encoded
-    training rows that stand for the population. `threshold` is the probability from which contacting paid most. `causes`
-    splits the probability by cause, None where the data told of one cause only.
+    `kind` is the candidate's name. `raw_unit` says what a raw score is: log-odds, but for the random forest, whose is
+    a probability (mean of trees). `background` (at most 200, m) are encoded training rows that stand for the
+    population. `threshold` is the probability from which contacting paid most. `causes` splits the probability by
+    cause, None where the data told of one cause only.
     """
 
     kind: str

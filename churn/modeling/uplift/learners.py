@@ -29,6 +29,7 @@ GENTLE: Final[Mapping[str, Parameters]] = {
     "logistic_regression": {"C": 0.01},
     "random_forest": {"leaves": 16, "min_leaf": 1_000_000},  # the learner caps it at a fiftieth of the rows
     "xgboost": {"depth": 2, "eta": 0.05, "min_child_weight": 100.0, "rounds": 60},
+    "shallow_xgboost": {"depth": 2, "eta": 0.05, "min_child_weight": 100.0, "rounds": 60},
     "mlp": {"alpha": 3.0},
 }
 

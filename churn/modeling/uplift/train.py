@@ -79,6 +79,13 @@ def hold_contest(
 
     chosen = _learners(learners)
     entries = candidates(bases)
+    for entry in entries:
+        if entry.members:
+            raise ConfigError(
+                f"{entry.name} cannot be inside an uplift model",
+                where="bases",
+                remedy=f"Name one of {', '.join(entry.members)}.",
+            )
     experiment = _experiment(frame, features, seed)
     require_both_arms(experiment)
     with threadpool_limits(limits=1, user_api="blas"):

@@ -17,10 +17,11 @@ from churn.modeling.serving.online import online_scorer
 from tests.modeling import made_up
 
 
-@pytest.fixture(scope="module", params=["logistic_regression", "random_forest", "xgboost", "mlp"])
+@pytest.fixture(scope="module", params=["logistic_regression", "random_forest", "xgboost", "mlp", "average"])
 def model(request: pytest.FixtureRequest) -> ServedModel:
-    result = made_up.train(made_up.customers(count=200), candidates=[request.param], tune_minutes=0)
-    return result.model
+    if request.param == "average":
+        return made_up.averaged().model
+    return made_up.train(made_up.customers(count=200), candidates=[request.param], tune_minutes=0).model
 
 
 def test_a_row_is_encoded_scored_and_explained_as_in_a_frame(model: ServedModel) -> None:

@@ -15,8 +15,9 @@ from churn.modeling.contest import CandidateContest
 from churn.modeling.judging.card import build_card
 from churn.modeling.judging.causes import judge_causes
 from churn.modeling.judging.fairness import fairness_slices
-from churn.modeling.judging.leakage import scan_leakage
+from churn.modeling.judging.leakage import JUMP_AUC, refuse_jump, scan_leakage
 from churn.modeling.judging.within import within_segments
+from churn.modeling.reasons.importance import feature_importance
 from churn.modeling.result import TrainingResult
 from churn.modeling.selection import select
 from churn.modeling.slices import cut
@@ -24,6 +25,8 @@ from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from churn.snapshots.dataset import TrainingSet
+
+_LOOKED_AT = 2  # features of most weight: one alone can lift a ranking
 
 
 def train_candidates(
@@ -65,6 +68,7 @@ def train_candidates(
         limit=training.leakage_auc,
         horizon_days=data.policy.horizon_days,
         trusted=training.trusted_features,
+        history=slices.frame,
     )
     run = CandidateContest(slices, names, training, selection, economics, progress)
     fitted = run.baselines()
@@ -82,6 +86,17 @@ def train_candidates(
     chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
     winner = next(entry for entry in fitted if entry.result.name == chosen.name)
     model = run.serve(winner, data, docs)
+    auc = winner.result.value("auc")
+    if auc >= JUMP_AUC:
+        for weight in feature_importance(model).features[:_LOOKED_AT]:
+            refuse_jump(
+                weight.feature,
+                auc=auc,
+                without=run.auc_without(winner, weight.feature),
+                rows=len(slices.rows["test"]),
+                limit=training.leakage_auc,
+                trusted=training.trusted_features,
+            )
     progress.step("Learning the causes of churn", 0.97)
     with threadpool_limits(limits=1, user_api="blas"):
         by_cause = learn_causes(slices, names, seed=training.seed)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from churn.documents.model_card import LeakageFinding
 from churn.errors import FutureLeak, ModelError
 from churn.modeling.encoding.columns import Floats, categories, kind_of, numbers
+from churn.modeling.judging.far import FarRows, far_rows
 from churn.modeling.judging.ranking import area_under_roc
 
 _AFTER: Final = re.compile(
@@ -25,6 +26,11 @@ _EXPECTED = 30.0  # churners, or rows, before a value counts
 _ALMOST = 0.02  # of what is expected is almost none; the same share short of all is almost all
 _VALUES = 50  # a feature of more values is looked at by its being missing only
 _ROWS = 50_000  # what is told by more rows is told by these
+_NEAR_AUC = 0.7  # a feature as strong as this on the window, against all who stay, later leavers among them ...
+_FAR_AUC = 0.85  # ... and as this on who leaves two windows later, against those who never do ...
+_FADES = 0.03  # ... that is hardly weaker there: what is honest fades
+JUMP_AUC: Final = 0.9  # a model as good as this ...
+_JUMP_SHARE = 0.5  # ... half of whose lead over chance is one feature's
 _REMEDY = (
     "Correct its SQL so that it uses only facts known before the snapshot date, or name it in "
     "training.exclude_features."
@@ -39,13 +45,15 @@ def scan_leakage(
     limit: float,
     horizon_days: int,
     trusted: Collection[str] = (),
+    history: pl.DataFrame | None = None,
 ) -> tuple[LeakageFinding, ...]:
     """Return the five features that alone tell most, or raise at the first that tells too much.
 
     `frame` holds training rows, `y` (n,) their outcomes 0/1, `limit` the AUC above which one feature cannot be honest
-    (1 turns both statistical tests off; `trusted` features are let pass). Raises FutureLeak for names or dates from after
-    the snapshot, ModelError for an AUC above `limit`, or a value that churners almost never or almost only churners hold;
-    each names feature, rows and remedy.
+    (1 turns the statistical tests off; `trusted` features are let pass), `history` all labelled rows of the same
+    customers. Raises FutureLeak for names or dates from after the snapshot, ModelError for an AUC above `limit`, a value
+    that churners almost never or almost only churners hold, or a feature that tells who leaves long after the window as
+    well as who leaves within it; each names feature, rows and remedy.
     """
     findings = []
     for feature in features:
@@ -53,6 +61,7 @@ def scan_leakage(
         _refuse_dates(frame, feature)
     step = -(-frame.height // _ROWS) if frame.height else 1
     frame, y = frame.gather_every(step), y[::step]
+    far = None if history is None or limit >= 1.0 else far_rows(frame, history, horizon_days)
     for feature in features:
         score = _as_score(frame, feature, y)
         auc = float(max((max(a, 1.0 - a) for a in (area_under_roc(values, y) for values in score)), default=0.5))
@@ -65,6 +74,8 @@ def scan_leakage(
                     remedy=f"{_REMEDY} If it is honest, name it in training.trusted_features.",
                 )
             _refuse_one_sided(frame, feature, y)
+            if far is not None and auc >= _NEAR_AUC:
+                _refuse_far_sighted(feature, score, y, far)
         findings.append(LeakageFinding(feature=feature, auc=auc, note="strongest alone"))
     findings.sort(key=lambda finding: (-finding.auc, finding.feature))
     return tuple(findings[:5])
@@ -150,6 +161,40 @@ def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
                 feature,
                 f"{words} for {rows:,} rows, of which {churners:,} churned: it looks like something filled in on leaving",
             )
+
+
+def _refuse_far_sighted(feature: str, score: Sequence[Floats], y: Floats, far: FarRows) -> None:
+    """Refuse a feature that tells who leaves long after the window as well as it tells who leaves within.
+
+    What is written after the end (a status, a balance of zero) is written into all of a customer's past rows; what is known
+    at the time says less about what is further away.
+    """
+    for values in score:
+        near = area_under_roc(values, y)
+        later = area_under_roc(values[far.position], far.left)
+        if near < 0.5:
+            near, later = 1.0 - near, 1.0 - later
+        if near >= _NEAR_AUC and later >= max(_FAR_AUC, near - _FADES):
+            raise _one_sided(
+                feature,
+                f"tells who leaves {far.days} days after the snapshot or later (AUC {later:.3f}, {int(far.left.sum()):,} of "
+                f"{far.left.size:,} rows) as well as who leaves within the window ({near:.3f}): it looks like something "
+                "that is overwritten after people leave",
+            )
+
+
+def refuse_jump(feature: str, *, auc: float, without: float, rows: int, limit: float, trusted: Collection[str]) -> None:
+    """Raise ModelError where a very good ranking of `rows` test rows is the doing of one feature.
+
+    `auc` is that of a model of all features, `without` that of the same model of all but this one.
+    """
+    if limit >= 1.0 or feature in trusted or auc < JUMP_AUC or auc - without < _JUMP_SHARE * (auc - 0.5):
+        return
+    raise _one_sided(
+        feature,
+        f"lifts the AUC on {rows:,} test rows from {without:.3f}, which all other features reach together, to {auc:.3f}: it "
+        "very likely knows the outcome",
+    )
 
 
 def _one_sided(feature: str, finding: str) -> ModelError:

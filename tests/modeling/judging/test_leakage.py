@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from churn.errors import FutureLeak, ModelError
-from churn.modeling.judging.leakage import scan_leakage
+from churn.modeling.judging.leakage import refuse_jump, scan_leakage
 
 N = 2_000
 
@@ -110,3 +110,52 @@ def test_a_limit_of_one_turns_the_statistical_tests_off():
 
 def test_a_feature_that_is_all_missing_passes():
     assert scan(never=[None] * N)[0].auc == 0.5
+
+
+def panel(*, fades: bool) -> pl.DataFrame:
+    """Return 800 customers on eight dates, half of whom leave on one. `balance` tells leavers: on all dates, or on the last."""
+    rng = np.random.default_rng(8)
+    rows = []
+    for number in range(800):
+        end = int(rng.integers(0, 8)) if number % 2 else None
+        for month in range(8 if end is None else end + 1):
+            knows = end is not None and (not fades or end == month)
+            rows.append(
+                {
+                    "customer_id": str(number),
+                    "snapshot_date": date(2025, 1, 1) + timedelta(days=30 * month),
+                    "has_churned": month == end,
+                    "balance": float(rng.normal(2.0 if knows else 0.0, 0.9)),
+                }
+            )
+    return pl.DataFrame(rows)
+
+
+def test_a_feature_that_knows_who_leaves_long_after_the_window_is_refused():
+    frame = panel(fades=False)
+    y = frame["has_churned"].to_numpy().astype(float)
+    assert scan_leakage(frame, y, ["balance"], limit=0.95, horizon_days=30)[0].auc < 0.9  # on the window it hides
+    with pytest.raises(ModelError, match=r"`balance` tells who leaves 60 days after the snapshot or later \(AUC 0\.9"):
+        scan_leakage(frame, y, ["balance"], limit=0.95, horizon_days=30, history=frame)
+    scan_leakage(frame, y, ["balance"], limit=0.95, horizon_days=30, history=frame, trusted=["balance"])
+
+
+def test_a_strong_feature_that_fades_is_honest():
+    frame = panel(fades=True)
+    y = frame["has_churned"].to_numpy().astype(float)
+    assert scan_leakage(frame, y, ["balance"], limit=0.95, horizon_days=30, history=frame)[0].auc > 0.9
+
+
+@pytest.mark.parametrize(
+    ("auc", "without", "is_refused"), [(0.968, 0.645, True), (0.92, 0.85, False), (0.85, 0.5, False)]
+)
+def test_a_jump_of_the_auc_by_one_feature_is_refused(auc, without, is_refused):
+    def judge(trusted=()):
+        refuse_jump("status", auc=auc, without=without, rows=900, limit=0.95, trusted=trusted)
+
+    judge(trusted=("status",))
+    if not is_refused:
+        judge()
+        return
+    with pytest.raises(ModelError, match=r"`status` lifts the AUC on 900 test rows from 0\.645, .* to 0\.968"):
+        judge()

@@ -10,7 +10,7 @@ from benchmarks.chromium import Page, chromium, opened
 from benchmarks.company import company, trained
 from benchmarks.measuring import Result
 from benchmarks.serving import service_process
-from churn.decisions.live_simulation import PreparedCustomers
+from churn.decisions.live_simulation import LiveCustomers
 from churn.decisions.profit import Economics
 from churn.progress import Progress
 
@@ -34,7 +34,7 @@ def _asked(customers: int, repeats: int, progress: Progress) -> list[Result]:
     margin = rng.choice([9.0, 19.0, 29.0, 49.0], customers) * rng.uniform(0.4, 1.0, customers)
     progress.step(f"simulator: preparing {customers:,} customers")
     began = time.perf_counter()
-    prepared = PreparedCustomers(probability, margin)
+    prepared = LiveCustomers(probability, margin)
     preparing = time.perf_counter() - began
     progress.step(f"simulator: {QUESTIONS} questions, {repeats} times")
     taken = []

@@ -20,6 +20,8 @@ def show(document: SimulationDocument) -> None:
     if document.calibration.is_overridden:
         line("NOT CALIBRATED: these amounts rest on probabilities that failed the gate.")
     facts(_headline(document))
+    if document.funnel:
+        _funnel(document)
     if len(document.bands) > 2:
         _plot(document)
     rows = [
@@ -98,8 +100,27 @@ def _headline(document: SimulationDocument) -> list[tuple[str, str]]:
     return rows
 
 
+def _funnel(document: SimulationDocument) -> None:
+    """Print whom it would pay to contact, and why not all of them are."""
+    rows = [
+        (
+            step.label,
+            count(step.customers),
+            money(step.expected_profit, document.currency, cents=False),
+            "; ".join(f"{count(reason.removed)} {reason.label}" for reason in step.reasons),
+        )
+        for step in document.funnel
+    ]
+    table("Who can be contacted", ["", "customers", "would earn", "left out"], rows, right=[1, 2])
+
+
 def _cut(document: SimulationDocument) -> str:
-    return "nobody" if document.threshold is None else f"from a probability of {percent(document.threshold)} up"
+    if document.threshold is None:
+        return "nobody"
+    cut = percent(document.threshold)
+    if document.mode == "threshold" or document.basis == "case_study":
+        return f"from a probability of {cut} up"
+    return f"of highest expected profit, at probabilities of {cut} and more"
 
 
 def _plot(document: SimulationDocument) -> None:

@@ -205,6 +205,9 @@ class SimulationSettings(Section):
     success_rate: Share = 0.40
     success_rate_low: Share = 0.25
     success_rate_high: Share = 0.55
+    requires_consent: bool = Field(default=True, description="Only those who agreed to marketing can be contacted.")
+    skip_open_tickets: bool = Field(default=False, description="Leave alone whoever waits for an answer from support.")
+    cooldown_days: Days = Field(30, description="Days since anyone contacted them.")
     draws: int = Field(2_000, ge=100, le=100_000)
 
 

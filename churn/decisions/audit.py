@@ -236,8 +236,19 @@ def _ceiling(result: SimulationResult, currency: str) -> AuditFinding:
 
 
 def _last_contact(result: SimulationResult, economics: Economics, currency: str) -> list[AuditFinding]:
-    cut, at = result.point.threshold, result.break_even
-    if result.mode == "optimum" or result.point.contacts <= 0 or not cut < at <= 1.0:
+    cut, at, best = result.point.threshold, result.break_even, result.optimum
+    if result.mode == "contacts" and best is not None and result.point.contacts > best.point.contacts:
+        lost = best.point.net_profit - result.point.net_profit
+        return [
+            AuditFinding(
+                "more_than_pay",
+                "caution",
+                f"Only the first {count(best.point.contacts)} contacts are expected to earn their cost; the others lose "
+                f"{money(lost, currency)}.",
+                {"paying_contacts": best.point.contacts, "loss_of_the_others": lost},
+            )
+        ]
+    if result.mode != "threshold" or result.point.contacts <= 0 or not cut < at <= 1.0:
         return []
     loss = (
         economics.cost_of_contact

@@ -76,7 +76,10 @@ def grid_cells(
     ends = np.unique(np.concatenate([*at, [k - 1]]).astype(np.int64).clip(-1, k - 1))
     ends = ends[ends >= 0]
     cut = curve.threshold[ends]
-    bin_of = ends.size - np.searchsorted(cut[::-1], p, side="right")
+    if curve.entry_of is None:
+        bin_of = ends.size - np.searchsorted(cut[::-1], p, side="right")
+    else:
+        bin_of = np.searchsorted(ends, curve.entry_of)
     weight = p if truth is None else truth.astype(np.float64)
     size = np.bincount(bin_of, minlength=ends.size).astype(np.float64)
     churners = np.bincount(bin_of, weights=weight, minlength=ends.size)

@@ -15,6 +15,8 @@ smoothly while a term is dragged. Expected values are not drawn: they come from 
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -34,6 +36,7 @@ _BINS = 160
 _SMALL = (1, 2, 3, 5, 8, 12, 20, 32, 50, 80, 125, 200, 320, 500, 800)
 _QUANTILES = np.array([0.05, 0.5, 0.95])
 _FIT_POINTS = 401
+_ORDERS_KEPT = 4  # of some ten megabytes each
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class DrawnTerms:
 class PreparedCustomers:
     """Customers ready to be asked about, as often as one likes; nothing here changes after it is made.
 
-    `churn_probability` and `monthly_margin` have shape (n,). Raises DataError for values that cannot be used.
+    `churn_probability` and `monthly_margin` have shape (n,), and `rank` where customers do not come by probability. Raises DataError for values that cannot be used.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class PreparedCustomers:
         draws: int = 2_000,
         seed: int = 7,
         value_range: tuple[float, float] = (0.8, 1.2),
+        rank: Floats | None = None,
     ) -> None:
         self.probability = probabilities("churn_probability", churn_probability)
         if not self.probability.size:
@@ -99,7 +103,7 @@ class PreparedCustomers:
         self.margin = np.full(self.probability.size, margin) if isinstance(margin, float) else margin
         self.draws, self.seed, self.value_range = draws, seed, value_range
         # Any economics do: of this curve only what the terms do not touch is used.
-        self.curve = threshold_curve(self.probability, None, self.margin, Economics())
+        self.curve = threshold_curve(self.probability, None, self.margin, Economics(), rank=rank)
         self.stake = np.asarray(self.curve.stake)
         known = self.curve.contacts
         small = [float(known[i]) for i in np.searchsorted(known, _SMALL) if i < known.size]
@@ -217,6 +221,57 @@ class PreparedCustomers:
         swing = np.sqrt(share * (1.0 - share))
         parts = (a + share * s + swing * n for a, s, n in zip(above, step, noise, strict=True))
         return Totals(*(part.astype(np.float32) for part in parts))
+
+
+class LiveCustomers:
+    """Customers in every order that terms ask for: each order is prepared when it is first asked for, and a few are kept.
+
+    By each customer's own margin m the most profitable come first by p (m + s), where only what stayers take moves s.
+    """
+
+    def __init__(self, churn_probability: ArrayLike, monthly_margin: ArrayLike, *, draws: int = 2_000) -> None:
+        self.by_probability = PreparedCustomers(churn_probability, monthly_margin, draws=draws)
+        self._orders: OrderedDict[float, PreparedCustomers] = OrderedDict()
+        self._lock = threading.Lock()
+        self._ordered(0.0)
+
+    @property
+    def probability(self) -> Floats:
+        """Churn probability (n,)."""
+        return self.by_probability.probability
+
+    @property
+    def margin(self) -> Floats:
+        """Monthly margin (n,)."""
+        return self.by_probability.margin
+
+    def answer(
+        self, economics: Economics, *, mode: Mode = "optimum", amount: float | None = None, value: float | None = None
+    ) -> SimulationResult:
+        """Return what `simulation.simulate` does; as PreparedCustomers does of one order."""
+        by_profit = self._by_profit(economics, value)
+        if mode != "threshold" or by_profit is self.by_probability:
+            return by_profit.answer(economics, mode=mode, amount=amount, value=value)
+        result = self.by_probability.answer(economics, mode=mode, amount=amount, value=value)
+        return replace(result, optimum=by_profit.answer(economics, value=value).optimum)
+
+    def _by_profit(self, economics: Economics, value: float | None) -> PreparedCustomers:
+        rate = economics.success_rate * economics.value_of_save(1.0)
+        if value is not None or rate <= 0.0:
+            return self.by_probability
+        return self._ordered(round(economics.cost_of_taker * (1.0 - economics.success_rate) / rate, 9))
+
+    def _ordered(self, shift: float) -> PreparedCustomers:
+        with self._lock:
+            prepared = self._orders.get(shift)
+            if prepared is None:
+                rank = self.probability * (self.margin + shift)
+                prepared = PreparedCustomers(self.probability, self.margin, draws=self.by_probability.draws, rank=rank)
+                self._orders[shift] = prepared
+                while len(self._orders) > _ORDERS_KEPT:
+                    self._orders.popitem(last=False)
+            self._orders.move_to_end(shift)
+            return prepared
 
 
 def _bands(net: NDArray[np.float32]) -> tuple[DrawnRange, ...]:

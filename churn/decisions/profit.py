@@ -250,6 +250,18 @@ def expected_profit(
     return value_contacts(churn_probability, value, economics, uplift=uplift).profit
 
 
+def contact_order(p: Floats, value: float | Floats, economics: Economics) -> Floats | None:
+    """Return what customers are contacted by from its highest down, shape (n,), so that the most profitable come first.
+
+    It grows with the expected profit; None where that grows with the probability alone, as where a save is worth the
+    same for all.
+    """
+    if isinstance(value, float):
+        return None
+    taker = economics.cost_of_taker
+    return np.asarray(p * (economics.success_rate * (value - taker) + taker), dtype=np.float64)
+
+
 def break_even_probability(value: ArrayLike, economics: Economics) -> float | Floats:
     """Return the calibrated probability above which a contact earns money, a number or one per value.
 

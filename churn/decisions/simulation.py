@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from churn.decisions.checks import Bools, Floats, outcomes, per_customer, probabilities
 from churn.decisions.choices import Mode, Outcomes
 from churn.decisions.draws import Cells, Draws, draw_campaigns, grid_cells
-from churn.decisions.profit import Economics, break_even_probability
+from churn.decisions.profit import Economics, break_even_probability, contact_order
 from churn.decisions.sensitivity import DrawnRange, Sensitivity, interval_of, tornado
 from churn.decisions.threshold import CurvePoint, ThresholdCurve, threshold_curve
 from churn.errors import ConfigError, DataError
@@ -72,7 +72,9 @@ def simulate(
     draws: int = 2_000,
     seed: int = 7,
 ) -> SimulationResult:
-    """Simulate contacting the customers of highest probability (n,), as many as `mode` and `amount` say.
+    """Simulate contacting the customers of highest expected profit (n,), as many as `mode` and `amount` say.
+
+    By a threshold those of highest probability are; the optimum is that by expected profit nevertheless.
 
     `outcome` (n,) 1 = churned, None where not known yet: churners are then drawn from the probabilities. `value`: money
     that a save is worth, a number or (n,). `amount`: the threshold, budget or number of contacts; none for the optimum.
@@ -83,28 +85,50 @@ def simulate(
         raise DataError("holds no customers", where="churn_probability", remedy="Score some customers first.")
     worth = per_customer("value", value, p.size)
     truth = None if outcome is None else outcomes("outcome", outcome, p.size)
-    curve = threshold_curve(p, truth, worth, economics)
-    point, best = choose(curve, mode, amount), curve.optimum()
-    cells = grid_cells(curve, p, truth, worth, contacts=[point.contacts, best.contacts], bins=BINS)
-    drawn = draw_campaigns(cells, economics, value_range=value_range, draws=draws, seed=seed)
-    result = _result(
-        point,
-        cells,
-        drawn,
-        economics,
-        value_range,
-        mode=mode,
-        outcomes="expected" if truth is None else "known",
-        grid=tuple(curve.at_contacts(c) for c in cells.contacts),
-        perfect_profit=perfect_profit(p, truth, worth, economics),
-        draws=draws,
-        seed=seed,
-    )
-    return replace(
-        result,
-        optimum=_optimum(best, cells, drawn, economics, is_known=truth is not None),
-        splits_ties=curve.index_of(point.contacts)[1] < 1.0,
-    )
+    rank = contact_order(p, worth, economics)
+    by_profit = _Ranked(mode, amount, value_range, draws, seed)
+    if rank is None or mode != "threshold":
+        return by_profit.simulate(p, truth, worth, economics, rank)
+    best = _Ranked("optimum", None, value_range, draws, seed).simulate(p, truth, worth, economics, rank)
+    return replace(by_profit.simulate(p, truth, worth, economics, None), optimum=best.optimum)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """One way to choose from customers in one order."""
+
+    mode: Mode
+    amount: float | None
+    value_range: tuple[float, float]
+    draws: int
+    seed: int
+
+    def simulate(
+        self, p: Floats, truth: Bools | None, worth: float | Floats, economics: Economics, rank: Floats | None
+    ) -> SimulationResult:
+        """Return the simulation of customers from the highest `rank` down, by probability where it is None."""
+        curve = threshold_curve(p, truth, worth, economics, rank=rank)
+        point, best = choose(curve, self.mode, self.amount), curve.optimum()
+        cells = grid_cells(curve, p, truth, worth, contacts=[point.contacts, best.contacts], bins=BINS)
+        drawn = draw_campaigns(cells, economics, value_range=self.value_range, draws=self.draws, seed=self.seed)
+        result = _result(
+            point,
+            cells,
+            drawn,
+            economics,
+            self.value_range,
+            mode=self.mode,
+            outcomes="expected" if truth is None else "known",
+            grid=tuple(curve.at_contacts(c) for c in cells.contacts),
+            perfect_profit=perfect_profit(p, truth, worth, economics),
+            draws=self.draws,
+            seed=self.seed,
+        )
+        return replace(
+            result,
+            optimum=_optimum(best, cells, drawn, economics, is_known=truth is not None),
+            splits_ties=curve.index_of(point.contacts)[1] < 1.0,
+        )
 
 
 def simulate_counts(
@@ -187,7 +211,15 @@ def choose(curve: ThresholdCurve, mode: Mode, amount: float | None) -> CurvePoin
         if amount > 1:
             raise ConfigError(f"{amount} is not a probability", where=mode, remedy="Give a number between 0 and 1.")
         return curve.at_threshold(amount)
-    return curve.at_budget(amount) if mode == "budget" else curve.at_contacts(float(np.floor(amount)))
+    return within_budget(curve, amount) if mode == "budget" else curve.at_contacts(float(np.floor(amount)))
+
+
+def within_budget(curve: ThresholdCurve, budget: float) -> CurvePoint:
+    """Return the most profitable campaign that `budget` pays for even if everybody takes the incentive, as plans do."""
+    cost = curve.economics.contact_cost + curve.economics.incentive_cost
+    best = curve.optimum()
+    most = np.floor(budget / cost + 1e-9) if cost > 0 else np.inf
+    return best if best.contacts <= most else curve.at_contacts(float(most))
 
 
 def _result(

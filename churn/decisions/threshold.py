@@ -118,6 +118,7 @@ class ThresholdCurve:
     churners: float
     saves: Floats | None = None
     saved_value: Floats | None = None
+    entry_of: NDArray[np.int64] | None = None  # each customer's entry (n,), where the order is not that of probability
 
     @cached_property
     def false_positives(self) -> NDArray[np.int64] | Floats:
@@ -262,8 +263,12 @@ def threshold_curve(
     value: ArrayLike,
     economics: Economics,
     uplift: ArrayLike | None = None,
+    *,
+    rank: Floats | None = None,
 ) -> ThresholdCurve:
-    """Return counts and money at every distinct threshold of `churn_probability` (n,).
+    """Return counts and money at every distinct threshold of `churn_probability` (n,), or of `rank` where it is given.
+
+    By `rank` (n,) customers come from its highest down, and a threshold is the lowest probability among them.
 
     `outcome` (n,): 1 where the customer churned, or None, and then numbers are expectations under the probabilities.
     `value`: money that a save is worth, one number or (n,). `uplift` (n,): churn avoided by contact, for that model.
@@ -274,6 +279,8 @@ def threshold_curve(
     truth = None if outcome is None else outcomes("outcome", outcome, p.size)
     if uplift is not None and economics.profit_model == "uplift":
         return _curve_of_uplift(p, truth, worth, economics, uplift)
+    if rank is not None:
+        return _ranked_curve(p, truth, worth, economics, rank)
     stake: float | Floats = worth
     if truth is not None:
         threshold, contacts, hits = count_hits(p, truth)
@@ -290,6 +297,31 @@ def threshold_curve(
         stake = np.cumsum(falling * worth[order])[last]
     total = float(expected[-1]) if expected.size else 0.0
     return ThresholdCurve(falling[last], counts_at(last, p.size), expected[last], stake, economics, p.size, total)
+
+
+def _ranked_curve(
+    p: Floats, truth: Bools | None, worth: float | Floats, economics: Economics, rank: Floats
+) -> ThresholdCurve:
+    """Customers from the highest `rank` down; those of equal rank move together."""
+    order = np.argsort(-rank, kind="stable")
+    falling = rank[order]
+    last = last_of_ties(falling)
+    weight = (p if truth is None else truth.astype(np.float64))[order]
+    hits = np.cumsum(weight)
+    stake: float | Floats = worth if isinstance(worth, float) else np.cumsum(weight * worth[order])[last]
+    entry_of = np.empty(p.size, dtype=np.int64)
+    ends = np.arange(p.size) if isinstance(last, slice) else np.searchsorted(last, np.arange(p.size))
+    entry_of[order] = ends
+    return ThresholdCurve(
+        np.minimum.accumulate(p[order])[last],
+        counts_at(last, p.size),
+        hits[last],
+        stake,
+        economics,
+        p.size,
+        float(hits[-1]) if hits.size else 0.0,
+        entry_of=entry_of,
+    )
 
 
 def _curve_of_uplift(

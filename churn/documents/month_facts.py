@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, PlainSerializer
+from pydantic import ConfigDict, Field, PlainSerializer
 
 from churn.decisions.bands import Band
 from churn.decisions.choices import ProfitModel
@@ -191,6 +191,8 @@ class KnownDecision(Document):
     success_rate: Number
     contact_cost: Number
     run_snapshot_date: date | None
+    recommended: int | None = Field(None, description="Whom it would pay to contact, if all of them could be.")
+    left_out: int | None = Field(None, description="How many of these may not be contacted now.")
 
 
 class UnknownDecision(Document):

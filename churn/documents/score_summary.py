@@ -56,6 +56,7 @@ class ScoreSummary(Document):
     plans: tuple[str, ...]
     months: tuple[ChurnMonth, ...]
     features: dict[str, UsualValues]
+    listed_contactable: int | None = None  # of those listed, who might be contacted when they were scored
 
     @property
     def knows_fees(self) -> bool:

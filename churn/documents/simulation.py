@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from churn.decisions.choices import Basis, Mode, Outcomes, ProfitModel, Weight
+from churn.decisions.funnel import StepName
 from churn.documents.document import Document
 
 # Whole amounts are kept without a decimal point, as the JSON shows them.
@@ -123,6 +124,24 @@ class SimulationCalibration(SimulationPart):
     is_overridden: bool
 
 
+class FunnelReason(SimulationPart):
+    """A rule, in words, and how many customers it was the first to leave out."""
+
+    rule: str
+    label: str
+    removed: int
+
+
+class SimulatedStep(SimulationPart):
+    """A step from all scored customers to those contacted: how many remain, and what contacting them would earn."""
+
+    step: StepName
+    label: str
+    customers: Number
+    expected_profit: Number
+    reasons: tuple[FunnelReason, ...]
+
+
 class SimulationDocument(SimulationPart):
     """A simulated campaign: whom to contact, what it costs and brings, how sure that is, and what it assumes."""
 
@@ -167,6 +186,9 @@ class SimulationDocument(SimulationPart):
     method: str
     draws: int
     seed: int
+    funnel: tuple[SimulatedStep, ...] = Field(
+        default=(), description="From all scored customers to those contacted; empty where the customers are past ones."
+    )
 
 
 class SimulationComparison(Document):

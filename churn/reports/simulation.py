@@ -66,7 +66,7 @@ def _curve(document: SimulationDocument) -> Figure | None:
 
 def _break_even(document: SimulationDocument) -> BreakEvenMark | None:
     at = document.break_even
-    if at is None:
+    if at is None or document.mode != "threshold":  # by expected profit there is no one probability to mark
         return None
     paying = [band.contacts for band in document.bands if band.threshold >= at]
     return BreakEvenMark(paying[-1], f"break-even {percent(at, 1)}") if paying else None

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from churn.errors import ContractBroken, ModelError
 from churn.store.records import FieldValue
-from churn.store.score_row import LIFETIME_COLUMNS, OPTIONAL_COLUMNS, SCORE_COLUMNS
+from churn.store.score_row import LIFETIME_COLUMNS, OPTIONAL_COLUMNS, SCORE_COLUMNS, UNLISTED_COLUMNS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -126,10 +126,12 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("involuntary_probability"))
     if not set(LIFETIME_COLUMNS) & set(frame.columns):  # of a model that knows nothing of months ahead
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in LIFETIME_COLUMNS)
+    if "contact_facts" not in frame.columns:
+        frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias("contact_facts"))
     missing = [name for name in SCORE_COLUMNS if name not in frame.columns]
     if missing:
         raise ContractBroken(f"a score list lacks {', '.join(missing)}", where="scores")
-    types = {name: getattr(pl, kind) for name, kind in SCORE_COLUMNS.items()}
+    types = {name: getattr(pl, kind) for name, kind in {**SCORE_COLUMNS, **UNLISTED_COLUMNS}.items()}
     rows = frame.select(pl.col(name).cast(kind) for name, kind in types.items()).sort("customer_id")
     for name in SCORE_COLUMNS:
         if name not in OPTIONAL_COLUMNS and (empty := rows[name].null_count()):

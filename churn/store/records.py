@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from churn.store.score_row import SCORE_COLUMNS, ScoreRow, score_row
+from churn.store.score_row import SCORE_COLUMNS, UNLISTED_COLUMNS, ScoreRow, score_row
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,7 +90,7 @@ def score_frame(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> pl.DataF
     by_column = zip(*rows, strict=True) if rows else ([] for _ in names)
     columns = []
     for name, values in zip(names, by_column, strict=True):
-        kind = SCORE_COLUMNS[name]
+        kind = SCORE_COLUMNS.get(name) or UNLISTED_COLUMNS[name]
         is_number = kind == "Boolean" and any(type(value) is int for value in values[:1])
         series = pl.Series(name, values, dtype=pl.Int8 if is_number else getattr(pl, kind))
         columns.append(series.cast(getattr(pl, kind)))

@@ -42,6 +42,8 @@ LIFETIME_COLUMNS = (
     "months_kept_high",
     "months_after_save",
 )
+# Kept beside them for whoever asks for it by name: words on consent, objection, contact and tickets; null before 0015.
+UNLISTED_COLUMNS: dict[str, str] = {"contact_facts": "String"}
 # These may hold nothing: a customer without a plan, one never scored before, churn whose cause is not known.
 OPTIONAL_COLUMNS = frozenset(
     {"plan", "previous_probability", "change", "change_reasons", "involuntary_probability", *LIFETIME_COLUMNS}

@@ -68,6 +68,7 @@ scores = sa.Table(
     sa.Column("months_kept_low", sa.Double),
     sa.Column("months_kept_high", sa.Double),
     sa.Column("months_after_save", sa.Double),
+    sa.Column("contact_facts", sa.Text),
 )
 sa.Index("ix_scores_expected_profit", scores.c.expected_profit.desc(), scores.c.customer_id)
 sa.Index("ix_scores_churn_probability", scores.c.churn_probability.desc(), scores.c.customer_id)

@@ -288,6 +288,8 @@ def _urgent(campaign: CampaignRow) -> Task | None:
 
 def _about_risk(context: Context, summary: ScoreSummary, *, tells_money: bool) -> tuple[Task, ...]:
     decide = f"Decide about {count(summary.listed)} customers at high or critical risk"
+    if summary.listed_contactable is not None and summary.listed_contactable < summary.listed:
+        decide += f", {count(summary.listed_contactable)} of whom may be contacted"
     if not tells_money:
         return (Task(decide, no_money(summary.model_version), "/risk-list"),)
     find = Task("Find the threshold that pays", "How far down the list contacting still earns money.", "/simulator")

@@ -20,7 +20,7 @@ from churn.store.records import (
     ScoreRun,
     score_frame,
 )
-from churn.store.score_row import SCORE_COLUMNS, score_row
+from churn.store.score_row import SCORE_COLUMNS, UNLISTED_COLUMNS, score_row
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,6 +51,7 @@ _STANDING = (
 )
 _RUN_ENDS = len(RUN_FIELDS)
 _SCORE_ENDS = _RUN_ENDS + len(SCORE_COLUMNS)
+_READABLE = frozenset({*SCORE_COLUMNS, *UNLISTED_COLUMNS})
 _DATES = frozenset({"snapshot_date"})
 _INSTANTS = frozenset({"scored_at", "data_cutoff", "stale_at"})
 _AT_ONCE = 500  # names in one statement: well under what SQLite takes
@@ -68,6 +69,11 @@ class ScoreReader:
     def current_run(self) -> ScoreRun | None:
         """Return what the current list is of; None before the first one."""
         return _current_run(self._source.fetch)
+
+    def contact_counts(self) -> tuple[int, ...]:
+        """Return how many assignments, outcomes and objections there are: others than before, other people to contact."""
+        counted = ", ".join(f"(select count(*) from {table})" for table in ("assignments", "outcomes", "objections"))
+        return tuple(map(int, self._source.fetch(f"select {counted}", {})[0]))
 
     def current(
         self,
@@ -224,7 +230,7 @@ def _filters(
 def _rows(
     fetch: Fetch, conditions: _Conditions, order: ScoreOrder | None, limit: int | None, columns: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    if unknown := [name for name in (*columns, order or "customer_id") if name not in SCORE_COLUMNS]:
+    if unknown := [name for name in (*columns, order or "customer_id") if name not in _READABLE]:
         raise ConfigError(f"a score list has no column `{unknown[0]}`", where="scores")
     where = f" where {' and '.join(conditions.parts)}" if conditions.parts else ""
     values = conditions.values

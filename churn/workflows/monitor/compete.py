@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
+from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.documents.monitoring import ChallengerContest, Finding
 from churn.modeling import load_bundle, load_card, load_evaluation
@@ -16,7 +17,6 @@ from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.looks import ModelLook, learnt_until
 from churn.workflows.monitor.observation import Observation
 from churn.workflows.monitor.rows import outcomes_of, rows_of, untreated
-from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
     import polars as pl

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn.campaigns.assignment import global_holdout
-from churn.campaigns.facts import read_consent, read_contacts, read_left, read_waiting, unreadable_consents
+from churn.campaigns.facts import unreadable_consents
 from churn.campaigns.plan_words import CONSENT_UNKNOWN
 from churn.campaigns.reading import campaign_files, line_of
 from churn.context import Context
@@ -19,6 +18,7 @@ from churn.snapshots.conditions import build_day, known_features, matching
 from churn.snapshots.dates import data_cutoff
 from churn.warehouse.models.filters import Filter, audience_filter
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.plan.rules import ContactRules, left_out_by, read_facts, read_history
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,24 +69,20 @@ def gather_facts(
         )
     context.progress.step("Reading consent, contacts and tickets")
     _refuse_unreadable_consent(context, warehouse, definitions)
-    shared, notes = _shared(context, warehouse, ids, now)
-    others = _running(context, scores.snapshot_date)
-    contacted = _contacts(context, warehouse, definitions, scores.snapshot_date, others)
+    days = max(settings.campaigns.recent_contact_days, *(d.limits.cooldown_days for d in definitions))
+    facts = read_facts(context, warehouse, ids, scores.snapshot_date, now, days=days)
+    history = read_history(context, scores.snapshot_date)
     with context.open_store() as store:
         before = [store.assignments.of(d.name) for d in definitions]
     left_out = {}
     for definition, mine in zip(definitions, before, strict=True):
-        days = max(definition.limits.cooldown_days, settings.campaigns.recent_contact_days)
-        since = scores.snapshot_date - timedelta(days=days)
-        recent = contacted.filter(pl.col("contacted_at") >= since)["customer_id"]
-        elsewhere = others.filter(pl.col("campaign") != definition.name)["customer_id"]
-        rules = {
-            "assigned_before": ids.is_in(mine["customer_id"].implode()).to_numpy(),
+        rules = ContactRules.of(definition)
+        left_out[definition.name] = {
+            "assigned_before": np.asarray(ids.is_in(mine["customer_id"].implode()).to_numpy(), dtype=np.bool_),
             "not_in_audience": ~audience[definition.name],
-            "contacted_recently": ids.is_in(recent.implode()).to_numpy(),
-            "in_another_campaign": ids.is_in(elsewhere.implode()).to_numpy(),
-        } | {rule: hits for rule, hits in shared.items() if _applies(definition, rule)}
-        left_out[definition.name] = {rule: np.asarray(hits, dtype=np.bool_) for rule, hits in rules.items()}
+            **left_out_by(rules, settings, ids, scores.snapshot_date, facts, history),
+        }
+    notes = () if facts.has_agreed is not None else (CONSENT_UNKNOWN,)
     return CampaignFacts(left_out, pl.concat(before), notes)
 
 
@@ -127,12 +123,6 @@ def _require_open_window(
             where=f"campaign {definition.name}",
             remedy="Run `churn score` first.",
         )
-
-
-def _applies(definition: CampaignDefinition, rule: str) -> bool:
-    if rule == "no_consent":
-        return definition.audience.requires_consent
-    return rule != "open_ticket" or definition.audience.skip_open_tickets
 
 
 def check_filters(
@@ -192,76 +182,3 @@ def _ask(
                     f"the filter cannot be asked: {error.what}", where=condition.where, remedy=remedy
                 ) from error
         raise
-
-
-def _shared(
-    context: Context, warehouse: Warehouse, ids: pl.Series, now: datetime
-) -> tuple[dict[str, NDArray[np.bool_]], tuple[str, ...]]:
-    """What holds for every campaign alike."""
-    settings, notes = context.settings, []
-    consent, is_known = read_consent(warehouse)
-    if not is_known:
-        notes.append(CONSENT_UNKNOWN)
-    agreed = consent.filter(consent["has_consent"])["customer_id"]
-    objected = set(consent.filter(consent["has_objected"])["customer_id"])
-    with context.open_store() as store:
-        objected |= set(store.outcomes.recent(kind="unsubscribed")["customer_id"]) | set(store.privacy.objected())
-    is_decision = settings.churn.dated_by == "decision"
-    left = ids.clear() if settings.churn.definition == "inactivity" else None
-    if left is None:
-        left = read_left(
-            warehouse,
-            now,
-            reached=data_cutoff(warehouse),
-            grace_days=settings.churn.grace_days,
-            counts_decisions=is_decision,
-            told_by=settings.churn.told_by,
-        )
-    rules = settings.campaigns
-    left_out = {
-        "not_active": ids.is_in(left.implode()).to_numpy(),
-        "objected": ids.is_in(list(objected)).to_numpy(),
-        "global_holdout": global_holdout(
-            ids.to_list(), share=rules.global_holdout_share, seed=rules.global_holdout_seed
-        ),
-        "open_ticket": ids.is_in(read_waiting(warehouse).implode()).to_numpy(),
-    }
-    if is_known:
-        left_out["no_consent"] = ~ids.is_in(agreed.implode()).to_numpy()
-    return left_out, tuple(notes)
-
-
-def _contacts(
-    context: Context, warehouse: Warehouse, definitions: Sequence[CampaignDefinition], day: date, running: pl.DataFrame
-) -> pl.DataFrame:
-    """Every contact that may still be recent: from deliveries, from CRMs, and of plans whose windows have closed."""
-    import polars as pl
-
-    days = max(context.settings.campaigns.recent_contact_days, *(d.limits.cooldown_days for d in definitions))
-    kind: dict[str, pl.DataType] = {"customer_id": pl.String(), "contacted_at": pl.Datetime("us")}
-    parts = [read_contacts(warehouse, day, days=days)]
-    with context.open_store() as store:
-        recent = [store.outcomes.recent(kind=kind) for kind in ("contacted", "delivered")]
-        planned = store.assignments.customers(arm="treatment")
-    parts += [events.select("customer_id", contacted_at="occurred_at") for events in recent]
-    closed = planned.join(running, on=["campaign", "customer_id"], how="anti")  # open windows have a rule of their own
-    parts.append(closed.select("customer_id", contacted_at="snapshot_date"))
-    return pl.concat([part.select(pl.col(n).cast(k) for n, k in kind.items()) for part in parts])
-
-
-def _running(context: Context, day: date) -> pl.DataFrame:
-    """Return campaign and customer_id of those, in either arm, whose outcome window has not closed on `day`.
-
-    Where a campaign's plans have windows of several lengths the longest holds for all of its customers.
-    """
-    import polars as pl
-
-    with context.open_store() as store:
-        assigned = store.assignments.customers()
-        names = assigned["campaign"].unique().to_list()
-        plans = {name: store.plans.list(name) for name in names}
-    windows = {name: max(plan.window_days for plan in made) for name, made in plans.items()}
-    if not windows:
-        return assigned.select("campaign", "customer_id")
-    days = pl.col("campaign").replace_strict(windows, return_dtype=pl.Int64)
-    return assigned.filter(pl.col("snapshot_date") + pl.duration(days=days) > day).select("campaign", "customer_id")

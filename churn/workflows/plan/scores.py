@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.errors import DataError, QualityBlocked
 from churn.snapshots.conditions import build_day
 from churn.snapshots.dataset import feature_frame
 from churn.views.judgement import Judgement, judge_model
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
     import polars as pl

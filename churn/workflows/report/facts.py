@@ -34,6 +34,7 @@ from churn.documents.month_facts import (
     TrendMonth,
     UnknownDecision,
 )
+from churn.documents.simulation import SimulationDocument
 from churn.errors import ChurnError, ConfigError, NotCalibrated, NotFound
 from churn.snapshots.dataset import data_cutoff, write_policy
 from churn.snapshots.dates import is_flat
@@ -309,7 +310,15 @@ def _decision(context: Context) -> Decision:
         return UnknownDecision(code="not_calibrated", why=str(error))
     except ChurnError as error:
         return UnknownDecision(code="nothing_scored", why=str(error))
+    return decision_of(document)
+
+
+def decision_of(document: SimulationDocument) -> KnownDecision:
+    """Return what a simulation says about whom to contact now."""
+    steps = {step.step: int(step.customers) for step in document.funnel}
     return KnownDecision(
+        recommended=steps.get("recommended"),
+        left_out=steps["recommended"] - steps["not_held_out"] if steps else None,
         contacts=document.contacts,
         threshold=document.threshold,
         cost=document.cost,

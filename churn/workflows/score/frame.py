@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
 from churn.decisions.profit import expected_profit
@@ -16,7 +17,6 @@ from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
 from churn.store.score_row import LIFETIME_COLUMNS
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.score.history import read_previous, write_history
-from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

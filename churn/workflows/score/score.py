@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from churn.snapshots.dataset import data_cutoff, default_snapshot_date
 from churn.snapshots.policy import SnapshotPolicy
 from churn.store import ScoreRun
 from churn.views.champion import bundle_path, load_champion
+from churn.workflows.plan.rules import facts_in_words, read_facts
 from churn.workflows.refresh import stop_on_blocked_checks
 from churn.workflows.score.frame import ScoredFrame, score_frame
 from churn.workflows.score.serving_writer import prune_serving_files, write_score_history, write_serving_files
@@ -139,12 +140,19 @@ def _score_one(
     )
 
 
+def _with_contact_facts(context: Context, warehouse: Warehouse, scored: ScoredFrame, day: date) -> ScoredFrame:
+    ids = scored.frame["customer_id"]
+    facts = read_facts(context, warehouse, ids, day, context.clock())
+    return replace(scored, frame=scored.frame.with_columns(facts_in_words(ids, facts)))
+
+
 def _publish(context: Context, warehouse: Warehouse, scored: ScoredFrame, version: ModelVersion, day: date) -> bool:
     write_score_history(context, scored.frame, version.version, day)
     with context.open_store() as store:
         current = store.scores.current_run()
     if current is not None and current.snapshot_date > day:
         return False
+    scored = _with_contact_facts(context, warehouse, scored, day)
     write_serving_files(context, warehouse, scored, version.version, day)
     with context.open_store() as store:
         store.scores.publish(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.decisions.bands import BANDS, Band
+from churn.decisions.funnel import Admission
 from churn.documents.churn_month import ChurnMonth
 from churn.documents.score_summary import BandSummary, ScoreSummary, UsualValues
 from churn.warehouse.models.build import build_model
 from churn.warehouse.models.sql_models import in_order, needed_for
+from churn.workflows.plan.rules import ContactRules, facts_from_words, left_out_by, read_history
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,7 +72,19 @@ def serving_summary(
         plans=tuple(sorted(scored.frame["plan"].drop_nulls().unique().to_list())[:200]),
         months=_months(warehouse, models),
         features=_usual(scored.features),
+        listed_contactable=_contactable(context, scored.frame, day),
     )
+
+
+def _contactable(context: Context, frame: pl.DataFrame, day: date) -> int | None:
+    """Return how many of those listed may be contacted by the rules of [simulation]; None where nothing says so."""
+    facts = facts_from_words(frame) if "contact_facts" in frame.columns else None
+    if facts is None:
+        return None
+    rules, history = ContactRules.of_settings(context.settings), read_history(context, day)
+    left_out = left_out_by(rules, context.settings, frame["customer_id"], day, facts, history)
+    admitted = Admission.of(left_out, frame.height).is_admitted
+    return int((admitted & frame["is_listed"].to_numpy()).sum())
 
 
 def _band(band: Band, sums: Mapping[str, float]) -> BandSummary:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
+from churn.campaigns.eligibility import RULES
 from churn.decisions.audit import AuditFinding
 from churn.decisions.choices import Basis
+from churn.decisions.funnel import FunnelStep, StepName
 from churn.decisions.profit import DESCRIPTIONS, Economics
 from churn.decisions.sensitivity import DrawnRange, Sensitivity
 from churn.decisions.simulation import Optimum, SimulationResult
 from churn.decisions.threshold import CurvePoint
 from churn.documents.simulation import (
+    FunnelReason,
     Number,
     OptimumInterval,
     SimulatedBand,
@@ -22,6 +25,7 @@ from churn.documents.simulation import (
     SimulatedDriver,
     SimulatedInterval,
     SimulatedOptimum,
+    SimulatedStep,
     SimulationCalibration,
     SimulationCaveat,
     SimulationDocument,
@@ -33,8 +37,17 @@ if TYPE_CHECKING:
     from churn.decisions.calibration import Gate
 
 
+STEP_LABELS: Final[dict[StepName, str]] = {
+    "scored": "Scored",
+    "recommended": "Recommended by money",
+    "allowed": "May be contacted",
+    "rested": "After cooldown, tickets and other campaigns",
+    "not_held_out": "Without the global holdout",
+    "chosen": "Contacted",
+}
+_REASONS: Final = {"low_profit": "expected to earn nothing", "beyond_the_cut": "beyond the budget, number or threshold"}
 METHOD: Final = (
-    "Customers are contacted from the highest churn probability down. Bands: {draws:,} draws of other customers "
+    "Customers are contacted from the highest expected profit down, by a threshold from the highest churn probability. Bands: {draws:,} draws of other customers "
     "(bootstrap), of the success rate (Beta through {low} to {high}), of the value of a save (20 % either way) and of "
     "luck in who stays; 90 % of the draws lie between the lower and the upper line."
 )
@@ -63,6 +76,7 @@ def build_document(
     gate: Gate | None,
     *,
     is_overridden: bool,
+    funnel: Sequence[FunnelStep] = (),
 ) -> SimulationDocument:
     """Return the document: money in cents, shares in 0..1, None where a number does not exist."""
     point = _cut(result.point)
@@ -109,6 +123,21 @@ def build_document(
         ),
         draws=result.draws,
         seed=result.seed,
+        funnel=tuple(shown_step(step) for step in funnel),
+    )
+
+
+def shown_step(step: FunnelStep) -> SimulatedStep:
+    """Return a step of the funnel in words, as the document has it."""
+    return SimulatedStep(
+        step=step.name,
+        label=STEP_LABELS[step.name],
+        customers=_number(step.customers),
+        expected_profit=_number(step.profit),
+        reasons=tuple(
+            FunnelReason(rule=rule, label=_REASONS.get(rule) or RULES[rule], removed=removed)
+            for rule, removed in step.removed.items()
+        ),
     )
 
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.decisions.audit import AuditFinding, audit, by_severity
-from churn.decisions.live_simulation import PreparedCustomers
+from churn.decisions.funnel import FunnelStep
+from churn.decisions.live_simulation import LiveCustomers
 from churn.decisions.profit import Economics
 from churn.decisions.simulation import SimulationResult
 from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
 from churn.documents.simulation import SimulationDocument
 from churn.errors import ChurnError, ConfigError, DataError
 from churn.workflows.simulate.document import Origin, build_document
-from churn.workflows.simulate.economics import economics_from
-from churn.workflows.simulate.simulate import about_the_data, published_scores, stale_reason
+from churn.workflows.simulate.simulate import Population, about_the_data, published_scores, stale_reason
 
 if TYPE_CHECKING:
     from churn.decisions.calibration import Gate
@@ -27,10 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """One list, ready to be asked about: of which run, by which judgement, and the customers."""
+    """One list, ready to be asked about: of which run, by which judgement, and the customers who may be contacted.
+
+    `contacts` counts what the store knew of contacts, objections and plans when it was prepared.
+    """
 
     run_id: str
-    customers: PreparedCustomers
+    contacts: tuple[int, ...]
+    customers: LiveCustomers | None  # None where nobody may be contacted
+    population: Population
     judgement: Judgement
     origin: Origin
     has_own_months: bool = False
@@ -47,6 +53,7 @@ class Answer:
     origin: Origin
     gate: Gate
     run_id: str
+    funnel: tuple[FunnelStep, ...] = ()
 
     @cached_property
     def document(self) -> SimulationDocument:
@@ -58,6 +65,7 @@ class Answer:
             self.origin,
             self.gate,
             is_overridden=not self.gate.is_passed,
+            funnel=self.funnel,
         )
 
 
@@ -87,6 +95,9 @@ class Simulator:
         held, run = self._current()
         held.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
         value = value_for_all(request, economics)
+        if held.customers is None:
+            held.population.require_somebody()
+            raise DataError("there are no customers to contact", where="scores", remedy="Run `churn score` first.")
         result = held.customers.answer(economics, mode=mode, amount=amount, value=value)
         currency = self._context.settings.business.currency
         origin = replace(held.origin, currency=currency, name=request.name or request.save)
@@ -99,19 +110,21 @@ class Simulator:
             value_is_given=request.value is not None,
             has_own_months=held.has_own_months and request.margin is None,
         )
-        findings = by_severity([*about_the_data(held.judgement.gate, origin, result), *audited])
-        return Answer(request, economics, result, tuple(findings), origin, held.judgement.gate, held.run_id)
+        about = about_the_data(held.judgement.gate, origin, result)
+        findings = by_severity([*about, *held.population.caveats, *audited])
+        funnel = held.population.funnel(economics, value, result.point)
+        return Answer(request, economics, result, tuple(findings), origin, held.judgement.gate, held.run_id, funnel)
 
     def _current(self) -> tuple[Prepared, ScoreRun]:
         with self._context.open_store() as store:
-            run = store.published.current_run()
+            run, contacts = store.published.current_run(), store.published.contact_counts()
         if run is None:
             raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
         held = self._held
         if held is None:
             with self._lock:
                 held = self._held = self._held or self._prepare()
-        elif held.run_id != run.run_id and self._lock.acquire(blocking=False):
+        elif (held.run_id, held.contacts) != (run.run_id, contacts) and self._lock.acquire(blocking=False):
             try:
                 threading.Thread(target=self._follow, name="simulator", daemon=True).start()
             except RuntimeError:  # no thread could be started: the next question tries again
@@ -128,9 +141,19 @@ class Simulator:
             self._lock.release()
 
     def _prepare(self) -> Prepared:
+        with self._context.open_store() as store:
+            contacts = store.published.contact_counts()
         population = published_scores(self._context)
-        draws = self._context.settings.simulation.draws
-        customers = PreparedCustomers(population.probability, population.margin, draws=draws)
+        who, draws = population.is_admitted, self._context.settings.simulation.draws
+        customers = None
+        if who.any():
+            customers = LiveCustomers(population.probability[who], population.margin[who], draws=draws)
         return Prepared(
-            str(population.run_id), customers, population.judgement, population.origin, population.has_own_months
+            str(population.run_id),
+            contacts,
+            customers,
+            population,
+            population.judgement,
+            population.origin,
+            population.has_own_months,
         )

@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churn.campaigns.economics import economics_from
+from churn.campaigns.plan_words import CONSENT_UNKNOWN
 from churn.context import Context
 from churn.decisions.audit import AuditFinding, audit, audit_case_study, by_severity
+from churn.decisions.checks import Bools
 from churn.decisions.choices import Mode
-from churn.decisions.profit import Economics
+from churn.decisions.funnel import Admission, FunnelStep
+from churn.decisions.profit import Economics, value_contacts
 from churn.decisions.simulation import SimulationResult, simulate, simulate_counts
 from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
+from churn.decisions.threshold import CurvePoint
 from churn.documents.simulation import SimulationDocument
 from churn.errors import ConfigError, DataError, NoChampion
 from churn.views.judgement import Judgement, judge_model
+from churn.workflows.plan.rules import (
+    ContactRules,
+    facts_from_words,
+    left_out_by,
+    read_history,
+    unknown_facts,
+)
 from churn.workflows.simulate.document import Origin, build_document
-from churn.workflows.simulate.economics import economics_from
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +45,8 @@ CASE_ECONOMICS = Economics(value_months=1)
 class Population:
     """The customers to choose from: arrays of shape (n,); outcomes where they are known.
 
+    `admission` says who of them may be contacted; None for past customers. `caveats` are about what that rests on.
+
     `has_own_months`: margins hold each customer's own months, see `published_scores`.
     """
 
@@ -44,6 +57,31 @@ class Population:
     judgement: Judgement
     run_id: str | None = None
     has_own_months: bool = False
+    admission: Admission | None = None
+    caveats: tuple[AuditFinding, ...] = ()
+
+    @property
+    def is_admitted(self) -> Bools:
+        """Who may be contacted (n,)."""
+        if self.admission is None:
+            return np.ones(self.probability.size, dtype=np.bool_)
+        return self.admission.is_admitted
+
+    def require_somebody(self) -> None:
+        """Raise DataError where nobody may be contacted."""
+        if self.probability.size and not self.is_admitted.any():
+            raise DataError(
+                f"none of {self.probability.size:,} scored customers may be contacted",
+                where="[simulation] requires_consent, cooldown_days",
+                remedy="`churn plan CAMPAIGN --dry-run` counts the reasons.",
+            )
+
+    def funnel(self, economics: Economics, value: float | None, point: CurvePoint) -> tuple[FunnelStep, ...]:
+        """Return the steps from all customers to those of `point`; `value` is that of a save where all have one."""
+        if self.admission is None:
+            return ()
+        worth = economics.value_of_save(self.margin) if value is None else value
+        return self.admission.funnel(value_contacts(self.probability, worth, economics).profit, point)
 
 
 def simulate_campaign(context: Context, request: SimulationRequest) -> SimulationDocument:
@@ -97,11 +135,13 @@ def _on_population(
     population.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
     gate = population.judgement.gate
     value = value_for_all(request, economics)
-    context.progress.step(f"Simulating {population.probability.size:,} customers")
+    population.require_somebody()
+    who = population.is_admitted
+    context.progress.step(f"Simulating {int(who.sum()):,} customers")
     result = simulate(
-        population.probability,
-        population.outcome,
-        economics.value_of_save(population.margin) if value is None else value,
+        population.probability[who],
+        None if population.outcome is None else population.outcome[who],
+        economics.value_of_save(population.margin[who]) if value is None else value,
         economics,
         mode=mode,
         amount=amount,
@@ -116,9 +156,17 @@ def _on_population(
         value_is_given=request.value is not None,
         has_own_months=population.has_own_months and value is None,
     )
-    findings = by_severity([*about_the_data(gate, population.origin, result), *findings])
+    findings = by_severity([*about_the_data(gate, population.origin, result), *population.caveats, *findings])
     origin = replace(population.origin, currency=currency, name=request.name or request.save)
-    return build_document(result, economics, findings, origin, gate, is_overridden=not gate.is_passed)
+    return build_document(
+        result,
+        economics,
+        findings,
+        origin,
+        gate,
+        is_overridden=not gate.is_passed,
+        funnel=population.funnel(economics, value, result.point),
+    )
 
 
 def about_the_data(gate: Gate, origin: Origin, result: SimulationResult) -> list[AuditFinding]:
@@ -139,18 +187,21 @@ def about_the_data(gate: Gate, origin: Origin, result: SimulationResult) -> list
 
 def published_scores(context: Context) -> Population:
     """Return the customers of the current list. Raises DataError before the first one."""
+    names = ["customer_id", "churn_probability", "monthly_margin", "months_after_save", "contact_facts"]
     with context.open_store() as store:
-        columns = ["churn_probability", "monthly_margin", "months_after_save"]
-        page = store.scores.page(limit=None, order=None, columns=columns)
-    run, frame = page.run, page.frame
+        page = store.scores.page(limit=None, order=None, columns=names)
+    run, frame = page.run, page.frame.sort("customer_id")
     if run is None:
         raise DataError("no scores have been published yet", where="scores", remedy="Run `churn score` first.")
     has_own_months = context.settings.business.value == "survival" and not frame["months_after_save"].null_count()
+    admission, caveats = admission_of(context, run, frame)
     return Population(
         probability=frame["churn_probability"].to_numpy(),
         margin=_margin(context, frame) if has_own_months else frame["monthly_margin"].to_numpy(),
         has_own_months=has_own_months,
         outcome=None,
+        admission=admission,
+        caveats=caveats,
         judgement=judge_model(context, run.model_version),
         origin=Origin(
             basis="scores",
@@ -172,6 +223,24 @@ def _margin(context: Context, frame: pl.DataFrame) -> NDArray[np.float64]:
     """
     own = frame["monthly_margin"].to_numpy() * frame["months_after_save"].to_numpy()
     return np.asarray(own / economics_from(context.settings).value_of_save(1.0))
+
+
+def admission_of(context: Context, run: ScoreRun, frame: pl.DataFrame) -> tuple[Admission, tuple[AuditFinding, ...]]:
+    """Return who of the published customers `frame` may be contacted by the rules of [simulation], and what to say of it."""
+    settings, ids = context.settings, frame["customer_id"]
+    facts, caveats = facts_from_words(frame), []
+    if facts is None:
+        facts = unknown_facts(ids)
+        words = (
+            "These scores were published without what is known of consent, contacts and tickets: only objections, contacts "
+            "and campaigns noted since are counted. `churn score` publishes them anew."
+        )
+        caveats.append(AuditFinding("contact_facts_unknown", "caution", words, {}))
+    elif facts.has_agreed is None and settings.simulation.requires_consent:
+        caveats.append(AuditFinding("consent_unknown", "note", CONSENT_UNKNOWN, {}))
+    history = read_history(context, run.snapshot_date)
+    left_out = left_out_by(ContactRules.of_settings(settings), settings, ids, run.snapshot_date, facts, history)
+    return Admission.of(left_out, ids.len()), tuple(caveats)
 
 
 def stale_reason(run: ScoreRun) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.errors import ModelError
 from churn.modeling import learn_lifetime, save_bundle, train_candidates
@@ -19,7 +20,6 @@ from churn.snapshots.treatments import mark_assigned
 from churn.store import ModelVersion
 from churn.views.model import prepare_figures
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.simulate.economics import economics_from
 from churn.workflows.train.reference import reference_of
 
 if TYPE_CHECKING:

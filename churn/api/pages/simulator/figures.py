@@ -68,7 +68,8 @@ def curve_update(answer: Answer) -> CurveUpdate:
     ]
     paying = [row.contacts for row in rows if row.threshold >= result.break_even]
     pays = []
-    if paying and paying[-1] and result.break_even <= 1.0:
+    # By expected profit there is no one probability at which contacts stop paying.
+    if result.mode == "threshold" and paying and paying[-1] and result.break_even <= 1.0:
         pays.append(BreakEvenMark(paying[-1], f"break-even {percent(result.break_even, 1)}"))
     return CurveUpdate(CurveData(rows, _marks(answer), pays), _curve_words(answer))
 

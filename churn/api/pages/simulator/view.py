@@ -17,8 +17,9 @@ from churn.api.pages.simulator.figures import (
 from churn.api.pages.simulator.form import Question, address
 from churn.api.pages.simulator.sliders import SliderStand, slider_stands
 from churn.decisions.choices import ProfitModel
+from churn.documents.simulation import SimulatedStep
 from churn.wording import count, money
-from churn.workflows.simulate.document import sentence
+from churn.workflows.simulate.document import sentence, shown_step
 from churn.workflows.simulate.live import Answer
 
 
@@ -55,6 +56,7 @@ class AnswerView:
     query: str
     terminal: str
     list_date: str | None
+    funnel: tuple[SimulatedStep, ...] = ()
 
 
 def answer_view(answer: Answer, question: Question) -> AnswerView:
@@ -69,6 +71,7 @@ def answer_view(answer: Answer, question: Question) -> AnswerView:
         query=address(question, answer.economics, list_date=list_date),
         terminal=terminal_line(question),
         list_date=list_date,
+        funnel=tuple(shown_step(step) for step in answer.funnel),
     )
 
 

@@ -90,4 +90,4 @@ def test_keys_writes_and_jobs_hold_across_processes(company: Company, postgres_u
         assert until(finished)["state"] == "done"
         company.run("keys", "revoke", "crm", env=env)
         time.sleep(1.0)
-        assert [httpx.get(f"{at}/v1/models", headers=head).status_code for at in (one, two)] == [401, 401]
+        assert [httpx.get(f"{at}/v1/models", headers=head, timeout=60).status_code for at in (one, two)] == [401, 401]

@@ -74,7 +74,7 @@ def _nginx(folder: Path, service_address: str, *, passes_host: bool = True) -> I
 def test_nginx_with_a_prefix_tls_and_another_host(shop: Shop, tmp_path: Path) -> None:
     key = shop.json("keys", "create", "test")["key"]
     with service(shop.home, CHURN_API__ROOT_PATH="/churn") as (address, _process):
-        with _nginx(tmp_path, address) as outside, httpx.Client(verify=False, base_url=outside) as browser:
+        with _nginx(tmp_path, address) as outside, httpx.Client(verify=False, base_url=outside, timeout=60) as browser:
             host = f"{HOST}:{outside.rpartition(':')[2]}"
             browser.headers["Host"] = host
             page = browser.get("/churn/risk-list")
@@ -91,7 +91,7 @@ def test_nginx_with_a_prefix_tls_and_another_host(shop: Shop, tmp_path: Path) ->
             assert browser.head("/churn/healthz").status_code == 200
             elsewhere = {"Authorization": f"Bearer {key}"}
             assert browser.get("/churn/v1/risk-list", headers=elsewhere).status_code == 200
-        with _nginx(tmp_path, address, passes_host=False) as outside, httpx.Client(verify=False) as browser:
+        with _nginx(tmp_path, address, passes_host=False) as outside, httpx.Client(verify=False, timeout=60) as browser:
             browser.base_url = httpx.URL(outside)
             refused = _signed_in(browser, key, outside)
             assert refused.status_code == 403

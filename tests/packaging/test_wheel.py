@@ -161,13 +161,18 @@ def test_pages_and_api_are_served_from_the_wheel_alone_outside_the_checkout(imag
         assert running.stdout is not None
         assert address in running.stdout.readline()
         _until_it_answers(address, running)
-        assert httpx.get(f"{address}/readyz").json() == {"status": "ok", "store": "ok", "scores": True, "model": True}
-        page = httpx.get(f"{address}/sign-in", headers={"Accept": "text/html"})
+        assert httpx.get(f"{address}/readyz", timeout=60).json() == {
+            "status": "ok",
+            "store": "ok",
+            "scores": True,
+            "model": True,
+        }
+        page = httpx.get(f"{address}/sign-in", headers={"Accept": "text/html"}, timeout=60)
         assert page.status_code == 200
         assets = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
         assert len(assets) >= 2
         for one in assets:
-            found = httpx.get(f"{address}{one}")
+            found = httpx.get(f"{address}{one}", timeout=60)
             assert found.status_code == 200
             assert "immutable" in found.headers["cache-control"]
         link = next(line.strip() for line in running.stdout if "/sign-in/link" in line)

@@ -29,9 +29,26 @@ usual as (
     group by source
 ),
 
+-- The sums by month know the newest session; only from a month on that holds later ones, the sessions are looked at.
+late as (
+    select min(month) as begins_at
+    from totals.session_months
+    where last_at > (select now_at from checks.clock)
+    having count(*) > 0
+),
+
+sessions as (
+    select last_at as occurred_at from totals.session_months
+    where last_at <= (select now_at from checks.clock)
+    union all
+    select s.occurred_at
+    from staging.sessions as s
+    inner join late as l on s.occurred_at >= l.begins_at
+    where s.occurred_at <= (select now_at from checks.clock)
+),
+
 others as (
-    select max(occurred_at) as newest_at from staging.sessions
-    where occurred_at <= (select now_at from checks.clock)
+    select max(occurred_at) as newest_at from sessions
     union all
     select max(occurred_at) as newest_at from staging.payments
     where occurred_at <= (select now_at from checks.clock)

@@ -26,20 +26,47 @@ begun as (
     full join starts as s on u.customer_id = s.customer_id
 ),
 
+-- A month of sessions lies on one side of the beginning, or its sessions are looked at one by one.
+mixed as (
+    select m.customer_id, m.month, m.last_at
+    from totals.session_months as m
+    inner join begun as b on m.customer_id = b.customer_id
+    where m.first_at < b.begins_at and m.last_at >= b.begins_at
+),
+
+-- Where no month is mixed, this has no row, and no session is read.
+looked_at as (
+    select min(month) as begins_at, max(last_at) as ends_at
+    from mixed
+    having count(*) > 0
+),
+
+candidates as (
+    select s.customer_id, s.occurred_at
+    from staging.sessions as s
+    inner join looked_at as l on s.occurred_at >= l.begins_at and s.occurred_at <= l.ends_at
+    where s.superseded_at is null
+),
+
 facts as (
-    select 'support_tickets.opened_at' as column_name, customer_id, occurred_at
+    select 'support_tickets.opened_at' as column_name, customer_id, occurred_at, 1 as rows_count
     from staging.support_tickets
     where superseded_at is null
     union all
-    select 'payments.attempted_at' as column_name, customer_id, occurred_at
+    select 'payments.attempted_at' as column_name, customer_id, occurred_at, 1 as rows_count
     from staging.payments
     where superseded_at is null
     union all
-    select 'sessions.started_at' as column_name, customer_id, occurred_at
-    from staging.sessions
-    where superseded_at is null
+    select 'sessions.started_at' as column_name, s.customer_id, s.first_at as occurred_at, s.sessions as rows_count
+    from totals.session_months as s
+    anti join mixed as m on s.customer_id = m.customer_id and s.month = m.month
     union all
-    select 'events.occurred_at' as column_name, customer_id, occurred_at
+    select 'sessions.started_at' as column_name, s.customer_id, s.occurred_at, 1 as rows_count
+    from candidates as s
+    inner join mixed as m
+        on s.customer_id = m.customer_id and s.occurred_at >= m.month and s.occurred_at <= m.last_at
+    union all
+    select 'events.occurred_at' as column_name, customer_id, occurred_at, 1 as rows_count
     from staging.events
     where superseded_at is null
 ),
@@ -48,8 +75,8 @@ counted as (
     select
         f.column_name,
         b.begins_with,
-        count(*) as all_rows,
-        count(*) filter (where f.occurred_at < b.begins_at) as early_rows,
+        cast(sum(f.rows_count) as bigint) as all_rows,
+        cast(sum(f.rows_count) filter (where f.occurred_at < b.begins_at) as bigint) as early_rows,
         arg_min(f.customer_id, f.occurred_at) filter (where f.occurred_at < b.begins_at) as example_customer_id,
         min(f.occurred_at) filter (where f.occurred_at < b.begins_at) as example_at
     from facts as f

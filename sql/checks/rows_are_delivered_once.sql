@@ -11,7 +11,12 @@ with counted as (
     select
         'sessions' as table_name,
         (select count(*) from raw.sessions) as delivered,
-        (select count(*) from staging.sessions) as kept
+        -- Their sums by month count the first version of each.
+        (select coalesce(sum(sessions), 0) from totals.session_months)
+        + (
+            select count(*) from staging.sessions
+            where fact_version > 1
+        ) as kept
     union all
     select
         'support_tickets' as table_name,
@@ -48,6 +53,6 @@ select
     table_name,  -- Where the rows were.
     delivered,  -- Rows in the raw table.
     kept,  -- Rows left in staging.
-    delivered - kept as defect_count  -- Rows removed.
+    cast(delivered - kept as bigint) as defect_count  -- Rows removed.
 from counted
 where delivered > kept

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from churn.documents.quality import RuleLevel
 from churn.errors import ChurnError, ConfigError
-from churn.warehouse.connection import Warehouse
+from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.models.sql_models import SqlModel, in_order
 
 _RESULTS = """
@@ -78,11 +78,14 @@ def _data_state(warehouse: Warehouse) -> str | None:
         return None
     loads = warehouse.rows("select max(load_id), count(*), max(loaded_at), sum(rows) from raw.loads")
     rewrites = warehouse.rows("select max(load_id) from raw.rewrites")
-    sizes = warehouse.rows(
-        "select schema_name, table_name, estimated_size from duckdb_tables() "
+    tables = warehouse.rows(
+        "select schema_name, table_name from duckdb_tables() "
         "where schema_name in ('raw', 'facts', 'staging', 'totals') order by all"
     )
-    return repr([loads, rewrites, sizes])
+    # DuckDB's own estimates count deleted rows until the next checkpoint, and so change without a load.
+    counted = (f"(select count(*) from {quoted(schema)}.{quoted(table)})" for schema, table in tables)
+    sizes = warehouse.rows(f"select {', '.join(counted)}")
+    return repr([loads, rewrites, tables, sizes])
 
 
 def _state(rule: SqlModel, models: Mapping[str, SqlModel], data: str | None, moment: datetime) -> str | None:

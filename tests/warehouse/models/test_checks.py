@@ -13,7 +13,7 @@ import pytest
 
 from churn.config import SourceSettings
 from churn.errors import ConfigError
-from churn.warehouse import Warehouse, load_models
+from churn.warehouse import Warehouse, load_models, open_warehouse
 from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models.build import build
 from churn.warehouse.models.checks import CheckResult, run_checks
@@ -150,6 +150,14 @@ def test_facts_before_the_signup_are_found_with_column_and_condition(check: Chec
     assert found.defect_count > 100
 
 
+def test_of_a_month_in_which_a_customer_signed_up_only_earlier_sessions_count(check: Check) -> None:
+    found = check(changed("customers", "signed_up_at", datetime(2026, 2, 14), rows=20))["facts_come_after_signup"]
+    early = company()["sessions"].filter(pl.col("started_at") < datetime(2026, 2, 13)).height
+    assert found.defect_count == 2 * early  # as many payments as sessions
+    assert found.example["all_rows"] == 700
+    assert found.example["example_at"] == "2025-12-21T22:51:00"
+
+
 def test_without_a_signup_the_first_subscription_counts(check: Check) -> None:
     late = changed("subscriptions", "started_at", datetime(2026, 2, 20), rows=20)
     found = check(late | {"customers": company()["customers"].drop("signed_up_at")})["facts_come_after_signup"]
@@ -280,6 +288,13 @@ def test_data_of_last_month_do_not_block(check: Check) -> None:
 def test_a_source_that_fell_silent_is_warned_of(check: Check) -> None:
     tickets = pl.DataFrame({"ticket_id": ["T1"], "customer_id": ["C1"], "opened_at": [TODAY - timedelta(days=50)]})
     assert check({"support_tickets": tickets})["sources_are_fresh"].example["table_name"] == "support_tickets"
+
+
+def test_sessions_of_later_days_of_a_month_do_not_hide_that_they_fell_silent(check: Check) -> None:
+    now, at = TODAY - timedelta(days=11), pl.col("started_at")
+    sessions = company()["sessions"].filter((at < TODAY - timedelta(days=27)) | (at > now))
+    found = check({"sessions": sessions}, now=now)["sources_are_fresh"]
+    assert found.example == {"table_name": "sessions", "newest_at": "2026-02-01T23:00:00"}
 
 
 def starts_until(day: datetime, every: int, count: int) -> dict[str, pl.DataFrame]:
@@ -431,3 +446,19 @@ def test_what_was_found_before_is_told_in_the_same_words(warehouse: Warehouse, t
     )
     assert first == again
     assert any(one.defect_count for one in first)
+
+
+def test_a_rule_is_not_run_again_because_the_database_was_written_to_disk(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("".join(["customer_id\n", *(f"C{n}\n" for n in range(5_000))]))
+    sources = {"customers": SourceSettings(path=str(tmp_path / "1.csv"))}
+    models = load_models(tmp_path)
+    for turn in range(2):
+        with open_warehouse(tmp_path / "warehouse.duckdb", holder="test") as warehouse:
+            ingest(warehouse, sources, now=TODAY, full=turn > 0)  # the second time over the rows of the first
+            build(warehouse, models, schemas=["staging", "totals"])
+            run_checks(warehouse, models, now=TODAY)
+    with open_warehouse(tmp_path / "warehouse.duckdb", holder="test") as warehouse:
+        results = "select rule, rowid from checks.results order by all"
+        kept = warehouse.rows(results)
+        run_checks(warehouse, models, now=TODAY, reuse=True)
+        assert warehouse.rows(results) == kept

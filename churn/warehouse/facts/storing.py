@@ -124,12 +124,17 @@ def _is_plain(warehouse: Warehouse, delivery: Delivery, name: str, stored: str, 
 
     This is cheap to ask, and true of most ids; where it is not, what would be stored has to be worked out.
     """
-    if stored not in {name, f"trim({name})", cast(name, "VARCHAR", "VARCHAR", "customer_id").sql}:
+    as_id = cast(name, "VARCHAR", "VARCHAR", "customer_id").sql
+    if stored not in {name, f"trim({name})", as_id}:
         return False
     longest = max(len(word.encode()) for word in (*values.MISSING_WORDS, *reading.missing))
-    is_odd = (
-        f"strlen({name}) <= {longest} or {name} <> trim({name}) or (ends_with({name}, '0') and contains({name}, '.'))"
-    )
+    # What casts.py makes of a text, asked in the cheapest way.
+    is_odd = f"strlen({name}) <= {longest} or {name} <> trim({name})"
+    if stored == as_id:
+        is_odd = (
+            f"strlen({name}) <= {longest} or strlen({name}) <> length({name}) or contains({name}, ' ')"
+            f" or contains({name}, '+') or (ends_with({name}, '0') and contains({name}, '.'))"
+        )
     return not warehouse.rows(f"select 1 from ({delivery.sql}) where {is_odd} limit 1")
 
 

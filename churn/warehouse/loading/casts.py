@@ -16,6 +16,9 @@ _INTEGERS: Final = {
 _KEPT_AS_TEXT: Final = {"NULL", '"NULL"', "UUID", "JSON", "BLOB", "BIT"}
 _FLOATS: Final = {"FLOAT", "DOUBLE"}
 _TIMES: Final = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"}
+_EXACT_FLOATS: Final = 1 << 53
+_ROUNDED: Final = "[0-9]([.][0-9]+)?[eE][+][0-9]+"  # 1.23457E+11: a spreadsheet or data frame cut the id's digits off
+_UNSEEN: Final = "[\\s\\x{00A0}\\x{200B}-\\x{200D}\\x{2060}\\x{FEFF}]+"  # blanks and signs without a width
 YES_WORDS: Final = ("true", "t", "yes", "y", "1")
 NO_WORDS: Final = ("false", "f", "no", "n", "0")
 
@@ -49,7 +52,10 @@ def cast(expression: str, delivered: str, wanted: str, column: str = "", reading
 def _by_type(expression: str, delivered: str, wanted: str, column: str, reading: Reading) -> Cast:
     if wanted == "VARCHAR":
         text = _as_text(expression, delivered)
-        return Cast(_as_id(text) if column.endswith("_id") else f"trim({text})", is_fallible=False)
+        made = _as_id(text) if column.endswith("_id") else f"trim({text})"
+        if column.endswith("_id") and delivered in _FLOATS:  # beyond, several whole numbers are one float
+            made = f"case when abs({expression}) < {_EXACT_FLOATS} then {made} end"
+        return Cast(made, is_fallible=False)
     if wanted in {"TIMESTAMP", "DATE"}:
         return _as_time(expression, delivered, wanted, column, reading)
     if wanted == "BOOLEAN":
@@ -87,10 +93,18 @@ def _as_text(expression: str, delivered: str) -> str:
 
 
 def _as_id(text: str) -> str:
-    """Write an id as every format writes it: without blanks around it, and 17 for 17.0."""
+    """Write an id as every format writes it: without blanks around it, 17 for 17.0, and each letter as one sign.
+
+    An id whose digits were cut off is none: it stands for many customers.
+    """
     words = ", ".join(literal(word) for word in values.MISSING_WORDS if word)
     bare = f"case when {text} in ({words}) then null when {text} <> trim({text}) then trim({text}) else {text} end"
-    return f"case when ends_with({text}, '0') and contains({text}, '.') then regexp_replace(trim({text}), '^([0-9]+)[.]0+$', '\\1') else {bare} end"
+    composed = f"nfc_normalize(regexp_replace({text}, '^{_UNSEEN}|{_UNSEEN}$', '', 'g'))"
+    return (
+        f"case when ends_with({text}, '0') and contains({text}, '.') then regexp_replace(trim({text}), '^([0-9]+)[.]0+$', '\\1')"
+        f" when contains({text}, '+') and regexp_full_match(trim({text}), '{_ROUNDED}') then null"
+        f" when strlen({text}) <> length({text}) then {composed} else {bare} end"
+    )
 
 
 def _coded(expression: str, delivered: str, wanted: str, codes: Mapping[str, bool | str | float]) -> Cast:
@@ -117,9 +131,12 @@ def _as_time(expression: str, delivered: str, wanted: str, column: str, reading:
         read = values.time if wanted == "TIMESTAMP" else values.day
         return Cast(read(expression, column, reading), is_fallible=True)
     if is_number(delivered):
-        compact = f"try_strptime(cast(cast({expression} as bigint) as varchar), '%Y%m%d')"
+        digits = f"cast(try_cast({expression} as bigint) as varchar)"
         moment = (
-            f"case when {expression} between 19000101 and 21001231 then {compact} else {values.epoch(expression)} end"
+            f"case when {expression} between 19000101 and 21001231 then try_strptime({digits}, '%Y%m%d')"
+            f" when {expression} between 19000101000000 and 21001231235959 then try_strptime({digits}, '%Y%m%d%H%M%S')"
+            f" when {expression} between 190001010000 and 210012312359 and {values.is_minute(digits)} then null"
+            f" else {values.epoch(expression)} end"
         )
     else:
         moment = f"try_cast(cast({expression} as varchar) as timestamp)"

@@ -88,14 +88,17 @@ def _free(column: Column) -> str:
 
 def _direct(column: Column, name: str, kind: str, reading: Reading) -> Selected:
     """Select a delivered column: cast to the type of ours, or kept as it came where it is an extra one."""
+    given = (
+        f"({quoted(name)} ->> '$')" if kind == "JSON" else quoted(name)
+    )  # of mixed types: what stands there, unquoted
     if column.type:
         done = cast(quoted(name), kind, column.type, column.name, reading)
-        return Selected(column.name, quoted(name), done.sql, column.type, column.is_required, done.is_fallible)
+        return Selected(column.name, given, done.sql, column.type, column.is_required, done.is_fallible)
     coded = reading.codes.get(column.name)
     if coded:
         wanted = "BOOLEAN" if all(isinstance(value, bool) for value in coded.values()) else "VARCHAR"
         done = cast(quoted(name), kind, wanted, column.name, reading)
-        return Selected(_free(column), quoted(name), done.sql, wanted, is_required=False, is_fallible=True)
+        return Selected(_free(column), given, done.sql, wanted, is_required=False, is_fallible=True)
     wanted = kept_type(kind)
     stored = quoted(name) if wanted == kind else f"cast({quoted(name)} as {wanted})"
     return Selected(_free(column), quoted(name), stored, wanted, is_required=False, is_fallible=False)

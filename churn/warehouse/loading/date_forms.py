@@ -13,9 +13,11 @@ from typing import Final
 from churn.errors import ContractBroken
 from churn.warehouse.connection import Warehouse
 
+YEAR_OF_TWO: Final = 2
 DAY_FIRST: Final = "day first"
 MONTH_FIRST: Final = "month first"
 _NUMERIC: Final = r"^[0-9]{1,4}[./-][0-9]{1,2}[./-]([0-9]{4}|[0-9]{2})([ T,].*)?$"
+_NAMED: Final = r"'^[0-9]{1,2}([ -])[A-Za-z]{3,9}[ -][0-9]{2}( .*)?$'"  # 3-Feb-26
 _SCHEMA: Final = "create table if not exists raw.date_forms (source varchar, column_name varchar, form varchar, example varchar, file varchar)"
 
 
@@ -29,6 +31,12 @@ class DateShape:
     year_digits: int
     example: str
 
+    @property
+    def form(self) -> str:
+        """The form with the day first, as the settings write it."""
+        month = "%m" if self.first else "%b"
+        return f"%d{self.separator}{month}{self.separator}%{'y' if self.year_digits == YEAR_OF_TWO else 'Y'}"
+
 
 def shapes(warehouse: Warehouse, sql: str, expression: str) -> list[DateShape]:
     """Return how the dates are written that are numbers in an order of their own; one shape per separator and width."""
@@ -39,7 +47,11 @@ def shapes(warehouse: Warehouse, sql: str, expression: str) -> list[DateShape]:
         f"select {parts} as p, {bare} as example from ({sql}) where regexp_full_match({bare}, '{_NUMERIC}')"
         " and not regexp_matches(" + bare + ", '^[0-9]{4}')) group by p.s, length(p.y) order by 1, 4"
     )
-    return [DateShape(*row) for row in rows]
+    named = warehouse.rows(
+        f"select p.s, min(example) from (select {bare} as example, regexp_extract({bare}, {_NAMED}, ['s']) as p from ({sql})"
+        f" where regexp_full_match({bare}, {_NAMED})) group by p.s"
+    )
+    return [*(DateShape(*row) for row in rows), *(DateShape(sign, 0, 0, 2, example) for sign, example in named)]
 
 
 def settled(shapes: Sequence[DateShape], known: str, *, has_form: bool, where: str, column: str, table: str) -> str:
@@ -50,12 +62,12 @@ def settled(shapes: Sequence[DateShape], known: str, *, has_form: bool, where: s
     """
     if has_form:
         return ""
-    short = next((shape for shape in shapes if shape.year_digits == 2), None)
+    short = next((shape for shape in shapes if shape.year_digits == YEAR_OF_TWO), None)
     if short is not None:
         raise ContractBroken(
             f"`{short.example}` in `{column}` has a year of two digits",
             where=where,
-            remedy=f'Say how it is written: [sources.{table}] dates = {{ {column} = "%d{short.separator}%m{short.separator}%y" }}'
+            remedy=f'Say how it is written: [sources.{table}] dates = {{ {column} = "{short.form}" }}'
             " and pivot_year = 2030, the latest year that two digits mean.",
         )
     open_orders = [shape for shape in shapes if shape.separator != "."]  # with points the day comes first everywhere

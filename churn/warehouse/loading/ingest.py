@@ -36,6 +36,8 @@ from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.sources import Files
 from churn.warehouse.reading.web import web_load
 
+_OF_NOTHING = 64  # bytes: no longer is a JSON array without rows
+
 
 @dataclass(frozen=True)
 class LoadResult:
@@ -164,7 +166,7 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         for load_id, group in enumerate(groups, first):
             if not load.is_essential:
                 done.extend(_noted_empty(load, group, load_id))
-                group = [file for file in group if file.size]  # noqa: PLW2901  # empty exports have been noted
+                group = [file for file in group if not _is_empty(file)]  # noqa: PLW2901  # empty exports have been noted
             for delivery in readers.deliveries(
                 warehouse, group, kind, source.options, scratch=scratch, rows_at=source.rows_at
             ):
@@ -191,7 +193,7 @@ def _scratch(warehouse: Warehouse) -> Path | None:
 
 def _noted_empty(load: Load, files: Sequence[SourceFile], load_id: int) -> list[Loaded]:
     """Record empty files in the ledger: an export without rows."""
-    empty = [file for file in files if file.size == 0]
+    empty = [file for file in files if _is_empty(file)]
     for file in empty:
         ledger.record(
             load.warehouse,
@@ -204,6 +206,11 @@ def _noted_empty(load: Load, files: Sequence[SourceFile], load_id: int) -> list[
             now=load.now,
         )
     return [Loaded(file.name, 0, 0) for file in empty]
+
+
+def _is_empty(file: SourceFile) -> bool:
+    """Say whether a file holds nothing, or a JSON array of nothing."""
+    return file.size == 0 or (file.size < _OF_NOTHING and file.path.read_bytes().strip() in {b"", b"[]"})
 
 
 @contextmanager

@@ -26,6 +26,9 @@ from churn.warehouse.reading.text_types import typed
 from churn.warehouse.reading.values import PLAIN, Reading
 
 CONSENT = "marketing_consent"
+OBJECTION = "objected_at"
+_NO_OBJECTION = "('0', '0.0', 'no', 'n', 'false', 'f')"
+_TOTALS = ("total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "somme")
 _WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
 _SHOWN_COLUMNS = 100  # of a rejected row's text
 
@@ -318,7 +321,16 @@ def _refusals(table: Table, columns: Sequence[Selected]) -> list[_Refusal]:
         if name in given and earliest in given:
             reason = f"cast(({given[name].sql}) as varchar) || ' is before {earliest} ' || cast(({given[earliest].sql}) as varchar)"
             refusals.append(_Refusal(_is_before(given[name].sql, given[earliest].sql), f"'{name} ' || {reason}"))
+    if table.required == ("customer_id",):
+        refusals.append(_of_the_file(given["customer_id"]))
     return refusals
+
+
+def _of_the_file(column: Selected) -> _Refusal:
+    """Refuse rows about the file itself, which no missing date tells from customers: its total, its header once more."""
+    words = ", ".join(literal(word) for word in (*_TOTALS, "customer_id", column.delivered.strip('"').lower()))
+    reason = f"'customer_id: ''' || left({column.sql}, 80) || ''' is a total or a header, no customer'"
+    return _Refusal(f"coalesce(lower({column.sql}) in ({words}), false)", reason)
 
 
 def _refused(table: Table, columns: Sequence[Selected]) -> str:
@@ -374,20 +386,30 @@ def _settle(
 
 def _is_unread(column: Selected) -> str:
     text = f"cast({column.delivered} as varchar)"
-    return f"({column.sql}) is null and {column.delivered} is not null and not {is_no_value(text, column.type)}"
+    no_value = is_no_value(text, column.type)
+    if column.name == OBJECTION:
+        no_value = f"({no_value} or lower(trim({text})) in {_NO_OBJECTION})"
+    return f"({column.sql}) is null and {column.delivered} is not null and not {no_value}"
 
 
 def _stored(column: Selected) -> str:
-    """Return the SQL of a stored value: a consent that cannot be read is none, though somebody said something."""
-    if column.name != CONSENT or not column.is_fallible:
+    """Return the SQL of a stored value: a consent that cannot be read is none, though somebody said something.
+
+    An objection whose time cannot be read stands from the beginning.
+    """
+    if not column.is_fallible or column.name not in {CONSENT, OBJECTION}:
         return column.sql
-    return f"case when {_is_unread(column)} then false else {column.sql} end"
+    assumed = "false" if column.name == CONSENT else "timestamp '1970-01-01'"
+    return f"case when {_is_unread(column)} then {assumed} else {column.sql} end"
 
 
 def _reason(column: Selected) -> str:
     given = f"cast({column.delivered} as varchar)"
-    consequence = ", which counts as no consent" if column.name == CONSENT else ""
-    unread = f"'{column.name}: ''' || left({given}, 80) || ''' is not a {column.type}{consequence}'"
+    assumed = {CONSENT: ", which counts as no consent", OBJECTION: ", which counts as an objection from the beginning"}
+    wanted = (
+        "not an id: its digits were cut off, or it is missing" if column.type == "VARCHAR" else f"not a {column.type}"
+    )
+    unread = f"'{column.name}: ''' || left({given}, 80) || ''' is {wanted}{assumed.get(column.name, '')}'"
     return f"case when nullif({given}, '') is null then '{column.name} is missing' else {unread} end"
 
 

@@ -49,6 +49,7 @@ def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any],
         raise ContractBroken("the first line is empty", where=file.name, remedy="Check that the export ran.")
     delivery = _parse(warehouse, file, plain, dialect, _unique(names), options, has_header=has_header)
     _refuse_swallowed_lines(warehouse, delivery, dialect)
+    _refuse_two_of_a_name(warehouse, delivery, names)
     _reconcile(warehouse, delivery, plain, has_header=has_header)
     return delivery
 
@@ -110,6 +111,10 @@ def _parse(
     *,
     has_header: bool,
 ) -> Delivery:
+    words = [*dict.fromkeys((*MISSING_WORDS, *_words(options)))]
+    is_escaping = (
+        bool(dialect.quote) and dialect.escape != dialect.quote
+    )  # DuckDB takes no word for null with that sign
     given: dict[str, object] = {
         "delim": dialect.delim or ",",
         "quote": dialect.quote,
@@ -117,7 +122,7 @@ def _parse(
         "header": has_header,
         "skip": dialect.skip,
         "new_line": plain.new_line,
-        "nullstr": [*dict.fromkeys((*MISSING_WORDS, *_words(options)))],
+        "nullstr": [word for word in words if not is_escaping or dialect.escape not in word],
     }
     given |= {"comment": dialect.comment} if dialect.comment else {}
     given |= {name: options[name] for name in (*_PASSED_ON, "compression") if name in options}
@@ -134,7 +139,7 @@ def _parse(
     )
     bad = _bad_lines(warehouse, file)
     _forget_errors(warehouse)
-    return Delivery(delivery.files, delivery.sql, delivery.columns, bad, is_text=True, is_cleaned=True)
+    return Delivery(delivery.files, delivery.sql, delivery.columns, bad, is_text=True, is_cleaned=not is_escaping)
 
 
 def _words(options: Mapping[str, Any]) -> list[str]:
@@ -188,6 +193,20 @@ def _refuse_swallowed_lines(warehouse: Warehouse, delivery: Delivery, dialect: D
         row, name = swallowed[0]
         what = f"`{name}` of row {row} holds whole lines of the file: a quote was opened and not closed"
         raise ContractBroken(what, where=file.name, remedy=remedy)
+
+
+def _refuse_two_of_a_name(warehouse: Warehouse, delivery: Delivery, names: Sequence[str]) -> None:
+    """Raise ContractBroken where a name stands twice in the header, over different values: either may be meant."""
+    columns = dict(zip(delivery.columns, names, strict=True))
+    twice = {column: name for column, name in columns.items() if column != name and names.count(name) > 1}
+    for column, name in twice.items():
+        differs = f"{quoted(name)} is distinct from {quoted(column)}"
+        if warehouse.rows(f"select 1 from ({delivery.sql}) where {differs} limit 1"):
+            raise ContractBroken(
+                f"the header has `{name}` twice, over different values",
+                where=delivery.files[0].name,
+                remedy="Name the columns yourself: options = { skip = 1, header = false, names = [...] }.",
+            )
 
 
 def _reconcile(warehouse: Warehouse, delivery: Delivery, plain: PlainText, *, has_header: bool) -> None:

@@ -91,6 +91,8 @@ def _tests(name: str, reading: Reading) -> list[_Test]:
     whole = f"try_cast({bare} as bigint)"
     is_whole = f"cast({whole} as varchar) = ltrim({bare}, '+') and abs({whole}) < 1e{_EXACT_DIGITS}"
     is_iso = values.is_iso(bare)
+    if reading.zones:  # a time without an offset is one of that zone, and read by itself
+        is_iso = f"({is_iso} and {values.has_offset(bare)})"
     times = [
         _Test("TIMESTAMP", f"{values.is_naive(bare)}", f"try_cast({bare} as timestamp)"),
         _Test("TIMESTAMP WITH TIME ZONE", is_iso, f"try_cast({bare} as timestamptz)"),

@@ -17,11 +17,20 @@ MISSING_WORDS: Final = (
     "", "NULL", "null", "Null", "\\N", "N/A", "n/a", "#N/A", "NaN", "nan", "<NA>", "None", "(null)", "<null>", "NaT",
 )  # fmt: skip
 # Missing where a number, a time or a yes is expected; as a text, NA may be Namibia.
-MISSING_VALUES: Final = ("NA", "na", "-", "--", "?", ".", "#REF!", "#VALUE!", "#DIV/0!")
+MISSING_VALUES: Final = ("NA", "na", "-", "--", "?", ".", "#REF!", "#VALUE!", "#DIV/0!", "infinity", "-infinity")
 
 SIGNS: Final = "$€£¥₹"
-_MONTHS: Final = "(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-OFFSET: Final = r"[0-9 ](Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_MONTHS: Final = (
+    r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\b"
+)
+_AREA: Final = "[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/]+"
+OFFSET: Final = rf"([0-9 ](Z|z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)| {_AREA})$"
+# Whatever else stands behind a time (PM, or CET, which some write in summer too) changes what it means: it is not dropped.
+_ISO_TIME: Final = (
+    r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}([ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
+    rf"( ?(Z|z|UTC|GMT|[+-][01][0-9](:?[0-9]{{2}})?)| {_AREA})?)?"
+)
+_HALF_DAYS: Final = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2} +[0-9]{1,2}:[0-9]{2}(:[0-9]{2})? ?[AaPp][Mm]"
 _ISO: Final = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}([ T].*)?$"
 _DAY_FIRST_DOTS: Final = r"^([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})"
 
@@ -103,11 +112,11 @@ def _in_class(sign: str) -> str:
 
 
 def ambiguous_number(text: str, reading: Reading = PLAIN) -> str:
-    """Return SQL that is true where `text` is a number with two readings: 1,234 or 12% or 29,99."""
+    """Return SQL that is true where `text` is a number with two readings, or shows that others have: 1,234, 12%, 1.234.567."""
     percent = "[-+]?[0-9.,]+ ?%"
     if reading.decimal or reading.thousands:
         return f"regexp_full_match(trim({text}), {literal(percent)})"
-    comma = "[0-9]{1,3}([.][0-9]{3})*,[0-9]+|[0-9]+,[0-9]+"
+    comma = "[0-9]{1,3}([.][0-9]{3})*,[0-9]+|[0-9]+,[0-9]+|[0-9]{1,3}([.][0-9]{3}){2,}"
     form = f"[-+(]?[{SIGNS}]? ?[-+]?({comma}|[0-9.,]+ ?%) ?[{SIGNS}]?[)]?"
     return f"(regexp_full_match(trim({text}), {literal(form)}) and {number(text, reading)} is null)"
 
@@ -118,7 +127,8 @@ def time(text: str, column: str, reading: Reading = PLAIN) -> str:
     forms = reading.date_forms(column)
     if forms:
         # A form may have been declared for others of the source's columns: a time that has one reading is still read.
-        declared = _pivoted(f"try_strptime({bare}, {_forms(forms)})", forms, reading.pivot_year)
+        digits = f"case when {bare} ~ '.*[0-9].*' then {bare} end"  # strptime reads `infinity` and `epoch` by any form
+        declared = _pivoted(f"try_strptime({digits}, {_forms(forms)})", forms, reading.pivot_year)
         is_zoned = any("%z" in form.lower() for form in forms)
         return f"coalesce({declared if is_zoned else _in_utc(declared, column, reading)}, {_single(bare, column, reading)})"
     order = reading.found.get(column, "")
@@ -137,7 +147,7 @@ def day(text: str, column: str, reading: Reading = PLAIN) -> str:
 
 def is_iso(text: str) -> str:
     """Return SQL that is true where `text` is a date or time in the order year, month, day."""
-    return f"({_begins_with_a_year(text)} and try_cast({text} as timestamptz) is not null)"
+    return f"({_begins_with_a_year(text)} and {_ends_as_a_time(text)} and try_cast({text} as timestamptz) is not null)"
 
 
 def is_naive(text: str) -> str:
@@ -146,7 +156,15 @@ def is_naive(text: str) -> str:
     offset = f"({text}[-1] in ('Z', 'z', 'C') or {text}[-3] in ('+', '-') or {text}[-5] in ('+', '-') or {text}[-6] in ('+', '-'))"
     return (
         f"({_begins_with_a_year(text)} and try_cast({text} as timestamp) is not null"
-        f" and not (length({text}) > 12 and {offset}))"
+        f" and {text}[-1] between '0' and '9' and not (length({text}) > 12 and ({offset} or contains({text}, '+'))))"
+    )
+
+
+def _ends_as_a_time(text: str) -> str:
+    """Return SQL that is false where DuckDB would pass over a word behind the time, or take it for a zone of its own."""
+    return (
+        f"({text}[-1] between '0' and '9' or {text}[-1] in ('Z', 'z') or ends_with({text}, 'UTC') or ends_with({text}, 'GMT')"
+        f" or contains({text}[11:], '/'))"
     )
 
 
@@ -170,24 +188,40 @@ def _forms(forms: tuple[str, ...]) -> str:
 
 def _single(bare: str, column: str, reading: Reading) -> str:
     """Read the forms that mean one instant whoever reads them."""
-    iso = f"try_cast({bare} as timestamptz)"
+    iso = f"try_cast(regexp_replace({bare}, ' ([+-][0-9]{{2}}:?[0-9]{{2}})$', '\\1') as timestamptz)"
     zone = reading.zone(column)
     if zone:
         naive = f"cast(timezone({literal(zone)}, try_cast({bare} as timestamp)) as timestamp)"
         iso = f"case when {has_offset(bare)} then cast({iso} as timestamp) else {naive} end"
     else:
         iso = f"cast({iso} as timestamp)"
-    iso = f"case when regexp_matches({bare}, {literal(_ISO)}) then {iso} end"
+    iso = f"case when regexp_full_match({bare}, {literal(_ISO_TIME)}) then {iso} end"
+    half_days = (
+        f"case when regexp_full_match({bare}, {literal(_HALF_DAYS)}) then try_strptime(upper(replace({bare}, '/', '-')),"
+        " ['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M%p', '%Y-%m-%d %I:%M:%S%p']) end"
+    )
     dots = f"case when regexp_matches({bare}, {literal(_DAY_FIRST_DOTS)}) then {_ordered(bare, 'day first')} end"
-    compact = f"try_strptime({bare}, ['%Y%m%d', '%Y%m%dT%H%M%S', '%Y%m%d%H%M%S'])"
+    compact = (
+        f"case when regexp_full_match({bare}, '[0-9]{{8}}(T?[0-9]{{6}})?') then"
+        f" try_strptime({bare}, ['%Y%m%d', '%Y%m%dT%H%M%S', '%Y%m%d%H%M%S']) end"
+    )
+    named = f"regexp_replace({bare}, {literal(_MONTHS)}, '\\1')"
     names = (
-        f"case when regexp_matches({bare}, {literal(_MONTHS)}) then try_strptime(regexp_replace({bare}, {literal(_MONTHS)}, '\\1'),"
+        f"case when regexp_matches({bare}, {literal(_MONTHS)}) and regexp_matches({bare}, '[^0-9][0-9]{{4}}([^0-9]|$)') then try_strptime({named},"
         " ['%d %b %Y', '%b %d, %Y', '%b %d %Y', '%d-%b-%Y', '%d %b %Y %H:%M', '%d %b %Y %H:%M:%S', '%b %d, %Y %H:%M',"
         " '%b %d, %Y %I:%M %p', '%b %d, %Y, %I:%M %p', '%d-%b-%Y %H:%M:%S']) end"
     )
-    local = _in_utc(f"coalesce({dots}, {compact}, {names})", column, reading)
-    digits = f"case when regexp_full_match({bare}, '[0-9]{{9,16}}([.][0-9]+)?') then {epoch(f'try_cast({bare} as double)')} end"
+    local = _in_utc(f"coalesce({dots}, {compact}, {names}, {half_days})", column, reading)
+    digits = (
+        f"case when regexp_full_match({bare}, '[0-9]{{9,16}}([.][0-9]+)?') and not {is_minute(bare)}"
+        f" then {epoch(f'try_cast({bare} as double)')} end"
+    )
     return f"coalesce({iso}, {local}, {digits})"
+
+
+def is_minute(bare: str) -> str:
+    """Return SQL that is true for 202602031005, a minute of 2026 to one and milliseconds up to 1976 to another."""
+    return f"(regexp_full_match({bare}, '(19|20)[0-9]{{10}}') and try_strptime({bare}, '%Y%m%d%H%M') is not null)"
 
 
 def epoch(value: str) -> str:

@@ -1,0 +1,117 @@
+"""The table of how files are read in docs/sources.md says what a load does: a file for each of its rows."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.config import SourceSettings
+from churn.errors import ContractBroken
+from churn.warehouse import open_warehouse
+from churn.warehouse.loading.ingest import ingest
+from tests import ROOT
+
+PAGE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+HEADER, ROWS = "customer_id,city,plan\n", "1,x,p\n2,y,p\n3,z,p\n"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A file that the row is about: how many rows and rejects it gives, or that it is refused, plainly and by an option."""
+
+    content: str | bytes
+    gives: tuple[int, int] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    gives_then: tuple[int, int] | None = None
+    name: str = "f.csv"
+    before: str = ""
+    table: str = "customers"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+JSON_ROWS = '[{"customer_id":"1","items":{"data":[{"price":{"id":"p"}}]}},{"customer_id":"2"}]'
+SHOWN = {
+    "CSV: its quote": Shown(HEADER + "1,'a,b',p\n", None, {"quote": "'"}, (1, 0)),
+    "CSV: its delimiter": Shown((HEADER + ROWS).replace(",", "^"), None, {"delim": "^"}, (3, 0)),
+    "CSV: its first line": Shown("Customers\n" + HEADER + ROWS, None, {"skip": 1}, (3, 0)),
+    "CSV: a name twice over different values": Shown(
+        "customer_id,city,city\n1,x,y\n",
+        None,
+        {"skip": 1, "header": False, "names": ["customer_id", "city", "other"]},
+        (1, 0),
+    ),
+    "CSV: a name twice over the same values": Shown("customer_id,city,city\n1,x,x\n", (1, 0)),
+    "CSV: line ends": Shown("customer_id,city\r\n1,x\n2,c\r3,d\n", (3, 0)),
+    "CSV: a line of too many or too few values": Shown(HEADER + ROWS + "4,x\n(3 rows)\n5,a,b,c\n", (3, 3)),
+    "CSV: a delimiter behind each row": Shown(HEADER + ROWS.replace("\n", ",\n"), (3, 0)),
+    "CSV: comments": Shown(HEADER + ROWS + "# end\n", (3, 1), {"comment": "#"}, (3, 0)),
+    "CSV: a quote that is never closed, a value that holds whole lines": Shown(HEADER + '1,"x,p\n2,y,p\n3,z,p\n'),
+    "CSV: its records, counted apart from the parser": Shown(HEADER + ROWS + "\n\n4,x,p\n", (4, 0)),
+    "its encoding": Shown((HEADER + "1,Köln,p\n").encode("cp1252"), None, {"encoding": "cp1252"}, (1, 0)),
+    "gz": Shown(gzip.compress(HEADER.encode()) + gzip.compress(ROWS.encode()), (3, 0), name="f.csv.gz"),
+    "JSON: objects": Shown(
+        '{"data": [{"customer_id": "1"}]}', None, {}, (1, 0), name="f.json", settings={"rows_at": "data"}
+    ),
+    "JSON: a value below others": Shown(
+        JSON_ROWS, (2, 0), {}, (2, 0), name="f.json", settings={"columns": {"plan": "items.data[1].price.id"}}
+    ),
+    "JSON: a key that a row lacks": Shown(JSON_ROWS, (2, 0), name="f.json"),
+    "JSON: a key twice in an object": Shown('[{"customer_id":"1","customer_id":"2"}]', name="f.json"),
+    "without rows": Shown(HEADER),
+    "again, with half its rows missing": Shown(
+        HEADER + ROWS,
+        None,
+        {},
+        (3, 0),
+        before=HEADER + "".join(f"{n},x,p\n" for n in range(200)),
+        settings={"most_shrink": 1},
+    ),
+    "with more rejected rows than others": Shown(HEADER + "1,x,p\n,y,p\n,z,p\n"),
+}
+
+
+def rows_of_the_page() -> list[tuple[str, str]]:
+    section = PAGE.split("## How files are read")[1].split("\n## ")[0]
+    cells = [
+        [cell.strip() for cell in re.split(r"(?<!`)\|(?!`)", line.strip("|"))]
+        for line in section.splitlines()
+        if line.startswith("|")
+    ]
+    return [(row[0], row[1]) for row in cells[2:]]
+
+
+def load(shown: Shown, folder: Path, *, declared: bool) -> tuple[int, int]:
+    path = folder / shown.name
+    settings: dict[str, Any] = {"path": str(path)}
+    if declared:
+        settings |= {"options": shown.options, **shown.settings}
+    source = SourceSettings.model_validate(settings)
+    with open_warehouse(None, holder="test") as warehouse:
+        for number, content in enumerate([shown.before, shown.content]):
+            if content:
+                path.write_bytes(content.encode() if isinstance(content, str) else content)
+                (result,) = ingest(warehouse, {shown.table: source}, now=datetime(2026, 3, 1 + number))
+    return result.rows, result.rejected
+
+
+def test_every_row_of_the_page_is_shown_and_no_other() -> None:
+    assert [name for name, _ in rows_of_the_page()] == list(SHOWN)
+
+
+@pytest.mark.parametrize(("name", "becomes"), rows_of_the_page())
+def test_a_file_is_read_as_the_page_says(name: str, becomes: str, tmp_path: Path) -> None:
+    shown = SHOWN[name]
+    if shown.gives is None:
+        with pytest.raises(ContractBroken):
+            load(shown, tmp_path, declared=False)
+    else:
+        assert load(shown, tmp_path, declared=False) == shown.gives
+    assert "refused" not in becomes or shown.gives is None or name.startswith(("gz", "CSV: its records"))
+    if shown.gives_then is not None:
+        assert load(shown, tmp_path, declared=True) == shown.gives_then

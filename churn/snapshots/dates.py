@@ -37,11 +37,14 @@ def data_cutoff(warehouse: Warehouse) -> datetime:
     )
 
 
-def default_snapshot_date(warehouse: Warehouse, today: date) -> date:
-    """Return the date to score: the day after the newest fact, today at the latest; of flat sources their own date."""
+def default_snapshot_date(warehouse: Warehouse, today: date, cutoff: datetime | None = None) -> date:
+    """Return the date to score: the day after the newest fact, today at the latest; of flat sources their own date.
+
+    `cutoff` is what `data_cutoff` returned, for whoever has asked already: it reads all facts.
+    """
     if is_flat(warehouse):
         return _newest_flat_date(warehouse) or _undated(warehouse)
-    cutoff = data_cutoff(warehouse)
+    cutoff = cutoff or data_cutoff(warehouse)
     reached = cutoff.date() if cutoff.time() == time() else cutoff.date() + timedelta(days=1)
     return min(reached, today)
 

@@ -83,6 +83,25 @@ def _newest(warehouse: Warehouse, source: str, as_of: datetime) -> datetime | No
     table, column = FACTS[source]
     if not warehouse.has_table(table):
         return None
+    if source == "sessions":
+        return _newest_session(warehouse, as_of)
     # Facts from the future have a rule of their own.
     newest: datetime | None = warehouse.rows(f"select max({column}) from {table} where {column} <= ?", [as_of])[0][0]
     return newest
+
+
+def _newest_session(warehouse: Warehouse, as_of: datetime) -> datetime | None:
+    """Read it from the sums by month; sessions are read only from a month on that holds some of after `as_of`."""
+    newest: datetime | None
+    newest, mixed_from = warehouse.rows(
+        "select max(last_at) filter (where last_at <= ?), min(month) filter (where last_at > ?)"
+        " from totals.session_months",
+        [as_of, as_of],
+    )[0]
+    if mixed_from is None:
+        return newest
+    within: datetime | None = warehouse.rows(
+        "select max(occurred_at) from staging.sessions where occurred_at >= ? and occurred_at <= ?",
+        [mixed_from, as_of],
+    )[0][0]
+    return max((at for at in (newest, within) if at is not None), default=None)

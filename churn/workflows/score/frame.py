@@ -13,7 +13,7 @@ from churn.decisions.bands import BANDS, percentiles, risk_bands
 from churn.decisions.profit import expected_profit
 from churn.errors import DataError, ModelError
 from churn.modeling import explain_encoded, reasons_json
-from churn.snapshots.dataset import build_snapshots, data_cutoff, scoring_set
+from churn.snapshots.dataset import build_snapshots, scoring_set
 from churn.store.score_row import LIFETIME_COLUMNS
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.score.history import read_previous, write_history
@@ -59,17 +59,18 @@ def score_frame(
     model: ServedModel,
     version: str,
     day: date,
+    cutoff: datetime,
     lifetime: Lifetime | None = None,
 ) -> ScoredFrame:
     """Score `day` with `model` and write it to history; rows of the same day are replaced, so a rerun changes nothing.
 
-    `lifetime` says of months ahead; where the settings value a save by survival and there is one, so is the value.
+    `cutoff` is until when facts reach; `lifetime` says of months ahead; where the settings value a save by survival and there is one, so is the value.
     Raises DataError when nobody is active on the day, ModelError when the model returns something other than numbers.
     """
     import numpy as np
     import polars as pl
 
-    data = _features(context, warehouse, model, day)
+    data = _features(context, warehouse, model, day, cutoff)
     context.progress.step(f"Scoring {data.frame.height:,} customers as of {day}")
     matrix = model.matrix(data.frame)
     raw_score = model.raw_scores(matrix)
@@ -114,14 +115,14 @@ def _seen(frame: pl.DataFrame, features: Sequence[str]) -> pl.DataFrame:
     return frame.select("customer_id", *facts, *(name for name in features if name not in facts))
 
 
-def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date) -> ScoringSet:
+def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date, cutoff: datetime) -> ScoringSet:
     models = load_models(context.settings.home)
     build_snapshots(
         warehouse,
         models,
         model.policy,
         [day],
-        data_cutoff=data_cutoff(warehouse),
+        data_cutoff=cutoff,
         wanted=model.feature_names,
         progress=context.progress,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn.context import Context
@@ -61,8 +61,11 @@ def score_customers(
         context.recorded("score_customers", snapshot_date or to_date),
         context.open_warehouse("churn score") as warehouse,
     ):
-        dates = _dates(context, warehouse, snapshot_date, from_date, to_date)
-        return [_score_one(context, warehouse, version, model, day, lifetime) for day in dates]
+        cutoff = data_cutoff(warehouse)
+        dates = _dates(
+            context, default_snapshot_date(warehouse, context.today, cutoff), cutoff, snapshot_date, from_date, to_date
+        )
+        return [_score_one(context, warehouse, version, model, day, cutoff, lifetime) for day in dates]
 
 
 def _refuse_changed_definition(context: Context, model: ServedModel) -> None:
@@ -89,9 +92,8 @@ def _refuse_changed_definition(context: Context, model: ServedModel) -> None:
 
 
 def _dates(
-    context: Context, warehouse: Warehouse, day: date | None, from_date: date | None, to_date: date | None
+    context: Context, newest: date, cutoff: datetime, day: date | None, from_date: date | None, to_date: date | None
 ) -> list[date]:
-    newest = default_snapshot_date(warehouse, context.today)
     days = [day or newest]
     if from_date and to_date:
         days = [from_date + timedelta(days=n) for n in range((to_date - from_date).days + 1)]
@@ -99,12 +101,12 @@ def _dates(
         raise ConfigError(
             f"{days[-1]} lies in the future",
             where="--date",
-            remedy=f"The data reach {data_cutoff(warehouse):%Y-%m-%d}; score {newest} at the latest.",
+            remedy=f"The data reach {cutoff:%Y-%m-%d}; score {newest} at the latest.",
         )
     lag = context.settings.churn.max_lag_days
     if days[-1] > newest + timedelta(days=lag):
         raise ConfigError(
-            f"the data reach {data_cutoff(warehouse):%Y-%m-%d}, {(days[-1] - newest).days} days before {days[-1]}: the list "
+            f"the data reach {cutoff:%Y-%m-%d}, {(days[-1] - newest).days} days before {days[-1]}: the list "
             "would take the silence since for that of the customers",
             where="--date",
             remedy=f"Load newer data with `churn refresh`, score {newest}, or raise [churn] max_lag_days (now {lag}).",
@@ -118,11 +120,12 @@ def _score_one(
     version: ModelVersion,
     model: ServedModel,
     day: date,
+    cutoff: datetime,
     lifetime: Lifetime | None,
 ) -> ScoreResult:
     began = time.monotonic()
     stop_on_blocked_checks(context, warehouse, day, level="block")
-    scored = score_frame(context, warehouse, model, version.version, day, lifetime)
+    scored = score_frame(context, warehouse, model, version.version, day, cutoff, lifetime)
     context.progress.step(f"Publishing {scored.frame.height:,} scores of {day}")
     is_published = _publish(context, warehouse, scored, version, day)
     return ScoreResult(

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from churn.config import Settings
 from churn.errors import ChurnError, ConfigError
@@ -64,8 +65,20 @@ class Context:
 
     @property
     def today(self) -> date:
-        """The current day, UTC."""
-        return self.clock().date()
+        """The current day of the company."""
+        return self.local_now().date()
+
+    def local_now(self) -> datetime:
+        """Return the current instant as the company's clocks show it, without a zone: the time that facts are in."""
+        zone = self.settings.reporting.timezone
+        if zone == "UTC":
+            return self.clock()
+        return self.clock().replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+    def utc_of(self, local: datetime) -> datetime:
+        """Return the instant, UTC, at which the company's clocks show `local`."""
+        zone = self.settings.reporting.timezone
+        return local if zone == "UTC" else local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
 
     @property
     def is_simulated(self) -> bool:

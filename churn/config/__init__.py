@@ -16,7 +16,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.environment import HOME, overlay
 from churn.config.formulas import TAGS
-from churn.config.schedule import AlertSettings, RetentionSettings, ScheduleSettings, WebhookSettings
+from churn.config.schedule import (
+    AlertSettings,
+    ReportingSettings,
+    RetentionSettings,
+    ScheduleSettings,
+    WebhookSettings,
+)
 from churn.config.sections import (
     ApiSettings,
     BusinessSettings,
@@ -53,6 +59,7 @@ __all__ = [
     "Money",
     "MonitoringSettings",
     "ProfitModel",
+    "ReportingSettings",
     "ResourceSettings",
     "RetentionSettings",
     "RiskBands",
@@ -85,6 +92,7 @@ class Settings(Section):
     campaigns: CampaignSettings = Field(default_factory=CampaignSettings)
     connectors: dict[str, ConnectorSettings] = Field(default_factory=dict)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    reporting: ReportingSettings = Field(default_factory=ReportingSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)

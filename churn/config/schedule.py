@@ -19,6 +19,15 @@ _ADDRESS = re.compile(r"^[^\s@<>,;]+@[^\s@<>,;]+$")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
+def known_zone(name: str) -> str:
+    """Return the name of a time zone. Raises ValueError where there is none of that name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"`{name}` is no time zone: write UTC, or one such as Europe/Madrid") from error
+    return name
+
+
 class ScheduleSettings(Section):
     """[schedule]: when jobs run by themselves: `churn scheduler`, or `churn serve --with-scheduler`."""
 
@@ -49,11 +58,7 @@ class ScheduleSettings(Section):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"`{name}` is no time zone: write UTC, or one such as Europe/Madrid") from error
-        return name
+        return known_zone(name)
 
     @field_validator("nightly", "monthly", "retention")
     @classmethod
@@ -62,6 +67,19 @@ class ScheduleSettings(Section):
         if fields and (len(fields) != 5 or not all(_FIELD.match(field) for field in fields)):
             raise ValueError(f"`{cron}` is no schedule: five fields as in cron, such as 0 2 * * * for 02:00 every day")
         return " ".join(fields)
+
+
+class ReportingSettings(Section):
+    """[reporting]: whose days and months are counted."""
+
+    timezone: str = Field(
+        "UTC", description="Days and months of reports, labels, features and snapshots are this zone's."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return known_zone(name)
 
 
 class AlertSettings(Section):

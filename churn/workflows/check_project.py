@@ -50,7 +50,7 @@ def check_project(context: Context) -> ProjectCheck:
     leaks: list[Leak] = []
     if settings.warehouse_path.exists():
         with context.open_warehouse("churn check") as warehouse:
-            checks = run_checks(warehouse, models, now=context.clock())
+            checks = run_checks(warehouse, models, now=context.local_now())
             tried = own_features(models)
             if tried:
                 context.progress.step("Trying the features of your SQL point in time")

@@ -125,22 +125,38 @@ def _as_time(expression: str, delivered: str, wanted: str, column: str, reading:
     zone = reading.zone(column)
     if delivered in _TIMES:
         if zone and wanted == "TIMESTAMP" and delivered not in {"TIMESTAMP WITH TIME ZONE", "DATE"}:
-            return Cast(f"cast(timezone({literal(zone)}, cast({expression} as timestamp)) as timestamp)", False)  # noqa: FBT003  # the field is named by its place
+            instant = f"cast(timezone({literal(zone)}, cast({expression} as timestamp)) as timestamp)"
+            return Cast(_unless_a_day(instant, expression, delivered, column, reading), is_fallible=False)
+        if wanted == "TIMESTAMP" and reading.company:
+            instant = f"cast({expression} as timestamp)"
+            return Cast(_unless_a_day(instant, expression, delivered, column, reading), is_fallible=False)
         return Cast(f"cast({expression} as {wanted})", is_fallible=False)
     if delivered == "VARCHAR":
         read = values.time if wanted == "TIMESTAMP" else values.day
         return Cast(read(expression, column, reading), is_fallible=True)
     if is_number(delivered):
         digits = f"cast(try_cast({expression} as bigint) as varchar)"
+        epoch = values.epoch(expression)
+        if wanted == "TIMESTAMP":
+            epoch = values.to_local(epoch, reading)
         moment = (
             f"case when {expression} between 19000101 and 21001231 then try_strptime({digits}, '%Y%m%d')"
             f" when {expression} between 19000101000000 and 21001231235959 then try_strptime({digits}, '%Y%m%d%H%M%S')"
             f" when {expression} between 190001010000 and 210012312359 and {values.is_minute(digits)} then null"
-            f" else {values.epoch(expression)} end"
+            f" else {epoch} end"
         )
     else:
         moment = f"try_cast(cast({expression} as varchar) as timestamp)"
     return Cast(moment if wanted == "TIMESTAMP" else f"cast({moment} as date)", is_fallible=True)
+
+
+def _unless_a_day(instant: str, expression: str, delivered: str, column: str, reading: Reading) -> str:
+    """Return the company's local time at an instant; a column of days is what it says, wherever the company is."""
+    if not reading.company:
+        return instant
+    if delivered == "DATE" or column in reading.days:
+        return f"cast({expression} as timestamp)"
+    return values.to_local(instant, reading)
 
 
 def _as_flag(expression: str, delivered: str) -> Cast:

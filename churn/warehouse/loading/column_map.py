@@ -11,7 +11,7 @@ from churn.warehouse.connection import quoted
 from churn.warehouse.loading.casts import cast, kept_type
 from churn.warehouse.loading.contracts import BOOKKEEPING, Column, Table
 from churn.warehouse.loading.expressions import expression, theirs
-from churn.warehouse.reading.values import PLAIN, Reading
+from churn.warehouse.reading.values import PLAIN, Reading, to_local
 
 # Names that staging gives its own columns; a delivered column of that name is kept under another.
 _STAGED = "occurred_at available_at superseded_at fact_version event_type"
@@ -101,6 +101,8 @@ def _direct(column: Column, name: str, kind: str, reading: Reading) -> Selected:
         return Selected(_free(column), given, done.sql, wanted, is_required=False, is_fallible=True)
     wanted = kept_type(kind)
     stored = quoted(name) if wanted == kind else f"cast({quoted(name)} as {wanted})"
+    if reading.company and kind == "TIMESTAMP WITH TIME ZONE":
+        stored = to_local(stored, reading)
     return Selected(_free(column), quoted(name), stored, wanted, is_required=False, is_fallible=False)
 
 

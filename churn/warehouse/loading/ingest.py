@@ -64,11 +64,12 @@ def ingest(
     full: bool = False,
     erased: Erased = NOBODY,
     needed: str | None = None,
+    company: str = "UTC",
     progress: Progress = SILENT,
 ) -> list[LoadResult]:
     """Load every declared source (or `only` one), and leave each canonical raw table in place, empty if undeclared.
 
-    `now` stamps the rows; `secrets` holds passwords and object-store keys by their environment names; `full` loads
+    `now` stamps the rows, in the zone of the `company`, which is that of the times in the tables; `secrets` holds passwords and object-store keys by their environment names; `full` loads
     files again that have not changed; rows of the `erased` are left outside; `needed` names the table that churn is
     told by. All sources are loaded or none: what stood before stays if one is refused. Raises ConfigError (unknown
     source, wrong map, missing extra), ContractBroken (missing file, column or rows, mostly bad rows), ResourceError
@@ -87,10 +88,10 @@ def ingest(
                 warehouse,
                 _table(name),
                 source,
-                _hash(source),
+                _hash(source, company),
                 _utc(now),
                 erased,
-                reading_of(name, source),
+                reading_of(name, source, company),
                 is_needed=name == needed,
             )
             results.append(_load(load, secrets or {}, full=full))
@@ -227,9 +228,11 @@ def _copies(warehouse: Warehouse) -> Iterator[Path]:
         yield Path(root)
 
 
-def _hash(source: SourceSettings) -> str:
+def _hash(source: SourceSettings, company: str) -> str:
     written = [source.dates, source.pivot_year, source.zone, source.codes, source.rows_at]
     parts = [source.columns, source.where, source.options, source.format, source.query, *written]
+    if company != "UTC":
+        parts.append(company)
     if source.url is not None:  # keep the hash of other sources, so that nothing is loaded again
         pace = {"requests_per_second", "timeout_seconds", "max_attempts", "max_wait_seconds"}
         parts += [source.url, source.web.model_dump(mode="json", exclude=pace)]

@@ -79,11 +79,12 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
         warehouse,
         delivery,
         load.reading,
-        as_text=kept_as_text(table, source, delivery.columns),
+        as_text=kept_as_text(table, source, delivery.columns, tells_days=bool(load.reading.company)),
         fixed=declared_types(source, delivery.columns),
     )
     listed = _listed(load, delivery)
     load = replace(load, reading=_with_orders(load, delivery, _resolved(load, delivery, listed)))
+    load = replace(load, reading=_with_days(load, delivery, _resolved(load, delivery, listed)))
     listed = _listed(load, delivery)
     columns = _resolved(load, delivery, listed)
     condition = "true"
@@ -170,11 +171,17 @@ def _resolved(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> li
     return done
 
 
-def kept_as_text(table: Table, source: SourceSettings, columns: Mapping[str, str]) -> set[str]:
-    """Return the delivered columns whose text our own rules read: ids with leading zeros, days, words for yes and no."""
+def kept_as_text(
+    table: Table, source: SourceSettings, columns: Mapping[str, str], *, tells_days: bool = False
+) -> set[str]:
+    """Return the delivered columns whose text our own rules read: ids with leading zeros, days, words for yes and no.
+
+    With `tells_days` times too, since only a text tells a day from its midnight.
+    """
     if source.options.get("all_varchar"):
         return set(columns)
-    own_rules = [column.name for column in table.columns if column.type in {"VARCHAR", "DATE", "BOOLEAN"}]
+    kinds = {"VARCHAR", "DATE", "BOOLEAN", *(["TIMESTAMP"] if tells_days else [])}
+    own_rules = [column.name for column in table.columns if column.type in kinds]
     mapped = [source.columns.get(name, name) for name in [*own_rules, *source.codes]]
     return {name for name in (theirs(named, columns) for named in mapped) if name is not None}
 
@@ -211,6 +218,24 @@ def _with_orders(load: Load, delivery: Delivery, columns: Sequence[Selected]) ->
             if order != known.get(column.name):
                 date_forms.keep_form(warehouse, name, column.name, order, delivery.files[0].name)
     return replace(load.reading, found=orders)
+
+
+def _with_days(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> Reading:
+    """Find the columns of times that are all midnight: a company's days, which are no instants of another zone."""
+    if not load.reading.company:
+        return load.reading
+    days = set()
+    for column in columns:
+        if column.type != "TIMESTAMP":
+            continue
+        value = f"try_cast({column.delivered} as timestamp)"
+        is_days = (
+            f"select any_value(typeof({column.delivered})) like 'TIMESTAMP%' and any_value(typeof({column.delivered}))"
+            f" not like '%ZONE' and bool_and({value} = date_trunc('day', {value})) from ({delivery.sql})"
+        )
+        if load.warehouse.rows(is_days)[0][0]:
+            days.add(column.name)
+    return replace(load.reading, days=frozenset(days))
 
 
 def _refuse_two_readings(load: Load, delivery: Delivery, columns: Sequence[Selected], condition: str) -> None:

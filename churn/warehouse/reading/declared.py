@@ -10,8 +10,8 @@ from churn.errors import ConfigError
 from churn.warehouse.reading.values import Reading
 
 
-def reading_of(name: str, source: SourceSettings) -> Reading:
-    """Return how the values of a source are to be read.
+def reading_of(name: str, source: SourceSettings, company: str = "UTC") -> Reading:
+    """Return how the values of a source are to be read, times in the zone of the `company`.
 
     Raises ConfigError for years of two digits without `pivot_year`, and for signs that are not one character.
     """
@@ -33,7 +33,9 @@ def reading_of(name: str, source: SourceSettings) -> Reading:
         raise ConfigError("`decimal_separator` and `thousands` are the same", where=f"sources.{name}", remedy=remedy)
     missing = options.get("nullstr", ())
     words = (missing,) if isinstance(missing, str) else tuple(str(word) for word in missing)
-    return Reading(decimal, thousands, declared, _by_column(source.zone), source.codes, source.pivot_year, words)
+    zones = _by_column(source.zone)
+    local = "" if company == "UTC" else company
+    return Reading(decimal, thousands, declared, zones, source.codes, source.pivot_year, words, company=local)
 
 
 def _by_column(given: str | Mapping[str, str] | None) -> dict[str, str]:

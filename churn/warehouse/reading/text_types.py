@@ -39,6 +39,7 @@ def typed(
     texts = [name for name, kind in delivery.columns.items() if kind == "VARCHAR"]
     if not texts:
         return delivery
+    reading = replace(reading, company="")  # what a user's SQL sees is as it stands in the file
     cleaned = delivery
     if not delivery.is_cleaned:
         bare = {name: values.without_missing(quoted(name), reading, is_trimmed=delivery.is_text) for name in texts}

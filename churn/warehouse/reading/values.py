@@ -42,7 +42,8 @@ class Reading:
     `decimal` and `thousands` are signs; `dates` are strptime forms by column of ours, "" for every other one;
     `zones` likewise, the zone of times without an offset; `codes` maps a column's words to values; `pivot_year` is the
     latest year that two digits mean; `missing` are further words for no value; `found` are the forms of times that the
-    values themselves settled, "day first" or "month first", by column.
+    values themselves settled, "day first" or "month first", by column. `company` is the zone whose days count, "" for
+    UTC: instants become its local times; `days` are columns of times that are all midnight, which are days as written.
     """
 
     decimal: str = ""
@@ -53,6 +54,8 @@ class Reading:
     pivot_year: int | None = None
     missing: tuple[str, ...] = ()
     found: Mapping[str, str] = field(default_factory=dict)
+    company: str = ""
+    days: frozenset[str] = frozenset()
 
     def date_forms(self, column: str) -> tuple[str, ...]:
         """Return the forms declared for a column of ours; empty where none is."""
@@ -122,7 +125,29 @@ def ambiguous_number(text: str, reading: Reading = PLAIN) -> str:
 
 
 def time(text: str, column: str, reading: Reading = PLAIN) -> str:
-    """Return SQL for the instant that `text` is, as a timestamp in UTC; null where it is none or may be two."""
+    """Return SQL for the instant that `text` is, as a timestamp in UTC; null where it is none or may be two.
+
+    Where the company has a zone of its own it is the local time there; a day without an hour is that day anywhere.
+    """
+    if not reading.company:
+        return _instant(text, column, reading)
+    bare = f"trim({text})"
+    has_hour = f"(contains({bare}, ':') or regexp_matches({bare}, '^[0-9.]{{9,}}$|[0-9]T[0-9]'))"
+    here = replace(reading, company="", zones={})
+    return (
+        f"case when {has_hour} then {to_local(_instant(text, column, reading), reading)}"
+        f" else {_instant(text, column, here)} end"
+    )
+
+
+def to_local(instant: str, reading: Reading) -> str:
+    """Return SQL for the company's local time at an instant, which is a timestamp in UTC."""
+    if not reading.company:
+        return instant
+    return f"cast(timezone({literal(reading.company)}, timezone('UTC', cast({instant} as timestamp))) as timestamp)"
+
+
+def _instant(text: str, column: str, reading: Reading) -> str:
     bare = f"trim({text})"
     forms = reading.date_forms(column)
     if forms:
@@ -141,7 +166,7 @@ def day(text: str, column: str, reading: Reading = PLAIN) -> str:
     """Return SQL for the day that `text` names: of a time with an offset the day as written."""
     bare = f"trim({text})"
     iso = f"case when regexp_matches({bare}, {literal(_ISO)}) then try_cast(replace(regexp_extract({bare}, '^[0-9]{{4}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}'), '/', '-') as date) end"
-    here = replace(reading, zones={})
+    here = replace(reading, zones={}, company="")
     return f"coalesce({iso}, cast({time(text, column, here)} as date))"
 
 

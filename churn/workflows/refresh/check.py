@@ -43,7 +43,7 @@ def stop_on_blocked_checks(
     """Return what the rules (of `level`) find as of `day`. Raises QualityBlocked as `check_data` does."""
     context.progress.step("Checking the data")
     # Freshness is judged as of the day, so that a backfill of an old date is not called stale.
-    now = min(context.clock(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))
+    now = min(context.local_now(), datetime.combine(day, datetime.min.time()) + timedelta(days=1))
     checks = run_checks(warehouse, load_models(context.settings.home), now=now, level=level, reuse=True)
     keep_quality(context, warehouse, checks, as_of=now, with_sources=False)
     blocked = [check for check in checks if check.level == "block" and check.defect_count]

@@ -70,7 +70,7 @@ def _sources(context: Context, warehouse: Warehouse, as_of: datetime) -> tuple[S
                 files=int(files or 0),
                 rows=int(count or 0),
                 rejected=int(rejected or 0),
-                loaded_at=loaded_at.replace(microsecond=0) if loaded_at else None,
+                loaded_at=context.utc_of(loaded_at).replace(microsecond=0) if loaded_at else None,
                 newest_at=newest.replace(microsecond=0) if newest else None,
             )
         )

@@ -55,7 +55,7 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
         erased = Erased(*store.privacy.erased())
     with context.recorded("refresh_warehouse", context.today), context.open_warehouse("churn refresh") as warehouse:
         models = load_models(context.settings.home)
-        now = context.clock()
+        now = context.local_now()
         policy = SnapshotPolicy.from_settings(context.settings)
         with parts.replacing(warehouse):  # what was loaded counts once all tables are built from it, not before
             loads = ingest(
@@ -67,6 +67,7 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
                 full=full,
                 erased=erased,
                 needed=policy.told_by_table,
+                company=context.settings.reporting.timezone,
                 progress=context.progress,
             )
             builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)

@@ -26,7 +26,7 @@ class RuleFinding(Document):
 
 
 class SourceFreshness(Document):
-    """One source: what was loaded of it, when last, and when its newest fact happened."""
+    """One source: what was loaded of it, when last, when its newest fact happened, and whether it stopped in its rhythm."""
 
     source: str
     files: int
@@ -34,6 +34,7 @@ class SourceFreshness(Document):
     rejected: int
     loaded_at: datetime | None
     newest_at: datetime | None
+    is_late: bool = False
 
 
 class QualityDocument(Document):

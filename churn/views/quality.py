@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from pydantic import JsonValue
 
@@ -45,10 +44,6 @@ def read_quality(home: Path) -> QualityDocument | None:
     except (OSError, ValueError) as error:
         raise ResourceError(f"cannot be read: {error}", where=str(path), remedy="Run `churn refresh`.") from error
     return QualityDocument.read(values, where=str(path))
-
-
-LATE_DAYS: Final = 14  # behind the newest source, as the rule `sources_are_fresh` has it
-_STEADY: Final = frozenset({"sessions", "payments", "support_tickets", "events"})  # these never pause by nature
 
 
 @dataclass(frozen=True)
@@ -144,6 +139,6 @@ def _freshness(source: SourceFreshness, newest: datetime | None) -> tuple[Status
     if source.newest_at is None or newest is None:
         return "ok", "Loaded"
     behind = newest - source.newest_at
-    if source.source in _STEADY and behind > timedelta(days=LATE_DAYS):
+    if source.is_late:
         return "watch", f"{behind.days} days behind"
     return "ok", "Fresh"

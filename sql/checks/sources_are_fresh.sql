@@ -1,4 +1,4 @@
--- Each source has delivered facts of the last 14 days, measured from the newest fact of all.
+-- Each source goes on in its own rhythm: it has not been silent for over twice its longest pause of half a year.
 -- Level: warn
 -- Remedy: Load the newer export of that source, then run `churn refresh`.
 
@@ -31,10 +31,53 @@ newest as (
     union all
     select 'events' as table_name, max(occurred_at) as newest_at from staging.events
     where occurred_at <= (select now_at from checks.clock)
+),
+
+-- A daily source may rest for three days: only of those that are silent for longer the facts are looked at.
+silent as (
+    select table_name, newest_at
+    from newest
+    where newest_at < (select max(newest_at) from newest) - interval 3 day
+),
+
+facts as (
+    select 'sessions' as table_name, occurred_at from staging.sessions
+    union all
+    select 'payments' as table_name, occurred_at from staging.payments
+    union all
+    select 'support_tickets' as table_name, occurred_at from staging.support_tickets
+    union all
+    select 'events' as table_name, occurred_at from staging.events
+),
+
+days as (
+    select distinct s.table_name, s.newest_at, cast(f.occurred_at as date) as day
+    from silent as s
+    inner join facts as f
+        on
+            s.table_name = f.table_name
+            and s.newest_at >= f.occurred_at
+            and f.occurred_at > s.newest_at - interval 180 day
+),
+
+pauses as (
+    select
+        table_name,
+        newest_at,
+        date_diff('day', lag(day) over (partition by table_name order by day), day) as pause
+    from days
+),
+
+rhythms as (
+    -- Of fewer than five days nobody knows a rhythm: two weeks are taken for it.
+    select table_name, newest_at, case when count(*) < 5 then 14 else greatest(3, 2 * max(pause)) end as silence_days
+    from pauses
+    group by table_name, newest_at
 )
 
 select
     table_name,  -- Which source.
-    newest_at  -- Its newest fact.
-from newest
-where newest_at < (select max(newest_at) from newest) - interval 14 day
+    newest_at,  -- Its newest fact.
+    cast(silence_days as integer) as silence_days  -- The silence, in days, that it may keep.
+from rhythms
+where newest_at < (select max(n.newest_at) from newest as n) - silence_days * interval 1 day

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.documents.quality import QualityDocument, RuleFinding, SourceFreshness
 from churn.views.quality import FACTS, quality_path, read_quality
+from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse
@@ -61,6 +62,7 @@ def _sources(context: Context, warehouse: Warehouse, as_of: datetime) -> tuple[S
     )
     loads = {row[0]: row[1:] for row in rows}
     sources = []
+    late = _late_sources(context, warehouse)
     for name in sorted(context.settings.sources):
         files, count, rejected, loaded_at = loads.get(name, (0, 0, 0, None))
         newest = _newest(warehouse, name, as_of)
@@ -72,9 +74,16 @@ def _sources(context: Context, warehouse: Warehouse, as_of: datetime) -> tuple[S
                 rejected=int(rejected or 0),
                 loaded_at=context.utc_of(loaded_at).replace(microsecond=0) if loaded_at else None,
                 newest_at=newest.replace(microsecond=0) if newest else None,
+                is_late=name in late,
             )
         )
     return tuple(sources)
+
+
+def _late_sources(context: Context, warehouse: Warehouse) -> set[str]:
+    """Return the sources that the rule on their rhythm names; of its findings only one is kept as an example."""
+    rule = load_models(context.settings.home).get("checks.sources_are_fresh")
+    return {str(name) for name, *_ in warehouse.rows(rule.sql)} if rule is not None else set()
 
 
 def _newest(warehouse: Warehouse, source: str, as_of: datetime) -> datetime | None:

@@ -294,7 +294,18 @@ def test_sessions_of_later_days_of_a_month_do_not_hide_that_they_fell_silent(che
     now, at = TODAY - timedelta(days=11), pl.col("started_at")
     sessions = company()["sessions"].filter((at < TODAY - timedelta(days=27)) | (at > now))
     found = check({"sessions": sessions}, now=now)["sources_are_fresh"]
-    assert found.example == {"table_name": "sessions", "newest_at": "2026-02-01T23:00:00"}
+    assert found.example == {"table_name": "sessions", "newest_at": "2026-02-01T23:00:00", "silence_days": 3}
+
+
+@pytest.mark.parametrize(
+    ("every", "silent", "is_late"),
+    [(1, 3, False), (1, 5, True), (7, 13, False), (7, 16, True), (30, 55, False), (30, 70, True)],
+)
+def test_a_source_is_late_by_its_own_rhythm(check: Check, every: int, silent: int, is_late: bool) -> None:
+    days = [TODAY - timedelta(days=silent + every * number) for number in range(6)]
+    tickets = pl.DataFrame({"ticket_id": [f"T{n}" for n in range(6)], "customer_id": ["C1"] * 6, "opened_at": days})
+    late = check({"support_tickets": tickets}).get("sources_are_fresh")
+    assert (late is not None and late.example["table_name"] == "support_tickets") == is_late
 
 
 def starts_until(day: datetime, every: int, count: int) -> dict[str, pl.DataFrame]:

@@ -82,6 +82,10 @@ def erase_all(
         for name in parts.kept_tables(warehouse):
             if any(f"raw.{name}" in removed or "facts.parts" in removed for removed in gone.values()):
                 rewriting.erase(warehouse, TABLES[name], customers)
+            for file in rewriting.merged_files(warehouse, TABLES[name]):
+                for redaction in (Redaction(customer_id) for customer_id in customers):
+                    if redaction.is_in(file):
+                        rewriting.rename_file(warehouse, TABLES[name], file, redaction.text(file))
     parts.sweep(warehouse)
     return gone
 

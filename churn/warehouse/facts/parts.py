@@ -1,6 +1,7 @@
 """The parts of a fact table: which Parquet files hold its rows, what they came from, and the views over all of them.
 
-A part holds the rows of one delivered file and one load. `raw.TABLE` shows the rows of every part as one table, and
+A part holds the rows of one delivered file and one load, or many small ones that were merged, whose rows say themselves
+where they came from. `raw.TABLE` shows the rows of every part as one table, and
 `facts.TABLE` the same rows with `fact_row`, which names a row by its part and its place in the file. Parts are written
 before the transaction that lists them commits; a file that no committed row lists is an orphan, and is removed.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -55,6 +56,16 @@ class Part:
     rows: int = 0
     first_us: int | None = None
     last_us: int | None = None
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether its rows came from several files and loads; `load_id` is then the newest."""
+        return any(column.name == "source_file" for column in self.columns)
+
+
+def of_many(part: Part, newest: Part) -> Part:
+    """Return a part whose rows say themselves where they came from, as one known since the `newest` of their loads."""
+    return replace(part, load_id=newest.load_id, loaded_at=newest.loaded_at)
 
 
 def prepare(warehouse: Warehouse) -> None:
@@ -164,7 +175,7 @@ def add(warehouse: Warehouse, table: Table, part: Part) -> int:
 
 
 def remove(warehouse: Warehouse, source: str, files: Sequence[str]) -> None:
-    """Take out of the list what came from delivered files of these names."""
+    """Take out of the list what came from delivered files of these names; merged parts are not looked into."""
     listed = ", ".join(literal(name) for name in files)
     warehouse.execute(f"delete from facts.parts where source = ? and source_file in ({listed})", [source])
 
@@ -209,7 +220,7 @@ def _select(folder: Path, columns: Mapping[str, str], parts: Sequence[Part]) -> 
     }
     chosen = []
     for name, kind in columns.items():
-        if name in BOOKKEEPING:
+        if name in BOOKKEEPING and not parts[0].is_merged:
             chosen.append(f"{of_part[name]} as {quoted(name)}")
             continue
         stored = have.get(name.lower())

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.facts import parts, writing
+from churn.warehouse.facts.compacting import kept_columns
 from churn.warehouse.facts.parts import PLACE, ROWS_OF_A_PART, Part
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
 
@@ -19,13 +20,64 @@ def leave_out(warehouse: Warehouse, table: Table, part: Part, condition: str) ->
     kinds = {c: k for c, k in parts.columns_of(warehouse, table).items() if c not in BOOKKEEPING}
     have = {stored.name.lower() for stored in part.columns}
     columns = [(name, kind) for name, kind in kinds.items() if name.lower() in have]
+    columns += [(name, BOOKKEEPING[name]) for name in kept_columns(part)]
     listed = ", ".join(quoted(name) for name, _ in columns)
     rows = parts.relation(warehouse, table, [part])
     kept = f"select {listed}, row_number from ({rows}) as r where not coalesce({condition}, false)"
     written = writing.write(warehouse, table, kept, columns, keeps_order=True)
     warehouse.execute("delete from facts.parts where part_id = ?", [part.part_id])
-    parts.add(warehouse, table, replace(part, path=written.path, is_copy=False, columns=written.columns))
+    columns_now = written.columns + tuple(column for column in part.columns if column.name == "row_number")
+    parts.add(warehouse, table, replace(part, path=written.path, is_copy=False, columns=columns_now))
     warehouse.execute("delete from facts.parts where part_id = ? and rows = 0", [part.part_id])
+
+
+def remove_files(warehouse: Warehouse, table: Table, files: Sequence[str]) -> None:
+    """Take out what came from delivered files of these names: whole parts, and their rows of merged ones."""
+    parts.remove(warehouse, table.name, files)
+    listed = ", ".join(literal(name) for name in files)
+    for part in _merged_with(warehouse, table, listed):
+        leave_out(warehouse, table, part, f"r.source_file in ({listed})")
+    parts.show(warehouse, table)
+
+
+def rename_file(warehouse: Warehouse, table: Table, old: str, new: str) -> None:
+    """Say of rows that the file they came from goes by another name now."""
+    for part in _merged_with(warehouse, table, literal(old)):
+        columns = [(column.name, column.type) for column in part.columns]
+        rows = parts.relation(warehouse, table, [part])
+        listed = ", ".join(quoted(name) for name, _ in columns)
+        named = f"case when source_file = {literal(old)} then {literal(new)} else source_file end as source_file"
+        written = writing.write(
+            warehouse,
+            table,
+            f"select {listed} from (select * replace ({named}) from ({rows}))",
+            columns,
+            keeps_order=True,
+        )
+        warehouse.execute("delete from facts.parts where part_id = ?", [part.part_id])
+        parts.add(warehouse, table, replace(part, path=written.path))
+    parts.rename(warehouse, table, old, new)
+
+
+def merged_files(warehouse: Warehouse, table: Table) -> list[str]:
+    """Return the names of the delivered files whose rows lie in merged parts."""
+    merged = [part for part in parts.parts_of(warehouse, table.name) if part.is_merged]
+    if not merged:
+        return []
+    rows = parts.relation(warehouse, table, merged)
+    return [
+        file for (file,) in warehouse.rows(f"select distinct source_file from ({rows}) where source_file is not null")
+    ]
+
+
+def _merged_with(warehouse: Warehouse, table: Table, listed: str) -> list[Part]:
+    """Return the merged parts that hold rows of delivered files, whose names are `listed`."""
+    merged = [part for part in parts.parts_of(warehouse, table.name) if part.is_merged]
+    if not merged:
+        return []
+    rows = parts.relation(warehouse, table, merged)
+    held = warehouse.rows(f"select distinct {PLACE} // {ROWS_OF_A_PART} from ({rows}) where source_file in ({listed})")
+    return [part for part in merged if (part.part_id,) in held]
 
 
 def erase(warehouse: Warehouse, table: Table, customers: Sequence[str]) -> None:

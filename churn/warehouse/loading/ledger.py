@@ -10,7 +10,7 @@ from pathlib import Path
 
 from churn.errors import ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
-from churn.warehouse.facts import parts
+from churn.warehouse.facts import parts, rewriting
 from churn.warehouse.facts.migrating import migrate
 from churn.warehouse.loading.contracts import BOOKKEEPING, TABLES, Table
 from churn.warehouse.reading.delivery import SourceFile
@@ -173,8 +173,7 @@ def remove(warehouse: Warehouse, source: str, files: Sequence[SourceFile], load_
         return
     listed = ", ".join(literal(file.name) for file in files)
     if source in TABLES and TABLES[source].is_kept_in_files:
-        parts.remove(warehouse, source, [file.name for file in files])
-        parts.show(warehouse, TABLES[source])
+        rewriting.remove_files(warehouse, TABLES[source], [file.name for file in files])
     else:
         warehouse.execute(f"delete from raw.{quoted(source)} where source_file in ({listed})")
     warehouse.execute(f"delete from raw.rejected_rows where source = ? and file in ({listed})", [source])
@@ -211,7 +210,7 @@ def touch(warehouse: Warehouse, source: str, plan: Plan) -> None:
     for old, file in [*((file.name, file) for file in plan.touched), *plan.moved]:
         if old != file.name:
             if source in TABLES and TABLES[source].is_kept_in_files:
-                parts.rename(warehouse, TABLES[source], old, file.name)
+                rewriting.rename_file(warehouse, TABLES[source], old, file.name)
             else:
                 _rename(warehouse, f"raw.{quoted(source)}", old, file.name)
             warehouse.execute("update raw.rejected_rows set file = ? where file = ?", [file.name, old])

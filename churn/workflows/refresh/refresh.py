@@ -12,6 +12,7 @@ from churn.errors import ConfigError
 from churn.snapshots.own_columns import own_columns
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.facts import parts
+from churn.warehouse.facts.compacting import compact
 from churn.warehouse.loading.erased import Erased
 from churn.warehouse.loading.ingest import ingest
 from churn.warehouse.models.build import build
@@ -72,6 +73,7 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
             )
             builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)
             own = own_columns(warehouse, models, policy.static)
+            compact(warehouse)
         context.progress.step("Checking the data")
         checks = run_checks(warehouse, models, now=now)
         keep_quality(context, warehouse, checks, as_of=now, with_sources=True)

@@ -17,7 +17,9 @@ from churn.modeling.lifetime.followed import GROUPS, Followed, followed
 from churn.modeling.lifetime.judging import cut_day
 from churn.modeling.lifetime.learn import features_of
 from churn.progress import Progress
-from churn.workflows.train.train import assemble_training_set
+from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +49,11 @@ def simulated(customers: int, progress: Progress) -> SurvivalCase:
     """Return the simulated company: learnt from what was known in the middle of its months, judged on what came after."""
     made = company(customers, 18, progress)
     context = made.context()
+    policy, models = SnapshotPolicy.from_settings(context.settings), load_models(made.home)
     with context.open_warehouse("bench") as warehouse:
-        data = assemble_training_set(context, warehouse, snapshots=12)
+        dates = training_dates(warehouse, policy, limit=12)
+        build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff(warehouse))
+        data = training_set(warehouse, models, policy)
     rows = followed(data, keeps_treated=False)
     tenure = pl.col("customer_time_in_months").fill_null(0).floor().cast(pl.Int64)
     frame = features_of(data, rows).with_columns(

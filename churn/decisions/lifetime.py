@@ -53,6 +53,12 @@ def anchored(hazards: Floats, probability: ArrayLike, horizon_days: int, counted
         ]
         return result
     early = result[:, :periods, :]
+    if counted.all():  # in one step: the cumulative hazard until the horizon is to be -log(1 - p)
+        force = -np.log1p(-np.clip(early.sum(axis=2), _EDGE, 1.0 - _EDGE))
+        force[:, -1] *= (horizon_days - PERIOD_DAYS * (periods - 1)) / PERIOD_DAYS
+        factor = -np.log1p(-total) / np.maximum(force.sum(axis=1), _EDGE)
+        result[:, :periods, :] = _scaled(early, np.log(np.maximum(factor, _EDGE)), counted)
+        return result
     low, high = np.full(len(total), -30.0), np.full(len(total), 30.0)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from churn.campaigns.plan_words import rate_words
 from churn.decisions.experiment import cuped_holds
 from churn.documents.document import Range
 from churn.documents.measurement import (
@@ -277,6 +278,7 @@ def _story(d: Measured) -> list[tuple[str, str | None]]:
         ("effect", _effect(d)),
         ("costs", _costs(d)),
         ("cuped", _cuped(d)),
+        ("learnt", _learnt(d)),
         ("delivered", _delivered(d)),
         ("ledger", _ledger(d)),
         ("model", _model(d)),
@@ -291,6 +293,13 @@ def _effect(d: Measured) -> str | None:
         return None
     how = "within strata of risk, as they were drawn" if effect.method.startswith("stratified") else "as assigned"
     return f"Effect: {span(effect)} of churn avoided, arms compared {how}, whoever was reached or not."
+
+
+def _learnt(d: Measured) -> str | None:
+    """Say what is believed of the offer now, beside what its file says."""
+    if d.learnt is None:
+        return None
+    return f"Learnt of the offer, for its next plans: {'; '.join(map(rate_words, d.learnt.effect))}."
 
 
 def _cuped(d: Measured) -> str | None:

@@ -92,7 +92,7 @@ def rate_words(rate: BelievedRate) -> str:
     scaled = f" x {rate.scaled_by}" if rate.scaled_by else ""
     if not rate.rounds:
         return f"{subject}{scaled} {value}"
-    rounds = f"{rate.rounds} campaign{'s' if rate.rounds > 1 else ''}"
+    rounds = f"{rate.rounds} round{'s' if rate.rounds > 1 else ''}"
     return f"{subject}{scaled} measured {value} from {rounds}, the file says {stated}"
 
 

@@ -54,7 +54,7 @@ class RangePrior:
 class Evidence:
     """What the outcomes of one campaign say of the numbers `keys` (k,): normal, by `precision` (k, k) and `shift` (k,).
 
-    `shift` is precision x mean. `intercept` and `slope` are those of the recalibrated probabilities.
+    `shift` is precision x mean. `intercept` and `slope` are those of the recalibrated probabilities; `rounds` counts the plans.
     """
 
     keys: tuple[str, ...]
@@ -64,6 +64,7 @@ class Evidence:
     holdout: int
     intercept: float
     slope: float
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class BelievedNumber:
 class Belief:
     """What is believed of an offer's numbers: `mean` (k,), `covariance` (k, k), each number with its range.
 
-    `contradiction` is the chance that the file is wrong, `measured` how many campaigns or rounds were learnt from.
+    `contradiction` is the chance that the file is wrong, `measured` how many rounds were learnt from.
     """
 
     numbers: tuple[BelievedNumber, ...]
@@ -212,7 +213,7 @@ def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> 
         low, high = (_quantile(share, weight, centres, spreads) for share in (0.05, 0.95))
         believed.append(BelievedNumber(prior.key, float(middle[k]), low, high, prior))
     wrong = float(weight[1]) if len(parts) > 1 else 0.0
-    return Belief(tuple(believed), middle, covariance, wrong, len(usable))
+    return Belief(tuple(believed), middle, covariance, wrong, sum(piece.rounds for piece in usable))
 
 
 def _normal(mean: Floats, spread: Floats, precision: Floats, shift: Floats) -> tuple[Floats, Floats, float]:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from churn.documents.document import Document, Range
+from churn.documents.plan import BelievedRate
 
 MeasurementStatus = Literal["measured", "not_mature", "split_broken", "no_holdout", "nobody_treated", "nothing_known"]
 Verdict = Literal["works", "harms", "open"]
@@ -294,13 +295,33 @@ class MeasurementWords(Document):
     notes: tuple[str, ...]
 
 
+class OfferLearning(Document):
+    """What the campaign taught of its offer: evidence of the numbers `keys` (see decisions.effect.Evidence).
+
+    `effect` is what was believed of them after it and the rounds measured before; `intercept` and `slope` say how the
+    probabilities had to be recalibrated.
+    """
+
+    keys: tuple[str, ...]
+    precision: tuple[tuple[float, ...], ...]
+    shift: tuple[float, ...]
+    treated: int
+    holdout: int
+    rounds: int
+    intercept: float
+    slope: float
+    effect: tuple[BelievedRate, ...]
+
+
 class Measured(MeasuredFigures, MeasurementOrigin):
-    """A measurement before it is put into words."""
+    """A measurement before it is put into words; `learnt` is None where arms or their parts by cause are not known."""
+
+    learnt: OfferLearning | None = Field(None, exclude_if=lambda learning: learning is None)
 
     @classmethod
-    def of(cls, origin: MeasurementOrigin, figures: MeasuredFigures) -> Measured:
+    def of(cls, origin: MeasurementOrigin, figures: MeasuredFigures, learnt: OfferLearning | None = None) -> Measured:
         """Return the measurement that `figures` are of what `origin` tells."""
-        return Measured(**dict(origin), **dict(figures))
+        return Measured(**dict(origin), **dict(figures), learnt=learnt)
 
     def put_into_words(self, words: MeasurementWords, alarm: str | None) -> MeasurementDocument:
         """Return the whole document."""

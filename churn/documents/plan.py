@@ -42,7 +42,7 @@ class BelievedRate(Document):
     """A number of an offer: what is believed of it with the 90 % range, and what the file says.
 
     `acts_on`: voluntary, involuntary, all (churn of any cause), or harm, the churn that contact adds. `rounds`: how many
-    measured campaigns it was learnt from; with 0 the file alone is believed.
+    measured plans it was learnt from; with 0 the file alone is believed.
     """
 
     acts_on: str
@@ -263,6 +263,7 @@ class PlanInputs(Document):
     campaigns: tuple[str, ...]
     budget: float | None
     despite_alarm: bool = False
+    learnt: str = Field("", exclude_if=lambda digest: not digest)  # digest of what measurements taught of the offer
     rules: CampaignSettings | None = None
     business: BusinessSettings | None = None
     window_days: int

@@ -13,6 +13,7 @@ from churn.campaigns.expectation import economics_of
 from churn.campaigns.offer_effect import offer_effect
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
+from churn.decisions.effect import Evidence
 from churn.decisions.profit import ALIKE, CustomerTerms, value_contacts
 from churn.documents.definition import CampaignDefinition
 from churn.views.scored_customer import ShownReason
@@ -90,11 +91,12 @@ def campaign_profit(
     involuntary_probability: float | None,
     monthly_margin: float,
     months_after_save: float | None = None,
+    taught: Mapping[str, Sequence[Evidence]] | None = None,
 ) -> float | None:
     """Return the expected profit of contacting a customer on the terms of the campaign that is advised, as its file has them now.
 
     None where no campaign is, or its file cannot be read, or it acts by causes that are not known. A campaign that goes by
-    measured uplift is priced by risk here.
+    measured uplift is priced by risk here; `taught` is what measured rounds taught of the offers, by campaign.
     """
     definition = campaigns.get(advice.campaign) if advice.campaign is not None else None
     if definition is None or advice.kind not in {"campaign", "suggested"} or definition.offer.formulas:
@@ -106,7 +108,8 @@ def campaign_profit(
     if business.value == "survival" and months_after_save is not None:
         value = monthly_margin * months_after_save
     probability, involuntary = np.array([churn_probability]), np.array([involuntary_probability or 0.0])
-    effect = offer_effect(definition.offer, (), probability, involuntary, ALIKE)
+    evidence = (taught or {}).get(definition.name, ())
+    effect = offer_effect(definition.offer, evidence, probability, involuntary, ALIKE)
     by_cause = ALIKE if effect is None else CustomerTerms(avoided=effect.avoided)
     return float(value_contacts(probability, value, terms, by_cause).profit[0])
 

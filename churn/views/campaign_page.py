@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.definition_words import definition_words
-from churn.campaigns.plan_words import choice_words, expectation_words, power_words
+from churn.campaigns.plan_words import choice_words, expectation_words, power_words, rate_words
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
@@ -57,6 +57,7 @@ class PlanInWords:
     choice: str
     expectation: str | None
     power: Sequence[str]
+    believed: Sequence[str]
     together: Sequence[str]
     budget: float | None
     committed: float
@@ -194,6 +195,7 @@ def _plan(plan: PlanRecord, currency: str) -> PlanInWords | None:
         choice=choice_words(part, currency),
         expectation=expectation_words(part.expected, currency) if part.treatment else None,
         power=power_words(document.power[name], document.holdout[name], currency),
+        believed=[rate_words(rate) for rate in part.effect],
         together=[other.title for other in document.campaigns if other.name != name],
         budget=document.allocation.budget,
         committed=document.allocation.committed,

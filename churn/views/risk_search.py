@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.files import csv_text
 from churn.views.advice import Advice, advise, campaign_profit, readable_campaigns
+from churn.views.offer_evidence import taught_of_offers
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
 from churn.views.risk_list import CSV_COLUMNS
 from churn.views.scored_customer import ScoredCustomer, scored_customer
@@ -119,6 +120,7 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
     customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
     assigned = store.assignments.of_customers([customer["customer_id"] for customer in customers]) if customers else {}
     definitions = readable_campaigns(context) if customers else {}
+    taught = taught_of_offers(store, list(definitions)) if definitions else {}
     advised: list[AdvisedCustomer] = []
     for customer in customers:
         campaigns = assigned.get(customer["customer_id"], [])
@@ -133,6 +135,7 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
                 involuntary_probability=customer["involuntary_probability"],
                 monthly_margin=customer["monthly_margin"],
                 months_after_save=customer["months_after_save"],
+                taught=taught,
             )
         advised.append({**customer, "campaigns": campaigns, "advice": advice, "campaign_profit": by_its_terms})
     return advised

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.campaigns.rounds import offer_of_campaign
 from churn.context import Context
 from churn.documents.uplift import UpliftDocument
 from churn.errors import ConfigError
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from churn.modeling.uplift.model import UpliftModel
     from churn.modeling.uplift.words import UpliftResult
-
-
-_ROUND = re.compile(r"(_\d+|_trial|_pilot)+$")
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def latest_learning(context: Context, campaign: str) -> LoadedUplift | None:
     """
     root = _root(context)
     names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    rounds = [name for name in names if _ROUND.sub("", name) == _ROUND.sub("", campaign)]
+    rounds = [name for name in names if offer_of_campaign(name) == offer_of_campaign(campaign)]
     for same in ([campaign] if campaign in rounds else [], rounds):
         versions = sorted((folder.name, name) for name in same for folder in (root / name).glob("[0-9]*"))
         if versions:

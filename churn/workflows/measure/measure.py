@@ -7,11 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from churn.campaigns.learning import evidence_of, learning_of
 from churn.campaigns.measurement import MeasurementTerms, comparable, costs_of, measure
 from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
 from churn.context import Context
-from churn.documents.measurement import ErasedArms, Maturity, Measured, MeasurementDocument, MeasurementOrigin
+from churn.documents.measurement import (
+    ErasedArms,
+    Maturity,
+    Measured,
+    MeasurementDocument,
+    MeasurementOrigin,
+    OfferLearning,
+)
 from churn.errors import CampaignError, DataError
+from churn.views.offer_evidence import taught_of_offers
 from churn.workflows.measure.follow import FollowedCustomers, follow_customers
 
 if TYPE_CHECKING:
@@ -124,8 +133,19 @@ def _document(
         model_version=newest.model_version,
         events=followed.events,
     )
-    measured = Measured.of(origin, figures)
+    learnt = _learnt(context, newest, chosen) if figures.status == "measured" else None
+    measured = Measured.of(origin, figures, learnt)
     return measured.put_into_words(words_of(measured), alarm_of(measured))
+
+
+def _learnt(context: Context, plan: PlanRecord, chosen: pl.DataFrame) -> OfferLearning | None:
+    """Return what those whose windows have closed teach of the offer, with the other rounds of it that were measured."""
+    evidence = evidence_of(plan.definition.offer, chosen.filter("is_mature"))
+    if evidence is None:
+        return None
+    with context.open_store() as store:
+        others = taught_of_offers(store, [plan.campaign], without=plan.campaign)[plan.campaign]
+    return learning_of(plan.definition.offer, evidence, others)
 
 
 def holdout_share(plans: Sequence[PlanRecord], frame: pl.DataFrame) -> float:

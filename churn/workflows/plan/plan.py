@@ -19,6 +19,7 @@ from churn.documents.plan import AcceptedAlarm, PlanDocument, PlanInputs
 from churn.errors import CampaignError, ConfigError
 from churn.files import write_frame, write_text
 from churn.store import PlanRecord
+from churn.views.offer_evidence import taught_of_offers
 from churn.workflows.plan.choose import choose, limits_left, used_by
 from churn.workflows.plan.document import PlanningRun, build_document
 from churn.workflows.plan.eligibility import gather_facts
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from churn.decisions.checks import Floats
+    from churn.decisions.effect import Evidence
     from churn.workflows.plan.choose import NewAssignments, Priced
     from churn.workflows.plan.scores import ScoreList
 
@@ -257,18 +259,26 @@ def plan_inputs(
 ) -> dict[str, PlanInputs]:
     """Return by campaign what the plan depends on besides scores and definition, as kept with it."""
     settings = context.settings
+    with context.open_store() as store:
+        taught = taught_of_offers(store, [definition.name for definition in definitions])
     names = tuple(sorted(definition.name for definition in definitions))
     return {
         definition.name: PlanInputs(
             campaigns=names,
             budget=None if request.budget is None else float(request.budget),
             despite_alarm=request.despite_alarm,
+            learnt=_digest(taught[definition.name]),
             rules=settings.campaigns,
             business=settings.business,
             window_days=definition.window(settings.churn),
         )
         for definition in definitions
     }
+
+
+def _digest(evidence: Sequence[Evidence]) -> str:
+    """Return what tells evidence apart; nothing where there is none."""
+    return hashlib.sha256(repr(evidence).encode()).hexdigest()[:16] if evidence else ""
 
 
 def standing_plans(

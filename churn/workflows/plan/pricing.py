@@ -14,12 +14,12 @@ from churn.campaigns.plan_words import effect_notes, harm_note, risk_note, terms
 from churn.config import ProfitModel
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
-from churn.decisions.effect import Evidence
 from churn.decisions.profit import CustomerTerms
 from churn.documents.definition import CampaignDefinition
 from churn.snapshots.conditions import build_day
 from churn.snapshots.dataset import scoring_set
 from churn.snapshots.policy import SnapshotPolicy
+from churn.views.offer_evidence import taught_of_offers
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.learn_uplift import latest_learning
 from churn.workflows.plan.causes import involuntary_churn
@@ -69,7 +69,8 @@ def price_campaigns(
     terms = terms_of_offers(context, warehouse, definitions, scores)
     by_cause = any(definition.offer.success is not None for definition in definitions)
     causes = involuntary_churn(context, scores) if by_cause else None
-    taught: dict[str, list[Evidence]] = {}
+    with context.open_store() as store:
+        taught = taught_of_offers(store, [definition.name for definition in definitions])
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
     priced = []
@@ -83,7 +84,7 @@ def price_campaigns(
         probability = scores.frame["churn_probability"].to_numpy()
         acts_by_cause = definition.offer.success is not None
         involuntary = causes.part if causes is not None and acts_by_cause else np.zeros(probability.size)
-        effect = offer_effect(definition.offer, taught.get(definition.name, ()), probability, involuntary, own.terms)
+        effect = offer_effect(definition.offer, taught[definition.name], probability, involuntary, own.terms)
         if effect is not None and basis.avoided is None:
             economics = effect.of(np.flatnonzero(own.is_usable)).within(economics)
             own = replace(own, terms=replace(own.terms, avoided=effect.avoided))

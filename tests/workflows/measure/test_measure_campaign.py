@@ -54,6 +54,9 @@ def test_a_mature_campaign_is_measured_said_and_kept(planned: Path) -> None:
     assert document.money.saves.value == pytest.approx(120)
     assert document.money.costs.contact_basis == "assumed"
     assert {row.dimension for row in document.segments} == {"plan"}
+    assert document.learnt.keys == ("all",)
+    assert document.learnt.effect[0].rounds == 1
+    assert any(part.code == "learnt" and "the file says" in part.sentence for part in document.words.story)
     with here.open_store() as store:
         kept = store.measurements.latest("support_call")
         assert store.runs.list(workflow="measure_campaign")[0].outcome == "done"

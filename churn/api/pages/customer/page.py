@@ -23,6 +23,7 @@ from churn.reports.charts.svg import Figure
 from churn.views.advice import AdviceSubject, advise, campaign_profit, readable_campaigns
 from churn.views.customer import CustomerView, RiskStep, customer_view, last_known
 from churn.views.customer import waterfall as steps_of
+from churn.views.offer_evidence import taught_of_offers
 from churn.views.what_if import Dial, Lever, dials_of, explained, levers_of, overrides_of, what_if
 from churn.wording import count, percent
 
@@ -120,6 +121,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
             involuntary_probability=view.involuntary_probability,
             monthly_margin=view.monthly_margin,
             months_after_save=None if view.ahead is None else view.ahead.months_after_save,
+            taught=taught_of_offers(state.store, list(definitions)),
         ),
         to=customer_path,
         changes=changes_of(view.change_reasons),

@@ -1,0 +1,66 @@
+"""Plans go by what earlier rounds of the offer taught, say so beside the file, and drop an offer found to do harm."""
+
+from __future__ import annotations
+
+import pytest
+
+from churn.campaigns.learning import learning_of
+from churn.decisions.effect import Evidence
+from churn.documents.definition import Offer
+from churn.store import open_store
+from tests.documents.samples import measurement_document
+from tests.workflows.plan.town import NOW, PLAIN, VALUE, customer, probabilities
+
+
+def teach(town, rate: float, *, precision: float = 1e4, campaign: str = "calls_1") -> None:
+    """Let a round of the offer be planned and measured to have that success rate, surely."""
+    town.campaign(campaign, PLAIN.replace("window_days = 30", "window_days = 30\nowner = 'x'"))
+    if campaign != "calls":
+        town.plan(campaign, budget=20)
+    offer = Offer.model_validate(
+        {"success_rate_low": 0.3, "success_rate_expected": 0.4, "success_rate_high": 0.5, "contact_cost": 2}
+    )
+    evidence = Evidence(("all",), ((precision,),), (precision * rate,), 500, 500, 0.0, 1.0)
+    document = measurement_document(campaign, learnt=learning_of(offer, evidence, []))
+    with open_store(town.settings.database_url) as store:
+        store.measurements.save(campaign, ["p"], document, is_mature=True, measured_at=NOW)
+
+
+def test_the_next_round_is_priced_by_what_was_measured_and_says_so_beside_the_file(town) -> None:
+    town.campaign("calls")
+    before = town.document("calls", is_dry_run=True)
+    teach(town, 0.18)
+    plan = town.plan("calls", is_dry_run=True)
+    (rate,) = plan.document.campaigns[0].effect
+    assert rate.expected == pytest.approx(0.18, abs=0.01)
+    assert (rate.rounds, rate.file_expected) == (1, 0.4)
+    p = {customer(n): value for n, value in enumerate(probabilities())}
+    rows = plan.assignments.filter(campaign="calls").select("customer_id", "expected_profit")
+    for name, profit in rows.iter_rows():
+        assert profit == pytest.approx(rate.expected * p[name] * VALUE - 2, abs=1e-3)
+    assert plan.document.expected.profit < before.expected.profit
+    told = [sentence for sentence in plan.document.sentences if "goes by what was measured" in sentence]
+    assert "measured 18 %" in told[0]
+    assert "from 1 round, the file says 40 %" in told[0]
+
+
+def test_an_offer_measured_to_do_harm_contacts_nobody(town) -> None:
+    town.campaign("calls")
+    teach(town, -0.2, precision=2e3)
+    document = town.document("calls", is_dry_run=True)
+    assert document.campaigns[0].chosen == 0
+    assert document.campaigns[0].effect[0].expected < 0
+
+
+def test_a_plan_is_made_anew_once_something_was_learnt(town) -> None:
+    town.campaign("calls")
+    town.plan("calls")
+    assert town.document("calls").stands_since is not None
+    teach(town, 0.3, campaign="calls")
+    assert town.document("calls", is_dry_run=True).stands_since is None
+
+
+def test_other_offers_teach_nothing(town) -> None:
+    town.campaign("calls")
+    teach(town, 0.0, campaign="letters_1")
+    assert town.document("calls", is_dry_run=True).campaigns[0].effect == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 # The commands that tests start would compile the package anew, each by itself, where the machine forbids to keep it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# So would every run of the tests compile their modules anew, which takes each worker five seconds.
+sys.dont_write_bytecode = False
 
 # Property tests try the same examples on every machine: a deadline would fail them for the machine's load, and examples
 # by chance for a defect that was there before.
@@ -34,23 +37,36 @@ SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py 
 LONG = (
     "tests/api/pages/simulator/test_simulator.py",
     "tests/workflows/monitor/test_story.py",
-    "tests/jobs/test_processes.py",
-    "tests/api/test_two_processes.py",
-    "tests/faults/test_killed_service.py",
-    "tests/packaging/test_wheel.py",
-    "tests/faults/test_killed.py",
     "tests/faults/test_inputs.py",
-    "tests/workflows/privacy/test_erasing.py",
-    "tests/api/pages/test_overview.py",
-    "tests/faults/test_store_away.py",
-    "tests/api/test_contract.py",
-    "tests/api/pages/customer/test_customer.py",
-    "tests/api/pages/test_sign_in.py",
-    "tests/faults/test_full_disk.py",
-    "tests/api/test_api_page.py",
+    "tests/jobs/test_processes.py",
+    "tests/faults/test_killed.py",
+    "tests/faults/test_killed_service.py",
+    "tests/api/test_two_processes.py",
+    "tests/packaging/test_wheel.py",
     "tests/jobs/test_night.py",
+    "tests/faults/test_backup.py",
+    "tests/faults/test_store_away.py",
+    "tests/api/test_api_page.py",
+    "tests/api/pages/test_pages.py",
+    "tests/faults/test_full_disk.py",
+    "tests/api/pages/model/test_model.py",
+    "tests/workflows/privacy/test_erasing.py",
+    "tests/api/pages/test_risk_list.py",
+    "tests/faults/test_read_only.py",
+    "tests/api/pages/test_campaigns.py",
+    "tests/api/test_contract.py",
     "tests/workflows/learn_uplift/test_learn_uplift.py",
     "tests/api/test_generated_client.py",
+    "tests/api/pages/test_jobs.py",
+    "tests/api/pages/customer/test_rights.py",
+    "tests/api/pages/customer/test_customer.py",
+    "tests/api/pages/test_reports.py",
+    "tests/api/pages/test_sign_in.py",
+    "tests/workflows/explore/test_explore_data.py",
+    "tests/cli/test_monitor.py",
+    "tests/faults/test_nginx.py",
+    "tests/api/pages/test_insights.py",
+    "tests/api/pages/test_overview.py",
 )
 GROUP = re.compile(r'^pytestmark = .*xdist_group\("(.+?)"\)', re.MULTILINE)
 

@@ -16,6 +16,10 @@ class CardPart(Document):
     model_config = ConfigDict(extra="allow")
 
 
+_MONEY = ("net_profit", "empc")  # EMPC is the profit of a customer
+_MONEY_ENDS = tuple(f"{name}_interval" for name in _MONEY)
+
+
 class CandidateFigures(CardPart):
     """One candidate on the test rows: its figures, how it was made, and the 95 % interval of each figure.
 
@@ -61,7 +65,7 @@ class CandidateFigures(CardPart):
 
     def without_money(self) -> CandidateFigures:
         """Return the same without what it earned: where the gate failed, probabilities are no money."""
-        return self.model_copy(update={"net_profit": None, "net_profit_interval": (None, None)})
+        return self.model_copy(update=dict.fromkeys(_MONEY) | dict.fromkeys(_MONEY_ENDS, (None, None)))
 
     @property
     def shown(self) -> CandidateFigures:

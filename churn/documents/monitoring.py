@@ -32,6 +32,10 @@ class Finding(Document):
     money_at_risk: Defined = None
     run_ids: tuple[str, ...] = ()
 
+    def without_money(self) -> Finding:
+        """Return the same without its amount: where the calibration gate failed, probabilities are no money."""
+        return self.model_copy(update={"money_at_risk": None})
+
 
 class FeatureDrift(Document):
     """One feature as of a day. PSI against training and, where there is one, against the calendar-matched reference.

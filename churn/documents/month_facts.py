@@ -61,12 +61,15 @@ class CohortAge(Document):
 
 
 class BandFacts(Document):
-    """The customers of one risk band; `before` counts those of the run compared with, None where there is none."""
+    """The customers of one risk band; `before` counts those of the run compared with, None where there is none.
+
+    `expected_profit` is None where the model's probabilities failed the calibration gate.
+    """
 
     band: Band
     customers: int
     expected_churners: float
-    expected_profit: float
+    expected_profit: float | None
     before: int | None
 
 

@@ -59,10 +59,9 @@ def select(
     )
     reason = _reason(chosen, best, pool, equals, deciding, is_shared=is_shared)
     if rule is not None:
-        reason = (
-            f"{reason[:-1]}; but {_called(rule)} does as well without a model ({_WORDS[deciding]} "
-            f"{_figure(_value(rule, deciding), deciding)}): use that rule instead."
-        )
+        is_told = deciding != "net_profit" or chosen.is_calibrated
+        amount = f" ({_WORDS[deciding]} {_figure(_value(rule, deciding), deciding)})" if is_told else ""
+        reason = f"{reason[:-1]}; but {_called(rule)} does as well without a model{amount}: use that rule instead."
     return Selection(chosen.name, reason, has_signal=True, better_rule=rule.title if rule is not None else None)
 
 
@@ -148,6 +147,12 @@ def _reason(
 ) -> str:
     word, figure = _WORDS[metric], _figure(_value(chosen, metric), metric)
     where = "on rows it had not learnt from"
+    if metric == "net_profit" and not chosen.is_calibrated:
+        beside = "shown to be as good as that of the best" if chosen is not best else "the best"
+        return (
+            f"{chosen.title} was chosen: its {word} {where} is {beside}, and no easier candidate is; amounts are not told, as "
+            "its probabilities failed the calibration gate."
+        )
     because = " (contacting everyone or nobody pays most, so that profit cannot tell)" if metric == "log_loss" else ""
     ease = "easiest to interpret, and has the lowest log loss of those as easy" if is_shared else "easiest to interpret"
     if len(pool) == 1:

@@ -141,10 +141,11 @@ def _judge(name: str, now: Estimate, test: Estimate, reach: float, spread: float
     return JudgedFigure(name, now, test, low, high, "act" if is_out else "watch" if is_near else "ok")
 
 
-def decay_findings(cohorts: Sequence[Cohort], *, customers: int, currency: str, version: str) -> list[Finding]:
+def decay_findings(cohorts: Sequence[Cohort], *, customers: int, currency: str | None, version: str) -> list[Finding]:
     """Return one finding on the newest cohort, oldest first given, and what the ones before it said.
 
-    Money at risk: churners a month whom the model did not foresee, or no longer finds, times their monthly margin.
+    Money at risk: churners a month whom the model did not foresee, or no longer finds, times their monthly margin;
+    without a `currency` it is not told.
     """
     if not cohorts:
         return _finding(
@@ -163,13 +164,14 @@ def decay_findings(cohorts: Sequence[Cohort], *, customers: int, currency: str, 
             f"({auc.test.value:.3f} then), {newest.churners:,} left where {newest.expected_churners:,.0f} were expected."
         )
         return _finding(sentence, version, severity="ok", value=auc.now.value, limit=auc.low)
-    at_risk = _money(newest, customers)
+    at_risk = None if currency is None else _money(newest, customers)
+    about = "" if at_risk is None or currency is None else f"About {money(at_risk, currency)} a month rests on it."
     lead = next((figure for figure in bad if figure.severity == "act"), bad[0])
     word = "The rules have changed (concept drift)" if newest.severity == "act" else "The model may be ageing"
     sentence = (
         f"{word}: among the {newest.customers:,} {where}, {newest.churners:,} left where "
         f"{newest.expected_churners:,.0f} were expected; {'; '.join(_described(figure) for figure in bad)}. "
-        f"{_since(cohorts)}About {money(at_risk, currency)} a month rests on it."
+        f"{_since(cohorts)}{about}"
     )
     return _finding(
         sentence,

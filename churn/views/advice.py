@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
-from churn.campaigns.expectation import economics_of
-from churn.campaigns.offer_effect import offer_effect
+from churn.campaigns.own_terms import profit_on_terms
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.decisions.effect import Evidence
-from churn.decisions.profit import ALIKE, CustomerTerms, value_contacts
 from churn.documents.definition import CampaignDefinition
 from churn.views.scored_customer import ShownReason
 
@@ -99,19 +97,18 @@ def campaign_profit(
     measured uplift is priced by risk here; `taught` is what measured rounds taught of the offers, by campaign.
     """
     definition = campaigns.get(advice.campaign) if advice.campaign is not None else None
-    if definition is None or advice.kind not in {"campaign", "suggested"} or definition.offer.formulas:
-        return None  # formulas read features, which a plan knows
-    terms = economics_of(definition, business, definition.offer.risk_based_model)
-    if definition.offer.success is not None and involuntary_probability is None:
+    if definition is None or advice.kind not in {"campaign", "suggested"}:
         return None
-    value = terms.value_of_save(monthly_margin)
-    if business.value == "survival" and months_after_save is not None:
-        value = monthly_margin * months_after_save
-    probability, involuntary = np.array([churn_probability]), np.array([involuntary_probability or 0.0])
-    evidence = (taught or {}).get(definition.name, ())
-    effect = offer_effect(definition.offer, evidence, probability, involuntary, ALIKE)
-    by_cause = ALIKE if effect is None else CustomerTerms(avoided=effect.avoided)
-    return float(value_contacts(probability, value, terms, by_cause).profit[0])
+    profit = profit_on_terms(
+        definition,
+        business,
+        np.array([churn_probability]),
+        involuntary=None if involuntary_probability is None else np.array([involuntary_probability]),
+        margin=np.array([monthly_margin]),
+        months=None if months_after_save is None else np.array([months_after_save]),
+        evidence=(taught or {}).get(definition.name, ()),
+    )
+    return None if profit is None else float(profit[0])
 
 
 def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> Advice:

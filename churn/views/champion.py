@@ -30,3 +30,8 @@ def load_champion(context: Context) -> tuple[ModelVersion, ServedModel]:
 def bundle_path(context: Context, version: ModelVersion) -> Path:
     """Return the folder that holds a version's bundle."""
     return context.settings.models_path / version.bundle
+
+
+def tells_money(version: ModelVersion) -> bool:
+    """Say whether a version's probabilities may be turned into money: not where they failed the calibration gate."""
+    return version.metrics is None or version.metrics.is_calibrated

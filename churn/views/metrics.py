@@ -62,7 +62,8 @@ def _scores(store: Store, shape: ScoreShape | None) -> Iterator[Metric]:
     bands: list[Reading] = [((band,), float(count)) for band, count in sorted(shape.customers.items())]
     yield Metric("churn_scored_customers", "Customers on the current list", ("risk_band",), bands)
     yield _single("churn_expected_churners", "Sum of churn probability over the list", shape.probability_sum)
-    yield _single("churn_margin_at_risk", "Monthly margin times churn probability, summed", shape.margin_at_risk)
+    if store.published.tells_money(run):
+        yield _single("churn_margin_at_risk", "Monthly margin times churn probability, summed", shape.margin_at_risk)
     yield _single("churn_scores_published_timestamp_seconds", "When the list was published", _unix(run.scored_at))
     yield _single("churn_data_cutoff_timestamp_seconds", "Newest fact that the list knows of", _unix(run.data_cutoff))
     yield _single("churn_scores_stale", "1 when the list should have been replaced and was not", float(run.is_stale))

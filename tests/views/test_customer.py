@@ -260,7 +260,12 @@ def test_the_profit_beside_a_campaign_is_by_its_own_terms():
     )
     assert profit == pytest.approx(0.5 * 0.3 * 40.0 - 4.0)
     own = business.model_copy(update={"value": "survival"})
-    kept = {"churn_probability": 0.5, "monthly_margin": 40.0, "months_after_save": 9.5}
+    kept = {
+        "churn_probability": 0.5,
+        "involuntary_probability": 0.2,
+        "monthly_margin": 40.0,
+        "months_after_save": 9.5,
+    }
     assert campaign_profit(advised, campaigns, own, **kept) == pytest.approx(0.5 * 0.3 * 380.0 - 4.0)
     assert campaign_profit(advised, campaigns, business, **kept) == profit
     none = Advice("holdout", "call", "Call", "")

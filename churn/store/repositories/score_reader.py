@@ -149,19 +149,23 @@ class ScoreReader:
         )
 
     def tells_money(self, run: ScoreRun) -> bool:
-        """Say whether the probabilities of `run` may be turned into money: False where its model failed the calibration gate.
+        """Say whether the probabilities of `run` may be turned into money: False where its model failed the calibration gate."""
+        return self.model_tells_money(run.model_version)
+
+    def model_tells_money(self, version: str) -> bool:
+        """Say the same of a model by its version.
 
         A version's figures never change, so each is looked up once. A model of which none are kept is given the benefit.
         """
-        known = self._tells_money.get(run.model_version)
+        known = self._tells_money.get(version)
         if known is None:
             rows = self._source.fetch(
-                "select metrics from model_versions where version = :version", {"version": run.model_version}
+                "select metrics from model_versions where version = :version", {"version": version}
             )
             metrics = (
                 json.loads(rows[0][0] or "{}") if rows and isinstance(rows[0][0], str) else rows[0][0] if rows else {}
             )
-            known = self._tells_money[run.model_version] = bool((metrics or {}).get("is_calibrated", True))
+            known = self._tells_money[version] = bool((metrics or {}).get("is_calibrated", True))
         return known
 
     def _run(self, row: tuple[Any, ...]) -> ScoreRun:

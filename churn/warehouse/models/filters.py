@@ -26,6 +26,14 @@ MOST_BYTES, MOST_DEPTH = 10_000, 50  # beyond them a filter takes parser and dat
 _CALLS_A_LEVEL = 80
 
 
+def _raise_recursion_limit() -> None:
+    """Let the parser nest: it takes some 25 calls for each level, where Python's own bound would end at 40 levels."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _CALLS_A_LEVEL * MOST_DEPTH))
+
+
+_raise_recursion_limit()  # at import, so that it does not change in the middle of a request; again where one lowered it
+
+
 @dataclass(frozen=True)
 class Filter:
     """A checked condition or value in parentheses, for each customer; what it reads, and where it stands."""
@@ -141,8 +149,7 @@ def _parsed(text: str, where: str, kind: _Kind) -> exp.Expression:
         raise ConfigError(
             f"a {kind.noun} is one {kind.sort}, without a semicolon", where=where, remedy="Leave out `;`."
         )
-    # The parser takes some 25 calls for each level: Python's own bound would end at 40 levels, or fewer within a request.
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), _CALLS_A_LEVEL * MOST_DEPTH))
+    _raise_recursion_limit()
     try:
         parsed = sqlglot.parse(text, dialect="duckdb")
     except sqlglot.errors.ParseError as error:

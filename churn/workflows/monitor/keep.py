@@ -19,6 +19,7 @@ from churn.documents.monitoring import (
     TrendRow,
 )
 from churn.monitoring.findings import ranked, worst
+from churn.views.champion import tells_money
 from churn.workflows.monitor.looks import ModelLook
 from churn.workflows.monitor.observation import Observation
 from churn.workflows.monitor.renew import Renewal
@@ -64,7 +65,14 @@ def finish(context: Context, observation: Observation, renewal: Renewal) -> Moni
 
 
 def _document(context: Context, observation: Observation, renewal: Renewal) -> MonitoringDocument:
-    findings = ranked([*observation.findings, *renewal.findings])
+    findings = [*observation.findings, *renewal.findings]
+    if observation.version is not None and not tells_money(observation.version):
+        measured = {*observation.machinery}
+        findings = [
+            found if found in measured or found.monitor == "label_drift" else found.without_money()
+            for found in findings
+        ]
+    findings = ranked(findings)
     severity = worst([finding.severity for finding in findings if finding.monitor != "estimated"])
     look = observation.look if isinstance(observation.look, ModelLook) else None
     return MonitoringDocument(

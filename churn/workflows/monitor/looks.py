@@ -30,6 +30,7 @@ from churn.monitoring.performance import Cohort, decay_findings, decayed, judge_
 from churn.monitoring.reference import Reference
 from churn.monitoring.retrain_policy import RetrainFacts
 from churn.monitoring.shifts import estimated_finding, label_finding, ordinary_spread, score_finding
+from churn.views.champion import tells_money
 from churn.workflows.monitor.dates import ComparedDates, PastNight
 from churn.workflows.monitor.rows import outcomes_of, rows_of, untreated
 
@@ -273,7 +274,7 @@ def _look_at_cohorts(
     findings = decay_findings(
         cohorts,
         customers=present.customers,
-        currency=context.settings.business.currency,
+        currency=context.settings.business.currency if tells_money(model.version) else None,
         version=model.version.version,
     )
     if cohorts:

@@ -89,7 +89,7 @@ def report_facts(context: Context, month: Month | None, *, beside: Executor) -> 
         is_newest = chosen.first >= last_whole(cutoff).first
         timely = beside.submit(_of_today, context) if is_newest else beside.submit(_of_the_time, context, chosen)
         trend, cohorts = _from_contracts(context, warehouse, chosen, cutoff)
-        risk = risk_facts(warehouse, chosen)
+        risk = risk_facts(context, warehouse, chosen)
     with context.open_store() as store:
         campaigns = campaign_facts(store, chosen)
         # As of the month's end; where nobody looked then, what was found while its report was the newest.
@@ -130,7 +130,7 @@ def report_facts(context: Context, month: Month | None, *, beside: Executor) -> 
     return MonthFacts.of(history, campaigns, operation, timely.result())
 
 
-def risk_facts(warehouse: Warehouse, month: Month) -> RiskFacts | None:
+def risk_facts(context: Context, warehouse: Warehouse, month: Month) -> RiskFacts | None:
     """Return the newest score run up to the month's end: who is at which risk, why, and how that was a month before."""
     if not warehouse.has_table(_SCORES):
         return None
@@ -159,6 +159,8 @@ def risk_facts(warehouse: Warehouse, month: Month) -> RiskFacts | None:
         if earlier
         else {}
     )
+    with context.open_store() as store:
+        has_money = store.published.model_tells_money(version)
     bands = []
     for band in reversed(BANDS):
         customers, churners, profit, _ = by_band.get(band, (0, 0.0, 0.0, 0))
@@ -167,7 +169,7 @@ def risk_facts(warehouse: Warehouse, month: Month) -> RiskFacts | None:
                 band=band,
                 customers=customers,
                 expected_churners=churners,
-                expected_profit=profit,
+                expected_profit=profit if has_money else None,
                 before=before.get(band, 0) if earlier else None,
             )
         )

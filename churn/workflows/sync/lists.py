@@ -8,14 +8,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from churn.campaigns.facts import read_consent
+from churn.campaigns.own_terms import profit_on_terms
 from churn.context import Context
 from churn.errors import CampaignError, QualityBlocked
 from churn.views.current_run import current_run
+from churn.views.offer_evidence import taught_of_offers
 from churn.views.risk_list import plain_reasons
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from churn.decisions.checks import Floats
     from churn.documents.definition import CampaignDefinition
     from churn.store import ScoreRun, Store
 
@@ -63,8 +66,8 @@ def campaign_list(
 ) -> PushList:
     """Return whom a campaign contacts: those assigned to it who may still be contacted, never its holdout.
 
-    Risk is that of the current scores; the expected profit, by which they are ordered, that of the plan. Consent and
-    objections are read as they are known now. Whoever has been assigned to a later campaign since belongs to that one: if
+    Risk is that of the current scores; the expected profit, by which they are ordered, is by the terms that the campaign's
+    file has now, or the plan's where only that can be told. Consent and objections are read as they are known now. Whoever has been assigned to a later campaign since belongs to that one: if
     held out there, nothing may name the offer of this one any more. Raises CampaignError when nobody was ever assigned.
     """
     import polars as pl
@@ -87,6 +90,7 @@ def campaign_list(
     left_out["in a later campaign"], treated = treated.height - kept.height, kept
     forbidden["held out of a later campaign"] = later.filter(pl.col("arm") == "holdout")
     now = _scores(store, treated["customer_id"])
+    treated = _on_newest_terms(context, store, definition, treated)
     frame = (
         treated.select("customer_id", "expected_profit", *(pl.col(n).alias(f"{n}_then") for n in _SCORES[1:4]))
         .join(now, on="customer_id", how="left", maintain_order="left")
@@ -94,6 +98,7 @@ def campaign_list(
         .drop(f"{name}_then" for name in _SCORES[1:4])
         .sort(["expected_profit", "customer_id"], descending=[True, False])
     )
+    frame = _without_money(frame, store, run)
     constants = {"recommended_action": definition.title, "campaign": definition.name}
     return replace(_finished(frame, run, constants, run_id, left_out), forbidden=_names(forbidden))
 
@@ -119,7 +124,55 @@ def risk_list(context: Context, store: Store, bands: Sequence[str], run: ScoreRu
         kept = frame.join(customers, on="customer_id", how="anti", maintain_order="left")
         left_out[why], frame = frame.height - kept.height, kept
     frame = frame.with_columns(plain_reasons(pl.col("reasons")), reason_codes(pl.col("reasons")))
+    frame = _without_money(frame, store, run)
     return replace(_finished(frame, run, {}, run_id, left_out), forbidden=_names(forbidden))
+
+
+def _on_newest_terms(
+    context: Context, store: Store, definition: CampaignDefinition, treated: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the treated with the profit expected of their current score on the file's terms.
+
+    The plan's stays where it went by measured uplift or by SQL over features, and for whoever has no score any more.
+    """
+    import polars as pl
+
+    plan = store.plans.latest(definition.name)
+    if plan is None or plan.profit_model == "uplift":
+        return treated
+    columns = ("customer_id", "churn_probability", "involuntary_probability", "monthly_margin", "months_after_save")
+    now = store.scores.current(columns=columns, order="churn_probability")
+    now = now.join(treated.select("customer_id"), on="customer_id", how="semi")
+
+    def known(name: str) -> Floats | None:
+        return None if now[name].null_count() else now[name].to_numpy()
+
+    profit = profit_on_terms(
+        definition,
+        context.settings.business,
+        now["churn_probability"].to_numpy(),
+        involuntary=known("involuntary_probability"),
+        margin=now["monthly_margin"].to_numpy(),
+        months=known("months_after_save"),
+        evidence=taught_of_offers(store, [definition.name]).get(definition.name, ()),
+    )
+    if profit is None:
+        return treated
+    newest = now.select("customer_id").with_columns(pl.Series("newest", profit))
+    return (
+        treated.join(newest, on="customer_id", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("newest", "expected_profit").alias("expected_profit"))
+        .drop("newest")
+    )
+
+
+def _without_money(frame: pl.DataFrame, store: Store, run: ScoreRun) -> pl.DataFrame:
+    """Empty the expected profit where the model failed the calibration gate: no CRM is told amounts that hold nothing."""
+    import polars as pl
+
+    if store.published.tells_money(run):
+        return frame
+    return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("expected_profit"))
 
 
 def _names(forbidden: Mapping[str, pl.DataFrame]) -> frozenset[str]:
@@ -172,7 +225,11 @@ def _forbidden(context: Context, store: Store, *, requires_consent: bool) -> dic
 
 
 def _finished(
-    frame: pl.DataFrame, run: ScoreRun, constants: Mapping[str, str], run_id: str, left_out: dict[str, int]
+    frame: pl.DataFrame,
+    run: ScoreRun,
+    constants: Mapping[str, str],
+    run_id: str,
+    left_out: dict[str, int],
 ) -> PushList:
     import polars as pl
 

@@ -194,7 +194,7 @@ def _gains(curves: EvaluationCurves) -> Figure:
         label = f"its cut, {percent(chosen.threshold)}"
         mark = {"contacts_share": chosen.share, "recall": chosen.recall, "label": label}
     cuts = "; ".join(f"{percent(cut.share, 0)} finds {percent(cut.recall or 0.0, 0)}" for cut in curves.cuts)
-    points = [point.as_json() for point in curves.gains]
+    points = [point.model_dump(mode="json", exclude={"net_profit"}) for point in curves.gains]
     return charts.gains_chart(points, mark, describe=f"Contacting the riskiest: {cuts} of those who leave.")
 
 

@@ -1,4 +1,4 @@
-"""The contacts the company made before: a few campaigns to customers who had gone quiet, with their real effect."""
+"""Past contacts of the company: a few campaigns to customers who had stopped logging in, with their real effect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def contact_ledger() -> Ledger:
 
 
 def run_campaign(seats: Seats, window: Window, random: np.random.Generator, ledger: Ledger | None) -> None:
-    """On the first day of some windows, offer a discount to some quiet customers and to a few others."""
+    """On the first day of some windows, offer a discount to some customers without logins and to a few others."""
     day = window.first_day
     if ledger is None or calendar_day(day).month not in _MONTHS:
         return

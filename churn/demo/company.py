@@ -113,7 +113,7 @@ def _check_size(customers: int, months: int, seed: int, file_format: str) -> Non
 
 
 class _SimulatedCompany:
-    """Holds the life and writes what it tells: sessions month by month, the other tables at the end."""
+    """Runs the simulation and writes its tables: sessions month by month, the others at the end."""
 
     def __init__(
         self,
@@ -135,12 +135,12 @@ class _SimulatedCompany:
         self._ids = pl.Series("id", [], dtype=pl.String)
 
     def is_month_told(self, day: int) -> bool:
-        """Whether `day` is the last of a told month."""
+        """Whether `day` is the last day of a delivered month."""
         month = self.calendar.month_of(day)
         return 0 <= month < self.calendar.months and self.calendar.month_of(day + 1) != month
 
     def keep_state(self, seed: int, scenario: str) -> None:
-        """Keep where the company stands as the first day that is not told begins."""
+        """Save the state of the company at the start of the first day that is not delivered."""
         life, last = self.life, self.calendar.cutoff_day
         tickets = life.tickets.columns()
         tickets["number"] = np.arange(life.tickets.rows)

@@ -1,4 +1,4 @@
-"""What becomes of each customer in the month to come: the potential outcome that the truth holds for the contact made."""
+"""What happens to each customer in the coming month: the potential outcome that the truth holds for the contact made."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def potential_outcomes(folder: Path, month_start: date) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Fates:
-    """By seat: whether the truth knows what becomes of the customer, and if they leave, when and how."""
+    """Per seat: whether the truth covers the customer, and whether, when and how they leave."""
 
     is_written: Flags
     leave_day: Days  # NEVER for those who stay

@@ -121,7 +121,7 @@ def turning(seats: Seats, present: Flags, random: np.random.Generator, constants
 
 
 def forgotten(seats: Seats) -> Floats:
-    """Return how far, 0..1, the silent have forgotten that they pay: they stay, until someone wakes them."""
+    """Return how far (0..1) customers without logins have forgotten that they pay: they stay until a contact reminds them."""
     days: Floats = seats.silent_days.astype(np.float32)
     share: Floats = np.clip((days - np.float32(55)) / np.float32(25), np.float32(0), np.float32(1))
     return share

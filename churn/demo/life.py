@@ -1,4 +1,4 @@
-"""The company's life, day by day: who joins, uses, pays, asks, wavers and leaves; it fills the ledgers."""
+"""Simulates the company day by day, and writes sign-ups, use, payments, tickets and cancellations to the ledgers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Life:
         constants: Calibration = CALIBRATED,
         membership: Membership | None = None,
     ) -> None:
-        """Settle `customers` customers, or go on with those of `membership`."""
+        """Seat `customers` customers, or continue with those of `membership`."""
         self.calendar = calendar
         self.scenario = scenario
         self.constants = constants
@@ -50,7 +50,7 @@ class Life:
             self.membership.settle(calendar.lived_days.start, streams.of("settle"))
 
     def live_day(self, day: int) -> None:
-        """Live one day, in the order: count, join, return, be contacted, decide, pay, use, ask, change."""
+        """Simulate one day, in this order: count, join, return, be contacted, decide, pay, use, ask, change."""
         month = self.calendar.month_of(day)
         if month != self._month:
             self._month = month
@@ -67,7 +67,7 @@ class Life:
         for window in self.windows:
             if window.first_day == day:
                 campaigns_past.run_campaign(seats, window, self.random["contact"], self.contacts if is_told else None)
-        # The day of sign-up passes quietly: whatever a customer does comes after it.
+        # Nothing else happens on the day of sign-up: all other events of a customer come later.
         present = seats.is_taken & (seats.away_until <= day) & (seats.signed_up_day < day)
         if day % _REVIEW_DAYS == 0:
             seats.pressure = hazard.circumstances(seats, day)
@@ -116,7 +116,7 @@ class Life:
             day,
             self.random["pay"],
             self.payments if is_told else None,
-            spared=np.full(len(rate), self.scenario.is_random_churn),  # pure chance knows no unpaid bills
+            spared=np.full(len(rate), self.scenario.is_random_churn),  # the scenario of pure chance has no unpaid bills
         )
         unpaid = last[seats.dunning_step[last] == billing.LAST_STEP]
         for window in self.windows:
@@ -127,5 +127,5 @@ class Life:
         seats.dunning_step[last] = 0
 
     def finish(self) -> None:
-        """Close the windows that are still open after the last lived day."""
+        """Close the windows that are still open after the last simulated day."""
         self._turn_windows(self.calendar.lived_days.stop)

@@ -21,7 +21,7 @@ _OBJECTION_RATE = 0.00006
 
 
 class Membership:
-    """Seats customers and writes the rows that tell of it."""
+    """Seats customers and writes their subscriptions."""
 
     def __init__(self, seats: Seats, customers: int = 0, subscriptions: int = 0) -> None:
         """Take over `seats`, after so many customers and subscriptions there have been so far."""
@@ -122,14 +122,14 @@ class Membership:
             )
 
     def cancel(self, places: Places, day: int, random: np.random.Generator, *, is_told: bool) -> None:
-        """Let customers go by their own decision; service runs on to the end of the month they paid for."""
+        """Cancel at the customers' own decision; service runs to the end of the month they paid for."""
         canceled_at = day * DAY + seconds_within(random.random(len(places)), 8, 23)
         days_left = (self.seats.billing_dom[places].astype(np.int64) - calendar_day(day).day - 1) % 30 + 1
         self._close(places, canceled_at, (day + days_left) * DAY, VOLUNTARY, is_told=is_told)
         self.seats.vacate(places)
 
     def waver(self, places: Places, day: int, random: np.random.Generator) -> None:
-        """Let customers cancel and think again: they return within the grace days, so it is no churn."""
+        """Cancel, and return within the grace days, so that it is no churn."""
         canceled_at = day * DAY + seconds_within(random.random(len(places)), 8, 22)
         self._close(places, canceled_at, canceled_at + 3600, VOLUNTARY, is_told=True)
         self._rest(places, day + random.integers(1, 6, len(places)))
@@ -152,7 +152,7 @@ class Membership:
         self._start(places, day * DAY + (random.random(len(places)) * 3600).astype(np.int64))
 
     def change(self, present: Flags, day: int, random: np.random.Generator) -> None:
-        """Let a few present customers switch plans, pause, or object to marketing; told days only."""
+        """Let a few present customers switch plans, pause, or object to marketing; on delivered days only."""
         seats = self.seats
         uniform = random.random(len(present), dtype=np.float32)
         calm = present & (seats.dunning_step == 0)
@@ -179,7 +179,7 @@ class Membership:
         self._start(switches, at)
 
     def tell_open_rows(self) -> None:
-        """Write the rows of subscriptions that are still running: called once, when the told days end."""
+        """Write the rows of subscriptions that are still running; called once, when the delivered days end."""
         places = np.flatnonzero(self.seats.is_taken & (self.seats.subscription >= 0))
         self._close(places, NOT_YET, NOT_YET, NO_REASON, is_told=True)
 

@@ -1,4 +1,4 @@
-"""Writes what a played month tells as new parts beside the company's files: new rows, and rows whose end is now known."""
+"""Writes a played month as new files beside the company's: new rows, and rows whose end is now known."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from churn.demo.streams import Streams
 
     class Told(Protocol):
-        """A month that has been lived."""
+        """A simulated month."""
 
         membership: Membership
         payments: Ledger
@@ -38,7 +38,7 @@ def write_parts(
 ) -> tuple[dict[str, Path], dict[str, int]]:
     """Write one part per table, named by the month's first day; return their paths and row counts.
 
-    `before` is the state at the month's start, `end_day` the first day that is not told. Raises ResourceError.
+    `before` is the state at the month's start, `end_day` the first day that is not delivered. Raises ResourceError.
     """
     first, cutoff = before.month_starts[-1], end_day * DAY
     ids = tables.customer_ids(month.membership.customer_count)

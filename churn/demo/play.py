@@ -1,4 +1,4 @@
-"""Plays the simulated company one month on: those contacted and those not meet the outcome the truth holds for them."""
+"""Simulates one more month: customers get the outcome that the truth holds for the contact they had, or for none."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def play_month(folder: Path, contacts: pl.DataFrame, *, progress: Progress = SIL
 
 
 def foresee(state: CompanyState) -> pl.DataFrame:
-    """Return the truth of the day on which `state` stands: the potential outcomes of a month nobody has lived yet."""
+    """Return the truth of the day on which `state` stands: the potential outcomes of a month that is not simulated yet."""
     streams, calendar = Streams(state.seed), state.calendar
     membership = state.membership()
     life = Life(len(state.seats.customer), calendar, streams, scenario_named(state.scenario), membership=membership)
@@ -115,7 +115,7 @@ def _check(contacts: pl.DataFrame, first: date) -> None:
 
 
 class _LivedMonth:
-    """The month as it is lived; its ledgers hold what the new parts tell."""
+    """The month being simulated; its ledgers hold the events of the new files."""
 
     def __init__(self, state: CompanyState, streams: Streams) -> None:
         self.before = state
@@ -132,7 +132,7 @@ class _LivedMonth:
         self.random = {name: streams.of(f"play {name}", self.month) for name in purposes}
 
     def live(self, outcomes: pl.DataFrame, offers: pl.DataFrame) -> None:
-        """Live every day of the month."""
+        """Simulate every day of the month."""
         start = self.before.calendar.cutoff_day
         self.fates = write_fates(self.seats, outcomes, offers, start, self.streams)
         open_fates = Fates(self.fates.is_written.copy(), self.fates.leave_day.copy(), self.fates.is_unpaid.copy())
@@ -143,7 +143,7 @@ class _LivedMonth:
         self.membership.tell_open_rows()
 
     def _live_day(self, day: int, fates: Fates) -> None:
-        """Live one day in the order of Life.live_day, with what is written in place of chance."""
+        """Simulate one day in the order of Life.live_day, with given outcomes in place of chance."""
         seats, random = self.seats, self.random
         self.membership.sign_up(day, random["join"])
         self.membership.resume(day, random["join"])
@@ -195,13 +195,13 @@ class _LivedMonth:
         self._close(unpaid, fates)
 
     def _close(self, places: np.typing.NDArray[np.intp], fates: Fates) -> None:
-        """Whoever comes next to these seats has no fate yet."""
+        """Forget the fates of seats whose next customer has none yet."""
         fates.is_written[places] = False
         fates.is_unpaid[places] = False
         fates.leave_day[places] = NEVER
 
     def state(self) -> CompanyState:
-        """Return where the company stands after the month."""
+        """Return the state of the company after the month."""
         before, end = self.before, self.before.calendar.cutoff_day + PLAYED_DAYS
         tickets = self.tickets.columns()
         tickets["number"] = before.tickets + np.arange(self.tickets.rows)

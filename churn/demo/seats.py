@@ -90,7 +90,7 @@ class Seats:
         self.contact_factor[places] = 1.0
 
     def vacate(self, places: Places) -> None:
-        """Let the customers at `places` go."""
+        """Vacate the seats at `places`."""
         self.is_taken[places] = False
         self.retry_on[places] = NEVER
 

@@ -1,4 +1,4 @@
-"""Where the simulated company stands at the end of its files, kept beside them so that time can go on from there."""
+"""The state of the simulated company at the end of its files, saved beside them so that the simulation can continue."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CompanyState:
         return Timeline(months=len(self.month_starts) - 1, month_starts=self.month_starts)
 
     def membership(self) -> Membership:
-        """Return a membership that goes on from here, with seats of its own."""
+        """Return a membership that continues from here, with seats of its own."""
         own = Seats(**{field.name: getattr(self.seats, field.name).copy() for field in fields(Seats)})
         return Membership(own, self.customers, self.subscriptions)
 

@@ -1,4 +1,4 @@
-"""Random numbers that depend only on the seed, the purpose and the month, so that parts may change without moving others."""
+"""Random numbers that depend only on the seed, the purpose and the month, so that one part can change without changing the others."""
 
 from __future__ import annotations
 

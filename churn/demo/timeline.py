@@ -1,4 +1,4 @@
-"""The fixed calendar of the simulated company: which days are lived, which are told, and when each month's window opens."""
+"""The fixed calendar of the simulated company: which days are simulated, which are delivered, and when each month's window opens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 DAY = 86_400  # seconds
 EPOCH = date(1970, 1, 1)
 CUTOFF_DATE = date(2026, 7, 1)  # fixed, so that the same seed gives the same bytes on any day
-BURN_IN_DAYS = 75  # lived before the first told day, so that silence, tickets and dunning start in balance
+BURN_IN_DAYS = 75  # simulated before the first delivered day, so that silence, tickets and dunning start in balance
 LEAD_DAYS = 2
 HORIZON_DAYS = 30
 
@@ -25,7 +25,7 @@ def day_number(day: date) -> int:
 class Timeline:
     """Days are counted from 1970-01-01; instants in seconds from the same start, UTC.
 
-    `month_starts` holds the first of each told month and, last, the cutoff: the month a campaign would be planned in.
+    `month_starts` holds the first of each delivered month and, last, the cutoff: the month a campaign would be planned in.
     """
 
     months: int
@@ -43,21 +43,21 @@ class Timeline:
 
     @property
     def first_day(self) -> int:
-        """Number of the first told day."""
+        """Number of the first delivered day."""
         return day_number(self.first_date)
 
     @property
     def cutoff_day(self) -> int:
-        """Number of the first day that is no longer told."""
+        """Number of the first day that is no longer delivered."""
         return day_number(self.cutoff_date)
 
     @property
     def lived_days(self) -> range:
-        """Every simulated day: the burn-in before, and the last window's outcome after what the files tell."""
+        """Every simulated day: the burn-in before the delivered days, and the last window's outcome after them."""
         return range(self.first_day - BURN_IN_DAYS, self.cutoff_day + LEAD_DAYS + HORIZON_DAYS)
 
     def month_of(self, day: int) -> int:
-        """Return the index of the told month that holds `day`: negative in the burn-in, `months` after the cutoff."""
+        """Return the index of the delivered month that holds `day`: negative in the burn-in, `months` after the cutoff."""
         starts = [day_number(start) for start in self.month_starts]
         return int(np.searchsorted(starts, day, side="right")) - 1
 

@@ -24,7 +24,7 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
                 partial, compression="zstd", compression_level=1, statistics=True, row_group_size=_ROW_GROUP
             )
         partial.replace(path)
-    except (OSError, pl.exceptions.ComputeError) as error:  # polars tells a full disk as a fault of its computation
+    except (OSError, pl.exceptions.ComputeError) as error:  # polars reports a full disk as a ComputeError
         partial.unlink(missing_ok=True)
         raise ResourceError(
             f"cannot be written: {getattr(error, 'strerror', None) or error}",

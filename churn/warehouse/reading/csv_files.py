@@ -1,7 +1,7 @@
 """Reads CSV files by a declared form: every value arrives as the text that stands in the file.
 
 The quote is `"`, the encoding UTF-8, and the first line holds the names, unless the source's options say otherwise; only
-the delimiter is found, from the header. Lines that are no rows are told with number and text. A file whose records do
+the delimiter is found, from the header. Lines that are not rows are reported with number and text. A file whose records do
 not add up is refused.
 """
 
@@ -21,8 +21,8 @@ from churn.warehouse.reading.scanning import arguments, parsed, value
 from churn.warehouse.reading.values import MISSING_WORDS
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_PARSER_LINE: Final = 2_000_000  # bytes of a line that the parser takes without being told
-_PASSED_ON: Final = ("null_padding", "strict_mode")  # options that the parser is to have as they are
+_PARSER_LINE: Final = 2_000_000  # bytes of the longest line that the parser takes by default
+_PASSED_ON: Final = ("null_padding", "strict_mode")  # options that go to the parser unchanged
 
 
 def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any], scratch: Path) -> Delivery:
@@ -91,7 +91,7 @@ def _names(header: str, dialect: Dialect, *, has_header: bool) -> list[str]:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Give a name that comes again a number: SQL does not tell two columns of one name apart, nor by case."""
+    """Number repeated column names: SQL tells apart neither equal names nor those that differ in case only."""
     seen: dict[str, int] = {}
     unique = []
     for name in names:
@@ -153,7 +153,7 @@ def _forget_errors(warehouse: Warehouse) -> None:
 
 
 def _bad_lines(warehouse: Warehouse, file: SourceFile) -> tuple[BadLine, ...]:
-    """Return the lines that are no rows."""
+    """Return the lines that are not rows."""
     if not warehouse.rows("select 1 from duckdb_tables() where table_name = 'reject_errors'"):
         return ()
     errors = warehouse.rows(
@@ -225,7 +225,7 @@ def _reconcile(warehouse: Warehouse, delivery: Delivery, plain: PlainText, *, ha
 
 
 def read_blank_separated(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any], scratch: Path) -> Delivery:
-    """Read columns that are parted by any run of blanks; all of them are text. Raises ContractBroken."""
+    """Read columns that are separated by blanks; all of them are text. Raises ContractBroken."""
     skip, header = int(options.get("skip", 0)), bool(options.get("header", "names" not in options))
     names = [str(name) for name in options.get("names", [])]
     plain = plain_csv(

@@ -1,4 +1,4 @@
-"""Loads a source from a database: the whole result in place of what came before, or only what is new in it."""
+"""Loads a source from a database: the whole result in place of the previous one, or only what is new in it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,10 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
 def _reader(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> tuple[str, Fetch]:
     """Return the kind of database that a source's address names, and what reads it."""
     scheme, parted, _ = declared_address(name, source, secrets).partition("://")
-    if not parted or scheme in {"postgresql", "postgres"}:  # what is no URL is libpq's own way: host=... dbname=...
+    if not parted or scheme in {
+        "postgresql",
+        "postgres",
+    }:  # anything but a URL is in libpq's own form: host=... dbname=...
         return "postgresql", postgres.fetch
     if scheme in {"mysql", "mariadb"}:
         return "mysql", mysql.fetch
@@ -84,7 +87,7 @@ def _reader(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> tu
 
 
 def _hashes(warehouse: Warehouse, load: Load, updated: str) -> None:
-    """Reckon the hash of every row that arrived, and whether it may come again: whether it lies in the overlap."""
+    """Compute the hash of every row that arrived, and whether it may come again, that is, lies in the overlap."""
     kinds = {row[0]: row[1] for row in warehouse.rows(f"describe {DELIVERED}")}
     column = theirs(updated, kinds) or updated
     value = quoted(column)

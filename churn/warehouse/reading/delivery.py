@@ -19,7 +19,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that is no row: its number in the file, what is wrong, and its text."""
+    """A line that is not a row: its number in the file, what is wrong, and its text."""
 
     file: str
     row_number: int

@@ -13,7 +13,7 @@ from churn.warehouse.reading.delivery import Delivery, SourceFile
 from churn.warehouse.reading.plain_text import plain_text
 from churn.warehouse.reading.scanning import arguments, columns_of, parsed, unreadable, value
 
-# The reader would take 03/04/2026 for a date by itself, in an order of its own choice.
+# By default the reader takes 03/04/2026 for a date, in an order of its own.
 _GUESSED: Final = re.compile(r'"(?:[^"]|"")*"|\b(TIMESTAMP WITH TIME ZONE|TIMESTAMP_NS|TIMESTAMP|DATE|TIME|UUID)\b')
 _LARGEST_OBJECT: Final = 256 * 1024 * 1024
 

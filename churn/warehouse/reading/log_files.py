@@ -1,7 +1,7 @@
 """Reads the access logs of web servers, in the combined or the common format: one request a line.
 
 Columns: host, ident, user, time, method, path, protocol, status, bytes, referer, agent; `-` is no value. Fields that a
-server writes after them are named by `options.names`. A line of another form is told with its number and text.
+server writes after them are named by `options.names`. A line of another form is reported with its number and text.
 """
 
 from __future__ import annotations

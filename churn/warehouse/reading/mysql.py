@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import SSCursor
 
 _BATCH: Final = 20_000  # rows that are held as Python objects at once
-_PATIENCE: Final = 600  # seconds without a byte after which a server is given up
+_PATIENCE: Final = 600  # read timeout: seconds without a byte
 _REFUSED: Final = {1044, 1045, 1698}  # the user or the password
 _WRONG: Final = {
     1046,
@@ -175,7 +175,7 @@ def _number(name: str, kind: int, flags: int) -> _ServerColumn | None:
     if kind in {_BIT, _YEAR}:
         select = f"({there} + 0)" if kind == _BIT else f"nullif({there} + 0, 0)"
         return _ServerColumn(name, select, "UBIGINT", f"cast({here} as ubigint)")
-    if kind in _FLOATS | _DECIMALS:  # we reckon in doubles, and the server knows best how to make one of a decimal
+    if kind in _FLOATS | _DECIMALS:  # we compute with doubles, and the server converts its decimals best
         return _ServerColumn(
             name, f"({there} + 0e0)" if kind in _DECIMALS else there, "DOUBLE", f"cast({here} as double)"
         )
@@ -223,7 +223,7 @@ def _since(
         value = f"cast({value} as datetime(6)) - interval {seconds:.6f} second"
     elif kind in {"BIGINT", "DOUBLE"}:
         value = f"{float(since) if kind == 'DOUBLE' else int(since)} - {overlap_steps(name, source)}"
-    elif kind == "UBIGINT":  # which may not become less than nothing
+    elif kind == "UBIGINT":  # an unsigned value cannot become negative
         value = str(max(0, int(since) - overlap_steps(name, source)))
     return f" where {_quoted(updated)} >= {value}"
 

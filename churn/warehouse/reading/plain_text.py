@@ -148,7 +148,7 @@ class _Raw(io.RawIOBase):
         self._stream = stream
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True: it can be read."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the standard library hands in a memoryview

@@ -117,7 +117,7 @@ def _store(warehouse: Warehouse, cursor: Cursor) -> None:
     columns = []
     for field in reader.schema:
         name = quoted(field.name)
-        # PostgreSQL's numeric arrives as text, so that no digit is lost on the way; we reckon in doubles.
+        # PostgreSQL's numeric arrives as text, so that no digit is lost on the way; we compute with doubles.
         is_numeric = "type_name=numeric" in str(field.type)
         columns.append(f"try_cast({name} as double) as {name}" if is_numeric else name)
     with translating():

@@ -1,6 +1,6 @@
 """Gives columns of text the type that all of their values have, so that a user's SQL sees numbers and times as such.
 
-A column is a number, a time or a truth only if every value is; words for no value do not count. One odd value leaves an
+A column is a number, a time or a boolean only if every value is; words for no value do not count. One odd value leaves an
 extra column text, and the canonical columns are read value by value in any case.
 """
 
@@ -17,7 +17,7 @@ from churn.warehouse.reading.values import MISSING_VALUES, Reading
 
 _SAMPLE: Final = 2_000
 _COLUMNS: Final = 25  # of one query about the first rows
-_EXACT_DIGITS: Final = 15  # a longer row of digits is a name: a double would round it
+_EXACT_DIGITS: Final = 15  # a longer run of digits is an id: a double would round it
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _tests(name: str, reading: Reading) -> list[_Test]:
     column = quoted(name)
     bare = f"trim({column})"
     made = values.number(column, reading)
-    # 007 is a name, not a number, and so is a row of digits that a double would round.
+    # 007 is an id, not a number, and so is a run of digits that a double would round.
     is_name = f"(ltrim({bare}, '+-')[1] = '0' and ltrim({bare}, '+-')[2] between '0' and '9')"
     is_long = f"case when length({bare}) > {_EXACT_DIGITS} then regexp_full_match({bare}, '[+-]?[0-9]+') else false end"
     is_number = f"{made} is not null and not {is_name} and not {is_long}"
@@ -117,7 +117,9 @@ def _types_of(warehouse: Warehouse, delivery: Delivery, names: Collection[str], 
     listed = list(names)
     first = f"select * from ({delivery.sql}) limit {_SAMPLE}"
     likely: dict[str, list[_Test]] = {}
-    for start in range(0, len(listed), _COLUMNS):  # planning thousands of conditions at once takes longer than asking
+    for start in range(
+        0, len(listed), _COLUMNS
+    ):  # planning thousands of conditions at once takes longer than running them
         part = {name: _tests(name, reading) for name in listed[start : start + _COLUMNS]}
         likely |= _passed(warehouse, first, part)[0]
     chosen: dict[str, _Test] = {}

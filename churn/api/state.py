@@ -19,6 +19,7 @@ from churn.api.rates import Rates
 from churn.context import Context
 from churn.errors import ChurnError, StoreBusy
 from churn.views.champion import load_champion
+from churn.views.newest_terms import NewestTerms
 from churn.views.online_scores import score_rows
 from churn.views.risk_index import RiskIndexes
 from churn.workflows.simulate.live import Simulator
@@ -79,6 +80,7 @@ class State:
     risk_lists: RiskIndexes
     callers: Callers
     simulator: Simulator
+    newest_terms: NewestTerms
 
     def close(self) -> None:
         """Give back what was opened."""
@@ -124,6 +126,7 @@ def build_state(context: Context) -> State:
         RiskIndexes(context.settings.home),
         Callers(Keyring(store, context.clock)),
         Simulator(within),
+        NewestTerms(within),
     )
 
 

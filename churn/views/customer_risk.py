@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypedDict
@@ -40,32 +40,43 @@ class CustomerAtRisk(ExplainedCustomer):
 
     campaigns: list[CampaignMembership]
     recommended_action: str | None
+    campaign_expected_profit: float | None
 
 
-def customer_risk(published: ScoreReader, customer_id: str) -> CustomerAtRisk:
+# The profit expected of a customer on a campaign's newest terms, by the campaign's name; see `NewestTerms.profit`.
+ProfitOf = Callable[[str, "ScoreRow"], float | None]
+
+
+def customer_risk(published: ScoreReader, customer_id: str, profit_of: ProfitOf | None = None) -> CustomerAtRisk:
     """Return a customer's score, reasons, change, campaigns, and the run's own facts. Raises NotFound, DataError."""
     run, score, standing = _listed(published, customer_id)
+    tells_money = published.tells_money(run)
+    action = _action(standing.assignments)
     return {
-        **scored_customer(score, tells_money=published.tells_money(run)),
+        **scored_customer(score, tells_money=tells_money),
         **run_facts(run),
         "campaigns": [
             {"campaign": a.campaign, "arm": a.arm, "assigned_at": a.assigned_at} for a in standing.assignments
         ],
-        "recommended_action": _action(standing.assignments),
+        "recommended_action": action,
+        "campaign_expected_profit": profit_of(action, score) if action and profit_of and tells_money else None,
     }
 
 
-def risk_json(published: ScoreReader, customer_id: str) -> str:
+def risk_json(published: ScoreReader, customer_id: str, profit_of: ProfitOf | None = None) -> str:
     """Return `customer_risk` as JSON, with instants in UTC; the most frequent request of all.
 
     Reasons are JSON in the store and are copied as they are; the members about the run are written once per run.
     """
     run, score, standing = _listed(published, customer_id)
     document: dict[str, object] = {name: value for name, value in score.items() if name not in _WRITTEN_APART}
-    if not published.tells_money(run):
+    tells_money = published.tells_money(run)
+    if not tells_money:
         document["expected_profit"] = None
     document["voluntary_probability"] = voluntary_probability(score)
-    document["recommended_action"] = _action(standing.assignments)
+    action = _action(standing.assignments)
+    document["recommended_action"] = action
+    document["campaign_expected_profit"] = profit_of(action, score) if action and profit_of and tells_money else None
     document["campaigns"] = [
         {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}
         for a in standing.assignments

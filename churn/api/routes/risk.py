@@ -27,7 +27,8 @@ CustomerId = Annotated[str, InPath(min_length=1, max_length=LONGEST_ID, examples
 @needs("read")
 async def risk_of_a_customer(customer_id: CustomerId, request: Request) -> Response:
     """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
-    risk = await state_in(request).ask(lambda published: risk_json(published, customer_id))
+    state = state_in(request)
+    risk = await state.ask(lambda published: risk_json(published, customer_id, state.newest_terms.profit))
     return Response(risk, media_type="application/json")
 
 

@@ -54,7 +54,8 @@ class Score(BaseModel):
     risk_band: Band
     percentile: float = Field(ge=0, le=100, description="Share of customers at less risk, in per cent.")
     expected_profit: float | None = Field(
-        description="Of contacting the customer now, in the configured currency; null where the model failed the gate."
+        description="Of contacting the customer now on the terms of [simulation], in the configured currency; null where "
+        "the model failed the gate."
     )
     value_of_save: float = Field(description="Margin at stake if the customer stays.")
     monthly_margin: float
@@ -95,6 +96,11 @@ class CustomerRisk(Score, Freshness):
         None,
         description="The campaign to contact the customer with; none for those held out.",
         examples=["support_call"],
+    )
+    campaign_expected_profit: float | None = Field(
+        None,
+        description="Of contacting the customer on the terms that the file of `recommended_action` has now; null without "
+        "one, where the model failed the gate, and where terms are SQL over features, which a plan evaluates.",
     )
     campaigns: list[Assignment] = Field(default_factory=list)
 

@@ -46,18 +46,18 @@ def _of_draw(offer: Offer, priors: Sequence[RangePrior], draw: pl.DataFrame) -> 
     return learn_evidence(churned, treated, p, design_of(offer, *parts), priors)
 
 
-def _added(one: Evidence, other: Evidence) -> Evidence:
+def _added(earlier: Evidence, later: Evidence) -> Evidence:
     """Return two draws' evidence together; the recalibration told is that of the larger."""
-    larger = max(one, other, key=lambda piece: piece.treated + piece.holdout)
+    larger = max(earlier, later, key=lambda piece: piece.treated + piece.holdout)
     return replace(
         larger,
         precision=tuple(
             tuple(a + b for a, b in zip(first, second, strict=True))
-            for first, second in zip(one.precision, other.precision, strict=True)
+            for first, second in zip(earlier.precision, later.precision, strict=True)
         ),
-        shift=tuple(a + b for a, b in zip(one.shift, other.shift, strict=True)),
-        treated=one.treated + other.treated,
-        holdout=one.holdout + other.holdout,
+        shift=tuple(a + b for a, b in zip(earlier.shift, later.shift, strict=True)),
+        treated=earlier.treated + later.treated,
+        holdout=earlier.holdout + later.holdout,
     )
 
 

@@ -55,7 +55,7 @@ def fit_scaling(matrix: Matrix, columns: list[int]) -> Scaling:
 
 
 @dataclass(frozen=True)
-class Weights:
+class HazardWeights:
     """One set of the model's numbers: levels (K, C), first (m, C) and later (m, C) weights."""
 
     level: Floats
@@ -102,8 +102,8 @@ class FittedHazards:
     `penalties` are those that it was fitted under; None in a model that serves.
     """
 
-    weights: Weights
-    without: tuple[Weights, ...]
+    weights: HazardWeights
+    without: tuple[HazardWeights, ...]
     trust: Floats
     penalties: Penalties | None = None
 
@@ -179,11 +179,11 @@ class _PenalisedLoss:
         ridge = np.concatenate([np.full(m, penalties.first), np.full(m, penalties.later)])
         self.ridge = np.concatenate([np.full(self.periods * self.causes, 1e-3), np.tile(ridge, self.causes)])
 
-    def split(self, theta: Floats) -> Weights:
+    def split(self, theta: Floats) -> HazardWeights:
         """Return the numbers of `theta` in their places."""
         K, C, m = self.periods, self.causes, self.X.shape[1]
         weights = theta[K * C :].reshape(C, 2, m)
-        return Weights(theta[: K * C].reshape(C, K).T.copy(), weights[:, 0].T.copy(), weights[:, 1].T.copy())
+        return HazardWeights(theta[: K * C].reshape(C, K).T.copy(), weights[:, 0].T.copy(), weights[:, 1].T.copy())
 
     def under(self, penalties: Penalties) -> _PenalisedLoss:
         """Return the loss of the same rows under other penalties."""

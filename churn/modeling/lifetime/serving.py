@@ -14,7 +14,7 @@ from churn.documents.document import Document
 from churn.documents.lifetime import LifetimeVerdict
 from churn.modeling.encoding.encoder import Matrix
 from churn.modeling.lifetime.followed import GROUPS, KINDS
-from churn.modeling.lifetime.hazards import FittedHazards, Scaling, Weights
+from churn.modeling.lifetime.hazards import FittedHazards, HazardWeights, Scaling
 
 FILE: Final = "lifetime.json"
 _STUDENT: Final = 1.8946  # 95 % point of Student's distribution with 7 degrees of freedom, those of eight groups
@@ -152,7 +152,7 @@ def hazard_values(
     )
 
 
-def _values(weights: Weights) -> WeightValues:
+def _values(weights: HazardWeights) -> WeightValues:
     level, first, later = (
         tuple(tuple(row) for row in np.round(part, _DIGITS).tolist())
         for part in (weights.level, weights.first, weights.later)
@@ -160,5 +160,5 @@ def _values(weights: Weights) -> WeightValues:
     return WeightValues(level=level, first=first, later=later)
 
 
-def _arrays(values: WeightValues) -> Weights:
-    return Weights(*(np.asarray(part, dtype=np.float64) for part in (values.level, values.first, values.later)))
+def _arrays(values: WeightValues) -> HazardWeights:
+    return HazardWeights(*(np.asarray(part, dtype=np.float64) for part in (values.level, values.first, values.later)))

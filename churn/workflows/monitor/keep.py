@@ -69,8 +69,8 @@ def _document(context: Context, observation: Observation, renewal: Renewal) -> M
     if observation.version is not None and not tells_money(observation.version):
         measured = {*observation.machinery}
         findings = [
-            found if found in measured or found.monitor == "label_drift" else found.without_money()
-            for found in findings
+            finding if finding in measured or finding.monitor == "label_drift" else finding.without_money()
+            for finding in findings
         ]
     findings = ranked(findings)
     severity = worst([finding.severity for finding in findings if finding.monitor != "estimated"])

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+EMPTY = "an empty route of another process, beside"
 _LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 _CHUNKED = re.compile(rb"^transfer-encoding: *chunked", re.IGNORECASE | re.MULTILINE)
 
@@ -94,8 +95,10 @@ class Seen:
 class Readers:
     """Asks a service for `seconds`: each kind of request at its own pace, whatever became of those before."""
 
-    def __init__(self, port: int, key: str, cookie: str, customers: list[str], features: dict[str, Any]) -> None:
-        self._connections = Connections(port)
+    def __init__(
+        self, port: int, key: str, cookie: str, customers: list[str], features: dict[str, Any], *, empty_port: int
+    ) -> None:
+        self._connections, self._empty = Connections(port), Connections(empty_port)
         self._key = {"Authorization": f"Bearer {key}"}
         self._cookie = {"Cookie": f"churn_session={cookie}", "Accept": "text/html"}
         self._customers, self._dice = customers, random.Random(7)
@@ -108,6 +111,7 @@ class Readers:
         until = time.perf_counter() + seconds
         await asyncio.gather(
             self._paced("risk of one customer", 25 * pace, until, self._lookup),
+            self._paced(EMPTY, 25 * pace, until, self._nothing),
             self._paced("three scores with reasons", 8 * pace, until, self._score),
             self._paced("page of a person", 1.5 * pace, until, self._page),
             self._paced("simulation", 0.5 * pace, until, self._simulate),
@@ -116,6 +120,7 @@ class Readers:
             self._lists(until),
         )
         self._connections.close()
+        self._empty.close()
         return self.seen
 
     async def _paced(self, kind: str, rate: float, until: float, ask: Callable[[], Awaitable[str | None]]) -> None:
@@ -147,6 +152,11 @@ class Readers:
         told = answer.json()
         self.seen.single.append((told["run_id"], customer, told["churn_probability"]))
         return None
+
+    async def _nothing(self) -> str | None:
+        """Ask the empty route of another process: what the machine itself takes at that moment."""
+        answer = await self._empty.ask("/v1/customers/nobody/risk", self._key)
+        return None if answer.status == 200 else _told(answer)
 
     async def _score(self) -> str | None:
         answer = await self._connections.ask("/v1/scores", self._key, self._rows)

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.load_readers import Readers, Seen
 from benchmarks.measuring import ROOT
-from benchmarks.serving import OPEN_RATES, service_process
+from benchmarks.serving import OPEN_RATES, empty_service, service_process
 from churn.context import Context
 from churn.jobs.now import request_run
 
@@ -110,17 +110,17 @@ def measure(home: Path, minutes: float, pace: float) -> dict[str, Any]:
     with context.open_store() as store:
         customers = store.published.current(columns=("customer_id", "expected_profit"))["customer_id"].to_list()
     nights = Nights(context)
-    with service_process(home, OPEN_RATES, "--with-scheduler") as (port, _):
+    with service_process(home, OPEN_RATES, "--with-scheduler") as (port, _), empty_service() as empty_port:
         cookie = _signed_in(port, create_link(context, ["read", "simulate"]))
-        readers = Readers(port, key, cookie, customers, {})
+        readers = Readers(port, key, cookie, customers, {}, empty_port=empty_port)
         asyncio.run(readers.work(5, 1))  # libraries and caches warm up unmeasured
-        readers = Readers(port, key, cookie, customers, {})
+        readers = Readers(port, key, cookie, customers, {}, empty_port=empty_port)
         beside = threading.Thread(target=nights.work)
         beside.start()
         seen = asyncio.run(readers.work(60 * minutes, pace))
         nights.end()
         beside.join()
-        after = Readers(port, key, cookie, customers, {})
+        after = Readers(port, key, cookie, customers, {}, empty_port=empty_port)
         asyncio.run(after.work(3, 1))  # what the last night has published is there
     with context.open_store() as store:
         published = {run.run_id: run.customers for run in store.scores.runs(limit=10_000)}
@@ -185,7 +185,8 @@ load, check, score, publish, push, monitor, each night after a new delivery. Wor
 ```
 
 which makes a small company in a temporary folder, serves it on 127.0.0.1, and writes this page. Let nothing else run beside:
-the nights take what processor there is, and the 99th percentile tells of that.
+the nights take what processor there is, and the 99th percentile tells of that. An empty route of a process of its own, asked as often as
+the risk of one customer, shows what the machine itself takes at that time.
 
 {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores (mean load of the last quarter of an hour: {load:.1f}), Python {platform.python_version()},
 {figures["customers"]:,} customers, SQLite store. {minutes:g} minutes, {total:,} answers, {len(nights)} nights of {min(nights):.0f} to {max(nights):.0f} s.

@@ -67,10 +67,12 @@ def serve(context: Context) -> Iterator[Served]:
         listening.close()
 
 
-def context_of(home: Path) -> Context:
+def context_of(home: Path, **environ: str) -> Context:
     """A context over `home` with its own settings, away from this machine's."""
     config = home / "churn.toml"
-    return build_context(settings=load_settings(config=config if config.is_file() else None, home=home, environ={}))
+    return build_context(
+        settings=load_settings(config=config if config.is_file() else None, home=home, environ=environ)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +202,8 @@ def visitors(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[
     opened: list[tuple[Any, Visitor]] = []
 
     def open_(served: Served) -> Visitor:
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+        size = {"width": 1280, "height": 900}
+        context = browser.new_context(viewport=size, color_scheme="light", ignore_https_errors=True)
         page = context.new_page()
         visitor = Visitor(page, served, pictures=request.config.getoption("screenshots"))
         page.on("console", lambda m: visitor.complaints.append(m.text) if m.type in {"error", "warning"} else None)

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from churn.crm.connector import Value
@@ -114,6 +114,23 @@ def exact_hash(frame: pl.DataFrame, mapped: Sequence[str]) -> pl.Series:
     return texts.replace_strict(unique, pl.Series(hashes, dtype=pl.String), return_dtype=pl.String)
 
 
+def _in_utc(remote: str | float) -> str:
+    """Return an instant as a system tells it (ISO 8601 with any offset, or since 1970) as ISO 8601 in UTC."""
+    text = str(remote).replace(" ", "T")
+    try:
+        number = float(remote)
+        seconds = number / 1_000 if abs(number) >= _MILLISECONDS else number
+        return datetime.fromtimestamp(seconds, tz=UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (at.astimezone(UTC) if at.tzinfo else at).isoformat()
+
+
+_MILLISECONDS = 100_000_000_000  # numbers from here on are no seconds: those would be of the year 5138
 _TOLERANCE = 0.005  # systems keep two decimals of a number at the least
 
 
@@ -156,7 +173,7 @@ def differs(ours: Value, theirs: Value) -> bool:
     if mine is None or remote is None:
         return True
     if isinstance(ours, datetime):
-        return str(mine)[:16] != str(remote).replace(" ", "T")[:16]
+        return str(mine)[:16] != _in_utc(remote)[:16]
     if isinstance(ours, date):
         return str(mine) != str(remote)[:10]
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.crm.pace import Pace
+from churn.crm.reading import MOST_BYTES, TooLarge, TooSlow, read_whole
 from churn.errors import AuthFailed, RateLimited, Unreachable
 
 if TYPE_CHECKING:
@@ -168,18 +171,27 @@ class Http:
 
         path = request.path
         try:
-            response = self._client.request(
+            built = self._client.build_request(
                 request.method,
                 f"{self._base_url}/{path.lstrip('/')}" if path else self._base_url,
                 json=request.json,
                 content=request.content,
                 params=request.params,
                 headers={**self._headers, **self._credential.headers, **dict(request.headers or {})},
-                auth=self._sign,
             )
+            response = read_whole(self._client, built, auth=self._sign)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise unreached(error, self.where) from error
+        except TooLarge as error:
             raise Unreachable(
-                "does not answer", where=self.where, remedy="Look whether it runs and may be reached from here."
+                f"answers {request.method} {path.partition('?')[0]} with more than {MOST_BYTES // 2**20} MB",
+                where=self.where,
+                remedy="Look at its paths and the size of its pages in churn.toml.",
+                is_unknown=is_write,
+            ) from error
+        except TooSlow as error:
+            raise Unreachable(
+                "sends its answer too slowly", where=self.where, remedy="Try again later.", is_unknown=is_write
             ) from error
         except httpx.TimeoutException as error:
             raise Unreachable(
@@ -200,11 +212,12 @@ class Http:
 
     def _refuse(self, response: httpx.Response, *, is_write: bool) -> None:
         if asks_to_wait(response):
+            seconds = wait_asked(response, self.clock)
             raise RateLimited(
-                f"asks us to slow down (HTTP {response.status_code})",
+                f"asks us to slow down (HTTP {response.status_code}){_for(seconds)}",
                 where=self.where,
                 remedy="Lower requests_per_second, or try again later.",
-                retry_after=wait_asked(response, self.clock),
+                retry_after=seconds,
             )
         if response.status_code in self._auth_statuses:
             raise AuthFailed(
@@ -231,6 +244,43 @@ class Http:
         for secret in (*self._secrets, *self._credential.secrets):
             words = words.replace(secret, "[secret]")
         return words[:MESSAGE_LENGTH]
+
+
+def unreached(error: httpx.TransportError, where: str) -> Unreachable:
+    """Return the error for a system that no connection could be made to, with the reason where one is known."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unreachable(
+                f"has a certificate that is not valid here: {cause.verify_message}",
+                where=where,
+                remedy="Mend it there; name a company's own authority in SSL_CERT_FILE.",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return Unreachable(
+                f"does not speak TLS with us ({cause.reason or 'no reason'})",
+                where=where,
+                remedy="Look at its url: https and port.",
+            )
+        if isinstance(cause, socket.gaierror):
+            return Unreachable(
+                "has a name that leads to no address", where=where, remedy="Look at its url, and at this machine's DNS."
+            )
+    return Unreachable("does not answer", where=where, remedy="Look whether it runs and may be reached from here.")
+
+
+_TELLING = 60.0  # a wait from here on is told
+
+
+def _for(seconds: float | None) -> str:
+    if seconds is None or seconds < _TELLING:
+        return ""
+    for unit, length in (("days", 86_400), ("hours", 3_600)):
+        if seconds >= 2 * length:
+            return f" for {seconds / length:,.0f} {unit}"
+    return f" for {seconds / 60:,.0f} minutes"
 
 
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
@@ -280,7 +330,10 @@ def retry_after(header: str | None, clock: Clock) -> float | None:
 def _until_date(text: str, clock: Clock) -> float | None:
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, (_plain(at) - clock()).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):  # what a hostile date may be
         return None
-    at = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
-    return max(0.0, (at - clock()).total_seconds())
+
+
+def _plain(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at

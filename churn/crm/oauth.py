@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from churn.crm.http import unreached
+from churn.crm.reading import TooLarge, TooSlow, read_whole
 from churn.crm.verdict import json_of
 from churn.errors import AuthFailed, Unreachable
 
@@ -21,8 +23,12 @@ def access_token(
     if scope:
         form["scope"] = scope
     try:
-        answer = client.post(token_url, data=form, headers={"Accept": "application/json"})
-    except httpx.HTTPError as error:
+        asked = client.build_request("POST", token_url, data=form, headers={"Accept": "application/json"})
+        answer = read_whole(client, asked)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        reason = unreached(error, where)
+        raise Unreachable(f"gives no token: {token_url} {reason.what}", where=where, remedy=reason.remedy) from None
+    except (httpx.HTTPError, TooLarge, TooSlow) as error:
         raise Unreachable(
             f"gives no token ({type(error).__name__})", where=where, remedy="Look at token_url, or try again later."
         ) from None  # the cause holds the request, and the request the secret

@@ -33,7 +33,7 @@ SECRET = "s3cret-t0ken-never-shown"
 NOW = datetime(2026, 7, 1, 4, 30)
 
 
-# What CRMs answer instead of what was asked: each with status 200 but the last, none of them a yes.
+# What CRMs answer instead of what was asked, most with status 200, none of them a yes.
 LIES: dict[str, httpx.Response] = {
     "empty object": httpx.Response(200, json={}),
     "empty list": httpx.Response(200, json=[]),
@@ -45,6 +45,8 @@ LIES: dict[str, httpx.Response] = {
     "nothing at all": httpx.Response(200, content=b""),
     "null": httpx.Response(200, json=None),
     "bare word": httpx.Response(200, text="OK"),
+    "sent elsewhere": httpx.Response(302, headers={"Location": "https://elsewhere.example/sign-in"}),
+    "sent elsewhere for good": httpx.Response(308, headers={"Location": "https://elsewhere.example/api"}),
     "multi-status": httpx.Response(207, json={"status": "PARTIAL", "numErrors": 1}),
 }
 

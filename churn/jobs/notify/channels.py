@@ -90,7 +90,8 @@ def post_signed(
     own = client is None
     client = client or httpx.Client(timeout=_SECONDS, follow_redirects=False)
     try:
-        response = client.post(url, content=body, headers=headers)
+        with client.stream("POST", url, content=body, headers=headers) as response:
+            pass  # the status tells: what else it says, and how long it takes over that, does not matter
     except httpx.HTTPError as error:
         raise Unreachable(
             f"does not answer: {type(error).__name__}", where=where, remedy="It is asked again later."

@@ -26,6 +26,22 @@ def value_at(answer: Any, path: str) -> Any:
     return MISSING if value is None and path else value
 
 
+def carrying(key: str, records: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the ids of the records (id -> key) that carry a key: as it is, or else as systems write one anew.
+
+    Some change the case of what they are given, or trim it. Such a record is the customer's: taken for nobody's it would
+    be made again each time. One that is two customers' then is a rejected row.
+    """
+    exact = tuple(remote_id for remote_id, theirs in records.items() if theirs == key)
+    return exact or tuple(
+        remote_id for remote_id, theirs in records.items() if theirs is not None and _plain(theirs) == _plain(key)
+    )
+
+
+def _plain(key: str) -> str:
+    return key.strip().casefold()
+
+
 def as_list(answer: Any) -> list[Any]:
     """Return a list as it is, a single record as a list of one, nothing as an empty one."""
     if isinstance(answer, list):

@@ -11,6 +11,7 @@ from churn.config.connectors import RestConnector as Section
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.rest.answers import (
     MISSING,
+    carrying,
     read_value,
     remote_field,
     sent_value,
@@ -129,14 +130,13 @@ class RestCrm:
     def _find_many(self, keys: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         settings = self._settings
         ids: dict[str, tuple[str, ...]] = dict.fromkeys(keys, ())
-        for page in range(settings.first_page, settings.first_page + _MOST_PAGES):
+        records: dict[str, str | None] = {}  # id -> the key it carries
+        for page in self._pages():
             path, body = lookup_request(keys, page, settings)
             items = self._api.items(path, may_lack=False, method=settings.lookup_batch_method, body=body)
             self._refuse_without_key(items)
-            for item in items:
-                key, remote_id = self._key_of(item), str(at_path(item, settings.id_path))
-                if key in ids and remote_id not in ids[key]:
-                    ids[key] = (*ids[key], remote_id)
+            before = len(records)
+            records |= self._keys_of(items)
             if not is_paged(settings) and len(items) >= settings.page_size:
                 raise ConfigError(
                     f"finds {len(items)} records of {len(keys)} keys at once, and perhaps not all",
@@ -146,6 +146,10 @@ class RestCrm:
                 )
             if len(items) < settings.page_size or not is_paged(settings):
                 break
+            if len(records) == before:
+                raise self._no_end(path)
+        for key in keys:
+            ids[key] = carrying(key, records)
         return ids
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - no place for it
@@ -211,16 +215,36 @@ class RestCrm:
         return {item: results[item] for item in items}
 
     def _find_one(self, key: str) -> tuple[str, ...]:
-        settings, ids = self._settings, []
+        settings = self._settings
+        records: dict[str, str | None] = {}
         is_in_path = "{key}" in settings.lookup_path.partition("?")[0]
-        for page in range(settings.first_page, settings.first_page + _MOST_PAGES):
+        for page in self._pages():
             path = filled(settings.lookup_path, key=key, page=page, limit=settings.page_size)
             items = self._api.items(path, may_lack=is_in_path)
             self._refuse_without_key(items)
-            ids += [str(at_path(item, settings.id_path)) for item in items if self._key_of(item) == key]
+            before = len(records)
+            records |= self._keys_of(items)
             if len(items) < settings.page_size or "{page}" not in settings.lookup_path:
                 break
-        return tuple(dict.fromkeys(ids))
+            if len(records) == before:
+                raise self._no_end(path)
+        return carrying(key, records)
+
+    def _pages(self) -> Iterator[int]:
+        """Yield the numbers of pages. Raises ConfigError where a list never ends: whoever is missing would be made anew."""
+        first = self._settings.first_page
+        yield from range(first, first + _MOST_PAGES)
+        raise self._no_end(self._settings.lookup_path)
+
+    def _no_end(self, path: str) -> ConfigError:
+        return ConfigError(
+            f"lists the same records page after page at {path.partition('?')[0]}, or never ends",
+            where=f"[connectors.{self._name}]",
+            remedy="Look at how it counts pages ({page}, first_page) and at whether it searches by the key at all.",
+        )
+
+    def _keys_of(self, items: Sequence[Any]) -> dict[str, str | None]:
+        return {str(at_path(item, self._settings.id_path)): self._key_of(item) for item in items}
 
     def _refuse_without_key(self, items: Sequence[Any]) -> None:
         """Refuse a `key_field` that no record has: nobody would ever be found, and everybody made anew."""
@@ -317,14 +341,24 @@ class RestCrm:
             return RowResult(row.customer_id, "rejected", code="not_found", message=self._api.reason(response))
         if not self._api.is_yes(response):
             return self._api.refused(row, response)
-        if response.status_code != NO_CONTENT and not is_something(json_of(response)):
+        answer = json_of(response)
+        if response.status_code != NO_CONTENT and not is_something(answer):
             return self._looked_at(row, remote_id)
-        return RowResult(row.customer_id, "updated", remote_id=remote_id)
+        other = at_path(answer, settings.created_id_path or settings.id_path)
+        if other is None or str(other) == remote_id:
+            return RowResult(row.customer_id, "updated", remote_id=remote_id)
+        try:
+            return self._looked_at(row, remote_id)  # many put the id of the request there
+        except Unreachable:  # merged: whoever carries the key now is the record
+            words = f"record {remote_id} answers as {self._http.clean(other)}"
+            return RowResult(row.customer_id, "rejected", code="not_found", message=words)
 
     def _looked_at(self, row: Row, remote_id: str) -> RowResult:
         """Return what a change came to that was answered with nothing that tells: the record itself does."""
         held = self._read_one(remote_id, list(row.values))
-        if held is not None and not any(differs(value, held[name]) for name, value in row.values.items()):
+        if held is None:
+            return RowResult(row.customer_id, "rejected", code="not_found", message=f"record {remote_id} is gone")
+        if not any(differs(value, held[name]) for name, value in row.values.items()):
             return RowResult(row.customer_id, "updated", remote_id=remote_id)
         words = "its answer says nothing, and the record does not hold what was written"
         return RowResult(row.customer_id, "unknown", remote_id=remote_id, message=words)

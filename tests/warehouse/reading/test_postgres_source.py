@@ -64,6 +64,20 @@ def test_the_table_of_the_source_s_name_is_read_unless_a_query_is_given(
     assert ingest(warehouse, {"payments": source}, now=NOW, secrets=secrets)[0].rows == 2
 
 
+def test_a_query_that_suddenly_gives_little_is_refused_and_its_rows_stay(
+    warehouse: Warehouse, load: Run, database: Any
+) -> None:
+    database.execute(
+        "insert into payments select n, 7, '2026-01-05 10:00+02', 1, 'succeeded' from generate_series(3, 200) as n"
+    )
+    assert load().rows == 200
+    database.execute("delete from payments where id > 50")
+    with pytest.raises(ContractBroken, match="query gave 200 rows before and 50 now"):
+        load()
+    assert warehouse.rows("select count(*) from raw.payments") == [(200,)]
+    assert load(most_shrink=1).rows == 50
+
+
 def test_loading_again_loads_nothing_and_a_change_replaces_all(warehouse: Warehouse, load: Run, database: Any) -> None:
     load()
     assert load().files_unchanged == 1

@@ -63,7 +63,7 @@ def _constant(frame: pl.DataFrame) -> Floats:
 
 @dataclass(frozen=True)
 class _LastLogin:
-    """The longer the silence, the likelier churn; who never logged in has been silent longest."""
+    """The longer since the last login, the likelier churn; customers who never logged in count as the longest."""
 
     longest: float
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from churn.modeling.slices import Slices
 
 MIN_CHURNERS: Final = 50  # of either cause; with fewer everybody is given the base share
-_MAX_CHURNERS: Final = 15_000  # more add seconds and nothing that can be measured
+_MAX_CHURNERS: Final = 15_000  # more add seconds without a measurable gain
 _FOLDS: Final = 5
 _PENALTY: Final = 0.05  # C of ridge: churners are few and features many
 

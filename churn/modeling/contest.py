@@ -333,7 +333,7 @@ class CandidateContest:
 
 
 def _between(p: Floats, threshold: float) -> float:
-    """Return a cut half-way to the next lower probability, so that a slightly other curve draws the line alike."""
+    """Return a cut half-way to the next lower probability, so that a slightly different curve gives the same decisions."""
     below = p[p < threshold]
     return threshold if np.isinf(threshold) else (threshold + (float(below.max()) if below.size else 0.0)) / 2.0
 

@@ -83,7 +83,7 @@ def score_linear(estimator: Any, X: Matrix) -> Floats:
 
 
 def learn_forest(data: Sample, params: Parameters, seed: int, _watch: Sample | None) -> Learnt:
-    """Fit a random forest. Each tree sees at most 20,000 rows: more cost time and gain nothing to measure.
+    """Fit a random forest. Each tree sees at most 20,000 rows: more cost time without a measurable gain.
 
     Trees of many leaves serve slowly, and only few rows gain by them: from 20,000 rows on a tree has 96 at most.
     """

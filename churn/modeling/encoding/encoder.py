@@ -84,7 +84,7 @@ class Encoder:
 
     @cached_property
     def unused(self) -> tuple[str, ...]:
-        """Features that told nothing in training: all missing, or one value throughout."""
+        """Features without information in training: all missing, or one value throughout."""
         used = {plan.feature for plan in self.plans}
         return tuple(name for name in self.features if name not in used)
 

@@ -29,7 +29,7 @@ def _walk(
 class TreeWalk:
     """An ensemble laid out for single rows, from the same trees as the reasons.
 
-    Values are added up in `dtype`, in the order of the trees: as float32, which XGBoost takes, to its very bits.
+    Values are added up in `dtype`, in the order of the trees: as float32, which XGBoost takes, bit by bit.
     """
 
     def __init__(self, ensemble: Ensemble, dtype: type[np.floating[Any]] = np.float64) -> None:

@@ -84,6 +84,12 @@ def examine_text(name: str, text: str, path: Path) -> tuple[CampaignDefinition |
         for ours in file.crm.fields
         if ours not in CRM_FIELDS
     ]
+    # Only a file is asked for it: a definition that was kept holds the defaults too.
+    single = file.offer.model_fields_set & {"success_rate_low", "success_rate_expected", "success_rate_high"}
+    if file.offer.success is not None and single:
+        rate = min(single)
+        what = f"[offer.success] takes the place of {rate}: leave one of them out"
+        wrong.append(complaint(line_of(text, ("offer", rate)), what, f"Leave out {rate}, or [offer.success]."))
     return CampaignDefinition.of(name, file), wrong
 
 

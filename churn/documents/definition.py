@@ -154,13 +154,6 @@ class Offer(Document):
             raise ValueError("success rates must rise: success_rate_low <= success_rate_expected <= success_rate_high")
         return self
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        single = self.model_fields_set & {"success_rate_low", "success_rate_expected", "success_rate_high"}
-        if self.success is not None and single:
-            raise ValueError(f"[offer.success] takes the place of {min(single)}: leave one of them out")
-        return self
-
     @property
     def harm_range(self) -> HarmRange | None:
         """The churn that contact adds: as stated, by default a little where success is stated by cause, else not counted."""

@@ -187,7 +187,9 @@ class SimulationDocument(SimulationPart):
     draws: int
     seed: int
     funnel: tuple[SimulatedStep, ...] = Field(
-        default=(), description="From all scored customers to those contacted; empty where the customers are past ones."
+        default=(),
+        description="From all scored customers to those contacted; left out where the customers are past ones.",
+        exclude_if=lambda steps: not steps,  # a document of an earlier version is written as it was
     )
 
 

@@ -53,6 +53,13 @@ def test_money_is_exact(tmp_path):
     assert offer.contact_cost + offer.incentive_cost == Decimal("2.4")
 
 
+def test_every_shipped_campaign_survives_being_kept():
+    for name, definition in load_campaigns(NO_HOME).items():
+        again = CampaignDefinition.read(definition.as_json(), where=name)
+        assert again == definition
+        assert again.hash == definition.hash
+
+
 def test_a_term_may_be_a_formula_which_is_kept_as_it_is_written(tmp_path):
     text = (
         GOOD.replace("2.10", '"  current_fee / 10 "')

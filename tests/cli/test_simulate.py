@@ -72,7 +72,7 @@ def test_a_simulation_of_customers_shows_its_curve(capsys):
     assert CURVE in text
     assert MARK in text
     assert "300 of 2,000" in text
-    assert "from a probability of" in text
+    assert "of highest expected profit, at probabilities of" in " ".join(text.split())
 
 
 def test_an_override_and_a_campaign_of_nobody_are_said(capsys):

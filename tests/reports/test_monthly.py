@@ -329,7 +329,10 @@ def test_the_headline_tells_churn_against_the_target_money_lost_and_saved_and_wh
     assert "80 of 1,000 customers left: 60 by their own decision, 20 because payments failed." in text
     assert "That is 0.5 points more than in May 2026." in text
     assert "brought $1,200 net ($100 to $2,300 with 95 % confidence) for $252 spent" in text
-    assert "Contact the 300 customers above a risk of 7.1 %: cost $600, expected net profit $1,458" in text
+    assert (
+        "Contact the 300 customers of highest expected profit, at a risk of 7.1 % and more: cost $600, expected net profit $1,458"
+        in text
+    )
 
 
 def test_a_month_of_which_nothing_is_known_says_so_in_every_section(tmp_path):

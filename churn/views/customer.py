@@ -246,9 +246,9 @@ def _rows_of(path: Path | list[Path], customer_id: str) -> pl.DataFrame | None:
         return None
     try:
         return pl.scan_parquet(paths).filter(pl.col("customer_id") == customer_id).collect()
-    except FileNotFoundError:
-        return None  # removed by the next run meanwhile; the page shows the files that are left
     except (OSError, pl.exceptions.PolarsError) as error:
+        if not all(file.is_file() for file in paths):
+            return None  # removed by the next run meanwhile; the page shows the files that are left
         raise ResourceError(
             f"cannot be read: {str(error).splitlines()[0]}", where=str(paths[-1]), remedy="Run `churn score` again."
         ) from error
@@ -311,15 +311,18 @@ def require_features(context: Context, run_id: str, customer_ids: Sequence[str])
     import polars as pl
 
     path = run_path(context.settings.home, run_id) / FEATURES
+    not_kept = NotFound(
+        "what the model saw of its customers is not kept for this list",
+        where=f"list {run_id}",
+        remedy="Run `churn score` again, or send whole rows of features.",
+    )
     if not path.is_file():
-        raise NotFound(
-            "what the model saw of its customers is not kept for this list",
-            where=f"list {run_id}",
-            remedy="Run `churn score` again, or send whole rows of features.",
-        )
+        raise not_kept
     try:
         rows = pl.scan_parquet(path).filter(pl.col("customer_id").is_in(list(set(customer_ids)))).collect().to_dicts()
     except (OSError, pl.exceptions.PolarsError) as error:
+        if not path.is_file():  # removed by a later run meanwhile
+            raise not_kept from error
         raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
     features_of = {row.pop("customer_id"): row for row in rows}
     if missing := next((customer_id for customer_id in customer_ids if customer_id not in features_of), None):

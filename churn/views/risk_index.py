@@ -202,6 +202,7 @@ def _read(home: Path, store: Store, run_id: str) -> Any:
         try:
             return pl.read_parquet(path).sort("customer_id")
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
+            if path.is_file():  # else a later run has removed it meanwhile
+                raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
     # The run was published before serving files existed, or from another home.
     return store.scores.current(columns=LIST_COLUMNS).sort("customer_id")

@@ -24,7 +24,7 @@ from churn.views.customer import customer_view, last_known, require_features, wa
 from churn.views.risk_index import Filters, RiskIndexes
 from churn.views.risk_list import read_risk_list
 from churn.views.risk_search import CSV_HEADER, export_customers, list_customers
-from churn.views.serving_files import KEPT_SCORES, history_files, read_summary, run_path, serving_path
+from churn.views.serving_files import FEATURES, KEPT_SCORES, history_files, read_summary, run_path, serving_path
 from churn.views.what_if import overrides_of, score_mixed, what_if
 from churn.workflows.score import score_customers
 from churn.workflows.score.serving_writer import prune_serving_files, write_score_history
@@ -322,3 +322,21 @@ def test_the_profit_beside_a_campaign_that_acts_by_cause_is_by_its_causes_and_ha
     assert profit(0.2) == pytest.approx((0.2 * 0.4 - 0.01) * 40.0 - 1.0)
     assert profit(0.0) == pytest.approx(-0.01 * 40.0 - 1.0)
     assert profit(None) is None  # what the offer acts on is not known
+
+
+def test_a_file_that_a_later_run_removes_while_it_is_read_is_no_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = run_path(tmp_path, "r1") / FEATURES
+    path.parent.mkdir(parents=True)
+    pl.DataFrame({"customer_id": ["c1"]}).write_parquet(path)
+    context = build_context(settings=load_settings(config=None, home=tmp_path, environ={}))
+    assert require_features(context, "r1", ["c1"]) == [{}]
+
+    def vanish(_path: Path) -> pl.LazyFrame:
+        path.unlink()
+        raise pl.exceptions.ComputeError("parquet: file out of specification")
+
+    monkeypatch.setattr(pl, "scan_parquet", vanish)
+    with pytest.raises(NotFound, match="not kept for this list"):
+        require_features(context, "r1", ["c1"])

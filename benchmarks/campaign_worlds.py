@@ -107,9 +107,13 @@ def _priced(context: Context, day: date) -> pl.DataFrame:
     from churn.workflows.plan.pricing import price_campaigns
     from churn.workflows.plan.scores import read_scores
 
-    definitions = [load_campaign(context.settings.home, name) for name in OFFERS]
+    # A window that is still open: an earlier day is priced as it would have been then, though its outcomes are known by now.
+    definitions = [
+        load_campaign(context.settings.home, name).model_copy(update={"window_days": 365}) for name in OFFERS
+    ]
     with context.open_warehouse("bench") as warehouse:
         scores = read_scores(context, warehouse, day, allow_uncalibrated=True)
+        scores = replace(scores, newest_date=day)  # as it was on that day
         facts = gather_facts(context, warehouse, definitions, scores)
         priced = price_campaigns(context, warehouse, definitions, scores, facts)
         consent, _ = read_consent(warehouse)

@@ -28,6 +28,8 @@ CUSTOMERS = 12_000
 SEEDS = 10
 BUDGET_A_CUSTOMER = 0.10  # money for contacts and incentives, per active customer
 CASE_CUT = 0.65  # of a class-weighted model's score
+BUDGETS: dict[str, float | None] = {"without a budget": None, "under a budget of $1,000": 1_000.0}
+CEILING = {"max_iter": 200, "learning_rate": 0.06, "min_samples_leaf": 30}
 AT_RISK = 0.03  # the earlier campaign's audience: churn probability from here on
 LEARNERS, BASES, QINI_DRAWS = ("t_learner", "x_learner"), ("logistic_regression", "xgboost"), 200
 POLICIES = {
@@ -69,11 +71,24 @@ def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -
         "seeds": seeds,
         "budget": BUDGET_A_CUSTOMER * customers,
         "proven": {offer: sum(one["proven"][offer] for one in found) for offer in OFFERS},
-        "assumed": {d.name: float(d.offer.success_rate_expected) for d in worlds[0].definitions()},
+        "assumed": {offer: _expected_rate(worlds[0].customers, offer) for offer in OFFERS},
         "rates": dict(zip(OFFERS, np.mean([one["rates"] for one in found], axis=0).tolist(), strict=True)),
         "rows": rows,
+        "ceilings": {
+            words: {
+                name: _interval(np.array([one["shares"][words][name] for one in found]))
+                for name in ("plan_of_ceiling", "plan_of_knowable", "ceiling_of_knowable")
+            }
+            for words in BUDGETS
+        },
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+def _expected_rate(customers: pl.DataFrame, offer: str) -> float:
+    """Return which share of the churn of those it may contact the product's plan expects an offer to avoid."""
+    admitted = customers.filter(f"admitted_{offer}")
+    return float(admitted[f"avoided_{offer}"].sum()) / max(float(admitted["churn_probability"].sum()), 1e-9)
 
 
 def _interval(values: Floats) -> dict[str, float | None]:
@@ -135,8 +150,19 @@ def _company(world: CampaignWorld, progress: Progress) -> dict[str, Any]:
         "oracle_of_probabilities": best(expected, reachable),
         "oracle": best(realised, reachable),
     }
+    shares = _shares(
+        world, expected, by_risk, admitted, reachable, cost, profit_of_ceiling(world, value, contact, incentive)
+    )
     rows = np.arange(len(frame))
-    told: dict[str, Any] = {"proven": proven, "rates": rates, "profit": {}, "expected": {}, "contacts": {}, "spent": {}}
+    told: dict[str, Any] = {
+        "shares": shares,
+        "proven": proven,
+        "rates": rates,
+        "profit": {},
+        "expected": {},
+        "contacts": {},
+        "spent": {},
+    }
     for name, choice in choices.items():
         chosen = choice >= 0
         told["profit"][name] = float(realised[rows[chosen], choice[chosen]].sum())
@@ -144,6 +170,64 @@ def _company(world: CampaignWorld, progress: Progress) -> dict[str, Any]:
         told["contacts"][name] = int(chosen.sum())
         told["spent"][name] = float(cost[choice[chosen]].sum())
     return told
+
+
+def _shares(
+    world: CampaignWorld,
+    expected: Floats,
+    by_plan: Floats,
+    admitted: NDArray[np.bool_],
+    reachable: NDArray[np.bool_],
+    cost: Floats,
+    by_ceiling: Floats,
+) -> dict[str, dict[str, float]]:
+    """Return by budget what the shipped files' plan, and the ceiling, earn under the true probabilities; all are (n, k)."""
+    limits = [d.limits.contacts for d in world.definitions()]
+    capacity = np.array([np.inf if limit is None else float(limit) for limit in limits])
+
+    def worth(profit: Floats, eligible: NDArray[np.bool_], budget: float | None) -> float:
+        choice = allocate(profit, cost, budget=budget, offer_capacity=capacity, eligible=eligible).choice
+        chosen = np.flatnonzero(choice >= 0)
+        return float(expected[chosen, choice[chosen]].sum())
+
+    shares = {}
+    for words, budget in BUDGETS.items():
+        plan, ceiling = worth(by_plan, admitted, budget), worth(by_ceiling, reachable, budget)
+        knowable = worth(expected, reachable, budget)
+        shares[words] = {
+            "plan_of_ceiling": plan / ceiling,
+            "plan_of_knowable": plan / knowable,
+            "ceiling_of_knowable": ceiling / knowable,
+        }
+    return shares
+
+
+def profit_of_ceiling(world: CampaignWorld, value: Floats, contact: Floats, incentive: Floats) -> Floats:
+    """Return the profit of each offer (n, k) by E[churn avoided | features], as one earlier month teaches it.
+
+    It is learnt without noise: from the true probabilities of everybody active at EARLIER, without and under each offer.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    frames, docs = features_of(world, (EARLIER, DAY))
+    names = [doc.name for doc in docs]
+    truth = potential_outcomes(world.home / "data", EARLIER)
+    then = frames[EARLIER].join(truth, on="customer_id", how="inner", suffix="_truth").sort("customer_id")
+    now = world.customers.select("customer_id").join(frames[DAY], on="customer_id", how="left", maintain_order="left")
+    both = pl.concat([then.select(names), now.select(names)], how="vertical_relaxed").with_columns(
+        pl.col(pl.String).rank("dense").cast(pl.Float64)
+    )
+    matrix = both.select(pl.all().cast(pl.Float64)).to_numpy()
+    seen, asked = matrix[: then.height], matrix[then.height :]
+
+    def learnt(target: Floats) -> Floats:
+        estimator = HistGradientBoostingRegressor(random_state=world.seed, **CEILING)
+        return np.asarray(estimator.fit(seen, target).predict(asked), dtype=np.float64)
+
+    alone = then["p_no_contact"].to_numpy()
+    p = learnt(alone)
+    avoided = np.column_stack([learnt(alone - then[f"p_{offer}"].to_numpy()) for offer in OFFERS])
+    return np.asarray(value[:, None] * avoided - contact - incentive * (1 - p[:, None] + avoided))
 
 
 def _single(realised: Floats, chosen: NDArray[np.bool_]) -> NDArray[np.int16]:
@@ -238,14 +322,32 @@ def told(found: dict[str, Any]) -> str:
         f"| {span(row['share'], '.1f', 100)} | {span(row['share_of_knowable'], '.1f', 100)} |"
         for row in found["rows"]
     ]
+    lines += ["", *_ceiling_lines(found, span)]
     lines += [
         "",
         f"Uplift was proven (its Qini interval above 0) in so many of {found['seeds']} companies: {proven}. Its campaign was one month,",
         f"two months earlier: everyone with a churn probability of {AT_RISK:.0%} or more, a quarter left alone, a quarter for each offer.",
-        f"The success rates that first rounds measured, on average: {rates}; the shipped files assume {assumed}.",
+        f"The success rates that first rounds measured, on average: {rates}; the plans by the shipped files expect {assumed}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _ceiling_lines(found: dict[str, Any], span: Any) -> list[str]:
+    """Return the shares of the ceiling, and of what can be known, as a table."""
+    lines = [
+        "The ceiling is what the same allocation earns by E[churn avoided | features] of each offer, learnt by boosted trees on the",
+        "true probabilities of one earlier month, without noise. It is learnt from one month of one company, so a plan may come out",
+        "a little above it. Expected profits under the true probabilities, shares in %.",
+        "",
+        "| limits | the shipped files' plan, of the ceiling | the plan, of what can be known | the ceiling, of what can be known |",
+        "|---|---|---|---|",
+    ]
+    names = ("plan_of_ceiling", "plan_of_knowable", "ceiling_of_knowable")
+    return lines + [
+        f"| {words} | {' | '.join(span(shares[name], '.1f', 100) for name in names)} |"
+        for words, shares in found["ceilings"].items()
+    ]
 
 
 if __name__ == "__main__":

@@ -186,3 +186,19 @@ def test_the_walk_finds_such_money_where_the_gate_is_passed(service: Service) ->
     key = service.key("read")
     assert list(amounts(service.client.get("/v1/risk-list", headers=key).json()))
     assert list(amounts(service.client.get("/v1/models", headers=key).json()))
+
+
+def test_the_simulator_page_leads_from_whom_it_would_pay_to_contact_to_who_is(service: Service) -> None:
+    from churn.accounts.users import create_user
+
+    create_user(service.context, "maria", PASSWORD, ["admin"])
+    sign_in(service.client)
+    page = service.client.get("/simulator", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    text = text_of(page.text)
+    assert page.text.count("chart-live") >= 2
+    document = service.client.post("/v1/simulations", json={}, headers=service.key("simulate")).json()
+    assert [step["step"] for step in document["funnel"]][:2] == ["scored", "recommended"]
+    assert document["funnel"][-1]["customers"] == document["contacts"]
+    for step in document["funnel"]:
+        assert step["label"] in text

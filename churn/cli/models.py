@@ -80,13 +80,27 @@ def train(
         if reasons := result.training.card.calibration.reasons:
             line(f"! Its probabilities cannot be turned into money: {'; '.join(reasons)}. No amounts are shown by it.")
         line(f"{result.version}: {result.training.selection.reason}")
-        line(
-            "It is the champion."
-            if result.is_champion
-            else f"Registered. Promote it with `churn models promote {result.version}`."
-        )
+        line(_standing(result))
 
     session.show(document, render)
+
+
+def _standing(result: TrainedModel) -> str:
+    """Return whether the model serves, and if not what to do instead."""
+    selection, command = result.training.selection, f"`churn models promote {result.version}`"
+    if result.is_champion:
+        return "It is the champion."
+    if not selection.has_signal:
+        return (
+            "Registered, not promoted: it learnt nothing. Load more history or further sources and train again; "
+            f"{command} lets it serve nevertheless."
+        )
+    if selection.better_rule is not None:
+        return (
+            f"Registered, not promoted: a rule does as well ({selection.better_rule}). Go by the rule, or let the model "
+            f"serve nevertheless with {command}."
+        )
+    return f"Registered. Promote it with {command}."
 
 
 def _shown_candidates(result: TrainedModel) -> list[CandidateFigures]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,7 +22,8 @@ from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Encoder, LearningRows, Matrix, Recipe, fit_encoder
 from churn.modeling.judging.bootstrap import CustomerDraws
 from churn.modeling.judging.calibration import Calibrator, fit_calibrator
-from churn.modeling.judging.evaluation import TestRows, best_threshold, evaluate
+from churn.modeling.judging.evaluation import TestRows, evaluate
+from churn.modeling.judging.held import judge_held
 from churn.modeling.judging.ranking import area_under_roc
 from churn.modeling.learners import Parameters, Sample, cross_fitted
 from churn.modeling.result import CandidateResult
@@ -279,35 +281,33 @@ class CandidateContest:
                     where=f"candidate {entry.name}",
                     remedy="Leave it out with training.candidates, or look for extreme values in the features.",
                 )
-        rows, fold = self._held, self._held_fold
-        p_held, cut_off = np.empty(held.size), np.empty(held.size)
-        for k in np.unique(fold):
-            p_held[fold == k] = self._calibrator(entry, held[fold != k], rows.y[fold != k])(held[fold == k])
-        for k in np.unique(fold):
-            rest = fold != k
-            cut_off[~rest] = best_threshold(p_held[rest], rows.y[rest], rows.value[rest], self.economics)
-        ranked = held if self.slices.fold is None else p_held  # raw scores of several models are not comparable
-        calibrator = self._calibrator(entry, held, rows.y)
-        threshold = _between(p_held, best_threshold(p_held, rows.y, rows.value, self.economics))
-        p = calibrator(test)
-        figures = evaluate(self._test, test, p, threshold)
+        judged = judge_held(
+            held,
+            self._held,
+            self._held_fold,
+            partial(self._calibrator, entry),
+            self.economics,
+            is_one_model=self.slices.fold is None,
+        )
+        p = judged.calibrator(test)
+        figures = evaluate(self._test, test, p, judged.threshold)
         result = CandidateResult(
             name=entry.name,
             title=entry.title,
             is_baseline=isinstance(entry, Baseline),
             metrics=figures.metrics,
-            held_out=evaluate(rows, ranked, p_held, cut_off),
-            contacts_everyone=bool((p_held >= threshold).all()),
-            threshold=threshold,
+            held_out=judged.figures,
+            contacts_everyone=judged.contacts_everyone,
+            threshold=judged.threshold,
             fit_seconds=fit_seconds,
             rows_per_second=rows_per_second,
-            calibration=calibrator.method,
+            calibration=judged.calibrator.method,
             is_calibrated=figures.gate.is_passed,
             calibration_slope=figures.gate.slope,
             params=tuned.params,
             trials=tuned.trials,
         )
-        return FittedCandidate(result, entry, tuned.params, calibrator, held, test, p, figures.gate)
+        return FittedCandidate(result, entry, tuned.params, judged.calibrator, held, test, p, figures.gate)
 
     def _calibrator(self, entry: Candidate | Baseline, raw: Floats, y: Floats) -> Calibrator:
         is_baseline = isinstance(entry, Baseline)
@@ -330,12 +330,6 @@ class CandidateContest:
             seconds = (time.perf_counter() - began) / max(test.height, 1)
             self._encoded[recipe.name] = EncodedSlices(encoder, train, later, seconds)
         return self._encoded[recipe.name]
-
-
-def _between(p: Floats, threshold: float) -> float:
-    """Return a cut half-way to the next lower probability, so that a slightly different curve gives the same decisions."""
-    below = p[p < threshold]
-    return threshold if np.isinf(threshold) else (threshold + (float(below.max()) if below.size else 0.0)) / 2.0
 
 
 class _Within:

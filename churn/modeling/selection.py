@@ -61,8 +61,8 @@ def select(
     if rule is not None:
         is_told = deciding != "net_profit" or chosen.is_calibrated
         amount = f" ({_WORDS[deciding]} {_figure(_value(rule, deciding), deciding)})" if is_told else ""
-        reason = f"{reason[:-1]}; but {_called(rule)} does as well without a model{amount}: use that rule instead."
-    return Selection(chosen.name, reason, has_signal=True, better_rule=rule.title if rule is not None else None)
+        reason = f"{reason[:-1]}; but {_rule_words(rule)} does as well without a model{amount}: use that rule instead."
+    return Selection(chosen.name, reason, has_signal=True, better_rule=None if rule is None else _rule_title(rule))
 
 
 def is_as_good(candidate: CandidateResult, best: CandidateResult, metric: Deciding) -> bool:
@@ -177,6 +177,17 @@ def _reason(
 
 def _called(result: CandidateResult) -> str:
     return result.title if result.title == "XGBoost" else f"the {result.title[0].lower()}{result.title[1:]}"
+
+
+def _rule_words(rule: CandidateResult) -> str:
+    """Return what one does who goes by a rule of thumb."""
+    if rule.name != "constant":
+        return f"{_called(rule)} alone"
+    return "contacting everybody" if rule.contacts_everyone else "contacting nobody"
+
+
+def _rule_title(rule: CandidateResult) -> str:
+    return rule.title if rule.name != "constant" else _rule_words(rule)
 
 
 def _listed(results: Sequence[CandidateResult]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,23 @@ if TYPE_CHECKING:
 def load_champion(context: Context) -> tuple[ModelVersion, ServedModel]:
     """Return the champion's registry entry and the model itself. Raises NoChampion."""
     with context.open_store() as store:
-        version = store.models.champion()
+        version, known = store.models.champion(), store.models.list()
     if version is None:
-        raise NoChampion(
-            "no model has been promoted yet",
-            where="registry",
-            remedy="Run `churn train`, or promote a version of `churn models list`.",
-        )
+        raise no_champion(known)
     return version, load_bundle(bundle_path(context, version))
+
+
+def no_champion(known: Sequence[ModelVersion]) -> NoChampion:
+    """Return what to say where none of the `known` versions serves: why the newest was not promoted, if there is one."""
+    if not known:
+        return NoChampion("no model has been promoted yet", where="registry", remedy="Run `churn train`.")
+    newest = max(known, key=lambda version: version.created_at)
+    return NoChampion(
+        f"no model has been promoted yet; of the newest, {newest.version}, training said: {newest.reason}",
+        where="registry",
+        remedy="Load more history or further sources and run `churn train` again, or promote a version of "
+        "`churn models list` nevertheless.",
+    )
 
 
 def bundle_path(context: Context, version: ModelVersion) -> Path:

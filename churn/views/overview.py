@@ -184,7 +184,12 @@ def _quality_health(quality: QualityDocument | None) -> HealthRow:
 def _model_health(store: Store, model: ModelVersion | None, today: datetime) -> HealthRow:
     row = partial(HealthRow, "Model", "/model")
     if model is None:
-        return row("off", "No model yet", "It is trained from what happened before.")
+        newest = max(store.models.list(), key=lambda version: version.created_at, default=None)
+        return (
+            row("off", "No model yet", "It is trained from what happened before.")
+            if newest is None
+            else row("watch", "None promoted", newest.reason)  # its reason says which rule to go by instead
+        )
     monitored = store.monitoring.latest()
     if monitored is not None and monitored.model_version == model.version:
         gravest = next((finding for finding in monitored.findings if finding.severity == monitored.severity), None)

@@ -135,6 +135,15 @@ def test_a_rule_of_thumb_that_earns_as_much_is_named_in_place_of_the_model():
     assert surer.may_serve, "its probabilities are reliably better"
 
 
+@pytest.mark.parametrize(("everyone", "words"), [(True, "contacting everybody"), (False, "contacting nobody")])
+def test_a_constant_that_earns_as_much_is_told_as_what_one_does(everyone, words):
+    rule = result("constant", profit=105, is_baseline=True, contacts_everyone=everyone, log_loss=0.25)
+    model = result("xgboost", profit=100, log_loss=0.24, loss_noise=0.1)
+    chosen = select([rule, model], metric="net_profit", interpretability=ORDER)
+    assert chosen.better_rule == words
+    assert f"but {words} does as well without a model" in chosen.reason
+
+
 def test_the_order_of_interpretability_is_a_setting():
     results = [
         result("random_forest", profit=100, noise=0.1, seed=2),

@@ -19,7 +19,8 @@ from churn.decisions.simulation import SimulationResult, simulate, simulate_coun
 from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
 from churn.decisions.threshold import CurvePoint
 from churn.documents.simulation import SimulationDocument
-from churn.errors import ConfigError, DataError, NoChampion
+from churn.errors import ConfigError, DataError
+from churn.views.champion import no_champion
 from churn.views.judgement import Judgement, judge_model
 from churn.workflows.plan.rules import (
     ContactRules,
@@ -250,13 +251,9 @@ def stale_reason(run: ScoreRun) -> str | None:
 
 def _evaluation_set(context: Context) -> Population:
     with context.open_store() as store:
-        champion = store.models.champion()
+        champion, known = store.models.champion(), store.models.list()
     if champion is None:
-        raise NoChampion(
-            "no model has been promoted yet",
-            where="registry",
-            remedy="Run `churn train`, or promote a version of `churn models list`.",
-        )
+        raise no_champion(known)
     judgement = judge_model(context, champion.version)
     frame = judgement.frame
     dates = frame["snapshot_date"].to_list()

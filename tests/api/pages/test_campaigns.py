@@ -63,7 +63,12 @@ def test_a_campaign_is_planned_tried_pushed_and_its_refused_rows_sent_again(visi
     visitor.visit("/campaigns")
     visitor.see("Help to fix a failed payment", "Not planned yet", "Nobody yet")
     visitor.page.get_by_role("link", name="Help to fix a failed payment").click()
-    visitor.see("Not planned yet", "Customers at any risk", "Failed payments in 60 days", "Nothing was pushed yet")
+    visitor.see(
+        "Not planned yet",
+        "Customers at any risk",
+        "Failed payments, each counting half after 30 days",
+        "Nothing was pushed yet",
+    )
     visitor.assert_accessible()
     visitor.screenshot("campaign-new")
 

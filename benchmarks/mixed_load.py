@@ -64,12 +64,16 @@ class Nights:
 
 
 def deliver(home: Path, number: int) -> None:
-    """Write a new file of sessions on the data's last day, as a source would deliver them overnight."""
+    """Write a new file of sessions on the data's last day, as a source would deliver them overnight.
+
+    Each begins at a second of its own: another duration of a session that is known would be a later version of it, which
+    changes no list of an earlier date.
+    """
     import polars as pl
 
     newest = max((home / "data").glob("sessions-????-??.parquet"))
     rows = pl.read_parquet(newest).sort("started_at", "customer_id").tail(20 * DELIVERED)
-    picked = rows.sample(DELIVERED, seed=number).with_columns(pl.col("duration_minutes") + number / 100)
+    picked = rows.sample(DELIVERED, seed=number).with_columns(pl.col("started_at") - pl.duration(seconds=number))
     picked.write_parquet(home / "data" / f"sessions-delivered-{number:04d}.parquet")
 
 

@@ -133,6 +133,7 @@ async function show(answer, since) {
       performance.measure("simulator", { start: since });
       // What is not under the eye of a hand that drags may come a moment later.
       standAll(answer);
+      put("sim-funnel", answer.html.funnel);
       put("sim-assumptions", answer.html.assumptions);
       put("sim-campaign", answer.html.campaign);
       later("drivers", 120, () => update("profit-drivers", answer.charts["profit-drivers"]));

@@ -114,7 +114,7 @@ def _curve(width: int, customers: int, prefix: str, *, with_hover: bool) -> Spec
     curve, marks, pays = (alt.NamedData(name) for name in ("curve", "marks", "pays"))
     x = alt.X(
         "contacts:Q",
-        title="Customers contacted, highest risk first",
+        title="Customers contacted, highest expected profit first",
         axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
         scale=alt.Scale(nice=False, domain=[0, customers]),
     )
@@ -212,7 +212,7 @@ def _pair(width: int, names: tuple[str, ...], prefix: str) -> Spec:
     hue = alt.Color("name:N", scale=alt.Scale(domain=list(names), range=tones), legend=None)
     x = alt.X(
         "contacts:Q",
-        title="Customers contacted, highest risk first",
+        title="Customers contacted, highest expected profit first",
         axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
         scale=alt.Scale(nice=False),
     )

@@ -40,7 +40,7 @@ def answer(request: Request, state: Service, _user: Simulating) -> Response:
 def _html(view: AnswerView) -> AnswerHtml:
     template = environment().get_template("simulator/_parts.html.j2")
     parts = template.make_module({"view": view, "currency": view.answer.origin.currency})
-    return AnswerHtml(**{name: str(getattr(parts, name)()) for name in ("answer", "assumptions", "campaign")})
+    return AnswerHtml(**{name: str(getattr(parts, name)()) for name in ("answer", "funnel", "assumptions", "campaign")})
 
 
 @router.post("/simulator/override")

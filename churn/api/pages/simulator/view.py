@@ -89,6 +89,7 @@ class AnswerHtml:
     """The parts of the page that an answer replaces."""
 
     answer: str
+    funnel: str
     assumptions: str
     campaign: str
 

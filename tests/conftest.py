@@ -64,7 +64,7 @@ LONG = (
     "tests/api/pages/test_sign_in.py",
     "tests/workflows/explore/test_explore_data.py",
     "tests/cli/test_monitor.py",
-    "tests/faults/test_nginx.py",
+    "tests/faults/test_proxies.py",
     "tests/api/pages/test_insights.py",
     "tests/api/pages/test_overview.py",
 )

@@ -23,8 +23,8 @@ def access_token(
     if scope:
         form["scope"] = scope
     try:
-        asked = client.build_request("POST", token_url, data=form, headers={"Accept": "application/json"})
-        answer = read_whole(client, asked)
+        request = client.build_request("POST", token_url, data=form, headers={"Accept": "application/json"})
+        answer = read_whole(client, request)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         reason = unreached(error, where)
         raise Unreachable(f"gives no token: {token_url} {reason.what}", where=where, remedy=reason.remedy) from None

@@ -13,3 +13,5 @@ Outcomes = Literal["known", "expected", "given"]
 Basis = Literal["scores", "evaluation", "case_study"]
 # `note` is good to know, `caution` may change the decision, `wrong` means that the number should not be used.
 Weight = Literal["note", "caution", "wrong"]
+# The steps from all scored customers to those contacted, in order; see decisions/funnel.py.
+StepName = Literal["scored", "recommended", "allowed", "rested", "not_held_out", "chosen"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn.decisions.checks import Bools, Floats
+from churn.decisions.choices import StepName
 from churn.decisions.threshold import CurvePoint
 
-StepName = Literal["scored", "recommended", "allowed", "rested", "not_held_out", "chosen"]
 # The steps of contact, in order, each with its rules; a customer is counted at the first rule that leaves them out.
 STEPS: Final[dict[StepName, tuple[str, ...]]] = {
     "allowed": ("not_active", "no_consent", "objected"),

@@ -11,8 +11,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from churn.decisions.choices import Basis, Mode, Outcomes, ProfitModel, Weight
-from churn.decisions.funnel import StepName
+from churn.decisions.choices import Basis, Mode, Outcomes, ProfitModel, StepName, Weight
 from churn.documents.document import Document
 
 # Whole amounts are kept without a decimal point, as the JSON shows them.

@@ -33,8 +33,9 @@ def test_a_known_callers_answer_is_the_one_everybody_gets(service: Service) -> N
         )  # fmt: skip
         store.plans.save(plan, rows)
     key = service.key("read")
+    newest = service.app.churn.newest_terms.profit
     with service.context.open_store() as store:
-        risks = {name: customer_risk(store.published, name) for name in listed["customer_id"]}
+        risks = {name: customer_risk(store.published, name, newest) for name in listed["customer_id"]}
     assert sum(bool(risk["campaigns"]) for risk in risks.values()) == 3
     for customer_id, risk in risks.items():
         expected = CustomerRisk.model_validate(risk).model_dump(mode="json")

@@ -160,10 +160,10 @@ def test_a_port_that_speaks_no_tls_is_told_as_such() -> None:
 @pytest.mark.slow
 def test_a_name_that_leads_nowhere_is_told_as_such() -> None:
     with pytest.raises(Unreachable, match="name that leads to no address"):
-        _reached("http://nobody.invalid").send("GET", "contacts")
+        _reached("http://nobody.example").send("GET", "contacts")
     client = open_client(ConnectorSection(timeout_seconds=5))
-    with pytest.raises(Unreachable, match=r"gives no token: http://nobody\.invalid has a name that leads"):
-        access_token(client, "http://nobody.invalid", client_id="a", client_secret="s3cret", where="crm")
+    with pytest.raises(Unreachable, match=r"gives no token: .* has a name that leads"):
+        access_token(client, "http://nobody.example", client_id="a", client_secret="s3cret", where="crm")
 
 
 # Records that are not what they were

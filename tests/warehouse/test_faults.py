@@ -121,9 +121,10 @@ def test_a_load_killed_half_way_is_loaded_once_by_the_next_run(tmp_path: Path, s
 
 
 _INTERRUPTED = """
-import _thread, sys, threading
+import _thread, signal, sys, threading
 from churn.warehouse import open_warehouse
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background was told to ignore it
 sql = "select count(*) as n from range(3000000) a(i), range(1000) b(j) where (i * j) % 7 = 3"
 how = sys.argv[1]
 with open_warehouse(None, holder="test") as warehouse:

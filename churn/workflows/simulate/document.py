@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.eligibility import RULES
 from churn.decisions.audit import AuditFinding
-from churn.decisions.choices import Basis
-from churn.decisions.funnel import FunnelStep, StepName
+from churn.decisions.choices import Basis, StepName
+from churn.decisions.funnel import FunnelStep
 from churn.decisions.profit import DESCRIPTIONS, Economics
 from churn.decisions.sensitivity import DrawnRange, Sensitivity
 from churn.decisions.simulation import Optimum, SimulationResult

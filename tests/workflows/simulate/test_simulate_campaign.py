@@ -147,7 +147,9 @@ def test_every_simulation_has_the_same_keys(context):
         simulated(context, on="evaluation", budget=100.0),
         simulated(context, value=0.01),
     ]
-    shapes = [_shape({**d, "audit": [], "curve": [], "bands": [], "tornado": []}) for d in documents]
+    # The funnel is of customers who can be contacted: neither those of the study nor past ones.
+    assert ["funnel" in document for document in documents] == [False, True, False, True]
+    shapes = [_shape({**d, "audit": [], "curve": [], "bands": [], "tornado": [], "funnel": []}) for d in documents]
     assert shapes[0] == shapes[1] == shapes[2] == shapes[3]
     json.dumps(documents, allow_nan=False)
 

@@ -23,6 +23,8 @@ SHARE: Final = re.compile(r"_(share|ratio|rate)(_\d+d)?$")
 _NOT_PAST: Final = r"(?!(?:of|in|per|a|the|its|so|x)\b)"
 COUNTED: Final = re.compile(rf"(\{{\}} {_NOT_PAST}(?:\w+ {_NOT_PAST})??\w*[^s\W])(ies|s)\b(?!'| the\b| its\b)")
 
+_HARDLY: Final = 0.5
+
 
 @dataclass(frozen=True)
 class Words:
@@ -90,12 +92,21 @@ def _sentence(value: Any, feature: str, doc: FeatureDoc | None) -> str:
         return phrase
     if SHARE.search(feature) and isinstance(value, float) and "{} of " in phrase and "times" not in phrase:
         return phrase.replace("{}", f"{_told(round(100 * value, 1))} %")
+    if "about {}" in phrase and isinstance(value, float):
+        value, phrase = _about(value, phrase)
     if not isinstance(value, str | bool) and value == 1:
         phrase = COUNTED.sub(lambda m: m[1] + ("y" if m[2] == "ies" else ""), phrase)
     is_flag = feature.startswith(("is_", "has_")) and value in {0, 1}
     if phrase.endswith(": {}") and (value is True or (is_flag and value == 1)):
         return phrase.removesuffix(": {}")  # "a bill is unpaid", and "a bill is unpaid: no" where it is not
     return phrase.replace("{}", _told(bool(value) if is_flag else value))
+
+
+def _about(value: float, phrase: str) -> tuple[int, str]:
+    """Return a count in which older events weigh less without its parts of one, which say nothing to whoever reads it."""
+    if value < _HARDLY:
+        return 0, phrase.replace("about {}", "hardly any" if value > 0 else "no")
+    return max(1, round(value)), phrase  # 0.5 would be rounded to 0
 
 
 def _told(value: Any) -> str:

@@ -115,6 +115,15 @@ def test_undocumented_features_are_named_in_plain_words():
         (0, "has_unpaid_bill", "a bill is unpaid: {}", "a bill is unpaid: no"),
         (date(2025, 3, 1), "renewal", "renews on {}", "renews on 2025-03-01"),
         ("Basic", "plan", "on a plan", "on a plan"),
+        (0.0, "tickets_decayed_3d", "about {} tickets in recent days", "no tickets in recent days"),
+        (0.005, "tickets_decayed_3d", "about {} tickets in recent days", "hardly any tickets in recent days"),
+        (0.5, "tickets_decayed_10d", "about {} tickets in recent weeks", "about 1 ticket in recent weeks"),
+        (
+            2.19,
+            "failures_decayed_10d",
+            "about {} failed payments in recent weeks",
+            "about 2 failed payments in recent weeks",
+        ),
     ],
 )
 def test_values_are_told_as_people_say_them(value, name, phrase, text):

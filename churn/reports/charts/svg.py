@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -120,8 +120,11 @@ def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | 
 
 
 def _settle() -> None:
-    """Wait until another thread has finished importing pandas, which Altair inspects where it is loaded."""
-    if "pandas" in sys.modules:
+    """Load pandas before Altair does its work: it inspects pandas where that is loaded, also half loaded by another thread.
+
+    To wait only where its import has begun is not enough: it may begin while a chart is drawn.
+    """
+    with suppress(ImportError):
         importlib.import_module("pandas")
 
 

@@ -70,10 +70,12 @@ class Context:
 
     def local_now(self) -> datetime:
         """Return the current instant as the company's clocks show it, without a zone: the time that facts are in."""
+        return self.local_of(self.clock())
+
+    def local_of(self, instant: datetime) -> datetime:
+        """Return what the company's clocks show at `instant`, UTC."""
         zone = self.settings.reporting.timezone
-        if zone == "UTC":
-            return self.clock()
-        return self.clock().replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        return instant if zone == "UTC" else instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
     def utc_of(self, local: datetime) -> datetime:
         """Return the instant, UTC, at which the company's clocks show `local`."""

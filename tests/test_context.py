@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from churn.bootstrap import build_context
@@ -43,6 +44,14 @@ def test_a_simulated_companys_clock_goes_on_from_the_end_of_its_data() -> None:
 def test_a_simulated_company_whose_data_end_later_than_now_has_no_clock_of_its_own() -> None:
     context = _context(Company(is_simulated=True, data_end=date(2026, 10, 1)), [NOON])
     assert context.in_company_time() is context
+
+
+def test_the_company_s_clocks_and_utc_say_each_other() -> None:
+    settings = Settings.model_validate({"reporting": {"timezone": "America/New_York"}})
+    context = replace(_context(Company(), [NOON]), settings=settings)
+    assert context.local_now() == context.local_of(NOON) == datetime(2026, 9, 1, 8)
+    assert context.utc_of(datetime(2026, 9, 1, 8)) == NOON
+    assert context.utc_of(datetime(2026, 12, 1)) == datetime(2026, 12, 1, 5)
 
 
 def test_bootstrap_sees_a_demo_that_is_made_or_played_forward_later(tmp_path) -> None:

@@ -72,11 +72,12 @@ def own_columns(
     shipped = [model for name, model in models.items() if name.startswith("features.") and name not in GROUPS]
     taken = {doc.name.lower() for model in shipped for doc in model.columns}
     taken |= {name.lower() for name in warehouse.columns("staging.customer_snapshots")} | RESERVED
+    _refuse_other_tables(static)
     columns: list[OwnColumn] = []
     for source in SOURCES:
         kinds = _kinds(warehouse, source)
         declared = {name.split(".", 1)[1].lower() for name in static if name.startswith(f"{source.name}.")}
-        _refuse_unknown(source, declared, kinds)
+        _refuse_unknown(warehouse, source, declared, kinds)
         if not kinds:
             continue
         since, is_dated = _history(warehouse, source)
@@ -121,13 +122,27 @@ def _kinds(warehouse: Warehouse, source: _OwnTable) -> dict[str, str]:
     return {name: kind for name, kind in columns.items() if name.lower() not in known}
 
 
-def _refuse_unknown(source: _OwnTable, declared: set[str], kinds: Mapping[str, str]) -> None:
+def _refuse_other_tables(static: Sequence[str]) -> None:
+    names = [source.name for source in SOURCES]
+    for name in static:
+        table, _, column = name.partition(".")
+        if table not in names:
+            raise ConfigError(
+                f"`{column}` is named, but models learn from columns of {', '.join(names)} alone",
+                where=f"[sources.{table}] static",
+                remedy="Leave it out; columns of other tables are for SQL files of your own.",
+            )
+
+
+def _refuse_unknown(warehouse: Warehouse, source: _OwnTable, declared: set[str], kinds: Mapping[str, str]) -> None:
     unknown = sorted(declared - {name.lower() for name in kinds})
-    if unknown and kinds:
+    # A source that has not been loaded yet has no columns to name.
+    is_loaded = warehouse.has_table(source.staged) and warehouse.rows(f"select 1 from {source.staged} limit 1")
+    if unknown and is_loaded:
         raise ConfigError(
             f"`{unknown[0]}` is no column of one's own",
             where=f"[sources.{source.name}] static",
-            remedy=f"There are: {', '.join(kinds)}.",
+            remedy=f"There are: {', '.join(kinds)}." if kinds else "It has none: leave `static` out.",
         )
 
 

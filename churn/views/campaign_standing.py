@@ -144,7 +144,7 @@ def standing_of(context: Context, store: Store, name: str, arms: ArmSizes) -> St
         rejections=store.crm.rejections(None, name),
         alarm=alarms[0].message if alarms else None,
         ready_date=_ready(context, plans),
-        data_until=until,
+        data_until=context.local_of(until) if until else None,
         today=context.present(until),
     )
 

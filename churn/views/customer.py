@@ -268,11 +268,11 @@ def _facts(
         ]
     with context.open_store() as store:
         outcomes = store.outcomes.of_customer(customer_id)
-    facts += [CustomerFact(c.assigned_at, "campaign", c.arm, c.campaign) for c in campaigns]
+    facts += [CustomerFact(context.local_of(c.assigned_at), "campaign", c.arm, c.campaign) for c in campaigns]
     for outcome in outcomes:
         at = outcome["occurred_at"]
         assert isinstance(at, datetime)  # of a column of instants
-        facts.append(CustomerFact(at, "outcome", str(outcome["kind"]), str(outcome["campaign"])))
+        facts.append(CustomerFact(context.local_of(at), "outcome", str(outcome["kind"]), str(outcome["campaign"])))
     facts.sort(key=lambda fact: fact.occurred_at, reverse=True)
     return facts[:FACTS] if timeline is not None or facts else None
 

@@ -37,7 +37,7 @@ def load(warehouse: Warehouse, folder: Path, files: dict[str, str], now: datetim
     tables = {name.split("-")[0].removesuffix(".csv") for name in files}
     sources = {table: SourceSettings(path=str(folder / f"{table}*.csv")) for table in sorted(tables)}
     ingest(warehouse, sources, now=now)
-    for table in ("payments", "sessions", "events", "contacts", "customer_snapshots", "support_tickets"):
+    for table in ("customers", "payments", "sessions", "events", "contacts", "customer_snapshots", "support_tickets"):
         if table not in tables:
             ingest_nothing(warehouse, table)
     build(warehouse, shipped_models(), schemas=["staging", "totals"])
@@ -54,6 +54,7 @@ SUBSCRIPTIONS = "subscription_id,customer_id,started_at,canceled_at,ended_at,sea
     f"S{n},C{n},2025-01-0{n},{'2026-02-20' if n == 1 else ''},,{n},{'gone' if n == 1 else 'runs'}\n"
     for n in range(1, 5)
 )
+PLAIN_SUBSCRIPTIONS = "subscription_id,customer_id,started_at\nS1,C1,2025-01-01\n"
 CUSTOMERS = "customer_id,signed_up_at,industry,rating,plan\n" + "".join(
     f"C{n},2025-01-0{n},{'retail' if n % 2 else 'health'},{n}.5,p{n}\n" for n in range(1, 5)
 )
@@ -108,6 +109,21 @@ def test_what_is_declared_static_counts_from_the_beginning(warehouse: Warehouse,
     assert "status" not in row  # it was overwritten when they left
     with pytest.raises(ConfigError, match=r"`colour` is no column of one's own .*|There are: industry, rating, plan"):
         own_columns(warehouse, shipped_models(), ("customers.colour",))
+
+
+@pytest.mark.parametrize("name", ["customers.industry", "subscriptions.seats", "payments.method", "customers.city"])
+def test_a_static_column_that_is_none_of_one_s_own_is_refused(warehouse: Warehouse, tmp_path: Path, name: str) -> None:
+    load(
+        warehouse, tmp_path, {"customers.csv": "customer_id,city\nC1,Rome\n", "subscriptions.csv": PLAIN_SUBSCRIPTIONS}
+    )
+    with pytest.raises(ConfigError, match=name.split(".")[1]) as refused:
+        own_columns(warehouse, shipped_models(), (name,))
+    assert refused.value.remedy
+
+
+def test_a_source_that_was_not_loaded_yet_is_not_asked_for_its_columns(warehouse: Warehouse, tmp_path: Path) -> None:
+    load(warehouse, tmp_path, {"subscriptions.csv": PLAIN_SUBSCRIPTIONS})
+    assert own_columns(warehouse, shipped_models(), ("customers.industry",)) == ()
 
 
 def test_with_known_at_a_value_counts_from_then_on(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from churn.errors import ContractBroken
 from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.reading.delivery import BadLine, Delivery, SourceFile
-from churn.warehouse.reading.plain_text import Dialect, PlainText, plain_csv
+from churn.warehouse.reading.plain_text import Dialect, PlainText, TextFile, plain_csv, text_file
 from churn.warehouse.reading.scanning import arguments, parsed, value
 from churn.warehouse.reading.values import MISSING_WORDS
 
@@ -28,22 +29,16 @@ _PASSED_ON: Final = ("null_padding", "strict_mode")  # options that go to the pa
 def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any], scratch: Path) -> Delivery:
     """Return the rows of a file, all columns text. Raises ContractBroken if it cannot be read or does not add up."""
     dialect = _dialect(options)
-    plain = plain_csv(file, scratch, dialect, encoding=options.get("encoding"), compression=options.get("compression"))
+    text = text_file(
+        file, scratch, skip=dialect.skip, encoding=options.get("encoding"), compression=options.get("compression")
+    )
+    header = _header(text, dialect)
+    has_header = bool(options.get("header", "names" not in options))
+    if dialect.delim is None:  # before the records are counted: a quote opens a value only right after a delimiter
+        dialect = replace(dialect, delim=_delimiter(header, dialect, file))
+    plain = plain_csv(text, scratch, dialect)
     if plain.path != file.path:
         options = {**options, "compression": "none"}
-    header = _header(plain, dialect)
-    has_header = bool(options.get("header", "names" not in options))
-    if dialect.delim is None:
-        dialect = Dialect(
-            _delimiter(header, dialect, file), dialect.quote, dialect.escape, dialect.comment, dialect.skip
-        )
-        if dialect.delim != ",":  # recount: quotes open a value only right after a delimiter
-            plain = plain_csv(
-                SourceFile(file.name, plain.path, file.size, file.changed),
-                scratch,
-                dialect,
-                compression=options.get("compression"),
-            )
     names = [str(name) for name in options.get("names", [])] or _names(header, dialect, has_header=has_header)
     if not names:
         raise ContractBroken("the first line is empty", where=file.name, remedy="Check that the export ran.")
@@ -66,8 +61,8 @@ def _dialect(options: Mapping[str, Any]) -> Dialect:
     )
 
 
-def _header(plain: PlainText, dialect: Dialect) -> str:
-    lines = re.split(r"\r\n|\n|\r", plain.head)[dialect.skip :]
+def _header(text: TextFile, dialect: Dialect) -> str:
+    lines = re.split(r"\r\n|\n|\r", text.head)[dialect.skip :]
     return next((line for line in lines if line and not (dialect.comment and line.startswith(dialect.comment))), "")
 
 
@@ -228,13 +223,8 @@ def read_blank_separated(warehouse: Warehouse, file: SourceFile, options: Mappin
     """Read columns that are separated by blanks; all of them are text. Raises ContractBroken."""
     skip, header = int(options.get("skip", 0)), bool(options.get("header", "names" not in options))
     names = [str(name) for name in options.get("names", [])]
-    plain = plain_csv(
-        file,
-        scratch,
-        Dialect("\0", quote="", skip=skip),
-        encoding=options.get("encoding"),
-        compression=options.get("compression"),
-    )
+    text = text_file(file, scratch, encoding=options.get("encoding"), compression=options.get("compression"))
+    plain = plain_csv(text, scratch, Dialect("\0", quote="", skip=skip))
     lines = (
         f"select trim(replace(line, chr(13), '')) as line, row_number() over () as _row from read_csv("
         f"{literal(str(plain.path))}, delim = '', quote = '', escape = '', header = false, skip = {skip},"

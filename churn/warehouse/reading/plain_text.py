@@ -41,6 +41,15 @@ class Dialect:
 
 
 @dataclass(frozen=True)
+class TextFile:
+    """A UTF-8 file: where it lies, how it is packed, and its first lines."""
+
+    file: SourceFile
+    compression: str | None
+    head: str
+
+
+@dataclass(frozen=True)
 class PlainText:
     """A UTF-8 file with one kind of line end. `records` and `blanks` count lines that hold something, and empty ones."""
 
@@ -49,7 +58,6 @@ class PlainText:
     records: int
     blanks: int
     longest_bytes: int
-    head: str
 
 
 @dataclass
@@ -80,32 +88,42 @@ def plain_text(file: SourceFile, scratch: Path, *, encoding: str | None = None, 
     return _rewritten(file, scratch, known, compression)
 
 
-def plain_csv(
-    file: SourceFile, scratch: Path, dialect: Dialect, *, encoding: str | None = None, compression: str | None = None
-) -> PlainText:
-    """Return `file` ready to be parsed as CSV, with its records counted.
+def text_file(
+    file: SourceFile, scratch: Path, *, skip: int = 0, encoding: str | None = None, compression: str | None = None
+) -> TextFile:
+    """Return `file` as UTF-8, with its first lines, of which `skip` are none of the data.
 
-    Raises ContractBroken for an encoding that was not declared, for bytes that it does not know, and for a value that
-    is too long; ResourceError where a copy cannot be written.
+    Raises ContractBroken for an encoding that was not declared, and for bytes that it does not know; ResourceError
+    where a copy cannot be written.
     """
-    path, packing = plain_text(file, scratch, encoding=encoding, compression=compression), compression
-    if path != file.path:
-        packing = "none"
+    path = plain_text(file, scratch, encoding=encoding, compression=compression)
+    packing = compression if path == file.path else "none"
     plain = SourceFile(file.name, path, file.size, file.changed)
-    survey = _survey(plain, packing)
-    quoted = bool(dialect.quote) and survey.quotes > 0
-    if survey.is_mixed:
-        path, packing = _with_one_line_end(plain, scratch, dialect if quoted else None, packing), "none"
-        plain = SourceFile(file.name, path, file.size, file.changed)
-        survey = _survey(plain, packing)
     with _text(plain, packing) as stream:
-        head = "".join(line for _, line in zip(range(dialect.skip + 50), stream, strict=False))
+        head = "".join(line for _, line in zip(range(skip + 50), stream, strict=False))
+    return TextFile(plain, packing, head)
+
+
+def plain_csv(text: TextFile, scratch: Path, dialect: Dialect) -> PlainText:
+    """Return a file ready to be parsed as CSV, with its records counted. `dialect` names the delimiter.
+
+    Raises ContractBroken for a value that is too long; ResourceError where a copy cannot be written.
+    """
+    plain, packing = text.file, text.compression
+    survey = _survey(plain, packing, quote=dialect.quote)
+    quoted = bool(dialect.quote) and survey.quotes > 0
+    is_rewritten = survey.is_mixed
+    if is_rewritten:
+        path, packing = _with_one_line_end(plain, scratch, dialect if quoted else None, packing), "none"
+        plain = SourceFile(plain.name, path, plain.size, plain.changed)
+        survey = _survey(plain, packing, quote=dialect.quote)
     if quoted or dialect.skip or dialect.comment:
         records, blanks, longest = _count_records(plain, dialect, packing)
     else:
         records, blanks, longest = *_count_lines(plain, survey, packing), survey.longest
-    new_line = "\\r\\n" if survey.pairs else "\\n"
-    return PlainText(path, new_line, records, blanks, longest, head)
+    # Of a file that was written again, pairs of carriage return and line feed are left within quotes alone.
+    new_line = "\\r\\n" if survey.pairs and not is_rewritten else "\\n"
+    return PlainText(plain.path, new_line, records, blanks, longest)
 
 
 @contextmanager
@@ -179,8 +197,9 @@ def _encoding_of(file: SourceFile, declared: str | None, compression: str | None
     return "utf-8", head
 
 
-def _survey(file: SourceFile, compression: str | None) -> _Survey:
+def _survey(file: SourceFile, compression: str | None, *, quote: str = '"') -> _Survey:
     """Look at every byte once. Raises ContractBroken, with the line, for what is not UTF-8."""
+    sign = quote.encode()
     survey, decoder, last, run = _Survey(), codecs.getincrementaldecoder("utf-8")("strict"), b"", 0
     is_ascii = True
     for chunk in _chunks(file, compression):
@@ -198,7 +217,7 @@ def _survey(file: SourceFile, compression: str | None) -> _Survey:
         survey.line_feeds += feeds
         survey.pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
         survey.returns += chunk.count(b"\r")
-        survey.quotes += chunk.count(b'"')
+        survey.quotes += chunk.count(sign) if sign else 0
         # A bound is enough: what matters is whether a line is longer than the parser's buffer.
         if feeds:
             first, final = chunk.find(b"\n"), len(chunk) - chunk.rfind(b"\n")
@@ -229,23 +248,28 @@ def _count_lines(file: SourceFile, survey: _Survey, compression: str | None) -> 
 
 def _count_records(file: SourceFile, dialect: Dialect, compression: str | None) -> tuple[int, int, int]:
     """Return records, empty lines and the length of the longest record, read with Python's own CSV reader."""
-    csv.field_size_limit(_LONGEST)
     records = blanks = longest = 0
     with _text(file, compression) as stream:
         for _ in range(dialect.skip):
             stream.readline()
         lines = (line for line in stream if not (dialect.comment and line.startswith(dialect.comment)))
-        try:
-            for row in _reader(lines, dialect):
-                if row:
-                    records += 1
-                    longest = max(longest, sum(map(len, row)))
-                else:
-                    blanks += 1
-        except csv.Error as error:
-            remedy = "Check its quotes, or name the quote character: options = { quote = ... }."
-            raise ContractBroken(f"cannot be read: {error}", where=file.name, remedy=remedy) from error
+        for row in _rows(lines, dialect, file):
+            if row:
+                records += 1
+                longest = max(longest, sum(map(len, row)))
+            else:
+                blanks += 1
     return records, blanks, 4 * longest
+
+
+def _rows(lines: Iterator[str], dialect: Dialect, file: SourceFile) -> Iterator[list[str]]:
+    """Yield the values of each record. Raises ContractBroken for a value that is too long."""
+    csv.field_size_limit(_LONGEST)
+    try:
+        yield from _reader(lines, dialect)
+    except csv.Error as error:
+        remedy = "Check its quotes, or name the quote character: options = { quote = ... }."
+        raise ContractBroken(f"cannot be read: {error}", where=file.name, remedy=remedy) from error
 
 
 def _reader(lines: Iterator[str], dialect: Dialect) -> Iterator[list[str]]:
@@ -291,11 +315,34 @@ def _with_one_line_end(file: SourceFile, scratch: Path, quoted: Dialect | None, 
                     out.write(text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n"))
                 out.write("\n" if held else "")
             else:
-                csv.field_size_limit(_LONGEST)
-                writer = csv.writer(
-                    out, delimiter=quoted.delim or ",", quotechar=quoted.quote, lineterminator="\n", doublequote=True
-                )
-                writer.writerows(_reader(iter(source), quoted))
-    except (OSError, csv.Error) as error:
+                out.writelines(_records_as_written(source, quoted, file))
+    except OSError as error:
         raise ResourceError(f"cannot be written: {error}", where=str(target)) from error
     return target
+
+
+def _records_as_written(stream: Iterator[str], dialect: Dialect, file: SourceFile) -> Iterator[str]:
+    """Yield records as they stand in the file, each ending with a line feed; a comment comes with the record after it."""
+    before: list[str] = []
+    record: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in stream:
+            if dialect.comment and not record and line.startswith(dialect.comment):
+                before.append(_with_line_feed(line))
+            else:
+                record.append(line)
+                yield line
+
+    for _, line in zip(range(dialect.skip), stream, strict=False):
+        yield _with_line_feed(line)
+    for _ in _rows(lines(), dialect, file):
+        yield "".join([*before, _with_line_feed("".join(record))])
+        before.clear()
+        record.clear()
+    yield from before
+
+
+def _with_line_feed(text: str) -> str:
+    bare = text.removesuffix("\n").removesuffix("\r")
+    return text if len(bare) == len(text) else bare + "\n"

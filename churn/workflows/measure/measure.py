@@ -117,7 +117,7 @@ def _document(
         campaign=campaign,
         title=newest.definition.title,
         measured_at=context.clock().replace(microsecond=0),
-        data_cutoff=followed.data_cutoff,
+        data_cutoff=context.utc_of(followed.data_cutoff),
         currency=context.settings.business.currency,
         is_mature=is_mature,
         is_so_far=so_far,

@@ -77,7 +77,7 @@ def _document(context: Context, observation: Observation, renewal: Renewal) -> M
     look = observation.look if isinstance(observation.look, ModelLook) else None
     return MonitoringDocument(
         on=observation.on,
-        data_cutoff=observation.cutoff,
+        data_cutoff=context.utc_of(observation.cutoff),
         monitored_at=context.clock(),
         model_version=observation.version.version if observation.version else None,
         customers=look.customers if look else 0,

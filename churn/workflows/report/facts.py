@@ -105,7 +105,7 @@ def report_facts(context: Context, month: Month | None, *, beside: Executor) -> 
         is_whole=chosen.ends_at <= cutoff,
         is_newest=is_newest,
         known_until=None if is_newest else (chosen.known_until - timedelta(days=1)).date(),
-        data_cutoff=cutoff if is_newest else min(cutoff, chosen.known_until),
+        data_cutoff=context.utc_of(cutoff if is_newest else min(cutoff, chosen.known_until)),
         currency=settings.business.currency,
         target=settings.business.churn_target,
         definition=settings.churn.definition,

@@ -103,7 +103,7 @@ def score_frame(
         bands={name: int(counts[i]) for i, name in enumerate(BANDS)},
         turnover=previous.turnover(frame),
         mean_probability=float(explanation.churn_probability.mean()),
-        data_cutoff=data.data_cutoff,
+        data_cutoff=context.utc_of(data.data_cutoff),
         fingerprint=data.fingerprint,
         features=_seen(data.frame, model.feature_names),
         base_probability=float(explanation.base_probability),

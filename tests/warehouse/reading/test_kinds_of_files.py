@@ -232,6 +232,11 @@ KINDS: dict[str, dict[str, Example]] = {
     "line ends and comments": {
         "carriage returns alone": file(ROWS.replace("\n", "\r"), "x", "y", "z"),
         "several kinds": file("customer_id,city\r\n1,x\r\n2,y\n3,z\r", "x", "y", "z"),
+        "one for rows and one within quotes": file(b'customer_id,city\n1,"a, b\r\nc"\n2,"d\re"\n3,f\n', "a, b\r\nc", "d\re", "f"),
+        "one for rows and one within quotes, semicolons": file(b'customer_id;city\r\n1;"a, b\nc; d"\n2;"say ""x, y"""\r\n', "a, b\nc; d", 'say "x, y"'),
+        "one for rows and one within other quotes": file(b"customer_id\tcity\n1\t'a\r\nb'\n2\tc\n", "a\r\nb", "c", options={"quote": "'"}),
+        "several kinds and escapes": file(b'customer_id|city\r\n1|"a \\"b\\"\nc"\n2|d\r\n', 'a "b"\nc', "d", options={"escape": "\\"}),
+        "several kinds and comments": file(b'# say "x\r\ncustomer_id,city\n# say "y\n1,"a\r\nb"\n2,c\r\n# "end', "a\r\nb", "c", options={"comment": "#"}),
         "notes between rows": file("# made by hand\n" + ROWS.replace("2,", "# two\n2,"), "x", "y", "z", options={"comment": "#"}),
         "a last line that broke off": file(ROWS + "4,w", "x", "y", "z"),
     },

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
@@ -49,6 +52,14 @@ def test_every_customer_is_encoded_once_for_the_probability_and_once_for_its_cau
     (result,) = score_customers(context)
     assert [height for _, height in transformed] == [result.customers] * 2
     assert len({encoder for encoder, _ in transformed}) == 2
+
+
+def test_the_run_says_in_utc_until_when_the_data_reach(context, published):
+    score_customers(context)
+    reached = published()[0].data_cutoff
+    reporting = context.settings.reporting.model_copy(update={"timezone": "Asia/Tokyo"})
+    score_customers(replace(context, settings=context.settings.model_copy(update={"reporting": reporting})))
+    assert published()[0].data_cutoff == reached - timedelta(hours=9)
 
 
 def test_published_scores_are_the_bits_that_the_model_predicts(context, published):

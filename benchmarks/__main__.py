@@ -61,7 +61,12 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "odoo": odoo_push.run,
 }
 SAME_RUN = {"P10": "P9"}  # measured together with another
-TRUTH = {"oracle": "oracle", "coverage-campaigns": "coverage"}  # benches with a page of their own: not about speed
+TRUTH = {
+    "oracle": "oracle",
+    "coverage-campaigns": "coverage",
+    "off-policy": "off-policy",
+    "height": "height",
+}  # benches with a page of their own: not about speed
 
 
 class Lines:
@@ -82,7 +87,7 @@ def main() -> int:
         "--only",
         nargs="+",
         metavar="P",
-        help="some benches, such as P6 P9, P3, growth, oracle, coverage-campaigns",
+        help="some benches, such as P6 P9, P3, growth, oracle, coverage-campaigns, off-policy, height",
     )
     parser.add_argument("--customers", type=int, default=120_000)
     parser.add_argument("--quick", action="store_true", help="12,000 customers and fewer repeats; nothing is written")

@@ -11,12 +11,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import campaign_coverage, oracle_share
+from benchmarks import campaign_coverage, height, off_policy, oracle_share
 from benchmarks.measuring import ROOT
 
 RESULTS = Path(__file__).parent / "campaigns.json"
 PAGE = ROOT / "docs" / "campaign-truth.md"
-TOLD: dict[str, Callable[[dict[str, Any]], str]] = {"oracle": oracle_share.told, "coverage": campaign_coverage.told}
+TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
+    "oracle": oracle_share.told,
+    "coverage": campaign_coverage.told,
+    "off-policy": off_policy.told,
+    "height": height.told,
+}
 HEAD = """# Campaigns against the truth
 
 On a simulated company it is known what every customer would do under every offer, so what the product chooses and measures can
@@ -53,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found["coverage"] = campaign_coverage.run(
             progress, customers=chosen.customers or campaign_coverage.CUSTOMERS, draws=chosen.draws
         )
+    if "off-policy" in chosen.which:
+        found["off-policy"] = off_policy.run(progress)
+    if "height" in chosen.which:
+        found["height"] = height.run(progress)
     sys.stdout.write("\n".join(TOLD[name](result) for name, result in found.items()))
     if not chosen.dry_run:
         write(found)

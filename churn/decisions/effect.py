@@ -186,10 +186,7 @@ def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> 
     usable = [piece for piece in evidence if piece.keys == keys]
     precision = sum((np.array(piece.precision) for piece in usable), np.zeros((len(keys), len(keys))))
     shift = sum((np.array(piece.shift) for piece in usable), np.zeros(len(keys)))
-    mean = np.array([prior.expected for prior in priors])
-    spread = np.array([prior.spread for prior in priors])
-    is_free = np.array([prior.is_rate and prior.high > prior.low for prior in priors], dtype=bool)
-    wide_mean, wide_spread = np.where(is_free, 0.0, mean), np.where(is_free, _WIDE, spread)
+    mean, spread, wide_mean, wide_spread = _centres(priors)
     parts = [
         (share, *_normal(centre, width, precision, shift))
         for share, centre, width in (
@@ -216,15 +213,81 @@ def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> 
     return Belief(tuple(believed), middle, covariance, wrong, sum(piece.rounds for piece in usable))
 
 
-def _normal(mean: Floats, spread: Floats, precision: Floats, shift: Floats) -> tuple[Floats, Floats, float]:
-    """Return mean and covariance after the evidence, and the log of what the prior had expected it with."""
+def draw_numbers(priors: Sequence[RangePrior], count: int, rng: np.random.Generator) -> Floats:
+    """Return true numbers of `count` companies, (count, k), as `believe` holds them possible before anything is measured.
+
+    Within the file's range, or, with the chance that it is wrong, around no effect at all; rates within -1..1, harm from 0 up.
+    """
+    mean, spread, wide_mean, wide_spread = _centres(priors)
+    is_rate = np.array([prior.is_rate for prior in priors], dtype=bool)
+    is_wrong = rng.random((count, 1)) < FILE_IS_WRONG
+    noise = rng.standard_normal((count, len(priors)))
+    stated = np.clip(mean + spread * noise, 0.0, 1.0)
+    wide = np.clip(wide_mean + wide_spread * noise, np.where(is_rate, -1.0, 0.0), 1.0)
+    return np.asarray(np.where(is_wrong, wide, stated))
+
+
+def expected_precision(
+    probability: Floats, design: Floats, priors: Sequence[RangePrior], treated: Floats, alone: Floats
+) -> Floats:
+    """Return the precision (d, k, k) that outcomes will have as `Evidence`, before they are known.
+
+    Of n kinds of customers with `probability` (n,) and `design` (n, k), `treated` and `alone` (d, n) say how many of each
+    are contacted and left alone, in d cases. Level and slope of the probabilities are integrated out, as in `learn_evidence`;
+    how much chance there is in outcomes is taken at the numbers that the priors expect.
+    """
+    from scipy.special import logit
+
+    p = np.clip(probability, _EDGE, 1.0 - _EDGE)
+    x, rise = logit(p), p * (1.0 - p)
+    base = np.column_stack([rise, rise * (x - x.mean())])
+    held, contacted = np.hstack([base, np.zeros_like(design)]), np.hstack([base, -design])
+    size = held.shape[1]
+
+    def information(counts: Floats, slopes: Floats, mean: Floats) -> Floats:
+        outer = np.einsum("ni,nj,n->nij", slopes, slopes, 1.0 / (mean * (1.0 - mean))).reshape(-1, size * size)
+        sums = np.einsum("dn,nk->dk", counts, outer, optimize=False)  # too small for threads
+        return np.asarray(sums.reshape(-1, size, size))
+
+    left = np.clip(p - design @ np.array([prior.expected for prior in priors]), _EDGE, 1.0 - _EDGE)
+    total = information(treated, contacted, left) + information(alone, held, p)
+    nuisance = total[:, :2, :2] + np.diag([_SHIFT**-2.0, _SLOPE**-2.0])
+    across = total[:, 2:, :2]
+    precision = total[:, 2:, 2:] - across @ np.linalg.solve(nuisance, np.swapaxes(across, 1, 2))
+    return np.asarray((precision + np.swapaxes(precision, 1, 2)) / 2.0)
+
+
+def posterior_means(priors: Sequence[RangePrior], precision: Floats, shift: Floats) -> Floats:
+    """Return the means (d, k) that `believe` has after evidence of `precision` (d, k, k) and `shift` (d, k)."""
+    mean, spread, wide_mean, wide_spread = _centres(priors)
+    right, _, right_weight = _normal(mean, spread, precision, shift)
+    wide, _, wide_weight = _normal(wide_mean, wide_spread, precision, shift)
+    odds = np.log(FILE_IS_WRONG / (1.0 - FILE_IS_WRONG)) + wide_weight - right_weight
+    share = 1.0 / (1.0 + np.exp(-np.clip(odds, -500.0, 500.0)))[:, None]
+    return np.asarray((1.0 - share) * right + share * wide)
+
+
+def _centres(priors: Sequence[RangePrior]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return mean and spread (k,) of the file's prior, and of the one that holds where the file is wrong."""
+    mean = np.array([prior.expected for prior in priors])
+    spread = np.array([prior.spread for prior in priors])
+    is_free = np.array([prior.is_rate and prior.high > prior.low for prior in priors], dtype=bool)
+    return mean, spread, np.where(is_free, 0.0, mean), np.where(is_free, _WIDE, spread)
+
+
+def _normal(mean: Floats, spread: Floats, precision: Floats, shift: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return mean and covariance after the evidence, and the log of what the prior had expected it with.
+
+    `precision` (..., k, k) and `shift` (..., k) may be of many cases at once.
+    """
     prior = np.diag(spread**-2.0)
     both = prior + precision
     covariance = np.linalg.inv(both)
-    centre = covariance @ (prior @ mean + shift)
+    centre = np.einsum("...ij,...j->...i", covariance, prior @ mean + shift)
     ratio = np.linalg.slogdet(prior)[1] - np.linalg.slogdet(both)[1]
-    fit = centre @ both @ centre - mean @ prior @ mean
-    return centre, (covariance + covariance.T) / 2.0, float(0.5 * (ratio + fit))
+    fit = np.einsum("...i,...ij,...j->...", centre, both, centre) - mean @ prior @ mean
+    symmetric = (covariance + np.swapaxes(covariance, -1, -2)) / 2.0
+    return np.asarray(centre), np.asarray(symmetric), np.asarray(0.5 * (ratio + fit))
 
 
 def _quantile(share: float, weight: Floats, centre: Floats, spread: Floats) -> float:

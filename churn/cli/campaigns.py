@@ -156,7 +156,7 @@ def plan(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and keep nothing of it.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="File for the assignments: .csv, .parquet, or .json with the whole plan.")
+        Path | None, typer.Option(help="File for the assignments: .csv, .parquet; with the whole plan: .xlsx, .json.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws behind the intervals.")] = 7,
     allow_stale: Annotated[bool, typer.Option("--allow-stale", help="Go on with a list marked stale; said.")] = False,

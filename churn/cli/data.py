@@ -143,7 +143,7 @@ def features(
     date: Annotated[str, typer.Option(help="First snapshot date, YYYY-MM-DD: only facts known before it count.")],
     to: Annotated[str | None, typer.Option(help="Last snapshot date.")] = None,
     every: Annotated[str, typer.Option(help="Spacing of dates: 1d, 2w, 1mo.")] = "1mo",
-    out: Annotated[Path | None, typer.Option(help="File to write, .parquet or .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write: .parquet, .csv or .xlsx.")] = None,
 ) -> None:
     """Compute point-in-time features for one date or many."""
     first = read_date(date, "--date")

@@ -138,7 +138,7 @@ def apply(
         Path, typer.Argument(metavar="FILE", help="Customers to decide about, with the experiment's columns.")
     ],
     *,
-    out: Annotated[Path, typer.Option(help="File for the list: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help="File for the list: .csv, .parquet or .xlsx.")],
     customer: CustomerOption = None,
     option: OptionOption = None,
 ) -> None:

@@ -25,7 +25,9 @@ def explore(
     date: Annotated[
         str | None, typer.Option(help="As of this day, YYYY-MM-DD: only what was known then counts. Default: the end.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Page to write, .html; the JSON goes beside it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write, .html, with the JSON beside it; or the tables, .xlsx.")
+    ] = None,
     as_filter: Annotated[
         int | None,
         typer.Option(
@@ -48,6 +50,8 @@ def explore(
         return
     result = explore_data(session.context, on=read_date(date, "--date"), out=out)
     files = {"page": result.files.page, "document": result.files.document, "insights": result.files.insights}
+    if result.files.tables is not None:
+        files["tables"] = result.files.tables
     session.show(result.document.as_json() | {"files": files}, lambda: _show(result))
 
 
@@ -87,3 +91,5 @@ def _show(result: ExploreResult) -> None:
         )
         line("`churn explore --as-filter 1` makes an audience of the first.")
     line(f"Page: {result.files.page}")
+    if result.files.tables is not None:
+        line(f"Tables: {result.files.tables}")

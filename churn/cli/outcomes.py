@@ -98,7 +98,7 @@ def show_list(
 def rejected(
     session: Session,
     *,
-    out: Annotated[Path | None, typer.Option(help="CSV file to write them to.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write them to: .csv, .parquet or .xlsx.")] = None,
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many to show.")] = 20,
 ) -> None:
     """Show or write the rows that could not be taken, each with its reason. Mended, they can be imported again."""
@@ -126,7 +126,7 @@ def measure(
         bool, typer.Option("--so-far", help="Measure those whose window has closed; leave the others out.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="File to write: .html (a page), .json, or .csv (the effects).")
+        Path | None, typer.Option(help="File to write: .html (a page), .json, .csv (the effects), or .xlsx (tables).")
     ] = None,
 ) -> None:
     """Say what a campaign caused: customers kept, money earned, how sure that is, and what its plan had promised.

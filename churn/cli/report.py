@@ -25,7 +25,10 @@ def report(
     language: Annotated[
         str, typer.Option(help="en, de, or one with a file reports/words/CODE.toml in the home.")
     ] = "en",
-    out: Annotated[Path | None, typer.Option(help="Where to write it. Default: reports/monthly-YYYY-MM.html.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write it, .html; or its tables, .xlsx. Default: reports/monthly-YYYY-MM.html."),
+    ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF, printed by Chromium where it is installed.")] = False,
 ) -> None:
     """Write the monthly report: one HTML file that opens anywhere, prints well and can be mailed."""

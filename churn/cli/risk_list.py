@@ -25,7 +25,7 @@ def risk_list(
         list[str] | None, typer.Option(help="Only this band (low, medium, high, critical); repeat for more.")
     ] = None,
     top: Annotated[int | None, typer.Option(help="At most this many.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write, .csv or .parquet.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write: .csv, .parquet or .xlsx.")] = None,
 ) -> None:
     """Show or write the current risk list, highest expected profit first."""
     shown = top if top is not None or out or session.as_json else 20

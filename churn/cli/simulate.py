@@ -78,7 +78,10 @@ def simulate(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write: .csv (curve), .json, or .html (a page).", rich_help_panel=OUTPUT)
+        Path | None,
+        typer.Option(
+            help="File to write: .csv (curve), .json, .html (a page), or .xlsx (tables).", rich_help_panel=OUTPUT
+        ),
     ] = None,
     save: Annotated[
         str | None, typer.Option(metavar="NAME", help="Keep it under this name.", rich_help_panel=OUTPUT)

@@ -104,7 +104,7 @@ def status(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="The rows that are refused, in the CRM's words.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="With --rejected: file to write, .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --rejected: file to write, .csv, .parquet or .xlsx.")] = None,
     limit: Annotated[int, typer.Option(help="Runs shown.")] = 20,
 ) -> None:
     """Show the runs, what each CRM holds of ours, and what it refuses."""

@@ -31,7 +31,9 @@ def uplift(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File for the customers with their uplift, and why to leave some alone: .csv, .parquet."),
+        typer.Option(
+            help="File for the customers with their uplift, and why to leave some alone: .csv, .parquet, .xlsx."
+        ),
     ] = None,
 ) -> None:
     """Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.

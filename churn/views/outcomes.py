@@ -7,8 +7,7 @@ from pathlib import Path
 
 from churn.context import Context
 from churn.documents.document import Document
-from churn.errors import ConfigError
-from churn.files import write_frame
+from churn.files import TABLES, check_ending, write_frame
 
 
 class CountedOutcomes(Document):
@@ -79,12 +78,11 @@ def list_outcomes(context: Context, *, campaign: str | None = None, limit: int =
 
 
 def rejected_outcomes(context: Context, *, out: Path | None = None, limit: int | None = None) -> RejectedOutcomes:
-    """Return the rows that could not be taken, newest first, with the reason of each; write them to a CSV if asked."""
+    """Return the rows that could not be taken, newest first, with the reason of each; write them to a table if asked."""
     with context.open_store() as store:
         rows = store.outcomes.rejected(limit=None if out is not None else limit)
     if out is not None:
-        if out.suffix != ".csv":
-            raise ConfigError(f"cannot write `{out.suffix}`", where=str(out), remedy="Use .csv.")
+        check_ending(out, TABLES)
         columns = ["customer_id", "campaign", "event_id", "kind", "occurred_at", "reason", "source", "row_number"]
         write_frame(out, rows.select(columns))
     return RejectedOutcomes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,10 @@ from pydantic import Field
 
 from churn.context import Context
 from churn.documents.document import Document
+from churn.documents.month_facts import MonthFacts
 from churn.errors import NotFound, ResourceError
+from churn.files import workbook_bytes
+from churn.reports.workbooks import month_sheets
 
 ReportKind = Literal["monthly", "page", "list"]
 TYPES: Final = {
@@ -22,6 +26,7 @@ TYPES: Final = {
     ".csv": "text/csv; charset=utf-8",
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".pdf": "application/pdf",
 }
 ENGLISH: Final = "en"  # its report has the plain name
@@ -129,6 +134,16 @@ def monthly_report(context: Context, month: str, language: str = ENGLISH, ending
     """Return the file of a month's report, or of its facts (`ending` .json), and its media type. Raises NotFound."""
     suffix = "" if language == ENGLISH or ending == ".json" else f"-{language}"
     return report_file(context, f"monthly-{month}{suffix}{ending}")
+
+
+def month_workbook(context: Context, month: str) -> bytes:
+    """Return the tables of a month's report as an Excel workbook, made of the facts that lie beside it.
+
+    Raises NotFound, ContractBroken for facts that another version wrote, ConfigError where nothing is installed to write it.
+    """
+    path, _ = monthly_report(context, month, ending=".json")
+    facts = MonthFacts.read(json.loads(path.read_text(encoding="utf-8")), where=str(path))
+    return workbook_bytes(month_sheets(facts), currency=facts.currency)
 
 
 def headline_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Reads what is published: the risk list, whole or page by page, also as CSV; never opens the warehouse."""
+"""Reads what is published: the risk list, whole or page by page, also as CSV and Excel; never opens the warehouse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError
-from churn.files import csv_text, write_frame
+from churn.files import TABLES, Sheet, check_ending, csv_text, workbook_bytes, write_frame
 from churn.store.score_row import LIFETIME_COLUMNS
 from churn.views.current_run import current_run
 from churn.views.scored_customer import ScoredCustomer, scored_customer
@@ -33,6 +33,7 @@ CSV_COLUMNS = (
     "reasons",
     *LIFETIME_COLUMNS,
 )
+_PAGE_COLUMNS = (*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at")
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ def read_risk_list(
 
     Raises DataError when nothing has been published, ConfigError for an unknown band or file ending.
     """
-    if out is not None and out.suffix not in {".csv", ".parquet"}:
-        raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .csv or .parquet.")
+    if out is not None:
+        check_ending(out, TABLES, where="--out")
     page, run, tells_money = _published(context, bands, top)
     if out is not None:
-        return RiskList(run, len(page.rows), [], _write(_framed(page.frame, run, tells_money), out), tells_money)
+        file = _write(context, _framed(page.frame, run, tells_money), out)
+        return RiskList(run, len(page.rows), [], file, tells_money)
     customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
     return RiskList(run, len(customers), customers, None, tells_money)
 
@@ -98,12 +100,12 @@ def _framed(frame: pl.DataFrame, run: ScoreRun, tells_money: bool) -> pl.DataFra
     )
 
 
-def _write(rows: pl.DataFrame, out: Path) -> Path:
+def _write(context: Context, rows: pl.DataFrame, out: Path) -> Path:
     import polars as pl
 
-    if out.suffix == ".csv":
+    if out.suffix != ".parquet":
         rows = rows.with_columns(plain_reasons(pl.col("reasons"))).drop("change_reasons")
-    return write_frame(out, rows)
+    return write_frame(out, rows, currency=context.settings.business.currency, sheet="Risk list")
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,22 @@ def risk_page(
 
 def risk_csv(page: RiskListPage) -> str:
     """Return a page as CSV, with reasons in words, safe to open in a spreadsheet."""
+    return csv_text([_PAGE_COLUMNS, *_page_rows(page)])
+
+
+def risk_workbook(context: Context, page: RiskListPage) -> bytes:
+    """Return the same rows as an Excel workbook. Raises ConfigError where nothing is installed to write one."""
+    sheet = Sheet("Risk list", _PAGE_COLUMNS, _page_rows(page), len(page.customers))
+    return workbook_bytes([sheet], currency=context.settings.business.currency)
+
+
+def _page_rows(page: RiskListPage) -> list[Sequence[object]]:
     run = [page.run.snapshot_date, page.run.model_version, page.run.scored_at]
-    rows: list[Sequence[object]] = [(*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at")]
+    rows: list[Sequence[object]] = []
     for customer in page.customers:
         cells = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"])}
         rows.append([*(cells[name] for name in CSV_COLUMNS), *run])
-    return csv_text(rows)
+    return rows
 
 
 def plain_reasons(column: pl.Expr) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""Searches the whole current list for the pages: filtered, sorted, page by page, each customer with advice; and as CSV."""
+"""Searches the whole current list for the pages: filtered, sorted, page by page, each customer with advice; as CSV and Excel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.files import csv_text
+from churn.files import Sheet, csv_text, workbook_bytes
 from churn.views.advice import Advice, advise, campaign_profit, readable_campaigns
 from churn.views.offer_evidence import taught_of_offers
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
@@ -102,6 +102,23 @@ def export_customers(
 ) -> Iterator[str]:
     """Yield every customer who matches as CSV, in portions, safe to open in a spreadsheet; only a header before the first list."""
     yield csv_text([CSV_HEADER])
+    for portion in _portions(context, indexes, filters, order=order, descending=descending):
+        yield csv_text(portion)
+
+
+def customers_workbook(
+    context: Context, indexes: RiskIndexes, filters: Filters, *, order: ListOrder, descending: bool
+) -> bytes:
+    """Return the same as an Excel workbook. Raises ConfigError where nothing is installed to write one."""
+    portions = _portions(context, indexes, filters, order=order, descending=descending)
+    sheet = Sheet("Risk list", CSV_HEADER, (row for portion in portions for row in portion))
+    return workbook_bytes([sheet], currency=context.settings.business.currency)
+
+
+def _portions(
+    context: Context, indexes: RiskIndexes, filters: Filters, *, order: ListOrder, descending: bool
+) -> Iterator[list[list[object]]]:
+    """Yield the cells of everybody who matches, a portion of the list at a time."""
     with context.open_store() as store:
         run = store.scores.current_run()
         if run is None:
@@ -112,7 +129,7 @@ def export_customers(
             page = store.scores.customers(index.customers(places[start : start + _PORTION]))
             if page.run is None or page.run.run_id != run.run_id:
                 return  # a newer list has come: half of each would be neither
-            yield csv_text(_cells(row, run) for row in _with_advice(context, store, page, {}))
+            yield [_cells(row, run) for row in _with_advice(context, store, page, {})]
 
 
 def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mapping[str, str]) -> list[AdvisedCustomer]:

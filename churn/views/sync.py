@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.errors import ConfigError
-from churn.files import write_frame
+from churn.files import TABLES, check_ending, write_frame
 from churn.store.records import Rejection
 
 if TYPE_CHECKING:
@@ -85,12 +84,11 @@ def sync_status(
 def rejected_rows(
     context: Context, *, campaign: str | None = None, connector: str | None = None, out: Path | None = None
 ) -> RejectedRows:
-    """Return the rows that CRMs refuse, with their own words; write them to a CSV if asked. Raises ConfigError."""
+    """Return the rows that CRMs refuse, with their own words; write them to a table if asked. Raises ConfigError."""
     with context.open_store() as store:
         rejections = store.crm.rejections(connector, campaign)
     if out is not None:
-        if out.suffix != ".csv":
-            raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .csv.")
+        check_ending(out, TABLES, where="--out")
         _write(out, rejections)
     return RejectedRows(len(rejections), rejections, out)
 

@@ -8,6 +8,7 @@ import json
 import re
 from contextlib import closing
 
+import openpyxl
 import pytest
 from fastapi.testclient import TestClient
 
@@ -59,6 +60,10 @@ def test_the_api_tells_no_expected_profit(closed: Service) -> None:
     assert one["expected_profit"] is None
     text = closed.client.get("/v1/risk-list?format=csv&limit=50", headers=read).text
     assert {row["expected_profit"] for row in csv.DictReader(io.StringIO(text))} == {""}
+    content = closed.client.get("/v1/risk-list?format=xlsx&limit=50", headers=read).content
+    head, *rows = openpyxl.load_workbook(io.BytesIO(content))["Risk list"].values
+    assert len(rows) == len(text.splitlines()) - 1
+    assert {row[head.index("expected_profit")] for row in rows} == {None}
 
 
 def test_lists_and_files_tell_none(closed: Service, tmp_path) -> None:

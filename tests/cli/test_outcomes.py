@@ -124,7 +124,7 @@ def test_the_ledger_begins_with_the_alarms_still_open(run: Callable[..., str], t
     [
         (("measure", "nothing"), "never planned"),
         (("measure", "--so-far"), "name a campaign"),
-        (("measure", "support_call", "--out", "m.xlsx"), "Use .html, .json or .csv"),
+        (("measure", "support_call", "--out", "m.pdf"), "Use .html, .json, .csv or .xlsx"),
     ],
 )
 def test_what_cannot_be_measured_ends_with_exit_code_2(

@@ -9,11 +9,11 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse
 
 from churn.accounts.sign_in import SignedIn
-from churn.api.pages.frame import page
+from churn.api.pages.frame import HEADERS, page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.jobs.catalog import JOBS
-from churn.views.reports import report_archive, report_file
+from churn.views.reports import TYPES, month_workbook, report_archive, report_file
 
 router = APIRouter()
 
@@ -36,6 +36,17 @@ def reports(
         can_write="report" in JOBS and user.may(JOBS["report"].scope),
         archive=report_archive(state.context),
     )
+
+
+@router.get("/reports/tables/{month}.xlsx")
+def tables(
+    month: Annotated[str, InPath(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")],
+    state: Annotated[State, Depends(state_of)],
+    _user: Annotated[SignedIn, Depends(signed_in())],
+) -> Response:
+    """Hand over the tables of a month's report as an Excel workbook."""
+    headers = HEADERS | {"Content-Disposition": f'attachment; filename="monthly-{month}.xlsx"'}
+    return Response(month_workbook(state.context, month), media_type=TYPES[".xlsx"], headers=headers)
 
 
 @router.get("/reports/files/{name:path}")

@@ -17,8 +17,9 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.decisions.bands import BANDS
 from churn.jobs.requests import ask_list_push, push_targets, pushes_of_the_list
+from churn.views.reports import TYPES
 from churn.views.risk_index import ORDERS, Filters, ListOrder
-from churn.views.risk_search import export_customers, list_customers
+from churn.views.risk_search import customers_workbook, export_customers, list_customers
 
 router = APIRouter()
 
@@ -148,6 +149,24 @@ def risk_list_as_csv(
     )
     headers = HEADERS | {"Content-Disposition": 'attachment; filename="risk-list.csv"'}
     return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/risk-list.xlsx")
+def risk_list_as_workbook(
+    wanted: Annotated[Asked, Depends(_asked)],
+    _user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+) -> Response:
+    """Hand over everybody who matches, as an Excel workbook."""
+    content = customers_workbook(
+        state.context,
+        state.risk_lists,
+        wanted.filters,
+        order=wanted.order,
+        descending=wanted.is_descending,
+    )
+    headers = HEADERS | {"Content-Disposition": 'attachment; filename="risk-list.xlsx"'}
+    return Response(content, media_type=TYPES[".xlsx"], headers=headers)
 
 
 @router.post("/risk-list/push")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
-from churn.views.reports import MonthlyReport, monthly_report, monthly_reports
+from churn.views.reports import TYPES, MonthlyReport, month_workbook, monthly_report, monthly_reports
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"], route_class=KeyRoute)
 
@@ -39,8 +39,12 @@ def report(
     month: Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")],
     state: Annotated[State, Depends(state_of)],
     language: Annotated[str, Query(pattern=r"^[a-z]{2,3}$")] = "en",
-    format: Annotated[Literal["html", "json"], Query(description="The page, or its facts.")] = "html",  # noqa: A002  # the parameter's public name
-) -> FileResponse:
-    """Give out the report of a month: the page, or the facts that it tells."""
+    format: Annotated[Literal["html", "json", "xlsx"], Query()] = "html",  # noqa: A002  # the parameter's public name
+) -> Response:
+    """Give out the report of a month: the page, the facts that it tells, or its tables as an Excel workbook."""
+    if format == "xlsx":
+        name = f'attachment; filename="monthly-{month}.xlsx"'
+        content = month_workbook(state.context, month)
+        return Response(content, media_type=TYPES[".xlsx"], headers=_HEADERS | {"Content-Disposition": name})
     path, kind = monthly_report(state.context, month, language, f".{format}")
     return FileResponse(path, media_type=kind, headers=_HEADERS)

@@ -15,7 +15,8 @@ from churn.api.state import State, state_in, state_of
 from churn.decisions.bands import Band
 from churn.views.current_run import run_facts
 from churn.views.customer_risk import risk_json
-from churn.views.risk_list import risk_csv, risk_page
+from churn.views.reports import TYPES
+from churn.views.risk_list import risk_csv, risk_page, risk_workbook
 
 router = APIRouter(prefix="/v1", tags=["risk"], route_class=KeyRoute, responses=RESPONSES)
 
@@ -35,7 +36,15 @@ async def risk_of_a_customer(customer_id: CustomerId, request: Request) -> Respo
 @router.get(
     "/risk-list",
     response_model=RiskPage,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, 304: {"description": "Unchanged"}},
+    responses={
+        200: {
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                TYPES[".xlsx"]: {"schema": {"type": "string", "format": "binary"}},
+            }
+        },
+        304: {"description": "Unchanged"},
+    },
 )
 @needs("read")
 def risk_list(
@@ -47,7 +56,7 @@ def risk_list(
     sort: Annotated[Literal["expected_profit", "churn_probability"], Query()] = "expected_profit",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
-    format: Annotated[Literal["json", "csv"], Query()] = "json",  # noqa: A002 - the parameter's public name
+    format: Annotated[Literal["json", "csv", "xlsx"], Query()] = "json",  # noqa: A002 - the parameter's public name
 ) -> Response:
     """Return the current list page by page, highest first. With `If-None-Match`, 304 while nothing has changed."""
     page = risk_page(
@@ -62,6 +71,8 @@ def risk_list(
         return Response(status_code=304, headers=headers)
     if format == "csv":
         return Response(risk_csv(page), media_type="text/csv; charset=utf-8", headers=headers)
+    if format == "xlsx":
+        return Response(risk_workbook(state.context, page), media_type=TYPES[".xlsx"], headers=headers)
     body = RiskPage.model_validate(
         {**run_facts(page.run), "customers": page.customers, "next_cursor": page.next_cursor}
     )

@@ -13,12 +13,12 @@ from churn.campaigns.experiment_words import applied_sentence
 from churn.context import Context
 from churn.documents.experiment import AppliedPolicy, ExperimentDocument
 from churn.errors import CampaignError, ConfigError
-from churn.files import write_frame
+from churn.files import TABLES, check_ending, write_frame
 from churn.modeling.uplift.model import UpliftModel, load_uplift
 from churn.modeling.uplift.policy import Prices
 from churn.views.experiments import experiment
 from churn.workflows.experiment.file import amount_column, read_file, require_column
-from churn.workflows.learn_uplift.keep import check_list_ending, folder_of
+from churn.workflows.learn_uplift.keep import folder_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,7 +43,7 @@ def apply_experiment(
     """
     import polars as pl
 
-    check_list_ending(out)
+    check_ending(out, TABLES)
     document = experiment(context, name)
     if document.advised is None:
         raise CampaignError(
@@ -59,7 +59,7 @@ def apply_experiment(
     listed = rows.select(ids.alias("customer_id"))
     with context.recorded("experiment_apply", context.today):
         listed = _decided(context, document, rows, listed, path.name)
-        write_frame(out, listed)
+        write_frame(out, listed, sheet="Customers")
     contacted = int(listed["contact"].sum())
     gain = float(listed.filter("contact")["expected_gain"].sum()) if "expected_gain" in listed.columns else None
     applied = AppliedPolicy(

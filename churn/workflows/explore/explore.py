@@ -17,8 +17,9 @@ from churn.documents.exploration import ExplorationDocument, ExplorationSeconds
 from churn.errors import ConfigError, NotEnoughData
 from churn.exploration.explore import Lifetimes, Occasion, explore_table
 from churn.exploration.table import add_columns, arrange
-from churn.files import write_text
+from churn.files import WORKBOOK, check_ending, write_text, write_workbook
 from churn.reports.exploration import render_exploration
+from churn.reports.workbooks import exploration_sheets
 from churn.snapshots.dataset import build_snapshots, data_cutoff
 from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
 from churn.snapshots.observations import groups, read_observations
@@ -33,13 +34,17 @@ if TYPE_CHECKING:
     from churn.warehouse.connection import Warehouse
 
 
+ENDINGS = (".html", WORKBOOK)
+
+
 @dataclass(frozen=True)
 class ExplorationFiles:
-    """Where an exploration lies: the page, the document beside it, the insights alone."""
+    """Where an exploration lies: the page, the document beside it, the insights alone, and its tables where asked for."""
 
     page: Path
     document: Path
     insights: Path
+    tables: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,18 @@ class ExploreResult:
 def explore_data(context: Context, on: date | None = None, out: Path | None = None) -> ExploreResult:
     """Explore the data as of `on` (default: where they end); write the page to `out` and the insights to the home.
 
+    An `out` that ends with .xlsx takes the tables, and the page goes where it goes without.
+
     Outcomes count as far as they were known on that day. Raises ConfigError for a date the data do not reach or a wrong
     ending, NotEnoughData when nothing is loaded or nobody is a customer on that date.
     """
-    if out is not None and out.suffix != ".html":
-        raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .html; the JSON goes beside it.")
+    if out is not None:
+        check_ending(out, ENDINGS, where="--out")
+    tables = out if out is not None and out.suffix == WORKBOOK else None
     began = time.monotonic()
     home = context.settings.home
-    page = out or home / "reports" / "exploration.html"
-    files = ExplorationFiles(page, page.with_suffix(".json"), home / LATEST)
+    page = out if out is not None and tables is None else home / "reports" / "exploration.html"
+    files = ExplorationFiles(page, page.with_suffix(".json"), home / LATEST, tables)
     with context.recorded("explore_data", on):
         with context.open_warehouse("churn explore") as warehouse:
             models, policy, day = _built(context, warehouse, on)
@@ -74,6 +82,8 @@ def explore_data(context: Context, on: date | None = None, out: Path | None = No
         document = document.model_copy(update={"seconds": seconds})
         _write(files.document, document)
         _write(files.insights, document.insights_alone())
+        if files.tables is not None:
+            write_workbook(files.tables, exploration_sheets(document), currency=document.currency)
     return ExploreResult(document, files)
 
 

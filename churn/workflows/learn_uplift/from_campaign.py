@@ -14,6 +14,7 @@ from churn.campaigns.measurement import comparable
 from churn.context import Context
 from churn.documents.uplift import CustomersToLeave, UpliftDocument, UpliftOrigin, UsedCustomers
 from churn.errors import CampaignError, NotEnoughData
+from churn.files import TABLES, check_ending, write_frame
 from churn.modeling.uplift.learners import LEARNERS
 from churn.modeling.uplift.train import BASES, train_uplift
 from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date, feature_frame, scoring_set
@@ -21,12 +22,10 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.learn_uplift.keep import (
     LoadedUplift,
-    check_list_ending,
     folder_of,
     keep,
     latest_learning,
     latest_uplift,
-    write_list,
     write_page,
 )
 from churn.workflows.measure import follow_customers
@@ -79,7 +78,7 @@ def learn_uplift(
     mature yet (saying when they are) or too few.
     """
     if out is not None:
-        check_list_ending(out)
+        check_ending(out, TABLES)
     began = time.monotonic()
     with (
         context.recorded("learn_uplift", context.today),
@@ -103,7 +102,9 @@ def learn_uplift(
             to_leave = CustomersToLeave(customers=alone, of=listed.height, snapshot_date=day)
     document = document.model_copy(update={"do_not_contact": to_leave, "seconds": time.monotonic() - began})
     page = write_page(context, document)
-    file = None if out is None or listed is None else write_list(listed, out)
+    file = None
+    if out is not None and listed is not None:
+        file = write_frame(out, listed, currency=context.settings.business.currency, sheet="Customers")
     return LearntUplift(result, document, folder_of(context, campaign, version), page, file)
 
 

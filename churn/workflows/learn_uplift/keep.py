@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from churn.campaigns.rounds import offer_of_campaign
 from churn.context import Context
 from churn.documents.uplift import UpliftDocument
-from churn.errors import ConfigError
-from churn.files import write_frame, write_text
+from churn.files import write_text
 from churn.modeling.uplift.model import load_uplift, save_uplift
 from churn.reports.uplift import render_uplift
 
@@ -112,21 +111,7 @@ def _root(context: Context) -> Path:
     return context.settings.models_path / "uplift"
 
 
-LIST_ENDINGS = (".csv", ".parquet")
-
-
-def check_list_ending(path: Path) -> None:
-    """Raise ConfigError when no list can be written to a file of this name."""
-    if path.suffix not in LIST_ENDINGS:
-        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv or .parquet.")
-
-
 def write_page(context: Context, document: UpliftDocument) -> Path:
     """Write the self-contained page to reports/uplift-CAMPAIGN.html. Raises ResourceError."""
     path = context.settings.reports_path / f"uplift-{document.campaign}.html"
     return write_text(path, render_uplift(document, home=context.settings.home))
-
-
-def write_list(rows: pl.DataFrame, path: Path) -> Path:
-    """Write customers with their uplift to `path`; text that a spreadsheet would run is made harmless in CSV."""
-    return write_frame(path, rows)

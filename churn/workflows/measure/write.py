@@ -1,4 +1,4 @@
-"""Writes a measurement as a page, as JSON, or its effects as CSV."""
+"""Writes a measurement as a page, as JSON, its effects as CSV, or its tables as an Excel workbook."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Final
 from pydantic import JsonValue
 
 from churn.documents.measurement import MeasurementDocument
-from churn.errors import ConfigError
-from churn.files import csv_text, write_text
+from churn.files import WORKBOOK, Sheet, csv_text, write_text, write_workbook
+from churn.files import check_ending as check_file_ending
+from churn.files.columns import Kind
 from churn.reports.campaign import render_campaign
+from churn.reports.workbooks import measurement_sheets
 
-ENDINGS: Final = (".html", ".json", ".csv")
+ENDINGS: Final = (".html", ".json", ".csv", WORKBOOK)
+_SHARES: Final[dict[str, Kind]] = {"low": "share", "high": "share"}
 _COLUMNS: Final = (
     "part",
     "segment",
@@ -32,12 +35,11 @@ _COLUMNS: Final = (
 
 def check_ending(path: Path) -> None:
     """Raise ConfigError when no measurement can be written to a file of this name."""
-    if path.suffix not in ENDINGS:
-        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .html, .json or .csv.")
+    check_file_ending(path, ENDINGS)
 
 
 def write_measurement(document: MeasurementDocument, path: Path, *, home: Path) -> Path:
-    """Write `document` to `path`: the effects as .csv, all of it as .json, or a page as .html. The write is atomic.
+    """Write `document` to `path`: the effects as .csv, all of it as .json, a page as .html, its tables as .xlsx. The write is atomic.
 
     Raises ConfigError for another ending, ResourceError when the place cannot be written.
     """
@@ -45,12 +47,16 @@ def write_measurement(document: MeasurementDocument, path: Path, *, home: Path) 
     if path.suffix == ".json":
         return write_text(path, json.dumps(document.as_json(), indent=2, allow_nan=False) + "\n")
     if path.suffix == ".csv":
-        return write_text(path, _csv(document))
+        return write_text(path, csv_text([_COLUMNS, *_cells(document)]))
+    if path.suffix == WORKBOOK:
+        cells = _cells(document)
+        effects = Sheet("Effects", _COLUMNS, cells, len(cells), _SHARES)
+        return write_workbook(path, measurement_sheets(document, effects), currency=document.currency)
     return write_text(path, render_campaign(document, home=home))
 
 
-def _csv(document: MeasurementDocument) -> str:
-    return csv_text([_COLUMNS, *([row.get(name) for name in _COLUMNS] for row in _rows(document))])
+def _cells(document: MeasurementDocument) -> list[list[JsonValue]]:
+    return [[row.get(name) for name in _COLUMNS] for row in _rows(document)]
 
 
 def _rows(document: MeasurementDocument) -> Iterator[dict[str, JsonValue]]:

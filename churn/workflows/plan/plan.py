@@ -17,7 +17,9 @@ from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 from churn.documents.plan import AcceptedAlarm, PlanDocument, PlanInputs
 from churn.errors import CampaignError, ConfigError
-from churn.files import write_frame, write_text
+from churn.files import TABLES, WORKBOOK, frame_sheet, write_frame, write_text, write_workbook
+from churn.files import check_ending as check_file_ending
+from churn.reports.workbooks import plan_sheets
 from churn.store import PlanRecord
 from churn.views.offer_evidence import taught_of_offers
 from churn.workflows.plan.choose import choose, limits_left, used_by
@@ -234,17 +236,19 @@ def open_harm_alarms(
     return [AcceptedAlarm(campaign=alert.subject, message=alert.message, raised_at=alert.raised_at) for alert in alarms]
 
 
-ENDINGS = (".csv", ".parquet", ".json")
+ENDINGS = (*TABLES, ".json")
 
 
 def check_ending(path: Path) -> None:
     """Raise ConfigError for a file ending that cannot be written, before any work."""
-    if path.suffix not in ENDINGS:
-        raise ConfigError(f"cannot write `{path.suffix}`", where="--out", remedy="Use .csv, .parquet or .json.")
+    check_file_ending(path, ENDINGS, where="--out")
 
 
 def write_assignments(assignments: pl.DataFrame, document: PlanDocument, path: Path) -> Path:
-    """Write the assignments to `path`, and as JSON the plan's document beside them. Raises ResourceError."""
+    """Write the assignments to `path`, and the plan's document beside them in JSON and in a workbook. Raises ResourceError."""
+    if path.suffix == WORKBOOK:
+        sheets = plan_sheets(document, frame_sheet(assignments, "Assignments"))
+        return write_workbook(path, sheets, currency=document.currency)
     if path.suffix != ".json":
         return write_frame(path, assignments)
     rows = json.loads(assignments.write_json())

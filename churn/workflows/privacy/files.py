@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from churn.config.connectors import FileConnector
 from churn.context import Context
 from churn.errors import ResourceError
+from churn.files import WORKBOOK
 from churn.modeling.serving.bundles import reseal
 from churn.redaction import Redaction
 from churn.views.serving_files import ROWS_PER_GROUP
+from churn.workflows.privacy.workbooks import erase_from_workbook, rows_in_workbook
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,6 +75,8 @@ def rows_in_file(path: Path, customer_id: str) -> list[Any]:
     if path.suffix == ".parquet":
         frame = _parquet(path)
         return [] if frame is None else frame.filter(_names_it(frame, customer_id)).collect().to_dicts()
+    if path.suffix == WORKBOOK:
+        return rows_in_workbook(path, customer_id)
     text = _text(path)
     if text is None or not any(way in text for way in redaction.ways):
         return []
@@ -99,6 +103,8 @@ def erase_from_file(path: Path, customer_id: str) -> int:
 def _erase(path: Path, customer_id: str) -> int:
     if path.suffix == ".parquet":
         return _erase_from_parquet(path, customer_id)
+    if path.suffix == WORKBOOK:
+        return erase_from_workbook(path, customer_id, _put)
     redaction = Redaction(customer_id)
     text = _text(path)
     if text is None or not any(way in text for way in redaction.ways):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import ConfigError, DataError
-from churn.files import write_frame
+from churn.files import TABLES, check_ending, write_frame
 from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
@@ -27,11 +27,11 @@ def build_features(
 ) -> tuple[pl.DataFrame, tuple[FeatureDoc, ...]]:
     """Return features of `first` (and on to `last`, spaced by `every`), one row per customer and date, and their docs.
 
-    Writes Parquet or CSV to `out` when given. Raises ConfigError for dates of the
+    Writes a table to `out` when given. Raises ConfigError for dates of the
     future or wrong file endings, DataError when nobody is a customer on any of the dates.
     """
-    if out is not None and out.suffix not in {".parquet", ".csv"}:
-        raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .parquet or .csv.")
+    if out is not None:
+        check_ending(out, TABLES, where="--out")
     dates = dates_between(first, last or first, every)
     with context.recorded("build_features", dates[-1]), context.open_warehouse("churn features") as warehouse:
         models = load_models(context.settings.home)
@@ -50,7 +50,7 @@ def build_features(
             remedy=f"Choose dates the data cover; they reach {cutoff:%Y-%m-%d}.",
         )
     if out is not None:
-        write_frame(out, frame)
+        write_frame(out, frame, currency=context.settings.business.currency, sheet="Features")
     return frame, docs
 
 

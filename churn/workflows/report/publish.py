@@ -1,4 +1,4 @@
-"""Publishes the monthly report: one self-contained HTML file, and its facts as JSON."""
+"""Publishes the monthly report: one self-contained HTML file, and its facts as JSON; or its tables as an Excel workbook."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from churn.context import Context
 from churn.documents.month_facts import MonthFacts
-from churn.errors import ConfigError
-from churn.files import write_text
+from churn.files import WORKBOOK, check_ending, write_text, write_workbook
 from churn.reports.monthly import prepare_drawing, render_monthly
 from churn.reports.pdf import print_to_pdf
+from churn.reports.workbooks import month_sheets
 from churn.workflows.report.facts import report_facts
 from churn.workflows.report.month import read_month
 
@@ -41,9 +41,11 @@ def publish_report(
 
     The same facts give the same bytes. Raises ConfigError for a month the data do not reach, a language without words,
     another ending than .html, or a PDF where no Chromium is installed; ResourceError when the disk is full: what was there before stays.
+    An `out` that ends with .xlsx takes the tables, and no page is written.
     """
-    if out is not None and out.suffix != ".html":
-        raise ConfigError(f"cannot write `{out.suffix}`", where="--out", remedy="Use .html.")
+    if out is not None:
+        check_ending(out, (".html", WORKBOOK), where="--out")
+    tables = out if out is not None and out.suffix == WORKBOOK else None
     began = time.monotonic()
     home = context.settings.home
     chosen = read_month(month) if month is not None else None
@@ -53,6 +55,9 @@ def publish_report(
             beside.submit(prepare_drawing)
             context.progress.step("Gathering the month's facts")
             document = report_facts(context, chosen, beside=beside)
+        if tables is not None:
+            write_workbook(tables, month_sheets(document), currency=document.currency)
+            return ReportResult(document.month, language, {"tables": tables}, document, time.monotonic() - began)
         context.progress.step("Drawing the report")
         suffix = "" if language == "en" else f"-{language}"
         page = out or home / "reports" / f"monthly-{document.month}{suffix}.html"

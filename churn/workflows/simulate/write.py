@@ -1,4 +1,4 @@
-"""Writes a simulation as a file: the curve as .csv, the whole document as .json, or a page as .html."""
+"""Writes a simulation as a file: the curve as .csv, the whole document as .json, a page as .html, its tables as .xlsx."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from pathlib import Path
 
 from churn.context import Context
 from churn.documents.simulation import SimulatedCut, SimulationDocument
-from churn.errors import ConfigError
-from churn.files import csv_text, write_text
+from churn.files import WORKBOOK, csv_text, write_text, write_workbook
+from churn.files import check_ending as check_file_ending
 from churn.reports.simulation import render_simulation
+from churn.reports.workbooks import simulation_sheets
 
-ENDINGS = (".csv", ".json", ".html")
+ENDINGS = (".csv", ".json", ".html", WORKBOOK)
 
 
 def check_ending(path: Path) -> None:
     """Raise ConfigError when no simulation can be written to a file of this name."""
-    if path.suffix not in ENDINGS:
-        raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv, .json or .html.")
+    check_file_ending(path, ENDINGS)
 
 
 def write_simulation(context: Context, document: SimulationDocument, path: Path) -> Path:
-    """Write `document` to `path`: the curve as .csv, all of it as .json, or a page as .html. The write is atomic.
+    """Write `document` to `path`: the curve as .csv, all of it as .json, a page as .html, its tables as .xlsx. The write is atomic.
 
     Raises ConfigError for another ending, ResourceError when the place cannot be written.
     """
     check_ending(path)
+    if path.suffix == WORKBOOK:
+        return write_workbook(path, simulation_sheets(document), currency=document.currency)
     if path.suffix == ".csv":
         text = _csv(document)
     elif path.suffix == ".json":

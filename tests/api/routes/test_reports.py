@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import io
+import json
+
+import openpyxl
+
 from tests.api.conftest import Service
+from tests.reports.test_monthly import full
 
 
 def test_the_archive_tells_month_language_and_headline_and_gives_page_and_facts(service: Service):
@@ -32,3 +38,18 @@ def test_a_month_without_a_report_and_a_name_that_is_no_month_are_refused(servic
         assert service.client.get(f"/v1/reports/{name}", headers=key).status_code in {404, 422}, name
     assert service.client.get("/v1/reports/2026-07?language=../x", headers=key).status_code == 422
     assert service.client.get("/v1/reports").status_code == 401
+
+
+def test_the_tables_of_a_month_are_a_workbook_of_the_facts_beside_its_page(service: Service):
+    folder = service.context.settings.home / "reports"
+    folder.mkdir(exist_ok=True)
+    facts = full()
+    (folder / f"monthly-{facts.month}.html").write_text("<h1>7.8 % left.</h1>", encoding="utf-8")
+    (folder / f"monthly-{facts.month}.json").write_text(json.dumps(facts.as_json()), encoding="utf-8")
+    answer = service.client.get(f"/v1/reports/{facts.month}?format=xlsx", headers=service.key("read"))
+    assert answer.status_code == 200
+    assert "spreadsheetml" in answer.headers["content-type"]
+    head, *months = openpyxl.load_workbook(io.BytesIO(answer.content))["Churn by month"].values
+    assert [dict(zip(head, row, strict=True))["customers"] for row in months] == [
+        month.customers for month in facts.churn.trend
+    ]

@@ -7,6 +7,7 @@ import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import openpyxl
 import polars as pl
 import pytest
 
@@ -201,7 +202,7 @@ def test_the_ledger_lists_planned_campaigns_measured_or_not(planned: Path) -> No
     assert (row.measured_customers, row.treatment + row.holdout) == (measured, measured + 2)
 
 
-def test_a_measurement_can_be_written_as_json_csv_and_page(planned: Path, tmp_path: Path) -> None:
+def test_a_measurement_can_be_written_as_json_csv_workbook_and_page(planned: Path, tmp_path: Path) -> None:
     document = measure_campaign(context(planned, company(leaves=held_out_leave)), "support_call").document
     assert (
         json.loads(write_measurement(document, tmp_path / "m.json", home=tmp_path).read_text())["campaign"]
@@ -210,10 +211,21 @@ def test_a_measurement_can_be_written_as_json_csv_and_page(planned: Path, tmp_pa
     rows = list(csv.DictReader(write_measurement(document, tmp_path / "m.csv", home=tmp_path).read_text().splitlines()))
     assert [row["part"] for row in rows][:2] == ["as assigned", "unstratified"]
     assert float(rows[0]["delta"]) == document.effect.delta
+    book = openpyxl.load_workbook(write_measurement(document, tmp_path / "m.xlsx", home=tmp_path))
+    heads, first, *_ = book["Effects"].values
+    effect = dict(zip(heads, first, strict=True))
+    assert (effect["part"], effect["delta"], effect["low"]) == (
+        "as assigned",
+        document.effect.delta,
+        document.effect.low,
+    )
+    money = dict(book["Money"].values)
+    assert money["net_profit_value"] == document.earned.net_profit.value
+    assert money["saves_value"] == document.earned.saves.value
     page = write_measurement(document, tmp_path / "out" / "m.html", home=tmp_path).read_text()
     assert document.words.title in page
-    with pytest.raises(ConfigError, match=r"Use .html, .json or .csv"):
-        write_measurement(document, tmp_path / "m.xlsx", home=tmp_path)
+    with pytest.raises(ConfigError, match=r"Use .html, .json, .csv or .xlsx"):
+        write_measurement(document, tmp_path / "m.pdf", home=tmp_path)
 
 
 def test_each_plan_is_expected_to_hold_out_its_own_share() -> None:

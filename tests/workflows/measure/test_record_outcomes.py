@@ -103,7 +103,7 @@ def test_rejected_rows_can_be_written_mended_and_taken(here: Context, tmp_path: 
     frame.with_columns(kind=pl.lit("contacted"), event_id=pl.lit("e6"), occurred_at=pl.lit("2024-06-03")).write_csv(out)
     assert import_outcomes(here, out).new == 2
     with pytest.raises(ConfigError, match=r"Use .csv"):
-        rejected_outcomes(here, out=tmp_path / "r.parquet")
+        rejected_outcomes(here, out=tmp_path / "r.txt")
 
 
 def test_a_row_from_the_future_is_taken_once_its_time_has_come(here: Context, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from churn.context import Context
 from churn.jobs.now import work_now
 from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
+from churn.views.risk_list import read_risk_list
 from churn.workflows.measure import import_outcomes
 from churn.workflows.plan import PlanRequest, plan_campaigns
 from churn.workflows.privacy import export_customer
@@ -64,6 +65,7 @@ def live(home: Path) -> Lived:
             "insert into raw.rejected_rows values ('payments', 'p.csv', 7, 'amount is missing', ?, false, 1, ?)",
             [json.dumps({"customer_id": customer, "email": "a@example.org"}), at],
         )
+    read_risk_list(context, out=home / "reports" / "list.xlsx")
     context.log.note("asked", path=f"/v1/customers/{customer}/risk")
     ask_export(context, customer, who="test")
     return Lived(home, context, customer, other)

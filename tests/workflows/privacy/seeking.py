@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -52,6 +53,9 @@ def _is_in_file(path: Path, customer_id: str) -> bool:
         return True
     if path.suffix == ".gz":
         return customer_id.encode() in gzip.decompress(content)
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as file:
+            return any(customer_id.encode() in file.read(name) for name in file.namelist())
     if path.suffix == ".parquet":
         frame = pl.read_parquet(path)
         texts = frame.select(pl.selectors.string())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from churn.errors import NotFound
@@ -33,7 +34,15 @@ def test_the_customer_was_in_every_part_before(gone: Gone) -> None:
         assert part in parts
     for part in ("scores", "assignments", "outcomes", "outcome_rejections", "outbox", "crm_records", "alerts"):
         assert f"store {part}" in gone.before
-    for part in ("serving/", "lists/file.csv", "churn.log", "answers.csv", "privacy/export-", "raw.rejected_rows"):
+    for part in (
+        "serving/",
+        "lists/file.csv",
+        "churn.log",
+        "answers.csv",
+        "reports/list.xlsx",
+        "privacy/export-",
+        "raw.rejected_rows",
+    ):
         assert part in parts
 
 
@@ -63,6 +72,14 @@ def test_nobody_else_lost_anything(gone: Gone) -> None:
         champion = store.models.champion()
     assert champion is not None
     verify(context.settings.models_path / champion.bundle)
+
+
+def test_a_workbook_keeps_everybody_else(gone: Gone) -> None:
+    rows = list(openpyxl.load_workbook(gone.lived.home / "reports" / "list.xlsx")["Risk list"].values)
+    with gone.lived.context.open_store() as store:
+        listed = [row["customer_id"] for row in store.published.page(listed=True, limit=None).documents()]
+    assert [row[0] for row in rows if row[0] is not None] == ["customer_id", *listed]
+    assert gone.exported["files"]["reports/list.xlsx"][0]["customer_id"] == gone.lived.customer  # type: ignore[index]
 
 
 def test_the_arms_keep_an_anonymous_count(gone: Gone) -> None:

@@ -1,56 +1,17 @@
-"""Writes a result to a file: whole or not at all, and a table so that a spreadsheet runs none of its cells."""
+"""Writes a table as CSV so that a spreadsheet runs none of its cells."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
-
-from churn.errors import ConfigError, ResourceError
 
 if TYPE_CHECKING:
     import polars as pl
 
 # A spreadsheet runs a cell that begins with one of these as a formula (CWE-1236).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write `text` to `path` as UTF-8, making folders as needed; a reader never sees half of it.
-
-    Raises ResourceError when the place cannot be written.
-    """
-    return write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let `write` write another file in the folder of `path`, which then takes its name. Raises as `write_text`."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(part)
-        part.replace(path)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot be written: {error.strerror or error}",
-            where=str(path),
-            remedy="Free space or choose another place.",
-        ) from error
-    return path
-
-
-def write_frame(path: Path, frame: pl.DataFrame) -> Path:
-    """Write `frame` to `path`, as CSV (see `frame_csv`) or Parquet by its ending.
-
-    Raises ConfigError for another ending, ResourceError when the place cannot be written.
-    """
-    if path.suffix == ".csv":
-        return write_text(path, frame_csv(frame))
-    if path.suffix == ".parquet":
-        return write_whole(path, frame.write_parquet)
-    raise ConfigError(f"cannot write `{path.suffix}`", where=str(path), remedy="Use .csv or .parquet.")
 
 
 def frame_csv(frame: pl.DataFrame) -> str:

@@ -20,7 +20,9 @@ from churn.decisions.live_simulation import LiveCustomers
 from churn.decisions.profit import Economics, value_contacts
 from churn.decisions.simulation import simulate
 from churn.documents.definition import CampaignDefinition
-from churn.workflows.plan.choose import RemainingLimits, Used, choose, price
+from churn.workflows.plan.choose import choose
+from churn.workflows.plan.limits import RemainingLimits, Used
+from churn.workflows.plan.priced import price
 from churn.workflows.report.facts import decision_of
 from churn.workflows.simulate.document import Origin, build_document
 

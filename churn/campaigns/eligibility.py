@@ -27,14 +27,19 @@ RULES: Final[dict[str, str]] = {
     "impossible_terms": "a cost or a value is below 0, or a success rate is no share",
     "low_profit": "expected to earn too little",
 }
+LOW_PROFIT: Final = "low_profit"  # the last rule: the others forbid a contact whatever it earns
 _ONLY_WITH_FORMULAS: Final = frozenset({"unknown_terms", "impossible_terms"})  # not shown where they removed nobody
 
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Who may be chosen (n,), and by rule how many it was the first to leave out."""
+    """Who may be chosen (n,), and by rule how many it was the first to leave out.
+
+    `is_possible` are those whom only their expected profit leaves out, and those who may be chosen.
+    """
 
     is_eligible: Bools
+    is_possible: Bools
     removed: Mapping[str, int]
 
     @property
@@ -55,13 +60,22 @@ class Eligibility:
             )
         return rows
 
+    def without_anybody(self, rule: str) -> Eligibility:
+        """Return the eligibility of nobody: `rule` leaves out all who were left."""
+        nobody = np.zeros(self.is_eligible.size, dtype=np.bool_)
+        place = list(RULES).index(rule)
+        removed = {name: 0 if number >= place else self.removed[name] for number, name in enumerate(RULES)}
+        return Eligibility(nobody, nobody, {**removed, rule: self.is_eligible.size - sum(removed.values())})
+
 
 def eligibility(left_out: Mapping[str, Bools], size: int) -> Eligibility:
     """Apply the rules in order; `left_out` (n,) by rule says whom it would leave out, a rule not given nobody."""
-    remaining = np.ones(size, dtype=np.bool_)
+    remaining = possible = np.ones(size, dtype=np.bool_)
     removed = {}
     for rule in RULES:
+        if rule == LOW_PROFIT:
+            possible = remaining.copy()
         hits = remaining & left_out[rule] if rule in left_out else np.zeros(size, dtype=np.bool_)
         removed[rule] = int(np.count_nonzero(hits))
         remaining &= ~hits
-    return Eligibility(remaining, removed)
+    return Eligibility(remaining, possible, removed)

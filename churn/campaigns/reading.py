@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -72,12 +72,12 @@ def examine_text(name: str, text: str, path: Path) -> tuple[CampaignDefinition |
     try:
         values = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        line, what = _place(str(error), text)
+        line, what = place_in(str(error), text)
         return None, [complaint(line, f"not valid TOML: {what}", "Mend that line; texts stand in quotes.")]
     try:
         file = CampaignFile.model_validate(values)
     except ValidationError as error:
-        explained = [_explain(fault) for fault in error.errors(include_url=False)]
+        explained = [explain(fault, CampaignFile) for fault in error.errors(include_url=False)]
         return None, [complaint(line_of(text, place), what, remedy) for place, what, remedy in explained]
     wrong = [
         complaint(line_of(text, ("crm", "fields", ours)), f"no field `{ours}` of ours", nearest(ours, CRM_FIELDS))
@@ -113,39 +113,40 @@ def line_of(text: str, place: Iterable[int | str]) -> int:
     return best
 
 
-def _place(message: str, text: str) -> tuple[int, str]:
+def place_in(message: str, text: str) -> tuple[int, str]:
+    """Return the line that a complaint of the TOML reader names, and what it says."""
     position = _LINE.search(message)
     line = int(position.group(1)) if position and position.group(1) else max(len(text.splitlines()), 1)
     what = _LINE.sub("", message).strip()
     return line, what[:1].lower() + what[1:]
 
 
-def _explain(error: ErrorDetails) -> tuple[tuple[int | str, ...], str, str]:
-    """Return where in the file, what is wrong and what to do, for one of pydantic's complaints."""
+def explain(error: ErrorDetails, root: type[BaseModel]) -> tuple[tuple[int | str, ...], str, str]:
+    """Return where in the file, what is wrong and what to do, for one of pydantic's complaints of a file of `root`."""
     place = tuple(part for part in error["loc"] if part not in TAGS)
     name = ".".join(str(part) for part in place if isinstance(part, str))
     key = str(place[-1]) if place else ""
     if error["type"] == "extra_forbidden":
         kind = "section" if len(place) == 1 else "key"
-        return place, f"unknown {kind} `{name}`", nearest(key, _known(place[:-1]))
+        return place, f"unknown {kind} `{name}`", nearest(key, _known(place[:-1], root))
     if error["type"] == "missing":
         kind = "section" if len(place) == 1 else "key"
-        example = '[campaign] with title = "..."' if len(place) == 1 else f'{key} = "..."'
+        example = f'[{key}] with title = "..."' if len(place) == 1 else f'{key} = "..."'
         return place, f"the {kind} `{name}` is missing", f"Add {example}."
     what = error["msg"].removeprefix("Value error, ")
     given = error["input"]
     shown = f", not {given}" if isinstance(given, Decimal | int | float | str) else ""
-    return place, f"`{name}` is wrong: {what[:1].lower() + what[1:]}{shown}", _remedy(place, error)
+    return place, f"`{name}` is wrong: {what[:1].lower() + what[1:]}{shown}", _remedy(place, error, root)
 
 
-def _remedy(place: tuple[int | str, ...], error: ErrorDetails) -> str:
+def _remedy(place: tuple[int | str, ...], error: ErrorDetails, root: type[BaseModel]) -> str:
     if place[:2] == ("holdout", "share"):
         return "Give a share from 0 to below 1, such as 0.1: with everybody held out nobody is contacted."
     if place[:1] == ("limits",) and error["type"] == "greater_than":
         return "Give an amount above 0, or leave the key out for no limit."
     if error["type"] == "greater_than_equal":
         return "Give 0 or more."
-    field = _field(place)
+    field = _field(place, root)
     return f"It is: {field}" if field else "See `churn campaigns show` of a campaign that ships."
 
 
@@ -156,25 +157,31 @@ def nearest(key: str, known: Iterable[str]) -> str:
     return f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(names)}."
 
 
-def _known(parents: tuple[int | str, ...]) -> list[str]:
-    model = _model(parents)
+def _known(parents: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
+    model = _model(parents, root)
     return list(model.model_fields) if model else []
 
 
-def _field(place: tuple[int | str, ...]) -> str | None:
-    model = _model(place[:1])
-    field = model.model_fields.get(str(place[1])) if model and len(place) > 1 else None
-    return field.description if field else None
+def _field(place: tuple[int | str, ...], root: type[BaseModel]) -> str | None:
+    """Return what the innermost key of `place` that is a field means."""
+    for end in range(len(place) - 1, 0, -1):
+        model = _model(place[:end], root)
+        if model is not None and str(place[end]) in model.model_fields:
+            return model.model_fields[str(place[end])].description
+    return None
 
 
-def _model(parents: tuple[int | str, ...]) -> type[BaseModel] | None:
-    model: type[BaseModel] = CampaignFile
+def _model(parents: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel] | None:
+    model, values = root, None
     for part in parents:
-        kind: Any = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        kind: Any = values or (model.model_fields[str(part)].annotation if str(part) in model.model_fields else None)
+        values = get_args(kind)[1] if get_origin(kind) is dict else None  # the next part is a name, then come its keys
+        if values is not None:
+            continue
         if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
             return None
         model = kind
-    return model
+    return model if values is None else None
 
 
 def load_campaigns(home: Path) -> dict[str, CampaignDefinition]:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from churn.campaigns.reading import Complaint
 from churn.cli.common import Session, command, read_date
 from churn.cli.plan_view import show as show_plan
+from churn.cli.programme_view import show_round
 from churn.cli.tables import facts, line, table
 from churn.documents.document import Document
 from churn.errors import ConfigError
@@ -145,14 +146,19 @@ def plan(
     session: Session,
     campaigns: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CAMPAIGN", help="Which campaigns; several share the budget and the customers."),
+        typer.Argument(
+            metavar="CAMPAIGN", help="Which campaigns; several share the budget and the customers. Or one programme."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Plan all campaigns together.")] = False,
     date: Annotated[
         str | None, typer.Option(help="Plan on the scores of this date (YYYY-MM-DD). Default: the current list.")
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(help="Money for all contacts and incentives, earlier plans of these included.")
+        float | None,
+        typer.Option(
+            help="Money for all contacts and incentives, earlier plans of these included; a month's of a programme."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and keep nothing of it.")] = False,
     out: Annotated[
@@ -191,6 +197,8 @@ def plan(
     )
 
     def render() -> None:
+        if planned.round is not None:
+            show_round(planned.round)
         show_plan(planned.document)
 
-    session.show(planned.document.as_json(), render)
+    session.show((planned.round or planned.document).as_json(), render)

@@ -17,13 +17,13 @@ class CommandEntry(NamedTuple):
 
 
 COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
-    "init": CommandEntry("project", "Write a commented churn.toml to start from, and example campaigns."),
+    "init": CommandEntry("project", "Write a commented churn.toml to start from, example campaigns and a programme."),
     "demo": CommandEntry(
         "project",
         "Run the whole loop on a simulated company: events, model, risk list, campaigns, and what they caused.",
     ),
     "generate": CommandEntry("project", "Write only the simulated company's raw files, with the truth beside them."),
-    "check": CommandEntry("project", "Check settings, campaigns, SQL and data quality; changes nothing."),
+    "check": CommandEntry("project", "Check settings, campaigns, programmes, SQL and data quality; changes nothing."),
     "refresh": CommandEntry("data", "Load what is new from the declared sources, and run the quality checks."),
     "features": CommandEntry("data", "Compute point-in-time features for one date or many."),
     "explore": CommandEntry(
@@ -93,6 +93,9 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
     ),
     "models": CommandEntry("models", "The registry of models: who served when, promote, roll back."),
     "campaigns": CommandEntry("campaigns", "Campaigns as defined in campaigns/*.toml."),
+    "programmes": CommandEntry(
+        "programmes", "Programmes as defined in programmes/*.toml: offers that compete for the same customers."
+    ),
     "sync": CommandEntry("sync", "Push a campaign to a CRM and keep it in step: `churn sync CAMPAIGN --to CONNECTOR`."),
     "outcomes": CommandEntry(
         "outcomes", "What happened to the customers of campaigns: contacted, accepted, lost, ...; from files and CRMs."

@@ -47,7 +47,7 @@ def init(
         typer.Option("--from", help="Files or folders to propose the [sources] from: --from exports/*.csv."),
     ] = None,
 ) -> None:
-    """Write a commented churn.toml to start from, and example campaigns."""
+    """Write a commented churn.toml to start from, example campaigns and a programme."""
     home = session.home or Path(os.environ.get("CHURN_HOME", ".churn"))
     # A shell makes several names of --from *.csv, of which the option takes the first.
     more = [place for place in places or [] if files and place.is_file()]
@@ -71,8 +71,16 @@ def init(
             line(f"Wrote {project.settings}. Name your files under [sources.*], then run `churn refresh`.")
         for path in project.campaigns.values():
             line(f"Wrote {path}, an example of a campaign: change it, copy it under another name, or delete it.")
+        for path in project.programmes.values():
+            line(f"Wrote {path}, an example of a programme: these campaigns compete for the same customers.")
 
-    document: dict[str, object] = {"files": {"settings": project.settings, "campaigns": project.campaigns}}
+    document: dict[str, object] = {
+        "files": {
+            "settings": project.settings,
+            "campaigns": project.campaigns,
+            "programmes": project.programmes,
+        }
+    }
     if project.proposals:
         document["sources"] = [
             {
@@ -280,7 +288,7 @@ def generate(
 
 
 def check(session: Session) -> None:
-    """Check settings, campaigns, SQL and data quality; changes nothing."""
+    """Check settings, campaigns, programmes, SQL and data quality; changes nothing."""
     result = check_project(session.context)
     document = {
         "sources": result.sources,

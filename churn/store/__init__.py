@@ -3,6 +3,7 @@
 polars is loaded when frames are asked for, Alembic only when there is something to migrate.
 """
 
+from churn.store.programme_records import LoggedChoice, MomentDecision, ProgrammeRound
 from churn.store.records import (
     Added,
     Alert,
@@ -30,13 +31,16 @@ __all__ = [
     "Alert",
     "AlertDelivery",
     "AssignmentCounts",
+    "LoggedChoice",
     "MappingChange",
     "Measurement",
     "ModelChange",
     "ModelVersion",
+    "MomentDecision",
     "OutboxRow",
     "OutcomeCount",
     "PlanRecord",
+    "ProgrammeRound",
     "Rejection",
     "ScheduledRun",
     "ScheduledStep",

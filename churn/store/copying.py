@@ -14,8 +14,8 @@ from churn.errors import ConfigError, StoreBusy
 from churn.store.database import Database, connect
 from churn.store.faults import BUSY_SECONDS, translated
 from churn.store.migration import migrate
+from churn.store.programme_tables import schema
 from churn.store.service_tables import web_sessions
-from churn.store.tables import metadata
 
 if TYPE_CHECKING:
     from churn.store.store import Store
@@ -110,9 +110,9 @@ def _make_one_file(path: Path) -> None:
 def _copy_rows(source: Database, target: Database) -> None:
     """Replace every row of `target` by those of `source`, whose schemas are the same, in one transaction."""
     with source.read() as reading, target.write() as writing:
-        for table in reversed(metadata.sorted_tables):
+        for table in reversed(schema.sorted_tables):
             writing.execute(sa.delete(table))
-        for table in metadata.sorted_tables:
+        for table in schema.sorted_tables:
             result = reading.execution_options(yield_per=_ROWS).execute(sa.select(table))
             for rows in result.mappings().partitions(_ROWS):
                 for _, alike in groupby((_filled(table, row) for row in rows), key=len):

@@ -276,7 +276,3 @@ sign_in_attempts = sa.Table(
     sa.Column("attempted_at", sa.DateTime, nullable=False),
     sqlite_autoincrement=True,
 )
-
-
-# With the tables of this page registered, the schema is whole.
-schema = metadata

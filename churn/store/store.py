@@ -23,6 +23,7 @@ from churn.store.repositories.monitoring import MonitoringRepository
 from churn.store.repositories.outbox import OutboxRepository
 from churn.store.repositories.outcomes import OutcomeRepository
 from churn.store.repositories.privacy import PrivacyRepository
+from churn.store.repositories.programmes import ProgrammeRepository
 from churn.store.repositories.requests import RequestRepository
 from churn.store.repositories.runs import RunRepository
 from churn.store.repositories.schedule import ScheduleRepository
@@ -109,6 +110,11 @@ class Store:
     def assignments(self) -> AssignmentRepository:
         """Who was assigned to which arm of a campaign."""
         return AssignmentRepository(self.database)
+
+    @cached_property
+    def programmes(self) -> ProgrammeRepository:
+        """Rounds of programmes, and who was assigned what with which probability."""
+        return ProgrammeRepository(self.database)
 
     @cached_property
     def outcomes(self) -> OutcomeRepository:

@@ -181,6 +181,7 @@ outcomes = sa.Table(
     sa.Column("recorded_at", sa.DateTime, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
 )
+sa.Index("ix_outcomes_customer_id", outcomes.c.customer_id)
 
 outcome_rejections = sa.Table(
     "outcome_rejections",

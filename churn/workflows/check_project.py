@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.views.open_files import open_files
 from churn.warehouse.models.checks import run_checks
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.define import CampaignReview, validate_campaigns
+from churn.workflows.define import CampaignReview, validate_campaigns, validate_programmes
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProjectCheck:
-    """What was looked at. `campaigns` holds what is wrong with them; `checks` is None when there is no warehouse yet.
+    """What was looked at. `campaigns` holds what is wrong with them and with programmes; `checks` is None when there is no warehouse yet.
 
     `open_files` are those of the home that other accounts may read; `tried_features` those of the home's SQL that were
     tried point in time, `leaks` what they know too early.
@@ -45,6 +45,7 @@ def check_project(context: Context) -> ProjectCheck:
     settings = context.settings
     models = load_models(settings.home)
     campaigns = validate_campaigns(context)
+    campaigns = replace(campaigns, complaints=[*campaigns.complaints, *validate_programmes(context)])
     checks: list[CheckResult] | None = None
     tried: list[str] = []
     leaks: list[Leak] = []

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from churn import resources
+from churn.campaigns.programmes import EXAMPLE, FOLDER
 from churn.config import ResourceSettings, Settings
 from churn.errors import ConfigError, ResourceError
 from churn.warehouse.opening import open_warehouse
@@ -49,13 +50,14 @@ SOURCES = """
 
 @dataclass(frozen=True)
 class NewProject:
-    """The files written: settings, and campaigns by name; those that were there already are left as they are.
+    """The files written: settings, campaigns by name, and programmes; those that were there already are left as they are.
 
     `proposals` are the sections of sources, where files were named.
     """
 
     settings: Path
     campaigns: dict[str, Path]
+    programmes: dict[str, Path]
     proposals: tuple[SourceProposal, ...] = ()
 
 
@@ -74,7 +76,7 @@ CONNECTORS = """
 def init_project(
     folder: Path, home: Path = Path(".churn"), *, files: Sequence[Path] = (), year: int | None = None
 ) -> NewProject:
-    """Write `folder/churn.toml` and, into `home/campaigns` (a relative home lies in `folder`), the campaigns that ship.
+    """Write `folder/churn.toml` and, into `home` (a relative one lies in `folder`), campaigns and an example of a programme.
 
     From `files` (and the files in folders among them) the sections of sources are proposed; `year` is the current one.
     A campaign of the home stands in place of the shipped one of its name. Raises ConfigError when there is a
@@ -96,9 +98,20 @@ def init_project(
             if not target.exists():
                 target.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
                 written[shipped.stem] = target
+        programmes = write_example_programme(folder / home)
     except OSError as error:
         raise ResourceError(f"cannot be written: {error.strerror}", where=str(error.filename or path)) from error
-    return NewProject(path, written, tuple(proposals))
+    return NewProject(path, written, programmes, tuple(proposals))
+
+
+def write_example_programme(home: Path) -> dict[str, Path]:
+    """Write the example of a programme into `home`, unless there is a file of its name; return what was written by name."""
+    target = home / FOLDER / EXAMPLE.name
+    if target.exists():
+        return {}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    return {target.stem: target}
 
 
 def propose_sources(paths: Sequence[Path], *, year: int) -> list[SourceProposal]:

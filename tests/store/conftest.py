@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from churn.store import Store, open_store
-from churn.store.service_tables import schema
+from churn.store.programme_tables import schema
 from tests.postgres import PostgresServer
 
 

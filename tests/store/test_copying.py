@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from churn.store import Store, open_store
 from churn.store.copying import bring_back_store, save_store
-from churn.store.service_tables import schema
+from churn.store.programme_tables import schema
 from churn.store.tables import crm_mappings
 from tests.store.builders import NOON, model, run, score_list
 

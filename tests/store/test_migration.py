@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from churn.documents.plan import PlanInputs
 from churn.errors import ConfigError
 from churn.store import migration, open_store
-from churn.store.service_tables import schema
+from churn.store.programme_tables import schema
 from churn.store.tables import campaign_plans
 from tests.documents.samples import plan_record
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from churn.store.service_tables import schema
+from churn.store.programme_tables import schema
 
 context.configure(
     connection=context.config.attributes["connection"],

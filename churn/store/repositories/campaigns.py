@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from churn.documents.plan import PlanDocument, PlanInputs
 from churn.errors import ContractBroken
 from churn.store.database import Database
 from churn.store.frames import fetch, insert_new, typed
+from churn.store.programme_tables import programme_rounds
 from churn.store.records import (
     ASSIGNMENT_COLUMNS,
     OPTIONAL_ASSIGNMENT_COLUMNS,
@@ -50,14 +52,34 @@ class PlanRepository:
         customer who comes twice.
         """
         checked = [(plan, _checked(plan, rows)) for plan, rows in plans]
-        added = []
         with self._database.write(lock=assignments) as connection:
+            return [_insert(connection, plan, rows) for plan, rows in checked]
+
+    def save_round(
+        self,
+        plans: Sequence[tuple[PlanRecord, pl.DataFrame]],
+        *,
+        programme: str,
+        number: int,
+        who: str,
+        at: datetime,
+        note: str | None,
+    ) -> bool:
+        """Keep the plans of a programme's round as `save_all` does, and mark the draft approved, in one transaction.
+
+        False, and nothing is kept, where the round is no draft any more.
+        """
+        checked = [(plan, _checked(plan, rows)) for plan, rows in plans]
+        table = programme_rounds.c
+        is_draft = sa.and_(table.programme == programme, table.round == number, table.state == "draft")
+        change = sa.update(programme_rounds).where(is_draft)
+        with self._database.write(lock=assignments) as connection:
+            changed = connection.execute(change.values(state="approved", decided_by=who, decided_at=at, note=note))
+            if not changed.rowcount:
+                return False
             for plan, rows in checked:
-                known = sa.select(campaign_plans.c.plan_id).where(campaign_plans.c.plan_id == plan.plan_id)
-                if connection.execute(known).first() is None:
-                    connection.execute(sa.insert(campaign_plans).values(_values(plan)))
-                added.append(insert_new(connection, assignments, rows))
-        return added
+                _insert(connection, plan, rows)
+        return True
 
     def list(self, campaign: str | None = None, *, limit: int | None = None) -> list[PlanRecord]:
         """Return every plan, or the newest `limit`, newest first, of one campaign or of all."""
@@ -140,6 +162,14 @@ class AssignmentRepository:
         )
         with self._database.read() as connection:
             return fetch(connection, query, {name: ASSIGNMENT_COLUMNS[name] for name in names})
+
+
+def _insert(connection: sa.Connection, plan: PlanRecord, rows: pl.DataFrame) -> int:
+    """Insert a plan that is not known yet, and the new ones of its assignments; return how many."""
+    known = sa.select(campaign_plans.c.plan_id).where(campaign_plans.c.plan_id == plan.plan_id)
+    if connection.execute(known).first() is None:
+        connection.execute(sa.insert(campaign_plans).values(_values(plan)))
+    return insert_new(connection, assignments, rows)
 
 
 def _values(plan: PlanRecord) -> dict[str, object]:

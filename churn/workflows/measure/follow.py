@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
+from churn.campaigns.random_slice import RANDOM_STRATUM
 from churn.context import Context
 from churn.documents.measurement import EventCounts
 from churn.snapshots.dates import data_cutoff
@@ -89,11 +90,16 @@ def _ready(frame: pl.DataFrame, policies: dict[str, SnapshotPolicy]) -> date:
 
 
 def _with_split(frame: pl.DataFrame, plans: Sequence[PlanRecord]) -> pl.DataFrame:
-    """Add `split`: where plans held out different shares, customers of one share are compared with their like only."""
+    """Add `split`: where plans held out different shares, customers of one share are compared with their like only.
+
+    So are those of a random slice: a plan chose the others, chance them.
+    """
     import polars as pl
 
     names = {plan.plan_id: f"{plan.definition.holdout.share:.6f}" for plan in plans}
-    return frame.with_columns(split=pl.col("plan_id").replace_strict(names, return_dtype=pl.String))
+    by_share = pl.col("plan_id").replace_strict(names, return_dtype=pl.String)
+    is_random = pl.col("stratum") == RANDOM_STRATUM
+    return frame.with_columns(split=pl.when(is_random).then(pl.lit(RANDOM_STRATUM)).otherwise(by_share))
 
 
 def _with_contacts(warehouse: Warehouse, frame: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.DataFrame, EventCounts]:

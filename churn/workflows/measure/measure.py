@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from churn.campaigns.learning import evidence_of, learning_of
 from churn.campaigns.measurement import MeasurementTerms, comparable, costs_of, measure
 from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
+from churn.campaigns.random_slice import RANDOM_STRATUM
 from churn.context import Context
 from churn.documents.measurement import (
     ErasedArms,
@@ -151,10 +152,17 @@ def _learnt(context: Context, plan: PlanRecord, chosen: pl.DataFrame) -> OfferLe
 def holdout_share(plans: Sequence[PlanRecord], frame: pl.DataFrame) -> float:
     """Return the share that should have been held out of those in `frame`: that of each plan, weighed by its customers.
 
-    A later plan fills up the holdout of the plans with the same share, never of others; see `used_by`.
+    A later plan fills up the holdout of the plans with the same share, never of others; see `used_by`. In a random slice
+    another share is left alone.
     """
-    sizes = dict(frame.group_by("plan_id").len().iter_rows())
-    held = sum(plan.definition.holdout.share * sizes.get(plan.plan_id, 0) for plan in plans)
+    is_random = frame["stratum"] == RANDOM_STRATUM
+    chosen = dict(frame.filter(~is_random).group_by("plan_id").len().iter_rows())
+    drawn = dict(frame.filter(is_random).group_by("plan_id").len().iter_rows())
+    held = sum(
+        plan.definition.holdout.share * chosen.get(plan.plan_id, 0)
+        + (plan.inputs.leave_alone or 0.0) * drawn.get(plan.plan_id, 0)
+        for plan in plans
+    )
     return held / frame.height if frame.height else 0.0
 
 

@@ -4,114 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churn.campaigns.assignment import Arms, held_out
-from churn.campaigns.eligibility import Eligibility, eligibility
-from churn.campaigns.offer_effect import OfferEffect
-from churn.context import Context
+from churn.campaigns.assignment import held_out
+from churn.campaigns.random_slice import NONE, DrawnSlice, SliceRoom, SliceTerms, draw_slice, no_slice
 from churn.decisions.allocation.allocate import Allocation, allocate
-from churn.decisions.profit import ALIKE, ContactValues, CustomerTerms, Economics, value_contacts
-from churn.documents.definition import CampaignDefinition
+from churn.decisions.checks import Bools, Floats
 from churn.errors import CampaignError
+from churn.workflows.plan.limits import Left, RemainingLimits, Used, channels_of
+from churn.workflows.plan.priced import Priced
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 TRIES = 20  # each lowers the limits by the last one's overrun from rounding; two are enough in practice
 
 
 @dataclass(frozen=True)
-class Priced:
-    """One campaign's arithmetic for all customers (n,): what contact brings, under named terms, and who is eligible.
-
-    `value` is the value of a save; `terms` are those that differ by customer, whose means `economics` has.
-    """
-
-    definition: CampaignDefinition
-    economics: Economics
-    terms: CustomerTerms
-    value: Floats
-    values: ContactValues
-    effect_error: float | None  # of a measured effect, see Treated
-    effect: OfferEffect | None
-    parts: tuple[Floats, Floats] | None  # what the offer's rates act on, see parts_of
-    sentence: str | None
-    cause_note: str | None  # what must be said of the probability by cause
-    eligibility: Eligibility
-
-    @property
-    def profit(self) -> Floats:
-        """Expected profit of contacting each customer."""
-        return self.values.profit
-
-    @property
-    def avoided(self) -> Floats:
-        """Churn avoided by contacting each customer."""
-        return self.values.avoided
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether the churn avoided was measured, not assumed."""
-        return self.effect_error is not None
-
-    def committed(self, rows: NDArray[np.intp]) -> float:
-        """Return what contacting `rows` may cost at most: the budget assumes that everyone takes the incentive."""
-        cost = self.values.unit_cost
-        return float(cost[rows].sum()) if isinstance(cost, np.ndarray) else float(cost) * rows.size
-
-    @property
-    def treated_share(self) -> float:
-        """Share of the chosen who are contacted."""
-        return 1.0 - self.definition.holdout.share
-
-
-@dataclass(frozen=True)
-class Used:
-    """What earlier plans of one campaign have taken: arms by stratum, and money committed to the treated.
-
-    `alike` are the arms of those drawn with the share that holds now; None stands for all.
-    """
-
-    strata: Mapping[str, Arms]
-    committed: float
-    alike: Mapping[str, Arms] | None = None
-
-    @property
-    def treatment(self) -> int:
-        """Customers contacted."""
-        return sum(arms.treatment for arms in self.strata.values())
-
-    @property
-    def holdout(self) -> int:
-        """Customers held out."""
-        return sum(arms.holdout for arms in self.strata.values())
-
-
-@dataclass(frozen=True)
-class RemainingLimits:
-    """What is left to spend: money in all, and per channel how many contacts, earlier plans subtracted."""
-
-    budget: float | None
-    channels: Mapping[str, float]
-
-
-@dataclass(frozen=True)
 class NewAssignments:
-    """Who is newly assigned: `campaign` (n,) is a position, -1 for none; `is_holdout` (n,)."""
+    """Who is newly assigned: `campaign` (n,) is a position, -1 for none; `is_holdout` (n,).
+
+    `policy` (n,) is whom the allocation would assign to what, those in the random slice `drawn` included; `slice_cost` is the
+    profit that the slice is expected to forgo, what it takes of the limits counted at their prices.
+    """
 
     campaign: NDArray[np.int64]
     is_holdout: Bools
+    policy: NDArray[np.int64]
+    drawn: DrawnSlice
     allocation: Allocation
     channels: Mapping[str, float]  # contacts left to each channel before this plan
+    slice_cost: float = 0.0
+
+    @property
+    def is_random(self) -> Bools:
+        """Who is assigned by chance alone (n,)."""
+        return self.drawn.is_member
 
     def treated(self, position: int) -> NDArray[np.intp]:
         """Return the rows newly contacted by a campaign."""
@@ -122,43 +54,6 @@ class NewAssignments:
         return np.flatnonzero((self.campaign == position) & self.is_holdout)
 
 
-def price(
-    definition: CampaignDefinition,
-    economics: Economics,
-    scores: pl.DataFrame,
-    left_out: Mapping[str, Bools],
-    terms: CustomerTerms = ALIKE,
-    uplift: Floats | None = None,
-    effect_error: float = 0.0,
-    sentence: str | None = None,
-    effect: OfferEffect | None = None,
-    parts: tuple[Floats, Floats] | None = None,
-    cause_note: str | None = None,
-) -> Priced:
-    """Return expected profits under `economics` and who is eligible, those who would earn too little left out.
-
-    `terms` (n,) are those that differ by customer, `uplift` (n,) is the churn avoided where that was measured, with the
-    standard error of its mean, `effect` what the offer does by cause, which `terms` hold as churn avoided.
-    """
-    p, value = scores["churn_probability"].to_numpy(), _value(definition, scores, terms)
-    values = value_contacts(p, value, economics, terms, uplift)
-    minimum = float(definition.limits.min_expected_profit)
-    low = (values.profit < minimum) | (values.profit <= 0.0)
-    eligible = eligibility({**left_out, "low_profit": low}, p.size)
-    error = None if uplift is None else effect_error
-    return Priced(definition, economics, terms, value, values, error, effect, parts, sentence, cause_note, eligible)
-
-
-def _value(definition: CampaignDefinition, scores: pl.DataFrame, terms: CustomerTerms) -> Floats:
-    """Return the value of a save, (n,): by the offer's own formula or number, else that of the scores."""
-    own = definition.offer.value_of_save
-    if terms.value_of_save is not None:
-        return terms.value_of_save
-    if own is not None and not isinstance(own, str):
-        return np.full(scores.height, float(own))
-    return scores["value_of_save"].to_numpy()
-
-
 def choose(
     priced: Sequence[Priced],
     used: Sequence[Used],
@@ -166,10 +61,12 @@ def choose(
     scores: pl.DataFrame,
     *,
     nobody: bool = False,
+    slice_asked: AskedSlice | None = None,
 ) -> NewAssignments:
     """Return at most one offer per customer for the most profit, and the arms, within every limit as spent.
 
-    With `nobody`, no one new is chosen: the plan stands as it was made.
+    With `nobody`, no one new is chosen: the plan stands as it was made. A random slice is drawn first, and takes its part of
+    the limits.
 
     Only the treated cost money, so a campaign with a tenth held out may choose a ninth more than it can pay for; what
     rounding of the arms overruns is taken off the limits and chosen again.
@@ -182,7 +79,13 @@ def choose(
     channels = channels_of(priced)
     code = np.array([channels.index(offer.definition.offer.channel) for offer in priced])
     mixed = np.array([share[code == h].min(initial=1.0) for h in range(len(channels))])
-    left = _Left.of(priced, used, limits, channels)
+    true = Left.of(priced, used, limits, channels)
+    drawn = no_slice(scores.height, len(priced))
+    if slice_asked is not None:
+        drawn = _drawn_slice(slice_asked, priced, true, ids, cost, code)
+        eligible &= ~drawn.is_member[:, None]
+        true = true.less_slice(drawn, priced, code)
+    left = true
     for _ in range(TRIES):
         allocation = allocate(
             profit,
@@ -194,16 +97,75 @@ def choose(
             channel_capacity=np.floor(left.channels / mixed + 1e-9),
             eligible=eligible,
         )
-        choice = _draw_arms(allocation, priced, used, ids, bands, limits)
+        choice = _draw_arms(allocation, priced, used, ids, bands, limits, drawn)
         counts = np.array([choice.treated(k).size for k in range(len(priced))], dtype=np.float64)
         spent = np.array([offer.committed(choice.treated(k)) for k, offer in enumerate(priced)])
-        tighter = left.less_overrun(_Left.of(priced, used, limits, channels), counts, spent, code)
+        tighter = left.less_overrun(true, counts, spent, code)
         if tighter is None:
-            return replace(choice, allocation=_per_contact(allocation, share, mixed))
+            choice = replace(choice, allocation=_per_contact(allocation, share, mixed))
+            return _with_slice(choice, priced, profit, cost * share, code, allocation, share)
         left = tighter
     raise CampaignError(
         "the arms cannot be drawn within the limits", where="[limits]", remedy="Raise the budget or the contacts."
     )
+
+
+@dataclass(frozen=True)
+class AskedSlice:
+    """The random slice that a round asks for, and the share of every limit that it may take at most."""
+
+    terms: SliceTerms
+    limits_share: float
+
+
+def _drawn_slice(
+    wanted: AskedSlice,
+    priced: Sequence[Priced],
+    left: Left,
+    ids: Sequence[str],
+    cost: Floats,
+    code: NDArray[np.int64],
+) -> DrawnSlice:
+    possible = np.column_stack([offer.eligibility.is_possible for offer in priced])
+    part = wanted.limits_share
+    room = SliceRoom(
+        budget=np.inf if left.budget is None else left.budget * part,
+        contacts=left.contacts * part,
+        money=left.money * part,
+        channels=left.channels * part,
+        channel=code,
+    )
+    return draw_slice(ids, possible, np.broadcast_to(cost, possible.shape), wanted.terms, room)
+
+
+def _with_slice(
+    choice: NewAssignments,
+    priced: Sequence[Priced],
+    profit: Floats,
+    cost: Floats,
+    code: NDArray[np.int64],
+    allocation: Allocation,
+    share: Floats,
+) -> NewAssignments:
+    """Return the choice with the random slice in it; what the policy would do with its members follows from the prices."""
+    drawn = choice.drawn
+    rows = np.flatnonzero(drawn.is_member)
+    if not rows.size:
+        return choice
+    eligible = np.column_stack([offer.eligibility.is_eligible[rows] for offer in priced])
+    money = allocation.shadow_budget + allocation.shadow_offer_budget
+    price = allocation.shadow_offer + (allocation.shadow_channel[code] if allocation.shadow_channel.size else 0.0)
+    net = profit[rows] - (cost if cost.ndim == 1 else cost[rows]) * money - price
+    order = np.arange(rows.size)
+    got = np.where(drawn.is_contacted[rows], (net / share)[order, drawn.offer[rows]], 0.0)
+    net = np.where(eligible, net, -np.inf)
+    best = np.argmax(net, axis=1)
+    policy = choice.policy.copy()
+    policy[rows] = np.where(net[order, best] > 0.0, best, NONE)
+    forgone = float(np.maximum(net[order, best], 0.0).sum() - got.sum())
+    campaign = np.where(drawn.is_member, drawn.offer, choice.campaign)
+    is_holdout = np.where(drawn.is_member, drawn.is_left_alone, choice.is_holdout)
+    return replace(choice, campaign=campaign, is_holdout=is_holdout, policy=policy, slice_cost=forgone)
 
 
 def _costs(priced: Sequence[Priced]) -> Floats:
@@ -214,55 +176,6 @@ def _costs(priced: Sequence[Priced]) -> Floats:
     return np.column_stack([np.broadcast_to(cost, priced[0].profit.shape) for cost in costs])
 
 
-def channels_of(priced: Sequence[Priced]) -> list[str]:
-    """Return the channels of some campaigns, in the order in which the allocation knows them."""
-    return sorted({campaign.definition.offer.channel for campaign in priced})
-
-
-@dataclass(frozen=True)
-class _Left:
-    """Limits as given to the allocation: money in all, contacts and money (k,), contacts per channel (h,)."""
-
-    budget: float | None
-    contacts: Floats
-    money: Floats
-    channels: Floats
-
-    @classmethod
-    def of(
-        cls, priced: Sequence[Priced], used: Sequence[Used], limits: RemainingLimits, channels: Sequence[str]
-    ) -> _Left:
-        def rest(limit: float | None, taken: float) -> float:
-            return np.inf if limit is None else max(float(limit) - taken, 0.0)
-
-        pairs = list(zip([campaign.definition.limits for campaign in priced], used, strict=True))
-        return cls(
-            budget=limits.budget,
-            contacts=np.array([rest(own.contacts, had.treatment) for own, had in pairs]),
-            money=np.array(
-                [rest(None if own.budget is None else float(own.budget), had.committed) for own, had in pairs]
-            ),
-            channels=np.array([limits.channels.get(name, np.inf) for name in channels], dtype=np.float64),
-        )
-
-    def less_overrun(self, true: _Left, counts: Floats, money: Floats, code: NDArray[np.int64]) -> _Left | None:
-        """Return the limits less what `counts` contacts for `money` overrun of the true ones; None where nothing is."""
-        spent = float(np.sum(money))
-        by_channel = np.array([counts[code == h].sum() for h in range(self.channels.size)])
-        over = 0.0 if true.budget is None else max(spent - true.budget, 0.0)
-        contacts = np.maximum(counts - true.contacts, 0.0)
-        over_money = np.maximum(money - true.money, 0.0)
-        channels = np.maximum(by_channel - true.channels, 0.0)
-        if over + contacts.sum() + over_money.sum() + channels.sum() <= 1e-6:
-            return None
-        return _Left(
-            budget=None if self.budget is None else max(self.budget - over, 0.0),
-            contacts=np.maximum(self.contacts - contacts, 0.0),
-            money=np.maximum(self.money - over_money, 0.0),
-            channels=np.maximum(self.channels - channels, 0.0),
-        )
-
-
 def _draw_arms(
     allocation: Allocation,
     priced: Sequence[Priced],
@@ -270,6 +183,7 @@ def _draw_arms(
     ids: Sequence[str],
     bands: Sequence[str],
     limits: RemainingLimits,
+    drawn: DrawnSlice,
 ) -> NewAssignments:
     campaign = np.asarray(allocation.choice, dtype=np.int64)
     is_holdout = np.zeros(campaign.size, dtype=np.bool_)
@@ -283,7 +197,7 @@ def _draw_arms(
             share=priced_campaign.definition.holdout.share,
             before=had.strata if had.alike is None else had.alike,
         )
-    return NewAssignments(campaign, is_holdout, allocation, limits.channels)
+    return NewAssignments(campaign, is_holdout, campaign, drawn, allocation, limits.channels)
 
 
 def _per_contact(allocation: Allocation, share: Floats, mixed: Floats) -> Allocation:
@@ -293,61 +207,3 @@ def _per_contact(allocation: Allocation, share: Floats, mixed: Floats) -> Alloca
         shadow_offer=allocation.shadow_offer / share,
         shadow_channel=allocation.shadow_channel / mixed,
     )
-
-
-def used_by(context: Context, assigned: pl.DataFrame, definition: CampaignDefinition) -> Used:
-    """Return the arms of a campaign by stratum, and the money committed to those contacted.
-
-    A share that was changed begins a draw of its own: if it had to make up for what plans with another share held out,
-    new customers would be held out far more or less often than it says, or not at all, and could not be compared.
-    """
-    import polars as pl
-
-    mine = assigned.filter(pl.col("campaign") == definition.name)
-    with context.open_store() as store:
-        plans = store.plans.list(definition.name)
-    same = [plan.plan_id for plan in plans if plan.definition.holdout.share == definition.holdout.share]
-    treated = mine.filter(pl.col("arm") == "treatment")
-    return Used(
-        strata=_arms(mine),
-        committed=float((treated["contact_cost"] + treated["incentive_cost"]).sum()),
-        alike=_arms(mine.filter(pl.col("plan_id").is_in(same))),
-    )
-
-
-def _arms(rows: pl.DataFrame) -> dict[str, Arms]:
-    import polars as pl
-
-    counts = rows.group_by("stratum").agg(
-        (pl.col("arm") == "treatment").sum().alias("t"), (pl.col("arm") == "holdout").sum().alias("h")
-    )
-    return {stratum: Arms(treatment, holdout) for stratum, treatment, holdout in counts.sort("stratum").iter_rows()}
-
-
-def limits_left(
-    context: Context,
-    definitions: Sequence[CampaignDefinition],
-    used: Sequence[Used],
-    day: date,
-    budget: Decimal | float | None,
-) -> RemainingLimits:
-    """Return what is left of `budget` after these campaigns' earlier plans, and of the channels after today's.
-
-    A channel's capacity is per plan: contacts planned for the same snapshot date count, by whatever campaign.
-    """
-    import polars as pl
-
-    capacity = context.settings.campaigns.channel_capacity
-    taken = dict.fromkeys(capacity, 0)
-    if capacity:
-        channels = {definition.name: definition.offer.channel for definition in definitions}
-        with context.open_store() as store:
-            today = store.assignments.customers(arm="treatment").filter(pl.col("snapshot_date") == day)
-            counts = dict(today.group_by("campaign").len().iter_rows())
-            for name, count in counts.items():
-                plan = None if name in channels else store.plans.latest(name)
-                channel = channels.get(name) or (plan.definition.offer.channel if plan else None)
-                if channel in taken:
-                    taken[channel] += count
-    left = None if budget is None else max(float(budget) - sum(earlier.committed for earlier in used), 0.0)
-    return RemainingLimits(left, {name: max(float(capacity[name] - taken[name]), 0.0) for name in capacity})

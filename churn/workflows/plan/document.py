@@ -35,14 +35,16 @@ from churn.documents.plan import (
     StratumArms,
     SuccessRates,
 )
-from churn.workflows.plan.choose import channels_of
+from churn.workflows.plan.limits import channels_of
 from churn.workflows.plan.pricing import pricing_notes
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.workflows.plan.choose import NewAssignments, Priced, Used
+    from churn.workflows.plan.choose import NewAssignments
     from churn.workflows.plan.eligibility import CampaignFacts
+    from churn.workflows.plan.limits import Used
+    from churn.workflows.plan.priced import Priced
     from churn.workflows.plan.request import PlanRequest
     from churn.workflows.plan.scores import ScoreList
 

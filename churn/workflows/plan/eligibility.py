@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,8 +45,12 @@ def gather_facts(
     warehouse: Warehouse,
     definitions: Sequence[CampaignDefinition],
     scores: ScoreList,
+    *,
+    is_round: bool = False,
 ) -> CampaignFacts:
     """Read audience, consent, objections, contacts, tickets and earlier assignments for the customers of `scores`.
+
+    In a round of a programme nobody is assigned before: only campaigns whose windows run keep customers out.
 
     Raises ConfigError for a filter that cannot be asked, CampaignError when nobody is in any audience, or an outcome
     window has closed already.
@@ -73,10 +77,10 @@ def gather_facts(
     facts = read_facts(context, warehouse, ids, scores.snapshot_date, now, days=days)
     history = read_history(context, scores.snapshot_date)
     with context.open_store() as store:
-        before = [store.assignments.of(d.name) for d in definitions]
+        before = [store.assignments.of("" if is_round else d.name) for d in definitions]
     left_out = {}
     for definition, mine in zip(definitions, before, strict=True):
-        rules = ContactRules.of(definition)
+        rules = replace(ContactRules.of(definition), campaign=None if is_round else definition.name)
         left_out[definition.name] = {
             "assigned_before": np.asarray(ids.is_in(mine["customer_id"].implode()).to_numpy(), dtype=np.bool_),
             "not_in_audience": ~audience[definition.name],

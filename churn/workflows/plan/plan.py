@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.campaigns.measurement_words import ALARM
+from churn.campaigns.programmes import competing, load_programme, programme_files
 from churn.campaigns.reading import campaign_files, load_campaign
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 from churn.documents.plan import AcceptedAlarm, PlanDocument, PlanInputs
 from churn.errors import CampaignError, ConfigError
-from churn.files import TABLES, WORKBOOK, frame_sheet, write_frame, write_text, write_workbook
-from churn.files import check_ending as check_file_ending
-from churn.reports.workbooks import plan_sheets
-from churn.store import PlanRecord
+from churn.store import PlanRecord, ProgrammeRound
 from churn.views.offer_evidence import taught_of_offers
-from churn.workflows.plan.choose import choose, limits_left, used_by
+from churn.workflows.plan.choose import choose
 from churn.workflows.plan.document import PlanningRun, build_document
 from churn.workflows.plan.eligibility import gather_facts
+from churn.workflows.plan.limits import limits_left, used_by
 from churn.workflows.plan.pricing import price_campaigns
+from churn.workflows.plan.publish import publish_round, stratum_of
 from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
+from churn.workflows.plan.round_document import PlannedRound, log_of, round_document
+from churn.workflows.plan.rounds import learnt_of, open_round, standing_round, switched_off, without
 from churn.workflows.plan.scores import read_scores
+from churn.workflows.plan.writing import check_ending, write_assignments
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,52 +37,81 @@ if TYPE_CHECKING:
 
     from churn.decisions.checks import Floats
     from churn.decisions.effect import Evidence
-    from churn.workflows.plan.choose import NewAssignments, Priced
+    from churn.documents.programme import ProgrammeDefinition
+    from churn.documents.programme_round import SwitchedOff
+    from churn.workflows.plan.choose import NewAssignments
+    from churn.workflows.plan.priced import Priced
     from churn.workflows.plan.scores import ScoreList
 
 
 def plan_campaigns(context: Context, request: PlanRequest) -> PlannedCampaigns:
-    """Plan the campaigns of `request` together: at most one offer per customer, and those assigned earlier stay.
+    """Plan the campaigns of `request` together, at most one offer per customer, or the next round of a programme.
 
-    Raises CampaignError for an unknown campaign, one whose harm alarm is open (unless `despite_alarm`), a budget of 0 or
-    an empty audience, ConfigError for a wrong definition, DataError before the first scores, QualityBlocked on a stale
-    list, NotCalibrated for probabilities that fail the gate.
+    A campaign is a programme of one offer without a random slice, whose customers stay as assigned. Raises CampaignError for
+    an unknown campaign or programme, one whose harm alarm is open (unless `despite_alarm`), a budget of 0 or an empty audience,
+    ConfigError for a wrong definition, DataError before the first scores, QualityBlocked on a stale list, NotCalibrated for
+    probabilities that fail the gate.
     """
     if request.out is not None:
         check_ending(request.out)
-    definitions = _definitions(context, request)
+    competition = _competition(context, request)
     if request.is_dry_run:
-        planned = _plan(context, request, definitions)
+        planned = _plan(context, request, competition)
     else:
         with context.recorded("plan_campaign", request.snapshot_date):
-            planned = _plan(context, request, definitions)
+            planned = _plan(context, request, competition)
     if request.out is not None:
         path = write_assignments(planned.assignments, planned.document, request.out)
         return replace(planned, document=planned.document.written_to(str(path)))
     return planned
 
 
-def _definitions(context: Context, request: PlanRequest) -> list[CampaignDefinition]:
+@dataclass(frozen=True)
+class _Competition:
+    """The campaigns whose offers compete for the same customers, of a programme or by themselves."""
+
+    definitions: Sequence[CampaignDefinition]
+    programme: ProgrammeDefinition | None = None
+
+
+def _competition(context: Context, request: PlanRequest) -> _Competition:
     home = context.settings.home
+    programmes = [name for name in request.campaigns if name in programme_files(home)]
+    if programmes and len(request.campaigns) > 1:
+        raise ConfigError(
+            f"`{programmes[0]}` is a programme and is planned by itself",
+            where="churn plan",
+            remedy=f"Run `churn plan {programmes[0]}`, and plan the others after it.",
+        )
     names = request.campaigns or tuple(sorted(campaign_files(home)))
     if not names:
         raise CampaignError(
             "there is no campaign", where=str(home / "campaigns"), remedy="Run `churn init` for examples."
         )
-    if request.budget is not None and not Decimal(str(request.budget)).is_finite():
-        raise ConfigError(f"{request.budget} is not an amount of money", where="--budget")
-    if request.budget is not None and request.budget < 0:
-        raise ConfigError(f"{request.budget} is less than nothing", where="--budget", remedy="Give an amount above 0.")
-    if request.budget == 0:
+    _check_budget(request.budget)
+    if not programmes:
+        return _Competition([load_campaign(home, name) for name in dict.fromkeys(names)])
+    programme = load_programme(home, programmes[0])
+    offers = [competing(programme, load_campaign(home, name)) for name in programme.competing]
+    return _Competition(offers, programme)
+
+
+def _check_budget(budget: Decimal | float | None) -> None:
+    if budget is not None and not Decimal(str(budget)).is_finite():
+        raise ConfigError(f"{budget} is not an amount of money", where="--budget")
+    if budget is not None and budget < 0:
+        raise ConfigError(f"{budget} is less than nothing", where="--budget", remedy="Give an amount above 0.")
+    if budget == 0:
         raise CampaignError(
             "a budget of 0 contacts nobody", where="--budget", remedy="Give an amount above 0, or leave it out."
         )
-    return [load_campaign(home, name) for name in dict.fromkeys(names)]
 
 
-def _plan(context: Context, request: PlanRequest, definitions: Sequence[CampaignDefinition]) -> PlannedCampaigns:
+def _plan(context: Context, request: PlanRequest, competition: _Competition) -> PlannedCampaigns:
     planned_at = context.clock()
-    alarms = open_harm_alarms(context, definitions, despite_alarm=request.despite_alarm)
+    definitions, programme = competition.definitions, competition.programme
+    # A harmful offer of a programme is left out of its round, a harmful campaign is refused.
+    alarms = open_harm_alarms(context, definitions, despite_alarm=request.despite_alarm) if programme is None else []
     with context.open_warehouse("churn plan") as warehouse:  # held to the end: plans at once would share customers
         scores = read_scores(
             context,
@@ -90,17 +120,39 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
             allow_stale=request.allow_stale,
             allow_uncalibrated=request.allow_uncalibrated,
         )
-        facts = gather_facts(context, warehouse, definitions, scores)
-        priced = price_campaigns(context, warehouse, definitions, scores, facts, despite_harm=request.despite_alarm)
         inputs = plan_inputs(context, request, definitions)
-        standing = standing_plans(context, definitions, scores, inputs)
-        used = [used_by(context, facts.assigned, definition) for definition in definitions]
-        limits = limits_left(context, definitions, used, scores.snapshot_date, request.budget)
+        if programme is not None and (same := standing_round(context, programme, scores, inputs)) is not None:
+            return _standing(context, same)
+        facts = gather_facts(context, warehouse, definitions, scores, is_round=programme is not None)
+        priced = price_campaigns(context, warehouse, definitions, scores, facts, despite_harm=request.despite_alarm)
+        opened = None if programme is None else open_round(context, programme, scores.snapshot_date)
+        off: list[SwitchedOff] = []
+        if opened is not None:
+            if not request.despite_alarm:
+                off = switched_off(context, opened.programme, priced, is_told=not request.is_dry_run)
+            priced = opened.named(without(priced, off))
+            inputs = opened.noted(inputs)
+            standing: Mapping[str, PlanRecord] = {}
+            used = [opened.used[definition.name] for definition in definitions]
+            budget = request.budget if request.budget is not None else opened.programme.limits.budget
+        else:
+            standing = standing_plans(context, definitions, scores, inputs)
+            used = [used_by(context, facts.assigned, definition) for definition in definitions]
+            budget = request.budget
+        named = [offer.definition for offer in priced]
+        limits = limits_left(context, named, used, scores.snapshot_date, budget)
         context.progress.step("Choosing whom to contact")
-        choice = choose(priced, used, limits, scores.frame, nobody=bool(standing))
+        choice = choose(
+            priced,
+            used,
+            limits,
+            scores.frame,
+            nobody=bool(standing),
+            slice_asked=None if opened is None else opened.slice_asked,
+        )
         added = _assignments(scores, priced, choice)
         run = PlanningRun(
-            request=request,
+            request=replace(request, budget=budget),
             planned_at=planned_at,
             scores=scores,
             facts=facts,
@@ -111,15 +163,59 @@ def _plan(context: Context, request: PlanRequest, definitions: Sequence[Campaign
                 standing[definition.name].plan_id
                 if definition.name in standing
                 else _plan_id(definition, scores, planned_at)
-                for definition in definitions
+                for definition in named
             ],
             alarms=alarms,
             stands_since=min((plan.planned_at for plan in standing.values()), default=None),
         )
         document = build_document(context.settings, run)
+        if opened is not None:
+            planned = PlannedRound(opened, run, document, inputs, off, None if budget is None else float(budget))
+            return _kept_round(context, planned, _together(run, added))
         if not request.is_dry_run and not standing:
             _save(context, run, added, document, inputs)
     return PlannedCampaigns(document, _together(run, added))
+
+
+def _kept_round(context: Context, planned: PlannedRound, assignments: pl.DataFrame) -> PlannedCampaigns:
+    """Keep a round with its log, unless it is a dry run; without approval its assignments hold at once."""
+    result = round_document(context.settings, planned)
+    if not planned.run.request.is_dry_run:
+        programme = planned.opened.programme
+        record = ProgrammeRound(
+            programme=programme.name,
+            round=planned.opened.number,
+            state="draft",
+            definition_hash=programme.hash,
+            definition=programme,
+            learnt=learnt_of(planned.inputs),
+            planned_at=planned.run.planned_at,
+            snapshot_date=planned.run.scores.snapshot_date,
+            score_run_id=planned.run.scores.run_id,
+            expires_at=result.expires_at,
+            decided_at=None,
+            decided_by=None,
+            note=None,
+            result=result,
+        )
+        context.progress.step("Keeping the probabilities of every arm")
+        log = log_of(planned)
+        with context.open_store() as store:
+            store.programmes.save(record, log)
+        if not programme.approval.required:
+            publish_round(context, record, who="without approval", note=None)
+    return PlannedCampaigns(planned.document, assignments, result)
+
+
+def _standing(context: Context, same: ProgrammeRound) -> PlannedCampaigns:
+    """Return a round that was planned before on the same scores: it stands."""
+    import polars as pl
+
+    names = [planned.campaign for planned in same.result.offers]
+    with context.open_store() as store:
+        frames = [store.assignments.of(name) for name in names]
+    document = same.result.plan.model_copy(update={"stands_since": same.planned_at})
+    return PlannedCampaigns(document, pl.concat(frames).with_columns(is_new=pl.lit(value=False)), same.result)
 
 
 def _plan_id(definition: CampaignDefinition, scores: ScoreList, planned_at: datetime) -> str:
@@ -140,7 +236,7 @@ def _assignments(scores: ScoreList, priced: Sequence[Priced], choice: NewAssignm
                 pl.lit(campaign.definition.name).alias("campaign"),
                 *_parts(campaign, rows),
                 pl.Series("arm", np.where(choice.is_holdout[rows], "holdout", "treatment"), dtype=pl.String),
-                pl.col("risk_band").alias("stratum"),
+                stratum_of(pl.Series(choice.is_random[rows])),
                 pl.Series("expected_profit", campaign.profit[rows]),
                 pl.Series("expected_uplift", campaign.avoided[rows]),
                 pl.Series("value_of_save", campaign.value[rows]),
@@ -234,25 +330,6 @@ def open_harm_alarms(
             remedy=f"Run `churn measure {alarms[0].subject}` and find out why. --despite-alarm plans it knowingly.{others}",
         )
     return [AcceptedAlarm(campaign=alert.subject, message=alert.message, raised_at=alert.raised_at) for alert in alarms]
-
-
-ENDINGS = (*TABLES, ".json")
-
-
-def check_ending(path: Path) -> None:
-    """Raise ConfigError for a file ending that cannot be written, before any work."""
-    check_file_ending(path, ENDINGS, where="--out")
-
-
-def write_assignments(assignments: pl.DataFrame, document: PlanDocument, path: Path) -> Path:
-    """Write the assignments to `path`, and the plan's document beside them in JSON and in a workbook. Raises ResourceError."""
-    if path.suffix == WORKBOOK:
-        sheets = plan_sheets(document, frame_sheet(assignments, "Assignments"))
-        return write_workbook(path, sheets, currency=document.currency)
-    if path.suffix != ".json":
-        return write_frame(path, assignments)
-    rows = json.loads(assignments.write_json())
-    return write_text(path, json.dumps({**document.as_json(), "assignments": rows}, indent=2) + "\n")
 
 
 RECENT = 20  # newest plans of a campaign that are compared; older ones had other scores

@@ -23,7 +23,7 @@ from churn.views.offer_evidence import taught_of_offers
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.learn_uplift import latest_learning
 from churn.workflows.plan.causes import involuntary_churn
-from churn.workflows.plan.choose import Priced, price
+from churn.workflows.plan.priced import Priced, price
 from churn.workflows.plan.terms import terms_of_offers
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.documents.plan import PlanDocument
+from churn.documents.programme_round import RoundDocument
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What to plan: the campaigns (all if none is named) that share `budget` money; of `snapshot_date`, or the newest.
+    """What to plan: the campaigns (all if none is named) that share `budget` money, or one programme; of `snapshot_date`, or the newest.
 
-    A dry run answers the same and keeps nothing.
+    A programme has a budget of its own, which `budget` takes the place of. A dry run answers the same and keeps nothing.
     """
 
     campaigns: tuple[str, ...] = ()
@@ -34,7 +35,11 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class PlannedCampaigns:
-    """The answer as one document, and the campaigns' assignments, earlier ones included (`is_new` says which)."""
+    """The answer as one document, and the campaigns' assignments, earlier ones included (`is_new` says which).
+
+    `round` is what a programme's round decided; None where campaigns were planned by name.
+    """
 
     document: PlanDocument
     assignments: pl.DataFrame
+    round: RoundDocument | None = None

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from churn.campaigns.assignment import Arms
 from churn.decisions.profit import Economics
 from churn.documents.definition import CampaignDefinition
-from churn.workflows.plan.choose import RemainingLimits, Used, choose, price
+from churn.workflows.plan.choose import choose
+from churn.workflows.plan.limits import RemainingLimits, Used
+from churn.workflows.plan.priced import price
 
 SIZE = 90
 RANDOM = np.random.default_rng(3)

@@ -1,0 +1,101 @@
+"""Prices every customer for a campaign under named terms, and says who is eligible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn.campaigns.eligibility import Eligibility, eligibility
+from churn.campaigns.offer_effect import OfferEffect
+from churn.decisions.checks import Bools, Floats
+from churn.decisions.profit import ALIKE, ContactValues, CustomerTerms, Economics, value_contacts
+from churn.documents.definition import CampaignDefinition
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One campaign's arithmetic for all customers (n,): what contact brings, under named terms, and who is eligible.
+
+    `value` is the value of a save; `terms` are those that differ by customer, whose means `economics` has.
+    """
+
+    definition: CampaignDefinition
+    economics: Economics
+    terms: CustomerTerms
+    value: Floats
+    values: ContactValues
+    effect_error: float | None  # of a measured effect, see Treated
+    effect: OfferEffect | None
+    parts: tuple[Floats, Floats] | None  # what the offer's rates act on, see parts_of
+    sentence: str | None
+    cause_note: str | None  # what must be said of the probability by cause
+    eligibility: Eligibility
+
+    @property
+    def profit(self) -> Floats:
+        """Expected profit of contacting each customer."""
+        return self.values.profit
+
+    @property
+    def avoided(self) -> Floats:
+        """Churn avoided by contacting each customer."""
+        return self.values.avoided
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the churn avoided was measured, not assumed."""
+        return self.effect_error is not None
+
+    def committed(self, rows: NDArray[np.intp]) -> float:
+        """Return what contacting `rows` may cost at most: the budget assumes that everyone takes the incentive."""
+        cost = self.values.unit_cost
+        return float(cost[rows].sum()) if isinstance(cost, np.ndarray) else float(cost) * rows.size
+
+    @property
+    def treated_share(self) -> float:
+        """Share of the chosen who are contacted."""
+        return 1.0 - self.definition.holdout.share
+
+
+def price(
+    definition: CampaignDefinition,
+    economics: Economics,
+    scores: pl.DataFrame,
+    left_out: Mapping[str, Bools],
+    terms: CustomerTerms = ALIKE,
+    uplift: Floats | None = None,
+    effect_error: float = 0.0,
+    sentence: str | None = None,
+    effect: OfferEffect | None = None,
+    parts: tuple[Floats, Floats] | None = None,
+    cause_note: str | None = None,
+) -> Priced:
+    """Return expected profits under `economics` and who is eligible, those who would earn too little left out.
+
+    `terms` (n,) are those that differ by customer, `uplift` (n,) is the churn avoided where that was measured, with the
+    standard error of its mean, `effect` what the offer does by cause, which `terms` hold as churn avoided.
+    """
+    p, value = scores["churn_probability"].to_numpy(), _value(definition, scores, terms)
+    values = value_contacts(p, value, economics, terms, uplift)
+    minimum = float(definition.limits.min_expected_profit)
+    low = (values.profit < minimum) | (values.profit <= 0.0)
+    eligible = eligibility({**left_out, "low_profit": low}, p.size)
+    error = None if uplift is None else effect_error
+    return Priced(definition, economics, terms, value, values, error, effect, parts, sentence, cause_note, eligible)
+
+
+def _value(definition: CampaignDefinition, scores: pl.DataFrame, terms: CustomerTerms) -> Floats:
+    """Return the value of a save, (n,): by the offer's own formula or number, else that of the scores."""
+    own = definition.offer.value_of_save
+    if terms.value_of_save is not None:
+        return terms.value_of_save
+    if own is not None and not isinstance(own, str):
+        return np.full(scores.height, float(own))
+    return scores["value_of_save"].to_numpy()

@@ -1,0 +1,230 @@
+"""Rounds of a programme in the town: drafts, approval, the log of probabilities, limits, and offers that are off."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from churn.campaigns.measurement_words import ALARM
+from churn.campaigns.programme_words import OFFER_OFF
+from churn.campaigns.random_slice import RANDOM_STRATUM
+from churn.documents.programme_round import RoundDocument
+from churn.errors import CampaignError, ConfigError, NotFound
+from churn.store import open_store
+from churn.views.programmes import list_programmes, show_programme
+from churn.workflows.approve import approve_round, reject_round
+from tests.workflows.plan.town import DAY, PLAIN, VALUE, Town
+
+HEAD = '[programme]\ntitle = "Keep them"\n'
+PROGRAMME = """
+[offers.call]
+capacity = 30
+[offers.mail]
+weight = 2
+[limits]
+budget = 150
+cooldown_days = 10
+[random_slice]
+share = 0.2
+"""
+MAIL = PLAIN.replace("phone", "email").replace("contact_cost = 2", "contact_cost = 1").replace("0.4", "0.35")
+APPROVAL = "[approval]\nrequired = true\n"
+
+
+@pytest.fixture
+def keep(town: Town) -> Town:
+    town.campaign("call")
+    town.campaign("mail", MAIL)
+    write(town)
+    return town
+
+
+def write(town: Town, text: str = PROGRAMME) -> None:
+    path = town.home / "programmes" / "keep.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(HEAD + text, encoding="utf-8")
+
+
+def plan(town: Town, **request: object) -> RoundDocument:
+    document = town.plan("keep", **request).round
+    assert document is not None
+    return document
+
+
+def assigned(town: Town) -> pl.DataFrame:
+    with open_store(town.settings.database_url) as store:
+        frames = [store.assignments.of(name) for name in store.assignments.counts()]
+    return pl.concat(frames) if frames else pl.DataFrame(schema={"customer_id": pl.String})
+
+
+def logged(town: Town, number: int = 1) -> pl.DataFrame:
+    with open_store(town.settings.database_url) as store:
+        return store.programmes.log("keep", number)
+
+
+def test_without_approval_a_round_assigns_at_once_within_every_limit(keep: Town) -> None:
+    document = plan(keep)
+    rows = assigned(keep)
+    treated = rows.filter(arm="treatment")
+    assert rows["customer_id"].n_unique() == rows.height  # one assignment at a time
+    assert set(rows["campaign"]) == {"call_20260301", "mail_20260301"}
+    assert float(treated["contact_cost"].sum()) <= 150
+    assert treated.filter(campaign="call_20260301").height <= 30
+    assert document.committed == pytest.approx(float(treated["contact_cost"].sum()))
+    assert [arm.offer for arm in document.arms] == ["call", "mail", "leave_alone"]
+    assert sum(arm.contacted for arm in document.arms) == treated.height
+    with open_store(keep.settings.database_url) as store:
+        (kept,) = store.programmes.rounds("keep")
+        assert (kept.state, kept.decided_by) == ("approved", "without approval")
+        plans = {plan.campaign: plan for plan in store.plans.list()}
+    assert plans["call_20260301"].inputs.programme == "keep"
+
+
+def test_everybody_eligible_is_logged_with_the_probability_of_every_arm(keep: Town) -> None:
+    document = plan(keep)
+    log, rows = logged(keep), assigned(keep)
+    assert log.height == document.eligible > rows.height
+    for row in log.iter_rows(named=True):
+        chances = dict(zip(["call", "mail", "leave_alone"], json.loads(row["probabilities"]), strict=True))
+        assert sum(chances.values()) == pytest.approx(1.0, abs=1e-6)
+        assert chances[row["arm"]] > 0.0
+        assert min(chances.values()) > 0.0  # the slice reaches every arm
+        assert len(json.loads(row["expected_profits"])) == 3
+    drawn = log.filter("is_random")
+    assert drawn.height == document.random_slice.customers
+    assert log.filter(pl.col("offer").is_not_null()).height == rows.height
+    joined = log.join(rows, on="customer_id", suffix="_there")
+    assert (joined["value_of_save"] == VALUE).all()
+    assert (joined.filter("is_random")["stratum"] == RANDOM_STRATUM).all()
+    assert (joined.filter(arm_there="holdout")["arm"] == "leave_alone").all()
+
+
+def test_the_holdout_of_a_round_is_its_share_and_is_not_contacted(keep: Town) -> None:
+    write(keep, "[offers.mail]\n[holdout]\nshare = 0.3\n[random_slice]\nshare = 0\n")
+    plan(keep)
+    rows = assigned(keep)
+    assert rows.filter(arm="holdout").height / rows.height == pytest.approx(0.3, abs=0.01)
+    held = logged(keep).filter("is_holdout")
+    assert set(held["customer_id"]) == set(rows.filter(arm="holdout")["customer_id"])
+    assert (held["arm"] == "leave_alone").all()
+
+
+def test_a_draft_assigns_nobody_until_it_is_approved(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL)
+    document = plan(keep)
+    assert document.is_draft
+    assert assigned(keep).is_empty()
+    assert list_programmes(keep.context)[0].waiting == 1
+    published = approve_round(keep.context, "keep", who="ada", note="fine")
+    rows = assigned(keep)
+    assert rows.height == published.treatment + published.holdout
+    assert rows.height == logged(keep)["offer"].drop_nulls().len()
+    shown = show_programme(keep.context, "keep")
+    assert (shown.rounds[0].state, shown.rounds[0].decided_by, shown.waiting) == ("approved", "ada", None)
+    with pytest.raises(CampaignError, match="is approved by ada, not a draft"):
+        approve_round(keep.context, "keep", 1, who="ada")
+
+
+def test_whoever_objects_before_the_approval_is_left_out(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL)
+    plan(keep)
+    who = logged(keep)["customer_id"].filter(logged(keep)["offer"].is_not_null())[0]
+    with open_store(keep.settings.database_url) as store:
+        store.privacy.note_objection(who, who="tests", at=keep.now)
+    assert approve_round(keep.context, "keep", who="ada").left_out == 1
+    assert who not in set(assigned(keep)["customer_id"])
+
+
+def test_only_those_named_approve_and_the_budget_owner_may_reject(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL + 'by = ["ada"]\nbudget_owner = "cfo"\n')
+    plan(keep)
+    with pytest.raises(CampaignError, match="cfo may not approve it: ada may"):
+        approve_round(keep.context, "keep", who="cfo")
+    with pytest.raises(CampaignError, match="bob may not reject it: ada, cfo may"):
+        reject_round(keep.context, "keep", who="bob")
+    assert reject_round(keep.context, "keep", who="cfo", note="too dear").state == "rejected"
+    with pytest.raises(CampaignError, match="is rejected by cfo"):
+        approve_round(keep.context, "keep", who="ada")
+    assert assigned(keep).is_empty()
+
+
+def test_a_draft_lapses_and_a_later_one_takes_its_place(keep: Town) -> None:
+    write(keep, PROGRAMME + APPROVAL + "expires_days = 3\n")
+    plan(keep)
+    keep.publish(run_id="r2", order=3)
+    assert plan(keep).round == 2
+    assert [row.state for row in show_programme(keep.context, "keep").rounds] == ["draft", "superseded"]
+    keep.now += timedelta(days=4)
+    assert show_programme(keep.context, "keep").rounds[0].state == "expired"
+    with pytest.raises(CampaignError, match="is expired, not a draft"):
+        approve_round(keep.context, "keep", who="ada")
+    with pytest.raises(NotFound, match="has no round 7"):
+        approve_round(keep.context, "keep", 7, who="ada")
+
+
+def test_a_round_on_the_same_scores_stands_and_a_dry_run_keeps_nothing(keep: Town) -> None:
+    plan(keep, is_dry_run=True)
+    assert not show_programme(keep.context, "keep").rounds
+    first = plan(keep)
+    again = keep.plan("keep")
+    assert again.round == first
+    assert again.document.stands_since == keep.now
+    assert len(show_programme(keep.context, "keep").rounds) == 1
+
+
+def test_the_next_round_leaves_out_those_whose_window_runs_and_counts_the_month(keep: Town) -> None:
+    first = plan(keep)
+    before = set(assigned(keep)["customer_id"])
+    keep.now = datetime(2026, 3, 8, 6)
+    keep.publish(date(2026, 3, 8), run_id="r2")
+    second = plan(keep)
+    assert second.round == 2
+    assert second.budget_used_before == first.committed
+    assert first.committed + second.committed <= 150
+    new = set(assigned(keep)["customer_id"]) - before
+    with open_store(keep.settings.database_url) as store:
+        rows = store.assignments.customers()
+    assert rows["customer_id"].n_unique() == rows.height
+    assert len(new) == rows.filter(pl.col("campaign").str.ends_with("_20260308")).height
+
+
+def test_an_offer_whose_harm_was_measured_is_off_and_people_are_told(keep: Town) -> None:
+    plan(keep)
+    with open_store(keep.settings.database_url) as store:
+        store.alerts.raise_(ALARM, "mail_20260301", "critical", "Contact drives customers away", keep.now)
+    keep.now = datetime(2026, 4, 8, 6)
+    keep.publish(date(2026, 4, 8), run_id="r2")
+    second = plan(keep)
+    assert [off.offer for off in second.switched_off] == ["mail"]
+    arm = second.arm("mail")
+    assert arm is not None
+    assert (arm.contacted, arm.at_random) == (0, 0)
+    with open_store(keep.settings.database_url) as store:
+        (alert,) = store.alerts.open(kind=OFFER_OFF)
+    assert alert.subject == "keep mail"
+    keep.publish(date(2026, 4, 8), run_id="r3", order=2)
+    knowingly = plan(keep, despite_alarm=True)
+    assert not knowingly.switched_off
+
+
+def test_a_programme_is_planned_by_itself_and_a_campaign_beside_it_as_before(keep: Town) -> None:
+    with pytest.raises(ConfigError, match="is planned by itself"):
+        keep.plan("keep", "call")
+    alone = keep.plan("call")
+    assert alone.round is None
+    assert set(alone.assignments["campaign"]) == {"call"}
+    taken = set(alone.assignments["customer_id"])
+    plan(keep)
+    assert not taken & set(logged(keep)["customer_id"])  # their window runs
+
+
+def test_nobody_is_assigned_by_a_policy_that_the_log_does_not_say(keep: Town) -> None:
+    plan(keep)
+    log = logged(keep).filter(~pl.col("is_random"))
+    due = np.where(log["is_holdout"], "leave_alone", log["policy_arm"])
+    assert (log["arm"].to_numpy() == due).all()
+    assert (log["snapshot_date"] == DAY).all()

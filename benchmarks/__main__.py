@@ -28,6 +28,7 @@ from benchmarks import (
     publishing,
     reasons,
     report,
+    rest_push,
     serving,
     simulator,
 )
@@ -58,6 +59,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P21": explore.run,
     "P8": serving.run_lookups,
     "P7": serving.run_scores,
+    "rest": rest_push.run,
     "odoo": odoo_push.run,
 }
 SAME_RUN = {"P10": "P9"}  # measured together with another

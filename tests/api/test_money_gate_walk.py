@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +21,7 @@ from churn.cli import build_app
 from churn.modeling.serving import bundles
 from tests.api.conftest import Service
 from tests.api.test_money_gate import PASSWORD, sign_in
+from tests.company import Company
 
 # What the model's probabilities would be worth, by the names that documents give it.
 MODEL_MONEY = {"expected_profit", "net_profit", "empc", "money_at_risk", "expected_revenue_loss", "revenue_at_risk"}
@@ -45,14 +47,26 @@ APART = (
 @pytest.fixture
 def closed(service: Service) -> Service:
     """A service whose champion failed the gate: by its own figures, and on the rows kept with it."""
-    home = service.context.settings.home
+    fail_the_gate(service.context.settings.home)
+    return service
+
+
+@pytest.fixture
+def closed_company(finished_company: Company, tmp_path: Path) -> Company:
+    """A company with its warehouse whose champion failed the gate."""
+    home = tmp_path / "home"
+    shutil.copytree(finished_company.home, home)
+    fail_the_gate(home)
+    return Company(home)
+
+
+def fail_the_gate(home: Path) -> None:
     with closing(sqlite3.connect(home / "store.sqlite")) as store, store:
         rows = store.execute("select version, metrics, bundle from model_versions").fetchall()
         for version, metrics, bundle in rows:
             failed = json.dumps(json.loads(metrics) | {"is_calibrated": False, "calibration_slope": 0.41})
             store.execute("update model_versions set metrics = ? where version = ?", (failed, version))
             _spoil(home / "models" / bundle)
-    return service
 
 
 def _spoil(folder: Path) -> None:
@@ -179,6 +193,18 @@ def test_no_command_tells_money_of_the_model(closed: Service, words: list[str]) 
         assert not list(amounts(json.loads(result.output)))
     else:
         assert not TOLD.search(re.sub(r"\s+", " ", result.output)), result.output
+
+
+def test_no_report_and_no_command_over_the_warehouse_tells_money_of_the_model(closed_company: Company) -> None:
+    closed_company.run("report", "--out", str(closed_company.home / "told.html"))
+    report = text_of((closed_company.home / "told.html").read_text(encoding="utf-8"))
+    assert "of monthly revenue" in report  # what the data hold is told
+    assert not TOLD.search(report), TOLD.findall(report)
+    assert not list(amounts(closed_company.json("monitor")))
+    pushed = closed_company.run("sync", "risk-list", "--to", "file", "--dry-run")
+    planned = closed_company.run("plan", "fix_payment", "--dry-run", code=4)
+    for said in (pushed.stdout, planned.stdout + planned.stderr):
+        assert not re.search(r"[$€]\s?-?\d", said), said
 
 
 def test_the_walk_finds_such_money_where_the_gate_is_passed(service: Service) -> None:

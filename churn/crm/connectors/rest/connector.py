@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Hashable)
 B = TypeVar("B")
-_BATCH = 100
+_BATCH = 250
 _THREADS = 4
 EMPTY: Mapping[str, str] = {}
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends

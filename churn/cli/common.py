@@ -17,6 +17,7 @@ import typer
 from pydantic import BaseModel
 
 from churn.bootstrap import build_context
+from churn.cli.tables import shown
 from churn.errors import ChurnError, ConfigError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _complain(error: ChurnError, *, as_json: bool) -> None:
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        sys.stderr.write(f"churn: {error}\n")
+        sys.stderr.write(f"churn: {shown(error)}\n")
 
 
 def _plain(value: object) -> JsonValue:
@@ -200,7 +201,7 @@ class _Bar:
 
         self._live = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
             console=Console(stderr=True),

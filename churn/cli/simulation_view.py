@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from churn.cli.plot import BAND, CURVE, MARK, band_plot
-from churn.cli.tables import facts, line, percent, table
+from churn.cli.tables import facts, line, percent, shown, table
 from churn.decisions.sensitivity import DRIVERS, driver_text
 from churn.documents.simulation import SimulationCaveat, SimulationDocument
 from churn.wording import count, money, short_money
@@ -157,5 +157,5 @@ def _audit(caveats: Sequence[SimulationCaveat]) -> None:
     console = Console()
     styles = {"wrong": "bold red", "caution": "yellow", "note": "dim"}
     for caveat in caveats:
-        text = Text.assemble((MARKS[caveat.severity] + " ", styles[caveat.severity]), caveat.sentence)
+        text = Text.assemble((MARKS[caveat.severity] + " ", styles[caveat.severity]), shown(caveat.sentence))
         console.print(Padding(text, (0, 0, 0, 2)))

@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH_OF_PLAIN_OUTPUT = 140
+# Characters that tell a terminal what to do, and those that turn the direction of what follows: none of them is text.
+_COMMANDS = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+}
+
+
+def shown(value: object) -> str:
+    """Return a value as it may be printed: data never command the terminal."""
+    return str(value).translate(_COMMANDS)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
@@ -17,36 +28,41 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     from rich import box
     from rich.table import Table
 
-    shown = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    title = shown(title)
+    grid = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     for position, name in enumerate(columns):
-        shown.add_column(name, justify="right" if position in right else "left", overflow="fold")
+        grid.add_column(shown(name), justify="right" if position in right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if value is None else str(value) for value in row))
-    _console().print(shown)
+        grid.add_row(*("" if value is None else shown(value) for value in row))
+    console().print(grid)
 
 
 def facts(rows: Iterable[tuple[str, object]]) -> None:
     """Print name and value, a line each."""
     from rich.table import Table
 
-    shown = Table(box=None, show_header=False, pad_edge=False)
-    shown.add_column(style="dim", no_wrap=True)
-    shown.add_column(overflow="fold")
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, value in rows:
-        shown.add_row(name, str(value))
-    _console().print(shown)
+        grid.add_row(shown(name), shown(value))
+    console().print(grid)
 
 
-def _console() -> Console:
-    """Return the terminal with its own width; for a file or a pipe, one wide enough that no table wraps."""
+def console() -> Console:
+    """Return the terminal with its own width; for a file or a pipe, one wide enough that no table wraps.
+
+    What is printed is text as it stands: `Basic [/legacy]` closes no tag, and `:smile:` is no picture.
+    """
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=max(WIDTH_OF_PLAIN_OUTPUT, Console().width))
+    width = None if sys.stdout.isatty() else max(WIDTH_OF_PLAIN_OUTPUT, Console().width)
+    return Console(width=width, markup=False, emoji=False)
 
 
 def line(text: str) -> None:
     """Print one line, unadorned."""
-    print(text, flush=True)  # noqa: T201  # the one place where plain text is printed; a pipe would hold it back
+    print(shown(text), flush=True)  # noqa: T201  # the one place where plain text is printed; a pipe would hold it back
 
 
 def percent(share: float | None, digits: int = 1) -> str:

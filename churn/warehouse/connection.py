@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from churn.config import ResourceSettings
-from churn.errors import DataError, ResourceError
+from churn.errors import ConfigError, DataError, ResourceError
 from churn.warehouse.faults import translating
 from churn.warehouse.lock import acquire
 
@@ -74,6 +74,15 @@ class Warehouse:
         """Run `sql` and return its rows. Raises ConfigError (wrong SQL), DataError, ResourceError."""
         with translating():
             return self.connection.execute(sql, list(parameters)).fetchall()
+
+    def fault_of(self, sql: str) -> str | None:
+        """Return what goes wrong when `sql` runs, None where nothing does. Asked beside the connection: a fault ends no transaction."""
+        try:
+            with translating(), closing(self.connection.cursor()) as beside:
+                beside.execute(sql).fetchall()
+        except (ConfigError, DataError) as error:
+            return error.what
+        return None
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """Run `sql` and return a polars frame. Raises as `rows`."""

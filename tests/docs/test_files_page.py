@@ -47,22 +47,41 @@ SHOWN = {
         (1, 0),
     ),
     "CSV: a name twice over the same values": Shown("customer_id,city,city\n1,x,x\n", (1, 0)),
+    "CSV: a name in two spellings, `City` and `city`": Shown(
+        "customer_id,City,city\n1,x,y\n",
+        None,
+        {"skip": 1, "header": False, "names": ["customer_id", "city", "other"]},
+        (1, 0),
+    ),
     "CSV: line ends": Shown("customer_id,city\r\n1,x\n2,c\r3,d\n", (3, 0)),
     "CSV: a line of too many or too few values": Shown(HEADER + ROWS + "4,x\n(3 rows)\n5,a,b,c\n", (3, 3)),
     "CSV: a delimiter behind each row": Shown(HEADER + ROWS.replace("\n", ",\n"), (3, 0)),
     "CSV: comments": Shown(HEADER + ROWS + "# end\n", (3, 1), {"comment": "#"}, (3, 0)),
     "CSV: a quote that is never closed, a value that holds whole lines": Shown(HEADER + '1,"x,p\n2,y,p\n3,z,p\n'),
     "CSV: its records, counted apart from the parser": Shown(HEADER + ROWS + "\n\n4,x,p\n", (4, 0)),
+    "that is no text, by a name that says so (gzip, a workbook, Parquet)": Shown(
+        gzip.compress((HEADER + ROWS).encode()), None, {"compression": "gzip"}, (3, 0)
+    ),
     "its encoding": Shown((HEADER + "1,Köln,p\n").encode("cp1252"), None, {"encoding": "cp1252"}, (1, 0)),
     "gz": Shown(gzip.compress(HEADER.encode()) + gzip.compress(ROWS.encode()), (3, 0), name="f.csv.gz"),
     "JSON: objects": Shown(
         '{"data": [{"customer_id": "1"}]}', None, {}, (1, 0), name="f.json", settings={"rows_at": "data"}
     ),
+    "JSON: an object or a list where a value should be": Shown(
+        '[{"customer_id": {"$oid": "1"}}]',
+        None,
+        {},
+        (1, 0),
+        name="f.json",
+        settings={"columns": {"customer_id": "customer_id['$oid']"}},
+    ),
     "JSON: a value below others": Shown(
         JSON_ROWS, (2, 0), {}, (2, 0), name="f.json", settings={"columns": {"plan": "items.data[1].price.id"}}
     ),
     "JSON: a key that a row lacks": Shown(JSON_ROWS, (2, 0), name="f.json"),
-    "JSON: a key twice in an object": Shown('[{"customer_id":"1","customer_id":"2"}]', name="f.json"),
+    "JSON: a key twice in an object, also in two spellings": Shown(
+        '[{"customer_id":"1","customer_id":"2"}]', name="f.json"
+    ),
     "without rows": Shown(HEADER),
     "again, with half its rows missing": Shown(
         HEADER + ROWS,

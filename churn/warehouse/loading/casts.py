@@ -75,8 +75,8 @@ def _as_number(expression: str, delivered: str, reading: Reading) -> Cast:
 
 
 def _has_value(expression: str) -> str:
-    """Return SQL that is false for NaN. With `isnan` DuckDB does not look where a file's statistics leave NaN out."""
-    return f"isfinite({expression}) or isinf({expression})"
+    """Return SQL that is false for NaN and infinity. `isnan` does not look where a file's statistics leave NaN out."""
+    return f"isfinite({expression})"
 
 
 def _as_text(expression: str, delivered: str) -> str:
@@ -103,7 +103,8 @@ def _as_id(text: str) -> str:
     return (
         f"case when ends_with({text}, '0') and contains({text}, '.') then regexp_replace(trim({text}), '^([0-9]+)[.]0+$', '\\1')"
         f" when contains({text}, '+') and regexp_full_match(trim({text}), '{_ROUNDED}') then null"
-        f" when strlen({text}) <> length({text}) then {composed} else {bare} end"
+        f" when strlen({text}) <> length({text}) then {composed}"
+        f" when starts_with({text}, '=\"') then regexp_replace(trim({text}), '^=\"(.*)\"$', '\\1') else {bare} end"
     )
 
 
@@ -191,6 +192,8 @@ def widened(first: str, second: str) -> str:
 
 def kept_type(delivered: str) -> str:
     """Return the type under which an extra column is kept: as it came, where frames and models can use that."""
+    if delivered.endswith("]"):
+        return delivered
     if delivered.startswith("TIMESTAMP"):
         return "TIMESTAMP"  # without a zone: it is UTC
     if delivered.startswith("DECIMAL") or delivered in {"HUGEINT", "UHUGEINT"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # Usable in maps beside the source's own columns: an id for rows that were delivered without one.
 PLACE_COLUMNS = {"row_number": "_row", "source_file": "_file"}
+_SIGNED_KEY = re.compile(r"([\w.]+)\.([$@][\w.]+)")
 _UNSAFE = ("read_", "scan_", "glob", "getenv", "query", "current_setting", "nextval", "random", "uuid", "now", "today")
 
 
@@ -79,6 +81,12 @@ def _refuse_unsafe(tree: exp.Expr, text: str, where: str) -> None:
 
     if tree.find(exp.Query, exp.Table, exp.Window, exp.AggFunc, exp.Star, exp.Parameter, exp.Placeholder):
         remedy = "Use plain functions of one row: no subquery, aggregate or window."
+        if key := _SIGNED_KEY.fullmatch(text):
+            raise ConfigError(
+                f"`{text}` is no path: `{key[2]}` is no plain name",
+                where=where,
+                remedy=f"Write that key in brackets: {key[1]}['{key[2]}'].",
+            )
         raise ConfigError(f"`{text}` looks beyond its row", where=where, remedy=remedy)
     for call in tree.find_all(exp.Func):
         name = (call.name if isinstance(call, exp.Anonymous) else call.sql_name()).lower()

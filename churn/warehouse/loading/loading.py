@@ -13,21 +13,26 @@ from churn.warehouse.connection import Warehouse, literal, quoted
 from churn.warehouse.facts import parts
 from churn.warehouse.facts.storing import Storing, as_they_are, store
 from churn.warehouse.loading import date_forms
-from churn.warehouse.loading.casts import cast, is_no_value, kept_type, widened
-from churn.warehouse.loading.column_map import Selected, select_list
+from churn.warehouse.loading.casts import cast, kept_type, widened
+from churn.warehouse.loading.column_map import Selected, refuse_nested, select_list
 from churn.warehouse.loading.contracts import BOOKKEEPING, Table
 from churn.warehouse.loading.currencies import refuse_mixed
 from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.expressions import expression, theirs
 from churn.warehouse.loading.ledger import create_raw, note_rewrite, record
-from churn.warehouse.reading import values
+from churn.warehouse.loading.unread import (
+    DeliveredRows,
+    is_unread,
+    reason_of,
+    refuse_texts_that_are_numbers,
+    refuse_two_readings,
+    refuse_unread_columns,
+    stored_value,
+)
 from churn.warehouse.reading.delivery import Delivery
 from churn.warehouse.reading.text_types import typed
 from churn.warehouse.reading.values import PLAIN, Reading
 
-CONSENT = "marketing_consent"
-OBJECTION = "objected_at"
-_NO_OBJECTION = "('0', '0.0', 'no', 'n', 'false', 'f')"
 _TOTALS = ("total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "somme")
 _WORST_SHARE = 0.5  # of a file's rows rejected: beyond that the file is taken to be something else
 _SHOWN_COLUMNS = 100  # of a rejected row's text
@@ -104,7 +109,7 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
                     warehouse,
                     table,
                     delivery,
-                    [replace(column, sql=_stored(column)) for column in columns],
+                    [replace(column, sql=stored_value(column)) for column in columns],
                     condition,
                     _refused(table, [replace(column, sql=quoted(column.name)) for column in columns]),
                     load_id,
@@ -146,6 +151,7 @@ def _listed(load: Load, delivery: Delivery) -> list[Selected]:
         where=delivery.files[0].name,
         reading=load.reading,
         may_lack=_may_lack(load, delivery),
+        in_two_spellings=delivery.in_two_spellings,
     )
 
 
@@ -164,6 +170,7 @@ def _resolved(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> li
                 continue  # a key below another that no row of this file has
             remedy = "Mend the expression; `options = { all_varchar = true }` reads every column of a CSV file as text."
             raise ConfigError(error.what, where=f"sources.{table.name}.columns.{column.name}", remedy=remedy) from error
+        refuse_nested(table, column.name, column.type, column.delivered[1:-1], kind, delivery.files[0].name)
         wanted = column.type or kept_type(kind)
         made = cast(column.delivered, kind, wanted, column.name, load.reading)
         # The expression itself may fail on a value (strptime of a broken date): then the row is the thing at fault.
@@ -201,7 +208,7 @@ def _with_orders(load: Load, delivery: Delivery, columns: Sequence[Selected]) ->
         if column.type not in {"TIMESTAMP", "DATE"} or not column.is_fallible or load.reading.codes.get(column.name):
             continue
         text = f"try(cast({column.delivered} as varchar))"
-        if not warehouse.rows(f"select 1 from ({delivery.sql}) where {_is_unread(column)} limit 1") and not known.get(
+        if not warehouse.rows(f"select 1 from ({delivery.sql}) where {is_unread(column)} limit 1") and not known.get(
             column.name
         ):
             continue
@@ -238,35 +245,6 @@ def _with_days(load: Load, delivery: Delivery, columns: Sequence[Selected]) -> R
     return replace(load.reading, days=frozenset(days))
 
 
-def _refuse_two_readings(load: Load, delivery: Delivery, columns: Sequence[Selected], condition: str) -> None:
-    """Raise ContractBroken for numbers that mean two things, and for labels that are neither yes nor no."""
-    warehouse, where = load.warehouse, delivery.files[0].name
-    section = f"[sources.{load.table.name}]"
-    for column in columns:
-        text = f"try(cast({column.delivered} as varchar))"
-        if column.type == "DOUBLE" and column.is_fallible:
-            unclear = f"{_is_unread(column)} and {values.ambiguous_number(text, load.reading)}"
-            rows = warehouse.rows(f"select {text} from ({delivery.sql}) where {condition} and {unclear} limit 1")
-            if rows:
-                raise ContractBroken(
-                    f"`{rows[0][0]}` in `{column.name}` is a number with two readings",
-                    where=where,
-                    remedy=f'Say how numbers are written: {section} options = {{ decimal_separator = "," }} or'
-                    ' { thousands = "," }; a share in percent needs an expression in `columns`.',
-                )
-        if column.name == "has_churned" and column.is_fallible:
-            unread = warehouse.rows(
-                f"select distinct {text} from ({delivery.sql}) where {condition} and {_is_unread(column)} order by 1 limit 5"
-            )
-            if unread:
-                shown = ", ".join(f"`{value}`" for (value,) in unread)
-                raise ContractBroken(
-                    f"`has_churned` holds {shown}: a label is 0 or 1, true or false, yes or no",
-                    where=where,
-                    remedy=f'Say what they mean: {section} codes = {{ has_churned = {{ "1" = true, "-1" = false }} }}.',
-                )
-
-
 def _names_erased(load: Load, delivery: Delivery, column: Selected) -> bool:
     """Say whether a delivery has rows of somebody erased: as a rule it has none, and can be kept as it is."""
     if not load.erased.hashes:
@@ -285,7 +263,7 @@ def _insert(
     )
     kept = f"({condition}) and not ({refused})" if any(bad for *_, bad in counted) else condition
     names = ", ".join(quoted(column.name) for column in columns)
-    stored = ", ".join(_stored(column) for column in columns)
+    stored = ", ".join(stored_value(column) for column in columns)
     stamp = f"{load_id}, timestamp '{load.now:%Y-%m-%d %H:%M:%S.%f}', _file, _row"
     # A text file's rows are numbered as they are read; a Parquet file knows its numbers.
     is_numbered_here = "row_number()" in delivery.sql
@@ -340,7 +318,7 @@ class _Refusal:
 
 def _refusals(table: Table, columns: Sequence[Selected]) -> list[_Refusal]:
     """Return what a row is refused for: a required value that is missing, and dates in an impossible order."""
-    refusals = [_Refusal(_is_missing(column), _reason(column)) for column in columns if column.is_required]
+    refusals = [_Refusal(_is_missing(column), reason_of(column)) for column in columns if column.is_required]
     given = {column.name: column for column in columns}
     for name, earliest in table.never_before:
         if name in given and earliest in given:
@@ -384,12 +362,15 @@ def _settle(
     if any(bad for _, bad in counts.values()):
         reasons = [f"case when {refusal.condition} then {refusal.reason} end" for refusal in refusals]
         _keep(load, delivery, f"{condition} and ({refused})", reasons, load_id=load_id, is_kept=False)
-    _refuse_two_readings(load, delivery, columns, condition)
+    rows = DeliveredRows(warehouse, table.name, delivery, condition, load.reading)
+    refuse_two_readings(rows, columns)
+    if not load.source.options.get("all_varchar"):
+        refuse_texts_that_are_numbers(rows, columns, declared=declared_types(load.source, delivery.columns))
     blanks = [
-        f"case when {_is_unread(c)} then {_reason(c)} end" for c in columns if c.is_fallible and not c.is_required
+        f"case when {is_unread(c)} then {reason_of(c)} end" for c in columns if c.is_fallible and not c.is_required
     ]
-    if blanks:
-        _keep(load, delivery, f"{condition} and not ({refused})", blanks, load_id=load_id, is_kept=True)
+    if blanks and _keep(load, delivery, f"{condition} and not ({refused})", blanks, load_id=load_id, is_kept=True):
+        refuse_unread_columns(replace(rows, condition=f"({condition}) and not ({refused})"), columns)
     for line in delivery.bad_lines:
         if load.erased.names(line.text):
             continue
@@ -409,47 +390,19 @@ def _settle(
     return done
 
 
-def _is_unread(column: Selected) -> str:
-    text = f"cast({column.delivered} as varchar)"
-    no_value = is_no_value(text, column.type)
-    if column.name == OBJECTION:
-        no_value = f"({no_value} or lower(trim({text})) in {_NO_OBJECTION})"
-    return f"({column.sql}) is null and {column.delivered} is not null and not {no_value}"
-
-
-def _stored(column: Selected) -> str:
-    """Return the SQL of a stored value: a consent that cannot be read is none, though somebody said something.
-
-    An objection whose time cannot be read stands from the beginning.
-    """
-    if not column.is_fallible or column.name not in {CONSENT, OBJECTION}:
-        return column.sql
-    assumed = "false" if column.name == CONSENT else "timestamp '1970-01-01'"
-    return f"case when {_is_unread(column)} then {assumed} else {column.sql} end"
-
-
-def _reason(column: Selected) -> str:
-    given = f"cast({column.delivered} as varchar)"
-    assumed = {CONSENT: ", which counts as no consent", OBJECTION: ", which counts as an objection from the beginning"}
-    wanted = (
-        "not an id: its digits were cut off, or it is missing" if column.type == "VARCHAR" else f"not a {column.type}"
-    )
-    unread = f"'{column.name}: ''' || left({given}, 80) || ''' is {wanted}{assumed.get(column.name, '')}'"
-    return f"case when nullif({given}, '') is null then '{column.name} is missing' else {unread} end"
-
-
 def _keep(
     load: Load, delivery: Delivery, condition: str, reasons: Sequence[str], *, load_id: int, is_kept: bool
-) -> None:
-    """Write the rows that have a reason into raw.rejected_rows, with what they held."""
+) -> int:
+    """Write the rows that have a reason into raw.rejected_rows, with what they held; return how many these are."""
     text = ", ".join(f"{literal(name)}: {quoted(name)}" for name in list(delivery.columns)[:_SHOWN_COLUMNS])
-    load.warehouse.execute(
+    written: list[tuple[int, ...]] = load.warehouse.rows(
         f"insert into raw.rejected_rows select ?, _file, _row, reason, row_text, {str(is_kept).lower()}, ?, ? from ("
         f"select _file, _row, nullif(concat_ws('; ', {', '.join(reasons)}), '') as reason,"
         f" cast(to_json({{{text}}}) as varchar) as row_text from ({delivery.sql}) where {condition})"
         " where reason is not null",
         [load.table.name, load_id, load.now],
     )
+    return written[0][0]
 
 
 def _refuse_mostly_bad(warehouse: Warehouse, table: Table, loaded: Loaded, load_id: int) -> None:

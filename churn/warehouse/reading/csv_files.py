@@ -23,6 +23,7 @@ from churn.warehouse.reading.values import MISSING_WORDS
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _PARSER_LINE: Final = 2_000_000  # bytes of the longest line that the parser takes by default
+_SAID_DELIMITER: Final = re.compile(r"(?i)\ufeff?\"?sep=(.)\"?")
 _PASSED_ON: Final = ("null_padding", "strict_mode")  # options that go to the parser unchanged
 
 
@@ -32,8 +33,10 @@ def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any],
     text = text_file(
         file, scratch, skip=dialect.skip, encoding=options.get("encoding"), compression=options.get("compression")
     )
-    header = _header(text, dialect)
     has_header = bool(options.get("header", "names" not in options))
+    if has_header:
+        dialect = _from_the_header(text, dialect)
+    header = _header(text, dialect)
     if dialect.delim is None:  # before the records are counted: a quote opens a value only right after a delimiter
         dialect = replace(dialect, delim=_delimiter(header, dialect, file))
     plain = plain_csv(text, scratch, dialect)
@@ -44,9 +47,9 @@ def read_csv(warehouse: Warehouse, file: SourceFile, options: Mapping[str, Any],
         raise ContractBroken("the first line is empty", where=file.name, remedy="Check that the export ran.")
     delivery = _parse(warehouse, file, plain, dialect, _unique(names), options, has_header=has_header)
     _refuse_swallowed_lines(warehouse, delivery, dialect)
-    _refuse_two_of_a_name(warehouse, delivery, names)
+    spellings = _in_two_spellings(warehouse, delivery, names)
     _reconcile(warehouse, delivery, plain, has_header=has_header)
-    return delivery
+    return replace(delivery, in_two_spellings=spellings)
 
 
 def _dialect(options: Mapping[str, Any]) -> Dialect:
@@ -59,6 +62,16 @@ def _dialect(options: Mapping[str, Any]) -> Dialect:
         str(options.get("comment", "")),
         int(options.get("skip", 0)),
     )
+
+
+def _from_the_header(text: TextFile, dialect: Dialect) -> Dialect:
+    """Return the dialect whose first line is the header: after empty lines, and after `sep=;`, as Excel says it."""
+    lines = re.split(r"\r\n|\n|\r", text.head)[dialect.skip :]
+    blanks = next((number for number, line in enumerate(lines) if line), 0)
+    said = _SAID_DELIMITER.fullmatch(lines[blanks]) if lines else None
+    if said is None:
+        return replace(dialect, skip=dialect.skip + blanks)
+    return replace(dialect, skip=dialect.skip + blanks + 1, delim=dialect.delim or said[1])
 
 
 def _header(text: TextFile, dialect: Dialect) -> str:
@@ -190,18 +203,28 @@ def _refuse_swallowed_lines(warehouse: Warehouse, delivery: Delivery, dialect: D
         raise ContractBroken(what, where=file.name, remedy=remedy)
 
 
-def _refuse_two_of_a_name(warehouse: Warehouse, delivery: Delivery, names: Sequence[str]) -> None:
-    """Raise ContractBroken where a name stands twice in the header, over different values: either may be meant."""
+def _in_two_spellings(warehouse: Warehouse, delivery: Delivery, names: Sequence[str]) -> frozenset[str]:
+    """Return the names that the header has in two spellings, which differ in case alone, over different values.
+
+    Raises ContractBroken where it has a name twice, over different values: either may be meant.
+    """
     columns = dict(zip(delivery.columns, names, strict=True))
-    twice = {column: name for column, name in columns.items() if column != name and names.count(name) > 1}
-    for column, name in twice.items():
-        differs = f"{quoted(name)} is distinct from {quoted(column)}"
-        if warehouse.rows(f"select 1 from ({delivery.sql}) where {differs} limit 1"):
+    spellings = set()
+    for column, name in columns.items():
+        if column == name:
+            continue
+        first = next(other for other in columns if other.lower() == name.lower())
+        differs = f"{quoted(first)} is distinct from {quoted(column)}"
+        if not warehouse.rows(f"select 1 from ({delivery.sql}) where {differs} limit 1"):
+            continue
+        if names.count(name) > 1:
             raise ContractBroken(
                 f"the header has `{name}` twice, over different values",
                 where=delivery.files[0].name,
                 remedy="Name the columns yourself: options = { skip = 1, header = false, names = [...] }.",
             )
+        spellings.add(name.lower())
+    return frozenset(spellings)
 
 
 def _reconcile(warehouse: Warehouse, delivery: Delivery, plain: PlainText, *, has_header: bool) -> None:

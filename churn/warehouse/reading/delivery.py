@@ -33,7 +33,8 @@ class Delivery:
 
     `is_text`: the format has no types of its own, so that what a column of text holds is told from all of its values; `is_cleaned`: its words for no value are null already. `has_open_keys`:
     a row may lack any key, so that a file without a column is no fault where earlier files had it. `is_parquet`: the rows
-    are those of Parquet files, read without any option.
+    are those of Parquet files, read without any option. `in_two_spellings`: names in small letters that stand in the
+    header in two spellings, over different values.
     """
 
     files: tuple[SourceFile, ...]
@@ -44,3 +45,4 @@ class Delivery:
     is_cleaned: bool = False
     has_open_keys: bool = False
     is_parquet: bool = False
+    in_two_spellings: frozenset[str] = frozenset()

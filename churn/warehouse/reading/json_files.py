@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, literal
 from churn.warehouse.reading.delivery import Delivery, SourceFile
-from churn.warehouse.reading.plain_text import plain_text
+from churn.warehouse.reading.plain_text import outer_signs, plain_text
 from churn.warehouse.reading.scanning import arguments, columns_of, parsed, unreadable, value
 
 # By default the reader takes 03/04/2026 for a date, in an order of its own.
 _GUESSED: Final = re.compile(r'"(?:[^"]|"")*"|\b(TIMESTAMP WITH TIME ZONE|TIMESTAMP_NS|TIMESTAMP|DATE|TIME|UUID)\b')
+_NUMBERED: Final = re.compile(r"(.*)_[0-9]+$")
 _LARGEST_OBJECT: Final = 256 * 1024 * 1024
 
 
@@ -39,7 +41,13 @@ def read_json(
     if rows_at is not None:
         given["compression"] = "uncompressed"
     columns = _columns(warehouse, plain, files, given)
-    if given.get("format") == "newline_delimited":
+    is_by_line = given.get("format") == "newline_delimited"
+    for file, path in zip(files, plain, strict=True):
+        if is_by_line:
+            _refuse_key_twice(warehouse, file, path, columns, given)
+        else:
+            _refuse_open_array(file, path, given)
+    if is_by_line:
         given["ignore_errors"] = True  # a broken line becomes a row of nulls, which is then rejected by its number
     for file, path in zip(files, plain, strict=True):
         delivery = parsed(
@@ -50,6 +58,32 @@ def read_json(
         )
         yield Delivery(
             delivery.files, delivery.sql, delivery.columns, delivery.bad_lines, is_text=True, has_open_keys=True
+        )
+
+
+def _refuse_open_array(file: SourceFile, path: Path, given: Mapping[str, Any]) -> None:
+    """Raise ContractBroken for an array that breaks off between two objects, which the parser takes for its end."""
+    compression = given.get("compression")
+    first, last = outer_signs(replace(file, path=path), None if compression is None else str(compression))
+    if first == b"[" and last != b"]":
+        what = "the array is not closed: the file breaks off"
+        raise ContractBroken(what, where=file.name, remedy="Check that the export ran to its end.")
+
+
+def _refuse_key_twice(
+    warehouse: Warehouse, file: SourceFile, path: Path, columns: Mapping[str, str], given: Mapping[str, Any]
+) -> None:
+    """Raise ContractBroken for an object that has a key twice, of which a reader that passes over faults takes the first."""
+    strictly = f"read_json({literal(str(path))}, columns = {value(columns)}{arguments(given)})"
+    objects = f"read_json_objects({literal(str(path))}, ignore_errors = true{arguments(given)})"
+    if (fault := warehouse.fault_of(f"select bit_xor(hash(t)) from {strictly} as t")) is None:
+        return
+    twice = "len(json_keys(json)) > len(list_distinct(json_keys(json)))"
+    if "duplicate key" in fault or warehouse.rows(f"select 1 from {objects} where {twice} limit 1"):
+        raise ContractBroken(
+            f"an object has a key twice: {fault}" if "duplicate key" in fault else "an object has a key twice",
+            where=file.name,
+            remedy="Check the export: which of the two values is meant, nobody can say.",
         )
 
 
@@ -65,9 +99,28 @@ def _columns(
     sample = dict(given) | ({"ignore_errors": True} if given.get("format") == "newline_delimited" else {})
     every = f"select * from read_json([{listed}], sample_size = -1, union_by_name = true{arguments(sample)})"
     described = columns_of(warehouse, every, files[0])
+    _refuse_alike_keys(warehouse, described, listed, files[0], sample)
     return {
         name: _GUESSED.sub(lambda match: "VARCHAR" if match[1] else match[0], kind) for name, kind in described.items()
     }
+
+
+def _refuse_alike_keys(
+    warehouse: Warehouse, described: Mapping[str, str], listed: str, file: SourceFile, given: Mapping[str, Any]
+) -> None:
+    """Raise ContractBroken for keys that differ in case alone: SQL takes them for one, and the reader loses the second."""
+    lower = {name.lower() for name in described}
+    numbered = [name for name in described if (tail := _NUMBERED.match(name)) and tail[1].lower() in lower]
+    for name in numbered:
+        has_key = f"list_contains(json_keys(json), {literal(name)})"
+        objects = f"read_json_objects([{listed}]{arguments(given)})"
+        if not warehouse.rows(f"select 1 from {objects} where {has_key} limit 1"):
+            key = name.rpartition("_")[0]
+            raise ContractBroken(
+                f"objects have the key `{key}` in two spellings that differ in case alone",
+                where=file.name,
+                remedy="Give one of them another name in the export.",
+            )
 
 
 def _plain(
@@ -84,14 +137,18 @@ def _plain(
         f"{', compression = ' + literal(str(options['compression'])) if 'compression' in options and path == file.path else ''})"
     )
     try:
-        counts = warehouse.rows(
-            f"select count(*), count_if(json_type(json, {literal('$' + place)}) = 'ARRAY') from {objects}"
+        # Where one of several pages has null, it is a page without rows; where it has no such key, it is something else.
+        kind = f"json_type(json, {literal('$' + place)})"
+        ((lists, others),) = warehouse.rows(
+            f"select count_if({kind} = 'ARRAY'), count_if(coalesce({kind} not in ('ARRAY', 'NULL'), true)) from {objects}"
         )
-        if not counts[0][1]:
+        if others or not lists:
             keys = warehouse.rows(f"select distinct unnest(json_keys(json)) from {objects} limit 20")
             names = ", ".join(key for (key,) in keys) or "no key"
             remedy = "Check `rows_at` in its [sources] section; keys are parted by points."
-            raise ContractBroken(f"no list at `{rows_at}`; the file has {names}", where=file.name, remedy=remedy)
+            where = " of one of its objects" if lists else ""
+            what = f"no list at `{rows_at}`{where}; the file has {names}"
+            raise ContractBroken(what, where=file.name, remedy=remedy)
         warehouse.execute(
             f"copy (select unnest(json_extract(json, {literal('$' + place + '[*]')})) as row_text from {objects})"
             f" to {literal(str(target))} (format csv, header false, quote '', escape '', delim '\x01')"

@@ -20,6 +20,16 @@ from churn.warehouse.reading.delivery import SourceFile
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 28  # of one value, in characters: far beyond any real one, so that memory stays bounded
+_PACKED = (  # first bytes of files that are no text, what they are, and what to do
+    (b"\x1f\x8b", "packed by gzip", 'Write options = { compression = "gzip" } in its [sources] section, or end its name with .gz.'),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd", 'Write options = { compression = "zstd" } in its [sources] section, or end its name with .zst.'),
+    (b"PAR1", "a Parquet file", 'Write format = "parquet" in its [sources] section, or end its name with .parquet.'),
+    (b"PK\x03\x04", "an Excel workbook or a zip archive", "Save it as CSV, or unpack it."),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook", "Save it as CSV."),
+    (b"BZh", "packed by bzip2", "Unpack it."),
+    (b"%PDF", "a PDF", "Export it as CSV."),
+    (b"SQLite format 3", "an SQLite database", "Export its tables as CSV."),
+)  # fmt: skip
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -180,6 +190,9 @@ def _encoding_of(file: SourceFile, declared: str | None, compression: str | None
     """Return the encoding to read `file` in, and its first bytes."""
     with _bytes(file, compression) as stream:
         head = stream.read(4096)
+    for sign, what, remedy in _PACKED:
+        if head.startswith(sign):
+            raise ContractBroken(f"the file is {what}, no text", where=file.name, remedy=remedy)
     marked = next((name for mark, name in _BOMS if head.startswith(mark)), None)
     if declared:
         try:
@@ -192,9 +205,21 @@ def _encoding_of(file: SourceFile, declared: str | None, compression: str | None
         remedy = f'Write options = {{ encoding = "{marked}" }} in its [sources] section.'
         raise ContractBroken(f"the file is written in {marked.upper()}, not in UTF-8", where=file.name, remedy=remedy)
     if b"\0" in head:
-        remedy = 'If it is UTF-16 without a mark, write options = { encoding = "utf-16-le" } in its [sources] section.'
+        likely = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+        remedy = (
+            f'If it is UTF-16 without a mark, write options = {{ encoding = "{likely}" }} in its [sources] section.'
+        )
         raise ContractBroken("the file holds zero bytes: it is not UTF-8 text", where=file.name, remedy=remedy)
     return "utf-8", head
+
+
+def outer_signs(file: SourceFile, compression: str | None) -> tuple[bytes, bytes]:
+    """Return the first and the last byte of `file` that is no blank; empty where there is none."""
+    first = last = b""
+    for chunk in _chunks(file, compression):
+        bare = chunk.strip()
+        first, last = first or bare[:1], bare[-1:] or last
+    return first, last
 
 
 def _survey(file: SourceFile, compression: str | None, *, quote: str = '"') -> _Survey:

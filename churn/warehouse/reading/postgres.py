@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
 
 _REFUSED = ("28P01", "28000")
+_ARRAYS_AS_THEY_ARE = {"_bool", "_int2", "_int4", "_int8", "_float4", "_float8", "_text", "_varchar", "_uuid"}
 _AS_IT_IS = {"bool", "int2", "int4", "int8", "oid", "text", "varchar", "name", "bytea", "json", "jsonb", "uuid", "time"}
 
 
@@ -96,7 +97,9 @@ def _plain(name: str, kind: str) -> str:
         made = f"case when cast({column} as text) not in ('NaN', 'Infinity', '-Infinity') then {column} end"
     elif kind == "bpchar":
         made = f"rtrim(cast({column} as text))"
-    elif kind in _AS_IT_IS or kind.startswith("_"):
+    elif kind == "_money":
+        made = f"cast(cast({column} as numeric[]) as text)"
+    elif kind in _AS_IT_IS or kind in _ARRAYS_AS_THEY_ARE:
         made = column
     else:  # as the database itself writes it
         made = f"case when {column} is not null then format('%s', {column}) end"

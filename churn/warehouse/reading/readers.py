@@ -41,6 +41,9 @@ def format_of(name: str, declared: str | None, *, where: str) -> str:
     for ending, kind in _ENDINGS.items():
         if bare.endswith(ending):
             return kind
+    if bare.endswith((".xlsx", ".xls", ".ods")):
+        what = f"cannot tell the format of {name}, a workbook"
+        raise ConfigError(what, where=where, remedy="Save its sheet as CSV.")
     raise ConfigError(
         f"cannot tell the format of {name}",
         where=where,

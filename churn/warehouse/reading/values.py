@@ -20,6 +20,8 @@ MISSING_WORDS: Final = (
 MISSING_VALUES: Final = ("NA", "na", "-", "--", "?", ".", "#REF!", "#VALUE!", "#DIV/0!", "infinity", "-infinity")
 
 SIGNS: Final = "$€£¥₹"
+_BLANKS: Final = " \u00a0\u202f\u2009"  # exports set narrow and unbreakable ones between thousands and before a sign
+_APOSTROPHES: Final = "'\u2019"
 _MONTHS: Final = (
     r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\b"
 )
@@ -83,7 +85,8 @@ def without_missing(text: str, reading: Reading = PLAIN, *, is_trimmed: bool = T
 def number(text: str, reading: Reading = PLAIN) -> str:
     """Return SQL for the number that `text` is, as a double; null where it is none or may be two."""
     bare = f"trim({text})"
-    point, group = reading.decimal or ".", reading.thousands or ("." if reading.decimal == "," else "")
+    point = reading.decimal or ("," if reading.thousands == "." else ".")
+    group = reading.thousands or ("." if point == "," else "")
     if group:
         whole = f"([0-9]{{1,3}}({_escaped(group)}[0-9]{{3}})+|[0-9]+)"
         digits = f"({whole}({_escaped(point)}[0-9]*)?|{_escaped(point)}[0-9]+)"
@@ -91,9 +94,10 @@ def number(text: str, reading: Reading = PLAIN) -> str:
         # Groups of thousands that nobody declared are read only where a point or a second group settles them.
         group = ","
         digits = "([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]{1,3}(,[0-9]{3})+[.][0-9]+|[0-9]{1,3}(,[0-9]{3}){2,})"
-    money = f"[-+]?[{SIGNS}]? ?[-+]?{digits} ?[{SIGNS}]?"
+    money = f"[-+]?[{SIGNS}]?[{_BLANKS}]?[-+]?{digits}[{_BLANKS}]?[{SIGNS}]?"
     in_brackets = "[(]" + money + "[)]"
-    cleaned = f"regexp_replace({bare}, '[{SIGNS} ()+{_in_class(group)}]', '', 'g')"
+    left_out = literal(f"[{SIGNS}{_BLANKS}()+{_in_class(group)}]")
+    cleaned = f"regexp_replace({bare}, {left_out}, '', 'g')"
     if point != ".":
         cleaned = f"replace({cleaned}, {literal(point)}, '.')"
     written = (
@@ -102,8 +106,8 @@ def number(text: str, reading: Reading = PLAIN) -> str:
     )
     if point != ".":
         return written
-    plain = f"try_cast({bare} as double)"
-    return f"coalesce(case when isfinite({plain}) then {plain} end, {written})"
+    plain = f"try_cast({bare} as double)"  # which passes over the sign in 1_000
+    return f"coalesce(case when isfinite({plain}) and not contains({bare}, '_') then {plain} end, {written})"
 
 
 def _escaped(sign: str) -> str:
@@ -111,17 +115,35 @@ def _escaped(sign: str) -> str:
 
 
 def _in_class(sign: str) -> str:
-    return (f"\\{sign}" if sign in {"]", "\\", "^", "-"} else sign).replace("'", "''")
+    alike = next((signs for signs in (_BLANKS, _APOSTROPHES) if sign and sign in signs), sign)
+    return f"\\{alike}" if alike in {"]", "\\", "^", "-"} else alike
 
 
 def ambiguous_number(text: str, reading: Reading = PLAIN) -> str:
-    """Return SQL that is true where `text` is a number with two readings, or shows that others have: 1,234, 12%, 1.234.567."""
-    percent = "[-+]?[0-9.,]+ ?%"
-    if reading.decimal or reading.thousands:
-        return f"regexp_full_match(trim({text}), {literal(percent)})"
-    comma = "[0-9]{1,3}([.][0-9]{3})*,[0-9]+|[0-9]+,[0-9]+|[0-9]{1,3}([.][0-9]{3}){2,}"
-    form = f"[-+(]?[{SIGNS}]? ?[-+]?({comma}|[0-9.,]+ ?%) ?[{SIGNS}]?[)]?"
+    """Return SQL that is true where `text` is a number that the settings do not say how to read: 1,234, 12%, 1 234."""
+    forms = ["[0-9.,]+ ?%"]
+    if not reading.thousands:
+        decimals = f"([.{_in_class(reading.decimal or ',')}][0-9]+)?"
+        forms += [f"[0-9]{{1,3}}([{signs}][0-9]{{3}})+{decimals}" for signs in (_BLANKS, _APOSTROPHES)]
+    if not (reading.decimal or reading.thousands):
+        forms += ["[0-9]{1,3}([.][0-9]{3})*,[0-9]+", "[0-9]+,[0-9]+", "[0-9]{1,3}([.][0-9]{3}){2,}"]
+    form = f"[-+(]?[{SIGNS}]?[{_BLANKS}]?[-+]?({'|'.join(forms)})[{_BLANKS}]?[{SIGNS}]?[)]?"
     return f"(regexp_full_match(trim({text}), {literal(form)}) and {number(text, reading)} is null)"
+
+
+def number_options(value: str) -> str:
+    """Return what to write so that a number with two readings has one."""
+    if value.strip().endswith("%"):
+        return (
+            'options = { decimal_separator = "," }, or { thousands = "," }; a share in percent needs an expression in'
+            " `columns`: replace(share, '%', '')::double / 100"
+        )
+    sign = next((sign for sign in value.strip("$€£¥₹-+() \u00a0\u202f") if sign in _BLANKS + _APOSTROPHES), "")
+    if sign:
+        group = " " if sign in _BLANKS else "'"
+        decimal = 'decimal_separator = ",", ' if "," in value else ""
+        return f'options = {{ {decimal}thousands = "{group}" }}'
+    return 'options = { decimal_separator = "," }, or { thousands = "," }'
 
 
 def time(text: str, column: str, reading: Reading = PLAIN) -> str:
@@ -252,9 +274,9 @@ def is_minute(bare: str) -> str:
 def epoch(value: str) -> str:
     """Return SQL for the instant that a count of seconds, milliseconds or microseconds since 1970 names, by its size."""
     return (
-        f"case when {value} between 1e8 and 1e11 then make_timestamp(cast({value} * 1e6 as bigint))"
-        f" when {value} between 1e11 and 1e14 then make_timestamp(cast({value} * 1e3 as bigint))"
-        f" when {value} between 1e14 and 1e17 then make_timestamp(cast({value} as bigint)) end"
+        f"case when {value} between 1e8 and 1e11 then make_timestamp(try_cast({value} * 1e6 as bigint))"
+        f" when {value} between 1e11 and 1e14 then make_timestamp(try_cast({value} * 1e3 as bigint))"
+        f" when {value} between 1e14 and 1e17 then make_timestamp(try_cast({value} as bigint)) end"
     )
 
 

@@ -155,6 +155,19 @@ def test_rows_numbered_by_a_sequence_may_be_committed_late_too(warehouse: Wareho
         ("note", "date", "infinity", None),
         ("note", "timestamptz", "-infinity", None),
         ("note", "integer[]", "{1,2}", [1, 2]),
+        ("note", "money[]", "{$5.00,NULL}", "{5.00,NULL}"),
+        ("note", "timestamp[]", "{2026-01-01,infinity}", '{"2026-01-01 00:00:00",infinity}'),
+        ("amount", "money", "-$5.00", -5.0),
+        ("amount", "numeric", "1e400", None),
+        ("amount", "text", "€5", 5.0),
+        ("status", '"char"', "f", "f"),
+        ("note", "xml", "<a/>", "<a/>"),
+        ("note", "macaddr", "08:00:2b:01:02:03", "08:00:2b:01:02:03"),
+        ("note", "point", "(1,2)", "(1,2)"),
+        ("note", "nummultirange", "{[1,2)}", "{[1,2)}"),
+        ("note", "cidr", "10.0.0.0/8", "10.0.0.0/8"),
+        ("note", "regclass", "pg_class", "pg_class"),
+        ("note", "jsonb", '{"a": 1}', '{"a": 1}'),
     ],
 )
 def test_every_type_of_the_database_is_read(
@@ -168,6 +181,31 @@ def test_every_type_of_the_database_is_read(
         assert warehouse.rows(f"select {column} from raw.payments") == [(read,)]
     finally:
         database.execute("drop table bills")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "read"),
+    [
+        ("numeric(10, 2)", "17.00", "17"),
+        ("bigint", "9007199254740993", "9007199254740993"),
+        ("char(8)", "017", "017"),
+        ("text", "  17 ", "17"),
+        ("uuid", "6F9619FF-8B86-D011-B42D-00C04FC964FF", "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        ("json", '"a"', "a"),
+        ("text[]", "{a}", None),
+        ("numeric(20, 0)", "12345678901234567890", None),
+    ],
+)
+def test_an_id_of_every_type_is_one_thing_or_refused(
+    warehouse: Warehouse, load: Run, database: Any, kind: str, value: str, read: str | None
+) -> None:
+    query = f"select 1 as id, cast('{value}' as {kind}) as customer_id, now() as at"
+    if read is None:
+        with pytest.raises(ContractBroken, match="customer_id"):
+            load(query=query)
+    else:
+        load(query=query)
+        assert warehouse.rows("select customer_id from raw.payments") == [(read,)]
 
 
 def test_enums_and_domains_are_read_as_what_they_are_made_of(warehouse: Warehouse, load: Run, database: Any) -> None:

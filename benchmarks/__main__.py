@@ -65,6 +65,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
 SAME_RUN = {"P10": "P9"}  # measured together with another
 TRUTH = {
     "oracle": "oracle",
+    "rounds": "rounds",
     "coverage-campaigns": "coverage",
     "off-policy": "off-policy",
     "height": "height",
@@ -89,7 +90,7 @@ def main() -> int:
         "--only",
         nargs="+",
         metavar="P",
-        help="some benches, such as P6 P9, P3, growth, oracle, coverage-campaigns, off-policy, height",
+        help="some benches, such as P6 P9, P3, growth, oracle, rounds, coverage-campaigns, off-policy, height",
     )
     parser.add_argument("--customers", type=int, default=120_000)
     parser.add_argument("--quick", action="store_true", help="12,000 customers and fewer repeats; nothing is written")

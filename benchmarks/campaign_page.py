@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import campaign_coverage, height, off_policy, oracle_share
+from benchmarks import campaign_coverage, height, off_policy, oracle_share, rounds
 from benchmarks.measuring import ROOT
 
 RESULTS = Path(__file__).parent / "campaigns.json"
 PAGE = ROOT / "docs" / "campaign-truth.md"
 TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
     "oracle": oracle_share.told,
+    "rounds": rounds.told,
     "coverage": campaign_coverage.told,
     "off-policy": off_policy.told,
     "height": height.told,
@@ -25,7 +26,8 @@ TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
 HEAD = """# Campaigns against the truth
 
 On a simulated company it is known what every customer would do under every offer, so what the product chooses and measures can
-be judged. Nobody can do that with real customers. Written by `python -m benchmarks --only oracle coverage-campaigns`.
+be judged. Nobody can do that with real customers. Written by `python -m benchmarks --only oracle rounds
+coverage-campaigns off-policy height`.
 """
 
 
@@ -53,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "oracle" in chosen.which:
         found["oracle"] = oracle_share.run(
             progress, customers=chosen.customers or oracle_share.CUSTOMERS, seeds=chosen.seeds
+        )
+    if "rounds" in chosen.which:
+        found["rounds"] = rounds.run(
+            progress, customers=chosen.customers or rounds.CUSTOMERS, seeds=min(chosen.seeds, rounds.SEEDS)
         )
     if "coverage" in chosen.which:
         found["coverage"] = campaign_coverage.run(

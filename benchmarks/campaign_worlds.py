@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from benchmarks import second_company
 from benchmarks.company import DATA
 from churn.config import load_settings
 from churn.demo import OFFERS, generate_company, potential_outcomes, sources_toml
@@ -29,17 +31,53 @@ MODEL = "xgboost"
 
 
 @dataclass(frozen=True)
+class Simulator:
+    """Who makes the companies: its offers, what writes a company's files and returns the sources to load, and the truth of a day.
+
+    `campaigns` holds the offers' files; None stands for those that are shipped.
+    """
+
+    name: str
+    offers: tuple[str, ...]
+    write: Callable[[Path, int, int], str]
+    outcomes: Callable[[Path, date], pl.DataFrame]
+    campaigns: Path | None = None
+
+
+def _write_demo(home: Path, customers: int, seed: int) -> str:
+    files = generate_company(home / "data", customers=customers, months=MONTHS, seed=seed)
+    here = replace(files, files={name: path.relative_to(home) for name, path in files.files.items()})
+    return sources_toml(here)
+
+
+def _write_second(home: Path, customers: int, seed: int) -> str:
+    paths = second_company.generate(home / "data", customers=customers, months=MONTHS, seed=seed)
+    return "\n".join(f'[sources.{name}]\npath = "data/{path.name}"\n' for name, path in paths.items())
+
+
+DEMO = Simulator("campaigns", OFFERS, _write_demo, potential_outcomes)
+SECOND = Simulator(
+    "second",
+    second_company.OFFERS,
+    _write_second,
+    second_company.outcomes,
+    campaigns=Path(__file__).parent / "second_campaigns",
+)
+
+
+@dataclass(frozen=True)
 class CampaignWorld:
     """One company.
 
     `customers` has a row per customer active on DAY, sorted: scores, potential outcomes, and per offer `profit_`,
-    `avoided_` and `eligible_` as the product's plan prices and admits them, `admitted_` before it asks whether that pays;
-    `may_be_contacted` is consent.
+    `avoided_` and `eligible_` as the product's plan prices and admits them, `admitted_` before it asks whether that pays, and
+    `first_` and `second_`, what its rates act on; `may_be_contacted` is consent.
     """
 
     seed: int
     home: Path
     customers: pl.DataFrame
+    simulator: Simulator = DEMO
 
     def context(self) -> Context:
         """Return the product's context in the home, with the clock at DAY."""
@@ -53,31 +91,33 @@ class CampaignWorld:
 
             then = datetime.combine(EARLIER, datetime.min.time())
             score_customers(self.context(), snapshot_date=EARLIER)
-            _priced(replace(self.context(), clock=lambda: then), EARLIER).write_parquet(path)
+            _priced(replace(self.context(), clock=lambda: then), EARLIER, self.simulator).write_parquet(path)
         return pl.read_parquet(path)
 
     def definitions(self) -> list[CampaignDefinition]:
-        """Return the shipped campaigns in the order of OFFERS."""
+        """Return the campaigns in the order of the simulator's offers."""
         from churn.campaigns.reading import load_campaign
 
-        return [load_campaign(self.home, name) for name in OFFERS]
+        return [load_campaign(self.home, name) for name in self.simulator.offers]
 
 
-def campaign_world(customers: int, seed: int, progress: Progress) -> CampaignWorld:
+def campaign_world(customers: int, seed: int, progress: Progress, simulator: Simulator = DEMO) -> CampaignWorld:
     """Return the company of that size and seed, made if it is not there yet."""
-    home = DATA / f"campaigns-{customers}-{seed}"
-    ready, scored = home / "customers.parquet", home / "scored"
+    home = DATA / f"{simulator.name}-{customers}-{seed}"
+    ready, scored = home / "priced.parquet", home / "scored"
     if not scored.is_file():
         progress.step(f"Company {seed}: simulating {customers:,} customers")
-        files = generate_company(home / "data", customers=customers, months=MONTHS, seed=seed)
-        here = replace(files, files={name: path.relative_to(home) for name, path in files.files.items()})
+        home.mkdir(parents=True, exist_ok=True)
+        sources = simulator.write(home, customers, seed)
         limits = "[training]\nsnapshots = 12\nmax_rows = 60000\n"
-        (home / "churn.toml").write_text(f"{limits}\n{sources_toml(here)}", encoding="utf-8")
+        (home / "churn.toml").write_text(f"{limits}\n{sources}", encoding="utf-8")
+        if simulator.campaigns is not None:
+            shutil.copytree(simulator.campaigns, home / "campaigns", dirs_exist_ok=True)
         _load_and_score(_context(home), seed, progress)
         scored.touch()
     if not ready.is_file():
-        _priced(_context(home), DAY).write_parquet(ready)
-    return CampaignWorld(seed, home, pl.read_parquet(ready))
+        _priced(_context(home), DAY, simulator).write_parquet(ready)
+    return CampaignWorld(seed, home, pl.read_parquet(ready), simulator)
 
 
 def _context(home: Path) -> Context:
@@ -99,7 +139,7 @@ def _load_and_score(context: Context, seed: int, progress: Progress) -> None:
     score_customers(context, snapshot_date=DAY)
 
 
-def _priced(context: Context, day: date) -> pl.DataFrame:
+def _priced(context: Context, day: date, simulator: Simulator) -> pl.DataFrame:
     """Return scores, truth, and what the product's plan thinks of each customer and offer on `day`."""
     from churn.campaigns.facts import read_consent
     from churn.campaigns.reading import load_campaign
@@ -109,7 +149,7 @@ def _priced(context: Context, day: date) -> pl.DataFrame:
 
     # A window that is still open: an earlier day is priced as it would have been then, though its outcomes are known by now.
     definitions = [
-        load_campaign(context.settings.home, name).model_copy(update={"window_days": 365}) for name in OFFERS
+        load_campaign(context.settings.home, name).model_copy(update={"window_days": 365}) for name in simulator.offers
     ]
     with context.open_warehouse("bench") as warehouse:
         scores = read_scores(context, warehouse, day, allow_uncalibrated=True)
@@ -122,13 +162,19 @@ def _priced(context: Context, day: date) -> pl.DataFrame:
         pl.col("customer_id").is_in(agreed.implode()).alias("may_be_contacted"),
         *(pl.Series(f"profit_{each.definition.name}", each.profit) for each in priced),
         *(pl.Series(f"avoided_{each.definition.name}", each.avoided) for each in priced),
+        *(
+            pl.Series(f"{part}_{each.definition.name}", values)
+            for each in priced
+            if each.parts is not None
+            for part, values in zip(("first", "second"), each.parts, strict=True)
+        ),
         *(pl.Series(f"eligible_{each.definition.name}", each.eligibility.is_eligible) for each in priced),
         *(
             pl.Series(f"admitted_{name}", ~np.logical_or.reduce(list(rules.values())))
             for name, rules in facts.left_out.items()
         ),
     )
-    truth = potential_outcomes(context.settings.home / "data", day).drop("month", "month_start_date", "segment")
+    truth = simulator.outcomes(context.settings.home / "data", day).drop("month", "month_start_date", "segment")
     return frame.join(truth, on="customer_id", how="inner").sort("customer_id")
 
 

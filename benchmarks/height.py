@@ -25,7 +25,8 @@ from churn.progress import Progress
 Floats = NDArray[np.float64]
 COMPANIES = 100  # of each verdict
 MONTHS = 6
-SIZES = (500.0, 100_000.0)  # customers of an audience, a month
+SIZES = ((500.0, 5_000.0), (20_000.0, 50_000.0))  # customers of an audience, a month: small and large ones in turns
+SLICES = ((0.02, 0.05, 0.1), (0.2, 0.3))
 WANTED = 0.8
 
 
@@ -38,8 +39,11 @@ class Played:
     over_static: float
 
 
-def outlook(rng: np.random.Generator) -> ProgrammeOutlook:
-    """Draw a programme: an audience of known risks by cause, two to four offers with ranges, costs, maybe a budget."""
+def outlook(rng: np.random.Generator, size: int) -> ProgrammeOutlook:
+    """Draw a programme: an audience of known risks by cause, two to four offers with ranges, costs, maybe a budget.
+
+    `size` says which of SIZES and SLICES it is drawn from.
+    """
     count = 2_000
     voluntary = 1.0 / (1.0 + np.exp(-rng.normal(rng.uniform(-3.2, -1.5), 0.9, count)))
     involuntary = np.where(rng.random(count) < rng.uniform(0.05, 0.3), rng.beta(2, 5, count), 0.004)
@@ -47,13 +51,13 @@ def outlook(rng: np.random.Generator) -> ProgrammeOutlook:
     involuntary = np.minimum(involuntary, p - 0.001)
     need = rng.beta(0.7, 1.5, count)
     arms = tuple(_arm(k, p - involuntary, involuntary, need, rng) for k in range(int(rng.integers(2, 5))))
-    customers = float(np.exp(rng.uniform(*np.log(SIZES))))
+    customers = float(np.exp(rng.uniform(*np.log(SIZES[size]))))
     return ProgrammeOutlook(
         arms=arms,
         probability=p,
         value=np.full(count, rng.uniform(40.0, 200.0)),
         customers=round(customers),
-        slice_share=float(rng.choice([0.1, 0.2, 0.3])),
+        slice_share=float(rng.choice(SLICES[size])),
         holdout_share=0.1,
         budget=None if rng.random() < 0.7 else 0.5 * customers,
         months=MONTHS,
@@ -204,7 +208,7 @@ def run(progress: Progress, *, companies: int = COMPANIES) -> dict[str, Any]:
     while min(map(len, rows.values())) < companies:
         rng = np.random.default_rng([29, drawn])
         drawn += 1
-        programme = outlook(rng)
+        programme = outlook(rng, drawn % len(SIZES))
         ahead = ForeseenProgramme(programme.thinned(0), 0).months_ahead(MONTHS)[-1]  # as height_post reads it
         height = height_of(ahead.certified)
         if height not in rows or len(rows[height]) >= companies:
@@ -237,7 +241,7 @@ def told(found: dict[str, Any]) -> str:
         [
             "## Does the height post foretell what a programme can prove?",
             "",
-            f"{found['drawn']} companies were drawn, with audiences of {SIZES[0]:,.0f} to {SIZES[1]:,.0f} customers a month and two to four offers, until",
+            f"{found['drawn']} companies were drawn, with audiences of {SIZES[0][0]:,.0f} to {SIZES[1][1]:,.0f} customers a month and two to four offers, until",
             f"{found['companies']} of each verdict were there. Each was then played for {found['months']} months, customer by customer, its offers' true",
             "numbers drawn from their ranges. Proven means that the off-policy interval of the programme's choices over the plain",
             "risk rule lies above 0.",

@@ -211,7 +211,7 @@ def profit_of_ceiling(world: CampaignWorld, value: Floats, contact: Floats, ince
 
     frames, docs = features_of(world, (EARLIER, DAY))
     names = [doc.name for doc in docs]
-    truth = potential_outcomes(world.home / "data", EARLIER)
+    truth = world.simulator.outcomes(world.home / "data", EARLIER)
     then = frames[EARLIER].join(truth, on="customer_id", how="inner", suffix="_truth").sort("customer_id")
     now = world.customers.select("customer_id").join(frames[DAY], on="customer_id", how="left", maintain_order="left")
     both = pl.concat([then.select(names), now.select(names)], how="vertical_relaxed").with_columns(
@@ -226,7 +226,7 @@ def profit_of_ceiling(world: CampaignWorld, value: Floats, contact: Floats, ince
 
     alone = then["p_no_contact"].to_numpy()
     p = learnt(alone)
-    avoided = np.column_stack([learnt(alone - then[f"p_{offer}"].to_numpy()) for offer in OFFERS])
+    avoided = np.column_stack([learnt(alone - then[f"p_{offer}"].to_numpy()) for offer in world.simulator.offers])
     return np.asarray(value[:, None] * avoided - contact - incentive * (1 - p[:, None] + avoided))
 
 

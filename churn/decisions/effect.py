@@ -4,10 +4,11 @@ The churn avoided of a customer is linear in a few numbers: tau(x) = sum over ca
 with p_cause the part of the churn probability, m_cause a modifier of the offer, and harm the churn that contact adds. Here a
 row of `design` holds the factors of those numbers, (p m, ..., -1), so that tau = design @ numbers.
 
-**Learning.** churned ~ Bernoulli(p' - w tau), with w 1 for the treated and 0 for the holdout, and p' = expit(a + b logit p): the
-probabilities are recalibrated together with the effect, so that a wrong p is not learnt as one. Fisher scoring finds the
-maximum a posteriori; there the likelihood is a normal one in (a, b, numbers), and a and b are integrated out. What is left,
-`Evidence`, adds up over rounds and campaigns (precision and precision x mean).
+**Learning.** churned ~ Bernoulli(p' - w tau), with w 1 for the treated and 0 for the holdout, and p' = expit(a + b logit p + d): the
+probabilities are recalibrated together with the effect, so that a wrong p is not learnt as one. Customers whom nobody chose
+or contacted show a and b far more surely than a few who were held out; d, small, is how far the chosen may lie beside them.
+Fisher scoring finds the maximum a posteriori; there the likelihood is a normal one in (a, b, d, numbers), and all but the
+numbers are integrated out. What is left, `Evidence`, adds up over rounds and campaigns (precision and precision x mean).
 
 **Belief.** The prior is normal through the file's low and high (its 5 % and 95 % points), mixed with a wide one around no effect,
 for the case that the file is wrong: its weight grows only where outcomes contradict the file, so that harm is believed
@@ -30,7 +31,9 @@ _WIDE: Final = 0.5  # standard deviation of a rate in the wide prior, around 0
 _WIDE_HARM: Final = 0.02
 _LEAST: Final = 1e-4  # no range is narrower
 _EDGE: Final = 1e-3  # probabilities of churn are kept off 0 and 1 by this
-_SHIFT, _SLOPE = 1.0, 0.5  # prior standard deviations of the log-odds' level and of b (around 1)
+# Prior standard deviations of the log-odds' level, of b (around 1), and of how far the level of the chosen may lie beside it.
+_SHIFT, _SLOPE, _OWN_SHIFT = 1.0, 0.5, 0.15
+_NUISANCES: Final = 3
 _STEPS: Final = 100
 
 
@@ -115,11 +118,18 @@ class Belief:
 
 
 def learn_evidence(
-    churned: Bools, treated: Bools, probability: Floats, design: Floats, priors: Sequence[RangePrior]
+    churned: Bools,
+    treated: Bools,
+    probability: Floats,
+    design: Floats,
+    priors: Sequence[RangePrior],
+    *,
+    is_beside: Bools | None = None,
 ) -> Evidence:
     """Return what as-assigned outcomes say: `churned`, `treated`, `probability` (n,) before contact, `design` (n, k).
 
-    The priors only say where the likelihood is looked at, not what it says.
+    `is_beside` (n,) marks customers whom nobody had chosen: they show how far the probabilities are off, but those of the
+    chosen may be off by a little more or less. The priors only say where the likelihood is looked at, not what it says.
     """
     from scipy.special import expit, logit
 
@@ -128,17 +138,18 @@ def learn_evidence(
     level = float(x.mean())  # centred, so that a and b do not stand in for each other
     x = x - level
     numbers = len(priors)
-    start = np.concatenate([[level, 1.0], [prior.expected for prior in priors]])
+    own = np.ones(y.size) if is_beside is None else 1.0 - is_beside
+    start = np.concatenate([[level, 1.0, 0.0], [prior.expected for prior in priors]])
     spread = np.concatenate(
-        [[_SHIFT, _SLOPE], [max(prior.spread, _WIDE if prior.is_rate else _WIDE_HARM) for prior in priors]]
+        [[_SHIFT, _SLOPE, _OWN_SHIFT], [max(prior.spread, _WIDE if prior.is_rate else _WIDE_HARM) for prior in priors]]
     )
     weak = np.diag(spread**-2.0)
 
     def parts(at: Floats) -> tuple[Floats, Floats]:
-        base = expit(at[0] + at[1] * x)
-        mean = np.clip(base - w * (design @ at[2:]), _EDGE, 1.0 - _EDGE)
+        base = expit(at[0] + at[1] * x + at[2] * own)
+        mean = np.clip(base - w * (design @ at[_NUISANCES:]), _EDGE, 1.0 - _EDGE)
         rise = (base * (1.0 - base))[:, None]
-        return mean, np.hstack([rise, rise * x[:, None], -w[:, None] * design])
+        return mean, np.hstack([rise, rise * x[:, None], rise * own[:, None], -w[:, None] * design])
 
     def loss(at: Floats) -> float:
         mean, _ = parts(at)
@@ -162,20 +173,21 @@ def learn_evidence(
     weight = 1.0 / (mean * (1.0 - mean))
     information = slopes.T @ (weight[:, None] * slopes)
     shift = slopes.T @ (weight * (y - mean)) + information @ at
-    # a and b are integrated out under their own prior.
-    nuisance = information[:2, :2] + weak[:2, :2]
-    pull = shift[:2] + weak[:2, :2] @ start[:2]
-    across = information[2:, :2]
-    precision = information[2:, 2:] - across @ np.linalg.solve(nuisance, across.T)
-    left = shift[2:] - across @ np.linalg.solve(nuisance, pull)
+    # Level, slope and the own level are integrated out under their own prior.
+    m = _NUISANCES
+    nuisance = information[:m, :m] + weak[:m, :m]
+    pull = shift[:m] + weak[:m, :m] @ start[:m]
+    across = information[m:, :m]
+    precision = information[m:, m:] - across @ np.linalg.solve(nuisance, across.T)
+    left = shift[m:] - across @ np.linalg.solve(nuisance, pull)
     assert precision.shape == (numbers, numbers)
     return Evidence(
         keys=tuple(prior.key for prior in priors),
         precision=tuple(tuple(float(value) for value in row) for row in (precision + precision.T) / 2.0),
         shift=tuple(float(value) for value in left),
         treated=int(w.sum()),
-        holdout=int(y.size - w.sum()),
-        intercept=float(at[0] - at[1] * level),
+        holdout=int(((1.0 - w) * own).sum()),
+        intercept=float(at[0] + at[2] - at[1] * level),
         slope=float(at[1]),
     )
 

@@ -23,6 +23,7 @@ from churn.documents.measurement import (
 from churn.errors import CampaignError, DataError
 from churn.views.offer_evidence import taught_of_offers
 from churn.workflows.measure.follow import FollowedCustomers, follow_customers
+from churn.workflows.measure.left_alone import left_alone
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,13 +61,14 @@ def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -
         _refuse(campaign, plans, assignments, planned)
         with context.open_warehouse("churn measure") as warehouse:
             followed = follow_customers(context, warehouse, plans, assignments, events)
+            beside = left_alone(context, warehouse, plans, followed.frame.filter("is_mature"))
         if not followed.frame["is_known"].any():
             raise DataError(
                 f"none of the {assignments.height:,} assigned customers is in the data any more",
                 where=campaign,
                 remedy="Load the customers' subscriptions again with `churn refresh`, ids unchanged.",
             )
-        document = _document(context, campaign, plans, followed, erased, so_far=so_far)
+        document = _document(context, campaign, plans, followed, beside, erased, so_far=so_far)
         measurement_id = _keep(context, campaign, plans, document)
     return MeasuredCampaign(document, measurement_id)
 
@@ -94,6 +96,7 @@ def _document(
     campaign: str,
     plans: Sequence[PlanRecord],
     followed: FollowedCustomers,
+    beside: pl.DataFrame | None,
     erased: Mapping[str, int],
     *,
     so_far: bool,
@@ -134,14 +137,19 @@ def _document(
         model_version=newest.model_version,
         events=followed.events,
     )
-    learnt = _learnt(context, newest, chosen) if figures.status == "measured" else None
+    learnt = _learnt(context, newest, chosen, beside) if figures.status == "measured" else None
     measured = Measured.of(origin, figures, learnt)
     return measured.put_into_words(words_of(measured), alarm_of(measured))
 
 
-def _learnt(context: Context, plan: PlanRecord, chosen: pl.DataFrame) -> OfferLearning | None:
-    """Return what those whose windows have closed teach of the offer, with the other rounds of it that were measured."""
-    evidence = evidence_of(plan.definition.offer, chosen.filter("is_mature"))
+def _learnt(
+    context: Context, plan: PlanRecord, chosen: pl.DataFrame, beside: pl.DataFrame | None
+) -> OfferLearning | None:
+    """Return what those whose windows have closed teach of the offer, with the other rounds of it that were measured.
+
+    `beside` are customers whom nobody contacted, see `left_alone`.
+    """
+    evidence = evidence_of(plan.definition.offer, chosen.filter("is_mature"), beside)
     if evidence is None:
         return None
     with context.open_store() as store:

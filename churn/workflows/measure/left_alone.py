@@ -1,0 +1,86 @@
+"""Finds customers of a campaign's lists whom nobody contacted, and what became of them: they show how far probabilities are off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+from churn.context import Context
+from churn.snapshots.dates import data_cutoff
+from churn.snapshots.fates import fates
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse.models.sql_models import load_models
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from churn.store import PlanRecord
+    from churn.warehouse.connection import Warehouse
+
+MOST: Final = 10_000  # customers of one day's list; more make the probabilities' level no surer that matters
+
+
+def left_alone(
+    context: Context, warehouse: Warehouse, plans: Sequence[PlanRecord], chosen: pl.DataFrame
+) -> pl.DataFrame | None:
+    """Return split, churn_probability and has_churned of customers scored when `chosen` were, and contacted by nobody.
+
+    `chosen`: customer_id, snapshot_date, plan_id, split. Left out are the chosen themselves, whoever any campaign contacts
+    in the window, and those whose fate is not known yet. Of one day at most `MOST` are taken, by a hash. None where no
+    scores of those days are kept.
+    """
+    import polars as pl
+
+    if not warehouse.has_table("history.scores"):
+        return None
+    with context.open_store() as store:
+        assigned = pl.concat(
+            [
+                store.assignments.of(name)
+                .filter(pl.col("arm") == "treatment")
+                .select("customer_id", pl.col("snapshot_date").alias("since"))
+                for name in store.assignments.counts()
+            ]
+        )
+    base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)
+    models, cutoff = load_models(context.settings.home), data_cutoff(warehouse)
+    by_plan = {plan.plan_id: plan for plan in plans}
+    parts = []
+    for plan_id, day, split in sorted(chosen.select("plan_id", "snapshot_date", "split").unique().rows()):
+        plan, mine = by_plan[plan_id], chosen.filter(pl.col("snapshot_date") == day)["customer_id"]
+        busy = assigned.filter(
+            pl.col("since").is_between(day - timedelta(plan.window_days), day + timedelta(plan.window_days))
+        )
+        listed = _listed(warehouse, day, plan.model_version, plan.window_days)
+        free = listed.filter(~pl.col("customer_id").is_in(pl.concat([mine, busy["customer_id"]]).implode())).head(MOST)
+        if free.is_empty():
+            continue
+        context.progress.step(f"Following {free.height:,} customers whom nobody contacted")
+        policy = replace(base, horizon_days=plan.window_days)
+        fate = fates(warehouse, models, policy, free, data_cutoff=cutoff, progress=context.progress)
+        known = free.join(fate.filter("is_mature"), on="customer_id", how="inner", maintain_order="left")
+        parts.append(
+            known.filter(pl.col("has_churned").is_not_null()).select(
+                pl.lit(split).alias("split"), "churn_probability", "has_churned"
+            )
+        )
+    return pl.concat(parts) if parts else None
+
+
+def _listed(warehouse: Warehouse, day: date, model_version: str, window_days: int) -> pl.DataFrame:
+    """Return customer_id, snapshot_date and churn_probability of a day's scores, by a hash, without those contacted since."""
+    is_contacted = ""
+    values: list[object] = [day, model_version]
+    if warehouse.has_table("staging.contacts"):
+        is_contacted = (
+            " and customer_id not in (select customer_id from staging.contacts where superseded_at is null "
+            "and occurred_at >= ? and occurred_at < ?)"
+        )
+        values += [day, day + timedelta(window_days)]
+    return warehouse.frame(
+        "select customer_id, snapshot_date, churn_probability from history.scores where snapshot_date = ? "
+        f"and model_version = ?{is_contacted} order by hash(customer_id), customer_id",
+        values,
+    )

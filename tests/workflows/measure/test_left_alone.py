@@ -1,0 +1,89 @@
+"""Whom nobody contacted: they show how far the probabilities of a campaign's day were off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from churn.campaigns.learning import evidence_of
+from churn.documents.definition import Offer
+from churn.store import open_store
+from churn.workflows.measure.left_alone import left_alone
+from tests.documents.samples import definition, plan_record
+from tests.workflows.measure.campaign_world import DAY, company, context, customers, plan
+
+SINGLE = Offer.model_validate({"success_rate_low": 0.1, "success_rate_expected": 0.3, "success_rate_high": 0.5})
+
+
+def scored(count: int, version: str = "m1") -> pl.DataFrame:
+    """The score history of the plan's day."""
+    names = customers(count)
+    return pl.DataFrame(
+        {
+            "customer_id": names,
+            "snapshot_date": [DAY] * count,
+            "churn_probability": [number / 100 for number in range(count)],
+            "model_version": [version] * count,
+        }
+    )
+
+
+def found_in(home: Path, world, history: pl.DataFrame | None) -> pl.DataFrame | None:
+    here = context(home, world)
+    chosen = pl.DataFrame({"customer_id": customers(20), "snapshot_date": DAY, "plan_id": "p1", "split": "0.2"})
+    with open_store(f"sqlite:///{home / 'store.sqlite'}") as store:
+        plans = store.plans.list("support_call")
+    with here.open_warehouse("test") as warehouse:
+        if history is not None:
+            warehouse.write("history.scores", history)
+        return left_alone(here, warehouse, plans, chosen)
+
+
+def test_those_neither_chosen_nor_contacted_are_followed_with_their_own_fates(tmp_path: Path) -> None:
+    world = company(40, leaves=lambda number: number % 4 == 0)
+    world.contact("c030", "2024-06-05", campaign="by_hand")
+    plan(tmp_path, customers(20))
+    other = plan_record("p2", campaign="winback", definition=definition("winback", share=0.5, window_days=30))
+    rows = pl.DataFrame({"customer_id": ["c021", "c022"], "arm": ["treatment", "holdout"]})
+    with open_store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        first = store.assignments.of("support_call").head(2).drop("customer_id", "arm", "campaign", "plan_id")
+        kept = [name for name in first.columns if name not in {"snapshot_date", "assigned_at"}]
+        store.plans.save(replace(other, snapshot_date=DAY), pl.concat([rows, first.select(kept)], how="horizontal"))
+    beside = found_in(tmp_path, world, scored(40))
+    assert beside is not None
+    fates = dict(zip(beside["churn_probability"].round(2).to_list(), beside["has_churned"].to_list(), strict=True))
+    expected = {number / 100: number % 4 == 0 for number in range(20, 40) if number not in {21, 30}}
+    assert (
+        fates == expected
+    )  # the holdout of another campaign was left alone, its treated and whom a letter reached were not
+    assert set(beside["split"]) == {"0.2"}
+
+
+def test_scores_of_another_model_or_none_show_nothing(tmp_path: Path) -> None:
+    world = company(40, leaves=lambda number: number % 4 == 0)
+    plan(tmp_path, customers(20))
+    assert found_in(tmp_path, world, None) is None
+    assert found_in(tmp_path, world, scored(40, version="m0")) is None
+
+
+def test_left_alone_customers_keep_a_wrong_probability_from_being_learnt_as_an_effect() -> None:
+    # 30 % were expected and 15 % would leave: of ten held out that cannot be seen, of thousands left alone it can.
+    arms = pl.DataFrame(
+        {
+            "split": ["a"] * 410,
+            "plan_id": ["a"] * 410,
+            "arm": ["treatment"] * 400 + ["holdout"] * 10,
+            "churn_probability": [0.3] * 410,
+            "has_churned": [n < 60 for n in range(400)] + [n < 2 for n in range(10)],
+        }
+    )
+    beside = pl.DataFrame(
+        {"split": ["a"] * 4000, "churn_probability": [0.3] * 4000, "has_churned": [n < 600 for n in range(4000)]}
+    )
+    few, many = evidence_of(SINGLE, arms), evidence_of(SINGLE, arms, beside)
+    assert many.shift[0] / many.precision[0][0] == pytest.approx(0.0, abs=0.05)
+    assert many.precision[0][0] > 3 * few.precision[0][0]
+    assert (many.treated, many.holdout) == (400, 10)

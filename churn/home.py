@@ -30,6 +30,8 @@ from churn.views.risk_list import listed_frame
 from churn.workflows.experiment import ExperimentFile, analyse_experiment
 from churn.workflows.measure import measure_campaign
 from churn.workflows.plan import PlannedCampaigns, PlanRequest, plan_campaigns
+from churn.workflows.publish import PublishResult, publish_tables
+from churn.workflows.query import query_tables
 from churn.workflows.refresh import RefreshResult, build_features, refresh_warehouse
 from churn.workflows.score import ScoreResult, score_customers
 from churn.workflows.simulate import simulate_campaign
@@ -161,6 +163,17 @@ class Home:
         Raises CampaignError for a campaign that was never planned.
         """
         return measure_campaign(self._context, campaign, so_far=so_far).document
+
+    def sql(self, query: str) -> pl.DataFrame:
+        """Answer one select over the published tables, those of docs/tables.md, as `churn sql` does.
+
+        Raises DataError before the first publication (`publish`), ConfigError for SQL that does not run.
+        """
+        return query_tables(self._context, query).frame
+
+    def publish(self) -> PublishResult:
+        """Publish the tables for SQL and BI as of now, as `churn publish`. Raises WarehouseBusy while a job is at work."""
+        return publish_tables(self._context)
 
     def experiment(self, rows: pl.DataFrame | Path | str, **terms: object) -> ExperimentDocument:
         """Analyse a finished experiment in a frame or a file; `terms` are those of ExperimentFile: treatment, outcome, ...

@@ -78,6 +78,14 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         "health",
         "Say whether the service is ready, or a scheduler at work; exit code 6 when not. For containers and probes.",
     ),
+    "sql": CommandEntry(
+        "sql",
+        "Answer SQL over the published tables (docs/tables.md): a copy of the last night, which no job waits for.",
+    ),
+    "publish": CommandEntry(
+        "sql",
+        "Publish the tables that SQL and BI read: in the home, and where [publish] says. Every night does so too.",
+    ),
     "uplift": CommandEntry(
         "uplift",
         "Learn whom contact persuades: uplift out of fold, its Qini with an interval, who is better left alone.",

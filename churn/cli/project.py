@@ -15,7 +15,7 @@ from churn.cli.data import check_rows, show_checks
 from churn.cli.models import show_candidates
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
-from churn.workflows.check_project import check_project
+from churn.workflows.check_project import ProjectCheck, check_project
 from churn.workflows.demo import generate as run
 from churn.workflows.demo import play_forward, run_demo
 from churn.workflows.init_project import init_project
@@ -297,30 +297,40 @@ def check(session: Session) -> None:
         "checks": None if result.checks is None else check_rows(result.checks),
         "open_files": result.open_files,
         "point_in_time": {"tried": result.tried_features, "leaks": result.leaks},
+        "reached": [
+            {"what": place.what, "where": place.where, "error": str(place.error) if place.error else None}
+            for place in result.reached
+        ],
     }
 
-    def render() -> None:
-        facts([("sources", ", ".join(result.sources) or "none declared"), ("SQL models", result.sql_models)])
-        show_complaints(len(result.campaigns.files), result.campaigns.complaints)
-        if result.checks is None:
-            line("No warehouse yet: run `churn refresh` to check the data too.")
-        else:
-            show_checks(result.checks)
-        if result.tried_features and not result.leaks:
-            line(f"Tried point in time: {', '.join(result.tried_features)}; none knows what was not known yet.")
-        for leak in result.leaks:
-            line(f"{leak.column} of {leak.file} changes by {', '.join(leak.kinds)}: {leak.example}. {leak.remedy}")
-        if result.open_files:
-            home = session.context.settings.home
-            line(
-                f"Warning: other accounts may read {len(result.open_files):,} of the home's files: {result.open_files[0]}, ..."
-            )
-            line(f"They hold customers' data. Close them: chmod -R go= {home}")
-
-    session.show(document, render)
+    session.show(document, lambda: _show_check(result, session.context.settings.home))
     if result.checks and any(c.level == "block" and c.defect_count for c in result.checks):
         raise typer.Exit(3)
     if result.leaks:
         raise typer.Exit(3)
     if result.campaigns.complaints:
         raise typer.Exit(2)
+    if any(place.error is not None for place in result.reached):
+        raise typer.Exit(6)
+
+
+def _show_check(result: ProjectCheck, home: Path) -> None:
+    facts([("sources", ", ".join(result.sources) or "none declared"), ("SQL models", result.sql_models)])
+    show_complaints(len(result.campaigns.files), result.campaigns.complaints)
+    if result.checks is None:
+        line("No warehouse yet: run `churn refresh` to check the data too.")
+    else:
+        show_checks(result.checks)
+    if result.tried_features and not result.leaks:
+        line(f"Tried point in time: {', '.join(result.tried_features)}; none knows what was not known yet.")
+    for leak in result.leaks:
+        line(f"{leak.column} of {leak.file} changes by {', '.join(leak.kinds)}: {leak.example}. {leak.remedy}")
+    for place in result.reached:
+        line(
+            f"{place.what}: {place.where} {'can be reached' if place.error is None else f'cannot be used: {place.error}'}"
+        )
+    if result.open_files:
+        line(
+            f"Warning: other accounts may read {len(result.open_files):,} of the home's files: {result.open_files[0]}, ..."
+        )
+        line(f"They hold customers' data. Close them: chmod -R go= {home}")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.environment import HOME, overlay
 from churn.config.formulas import TAGS
+from churn.config.publish import PublishSettings
 from churn.config.schedule import (
     AlertSettings,
     ReportingSettings,
@@ -59,6 +60,7 @@ __all__ = [
     "Money",
     "MonitoringSettings",
     "ProfitModel",
+    "PublishSettings",
     "ReportingSettings",
     "ResourceSettings",
     "RetentionSettings",
@@ -98,6 +100,7 @@ class Settings(Section):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
+    publish: PublishSettings = Field(default_factory=PublishSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
 
     @field_validator("connectors")
@@ -116,6 +119,11 @@ class Settings(Section):
     def models_path(self) -> Path:
         """One folder per registered model version."""
         return self.home / "models"
+
+    @property
+    def tables_path(self) -> Path:
+        """Where the published tables lie."""
+        return self.home / "tables"
 
     @property
     def reports_path(self) -> Path:

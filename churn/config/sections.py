@@ -233,6 +233,12 @@ class ApiSettings(Section):
     max_upload_mb: Annotated[int, Field(ge=1, le=4_000)] = Field(
         64, description="Larger files of experiments are refused."
     )
+    query_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        10_000, description="Most rows that /v1/query answers; the answer says where there are more."
+    )
+    query_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
+        30, description="A query that takes longer is stopped."
+    )
     has_open_metrics: bool | None = Field(
         default=None, description="Whether /metrics answers without a key; to this machine alone if not given."
     )

@@ -29,6 +29,7 @@ _ALL = (
             Step("outcomes", night.outcomes),
             Step("measure", night.measure),
             Step("monitor", night.monitor),
+            Step("publish", night.publish),
         ),
         {night.BACKFILL: Parameter("flag", "Only score: the night lies in the past.")},
         is_dated=True,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.context import Context
+from churn.errors import ChurnError
 from churn.snapshots.dates import default_snapshot_date
 from churn.snapshots.point_in_time import Leak, find_leaks, own_features
 from churn.snapshots.policy import SnapshotPolicy
@@ -14,9 +15,19 @@ from churn.views.open_files import open_files
 from churn.warehouse.models.checks import run_checks
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.define import CampaignReview, validate_campaigns, validate_programmes
+from churn.workflows.publish import reach_destinations
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Something configured elsewhere, and why it cannot be used now if so."""
+
+    what: str
+    where: str
+    error: ChurnError | None
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,7 @@ class ProjectCheck:
     """What was looked at. `campaigns` holds what is wrong with them and with programmes; `checks` is None when there is no warehouse yet.
 
     `open_files` are those of the home that other accounts may read; `tried_features` those of the home's SQL that were
-    tried point in time, `leaks` what they know too early.
+    tried point in time, `leaks` what they know too early. `reached` says of what is configured elsewhere whether it answers.
     """
 
     sources: list[str]
@@ -34,6 +45,7 @@ class ProjectCheck:
     tried_features: list[str]
     leaks: list[Leak]
     open_files: list[Path]
+    reached: list[Reached]
 
 
 def check_project(context: Context) -> ProjectCheck:
@@ -65,4 +77,7 @@ def check_project(context: Context) -> ProjectCheck:
         tried_features=tried,
         leaks=leaks,
         open_files=open_files(settings.home),
+        reached=[
+            Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)
+        ],
     )

@@ -9,6 +9,7 @@ from churn.api.routes import (
     models,
     monitoring,
     privacy,
+    query,
     reports,
     simulations,
 )
@@ -24,4 +25,5 @@ ROUTERS = (
     jobs.router,
     privacy.router,
     audit.router,
+    query.router,
 )

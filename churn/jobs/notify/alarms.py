@@ -11,11 +11,13 @@ from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.job import Job
 from churn.store.records import AlertSeverity
 from churn.store.service_records import ScheduledRun
+from churn.workflows.publish import Copied
 
 FAILED: Final = "job_failed"
 BLOCKED: Final = "data_blocked"
 MISSED: Final = "job_missed"
 STALE: Final = "scores_stale"
+UNPUBLISHED: Final = "publish_failed"
 _LIST: Final = "risk list"
 
 
@@ -40,6 +42,19 @@ def raise_missed(context: Context, job: Job, words: str) -> None:
     """Alert that runs of a job did not take place."""
     with context.open_store() as store:
         store.alerts.raise_(MISSED, job.name, "warning", words, context.clock())
+
+
+def tell_publication(context: Context, copies: Sequence[Copied]) -> None:
+    """Alert for each place that the published tables could not be copied to, and end the alert where they were."""
+    with context.open_store() as store:
+        for copy in copies:
+            if copy.error is None:
+                store.alerts.resolve(UNPUBLISHED, copy.place, context.clock())
+            else:
+                message = (
+                    f"The tables for BI were not copied to {copy.place} and are those of an earlier night: {copy.error}"
+                )
+                store.alerts.raise_(UNPUBLISHED, copy.place, "warning", message, context.clock())
 
 
 def watch_freshness(context: Context) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.job import StepFailed, StepResult
+from churn.jobs.notify.alarms import tell_publication
 from churn.jobs.parameters import flag_of
 from churn.store.service_records import ScheduledRun
 from churn.workflows.keep_campaigns import (
@@ -15,6 +16,7 @@ from churn.workflows.keep_campaigns import (
     resync_campaigns,
 )
 from churn.workflows.monitor import monitor_model
+from churn.workflows.publish import publish_tables
 from churn.workflows.refresh import check_data, refresh_warehouse
 from churn.workflows.score import score_customers
 
@@ -87,6 +89,18 @@ def monitor(context: Context, run: ScheduledRun) -> StepResult:
     trained = f" {document.trained} was trained." if document.trained else ""
     promoted = f" {document.promoted} serves from now on." if document.promoted else ""
     return StepResult(len(document.findings), f"{document.summary}{trained}{promoted}")
+
+
+def publish(context: Context, run: ScheduledRun) -> StepResult:
+    """Publish the tables for SQL and BI; a place that takes none is an alert, and gets them the next night."""
+    if _is_past(run):
+        return _PAST
+    result = publish_tables(context)
+    tell_publication(context, result.copies)
+    copied = [f"{copy.rows:,} rows to {copy.place}" for copy in result.copies if copy.error is None]
+    failed = [f"not to {copy.place}: {copy.error}" for copy in result.copies if copy.error is not None]
+    sentence = f"{len(result.tables.tables)} tables published"
+    return StepResult(sum(table.rows for table in result.tables.tables), f"{'; '.join([sentence, *copied, *failed])}.")
 
 
 def _is_past(run: ScheduledRun) -> bool:

@@ -27,9 +27,9 @@ WRITTEN_BY_CODE = frozenset(
         "checks.results",
     }
 )
-_OPEN_SCHEMAS = frozenset({"raw", "history", "information_schema"})
+_OPEN_SCHEMAS = frozenset({"raw", "history", "store", "information_schema"})
 _COMMENT = re.compile(
-    r"^(?P<text>.*?)\s*(?:\[(?P<kind>actionable|context)\])?\s*(?:\"(?P<phrase>[^\"]*)\")?\s*$", re.DOTALL
+    r"^(?P<text>.*?)\s*(?:\[(?P<kind>actionable|context|personal)\])?\s*(?:\"(?P<phrase>[^\"]*)\")?\s*$", re.DOTALL
 )
 
 
@@ -42,6 +42,7 @@ class FeatureDoc:
     description: str
     is_actionable: bool = False
     phrase: str | None = None
+    is_personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,10 @@ def _documented(column: object, group: str) -> FeatureDoc:
     name = str(getattr(column, "alias_or_name", ""))
     comment = _COMMENT.match(comments[-1] if comments else "")  # an earlier one is a note inside the expression
     assert comment is not None  # the pattern matches any text
-    return FeatureDoc(name, group, comment["text"].strip(), comment["kind"] == "actionable", comment["phrase"])
+    kind = comment["kind"]
+    return FeatureDoc(
+        name, group, comment["text"].strip(), kind == "actionable", comment["phrase"], is_personal=kind == "personal"
+    )
 
 
 def _know_all(model: SqlModel, models: Mapping[str, SqlModel]) -> None:

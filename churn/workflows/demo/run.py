@@ -20,6 +20,7 @@ from churn.views.risk_list import read_risk_list
 from churn.workflows.demo.campaigns import DemoCampaigns, run_campaigns
 from churn.workflows.explore import ExploreResult, explore_data
 from churn.workflows.monitor import MonitorResult, monitor_model
+from churn.workflows.publish import publish_tables
 from churn.workflows.refresh import RefreshResult, refresh_warehouse
 from churn.workflows.report import ReportResult, publish_report
 from churn.workflows.score import ScoreResult, score_customers
@@ -55,12 +56,13 @@ def close_demo(context: Context, campaigns: DemoCampaigns) -> DemoClosing:
     monitor = monitor_model(later)
     explored = explore_data(later)
     report = publish_report(later)
+    publish_tables(later)
     files = {"report": report.files["report"], "insights": explored.files.page}
     return DemoClosing(scores, monitor, explored, report, files)
 
 
 OWN_FILES = ("warehouse.duckdb", "warehouse.duckdb.wal", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm")
-OWN_FOLDERS = ("facts", "models", "reports", "data", "lists", "serving", "tmp")
+OWN_FOLDERS = ("facts", "models", "reports", "data", "lists", "serving", "tables", "tmp")
 DEMO_TUNE_MINUTES = 0.5
 DEMO_SETTINGS = f"""{MARKER}
 
@@ -118,7 +120,9 @@ def run_demo(context: Context, *, customers: int, seed: int, with_campaigns: boo
     write_simulation(context, simulation, files["simulation"])
     campaigns = run_campaigns(context) if with_campaigns else None
     closing = None
-    if campaigns is not None:
+    if campaigns is None:
+        publish_tables(context)
+    else:
         closing = close_demo(context, campaigns)
         scores += closing.scores
         read_risk_list(context, out=files["risk_list"])  # of the day on which the data now end

@@ -18,6 +18,7 @@ from churn.warehouse.personal import erase_all, holds, rewrite
 from churn.warehouse.reading.web.spool import forget_pages
 from churn.workflows.privacy.files import erase_from_file, personal_files
 from churn.workflows.privacy.object import Objected, Withdrawal, object_to_marketing, require_id, withdraw_customer
+from churn.workflows.publish import forget_customer
 
 if TYPE_CHECKING:
     from churn.store import Store
@@ -99,13 +100,21 @@ def _begin(context: Context, customer_id: str, who: str) -> _Begun:
     with context.open_store() as store:
         digest = store.privacy.hash_of(customer_id)
         request = store.privacy.ask("erase", customer_id, who=who, at=now)
-    withdrawals = tuple(withdraw_customer(context, customer_id, who=who))
+    withdrawals = (*withdraw_customer(context, customer_id, who=who), *_from_published(context, customer_id))
     is_waiting = any(item.error is not None for item in withdrawals)
     with context.open_store() as store:
         earlier = [name for item in store.privacy.requests(customer_id) for name in item.result.get("told_in", ())]
         removed = _from_store(store, context, customer_id, is_waiting=is_waiting)
     told_in = _told_in(context, withdrawals, earlier)
     return _Begun(request.request_id, digest, now, withdrawals, removed, told_in)
+
+
+def _from_published(context: Context, customer_id: str) -> list[Withdrawal]:
+    """Delete the customer at the database that tables are published to; where it is away, that is done later."""
+    return [
+        Withdrawal(f"[publish] {copy.place}", "published tables", error=str(copy.error) if copy.error else None)
+        for copy in forget_customer(context, customer_id)
+    ]
 
 
 def _settle(store: Store, context: Context, customer_id: str, begun: _Begun, erased: ErasedCustomer) -> None:

@@ -62,10 +62,12 @@ def source_folders(context: Context) -> list[Path]:
 
 
 def list_folders(context: Context) -> list[Path]:
-    """Return the folders outside the home in which file connectors keep their lists."""
+    """Return the folders outside the home in which file connectors keep their lists, and that tables are published to."""
     home = context.settings.home
     paths = [place.path for place in context.settings.connectors.values() if isinstance(place, FileConnector)]
     folders = {home / path for path in paths if "://" not in path}
+    if (published := context.settings.publish.folder) is not None:
+        folders.add(published)
     return sorted(place for place in folders if not place.resolve().is_relative_to(home.resolve()))
 
 

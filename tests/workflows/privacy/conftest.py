@@ -11,6 +11,7 @@ import pytest
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
+from churn.decisions.bands import BANDS
 from churn.jobs.now import work_now
 from churn.jobs.requests import ask_export
 from churn.store import ScheduledRun
@@ -65,7 +66,7 @@ def live(home: Path) -> Lived:
             "insert into raw.rejected_rows values ('payments', 'p.csv', 7, 'amount is missing', ?, false, 1, ?)",
             [json.dumps({"customer_id": customer, "email": "a@example.org"}), at],
         )
-    read_risk_list(context, out=home / "reports" / "list.xlsx")
+    read_risk_list(context, bands=BANDS, out=home / "reports" / "list.xlsx")
     context.log.note("asked", path=f"/v1/customers/{customer}/risk")
     ask_export(context, customer, who="test")
     return Lived(home, context, customer, other)

@@ -1,0 +1,138 @@
+"""The places that published tables are copied to: a schema of PostgreSQL, a folder of Parquet files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from churn.config.publish import PUBLISH_DSN
+from churn.context import Context
+from churn.documents.published import PublishedTables
+from churn.errors import ChurnError, ResourceError
+from churn.views.tables import DOCUMENT
+from churn.warehouse.published.postgres import forget_in_postgres, publish_to_postgres, reach_postgres
+
+POSTGRES: Final = "PostgreSQL"
+FOLDER: Final = "folder"
+
+
+@dataclass(frozen=True)
+class Copied:
+    """One place: its kind, its name, how many rows it took, or why none."""
+
+    kind: str
+    place: str
+    rows: int
+    error: ChurnError | None = None
+
+
+def publishes_elsewhere(context: Context) -> bool:
+    """Whether the tables are copied anywhere."""
+    return _dsn(context) is not None or context.settings.publish.folder is not None
+
+
+def copy_tables(context: Context, folder: Path, published: PublishedTables) -> tuple[Copied, ...]:
+    """Copy the tables of `folder` to each place; one that fails keeps none of the others from theirs."""
+    settings = context.settings.publish
+    copies = []
+    if (dsn := _dsn(context)) is not None:
+        context.progress.step("Copying the tables to PostgreSQL")
+
+        def to_postgres() -> int:
+            return publish_to_postgres(
+                dsn,
+                settings.database_schema,
+                folder,
+                published,
+                reader=settings.reader,
+                with_customers=settings.with_customers,
+            )
+
+        copies.append(_tried(POSTGRES, settings.database_schema, to_postgres))
+    if (target := settings.folder) is not None:
+        copies.append(
+            _tried(FOLDER, str(target), lambda: _to_folder(folder, target, published, all_of=settings.with_customers))
+        )
+    return tuple(copies)
+
+
+def forget_customer(context: Context, customer_id: str) -> list[Copied]:
+    """Delete the rows of a customer at the database; an erasure goes through the files of a folder by itself."""
+    dsn, schema = _dsn(context), context.settings.publish.database_schema
+    if dsn is None:
+        return []
+    return [_tried(POSTGRES, schema, lambda: forget_in_postgres(dsn, schema, customer_id))]
+
+
+def reach_destinations(context: Context) -> list[Copied]:
+    """Find out of each place whether it could be written now."""
+    settings, dsn = context.settings.publish, _dsn(context)
+    reached = []
+
+    def to_postgres() -> int:
+        reach_postgres(dsn or "", settings.database_schema)
+        return 0
+
+    def to_folder() -> int:
+        _made(settings.folder or Path())
+        return 0
+
+    if dsn is not None:
+        reached.append(_tried(POSTGRES, settings.database_schema, to_postgres))
+    if settings.folder is not None:
+        reached.append(_tried(FOLDER, str(settings.folder), to_folder))
+    return reached
+
+
+def _dsn(context: Context) -> str | None:
+    return context.secrets.get(PUBLISH_DSN) or context.settings.publish.dsn
+
+
+def _tried(kind: str, place: str, work: Callable[[], int]) -> Copied:
+    try:
+        return Copied(kind, place, work())
+    except ChurnError as error:
+        return Copied(kind, place, 0, error)
+
+
+def _to_folder(source: Path, target: Path, published: PublishedTables, *, all_of: bool) -> int:
+    """Write each table beside its old file and let it take its name; the list of tables comes last."""
+    import polars as pl
+
+    _made(target)
+    rows = 0
+    try:
+        for table in published.tables:
+            part, path = target / f".{table.name}.parquet.part", target / f"{table.name}.parquet"
+            shown = [column.name for column in table.columns if all_of or not column.is_personal]
+            if len(shown) == len(table.columns):
+                shutil.copyfile(source / path.name, part)
+            elif shown:
+                pl.scan_parquet(source / path.name).select(shown).sink_parquet(part)
+            else:
+                continue
+            part.replace(path)
+            rows += table.rows
+        shutil.copyfile(source / DOCUMENT, target / DOCUMENT)
+    except OSError as error:
+        raise ResourceError(
+            f"cannot be written: {error.strerror or error}", where=str(target), remedy="Make room, or write access."
+        ) from error
+    return rows
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".churn-may-write"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ResourceError(
+            f"cannot be written: {error.strerror or error}",
+            where=str(folder),
+            remedy="Name a folder that this user may write to.",
+        ) from error

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from babel.numbers import NumberPattern
 
 ENGLISH: Final = "en"
+_MARKDOWN: Final = re.compile(r"([\\`*\[\]<>|])")
 
 
 def money(amount: float, currency: str = "USD", *, cents: bool | None = None, language: str = ENGLISH) -> str:
@@ -160,6 +161,11 @@ def instant(moment: datetime | str | None, *, language: str = ENGLISH) -> str:
         return "-"
     when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return f"{day(when.date(), language=language)}, {when:%H:%M} UTC"
+
+
+def in_markdown(text: str) -> str:
+    """Return a name or value as Markdown that shows it as it stands: `a|b` parts no cells, `*x*` is not emphasised."""
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def _in_english(digits: str, currency: str, *, is_negative: bool) -> str:

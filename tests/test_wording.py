@@ -9,6 +9,7 @@ from churn.wording import (
     currency_prefix,
     day,
     decimal,
+    in_markdown,
     money,
     month,
     percent,
@@ -104,3 +105,17 @@ def test_counts_are_whole():
 def test_short_money_fits_an_axis(amount, text):
     assert short_money(amount) == text
     assert short_money(1_500, "CHF") == "1.5k CHF"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("seg|ment", r"seg\|ment"),
+        ("a *b*", r"a \*b\*"),
+        ("[x](y)", r"\[x\](y)"),
+        ("<b>", r"\<b\>"),
+        ("plan_name", "plan_name"),
+    ],
+)
+def test_names_in_markdown_are_shown_as_they_stand(text: str, written: str) -> None:
+    assert in_markdown(text) == written

@@ -33,6 +33,7 @@ from churn.modeling.lifetime.words import lifetime_lines
 from churn.modeling.result import CandidateResult, Selection
 from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
+from churn.wording import in_markdown
 
 if TYPE_CHECKING:
     from churn.snapshots.dataset import TrainingSet
@@ -191,7 +192,7 @@ def _candidate_lines(card: ModelCard) -> list[str]:
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|",
     ]
     for c in card.candidates:
-        name = f"**{c.title}**" if c.name == card.selected else c.title
+        name = f"**{in_markdown(c.title)}**" if c.name == card.selected else in_markdown(c.title)
         cells = [_spanned(c.auc, c.auc_interval, ".3f")]
         cells += [_figure(v, ".3f") for v in (c.pr_auc, c.recall, c.precision, c.f1, c.brier, c.log_loss, c.ece)]
         # Probabilities that failed the gate are no money.
@@ -236,7 +237,7 @@ def _calibration_lines(card: ModelCard) -> list[str]:
 
 
 def _feature_lines(card: ModelCard) -> list[str]:
-    strongest = ", ".join(f"{finding.feature} ({finding.auc:.3f})" for finding in card.leakage_scan)
+    strongest = ", ".join(f"{in_markdown(finding.feature)} ({finding.auc:.3f})" for finding in card.leakage_scan)
     lines = [
         "## Features",
         "",
@@ -246,16 +247,16 @@ def _feature_lines(card: ModelCard) -> list[str]:
         "|---|---|---|---|",
     ]
     lines += [
-        f"| {f.name} | {f.group} | {f.description.replace('|', '/')} | {'yes' if f.is_actionable else ''} |"
+        f"| {in_markdown(f.name)} | {f.group} | {in_markdown(f.description)} | {'yes' if f.is_actionable else ''} |"
         for f in card.features
         if f.is_used
     ]
-    unused = [f.name for f in card.features if not f.is_used]
+    unused = [in_markdown(f.name) for f in card.features if not f.is_used]
     if unused:
         lines += ["", f"Not used, for they are the same for everyone or never known: {', '.join(unused)}."]
     lines += _own_column_lines(card)
     if card.excluded_features:
-        lines += ["", f"Excluded by the settings: {', '.join(card.excluded_features)}."]
+        lines += ["", f"Excluded by the settings: {', '.join(map(in_markdown, card.excluded_features))}."]
     return [*lines, ""]
 
 
@@ -264,7 +265,9 @@ def _own_column_lines(card: ModelCard) -> list[str]:
     if not left_out:
         return []
     lines = ["", "Columns of the sources that the model did not learn from:", ""]
-    return lines + [f"- {column.source}.{column.column}: {column.words}." for column in left_out]
+    return lines + [
+        f"- {column.source}.{in_markdown(column.column)}: {in_markdown(column.words)}." for column in left_out
+    ]
 
 
 def _cut_short_lines(card: ModelCard) -> list[str]:

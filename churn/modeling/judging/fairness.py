@@ -10,6 +10,7 @@ import numpy as np
 
 from churn.decisions.fairness import FOUR_FIFTHS, GroupTreatment, Share, treatment_by_group
 from churn.documents.model_card import FairnessSlice
+from churn.wording import in_markdown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,13 +67,13 @@ def fairness_lines(slices: Sequence[FairnessSlice]) -> list[str]:
         lines += [
             part.sentence,
             "",
-            f"| {part.title.lower()} | customers | contacted | recall | false positives | ratio | |",
+            f"| {in_markdown(part.title.lower())} | customers | contacted | recall | false positives | ratio | |",
             "|---|---:|---|---|---|---|---|",
         ]
         for row in part.groups:
             cells = [_share(share) for share in (row.contact_rate, row.recall, row.false_positive_rate)]
             cells.append(_ratio(row))
-            group = row.group.replace("|", "/")
+            group = in_markdown(row.group)
             lines.append(f"| {group} | {row.customers:,} | {' | '.join(cells)} | {row.verdict} |")
         lines.append("")
     return lines

@@ -9,6 +9,7 @@ import numpy as np
 from churn.documents.model_card import SegmentRanking, WithinSegments
 from churn.modeling.encoding.columns import Floats, categories
 from churn.modeling.judging.ranking import area_under_roc
+from churn.wording import in_markdown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,10 +74,10 @@ def within_lines(within: WithinSegments | None) -> list[str]:
         "",
         within.sentence,
         "",
-        f"| {within.feature} | rows | churners | AUC |",
+        f"| {in_markdown(within.feature)} | rows | churners | AUC |",
         "|---|---:|---:|---|",
         *(
-            f"| {segment.segment.replace('|', '/')} | {segment.rows:,} | {segment.churners:,} | {segment.auc:.3f} "
+            f"| {in_markdown(segment.segment)} | {segment.rows:,} | {segment.churners:,} | {segment.auc:.3f} "
             f"({segment.auc_interval[0]:.3f} to {segment.auc_interval[1]:.3f}) |"
             for segment in within.segments
         ),

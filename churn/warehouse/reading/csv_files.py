@@ -68,10 +68,10 @@ def _from_the_header(text: TextFile, dialect: Dialect) -> Dialect:
     """Return the dialect whose first line is the header: after empty lines, and after `sep=;`, as Excel says it."""
     lines = re.split(r"\r\n|\n|\r", text.head)[dialect.skip :]
     blanks = next((number for number, line in enumerate(lines) if line), 0)
-    said = _SAID_DELIMITER.fullmatch(lines[blanks]) if lines else None
-    if said is None:
+    declared = _SAID_DELIMITER.fullmatch(lines[blanks]) if lines else None
+    if declared is None:
         return replace(dialect, skip=dialect.skip + blanks)
-    return replace(dialect, skip=dialect.skip + blanks + 1, delim=dialect.delim or said[1])
+    return replace(dialect, skip=dialect.skip + blanks + 1, delim=dialect.delim or declared[1])
 
 
 def _header(text: TextFile, dialect: Dialect) -> str:

@@ -8,6 +8,12 @@ import typer
 
 from churn import __version__
 from churn.cli.group import LazyGroup
+from churn.cli.options import CommonOptions, ConfigOption, DebugOption, HomeOption, JsonOption, QuietOption
+
+_EXIT_CODES = (
+    "Exit codes: 0 done, 2 usage or settings are wrong, 3 the data is refused, 4 the model is refused, 5 another process "
+    "holds the warehouse or the store, 6 a remote system failed or does not hold all of it, 7 short of disk or memory."
+)
 
 
 def build_app() -> typer.Typer:
@@ -16,21 +22,33 @@ def build_app() -> typer.Typer:
         name="churn",
         cls=LazyGroup,
         help="Churn and retention, the whole loop: events, features, calibrated risk, reasons, and what acting on it is worth.",
+        epilog=_EXIT_CODES,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_version_option)
+    app.callback()(_common_options)
     return app
 
 
-def _version_option(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
-) -> None:
-    if version:
+def _show_version(is_asked_for: bool) -> None:
+    if is_asked_for:
         typer.echo(f"churn {__version__}")
         raise typer.Exit
+
+
+def _common_options(
+    ctx: typer.Context,
+    version: bool = typer.Option(  # noqa: ARG001 - its callback does it
+        False, "--version", help="Print the version and stop.", is_eager=True, callback=_show_version
+    ),
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    ctx.obj = CommonOptions(home, config, as_json, quiet, debug)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from churn.campaigns.reading import Complaint
 from churn.cli.common import Session, command, read_date
+from churn.cli.options import DAY
 from churn.cli.plan_view import show as show_plan
 from churn.cli.programme_view import show_round
 from churn.cli.tables import facts, line, table
@@ -152,7 +153,7 @@ def plan(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Plan all campaigns together.")] = False,
     date: Annotated[
-        str | None, typer.Option(help="Plan on the scores of this date (YYYY-MM-DD). Default: the current list.")
+        str | None, typer.Option(metavar=DAY, help="Plan on the scores of this date. Default: the current list.")
     ] = None,
     budget: Annotated[
         float | None,

@@ -6,17 +6,19 @@ import inspect
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import BaseModel
 
 from churn.bootstrap import build_context
+from churn.cli.options import CommonOptions, ConfigOption, DebugOption, HomeOption, JsonOption, QuietOption
 from churn.cli.tables import shown
 from churn.errors import ChurnError, ConfigError
 
@@ -27,31 +29,7 @@ if TYPE_CHECKING:
     from churn.context import Context
 
 
-GLOBAL_PANEL = "Common options"
-
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        help="Folder of the warehouse, store, models and reports. Default: $CHURN_HOME or .churn/",
-        rich_help_panel=GLOBAL_PANEL,
-    ),
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        help="Settings file. Default: churn.toml in a home that is named, else here or in the home.",
-        rich_help_panel=GLOBAL_PANEL,
-    ),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON document on stdout, nothing else.", rich_help_panel=GLOBAL_PANEL)
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no summary.", rich_help_panel=GLOBAL_PANEL)]
-DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=GLOBAL_PANEL)
-]
+_TELLING, _SOON = 0.05, 3.0  # share done and seconds after which a pace tells how long the rest takes
 
 
 class Session:
@@ -94,16 +72,25 @@ def command(
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def run(
-            *, home: Path | None, config: Path | None, as_json: bool, quiet: bool, debug: bool, **options: Any
+            *,
+            ctx: typer.Context,
+            home: Path | None,
+            config: Path | None,
+            as_json: bool,
+            quiet: bool,
+            debug: bool,
+            **options: Any,
         ) -> None:
-            session = Session(home=home, config=config, as_json=as_json, quiet=quiet)
+            before = ctx.find_root().obj or CommonOptions()
+            common = CommonOptions(home, config, as_json, quiet, debug).over(before)
+            session = Session(home=common.home, config=common.config, as_json=common.as_json, quiet=common.quiet)
             try:
                 function(session, **options)
             except ChurnError as error:
                 session.progress.close()
-                if debug:
+                if common.debug:
                     raise
-                _complain(error, as_json=as_json)
+                _complain(error, as_json=common.as_json)
                 raise typer.Exit(error.exit_code) from error
             finally:
                 session.progress.close()
@@ -119,7 +106,8 @@ def command(
                 ("debug", DebugOption, False),
             )
         ]
-        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+        called = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        parameters = [called, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads the signature
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         app.command(name, **settings)(run)
@@ -204,17 +192,42 @@ class _Bar:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
             console=Console(stderr=True),
             transient=True,
         )
         self._task: TaskID | None = None
+        self._begun: tuple[float, float] | None = None  # when, and the share done then
+        self._latest = 0.0
 
     def step(self, message: str, done: float | None = None) -> None:
-        """Show the message and how far it is."""
+        """Show the message, how far it is, and about how long the rest takes."""
         if self._task is None:
             self._live.start()
-            self._task = self._live.add_task(message, total=None)
-        self._live.update(self._task, description=message, total=None if done is None else 1.0, completed=done or 0.0)
+            self._task = self._live.add_task(message, total=None, left="")
+        self._live.update(
+            self._task,
+            description=message,
+            total=None if done is None else 1.0,
+            completed=done or 0.0,
+            left=self._left(done),
+        )
+
+    def _left(self, done: float | None) -> str:
+        """Return in words how long it still takes at the pace it has had; nothing before that can be told."""
+        now = time.monotonic()
+        if done is None:
+            return ""
+        if done < self._latest:  # another piece of work begins
+            self._begun = None
+        self._latest = done
+        if self._begun is None:
+            self._begun = now, done
+        begun_at, begun = self._begun
+        if done - begun < _TELLING or now - begun_at < _SOON:
+            return ""
+        seconds = (now - begun_at) * (1.0 - done) / (done - begun)
+        return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {max(seconds, 1):.0f} s left"
 
     def close(self) -> None:
         """Take the line away."""

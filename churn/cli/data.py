@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn.cli.common import Session, command, read_date
+from churn.cli.options import DAY
 from churn.cli.tables import line, table
 from churn.workflows.refresh import build_features, preview_sources, refresh_warehouse
 
@@ -140,8 +141,8 @@ def _short(example: object) -> str:
 
 def features(
     session: Session,
-    date: Annotated[str, typer.Option(help="First snapshot date, YYYY-MM-DD: only facts known before it count.")],
-    to: Annotated[str | None, typer.Option(help="Last snapshot date.")] = None,
+    date: Annotated[str, typer.Option(metavar=DAY, help="First snapshot date: only facts known before it count.")],
+    to: Annotated[str | None, typer.Option(metavar=DAY, help="Last snapshot date.")] = None,
     every: Annotated[str, typer.Option(help="Spacing of dates: 1d, 2w, 1mo.")] = "1mo",
     out: Annotated[Path | None, typer.Option(help="File to write: .parquet, .csv or .xlsx.")] = None,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from churn.cli.common import Session, command, read_date
+from churn.cli.options import DAY
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
 from churn.views.insights import latest_insights
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def explore(
     session: Session,
     date: Annotated[
-        str | None, typer.Option(help="As of this day, YYYY-MM-DD: only what was known then counts. Default: the end.")
+        str | None, typer.Option(metavar=DAY, help="As of this day: only what was known then counts. Default: the end.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Page to write, .html, with the JSON beside it; or the tables, .xlsx.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections import UserDict
 from typing import Any
 
@@ -11,6 +12,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from churn.cli.commands import COMMANDS
+from churn.cli.examples import EXAMPLES
+
+_TAG = re.compile(r"(\[[a-z#/@])")  # what the help's library would read as a style
 
 
 class CommandsOnDemand(UserDict[str, Any]):
@@ -22,7 +26,13 @@ class CommandsOnDemand(UserDict[str, Any]):
     def __init__(self) -> None:
         super().__init__()
         for name, entry in COMMANDS.items():
-            self.data[name] = _Stub(name=name, help=entry.summary, callback=None, hidden=entry.is_hidden)
+            self.data[name] = _Stub(
+                name=name,
+                help=entry.summary,
+                callback=None,
+                hidden=entry.is_hidden,
+                rich_help_panel=entry.panel,
+            )
 
     def __getitem__(self, name: str) -> Any:
         command = self.data[name]
@@ -60,4 +70,24 @@ class _Stub(TyperCommand):
 def _load(name: str) -> Any:
     app = typer.Typer()
     importlib.import_module(f"churn.cli.{COMMANDS[name].module}").register(app)
-    return get_group(app).commands[name]
+    command = get_group(app).commands[name]
+    _finish(command, name)
+    return command
+
+
+def _finish(command: Any, path: str) -> None:
+    """Give a command, and those of a group, its examples, and keep names of sections, such as [api], from being taken for markup."""
+    examples = EXAMPLES.get(path, ())
+    if examples:
+        command.epilog = "\n\n".join(["Examples:", *(_plain(f"  churn {example}") for example in examples)])
+    paragraphs = (" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
+    command.help = _plain("\n\n".join(paragraphs))
+    for parameter in command.params:
+        if getattr(parameter, "help", None):
+            parameter.help = _plain(parameter.help)
+    for name, inner in getattr(command, "commands", {}).items():
+        _finish(inner, f"{path} {name}")
+
+
+def _plain(text: str) -> str:
+    return _TAG.sub(r"\\\1", text)

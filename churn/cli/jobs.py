@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn.cli.common import Session, command, read_date
+from churn.cli.options import DAY
 from churn.cli.tables import facts, table
 from churn.errors import ConfigError
 from churn.jobs.catalog import job_named
@@ -32,9 +33,11 @@ def register(app: typer.Typer) -> None:
 def run(
     session: Session,
     job: Annotated[str, typer.Argument(metavar="JOB", help="nightly, monthly, retention, or another of `churn jobs`.")],
-    date: Annotated[str | None, typer.Option(help="The night to work, YYYY-MM-DD. Default: today's.")] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="First of several nights, with --to.")] = None,
-    to: Annotated[str | None, typer.Option(help="Last of several nights, with --from.")] = None,
+    date: Annotated[str | None, typer.Option(metavar=DAY, help="The night to work. Default: today's.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar=DAY, help="First of several nights, with --to.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar=DAY, help="Last of several nights, with --from.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the job; repeat for more.")
     ] = None,

@@ -16,6 +16,7 @@ from churn.documents.candidate_figures import CandidateFigures, Ends
 from churn.errors import ConfigError
 from churn.modeling import card_markdown
 from churn.views.registry import compare_models, list_models, show_model
+from churn.wording import money
 from churn.workflows.train import promote_model, rollback_model, train_model
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def train(
     }
 
     def render() -> None:
-        show_candidates(result)
+        show_candidates(result, session.context.settings.business.currency)
         if reasons := result.training.card.calibration.reasons:
             line(f"! Its probabilities cannot be turned into money: {'; '.join(reasons)}. No amounts are shown by it.")
         line(f"{result.version}: {result.training.selection.reason}")
@@ -109,7 +110,7 @@ def _shown_candidates(result: TrainedModel) -> list[CandidateFigures]:
     return figures if result.training.best.is_calibrated else [row.without_money() for row in figures]
 
 
-def show_candidates(result: TrainedModel) -> None:
+def show_candidates(result: TrainedModel, currency: str) -> None:
     """Print the comparison table; beside the case's own figures when the split is the case's."""
     is_case = result.is_simulated_company and result.split.startswith("random")
     columns = ["candidate", "AUC (95 %)", "recall", "precision", "PR-AUC", "Brier", "ECE", "EMPC", "net profit (95 %)"]
@@ -120,7 +121,7 @@ def show_candidates(result: TrainedModel) -> None:
             figures.title + mark,
             _with_span(figures.auc, figures.auc_interval, ".3f"),
             *(_figure(value(figures), form) for value, form in FIGURES),
-            _with_span(figures.net_profit, figures.net_profit_interval, ",.0f"),
+            _amount_with_span(figures.net_profit, figures.net_profit_interval, currency),
         ]
         if is_case:
             row.insert(1, _figure(CASE_TABLE.get(figures.name), ".2f"))
@@ -141,13 +142,23 @@ def _with_span(value: float | None, ends: Ends, form: str) -> str:
     return text if low is None or high is None else f"{text} ({low:{form}} to {high:{form}})"
 
 
+def _amount(value: float | None, currency: str) -> str:
+    return "-" if value is None or math.isnan(value) else money(value, currency, cents=False)
+
+
+def _amount_with_span(value: float | None, ends: Ends, currency: str) -> str:
+    low, high = ends
+    text = _amount(value, currency)
+    return text if low is None or high is None else f"{text} ({_amount(low, currency)} to {_amount(high, currency)})"
+
+
 def list_(session: Session) -> None:
     """List every registered version, newest first."""
-    models = list_models(session.context)
+    models, currency = list_models(session.context), session.context.settings.business.currency
     rows = []
     for model in models:
         auc, net_profit = (model.metrics.auc, model.metrics.shown.net_profit) if model.metrics else (math.nan, math.nan)
-        rows.append((model.version, model.status, _figure(auc, ".3f"), _figure(net_profit, ",.0f"), model.reason))
+        rows.append((model.version, model.status, _figure(auc, ".3f"), _amount(net_profit, currency), model.reason))
     session.show(
         {"models": [_version(model) for model in models]},
         lambda: table("Models", ["version", "status", "AUC", "net profit", "why it was selected"], rows, right=[2, 3]),

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from churn.cli.common import Session, command, read_date
+from churn.cli.options import DAY
 from churn.cli.tables import facts, line, percent, table
 from churn.decisions.decay import FIGURES
 from churn.decisions.severity import Severity
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def monitor(
     session: Session,
     date: Annotated[
-        str | None, typer.Option(help="As of this day (YYYY-MM-DD); by default the day the data reach.")
+        str | None, typer.Option(metavar=DAY, help="As of this day; by default the day the data reach.")
     ] = None,
     retrain: Annotated[
         bool | None,

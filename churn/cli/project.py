@@ -15,6 +15,7 @@ from churn.cli.data import check_rows, show_checks
 from churn.cli.models import show_candidates
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
+from churn.wording import money
 from churn.workflows.check_project import ProjectCheck, check_project
 from churn.workflows.demo import generate as run
 from churn.workflows.demo import play_forward, run_demo
@@ -136,7 +137,7 @@ def demo(
         "files": result.files,
         "seconds": round(result.seconds, 1),
     }
-    session.show(document, lambda: _show_demo(result))
+    session.show(document, lambda: _show_demo(result, session.context.settings.business.currency))
 
 
 def _play_forward(session: Session) -> None:
@@ -174,9 +175,9 @@ def _play_forward(session: Session) -> None:
     session.show(document, render)
 
 
-def _show_demo(result: DemoResult) -> None:
+def _show_demo(result: DemoResult, currency: str) -> None:
     score, company = result.scores[-1], result.company
-    show_candidates(result.model)
+    show_candidates(result.model, currency)
     facts(
         [
             (
@@ -195,7 +196,7 @@ def _show_demo(result: DemoResult) -> None:
         ]
     )
     if result.campaigns:
-        show_campaigns(result.campaigns)
+        show_campaigns(result.campaigns, currency)
     if result.closing:
         insights = result.closing.explored.document.insights[:3]
         facts(
@@ -210,12 +211,15 @@ def _show_demo(result: DemoResult) -> None:
     line("Next: `churn risk-list --top 10`, `churn explain CUSTOMER`, `churn simulate --budget 5000`.")
 
 
-def show_campaigns(campaigns: DemoCampaigns) -> None:
+def show_campaigns(campaigns: DemoCampaigns, currency: str) -> None:
     """Print what was measured of each campaign, and beside it the truth that only a simulation knows."""
     month = campaigns.played.month
 
     def points(share: float | None) -> str:
         return "" if share is None else f"{100 * share:+.1f}"
+
+    def whole(amount: float) -> str:
+        return money(amount, currency, cents=False)
 
     def span(middle: float, low: float, high: float, shown: Callable[[float], str]) -> str:
         return f"{shown(middle)}  ({shown(low)} to {shown(high)})"
@@ -227,10 +231,8 @@ def show_campaigns(campaigns: DemoCampaigns) -> None:
             f"{row.holdout:,}",
             span(row.effect.delta, row.effect.low, row.effect.high, points) if row.effect else "unknown",
             points(row.true_effect),
-            span(row.net_profit.value, row.net_profit.low, row.net_profit.high, "{:,.0f}".format)
-            if row.net_profit
-            else "unknown",
-            "" if row.true_net_profit is None else f"{row.true_net_profit:,.0f}",
+            span(row.net_profit.value, row.net_profit.low, row.net_profit.high, whole) if row.net_profit else "unknown",
+            "" if row.true_net_profit is None else whole(row.true_net_profit),
         )
         for row in campaigns.measured
     ]

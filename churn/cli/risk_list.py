@@ -12,6 +12,7 @@ from churn.cli.tables import line, percent, table
 from churn.views.current_run import run_facts
 from churn.views.risk_list import read_risk_list
 from churn.views.scored_customer import ScoredCustomer, ShownReason, no_money
+from churn.wording import money
 
 
 def register(app: typer.Typer) -> None:
@@ -41,13 +42,16 @@ def risk_list(
         if out:
             line(f"Wrote {listed.count:,} customers to {out}.")
             return
+        currency = session.context.settings.business.currency
         has_months = any(customer["months_kept"] is not None for customer in customers)
         rows = [
             (
                 customer["customer_id"],
                 percent(customer["churn_probability"]),
                 customer["risk_band"],
-                "-" if customer["expected_profit"] is None else f"{customer['expected_profit']:,.2f}",
+                "-"
+                if customer["expected_profit"] is None
+                else money(customer["expected_profit"], currency, cents=True),
                 *([_months(customer)] if has_months else []),
                 _top(customer["reasons"]),
             )

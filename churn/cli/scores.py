@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from churn.cli.common import Session, command, read_date
+from churn.cli.options import DAY
 from churn.cli.tables import facts, percent, table
 from churn.views.customer_risk import explain_customer
 from churn.views.months_ahead import months_ahead
 from churn.views.scored_customer import ScoredCustomer, ShownReason, no_money
+from churn.wording import money
 from churn.workflows.score import score_customers
 
 
@@ -24,10 +26,10 @@ def register(app: typer.Typer) -> None:
 def score(
     session: Session,
     date: Annotated[
-        str | None, typer.Option(help="Score as of this day. Default: the day after the newest fact.")
+        str | None, typer.Option(metavar=DAY, help="Score as of this day. Default: the day after the newest fact.")
     ] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="First day of a backfill.")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="Last day of a backfill.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar=DAY, help="First day of a backfill.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar=DAY, help="Last day of a backfill.")] = None,
 ) -> None:
     """Score every customer as of a date, with reasons, and publish the risk list."""
     results = score_customers(
@@ -80,6 +82,7 @@ def explain(
 ) -> None:
     """Show one customer's score, the reasons for it, and what changed since the last run."""
     risk = explain_customer(session.context, customer)
+    currency = session.context.settings.business.currency
 
     def render() -> None:
         change = "" if risk["change"] is None else f", {100 * risk['change']:+.1f} points since the run before"
@@ -96,7 +99,7 @@ def explain(
                     "expected profit",
                     no_money(risk["model_version"])
                     if risk["expected_profit"] is None
-                    else f"{risk['expected_profit']:,.2f} if contacted; a save is worth {risk['value_of_save']:,.2f}",
+                    else f"{money(risk['expected_profit'], currency)} if contacted; a save is worth {money(risk['value_of_save'], currency)}",
                 ),
                 (
                     "as of",

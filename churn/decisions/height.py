@@ -103,7 +103,7 @@ def height_of(chance: float) -> Height:
     return "too_small" if chance <= SMALL else "open"
 
 
-def _reason(is_blank: bool, gain: float, gain_without_slice: float) -> HeightReason:  # noqa: FBT001
+def _reason(is_blank: bool, gain: float, gain_without_slice: float) -> HeightReason:  # noqa: FBT001 - of this file alone
     if is_blank:
         return "nothing_to_learn"
     if gain > 0.0:

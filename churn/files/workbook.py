@@ -166,7 +166,7 @@ def _put(into: Worksheet, row: int, column: int, value: object, kind: Kind, form
         case datetime() if value.year >= _FIRST_YEAR:
             into.write_datetime(row, column, value.replace(tzinfo=None), formats.instant)
         case date() if value.year >= _FIRST_YEAR and not isinstance(value, datetime):
-            into.write_datetime(row, column, datetime(value.year, value.month, value.day), formats.day)  # noqa: DTZ001
+            into.write_datetime(row, column, datetime(value.year, value.month, value.day), formats.day)  # noqa: DTZ001 - a day has no zone
         case _:
             text = _text(value)
             if len(text.encode("utf-16-le")) // 2 > LONGEST_TEXT:

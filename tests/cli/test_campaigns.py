@@ -126,7 +126,7 @@ def test_init_writes_settings_and_the_campaigns_that_ship(tmp_path, monkeypatch)
         (("plan", "calls", "--budget", "-1"), 2, "less than nothing"),
         (("plan", "calls", "--date", "tomorrow"), 2, "is not a date"),
         (("plan", "calls", "--date", "2020-01-01"), 3, "was never scored"),
-        (("plan", "calls", "--out", "x.xlsx"), 2, "cannot write `.xlsx`"),
+        (("plan", "calls", "--out", "x.pdf"), 2, "cannot write `.pdf`"),
         (("campaigns", "validate", "nowhere"), 2, "no campaign `nowhere`"),
     ],
 )

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
-from typer.main import get_group
+from typer.main import get_command, get_group
 
-from churn import cli
+from churn import __version__, cli, errors
 from churn.cli.commands import COMMANDS, CommandEntry
-from tests.company import Company
+from churn.cli.examples import EXAMPLES
+from tests.company import Company, call
 
 HEAVY = [
     "alembic",
@@ -49,7 +55,7 @@ def registered() -> dict[str, CommandEntry]:
             register(app)
             for name, command in get_group(app).commands.items():
                 summary = " ".join((command.help or "").split("\n\n")[0].split())
-                entries[name] = CommandEntry(module.name, summary, command.hidden)
+                entries[name] = CommandEntry(module.name, summary, COMMANDS[name].panel, command.hidden)
     return entries
 
 
@@ -78,7 +84,9 @@ def test_the_list_of_commands_loads_no_command_and_no_heavy_library() -> None:
         "churn",
         "churn.cli",
         "churn.cli.commands",
+        "churn.cli.examples",
         "churn.cli.group",
+        "churn.cli.options",
     }
 
 
@@ -102,3 +110,58 @@ def test_a_misspelt_command_names_the_right_one(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         cli.build_app()(["risklist"])
     assert "risk-list" in capsys.readouterr().err
+
+
+def commands_by_path() -> dict[str, Any]:
+    """Every command that is shown, and every group, by its words."""
+    found: dict[str, Any] = {}
+
+    def walk(command: Any, words: tuple[str, ...]) -> None:
+        if words and not command.hidden:
+            found[" ".join(words)] = command
+        for name in list(getattr(command, "commands", {})):
+            walk(command.commands[name], (*words, name))
+
+    walk(get_command(cli.build_app()), ())
+    return found
+
+
+def test_each_help_has_two_examples_that_the_command_line_understands() -> None:
+    root = get_command(cli.build_app())
+    assert EXAMPLES.keys() == commands_by_path().keys()
+    for path, examples in EXAMPLES.items():
+        assert len(set(examples)) >= 2, path
+        for example in examples:
+            assert f"{example} ".startswith(f"{path} "), example
+            command, words = root, shlex.split(example)
+            while hasattr(command, "commands"):
+                with command.make_context("churn", words) as context:
+                    left = [*context._protected_args, *context.args]  # a group puts the command in that it means
+                    _, command, words = command.resolve_command(context, left)
+            command.make_context("churn", words).close()
+
+
+def test_options_that_all_commands_take_stand_before_a_command_or_after_it(tmp_path: Path) -> None:
+    before = call("--home", str(tmp_path), "--json", "models", "list", cwd=tmp_path)
+    after = call("models", "list", "--json", "--home", str(tmp_path), cwd=tmp_path)
+    assert (before.returncode, before.stdout) == (after.returncode, after.stdout)
+    assert json.loads(before.stdout) == {"models": []}
+    refused = call("--json", "explain", "C1", "--home", str(tmp_path), cwd=tmp_path)
+    assert json.loads(refused.stdout)["error"]["message"]
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    done = call("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"churn {__version__}\n")
+
+
+def test_the_list_of_commands_names_every_exit_code(tmp_path: Path) -> None:
+    text = " ".join(call("--help", cwd=tmp_path).stdout.split())
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ChurnError)]
+    for code in {kind.exit_code for kind in kinds if kind is not errors.ChurnError}:
+        assert re.search(rf"[:,] {code} \w", text), code
+
+
+def test_names_of_sections_are_told_in_the_help(tmp_path: Path) -> None:
+    assert "[api] host" in call("serve", "--help", cwd=tmp_path).stdout
+    assert "[monitoring]" in call("monitor", "--help", cwd=tmp_path).stdout

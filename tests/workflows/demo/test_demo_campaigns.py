@@ -69,7 +69,7 @@ def test_the_answers_can_be_told_again_and_nothing_is_counted_twice(campaigns: D
 
 
 def test_the_table_shows_measured_and_true(campaigns: DemoCampaigns, capsys: pytest.CaptureFixture[str]) -> None:
-    show_campaigns(campaigns)
+    show_campaigns(campaigns, "USD")
     shown = capsys.readouterr().out
     assert "in truth" in shown
     assert all(row.campaign in shown for row in campaigns.measured)

@@ -28,7 +28,7 @@ class CommandsOnDemand(UserDict[str, Any]):
         for name, entry in COMMANDS.items():
             self.data[name] = _Stub(
                 name=name,
-                help=entry.summary,
+                help=_plain(entry.summary),
                 callback=None,
                 hidden=entry.is_hidden,
                 rich_help_panel=entry.panel,

@@ -72,7 +72,7 @@ def publish(session: Session) -> None:
     document = {
         "folder": result.folder,
         "published_at": result.tables.published_at,
-        "tables": [{"name": each.name, "rows": each.rows} for each in result.tables.tables],
+        "tables": [{"name": published.name, "rows": published.rows} for published in result.tables.tables],
         "copies": [
             {
                 "kind": copy.kind,
@@ -86,7 +86,7 @@ def publish(session: Session) -> None:
     }
 
     def render() -> None:
-        rows = [(each.name, f"{each.rows:,}", each.grain) for each in result.tables.tables]
+        rows = [(published.name, f"{published.rows:,}", published.grain) for published in result.tables.tables]
         table(f"Published in {result.seconds:.1f} s", ["table", "rows", "what"], rows, right=[1])
         for copy in result.copies:
             if copy.error is None:

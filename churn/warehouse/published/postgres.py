@@ -51,8 +51,8 @@ def publish_to_postgres(
     with _connected(dsn) as connection:
         _run(connection, "select pg_advisory_xact_lock({})", _LOCK)
         _run(connection, "create schema if not exists {}", schema)
-        told = f"Published by churn at {published.published_at:%Y-%m-%d %H:%M} UTC; amounts in {published.currency}."
-        _comment(connection, "schema {}", [schema], told)
+        comment = f"Published by churn at {published.published_at:%Y-%m-%d %H:%M} UTC; amounts in {published.currency}."
+        _comment(connection, "schema {}", [schema], comment)
         rows = 0
         for table in published.tables:
             columns = [c for c in table.columns if with_customers or not c.is_personal]

@@ -20,8 +20,10 @@ from churn.context import Context
 from churn.errors import ChurnError, StoreBusy
 from churn.views.champion import load_champion
 from churn.views.newest_terms import NewestTerms
+from churn.views.next_offers import NextOffers
 from churn.views.online_scores import score_rows
 from churn.views.risk_index import RiskIndexes
+from churn.workflows.decide import Deciders
 from churn.workflows.simulate.live import Simulator
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ class State:
     callers: Callers
     simulator: Simulator
     newest_terms: NewestTerms
+    next_offers: NextOffers
+    deciders: Deciders
 
     def close(self) -> None:
         """Give back what was opened."""
@@ -127,6 +131,8 @@ def build_state(context: Context) -> State:
         Callers(Keyring(store, context.clock)),
         Simulator(within),
         NewestTerms(within),
+        NextOffers(within),
+        Deciders(within),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from churn.documents.programme import LEAVE_ALONE
+from churn.documents.height import HeightDocument
+from churn.documents.off_policy import NoPolicyProfit, PolicyProfit
+from churn.documents.programme import LEAVE_ALONE, ProgrammeDefinition
 from churn.documents.programme_round import RoundArm, RoundDocument, SliceOfRound, SwitchedOff
 from churn.wording import count, money, percent
 
@@ -82,3 +84,81 @@ def harm_reason(off_effect: float, certainty: float, rounds: int) -> str:
 
 def _whole(amount: float, currency: str) -> str:
     return money(amount, currency, cents=False)
+
+
+def height_words(height: HeightDocument, programme: ProgrammeDefinition, currency: str) -> tuple[str, ...]:
+    """Return what the height post says: the verdict first, then what it rests on."""
+    months = f"{height.months} months"
+    verdict = {
+        "pays_back": f"`{programme.name}` is expected to earn {_whole(height.gain, currency)} more than the static plan within {months}.",
+        "nothing_to_learn": f"`{programme.name}` has hardly anything to learn: keep the static plan, without a random slice.",
+        "slice_costs_more": (
+            f"`{programme.name}` does not pay back its random slice within {months}: learn from the holdout alone, "
+            f"worth {_whole(height.gain_without_slice, currency)}, and leave the slice out."
+        ),
+        "learns_too_slowly": f"`{programme.name}` does not pay back within {months}: keep the static plan.",
+    }[height.reason]
+    proof = {
+        "tall_enough": f"It is tall enough to prove that it beats the plain risk rule by then: {percent(height.chance_to_certify)} chance.",
+        "open": f"Whether it proves by then that it beats the plain risk rule is open: {percent(height.chance_to_certify)} chance.",
+        "too_small": f"It is too small to prove by then that it beats the plain risk rule: {percent(height.chance_to_certify)} chance.",
+    }[height.height]
+    return (
+        verdict,
+        proof,
+        (
+            f"The random slice costs {_whole(height.slice_cost, currency)} a month; the static plan earns "
+            f"{_whole(height.static_profit, currency)}, the risk rule {_whole(height.rule_profit, currency)}, and knowing the offers' true "
+            f"numbers would add {_whole(height.knowable, currency)}."
+        ),
+        (
+            f"To learn the offers apart it takes {_months(height.months_to_learn)}, or {_customers(height.customers_to_learn, months)}; to "
+            f"prove itself {_months(height.months_to_certify)}, or {_customers(height.customers_to_certify, months)}. It has "
+            f"{count(round(height.customers))} a month."
+        ),
+    )
+
+
+def _months(months: int | None) -> str:
+    return "more than two years" if months is None else f"{count(months)} month{'s' if months > 1 else ''}"
+
+
+def _customers(customers: float | None, months: str) -> str:
+    return (
+        f"more customers than were looked at for {months}"
+        if customers is None
+        else f"{count(round(customers))} customers a month for {months}"
+    )
+
+
+def policy_words(answer: PolicyProfit | NoPolicyProfit, decisions: str, currency: str) -> tuple[str, ...]:
+    """Return what a policy would have earned, or why that cannot be told; `decisions` says of which rounds."""
+    policy = answer.policy.replace("_", " ")
+    if isinstance(answer, NoPolicyProfit):
+        if answer.reason == "no_support":
+            return (
+                (
+                    f"What `{policy}` would have earned cannot be told: {percent(answer.unsupported, 1)} of it was never tried "
+                    f"({percent(answer.allowed_unsupported, 1)} at most is allowed). A random slice over all offers tries it."
+                ),
+            )
+        return (
+            (
+                f"What `{policy}` would have earned cannot be told: its decisions are worth {count(round(answer.effective))} of equal "
+                f"weight, and it takes {count(round(answer.needed_effective))}. More rounds, or a larger random slice, help."
+            ),
+        )
+    amount = f"{_whole(answer.profit, currency)} ({_whole(answer.low, currency)} to {_whole(answer.high, currency)})"
+    gain = (
+        f"more than `{answer.against.replace('_', ' ')}`"
+        if answer.against
+        else "in all, what those who stay are worth included"
+    )
+    return (
+        f"`{policy}` would have earned {amount} {gain}, over {decisions}.",
+        (
+            f"The interval is one of {percent(answer.confidence)}; the decisions are worth {count(round(answer.effective))} of equal "
+            f"weight, and {percent(answer.clipped, 1)} of the policy was cut at a weight of {answer.largest_weight:,.0f}, which the interval "
+            "allows for."
+        ),
+    )

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from churn.campaigns.programme_words import height_words
+from churn.campaigns.programmes import load_programme
 from churn.cli.common import Session, command
 from churn.cli.programme_view import show_programme_page, show_round
 from churn.cli.tables import line, table
 from churn.views.programmes import list_programmes, programme_round, show_programme
 from churn.workflows.approve import approve_round, reject_round
+from churn.workflows.foresee import evaluate_policy, foresee_programme
 
 _Programme = Annotated[str, typer.Argument(help="The programme's name.")]
 _Note = Annotated[str | None, typer.Option("--note", help="Why, for the record.")]
@@ -27,6 +30,8 @@ def register(app: typer.Typer) -> None:
     command(programmes)(show)
     command(programmes)(approve)
     command(programmes)(reject)
+    command(programmes)(height)
+    command(programmes)(evaluate)
     app.add_typer(programmes, name="programmes")
 
 
@@ -117,3 +122,38 @@ def reject(
     decided = reject_round(session.context, programme, number, who=getpass.getuser(), note=note)
     document = {"programme": programme, "round": decided.round, "state": decided.state, "note": decided.note}
     session.show(document, lambda: line(f"Round {decided.round} of `{programme}` is rejected: nobody is assigned."))
+
+
+def height(
+    session: Session,
+    programme: _Programme,
+    months: Annotated[int, typer.Option(min=1, max=24, help="Months in which it shall pay back.")] = 12,
+) -> None:
+    """Say before it starts whether its audience is large enough to learn the offers apart, to prove itself and to pay back."""
+    context = session.context
+    document = foresee_programme(context, programme, months=months)
+    definition = load_programme(context.settings.home, programme)
+
+    def render() -> None:
+        for sentence in height_words(document, definition, context.settings.business.currency):
+            line(sentence)
+
+    session.show(document.as_json(), render)
+
+
+def evaluate(
+    session: Session,
+    programme: _Programme,
+    policy: Annotated[
+        str, typer.Option(help="plan, greedy, leave_alone, logged (what was done), or the name of an offer.")
+    ] = "plan",
+    against: Annotated[str, typer.Option(help="The policy that it is compared with, or none.")] = "logged",
+) -> None:
+    """Say what another policy would have earned in the rounds that are over, from the logged probabilities."""
+    evaluated = evaluate_policy(session.context, programme, policy, against=None if against == "none" else against)
+
+    def render() -> None:
+        for sentence in evaluated.sentences:
+            line(sentence)
+
+    session.show(evaluated.as_json(), render)

@@ -28,6 +28,7 @@ OUR_FIELDS: dict[str, OurKind] = {
     "reasons": "text",
     "reason_codes": "text",
     "recommended_action": "text",
+    "next_best_offer": "text",
     "campaign": "text",
     "model_version": "text",
     "scored_at": "datetime",
@@ -36,6 +37,7 @@ OUR_FIELDS: dict[str, OurKind] = {
 }
 # These say something of a campaign, so they are never pushed for whoever is in its holdout.
 CAMPAIGN_FIELDS = frozenset({"campaign", "recommended_action", "expected_profit"})
+ON_REQUEST = frozenset({"next_best_offer"})  # pushed only where a mapping names it
 DIGITS = {
     "churn_probability": 4,
     "percentile": 1,

@@ -35,6 +35,7 @@ CRM_FIELDS: Final = (
     "reasons",
     "reason_codes",
     "recommended_action",
+    "next_best_offer",
     "campaign",
     "model_version",
     "scored_at",

@@ -70,5 +70,15 @@ programme_decisions = sa.Table(
 )
 sa.Index("ix_programme_decisions_customer_id", programme_decisions.c.customer_id)
 
+# The newest of each name: `height`, and what other policies would have earned.
+programme_findings = sa.Table(
+    "programme_findings",
+    metadata,
+    sa.Column("programme", IdText, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("made_at", sa.DateTime, nullable=False),
+    sa.Column("result", sa.JSON, nullable=False),
+)
+
 # With the tables of this page, and of those that it imports, the schema is whole.
 schema = service_tables.api_keys.metadata

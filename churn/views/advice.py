@@ -14,6 +14,7 @@ from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.decisions.effect import Evidence
 from churn.documents.definition import CampaignDefinition
+from churn.views.definition_in_force import campaign_or_offer
 from churn.views.scored_customer import ShownReason
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def campaign_profit(
     None where no campaign is, or its file cannot be read, or it acts by causes that are not known. A campaign that goes by
     measured uplift is priced by risk here; `taught` is what measured rounds taught of the offers, by campaign.
     """
-    definition = campaigns.get(advice.campaign) if advice.campaign is not None else None
+    definition = campaign_or_offer(campaigns, advice.campaign)
     if definition is None or advice.kind not in {"campaign", "suggested"}:
         return None
     profit = profit_on_terms(
@@ -112,7 +113,7 @@ def campaign_profit(
 
 
 def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> Advice:
-    known = campaigns.get(campaign) if campaign is not None else None
+    known = campaign_or_offer(campaigns, campaign)
     return Advice(kind, campaign, known.title if known else campaign, text)
 
 

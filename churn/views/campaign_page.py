@@ -19,6 +19,7 @@ from churn.documents.plan import CampaignPlan, RuleCount
 from churn.errors import ModelError, NotFound
 from churn.modeling import load_card
 from churn.views.campaign_standing import ArmSizes, CampaignRow, Standing, arm_sizes, row_of, standing_of
+from churn.views.definition_in_force import planned_in_round
 
 if TYPE_CHECKING:
     from churn.store import OutcomeCount, PlanRecord, Rejection, ScheduledRun, Store, SyncRun
@@ -100,10 +101,11 @@ def campaign_page(context: Context, name: str) -> CampaignPage:
     """Return what the page of a campaign shows. Raises NotFound for a campaign that there is not."""
     settings = context.settings
     files = campaign_files(settings.home)
-    definition, complaints = examine(name, files[name]) if name in files else (None, [])
-    error = f"{complaints[0].what}. {complaints[0].remedy}" if complaints else None
     with context.open_store() as store:
         standing = standing_of(context, store, name, arm_sizes(store).get(name, ArmSizes()))
+        newest = standing.plans[0] if standing.plans else None
+        definition, complaints = examine(name, files[name]) if name in files else (planned_in_round(newest), [])
+        error = f"{complaints[0].what}. {complaints[0].remedy}" if complaints else None
         if name not in files and not standing.plans:
             near = difflib.get_close_matches(name, files, n=1, cutoff=0.4)
             raise NotFound(

@@ -14,6 +14,7 @@ from churn.context import Context
 from churn.documents.campaign_profit import BroughtProfit, PromisedProfit
 from churn.documents.definition import CampaignDefinition
 from churn.snapshots.policy import SnapshotPolicy
+from churn.views.definition_in_force import planned_in_round
 from churn.views.status import StatusKind
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class CampaignRow:
     realised: BroughtProfit | None
     sync: CrmStanding
     next: NextDay | None
+    programme: str | None = None  # whose round it is
 
 
 def campaign_rows(context: Context) -> list[CampaignRow]:
@@ -115,9 +117,10 @@ def campaign_rows(context: Context) -> list[CampaignRow]:
         sizes = arm_sizes(store)
         rows = []
         for name in names:
-            definition, complaints = examine(name, files[name]) if name in files else (None, [])
-            error = f"{complaints[0].what}. {complaints[0].remedy}" if complaints else None
             standing = standing_of(context, store, name, sizes.get(name, ArmSizes()))
+            newest = standing.plans[0] if standing.plans else None
+            definition, complaints = examine(name, files[name]) if name in files else (planned_in_round(newest), [])
+            error = f"{complaints[0].what}. {complaints[0].remedy}" if complaints else None
             rows.append(row_of(name, definition, error, standing))
     return sorted(rows, key=lambda row: (_URGENCY.index(row.stage), row.title))
 
@@ -175,6 +178,7 @@ def row_of(name: str, definition: CampaignDefinition | None, error: str | None, 
         realised=brought_by(standing.measurement),
         sync=_crm(standing),
         next=_next(stage, standing),
+        programme=plan.inputs.programme if plan else None,
     )
 
 

@@ -41,13 +41,21 @@ class CustomerAtRisk(ExplainedCustomer):
     campaigns: list[CampaignMembership]
     recommended_action: str | None
     campaign_expected_profit: float | None
+    next_best_offer: str | None
 
 
 # The profit expected of a customer on a campaign's newest terms, by the campaign's name; see `NewestTerms.profit`.
 ProfitOf = Callable[[str, "ScoreRow"], float | None]
+# The offer that a running round of a programme has for somebody with these assignments; see `NextOffers.of`.
+NextOffer = Callable[[Sequence["CustomerAssignment"]], str | None]
 
 
-def customer_risk(published: ScoreReader, customer_id: str, profit_of: ProfitOf | None = None) -> CustomerAtRisk:
+def customer_risk(
+    published: ScoreReader,
+    customer_id: str,
+    profit_of: ProfitOf | None = None,
+    next_offer: NextOffer | None = None,
+) -> CustomerAtRisk:
     """Return a customer's score, reasons, change, campaigns, and the run's own facts. Raises NotFound, DataError."""
     run, score, standing = _listed(published, customer_id)
     tells_money = published.tells_money(run)
@@ -60,10 +68,16 @@ def customer_risk(published: ScoreReader, customer_id: str, profit_of: ProfitOf 
         ],
         "recommended_action": action,
         "campaign_expected_profit": profit_of(action, score) if action and profit_of and tells_money else None,
+        "next_best_offer": next_offer(standing.assignments) if next_offer else None,
     }
 
 
-def risk_json(published: ScoreReader, customer_id: str, profit_of: ProfitOf | None = None) -> str:
+def risk_json(
+    published: ScoreReader,
+    customer_id: str,
+    profit_of: ProfitOf | None = None,
+    next_offer: NextOffer | None = None,
+) -> str:
     """Return `customer_risk` as JSON, with instants in UTC; the most frequent request of all.
 
     Reasons are JSON in the store and are copied as they are; the members about the run are written once per run.
@@ -77,6 +91,7 @@ def risk_json(published: ScoreReader, customer_id: str, profit_of: ProfitOf | No
     action = _action(standing.assignments)
     document["recommended_action"] = action
     document["campaign_expected_profit"] = profit_of(action, score) if action and profit_of and tells_money else None
+    document["next_best_offer"] = next_offer(standing.assignments) if next_offer else None
     document["campaigns"] = [
         {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}
         for a in standing.assignments

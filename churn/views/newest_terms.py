@@ -11,6 +11,7 @@ from churn.campaigns.own_terms import profit_on_terms
 from churn.campaigns.reading import campaign_files
 from churn.context import Context
 from churn.views.advice import readable_campaigns
+from churn.views.definition_in_force import campaign_or_offer
 from churn.views.offer_evidence import taught_of_offers
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class NewestTerms:
     def profit(self, campaign: str, score: ScoreRow) -> float | None:
         """Return the expected profit of contacting the customer of `score`; None where only a plan can tell it."""
         self._look()
-        definition = self._definitions.get(campaign)
+        definition = campaign_or_offer(self._definitions, campaign)
         if definition is None:
             return None
         involuntary, months = score["involuntary_probability"], score["months_after_save"]
@@ -47,7 +48,7 @@ class NewestTerms:
             involuntary=None if involuntary is None else np.array([involuntary]),
             margin=np.array([score["monthly_margin"]]),
             months=None if months is None else np.array([months]),
-            evidence=self._taught.get(campaign, ()),
+            evidence=self._taught.get(definition.name, ()),
         )
         return None if profit is None else round(float(profit[0]), 4)
 

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from churn.campaigns.offer_effect import believed_rates, priors_of
 from churn.campaigns.plan_words import rate_words
-from churn.campaigns.programme_words import OFFER_OFF
+from churn.campaigns.programme_words import OFFER_OFF, height_words
 from churn.campaigns.programmes import examine_programme, load_programme, programme_files
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.decisions.effect import believe
 from churn.documents.document import Document, Range
+from churn.documents.height import HeightDocument
 from churn.documents.measurement import EffectInterval
 from churn.documents.plan import BelievedRate
 from churn.documents.programme import LEAVE_ALONE, Cadence, ProgrammeDefinition
+from churn.documents.programme_findings import EvaluatedPolicy
 from churn.documents.programme_round import RoundDocument, RoundState
 from churn.errors import NotFound
 from churn.views.campaign_standing import brought_by
@@ -104,8 +106,14 @@ class ShownProgramme(Document):
     rounds: tuple[ShownRound, ...]
     newest: RoundDocument | None
     waiting: int | None
+    waiting_definition: ProgrammeDefinition | None
     offers: tuple[OfferStanding, ...]
+    spent: float
+    net_profit: Range | None
     alerts: tuple[str, ...]
+    height: HeightDocument | None
+    height_words: tuple[str, ...]
+    evaluations: tuple[EvaluatedPolicy, ...]
 
 
 def list_programmes(context: Context) -> list[ListedProgramme]:
@@ -160,6 +168,7 @@ def show_programme(context: Context, name: str) -> ShownProgramme:
         }
         alerts = [alert.message for alert in store.alerts.open(kind=OFFER_OFF) if alert.subject.split(" ")[0] == name]
         offers = _offers(context, store, known, approved, measured) if known else []
+        height, evaluations = store.programmes.height(name), store.programmes.evaluations(name)
     return ShownProgramme(
         name=name,
         title=known.title if known else name,
@@ -170,8 +179,16 @@ def show_programme(context: Context, name: str) -> ShownProgramme:
         rounds=tuple(_round(past, state, measured) for past, state in rounds),
         newest=rounds[0][0].result if rounds else None,
         waiting=next((past.round for past, state in rounds if state == "draft"), None),
+        waiting_definition=next((past.definition for past, state in rounds if state == "draft"), None),
         offers=tuple(offers),
+        spent=_spent(list(measured.values())),
+        net_profit=_together(list(measured.values())),
         alerts=tuple(alerts),
+        evaluations=tuple(evaluations),
+        height=height,
+        height_words=()
+        if height is None or known is None
+        else height_words(height, known, context.settings.business.currency),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.files import Sheet, csv_text, workbook_bytes
 from churn.views.advice import Advice, advise, campaign_profit, readable_campaigns
+from churn.views.next_offers import NextOffers
 from churn.views.offer_evidence import taught_of_offers
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
 from churn.views.risk_list import CSV_COLUMNS
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
 _TRIES = 3  # a list may be replaced between the index and the rows; twice in a row it is not
 _PORTION = 2_000
-CSV_HEADER = (*CSV_COLUMNS, "change", "recommended_action", "snapshot_date", "model_version", "scored_at")
+CSV_HEADER = (
+    *CSV_COLUMNS,
+    "change",
+    "recommended_action",
+    "next_best_offer",
+    "snapshot_date",
+    "model_version",
+    "scored_at",
+)
 
 
 class AdvisedCustomer(ScoredCustomer):
@@ -30,6 +39,7 @@ class AdvisedCustomer(ScoredCustomer):
     campaigns: list[CustomerAssignment]
     advice: Advice
     campaign_profit: float | None
+    next_best_offer: str | None
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,7 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
     assigned = store.assignments.of_customers([customer["customer_id"] for customer in customers]) if customers else {}
     definitions = readable_campaigns(context) if customers else {}
     taught = taught_of_offers(store, list(definitions)) if definitions else {}
+    next_offers = NextOffers(context)
     advised: list[AdvisedCustomer] = []
     for customer in customers:
         campaigns = assigned.get(customer["customer_id"], [])
@@ -154,7 +165,15 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
                 months_after_save=customer["months_after_save"],
                 taught=taught,
             )
-        advised.append({**customer, "campaigns": campaigns, "advice": advice, "campaign_profit": by_its_terms})
+        advised.append(
+            {
+                **customer,
+                "campaigns": campaigns,
+                "advice": advice,
+                "campaign_profit": by_its_terms,
+                "next_best_offer": next_offers.of(campaigns),
+            }
+        )
     return advised
 
 

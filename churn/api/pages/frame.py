@@ -47,6 +47,7 @@ PLACES = (  # name, address, words, icon; in the order of use: look, act, check
     ("risk-list", "/risk-list", "Risk list", "list"),
     ("simulator", "/simulator", "ROI simulator", "sliders"),
     ("campaigns", "/campaigns", "Campaigns", "send"),
+    ("programmes", "/programmes", "Programmes", "fork"),
     ("experiments", "/experiments", "Experiments", "flask"),
     ("insights", "/insights", "Insights", "bulb"),
     ("model", "/model", "Model", "target"),

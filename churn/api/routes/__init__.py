@@ -10,6 +10,7 @@ from churn.api.routes import (
     monitoring,
     privacy,
     query,
+    programmes,
     reports,
     simulations,
 )
@@ -21,6 +22,8 @@ ROUTERS = (
     monitoring.router,
     reports.router,
     campaigns.router,
+    programmes.router,
+    programmes.moments,
     experiments.router,
     jobs.router,
     privacy.router,

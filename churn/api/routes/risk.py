@@ -29,7 +29,8 @@ CustomerId = Annotated[str, InPath(min_length=1, max_length=LONGEST_ID, examples
 async def risk_of_a_customer(customer_id: CustomerId, request: Request) -> Response:
     """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
     state = state_in(request)
-    risk = await state.ask(lambda published: risk_json(published, customer_id, state.newest_terms.profit))
+    profit_of, next_offer = state.newest_terms.profit, state.next_offers.of
+    risk = await state.ask(lambda published: risk_json(published, customer_id, profit_of, next_offer))
     return Response(risk, media_type="application/json")
 
 

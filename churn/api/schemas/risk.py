@@ -102,6 +102,12 @@ class CustomerRisk(Score, Freshness):
         description="Of contacting the customer on the terms that the file of `recommended_action` has now; null without "
         "one, where the model failed the gate, and where terms are SQL over features, which a plan evaluates.",
     )
+    next_best_offer: str | None = Field(
+        None,
+        description="The offer that a running round of a programme has for the customer; null for those it leaves alone, by "
+        "choice or by chance.",
+        examples=["support_call"],
+    )
     campaigns: list[Assignment] = Field(default_factory=list)
 
 

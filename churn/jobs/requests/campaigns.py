@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from datetime import date
 
+from churn.campaigns.programmes import load_programme, programme_files
 from churn.campaigns.reading import load_campaign
 from churn.context import Context
 from churn.crm.opening import connector_section
 from churn.errors import CampaignError, ConfigError
 from churn.jobs.requests.work import queue_run
 from churn.store.service_records import JobParameterValue, ScheduledRun
+from churn.views.definition_in_force import definition_in_force
 
 
 def ask_plan(
     context: Context, campaign: str, *, budget: float | str | None = None, on: date | None = None, who: str
 ) -> ScheduledRun:
     """Queue a plan of `campaign`, or return the one under way. Raises CampaignError, ConfigError as `churn plan` does."""
-    load_campaign(context.settings.home, campaign)
+    _require_plannable(context, campaign)
     parameters: dict[str, JobParameterValue] = {"campaigns": [campaign]}
     if budget is not None:
         parameters["budget"] = _amount(budget)
@@ -68,7 +70,8 @@ def ask_measure(context: Context, campaign: str, *, who: str) -> ScheduledRun:
 
 def _destination(context: Context, campaign: str, connector: str | None) -> str:
     """Return the connector that `campaign` can be pushed to, as asked for or as its definition says."""
-    definition = load_campaign(context.settings.home, campaign)
+    with context.open_store() as store:
+        definition = definition_in_force(context, store, campaign)
     name = connector or definition.crm.connector
     if name is None:
         raise ConfigError(
@@ -79,6 +82,15 @@ def _destination(context: Context, campaign: str, connector: str | None) -> str:
         if campaign not in store.assignments.counts():
             raise CampaignError("nobody is assigned to it", where=f"campaign {campaign}", remedy="Plan it first.")
     return name
+
+
+def _require_plannable(context: Context, name: str) -> None:
+    """Raise CampaignError for a name that is neither a campaign's nor a programme's, ConfigError for a wrong file."""
+    home = context.settings.home
+    if name in programme_files(home):
+        load_programme(home, name)
+    else:
+        load_campaign(home, name)
 
 
 def _amount(budget: float | str) -> float:

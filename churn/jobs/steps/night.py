@@ -10,6 +10,7 @@ from churn.jobs.parameters import flag_of
 from churn.store.service_records import ScheduledRun
 from churn.workflows.keep_campaigns import (
     Kept,
+    plan_programmes,
     pull_all_outcomes,
     remeasure_campaigns,
     replan_campaigns,
@@ -58,12 +59,13 @@ def score(context: Context, run: ScheduledRun) -> StepResult:
 
 
 def plan(context: Context, run: ScheduledRun) -> StepResult:
-    """Add customers to the campaigns that run."""
+    """Add customers to the campaigns that run, and plan the programmes that are due."""
     if _is_past(run):
         return _PAST
     if not context.settings.schedule.plans_campaigns:
         return StepResult(None, "Skipped: [schedule] plans_campaigns is off.", is_skipped=True)
-    return _result(replan_campaigns(context), "no campaign runs")
+    kept = replan_campaigns(context).and_also(plan_programmes(context))
+    return _result(kept, "no campaign runs and no programme is due")
 
 
 def sync(context: Context, run: ScheduledRun) -> StepResult:

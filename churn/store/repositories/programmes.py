@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from pydantic import JsonValue
 
+from churn.documents.height import HeightDocument
 from churn.documents.programme import ProgrammeDefinition
+from churn.documents.programme_findings import EvaluatedPolicy
 from churn.documents.programme_round import RoundDocument, RoundState
 from churn.store.database import Database
-from churn.store.frames import fetch, insert_new, typed
+from churn.store.frames import fetch, insert_new, typed, upsert
 from churn.store.programme_records import (
     LOG_COLUMNS,
     OPTIONAL_LOG_COLUMNS,
@@ -19,12 +22,13 @@ from churn.store.programme_records import (
     MomentDecision,
     ProgrammeRound,
 )
-from churn.store.programme_tables import programme_decisions, programme_log, programme_rounds
+from churn.store.programme_tables import programme_decisions, programme_findings, programme_log, programme_rounds
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+HEIGHT = "height"
 _ROUND_COLUMNS = [programme_rounds.c[field.name] for field in fields(ProgrammeRound)]
 _CHOICE_COLUMNS = [programme_log.c[field.name] for field in fields(LoggedChoice)]
 _DECISION_COLUMNS = [programme_decisions.c[field.name] for field in fields(MomentDecision)]
@@ -85,6 +89,13 @@ class ProgrammeRepository:
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(query).mappings()]
 
+    def approvals(self) -> tuple[int, datetime | None]:
+        """Return how many rounds are approved and when the last one was: it changes whenever another is."""
+        query = sa.select(sa.func.count(), sa.func.max(programme_rounds.c.decided_at))
+        with self._database.read() as connection:
+            row = connection.execute(query.where(programme_rounds.c.state == "approved")).one()
+        return int(row[0]), row[1]
+
     def round(self, programme: str, number: int) -> ProgrammeRound | None:
         """Return one round; None if there is no such one."""
         query = sa.select(*_ROUND_COLUMNS).where(_is_it(programme, number))
@@ -113,6 +124,39 @@ class ProgrammeRepository:
             if lapsed:
                 connection.execute(sa.update(programme_rounds).where(is_over).values(state="expired", decided_at=now))
         return lapsed
+
+    def keep_height(self, programme: str, height: HeightDocument, at: datetime) -> None:
+        """Keep whether a programme is tall enough, in place of what was kept before."""
+        self._keep(programme, HEIGHT, height.as_json(), at)
+
+    def height(self, programme: str) -> HeightDocument | None:
+        """Return whether a programme was found tall enough; None where nobody has asked."""
+        rows = self._findings(programme, programme_findings.c.name == HEIGHT)
+        return HeightDocument.read(rows[0], where=f"height of programme {programme}") if rows else None
+
+    def keep_evaluation(self, evaluated: EvaluatedPolicy, at: datetime) -> None:
+        """Keep what a policy would have earned, in place of what was kept of the same comparison."""
+        name = f"policy {evaluated.answer.policy} against {evaluated.answer.against}"
+        self._keep(evaluated.programme, name, evaluated.as_json(), at)
+
+    def evaluations(self, programme: str) -> list[EvaluatedPolicy]:
+        """Return what was kept of other policies, newest first."""
+        rows = self._findings(programme, programme_findings.c.name != HEIGHT)
+        return [EvaluatedPolicy.read(row, where=f"evaluation of programme {programme}") for row in rows]
+
+    def _keep(self, programme: str, name: str, result: dict[str, JsonValue], at: datetime) -> None:
+        row = {"programme": programme, "name": name, "made_at": at, "result": result}
+        with self._database.write(lock=programme_findings) as connection:
+            upsert(connection, programme_findings, [row])
+
+    def _findings(self, programme: str, which: sa.ColumnElement[bool]) -> list[JsonValue]:
+        query = (
+            sa.select(programme_findings.c.result)
+            .where(programme_findings.c.programme == programme, which)
+            .order_by(programme_findings.c.made_at.desc(), programme_findings.c.name)
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
 
     def log(self, programme: str, number: int) -> pl.DataFrame:
         """Return the log of a round by customer, with the columns of `LOG_COLUMNS`."""

@@ -84,6 +84,11 @@ def _require(draft: ProgrammeRound, allowed: tuple[str, ...], who: str, verb: st
     )
 
 
+def may_reject(approval: Approval, who: str) -> bool:
+    """Say whether somebody who may push may reject a round."""
+    return may_approve(approval, who) or who == approval.budget_owner
+
+
 def may_approve(approval: Approval, who: str) -> bool:
     """Say whether somebody who may push may approve a round."""
     return not approval.by or who in approval.by

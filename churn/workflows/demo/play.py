@@ -12,6 +12,7 @@ from churn.context import Context
 from churn.demo import OFFERS, SCENARIOS, generate_company, load_state, play_month
 from churn.errors import ConfigError
 from churn.progress import SILENT, Progress
+from churn.views.definition_in_force import campaign_or_offer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,7 +69,8 @@ def _contacts(context: Context, first: date) -> pl.DataFrame:
     chosen = chosen.filter(pl.col("snapshot_date") == first).sort("campaign", "customer_id")
     definitions = load_campaigns(context.settings.home)
     names = list(chosen["campaign"].unique())
-    channels = {name: definitions[name].offer.channel if name in definitions else None for name in names}
+    known = {name: campaign_or_offer(definitions, name) for name in names}
+    channels = {name: definition.offer.channel if definition else None for name, definition in known.items()}
     start = datetime.combine(first, datetime.min.time()) + _FIRST_CONTACT
     minutes = _CONTACT_HOURS * 60
     step = pl.int_range(pl.len()).over("campaign") * minutes // pl.len().over("campaign")

@@ -3,6 +3,7 @@
 from churn.workflows.keep_campaigns.keep import (
     Kept,
     destinations,
+    plan_programmes,
     pull_all_outcomes,
     remeasure_campaigns,
     replan_campaigns,
@@ -12,6 +13,7 @@ from churn.workflows.keep_campaigns.keep import (
 __all__ = [
     "Kept",
     "destinations",
+    "plan_programmes",
     "pull_all_outcomes",
     "remeasure_campaigns",
     "replan_campaigns",

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
 
+from churn.campaigns.programmes import load_programme, programme_files
 from churn.campaigns.reading import campaign_files
 from churn.context import Context
 from churn.crm.request import PUSH_ONE
+from churn.documents.programme import Cadence
 from churn.errors import CampaignError, ChurnError, ConfigError, ModelError, QualityBlocked
+from churn.views.definition_in_force import planned_in_round
 from churn.workflows.measure import measure_campaign, pull_outcomes
 from churn.workflows.plan import PlanRequest, plan_campaigns
 from churn.workflows.sync import RISK_LIST, WITHDRAW_ONE, SyncOptions, sync_crm, withdraw_campaign
@@ -33,15 +36,22 @@ class Kept:
         failures = self.failures if failure is None else (*self.failures, failure)
         return Kept(self.rows + rows, (*self.phrases, phrase), failures)
 
+    def and_also(self, other: Kept) -> Kept:
+        """Return what was done together with something else."""
+        return Kept(self.rows + other.rows, (*self.phrases, *other.phrases), (*self.failures, *other.failures))
+
 
 def running_campaigns(context: Context, on: date) -> list[str]:
-    """Return the campaigns, in order, that have customers whose window is open on a day, and a definition still."""
+    """Return the campaigns, in order, that have customers whose window is open on a day, and a definition still.
+
+    Those of programmes' rounds keep the one that they were planned with.
+    """
     known = campaign_files(context.settings.home)
     running = []
     with context.open_store() as store:
         for name, counted in store.assignments.counts().items():
             plan = store.plans.latest(name)
-            if plan is None or name not in known:
+            if plan is None or (name not in known and planned_in_round(plan) is None):
                 continue
             if counted.last_snapshot_date + timedelta(days=plan.window_days) >= on:
                 running.append(name)
@@ -72,13 +82,56 @@ def replan_campaigns(context: Context) -> Kept:
     return kept
 
 
+def plan_programmes(context: Context) -> Kept:
+    """Plan a round of every programme whose cadence says so, and let drafts lapse whose time is over."""
+    with context.open_store() as store:
+        lapsed = store.programmes.expire(context.in_company_time().clock())
+        run = store.scores.current_run()
+        newest = {name: store.programmes.rounds(name, limit=1) for name in programme_files(context.settings.home)}
+    kept = Kept()
+    for name, number in lapsed:
+        kept = kept.and_then(f"{name}: the draft of round {number} has lapsed")
+    if run is None:
+        return kept
+    for name, rounds in newest.items():
+        try:
+            programme = load_programme(context.settings.home, name)
+            if not _is_due(programme.cadence, rounds[0].snapshot_date if rounds else None, run.snapshot_date):
+                continue
+            planned = plan_campaigns(context, PlanRequest(campaigns=(name,))).round
+        except _REFUSALS as error:
+            kept = kept.and_then(_hold_back(context, "plan", name, error))
+            continue
+        _goes_on(context, "plan", name)
+        if planned is not None:
+            contacts = sum(arm.contacted for arm in planned.arms)
+            waits = ", waiting for approval" if planned.is_draft else ""
+            kept = kept.and_then(f"{name}: round {planned.round}, {contacts:,} to contact{waits}", rows=contacts)
+    return kept
+
+
+def _is_due(cadence: Cadence, last: date | None, day: date) -> bool:
+    """Say whether a programme whose newest round is on the scores of `last` is planned on those of `day`."""
+    if cadence == "by_hand":
+        return False
+    if last is None or cadence == "daily":
+        return last is None or day > last
+    if cadence == "weekly":
+        return day >= last + timedelta(days=7)
+    return (day.year, day.month) > (last.year, last.month)
+
+
 def _planned_together(context: Context) -> list[tuple[tuple[str, ...], float | None]]:
     """Return the running campaigns in the groups in which they were planned last, each with its budget."""
     running = running_campaigns(context, context.today)
     groups: dict[tuple[str, ...], float | None] = {}
     placed: set[str] = set()
     with context.open_store() as store:
-        plans = [plan for plan in map(store.plans.latest, running) if plan is not None]
+        plans = [
+            plan
+            for plan in map(store.plans.latest, running)
+            if plan is not None and plan.inputs.programme is None  # a round is never added to
+        ]
     for plan in sorted(plans, key=lambda plan: plan.planned_at, reverse=True):
         together = tuple(name for name in plan.inputs.campaigns if name in running)
         if plan.campaign in placed or not together:
@@ -123,8 +176,11 @@ def destinations(context: Context) -> list[tuple[str, str]]:
             plan = store.plans.latest(name)
             if plan is not None and plan.definition.crm.connector:
                 named.append((name, plan.definition.crm.connector))
+        rounds = {pair[0] for pair in newest if planned_in_round(store.plans.latest(pair[0])) is not None}
     pushed = [
-        pair for pair, action in newest.items() if action == "push" and (pair[0] in known or pair[0] == RISK_LIST)
+        pair
+        for pair, action in newest.items()
+        if action == "push" and (pair[0] in known or pair[0] in rounds or pair[0] == RISK_LIST)
     ]
     withdrawn = {pair for pair, action in newest.items() if action != "push"}
     return sorted({*pushed, *(pair for pair in named if pair not in withdrawn)})

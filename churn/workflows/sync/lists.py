@@ -12,6 +12,7 @@ from churn.campaigns.own_terms import profit_on_terms
 from churn.context import Context
 from churn.errors import CampaignError, QualityBlocked
 from churn.views.current_run import current_run
+from churn.views.next_offers import running_offers
 from churn.views.offer_evidence import taught_of_offers
 from churn.views.risk_list import plain_reasons
 
@@ -100,6 +101,8 @@ def campaign_list(
     )
     frame = _without_money(frame, store, run)
     constants = {"recommended_action": definition.title, "campaign": definition.name}
+    if (running := running_offers(store).get(definition.name)) is not None:
+        constants["next_best_offer"] = running.offer
     return replace(_finished(frame, run, constants, run_id, left_out), forbidden=_names(forbidden))
 
 
@@ -124,8 +127,21 @@ def risk_list(context: Context, store: Store, bands: Sequence[str], run: ScoreRu
         kept = frame.join(customers, on="customer_id", how="anti", maintain_order="left")
         left_out[why], frame = frame.height - kept.height, kept
     frame = frame.with_columns(plain_reasons(pl.col("reasons")), reason_codes(pl.col("reasons")))
-    frame = _without_money(frame, store, run)
+    frame = _with_next_offers(context, store, _without_money(frame, store, run))
     return replace(_finished(frame, run, {}, run_id, left_out), forbidden=_names(forbidden))
+
+
+def _with_next_offers(context: Context, store: Store, frame: pl.DataFrame) -> pl.DataFrame:
+    """Add what a running round of a programme offers each customer: nothing to its holdout, nor to whom it left alone."""
+    import polars as pl
+
+    today = context.in_company_time().today
+    running = {name: offer.offer for name, offer in running_offers(store).items() if offer.ends > today}
+    treated = store.assignments.customers(sorted(running), arm="treatment").select(
+        "customer_id", pl.col("campaign").replace_strict(running, return_dtype=pl.String).alias("next_best_offer")
+    )
+    newest = treated.unique("customer_id", keep="last", maintain_order=True)
+    return frame.join(newest, on="customer_id", how="left", maintain_order="left")
 
 
 def _on_newest_terms(
@@ -234,6 +250,8 @@ def _finished(
     import polars as pl
 
     texts = {"recommended_action": None, "campaign": None, **constants}
+    if "next_best_offer" not in frame.columns:
+        texts = {"next_best_offer": None, **texts}
     texts |= {"model_version": run.model_version, "run_id": run_id}
     frame = frame.with_columns(
         *(pl.lit(text, dtype=pl.String).alias(name) for name, text in texts.items()),

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from churn.campaigns.reading import load_campaign
 from churn.context import Context
-from churn.crm.mapping import CAMPAIGN_FIELDS, OUR_FIELDS
+from churn.crm.mapping import CAMPAIGN_FIELDS, ON_REQUEST, OUR_FIELDS
 from churn.crm.opening import connector_section
 from churn.crm.request import PUSH_ONE, SyncRequest
 from churn.crm.sync import Sync
 from churn.errors import CampaignError, ConfigError
+from churn.views.definition_in_force import definition_in_force
 from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fresh_scores, risk_list
 
 if TYPE_CHECKING:
@@ -197,7 +197,8 @@ def retry_rejected(
 
 
 def _definition(context: Context, campaign: str) -> CampaignDefinition:
-    return load_campaign(context.settings.home, campaign)
+    with context.open_store() as store:
+        return definition_in_force(context, store, campaign)
 
 
 def _request(
@@ -209,7 +210,8 @@ def _request(
     fields: dict[str, str],
     options: SyncOptions,
 ) -> SyncRequest:
-    chosen = fields or {name: name for name in OUR_FIELDS if campaign != RISK_LIST or name not in CAMPAIGN_FIELDS}
+    left_out = ON_REQUEST | (CAMPAIGN_FIELDS if campaign == RISK_LIST else frozenset())
+    chosen = fields or {name: name for name in OUR_FIELDS if name not in left_out}
     return SyncRequest(
         connector=connector,
         campaign=campaign,

@@ -12,58 +12,17 @@ import pytest
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.programme_words import OFFER_OFF
 from churn.campaigns.random_slice import RANDOM_STRATUM
-from churn.documents.programme_round import RoundDocument
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.store import open_store
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, reject_round
-from tests.workflows.plan.town import DAY, PLAIN, VALUE, Town
-
-HEAD = '[programme]\ntitle = "Keep them"\n'
-PROGRAMME = """
-[offers.call]
-capacity = 30
-[offers.mail]
-weight = 2
-[limits]
-budget = 150
-cooldown_days = 10
-[random_slice]
-share = 0.2
-"""
-MAIL = PLAIN.replace("phone", "email").replace("contact_cost = 2", "contact_cost = 1").replace("0.4", "0.35")
-APPROVAL = "[approval]\nrequired = true\n"
+from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, assigned, keep_in, logged, plan, write
+from tests.workflows.plan.town import DAY, VALUE, Town
 
 
 @pytest.fixture
 def keep(town: Town) -> Town:
-    town.campaign("call")
-    town.campaign("mail", MAIL)
-    write(town)
-    return town
-
-
-def write(town: Town, text: str = PROGRAMME) -> None:
-    path = town.home / "programmes" / "keep.toml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(HEAD + text, encoding="utf-8")
-
-
-def plan(town: Town, **request: object) -> RoundDocument:
-    document = town.plan("keep", **request).round
-    assert document is not None
-    return document
-
-
-def assigned(town: Town) -> pl.DataFrame:
-    with open_store(town.settings.database_url) as store:
-        frames = [store.assignments.of(name) for name in store.assignments.counts()]
-    return pl.concat(frames) if frames else pl.DataFrame(schema={"customer_id": pl.String})
-
-
-def logged(town: Town, number: int = 1) -> pl.DataFrame:
-    with open_store(town.settings.database_url) as store:
-        return store.programmes.log("keep", number)
+    return keep_in(town)
 
 
 def test_without_approval_a_round_assigns_at_once_within_every_limit(keep: Town) -> None:

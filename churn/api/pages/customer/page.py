@@ -111,6 +111,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         live=live,
         rights=rights_block(state, user, customer_id),
         advice=advice,
+        next_best_offer=state.next_offers.of(view.campaigns),
         campaign_profit=None
         if view.expected_profit is None
         else campaign_profit(

@@ -1,0 +1,109 @@
+"""Programmes: which offers compete and how their rounds stand; one with its arms, money, what was learnt, and the approval of a draft."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Path as InPath
+from fastapi.responses import RedirectResponse
+
+from churn.accounts.sign_in import SignedIn
+from churn.api.pages.frame import fragment, page
+from churn.api.pages.session import signed_in
+from churn.api.problems import request_id
+from churn.api.schemas.campaigns import NAME
+from churn.api.state import State, state_of
+from churn.campaigns.programmes import programme_files
+from churn.errors import CampaignError, NotFound
+from churn.jobs.requests import ask_plan, work_on
+from churn.views.campaign_page import asked_jobs
+from churn.views.programmes import list_programmes, show_programme
+from churn.workflows.approve import approve_round, may_approve, may_reject, reject_round
+
+router = APIRouter()
+
+Name = Annotated[str, InPath(max_length=100, pattern=NAME)]
+Here = Annotated[State, Depends(state_of)]
+Reader = Annotated[SignedIn, Depends(signed_in())]
+Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
+
+
+@router.get("/programmes")
+def programmes(request: Request, state: Here, _user: Reader) -> Response:
+    """Show every programme, those that wait for approval first."""
+    rows = sorted(list_programmes(state.context), key=lambda row: (row.waiting is None, row.title or row.name))
+    return page(request, "programmes/list.html.j2", title="Programmes", active="programmes", rows=rows)
+
+
+@router.get("/programmes/{name}")
+def programme(name: Name, request: Request, state: Here, user: Reader) -> Response:
+    """Show one programme."""
+    try:
+        shown = show_programme(state.context, name)
+    except CampaignError as error:
+        raise NotFound(error.what, where=name, remedy=error.remedy) from error
+    known = shown.waiting_definition
+    return page(
+        request,
+        "programmes/programme.html.j2",
+        title=shown.title,
+        active="programmes",
+        p=shown,
+        may_plan=user.may("push") and name in programme_files(state.context.settings.home),
+        may_approve=user.may("push") and known is not None and may_approve(known.approval, user.name),
+        may_reject=user.may("push") and known is not None and may_reject(known.approval, user.name),
+        work=work_on(state.context, asked_jobs(state.store, name)),
+    )
+
+
+@router.get("/programmes/{name}/work")
+def work(name: Name, request: Request, state: Here, _user: Reader) -> Response:
+    """Return what is under way for a programme; once all is done the page is loaded anew."""
+    under_way = work_on(state.context, asked_jobs(state.store, name))
+    answer = fragment(request, "programmes/_work.html.j2", name=name, work=under_way)
+    if not under_way.is_under_way:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+@router.post("/programmes/{name}/plan")
+def plan(name: Name, request: Request, state: Here, user: Pusher) -> Response:
+    """Ask for the next round."""
+    if name not in programme_files(state.context.settings.home):
+        raise NotFound("there is no such programme", where=name, remedy="See the list of programmes.")
+    run = ask_plan(state.context, name, who=user.name)
+    return _done(request, state, user, "plan_programme", name, f"{name}, run {run.run_id}")
+
+
+@router.post("/programmes/{name}/approve")
+def approve(
+    name: Name,
+    request: Request,
+    state: Here,
+    user: Pusher,
+    number: Annotated[int, Form(alias="round", ge=1)],
+    note: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Approve a draft: its customers are assigned."""
+    approve_round(state.context, name, number, who=user.name, note=note.strip() or None)
+    return _done(request, state, user, "approve_round", name, f"{name}, round {number}")
+
+
+@router.post("/programmes/{name}/reject")
+def reject(
+    name: Name,
+    request: Request,
+    state: Here,
+    user: Pusher,
+    number: Annotated[int, Form(alias="round", ge=1)],
+    note: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Reject a draft: nobody of it is assigned."""
+    reject_round(state.context, name, number, who=user.name, note=note.strip() or None)
+    return _done(request, state, user, "reject_round", name, f"{name}, round {number}")
+
+
+def _done(request: Request, state: State, user: SignedIn, action: str, name: str, subject: str) -> Response:
+    state.store.requests.audit(user.name, action, subject, state.context.clock(), request_id(request))
+    return RedirectResponse(f"/programmes/{name}", status_code=303)

@@ -1,0 +1,67 @@
+"""Programmes and decisions over HTTP, in the town of the plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from churn.accounts.keys import create_key
+from churn.api import create_app
+from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, keep_in, logged, plan, write
+from tests.workflows.plan.town import Town
+
+
+@pytest.fixture
+def client(town: Town) -> Iterator[TestClient]:
+    keep_in(town, PROGRAMME + APPROVAL + 'by = ["boss"]\n')
+    plan(town)
+    with TestClient(create_app(town.context), raise_server_exceptions=False) as client:
+        yield client
+
+
+def key(town: Town, name: str, *scopes: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {create_key(town.context, name, scopes)}"}
+
+
+def test_a_round_is_shown_approved_and_decides(town: Town, client: TestClient) -> None:
+    reader, boss = key(town, "reader", "read"), key(town, "boss", "read", "push")
+    desk = key(town, "desk", "push")
+    (listed,) = client.get("/v1/programmes", headers=reader).json()
+    assert (listed["name"], listed["waiting"], listed["state"]) == ("keep", 1, "draft")
+    shown = client.get("/v1/programmes/keep", headers=reader).json()
+    assert [arm["offer"] for arm in shown["newest"]["arms"]] == ["call", "mail", "leave_alone"]
+    assert client.get("/v1/programmes/keep/rounds/1", headers=reader).json()["round"] == 1
+    assert client.get("/v1/programmes/kep", headers=reader).status_code == 404
+    wanted = {"programme": "keep", "customer_id": "C0001", "moment": "cancel_click"}
+    assert client.post("/v1/decisions", headers=desk, json=wanted).status_code == 404  # still a draft
+    assert client.post("/v1/programmes/keep/approve", headers=reader, json={}).status_code == 403
+    refused = client.post("/v1/programmes/keep/approve", headers=desk, json={})
+    assert (refused.status_code, refused.json()["detail"]) == (422, "desk may not approve it: boss may")
+    approved = client.post("/v1/programmes/keep/approve", headers=boss, json={"round": 1, "note": "go"}).json()
+    assert approved["state"] == "approved"
+    assert approved["treatment"] > 0
+    row = logged(town).filter(pl.col("arm") == "mail").row(0, named=True)
+    wanted["customer_id"] = row["customer_id"]
+    headers = {**desk, "Idempotency-Key": "click 1"}
+    decision = client.post("/v1/decisions", headers=headers, json=wanted).json()
+    assert (decision["decision"], decision["channel"], decision["campaign"]) == ("mail", "email", "mail_20260301")
+    assert 0 < decision["probability"] < 1
+    assert client.post("/v1/decisions", headers=headers, json=wanted).json() == decision
+    other = client.post("/v1/decisions", headers=headers, json={**wanted, "moment": "call"})
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    risk = client.get(f"/v1/customers/{row['customer_id']}/risk", headers=reader).json()
+    assert risk["next_best_offer"] == "mail"
+    held = logged(town).filter("is_holdout").row(0, named=True)["customer_id"]
+    assert client.get(f"/v1/customers/{held}/risk", headers=reader).json()["next_best_offer"] is None
+
+
+def test_a_rejected_round_assigns_nobody(town: Town, client: TestClient) -> None:
+    boss = key(town, "boss", "push")
+    rejected = client.post("/v1/programmes/keep/reject", headers=boss, json={"note": "no"}).json()
+    assert rejected["state"] == "rejected"
+    again = client.post("/v1/programmes/keep/approve", headers=boss, json={})
+    assert again.status_code == 422
+    write(town)

@@ -9,8 +9,8 @@ from churn.api.routes import (
     models,
     monitoring,
     privacy,
-    query,
     programmes,
+    query,
     reports,
     simulations,
 )

@@ -40,13 +40,17 @@ def played(town: Town) -> Town:
     for number in range(SIZE):
         name = customer(number)
         if name in frame and name not in called and rng.random() < frame[name]:
-            world.told_again(
-                "subscriptions",
-                number,
-                "2026-03-12",
-                canceled_at=datetime(2026, 3, 12),
-                ended_at=datetime(2026, 3, 12),
-            )
+            for event in ("canceled", "ended"):
+                world.add(
+                    "subscription_events",
+                    "2026-03-12",
+                    customer_id=name,
+                    subscription_id=f"{name}-{number:04d}",
+                    event_type=event,
+                    plan="basic",
+                    monthly_fee=25.0,
+                    end_reason=None,
+                )
     world.told_until("2026-05-01")
     town.refresh(world)
     town.now = datetime(2026, 5, 1, 6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +13,9 @@ from churn.config.sections import Section
 
 WEBHOOK_SECRET = "CHURN_ALERTS_WEBHOOK_SECRET"  # noqa: S105  # the variable's name, not its value
 SMTP_PASSWORD = "CHURN_ALERTS_SMTP_PASSWORD"  # noqa: S105  # as above
+
+ChatKind = Literal["slack", "teams"]
+CHAT_URLS: Final = ("CHURN_ALERTS_SLACK_URL", "CHURN_ALERTS_TEAMS_URL")
 
 _FIELD = re.compile(r"^[\d*/,\-a-zA-Z]+$")
 _ADDRESS = re.compile(r"^[^\s@<>,;]+@[^\s@<>,;]+$")
@@ -94,6 +97,14 @@ class AlertSettings(Section):
     )
     link: str | None = Field(None, description="Address of the web pages, written into messages.")
     webhook_url: str | None = Field(None, description="Alerts are posted there as JSON, signed.")
+    chat: list[ChatKind] = Field(
+        default_factory=list,
+        description="Rooms that alerts and the monthly headline go to: slack, teams. Their addresses are CHURN_ALERTS_SLACK_URL, CHURN_ALERTS_TEAMS_URL.",
+    )
+    chat_minutes: Annotated[float, Field(ge=0, le=1440)] = Field(
+        5,
+        description="A room gets at most one message in these minutes; what comes meanwhile is grouped. Critical alerts go at once.",
+    )
     email_to: list[str] = Field(default_factory=list, description="Addresses that alerts are mailed to.")
     report_to: list[str] = Field(
         default_factory=list, description="Addresses that the monthly report is mailed to, as one file."
@@ -195,3 +206,8 @@ class WebhookSettings(Section):
 def webhook_secret(name: str) -> str:
     """Return the environment variable that holds the secret of [webhooks.NAME]."""
     return f"CHURN_WEBHOOK_{name.upper().replace('-', '_')}_SECRET"
+
+
+def chat_url(kind: ChatKind) -> str:
+    """Return the environment variable that holds the address of a room's webhook."""
+    return f"CHURN_ALERTS_{kind.upper()}_URL"

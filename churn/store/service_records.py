@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -94,9 +94,12 @@ class Worker:
     seen_at: datetime
 
 
+RESOLVED: Final = "resolved"  # in place of a severity: the message that an alert is over
+
+
 @dataclass(frozen=True)
 class AlertDelivery:
-    """One alert on its way to one channel (log, webhook, email), with what it says."""
+    """One alert on its way to one channel (log, webhook, email, slack, teams), with what it says."""
 
     alert_id: int
     channel: str

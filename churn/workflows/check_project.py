@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.errors import ChurnError
 from churn.snapshots.dates import default_snapshot_date
 from churn.snapshots.point_in_time import Leak, find_leaks, own_features
 from churn.snapshots.policy import SnapshotPolicy
@@ -15,19 +14,10 @@ from churn.views.open_files import open_files
 from churn.warehouse.models.checks import run_checks
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.define import CampaignReview, validate_campaigns, validate_programmes
-from churn.workflows.publish import reach_destinations
+from churn.workflows.reach import Reached, reach_places
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult
-
-
-@dataclass(frozen=True)
-class Reached:
-    """Something configured elsewhere, and why it cannot be used now if so."""
-
-    what: str
-    where: str
-    error: ChurnError | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,5 @@ def check_project(context: Context) -> ProjectCheck:
         tried_features=tried,
         leaks=leaks,
         open_files=open_files(settings.home),
-        reached=[
-            Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)
-        ],
+        reached=reach_places(context),
     )

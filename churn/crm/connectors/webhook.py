@@ -41,7 +41,7 @@ def connect(
     def sign(request: httpx.Request) -> httpx.Request:
         event_id = hashlib.sha256(request.content).hexdigest()[:32]
         timestamp = str(int(clock().replace(tzinfo=UTC).timestamp()))
-        request.headers.update(signed_headers(http.secret.encode(), timestamp, event_id, request.content))
+        request.headers.update(signed_headers(http.secret, timestamp, event_id, request.content))
         return request
 
     http = Http(

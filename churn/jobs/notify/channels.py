@@ -1,4 +1,4 @@
-"""The channels of alerts: the log, a signed webhook, mail."""
+"""The channels of alerts: the log, a signed webhook, mail; rooms of a chat are in `chat`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from churn.config import AlertSettings
 from churn.config.schedule import SMTP_PASSWORD, WEBHOOK_SECRET
 from churn.context import Context, Log
 from churn.errors import AuthFailed, ConfigError, Unreachable
+from churn.jobs.notify.chat import ChatChannel
+from churn.jobs.notify.posting import post
 from churn.signing import signed_headers
 from churn.store.service_records import AlertDelivery
 
@@ -41,6 +43,7 @@ def channels_of(context: Context) -> list[Channel]:
         channels.append(WebhookChannel(settings.webhook_url, secrets, link=settings.link, clock=context.clock))
     if settings.email_to:
         channels.append(MailChannel(settings, secrets, clock=context.clock))
+    channels += [ChatChannel(kind, context) for kind in settings.chat]
     return channels
 
 
@@ -79,32 +82,10 @@ def post_signed(
     where: str,
     client: httpx.Client | None = None,
 ) -> None:
-    """Post a document as JSON, signed by HMAC-SHA256 over timestamp, event id and body; redirects are not followed.
-
-    Raises Unreachable when nobody answers or the answer is not 2xx, AuthFailed at 401 and 403.
-    """
-    import httpx
-
+    """Post a document as JSON, signed (see churn.signing). Raises as `post`."""
     body = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-    headers = signed_headers(secret.encode(), str(int(at.replace(tzinfo=UTC).timestamp())), event_id, body)
-    own = client is None
-    client = client or httpx.Client(timeout=_SECONDS, follow_redirects=False)
-    try:
-        with client.stream("POST", url, content=body, headers=headers) as response:
-            pass  # the status tells: what else it says, and how long it takes over that, does not matter
-    except httpx.HTTPError as error:
-        raise Unreachable(
-            f"does not answer: {type(error).__name__}", where=where, remedy="It is asked again later."
-        ) from error
-    finally:
-        if own:
-            client.close()
-    if response.status_code in {401, 403}:
-        raise AuthFailed(
-            f"refuses what we signed ({response.status_code})", where=where, remedy="Compare the secret on both sides."
-        )
-    if not response.is_success:
-        raise Unreachable(f"answers {response.status_code}", where=where, remedy="It is asked again later.")
+    headers = signed_headers(secret, str(int(at.replace(tzinfo=UTC).timestamp())), event_id, body)
+    post(url, body, headers, where=where, client=client)
 
 
 class WebhookChannel:

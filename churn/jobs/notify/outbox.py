@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from churn.context import Context
-from churn.errors import ChurnError, StoreBusy
+from churn.errors import ChurnError, RateLimited, StoreBusy
 
 if TYPE_CHECKING:
     from churn.store import Store
@@ -89,9 +89,20 @@ def _send(context: Context, sending: Sending[MessageT], message: MessageT) -> bo
         if error is None:
             outbox.delivered(message, now)
             return True
-        if attempt >= sending.max_attempts(message):
-            outbox.give_up(message, str(error), now)
-        else:
-            outbox.postpone(message, str(error), now + min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT))
+        note_failure(outbox, message, error, now, max_attempts=sending.max_attempts(message))
     sending.failed(message, attempt, error)
     return False
+
+
+def note_failure(
+    outbox: Outbox[MessageT], message: MessageT, error: ChurnError, now: datetime, *, max_attempts: int
+) -> None:
+    """Note that a message did not arrive: it is tried after a longer wait, at least that asked for, or given up."""
+    attempt = message.attempts + 1
+    if attempt >= max_attempts:
+        outbox.give_up(message, str(error), now)
+        return
+    wait = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        wait = max(wait, min(timedelta(seconds=error.retry_after), _LONGEST_WAIT))
+    outbox.postpone(message, str(error), now + wait)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, ContractBroken
 from churn.jobs.job import StepResult
+from churn.jobs.notify.headline import announce_report
 from churn.jobs.notify.report_mail import mail_report
 from churn.jobs.parameters import day_of, flag_of, number_of, required_text_of, text_of, texts_of
 from churn.jobs.uploads import uploaded_file
@@ -127,6 +128,7 @@ def report(context: Context, run: ScheduledRun) -> StepResult:
     if month is None and run.logical_date is not None:
         month = f"{run.logical_date.replace(day=1) - timedelta(days=1):%Y-%m}"
     published = publish_report(context, month, language=text_of(run, "language") or "en")
+    announce_report(context, published)
     mailed = mail_report(context, published)
     names = ", ".join(sorted(path.name for path in published.files.values()))
     sentence = f"The report of {published.month} is written: {names}."

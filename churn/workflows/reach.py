@@ -1,0 +1,64 @@
+"""Finds out whether what is configured elsewhere can be reached: databases and folders of tables, rooms, webhooks."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from churn.config.schedule import WEBHOOK_SECRET, chat_url, webhook_secret
+from churn.context import Context
+from churn.errors import ChurnError, ConfigError, Unreachable
+from churn.workflows.publish import reach_destinations
+
+_SECONDS: Final = 5.0
+_PORTS: Final = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Something configured elsewhere, and why it cannot be used now if so."""
+
+    what: str
+    where: str
+    error: ChurnError | None
+
+
+def reach_places(context: Context) -> list[Reached]:
+    """Look at each place; nothing is written or posted there."""
+    tables = [Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)]
+    return [*tables, *_receivers(context)]
+
+
+def _receivers(context: Context) -> Iterator[Reached]:
+    """Yield whoever we post to, by whether an address and a secret are set and its host takes connections."""
+    alerts, secrets = context.settings.alerts, context.secrets
+    for room in alerts.chat:
+        variable = chat_url(room)
+        url = secrets.get(variable, "")
+        yield Reached("alerts", room, _trouble(url, f"[alerts] chat {room}", variable, is_set=bool(url)))
+    if alerts.webhook_url:
+        where = "[alerts] webhook_url"
+        is_set = bool(secrets.get(WEBHOOK_SECRET))
+        yield Reached("alerts", "webhook", _trouble(alerts.webhook_url, where, WEBHOOK_SECRET, is_set=is_set))
+    for name, settings in context.settings.webhooks.items():
+        variable = webhook_secret(name)
+        trouble = _trouble(settings.url, f"[webhooks.{name}]", variable, is_set=bool(secrets.get(variable)))
+        yield Reached("webhooks", name, trouble)
+
+
+def _trouble(url: str, where: str, variable: str, *, is_set: bool) -> ChurnError | None:
+    if not is_set:
+        return ConfigError(f"{variable} is not set", where=where, remedy="Put it into the environment.")
+    parts = urlsplit(url.strip())
+    if parts.scheme not in _PORTS or not parts.hostname:
+        return ConfigError("its address is none", where=where, remedy="Write it as https://host/path.")
+    try:
+        socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), timeout=_SECONDS).close()
+    except (OSError, ValueError) as error:
+        return Unreachable(
+            f"{parts.hostname} takes no connection: {error}", where=where, remedy="Check the address and the network."
+        )
+    return None

@@ -281,6 +281,7 @@ def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -
         for seed in range(1, seeds + 1):
             world = campaign_world(customers, seed, progress, simulator)
             company = company_of(world)
+            progress.step(f"Company {seed} of {words}: learning the ceiling")
             ceiling = profit_of_ceiling(world, company.value, company.contact, company.incentive)
             nothing: list[list[Evidence]] = [[] for _ in company.definitions]
             for limits, budget in BUDGETS.items():

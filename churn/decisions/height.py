@@ -77,7 +77,7 @@ def height_post(outlook: ProgrammeOutlook, *, seed: int = 0) -> HeightPost:
     sizes = _Sizes(outlook, seed)
     return HeightPost(
         pays_back=not is_blank and last.gain > 0.0,
-        reason=_reason(is_blank, last.gain, without.gain),
+        reason=_reason(last.gain, without.gain, is_blank=is_blank),
         height=height_of(last.certified),
         months=outlook.months,
         customers=outlook.customers,
@@ -103,7 +103,7 @@ def height_of(chance: float) -> Height:
     return "too_small" if chance <= SMALL else "open"
 
 
-def _reason(is_blank: bool, gain: float, gain_without_slice: float) -> HeightReason:  # noqa: FBT001 - of this file alone
+def _reason(gain: float, gain_without_slice: float, *, is_blank: bool) -> HeightReason:
     if is_blank:
         return "nothing_to_learn"
     if gain > 0.0:

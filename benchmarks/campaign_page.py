@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=oracle_share.SEEDS, help="companies of the oracle bench")
     parser.add_argument("--customers", type=int, help="customers of each company, instead of the bench's own number")
     parser.add_argument("--draws", type=int, default=campaign_coverage.DRAWS, help="campaigns per kind, of coverage")
+    parser.add_argument("--companies", type=int, default=height.COMPANIES, help="companies of each verdict, of height")
     parser.add_argument("--dry-run", action="store_true", help="print the sections; write nothing")
     chosen = parser.parse_args(arguments)
     progress, found = Lines(), {}
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "off-policy" in chosen.which:
         found["off-policy"] = off_policy.run(progress)
     if "height" in chosen.which:
-        found["height"] = height.run(progress)
+        found["height"] = height.run(progress, companies=chosen.companies)
     sys.stdout.write("\n".join(TOLD[name](result) for name, result in found.items()))
     if not chosen.dry_run:
         write(found)

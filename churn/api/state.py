@@ -102,7 +102,9 @@ class State:
         return await run_in_threadpool(question, self.store.published)
 
     def warm(self) -> None:
-        """Load the champion and score a row of unknowns, so that no caller waits for libraries to load."""
+        """Load the champion, score a row of unknowns and prepare the rounds in force, so that no caller waits for them."""
+        with suppress(ChurnError):  # reported to callers who ask for a decision
+            self.deciders.warm()
         try:
             version, model = self.champion.get()
             score_rows(self.context, version, model, [("", {})], with_reasons=True)

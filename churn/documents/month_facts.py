@@ -17,6 +17,7 @@ from churn.documents.candidate_figures import CandidateFigures
 from churn.documents.churn_month import ChurnMonth
 from churn.documents.document import Document, Range
 from churn.documents.exploration import InsightsDocument
+from churn.documents.measurement import EffectInterval
 from churn.documents.model_figures import CalibrationBin
 from churn.documents.monitoring import MonitoringDocument
 from churn.documents.quality import QualityDocument
@@ -133,6 +134,31 @@ class ReportedCampaign(Document):
     stage: Literal["measured", "running"]
 
 
+class ReportedOffer(Document):
+    """An offer of a programme over its approved rounds: whom it reached, and what the measured ones say it does and brought."""
+
+    title: str
+    contacted: int
+    holdout: int
+    effect: EffectInterval | None
+    net_profit: Range | None
+    is_off: bool
+
+
+class ReportedProgramme(Document):
+    """A programme: its approved rounds together, money committed, promised and measured, and each offer."""
+
+    name: str
+    title: str
+    rounds: int
+    contacted: int
+    committed: float
+    slice_cost: float
+    promised: float
+    net_profit: Range | None
+    offers: tuple[ReportedOffer, ...]
+
+
 class LedgerPromise(Document):
     """The profit that the plans of a month expected; their ranges are added."""
 
@@ -242,6 +268,7 @@ class MonthCampaigns(Document):
     spent: int | float  # a whole 0 where nothing was measured
     ledger: tuple[LedgerMonth, ...]
     measured_plans: tuple[str, ...] = ()
+    programmes: tuple[ReportedProgramme, ...] = Field((), exclude_if=lambda programmes: not programmes)
 
 
 class MonthOperation(Document):

@@ -182,7 +182,7 @@ def show_programme(context: Context, name: str) -> ShownProgramme:
         waiting_definition=next((past.definition for past, state in rounds if state == "draft"), None),
         offers=tuple(offers),
         spent=_spent(list(measured.values())),
-        net_profit=_together(list(measured.values())),
+        net_profit=net_profit_of(list(measured.values())),
         alerts=tuple(alerts),
         evaluations=tuple(evaluations),
         height=height,
@@ -237,7 +237,7 @@ def _round(past: ProgrammeRound, state: RoundState, measured: dict[str, Measurem
         slice_cost=past.result.random_slice.cost,
         measured=sum(brought_by(measurement) is not None for measurement in taken),
         spent=_spent(taken),
-        net_profit=_together(taken),
+        net_profit=net_profit_of(taken),
     )
 
 
@@ -246,7 +246,7 @@ def _spent(measured: Sequence[Measurement | None]) -> float:
     return round(sum(money.costs.total for money in earned if money is not None), 2)
 
 
-def _together(measured: Sequence[Measurement | None]) -> Range | None:
+def net_profit_of(measured: Sequence[Measurement | None]) -> Range | None:
     """Return the net profit of several measurements; their errors are independent, so they add up in quadrature."""
     parts = [brought for measurement in measured if (brought := brought_by(measurement)) is not None]
     if not parts:
@@ -291,8 +291,8 @@ def _offers(
                 rounds=len(arms),
                 measured_rounds=sum(brought_by(measurement) is not None for measurement in rounds),
                 spent=_spent(rounds),
-                net_profit=_together(rounds),
-                effect=_pooled(rounds),
+                net_profit=net_profit_of(rounds),
+                effect=pooled_effect(rounds),
                 believed=believed,
                 is_off=f"{programme.name} {name}" in off,
                 words=tuple(rate_words(rate) for rate in believed),
@@ -301,7 +301,7 @@ def _offers(
     return standings
 
 
-def _pooled(measured: Sequence[Measurement | None]) -> EffectInterval | None:
+def pooled_effect(measured: Sequence[Measurement | None]) -> EffectInterval | None:
     """Return the effect of several rounds, each weighed by the inverse of its variance."""
     effects = [m.result.effect for m in measured if m is not None and m.result.effect is not None]
     parts = [(effect.delta, (effect.high - effect.low) / 2.0) for effect in effects if effect.high > effect.low]

@@ -11,6 +11,7 @@ from churn.documents.campaign_profit import BroughtProfit, PromisedProfit, Saved
 from churn.documents.candidate_figures import CandidateFigures
 from churn.documents.document import Range
 from churn.documents.exploration import ColumnInsight, InsightsDocument
+from churn.documents.measurement import EffectInterval
 from churn.documents.model_figures import CalibrationBin
 from churn.documents.monitoring import Finding, MonitoringDocument
 from churn.documents.month_facts import (
@@ -27,6 +28,8 @@ from churn.documents.month_facts import (
     MonthFacts,
     NightFacts,
     ReportedCampaign,
+    ReportedOffer,
+    ReportedProgramme,
     RiskFacts,
     TrendMonth,
     UnknownDecision,
@@ -536,3 +539,34 @@ def test_the_facts_are_written_flat_in_the_order_that_scripts_know():
     assert isinstance(NOTHING.as_json()["spent"], int)
     assert written["data_cutoff"] == "2026-07-01T00:00:00"
     assert MonthFacts.read(written, where="facts") == full()
+
+
+def test_a_programme_is_told_with_its_offers_in_every_language(tmp_path: Path):
+    offers = (
+        ReportedOffer(
+            title="Call them",
+            contacted=40,
+            holdout=5,
+            effect=EffectInterval(delta=0.031, low=-0.004, high=0.066),
+            net_profit=Range(value=1200.0, low=-300.0, high=2700.0),
+            is_off=False,
+        ),
+        ReportedOffer(title="Mail them", contacted=9, holdout=1, effect=None, net_profit=None, is_off=True),
+    )
+    programme = ReportedProgramme(
+        name="keep",
+        title="Keep customers",
+        rounds=2,
+        contacted=49,
+        committed=300.0,
+        slice_cost=20.0,
+        promised=900.0,
+        net_profit=Range(value=1200.0, low=-300.0, high=2700.0),
+        offers=offers,
+    )
+    document = full().model_copy(update={"programmes": (programme,)})
+    text = render_monthly(document, home=tmp_path)
+    assert "Programme: Keep customers" in text
+    assert "2 rounds contacted 49 customers" in text
+    assert "off: it drives customers away" in text
+    assert "Programm: Keep customers" in render_monthly(document, home=tmp_path, language="de")

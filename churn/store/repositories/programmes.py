@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -158,15 +159,15 @@ class ProgrammeRepository:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
-    def log(self, programme: str, number: int) -> pl.DataFrame:
-        """Return the log of a round by customer, with the columns of `LOG_COLUMNS`."""
+    def log(self, programme: str, number: int, columns: Sequence[str] = tuple(LOG_COLUMNS)) -> pl.DataFrame:
+        """Return the log of a round by customer, with all the columns of `LOG_COLUMNS` or some."""
         query = (
-            sa.select(*(programme_log.c[name] for name in LOG_COLUMNS))
+            sa.select(*(programme_log.c[name] for name in columns))
             .where(programme_log.c.programme == programme, programme_log.c.round == number)
             .order_by(programme_log.c.customer_id)
         )
         with self._database.read() as connection:
-            return fetch(connection, query, LOG_COLUMNS)
+            return fetch(connection, query, {name: LOG_COLUMNS[name] for name in columns})
 
     def choices(self, customer_id: str) -> list[LoggedChoice]:
         """Return how a customer fared in every round, newest first."""

@@ -7,13 +7,14 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from churn.context import Context
 from churn.documents.programme import LEAVE_ALONE
-from churn.errors import CampaignError, NotFound
+from churn.errors import CampaignError, ChurnError, NotFound
 from churn.store import MomentDecision
 from churn.workflows.decide.prepared import Draw, PreparedRound, prepare
 
@@ -51,11 +52,12 @@ class MomentRequest:
 
 
 class Deciders:
-    """Holds the round in force of each programme ready; an approval is noticed within a second."""
+    """Holds the round in force of each programme ready; an approval is noticed within a second, and in force once it is prepared."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lock = threading.Lock()
+        self._lock, self._preparing = threading.Lock(), threading.Lock()
+        self._outdated: set[str] = set()
         self._stamp: object = None
         self._rounds: dict[str, PreparedRound] = {}
         self._windows: Mapping[str, int] = {}
@@ -153,24 +155,54 @@ class Deciders:
             for assignment in assigned
         )
 
+    def warm(self) -> None:
+        """Prepare the round in force of every programme, so that no caller waits for it."""
+        with self._context.open_store() as store:
+            self._look(store)
+            for programme in store.programmes.names():
+                with suppress(NotFound):
+                    self._prepare(store, programme)
+
     def _published(self, store: Store, programme: str) -> PreparedRound:
-        now = time.monotonic()
-        if now >= self._sure_until or programme not in self._rounds:
-            with self._lock:
-                stamp = store.programmes.approvals()
-                if stamp != self._stamp:
-                    self._rounds, self._stamp = {}, stamp
-                self._sure_until = now + _SURE_SECONDS
-                if programme not in self._rounds:
-                    approved = store.programmes.rounds(programme, state="approved", limit=1)
-                    if not approved:
-                        raise NotFound(
-                            f"programme `{programme}` has no approved round",
-                            where=programme,
-                            remedy=f"Run `churn plan {programme}`, and approve it.",
-                        )
-                    self._rounds[programme] = prepare(store, approved[0])
-        return self._rounds[programme]
+        """Return the round in force; while a newer one is prepared the one before goes on deciding."""
+        if time.monotonic() >= self._sure_until:
+            self._look(store)
+        held = self._rounds.get(programme)
+        if held is None:
+            return self._prepare(store, programme)
+        if programme in self._outdated:
+            self._outdated.discard(programme)
+            threading.Thread(target=self._renew, args=(programme,), daemon=True).start()
+        return held
+
+    def _look(self, store: Store) -> None:
+        with self._lock:
+            stamp = store.programmes.approvals()
+            if stamp != self._stamp:
+                self._outdated, self._stamp = set(self._rounds), stamp
+            self._sure_until = time.monotonic() + _SURE_SECONDS
+
+    def _prepare(self, store: Store, programme: str) -> PreparedRound:
+        with self._preparing:  # once, however many requests wait
+            approved = store.programmes.rounds(programme, state="approved", limit=1)
+            if not approved:
+                raise NotFound(
+                    f"programme `{programme}` has no approved round",
+                    where=programme,
+                    remedy=f"Run `churn plan {programme}`, and approve it.",
+                )
+            held = self._rounds.get(programme)
+            if held is None or held.number != approved[0].round:
+                held = self._rounds[programme] = prepare(store, approved[0])
+        return held
+
+    def _renew(self, programme: str) -> None:
+        try:
+            with self._context.open_store() as store:
+                self._prepare(store, programme)
+        except ChurnError as error:
+            self._outdated.add(programme)  # the next request tries again
+            self._context.log.note("round_not_prepared", programme=programme, error=error.code)
 
 
 def _id_of(request: MomentRequest) -> str:

@@ -64,7 +64,8 @@ def prepare(store: Store, planned: ProgrammeRound) -> PreparedRound:
     """Read a round and its log into memory."""
     import polars as pl
 
-    log = store.programmes.log(planned.programme, planned.round)
+    columns = ("customer_id", "arm", "probabilities", "is_random", "is_holdout")
+    log = store.programmes.log(planned.programme, planned.round, columns)
     arms = tuple(arm.offer for arm in planned.result.arms)
     place = log["arm"].replace_strict(list(arms), list(range(len(arms))), return_dtype=pl.Int8)
     chances = log["probabilities"].str.json_decode(pl.List(pl.Float64))

@@ -14,6 +14,7 @@ from churn.documents.month_facts import LedgerMonth, LedgerPromise, MonthCampaig
 from churn.views.campaign_standing import ArmSizes, brought_by, promised_by
 from churn.views.overview import saved_of
 from churn.workflows.report.month import Month
+from churn.workflows.report.programme_facts import programme_facts
 
 if TYPE_CHECKING:
     from churn.store import Measurement, PlanRecord, Store
@@ -68,6 +69,7 @@ def campaign_facts(store: Store, month: Month) -> MonthCampaigns:
         saved=saved_of(profits, sum(row.stage == "running" for row in campaigns)),
         spent=sum(cost.total for cost in costs),
         ledger=_ledger(entries),
+        programmes=programme_facts(store, month, measured),
         measured_plans=tuple(sorted({plan for measurement in measured.values() for plan in measurement.plan_ids})),
     )
 

@@ -12,6 +12,8 @@ from churn.store import open_store
 from churn.views.programmes import show_programme
 from churn.workflows.foresee import evaluate_policy, foresee_programme
 from churn.workflows.measure import measure_campaign
+from churn.workflows.report.campaign_facts import campaign_facts
+from churn.workflows.report.month import Month
 from tests.workflows.plan.keeping import assigned, keep_in, logged, plan
 from tests.workflows.plan.town import SIZE, Town, customer, facts
 
@@ -69,6 +71,11 @@ def test_a_round_is_measured_learnt_from_and_told_of(played: Town) -> None:
     assert mail.effect is None or mail.effect.low < 0.05
     assert shown.net_profit is not None
     assert shown.spent > 0
+    with open_store(played.settings.database_url) as store:
+        (told,) = campaign_facts(store, Month(date(2026, 4, 1))).programmes
+    assert (told.rounds, told.contacted) == (1, sum(offer.contacted for offer in shown.offers))
+    assert told.net_profit == shown.net_profit
+    assert [offer.effect for offer in told.offers] == [call.effect, mail.effect]
     played.publish(date(2026, 5, 1), run_id="r2")
     second = plan(played)
     learnt = {rate.file_expected: rate for part in second.plan.campaigns for rate in part.effect}

@@ -12,10 +12,12 @@ import pytest
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.programme_words import OFFER_OFF
 from churn.campaigns.random_slice import RANDOM_STRATUM
+from churn.documents.measurement import OfferLearning
 from churn.errors import CampaignError, ConfigError, NotFound
 from churn.store import open_store
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, reject_round
+from tests.documents.samples import measurement_document
 from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, assigned, keep_in, logged, plan, write
 from tests.workflows.plan.town import DAY, VALUE, Town
 
@@ -168,6 +170,33 @@ def test_an_offer_whose_harm_was_measured_is_off_and_people_are_told(keep: Town)
     keep.publish(date(2026, 4, 8), run_id="r3", order=2)
     knowingly = plan(keep, despite_alarm=True)
     assert not knowingly.switched_off
+
+
+def test_an_offer_that_is_believed_to_harm_is_off_in_the_next_round(keep: Town) -> None:
+    plan(keep)
+    harm = OfferLearning(
+        keys=("all",),
+        precision=((20_000.0,),),
+        shift=(-2_000.0,),  # a rate of -10 %: contact drives away a tenth as many as would have left anyhow
+        treated=900,
+        holdout=300,
+        rounds=1,
+        intercept=0.0,
+        slope=1.0,
+        effect=(),
+    )
+    measured = measurement_document("mail_20260301").model_copy(update={"learnt": harm})
+    with open_store(keep.settings.database_url) as store:
+        store.measurements.save("mail_20260301", ["p1"], measured, is_mature=True, measured_at=keep.now)
+    keep.now = datetime(2026, 4, 8, 6)
+    keep.publish(date(2026, 4, 8), run_id="r2")
+    (off,) = plan(keep).switched_off
+    assert off.offer == "mail"
+    assert off.effect < 0
+    assert off.certainty > 0.99
+    assert "is believed to change churn by +" in off.why
+    with open_store(keep.settings.database_url) as store:
+        assert [alert.subject for alert in store.alerts.open(kind=OFFER_OFF)] == ["keep mail"]
 
 
 def test_a_programme_is_planned_by_itself_and_a_campaign_beside_it_as_before(keep: Town) -> None:

@@ -23,15 +23,11 @@ MODELS = published_models(load_models(Path("nowhere")))
 
 def section(model: SqlModel) -> str:
     rows = [
-        f"| `{column.name}` | {column.description}{' *Personal.*' if is_personal(column.name, model) else ''} |"
+        f"| `{column.name}` | {column.description}{' *Personal.*' if column.name in model.personal else ''} |"
         for column in model.columns
     ]
     words = " ".join(f"{part[:1].upper()}{part[1:]}" for part in (model.settings["grain"], model.description))
     return "\n".join([f"## {model.table}", "", words, "", "| column | holds |", "|---|---|", *rows, ""])
-
-
-def is_personal(name: str, model: SqlModel) -> bool:
-    return name == "customer_id" or next(column for column in model.columns if column.name == name).is_personal
 
 
 def test_the_page_is_what_the_sql_says() -> None:

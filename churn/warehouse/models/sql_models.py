@@ -42,7 +42,6 @@ class FeatureDoc:
     description: str
     is_actionable: bool = False
     phrase: str | None = None
-    is_personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class SqlModel:
     settings: Mapping[
         str, str
     ]  # `Level: warn`, `Remedy: ...`, `Incremental by: ...` lines of the header, keys in lower case
+    personal: frozenset[str] = frozenset()  # columns that name or describe a customer
 
     @property
     def table(self) -> str:
@@ -148,6 +148,7 @@ def _parsed(name: str, path: Path, sql: str) -> SqlModel:
         description=description,
         columns=tuple(_documented(column, table) for column in tree.selects if column.alias_or_name not in {"", "*"}),
         settings=settings,
+        personal=frozenset(str(column.alias_or_name) for column in tree.selects if _is_personal(column)),
     )
 
 
@@ -166,15 +167,18 @@ def _header(sql: str) -> tuple[str, dict[str, str]]:
     return " ".join(prose).strip(), settings
 
 
+def _is_personal(column: object) -> bool:
+    """Whether a column is the customer's id, or its comment ends with [personal]."""
+    comments = getattr(column, "comments", None) or [""]
+    return getattr(column, "alias_or_name", "") == "customer_id" or comments[-1].strip().endswith("[personal]")
+
+
 def _documented(column: object, group: str) -> FeatureDoc:
     comments = [text.strip() for text in (getattr(column, "comments", None) or [])]
     name = str(getattr(column, "alias_or_name", ""))
     comment = _COMMENT.match(comments[-1] if comments else "")  # an earlier one is a note inside the expression
     assert comment is not None  # the pattern matches any text
-    kind = comment["kind"]
-    return FeatureDoc(
-        name, group, comment["text"].strip(), kind == "actionable", comment["phrase"], is_personal=kind == "personal"
-    )
+    return FeatureDoc(name, group, comment["text"].strip(), comment["kind"] == "actionable", comment["phrase"])
 
 
 def _know_all(model: SqlModel, models: Mapping[str, SqlModel]) -> None:

@@ -80,7 +80,7 @@ def _export(warehouse: Warehouse, model: SqlModel, folder: Path) -> PublishedTab
             name=name,
             type="BIGINT" if kind in _WHOLE else kind,
             description=docs[name].description if name in docs else "",
-            is_personal=name == "customer_id" or (name in docs and docs[name].is_personal),
+            is_personal=name == "customer_id" or name in model.personal,
         )
         for name, kind in kinds.items()
     )

@@ -63,7 +63,7 @@ having bool_and(
         s.ended_at is not null
         and not (
             s.canceled_at is null
-            and coalesce(s.end_reason, 'plan_change') = 'plan_change'
+            and coalesce(s.end_reason, '') not in ('voluntary', 'payment_failure', 'pause')
             and s.ended_at + g.grace_days * interval 1 day >= g.reached_at
         )
     )

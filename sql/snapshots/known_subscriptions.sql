@@ -36,7 +36,8 @@ select
     k.end_reason,  -- Why it ended.
     coalesce(
         k.canceled_at is null
-        and coalesce(k.end_reason, 'plan_change') = 'plan_change'
+        -- A word such as expired or renewed says no more than none does.
+        and coalesce(k.end_reason, '') not in ('voluntary', 'payment_failure', 'pause')
         and k.ended_at + p.grace_days * interval 1 day >= k.snapshot_date,
         false
     ) as is_in_grace  -- Whether it ended so lately that it may go on as if it had not.

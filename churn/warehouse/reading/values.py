@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from churn.warehouse.connection import literal
+from churn.warehouse.reading.month_names import named
 
 # Exports write these where there is no value. Ids that are one of them are missing.
 MISSING_WORDS: Final = (
@@ -22,9 +23,6 @@ MISSING_VALUES: Final = ("NA", "na", "-", "--", "?", ".", "#REF!", "#VALUE!", "#
 SIGNS: Final = "$€£¥₹"
 _BLANKS: Final = " \u00a0\u202f\u2009"  # exports set narrow and unbreakable ones between thousands and before a sign
 _APOSTROPHES: Final = "'\u2019"
-_MONTHS: Final = (
-    r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\b"
-)
 _AREA: Final = "[A-Z][A-Za-z_]+/[A-Z][A-Za-z_/]+"
 OFFSET: Final = rf"([0-9 ](Z|z|UTC|GMT|[+-][0-9]{{2}}(:?[0-9]{{2}})?)| {_AREA})$"
 # Whatever else stands behind a time (PM, or CET, which some write in summer too) changes what it means: it is not dropped.
@@ -252,13 +250,7 @@ def _single(bare: str, column: str, reading: Reading) -> str:
         f"case when regexp_full_match({bare}, '[0-9]{{8}}(T?[0-9]{{6}})?') then"
         f" try_strptime({bare}, ['%Y%m%d', '%Y%m%dT%H%M%S', '%Y%m%d%H%M%S']) end"
     )
-    named = f"regexp_replace({bare}, {literal(_MONTHS)}, '\\1')"
-    names = (
-        f"case when regexp_matches({bare}, {literal(_MONTHS)}) and regexp_matches({bare}, '[^0-9][0-9]{{4}}([^0-9]|$)') then try_strptime({named},"
-        " ['%d %b %Y', '%b %d, %Y', '%b %d %Y', '%d-%b-%Y', '%d %b %Y %H:%M', '%d %b %Y %H:%M:%S', '%b %d, %Y %H:%M',"
-        " '%b %d, %Y %I:%M %p', '%b %d, %Y, %I:%M %p', '%d-%b-%Y %H:%M:%S']) end"
-    )
-    local = _in_utc(f"coalesce({dots}, {compact}, {names}, {half_days})", column, reading)
+    local = _in_utc(f"coalesce({dots}, {compact}, {named(bare)}, {half_days})", column, reading)
     digits = (
         f"case when regexp_full_match({bare}, '[0-9]{{9,16}}([.][0-9]+)?') and not {is_minute(bare)}"
         f" then {epoch(f'try_cast({bare} as double)')} end"

@@ -120,7 +120,11 @@ KINDS: dict[str, dict[str, Example]] = {
         "English": times("3 Feb 2026", "February 3, 2026", "03-Sep-2026", gives=(at("2026-02-03"), at("2026-02-03"), at("2026-09-03"))),
         "no months": times("Decoder 3, 2026", "Marc 3, 2026", gives=(None, None)),
         "no months anywhere": times("Decoder 3, 2026", "Marc 3, 2026", "3 Mayor 2026", refused="3 of 3 values of `closed_at` cannot be read"),
-        "another language": times("3 février 2026", "3. Februar 2026", gives=(None, None)),
+        "German": times("3. Februar 2026", "3 März 2026", "03-Okt-2026", "3. Mai 2026 14:05", "1. Jänner 2026", gives=(at("2026-02-03"), at("2026-03-03"), at("2026-10-03"), at("2026-05-03 14:05"), at("2026-01-01"))),
+        "French": times("3 février 2026", "1er août 2026 14:05:06", "3 déc. 2026", "3 JUIN 2026", gives=(at("2026-02-03"), at("2026-08-01 14:05:06"), at("2026-12-03"), at("2026-06-03"))),
+        "Spanish, Italian, Portuguese, Dutch": times("3 de febrero de 2026", "3 gennaio 2026", "3 de março de 2026", "3 mrt 2026", gives=(at("2026-02-03"), at("2026-01-03"), at("2026-03-03"), at("2026-03-03"))),
+        "another language": times("3 lutego 2026", "3 Şubat 2026", gives=(None, None)),
+        "days that there are not": times("31 Feb 2026", "30. Februar 2026", gives=(None, None)),
     },
     "years of two digits": {
         "with points": times("01.02.26", refused="two digits"),

@@ -98,6 +98,7 @@ def _read(warehouse: Warehouse, group: str, doc: FeatureDoc, kind: str, wanted: 
                     name=f"{column}.{key}",
                     description=doc.description.replace("{key}", key),
                     phrase=doc.phrase.replace("{key}", key) if doc.phrase else None,
+                    wording=doc.wording.replace("{key}", key) if doc.wording else None,
                 ),
                 _entry(f"cast({source}[{_literal(key)}] as double)", column),
             )

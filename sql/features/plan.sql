@@ -86,15 +86,15 @@ select
     s.customer_id,
     s.snapshot_date,
     r.plan as current_plan,  -- The plan of the newest subscription. [context] "plan {}"
-    r.fee as current_fee,  -- Its fee per month. [context] "pays {} a month"
-    r.fee / nullif(r.first_fee, 0) as fee_change_ratio,  -- The fee over the first fee ever paid. [actionable] "fee is {} times the first one"
-    coalesce(c.plan_changes, 0) as plan_changes,  -- Changes of plan so far. [context] "changed plan {} times"
-    coalesce(c.downgrades, 0) as downgrades,  -- Changes to a cheaper plan so far. [actionable] "downgraded {} times"
-    coalesce(c.upgrades, 0) as upgrades,  -- Changes to a dearer plan so far. [context] "upgraded {} times"
-    coalesce(c.price_rises, 0) as price_rises,  -- Times the same plan became dearer. [actionable] "price rose {} times"
-    date_diff('day', cast(c.changed_at as date), s.snapshot_date) as days_since_plan_change,  -- Days since the newest change of plan. [context] "changed plan {} days ago"
-    date_diff('day', s.snapshot_date, cast(case when r.term_end >= s.snapshot_date then r.term_end when r.started_at + r.months * interval 1 month >= s.snapshot_date then r.started_at + r.months * interval 1 month else r.started_at + (r.months + r.term_months) * interval 1 month end as date)) as days_to_renewal,  -- Days until the next term of the subscription begins: a month, or its billing interval. [context] "renews in {} days"
-    coalesce(r.is_canceled, false) as has_canceled  -- Whether a cancellation is waiting for the end of service. [context] "has canceled already: {}"
+    r.fee as current_fee,  -- Its fee per month. [context] "pays {} a month" "pays {money} a month"
+    r.fee / nullif(r.first_fee, 0) as fee_change_ratio,  -- The fee over the first fee ever paid. [actionable] "fee is {} times the first one" "<0.995: the fee is {percent} lower than the first one | <1.005: the fee is as at first | the fee is {percent} higher than the first one"
+    coalesce(c.plan_changes, 0) as plan_changes,  -- Changes of plan so far. [context] "changed plan {} times" "0: never changed plan | changed plan {times}"
+    coalesce(c.downgrades, 0) as downgrades,  -- Changes to a cheaper plan so far. [actionable] "downgraded {} times" "0: never downgraded | downgraded {times}"
+    coalesce(c.upgrades, 0) as upgrades,  -- Changes to a dearer plan so far. [context] "upgraded {} times" "0: never upgraded | upgraded {times}"
+    coalesce(c.price_rises, 0) as price_rises,  -- Times the same plan became dearer. [actionable] "price rose {} times" "0: the price never rose | the price rose {times}"
+    date_diff('day', cast(c.changed_at as date), s.snapshot_date) as days_since_plan_change,  -- Days since the newest change of plan. [context] "changed plan {} days ago" "0: changed plan today | changed plan {} days ago"
+    date_diff('day', s.snapshot_date, cast(case when r.term_end >= s.snapshot_date then r.term_end when r.started_at + r.months * interval 1 month >= s.snapshot_date then r.started_at + r.months * interval 1 month else r.started_at + (r.months + r.term_months) * interval 1 month end as date)) as days_to_renewal,  -- Days until the next term of the subscription begins: a month, or its billing interval. [context] "renews in {} days" "0: renews today | renews in {} days"
+    coalesce(r.is_canceled, false) as has_canceled  -- Whether a cancellation is waiting for the end of service. [context] "has canceled already: {}" "0: has not canceled | has canceled already"
 from snapshots.spine as s
 left join renewed as r on s.customer_id = r.customer_id and s.snapshot_date = r.snapshot_date
 left join changed as c on s.customer_id = c.customer_id and s.snapshot_date = c.snapshot_date

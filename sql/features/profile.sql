@@ -23,7 +23,7 @@ with known as (
 select
     customer_id,
     snapshot_date,
-    age as age_years,  -- Age in years. [context] "{} years old"
+    age as age_years,  -- Age in years. [context] "{} years old" "{} years old"
     case
         when age < 25 then 'under 25'
         when age < 35 then '25 to 34'
@@ -34,7 +34,7 @@ select
     end as age_band,  -- Age in bands. [context] "aged {}"
     city,  -- City; the models group rare ones. [context] "lives in {}"
     country,  -- Country. [context] "lives in {}"
-    has_email,  -- Whether we have an e-mail address. [actionable] "e-mail address on file: {}"
-    has_phone,  -- Whether we have a telephone number. [actionable] "telephone number on file: {}"
-    has_marketing_consent  -- Whether we may advertise. [context] "agreed to advertising: {}"
+    has_email,  -- Whether we have an e-mail address. [actionable] "e-mail address on file: {}" "0: no e-mail address on file | an e-mail address is on file"
+    has_phone,  -- Whether we have a telephone number. [actionable] "telephone number on file: {}" "0: no telephone number on file | a telephone number is on file"
+    has_marketing_consent  -- Whether we may advertise. [context] "agreed to advertising: {}" "0: has not agreed to advertising | agreed to advertising"
 from known

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from churn.documents.reason import FeatureValue
+from churn.modeling.reasons.wording import case_for, fill, short
 
 if TYPE_CHECKING:
     from churn.warehouse.models.sql_models import FeatureDoc
@@ -85,21 +86,38 @@ def _sentence(value: Any, feature: str, doc: FeatureDoc | None) -> str:
     title = doc.description.strip().rstrip(".") if doc and doc.description.strip() else name
     if value is None:
         return f"{_lowered(title)}: not known"
-    phrase = doc.phrase if doc and doc.phrase else None
-    if phrase is None:
-        return f"{title}: {_told(value)}"
-    if "{}" not in phrase:
-        return phrase
+    if doc and doc.wording:
+        return _by_case(value, feature, doc.wording)
+    return _by_phrase(value, feature, doc.phrase) if doc and doc.phrase else f"{title}: {_told(value)}"
+
+
+def _by_case(value: Any, feature: str, wording: str) -> str:
+    text = case_for(wording, value)
+    if isinstance(value, bool | int | float):
+        text = fill(text, value)
+    if not isinstance(value, float) or "{} of " in text or "about {}" in text:
+        return _by_phrase(value, feature, text)
+    number = short(value)
+    return (_singular(text) if number == "1" else text).replace("{}", number)
+
+
+def _by_phrase(value: Any, feature: str, phrase: str) -> str:
     if SHARE.search(feature) and isinstance(value, float) and "{} of " in phrase and "times" not in phrase:
         return phrase.replace("{}", f"{_told(round(100 * value, 1))} %")
     if "about {}" in phrase and isinstance(value, float):
         value, phrase = _about(value, phrase)
-    if not isinstance(value, str | bool) and value == 1:
-        phrase = COUNTED.sub(lambda m: m[1] + ("y" if m[2] == "ies" else ""), phrase)
+    if not isinstance(value, str | bool):
+        if value == 0 and COUNTED.match(phrase):
+            return phrase.replace("{}", "no")
+        phrase = _singular(phrase) if value == 1 else phrase
     is_flag = feature.startswith(("is_", "has_")) and value in {0, 1}
     if phrase.endswith(": {}") and (value is True or (is_flag and value == 1)):
         return phrase.removesuffix(": {}")  # "a bill is unpaid", and "a bill is unpaid: no" where it is not
     return phrase.replace("{}", _told(bool(value) if is_flag else value))
+
+
+def _singular(phrase: str) -> str:
+    return COUNTED.sub(lambda match: match[1] + ("y" if match[2] == "ies" else ""), phrase)
 
 
 def _about(value: float, phrase: str) -> tuple[int, str]:

@@ -29,19 +29,24 @@ WRITTEN_BY_CODE = frozenset(
 )
 _OPEN_SCHEMAS = frozenset({"raw", "history", "store", "information_schema"})
 _COMMENT = re.compile(
-    r"^(?P<text>.*?)\s*(?:\[(?P<kind>actionable|context|personal)\])?\s*(?:\"(?P<phrase>[^\"]*)\")?\s*$", re.DOTALL
+    r"^(?P<text>.*?)\s*(?:\[(?P<kind>actionable|context|personal)\])?\s*(?:\"(?P<phrase>[^\"]*)\")?\s*(?:\"(?P<wording>[^\"]*)\")?\s*$",
+    re.DOTALL,
 )
 
 
 @dataclass(frozen=True)
 class FeatureDoc:
-    """What a column means: `phrase` words its value for business people, `{}` standing for the value."""
+    """What a column means: `phrase` words its value for business people, `{}` standing for the value.
+
+    `wording` says it better where it is a reason, by the value: see modeling.reasons.wording.
+    """
 
     name: str
     group: str
     description: str
     is_actionable: bool = False
     phrase: str | None = None
+    wording: str | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,14 @@ def _documented(column: object, group: str) -> FeatureDoc:
     name = str(getattr(column, "alias_or_name", ""))
     comment = _COMMENT.match(comments[-1] if comments else "")  # an earlier one is a note inside the expression
     assert comment is not None  # the pattern matches any text
-    return FeatureDoc(name, group, comment["text"].strip(), comment["kind"] == "actionable", comment["phrase"])
+    return FeatureDoc(
+        name,
+        group,
+        comment["text"].strip(),
+        comment["kind"] == "actionable",
+        comment["phrase"],
+        comment["wording"],
+    )
 
 
 def _know_all(model: SqlModel, models: Mapping[str, SqlModel]) -> None:

@@ -54,7 +54,7 @@ def test_reasons_are_worded_with_their_value_strongest_first(frame):
     assert found[0] == [
         reason("days_since_last_login", 23.0, "no login for 23 days", 0.062, is_actionable=True),
         reason("plan", 'the "best"', 'plan the "best"', 0.02, is_actionable=False),
-        reason("failures", 0, "0 failed payments in 60 days", -0.01, is_actionable=True),
+        reason("failures", 0, "no failed payments in 60 days", -0.01, is_actionable=True),
     ]
     assert [r.text for r in found[1]] == ["1 failed payment in 60 days", "no login for 1 day"]
     assert [r.text for r in found[2]] == [

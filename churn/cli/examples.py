@@ -45,6 +45,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "programmes approve keep --round 2",
         "programmes approve keep --round 2 --note 'budget agreed with Maria'",
     ),
+    "programmes evaluate": (
+        "programmes evaluate keep",
+        "programmes evaluate keep --policy support_call --against leave_alone",
+    ),
+    "programmes height": ("programmes height keep", "programmes height keep --months 6"),
     "programmes reject": (
         "programmes reject keep --round 2",
         "programmes reject keep --round 2 --note 'the call centre is full in August'",

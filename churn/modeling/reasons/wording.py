@@ -12,6 +12,7 @@ number. In a text these stand for the value v:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _CASE: Final = re.compile(r"^(<?)\s*(-?\d+(?:\.\d+)?):\s+(.*)$")
@@ -58,11 +59,27 @@ def short(value: float) -> str:
     return f"{rounded:,.1f}".removesuffix(".0")
 
 
-_MARKS: Final = {
+def _percent(value: float) -> str:
+    return f"{100 * abs(value - 1):.0f} %"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}".removesuffix(".00")
+
+
+def _whole(value: float) -> str:
+    return f"{max(1, round(value)):,}"
+
+
+def _size(value: float) -> str:
+    return f"{abs(value):,.0f}"
+
+
+_MARKS: Final[dict[str, Callable[[float], str]]] = {
     "{pace}": _pace,
-    "{percent}": lambda value: f"{100 * abs(value - 1):.0f} %",
+    "{percent}": _percent,
     "{times}": _times,
-    "{money}": lambda value: f"{value:,.2f}".removesuffix(".00"),
-    "{round}": lambda value: f"{max(1, round(value)):,}",
-    "{abs}": lambda value: f"{abs(value):,.0f}",
+    "{money}": _money,
+    "{round}": _whole,
+    "{abs}": _size,
 }

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from churn.api import pages, problems, security
 from churn.api.middleware import Compressing, Surround
 from churn.api.proxy import Prefixed, TrustingProxies
-from churn.api.routes import ROUTERS, risk, scores
+from churn.api.routes import ROUTERS
 from churn.api.state import State, build_state
 
 if TYPE_CHECKING:
@@ -94,17 +94,9 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
     app.add_middleware(Surround, context=context)  # sees the final answer
     if context.settings.api.trusted_proxies:
         app.add_middleware(TrustingProxies, trusted=context.settings.api.trusted_proxies)
-    # The most frequent requests. FastAPI matches included routers twice, which takes as long as reading a score.
-    app.router.routes.extend([*risk.router.routes, *scores.router.routes])
-    for router in ROUTERS:
-        app.include_router(router)
+    # FastAPI would build the routes of included routers anew, a third of a second at each start, and match them twice at
+    # each request, which takes as long as reading a score.
+    for router in (*ROUTERS, *pages.ROUTERS):
+        app.router.routes.extend(router.routes)
     pages.install(app)
-    _build_routes(app)
     return app
-
-
-def _build_routes(app: Service) -> None:
-    """Compile routes at start-up instead of at the first request."""
-    nowhere = {"type": "http", "method": "GET", "path": "/-", "root_path": "", "headers": [], "query_string": b""}
-    for route in app.routes:
-        route.matches(nowhere)

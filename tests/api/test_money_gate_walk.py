@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from typer.testing import CliRunner
 
 from churn.api import pages
-from churn.api.routes import ROUTERS, risk, scores
+from churn.api.routes import ROUTERS
 from churn.cli import build_app
 from churn.modeling.serving import bundles
 from tests.api.conftest import Service
@@ -118,9 +118,7 @@ def paths(service: Service, customer: str) -> list[str]:
         "name": saved[0] if saved else "none",
     }
     found = []
-    for route in (
-        route for router in (*pages.ROUTERS, *ROUTERS, risk.router, scores.router) for route in router.routes
-    ):
+    for route in (route for router in (*pages.ROUTERS, *ROUTERS) for route in router.routes):
         if isinstance(route, APIRoute) and "GET" in route.methods:
             path = re.sub(r":path\}", "}", route.path)
             names = re.findall(r"\{(\w+)\}", path)

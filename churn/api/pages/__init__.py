@@ -1,4 +1,4 @@
-"""The web pages, one module each; `ROUTERS` is all of them, `install` puts them into the service."""
+"""The web pages, one module each; `ROUTERS` is all of them, and no part of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -71,8 +71,6 @@ def draw_ahead(context: Context) -> None:
 
 
 def install(app: FastAPI) -> None:
-    """Add every page to `app`; they are no part of its OpenAPI document."""
-    for router in ROUTERS:
-        app.include_router(router, include_in_schema=False)
+    """Tell `app`, which holds the routes of `ROUTERS`, which paths are pages, and let their errors be pages too."""
     app.state.page_paths = frozenset(getattr(route, "path", "") for router in ROUTERS for route in router.routes)
     errors.install(app)

@@ -26,7 +26,7 @@ from churn.store import ScheduledRun
 from churn.views.campaign_page import campaign_page
 from churn.views.campaign_standing import campaign_rows
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Name = Annotated[str, InPath(max_length=100, pattern=NAME)]
 Here = Annotated[State, Depends(state_of)]

@@ -19,7 +19,7 @@ from churn.jobs.requests import ExperimentRequest, ask_experiment, experiments_a
 from churn.reports.experiment import policy_rows, tenths_chart
 from churn.views.experiments import experiment, experiments
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]

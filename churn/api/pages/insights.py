@@ -23,7 +23,7 @@ from churn.views.insights import latest_insights
 from churn.views.reports import list_reports
 from churn.workflows.define import draft_audience, name_from
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Kind = Literal["all", "single", "pair"]
 Order = Literal["money", "churn", "lift", "customers"]

@@ -21,7 +21,7 @@ from churn.jobs.view import JobView, RunView, SchedulerView, jobs_view, run_view
 from churn.store.service_records import ScheduledRun
 from churn.views.quality import data_quality
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 SHOWN = 20
 _RunId = Annotated[int, InPath(ge=1, le=2**31)]

@@ -19,7 +19,7 @@ from churn.reports.charts.svg import Figure
 from churn.views.overview import ChurnStanding, headline, read_overview
 from churn.wording import month, percent
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")

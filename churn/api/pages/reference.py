@@ -17,7 +17,7 @@ from churn.api.proxy import is_open_to, prefix_of
 from churn.api.security import admit
 from churn.api.state import state_in
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _KINDS: Final = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "null"}
 _FORMATS: Final = {"date": "day, YYYY-MM-DD", "date-time": "instant, ISO 8601"}

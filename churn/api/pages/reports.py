@@ -15,7 +15,7 @@ from churn.api.state import State, state_of
 from churn.jobs.catalog import JOBS
 from churn.views.reports import TYPES, month_workbook, report_archive, report_file
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 # A report is a document of its own with inline styles; scripts in it must not run, nor act in the service's name.
 _REPORT_CSP = (

@@ -21,7 +21,7 @@ from churn.views.reports import TYPES
 from churn.views.risk_index import ORDERS, Filters, ListOrder
 from churn.views.risk_search import customers_workbook, export_customers, list_customers
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 PAGE_ROWS = 50
 _DESCENDING: dict[ListOrder, bool] = {

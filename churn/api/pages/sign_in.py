@@ -31,7 +31,7 @@ from churn.api.pages.session import (
 from churn.api.proxy import client_address
 from churn.api.state import State, state_of
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 VISITOR = "churn_visitor"  # binds the sign-in form to the browser that it was shown to
 Target = Annotated[str, Query(alias="next", max_length=2_000)]

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from churn.reports.charts.svg import token_css
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 FOLDER = Path(__file__).resolve().parent.parent / "static"
 TYPES = {

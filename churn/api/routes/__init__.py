@@ -1,4 +1,4 @@
-"""The routes, one module per matter; `ROUTERS` is all of them but `risk` and `scores`, which the app holds itself."""
+"""The routes, one module per matter; `ROUTERS` is all of them, those that are asked most first."""
 
 from churn.api.routes import (
     audit,
@@ -12,10 +12,14 @@ from churn.api.routes import (
     programmes,
     query,
     reports,
+    risk,
+    scores,
     simulations,
 )
 
 ROUTERS = (
+    risk.router,
+    scores.router,
     health.router,
     simulations.router,
     models.router,

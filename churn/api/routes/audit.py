@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from churn.api.problems import RESPONSES
 from churn.api.schemas.risk import Instant
 from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
 
-router = APIRouter(prefix="/v1", tags=["service"], route_class=KeyRoute)
+router = APIRouter(prefix="/v1", tags=["service"], route_class=KeyRoute, responses=RESPONSES)
 
 
 class AuditEntry(BaseModel):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
-from churn.api.problems import request_id
+from churn.api.problems import RESPONSES, request_id
 from churn.api.schemas.campaigns import (
     NAME,
     AssignedCustomer,
@@ -39,7 +39,7 @@ from churn.views.campaigns import campaign_assignments, campaign_results, list_c
 from churn.workflows.define import define_campaign
 from churn.workflows.measure import take_outcomes
 
-router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute, responses=RESPONSES)
 
 Name = Annotated[str, InPath(min_length=1, max_length=100, pattern=NAME, examples=["fix_payment"])]
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from churn.api.idempotency import OnceRoute
-from churn.api.problems import request_id
+from churn.api.problems import RESPONSES, request_id
 from churn.api.schemas.jobs import JobRun
 from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
@@ -19,7 +19,7 @@ from churn.jobs.requests import ExperimentRequest, ask_experiment
 from churn.jobs.view import run_view
 from churn.views.experiments import experiment, experiments
 
-router = APIRouter(prefix="/v1/experiments", tags=["experiments"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1/experiments", tags=["experiments"], route_class=OnceRoute, responses=RESPONSES)
 
 Column = Annotated[str, Form(min_length=1, max_length=200)]
 # A field of a form is there or not: it cannot be null, and the description of the API must not say so.

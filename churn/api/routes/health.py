@@ -9,11 +9,12 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from churn.api.metrics import CONTENT_TYPE
+from churn.api.problems import RESPONSES
 from churn.api.proxy import is_open_to
 from churn.api.security import admit
 from churn.api.state import State, state_of
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=["service"], responses=RESPONSES)
 
 
 class Health(BaseModel):

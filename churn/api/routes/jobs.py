@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
-from churn.api.problems import ApiError, request_id
+from churn.api.problems import RESPONSES, ApiError, request_id
 from churn.api.schemas.jobs import JobInfo, JobList, JobRequest, JobRun, SchedulerInfo
 from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
@@ -18,7 +18,7 @@ from churn.jobs.catalog import job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import jobs_view, run_view
 
-router = APIRouter(prefix="/v1", tags=["jobs"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1", tags=["jobs"], route_class=OnceRoute, responses=RESPONSES)
 
 _MOST = 9_223_372_036_854_775_807 // 2**32  # as large as a number of a run may be
 

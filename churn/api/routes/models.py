@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
-from churn.api.problems import request_id
+from churn.api.problems import RESPONSES, request_id
 from churn.api.schemas.risk import Model, Why
 from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
@@ -17,7 +17,7 @@ from churn.store import ModelVersion
 from churn.views.registry import list_models
 from churn.workflows.train import promote_model, rollback_model
 
-router = APIRouter(route_class=OnceRoute, prefix="/v1/models", tags=["models"])
+router = APIRouter(route_class=OnceRoute, prefix="/v1/models", tags=["models"], responses=RESPONSES)
 
 
 @router.get("")

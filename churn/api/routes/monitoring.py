@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from churn.api.problems import RESPONSES
 from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
 from churn.decisions.severity import Severity
@@ -23,7 +24,7 @@ from churn.documents.monitoring import (
 from churn.errors import NotFound
 from churn.views.monitoring import MonitoringHistory, read_monitoring
 
-router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"], route_class=KeyRoute)
+router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"], route_class=KeyRoute, responses=RESPONSES)
 
 
 class Monitoring(BaseModel):

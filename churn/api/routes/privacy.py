@@ -9,13 +9,14 @@ from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
 from churn.api.idempotency import OnceRoute
+from churn.api.problems import RESPONSES
 from churn.api.schemas.jobs import JobRun
 from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
 from churn.jobs.requests import ask_erase, ask_export, ready_export
 from churn.jobs.view import run_view
 
-router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1", tags=["people's rights"], route_class=OnceRoute, responses=RESPONSES)
 
 CustomerId = Annotated[str, InPath(min_length=1, max_length=1_000, examples=["C0000042"])]
 

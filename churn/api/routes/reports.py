@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
+from churn.api.problems import RESPONSES
 from churn.api.security import KeyRoute, needs
 from churn.api.state import State, state_of
 from churn.views.reports import TYPES, MonthlyReport, month_workbook, monthly_report, monthly_reports
 
-router = APIRouter(prefix="/v1/reports", tags=["reports"], route_class=KeyRoute)
+router = APIRouter(prefix="/v1/reports", tags=["reports"], route_class=KeyRoute, responses=RESPONSES)
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",

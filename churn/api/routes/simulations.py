@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
-from churn.api.problems import request_id
+from churn.api.problems import RESPONSES, request_id
 from churn.api.schemas.simulations import SavedSimulation, SimulationInput
 from churn.api.security import Caller, needs
 from churn.api.state import State, state_of
@@ -17,7 +17,7 @@ from churn.documents.simulation import SimulationComparison, SimulationDocument
 from churn.errors import ConfigError, NotFound
 from churn.workflows.simulate import compare_documents, simulate_campaign
 
-router = APIRouter(prefix="/v1/simulations", tags=["simulations"], route_class=OnceRoute)
+router = APIRouter(prefix="/v1/simulations", tags=["simulations"], route_class=OnceRoute, responses=RESPONSES)
 
 
 @router.post("")

@@ -27,7 +27,7 @@ from churn.views.offer_evidence import taught_of_offers
 from churn.views.what_if import Dial, Lever, dials_of, explained, levers_of, overrides_of, what_if
 from churn.wording import count, percent
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _STEPS = 8  # reasons shown in the waterfall from the average customer
 _DIAL = "dial."  # prefix of a form field that changes a feature

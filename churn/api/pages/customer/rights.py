@@ -15,7 +15,7 @@ from churn.api.state import State, state_of
 from churn.errors import ConfigError
 from churn.jobs.requests import RightsAsked, ask_erase, ask_export, ask_object, ready_export, rights_of
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Here = Annotated[State, Depends(state_of)]
 Admin = Annotated[SignedIn, Depends(signed_in("admin"))]

@@ -17,7 +17,7 @@ from churn.errors import ConfigError, NotFound
 from churn.views.model import drift_summary, model_view
 from churn.workflows.train import promote_model, rollback_model
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]

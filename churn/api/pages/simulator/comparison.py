@@ -20,7 +20,7 @@ from churn.reports.charts.simulator import ComparedCurve, two_curves
 from churn.reports.charts.svg import Figure
 from churn.wording import currency_prefix
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 _THIS: Final = "What you look at"
 Kind = Literal["money", "percent", "count", "chance", "text"]
 _KINDS: Final[dict[str, Kind]] = {"money": "money", "share": "percent", "count": "count"}

@@ -21,7 +21,7 @@ from churn.api.state import State
 from churn.errors import CampaignError, ConfigError
 from churn.workflows.define import draft_campaign, name_from
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 _NAME: Final = re.compile(r"[\w .,()+%-]{1,100}\Z")
 
 

@@ -15,7 +15,7 @@ from churn.api.pages.simulator.view import AnswerHtml, AnswerView, answer_update
 from churn.api.problems import request_id
 from churn.errors import ConfigError, DataError, NotCalibrated
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/simulator")

@@ -115,7 +115,10 @@ def choose_penalties(scaled: Matrix, rows: Followed, causes: int, periods: int) 
     if not held.lost.any():
         return GRID[len(GRID) // 2]
     learnt, trust = _prepared(scaled[~is_held], rows.some(~is_held), causes, periods, GRID[0])
-    losses = [held.likelihood_loss(_minimised(learnt.under(penalties)), trust) for penalties in GRID]
+    losses, theta = [], learnt.start()
+    for penalties in GRID:
+        theta = _minimised(learnt.under(penalties), theta)  # the last minimum is near the next
+        losses.append(held.likelihood_loss(theta, trust))
     return GRID[int(np.argmin(losses))]
 
 
@@ -151,9 +154,9 @@ def _prepared(
     return _PenalisedLoss(X, is_open.astype(np.float64), lost, trust, penalties), trust
 
 
-def _minimised(objective: _PenalisedLoss) -> Floats:
-    """Return the theta of the least loss: Newton's steps, halved while the loss would rise."""
-    theta = objective.start()
+def _minimised(objective: _PenalisedLoss, start: Floats | None = None) -> Floats:
+    """Return the theta of the least loss: Newton's steps from `start`, halved while the loss would rise."""
+    theta = objective.start() if start is None else start
     loss = objective.loss(theta)
     for _ in range(_STEPS):
         gradient, hessian = objective.slopes(theta)
@@ -220,9 +223,7 @@ class _PenalisedLoss:
                 at_c, at_d = K * C + 2 * m * c, K * C + 2 * m * d
                 hessian[level_c, level_d] += np.diag(D.sum(axis=0))
                 across = np.concatenate([(D * f).T @ self.X, (D * fz).T @ self.X], axis=1)
-                blocks = [
-                    (self.X * weight[:, None]).T @ self.X for weight in (D @ (f * f), D @ (f * fz), D @ (fz * fz))
-                ]
+                blocks = [self._gram(D @ weight) for weight in (f * f, f * fz, fz * fz)]
                 inner = np.block([[blocks[0], blocks[1]], [blocks[1], blocks[2]]])
                 hessian[at_c : at_c + 2 * m, at_d : at_d + 2 * m] += inner
                 hessian[level_c, at_d : at_d + 2 * m] += across
@@ -233,6 +234,12 @@ class _PenalisedLoss:
         first = slice(0, K * C)
         hessian[K * C :, first] = hessian[first, K * C :].T
         return gradient, hessian
+
+    def _gram(self, weight: Floats) -> Floats:
+        """Return X' diag(weight) X, for weights of one sign: as a product with itself, of which half is computed."""
+        scaled = self.X * np.sqrt(np.abs(weight))[:, None]
+        product = scaled.T @ scaled
+        return product if weight.sum() >= 0 else -product
 
     def by_group(self, theta: Floats, group: NDArray[np.int64]) -> Floats:
         """Return what the rows of each group add to the gradient, (groups, size)."""

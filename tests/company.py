@@ -17,6 +17,7 @@ from unittest import mock
 
 import pytest
 
+from churn.reports.charts.vega import vega_script
 from tests.prepared import prepared
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def finished_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
         short = {"CHURN_TRAINING__TUNE_MINUTES": "0.02"}  # what tuning does is tested where models are
         document = Company(home).json("demo", "--customers", str(CUSTOMERS), "--no-campaigns", env=short)
         (home / "done.json").write_text(json.dumps(document), encoding="utf-8")
+        vega_script(home / "cache")  # each service over a copy would make it anew for the first browser
 
     return Company(prepared(tmp_path_factory, "company", make))
 

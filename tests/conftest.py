@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
 import sys
@@ -34,39 +35,45 @@ pytest_plugins = ["tests.fast", "tests.prepared", "tests.postgres", "tests.maria
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
 # What takes more than five seconds of a core, in this order before everything else: begun late, one worker would wait for it
 # alone at the end. The first makes the finished company while the second does without; a worker that asked for it would wait.
+# Tests with a browser follow one another, for each of them would open it anew after one without.
 LONG = (
     "tests/api/pages/simulator/test_simulator.py",
     "tests/workflows/monitor/test_story.py",
+    "tests/workflows/refresh/test_refused.py",
     "tests/faults/test_inputs.py",
+    "tests/api/pages/model/test_model.py",
+    "tests/api/pages/test_risk_list.py",
+    "tests/api/pages/test_campaigns.py",
+    "tests/api/pages/customer/test_customer.py",
+    "tests/api/pages/customer/test_rights.py",
+    "tests/api/pages/test_jobs.py",
+    "tests/api/pages/test_overview.py",
+    "tests/api/pages/test_reports.py",
+    "tests/api/pages/test_sign_in.py",
+    "tests/api/pages/test_prefix.py",
+    "tests/api/pages/test_errors.py",
+    "tests/api/pages/test_insights.py",
     "tests/jobs/test_processes.py",
     "tests/faults/test_killed.py",
     "tests/faults/test_killed_service.py",
+    "tests/faults/test_store_away.py",
     "tests/api/test_two_processes.py",
     "tests/packaging/test_wheel.py",
     "tests/jobs/test_night.py",
     "tests/faults/test_backup.py",
-    "tests/faults/test_store_away.py",
+    "tests/faults/test_proxies.py",
     "tests/api/test_api_page.py",
+    "tests/api/test_contract.py",
+    "tests/api/test_generated_client.py",
+    "tests/api/routes/test_experiments.py",
     "tests/api/pages/test_pages.py",
     "tests/faults/test_full_disk.py",
-    "tests/api/pages/model/test_model.py",
-    "tests/workflows/privacy/test_erasing.py",
-    "tests/api/pages/test_risk_list.py",
     "tests/faults/test_read_only.py",
-    "tests/api/pages/test_campaigns.py",
-    "tests/api/test_contract.py",
+    "tests/workflows/privacy/test_erasing.py",
     "tests/workflows/learn_uplift/test_learn_uplift.py",
-    "tests/api/test_generated_client.py",
-    "tests/api/pages/test_jobs.py",
-    "tests/api/pages/customer/test_rights.py",
-    "tests/api/pages/customer/test_customer.py",
-    "tests/api/pages/test_reports.py",
-    "tests/api/pages/test_sign_in.py",
     "tests/workflows/explore/test_explore_data.py",
+    "tests/workflows/experiment/test_experiment.py",
     "tests/cli/test_monitor.py",
-    "tests/faults/test_proxies.py",
-    "tests/api/pages/test_insights.py",
-    "tests/api/pages/test_overview.py",
 )
 GROUP = re.compile(r'^pytestmark = .*xdist_group\("(.+?)"\)', re.MULTILINE)
 
@@ -74,6 +81,18 @@ GROUP = re.compile(r'^pytestmark = .*xdist_group\("(.+?)"\)', re.MULTILINE)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the tests of pages can be asked for."""
     parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="keep pictures of the pages in this folder")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of garbage collections, and collect seldom: each looks at all that the libraries hold."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
+def pytest_sessionfinish() -> None:
+    """Let the interpreter take down at its end what it has frozen: libraries complain of what is left."""
+    gc.unfreeze()
 
 
 class Together(LoadScopeScheduling):

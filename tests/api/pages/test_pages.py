@@ -22,6 +22,13 @@ PAGES = ["/", "/jobs", "/reports"]
 VENDOR = static.FOLDER / "vendor"
 
 
+@pytest.fixture
+def cheap_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a thousandth of the time and memory to hash a password: who gets in is tested here, not what a guess costs."""
+    scrypt = hashlib.scrypt
+    monkeypatch.setattr(hashlib, "scrypt", lambda password, **terms: scrypt(password, **(terms | {"n": 32})))
+
+
 def form_of(client, path="/sign-in"):
     return re.search(r'name="csrf" value="(\w+)"', client.get(path, headers={"Accept": "text/html"}).text).group(1)
 
@@ -112,6 +119,7 @@ def test_sign_in_leads_on_within_the_service_only(service, wanted, reached):
     assert answer.headers["location"] == reached
 
 
+@pytest.mark.usefixtures("cheap_guesses")
 def test_too_many_attempts_from_one_address_are_refused_there_until_the_window_has_passed(service):
     context = service.context
     create_user(context, "maria", PASSWORD, ["read"])
@@ -124,6 +132,7 @@ def test_too_many_attempts_from_one_address_are_refused_there_until_the_window_h
     assert sign_in.sign_in_by_password(later, "maria", PASSWORD, address="testclient")
 
 
+@pytest.mark.usefixtures("cheap_guesses")
 def test_a_stranger_delays_a_person_and_does_not_lock_them_out(service):
     context = service.context
     create_user(context, "maria", PASSWORD, ["read"])
@@ -142,6 +151,7 @@ def test_a_stranger_delays_a_person_and_does_not_lock_them_out(service):
     assert sign_in.sign_in_by_password(context, "maria", PASSWORD, address="203.0.113.1")
 
 
+@pytest.mark.usefixtures("cheap_guesses")
 def test_successes_are_no_attempts(service):
     context = service.context
     create_user(context, "maria", PASSWORD, ["read"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ class Home:
                 rows = connection.execute(f"select * from {name} order by all").fetchall()
                 hashes[name] = hashlib.sha256(repr(rows).encode()).hexdigest()
         for path in sorted((self.home / "facts").glob("*/*.parquet")):
-            hashes[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            hashes[str(path.relative_to(self.home))] = hashlib.sha256(path.read_bytes()).hexdigest()
         return hashes
 
     def features(self) -> str:
@@ -183,17 +184,49 @@ REFUSALS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
+@dataclass(frozen=True)
+class Loaded:
+    """A home that was loaded once, by its hashes and features, and a copy to bring it back from: it knows its own path."""
+
+    folder: Path
+    hashes: dict[str, str]
+    features: str
+
+    @property
+    def kept(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name} kept")
+
+    def anew(self) -> Home:
+        """Return the home as it was when it had been loaded."""
+        home = Home(self.folder)
+        shutil.rmtree(self.folder)
+        shutil.copytree(self.kept, self.folder)
+        return home
+
+
+def load(folder: Path, rest: str = "") -> Loaded:
+    folder.mkdir()
+    home = Home(folder)
+    home.rest = rest
+    home.refresh(FIRST)
+    loaded = Loaded(folder, home.hashes(), home.features())
+    shutil.copytree(folder, loaded.kept)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load(tmp_path_factory.mktemp("loaded") / "company")
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_refused_refresh_changes_nothing_and_a_mended_one_everything(home: Home, name: str) -> None:
+def test_a_refused_refresh_changes_nothing_and_a_mended_one_everything(
+    loaded: Loaded, tmp_path: Path, name: str
+) -> None:
     refusal = REFUSALS[name]
+    first = load(tmp_path / "company", refusal.rest) if refusal.rest else loaded
+    home, before, features = first.anew(), first.hashes, first.features
     home.rest = refusal.rest
-    home.refresh(FIRST)
-    before, features = home.hashes(), home.features()
     sections = dict(home.sections)
     contents = {path: path.read_bytes() for path in home.folder.glob("*.csv")}
     (home.folder / "payments.csv").write_text(PAYMENTS.replace("failed", "succeeded"))  # is read first
@@ -234,9 +267,8 @@ def _started(home: Home) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("step", ["Loading churn_events", "Building staging.payments", "Building staging.sessions"])
-def test_a_refresh_killed_in_the_middle_changes_nothing(home: Home, step: str) -> None:
-    home.refresh(FIRST)
-    before = home.hashes()
+def test_a_refresh_killed_in_the_middle_changes_nothing(loaded: Loaded, step: str) -> None:
+    home, before = loaded.anew(), loaded.hashes
     (home.folder / "payments.csv").write_text(PAYMENTS.replace("failed", "succeeded"))
     (home.folder / "sessions.csv").write_text(SESSIONS + "C1,2026-07-11 10:00:00,5\n")
     process = _started(home)
@@ -262,7 +294,8 @@ def _limited(home: Home, most: int) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_disk_that_fills_up_at_any_byte_changes_nothing(home: Home) -> None:
+def test_a_disk_that_fills_up_at_any_byte_changes_nothing(tmp_path: Path) -> None:
+    home = Home(tmp_path)  # nothing was built in it yet, so that its file has no room inside
     home.refresh(FIRST)
     before = home.hashes()
     (home.folder / "payments.csv").write_text(PAYMENTS.replace("failed", "succeeded"))

@@ -549,6 +549,7 @@ def wanted_list(count: int, **columns: Any) -> pl.DataFrame:
             "reasons": ["no login for 23 days; 2 failed payments"] * count,
             "reason_codes": ["days_since_last_login,failed_payments"] * count,
             "recommended_action": ["Call them"] * count,
+            "next_best_offer": ["winback"] * count,
             "campaign": ["winback"] * count,
             "model_version": ["m1"] * count,
             "scored_at": [datetime(2026, 7, 1, 2, 0)] * count,

@@ -15,3 +15,8 @@ Basis = Literal["scores", "evaluation", "case_study"]
 Weight = Literal["note", "caution", "wrong"]
 # The steps from all scored customers to those contacted, in order; see decisions/funnel.py.
 StepName = Literal["scored", "recommended", "allowed", "rested", "not_held_out", "chosen"]
+# Whether a programme's audience is large enough to prove itself, and why it pays back or not; see decisions/height.py.
+Height = Literal["tall_enough", "open", "too_small"]
+HeightReason = Literal["pays_back", "nothing_to_learn", "slice_costs_more", "learns_too_slowly"]
+# Why a log cannot say what another policy would have earned; see decisions/off_policy.py.
+RefusalReason = Literal["no_support", "too_few"]

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
+from churn.decisions.choices import Height, HeightReason
 from churn.decisions.preposterior import MOST_MONTHS, ForeseenProgramme, MonthAhead, ProgrammeOutlook
 
 TALL, SMALL = 0.8, 0.2  # chances of proof from which on a programme is tall enough, and down from which it is too small
@@ -28,9 +29,6 @@ _EXPONENTS: Final = (
     -12,
     20,
 )  # sizes looked at, in halves of a doubling: from a 64th of the audience to a thousand times it
-
-Height = Literal["tall_enough", "open", "too_small"]
-HeightReason = Literal["pays_back", "nothing_to_learn", "slice_costs_more", "learns_too_slowly"]
 
 
 @dataclass(frozen=True)

@@ -22,19 +22,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn.decisions.checks import Floats
+from churn.decisions.choices import RefusalReason
 from churn.errors import DataError
 
 LEAST_EFFECTIVE: Final = 200.0
 MOST_UNSUPPORTED: Final = 0.01
 _ROUNDING: Final = 1e-6
-
-RefusalReason = Literal["no_support", "too_few"]
 
 
 @dataclass(frozen=True)

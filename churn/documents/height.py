@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from churn.decisions.height import Height, HeightPost, HeightReason
+from churn.decisions.choices import Height, HeightReason
 from churn.documents.document import Document
+
+if TYPE_CHECKING:
+    from churn.decisions.height import HeightPost
 
 
 class ForeseenMonth(Document):

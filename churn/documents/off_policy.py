@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Literal
 
-from churn.decisions.off_policy import OffPolicyEstimate, OffPolicyRefusal, RefusalReason
+from churn.decisions.choices import RefusalReason
 from churn.documents.document import Document
 
 
@@ -44,12 +43,3 @@ class NoPolicyProfit(Document):
     unsupported: float
     needed_effective: float
     allowed_unsupported: float
-
-
-def policy_profit(
-    answer: OffPolicyEstimate | OffPolicyRefusal, *, policy: str, against: str | None = None
-) -> PolicyProfit | NoPolicyProfit:
-    """Return the answer as a document, under the names of the policies."""
-    if isinstance(answer, OffPolicyRefusal):
-        return NoPolicyProfit(policy=policy, against=against, **asdict(answer))
-    return PolicyProfit(policy=policy, against=against, **asdict(answer))

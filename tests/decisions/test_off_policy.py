@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn.campaigns.policy_profit import policy_profit
 from churn.decisions.off_policy import DecisionLog, OffPolicyEstimate, OffPolicyRefusal, off_policy, policy_of
-from churn.documents.off_policy import policy_profit
 from churn.errors import DataError
 
 EVEN = np.full((4, 2), 0.5)

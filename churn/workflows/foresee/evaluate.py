@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from churn.campaigns.policy_profit import policy_profit
 from churn.campaigns.programme_words import policy_words
 from churn.context import Context
 from churn.decisions.checks import Floats
 from churn.decisions.off_policy import DecisionLog, off_policy, policy_of
-from churn.documents.off_policy import policy_profit
 from churn.documents.programme import LEAVE_ALONE
 from churn.documents.programme_findings import EvaluatedPolicy
 from churn.errors import ConfigError, NotEnoughData

@@ -205,8 +205,19 @@ def _shares(
 def profit_of_ceiling(world: CampaignWorld, value: Floats, contact: Floats, incentive: Floats) -> Floats:
     """Return the profit of each offer (n, k) by E[churn avoided | features], as one earlier month teaches it.
 
-    It is learnt without noise: from the true probabilities of everybody active at EARLIER, without and under each offer.
+    It is learnt without noise: from the true probabilities of everybody active at EARLIER, without and under each offer. What
+    was learnt of a company is kept beside it.
     """
+    path = world.home / "ceiling.npy"
+    if not path.is_file():
+        np.save(path, _learnt_ceiling(world))
+    kept = np.load(path)
+    p, avoided = kept[:, 0], kept[:, 1:]
+    return np.asarray(value[:, None] * avoided - contact - incentive * (1 - p[:, None] + avoided))
+
+
+def _learnt_ceiling(world: CampaignWorld) -> Floats:
+    """Return churn without contact, and churn avoided by each offer, (n, 1 + k), as `profit_of_ceiling` has it."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     frames, docs = features_of(world, (EARLIER, DAY))
@@ -218,16 +229,16 @@ def profit_of_ceiling(world: CampaignWorld, value: Floats, contact: Floats, ince
         pl.col(pl.String).rank("dense").cast(pl.Float64)
     )
     matrix = both.select(pl.all().cast(pl.Float64)).to_numpy()
-    seen, asked = matrix[: then.height], matrix[then.height :]
+    is_seen = ~np.isnan(matrix[: then.height]).all(axis=0)  # a company may lack a whole kind of facts
+    seen, asked = matrix[: then.height, is_seen], matrix[then.height :, is_seen]
 
     def learnt(target: Floats) -> Floats:
         estimator = HistGradientBoostingRegressor(random_state=world.seed, **CEILING)
         return np.asarray(estimator.fit(seen, target).predict(asked), dtype=np.float64)
 
     alone = then["p_no_contact"].to_numpy()
-    p = learnt(alone)
     avoided = np.column_stack([learnt(alone - then[f"p_{offer}"].to_numpy()) for offer in world.simulator.offers])
-    return np.asarray(value[:, None] * avoided - contact - incentive * (1 - p[:, None] + avoided))
+    return np.column_stack([learnt(alone), avoided])
 
 
 def _single(realised: Floats, chosen: NDArray[np.bool_]) -> NDArray[np.int16]:

@@ -35,13 +35,22 @@ def left_alone(
 
     if not warehouse.has_table("history.scores"):
         return None
+    days = chosen["snapshot_date"].unique().to_list()
+    if not days:
+        return None
+    longest = timedelta(max(plan.window_days for plan in plans))
     with context.open_store() as store:
+        names = {
+            plan.campaign
+            for plan in store.plans.list()
+            if min(days) - longest <= plan.snapshot_date <= max(days) + longest
+        }
         assigned = pl.concat(
             [
                 store.assignments.of(name)
                 .filter(pl.col("arm") == "treatment")
                 .select("customer_id", pl.col("snapshot_date").alias("since"))
-                for name in store.assignments.counts()
+                for name in sorted(names)
             ]
         )
     base = replace(SnapshotPolicy.from_settings(context.settings), lead_days=0)

@@ -233,7 +233,7 @@ def test_each_plan_is_expected_to_hold_out_its_own_share() -> None:
         shares = {"p1": first, "p2": second}
         return [plan_record(plan_id, definition=definition(share=share)) for plan_id, share in shares.items()]
 
-    frame = pl.DataFrame({"plan_id": ["p1"] * 100 + ["p2"] * 100})
+    frame = pl.DataFrame({"plan_id": ["p1"] * 100 + ["p2"] * 100, "stratum": ["high"] * 200})
     shares = [(0.1, 0.1), (0.1, 0.2), (0.4, 0.1)]
     assert [holdout_share(two_plans(*pair), frame) for pair in shares] == pytest.approx([0.1, 0.15, 0.25])
 

@@ -68,12 +68,14 @@ def forget_in_postgres(dsn: str, schema: str, customer_id: str) -> int:
     """Delete the rows of a customer from every table of `schema` that names one; return how many. Raises as above."""
     with _connected(dsn) as connection:
         tables = connection.execute(
-            "select table_name from information_schema.columns where table_schema = %s and column_name = 'customer_id'",
+            "select table_name from information_schema.columns join information_schema.tables"
+            " using (table_catalog, table_schema, table_name)"
+            " where table_schema = %s and column_name = 'customer_id' and table_type = 'BASE TABLE'",
             [schema],
         ).fetchall()
         gone = 0
         for (table,) in tables:
-            statement = _composed("delete from {}.{} where customer_id = %s", [schema, table])
+            statement = _composed("delete from {}.{} where cast(customer_id as text) = %s", [schema, table])
             gone += connection.execute(statement, [customer_id]).rowcount
     return gone
 

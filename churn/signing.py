@@ -40,7 +40,7 @@ def signed_headers(secret: str, timestamp: str, event_id: str, body: bytes) -> d
         SIGNATURE: f"sha256={sign(secrets[0].encode(), timestamp, event_id, body)}",
         STANDARD_ID: event_id,
         STANDARD_TIMESTAMP: timestamp,
-        STANDARD_SIGNATURE: " ".join(sign_standard(_key(each), timestamp, event_id, body) for each in secrets),
+        STANDARD_SIGNATURE: " ".join(sign_standard(_key(secret), timestamp, event_id, body) for secret in secrets),
     }
 
 

@@ -18,7 +18,7 @@ EXACT = {
     "churn/crm/connectors/salesforce/bulk.py",
     "churn/demo/writers.py",
     "churn/store/frames.py",
-    "churn/warehouse/reading/plain_text.py",
+    "churn/warehouse/published/postgres.py",
 }
 
 

@@ -21,7 +21,7 @@ from churn.views.campaign_page import asked_jobs
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, may_approve, may_reject, reject_round
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Name = Annotated[str, InPath(max_length=100, pattern=NAME)]
 Here = Annotated[State, Depends(state_of)]

@@ -54,8 +54,8 @@ def alert_message(deliveries: Sequence[AlertDelivery], link: str | None) -> Chat
 
 
 def _sentence(delivery: AlertDelivery) -> str:
-    said = f"Recovered: {delivery.message}" if delivery.severity == RESOLVED else delivery.message
-    return f"{_SIGNS[delivery.severity]} {' '.join(said.split())}"
+    sentence = f"Recovered: {delivery.message}" if delivery.severity == RESOLVED else delivery.message
+    return f"{_SIGNS[delivery.severity]} {' '.join(sentence.split())}"
 
 
 def slack_document(message: ChatMessage) -> dict[str, JsonValue]:

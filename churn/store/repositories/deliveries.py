@@ -61,11 +61,13 @@ class DeliveryRepository:
         )
         with self._database.read() as connection:
             rows = list(connection.execute(query))
-        told = {(row.alert_id, row.channel) for row in rows if row.state == "delivered" and row.severity != RESOLVED}
+        delivered = {
+            (row.alert_id, row.channel) for row in rows if row.state == "delivered" and row.severity != RESOLVED
+        }
         known = {(row.alert_id, row.channel) for row in rows if row.severity == RESOLVED}
         fresh = [
             {"alert_id": alert_id, "channel": channel, "severity": RESOLVED, "state": "waiting", "attempts": 0}
-            for alert_id, channel in sorted(told - known)
+            for alert_id, channel in sorted(delivered - known)
         ]
         if fresh:
             with self._database.write(lock=table) as connection:

@@ -34,7 +34,7 @@ POLICIES: Final = ("plan", "greedy", "leave_alone", "logged")
 
 
 @dataclass(frozen=True)
-class _Followed:
+class _RoundsOver:
     """Everybody logged in rounds that are over: the log's columns with has_churned, and the arms' order (all rounds alike)."""
 
     frame: pl.DataFrame
@@ -73,7 +73,7 @@ def evaluate_policy(context: Context, name: str, policy: str, *, against: str | 
     return evaluated
 
 
-def _followed(context: Context, name: str) -> _Followed:
+def _followed(context: Context, name: str) -> _RoundsOver:
     """Read the logs of the approved rounds whose windows are final; rounds with other arms than the newest are left out."""
     import polars as pl
 
@@ -105,10 +105,10 @@ def _followed(context: Context, name: str) -> _Followed:
             "no round's outcomes are final yet", where=f"programme {name}", remedy="Wait until its windows have closed."
         )
     definitions = {offer.offer: offer.definition for offer in over[0].result.offers}
-    return _Followed(pl.concat(frames), arms, definitions, over)
+    return _RoundsOver(pl.concat(frames), arms, definitions, over)
 
 
-def _decisions(followed: _Followed) -> tuple[DecisionLog, Floats]:
+def _decisions(followed: _RoundsOver) -> tuple[DecisionLog, Floats]:
     """Return the log as decisions with outcomes in money, and the expected profits (n, k), nan where an arm may not be given."""
     frame, arms = followed.frame, followed.arms
     probability = _table(frame["probabilities"], len(arms))
@@ -122,7 +122,7 @@ def _decisions(followed: _Followed) -> tuple[DecisionLog, Floats]:
     incentive = frame["incentive_cost"].fill_null(0.0).to_numpy()
     stayers = {planned.offer for planned in followed.rounds[0].result.offers if planned.profit_model == "incentive"}
     by_stayers = np.array([arm in stayers for arm in frame["arm"].to_list()])
-    cost = np.where(is_contacted, contact + incentive * np.where(by_stayers, stayed, True), 0.0)  # noqa: FBT003
+    cost = np.where(is_contacted, contact + incentive * np.where(by_stayers, stayed, True), 0.0)  # noqa: FBT003 - a value, not a switch
     most = np.repeat(value[:, None], len(arms), axis=1)
     least = np.column_stack([-_dearest(arm, frame, followed.definitions) * np.ones(value.size) for arm in arms])
     predicted = np.clip(np.nan_to_num(expected) + (value * (1.0 - p))[:, None], least, most)
@@ -163,7 +163,7 @@ def _table(column: pl.Series, arms: int) -> Floats:
     ).astype(np.float64)
 
 
-def _chances(policy: str, followed: _Followed, expected: Floats) -> Floats:
+def _chances(policy: str, followed: _RoundsOver, expected: Floats) -> Floats:
     """Return the probabilities (n, k) that a policy gives each arm with."""
     frame, arms = followed.frame, followed.arms
     alone = len(arms) - 1

@@ -16,6 +16,7 @@ Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=0, le=3650)]
 
 ChurnDefinition = Literal["any", "voluntary", "involuntary", "inactivity"]
+Direction = Literal["rises", "falls"]
 SelectionMetric = Literal["net_profit", "auc", "empc", "recall_at_budget"]
 ProfitModel = Literal["case_study", "incentive", "uplift"]
 
@@ -164,6 +165,10 @@ class TrainingSettings(Section):
     exclude_features: list[str] = Field(default_factory=list, description="Features that models may not see.")
     trusted_features: list[str] = Field(
         default_factory=list, description="Features that the leakage scan lets pass, for you know them to be honest."
+    )
+    monotone: dict[str, Direction] = Field(
+        default_factory=dict,
+        description='Features with which risk only "rises" or only "falls"; only models of trees compete then.',
     )
     leakage_auc: Share = Field(0.95, description="A single feature above this AUC stops training.")
     seed: int = 7

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
+import polars as pl
 
 from churn.errors import ConfigError, ModelError
 from churn.modeling.averaging import Average
-from churn.modeling.encoding.columns import Floats
-from churn.modeling.encoding.encoder import LINEAR, SMOOTH, TREES, Matrix, Recipe
+from churn.modeling.encoding.columns import Floats, categories, kind_of
+from churn.modeling.encoding.encoder import LINEAR, NATIVE, SMOOTH, TREES, Matrix, Recipe
 from churn.modeling.learners import (
     Learn,
     Learnt,
@@ -20,16 +21,19 @@ from churn.modeling.learners import (
     Sample,
     Score,
     learn_forest,
+    learn_hist_boosting,
     learn_logistic,
     learn_mlp,
     learn_xgboost,
     score_forest,
     score_linear,
     score_mlp,
+    score_plain_trees,
     score_xgboost,
 )
 
 RawUnit = Literal["log_odds", "probability"]
+_FEW_LEVELS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Candidate:
     quick. Tuning gets
     `budget_weight` of the minutes; `trial_seconds` is what one trial takes at 25,000 rows x 80 columns on one core.
     `stored_as` is how the estimator is kept in a bundle, `trusted` the types beyond scikit-learn's public ones that
-    such a file may hold. `members` names the candidates that one which learns nothing itself is the average of.
+    such a file may hold. `keeps_direction`: can promise that risk only rises, or only falls, with a number.
+    `members` names the candidates that one which learns nothing itself is the average of.
     """
 
     name: str
@@ -56,9 +61,21 @@ class Candidate:
     budget_weight: float = 1.0
     trial_seconds: float = 3.0
     draft: Parameters = field(default_factory=dict)
-    stored_as: Literal["skops", "xgboost"] = "skops"
+    stored_as: Literal["skops", "xgboost", "trees"] = "skops"
     trusted: tuple[str, ...] = ()
+    keeps_direction: bool = False
     members: tuple[str, ...] = ()
+
+
+def _search_xgboost(trial: Any) -> dict[str, float]:
+    return {
+        "depth": trial.suggest_int("depth", 3, 8),
+        "eta": trial.suggest_float("eta", 0.03, 0.2, log=True),
+        "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 30.0, log=True),
+        "subsample": trial.suggest_float("subsample", 0.6, 1.0),
+        "feature_share": trial.suggest_float("feature_share", 0.3, 1.0),
+        "l2": trial.suggest_float("l2", 0.5, 30.0, log=True),
+    }
 
 
 CANDIDATES: Final[tuple[Candidate, ...]] = (
@@ -91,6 +108,7 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
         trial_seconds=2.5,
         draft={"trees": 40},
         trusted=("sklearn.tree._tree.Tree",),
+        keeps_direction=True,
     ),
     Candidate(
         name="shallow_xgboost",
@@ -119,6 +137,7 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
         budget_weight=0.5,
         trial_seconds=2.0,
         stored_as="xgboost",
+        keeps_direction=True,
     ),
     Candidate(
         name="xgboost",
@@ -136,18 +155,52 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
             "l2": 5.0,
             "rounds": 200,
         },
-        search=lambda trial: {
-            "depth": trial.suggest_int("depth", 3, 8),
-            "eta": trial.suggest_float("eta", 0.03, 0.2, log=True),
-            "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 30.0, log=True),
-            "subsample": trial.suggest_float("subsample", 0.6, 1.0),
-            "feature_share": trial.suggest_float("feature_share", 0.3, 1.0),
-            "l2": trial.suggest_float("l2", 0.5, 30.0, log=True),
-        },
+        search=_search_xgboost,
         starts=({"depth": 6, "eta": 0.05, "min_child_weight": 1.0, "subsample": 1.0, "feature_share": 1.0, "l2": 1.0},),
         budget_weight=2.0,
         trial_seconds=2.5,
         stored_as="xgboost",
+        keeps_direction=True,
+    ),
+    Candidate(
+        name="native_xgboost",
+        title="XGBoost by category",
+        recipe=NATIVE,
+        raw_unit="log_odds",
+        learn=learn_xgboost,
+        score=score_xgboost,
+        defaults={
+            "depth": 5,
+            "eta": 0.05,
+            "min_child_weight": 2.0,
+            "subsample": 0.9,
+            "feature_share": 0.8,
+            "l2": 2.0,
+            "rounds": 150,
+        },
+        search=_search_xgboost,
+        trial_seconds=2.5,
+        stored_as="xgboost",
+        keeps_direction=True,
+    ),
+    Candidate(
+        name="hist_gradient_boosting",
+        title="Histogram gradient boosting",
+        recipe=TREES,
+        raw_unit="log_odds",
+        learn=learn_hist_boosting,
+        score=score_plain_trees,
+        defaults={"eta": 0.06, "leaves": 16, "min_leaf": 20, "l2": 3.0, "feature_share": 0.6, "rounds": 120},
+        search=lambda trial: {
+            "eta": trial.suggest_float("eta", 0.03, 0.2, log=True),
+            "leaves": trial.suggest_int("leaves", 6, 40, log=True),
+            "min_leaf": trial.suggest_int("min_leaf", 5, 60, log=True),
+            "l2": trial.suggest_float("l2", 0.1, 30.0, log=True),
+            "feature_share": trial.suggest_float("feature_share", 0.3, 1.0),
+        },
+        trial_seconds=2.5,
+        stored_as="trees",
+        keeps_direction=True,
     ),
     Candidate(
         name="mlp",
@@ -190,7 +243,15 @@ AVERAGE: Final = Candidate(
     score=_score_average,
     defaults={},
     search=lambda _trial: {},
-    members=("logistic_regression", "random_forest", "shallow_xgboost", "xgboost"),
+    members=(
+        "logistic_regression",
+        "random_forest",
+        "shallow_xgboost",
+        "xgboost",
+        "native_xgboost",
+        "hist_gradient_boosting",
+    ),
+    keeps_direction=True,
 )
 
 
@@ -203,6 +264,18 @@ def candidate(name: str) -> Candidate:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known)}."
     raise ConfigError(f"no candidate is called `{name}`", where="training.candidates", remedy=hint)
+
+
+def competing(entries: Sequence[Candidate], frame: pl.DataFrame, features: Sequence[str]) -> list[Candidate]:
+    """Return the candidates that the data give something to do: splits by category need one of more than a few values.
+
+    Where there is none, a model of such splits would be another model of one column for each value.
+    """
+    if not any(entry.recipe.has_codes for entry in entries) or len(entries) == 1:
+        return list(entries)
+    words = [name for name in features if kind_of(frame[name]) == "category"]
+    has_many = any(categories(frame, name).n_unique() > _FEW_LEVELS for name in words)
+    return [entry for entry in entries if has_many or not entry.recipe.has_codes]
 
 
 def candidates(names: Sequence[str]) -> tuple[Candidate, ...]:

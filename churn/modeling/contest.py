@@ -25,7 +25,8 @@ from churn.modeling.judging.calibration import Calibrator, fit_calibrator
 from churn.modeling.judging.evaluation import TestRows, evaluate
 from churn.modeling.judging.held import judge_held
 from churn.modeling.judging.ranking import area_under_roc
-from churn.modeling.learners import Parameters, Sample, cross_fitted
+from churn.modeling.learners import Columns, Parameters, Sample, cross_fitted
+from churn.modeling.monotone import columns_of_encoder
 from churn.modeling.result import CandidateResult
 from churn.modeling.serving.served import ServedModel
 from churn.modeling.slices import Slices
@@ -118,7 +119,7 @@ class CandidateContest:
         """Tune, fit, calibrate and judge one candidate."""
         encoded = self._encode(entry.recipe)
         rows = self.slices.training_rows
-        sample = Sample(encoded.train, rows.y, rows.weight)
+        sample = Sample(encoded.train, rows.y, rows.weight, self._columns(encoded.encoder))
         self.progress.step(f"Tuning {entry.title}", done)
         tuned = tune(
             entry, sample, self._inner, minutes=minutes, seed=self.training.seed, progress=_Within(self.progress, done)
@@ -195,7 +196,8 @@ class CandidateContest:
         own = encoded.encoder.group_of == self.features.index(feature)
         train, test = encoded.train.copy(), encoded.later["test"].copy()
         train[:, own], test[:, own] = 0.0, 0.0
-        learnt = entry.learn(Sample(train, rows.y, rows.weight), fitted.params, self.training.seed, None)
+        sample = Sample(train, rows.y, rows.weight, self._columns(encoded.encoder))
+        learnt = entry.learn(sample, fitted.params, self.training.seed, None)
         return area_under_roc(entry.score(learnt.estimator, test), self._test.y)
 
     def serve(self, winner: FittedCandidate, data: TrainingSet, docs: tuple[FeatureDoc, ...]) -> ServedModel:
@@ -228,7 +230,8 @@ class CandidateContest:
         entry = winner.entry
         assert isinstance(entry, Candidate)
         encoder, matrix = fit_encoder(rows, self.features, entry.recipe, seed=self.training.seed)
-        learnt = entry.learn(Sample(matrix, rows.y, rows.weight), winner.params, self.training.seed, None)
+        sample = Sample(matrix, rows.y, rows.weight, self._columns(encoder))
+        learnt = entry.learn(sample, winner.params, self.training.seed, None)
         return FittedOnAll(encoder, matrix, learnt.estimator)
 
     def _averaged(self, winner: FittedCandidate, rows: LearningRows) -> FittedOnAll:
@@ -244,8 +247,9 @@ class CandidateContest:
                 encoder, matrix = fit_encoder(rows, self.features, entry.recipe, seed=self.training.seed)
                 parts[entry.recipe.name] = (encoder, matrix, width)
                 width += matrix.shape[1]
-            _, matrix, first = parts[entry.recipe.name]
-            learnt = entry.learn(Sample(matrix, rows.y, rows.weight), member.params, self.training.seed, None)
+            encoder, matrix, first = parts[entry.recipe.name]
+            sample = Sample(matrix, rows.y, rows.weight, self._columns(encoder))
+            learnt = entry.learn(sample, member.params, self.training.seed, None)
             members.append(Member(entry.name, learnt.estimator, first, first + matrix.shape[1], weight))
         joint = Encoder(
             "+".join(parts), self.features, tuple(p for encoder, _, _ in parts.values() for p in encoder.plans)
@@ -266,6 +270,17 @@ class CandidateContest:
 
     def _judge(
         self,
+    def unlearnt(self, winner: FittedCandidate) -> pl.DataFrame:
+        """Return the rows the winner was chosen on, each with the probability that models gave it which had not learnt from it.
+
+        None of them where stayers among the rows were sampled: they would stand for others that are not there.
+        """
+        frame = self.slices.frame[self._judged]
+        kept = [name for name in ("customer_id", "snapshot_date") if name in frame.columns]
+        rows = frame.select(kept).with_columns(pl.Series("churn_probability", winner.held_probability))
+        is_sampled = self.slices.fold is not None and bool((self.slices.weight != 1.0).any())
+        return rows.clear() if is_sampled else rows
+
         entry: Candidate | Baseline,
         held: Floats,
         test: Floats,
@@ -330,6 +345,9 @@ class CandidateContest:
             seconds = (time.perf_counter() - began) / max(test.height, 1)
             self._encoded[recipe.name] = EncodedSlices(encoder, train, later, seconds)
         return self._encoded[recipe.name]
+
+    def _columns(self, encoder: Encoder) -> Columns:
+        return columns_of_encoder(encoder, self.training.monotone)
 
 
 class _Within:

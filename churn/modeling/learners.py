@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from churn.modeling.encoding.columns import Floats
 from churn.modeling.encoding.encoder import Matrix
+from churn.modeling.plain_trees import PlainTrees
+from churn.modeling.reasons.hist_boosting import read_hist_boosting
 
 _PATIENCE_ROUNDS = 25
 _MAX_ROUNDS = 350
+_BINS = 128
 _PATIENCE_EPOCHS = 4
 _MAX_EPOCHS = 30
 _TREE_ROWS = 20_000
@@ -27,16 +30,34 @@ Parameters = Mapping[str, float]  # of a candidate, by name; whole numbers stay 
 
 
 @dataclass(frozen=True)
+class Columns:
+    """What a learner may have to know of the columns of a matrix, (m,) each.
+
+    `is_code`: holds codes of a category. `direction`: 1 where risk may only rise with it, -1 where it may only fall, 0
+    where it may do either.
+    """
+
+    is_code: NDArray[np.bool_]
+    direction: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
 class Sample:
-    """A matrix (n, m) with outcomes 0/1 and weights, each (n,)."""
+    """A matrix (n, m) with outcomes 0/1 and weights, each (n,); without `columns` all are numbers that may go either way."""
 
     X: Matrix
     y: Floats
     weight: Floats
+    columns: Columns | None = None
+
+    @property
+    def directions(self) -> list[int] | None:
+        """The direction of each column; None where none has one."""
+        return self.columns.direction.tolist() if self.columns and self.columns.direction.any() else None
 
     def rows(self, index: Any) -> Sample:
         """Return the rows that `index` picks."""
-        return Sample(self.X[index], self.y[index], self.weight[index])
+        return Sample(self.X[index], self.y[index], self.weight[index], self.columns)
 
 
 @dataclass(frozen=True)
@@ -96,6 +117,7 @@ def learn_forest(data: Sample, params: Parameters, seed: int, _watch: Sample | N
         min_samples_leaf=max(1, min(params["min_leaf"], len(data.y) // 50)),
         max_features=params["feature_share"],
         max_samples=min(0.999, _TREE_ROWS / len(data.y)),
+        monotonic_cst=data.directions,
         n_jobs=-1,
         random_state=seed,
     )
@@ -121,13 +143,16 @@ def score_forest(estimator: Any, X: Matrix) -> Floats:
 
 
 def learn_xgboost(data: Sample, params: Parameters, seed: int, watch: Sample | None) -> Learnt:
-    """Fit gradient-boosted trees; with `watch` rows, rounds stop once their log loss no longer falls."""
+    """Fit gradient-boosted trees; with `watch` rows, rounds stop once their log loss no longer falls.
+
+    Columns of codes are split by sets of categories.
+    """
     import xgboost
 
     settings = {
         "objective": "binary:logistic",
         "tree_method": "hist",
-        "max_bin": 128,
+        "max_bin": _BINS,
         "max_depth": params["depth"],
         "eta": params["eta"],
         "min_child_weight": params["min_child_weight"],
@@ -139,16 +164,34 @@ def learn_xgboost(data: Sample, params: Parameters, seed: int, watch: Sample | N
         "nthread": 1 if data.X.size < _THREAD_CELLS else 0,
         "eval_metric": "logloss",
     }
+    if data.directions is not None:
+        settings["monotone_constraints"] = f"({','.join(map(str, data.directions))})"
+    kinds = None
+    if data.columns is not None and data.columns.is_code.any():
+        kinds = ["c" if is_code else "q" for is_code in data.columns.is_code]
     # Weights average 1, so that min_child_weight means the same number of rows whatever was sampled.
     scale = 1.0 / float(data.weight.mean())
     threads = settings["nthread"]
     train = xgboost.QuantileDMatrix(
-        data.X, label=data.y, weight=data.weight * scale, max_bin=128, nthread=threads or None
+        data.X,
+        label=data.y,
+        weight=data.weight * scale,
+        max_bin=_BINS,
+        nthread=threads or None,
+        feature_types=kinds,
+        enable_categorical=kinds is not None,
     )
     if watch is None:
         return Learnt(xgboost.train(settings, train, num_boost_round=int(params.get("rounds", 200))))
     held = xgboost.QuantileDMatrix(
-        watch.X, label=watch.y, weight=watch.weight * scale, max_bin=128, ref=train, nthread=threads or None
+        watch.X,
+        label=watch.y,
+        weight=watch.weight * scale,
+        max_bin=_BINS,
+        ref=train,
+        nthread=threads or None,
+        feature_types=kinds,
+        enable_categorical=kinds is not None,
     )
     booster = xgboost.train(
         settings,
@@ -165,6 +208,44 @@ def learn_xgboost(data: Sample, params: Parameters, seed: int, watch: Sample | N
 def score_xgboost(estimator: Any, X: Matrix) -> Floats:
     """Return log-odds, (n,)."""
     return np.asarray(estimator.inplace_predict(X, predict_type="margin"), dtype=np.float64)
+
+
+def learn_hist_boosting(data: Sample, params: Parameters, seed: int, watch: Sample | None) -> Learnt:
+    """Fit scikit-learn's boosted trees, grown leaf by leaf; with `watch` rows, keep the rounds of their lowest log loss.
+
+    What is kept are the plain trees, with the weight of the training rows that passed each node: scikit-learn's own nodes
+    count rows, so that reasons would start at another mean than that of the weighted rows.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    scale = 1.0 / float(data.weight.mean())
+    estimator = HistGradientBoostingClassifier(
+        learning_rate=params["eta"],
+        max_iter=int(params.get("rounds", 150)) if watch is None else _MAX_ROUNDS,
+        max_leaf_nodes=int(params["leaves"]),
+        min_samples_leaf=max(1, min(int(params["min_leaf"]), len(data.y) // 50)),
+        l2_regularization=params["l2"],
+        max_features=params["feature_share"],
+        max_bins=_BINS - 1,
+        monotonic_cst=data.directions,
+        early_stopping=watch is not None,
+        n_iter_no_change=_PATIENCE_ROUNDS,
+        tol=0.0,
+        random_state=seed,
+    )
+    held = {} if watch is None else {"X_val": watch.X, "y_val": watch.y, "sample_weight_val": watch.weight * scale}
+    with threadpool_limits(limits=1 if data.X.size < _THREAD_CELLS else None, user_api="openmp"):
+        estimator.fit(data.X, data.y, sample_weight=data.weight * scale, **held)
+    if watch is None:
+        return Learnt(PlainTrees(read_hist_boosting(estimator, data.X, data.weight)))
+    rounds = max(1, int(np.argmax(estimator.validation_score_)))  # the first score is that of no tree
+    return Learnt(PlainTrees(read_hist_boosting(estimator, data.X, data.weight, rounds=rounds)), {"rounds": rounds})
+
+
+def score_plain_trees(estimator: PlainTrees, X: Matrix) -> Floats:
+    """Return log-odds, (n,)."""
+    return estimator.scores(X)
 
 
 def learn_mlp(data: Sample, params: Parameters, seed: int, watch: Sample | None) -> Learnt:

@@ -9,7 +9,7 @@ from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.profit import Economics
 from churn.errors import ConfigError, ModelError
 from churn.modeling.baselines import segment_feature
-from churn.modeling.candidates import candidates
+from churn.modeling.candidates import candidates, competing
 from churn.modeling.causes import learn_causes
 from churn.modeling.contest import CandidateContest
 from churn.modeling.judging.card import build_card
@@ -17,6 +17,7 @@ from churn.modeling.judging.causes import judge_causes
 from churn.modeling.judging.fairness import fairness_slices
 from churn.modeling.judging.leakage import JUMP_AUC, refuse_jump, scan_leakage
 from churn.modeling.judging.within import within_segments
+from churn.modeling.monotone import able_to_keep, require_directions
 from churn.modeling.reasons.importance import feature_importance
 from churn.modeling.result import TrainingResult
 from churn.modeling.selection import select
@@ -59,6 +60,8 @@ def train_candidates(
         raise ModelError("no feature is left to learn from", where="training.exclude_features")
     names = tuple(doc.name for doc in docs)
     slices = cut(data, names, training, economics, split)
+    require_directions(slices.frame, names, training.monotone)
+    entries = able_to_keep(competing(entries, slices.frame, names), training.monotone)
     progress.step("Scanning for leakage", 0.0)
     rows = slices.training_rows
     findings = scan_leakage(

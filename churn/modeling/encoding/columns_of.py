@@ -121,7 +121,29 @@ class TargetPlan:
         return (scores - self.centre) / self.spread
 
 
-Plan = Annotated[NumberPlan | OneHotPlan | TargetPlan, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True)
+class CodePlan:
+    """A category as one column of codes, for models that split by sets of values: its place in `levels`.
+
+    What was rare in training, or never seen, shares the code after the last.
+    """
+
+    kind: Literal["codes"] = "codes"
+    feature: str
+    levels: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The one column's name."""
+        return [f"{self.feature} (code)"]
+
+    def columns(self, frame: pl.DataFrame) -> list[Floats]:
+        """Return the encoded column, (n,)."""
+        codes = _codes(categories(frame, self.feature), self.levels).astype(np.float64)
+        return [np.where(codes < 0, float(len(self.levels)), codes)]
+
+
+Plan = Annotated[NumberPlan | OneHotPlan | TargetPlan | CodePlan, Field(discriminator="kind")]
 
 
 def plan_number(
@@ -177,6 +199,12 @@ def plan_one_hot(counts: Mapping[str, int], feature: str, *, min_count: int) -> 
     if len(common) == 2 and not has_other:
         common = common[1:]  # two values need one column, in which 0 means the other value
     return OneHotPlan(feature=feature, levels=tuple(common), has_other=has_other)
+
+
+def plan_codes(counts: Mapping[str, int], feature: str, *, min_count: int) -> CodePlan | None:
+    """Learn the codes of a category's values from how many training rows hold each; None where all share one code."""
+    common = sorted(level for level, count in counts.items() if count >= min_count)
+    return CodePlan(feature=feature, levels=tuple(common)) if common and len(counts) > 1 else None
 
 
 def yeo_johnson(values: Floats, power: float) -> Floats:

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from churn.errors import ModelError
 from churn.modeling.encoding.columns import Floats, categories, kind_of
 from churn.modeling.encoding.columns_of import (
+    CodePlan,
     NumberPlan,
     Plan,
     TargetPlan,
+    plan_codes,
     plan_number,
     plan_one_hot,
 )
@@ -32,6 +34,7 @@ class Recipe:
     the number itself beside its transform, for a model that cannot bend a column: churn may rise with either.
     `max_levels`: a category of more values than this is target-encoded, not one-hot. `min_share`, `min_count`: a
     value in fewer training rows than both becomes Other. `min_customers`: fewer than this say nothing about a value.
+    `has_codes`: categories are columns of codes, for models that split by sets of values.
     """
 
     name: str
@@ -42,11 +45,13 @@ class Recipe:
     min_count: int = 20
     min_customers: int = 20
     prior_weight: float = 50.0
+    has_codes: bool = False
 
 
 LINEAR: Final = Recipe("linear", is_smooth=True, has_line=True)
 SMOOTH: Final = Recipe("smooth", is_smooth=True)
 TREES: Final = Recipe("trees", is_smooth=False)
+NATIVE: Final = Recipe("native", is_smooth=False, has_codes=True)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ class Encoder:
         """For each encoded column, the index of its feature in `features`, (m,)."""
         place = {name: i for i, name in enumerate(self.features)}
         return np.array([place[plan.feature] for plan in self.plans for _ in plan.names], dtype=np.int64)
+
+    @cached_property
+    def is_code(self) -> NDArray[np.bool_]:
+        """For each encoded column, whether it holds codes of a category, (m,)."""
+        return np.array([isinstance(plan, CodePlan) for plan in self.plans for _ in plan.names], dtype=np.bool_)
 
     @cached_property
     def unused(self) -> tuple[str, ...]:
@@ -148,6 +158,8 @@ def _plan(rows: LearningRows, feature: str, recipe: Recipe) -> Plan | None:
     values = categories(rows.frame, feature)
     tally = values.value_counts()
     counts = dict(zip(tally.to_series(0).to_list(), tally["count"].to_list(), strict=True))
+    if recipe.has_codes:
+        return plan_codes(counts, feature, min_count=min_count)
     if len(counts) <= recipe.max_levels:
         return plan_one_hot(counts, feature, min_count=max(min_count, int(recipe.min_share * values.len())))
     return _plan_target(rows, values, feature, recipe)

@@ -16,7 +16,7 @@ from churn.modeling.averaging import Average
 from churn.modeling.reasons.kernel import tree_contributions
 from churn.modeling.reasons.network import network_contributions
 from churn.modeling.reasons.paths import lay_out
-from churn.modeling.reasons.trees import read_forest, read_xgboost
+from churn.modeling.reasons.trees import Ensemble, read_forest, read_xgboost
 
 if TYPE_CHECKING:
     from churn.modeling.serving.served import ServedModel
@@ -99,8 +99,12 @@ def explainer_of(model: ServedModel) -> Explainer:
 
 def _prepare(kind: str, estimator: Any, background: Matrix, group_of: NDArray[np.int64], count: int) -> Explainer:
     match kind:
-        case "xgboost" | "shallow_xgboost" | "random_forest":
-            return _trees(kind, estimator, group_of, count)
+        case "xgboost" | "shallow_xgboost" | "native_xgboost":
+            return _trees(read_xgboost(estimator), group_of, count)
+        case "random_forest":
+            return _trees(read_forest(estimator), group_of, count)
+        case "hist_gradient_boosting":
+            return _trees(estimator.ensemble, group_of, count)
         case "logistic_regression":
             return _linear(estimator, background.astype(np.float64), group_of, count)
         case "mlp":
@@ -131,8 +135,7 @@ def _average(average: Average, background: Matrix, group_of: NDArray[np.int64], 
     return explainer
 
 
-def _trees(kind: str, estimator: Any, group_of: NDArray[np.int64], count: int) -> Explainer:
-    ensemble = read_forest(estimator) if kind == "random_forest" else read_xgboost(estimator)
+def _trees(ensemble: Ensemble, group_of: NDArray[np.int64], count: int) -> Explainer:
     paths = lay_out(ensemble, group_of, count)
     return lambda matrix: (tree_contributions(paths, matrix), paths.base_score)
 

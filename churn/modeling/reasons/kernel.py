@@ -65,6 +65,17 @@ def _hold(value: Any, limit: Any, is_left: Any, takes_missing: Any, before: Any,
 
 
 @compiled
+def _hold_set(value: Any, table: Any, is_left: Any, takes_missing: Any, before: Any, now: Any) -> None:
+    """Do the same at a split by category: those that `table` holds go right, all others left."""
+    for r in range(value.size):
+        if np.isnan(value[r]):
+            now[r] = before[r] & takes_missing
+        else:
+            code = int(value[r])
+            now[r] = before[r] & ((0 <= code < table.size and table[code]) != is_left)
+
+
+@compiled
 def _go_down(now: Any, before: Any, factor: Any, above: Any, here: Any, below: Any) -> None:
     """Carry the product over an inner edge, and begin its sum."""
     fails, passes, failed = factor
@@ -103,10 +114,11 @@ def _three(numbers: Any, at: int, nodes: int) -> Any:
 
 
 @compiled
-def _accumulate(  # noqa: C901, PLR0917 - compiled code takes plain arrays, and the walk is one thought
+def _accumulate(  # noqa: C901, PLR0912, PLR0917 - compiled code takes plain arrays, and the walk is one thought
     x: Any, out: Any, first: int, last: int, rows_at_once: int, deepest: int, most_nodes: int,
     columns: Any, tree_start: Any, tree_nodes: Any, depth: Any, column: Any, output: Any, threshold: Any, is_left: Any,
-    takes_missing: Any, earlier: Any, is_leaf: Any, finished: Any, numbers_start: Any, factor: Any, coefficient: Any,
+    takes_missing: Any, set_start: Any, set_size: Any, sets: Any, earlier: Any, is_leaf: Any, finished: Any,
+    numbers_start: Any, factor: Any, coefficient: Any,
 ) -> None:  # fmt: skip
     """Write the contributions of rows `first`..`last` to `out`; see shap_paths for what is computed."""
     outputs = out.shape[1]
@@ -127,7 +139,11 @@ def _accumulate(  # noqa: C901, PLR0917 - compiled code takes plain arrays, and 
                 d = depth[e]
                 edge_at[d] = e
                 now, before, gain = holds[d], holds[earlier[e]], gains[output[e]]
-                _hold(values[column[e]], threshold[e], is_left[e], takes_missing[e], before, now)
+                if set_size[e] > 0:
+                    table = sets[set_start[e] : set_start[e] + set_size[e]]
+                    _hold_set(values[column[e]], table, is_left[e], takes_missing[e], before, now)
+                else:
+                    _hold(values[column[e]], threshold[e], is_left[e], takes_missing[e], before, now)
                 for q in range(nodes):
                     f = _three(factor, numbers_start[e] + q, nodes)
                     if is_leaf[e]:
@@ -149,8 +165,8 @@ def _accumulate(  # noqa: C901, PLR0917 - compiled code takes plain arrays, and 
 @compiled
 def _accumulate_one(  # noqa: PLR0917 - as above
     x: Any, out: Any, deepest: int, most_nodes: int, columns: Any, tree_start: Any, tree_nodes: Any, depth: Any,
-    column: Any, output: Any, threshold: Any, is_left: Any, takes_missing: Any, earlier: Any, is_leaf: Any,
-    finished: Any, numbers_start: Any, factor: Any, coefficient: Any,
+    column: Any, output: Any, threshold: Any, is_left: Any, takes_missing: Any, set_start: Any, set_size: Any,
+    sets: Any, earlier: Any, is_leaf: Any, finished: Any, numbers_start: Any, factor: Any, coefficient: Any,
 ) -> None:  # fmt: skip
     """Do the same for one row, x (m,), to the last bit: numbers in place of stretches of rows, and no loops to start."""
     holds = np.ones(deepest + 1, dtype=np.bool_)
@@ -163,7 +179,13 @@ def _accumulate_one(  # noqa: PLR0917 - as above
             d = depth[e]
             edge_at[d] = e
             value, before = x[columns[column[e]]], holds[earlier[e]]
-            if is_left[e] == takes_missing[e]:  # left and missing, or right and not: NaN fails a comparison
+            if set_size[e] > 0:
+                if np.isnan(value):
+                    passes = takes_missing[e]
+                else:
+                    code = int(value)
+                    passes = (0 <= code < set_size[e] and sets[set_start[e] + code]) != is_left[e]
+            elif is_left[e] == takes_missing[e]:  # left and missing, or right and not: NaN fails a comparison
                 passes = (value >= threshold[e]) != is_left[e]
             else:
                 passes = (value < threshold[e]) == is_left[e]
@@ -199,8 +221,9 @@ def tree_contributions(paths: ShapPaths, x: NDArray[np.float32], *, threads: int
     out = np.zeros((x.shape[0], paths.output_count), dtype=np.float32)
     shared = (
         ROWS_AT_ONCE, paths.deepest, paths.most_nodes, paths.columns, paths.tree_start, paths.tree_nodes, paths.depth,
-        paths.column, paths.output, paths.threshold, paths.is_left, paths.takes_missing, paths.earlier, paths.is_leaf,
-        paths.finished, paths.numbers_start, paths.factor, paths.coefficient,
+        paths.column, paths.output, paths.threshold, paths.is_left, paths.takes_missing, paths.set_start,
+        paths.set_size, paths.sets, paths.earlier, paths.is_leaf, paths.finished, paths.numbers_start, paths.factor,
+        paths.coefficient,
     )  # fmt: skip
     if len(x) == 1:
         _accumulate_one(x[0], out[0], *shared[1:])

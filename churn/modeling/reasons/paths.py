@@ -43,6 +43,9 @@ class ShapPaths:
     threshold: NDArray[np.float32]
     is_left: NDArray[np.bool_]  # taken when x < threshold, else when x >= threshold
     takes_missing: NDArray[np.bool_]
+    set_start: NDArray[np.int64]  # in `sets`, of the categories that go right
+    set_size: NDArray[np.int64]  # above 0: asks for a category, not for a number; see trees.CategorySets
+    sets: NDArray[np.bool_]
     earlier: NDArray[np.int64]  # depth of the nearest edge above on the same feature, 0 if there is none
     is_leaf: NDArray[np.bool_]
     finished: NDArray[np.int64]  # how many inner edges above end with this one
@@ -74,6 +77,9 @@ class _Edges:
     threshold: list[float] = field(default_factory=list)
     is_left: list[bool] = field(default_factory=list)
     takes_missing: list[bool] = field(default_factory=list)
+    set_start: list[int] = field(default_factory=list)
+    set_size: list[int] = field(default_factory=list)
+    sets: list[NDArray[np.bool_]] = field(default_factory=list)  # an entry per tree
     earlier: list[int] = field(default_factory=list)
     share: list[float] = field(default_factory=list)  # z: product of cover shares of this feature's conditions so far
     earlier_share: list[float] = field(default_factory=list)  # the same before this edge
@@ -105,6 +111,9 @@ def lay_out(ensemble: Ensemble, output_of: NDArray[np.int64], output_count: int)
         threshold=np.array(edges.threshold, dtype=np.float32),
         is_left=np.array(edges.is_left, dtype=np.bool_),
         takes_missing=np.array(edges.takes_missing, dtype=np.bool_),
+        set_start=np.array(edges.set_start, dtype=np.int64),
+        set_size=np.array(edges.set_size, dtype=np.int64),
+        sets=np.concatenate([*edges.sets, np.zeros(1, dtype=np.bool_)]),
         earlier=np.array(edges.earlier, dtype=np.int64),
         is_leaf=np.array(edges.is_leaf, dtype=np.bool_),
         finished=np.array(edges.finished, dtype=np.int64),
@@ -126,6 +135,10 @@ class _Walk:
         self.left, self.right, self.feature = tree.left.tolist(), tree.right.tolist(), tree.feature.tolist()
         self.threshold, self.missing_left = tree.threshold.tolist(), tree.missing_left.tolist()
         self.cover, self.value = tree.cover.tolist(), tree.value.tolist()
+        width = sum(table.size for table in edges.sets)
+        sets = tree.sets
+        self.set_start, self.set_size = (sets.start + width).tolist(), sets.size.tolist()
+        edges.sets.append(sets.held)
         if self.left[0] < 0:
             self.expected = self.value[0]
         else:
@@ -146,6 +159,8 @@ class _Walk:
             e.threshold.append(self.threshold[node])
             e.is_left.append(is_left)
             e.takes_missing.append(self.missing_left[node] == is_left)
+            e.set_start.append(self.set_start[node])
+            e.set_size.append(self.set_size[node])
             e.earlier.append(earlier)
             e.earlier_share.append(earlier_share)
             e.share.append(earlier_share * share)

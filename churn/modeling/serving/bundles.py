@@ -19,12 +19,13 @@ from churn.documents.document import Document
 from churn.errors import ChurnError, ModelError, ResourceError
 from churn.modeling.averaging import Average, Member
 from churn.modeling.candidates import Candidate, candidate
+from churn.modeling.plain_trees import PlainTrees
 
 FORMAT: Final = 1
 RETRAIN: Final = "Roll back with `churn models rollback`, or train again."
 _ABANDONED_SECONDS: Final = 3600  # writing a bundle takes seconds
 AnyDocument = TypeVar("AnyDocument", bound=Document)
-_ENDINGS: Final = {"skops": ".skops", "xgboost": ".ubj"}
+_ENDINGS: Final = {"skops": ".skops", "xgboost": ".ubj", "trees": ".npz"}
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,9 @@ def save_estimator(entry: Candidate, estimator: Any, folder: Path, name: str = "
     if entry.stored_as == "xgboost":
         estimator.save_model(path)
         return
+    if entry.stored_as == "trees":
+        estimator.save(path)
+        return
     import skops.io
 
     skops.io.dump(estimator, path)
@@ -161,6 +165,8 @@ def load_estimator(entry: Candidate, folder: Path, name: str = "estimator") -> A
         except xgboost.core.XGBoostError as error:
             raise ModelError("the estimator cannot be read", where=str(path), remedy=RETRAIN) from error
         return booster
+    if entry.stored_as == "trees":
+        return PlainTrees.load(path)
     import skops.io
 
     try:

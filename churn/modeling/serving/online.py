@@ -17,7 +17,7 @@ from churn.errors import ModelError
 from churn.modeling.averaging import Average
 from churn.modeling.candidates import candidate
 from churn.modeling.encoding.columns import MISSING, Floats
-from churn.modeling.encoding.columns_of import CLIP, NumberPlan, OneHotPlan, TargetPlan
+from churn.modeling.encoding.columns_of import CLIP, CodePlan, NumberPlan, OneHotPlan, TargetPlan
 from churn.modeling.reasons.explain import explain_encoded
 from churn.modeling.reasons.sentences import POINT
 from churn.modeling.reasons.trees import read_forest, read_xgboost
@@ -210,7 +210,7 @@ class OnlineScorer:
 
 def _scorer(kind: str, estimator: Any) -> Callable[[Matrix], Floats]:
     """Return the function from encoded rows (n, m) to raw scores (n,); it walks trees on the calling thread."""
-    if kind in {"xgboost", "shallow_xgboost"}:
+    if kind in {"xgboost", "shallow_xgboost", "native_xgboost"}:
         return TreeWalk(read_xgboost(estimator), np.float32).raw_scores
     if kind == "random_forest":
         return TreeWalk(read_forest(estimator)).raw_scores
@@ -242,11 +242,13 @@ def _yeo_johnson(values: Floats, power: Floats) -> Floats:
     return np.where(is_bent, np.where(is_up, grown, -grown), values)
 
 
-def _table(plan: OneHotPlan | TargetPlan) -> tuple[dict[str, int], Floats]:
+def _table(plan: OneHotPlan | TargetPlan | CodePlan) -> tuple[dict[str, int], Floats]:
     """Return each level's row in a table of its columns; the last row, -1, stands for every other value."""
     codes = {level: i for i, level in enumerate(plan.levels)}
     if isinstance(plan, TargetPlan):
         return codes, plan.scaled(np.asarray((*plan.scores, plan.prior)))[:, None]
+    if isinstance(plan, CodePlan):
+        return codes, np.arange(len(plan.levels) + 1, dtype=np.float64)[:, None]
     return codes, np.eye(len(plan.levels) + 1)[:, : len(plan.levels) + plan.has_other]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from churn.errors import NotEnoughData
 from churn.modeling.candidates import Candidate
 from churn.modeling.encoding.columns import Floats
-from churn.modeling.encoding.encoder import Encoder, LearningRows, Matrix, fit_encoder
+from churn.modeling.encoding.encoder import TREES, Encoder, LearningRows, Matrix, Recipe, fit_encoder
 from churn.modeling.uplift.learners import ArmRows, Estimators, Learner, learn_outcomes
 from churn.progress import Progress
 
@@ -77,7 +77,7 @@ def fit_pairs(experiment: Experiment, learners: Sequence[Learner], entry: Candid
     """Fit each learner with `entry` inside; the models of the two arms, which some share, are fitted once."""
     customer = np.arange(experiment.stayed.size)
     rows = LearningRows(experiment.frame, experiment.stayed, np.ones(customer.size), customer)
-    encoder, matrix = fit_encoder(rows, experiment.features, entry.recipe, seed=seed)
+    encoder, matrix = fit_encoder(rows, experiment.features, _recipe(entry), seed=seed)
     arms = ArmRows(matrix, experiment.stayed, experiment.treated)
     known: Estimators = {}
 
@@ -90,6 +90,11 @@ def fit_pairs(experiment: Experiment, learners: Sequence[Learner], entry: Candid
         Fitted(learner, entry, encoder, dict(learner.learn(entry, arms, seed, outcomes)), arms.treated_share)
         for learner in learners
     ]
+
+
+def _recipe(entry: Candidate) -> Recipe:
+    """Return how the features are encoded; codes of categories are for learners that are told which columns hold them."""
+    return TREES if entry.recipe.has_codes else entry.recipe
 
 
 def cross_fitted_uplift(

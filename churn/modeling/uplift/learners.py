@@ -30,6 +30,8 @@ GENTLE: Final[Mapping[str, Parameters]] = {
     "random_forest": {"leaves": 16, "min_leaf": 1_000_000},  # the learner caps it at a fiftieth of the rows
     "xgboost": {"depth": 2, "eta": 0.05, "min_child_weight": 100.0, "rounds": 60},
     "shallow_xgboost": {"depth": 2, "eta": 0.05, "min_child_weight": 100.0, "rounds": 60},
+    "native_xgboost": {"depth": 2, "eta": 0.05, "min_child_weight": 100.0, "rounds": 60},
+    "hist_gradient_boosting": {"leaves": 4, "eta": 0.05, "min_leaf": 1_000_000, "rounds": 60},  # capped alike
     "mlp": {"alpha": 3.0},
 }
 

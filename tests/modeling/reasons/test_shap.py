@@ -12,7 +12,8 @@ from churn.errors import ModelError
 from churn.modeling.reasons.kernel import tree_contributions
 from churn.modeling.reasons.network import network_contributions
 from churn.modeling.reasons.paths import lay_out
-from churn.modeling.reasons.trees import Ensemble, Tree, read_forest, read_xgboost
+from churn.modeling.reasons.trees import CategorySets, Ensemble, Tree, read_forest, read_xgboost
+from churn.modeling.reasons.walk import TreeWalk
 
 ROWS, COLUMNS = 1500, 9
 
@@ -51,6 +52,15 @@ def explained(ensemble, x, **options):
     return tree_contributions(paths, x, **options), paths.base_score
 
 
+def goes_left(tree, node, seen):
+    if np.isnan(seen):
+        return tree.missing_left[node]
+    start, size = tree.sets.start[node], tree.sets.size[node]
+    if size:
+        return not (seen < size and tree.sets.held[start + int(seen)])
+    return seen < tree.threshold[node]
+
+
 def by_definition(tree, row):
     """Shapley values from all coalitions, with the value of a coalition by walking the tree."""
 
@@ -59,8 +69,7 @@ def by_definition(tree, row):
             return tree.value[node]
         left, right, f = tree.left[node], tree.right[node], tree.feature[node]
         if f in known:
-            goes_left = tree.missing_left[node] if np.isnan(row[f]) else row[f] < tree.threshold[node]
-            return value(left if goes_left else right, known)
+            return value(left if goes_left(tree, node, row[f]) else right, known)
         share = tree.cover[left] / (tree.cover[left] + tree.cover[right])
         return share * value(left, known) + (1 - share) * value(right, known)
 
@@ -91,6 +100,56 @@ def test_contributions_are_the_shapley_values_of_the_definition():
         expected, expected_base = by_definition(tree, row)
         assert contributions == pytest.approx(expected, abs=1e-6)
         assert base == pytest.approx(expected_base + 0.25)
+
+
+def test_splits_by_category_have_the_shapley_values_of_the_definition_too():
+    tree = Tree(  # feature 0, a category, comes twice on one path
+        left=np.array([1, 3, -1, -1, 5, -1, -1], dtype=np.int32),
+        right=np.array([2, 4, -1, -1, 6, -1, -1], dtype=np.int32),
+        feature=np.array([0, 1, 0, 0, 0, 0, 0], dtype=np.int32),
+        threshold=np.array([0, 0.5, 0, 0, 0, 0, 0], dtype=np.float32),
+        missing_left=np.array([0, 1, 0, 0, 1, 0, 0], dtype=bool),
+        value=np.array([0, 0, 5.0, -2.0, 0, 7.0, 1.0]),
+        cover=np.array([100.0, 60.0, 40.0, 25.0, 35.0, 5.0, 30.0]),
+        category_sets=CategorySets(
+            start=np.array([0, 0, 0, 0, 3, 0, 0]),
+            size=np.array([3, 0, 0, 0, 2, 0, 0]),
+            held=np.array([True, False, True, False, True]),  # 0 and 2 go right first, then 1
+        ),
+    )
+    x = np.array([[a, b] for a in (0, 1, 2, 3, np.nan) for b in (0, 1, np.nan)], dtype=np.float32)
+    many, base = explained(Ensemble((tree,), 0.25, 2), x)
+    for row, contributions in zip(x, many, strict=True):
+        expected, expected_base = by_definition(tree, row)
+        assert contributions == pytest.approx(expected, abs=1e-6)
+        assert base == pytest.approx(expected_base + 0.25)
+        assert np.array_equal(explained(Ensemble((tree,), 0.25, 2), row[None])[0][0], contributions)
+
+
+def test_a_booster_that_splits_by_category_is_read_to_the_last_bit():
+    import xgboost
+
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(ROWS, 3)).astype(np.float32)
+    x[:, 1], x[:, 2] = rng.integers(0, 40, ROWS), rng.integers(0, 3, ROWS)
+    odds = x[:, 0] + rng.normal(size=40)[x[:, 1].astype(int)] + (x[:, 2] == 1) - 1
+    y = (rng.random(ROWS) < 1 / (1 + np.exp(-odds))).astype(int)
+    kinds = ["q", "c", "c"]
+    matrix = xgboost.DMatrix(x, y, feature_types=kinds, enable_categorical=True)
+    booster = xgboost.train({"max_depth": 4, "objective": "binary:logistic", "nthread": 1}, matrix, 20)
+    x[:5, 1], x[5:9, 1] = 77, np.nan  # a category never seen, and none
+    matrix = xgboost.DMatrix(x, feature_types=kinds, enable_categorical=True)
+
+    ensemble = read_xgboost(booster)
+    assert any(tree.sets.size.any() for tree in ensemble.trees)
+    margin = booster.predict(matrix, output_margin=True)
+    assert np.array_equal(TreeWalk(ensemble, np.float32).raw_scores(x), margin.astype(np.float64))
+    assert np.array_equal(booster.inplace_predict(x, predict_type="margin"), margin), "as candidates score"
+    expected = booster.predict(matrix, pred_contribs=True)
+    contributions, base = explained(ensemble, x)
+    assert np.abs(contributions - expected[:, :-1]).max() < 1e-5
+    assert base == pytest.approx(float(expected[0, -1]), abs=1e-5)
+    assert np.array_equal(np.concatenate([explained(ensemble, row[None])[0] for row in x[:40]]), contributions[:40])
 
 
 def test_contributions_agree_with_xgboost(booster, rows):

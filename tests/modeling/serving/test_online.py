@@ -17,7 +17,18 @@ from churn.modeling.serving.online import online_scorer
 from tests.modeling import made_up
 
 
-@pytest.fixture(scope="module", params=["logistic_regression", "random_forest", "xgboost", "mlp", "average"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "logistic_regression",
+        "random_forest",
+        "xgboost",
+        "native_xgboost",
+        "hist_gradient_boosting",
+        "mlp",
+        "average",
+    ],
+)
 def model(request: pytest.FixtureRequest) -> ServedModel:
     if request.param == "average":
         return made_up.averaged().model

@@ -6,7 +6,14 @@ from churn.modeling.reasons.explain import Explanation, explain, explain_encoded
 from churn.modeling.reasons.sentences import change_reasons_json, reasons_json
 from churn.modeling.result import CandidateResult, TrainingResult
 from churn.modeling.serving.lifetimes import load_lifetime
-from churn.modeling.serving.registry import load_bundle, load_card, load_evaluation, load_extra, save_bundle
+from churn.modeling.serving.registry import (
+    load_bundle,
+    load_card,
+    load_evaluation,
+    load_extra,
+    load_unlearnt,
+    save_bundle,
+)
 from churn.modeling.serving.served import Predictions, ServedModel
 from churn.modeling.training import train_candidates
 
@@ -28,6 +35,7 @@ __all__ = [
     "load_evaluation",
     "load_extra",
     "load_lifetime",
+    "load_unlearnt",
     "reasons_json",
     "save_bundle",
     "train_candidates",

@@ -55,8 +55,8 @@ class EncodedSlices:
 class FittedCandidate:
     """A candidate or baseline, the parameters it was fitted with, and its probabilities on the test rows.
 
-    `held_score` is its raw score of the rows to choose on, by models that had not learnt from them. An average has
-    `members` and their `weights`.
+    `held_score` and `held_probability` are those of the rows to choose on, by models that had not learnt from them. An
+    average has `members` and their `weights`.
     """
 
     result: CandidateResult
@@ -64,6 +64,7 @@ class FittedCandidate:
     params: Parameters
     calibrator: Calibrator
     held_score: Floats
+    held_probability: Floats
     raw_score: Floats
     churn_probability: Floats
     gate: Gate
@@ -106,6 +107,7 @@ class CandidateContest:
             slices.fold if slices.fold is not None else np.repeat(range(2), [len(slices.rows[name]) for name in LATER])
         )
         held_draws = CustomerDraws.of(slices.customer[judged], draws=selection.bootstrap_draws, seed=training.seed)
+        self._judged = judged
         self._held = TestRows(slices.y[judged], slices.value[judged], held_draws, economics, selection.recall_share)
         self._inner: InnerSplit = inner_split(
             slices.snapshot[train],
@@ -268,8 +270,6 @@ class CandidateContest:
             frame["monthly_margin"].cast(pl.Float64).fill_null(0.0),
         )
 
-    def _judge(
-        self,
     def unlearnt(self, winner: FittedCandidate) -> pl.DataFrame:
         """Return the rows the winner was chosen on, each with the probability that models gave it which had not learnt from it.
 
@@ -281,6 +281,8 @@ class CandidateContest:
         is_sampled = self.slices.fold is not None and bool((self.slices.weight != 1.0).any())
         return rows.clear() if is_sampled else rows
 
+    def _judge(
+        self,
         entry: Candidate | Baseline,
         held: Floats,
         test: Floats,
@@ -322,7 +324,17 @@ class CandidateContest:
             params=tuned.params,
             trials=tuned.trials,
         )
-        return FittedCandidate(result, entry, tuned.params, judged.calibrator, held, test, p, figures.gate)
+        return FittedCandidate(
+            result=result,
+            entry=entry,
+            params=tuned.params,
+            calibrator=judged.calibrator,
+            held_score=held,
+            held_probability=judged.churn_probability,
+            raw_score=test,
+            churn_probability=p,
+            gate=figures.gate,
+        )
 
     def _calibrator(self, entry: Candidate | Baseline, raw: Floats, y: Floats) -> Calibrator:
         is_baseline = isinstance(entry, Baseline)
@@ -333,6 +345,9 @@ class CandidateContest:
             method="platt" if is_baseline else self.training.calibration,
             seed=self.training.seed,
         )
+
+    def _columns(self, encoder: Encoder) -> Columns:
+        return columns_of_encoder(encoder, self.training.monotone)
 
     def _encode(self, recipe: Recipe) -> EncodedSlices:
         if recipe.name not in self._encoded:
@@ -345,9 +360,6 @@ class CandidateContest:
             seconds = (time.perf_counter() - began) / max(test.height, 1)
             self._encoded[recipe.name] = EncodedSlices(encoder, train, later, seconds)
         return self._encoded[recipe.name]
-
-    def _columns(self, encoder: Encoder) -> Columns:
-        return columns_of_encoder(encoder, self.training.monotone)
 
 
 class _Within:

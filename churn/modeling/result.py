@@ -88,12 +88,16 @@ class Selection:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """All candidates and baselines, which was chosen and why, its model, fitted on all rows, test rows and card."""
+    """All candidates and baselines, which was chosen and why, its model, fitted on all rows, test rows and card.
+
+    `evaluation` are the test rows, `unlearnt` the rows it was chosen on, with what models said that had not learnt from them.
+    """
 
     candidates: tuple[CandidateResult, ...]
     selection: Selection
     model: ServedModel
     evaluation: pl.DataFrame
+    unlearnt: pl.DataFrame
     card: ModelCard
 
     @property

@@ -134,4 +134,4 @@ def train_candidates(
         fairness=fairness_slices(slices.part("test"), winner.churn_probability, winner.result.threshold),
     )
     progress.step(f"Selected {winner.result.title.lower()}", 1.0)
-    return TrainingResult(results, chosen, model, run.evaluation_set(winner), card)
+    return TrainingResult(results, chosen, model, run.evaluation_set(winner), run.unlearnt(winner), card)

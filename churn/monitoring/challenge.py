@@ -29,13 +29,14 @@ def contest(
     p_challenger: Floats,
     economics: Economics,
     active_customers: int,
-    challengers: int = 1,
+    tries: int = 1,
     currency: str = "USD",
 ) -> ChallengerContest:
     """Compare by what contacting everybody with a positive expected profit would have earned, rows (n,) in pairs.
 
     The sum of differences has the variance of its customers' sums (rows of one customer are not independent); the 95 %
-    interval is widened for the number of `challengers` tried (Bonferroni). Won where all of it lies above zero.
+    interval is widened for the number of models tried (Bonferroni), those among which a challenger was chosen on these
+    rows too. Won where all of it lies above zero.
     """
     from scipy.special import ndtri
 
@@ -47,7 +48,7 @@ def contest(
     sums = per_customer[held]
     gain = float(sums.sum())
     error = float(sums.std(ddof=1)) * math.sqrt(people) if people > 1 else math.inf
-    reach = float(ndtri(1.0 - (1.0 - LEVEL) / (2.0 * challengers)))
+    reach = float(ndtri(1.0 - (1.0 - LEVEL) / (2.0 * tries)))
     low, high = gain - reach * error, gain + reach * error
     is_enough = people >= LEAST_CUSTOMERS
     churners = max(float(y.sum()), 1.0)

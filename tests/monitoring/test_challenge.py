@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churn.decisions.profit import Economics
+from churn.decisions.profit import Economics, expected_profit
 from churn.documents.monitoring import ChallengerContest
 from churn.monitoring.challenge import contest
 
@@ -10,7 +10,7 @@ OFFER = Economics(contact_cost=5.0, success_rate=0.4)
 
 
 def compared(
-    seed: int, *, size: int = 4_000, blur: float = 2.5, challengers: int = 1, customers: int | None = None
+    seed: int, *, size: int = 4_000, blur: float = 2.5, tries: int = 1, customers: int | None = None
 ) -> ChallengerContest:
     """The challenger knows the truth; the champion knows it with noise in the log-odds."""
     random = np.random.default_rng(seed)
@@ -30,7 +30,7 @@ def compared(
         p_challenger=truth,
         economics=OFFER,
         active_customers=8_000,
-        challengers=challengers,
+        tries=tries,
     )
 
 
@@ -57,6 +57,32 @@ def test_equal_models_win_about_as_seldom_as_stated():
     assert won <= 16  # 2.5 % of 300 are 7.5
 
 
+def test_the_best_of_several_equal_candidates_wins_no_oftener_for_having_been_chosen_on_these_rows():
+    random, size = np.random.default_rng(4), 1_500
+    value, people = np.full(size, 70.0), np.arange(size)
+    won = dict.fromkeys((1, 6), 0)
+    for _ in range(200):
+        p, y = random.beta(0.6, 6.0, (7, size)), (random.random(size) < 0.09).astype(float)
+        earned = expected_profit(y, value, OFFER)
+        best = max(p[1:], key=lambda own: float(((expected_profit(own, value, OFFER) > 0) * earned).sum()))
+        for tries in won:
+            won[tries] += contest(
+                champion="a",
+                challenger="b",
+                dates=("d",),
+                customer=people,
+                y=y,
+                value=value,
+                p_champion=p[0],
+                p_challenger=best,
+                economics=OFFER,
+                active_customers=1,
+                tries=tries,
+            ).is_won
+    assert won[6] <= 10  # 2.5 % of 200 are 5
+    assert won[1] > won[6]
+
+
 def test_few_customers_decide_nothing():
     found = compared(1, size=400)
 
@@ -64,8 +90,8 @@ def test_few_customers_decide_nothing():
     assert "Not enough outcomes" in found.sentence
 
 
-def test_rows_of_one_customer_and_many_challengers_widen_the_interval():
-    alone, among, thrice = compared(5), compared(5, challengers=3), compared(5, customers=1_000)
+def test_rows_of_one_customer_and_many_tries_widen_the_interval():
+    alone, among, thrice = compared(5), compared(5, tries=3), compared(5, customers=1_000)
 
     assert among.high - among.low > alone.high - alone.low
     assert thrice.customers == 1_000

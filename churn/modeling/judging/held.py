@@ -18,9 +18,13 @@ FitCalibrator = Callable[[Floats, Floats], Calibrator]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A candidate's figures on the rows to choose on, and the curve and the threshold that all of them together give."""
+    """A candidate's figures on the rows to choose on, and the curve and the threshold that all of them together give.
+
+    `churn_probability` (n,) is that of each row, by a model and a curve that had not learnt from its outcome.
+    """
 
     figures: Figures
+    churn_probability: Floats
     calibrator: Calibrator
     threshold: float
     contacts_everyone: bool
@@ -48,6 +52,7 @@ def judge_held(
     threshold = _between(p, best_threshold(p, rows.y, rows.value, economics))
     return HeldOut(
         figures=evaluate(rows, score if is_one_model else p, p, cut_off),
+        churn_probability=p,
         calibrator=calibrate(score, rows.y),
         threshold=threshold,
         contacts_everyone=bool((p >= threshold).all()),

@@ -6,6 +6,7 @@
                        with the weights, and estimator-NAME.skops or .ubj of each member
     background.npy     encoded training rows that stand for the population
     evaluation.parquet the test rows with outcomes and scores
+    unlearnt.parquet   the rows that the model was chosen on, with probabilities by models that had not learnt from them
     card.json, card.md the model card
     and whatever else the caller keeps with the model, as JSON
 
@@ -135,6 +136,24 @@ def load_evaluation(folder: Path) -> pl.DataFrame:
         raise ModelError("evaluation.parquet cannot be read", where=str(folder), remedy=RETRAIN) from error
 
 
+def load_unlearnt(folder: Path) -> pl.DataFrame:
+    """Return the rows the model was chosen on: customer_id, snapshot_date where there are dates, churn_probability.
+
+    Each probability is by models that had not learnt from the row. No rows for models of before they were kept. Raises
+    ModelError where the bundle is missing or altered.
+    """
+    verify(folder)
+    path = folder / "unlearnt.parquet"
+    if not path.is_file():
+        return pl.DataFrame(
+            schema={"customer_id": pl.String, "snapshot_date": pl.Date, "churn_probability": pl.Float64}
+        )
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ModelError("unlearnt.parquet cannot be read", where=str(folder), remedy=RETRAIN) from error
+
+
 def load_extra(folder: Path, name: str) -> dict[str, JsonValue] | None:
     """Return what was kept with the model as `name`; None where nothing was. Raises ModelError where it was altered."""
     verify(folder)
@@ -163,5 +182,6 @@ def _write(result: TrainingResult, folder: Path) -> None:
     save_estimator(candidate(model.kind), model.estimator, folder)
     np.save(folder / "background.npy", model.background, allow_pickle=False)
     result.evaluation.write_parquet(folder / "evaluation.parquet")
+    result.unlearnt.write_parquet(folder / "unlearnt.parquet")
     write_json(folder / "card.json", result.card.as_json())
     (folder / "card.md").write_text(card_markdown(result.card), encoding="utf-8")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.documents.monitoring import ChallengerContest, Finding
-from churn.modeling import load_bundle, load_card, load_evaluation
+from churn.modeling import load_bundle, load_card, load_evaluation, load_unlearnt
 from churn.monitoring.challenge import contest
 from churn.snapshots.dataset import build_snapshots
 from churn.views.champion import bundle_path
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.modeling import ServedModel
-    from churn.snapshots.policy import SnapshotPolicy
     from churn.store import ModelVersion
     from churn.warehouse.connection import Warehouse
 
@@ -38,7 +38,8 @@ def compete(
     """Return the contests of the newest challengers with the champion; none where no outcome is new to both."""
     champion = look.model.version
     waiting = [v for v in versions if v.status == "challenger" and v.created_at >= champion.created_at]
-    challengers = [version for version in waiting[:_CHALLENGERS] if _is_fit(context, version)]
+    loaded = [_Challenger.load(context, version) for version in waiting[:_CHALLENGERS]]
+    challengers = [entry for entry in loaded if entry is not None]
     days = [cohort.snapshot_date for cohort in look.cohorts.cohorts][-_WINDOW:]
     if not challengers or not days:
         return []
@@ -46,34 +47,83 @@ def compete(
     with context.open_warehouse("churn monitor") as warehouse:
         models = load_models(context.settings.home)
         policy = look.model.served.policy
-        cards = [load_card(bundle_path(context, challenger)) for challenger in challengers]
-        wanted = {*look.model.served.feature_names, *(feature.name for card in cards for feature in card.features)}
+        names = {*look.model.served.feature_names}.union(*(entry.model.feature_names for entry in challengers))
         build_snapshots(
             warehouse,
             models,
             policy,
             days,
             data_cutoff=observation.cutoff,
-            wanted=sorted(wanted),
+            wanted=sorted(names),
             progress=context.progress,
         )
-        contests = [
-            _contest(context, warehouse, look, challenger, days, len(challengers)) for challenger in challengers
-        ]
+        contests = [_contest(context, warehouse, look, entry, days, len(challengers)) for entry in challengers]
     return [contest for contest in contests if contest is not None]
 
 
-def _is_fit(context: Context, version: ModelVersion) -> bool:
-    """Only a model that beats the rules of thumb and whose probabilities may be turned into money can be promoted."""
-    is_calibrated = version.metrics is not None and version.metrics.is_calibrated
-    return is_calibrated and load_card(bundle_path(context, version)).may_serve
+@dataclass(frozen=True)
+class _Challenger:
+    """A model that waits, and what it said of rows whose outcomes it knows: `held_out` by models that did not.
+
+    `learnt_until` is the newest snapshot date it knows, `candidates` among how many it was chosen on those rows.
+    """
+
+    version: str
+    model: ServedModel
+    learnt_until: date | None
+    held_out: pl.DataFrame
+    candidates: int
+
+    @classmethod
+    def load(cls, context: Context, version: ModelVersion) -> _Challenger | None:
+        """Return it; None unless it beats the rules of thumb and its probabilities may be turned into money."""
+        import polars as pl
+
+        folder = bundle_path(context, version)
+        card = load_card(folder)
+        if version.metrics is None or not version.metrics.is_calibrated or not card.may_serve:
+            return None
+        evaluation = load_evaluation(folder)
+        names = ("customer_id", "snapshot_date", "churn_probability")
+        parts = [rows.select(names) for rows in (evaluation, load_unlearnt(folder)) if set(names) <= set(rows.columns)]
+        return cls(
+            version=version.version,
+            model=load_bundle(folder),
+            learnt_until=learnt_until(evaluation),
+            held_out=pl.concat(parts) if parts else pl.DataFrame(),
+            candidates=sum(not candidate.is_baseline for candidate in card.candidates),
+        )
+
+    def was_chosen_on(self, days: Sequence[date]) -> bool:
+        """Return whether any of `days` is one of its training's: that it looks good there may be the choice's doing."""
+        return self.learnt_until is not None and any(day <= self.learnt_until for day in days)
+
+    def unseen(self, day: date) -> pl.DataFrame | bool:
+        """Return whose outcomes at `day` it has not learnt: True for everyone's, False for nobody's.
+
+        Of the dates it learnt from, its test rows and the rows it was chosen on, with the probabilities that models gave
+        them which had not learnt from these customers (customer_id, p_challenger). Later dates count where their label
+        window reaches by a tenth at most into the outcomes it knows.
+        """
+        import polars as pl
+
+        if self.learnt_until is None:
+            return False
+        if day <= self.learnt_until:
+            rows = self.held_out.filter(pl.col("snapshot_date") == day)
+            return rows.select("customer_id", p_challenger="churn_probability") if rows.height else False
+        known_until, opens = (
+            self.model.policy.label_window(self.learnt_until)[1],
+            self.model.policy.label_window(day)[0],
+        )
+        return known_until - opens <= timedelta(days=_OVERLAP * self.model.policy.window_days)
 
 
 def _contest(
     context: Context,
     warehouse: Warehouse,
     look: ModelLook,
-    challenger: ModelVersion,
+    challenger: _Challenger,
     days: Sequence[date],
     challengers: int,
 ) -> ChallengerContest | None:
@@ -83,10 +133,11 @@ def _contest(
     if rows is None:
         return None
     economics = economics_from(context.settings)
+    dates = sorted(rows["snapshot_date"].unique().to_list())
     return contest(
         champion=look.model.version.version,
         challenger=challenger.version,
-        dates=tuple(str(day) for day in sorted(rows["snapshot_date"].unique().to_list())),
+        dates=tuple(str(day) for day in dates),
         customer=(rows["customer_id"].rank("dense").cast(pl.Int64) - 1).to_numpy(),
         y=rows["has_churned"].cast(pl.Float64).to_numpy(),
         value=economics.value_of_save(rows["monthly_margin"].cast(pl.Float64).fill_null(0.0).to_numpy()),
@@ -94,22 +145,21 @@ def _contest(
         p_challenger=rows["p_challenger"].to_numpy(),
         economics=economics,
         active_customers=look.customers,
-        challengers=challengers,
+        tries=challengers * (max(challenger.candidates, 1) if challenger.was_chosen_on(dates) else 1),
         currency=context.settings.business.currency,
     )
 
 
 def _judged_rows(
-    context: Context, warehouse: Warehouse, champion: ServedModel, version: ModelVersion, days: Sequence[date]
+    context: Context, warehouse: Warehouse, champion: ServedModel, challenger: _Challenger, days: Sequence[date]
 ) -> pl.DataFrame | None:
     """Return labelled rows of `days` with the probability of each model; None where none is new to the challenger."""
     import polars as pl
 
-    challenger = load_bundle(bundle_path(context, version))
     labels = outcomes_of(context, warehouse, champion.policy, days)
     parts = []
     for day in days:
-        unseen = _unseen(context, version, challenger, day)
+        unseen = challenger.unseen(day)
         if unseen is False:
             continue
         rows, _ = untreated(labels.filter(pl.col("snapshot_date") == day))
@@ -117,7 +167,7 @@ def _judged_rows(
         if isinstance(unseen, pl.DataFrame):
             rows = rows.join(unseen, on="customer_id", how="inner", maintain_order="left")
         else:
-            rows = _judged(rows_of(warehouse, context, challenger, day), rows, challenger, "p_challenger")
+            rows = _judged(rows_of(warehouse, context, challenger.model, day), rows, challenger.model, "p_challenger")
         if rows.height:
             parts.append(rows)
     columns = ("customer_id", "snapshot_date", "has_churned", "monthly_margin", "p_champion", "p_challenger")
@@ -134,32 +184,6 @@ def _judged(frame: pl.DataFrame, rows: pl.DataFrame, model: ServedModel, name: s
     )
     extra = scored if "monthly_margin" not in rows.columns else scored.drop("monthly_margin")
     return rows.join(extra, on="customer_id", how="inner", maintain_order="left")
-
-
-def _unseen(context: Context, version: ModelVersion, model: ServedModel, day: date) -> pl.DataFrame | bool:
-    """Return whose outcomes at `day` the challenger has not learnt: True for everyone's, False for nobody's.
-
-    Of the dates it learnt from, those of its own test rows, with the probabilities that it gave them before it was
-    fitted on all rows (customer_id, p_challenger). Later dates count where their label window reaches by a tenth at
-    most into the outcomes it knows.
-    """
-    import polars as pl
-
-    evaluation = load_evaluation(bundle_path(context, version))
-    newest = learnt_until(evaluation)
-    if newest is None:
-        return False
-    if day <= newest:
-        held_out = evaluation.filter(pl.col("snapshot_date") == day).select(
-            "customer_id", p_challenger="churn_probability"
-        )
-        return held_out if held_out.height else False
-    return day > newest and _is_apart(model.policy, newest, day)
-
-
-def _is_apart(policy: SnapshotPolicy, learnt: date, day: date) -> bool:
-    known_until, opens = policy.label_window(learnt)[1], policy.label_window(day)[0]
-    return known_until - opens <= timedelta(days=_OVERLAP * policy.window_days)
 
 
 def contest_finding(result: ChallengerContest, promoted: str | None) -> Finding:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from churn.errors import ModelError, ResourceError
-from churn.modeling import load_bundle, load_card, load_evaluation, save_bundle
+from churn.modeling import load_bundle, load_card, load_evaluation, load_unlearnt, save_bundle
 from churn.modeling.candidates import CANDIDATES
 from churn.modeling.serving import bundles
 from tests.modeling.made_up import customers, train
@@ -61,6 +61,7 @@ def test_a_bundle_holds_no_pickle(trained, tmp_path):
 
 def test_the_evaluation_set_and_the_card_come_back(logistic, bundle):
     assert load_evaluation(bundle).equals(logistic.evaluation)
+    assert load_unlearnt(bundle).equals(logistic.unlearnt)
     assert load_card(bundle).reason == logistic.selection.reason
     assert logistic.selection.reason in (bundle / "card.md").read_text(encoding="utf-8")
 

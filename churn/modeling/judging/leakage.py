@@ -23,6 +23,7 @@ _AFTER: Final = re.compile(
 )
 _SHARE = 0.02  # of the rows, at least, before a value counts
 _EXPECTED = 30.0  # churners, or rows, before a value counts
+_STAYERS = 15.0  # expected among rows that all churned, before that is no chance
 _ALMOST = 0.02  # of what is expected is almost none; the same share short of all is almost all
 _VALUES = 50  # a feature of more values is looked at by its being missing only
 _ROWS = 50_000  # what is told by more rows is told by these
@@ -137,7 +138,9 @@ def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
 
     The first is an attribute that was overwritten later (`open` while everyone who ever left is `closed`), the second
     one that is filled in on leaving. Being missing, and not being missing, are values too. A chance of the base rate
-    cannot make either: a value counts only where 30 churners (or 30 rows) would be expected.
+    cannot make either: a value counts only where 30 churners would be expected, or 30 rows are, 15 of them of stayers by
+    the base rate. What is filled in, and words, count by their share of the churners: where few leave, a survey of leavers is
+    in few rows.
     """
     values = frame[feature]
     base = float(y.mean())
@@ -147,7 +150,8 @@ def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
         groups += [(f"is {value!r}", values.eq_missing(value).to_numpy()) for value in known]
     for words, holds in groups:
         rows = int(holds.sum())
-        if rows < _SHARE * y.size or rows == y.size:
+        is_word = values.dtype == pl.String or words == "is not missing"
+        if rows < _SHARE * (y.sum() if is_word else y.size) or rows == y.size:
             continue
         churners = int(y[holds].sum())
         if base * rows >= _EXPECTED and churners <= _ALMOST * base * rows:
@@ -156,7 +160,7 @@ def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
                 f"{words} for {rows:,} rows, of which {churners:,} churned where {base * rows:,.0f} would be expected: "
                 "it looks like something that is overwritten after people leave",
             )
-        if rows >= _EXPECTED and base <= 0.5 and churners >= (1.0 - _ALMOST) * rows:
+        if rows >= _EXPECTED and (1.0 - base) * rows >= _STAYERS and churners >= (1.0 - _ALMOST) * rows:
             raise _one_sided(
                 feature,
                 f"{words} for {rows:,} rows, of which {churners:,} churned: it looks like something filled in on leaving",

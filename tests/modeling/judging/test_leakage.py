@@ -48,6 +48,16 @@ def test_a_value_filled_in_on_leaving_is_seen_though_its_auc_is_low():
         scan(exit_survey=exit_survey)
 
 
+@pytest.mark.parametrize("base", [0.02, 0.6])
+def test_a_survey_of_leavers_is_seen_where_few_leave_and_where_most_do(base):
+    rng = np.random.default_rng(3)
+    y = (rng.random(5_000) < base).astype(np.float64)
+    survey = ["price" if churned and asked else None for churned, asked in zip(y, rng.random(5_000) < 0.4, strict=True)]
+    frame = pl.DataFrame({"survey": survey, "noise": rng.integers(0, 40, 5_000)})
+    with pytest.raises(ModelError, match="`survey` is not missing for .* it looks like something filled in on leaving"):
+        scan_leakage(frame, y, ["noise", "survey"], limit=0.95, horizon_days=30)
+
+
 def test_a_value_that_no_churner_holds_is_seen_though_its_auc_is_low():
     """An attribute overwritten after the end: who leaves later is `closed` as well, so that it tells churn poorly."""
     rng = np.random.default_rng(6)

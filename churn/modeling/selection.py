@@ -32,6 +32,8 @@ def select(
 ) -> Selection:
     """Take the most interpretable candidate that is shown to be as good as the best by `metric`, else the best itself.
 
+    Best is, of those whose figure is within one standard error of the highest, the one of the lowest log loss: on few rows
+    the highest profit is as much luck as merit, and log loss knows every row, not only those near the threshold.
     As good (non-inferior): the lower end of the 90 % interval of its paired difference from the best is above -2 % of
     the best's figure, and its log loss is not reliably (95 %) above the lowest of those as good. An average is as hard
     to interpret as its hardest member; among equals of the same ease the lower log loss decides. Where contacting
@@ -46,7 +48,9 @@ def select(
     able = [result for result in models if has_signal(result, constant)]
     pool = able or models
     deciding = _deciding(pool, metric)
-    best = max(pool, key=lambda result: (_gain(result, deciding), -_rank(result, interpretability)))
+    top = max(pool, key=lambda result: (_gain(result, deciding), -_rank(result, interpretability)))
+    near = [result for result in pool if result is top or is_near(result, top, deciding)]
+    best = min(near, key=lambda result: (_value(result, "log_loss"), -_gain(result, deciding)))
     level = [best, *(other for other in pool if other is not best and is_as_good(other, best, deciding))]
     sharpest = min(level, key=lambda result: _value(result, "log_loss"))
     equals = [result for result in level if result is sharpest or difference(result, sharpest, "log_loss").low <= 0.0]
@@ -57,12 +61,19 @@ def select(
     is_shared = any(
         _rank(other, interpretability) == _rank(chosen, interpretability) for other in equals if other is not chosen
     )
-    reason = _reason(chosen, best, pool, equals, deciding, is_shared=is_shared)
+    reason = _reason(chosen, best, pool, equals, deciding, is_shared=is_shared, top=top)
     if rule is not None:
         is_told = deciding != "net_profit" or chosen.is_calibrated
         amount = f" ({_WORDS[deciding]} {_figure(_value(rule, deciding), deciding)})" if is_told else ""
         reason = f"{reason[:-1]}; but {_rule_words(rule)} does as well without a model{amount}: use that rule instead."
     return Selection(chosen.name, reason, has_signal=True, better_rule=None if rule is None else _rule_title(rule))
+
+
+def is_near(candidate: CandidateResult, top: CandidateResult, metric: Deciding) -> bool:
+    """Return whether `candidate` is within one standard error of the paired difference from `top`."""
+    gap = _gains(candidate, metric) - _gains(top, metric)
+    known: Floats = gap[np.isfinite(gap)]
+    return bool(known.size) and _gain(candidate, metric) - _gain(top, metric) > -float(known.std())
 
 
 def is_as_good(candidate: CandidateResult, best: CandidateResult, metric: Deciding) -> bool:
@@ -144,11 +155,15 @@ def _reason(
     metric: Deciding,
     *,
     is_shared: bool,
+    top: CandidateResult,
 ) -> str:
     word, figure = _WORDS[metric], _figure(_value(chosen, metric), metric)
     where = "on rows it had not learnt from"
     if metric == "net_profit" and not chosen.is_calibrated:
-        beside = "shown to be as good as that of the best" if chosen is not best else "the best"
+        at_best = (
+            "the best" if best is top else "within chance of the highest, with the lowest log loss of those that are"
+        )
+        beside = "shown to be as good as that of the best" if chosen is not best else at_best
         return (
             f"{chosen.title} was chosen: its {word} {where} is {beside}, and no easier candidate is; amounts are not told, as "
             "its probabilities failed the calibration gate."
@@ -165,6 +180,12 @@ def _reason(
             f"{_called(best)}, {_figure(_value(best, metric), metric)} (difference {_figure(gap.value, metric)}, 95 % "
             f"interval {span}), its log loss is not reliably higher, and of the {len(equals)} candidates for which that "
             f"holds it is the {ease}{because}."
+        )
+    if best is not top:
+        return (
+            f"{chosen.title} was chosen: its {word} {where}, {figure}, is within one standard error of the highest, "
+            f"{_figure(_value(top, metric), metric)} of {_called(top)}, and of the candidates of which that is true it has "
+            f"the lowest log loss{because}."
         )
     others = [result for result in equals if result is not chosen]
     if others:

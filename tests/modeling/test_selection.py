@@ -100,6 +100,23 @@ def test_not_proven_worse_is_no_proof_of_being_as_good():
     assert found.name == "xgboost"
 
 
+def test_within_one_standard_error_of_the_highest_profit_the_lowest_log_loss_is_the_best():
+    """A few customers more or less would turn the order of profit round; log loss knows all of them."""
+    results = [
+        constant(),
+        result("random_forest", profit=90, noise=40, log_loss=0.21, seed=1),
+        result("xgboost", profit=95, noise=40, log_loss=0.17, seed=2),
+        result("mlp", profit=100, noise=40, log_loss=0.19, seed=3),
+    ]
+    chosen = select(results, metric="net_profit", interpretability=ORDER)
+    assert chosen.name == "xgboost"
+    assert "95, is within one standard error of the highest, 100 of the neural network, and" in chosen.reason
+    assert "has the lowest log loss" in chosen.reason
+
+    results[2] = result("xgboost", profit=30, noise=40, log_loss=0.17, seed=2)
+    assert select(results, metric="net_profit", interpretability=ORDER).name == "mlp", "this is no matter of luck"
+
+
 def test_a_reliably_higher_log_loss_rules_an_easier_candidate_out():
     results = [
         constant(),

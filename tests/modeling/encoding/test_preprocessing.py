@@ -77,15 +77,27 @@ def test_many_categories_become_the_churn_seen_in_each():
 
 
 def test_a_target_encoded_training_row_never_sees_its_own_customers_outcome():
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(11)
     customer = np.repeat(np.arange(1000), 4)
-    y = (rng.random(1000) < 0.3).astype(np.float64)[customer]  # a customer's rows share one outcome
-    city = rng.integers(0, 40, 1000)[customer]
+    city = rng.integers(0, 40, 1000)
+    rate = np.where(city < 20, 0.15, 0.45)
+    y = (rng.random(1000) < rate).astype(np.float64)[customer]  # a customer's rows share one outcome
+    city, rate = city[customer], rate[customer]
     rows = LearningRows(pl.DataFrame({"city": [f"c{i}" for i in city]}), y, np.ones(4000), customer)
     _, matrix = encode(rows)
     naive = np.array([y[city == c].mean() for c in range(40)])[city]
-    assert np.corrcoef(naive, y)[0, 1] > 0.15
-    assert np.corrcoef(matrix[:, 0], y)[0, 1] < 0.05
+    for is_high in (False, True):  # among cities of one rate, all that differs is whose outcomes are counted
+        own = (rate > 0.3) == is_high
+        assert np.corrcoef(naive[own], y[own])[0, 1] > 0.15
+        assert np.corrcoef(matrix[own, 0], y[own])[0, 1] < 0.05
+
+
+def test_many_categories_that_tell_nothing_of_other_customers_are_left_out():
+    rng = np.random.default_rng(4)
+    y = (rng.random(ROWS) < 0.3).astype(np.float64)
+    frame = pl.DataFrame({"city": [f"c{i}" for i in rng.integers(0, 20, ROWS)], "x": y})
+    encoder, _ = encode(LearningRows(frame, y, np.ones(ROWS), np.arange(ROWS)))
+    assert encoder.unused == ("city",)
 
 
 def test_an_identifier_a_constant_and_an_unknown_feature_are_not_used():

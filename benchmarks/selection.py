@@ -37,8 +37,8 @@ LEAST: Final = 0.98
 PAGE = ROOT / "docs" / "model-quality.md"
 MARK: Final = "<!-- The part on small sets is written by `python -m benchmarks.selection`. -->"
 END: Final = "<!-- The rest is written by `python -m benchmarks.quality`. -->"
-ORDER: Final = ("logistic_regression", "random_forest", "shallow_xgboost", "xgboost", "mlp")
-CHEAP: Final = tuple(entry for entry in CANDIDATES if entry.name != "mlp")
+ORDER: Final = ("logistic_regression", "random_forest", "shallow_xgboost", "xgboost", "hist_gradient_boosting", "mlp")
+CHEAP: Final = tuple(entry for entry in CANDIDATES if entry.name not in {"native_xgboost", "mlp"})
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,15 @@ class TrainingSettings(Section):
     snapshots: int = Field(12, ge=1, le=520, description="At most this many snapshot dates, the newest ones.")
     split: Literal["auto", "temporal", "random"] = "auto"
     candidates: list[str] = Field(
-        default=["logistic_regression", "random_forest", "shallow_xgboost", "xgboost", "mlp", "average"],
+        default=[
+            "logistic_regression",
+            "random_forest",
+            "shallow_xgboost",
+            "xgboost",
+            "hist_gradient_boosting",
+            "mlp",
+            "average",
+        ],
         description="Which candidates compete.",
     )
     max_rows: int = Field(
@@ -179,7 +187,15 @@ class SelectionSettings(Section):
 
     metric: SelectionMetric = "net_profit"
     interpretability: list[str] = Field(
-        default=["logistic_regression", "random_forest", "shallow_xgboost", "xgboost", "mlp"],
+        default=[
+            "logistic_regression",
+            "random_forest",
+            "shallow_xgboost",
+            "xgboost",
+            "native_xgboost",
+            "hist_gradient_boosting",
+            "mlp",
+        ],
         description="Most interpretable first.",
     )
     recall_share: Share = Field(0.1, description="Share of customers contacted when metric is recall_at_budget.")

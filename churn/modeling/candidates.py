@@ -190,7 +190,7 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
         raw_unit="log_odds",
         learn=learn_hist_boosting,
         score=score_plain_trees,
-        defaults={"eta": 0.06, "leaves": 16, "min_leaf": 20, "l2": 3.0, "feature_share": 0.6, "rounds": 120},
+        defaults={"eta": 0.05, "leaves": 31, "min_leaf": 20, "l2": 0.1, "feature_share": 1.0, "rounds": 120},
         search=lambda trial: {
             "eta": trial.suggest_float("eta", 0.03, 0.2, log=True),
             "leaves": trial.suggest_int("leaves", 6, 40, log=True),
@@ -198,6 +198,7 @@ CANDIDATES: Final[tuple[Candidate, ...]] = (
             "l2": trial.suggest_float("l2", 0.1, 30.0, log=True),
             "feature_share": trial.suggest_float("feature_share", 0.3, 1.0),
         },
+        starts=({"leaves": 8, "min_leaf": 40, "l2": 10.0, "feature_share": 0.5},),
         trial_seconds=2.5,
         stored_as="trees",
         keeps_direction=True,

@@ -27,6 +27,7 @@ def test_every_candidate_and_baseline_is_judged_on_the_same_rows(result):
         "random_forest",
         "shallow_xgboost",
         "xgboost",
+        "hist_gradient_boosting",
         "mlp",
         "average",
     ]

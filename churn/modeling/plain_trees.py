@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from churn.modeling.encoding.encoder import Matrix
 from churn.modeling.reasons.trees import Ensemble, Tree
 from churn.modeling.reasons.walk import TreeWalk
 
-_PER_NODE: Final = {
+_PER_NODE: Final[dict[str, type[np.generic]]] = {
     "left": np.int32,
     "right": np.int32,
     "feature": np.int32,
@@ -45,17 +45,23 @@ class PlainTrees:
     def save(self, path: Path) -> None:
         """Write the trees to `path`, one array for each field, the trees one behind the other."""
         trees = self.ensemble.trees
-        arrays = {
-            name: np.concatenate([getattr(tree, name) for tree in trees]).astype(kind)
-            for name, kind in _PER_NODE.items()
-        }
+
+        def joined(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(tree, name) for tree in trees]).astype(_PER_NODE[name])
+
         with path.open("wb") as file:
             np.savez(
                 file,
                 sizes=np.array([tree.left.size for tree in trees], dtype=np.int64),
                 offset=np.float64(self.ensemble.offset),
                 feature_count=np.int64(self.ensemble.feature_count),
-                **arrays,
+                left=joined("left"),
+                right=joined("right"),
+                feature=joined("feature"),
+                threshold=joined("threshold"),
+                missing_left=joined("missing_left"),
+                value=joined("value"),
+                cover=joined("cover"),
             )
 
     @classmethod
@@ -69,18 +75,29 @@ class PlainTrees:
         return cls(ensemble)
 
 
-def _ensemble(arrays: dict[str, NDArray[np.generic]]) -> Ensemble:
+def _ensemble(arrays: dict[str, NDArray[Any]]) -> Ensemble:
     sizes = arrays["sizes"].astype(np.int64)
     count = int(arrays["feature_count"])
     if sizes.ndim != 1 or not sizes.size or (sizes < 1).any():
         raise ValueError("the trees have no sizes")
     edges = np.cumsum(sizes)[:-1]
-    parts = {}
+    parts: dict[str, list[NDArray[Any]]] = {}
     for name, kind in _PER_NODE.items():
         if arrays[name].shape != (int(sizes.sum()),):
             raise ValueError(f"`{name}` is not of all nodes")
         parts[name] = np.split(arrays[name].astype(kind), edges)
-    trees = tuple(Tree(**{name: parts[name][i] for name in _PER_NODE}) for i in range(sizes.size))
+    trees = tuple(
+        Tree(
+            left=parts["left"][i],
+            right=parts["right"][i],
+            feature=parts["feature"][i],
+            threshold=parts["threshold"][i],
+            missing_left=parts["missing_left"][i],
+            value=parts["value"][i],
+            cover=parts["cover"][i],
+        )
+        for i in range(sizes.size)
+    )
     for tree in trees:
         _require_sound(tree, count)
     return Ensemble(trees, float(arrays["offset"]), count)

@@ -54,7 +54,9 @@ def test_a_survey_of_leavers_is_seen_where_few_leave_and_where_most_do(base):
     y = (rng.random(5_000) < base).astype(np.float64)
     survey = ["price" if churned and asked else None for churned, asked in zip(y, rng.random(5_000) < 0.4, strict=True)]
     frame = pl.DataFrame({"survey": survey, "noise": rng.integers(0, 40, 5_000)})
-    with pytest.raises(ModelError, match=r"`survey` is not missing for .* it looks like something filled in on leaving"):
+    with pytest.raises(
+        ModelError, match=r"`survey` is not missing for .* it looks like something filled in on leaving"
+    ):
         scan_leakage(frame, y, ["noise", "survey"], limit=0.95, horizon_days=30)
 
 

@@ -273,13 +273,11 @@ class CandidateContest:
     def unlearnt(self, winner: FittedCandidate) -> pl.DataFrame:
         """Return the rows the winner was chosen on, each with the probability that models gave it which had not learnt from it.
 
-        None of them where stayers among the rows were sampled: they would stand for others that are not there.
+        Stayers among them are never sampled: folds are for sets that need no sampling, and later rows are judged on whole.
         """
         frame = self.slices.frame[self._judged]
         kept = [name for name in ("customer_id", "snapshot_date") if name in frame.columns]
-        rows = frame.select(kept).with_columns(pl.Series("churn_probability", winner.held_probability))
-        is_sampled = self.slices.fold is not None and bool((self.slices.weight != 1.0).any())
-        return rows.clear() if is_sampled else rows
+        return frame.select(kept).with_columns(pl.Series("churn_probability", winner.held_probability))
 
     def _judge(
         self,

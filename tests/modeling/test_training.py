@@ -8,6 +8,7 @@ import pytest
 
 from churn.errors import ConfigError, FutureLeak, ModelError, NotEnoughData
 from churn.modeling import card_markdown
+from churn.modeling.candidates import candidates, competing
 from tests.modeling.made_up import customers, train, training_set
 
 FRAME = customers(count=700)
@@ -319,3 +320,24 @@ def test_probabilities_pass_the_calibration_gate_where_there_is_signal(split):
     assert found.card.calibration.is_passed, found.card.calibration.reasons
     assert found.best.is_calibrated
     assert all(c.is_calibrated for c in found.candidates if not c.is_baseline)
+
+
+def test_rows_chosen_on_are_kept_with_what_models_said_that_had_not_learnt_from_them():
+    later = train(FRAME, candidates=["logistic_regression"])
+    in_folds = train(FRAME, candidates=["logistic_regression"], split="random")
+    dates = set(later.unlearnt["snapshot_date"])
+    assert max(dates) < min(later.evaluation["snapshot_date"]), (
+        "of a split forward in time: what calibrated and selected"
+    )
+    used = FRAME.filter(~pl.col("is_treated")).height
+    assert in_folds.unlearnt.height + in_folds.evaluation.height == used, "of folds: all that is not the test"
+    assert not set(in_folds.unlearnt["customer_id"]) & set(in_folds.evaluation["customer_id"])
+    kept = in_folds.unlearnt.join(FRAME, on=["customer_id", "snapshot_date"])
+    assert abs(kept["churn_probability"].mean() - kept["has_churned"].mean()) < 0.01
+
+
+@pytest.mark.parametrize(("levels", "competes"), [(4, False), (5, True)])
+def test_splits_by_category_compete_where_a_category_has_many_values(levels, competes):
+    frame = pl.DataFrame({"plan": [f"p{i % levels}" for i in range(100)], "usage": range(100)})
+    entries = competing(candidates(["xgboost", "native_xgboost"]), frame, ["plan", "usage"])
+    assert ("native_xgboost" in {entry.name for entry in entries}) == competes

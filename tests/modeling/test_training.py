@@ -237,7 +237,8 @@ def test_the_model_shows_its_matrix_and_whose_each_column_is(result):
     assert matrix.shape == (FRAME.height, len(model.encoded_names))
     assert matrix.dtype == np.float32
     assert len(model.group_of) == matrix.shape[1]
-    assert set(np.asarray(model.feature_names)[model.group_of]) == set(model.feature_names)
+    assert model.encoder.unused == ("city",), "it tells nothing of churn"
+    assert set(np.asarray(model.feature_names)[model.group_of]) == set(model.feature_names) - {"city"}
     assert model.background.shape == (200, matrix.shape[1])
 
 

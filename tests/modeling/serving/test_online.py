@@ -10,10 +10,11 @@ import pytest
 
 from churn.errors import ModelError
 from churn.modeling import ServedModel, explain, reasons_json
+from churn.modeling.encoding.encoder import LINEAR, NATIVE, TREES, LearningRows, Recipe, fit_encoder
 from churn.modeling.reasons.explain import explainer_of
 from churn.modeling.reasons.trees import read_forest, read_xgboost
 from churn.modeling.reasons.walk import TreeWalk
-from churn.modeling.serving.online import online_scorer
+from churn.modeling.serving.online import RowEncoder, online_scorer
 from tests.modeling import made_up
 
 
@@ -46,6 +47,18 @@ def test_a_row_is_encoded_scored_and_explained_as_in_a_frame(model: ServedModel)
     assert np.array_equal(online_scorer(model).matrix(rows), model.matrix(frame))
     np.testing.assert_allclose(predicted.churn_probability, model.predict(frame).churn_probability, rtol=1e-6)
     assert [[reason.as_json() for reason in row] for row in reasons] == told
+
+
+@pytest.mark.parametrize("recipe", [LINEAR, TREES, NATIVE], ids=lambda recipe: recipe.name)
+def test_a_category_of_many_values_is_encoded_as_in_a_frame(recipe: Recipe) -> None:
+    rng = np.random.default_rng(3)
+    city = rng.integers(0, 20, 4_000)
+    y = (rng.random(4_000) < np.where(city < 10, 0.1, 0.5)).astype(np.float64)
+    frame = pl.DataFrame({"city": [f"c{i}" for i in city], "usage": rng.normal(size=4_000)})
+    encoder, _ = fit_encoder(LearningRows(frame, y, np.ones(4_000), np.arange(4_000)), frame.columns, recipe, seed=1)
+    assert encoder.unused == ()
+    some = pl.DataFrame({"city": ["c3", " c17", "elsewhere", "", None], "usage": [0.5, None, -1.0, 2.0, 0.0]})
+    assert np.array_equal(RowEncoder(encoder).matrix(some.to_dicts()), encoder.transform(some))
 
 
 @pytest.mark.parametrize("kind", ["random_forest", "xgboost"])

@@ -12,6 +12,7 @@ import typer
 from churn.cli.campaigns import complaint_rows, show_complaints
 from churn.cli.common import Session, command
 from churn.cli.data import check_rows, show_checks
+from churn.cli.demo_programme import play as play_programme
 from churn.cli.models import show_candidates
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
@@ -115,8 +116,18 @@ def demo(
             help="No new demo: let the next month happen in the demo's company, with what its campaigns assigned.",
         ),
     ] = False,
+    programme: Annotated[
+        bool,
+        typer.Option(
+            "--programme",
+            help="No new demo: play three rounds of a programme in the demo's company, and show what was learnt beside the truth.",
+        ),
+    ] = False,
 ) -> None:
     """Run the whole loop on a simulated company: events, model, risk list, campaigns, and what they caused."""
+    if programme:
+        play_programme(session)
+        return
     if play_forward:
         _play_forward(session)
         return

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+import polars as pl
+
 from churn.documents.definition import CampaignDefinition, CampaignFile
 from churn.documents.document import Range
 from churn.documents.measurement import (
@@ -36,7 +38,10 @@ from churn.documents.plan import (
     StratumArms,
     SuccessRates,
 )
-from churn.store import PlanRecord
+from churn.documents.programme import LEAVE_ALONE, ProgrammeDefinition, ProgrammeFile
+from churn.documents.programme_round import RoundArm, RoundDocument, SliceOfRound
+from churn.store import PlanRecord, ProgrammeRound
+from churn.store.programme_records import LOG_COLUMNS
 
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12)
@@ -225,3 +230,70 @@ def measurement_document(
         alarm=None,
     )
     return measured.model_copy(update=changes)
+
+
+def draft_round(programme: str = "keep", *, expires_at: datetime = datetime(2099, 1, 1)) -> ProgrammeRound:
+    """A round that waits for approval, with nobody in it."""
+    file = {"programme": {"title": "Keep them"}, "offers": {"fix_payment": {}}, "approval": {"required": True}}
+    alone = RoundArm(
+        offer=LEAVE_ALONE,
+        title="Leave alone",
+        campaign=None,
+        eligible=0,
+        chosen=0,
+        contacted=0,
+        held_out=0,
+        at_random=0,
+        expected_cost=0.0,
+        expected_profit=0.0,
+        committed=0.0,
+        capacity=None,
+        taken_before=0,
+    )
+    document = RoundDocument(
+        programme=programme,
+        title="Keep them",
+        round=1,
+        is_draft=True,
+        expires_at=expires_at,
+        planned_at=NOON,
+        snapshot_date=DAY,
+        model_version="m1",
+        run_id="r1",
+        currency="USD",
+        customers=4,
+        eligible=0,
+        budget=None,
+        budget_used_before=0.0,
+        committed=0.0,
+        holdout_share=0.1,
+        random_slice=SliceOfRound(wanted_share=0.02, share=0.02, leave_alone=0.25, customers=0, left_alone=0, cost=0.0),
+        arms=(alone,),
+        switched_off=(),
+        offers=(),
+        plan=plan_document(),
+        sentences=("Nobody.",),
+    )
+    definition = ProgrammeDefinition.of(programme, ProgrammeFile.model_validate(file))
+    return ProgrammeRound(
+        programme=programme,
+        round=1,
+        state="draft",
+        definition_hash=definition.hash,
+        definition=definition,
+        learnt="",
+        planned_at=NOON,
+        snapshot_date=DAY,
+        score_run_id="r1",
+        expires_at=expires_at,
+        decided_at=None,
+        decided_by=None,
+        note=None,
+        result=document,
+    )
+
+
+def empty_log() -> pl.DataFrame:
+    """The log of a round with nobody in it."""
+    kinds = {"Date": pl.Date, "String": pl.String, "Int64": pl.Int64, "Boolean": pl.Boolean, "Float64": pl.Float64}
+    return pl.DataFrame(schema={name: kinds[kind] for name, kind in LOG_COLUMNS.items()})

@@ -61,7 +61,7 @@ class PlanRepository:
         *,
         programme: str,
         number: int,
-        who: str,
+        who: str | None,
         at: datetime,
         note: str | None,
     ) -> bool:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from churn.redaction import Redaction
 from churn.store.database import Database
 from churn.store.frames import upsert
+from churn.store.programme_tables import programme_decisions, programme_log
 from churn.store.service_records import PrivacyRequest, RequestKind
 from churn.store.service_tables import erased_assignments, erased_customers, objections, privacy_requests, privacy_salt
 from churn.store.tables import assignments, crm_records, outbox, outcome_rejections, outcomes, sync_runs
@@ -185,7 +186,7 @@ class PrivacyRepository:
         return erased_rows
 
     def let_go(self, *, outcomes_before: datetime, pushes_before: datetime) -> dict[str, int]:
-        """Delete outcomes, and the rows of finished pushes, from before two instants; return how many of each.
+        """Delete outcomes with the logs of programmes, and the rows of finished pushes, from before two instants; return how many.
 
         What a push has put on a list (`crm_records`) stays as long as it is there.
         """
@@ -194,6 +195,12 @@ class PrivacyRepository:
             "outcomes": sa.delete(outcomes).where(outcomes.c.occurred_at < outcomes_before),
             "rejected outcomes": sa.delete(outcome_rejections).where(
                 outcome_rejections.c.recorded_at < outcomes_before
+            ),
+            "rows of programmes' logs": sa.delete(programme_log).where(
+                programme_log.c.snapshot_date < outcomes_before.date()
+            ),
+            "decisions at a moment": sa.delete(programme_decisions).where(
+                programme_decisions.c.decided_at < outcomes_before
             ),
             "rows of pushes": sa.delete(outbox).where(outbox.c.run_id.in_(old)),
         }

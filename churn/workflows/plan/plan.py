@@ -203,7 +203,7 @@ def _kept_round(context: Context, planned: PlannedRound, assignments: pl.DataFra
         with context.open_store() as store:
             store.programmes.save(record, log)
         if not programme.approval.required:
-            publish_round(context, record, who="without approval", note=None)
+            publish_round(context, record, who=None, note="no approval is required")
     return PlannedCampaigns(planned.document, assignments, result)
 
 

@@ -28,8 +28,8 @@ class PublishedRound:
     left_out: int
 
 
-def publish_round(context: Context, planned: ProgrammeRound, *, who: str, note: str | None) -> PublishedRound:
-    """Assign the customers of a draft, and mark it approved by `who`.
+def publish_round(context: Context, planned: ProgrammeRound, *, who: str | None, note: str | None) -> PublishedRound:
+    """Assign the customers of a draft, and mark it approved by `who`; None where no approval is required.
 
     Whoever objected or came into another campaign since it was planned is left out, of both arms alike. Raises CampaignError
     where somebody else decided about it meanwhile.

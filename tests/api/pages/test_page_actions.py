@@ -15,6 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from churn.accounts.users import create_user
+from churn.campaigns.programmes import EXAMPLE
 from churn.jobs.now import work_now
 from churn.jobs.requests import ask_plan
 from churn.store import ScoreRun
@@ -25,10 +26,11 @@ from tests.api.conftest import Service
 from tests.api.pages.test_insights import FOUND
 from tests.api.test_security_routes import page_routes
 from tests.company import Company
+from tests.documents.samples import draft_round, empty_log
 
 PASSWORD = "correct horse battery staple"
 # What a path may hold; the walk takes the first that the page accepts.
-PLACES = ("fix_payment", "retention", "1")
+PLACES = ("fix_payment", "retention", "keep", "1")
 LAST = {"/rights/erase": 1, "/sign-out": 2}  # after these there is nobody left to do anything to, or to do it
 EVIL = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</title><svg onload=alert(1)>")
 
@@ -51,6 +53,8 @@ def maria(service: Service, finished_company: Company) -> TestClient:
     assert service.client.post("/sign-in", data=form, follow_redirects=False).status_code == 303
     home = service.context.settings.home
     work_now(service.context, ask_plan(service.context, "fix_payment", budget=None, who="maria"), retries=False)
+    (home / "programmes").mkdir(exist_ok=True)
+    (home / "programmes" / "keep.toml").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     (home / LATEST).parent.mkdir(parents=True, exist_ok=True)
     (home / LATEST).write_text(json.dumps(FOUND), encoding="utf-8")
     with service.context.open_store() as store:
@@ -65,6 +69,8 @@ def maria(service: Service, finished_company: Company) -> TestClient:
         store.sync_runs.start(run)
         store.outbox.queue(run.run_id, [row])
         store.outbox.settle(run, [Settled(row, "rejected", code="bad", field="band", message=EVIL[0])], run.started_at)
+        for programme in ("keep", "retention"):  # one to approve, one to reject
+            store.programmes.save(draft_round(programme), empty_log())
         store.sync_runs.finish(run.run_id, state="partial", counts={"rejected": 1}, at=datetime(2026, 8, 9))
     return service.client
 
@@ -100,6 +106,7 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
             "why": "The walk.",
             "treatment": "arm",
             "outcome": "stayed",
+            "round": "1",
         }
         places = [re.sub(r"\{[^}]+\}", place, path) for place in (PLACES if "{" in path else ("",))]
         sent = {"file": ("trial.csv", b"arm,stayed\n1,1\n0,0\n")} if path == "/experiments" else None

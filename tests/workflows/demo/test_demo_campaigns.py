@@ -10,6 +10,7 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.cli.project import show_campaigns
+from churn.workflows.demo import play_programme
 from churn.workflows.demo.campaigns import CAMPAIGNS, DemoCampaigns, TrueEffect, run_campaigns, true_effect
 from tests.company import Company
 
@@ -92,3 +93,16 @@ def test_the_true_effect_is_that_of_the_treated_only() -> None:
         }
     )
     assert true_effect("fix_payment", assigned, outcomes) == TrueEffect(effect=0.0, retained=-10.0)
+
+
+def test_a_round_of_a_programme_is_played_beside_its_truth(home: Company, campaigns: DemoCampaigns) -> None:
+    day = campaigns.played.month.cutoff_date
+    played = play_programme(build_context(home=home.home), rounds=1)
+    assert played.days == (day,)
+    assert [offer.offer for offer in played.offers] == ["fix_payment", "support_call", "price_incentive"]
+    contacted = [offer for offer in played.offers if offer.contacted]
+    assert contacted
+    for offer in contacted:
+        assert offer.true_effect is not None
+        assert -0.5 <= offer.true_effect <= 1.0
+    assert {title for title, _ in played.believed}

@@ -40,7 +40,7 @@ def test_without_approval_a_round_assigns_at_once_within_every_limit(keep: Town)
     assert sum(arm.contacted for arm in document.arms) == treated.height
     with open_store(keep.settings.database_url) as store:
         (kept,) = store.programmes.rounds("keep")
-        assert (kept.state, kept.decided_by) == ("approved", "without approval")
+        assert (kept.state, kept.decided_by, kept.note) == ("approved", None, "no approval is required")
         plans = {plan.campaign: plan for plan in store.plans.list()}
     assert plans["call_20260301"].inputs.programme == "keep"
 

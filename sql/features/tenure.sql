@@ -36,7 +36,9 @@ returned as (
     select f.customer_id, f.snapshot_date, count(*) as earlier_ends
     from followed as f
     cross join snapshots.policy as p
-    where f.started_at > f.earlier.stopped_at + p.grace_days * interval 1 day and f.earlier.reason not in ('payment_failure', 'plan_change', 'pause')
+    where
+        f.started_at > f.earlier.stopped_at + p.grace_days * interval 1 day
+        and f.earlier.reason not in ('payment_failure', 'plan_change', 'pause')
     group by f.customer_id, f.snapshot_date
 ),
 

@@ -63,12 +63,12 @@ spaced as (
     select
         *,
         case
-            when billing_interval is null or lower(billing_interval) in ('month', 'monthly') then 1
+            when lower(coalesce(billing_interval, 'month')) in ('month', 'monthly') then 1
             when lower(billing_interval) in ('quarter', 'quarterly') then 3
             when lower(billing_interval) in ('year', 'yearly', 'annual', 'annually') then 12
-            when lower(billing_interval) like '%year%'
+            when regexp_full_match(lower(billing_interval), 'p?[0-9]+ ?y(ears?)?')
                 then 12 * try_cast(regexp_extract(billing_interval, '[0-9]+') as integer)
-            else try_cast(regexp_extract(billing_interval, '[0-9]+') as integer)
+            else try_cast(regexp_extract(lower(billing_interval), '^p?([0-9]+) ?(m|months?)?$', 1) as integer)
         end as term_months
     from newest
 ),

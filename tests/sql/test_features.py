@@ -268,6 +268,12 @@ def test_a_subscription_renews_on_its_day_of_the_month_or_the_months_last(start:
         ("6", 167),
         ("12 months", 167),
         ("2 years", 167),
+        ("P1Y", 167),
+        ("P6M", 167),
+        ("3 Months", 75),
+        ("14 days", None),
+        ("2 weeks", None),
+        ("jährlich", None),
         ("fortnightly", None),
     ],
 )

@@ -107,6 +107,7 @@ _ALL = (
         "opened_at",
         required="ticket_id VARCHAR, customer_id VARCHAR, opened_at TIMESTAMP",
         optional="closed_at TIMESTAMP, category VARCHAR",
+        never_before=(("closed_at", "opened_at"),),
     ),
     _table(
         "contacts",

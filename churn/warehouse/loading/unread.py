@@ -74,9 +74,12 @@ def reason_of(column: Selected) -> str:
     """Return SQL that says of a value why it is not there."""
     given = f"cast({column.delivered} as varchar)"
     assumed = {CONSENT: ", which counts as no consent", OBJECTION: ", which counts as an objection from the beginning"}
-    wanted = (
-        "not an id: its digits were cut off, or it is missing" if column.type == "VARCHAR" else f"not a {column.type}"
-    )
+    if column.type != "VARCHAR":
+        wanted = f"not a {column.type}"
+    elif column.name.endswith("_id"):
+        wanted = "not an id: its digits were cut off, or it is missing"
+    else:
+        wanted = "none of the words that `codes` maps"
     unread = f"'{column.name}: ''' || left({given}, 80) || ''' is {wanted}{assumed.get(column.name, '')}'"
     return f"case when nullif({given}, '') is null then '{column.name} is missing' else {unread} end"
 

@@ -54,6 +54,7 @@ def company(days: int = 70, per_day: int = 10) -> dict[str, pl.DataFrame]:
                     "plan": "basic",
                     "monthly_fee": 10.0,
                     "end_reason": None,
+                    "billing_interval": "P1M",
                 }
                 for n in numbers
             ],
@@ -122,6 +123,7 @@ def test_no_data_at_all_break_no_rule(check: Check) -> None:
         ("customers_are_plausible", "customers", "birth_date", datetime(1850, 1, 1).date()),
         ("subscriptions_are_plausible", "subscriptions", "ended_at", datetime(2024, 1, 1)),
         ("subscriptions_are_plausible", "subscriptions", "end_reason", "because"),
+        ("subscriptions_are_plausible", "subscriptions", "billing_interval", "14 days"),
         ("fees_fit_their_plan", "subscriptions", "monthly_fee", 33.0),
         ("fees_fit_their_plan", "subscriptions", "plan", None),
         ("attributes_are_filled", "customers", "city", None),

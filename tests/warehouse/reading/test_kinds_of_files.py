@@ -312,6 +312,34 @@ KINDS: dict[str, dict[str, Example]] = {
         "numbers as texts": documents([{**PAID, "amount": "5.50"}, {**PAID, "amount": 6}, {**PAID, "amount": [7]}], "amount", 5.5, 6.0, None),
     },
 }  # fmt: skip
+KINDS["ends before beginnings"] = {
+    "a subscription": Example(
+        "subscriptions",
+        "subscription_id,customer_id,started_at,ended_at\n1,a,2026-02-01,2026-01-01\n2,a,2026-02-01,\n3,a,2026-02-01,2026-02-01\n",
+        "subscription_id",
+        ("2", "3"),
+    ),
+    "a ticket": Example(
+        "support_tickets",
+        "ticket_id,customer_id,opened_at,closed_at\n1,a,2026-02-01,2026-01-01\n2,a,2026-02-01 10:00,2026-02-01\n3,a,2026-02-01,\n",
+        "ticket_id",
+        ("2", "3"),
+    ),
+    "a ticket whose end is a program's zero": Example(
+        "support_tickets",
+        "ticket_id,customer_id,opened_at,closed_at\n1,a,2026-02-01,0001-01-01T00:00:00\n2,a,2026-02-01,0001-01-01T00:00:00\n",
+        refused="closed_at 0001-01-01",
+    ),
+    "a ticket in Parquet": parquet(
+        "support_tickets",
+        "ticket_id",
+        "2",
+        ticket_id=["1", "2"],
+        customer_id=["a", "a"],
+        opened_at=[date(2026, 2, 1)] * 2,
+        closed_at=[date(2026, 1, 1), None],
+    ),
+}
 KINDS["JSON that breaks off"] = {
     "behind a comma": documents(json.dumps([PAID])[:-1] + ",\n", "amount", refused="breaks off"),
     "behind an object": documents(json.dumps([PAID])[:-1], "amount", refused="cannot be read"),

@@ -41,6 +41,12 @@ BUDGETS: Final[dict[str, float | None]] = {"no budget": None, "1,000 a month": 1
 SIMULATORS: Final[tuple[tuple[str, Simulator], ...]] = (("the demo's", DEMO), ("a second of other mechanics", SECOND))
 HARM: Final = 1.3  # odds of leaving of the contacted over those left alone, in companies where every offer harms
 DRAWS: Final = 1_000
+REMARKS: Final = (
+    f"Where every offer harms, contact multiplies the odds of leaving by {HARM}. The first round is planned by the files, and one more customer",
+    "driven away costs as much as a hundred and forty e-mails: no plan that contacts anybody by files that promise the opposite can keep",
+    "the loss within 2 % of what the risk rule spends. What can be asked is that contacts stop. Those of offers to customers at high risk do",
+    "so after a round; a cheap one to a thousand customers at little risk lingers, since the harm to each is small beside chance.",
+)
 
 
 @dataclass(frozen=True)
@@ -334,8 +340,8 @@ def told(found: dict[str, Any]) -> str:
         lines.append(f"| {words} | {limits} | {' | '.join(shares)} | in {sum(fine)} of {len(fine)} companies |")
     lines += [
         "",
-        "| simulator | limits | expected / true profit, rounds 3 to 6 together | 90 % intervals hold what came | all offers harm: money lost in six rounds, % of the risk rule's spend |",
-        "|---|---|---|---|---|",
+        "| simulator | limits | expected / true profit, rounds 3 to 6 together | 90 % intervals hold what came | all offers harm: money lost in six rounds, % of the risk rule's spend | contacts of rounds 3 to 6 there, % of the first's |",
+        "|---|---|---|---|---|---|",
     ]
     for words, limits, cases in _groups(found):
         rows = [row for case in cases for row in case["rounds"]]
@@ -351,9 +357,54 @@ def told(found: dict[str, Any]) -> str:
         ]
         lines.append(
             f"| {words} | {limits} | {ratio:.2f} ({min(by_case):.2f} to {max(by_case):.2f}) | {held:.0%} of {len(rows)} "
-            f"| {_span(lost)} |"
+            f"| {_span(lost)} | {_span([_left(case['harmed']) for case in cases])} |"
         )
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *_verdicts(found), "", *REMARKS, ""])
+
+
+def _verdicts(found: dict[str, Any]) -> list[str]:
+    """Return what was wanted, and whether each simulator's companies came to it."""
+    bars: dict[str, list[bool]] = {
+        "files alone earn 85 % of the ceiling, 80 % under the budget": [],
+        "expected over true profit from .8 to 1.25": [],
+        "intervals that hold 85 to 95 %": [],
+        "no round more than 5 % below the files": [],
+        "2 % of the risk rule's spend lost where every offer harms": [],
+    }
+    names = []
+    for words, _ in SIMULATORS:
+        groups = [(limits, cases) for name, limits, cases in _groups(found) if name == words]
+        if not groups:
+            continue
+        names.append(words)
+        rows = [row for _, cases in groups for case in cases for row in case["rounds"]]
+        late = [row for row in rows if row["round"] > 2]
+        ratio = sum(row["expected"] for row in late) / sum(row["true"] for row in late)
+        held = float(np.mean([row["low"] <= row["came"] <= row["high"] for row in rows]))
+        every = [case for _, cases in groups for case in cases]
+        fine = [all(row["earned"] >= 0.95 * case["static"] for row in case["rounds"]) for case in every]
+        lost = [-sum(row["true"] for row in case["harmed"]) / max(ROUNDS * case["rule_spend"], 1e-9) for case in every]
+        is_met = (
+            all(
+                np.mean([case["static"] / case["ceiling"] for case in cases]) >= (0.85 if budget is None else 0.80)
+                for (_, cases), budget in zip(groups, BUDGETS.values(), strict=True)
+            ),
+            0.8 <= ratio <= 1.25,
+            0.85 <= held <= 0.95,
+            float(np.mean(fine)) >= 0.95,
+            float(np.mean(lost)) <= 0.02,
+        )
+        for met, verdicts in zip(is_met, bars.values(), strict=True):
+            verdicts.append(bool(met))
+    lines = [f"| wanted | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    return lines + [
+        f"| {bar} | {' | '.join('met' if met else 'missed' for met in verdicts)} |" for bar, verdicts in bars.items()
+    ]
+
+
+def _left(rows: Sequence[dict[str, Any]]) -> float:
+    """Return the contacts of a late round, in % of the first's."""
+    return 100 * float(np.mean([sum(row["contacts"]) for row in rows[2:]]) / sum(rows[0]["contacts"]))
 
 
 def _groups(found: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]]]]:

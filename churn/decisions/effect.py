@@ -32,7 +32,7 @@ _WIDE_HARM: Final = 0.02
 _LEAST: Final = 1e-4  # no range is narrower
 _EDGE: Final = 1e-3  # probabilities of churn are kept off 0 and 1 by this
 # Prior standard deviations of the log-odds' level, of b (around 1), and of how far the level of the chosen may lie beside it.
-_SHIFT, _SLOPE, _OWN_SHIFT = 1.0, 0.5, 0.15
+_SHIFT, _SLOPE, _OWN_SHIFT = 1.0, 0.5, 0.1
 _NUISANCES: Final = 3
 _STEPS: Final = 100
 

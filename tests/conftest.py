@@ -25,6 +25,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # So would every run of the tests compile their modules anew, which takes each worker five seconds.
 sys.dont_write_bytecode = False
 
+# Garbage is collected seldom: each collection looks at all that the libraries hold.
+gc.set_threshold(100_000, 20, 100)
+
 # Property tests try the same examples on every machine: a deadline would fail them for the machine's load, and examples
 # by chance for a defect that was there before.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
@@ -84,10 +87,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported out of garbage collections, and collect seldom: each looks at all that the libraries hold."""
-    gc.collect()
+    """Leave what was imported out of garbage collections."""
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
 
 
 def pytest_sessionfinish() -> None:

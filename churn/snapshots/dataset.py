@@ -13,7 +13,14 @@ from churn.documents.own_columns import OwnColumn
 from churn.errors import DataError, NotEnoughData
 from churn.progress import SILENT, Progress
 from churn.snapshots.columns import FeatureColumn, feature_columns, quoted
-from churn.snapshots.dates import data_cutoff, default_snapshot_date, final_until, is_flat, training_dates
+from churn.snapshots.dates import (
+    data_cutoff,
+    default_snapshot_date,
+    final_until,
+    is_flat,
+    labelled_span,
+    training_dates,
+)
 from churn.snapshots.guards import check_rows, check_time
 from churn.snapshots.own_columns import GROUPS as OWN_GROUPS
 from churn.snapshots.own_columns import own_columns, write_own_columns
@@ -33,6 +40,7 @@ __all__ = [
     "default_snapshot_date",
     "feature_frame",
     "is_flat",
+    "labelled_span",
     "scoring_set",
     "times_to_loss",
     "training_dates",

@@ -64,12 +64,19 @@ def training_dates(
     if is_flat(warehouse):
         return _flat_dates(warehouse, policy.snapshots if limit is None else limit)
     cutoff = data_cutoff(warehouse)
-    cutoff = final_until(warehouse, policy, cutoff)
-    cutoff = cutoff if as_of is None else min(cutoff, as_of)
+    first, last = labelled_span(warehouse, policy, cutoff if as_of is None else min(cutoff, as_of))
+    return policy.training_dates(first, last, every, limit)
+
+
+def labelled_span(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> tuple[date, datetime]:
+    """Return the first day of behaviour, and until when labels can be final of facts up to `cutoff`: it reads all facts.
+
+    Not for flat sources. Raises NotEnoughData where nothing tells of churn.
+    """
+    last = final_until(warehouse, policy, cutoff)
     behaviour = [table for table in _present(warehouse, FACTS) if table not in _OF_CHURN]
     days = [_edge(warehouse, table, None, newest=False) for table in behaviour or _present(warehouse, _OF_CHURN)]
-    first = min(day for day in days if day is not None)
-    return policy.training_dates(first, cutoff, every, limit)
+    return min(day for day in days if day is not None), last
 
 
 def final_until(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> datetime:

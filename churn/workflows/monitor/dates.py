@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.documents.monitoring import ListRun
 from churn.errors import NotEnoughData
-from churn.snapshots.dataset import data_cutoff, is_flat, training_dates
+from churn.snapshots.dataset import is_flat, labelled_span
 from churn.snapshots.policy import SnapshotPolicy, grid_dates
 
 if TYPE_CHECKING:
@@ -64,17 +64,15 @@ class ComparedDates:
 
 
 def compared_dates(
-    warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, after: date | None, cohorts: int
+    warehouse: Warehouse, policy: SnapshotPolicy, on: date, *, cutoff: datetime, after: date | None, cohorts: int
 ) -> ComparedDates:
-    """Return the dates to compare as of `on`; cohorts are the newest ones with final labels, later than `after`."""
-    cutoff = known_by(warehouse, on)
+    """Return the dates to compare as of `on`, of facts up to `cutoff`.
+
+    Cohorts are the newest ones with final labels, later than `after`.
+    """
     if is_flat(warehouse):
         return ComparedDates(on, cutoff, season=None, is_year=False, grid=(), grid_season=None, cohorts=())
-    try:
-        known = training_dates(warehouse, policy, every=policy.every, limit=520, as_of=cutoff)
-    except NotEnoughData:
-        known = []
-    earliest = _earliest(warehouse, policy, cutoff)
+    known, earliest = _labelled(warehouse, policy, cutoff)
 
     def reached(day: date) -> date | None:
         return day if earliest is not None and day >= earliest else None
@@ -93,11 +91,6 @@ def compared_dates(
     )
 
 
-def known_by(warehouse: Warehouse, on: date) -> datetime:
-    """Return the instant until which facts count as of `on`: its midnight, or where the data end before."""
-    return min(data_cutoff(warehouse), datetime.combine(on, datetime.min.time()))
-
-
 def before(day: date, every: str, *, years: int) -> date:
     """Return the like day a year before (`years` 1) or a month before: the same weekday, or the same day of the month.
 
@@ -111,13 +104,17 @@ def before(day: date, every: str, *, years: int) -> date:
     return date(year, month, min(day.day, last))
 
 
-def _earliest(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> date | None:
-    """Return the first day whose features have the history that every training date has."""
+def _labelled(warehouse: Warehouse, policy: SnapshotPolicy, cutoff: datetime) -> tuple[list[date], date | None]:
+    """Return the dates with final labels, and the first day whose features have the history that each of these has."""
     try:
-        days = training_dates(warehouse, policy, every="1d", limit=100_000, as_of=cutoff)
+        first, last = labelled_span(warehouse, policy, cutoff)
+        days = policy.training_dates(first, last, "1d", 100_000)
     except NotEnoughData:
-        return None
-    return days[0]
+        return [], None
+    try:
+        return policy.training_dates(first, last, policy.every, 520), days[0]
+    except NotEnoughData:
+        return [], days[0]
 
 
 def past_night(context: Context, warehouse: Warehouse, on: date) -> PastNight | None:

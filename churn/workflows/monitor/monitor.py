@@ -9,10 +9,10 @@ from churn.context import Context
 from churn.documents.monitoring import Finding
 from churn.errors import ConfigError
 from churn.modeling import load_bundle
-from churn.snapshots.dataset import build_snapshots, default_snapshot_date
+from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date
 from churn.views.champion import bundle_path
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.monitor.dates import compared_dates, known_by, list_runs, past_night
+from churn.workflows.monitor.dates import compared_dates, list_runs, past_night
 from churn.workflows.monitor.keep import MonitorResult, finish
 from churn.workflows.monitor.looks import ModelLook, MonitoredModel, look_at
 from churn.workflows.monitor.machinery import machinery_findings
@@ -53,13 +53,14 @@ def monitor_model(
 
 def _observe(context: Context, on: date | None) -> Observation:
     with context.open_warehouse("churn monitor") as warehouse:
-        reached = default_snapshot_date(warehouse, context.today)
+        cutoff = data_cutoff(warehouse)  # reads all facts
+        reached = default_snapshot_date(warehouse, context.today, cutoff)
         day = on or reached
         if day > max(reached, context.today):
             raise ConfigError(f"{day} lies in the future", where="--date", remedy=f"The data reach {reached}.")
         version = _version(context, day, is_past=day < reached)
-        look = _no_champion(context) if version is None else _look(context, warehouse, version, day)
-        cutoff = known_by(warehouse, day)
+        cutoff = min(cutoff, datetime.combine(day, datetime.min.time()))  # what was known as the day began
+        look = _no_champion(context) if version is None else _look(context, warehouse, version, day, cutoff)
     # A simulated company's time ends with its data, and a look back ignores what came after.
     is_over = day < reached or context.is_simulated
     machinery = machinery_findings(context, datetime.combine(day, datetime.min.time()) if is_over else context.clock())
@@ -84,15 +85,22 @@ def _no_champion(context: Context) -> Finding:
     return Finding(monitor="model", subject="champion", severity="unknown", sentence=f"{NO_MODEL} {why}")
 
 
-def _look(context: Context, warehouse: Warehouse, version: ModelVersion, on: date) -> ModelLook | Finding:
+def _look(
+    context: Context, warehouse: Warehouse, version: ModelVersion, on: date, cutoff: datetime
+) -> ModelLook | Finding:
     """Build the rows to compare, and let each monitor look at them."""
     folder = bundle_path(context, version)
     served = load_bundle(folder)
     context.progress.step("Reading what the model learnt from", 0.0)
-    reference = find_reference(context, warehouse, served, folder, as_of=known_by(warehouse, on))
+    reference = find_reference(context, warehouse, served, folder, as_of=cutoff)
     model = MonitoredModel.load(version, served, folder, reference)
     dates = compared_dates(
-        warehouse, served.policy, on, after=model.learnt_until, cohorts=context.settings.monitoring.cohorts
+        warehouse,
+        served.policy,
+        on,
+        cutoff=cutoff,
+        after=model.learnt_until,
+        cohorts=context.settings.monitoring.cohorts,
     )
     night = past_night(context, warehouse, on)
     days = dates.days | ({night.snapshot_date} if night else set())

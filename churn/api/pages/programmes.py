@@ -82,7 +82,7 @@ def approve(
     request: Request,
     state: Here,
     user: Pusher,
-    number: Annotated[int, Form(alias="round", ge=1)],
+    number: Annotated[int, Form(alias="round", ge=1, le=2**31 - 1)],
     note: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Approve a draft: its customers are assigned."""
@@ -96,7 +96,7 @@ def reject(
     request: Request,
     state: Here,
     user: Pusher,
-    number: Annotated[int, Form(alias="round", ge=1)],
+    number: Annotated[int, Form(alias="round", ge=1, le=2**31 - 1)],
     note: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Reject a draft: nobody of it is assigned."""

@@ -57,7 +57,9 @@ def programme(name: Name, state: Here) -> ProgrammeDetails:
 
 @router.get("/programmes/{name}/rounds/{number}")
 @needs("read")
-def round_of_a_programme(name: Name, number: Annotated[int, InPath(ge=1)], state: Here) -> ProgrammeRoundDetails:
+def round_of_a_programme(
+    name: Name, number: Annotated[int, InPath(ge=1, le=2**31 - 1)], state: Here
+) -> ProgrammeRoundDetails:
     """Return one round whole."""
     return ProgrammeRoundDetails(**dict(programme_round(state.context, name, number).result))
 

@@ -45,7 +45,7 @@ class ProgrammeRoundDetails(RoundDocument):
 class RoundInput(Strict):
     """Which draft is meant: the newest where none is named."""
 
-    round: Annotated[int, Field(ge=1)] | None = None
+    round: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     note: Note = None
 
 

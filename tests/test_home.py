@@ -85,7 +85,7 @@ def test_what_is_wrong_is_named(home):
 
 def test_the_page_runs_as_it_stands(home, capsys):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     names: dict[str, object] = {}
     with contextlib.chdir(Path(home.path).parent):
         for block in blocks:

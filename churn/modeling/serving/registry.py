@@ -16,6 +16,7 @@ A bundle is written beside its place and renamed into it, so that a bundle is wh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ class ModelFile(Document):
     encoder: Encoder
     calibrator: Calibrator
     causes: CauseModel | None = Field(None, exclude_if=lambda causes: causes is None)
+
+    @field_serializer("features")
+    def _documented_features(self, features: tuple[FeatureDoc, ...]) -> list[dict[str, JsonValue]]:
+        return [
+            {name: value for name, value in asdict(doc).items() if (name, value) != ("wording", None)}
+            for doc in features
+        ]
 
     @field_serializer("policy")
     def _policy_values(self, policy: SnapshotPolicy) -> dict[str, JsonValue]:

@@ -30,24 +30,21 @@ _CLOCKS: Final = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%
 
 
 def named(bare: str) -> str:
-    """Return SQL for the time that a text with a month by name says, null where it says none. `bare` has no blanks around it."""
+    """Return SQL for the time that a text with a month by name says, null where it says none. `bare` has no blanks around it.
+
+    The parts of a text are bound once, by a lambda: written out wherever they are used, planning the query took seconds.
+    """
     text = f"strip_accents(lower({bare}))"
     forms = "[" + ", ".join(literal(f"%Y-%m-%d{clock}") for clock in _CLOCKS) + "]"
-    parts = "['day', 'month', 'year', 'rest']"
-    first, other = (
-        f"regexp_extract({text}, {literal(pattern)}, {names})"
-        for pattern, names in ((_DAY_FIRST, parts), (_MONTH_FIRST, "['month', 'day', 'year', 'rest']"))
+    months = ", ".join(
+        f"{literal(name)}: '{number}'" for number, names in enumerate(_NAMES, start=1) for name in names.split()
     )
-    read = [
-        f"try_strptime({part}.year || '-' || {_number(f'{part}.month')} || '-' || {part}.day || upper({part}.rest), {forms})"
-        for part in (first, other)
-    ]
+    read = (
+        f"list_transform([regexp_extract({text}, {literal(pattern)}, {parts})], lambda said: try_strptime("
+        f"said.year || '-' || map {{{months}}}[said.month] || '-' || said.day || upper(said.rest), {forms}))[1]"
+        for pattern, parts in (
+            (_DAY_FIRST, "['day', 'month', 'year', 'rest']"),
+            (_MONTH_FIRST, "['month', 'day', 'year', 'rest']"),
+        )
+    )
     return f"case when regexp_matches({bare}, '[0-9].*[^0-9]{{3}}|^[^0-9]{{4}}') then coalesce({', '.join(read)}) end"
-
-
-def _number(name: str) -> str:
-    whens = " ".join(
-        f"when {name} in ({', '.join(map(literal, names.split()))}) then '{number}'"
-        for number, names in enumerate(_NAMES, start=1)
-    )
-    return f"case {whens} end"

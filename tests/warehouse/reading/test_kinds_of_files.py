@@ -39,7 +39,7 @@ class Example:
 
 
 def times(*values: str, gives: tuple[datetime | None, ...] = (), refused: str = "", **settings: Any) -> Example:
-    text = TICKETS + "".join(f"{n};C{n};2026-01-01;{value}\n" for n, value in enumerate(values))
+    text = TICKETS + "".join(f"{n};C{n};1990-01-01;{value}\n" for n, value in enumerate(values))
     return Example("support_tickets", text, "closed_at", gives, refused, settings=settings)
 
 

@@ -60,8 +60,7 @@ class SqliteFile:
         except IndexError:
             seconds = BUSY_SECONDS if self._is_patient else 0
             connection = _opened(self.path, seconds)
-            connection.execute(f"pragma cache_size = -{_CACHE_KB}")
-            return connection
+            return _asked(connection, f"pragma cache_size = -{_CACHE_KB}")
 
     def close(self) -> None:
         """Close the connections that nobody reads from."""
@@ -88,7 +87,16 @@ def _of_copy(path: Path, wal: Path) -> sqlite3.Connection:
         for file in (path, wal):
             shutil.copyfile(file, Path(folder) / file.name)
         connection = sqlite3.connect(Path(folder) / path.name, isolation_level=None, check_same_thread=False)
-        connection.execute("select count(*) from sqlite_master").fetchone()  # opens its files, which then may go
+        return _asked(connection, "select count(*) from sqlite_master")  # opens its files, which then may go
+
+
+def _asked(connection: sqlite3.Connection, sql: str) -> sqlite3.Connection:
+    """Return a new connection that has answered `sql`; one that cannot, because the file is locked or damaged, is closed."""
+    try:
+        connection.execute(sql).fetchall()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

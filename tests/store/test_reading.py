@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,29 @@ def test_a_file_locked_whole_is_busy_by_the_short_way_as_well(
     with pytest.raises(StoreBusy):
         reader.current_run()
     holder.close()
+
+
+def test_a_connection_to_a_locked_file_is_not_left_open(published: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    connect = sqlite3.connect
+
+    def remembered(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **options))
+        return opened[-1]
+
+    prompt = published.prompt
+    assert prompt is not None
+    holder = connect(published.address, isolation_level=None)
+    holder.execute("pragma locking_mode = exclusive")
+    holder.execute("begin exclusive")
+    monkeypatch.setattr(sqlite3, "connect", remembered)
+    with pytest.raises(StoreBusy):
+        prompt.current_run()
+    holder.close()
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("select 1")
 
 
 def test_who_cannot_wait_is_told_at_once_that_the_file_is_locked(published: Store) -> None:

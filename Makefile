@@ -56,9 +56,9 @@ serve: $(VENV)/.run  ## serve API and pages on http://127.0.0.1:8000, and work t
 
 lock: $(VENV)/.dev  ## refresh the locked dependency sets
 	@$(PIP) uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra excel --extra mysql --extra postgres --extra s3 --extra sftp pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra excel --extra mysql --extra postgres --extra s3 --extra sftp --group dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra excel --extra mysql --extra postgres --extra s3 --extra sftp --group bench pyproject.toml -o benchmarks/requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra excel --extra lake --extra mlflow --extra mysql --extra postgres --extra s3 --extra sftp --extra sso --extra tracing pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra excel --extra lake --extra mlflow --extra mysql --extra postgres --extra s3 --extra sftp --extra sso --extra tracing --extra spark --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet --extra excel --extra lake --extra mlflow --extra mysql --extra postgres --extra s3 --extra sftp --extra sso --extra tracing --extra spark --group bench pyproject.toml -o benchmarks/requirements.lock
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench .churn

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from churn.config import ResourceSettings
 from churn.errors import ConfigError, DataError, ResourceError
 from churn.warehouse.faults import translating
+from churn.warehouse.interruption import INTERRUPTIONS
 from churn.warehouse.lock import acquire
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Warehouse:
         self._depth = 0
         self._after_commit: list[Callable[[], None]] = []
         self._own_facts: tempfile.TemporaryDirectory[str] | None = None
+        INTERRUPTIONS.watch(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -229,6 +231,7 @@ class Warehouse:
 
     def close(self) -> None:
         """Close the database and release the lock. Safe to call twice."""
+        INTERRUPTIONS.leave(self.connection)
         self.connection.close()
         if self._own_facts is not None:
             self._own_facts.cleanup()

@@ -25,7 +25,14 @@ _DISK_FULL = (
     "file too large",  # a limit on the size of files, or of the file system
     "quota exceeded",
 )
-_MISSING, _FACTS = "no files found that match", "facts/"
+_MISSING, _FACTS = "no files found that match", "/facts/"
+_BROKEN_PARQUET = (
+    "failed to read file",
+    "invalid string encoding found in parquet",
+    "tprotocolexception",  # these three name no file: the head of a page, or its compressed bytes, make no sense
+    "out of buffer",
+    "don't know what type",
+)
 _DAMAGED = (
     "not a valid duckdb",
     "corrupt",
@@ -55,7 +62,8 @@ def translated(error: duckdb.Error, where: str | None = None) -> ChurnError:
     if isinstance(error, duckdb.OutOfMemoryException):
         remedy = "Raise resources.memory_limit, or lower resources.threads."
         return ResourceError(first, where=where, remedy=remedy)
-    if isinstance(error, (duckdb.IOException, duckdb.SerializationException)) and (damage := _damage(first, where)):
+    is_of_a_file = isinstance(error, (duckdb.IOException, duckdb.SerializationException))
+    if damage := (_damage(first, where) if is_of_a_file else None) or _broken_parquet(first, where):
         return damage
     if isinstance(error, duckdb.IOException) and (known := _from_file(first, where)) is not None:
         return known
@@ -74,6 +82,18 @@ def _damage(first: str, where: str | None) -> DataError | None:
         remedy = "Restore the folder of facts from the backup of the database, or run `churn refresh --full`."
         return DataError(f"a file of facts is missing: {first}", where=where, remedy=remedy)
     return None
+
+
+def _broken_parquet(first: str, where: str | None) -> DataError | None:
+    """Return the error for a Parquet file whose rows make no sense, a delivered one or one of the home's facts."""
+    if not any(sign in first.lower() for sign in _BROKEN_PARQUET):
+        return None
+    remedy = None
+    if _FACTS in first:
+        remedy = "Restore the folder of facts from the backup of the database, or run `churn refresh --full`."
+    elif where is None and ".parquet" not in first:
+        remedy = "Check that the delivered Parquet files are whole; for those in the home's `facts`, run `churn refresh --full`."
+    return DataError(f"a Parquet file is damaged: {first}", where=where, remedy=remedy)
 
 
 def _from_file(text: str, where: str | None) -> ChurnError | None:
@@ -108,12 +128,14 @@ def _disk_full(text: str, where: str | None, *, is_without_space: bool) -> Resou
 def translating(where: str | None = None) -> Iterator[None]:
     """Raise ResourceError, ConfigError or DataError for whatever DuckDB raises inside.
 
-    Raises KeyboardInterrupt when a signal interrupts a query, as everywhere else: DuckDB makes a RuntimeError of it.
+    Raises KeyboardInterrupt when a signal interrupts a query, as everywhere else: DuckDB makes other errors of it.
     """
     import duckdb
 
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
     except duckdb.Error as error:
         raise translated(error, where) from error
     except RuntimeError as error:

@@ -30,6 +30,7 @@ from churn.warehouse.loading.unread import (
     stored_value,
 )
 from churn.warehouse.reading.delivery import Delivery
+from churn.warehouse.reading.scanning import unreadable_delivery
 from churn.warehouse.reading.text_types import typed
 from churn.warehouse.reading.values import PLAIN, Reading
 
@@ -74,8 +75,18 @@ class Loaded:
 def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     """Put a delivery into its raw table, note its files in the ledger, and return what came of each.
 
-    Raises ContractBroken if a required column is missing or more than half of a file's rows are rejected.
+    Raises ContractBroken if a file cannot be read, a required column is missing or more than half of a file's rows are
+    rejected.
     """
+    try:
+        return _load(load, delivery, load_id)
+    except DataError as error:
+        if error.where is not None:
+            raise
+        raise unreadable_delivery(load.warehouse, delivery, error.what) from error
+
+
+def _load(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
     warehouse, table, source = load.warehouse, load.table, load.source
     first = delivery.files[0].name
     refuse_mixed(warehouse, table.name, source, delivery)
@@ -121,9 +132,6 @@ def load_delivery(load: Load, delivery: Delivery, load_id: int) -> list[Loaded]:
             counts = _insert(load, delivery, columns, condition, load_id)
     except ConfigError as error:
         raise ConfigError(error.what, where=f"sources.{table.name}", remedy="Mend `columns` or `where`.") from error
-    except DataError as error:
-        remedy = "Check that the file is whole."
-        raise ContractBroken(f"cannot be read: {error.what}", where=first, remedy=remedy) from error
     done = _settle(load, delivery, columns, counts, condition=condition, load_id=load_id)
     for file, loaded in zip(delivery.files, done, strict=True):
         record(

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from churn.errors import ConfigError, ContractBroken
+from churn.errors import ConfigError, ContractBroken, DataError
 from churn.warehouse.connection import Warehouse, quoted
 from churn.warehouse.loading import date_forms
 from churn.warehouse.reading import readers, values
 from churn.warehouse.reading.delivery import SourceFile
+from churn.warehouse.reading.scanning import unreadable_delivery
 
 _LOOKED_AT: Final = "looked_at"  # temporary: the rows of the files of one form
 _HEAD: Final = 1 << 20  # bytes looked at for what concerns the file as a whole
@@ -105,7 +106,10 @@ def look_at(warehouse: Warehouse, paths: Sequence[Path], scratch: Path) -> FileE
     for delivery in readers.deliveries(warehouse, files, kind, options, scratch=scratch, rows_at=rows_at):
         bare = f"select * exclude (_file, _row) from ({delivery.sql})"
         joined = f"select * from {_LOOKED_AT} union all by name {bare}" if whole else bare
-        warehouse.execute(f"create or replace temp table {_LOOKED_AT} as {joined}")
+        try:
+            warehouse.execute(f"create or replace temp table {_LOOKED_AT} as {joined}")
+        except DataError as error:
+            raise unreadable_delivery(warehouse, delivery, error.what) from error
         whole = f"select * from {_LOOKED_AT}"
     rows = int(warehouse.rows(f"select count(*) from {_LOOKED_AT}")[0][0])
     columns = [

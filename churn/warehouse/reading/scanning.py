@@ -36,6 +36,20 @@ def unreadable(what: str, file: SourceFile) -> ContractBroken:
     return ContractBroken(f"cannot be read: {what}", where=file.name, remedy=remedy)
 
 
+def unreadable_delivery(warehouse: Warehouse, delivery: Delivery, what: str) -> ContractBroken:
+    """Return the error for a delivery whose rows cannot be read to the end, by the file that is at fault.
+
+    DuckDB names the file in most of its messages, but not where the head of a Parquet page or its compressed bytes are broken.
+    """
+    for file in delivery.files:
+        every_value = (
+            f"select max(hash(delivered)) from ({delivery.sql}) as delivered where _file = {literal(file.name)}"
+        )
+        if len(delivery.files) == 1 or file.name in what or warehouse.fault_of(every_value) is not None:
+            return unreadable(what, file)
+    return unreadable(what, delivery.files[0])
+
+
 def arguments(options: Mapping[str, object]) -> str:
     """Return reader options as further arguments of a table function: `, name = value, ...`."""
     return "".join(f", {name} = {value(given)}" for name, given in options.items())

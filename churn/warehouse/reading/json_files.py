@@ -132,10 +132,13 @@ def _plain(
     target = scratch / f"rows-{abs(hash(file.name)):x}.ndjson"
     place = "".join(f'."{key}"' for key in rows_at.split("."))
     scratch.mkdir(parents=True, exist_ok=True)
-    objects = (
+    pages = (
         f"read_json_objects({literal(str(path))}, format = 'unstructured', maximum_object_size = {_LARGEST_OBJECT}"
         f"{', compression = ' + literal(str(options['compression'])) if 'compression' in options and path == file.path else ''})"
     )
+    # Tools that page through a service save its answers as one array.
+    is_array = "json_type(json) = 'ARRAY'"
+    objects = f"(select unnest(if({is_array}, json_extract(json, '$[*]'), [json])) as json from {pages})"
     try:
         # Where one of several pages has null, it is a page without rows; where it has no such key, it is something else.
         kind = f"json_type(json, {literal('$' + place)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +167,19 @@ def test_rows_below_a_key_are_named_by_an_option(warehouse: Warehouse, load: Loa
         ("1", 'A "b" \\ c', None),
         ("2", None, "x"),
     ]
+
+
+def test_answers_saved_as_one_array_are_read_page_by_page(warehouse: Warehouse, load: Load, put: Put) -> None:
+    pages = [[{"customer_id": "1"}, {"customer_id": "2"}], [{"customer_id": "3"}], None, []]
+    put("c.json", json.dumps([{"page": n, "data": rows} for n, rows in enumerate(pages)]))
+    assert load("customers", "c.json", rows_at="data").rows == 3
+    assert warehouse.rows("select customer_id from raw.customers order by 1") == [("1",), ("2",), ("3",)]
+
+
+def test_an_answer_among_them_that_is_something_else_refuses_the_file(load: Load, put: Put) -> None:
+    put("c.json", '[{"data": [{"customer_id": "1"}]}, {"error": "too many requests"}]')
+    with pytest.raises(ContractBroken, match="no list at `data` of one of its objects; the file has"):
+        load("customers", "c.json", rows_at="data")
 
 
 def test_a_key_that_is_not_there_is_told_with_those_that_are(load: Load, put: Put) -> None:

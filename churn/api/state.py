@@ -24,6 +24,7 @@ from churn.views.next_offers import NextOffers
 from churn.views.online_scores import score_rows
 from churn.views.risk_index import RiskIndexes
 from churn.workflows.decide import Deciders
+from churn.workflows.define import AudiencePreviews
 from churn.workflows.simulate.live import Simulator
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class State:
     newest_terms: NewestTerms
     next_offers: NextOffers
     deciders: Deciders
+    previews: AudiencePreviews
 
     def close(self) -> None:
         """Give back what was opened."""
@@ -135,6 +137,7 @@ def build_state(context: Context) -> State:
         NewestTerms(within),
         NextOffers(within),
         Deciders(within),
+        AudiencePreviews(within),
     )
 
 

@@ -28,13 +28,14 @@ _HEADER = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing wrong in a campaign file; `line` is 0 where it is the whole file."""
+    """One thing wrong in a campaign file; `line` is 0 where it is the whole file, `place` the key if it is one."""
 
     campaign: str
     file: Path
     line: int
     what: str
     remedy: str
+    place: tuple[str, ...] = ()
 
     def error(self) -> ConfigError:
         """Return the complaint as the error that stops a plan."""
@@ -63,8 +64,8 @@ def examine(name: str, path: Path) -> tuple[CampaignDefinition | None, list[Comp
 def examine_text(name: str, text: str, path: Path) -> tuple[CampaignDefinition | None, list[Complaint]]:
     """Return the campaign that `text` makes, None where it is not one, and what is wrong; `path` is where it shall lie."""
 
-    def complaint(line: int, what: str, remedy: str) -> Complaint:
-        return Complaint(name, path, line, what, remedy)
+    def complaint(line: int, what: str, remedy: str, place: Iterable[int | str] = ()) -> Complaint:
+        return Complaint(name, path, line, what, remedy, tuple(str(part) for part in place))
 
     if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         remedy = f"Name the file with small letters, digits and underscores, {LONGEST_NAME} at most: campaigns/winback_call.toml."
@@ -78,9 +79,14 @@ def examine_text(name: str, text: str, path: Path) -> tuple[CampaignDefinition |
         file = CampaignFile.model_validate(values)
     except ValidationError as error:
         explained = [explain(fault, CampaignFile) for fault in error.errors(include_url=False)]
-        return None, [complaint(line_of(text, place), what, remedy) for place, what, remedy in explained]
+        return None, [complaint(line_of(text, place), what, remedy, place) for place, what, remedy in explained]
     wrong = [
-        complaint(line_of(text, ("crm", "fields", ours)), f"no field `{ours}` of ours", nearest(ours, CRM_FIELDS))
+        complaint(
+            line_of(text, ("crm", "fields", ours)),
+            f"no field `{ours}` of ours",
+            nearest(ours, CRM_FIELDS),
+            ("crm", "fields", ours),
+        )
         for ours in file.crm.fields
         if ours not in CRM_FIELDS
     ]

@@ -1,4 +1,4 @@
-"""Writes a campaign's definition as its file: the TOML that reads back as the same definition."""
+"""Writes a campaign's definition as its file, or changes keys of one: the TOML that reads back as the same definition."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from churn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+    from tomlkit.items import InlineTable, Item, Table
+
+    TomlContainer: TypeAlias = TOMLDocument | Table | InlineTable
 
 # What a section holds: the values of TOML, nested where a key holds a table; None is left out.
 TomlValue: TypeAlias = "str | bool | int | float | Decimal | Sequence[TomlValue] | Mapping[str, TomlValue] | None"
@@ -31,6 +37,44 @@ def campaign_toml(sections: Mapping[str, TomlTable | None]) -> str:
         lines = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if value is not None]
         parts.append("\n".join([f"[{_key(section)}]", *lines]))
     return "\n\n".join(parts) + "\n"
+
+
+def revised_toml(text: str, changes: Mapping[tuple[str, ...], TomlValue]) -> str:
+    """Return the TOML `text` with each key of `changes` set anew, or left out where its value is None.
+
+    Comments, order and whatever is not named stay as they are; a section that is left empty goes. `text` is valid TOML.
+    """
+    import tomlkit
+    from tomlkit.items import InlineTable, Table
+
+    document = tomlkit.parse(text)
+    for place, value in changes.items():
+        *sections, key = place
+        table: TomlContainer = document
+        parents: list[tuple[TomlContainer, str]] = []
+        for section in sections:
+            if not isinstance(table.get(section), Table | InlineTable):
+                if value is None:
+                    break
+                table[section] = tomlkit.table()
+            parents.append((table, section))
+            table = table[section]
+        else:
+            if value is not None:
+                table[key] = _item(value)
+            elif key in table:
+                del table[key]
+            for parent, section in reversed(parents):
+                if not parent[section]:
+                    del parent[section]
+    return tomlkit.dumps(document)
+
+
+def _item(value: TomlValue) -> Item:
+    """Return a value as tomlkit holds it, written as `campaign_toml` writes it."""
+    import tomlkit
+
+    return tomlkit.value(_value(value))
 
 
 def _key(key: str) -> str:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.definition_words import definition_words
+from churn.campaigns.history import CampaignVersion, campaign_versions
 from churn.campaigns.plan_words import choice_words, expectation_words, power_words, rate_words
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
@@ -78,9 +79,9 @@ class Refusals:
 
 @dataclass(frozen=True)
 class CampaignPage:
-    """One campaign as its page shows it. `connectors` are those it can be pushed to; `jobs` were asked for, newest first.
+    """One campaign as its page shows it. `connectors` are those it can be pushed to; `jobs` and `versions` newest first.
 
-    `definition` is None where the file is wrong or gone, `plan` before the first plan, `measurement` before the first.
+    `may_be_changed`: it has a file. `definition` is None where that is wrong or gone, `plan` before the first plan, `measurement` before the first.
     """
 
     name: str
@@ -95,6 +96,8 @@ class CampaignPage:
     outcomes: Sequence[OutcomeCount]
     measurement: MeasurementDocument | None
     jobs: Sequence[ScheduledRun]
+    versions: Sequence[CampaignVersion]
+    may_be_changed: bool
 
 
 def campaign_page(context: Context, name: str) -> CampaignPage:
@@ -129,6 +132,8 @@ def campaign_page(context: Context, name: str) -> CampaignPage:
         outcomes=outcomes,
         measurement=standing.measurement.result if standing.measurement else None,
         jobs=jobs,
+        versions=campaign_versions(settings.home, name)[::-1],
+        may_be_changed=name in files,
     )
 
 

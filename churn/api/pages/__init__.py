@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from churn.api.pages import (
+    campaign_editor,
     campaigns,
     charts,
     customer,
@@ -47,6 +48,7 @@ ROUTERS = (
     keep.router,
     comparison.router,
     simulator.router,
+    campaign_editor.router,
     campaigns.router,
     programmes.router,
     experiments.router,

@@ -35,7 +35,7 @@ Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
 
 
 @router.get("/campaigns")
-def campaigns(request: Request, state: Here, _user: Reader) -> Response:
+def campaigns(request: Request, state: Here, user: Reader) -> Response:
     """Show every campaign, those that need somebody first."""
     return page(
         request,
@@ -43,6 +43,7 @@ def campaigns(request: Request, state: Here, _user: Reader) -> Response:
         title="Campaigns",
         active="campaigns",
         rows=campaign_rows(state.context),
+        may_push=user.may("push"),
     )
 
 

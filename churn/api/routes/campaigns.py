@@ -36,7 +36,7 @@ from churn.jobs.view import run_view
 from churn.store import ScheduledRun
 from churn.store.service_records import ApiKey
 from churn.views.campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
-from churn.workflows.define import define_campaign
+from churn.workflows.define import Saving, define_campaign
 from churn.workflows.measure import take_outcomes
 
 router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute, responses=RESPONSES)
@@ -67,7 +67,8 @@ def define(
     It is examined as `churn campaigns validate` does: features that no filter may name and connectors that are not
     declared are refused. Nobody is contacted by it: ask for a plan, and then for a sync.
     """
-    kept = define_campaign(state.context, wanted.name, wanted.model_dump(exclude={"name"}, exclude_unset=True))
+    sections = wanted.model_dump(exclude={"name"}, exclude_unset=True)
+    kept = define_campaign(state.context, wanted.name, sections, Saving(key.name))
     state.store.requests.audit(key.name, "define_campaign", wanted.name, state.context.clock(), request_id(request))
     response.status_code = 201 if kept.is_new else 200
     return DefinedCampaign(

@@ -13,7 +13,7 @@ from churn.campaigns.writing import TomlTable, TomlValue
 from churn.context import Context
 from churn.documents.exploration import ColumnInsight
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.define.define import DefinitionInForce, define_campaign
+from churn.workflows.define.define import DefinitionInForce, Saving, define_campaign
 from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def draft_audience(
         # Another seed for each campaign, so that the holdout is not always the same customers.
         "holdout": {"share": 0.1, "seed": zlib.crc32(name.encode()) % 1_000_000},
     }
-    return define_campaign(context, name, sections)
+    return define_campaign(context, name, sections, Saving(owner, "Made of an insight"))
 
 
 _LONGEST: Final = 60
@@ -58,9 +58,8 @@ def draft_campaign(
         raise CampaignError(f"there is a campaign `{name}` already", where="name", remedy="Choose another name.")
     if answer.result.point.contacts <= 0:
         raise ConfigError("this simulation contacts nobody", where="simulation", remedy="Change its terms.")
-    return define_campaign(
-        context, name, campaign_sections(answer, name=name, title=title, channel=channel, owner=owner)
-    )
+    sections = campaign_sections(answer, name=name, title=title, channel=channel, owner=owner)
+    return define_campaign(context, name, sections, Saving(owner, "Made of a simulation"))
 
 
 def campaign_sections(

@@ -59,22 +59,26 @@ def beyond_the_file(
     """Return complaints about features and a connector that a definition, read from `text`, names in vain."""
     complaints = []
     if definition.audience.filter is not None:
-        line = line_of(text, ("audience", "filter"))
+        place = ("audience", "filter")
+        line = line_of(text, place)
         try:
             audience_filter(definition.audience.filter, set(known) - ROW_COLUMNS, where=f"{path}:{line}")
         except ConfigError as error:
-            complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or ""))
+            complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or "", place))
     for name, formula in definition.offer.formulas.items():
-        line = line_of(text, ("offer", KEYS[name]))
+        place = ("offer", KEYS[name])
+        line = line_of(text, place)
         try:
             term_value(formula, known, where=f"{path}:{line}")
         except ConfigError as error:
-            complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or ""))
+            complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or "", place))
     connector, connectors = definition.crm.connector, context.settings.connectors
     if connector is not None and connector not in connectors:
         remedy = nearest(connector, connectors) if connectors else f"Declare [connectors.{connector}] in churn.toml."
-        line = line_of(text, ("crm", "connector"))
-        complaints.append(Complaint(definition.name, path, line, f"no connector `{connector}`", remedy))
+        place = ("crm", "connector")
+        complaints.append(
+            Complaint(definition.name, path, line_of(text, place), f"no connector `{connector}`", remedy, place)
+        )
     return complaints
 
 

@@ -1,10 +1,11 @@
-"""Takes the pictures of docs/pages.md anew from a finished home: `python -m tests.api.pages.take_pictures HOME`."""
+"""Takes the pictures of docs/pages.md anew from a finished home: `python -m tests.api.pages.take_pictures HOME [PAGE...]`."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from tests import ROOT
@@ -19,6 +20,7 @@ PAGES = {
     "simulator": "/simulator",
     "campaigns": "/campaigns",
     "campaign": "/campaigns/fix_payment",
+    "campaign-form": "/campaigns/support_call/edit",
     "insights": "/insights",
     "model": "/model",
     "reports": "/reports",
@@ -27,8 +29,8 @@ PAGES = {
 SETTLING_MS = 1_500  # charts come to life after the page is there
 
 
-def take(home: Path) -> None:
-    """Walk every page in both widths and schemes, and keep what one sees first, in a few colours."""
+def take(home: Path, names: Collection[str] = ()) -> None:
+    """Walk the pages named, or every one, in both widths and schemes, and keep what one sees first, in a few colours."""
     from playwright.sync_api import sync_playwright
 
     for served in serve(context_of(home)):
@@ -38,7 +40,8 @@ def take(home: Path) -> None:
             )
             visitor = Visitor(browser.new_context(viewport={"width": 1280, "height": 900}).new_page(), served).sign_in()
             visitor.page.set_default_timeout(90_000)
-            for name, path in PAGES.items():
+            for name in names or PAGES:
+                path = PAGES[name]
                 visitor.visit(path or _first_customer(visitor))
                 for width, (pixels, _) in WIDTHS.items():
                     for scheme in SCHEMES:
@@ -65,4 +68,4 @@ def _shrink(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]))
+    take(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,136 @@
+"""Says whom a campaign that is being written would reach, on the published scores: how many, who is left out, five of them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from churn.campaigns.eligibility import LOW_PROFIT, eligibility
+from churn.context import Context
+from churn.documents.plan import RuleCount
+from churn.errors import DataError, ResourceError
+from churn.snapshots.conditions import known_features
+from churn.snapshots.customer_terms import ROW_COLUMNS
+from churn.views.serving_files import FEATURES, run_path
+from churn.warehouse.models.filters import audience_filter
+from churn.warehouse.models.sql_models import load_models
+from churn.warehouse.published.query import QueryLimits, query_files
+from churn.workflows.plan.rules import ContactRules, facts_from_words, left_out_by, read_history, unknown_facts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from churn.documents.definition import CampaignDefinition
+    from churn.store import ScoreRun
+
+_EXAMPLES: Final = 5
+_LIMITS: Final = QueryLimits(seconds=10.0)
+_COLUMNS: Final = ("customer_id", "churn_probability", "risk_band", "contact_facts")
+
+
+@dataclass(frozen=True)
+class ExampleCustomer:
+    """Somebody whom the campaign would reach."""
+
+    customer_id: str
+    churn_probability: float
+    risk_band: str
+
+
+@dataclass(frozen=True)
+class AudiencePreview:
+    """The customers scored, those in the audience, those of them who may be contacted, and how many of these will leave.
+
+    `steps` counts who is left out by which rule, in order; `examples` are those of the highest risk. What the offer earns
+    with each is not asked here: a plan also leaves out whom it would lose money on.
+    """
+
+    customers: int
+    in_audience: int
+    reachable: int
+    leavers: float
+    steps: tuple[RuleCount, ...]
+    examples: tuple[ExampleCustomer, ...]
+
+
+class AudiencePreviews:
+    """Answers for one definition after the other; the newest list is read once and held until there is another."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._held: tuple[ScoreRun, pl.DataFrame] | None = None
+
+    def preview(self, definition: CampaignDefinition) -> AudiencePreview:
+        """Return whom `definition` would reach now.
+
+        Raises DataError before the first scores, ConfigError for a filter that cannot be asked, ResourceError where one takes
+        too long.
+        """
+        import numpy as np
+
+        run, frame = self._list()
+        ids = frame["customer_id"]
+        p = frame["churn_probability"].to_numpy()
+        rule = definition.audience
+        inside = frame["risk_band"].is_in(list(rule.bands)).to_numpy()
+        inside = inside & (p >= rule.min_probability) & (p <= rule.max_probability)
+        if rule.filter is not None:
+            inside = inside & self._matches(run, ids, rule.filter, definition.name)
+        facts = facts_from_words(frame)
+        history = read_history(self._context, run.snapshot_date)
+        with self._context.open_store() as store:
+            assigned = store.assignments.of(definition.name)["customer_id"]
+        settings, day = self._context.settings, run.snapshot_date
+        left_out = {
+            "assigned_before": np.asarray(ids.is_in(assigned.implode()).to_numpy(), dtype=np.bool_),
+            "not_in_audience": ~inside,
+            **left_out_by(ContactRules.of(definition), settings, ids, day, facts or unknown_facts(ids), history),
+        }
+        result = eligibility(left_out, ids.len())
+        reachable = result.is_eligible
+        best = np.flatnonzero(reachable)[np.argsort(-p[reachable], kind="stable")][:_EXAMPLES]
+        examples = frame[best.tolist()].select("customer_id", "churn_probability", "risk_band")
+        return AudiencePreview(
+            customers=ids.len(),
+            in_audience=int(inside.sum()),
+            reachable=result.eligible,
+            leavers=float(p[reachable].sum()),
+            steps=tuple(step for step in result.rows(definition.name) if step.rule != LOW_PROFIT),
+            examples=tuple(ExampleCustomer(*row) for row in examples.iter_rows()),
+        )
+
+    def _list(self) -> tuple[ScoreRun, pl.DataFrame]:
+        with self._context.open_store() as store:
+            current = store.published.current_run()
+            if current is None:
+                raise DataError("no scores have been published yet", where="scores", remedy="Score first.")
+            with self._lock:
+                if self._held is None or self._held[0].run_id != current.run_id:
+                    page = store.scores.page(limit=None, order=None, columns=list(_COLUMNS))
+                    self._held = (page.run or current, page.frame.sort("customer_id"))
+                return self._held
+
+    def _matches(self, run: ScoreRun, ids: pl.Series, condition: str, name: str) -> NDArray[np.bool_]:
+        """Ask the filter of the features that were published with the run, as the plan will ask it of the warehouse's."""
+        import polars as pl
+
+        path = run_path(self._context.settings.home, run.run_id) / FEATURES
+        if not path.exists():
+            raise ResourceError("the features of the list are not kept", where=str(path), remedy="Score again.")
+        kept = frozenset(pl.scan_parquet(path).collect_schema().names()) - ROW_COLUMNS - {"customer_id"}
+        where = f"campaign {name} [audience] filter"
+        checked = audience_filter(
+            condition, kept | known_features(load_models(self._context.settings.home)), where=where
+        )
+        if unkept := sorted(checked.features - kept):
+            raise ResourceError(
+                f"only a plan can count this: `{unkept[0]}` is not kept with the list", where=where, remedy="Plan it."
+            )
+        sql = f"select customer_id from {path.stem} where {checked.sql}"
+        matching = query_files([path], sql, _LIMITS).frame["customer_id"]
+        hits: NDArray[np.bool_] = ids.is_in(matching.implode()).to_numpy()
+        return hits

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,10 @@ from churn.config import Settings, load_settings
 from churn.config.environment import is_secret
 from churn.context import Company, Context, Log
 from churn.crm.opening import open_connector as connect_crm
+from churn.distributed import SparkEngine
 from churn.errors import ConfigError, ResourceError
 from churn.progress import SILENT, Progress
+from churn.snapshots.engine import EMBEDDED, Engine
 from churn.store import open_store as connect_store
 from churn.views.home import data_end, is_demo_home
 from churn.warehouse.opening import open_warehouse as connect_warehouse
@@ -62,7 +64,12 @@ def build_context(
         secrets=secrets,
         open_connector=open_connector,
         company=lambda: _company(chosen.home),
+        engine=_engine(chosen, open_store),
     )
+
+
+def _engine(settings: Settings, open_store: Callable[[], Store]) -> Engine:
+    return EMBEDDED if settings.engine.kind == "embedded" else SparkEngine(settings, open_store, _now)
 
 
 def _now() -> datetime:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from churn.config import Settings
 from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
+from churn.snapshots.engine import EMBEDDED, Engine
 
 if TYPE_CHECKING:
     from churn.crm.connector import Connector
@@ -62,6 +63,7 @@ class Context:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     open_connector: Callable[[str], Connector] = _no_connector
     company: Callable[[], Company] = Company
+    engine: Engine = EMBEDDED
 
     @property
     def today(self) -> date:

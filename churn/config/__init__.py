@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from churn.config.connectors import ConnectorSettings, connector_kinds
+from churn.config.engine import EngineSettings
 from churn.config.environment import HOME, overlay
 from churn.config.formulas import TAGS
 from churn.config.publish import PublishSettings
@@ -59,6 +60,7 @@ __all__ = [
     "ConnectorSettings",
     "Days",
     "Direction",
+    "EngineSettings",
     "Money",
     "MonitoringSettings",
     "ProfitModel",
@@ -104,6 +106,7 @@ class Settings(Section):
     webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
     publish: PublishSettings = Field(default_factory=PublishSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
 
     @field_validator("connectors")
     @classmethod

@@ -10,7 +10,8 @@ from churn.config import Settings
 from churn.errors import ConfigError
 from churn.progress import SILENT, Progress
 from churn.snapshots.columns import KEYS, FeatureColumn, feature_columns, quoted
-from churn.snapshots.dataset import build_snapshots, data_cutoff
+from churn.snapshots.dataset import data_cutoff
+from churn.snapshots.engine import Engine
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import SqlModel, Warehouse
 
@@ -38,6 +39,7 @@ def known_features(models: Mapping[str, SqlModel], warehouse: Warehouse | None =
 
 
 def ensure_built(
+    engine: Engine,
     warehouse: Warehouse,
     models: Mapping[str, SqlModel],
     policy: SnapshotPolicy,
@@ -52,7 +54,7 @@ def ensure_built(
         there = {column.doc.name for column in _built(warehouse, models)}
         if there.issuperset(features):
             return
-    build_snapshots(warehouse, models, policy, [day], data_cutoff=data_cutoff(warehouse), progress=progress)
+    engine.build_snapshots(warehouse, models, policy, [day], data_cutoff=data_cutoff(warehouse), progress=progress)
 
 
 def matching(
@@ -95,6 +97,7 @@ def _built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> list[Feature
 
 
 def build_day(
+    engine: Engine,
     warehouse: Warehouse,
     models: Mapping[str, SqlModel],
     settings: Settings,
@@ -105,4 +108,4 @@ def build_day(
 ) -> None:
     """Build the snapshots of `day` where they do not stand with all of `features`."""
     policy = SnapshotPolicy.from_settings(settings)
-    ensure_built(warehouse, models, policy, day, features=features, progress=progress)
+    ensure_built(engine, warehouse, models, policy, day, features=features, progress=progress)

@@ -100,6 +100,25 @@ def build_snapshots(
     ConfigError for SQL that does not run, FutureLeak for a feature file that never asks when facts were known, and
     ContractBroken for a feature table that does not have exactly one row per spine row.
     """
+    tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted)
+    with warehouse.transaction():
+        drop_built(warehouse, models)
+    build_tables(warehouse, models, tables, schemas=SCHEMAS, progress=progress)
+
+
+def prepare_build(
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    policy: SnapshotPolicy,
+    dates: Sequence[date],
+    *,
+    data_cutoff: datetime,
+    wanted: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Write what the models of `snapshots` and `features` read, and return which of their tables are to be built.
+
+    All that only the whole can tell is settled here: the policy, how far facts reach, and the use of columns of one's own.
+    """
     if not dates:
         raise DataError("no snapshot date was given", where="snapshots.dates")
     check_time(models)
@@ -112,13 +131,27 @@ def build_snapshots(
     ]
     until = final_until(warehouse, policy, data_cutoff)
     is_judged = any(policy.matures_at(day) <= until for day in dates) or is_flat(warehouse)
-    tables = [*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups]
-    with warehouse.transaction():  # nothing of an earlier build may linger
-        warehouse.execute("create schema if not exists features")
-        for name in models:
-            if name in _OUTCOMES or name.startswith("features."):
-                warehouse.execute(f"drop table if exists {models[name].schema}.{quoted(models[name].table)}")
-    built = build(warehouse, models, schemas=SCHEMAS, names=tables, progress=progress)
+    return (*_POPULATION, *(_OUTCOMES if is_judged else ()), *groups)
+
+
+def drop_built(warehouse: Warehouse, models: Mapping[str, SqlModel]) -> None:
+    """Drop the features and labels of an earlier build, of which nothing may linger."""
+    warehouse.execute("create schema if not exists features")
+    for name in models:
+        if name in _OUTCOMES or name.startswith("features."):
+            warehouse.execute(f"drop table if exists {models[name].schema}.{quoted(models[name].table)}")
+
+
+def build_tables(
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    tables: Sequence[str],
+    *,
+    schemas: Sequence[str],
+    progress: Progress = SILENT,
+) -> None:
+    """Build `tables` and what they read of `schemas`, and check the rows of each feature table. Raises as `build_snapshots`."""
+    built = build(warehouse, models, schemas=schemas, names=tables, progress=progress)
     check_rows(warehouse, models, {result.name: result.rows for result in built})
 
 

@@ -128,8 +128,20 @@ class ModelChange:
 
 
 @dataclass(frozen=True)
+class BucketCounts:
+    """How many buckets of a step on a cluster were done, how many of them more than once, and how many were not."""
+
+    done: int
+    retried: int
+    failed: int
+
+
+@dataclass(frozen=True)
 class WorkflowRun:
-    """One run of a workflow. `outcome` is None while it runs; `abandoned` when it ended without saying so."""
+    """One run of a workflow. `outcome` is None while it runs; `abandoned` when it ended without saying so.
+
+    A step on a cluster counts its buckets, as `BucketCounts`.
+    """
 
     run_id: int
     workflow: str
@@ -138,6 +150,9 @@ class WorkflowRun:
     finished_at: datetime | None
     outcome: str | None
     error: str | None
+    buckets_done: int | None = None
+    buckets_retried: int | None = None
+    buckets_failed: int | None = None
 
 
 @dataclass(frozen=True)

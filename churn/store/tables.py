@@ -110,6 +110,9 @@ job_runs = sa.Table(
     sa.Column("finished_at", sa.DateTime),
     sa.Column("outcome", sa.Text),
     sa.Column("error", sa.Text),
+    sa.Column("buckets_done", sa.Integer),  # of a step on a cluster, as the two below
+    sa.Column("buckets_retried", sa.Integer),
+    sa.Column("buckets_failed", sa.Integer),
     sqlite_autoincrement=True,
 )
 sa.Index("ix_job_runs_workflow", job_runs.c.workflow, job_runs.c.run_id)

@@ -1,4 +1,4 @@
-"""Finds out whether what is configured elsewhere can be reached: databases and folders of tables, rooms, webhooks."""
+"""Finds out whether what is configured elsewhere can be reached: databases and folders of tables, rooms, webhooks, the cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from churn.config.schedule import WEBHOOK_SECRET, chat_url, webhook_secret
 from churn.context import Context
+from churn.distributed import probe_cluster
 from churn.errors import ChurnError, ConfigError, Unreachable
 from churn.workflows.publish import reach_destinations
 
@@ -29,7 +30,20 @@ class Reached:
 def reach_places(context: Context) -> list[Reached]:
     """Look at each place; nothing is written or posted there."""
     tables = [Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)]
-    return [*tables, *_receivers(context)]
+    return [*tables, *_receivers(context), *_cluster(context)]
+
+
+def _cluster(context: Context) -> Iterator[Reached]:
+    """Try a few tasks where the work is to be shared out."""
+    engine = context.settings.engine
+    if engine.kind == "spark":
+        context.progress.step("Trying the Spark cluster")
+        error: ChurnError | None = None
+        try:
+            probe_cluster(context.settings.home, engine)
+        except ChurnError as failure:
+            error = failure
+        yield Reached("engine", f"Spark ({engine.master})", error)
 
 
 def _receivers(context: Context) -> Iterator[Reached]:

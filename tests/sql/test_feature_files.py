@@ -1,4 +1,4 @@
-"""Every feature file: its rows, its documentation, its translation to Spark, and the same bytes at training and serving."""
+"""Every feature file: its rows, its documentation, and the same bytes at training and serving."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import numpy as np
 import polars as pl
 import pytest
-import sqlglot
 
 from churn.snapshots.columns import KEYS
 from churn.snapshots.dataset import feature_frame
@@ -15,7 +14,6 @@ from tests.sql.companies import add_facts, add_records, base_company, known_by
 from tests.worlds import World, at, build, shipped_models
 
 GROUPS = sorted(name for name in shipped_models() if name.startswith("features."))
-SNAPSHOTS = sorted(name for name in shipped_models() if name.startswith(("snapshots.", "totals.")))
 MONTHS = [f"2023-{month:02d}-01" for month in range(7, 13)] + [f"2024-{month:02d}-01" for month in range(1, 7)]
 NAMED_IN_THE_CASE = (
     "days_since_last_login",
@@ -35,20 +33,6 @@ def company() -> World:
     world = base_company(at("2024-06-01"), random, facts=50)
     draw = known_by(at("2024-06-01"), random, days=500)
     return add_records(add_facts(world, 250, draw, random), 20, draw, random)
-
-
-@pytest.mark.parametrize("name", GROUPS)
-def test_a_feature_file_translates_to_spark_and_parses_there(name: str) -> None:
-    sql = shipped_models()[name].sql
-    translated = sqlglot.transpile(sql, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
-    assert len(translated) == 1
-    assert sqlglot.parse_one(translated[0], read="spark").named_selects
-
-
-@pytest.mark.parametrize("name", SNAPSHOTS)
-def test_what_feature_files_read_translates_to_spark_too(name: str) -> None:
-    translated = sqlglot.transpile(shipped_models()[name].sql, read="duckdb", write="spark")
-    assert sqlglot.parse_one(translated[0], read="spark").named_selects
 
 
 @pytest.mark.parametrize("name", [name for name in GROUPS if name != "features.attributes"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.records import WorkflowRun
+from churn.store.records import BucketCounts, WorkflowRun
 from churn.store.tables import job_runs
 
 _ERROR_LENGTH = 2_000
@@ -37,13 +38,24 @@ class RunRepository:
             (run_id,) = result.inserted_primary_key or (0,)
             return int(run_id)
 
-    def finish(self, run_id: int, *, finished_at: datetime, outcome: str, error: str | None = None) -> None:
-        """Note how a run ended."""
+    def finish(
+        self,
+        run_id: int,
+        *,
+        finished_at: datetime,
+        outcome: str,
+        error: str | None = None,
+        buckets: BucketCounts | None = None,
+    ) -> None:
+        """Note how a run ended; a step on a cluster also how many buckets were done."""
+        counts = {} if buckets is None else {f"buckets_{name}": count for name, count in asdict(buckets).items()}
         with self._database.write() as connection:
             connection.execute(
                 sa.update(job_runs)
                 .where(job_runs.c.run_id == run_id)
-                .values(finished_at=finished_at, outcome=outcome, error=error[:_ERROR_LENGTH] if error else None)
+                .values(
+                    finished_at=finished_at, outcome=outcome, error=error[:_ERROR_LENGTH] if error else None, **counts
+                )
             )
 
     def prune(self, before: datetime) -> int:

@@ -165,7 +165,7 @@ def _header(sql: str) -> tuple[str, dict[str, str]]:
             break
         text = line.removeprefix("--").strip()
         key, colon, value = text.partition(":")
-        if colon and key.lower() in {"level", "remedy", "incremental by", "kept as", "grain"}:
+        if colon and key.lower() in {"level", "remedy", "incremental by", "kept as", "grain", "per customer"}:
             settings[key.lower()] = value.strip()
         else:
             prose.append(text.removeprefix("Purpose:").strip())

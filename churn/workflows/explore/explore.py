@@ -20,7 +20,7 @@ from churn.exploration.table import add_columns, arrange
 from churn.files import WORKBOOK, check_ending, write_text, write_workbook
 from churn.reports.exploration import render_exploration
 from churn.reports.workbooks import exploration_sheets
-from churn.snapshots.dataset import build_snapshots, data_cutoff
+from churn.snapshots.dataset import data_cutoff
 from churn.snapshots.dates import default_snapshot_date, is_flat, training_dates
 from churn.snapshots.observations import groups, read_observations
 from churn.snapshots.policy import SnapshotPolicy
@@ -104,7 +104,9 @@ def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dic
         cutoff = min(cutoff, datetime.combine(day, midnight()))
         dates = [known for known in dates if policy.matures_at(known) <= cutoff]
     dates = [known for known in dates if known < day]
-    build_snapshots(warehouse, models, policy, [*dates, day], data_cutoff=cutoff, progress=context.progress)
+    context.engine.build_snapshots(
+        warehouse, models, policy, [*dates, day], data_cutoff=cutoff, progress=context.progress
+    )
     if not warehouse.rows("select 1 from snapshots.spine where snapshot_date = ? limit 1", [day]):
         raise NotEnoughData(
             f"nobody is a customer on {day}", where="snapshots.spine", remedy="Choose a date that the data cover."

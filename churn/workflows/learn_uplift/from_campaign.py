@@ -17,7 +17,7 @@ from churn.errors import CampaignError, NotEnoughData
 from churn.files import TABLES, check_ending, write_frame
 from churn.modeling.uplift.learners import LEARNERS
 from churn.modeling.uplift.train import BASES, train_uplift
-from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date, feature_frame, scoring_set
+from churn.snapshots.dataset import data_cutoff, default_snapshot_date, feature_frame, scoring_set
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.learn_uplift.keep import (
@@ -192,7 +192,7 @@ def _features(context: Context, warehouse: Warehouse, dates: list[date]) -> tupl
     models = load_models(context.settings.home)
     policy = SnapshotPolicy.from_settings(context.settings)
     cutoff = data_cutoff(warehouse)
-    build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
+    context.engine.build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
     frame, docs = feature_frame(warehouse, models)
     excluded = set(context.settings.training.exclude_features)
     kept = tuple(doc for doc in docs if doc.name not in excluded)
@@ -210,7 +210,9 @@ def uplift_list(
 
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
     chosen = day or default_snapshot_date(warehouse, context.today)
-    build_snapshots(warehouse, models, policy, [chosen], data_cutoff=data_cutoff(warehouse), progress=context.progress)
+    context.engine.build_snapshots(
+        warehouse, models, policy, [chosen], data_cutoff=data_cutoff(warehouse), progress=context.progress
+    )
     data = scoring_set(warehouse, models, policy, chosen, wanted=uplift.feature_names)
     listed = data.frame.select("customer_id").with_columns(
         pl.Series("uplift", uplift.predict(data.frame)),

@@ -12,7 +12,6 @@ from churn.context import Context
 from churn.documents.monitoring import ChallengerContest, Finding
 from churn.modeling import load_bundle, load_card, load_evaluation, load_unlearnt
 from churn.monitoring.challenge import contest
-from churn.snapshots.dataset import build_snapshots
 from churn.views.champion import bundle_path
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.looks import ModelLook, learnt_until
@@ -48,7 +47,7 @@ def compete(
         models = load_models(context.settings.home)
         policy = look.model.served.policy
         names = {*look.model.served.feature_names}.union(*(entry.model.feature_names for entry in challengers))
-        build_snapshots(
+        context.engine.build_snapshots(
             warehouse,
             models,
             policy,

@@ -9,7 +9,7 @@ from churn.context import Context
 from churn.documents.monitoring import Finding
 from churn.errors import ConfigError
 from churn.modeling import load_bundle
-from churn.snapshots.dataset import build_snapshots, data_cutoff, default_snapshot_date
+from churn.snapshots.dataset import data_cutoff, default_snapshot_date
 from churn.views.champion import bundle_path
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.dates import compared_dates, list_runs, past_night
@@ -106,7 +106,7 @@ def _look(
     days = dates.days | ({night.snapshot_date} if night else set())
     context.progress.step(f"Building {len(days)} snapshot dates", 0.1)
     models = load_models(context.settings.home)
-    build_snapshots(
+    context.engine.build_snapshots(
         warehouse,
         models,
         served.policy,

@@ -152,7 +152,13 @@ def _audience(
     features = frozenset().union(*(condition.features for condition in filters.values()))
     if filters:
         build_day(
-            warehouse, models, context.settings, scores.snapshot_date, features=features, progress=context.progress
+            context.engine,
+            warehouse,
+            models,
+            context.settings,
+            scores.snapshot_date,
+            features=features,
+            progress=context.progress,
         )
         context.progress.step("Asking who is in the audience")
         matched = _ask(warehouse, models, scores.snapshot_date, filters)

@@ -145,7 +145,15 @@ def _features(
     if not wanted:
         return None
     models, policy = load_models(context.settings.home), SnapshotPolicy.from_settings(context.settings)
-    build_day(warehouse, models, context.settings, scores.snapshot_date, features=wanted, progress=context.progress)
+    build_day(
+        context.engine,
+        warehouse,
+        models,
+        context.settings,
+        scores.snapshot_date,
+        features=wanted,
+        progress=context.progress,
+    )
     data = scoring_set(warehouse, models, policy, scores.snapshot_date, wanted=wanted)
     return scores.frame.select("customer_id").join(data.frame, on="customer_id", how="left", maintain_order="left")
 

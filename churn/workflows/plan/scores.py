@@ -118,7 +118,7 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     if frame.is_empty():
         raise DataError(f"{day} was never scored", where="--date", remedy=f"Run `churn score --date {day}` first.")
     models = load_models(context.settings.home)
-    build_day(warehouse, models, context.settings, day, features=(), progress=context.progress)
+    build_day(context.engine, warehouse, models, context.settings, day, features=(), progress=context.progress)
     built, _ = feature_frame(warehouse, models)
     economics = economics_from(context.settings)
     margin = built.filter(pl.col("snapshot_date") == day).select("customer_id", "monthly_margin")

@@ -57,7 +57,13 @@ def terms_of_offers(
         formulas = check_formulas(definition.offer.formulas, known, places)
         features = frozenset().union(*(formula.features for formula in formulas.values())) - ROW_COLUMNS
         build_day(
-            warehouse, models, context.settings, scores.snapshot_date, features=features, progress=context.progress
+            context.engine,
+            warehouse,
+            models,
+            context.settings,
+            scores.snapshot_date,
+            features=features,
+            progress=context.progress,
         )
         by_campaign[definition.name] = customer_terms(warehouse, models, formulas, keys)
     return by_campaign

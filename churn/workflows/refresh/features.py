@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.errors import ConfigError, DataError
 from churn.files import TABLES, check_ending, write_frame
-from churn.snapshots.dataset import build_snapshots, data_cutoff, feature_frame
+from churn.snapshots.dataset import data_cutoff, feature_frame
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import load_models
 
@@ -41,7 +41,7 @@ def build_features(
             raise ConfigError(
                 f"{dates[-1]} lies in the future", where="--date", remedy=f"The data reach {cutoff:%Y-%m-%d}."
             )
-        build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
+        context.engine.build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
         frame, docs = feature_frame(warehouse, models)
     if frame.is_empty():
         raise DataError(

@@ -11,11 +11,11 @@ from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
 from churn.decisions.profit import expected_profit
-from churn.errors import DataError, ModelError
-from churn.modeling import explain_encoded, reasons_json
-from churn.snapshots.dataset import build_snapshots, scoring_set
+from churn.errors import DataError
+from churn.snapshots.dataset import scoring_set
 from churn.store.score_row import LIFETIME_COLUMNS
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.score.explain_rows import ExplainRows
 from churn.workflows.score.history import read_previous, write_history
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 
 LISTED_FROM = "high"  # the risk list begins at this band
-TOP_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -72,24 +71,16 @@ def score_frame(
 
     data = _features(context, warehouse, model, day, cutoff)
     context.progress.step(f"Scoring {data.frame.height:,} customers as of {day}")
-    matrix = model.matrix(data.frame)
-    raw_score = model.raw_scores(matrix)
-    _refuse_non_numbers(raw_score, version)
-    context.progress.step("Explaining every score")
-    explanation = explain_encoded(model, matrix, raw_score)
-    _refuse_non_numbers(explanation.churn_probability, version)
+    work = ExplainRows(version, model, lifetime, context.settings.business.discount_rate)
+    done = context.engine.over_rows(data.frame, work, progress=context.progress)
+    explanation = done.explanation
     previous = read_previous(warehouse, day, data.frame["customer_id"], version)
     bands = _bands(context, explanation.churn_probability, previous.bands)
-    involuntary = model.involuntary_probability(data.frame, explanation.churn_probability)
-    ahead = None
-    if lifetime is not None:
-        rate = context.settings.business.discount_rate
-        ahead = lifetime.figures(matrix, explanation.churn_probability, involuntary, discount_rate=rate)
-    frame = _list(context, data, explanation, bands, ahead).with_columns(
+    frame = _list(context, data, explanation, bands, done.ahead).with_columns(
         pl.lit(None, dtype=pl.Float64).alias("involuntary_probability")
-        if involuntary is None
-        else pl.Series("involuntary_probability", involuntary),
-        pl.Series("reasons", reasons_json(explanation, data.frame, model.features, top=TOP_REASONS)),
+        if done.involuntary is None
+        else pl.Series("involuntary_probability", done.involuntary),
+        done.reasons.alias("reasons"),
         pl.Series("previous_probability", previous.churn_probability, dtype=pl.Float64, nan_to_null=True),
         previous.change_reasons(explanation, data.frame, model.features).alias("change_reasons"),
     )
@@ -117,7 +108,7 @@ def _seen(frame: pl.DataFrame, features: Sequence[str]) -> pl.DataFrame:
 
 def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: date, cutoff: datetime) -> ScoringSet:
     models = load_models(context.settings.home)
-    build_snapshots(
+    context.engine.build_snapshots(
         warehouse,
         models,
         model.policy,
@@ -134,18 +125,6 @@ def _features(context: Context, warehouse: Warehouse, model: ServedModel, day: d
             remedy="Choose a date the data cover, or check [churn] and the sources.",
         )
     return data
-
-
-def _refuse_non_numbers(scores: NDArray[np.float64], version: str) -> None:
-    import numpy as np
-
-    count = int(np.count_nonzero(~np.isfinite(scores)))
-    if count:
-        raise ModelError(
-            f"{count:,} scores are not numbers",
-            where=version,
-            remedy="Roll back with `churn models rollback`, or train again.",
-        )
 
 
 def _bands(context: Context, p: NDArray[np.float64], previous: NDArray[np.int64]) -> NDArray[np.int64]:

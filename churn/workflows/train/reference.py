@@ -10,7 +10,7 @@ from churn.documents.model_card import ModelCard
 from churn.errors import NotEnoughData
 from churn.modeling import load_card, load_extra
 from churn.monitoring.reference import FILE, Reference, build_reference
-from churn.snapshots.dataset import build_snapshots, training_dates, training_set
+from churn.snapshots.dataset import training_dates, training_set
 from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _rebuilt(
         if not dates:
             return None
         models = load_models(context.settings.home)
-        build_snapshots(
+        context.engine.build_snapshots(
             warehouse,
             models,
             model.policy,

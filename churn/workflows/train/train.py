@@ -14,7 +14,7 @@ from churn.modeling import learn_lifetime, save_bundle, train_candidates
 from churn.modeling.candidates import candidates as known_candidates
 from churn.modeling.lifetime import FILE as LIFETIME_FILE
 from churn.monitoring.reference import FILE
-from churn.snapshots.dataset import build_snapshots, data_cutoff, training_dates, training_set
+from churn.snapshots.dataset import data_cutoff, training_dates, training_set
 from churn.snapshots.policy import SnapshotPolicy
 from churn.snapshots.treatments import mark_assigned
 from churn.store import ModelVersion
@@ -111,7 +111,7 @@ def assemble_training_set(
         cutoff = min(cutoff, datetime.combine(as_of, datetime.min.time()))
     limit = snapshots or settings.training.snapshots
     dates = training_dates(warehouse, policy, every=settings.training.every, limit=limit, as_of=cutoff)
-    build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
+    context.engine.build_snapshots(warehouse, models, policy, dates, data_cutoff=cutoff, progress=context.progress)
     with context.open_store() as store:
         assigned = store.assignments.customers(arm="treatment")
     return mark_assigned(training_set(warehouse, models, policy), assigned)

@@ -1,0 +1,33 @@
+"""[engine]: where features are built and customers are scored: in this process, or on a Spark cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from churn.config.sections import Section
+
+
+class EngineSettings(Section):
+    """[engine]: this process by default; `spark` shares the customers out among the tasks of a cluster."""
+
+    kind: Literal["embedded", "spark"] = Field(
+        "embedded",
+        description="embedded: this process; spark: tasks of a Spark cluster, each with some of the customers.",
+    )
+    master: str = Field(
+        "local[*]",
+        pattern=r"^(local(\[.+\])?|spark://.+|k8s://.+|yarn|sc://.+)$",
+        description="Spark's master: local[*], spark://HOST:7077, yarn, or k8s://HOST.",
+    )
+    buckets: int = Field(
+        16, ge=1, le=100_000, description="Into how many buckets customers are cut; a task works on one."
+    )
+    work: Path | None = Field(
+        None, description="A folder that driver and workers all see; inside the home if not given, for local[*]."
+    )
+    settings: dict[str, str] = Field(
+        default_factory=dict, description='Spark\'s own settings, such as { "spark.executor.memory" = "4g" }.'
+    )

@@ -1,0 +1,128 @@
+"""The engine that shares the work out: tables are cut by customer, tasks build and score their buckets, all is gathered."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from churn import __version__
+from churn.config import ResourceSettings, Settings
+from churn.distributed.buckets import count_buckets, run_buckets
+from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
+from churn.distributed.cut import cut_table, prune_cuts
+from churn.distributed.rows import RowsTask, gather_rows, write_rows
+from churn.distributed.session import open_session
+from churn.distributed.tables import FiledTable
+from churn.distributed.work import digest, open_work
+from churn.errors import ChurnError
+from churn.progress import SILENT, Progress
+from churn.snapshots.dataset import prepare_build
+from churn.snapshots.engine import RowWork
+from churn.snapshots.policy import SnapshotPolicy
+from churn.store import BucketCounts, Store
+from churn.warehouse import SqlModel, Warehouse
+from churn.warehouse.models.build import build
+
+if TYPE_CHECKING:
+    import polars as pl
+    from pyspark.sql import SparkSession
+
+T = TypeVar("T")
+_LEAST_ROWS: Final = 2_000  # fewer are scored faster than tasks begin
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """Works on a cluster; each step is noted in the ledger with its buckets."""
+
+    settings: Settings
+    open_store: Callable[[], AbstractContextManager[Store]]
+    clock: Callable[[], datetime]
+
+    def build_snapshots(
+        self,
+        warehouse: Warehouse,
+        models: Mapping[str, SqlModel],
+        policy: SnapshotPolicy,
+        dates: Sequence[date],
+        *,
+        data_cutoff: datetime,
+        wanted: Sequence[str] = (),
+        progress: Progress = SILENT,
+    ) -> None:
+        """Build as `dataset.build_snapshots`: what only the whole can tell is settled here, then each bucket is built alone."""
+        tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted)
+        plan = plan_build(models, tables)
+        build(warehouse, models, schemas=("totals",), names=tables, progress=progress)
+        progress.step("Opening the Spark session")
+        session, work = open_session(self.settings.engine), open_work(self.settings.home, self.settings.engine)
+        buckets = range(work.buckets)
+        with self._recorded("spark_cut", None, buckets):
+            cut = tuple(cut_table(session, warehouse, name, work, progress=progress) for name in plan.cut)
+            prune_cuts(work, plan.cut)
+        whole = [FiledTable.of(warehouse, name) for name in WHOLE]
+        sql = [f"{name}\n{models[name].sql}" for name in plan.built]
+        states = [str(table.folder) for table in cut] + [table.state(warehouse) for table in whole]
+        folder = work.path / "built" / digest(__version__, *sql, *states)
+        folder.mkdir(parents=True, exist_ok=True)
+        for table in whole:
+            table.write(warehouse, folder / f"{table.name}.parquet")
+        task = BuildTask(
+            {name: models[name] for name in plan.built},
+            plan,
+            tuple(name for name in tables if name in plan.built),
+            cut,
+            tuple((table, folder / f"{table.name}.parquet") for table in whole),
+            self._resources(session),
+        )
+        with self._recorded("spark_build", folder, buckets):
+            run_buckets(session, task, folder, buckets, message="Building features", progress=progress)
+            progress.step("Gathering the features")
+            gather(warehouse, models, folder, buckets)
+        shutil.rmtree(folder.parent, ignore_errors=True)
+
+    def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
+        """Do the work on equal parts of the rows, whoever they belong to: so no part is larger than another."""
+        if frame.height < _LEAST_ROWS:
+            return work(frame)
+        session, shared = open_session(self.settings.engine), open_work(self.settings.home, self.settings.engine)
+        parts = range(min(shared.buckets, -(-frame.height // _LEAST_ROWS)))
+        folder = shared.path / "rows" / digest(__version__, work.key, str(len(parts)), _state(frame))
+        write_rows(frame, folder, len(parts))
+        with self._recorded("spark_rows", folder, parts):
+            run_buckets(session, RowsTask(work, folder), folder, parts, message="Scoring", progress=progress)
+            done = work.unpack(gather_rows(folder, parts))
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        return done
+
+    def _resources(self, session: SparkSession) -> ResourceSettings:
+        """Return what a task may use: [resources] memory_limit, and as many threads as Spark gives it cores."""
+        return self.settings.resources.model_copy(
+            update={"threads": int(session.conf.get("spark.task.cpus", "1") or 1)}
+        )
+
+    @contextmanager
+    def _recorded(self, step: str, folder: Path | None, buckets: Sequence[int]) -> Iterator[None]:
+        """Write a step to the ledger: how it ended, and its buckets, which are in `folder`; else all are done or none."""
+        with self.open_store() as store:
+            run_id = store.runs.start(step, started_at=self.clock())
+        error: str | None = None
+        try:
+            yield
+        except BaseException as failure:
+            error = str(failure) if isinstance(failure, ChurnError) else type(failure).__name__
+            raise
+        finally:
+            outcome, count = ("done", len(buckets)) if error is None else ("failed", 0)
+            counts = count_buckets(folder, buckets) if folder else BucketCounts(count, 0, len(buckets) - count)
+            with self.open_store() as store:
+                store.runs.finish(run_id, finished_at=self.clock(), outcome=outcome, error=error, buckets=counts)
+
+
+def _state(frame: pl.DataFrame) -> str:
+    return f"{frame.schema} {frame.height} {frame.hash_rows(seed=0).sum()}"

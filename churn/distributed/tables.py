@@ -1,0 +1,100 @@
+"""Tables in Parquet files that Spark reads and writes on the way from one database to another: each type comes back as it was."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from churn.warehouse import Warehouse
+from churn.warehouse.connection import literal, quoted
+
+# Types that Parquet and Spark keep as they are. All other plain types go as text.
+_KEPT: Final = re.compile(
+    r"BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DATE|TIMESTAMP|VARCHAR|DECIMAL\(\d+,\d+\)"
+)
+_NESTED: Final = re.compile(r".*\]|(STRUCT|MAP|UNION).*", re.DOTALL)
+CUSTOMER: Final = "customer_id"
+
+
+@dataclass(frozen=True)
+class FiledColumn:
+    """A column, its type, and its name in files, where a name may hold no odd characters."""
+
+    name: str
+    type: str
+    in_file: str
+
+    @property
+    def written(self) -> str:
+        """SQL that gives the column as files hold it."""
+        value = quoted(self.name)
+        if not (_KEPT.fullmatch(self.type) or _NESTED.fullmatch(self.type)):
+            value = f"cast({value} as varchar)"
+        return f"{value} as {quoted(self.in_file)}"
+
+    @property
+    def read(self) -> str:
+        """SQL that gives it back."""
+        value = quoted(self.in_file)
+        if self.type != "VARCHAR":
+            value = f"cast({value} as {self.type})"
+        return f"{value} as {quoted(self.name)}"
+
+
+@dataclass(frozen=True)
+class FiledTable:
+    """A table by name with its columns, in order."""
+
+    name: str
+    columns: tuple[FiledColumn, ...]
+
+    @classmethod
+    def of(cls, warehouse: Warehouse, name: str) -> FiledTable:
+        """Return how the table `schema.table` of `warehouse` is written to files."""
+        kinds = {row[0]: row[1] for row in warehouse.rows(f"describe {sql_name(name)}")}
+        return cls(
+            name,
+            tuple(
+                FiledColumn(column, kind, CUSTOMER if column == CUSTOMER else f"c{number}")
+                for number, (column, kind) in enumerate(kinds.items())
+            ),
+        )
+
+    @property
+    def is_by_customer(self) -> bool:
+        """Whether each row belongs to a customer."""
+        return any(column.name == CUSTOMER for column in self.columns)
+
+    def in_file(self, name: str) -> str | None:
+        """Return what the column `name` is called in files; None where there is no such column."""
+        return next((column.in_file for column in self.columns if column.name == name), None)
+
+    def write(self, warehouse: Warehouse, path: Path, *, is_folder: bool = False) -> None:
+        """Write the table to the file `path`, or to several below it."""
+        listed = ", ".join(column.written for column in self.columns)
+        how = "format parquet" + (", per_thread_output true" if is_folder else "")
+        with warehouse.unordered():
+            warehouse.execute(f"copy (select {listed} from {sql_name(self.name)}) to {literal(str(path))} ({how})")
+
+    def relation(self, files: list[Path]) -> str:
+        """Return a select of the rows in `files`."""
+        if not files:
+            listed = ", ".join(f"cast(null as {column.type}) as {quoted(column.name)}" for column in self.columns)
+            return f"select {listed} where false"
+        paths = ", ".join(literal(str(path)) for path in files)
+        listed = ", ".join(column.read for column in self.columns)
+        return f"select {listed} from read_parquet([{paths}], hive_partitioning = false)"
+
+    def state(self, warehouse: Warehouse) -> str:
+        """Return what changes with the rows, in whatever order they lie."""
+        listed = ", ".join(quoted(column.name) for column in self.columns)
+        counted = f"select count(*), sum(cast(hash({listed}) as hugeint)) from {sql_name(self.name)}"
+        return repr((self.name, [(column.name, column.type) for column in self.columns], warehouse.rows(counted)[0]))
+
+
+def sql_name(name: str) -> str:
+    """Return `schema.table` as an SQL identifier."""
+    schema, _, table = name.partition(".")
+    return f"{quoted(schema)}.{quoted(table)}"

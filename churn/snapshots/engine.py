@@ -1,0 +1,80 @@
+"""Where the work on customers is done: here, or shared out among the tasks of a cluster, which give the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from churn.progress import SILENT, Progress
+from churn.snapshots.dataset import build_snapshots
+from churn.snapshots.policy import SnapshotPolicy
+from churn.warehouse import SqlModel, Warehouse
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+T = TypeVar("T")
+
+
+class RowWork(Protocol[T]):
+    """Work on customers of whom each gives the same whoever the others are."""
+
+    @property
+    def key(self) -> str:
+        """What tells this work from other work on the same rows."""
+
+    def __call__(self, frame: pl.DataFrame) -> T:
+        """Do the work on the rows of `frame`."""
+
+    def pack(self, done: T) -> pl.DataFrame:
+        """Return what was done as a frame with one row for each."""
+
+    def unpack(self, packed: pl.DataFrame) -> T:
+        """Return what `pack` was given, of all the rows whose frames were put together."""
+
+
+class Engine(Protocol):
+    """Builds snapshots and works on rows."""
+
+    def build_snapshots(
+        self,
+        warehouse: Warehouse,
+        models: Mapping[str, SqlModel],
+        policy: SnapshotPolicy,
+        dates: Sequence[date],
+        *,
+        data_cutoff: datetime,
+        wanted: Sequence[str] = (),
+        progress: Progress = SILENT,
+    ) -> None:
+        """Leave in `warehouse` what `dataset.build_snapshots` would. Raises as it does."""
+
+    def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
+        """Return what `work` makes of `frame`, which may be cut into parts."""
+
+
+class Embedded:
+    """Does the work in this process."""
+
+    def build_snapshots(
+        self,
+        warehouse: Warehouse,
+        models: Mapping[str, SqlModel],
+        policy: SnapshotPolicy,
+        dates: Sequence[date],
+        *,
+        data_cutoff: datetime,
+        wanted: Sequence[str] = (),
+        progress: Progress = SILENT,
+    ) -> None:
+        """Build as `dataset.build_snapshots`."""
+        build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, progress=progress)
+
+    def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:  # noqa: ARG002
+        """Do the work on all rows at once."""
+        return work(frame)
+
+
+EMBEDDED = Embedded()

@@ -1,0 +1,117 @@
+"""Scores and explains rows, each of which gives the same whoever the others are: here, or in the tasks of a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from churn.errors import ModelError
+from churn.modeling import Explanation, LifetimeFigures, explain_encoded, reasons_json
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from churn.modeling import Lifetime, ServedModel
+    from churn.modeling.reasons.explain import Method
+
+TOP_REASONS = 5
+
+
+@dataclass(frozen=True)
+class ExplainedRows:
+    """What a model says of n customers: why each scores so, the involuntary part, months ahead, and the reasons as JSON."""
+
+    explanation: Explanation
+    involuntary: NDArray[np.float64] | None
+    ahead: LifetimeFigures | None
+    reasons: pl.Series
+
+
+@dataclass(frozen=True)
+class ExplainRows:
+    """Scores rows with `model`, and with `lifetime` looks months ahead where there is one."""
+
+    version: str
+    model: ServedModel
+    lifetime: Lifetime | None
+    discount_rate: float
+
+    @property
+    def key(self) -> str:
+        """The version, which names a bundle that never changes, and what else the figures follow from."""
+        return f"{self.version} {self.model.fingerprint} {self.lifetime is not None} {self.discount_rate!r}"
+
+    def __call__(self, frame: pl.DataFrame) -> ExplainedRows:
+        """Score and explain every row of `frame`. Raises ModelError when the model returns something other than numbers."""
+        model = self.model
+        matrix = model.matrix(frame)
+        raw_score = model.raw_scores(matrix)
+        _refuse_non_numbers(raw_score, self.version)
+        explanation = explain_encoded(model, matrix, raw_score)
+        p = explanation.churn_probability
+        _refuse_non_numbers(p, self.version)
+        involuntary = model.involuntary_probability(frame, p)
+        ahead = None
+        if self.lifetime is not None:
+            ahead = self.lifetime.figures(matrix, p, involuntary, discount_rate=self.discount_rate)
+        reasons = reasons_json(explanation, frame, model.features, top=TOP_REASONS)
+        return ExplainedRows(explanation, involuntary, ahead, reasons)
+
+    def pack(self, done: ExplainedRows) -> pl.DataFrame:
+        """Return one row for each customer."""
+        import polars as pl
+
+        told = done.explanation
+        columns: dict[str, object] = {
+            "raw_score": told.raw_score,
+            "churn_probability": told.churn_probability,
+            "reasons": done.reasons,
+            **{f"contribution {n}": told.contributions[:, n] for n in range(told.contributions.shape[1])},
+            **{f"points {n}": told.probability_points[:, n] for n in range(told.probability_points.shape[1])},
+        }
+        if done.involuntary is not None:
+            columns["involuntary"] = done.involuntary
+        if done.ahead is not None:
+            columns |= {f"within {n}": done.ahead.within[:, n] for n in range(done.ahead.within.shape[1])}
+            columns |= {name: getattr(done.ahead, name) for name in _MONTHS}
+        return pl.DataFrame(columns).with_columns(
+            base_score=pl.lit(told.base_score),
+            base_probability=pl.lit(told.base_probability),
+            method=pl.lit(told.method),
+        )
+
+    def unpack(self, packed: pl.DataFrame) -> ExplainedRows:
+        """Return what was packed."""
+        features = range(len(self.model.feature_names))
+        explanation = Explanation(
+            feature_names=tuple(self.model.feature_names),
+            base_score=float(packed["base_score"][0]),
+            base_probability=float(packed["base_probability"][0]),
+            contributions=packed.select(f"contribution {n}" for n in features).to_numpy(),
+            probability_points=packed.select(f"points {n}" for n in features).to_numpy(),
+            raw_score=packed["raw_score"].to_numpy(),
+            churn_probability=packed["churn_probability"].to_numpy(),
+            method=cast("Method", packed["method"][0]),
+        )
+        ahead = None
+        if self.lifetime is not None:
+            within = [name for name in packed.columns if name.startswith("within ")]
+            ahead = LifetimeFigures(packed.select(within).to_numpy(), *(packed[name].to_numpy() for name in _MONTHS))
+        involuntary = packed["involuntary"].to_numpy() if "involuntary" in packed.columns else None
+        return ExplainedRows(explanation, involuntary, ahead, packed["reasons"])
+
+
+_MONTHS = tuple(field.name for field in fields(LifetimeFigures) if field.name != "within")
+
+
+def _refuse_non_numbers(scores: NDArray[np.float64], version: str) -> None:
+    count = int(np.count_nonzero(~np.isfinite(scores)))
+    if count:
+        raise ModelError(
+            f"{count:,} scores are not numbers",
+            where=version,
+            remedy="Roll back with `churn models rollback`, or train again.",
+        )

@@ -119,8 +119,8 @@ def _tables_of(folder: Path, buckets: Sequence[int]) -> list[FiledTable]:
     """Return the tables, which are the same for every bucket. Raises ContractBroken for SQL whose types hang on the rows."""
     first: list[FiledTable] = []
     for bucket in buckets:
-        told = json.loads((folder / str(bucket) / _TABLES).read_text(encoding="utf-8"))
-        tables = [FiledTable(t["name"], tuple(FiledColumn(**column) for column in t["columns"])) for t in told]
+        listed = json.loads((folder / str(bucket) / _TABLES).read_text(encoding="utf-8"))
+        tables = [FiledTable(t["name"], tuple(FiledColumn(**column) for column in t["columns"])) for t in kept]
         first = first or tables
         for ours, theirs in zip(first, tables, strict=True):
             if ours != theirs:

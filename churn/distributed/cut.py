@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from churn.distributed.tables import CUSTOMER, FiledColumn, FiledTable, sql_name
-from churn.distributed.work import Work, digest
+from churn.distributed.work import WorkFolder, digest
 from churn.errors import ConfigError
 from churn.progress import Progress
 from churn.warehouse import Warehouse
@@ -54,7 +54,9 @@ class CutTable:
             warehouse.execute(f"insert into {name} ({CUSTOMER}) values (null)")
 
 
-def cut_table(session: SparkSession, warehouse: Warehouse, name: str, work: Work, *, progress: Progress) -> CutTable:
+def cut_table(
+    session: SparkSession, warehouse: Warehouse, name: str, work: WorkFolder, *, progress: Progress
+) -> CutTable:
     """Return `schema.table` cut into buckets; what was cut of the same rows before is not cut again."""
     table = FiledTable.of(warehouse, name)
     if not table.is_by_customer:
@@ -92,7 +94,7 @@ def cut_table(session: SparkSession, warehouse: Warehouse, name: str, work: Work
     return cut
 
 
-def prune_cuts(work: Work, kept: Sequence[str]) -> None:
+def prune_cuts(work: WorkFolder, kept: Sequence[str]) -> None:
     """Remove tables that no build needs any more."""
     for folder in (work.path / "cut").glob("*"):
         if folder.name not in kept:

@@ -19,7 +19,7 @@ _OWN: Final = "churn-"  # begins the name of each home's folder
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkFolder:
     """What a home noted of its cut customers: the folder that is its own, and by which hash into how many buckets.
 
     A copy of a home finds the `home` of another, and begins a folder of its own.
@@ -36,7 +36,7 @@ class Work:
         return Path(self.folder)
 
 
-def open_work(home: Path, engine: EngineSettings) -> Work:
+def open_work(home: Path, engine: EngineSettings) -> WorkFolder:
     """Return the home's folder below [engine] work, made on the first call; other buckets than before begin anew.
 
     Raises ConfigError where workers elsewhere have no folder to share, ResourceError where it cannot be written.
@@ -53,7 +53,7 @@ def open_work(home: Path, engine: EngineSettings) -> Work:
         work = known
     else:
         forget_work(home)
-        work = Work(str(home.resolve()), str(base / f"{_OWN}{uuid.uuid4().hex[:12]}"), HASH, engine.buckets)
+        work = WorkFolder(str(home.resolve()), str(base / f"{_OWN}{uuid.uuid4().hex[:12]}"), HASH, engine.buckets)
     try:
         # Customers' data lie in it; a shared folder has the rights that its owner gives, for workers may be other users.
         work.path.mkdir(mode=0o700 if engine.work is None else 0o777, parents=True, exist_ok=True)
@@ -81,9 +81,9 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 
-def _noted(home: Path) -> Work | None:
+def _noted(home: Path) -> WorkFolder | None:
     try:
-        work = Work(**json.loads((home / _NOTE).read_text(encoding="utf-8")))
+        work = WorkFolder(**json.loads((home / _NOTE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     return work if work.home == str(home.resolve()) else None

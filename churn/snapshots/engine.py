@@ -72,8 +72,9 @@ class Embedded:
         """Build as `dataset.build_snapshots`."""
         build_snapshots(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted, progress=progress)
 
-    def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:  # noqa: ARG002
+    def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
         """Do the work on all rows at once."""
+        progress.step("Explaining every score")
         return work(frame)
 
 

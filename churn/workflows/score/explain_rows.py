@@ -64,13 +64,16 @@ class ExplainRows:
         """Return one row for each customer."""
         import polars as pl
 
-        told = done.explanation
+        explanation = done.explanation
         columns: dict[str, object] = {
-            "raw_score": told.raw_score,
-            "churn_probability": told.churn_probability,
+            "raw_score": explanation.raw_score,
+            "churn_probability": explanation.churn_probability,
             "reasons": done.reasons,
-            **{f"contribution {n}": told.contributions[:, n] for n in range(told.contributions.shape[1])},
-            **{f"points {n}": told.probability_points[:, n] for n in range(told.probability_points.shape[1])},
+            **{f"contribution {n}": explanation.contributions[:, n] for n in range(explanation.contributions.shape[1])},
+            **{
+                f"points {n}": explanation.probability_points[:, n]
+                for n in range(explanation.probability_points.shape[1])
+            },
         }
         if done.involuntary is not None:
             columns["involuntary"] = done.involuntary
@@ -78,9 +81,9 @@ class ExplainRows:
             columns |= {f"within {n}": done.ahead.within[:, n] for n in range(done.ahead.within.shape[1])}
             columns |= {name: getattr(done.ahead, name) for name in _MONTHS}
         return pl.DataFrame(columns).with_columns(
-            base_score=pl.lit(told.base_score),
-            base_probability=pl.lit(told.base_probability),
-            method=pl.lit(told.method),
+            base_score=pl.lit(explanation.base_score),
+            base_probability=pl.lit(explanation.base_probability),
+            method=pl.lit(explanation.method),
         )
 
     def unpack(self, packed: pl.DataFrame) -> ExplainedRows:

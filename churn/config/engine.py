@@ -20,7 +20,7 @@ class EngineSettings(Section):
     master: str = Field(
         "local[*]",
         pattern=r"^(local(\[.+\])?|yarn|(spark|k8s):/{2}.+)$",
-        description="Spark's master: local[*], spark://localhost:7077, yarn, or k8s://...",
+        description="Spark's master: local[*], spark://localhost:7077, yarn, or that of Kubernetes.",
     )
     buckets: int = Field(
         16, ge=1, le=100_000, description="Into how many buckets customers are cut; a task works on one."

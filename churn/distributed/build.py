@@ -120,7 +120,7 @@ def _tables_of(folder: Path, buckets: Sequence[int]) -> list[FiledTable]:
     first: list[FiledTable] = []
     for bucket in buckets:
         listed = json.loads((folder / str(bucket) / _TABLES).read_text(encoding="utf-8"))
-        tables = [FiledTable(t["name"], tuple(FiledColumn(**column) for column in t["columns"])) for t in kept]
+        tables = [FiledTable(t["name"], tuple(FiledColumn(**column) for column in t["columns"])) for t in listed]
         first = first or tables
         for ours, theirs in zip(first, tables, strict=True):
             if ours != theirs:

@@ -280,7 +280,10 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Alert:
-    """Something a person must look at; open until `resolved_at`."""
+    """Something a person must look at; open until `resolved_at`.
+
+    `taken_by` looks after it since `taken_at`; nobody is told of it, or of the like, until `muted_until`.
+    """
 
     alert_id: int
     kind: str
@@ -289,6 +292,9 @@ class Alert:
     message: str
     raised_at: datetime
     resolved_at: datetime | None
+    taken_by: str | None = None
+    taken_at: datetime | None = None
+    muted_until: datetime | None = None
 
 
 SyncState = Literal["running", "done", "partial", "failed", "abandoned"]

@@ -224,6 +224,9 @@ alerts = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("raised_at", sa.DateTime, nullable=False),
     sa.Column("resolved_at", sa.DateTime),
+    sa.Column("taken_by", sa.Text),  # who looks after it
+    sa.Column("taken_at", sa.DateTime),
+    sa.Column("muted_until", sa.DateTime),  # and whatever is raised of the same kind about the same subject
     sa.CheckConstraint("severity in ('info', 'warning', 'critical')", name="severity"),
     sqlite_autoincrement=True,
 )

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from churn.api.pages import (
+    alerts,
     campaign_editor,
     campaigns,
     charts,
@@ -42,6 +43,7 @@ ROUTERS = (
     charts.router,
     sign_in.router,
     overview.router,
+    alerts.router,
     risk_list.router,
     customer.router,
     rights.router,

@@ -20,7 +20,7 @@ _CHANNELS: Final = ("email", "phone", "sms", "app", "letter")
 
 
 @dataclass(frozen=True)
-class FormField:
+class CampaignField:
     """One field: the key of the file that it stands for, and how it is labelled, asked for and explained."""
 
     place: tuple[str, ...]
@@ -38,34 +38,34 @@ class FormField:
         return ".".join(self.place)
 
 
-def _range(place: tuple[str, ...], base: str = "") -> tuple[FormField, ...]:
+def _range(place: tuple[str, ...], base: str = "") -> tuple[CampaignField, ...]:
     names = ("low", "expected", "high")
     return tuple(
-        FormField((*place, f"{base}{name}"), label, "percent")
+        CampaignField((*place, f"{base}{name}"), label, "percent")
         for name, label in zip(names, ("At least", "Expected", "At most"), strict=True)
     )
 
 
 WHAT: Final = (
-    FormField(("campaign", "title"), "Title", hint="What people call it; whoever contacts customers reads it.", is_required=True),
-    FormField(("campaign", "description"), "What is offered", "long", "In a sentence."),
-    FormField(("campaign", "owner"), "Owner", hint="Who answers for it."),
-    FormField(("campaign", "window_days"), "Days until it is judged", "number", "Left empty: the days that churn is predicted for."),
+    CampaignField(("campaign", "title"), "Title", hint="What people call it; whoever contacts customers reads it.", is_required=True),
+    CampaignField(("campaign", "description"), "What is offered", "long", "In a sentence."),
+    CampaignField(("campaign", "owner"), "Owner", hint="Who answers for it."),
+    CampaignField(("campaign", "window_days"), "Days until it is judged", "number", "Left empty: the days that churn is predicted for."),
 )  # fmt: skip
 WHO: Final = (
-    FormField(("audience", "bands"), "Risk bands", "bands"),
-    FormField(("audience", "min_probability"), "Risk from", "percent"),
-    FormField(("audience", "max_probability"), "Risk up to", "percent"),
-    FormField(("audience", "filter"), "Condition", "long", "Over features, such as: support_tickets_90d > 0 and current_fee >= 20. Left empty: everybody of these bands."),
-    FormField(("audience", "requires_consent"), "Only those who agreed to marketing", "flag", "Who objected is never contacted."),
-    FormField(("audience", "skip_open_tickets"), "Leave alone whoever waits for support", "flag"),
+    CampaignField(("audience", "bands"), "Risk bands", "bands"),
+    CampaignField(("audience", "min_probability"), "Risk from", "percent"),
+    CampaignField(("audience", "max_probability"), "Risk up to", "percent"),
+    CampaignField(("audience", "filter"), "Condition", "long", "Over features, such as: support_tickets_90d > 0 and current_fee >= 20. Left empty: everybody of these bands."),
+    CampaignField(("audience", "requires_consent"), "Only those who agreed to marketing", "flag", "Who objected is never contacted."),
+    CampaignField(("audience", "skip_open_tickets"), "Leave alone whoever waits for support", "flag"),
 )  # fmt: skip
 OFFER: Final = (
-    FormField(("offer", "channel"), "Reached by", hint="In small letters.", suggestions=_CHANNELS, is_required=True),
-    FormField(("offer", "contact_cost"), "One contact costs", "number", "A number, or SQL over features.", is_money=True),
-    FormField(("offer", "incentive_cost"), "One incentive costs", "number", "Paid to whoever takes the offer.", is_money=True),
-    FormField(("offer", "value_of_save"), "A customer kept is worth", "number", "Left empty: their margin over the months that a save lasts.", is_money=True),
-    FormField(("offer", "profit_model"), "Profit is counted", "choice", choices=(
+    CampaignField(("offer", "channel"), "Reached by", hint="In small letters.", suggestions=_CHANNELS, is_required=True),
+    CampaignField(("offer", "contact_cost"), "One contact costs", "number", "A number, or SQL over features.", is_money=True),
+    CampaignField(("offer", "incentive_cost"), "One incentive costs", "number", "Paid to whoever takes the offer.", is_money=True),
+    CampaignField(("offer", "value_of_save"), "A customer kept is worth", "number", "Left empty: their margin over the months that a save lasts.", is_money=True),
+    CampaignField(("offer", "profit_model"), "Profit is counted", "choice", choices=(
         ("auto", "by what was measured, else by what is stated here"),
         ("case_study", "as if nobody takes the incentive who would stay anyway"),
         ("incentive", "with incentives also taken by those who would stay"),
@@ -74,33 +74,33 @@ OFFER: Final = (
 )  # fmt: skip
 VOLUNTARY: Final = (
     *_range(("offer", "success", "voluntary")),
-    FormField(("offer", "success", "voluntary", "scaled_by"), "Scaled by", hint="A feature that makes it work more or less; 1 leaves it."),
+    CampaignField(("offer", "success", "voluntary", "scaled_by"), "Scaled by", hint="A feature that makes it work more or less; 1 leaves it."),
 )  # fmt: skip
 INVOLUNTARY: Final = (
     *_range(("offer", "success", "involuntary")),
-    FormField(("offer", "success", "involuntary", "scaled_by"), "Scaled by", hint="A feature that makes it work more or less; 1 leaves it."),
+    CampaignField(("offer", "success", "involuntary", "scaled_by"), "Scaled by", hint="A feature that makes it work more or less; 1 leaves it."),
 )  # fmt: skip
 RATE: Final = _range(("offer",), "success_rate_")
 HARM: Final = _range(("offer", "harm"))
 LIMITS: Final = (
-    FormField(("limits", "budget"), "Budget", "number", "Over all its plans; left empty: none.", is_money=True),
-    FormField(("limits", "contacts"), "Contacts at most", "number", "Left empty: no limit."),
-    FormField(("limits", "cooldown_days"), "Days since the last contact", "number", "Whoever was contacted within them is left alone."),
-    FormField(("limits", "min_expected_profit"), "Lowest expected profit", "number", "Of one customer.", is_money=True),
+    CampaignField(("limits", "budget"), "Budget", "number", "Over all its plans; left empty: none.", is_money=True),
+    CampaignField(("limits", "contacts"), "Contacts at most", "number", "Left empty: no limit."),
+    CampaignField(("limits", "cooldown_days"), "Days since the last contact", "number", "Whoever was contacted within them is left alone."),
+    CampaignField(("limits", "min_expected_profit"), "Lowest expected profit", "number", "Of one customer.", is_money=True),
 )  # fmt: skip
 HOLDOUT: Final = (
-    FormField(("holdout", "share"), "Left alone by chance", "percent", "Without them nobody can say what the campaign caused."),
+    CampaignField(("holdout", "share"), "Left alone by chance", "percent", "Without them nobody can say what the campaign caused."),
 )  # fmt: skip
 CRM: Final = (
-    FormField(("crm", "connector"), "Pushed to", "choice"),
-    FormField(("crm", "mode"), "What may be written", "choice", choices=(
+    CampaignField(("crm", "connector"), "Pushed to", "choice"),
+    CampaignField(("crm", "mode"), "What may be written", "choice", choices=(
         ("update", "only records that are there"), ("upsert", "records that are there, and new ones"),
         ("insert", "only new records"), ("mirror", "all of it, and whoever leaves is taken out"),
     )),
-    FormField(("crm", "on_leave"), "When a customer leaves the list", "choice", choices=(
+    CampaignField(("crm", "on_leave"), "When a customer leaves the list", "choice", choices=(
         ("nothing", "leave the fields as they are"), ("clear", "empty the fields"), ("band_none", "say risk band none"),
     )),
-    FormField(("crm", "fields"), "Fields", "map", "One a line: ours = theirs, such as churn_probability = ChurnRisk__c."),
+    CampaignField(("crm", "fields"), "Fields", "map", "One a line: ours = theirs, such as churn_probability = ChurnRisk__c."),
 )  # fmt: skip
 ALL: Final = (*WHAT, *WHO, *OFFER, *VOLUNTARY, *INVOLUNTARY, *RATE, *HARM, *LIMITS, *HOLDOUT, *CRM)
 _CAUSES: Final = (*VOLUNTARY, *INVOLUNTARY, *HARM)

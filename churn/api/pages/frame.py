@@ -52,6 +52,7 @@ PLACES = (  # name, address, words, icon; in the order of use: look, act, check
     ("insights", "/insights", "Insights", "bulb"),
     ("model", "/model", "Model", "target"),
     ("reports", "/reports", "Reports", "file"),
+    ("alerts", "/alerts", "Alerts", "warn"),
     ("jobs", "/jobs", "Jobs and data", "clock"),
 )
 

@@ -56,6 +56,30 @@ class AlertRepository:
             )
             return result.rowcount
 
+    def find(self, alert_id: int) -> Alert | None:
+        """Return an alert by its number, open or resolved."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(*_COLUMNS).where(alerts.c.alert_id == alert_id)).mappings().first()
+        return None if row is None else Alert(**row)
+
+    def resolved(self, *, limit: int) -> list[Alert]:
+        """Return the alerts that are over, the newest end first."""
+        query = sa.select(*_COLUMNS).where(alerts.c.resolved_at.is_not(None))
+        query = query.order_by(alerts.c.resolved_at.desc(), alerts.c.alert_id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [Alert(**row) for row in connection.execute(query).mappings()]
+
+    def take(self, alert_id: int, who: str | None, at: datetime) -> None:
+        """Note who looks after an alert; None where nobody does any more."""
+        values = {"taken_by": who, "taken_at": None if who is None else at}
+        with self._database.write(lock=alerts) as connection:
+            connection.execute(sa.update(alerts).where(alerts.c.alert_id == alert_id).values(values))
+
+    def mute(self, alert_id: int, until: datetime | None) -> None:
+        """Tell no channel of an alert, or of the like, until a moment; None to tell of it again."""
+        with self._database.write(lock=alerts) as connection:
+            connection.execute(sa.update(alerts).where(alerts.c.alert_id == alert_id).values(muted_until=until))
+
     def prune(self, before: datetime) -> int:
         """Delete alerts that were resolved before `before`, with what is known of their delivery; return how many."""
         with self._database.write(lock=alerts) as connection:

@@ -29,12 +29,17 @@ class DeliveryRepository:
     def enqueue(self, channels: Sequence[str], min_severity: AlertSeverity, at: datetime) -> int:
         """Queue every alert that a channel has not had yet, or only as less severe; return how many.
 
-        Alerts that are resolved already are sent too, unless that was more than a day ago.
+        Alerts that are resolved already are sent too, unless that was more than a day ago; those of a kind and subject that
+        somebody muted are not.
         """
         table, at_least = alert_deliveries, _RANK[min_severity]
         grave = [name for name, rank in _RANK.items() if rank >= at_least]
         is_news = sa.or_(alerts.c.resolved_at.is_(None), alerts.c.resolved_at >= at - _STILL_NEWS)
-        query = sa.select(alerts.c.alert_id, alerts.c.severity).where(is_news, alerts.c.severity.in_(grave))
+        like = alerts.alias("like")
+        is_muted = sa.exists().where(
+            like.c.kind == alerts.c.kind, like.c.subject == alerts.c.subject, like.c.muted_until > at
+        )
+        query = sa.select(alerts.c.alert_id, alerts.c.severity).where(is_news, alerts.c.severity.in_(grave), ~is_muted)
         with self._database.write(lock=table) as connection:
             known: dict[tuple[int, str], int] = {}
             for row in connection.execute(sa.select(table.c.alert_id, table.c.channel, table.c.severity)):

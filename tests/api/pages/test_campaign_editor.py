@@ -26,13 +26,18 @@ def home(service: Service) -> Any:
     return service.context.settings.home
 
 
-@pytest.fixture
-def maria(service: Service) -> TestClient:
+def signed_in(service: Service) -> TestClient:
+    """Return the pages as maria sees them, who may read and push."""
     create_user(service.context, "maria", PASSWORD, ["read", "push"])
     text = service.client.get("/sign-in", headers={"Accept": "text/html"}).text
     form = {"name": "maria", "secret": PASSWORD, "csrf": token_in(text)}
     assert service.client.post("/sign-in", data=form, follow_redirects=False).status_code == 303
     return service.client
+
+
+@pytest.fixture
+def maria(service: Service) -> TestClient:
+    return signed_in(service)
 
 
 def hidden(text: str, name: str) -> str:

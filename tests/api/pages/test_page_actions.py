@@ -73,6 +73,7 @@ def maria(service: Service, finished_company: Company) -> TestClient:
         store.sync_runs.start(run)
         store.outbox.queue(run.run_id, [row])
         store.outbox.settle(run, [Settled(row, "rejected", code="bad", field="band", message=EVIL[0])], run.started_at)
+        store.alerts.raise_("job_missed", "nightly", "warning", "It did not run", datetime(2026, 8, 9))
         for programme in ("keep", "retention"):  # one to approve, one to reject
             store.programmes.save(draft_round(programme), empty_log())
         store.sync_runs.finish(run.run_id, state="partial", counts={"rejected": 1}, at=datetime(2026, 8, 9))

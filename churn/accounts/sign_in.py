@@ -1,4 +1,4 @@
-"""Signs a browser in by key, password or one-time link, recognises it afterwards, and signs it out."""
+"""Signs a browser in by key, password or one-time link, or for an identity provider; recognises it afterwards, and signs it out."""
 
 from __future__ import annotations
 
@@ -35,6 +35,13 @@ class TooManyAttempts(ChurnError):
     http_status = 429
 
 
+class PasswordsOff(ChurnError):
+    """Somebody sent a password where only the identity provider and keys sign in."""
+
+    exit_code = 2
+    http_status = 403
+
+
 @dataclass(frozen=True)
 class SignedIn:
     """The signed-in person: the `name` to show, what they may do, and the token that their forms must carry."""
@@ -53,23 +60,32 @@ class SignedIn:
 def sign_in_by_key(context: Context, key: str, *, address: str) -> str | None:
     """Return a new session's secret for a valid API key, None for any other. Raises TooManyAttempts."""
     with context.open_store() as store:
-        attempt = _noted(context, store, f"key {key[:18]}", address)
+        attempt = attempted(context, store, f"key {key[:18]}", address)
         api_key = recognise(store, key.strip(), context.clock())
         if api_key is None:
             return None
         attempt.succeeded(store)
-        return _begin(context, store, "key", api_key.key_id, api_key.name, api_key.scopes)
+        return begin_session(context, store, "key", api_key.key_id, api_key.name, api_key.scopes)
 
 
 def sign_in_by_password(context: Context, name: str, password: str, *, address: str) -> str | None:
-    """Return a new session's secret for the right name and password, else None. Raises TooManyAttempts."""
+    """Return a new session's secret for the right name and password, else None. Raises TooManyAttempts.
+
+    Raises PasswordsOff where [sso] turned passwords off.
+    """
+    if not context.settings.sso.passwords:
+        raise PasswordsOff(
+            "Passwords are turned off here.",
+            where="[sso] passwords",
+            remedy="Sign in at the identity provider, or by key.",
+        )
     with context.open_store() as store:
-        attempt = _noted(context, store, _of_user(name), address)
+        attempt = attempted(context, store, _of_user(name), address)
         user = recognise_user(store, name.strip(), password, context.clock())
         if user is None:
             return None
         attempt.succeeded(store)
-        return _begin(context, store, "password", user.name, user.name, user.scopes)
+        return begin_session(context, store, "password", user.name, user.name, user.scopes)
 
 
 def create_link(context: Context, scopes: Sequence[str] = ("admin",)) -> str:
@@ -87,12 +103,12 @@ def create_link(context: Context, scopes: Sequence[str] = ("admin",)) -> str:
 def sign_in_by_link(context: Context, secret: str, *, address: str) -> str | None:
     """Return a new session's secret for a link not yet used, None for any other. Raises TooManyAttempts."""
     with context.open_store() as store:
-        attempt = _noted(context, store, f"link {_hash(secret)}", address)
+        attempt = attempted(context, store, f"link {_hash(secret)}", address)
         scopes = store.sessions.use_link(_hash(secret), context.clock())
         if scopes is None:
             return None
         attempt.succeeded(store)
-        return _begin(context, store, "link", _hash(secret), "One-time link", scopes)
+        return begin_session(context, store, "link", _hash(secret), "One-time link", scopes)
 
 
 def recognise_session(store: Store, context: Context, secret: str) -> SignedIn | None:
@@ -101,7 +117,7 @@ def recognise_session(store: Store, context: Context, secret: str) -> SignedIn |
     now = context.clock()
     if session is None or session.expires_at <= now:
         return None
-    scopes = _scopes_now(store, session)
+    scopes = _scopes_now(store, context, session)
     if scopes is None:
         store.sessions.end(session.session_hash)
         return None
@@ -124,36 +140,53 @@ def form_token(secret: str) -> str:
     return hmac.new(secret.encode("utf-8", "surrogatepass"), b"form", hashlib.sha256).hexdigest()
 
 
-def _scopes_now(store: Store, session: WebSession) -> tuple[str, ...] | None:
+def _scopes_now(store: Store, context: Context, session: WebSession) -> tuple[str, ...] | None:
+    sso = context.settings.sso
     if session.kind == "key":
         key = store.keys.find(session.subject)
         return key.scopes if key is not None and key.revoked_at is None else None
     if session.kind == "password":
-        user = store.users.find(session.subject)
+        user = store.users.find(session.subject) if sso.passwords else None
         return user.scopes if user is not None else None
+    if session.kind == "sso":
+        user = store.users.find(session.subject)
+        is_known = user is not None and user.issuer is not None and user.issuer == sso.issuer
+        return user.scopes or None if user is not None and is_known else None
     return session.scopes
 
 
-def _begin(context: Context, store: Store, kind: SignInKind, subject: str, name: str, scopes: Sequence[str]) -> str:
+def begin_session(
+    context: Context,
+    store: Store,
+    kind: SignInKind,
+    subject: str,
+    name: str,
+    scopes: Sequence[str],
+    *,
+    id_token: str | None = None,
+) -> str:
+    """Begin the session of somebody who was recognised, and return its secret."""
     secret, now = secrets.token_urlsafe(32), context.clock()
-    store.sessions.add(WebSession(_hash(secret), kind, subject, name, tuple(scopes), now, now, now + IDLE))
+    session = WebSession(_hash(secret), kind, subject, name, tuple(scopes), now, now, now + IDLE, id_token)
+    store.sessions.add(session)
     store.requests.audit(name, "sign_in", kind, now)
     return secret
 
 
 @dataclass(frozen=True)
-class _Attempt:
+class Attempt:
     """An attempt that was noted before it was judged, so that many at a time count too."""
 
     subjects: tuple[str, ...]
     at: datetime
 
     def succeeded(self, store: Store) -> None:
+        """Do not count it among those that failed."""
         store.sessions.withdraw_attempt(self.subjects, self.at)
         store.sessions.forget_attempts(self.subjects[0])  # of this name from this address
 
 
-def _noted(context: Context, store: Store, subject: str, address: str) -> _Attempt:
+def attempted(context: Context, store: Store, subject: str, address: str) -> Attempt:
     """Note an attempt. Raises TooManyAttempts for an address that guesses at this name, or at many."""
     now, named, placed = context.clock(), _hash(subject), _hash(f"address {address}")
     subjects = (f"{named}:{placed}", named, placed)
@@ -163,7 +196,7 @@ def _noted(context: Context, store: Store, subject: str, address: str) -> _Attem
             "Too many attempts to sign in.",
             remedy=f"Wait {WINDOW.seconds // 60} minutes, then try again; or ask for `churn users unlock`.",
         )
-    return _Attempt(subjects, now)
+    return Attempt(subjects, now)
 
 
 def seconds_to_wait(context: Context, name: str) -> float:
@@ -192,7 +225,11 @@ def unlock(context: Context, name: str | None = None, *, address: str | None = N
 def list_sessions(context: Context) -> list[WebSession]:
     """Return the sessions that last, the newest first."""
     with context.open_store() as store:
-        return [session for session in store.sessions.list(context.clock()) if _scopes_now(store, session) is not None]
+        return [
+            session
+            for session in store.sessions.list(context.clock())
+            if _scopes_now(store, context, session) is not None
+        ]
 
 
 def end_sessions(context: Context, *, which: str) -> int:

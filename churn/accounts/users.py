@@ -1,4 +1,4 @@
-"""People who sign in with a password: created, listed, removed, and recognised; only a scrypt hash is ever kept."""
+"""People who sign in: created, listed, removed, and recognised; only a scrypt hash is ever kept."""
 
 from __future__ import annotations
 
@@ -66,7 +66,11 @@ def remove_user(context: Context, name: str) -> None:
 def recognise_user(store: Store, name: str, password: str, at: datetime) -> WebUser | None:
     """Return the user of this name and password, None for anything else; a wrong name takes as long as a wrong password."""
     user = None if "\x00" in name else store.users.find(name)
-    if not _is_right(password[: LONGEST + 1], user.password_hash if user else _NOBODY) or user is None:
+    if (
+        not _is_right(password[: LONGEST + 1], user.password_hash if user and user.password_hash else _NOBODY)
+        or user is None
+        or not user.password_hash
+    ):
         return None
     store.users.note_seen(user.name, at)
     return user

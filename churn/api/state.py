@@ -13,6 +13,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from churn.accounts.keys import Keyring
+from churn.accounts.sso.provider import Provider
 from churn.api.callers import Callers
 from churn.api.metrics import Metrics
 from churn.api.rates import Rates
@@ -87,6 +88,7 @@ class State:
     next_offers: NextOffers
     deciders: Deciders
     previews: AudiencePreviews
+    provider: Provider  # of sign-in, where [sso] names one
 
     def close(self) -> None:
         """Give back what was opened."""
@@ -138,6 +140,7 @@ def build_state(context: Context) -> State:
         NextOffers(within),
         Deciders(within),
         AudiencePreviews(within),
+        Provider(context.settings.sso),
     )
 
 

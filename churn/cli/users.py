@@ -19,7 +19,9 @@ _NUMBER = 12  # signs of a session's number that are shown: enough to tell it fr
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    users = typer.Typer(help="People who sign in to the web pages with a password.", no_args_is_help=True)
+    users = typer.Typer(
+        help="People who sign in to the web pages with a password or single sign-on.", no_args_is_help=True
+    )
     command(users)(create)
     command(users, "list")(list_)
     command(users)(remove)
@@ -40,17 +42,24 @@ def create(
     """Create a user. The password is asked for on a terminal, or read as one line from standard input."""
     chosen = scope or ["read", "simulate"]
     create_user(session.context, name, _password(), chosen)
+    now = "now" if session.context.settings.sso.passwords else "once [sso] passwords is true again"
     session.show(
         {"name": name, "scopes": chosen},
-        lambda: line(f"{name} can sign in now, with the right to {', '.join(chosen)}."),
+        lambda: line(f"{name} can sign in {now}, with the right to {', '.join(chosen)}."),
     )
 
 
 def list_(session: Session) -> None:
-    """List who can sign in with a password."""
+    """List who can sign in, and where each one comes from: a password, or the identity provider."""
     users = list_users(session.context)
     document = [
-        {"name": u.name, "scopes": list(u.scopes), "created_at": u.created_at, "last_seen_at": u.last_seen_at}
+        {
+            "name": u.name,
+            "scopes": list(u.scopes),
+            "created_at": u.created_at,
+            "last_seen_at": u.last_seen_at,
+            "issuer": u.issuer,
+        }
         for u in users
     ]
 
@@ -58,13 +67,14 @@ def list_(session: Session) -> None:
         rows = [
             (
                 u.name,
-                ", ".join(u.scopes),
+                u.issuer or "password",
+                ", ".join(u.scopes) or "none",
                 f"{u.created_at:%Y-%m-%d %H:%M}",
                 f"{u.last_seen_at:%Y-%m-%d %H:%M}" if u.last_seen_at else "never",
             )
             for u in users
         ]
-        table("Users", ["name", "scopes", "created", "last signed in"], rows)
+        table("Users", ["name", "from", "scopes", "created", "last signed in"], rows)
 
     session.show({"users": document}, render)
 

@@ -46,6 +46,7 @@ from churn.config.sections import (
     SourceSettings,
     TrainingSettings,
 )
+from churn.config.sso import SsoSettings
 from churn.errors import ConfigError
 
 LONGEST_NAME = 60  # of a connector: it is part of the names of files and variables
@@ -77,6 +78,7 @@ __all__ = [
     "Share",
     "SimulationSettings",
     "SourceSettings",
+    "SsoSettings",
     "TrainingSettings",
     "WebhookSettings",
     "load_settings",
@@ -104,6 +106,7 @@ class Settings(Section):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
+    sso: SsoSettings = Field(default_factory=SsoSettings)
     publish: PublishSettings = Field(default_factory=PublishSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)

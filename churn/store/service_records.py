@@ -186,23 +186,28 @@ class EarlierRequest:
     answer: Any
 
 
-SignInKind = Literal["key", "password", "link"]
+SignInKind = Literal["key", "password", "link", "sso"]
 
 
 @dataclass(frozen=True)
 class WebUser:
-    """A person with a password, of which only a scrypt hash is kept."""
+    """A person: with a password, of which only a scrypt hash is kept, or known to the identity provider `issuer` as `subject`."""
 
     name: str
-    password_hash: str
+    password_hash: str | None
     scopes: tuple[str, ...]
     created_at: datetime
     last_seen_at: datetime | None = None
+    issuer: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
 class WebSession:
-    """A browser that is signed in. `subject` is the key's id, the user's name, or the link's hash, by `kind`."""
+    """A browser that is signed in. `subject` is the key's id, the user's name, or the link's hash, by `kind`.
+
+    `id_token` is what an identity provider gave, to be signed out there with.
+    """
 
     session_hash: str
     kind: SignInKind
@@ -212,3 +217,4 @@ class WebSession:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    id_token: str | None = field(default=None, repr=False)

@@ -236,10 +236,13 @@ users = sa.Table(
     "users",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("password_hash", sa.Text, nullable=False),  # scrypt with its parameters and salt
+    sa.Column("password_hash", sa.Text),  # scrypt with its parameters and salt; null where a provider signs in
     sa.Column("scopes", sa.JSON, nullable=False),
     sa.Column("created_at", sa.DateTime, nullable=False),
     sa.Column("last_seen_at", sa.DateTime),
+    sa.Column("issuer", sa.Text),  # the identity provider
+    sa.Column("subject", sa.Text),  # and what it calls the person, for good
+    sa.UniqueConstraint("issuer", "subject", name="uq_users_identity"),
 )
 
 
@@ -248,13 +251,14 @@ web_sessions = sa.Table(
     "web_sessions",
     metadata,
     sa.Column("session_hash", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),  # key, password or link
+    sa.Column("kind", sa.Text, nullable=False),  # key, password, link or sso
     sa.Column("subject", sa.Text, nullable=False),  # key_id, user name, or the link's hash
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("scopes", sa.JSON, nullable=False),
     sa.Column("created_at", sa.DateTime, nullable=False),
     sa.Column("seen_at", sa.DateTime, nullable=False),
     sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Column("id_token", sa.Text),  # to sign out at the provider with; it signs nobody in here
 )
 
 

@@ -1,4 +1,4 @@
-"""Finds out whether what is configured elsewhere can be reached: databases and folders of tables, rooms, webhooks, the cluster."""
+"""Finds out whether what is configured elsewhere can be reached: tables, rooms, webhooks, the cluster, the identity provider."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from churn.accounts.sso.people import client_secret
+from churn.accounts.sso.provider import Provider
 from churn.config.schedule import WEBHOOK_SECRET, chat_url, webhook_secret
 from churn.context import Context
 from churn.distributed import probe_cluster
@@ -30,7 +32,7 @@ class Reached:
 def reach_places(context: Context) -> list[Reached]:
     """Look at each place; nothing is written or posted there."""
     tables = [Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)]
-    return [*tables, *_receivers(context), *_cluster(context)]
+    return [*tables, *_receivers(context), *_cluster(context), *_provider(context)]
 
 
 def _cluster(context: Context) -> Iterator[Reached]:
@@ -61,6 +63,23 @@ def _receivers(context: Context) -> Iterator[Reached]:
         variable = webhook_secret(name)
         trouble = _trouble(settings.url, f"[webhooks.{name}]", variable, is_set=bool(secrets.get(variable)))
         yield Reached("webhooks", name, trouble)
+
+
+def _provider(context: Context) -> Iterator[Reached]:
+    """Yield the identity provider, by whether its documents fit and it gives keys, and whether the secret can be read."""
+    sso = context.settings.sso
+    if not sso.is_on:
+        return
+    error: ChurnError | None = None
+    try:
+        client_secret(context)
+        if not Provider(sso).keys():
+            error = ConfigError(
+                "the provider has no key to sign with", where="[sso] issuer", remedy="Look at its keys."
+            )
+    except ChurnError as trouble:
+        error = trouble
+    yield Reached("sso", str(sso.issuer), error)
 
 
 def _trouble(url: str, where: str, variable: str, *, is_set: bool) -> ChurnError | None:

@@ -24,6 +24,7 @@ from churn.api.pages import (
     risk_list,
     sign_in,
     simulator,
+    sso,
     static,
 )
 from churn.api.pages.customer import rights
@@ -42,6 +43,7 @@ ROUTERS = (
     static.router,
     charts.router,
     sign_in.router,
+    sso.router,
     overview.router,
     alerts.router,
     risk_list.router,

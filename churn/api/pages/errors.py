@@ -26,6 +26,7 @@ _TITLES = {
     503: "Busy for a moment",
     507: "The disk is full",
 }
+_HEADINGS = {"sign_in_refused": "You are not signed in", "passwords_off": "You are not signed in"}
 # Replaces the message of some errors on pages: a heading, and what it means for the reader.
 _FOR_PEOPLE = {
     "store_away": (
@@ -70,7 +71,8 @@ def error_page(
         who(request, request.app.churn)
     except ChurnError:  # the store is unavailable, which may be the very error shown
         request.state.user = None
-    heading, words = _FOR_PEOPLE.get(code, (_TITLES.get(status, "That did not work"), detail))
+    title = _HEADINGS.get(code) or _TITLES.get(status, "That did not work")
+    heading, words = _FOR_PEOPLE.get(code, (title, detail))
     values: dict[str, str | int | None] = {
         "status_code": status,
         "heading": heading,

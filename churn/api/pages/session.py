@@ -126,6 +126,14 @@ def sign_in_address(request: Request) -> str:
     return "/sign-in" if target in {"", "/"} else f"/sign-in?next={quote(target, safe='/')}"
 
 
+def our_address(request: Request, state: State) -> str:
+    """Return where people find this service: as [sso] says, or as this one asked for it; without a slash at the end."""
+    configured = state.context.settings.sso.address
+    if configured is not None:
+        return configured.rstrip("/")
+    return f"{request.url.scheme}://{request.headers.get('host', '')}{prefix_of(request)}"
+
+
 def safe_target(target: str) -> str:
     """Return `target` if it is a path of this service, else the front page: a link must not lead elsewhere after sign-in."""
     is_ours = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()

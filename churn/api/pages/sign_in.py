@@ -1,4 +1,4 @@
-"""Signing in by key, password or one-time link, and out again."""
+"""Signing in by key, password, one-time link or at the identity provider, and out again."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from churn.accounts.sign_in import (
     sign_in_by_password,
     sign_out,
 )
+from churn.accounts.sso.sign_out import sign_out_address
 from churn.api.pages.frame import page
 from churn.api.pages.session import (
     check_form,
     clear_session,
+    our_address,
     safe_target,
     set_session,
     signed_in,
@@ -42,7 +44,7 @@ def sign_in_page(request: Request, state: Annotated[State, Depends(state_of)], t
     """Show the form, or go on where somebody is signed in already."""
     if who(request, state) is not None:
         return RedirectResponse(safe_target(target), status_code=303)
-    return _form(request, state, target)
+    return sign_in_form(request, state, target)
 
 
 @router.post("/sign-in")
@@ -63,8 +65,8 @@ async def sign_in(
         session = await run_in_threadpool(sign_in_by_key, state.context, secret, address=address)
     if session is None:
         wrong = "Name and password do not match." if name.strip() else "This is no valid key."
-        return await run_in_threadpool(_form, request, state, target, wrong=wrong, name=name)
-    return _entered(request, session, target)
+        return await run_in_threadpool(sign_in_form, request, state, target, wrong=wrong, name=name)
+    return entered(request, session, target)
 
 
 @router.get("/sign-in/link")
@@ -78,32 +80,44 @@ def sign_in_link(
         if who(request, state) is not None:
             return RedirectResponse("/", status_code=303)
         wrong = "This link was used already, or is older than 15 minutes. Run `churn users link` for a new one."
-        return _form(request, state, "/", wrong=wrong)
-    return _entered(request, session, "/")
+        return sign_in_form(request, state, "/", wrong=wrong)
+    return entered(request, session, "/")
 
 
 @router.post("/sign-out")
-def leave(state: Annotated[State, Depends(state_of)], user: Annotated[SignedIn, Depends(signed_in(None))]) -> Response:
-    """End the session."""
+def leave(
+    request: Request, state: Annotated[State, Depends(state_of)], user: Annotated[SignedIn, Depends(signed_in(None))]
+) -> Response:
+    """End the session; one that an identity provider began ends there too."""
+    elsewhere = sign_out_address(state.context, state.provider, user, back_to=f"{our_address(request, state)}/sign-in")
     sign_out(state.context, user)
-    response = RedirectResponse("/sign-in", status_code=303)
+    response: Response = RedirectResponse("/sign-in", status_code=303)
+    if elsewhere is not None:
+        # A page that leads on, since a form's redirect to another place is refused by our Content-Security-Policy.
+        request.state.user = None
+        response = page(request, "sign_in/signed_out.html.j2", title="Signed out", active="", elsewhere=elsewhere)
+        response.headers["Refresh"] = f"0; url={elsewhere}"
     clear_session(response)
     return response
 
 
-def _form(request: Request, state: State, target: str, *, wrong: str | None = None, name: str = "") -> Response:
+def sign_in_form(
+    request: Request, state: State, target: str, *, wrong: str | None = None, name: str = "", status: int = 401
+) -> Response:
+    """Return the form; `wrong` says why the last attempt failed, with `status`."""
     visitor = request.cookies.get(VISITOR) or secrets.token_urlsafe(24)
     response = page(
         request,
         "sign_in/sign_in.html.j2",
         title="Sign in",
         active="",
-        status=401 if wrong else 200,
+        status=status if wrong else 200,
         form_token=form_token(visitor),
         target=safe_target(target),
         wrong=wrong,
         name=name,
         has_users=bool(state.store.users.list()),
+        sso=state.context.settings.sso,
     )
     response.set_cookie(
         VISITOR, visitor, httponly=True, samesite="strict", secure=request.url.scheme == "https", path="/sign-in"
@@ -111,7 +125,8 @@ def _form(request: Request, state: State, target: str, *, wrong: str | None = No
     return response
 
 
-def _entered(request: Request, session: str, target: str) -> Response:
+def entered(request: Request, session: str, target: str) -> Response:
+    """Return the way on of somebody who signed in."""
     response = RedirectResponse(safe_target(target), status_code=303)
     set_session(request, response, session)
     response.delete_cookie(VISITOR, path="/sign-in")

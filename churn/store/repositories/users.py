@@ -1,4 +1,4 @@
-"""People who sign in with a password: added, found, removed with their sessions."""
+"""People who sign in with a password or at an identity provider: added, found, removed with their sessions."""
 
 from __future__ import annotations
 
@@ -27,6 +27,24 @@ class UserRepository:
             values = {"name": name, "password_hash": password_hash, "scopes": list(scopes), "created_at": at}
             connection.execute(sa.insert(users).values(**values))
 
+    def add_identity(self, name: str, issuer: str, subject: str, scopes: Sequence[str], at: datetime) -> None:
+        """Keep a new user whom an identity provider calls `subject`."""
+        values = {"name": name, "issuer": issuer, "subject": subject, "scopes": list(scopes), "created_at": at}
+        with self._database.write(lock=users) as connection:
+            connection.execute(sa.insert(users).values(**values))
+
+    def find_identity(self, issuer: str, subject: str) -> WebUser | None:
+        """Return the user whom an identity provider calls `subject`."""
+        is_theirs = sa.and_(users.c.issuer == issuer, users.c.subject == subject)
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(users).where(is_theirs)).mappings().one_or_none()
+        return None if row is None else WebUser(**{**row, "scopes": tuple(row["scopes"])})
+
+    def set_scopes(self, name: str, scopes: Sequence[str]) -> None:
+        """Change what a user may do, at once and in every browser."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(users).where(users.c.name == name).values(scopes=list(scopes)))
+
     def find(self, name: str) -> WebUser | None:
         """Return a user by name."""
         with self._database.read() as connection:
@@ -46,7 +64,7 @@ class UserRepository:
 
     def remove(self, name: str) -> None:
         """Forget a user and end their sessions. Raises NotFound for a name that nobody bears."""
-        is_theirs = sa.and_(web_sessions.c.kind == "password", web_sessions.c.subject == name)
+        is_theirs = sa.and_(web_sessions.c.kind.in_(("password", "sso")), web_sessions.c.subject == name)
         with self._database.write() as connection:
             if connection.execute(sa.delete(users).where(users.c.name == name)).rowcount == 0:
                 raise NotFound("no user bears this name", where=name, remedy="See `churn users list`.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn.cli.common import Session, command, read_date
+from churn.cli.junit import JUnitFile, write_junit
 from churn.cli.options import DAY
 from churn.cli.tables import line, table
 from churn.workflows.refresh import build_features, preview_sources, refresh_warehouse
@@ -31,12 +32,15 @@ def refresh(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show how each column would be read; load and change nothing.")
     ] = False,
+    junit: JUnitFile = None,
 ) -> None:
     """Load what is new from the declared sources, and run the quality checks."""
     if dry_run:
         _preview(session, source)
         return
     result = refresh_warehouse(session.context, source=source, full=full)
+    if junit is not None:
+        write_junit(junit, result.checks)
     loads = [
         {
             "source": load.source,

@@ -13,6 +13,7 @@ from churn.cli.campaigns import complaint_rows, show_complaints
 from churn.cli.common import Session, command
 from churn.cli.data import check_rows, show_checks
 from churn.cli.demo_programme import play as play_programme
+from churn.cli.junit import JUnitFile, write_junit
 from churn.cli.models import show_candidates
 from churn.cli.tables import facts, line, percent, table
 from churn.errors import ConfigError
@@ -300,9 +301,11 @@ def generate(
     )
 
 
-def check(session: Session) -> None:
+def check(session: Session, junit: JUnitFile = None) -> None:
     """Check settings, campaigns, programmes, SQL and data quality; changes nothing."""
     result = check_project(session.context)
+    if junit is not None:
+        write_junit(junit, result.checks or [])
     document = {
         "sources": result.sources,
         "sql_models": result.sql_models,

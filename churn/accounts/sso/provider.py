@@ -71,7 +71,7 @@ class TokenAnswer(BaseModel):
     access_token: str = ""
 
 
-class _Refusal(BaseModel):
+class _TokenRefusal(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     error: str = ""
@@ -249,11 +249,11 @@ class Provider:
         return answer
 
 
-def _refusal_in(answer: httpx.Response) -> _Refusal:
+def _refusal_in(answer: httpx.Response) -> _TokenRefusal:
     try:
-        return _Refusal.model_validate_json(answer.content)
+        return _TokenRefusal.model_validate_json(answer.content)
     except ValidationError:
-        return _Refusal()
+        return _TokenRefusal()
 
 
 def _check(document: ProviderDocument, issuer: str) -> None:

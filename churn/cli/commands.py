@@ -144,7 +144,7 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         "backup", "Back the home and its store up into a new folder, while the service goes on.", RUNNING
     ),
     "restore": CommandEntry("backup", "Bring a backup back into the home and its store.", RUNNING),
-    "users": CommandEntry("users", "People who sign in to the web pages with a password.", PEOPLE),
+    "users": CommandEntry("users", "People who sign in to the web pages with a password or single sign-on.", PEOPLE),
     "keys": CommandEntry("keys", "Keys of the service: who may call it, and for what.", PEOPLE),
     "privacy": CommandEntry("privacy", "People's rights: export, erase, object to marketing.", PEOPLE),
     "audit": CommandEntry(

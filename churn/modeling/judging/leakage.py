@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -138,33 +139,92 @@ def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
 
     The first is an attribute that was overwritten later (`open` while everyone who ever left is `closed`), the second
     one that is filled in on leaving. Being missing, and not being missing, are values too. A chance of the base rate
-    cannot make either: a value counts only where 30 churners would be expected, or 30 rows are, 15 of them of stayers by
+    cannot make either: a value counts only where 30 churners would be expected (of a number: by the values next to it), or 30 rows are, 15 of them of stayers by
     the base rate. What is filled in, and words, count by their share of the churners: where few leave, a survey of leavers is
     in few rows.
     """
     values = frame[feature]
     base = float(y.mean())
-    groups = [("is missing", values.is_null().to_numpy()), ("is not missing", values.is_not_null().to_numpy())]
+    groups = [
+        _Group("is missing", values.is_null().to_numpy(), base),
+        _Group("is not missing", values.is_not_null().to_numpy(), base, is_told=True),
+    ]
     if values.drop_nulls().n_unique() <= _VALUES:
         known = values.drop_nulls().unique().sort().to_list()
-        groups += [(f"is {value!r}", values.eq_missing(value).to_numpy()) for value in known]
-    for words, holds in groups:
-        rows = int(holds.sum())
-        is_word = values.dtype == pl.String or words == "is not missing"
-        if rows < _SHARE * (y.sum() if is_word else y.size) or rows == y.size:
+        if kind_of(values) == "number" and len(known) > 2:
+            groups += _ordered(numbers(frame, feature), y, base)
+        else:
+            is_text = values.dtype == pl.String
+            groups += [
+                _Group(f"is {value!r}", values.eq_missing(value).to_numpy(), base, is_told=is_text) for value in known
+            ]
+    for group in groups:
+        rows = int(group.holds.sum())
+        if rows < _SHARE * (y.sum() if group.is_told else y.size) or rows == y.size:
             continue
-        churners = int(y[holds].sum())
-        if base * rows >= _EXPECTED and churners <= _ALMOST * base * rows:
+        churners, expected = int(y[group.holds].sum()), group.rate * rows
+        if expected >= _EXPECTED and churners <= _ALMOST * expected:
             raise _one_sided(
                 feature,
-                f"{words} for {rows:,} rows, of which {churners:,} churned where {base * rows:,.0f} would be expected: "
+                f"{group.words} for {rows:,} rows, of which {churners:,} churned where {expected:,.0f} would be expected: "
                 "it looks like something that is overwritten after people leave",
             )
         if rows >= _EXPECTED and (1.0 - base) * rows >= _STAYERS and churners >= (1.0 - _ALMOST) * rows:
             raise _one_sided(
                 feature,
-                f"{words} for {rows:,} rows, of which {churners:,} churned: it looks like something filled in on leaving",
+                f"{group.words} for {rows:,} rows, of which {churners:,} churned: "
+                "it looks like something filled in on leaving",
             )
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Rows (n,) that hold a value, in words, and at which rate they would churn if the value said nothing.
+
+    `is_told`: the value is a word or something filled in, which counts by its share of the churners.
+    """
+
+    words: str
+    holds: NDArray[np.bool_]
+    rate: float
+    is_told: bool = False
+
+
+def _ordered(values: Floats, y: Floats, base: float) -> list[_Group]:
+    """Return a group for each value of a number and for all values from one on, up and down.
+
+    Each is expected to churn by the base rate or like the values next to it, if that is less; where those churn half as
+    often as all, nothing is expected. Of those who come every day hardly anybody leaves, and of those who come nearly every
+    day few do: what is overwritten falls off at once.
+    """
+    held = ~np.isnan(values)
+    known, codes = np.unique(values[held], return_inverse=True)
+    rows = np.bincount(codes).astype(np.float64)
+    churned = np.bincount(codes, weights=y[held])
+    enough = _SHARE * y.size
+
+    def beside(first: int, last: int) -> float:
+        """Return the highest rate on either side of the values from `first` to `last`, of as many rows as it takes to know one."""
+        rates = []
+        for places in (range(first - 1, -1, -1), range(last + 1, known.size)):
+            seen = left = 0.0
+            for place in places:
+                seen, left = seen + rows[place], left + churned[place]
+                if seen >= enough:
+                    break
+            if seen:
+                rates.append(left / seen)
+        highest = max(rates, default=base)
+        return min(base, highest) if highest >= base / 2 else 0.0
+
+    groups = []
+    for place, value in enumerate(known):
+        shown = f"{value:g}"
+        groups.append(_Group(f"is {shown}", values == value, beside(place, place)))
+        if 0 < place < known.size - 1:
+            groups.append(_Group(f"is {shown} or more", held & (values >= value), beside(place, known.size - 1)))
+            groups.append(_Group(f"is {shown} or less", held & (values <= value), beside(0, place)))
+    return groups
 
 
 def _refuse_far_sighted(feature: str, score: Sequence[Floats], y: Floats, far: FarRows) -> None:

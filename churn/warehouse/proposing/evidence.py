@@ -21,6 +21,7 @@ from churn.warehouse.reading.scanning import unreadable_delivery
 
 _LOOKED_AT: Final = "looked_at"  # temporary: the rows of the files of one form
 _HEAD: Final = 1 << 20  # bytes looked at for what concerns the file as a whole
+_ENOUGH: Final = 20  # values from which on it says something that they come again
 _WORDS: Final = 12  # different values at most of a column whose values are words
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MARKED: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -28,7 +29,7 @@ _MARKED: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16
 
 @dataclass(frozen=True)
 class ColumnEvidence:
-    """What the values of one column are like; the numbers count values.
+    """What the values of one column are like; the numbers count values, `different` those that differ, about.
 
     `words` are all different values where there are few. `decimal_commas` prove that a comma parts decimals (29,99),
     `thousands` that it groups thousands (1,234.50); `either` fit both (1,234), and `point_groups` are 1.234. `shapes`
@@ -38,6 +39,7 @@ class ColumnEvidence:
     name: str
     kind: str
     values: int
+    different: int
     numbers: int
     times: int
     decimal_commas: int
@@ -56,6 +58,11 @@ class ColumnEvidence:
     def is_time(self) -> bool:
         """Whether most values are times."""
         return self.kind == "time" or (self.values > 0 and 2 * self.times >= self.values)
+
+    @property
+    def comes_again(self) -> bool:
+        """Whether its values come again so often that they cannot name the rows: a customer with many logins."""
+        return self.values >= _ENOUGH and 2 * self.different < self.values
 
     @property
     def is_number(self) -> bool:
@@ -156,7 +163,7 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
     dated = "regexp_full_match(t, '[0-9]{1,2}[./-][0-9]{1,2}[./-]([0-9]{4}|[0-9]{2})([ T,].*)?')"
     comma = "regexp_full_match(b, '([0-9]{1,3}([.][0-9]{3})+|[0-9]*),([0-9]{1,2}|[0-9]{4,})|[0-9]{4,},[0-9]+|[0-9]{1,3}([.][0-9]{3})+,[0-9]+')"
     row = warehouse.rows(
-        f"select count(t), count_if(n is not null), count_if({dated} or (w is not null and (n is null or b not like '%.%'))),"
+        f"select count(t), approx_count_distinct(t), count_if(n is not null), count_if({dated} or (w is not null and (n is null or b not like '%.%'))),"
         f" count_if({comma}), count_if(regexp_full_match(b, '[0-9]{{1,3}}(,[0-9]{{3}})+[.][0-9]*|[0-9]{{1,3}}(,[0-9]{{3}}){{2,}}')),"
         " count_if(regexp_full_match(b, '[0-9]{1,3},[0-9]{3}')), count_if(regexp_full_match(b, '[0-9]{1,3}([.][0-9]{3})+')),"
         f" count_if(t like '%:%'), count_if({values.has_offset('t')}), count_if(regexp_matches(t, '(?i)[0-9] ?[ap]m$')),"
@@ -172,11 +179,14 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
     )
     kind = "time" if delivered.startswith(("TIMESTAMP", "DATE")) else "text" if delivered == "VARCHAR" else "typed"
     counts = [int(count or 0) for count in row[:-1]]
-    present, numbers, times, decimal_commas, thousands, either, point_groups, clocks, offsets, half_days = counts
+    present, different, numbers, times, decimal_commas, thousands, either, point_groups, clocks, offsets, half_days = (
+        counts
+    )
     return ColumnEvidence(
         name=name,
         kind=kind,
         values=present,
+        different=different,
         numbers=numbers,
         times=times,
         decimal_commas=decimal_commas,

@@ -58,8 +58,8 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
     },
     "sessions": {
         "customer_id": _CUSTOMER,
-        "started_at": "startedat sessionstart loginat loggedinat logintime loginstart start starttime visitedat visitdate"
-        f" anmeldezeit loginzeit besuchtam besuch beginn beginnam {_ANY_TIME}",
+        "started_at": "startedat sessionstart loginat loggedinat logintime loginstart login start starttime visitedat visitdate"
+        f" anmeldezeit anmeldung loginzeit besuchtam besuch beginn beginnam {_ANY_TIME}",
         "duration_minutes": "durationminutes minutes durationmin sessionminutes dauerminuten dauerinminuten minuten dauermin",
     },
     "support_tickets": {
@@ -101,7 +101,7 @@ FILE_NAMES: Final[dict[str, str]] = {  # what a file of the table is called; any
     "customers": "customer client account user member subscriber kunde mitglied nutzer stammdaten",
     "subscriptions": "subscription contract membership abo vertrag vertraege abonnement",
     "payments": "payment charge transaction invoice order billing zahlung rechnung buchung umsatz",
-    "sessions": "session login visit sitzung besuch anmeldung",
+    "sessions": "session login visit usage sitzung besuch anmeldung nutzung",
     "support_tickets": "ticket support case issue anfrage beschwerde vorgang",
     "contacts": "contact outreach call campaign kontakt anruf kampagne",
     "events": "event activity activities log tracking ereignis aktivitaet",
@@ -148,6 +148,15 @@ END_REASON: Final = _meanings(
     plan_change="planchange upgrade downgrade switched tarifwechsel wechsel",
     pause="pause paused pausiert ruhend",
 )
+
+
+_NUMBER = re.compile(r"(?<=[a-z]{3})(?:nummer|number|kennung|num|nr|no|id)\Z")
+
+
+def numbered(name: str) -> str:
+    """Return what a plain name says is numbered, as `zahlungs#` for zahlungsnr and zahlungsnummer; empty for another name."""
+    bare, count = _NUMBER.subn("", name)
+    return f"{bare}#" if count else ""
 
 
 def plain(name: str) -> str:

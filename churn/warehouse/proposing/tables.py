@@ -10,7 +10,7 @@ from typing import Final
 
 from churn.warehouse.loading.contracts import TABLES, Column
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
-from churn.warehouse.proposing.synonyms import COLUMNS, FILE_NAMES, TELLING, plain
+from churn.warehouse.proposing.synonyms import COLUMNS, FILE_NAMES, TELLING, numbered, plain
 
 _NAMED = 3  # what the file's own name weighs, beside 1 a column and 2 a telling one
 _OWN_IDS: Final = {"subscriptions": "subscription_id", "payments": "payment_id", "support_tickets": "ticket_id"}
@@ -58,6 +58,10 @@ def _match(table: str, evidence: FileEvidence) -> TableMatch | None:
         return None
     if table == "customers" and not is_named and not any((table, name) in TELLING for name in columns):
         return None
+    if table == "customers" and "known_at" not in {plain(column.name) for column in evidence.columns}:
+        ids = next(column for column in evidence.columns if column.name == columns["customer_id"])
+        if ids.comes_again:
+            return None
     if table == "customer_snapshots" and not is_named and "has_churned" not in columns:
         return None
     return TableMatch(table, columns, score, numbers_its_rows)
@@ -70,10 +74,13 @@ def _is_named(table: str, paths: Sequence[Path]) -> bool:
 
 def _theirs(table: str, ours: Column, columns: Sequence[ColumnEvidence], used: set[str]) -> str | None:
     free = [column for column in columns if column.name not in used]
-    for synonym in [plain(ours.name), *COLUMNS[table].get(ours.name, "").split()]:
+    known = [plain(ours.name), *COLUMNS[table].get(ours.name, "").split()]
+    alike = [named for synonym in known if (named := numbered(synonym))] if ours.name.endswith("_id") else []
+    for synonym in [*known, *alike]:
         for column in free:
             bare = re.sub(r"\([^)]*\)", "", column.name)  # Created (UTC)
             names = {plain(column.name), plain(bare), plain(re.split(r"[.:]", bare)[-1])}
+            names |= {numbered(name) for name in names}
             if synonym in names and _fits(ours, column):
                 return column.name
     return None

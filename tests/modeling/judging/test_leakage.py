@@ -171,3 +171,34 @@ def test_a_jump_of_the_auc_by_one_feature_is_refused(auc, without, is_refused):
         return
     with pytest.raises(ModelError, match=r"`status` lifts the AUC on 900 test rows from 0\.645, .* to 0\.968"):
         judge()
+
+
+def by_rates(rates, rows=600, seed=5):
+    """Return a count 0, 1, ... with `rows` customers each, who churn by `rates`."""
+    rng = np.random.default_rng(seed)
+    count = np.repeat(np.arange(len(rates)), rows)
+    y = (rng.random(count.size) < np.repeat(rates, rows)).astype(float)
+    return pl.DataFrame({"sessions_7d": count}), y
+
+
+def test_of_those_who_come_every_day_nobody_has_to_leave():
+    frame, y = by_rates([0.25, 0.12, 0.05, 0.015, 0.004, 0.0, 0.0, 0.0])
+    assert y[frame["sessions_7d"].to_numpy() >= 5].sum() == 0
+    scan_leakage(frame, y, ["sessions_7d"], limit=0.95, horizon_days=30)
+
+
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ([0.08, 0.08, 0.0, 0.08, 0.08, 0.08, 0.08, 0.08], "is 2 for"),
+        ([0.1, 0.09, 0.08, 0.09, 0.0, 0.0, 0.0, 0.0], "is 4 for"),
+        ([0.0, 0.0, 0.0, 0.1, 0.09, 0.1, 0.09, 0.1], "is 2 for"),
+        ([0.2, 0.1, 0.05, 0.03, 0.06, 0.08, 0.1, 0.0], "is 7 for"),
+        ([0.08] * 10 + [0.0] * 40, "is 10 or more for"),  # each value is too rare to count
+        ([0.0] * 30 + [0.08] * 20, "is 29 or less for"),
+    ],
+)
+def test_a_number_that_falls_off_at_once_is_refused(rates, words):
+    frame, y = by_rates(rates, rows=1_200)
+    with pytest.raises(ModelError, match=words):
+        scan_leakage(frame, y, ["sessions_7d"], limit=0.95, horizon_days=30)

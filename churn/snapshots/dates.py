@@ -32,8 +32,37 @@ def data_cutoff(warehouse: Warehouse) -> datetime:
         return min(reached, loaded) if loaded is not None else reached
     if is_flat(warehouse):
         return datetime.combine(_newest_flat_date(warehouse) or _undated(warehouse), time())
+    if warehouse.has_table("staging.customers") and warehouse.rows("select 1 from staging.customers limit 1"):
+        raise NotEnoughData(
+            "customers have been loaded, and nothing of what happened to them",
+            where="staging",
+            remedy="Declare [sources.subscriptions] or another table of facts; one flat table with a column that says who "
+            "left is [sources.customer_snapshots] (docs/sources.md).",
+        )
     raise NotEnoughData(
         "no facts have been loaded", where="staging", remedy="Declare [sources] and run `churn refresh`."
+    )
+
+
+def require_told(warehouse: Warehouse, policy: SnapshotPolicy) -> None:
+    """Raise NotEnoughData where nothing that was loaded can say who left, with what to declare or to set."""
+    active = [table for table in ("events", "sessions", "payments") if _present(warehouse, (table,))]
+    by_silence = f'set [churn] definition = "inactivity" and activity_table = "{active[0]}"' if active else ""
+    if policy.definition == "inactivity":
+        if policy.activity_table in active:
+            return
+        raise NotEnoughData(
+            f"churn is told by silence in `{policy.activity_table}`, of which nothing has been loaded",
+            where="[churn] activity_table",
+            remedy=f"Declare [sources.{policy.activity_table}]{f', or {by_silence}' if by_silence else ''}.",
+        )
+    if policy.told_by_table == "churn_events" or _present(warehouse, ("subscription_events",)) or is_flat(warehouse):
+        return
+    raise NotEnoughData(
+        "nothing that was loaded says who left: there are no subscriptions",
+        where="[churn] definition",
+        remedy="Declare [sources.subscriptions], or [sources.churn_events] with told_by"
+        f"{f'; where silence is all that tells, {by_silence}' if by_silence else ''}.",
     )
 
 

@@ -91,7 +91,7 @@ def init_project(
     written = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(commented_settings(sources), encoding="utf-8")
+        path.write_text(commented_settings(sources, silence_of(proposals)), encoding="utf-8")
         campaigns.mkdir(parents=True, exist_ok=True)
         for shipped in sorted(resources.bundled("campaigns").glob("*.toml")):
             target = campaigns / shipped.name
@@ -143,9 +143,21 @@ def _listed(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def commented_settings(sources: str = SOURCES) -> str:
-    """Return churn.toml with every section, key, default and explanation, all commented out but for `sources`."""
+def silence_of(proposals: Sequence[SourceProposal]) -> str | None:
+    """Return the table whose silence has to tell who left, where no proposed table tells it; None where one does."""
+    chosen = {proposal.table for proposal in proposals if proposal.is_chosen}
+    if chosen & {"subscriptions", "churn_events", "customer_snapshots"}:
+        return None
+    return next((table for table in ("events", "sessions", "payments") if table in chosen), None)
+
+
+def commented_settings(sources: str = SOURCES, silence: str | None = None) -> str:
+    """Return churn.toml with every section, key, default and explanation, all commented out but for `sources`.
+
+    With `silence`, the name of a table, churn is silence there.
+    """
     parts = [HEADER]
+    said = {"definition": "inactivity", "activity_table": silence} if silence else {}
     for name, field in Settings.model_fields.items():
         section = field.annotation
         if name == "sources":
@@ -154,9 +166,13 @@ def commented_settings(sources: str = SOURCES) -> str:
             parts.append(CONNECTORS)
         elif isinstance(section, type) and issubclass(section, BaseModel):
             doc = (section.__doc__ or "").split(": ", 1)[-1].strip()
-            parts.append(
-                f"\n[{name}]  # {doc}\n" + "".join(_line(key, value) for key, value in section.model_fields.items())
+            given = said if name == "churn" else {}
+            why = "# No file tells who left, so silence has to: see inactivity_days.\n" if given else ""
+            lines = "".join(
+                f"{key} = {json.dumps(given[key])}  # {value.description}\n" if key in given else _line(key, value)
+                for key, value in section.model_fields.items()
             )
+            parts.append(f"\n[{name}]  # {doc}\n{why}{lines}")
     return "".join(parts)
 
 

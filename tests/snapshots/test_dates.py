@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from churn.errors import NotEnoughData
-from churn.snapshots.dates import data_cutoff, default_snapshot_date, final_until, is_flat, training_dates
+from churn.snapshots.dates import data_cutoff, default_snapshot_date, final_until, is_flat, require_told, training_dates
 from churn.snapshots.policy import SnapshotPolicy
 from tests.worlds import World, at
 
@@ -108,6 +108,18 @@ def test_a_flat_source_without_labels_says_how_to_name_them() -> None:
 def test_no_facts_at_all_say_so() -> None:
     with World().warehouse() as warehouse, pytest.raises(NotEnoughData, match="churn refresh"):
         data_cutoff(warehouse)
+
+
+def test_where_nothing_says_who_left_the_way_to_say_it_is_named() -> None:
+    with World().session("a", "2024-03-01").warehouse() as warehouse:
+        with pytest.raises(NotEnoughData, match='definition = "inactivity" and activity_table = "sessions"'):
+            require_told(warehouse, SnapshotPolicy())
+        require_told(warehouse, SnapshotPolicy(definition="inactivity"))
+        with pytest.raises(NotEnoughData, match=r"silence in `events`.*\[sources\.events\]"):
+            require_told(warehouse, SnapshotPolicy(definition="inactivity", activity_table="events"))
+    for world in (World().subscription("a", "2024-01-01"), World().flat("a", "2024-01-01", True)):
+        with world.warehouse() as warehouse:
+            require_told(warehouse, SnapshotPolicy())
 
 
 def silent(world: World) -> World:

@@ -196,3 +196,44 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         init_project(tmp_path, files=[tmp_path / "nothing.csv"], year=2026)
     assert not (tmp_path / "churn.toml").exists()
+
+
+def test_an_export_of_logins_is_no_table_of_customers(tmp_path: Path) -> None:
+    """Its customers come again and again; `Anmeldung` is a day of signing up in one file and of signing in in another."""
+    (tmp_path / "kunden.csv").write_text(KUNDEN, encoding="utf-8")
+    logins = "Kundennummer;Anmeldung;Minuten\n" + "".join(
+        f"K{n % 20 + 1};{n % 28 + 1:02}.05.2026 08:{n % 60:02};{n % 50}\n" for n in range(200)
+    )
+    (tmp_path / "export7.csv").write_text(logins, encoding="utf-8")
+    _, settings = proposed(tmp_path, "kunden.csv", "export7.csv")
+    assert set(settings.sources) == {"customers", "sessions"}
+    assert settings.sources["sessions"].columns["started_at"] == "Anmeldung"
+
+
+def test_the_number_of_a_payment_is_known_by_its_ending(tmp_path: Path) -> None:
+    rows = "".join(f"Z{n};K{n % 9};{n % 28 + 1:02}.05.2026;9,90;bezahlt\n" for n in range(40))
+    (tmp_path / "zahlungen.csv").write_text(f"Zahlungsnr;Kundennr;Datum;Betrag;Status\n{rows}", encoding="utf-8")
+    _, settings = proposed(tmp_path, "zahlungen.csv")
+    assert settings.sources["payments"].columns["payment_id"] == "Zahlungsnr"
+
+
+@pytest.mark.parametrize("label", ["Yes/No", "1/0", "churned/retained"])
+def test_a_flat_table_of_labelled_customers_is_one_whatever_its_name(tmp_path: Path, label: str) -> None:
+    yes, no = label.split("/")
+    rows = "".join(f"{n},{n % 70},{20 + n % 80},{yes if n % 4 == 0 else no}\n" for n in range(60))
+    (tmp_path / "customers.csv").write_text(f"customerID,tenure,MonthlyCharges,Churn\n{rows}", encoding="utf-8")
+    _, settings = proposed(tmp_path, "customers.csv")
+    assert set(settings.sources) == {"customer_snapshots"}
+    assert settings.churn.definition == "any"
+
+
+def test_where_only_events_are_known_silence_tells_who_left(tmp_path: Path) -> None:
+    events = "".join(
+        json.dumps({"event": "open", "properties": {"distinct_id": f"u{n % 7}", "time": 1_767_225_600 + 3_600 * n}})
+        + "\n"
+        for n in range(60)
+    )
+    (tmp_path / "events.jsonl").write_text(events, encoding="utf-8")
+    _, settings = proposed(tmp_path, "events.jsonl")
+    assert set(settings.sources) == {"events"}
+    assert (settings.churn.definition, settings.churn.activity_table) == ("inactivity", "events")

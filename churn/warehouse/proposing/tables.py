@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from churn.warehouse.loading.contracts import TABLES, Column
 from churn.warehouse.proposing.evidence import ColumnEvidence, FileEvidence
-from churn.warehouse.proposing.synonyms import COLUMNS, FILE_NAMES, TELLING, numbered, plain
+from churn.warehouse.proposing.synonyms import CHURNED, COLUMNS, FILE_NAMES, STAYED, TELLING, numbered, plain
 
 _NAMED = 3  # what the file's own name weighs, beside 1 a column and 2 a telling one
+_LABELLED = 3  # what a column says that tells of each customer, in words of leaving and staying, whether they left
 _OWN_IDS: Final = {"subscriptions": "subscription_id", "payments": "payment_id", "support_tickets": "ticket_id"}
 
 
@@ -49,22 +50,35 @@ def _match(table: str, evidence: FileEvidence) -> TableMatch | None:
         if theirs is not None:
             columns[column.name] = theirs
             score += 2 if (table, column.name) in TELLING else 1
+    if table == "customer_snapshots" and _is_label(columns.get("has_churned"), evidence.columns):
+        score += _LABELLED
     missing = [name for name in TABLES[table].required if name not in columns]
     own = _OWN_IDS.get(table)
     numbers_its_rows = own in missing
     if [name for name in missing if name != own] or (numbers_its_rows and not is_named and score < 4):
         return None
-    if table == "payments" and not is_named and "amount" not in columns:
+    if _is_ruled_out(table, columns, evidence, is_named=is_named):
         return None
-    if table == "customers" and not is_named and not any((table, name) in TELLING for name in columns):
-        return None
+    return TableMatch(table, columns, score, numbers_its_rows)
+
+
+def _is_ruled_out(table: str, columns: Mapping[str, str], evidence: FileEvidence, *, is_named: bool) -> bool:
+    """Say whether a file that has a table's columns cannot be it, or shows nothing that only this table has."""
     if table == "customers" and "known_at" not in {plain(column.name) for column in evidence.columns}:
         ids = next(column for column in evidence.columns if column.name == columns["customer_id"])
         if ids.comes_again:
-            return None
-    if table == "customer_snapshots" and not is_named and "has_churned" not in columns:
-        return None
-    return TableMatch(table, columns, score, numbers_its_rows)
+            return True
+    shown = {
+        "payments": "amount" in columns,
+        "customers": any((table, name) in TELLING for name in columns),
+        "customer_snapshots": "has_churned" in columns,
+    }
+    return not is_named and not shown.get(table, True)
+
+
+def _is_label(theirs: str | None, columns: Sequence[ColumnEvidence]) -> bool:
+    words = next(({plain(word) for word in column.words} for column in columns if column.name == theirs), set())
+    return len(words) == 2 and words <= CHURNED | STAYED
 
 
 def _is_named(table: str, paths: Sequence[Path]) -> bool:

@@ -15,6 +15,7 @@ from churn.modeling.candidates import candidates as known_candidates
 from churn.modeling.lifetime import FILE as LIFETIME_FILE
 from churn.monitoring.reference import FILE
 from churn.snapshots.dataset import data_cutoff, training_dates, training_set
+from churn.snapshots.dates import require_told
 from churn.snapshots.policy import SnapshotPolicy
 from churn.snapshots.treatments import mark_assigned
 from churn.store import ModelVersion
@@ -107,6 +108,7 @@ def assemble_training_set(
     policy = SnapshotPolicy.from_settings(settings)
     models = load_models(settings.home)
     cutoff = data_cutoff(warehouse)
+    require_told(warehouse, policy)
     if as_of is not None:
         cutoff = min(cutoff, datetime.combine(as_of, datetime.min.time()))
     limit = snapshots or settings.training.snapshots

@@ -20,6 +20,7 @@ from churn.api.rates import Rates
 from churn.context import Context
 from churn.errors import ChurnError, StoreBusy
 from churn.views.champion import load_champion
+from churn.views.formula_values import NewestFormulaValues
 from churn.views.newest_terms import NewestTerms
 from churn.views.next_offers import NextOffers
 from churn.views.online_scores import score_rows
@@ -84,6 +85,7 @@ class State:
     risk_lists: RiskIndexes
     callers: Callers
     simulator: Simulator
+    formulas: NewestFormulaValues
     newest_terms: NewestTerms
     next_offers: NextOffers
     deciders: Deciders
@@ -127,6 +129,7 @@ def build_state(context: Context) -> State:
         return nullcontext(store)  # workflows close what they open; this one stays open for the next request
 
     within = replace(context, open_store=shared)
+    formulas = NewestFormulaValues(context.settings.home)
     return State(
         within,
         store,
@@ -136,7 +139,8 @@ def build_state(context: Context) -> State:
         RiskIndexes(context.settings.home),
         Callers(Keyring(store, context.clock)),
         Simulator(within),
-        NewestTerms(within),
+        formulas,
+        NewestTerms(within, formulas),
         NextOffers(within),
         Deciders(within),
         AudiencePreviews(within),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,8 @@ from churn.campaigns.expectation import economics_of
 from churn.campaigns.offer_effect import offer_effect
 from churn.decisions.checks import Floats
 from churn.decisions.effect import Evidence
-from churn.decisions.profit import ALIKE, CustomerTerms, value_contacts
+from churn.decisions.offer_terms import CustomersTerms
+from churn.decisions.profit import value_contacts
 
 if TYPE_CHECKING:
     from churn.config import BusinessSettings
@@ -27,24 +29,27 @@ def profit_on_terms(
     margin: Floats,
     months: Floats | None = None,
     evidence: Sequence[Evidence] = (),
+    own: CustomersTerms | None = None,
 ) -> Floats | None:
     """Return the expected profit of each customer (n,) by risk; None where the file asks for more than the score holds.
 
     `involuntary` is the part of each probability that failed payments cause, `months` what a save is worth in months of
-    `margin` where that is known, `evidence` what measured rounds taught of the offer. More is asked for by a term that is SQL over features, which a plan evaluates, and by an
-    offer that acts by causes where these are not known.
+    `margin` where that is known, `evidence` what measured rounds taught of the offer, `own` the terms that are SQL over
+    features, as they were published with the scores. More is asked for by such a term that was not published, and by an
+    offer that acts by causes where these are not known. NaN where a customer has no usable terms.
     """
     offer = definition.offer
-    if offer.formulas or (offer.success is not None and involuntary is None):
+    if (offer.formulas and own is None) or (offer.success is not None and involuntary is None):
         return None
-    terms = economics_of(definition, business, offer.risk_based_model)
+    mine = CustomersTerms.alike(probability.size) if own is None or not offer.formulas else own
+    terms = economics_of(definition, business, offer.risk_based_model, mine.terms.of(mine.is_usable))
     value = terms.value_of_save(margin)
     if business.value == "survival" and months is not None:
         value = np.where(np.isfinite(months), margin * months, value)
     if offer.value_of_save is not None and not isinstance(offer.value_of_save, str):
         value = np.full(margin.shape, float(offer.value_of_save))
     effect = offer_effect(
-        offer, evidence, probability, np.zeros_like(probability) if involuntary is None else involuntary, ALIKE
+        offer, evidence, probability, np.zeros_like(probability) if involuntary is None else involuntary, mine.terms
     )
-    by_cause = ALIKE if effect is None else CustomerTerms(avoided=effect.avoided)
-    return value_contacts(probability, value, terms, by_cause).profit
+    by_customer = mine.terms if effect is None else replace(mine.terms, avoided=effect.avoided)
+    return np.where(mine.is_usable, value_contacts(probability, value, terms, by_customer).profit, np.nan)

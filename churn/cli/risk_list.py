@@ -44,6 +44,7 @@ def risk_list(
             return
         currency = session.context.settings.business.currency
         has_months = any(customer["months_kept"] is not None for customer in customers)
+        has_offers = any(customer["next_best_offer"] is not None for customer in customers)
         rows = [
             (
                 customer["customer_id"],
@@ -53,13 +54,22 @@ def risk_list(
                 if customer["expected_profit"] is None
                 else money(customer["expected_profit"], currency, cents=True),
                 *([_months(customer)] if has_months else []),
+                *([customer["next_best_offer"] or "-"] if has_offers else []),
                 _top(customer["reasons"]),
             )
             for customer in customers
         ]
         table(
             f"As of {listed.run.snapshot_date}, {listed.run.model_version}",
-            ["customer", "risk", "band", "expected profit", *(["months of 12"] if has_months else []), "why"],
+            [
+                "customer",
+                "risk",
+                "band",
+                "expected profit",
+                *(["months of 12"] if has_months else []),
+                *(["next best offer"] if has_offers else []),
+                "why",
+            ],
             rows,
             right=[1, 3, 4] if has_months else [1, 3],
         )

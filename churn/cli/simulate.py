@@ -59,6 +59,18 @@ def simulate(
     session: Session,
     *,
     terms: SimulationTerms,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Price by this campaign's file: rates by cause, harm, own costs and values, limits, what was measured.",
+            rich_help_panel=OFFER,
+        ),
+    ] = None,
+    programme: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --campaign: as it competes there.", rich_help_panel=OFFER),
+    ] = None,
     profit_model: Annotated[
         ProfitModel | None, typer.Option(help="How profit is counted.", rich_help_panel=OFFER)
     ] = None,
@@ -104,6 +116,8 @@ def simulate(
         check_ending(out)
     request = SimulationRequest(
         **asdict(terms),
+        campaign=campaign,
+        programme=programme,
         profit_model=profit_model,
         preset=preset,
         on=on,

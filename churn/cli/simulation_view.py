@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from churn.campaigns.plan_words import rate_words
 from churn.cli.plot import BAND, CURVE, MARK, band_plot
 from churn.cli.tables import facts, line, percent, shown, table
 from churn.decisions.sensitivity import DRIVERS, driver_text
-from churn.documents.simulation import SimulationCaveat, SimulationDocument
+from churn.documents.simulation import SimulatedOffer, SimulationCaveat, SimulationDocument
 from churn.wording import count, money, short_money
 
 MARKS = {"wrong": "!!", "caution": "! ", "note": "- "}
@@ -19,6 +20,8 @@ def show(document: SimulationDocument) -> None:
     line(document.sentence)
     if document.calibration.is_overridden:
         line("NOT CALIBRATED: these amounts rest on probabilities that failed the gate.")
+    if document.offer is not None:
+        line(_offer(document.offer))
     facts(_headline(document))
     if document.funnel:
         _funnel(document)
@@ -87,7 +90,10 @@ def _headline(document: SimulationDocument) -> list[tuple[str, str]]:
         ),
         ("net profit", f"{money(document.net_profit, currency)}, {percent(document.roi, 0)} of what is spent"),
         ("value of a save", f"{money(document.value_of_save, currency)} on average"),
-        ("break-even", f"churn probability {percent(document.break_even)}"),
+        (
+            "break-even",
+            "differs by customer" if document.offer else f"churn probability {percent(document.break_even)}",
+        ),
     ]
     low, high = best.contacts_interval.low, best.contacts_interval.high
     if best.contacts is not None and best.net_profit is not None and low is not None and high is not None:
@@ -98,6 +104,15 @@ def _headline(document: SimulationDocument) -> list[tuple[str, str]]:
     rows.append(("basis", f"{of[document.basis]}{when}"))
     rows.append(("profit model", f"{document.profit_model}: {document.profit_model_description}"))
     return rows
+
+
+def _offer(offer: SimulatedOffer) -> str:
+    """Return whose terms the amounts rest on, and what the offer is believed to do."""
+    named = f"{offer.title} ({offer.campaign})" if offer.campaign else offer.title
+    within = f", as it competes in {offer.programme}" if offer.programme else ""
+    rates = f": {'; '.join(map(rate_words, offer.rates))}" if offer.rates else ""
+    held = f" {count(offer.held_out)} of the chosen are left alone to measure it." if offer.held_out else ""
+    return f"By the terms of {named}{within}{rates}.{held}"
 
 
 def _funnel(document: SimulationDocument) -> None:
@@ -120,6 +135,8 @@ def _cut(document: SimulationDocument) -> str:
     cut = percent(document.threshold)
     if document.mode == "threshold" or document.basis == "case_study":
         return f"from a probability of {cut} up"
+    if document.offer is not None:
+        return "as a plan would choose them"
     return f"of highest expected profit, at probabilities of {cut} and more"
 
 

@@ -5,7 +5,7 @@ Severity: `note` is to be known, `caution` may change the decision, `wrong` mean
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from churn.decisions.calibration import prior_shift
@@ -16,6 +16,7 @@ from churn.wording import count, money, percent
 
 # A field experiment with 65,000 customers (Ascarza, Iyengar and Schleicher 2016): contacting people made more leave.
 FIELD_CONTROL, FIELD_CONTACTED = 0.064, 0.100
+_POSSIBLE = 0.05  # a loss that is likelier is said
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,37 @@ def audit(
                 {"threshold": result.point.threshold},
             )
         )
-    if result.loss_probability > 0.05:
-        findings.append(
-            AuditFinding(
-                "loss_possible",
-                "caution",
-                f"This campaign loses money in {percent(result.loss_probability)} of the draws.",
-                {"loss_probability": result.loss_probability},
-            )
-        )
+    if result.loss_probability > _POSSIBLE:
+        findings.append(_loss(result))
+    return by_severity(findings)
+
+
+def _loss(result: SimulationResult) -> AuditFinding:
+    chance = result.loss_probability
+    sentence = f"This campaign loses money in {percent(chance)} of the draws."
+    return AuditFinding("loss_possible", "caution", sentence, {"loss_probability": chance})
+
+
+def audit_offer(
+    result: SimulationResult, economics: Economics, *, currency: str, is_measured: bool, notes: Sequence[str]
+) -> list[AuditFinding]:
+    """Return what the simulation of an offer on its own terms assumes, the worst first; `notes` are said of its terms."""
+    value = result.average_value
+    findings = [
+        AuditFinding(
+            "value_window",
+            "note",
+            f"A save is worth {money(value, currency)} on average, each customer's as the offer or the settings value it.",
+            {"value_of_save": value},
+        ),
+        *([] if is_measured else [_success_is_incremental(economics)]),
+        *(AuditFinding("offer_terms", "note", note, {}) for note in notes),
+        _ceiling(result, currency),
+        *_about_optimum(result, currency),
+        *_about_outcomes(result),
+    ]
+    if result.loss_probability > _POSSIBLE:
+        findings.append(_loss(result))
     return by_severity(findings)
 
 

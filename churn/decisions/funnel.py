@@ -16,7 +16,16 @@ from churn.decisions.threshold import CurvePoint
 
 # The steps of contact, in order, each with its rules; a customer is counted at the first rule that leaves them out.
 STEPS: Final[dict[StepName, tuple[str, ...]]] = {
-    "allowed": ("not_active", "no_consent", "objected"),
+    "allowed": (
+        "assigned_before",
+        "not_in_audience",
+        "not_active",
+        "no_consent",
+        "objected",
+        "harmful",
+        "unknown_terms",
+        "impossible_terms",
+    ),
     "rested": ("contacted_recently", "open_ticket", "in_another_campaign"),
     "not_held_out": ("global_holdout",),
 }
@@ -54,12 +63,15 @@ class Admission:
         """Who may be contacted (n,)."""
         return np.asarray(self.first_rule == _STAYS, dtype=np.bool_)
 
-    def funnel(self, profit: Floats, chosen: CurvePoint) -> tuple[FunnelStep, ...]:
+    def funnel(
+        self, profit: Floats, chosen: CurvePoint, *, least: float = 0.0, held_out: int = 0
+    ) -> tuple[FunnelStep, ...]:
         """Return the steps from all customers to those of `chosen`; `profit` (n,) is what contacting each would earn.
 
-        Recommended is whom it pays to contact. Those chosen are the last step: fewer where a budget or a number binds.
+        Recommended is whom it pays to contact, from `least` on. Those chosen are the last step: fewer where a budget or a
+        number binds, and where some are held out to measure the effect.
         """
-        pays = profit > 0.0
+        pays = (profit > 0.0) & (profit >= least)
         counts = np.bincount(self.first_rule[pays], minlength=_STAYS + 1)
         sums = np.bincount(self.first_rule[pays], weights=profit[pays], minlength=_STAYS + 1)
         left, worth = int(counts.sum()), float(sums.sum())
@@ -74,8 +86,7 @@ class Admission:
             worth -= float(sums[place : place + len(rules)].sum())
             place += len(rules)
             steps.append(FunnelStep(name, left, worth, {rule: number for rule, number in removed.items() if number}))
-        beyond = max(left - round(chosen.contacts), 0)
-        steps.append(
-            FunnelStep("chosen", chosen.contacts, chosen.net_profit, {"beyond_the_cut": beyond} if beyond else {})
-        )
+        apart = {"held_out": held_out, "beyond_the_cut": max(left - round(chosen.contacts) - held_out, 0)}
+        removed = {rule: number for rule, number in apart.items() if number}
+        steps.append(FunnelStep("chosen", chosen.contacts, chosen.net_profit, removed))
         return tuple(steps)

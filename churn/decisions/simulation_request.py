@@ -137,10 +137,14 @@ CUTS: Final[tuple[Mode, ...]] = ("threshold", "budget", "contacts")  # at most o
 class SimulationRequest(SimulationTerms):
     """What to simulate: the terms, how profit is counted, and on whom.
 
+    `campaign` prices by that campaign's file (its rates by cause, harm, costs, values and limits, and what was measured) instead
+    of the terms of the settings, as it competes in `programme` where that is named; amounts that are given replace its own.
     `on`: the published scores, whose outcomes are not known yet, or the champion's evaluation set, whose are. `preset`
     names a known campaign that needs neither. `save` keeps the result under a name; `name` only calls it so.
     """
 
+    campaign: str | None = None
+    programme: str | None = None
     profit_model: ProfitModel | None = None
     preset: Literal["case-study"] | None = None
     on: Literal["scores", "evaluation"] = "scores"

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from churn.decisions.choices import Basis, Mode, Outcomes, ProfitModel, StepName, Weight
 from churn.documents.document import Document
+from churn.documents.plan import BelievedRate
 
 # Whole amounts are kept without a decimal point, as the JSON shows them.
 Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
@@ -141,6 +142,19 @@ class SimulatedStep(SimulationPart):
     reasons: tuple[FunnelReason, ...]
 
 
+class SimulatedOffer(SimulationPart):
+    """The offer that was simulated on its own terms: what it does as it is believed, and what differs by customer."""
+
+    campaign: str | None = Field(description="Null for the terms of [simulation], where some of them are SQL.")
+    programme: str | None = Field(None, description="The programme as whose offer it was priced.")
+    title: str
+    rates: tuple[BelievedRate, ...] = Field(
+        description="By cause, and its harm; empty for a single rate or a measured uplift."
+    )
+    terms_by_customer: tuple[str, ...] = Field(description="Terms that are SQL; `economics` has their means.")
+    held_out: int = Field(description="Chosen, and left alone by chance to measure the effect.")
+
+
 class SimulationDocument(SimulationPart):
     """A simulated campaign: whom to contact, what it costs and brings, how sure that is, and what it assumes."""
 
@@ -189,6 +203,11 @@ class SimulationDocument(SimulationPart):
         default=(),
         description="From all scored customers to those contacted; left out where the customers are past ones.",
         exclude_if=lambda steps: not steps,  # a document of an earlier version is written as it was
+    )
+    offer: SimulatedOffer | None = Field(
+        default=None,
+        description="Left out where one success rate and one cost hold for all.",
+        exclude_if=lambda offer: offer is None,
     )
 
 

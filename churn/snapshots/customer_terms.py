@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from churn.config.formulas import TermName
-from churn.decisions.checks import Bools, Floats
-from churn.decisions.profit import ALIKE, CustomerTerms
+from churn.decisions.offer_terms import CustomersTerms, checked
 from churn.errors import ConfigError, DataError
 from churn.snapshots.columns import quoted
 from churn.snapshots.conditions import known_features
@@ -25,30 +23,6 @@ if TYPE_CHECKING:
 
 ROW_COLUMNS: Final = frozenset({"plan", "monthly_fee", "monthly_margin"})  # usable beside the features
 _NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
-
-
-@dataclass(frozen=True)
-class CustomersTerms:
-    """What a file's formulas give each of some customers, and who has no usable terms, shape (n,).
-
-    `is_unknown`: a term is null or no finite number; `is_impossible`: an amount below 0, or a rate outside 0..1. Their
-    terms are 0 in `terms`, and nobody may be contacted on them.
-    """
-
-    terms: CustomerTerms
-    is_unknown: Bools
-    is_impossible: Bools
-
-    @property
-    def is_usable(self) -> Bools:
-        """Who can be priced."""
-        return ~(self.is_unknown | self.is_impossible)
-
-    @classmethod
-    def alike(cls, size: int) -> CustomersTerms:
-        """Return the terms of customers for whom one number of each holds."""
-        nobody = np.zeros(size, dtype=np.bool_)
-        return cls(ALIKE, nobody, nobody)
 
 
 def known_columns(models: Mapping[str, SqlModel], warehouse: Warehouse | None = None) -> frozenset[str]:
@@ -72,36 +46,34 @@ def customer_terms(
     """
     if not formulas:
         return CustomersTerms.alike(keys.height)
-    frame = _evaluated(warehouse, models, formulas)
+    frame = formula_values(warehouse, models, {str(name): formula for name, formula in formulas.items()})
     joined = keys.select("customer_id", "snapshot_date").join(
         frame, on=["customer_id", "snapshot_date"], how="left", maintain_order="left"
     )
     return checked({name: joined[name].to_numpy().astype(np.float64) for name in formulas})
 
 
-def checked(values: Mapping[TermName, Floats]) -> CustomersTerms:
-    """Return the terms that `values` (n,) give, who lacks one, and whose are out of range."""
-    size = next(iter(values.values())).size
-    unknown, impossible = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
-    for name, amounts in values.items():
-        is_number = np.isfinite(amounts)
-        unknown |= ~is_number
-        most = 1.0 if name == "success_rate" else np.inf
-        impossible |= is_number & ((amounts < 0.0) | (amounts > most))
-    impossible &= ~unknown
-    is_usable = ~(unknown | impossible)
-    return CustomersTerms(
-        CustomerTerms(**{name: np.where(is_usable, amounts, 0.0) for name, amounts in values.items()}),
-        unknown,
-        impossible,
-    )
-
-
-def _evaluated(
-    warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[TermName, Filter]
+def formula_values(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[str, Filter]
 ) -> pl.DataFrame:
+    """Return customer_id, snapshot_date and the number that each formula gives, by its name, of the rows built last.
+
+    Raises ConfigError for a formula that gives no numbers or cannot be asked.
+    """
+    rows = _rows(warehouse, models, formulas)
+    require_numbers(warehouse, models, formulas)
+    listed = "".join(f", cast({formula.sql} as double) as {quoted(name)}" for name, formula in formulas.items())
+    return warehouse.frame(f"select customer_id, snapshot_date{listed} from ({rows})")
+
+
+def _rows(warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[str, Filter]) -> str:
     wanted = frozenset().union(*(formula.features for formula in formulas.values())) - ROW_COLUMNS
-    rows = feature_query(warehouse, models, wanted)
+    return feature_query(warehouse, models, wanted)
+
+
+def require_numbers(warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[str, Filter]) -> None:
+    """Raise ConfigError for a formula that gives no numbers, or cannot be asked, of the rows built last."""
+    rows = _rows(warehouse, models, formulas)
     for name, formula in formulas.items():
         try:
             (kind,) = warehouse.rows(f"select typeof({formula.sql}) from ({rows}) limit 1")[0:1] or [("DOUBLE",)]
@@ -117,5 +89,3 @@ def _evaluated(
                 where=formula.where,
                 remedy="Write a value such as `case when country = 'DE' then 2 else 0.5 end`.",
             )
-    listed = "".join(f", cast({formula.sql} as double) as {quoted(name)}" for name, formula in formulas.items())
-    return warehouse.frame(f"select customer_id, snapshot_date{listed} from ({rows})")

@@ -197,17 +197,18 @@ def write_policy(warehouse: Warehouse, policy: SnapshotPolicy, dates: Sequence[d
 
 def _has_facts(warehouse: Warehouse, models: Mapping[str, SqlModel], name: str) -> bool:
     """Say whether a group reads any staged table that has rows; one that reads none is kept."""
-    tables = _facts_of(models, name)
+    tables = facts_of(models, name)
     return not tables or any(warehouse.rows(f"select 1 from {table} limit 1") for table in sorted(tables))
 
 
-def _facts_of(models: Mapping[str, SqlModel], name: str) -> set[str]:
+def facts_of(models: Mapping[str, SqlModel], name: str) -> set[str]:
+    """Return the staged tables that a feature group is made of, the population's left out: everybody has that."""
     facts: set[str] = set()
     for needed in models[name].depends_on:
         if needed.startswith("staging."):
             facts.add(needed)
         elif needed in models and needed not in _POPULATION:  # everyone reads the population
-            facts |= _facts_of(models, needed)
+            facts |= facts_of(models, needed)
     return facts
 
 

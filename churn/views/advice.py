@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -13,6 +13,7 @@ from churn.campaigns.own_terms import profit_on_terms
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.decisions.effect import Evidence
+from churn.decisions.offer_terms import CustomersTerms
 from churn.documents.definition import CampaignDefinition
 from churn.views.definition_in_force import campaign_or_offer
 from churn.views.scored_customer import ShownReason
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from churn.store.records import CustomerAssignment
 
 
+# The terms of a campaign that differ by customer, of the one customer looked at; see `own_terms_of`.
+TermsOf = Callable[[CampaignDefinition], CustomersTerms | None]
 AdviceKind = Literal["campaign", "holdout", "suggested", "unprofitable", "none"]
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -91,11 +94,13 @@ def campaign_profit(
     monthly_margin: float,
     months_after_save: float | None = None,
     taught: Mapping[str, Sequence[Evidence]] | None = None,
+    terms_of: TermsOf | None = None,
 ) -> float | None:
     """Return the expected profit of contacting a customer on the terms of the campaign that is advised, as its file has them now.
 
     None where no campaign is, or its file cannot be read, or it acts by causes that are not known. A campaign that goes by
-    measured uplift is priced by risk here; `taught` is what measured rounds taught of the offers, by campaign.
+    measured uplift is priced by risk here; `taught` is what measured rounds taught of the offers, by campaign, `terms_of`
+    reads the customer's terms where those of a campaign are SQL over features.
     """
     definition = campaign_or_offer(campaigns, advice.campaign)
     if definition is None or advice.kind not in {"campaign", "suggested"}:
@@ -108,8 +113,9 @@ def campaign_profit(
         margin=np.array([monthly_margin]),
         months=None if months_after_save is None else np.array([months_after_save]),
         evidence=(taught or {}).get(definition.name, ()),
+        own=None if terms_of is None else terms_of(definition),
     )
-    return None if profit is None else float(profit[0])
+    return None if profit is None or np.isnan(profit[0]) else float(profit[0])
 
 
 def _advice(kind: AdviceKind, campaign: str | None, campaigns: Mapping[str, CampaignDefinition], text: str) -> Advice:

@@ -44,8 +44,8 @@ class CustomerAtRisk(ExplainedCustomer):
     next_best_offer: str | None
 
 
-# The profit expected of a customer on a campaign's newest terms, by the campaign's name; see `NewestTerms.profit`.
-ProfitOf = Callable[[str, "ScoreRow"], float | None]
+# The profit expected of a customer on a campaign's newest terms, by the campaign's name, score and run; see `NewestTerms.profit`.
+ProfitOf = Callable[[str, "ScoreRow", str], float | None]
 # The offer that a running round of a programme has for somebody with these assignments; see `NextOffers.of`.
 NextOffer = Callable[[Sequence["CustomerAssignment"]], str | None]
 
@@ -67,7 +67,9 @@ def customer_risk(
             {"campaign": a.campaign, "arm": a.arm, "assigned_at": a.assigned_at} for a in standing.assignments
         ],
         "recommended_action": action,
-        "campaign_expected_profit": profit_of(action, score) if action and profit_of and tells_money else None,
+        "campaign_expected_profit": profit_of(action, score, run.run_id)
+        if action and profit_of and tells_money
+        else None,
         "next_best_offer": next_offer(standing.assignments) if next_offer else None,
     }
 
@@ -90,7 +92,9 @@ def risk_json(
     document["voluntary_probability"] = voluntary_probability(score)
     action = _action(standing.assignments)
     document["recommended_action"] = action
-    document["campaign_expected_profit"] = profit_of(action, score) if action and profit_of and tells_money else None
+    document["campaign_expected_profit"] = (
+        profit_of(action, score, run.run_id) if action and profit_of and tells_money else None
+    )
     document["next_best_offer"] = next_offer(standing.assignments) if next_offer else None
     document["campaigns"] = [
         {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}

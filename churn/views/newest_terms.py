@@ -12,6 +12,7 @@ from churn.campaigns.reading import campaign_files
 from churn.context import Context
 from churn.views.advice import readable_campaigns
 from churn.views.definition_in_force import campaign_or_offer
+from churn.views.formula_values import NewestFormulaValues, own_terms_of
 from churn.views.offer_evidence import taught_of_offers
 
 if TYPE_CHECKING:
@@ -27,15 +28,16 @@ _SURE_SECONDS, _TAUGHT_SECONDS = 1.0, 60.0
 class NewestTerms:
     """Reads campaign files again when they change, which is noticed within a second, and what rounds taught every minute."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, formulas: NewestFormulaValues | None = None) -> None:
         self._context = context
         self._files: tuple[tuple[str, int], ...] = ()
         self._definitions: Mapping[str, CampaignDefinition] = {}
         self._taught: Mapping[str, Sequence[Evidence]] = {}
+        self._formulas = formulas or NewestFormulaValues(context.settings.home)
         self._sure_until = self._taught_until = 0.0
 
-    def profit(self, campaign: str, score: ScoreRow) -> float | None:
-        """Return the expected profit of contacting the customer of `score`; None where only a plan can tell it."""
+    def profit(self, campaign: str, score: ScoreRow, run_id: str) -> float | None:
+        """Return the expected profit of contacting the customer of `score`, of the run named; None where only a plan can tell it."""
         self._look()
         definition = campaign_or_offer(self._definitions, campaign)
         if definition is None:
@@ -49,8 +51,9 @@ class NewestTerms:
             margin=np.array([score["monthly_margin"]]),
             months=None if months is None else np.array([months]),
             evidence=self._taught.get(definition.name, ()),
+            own=own_terms_of(self._formulas.of(run_id), definition, [score["customer_id"]]),
         )
-        return None if profit is None else round(float(profit[0]), 4)
+        return None if profit is None or np.isnan(profit[0]) else round(float(profit[0]), 4)
 
     def _look(self) -> None:
         now = time.monotonic()

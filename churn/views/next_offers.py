@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from churn.store.records import CustomerAssignment
 
 _SURE_SECONDS = 1.0
+_PORTION = 2_000
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,19 @@ class NextOffers:
             if stamp != self._stamp:
                 self._offers, self._stamp = running_offers(store), stamp
         self._sure_until = now + _SURE_SECONDS
+
+
+def next_best_offers(context: Context, customer_ids: Sequence[str], offers: NextOffers | None = None) -> dict[str, str]:
+    """Return by customer the offer that the newest running round assigned; whoever has none is left out."""
+    with context.open_store() as store:
+        if not store.published.has_programmes():  # without loading SQLAlchemy
+            return {}
+        offers = offers or NextOffers(context)
+        assigned: dict[str, list[CustomerAssignment]] = {}
+        for start in range(0, len(customer_ids), _PORTION):
+            assigned |= store.assignments.of_customers(customer_ids[start : start + _PORTION])
+    named = {customer: offers.of(campaigns) for customer, campaigns in assigned.items()}
+    return {customer: offer for customer, offer in named.items() if offer is not None}
 
 
 def running_offers(store: Store) -> dict[str, RunningOffer]:

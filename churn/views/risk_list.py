@@ -13,6 +13,7 @@ from churn.errors import ConfigError
 from churn.files import TABLES, Sheet, check_ending, csv_text, workbook_bytes, write_frame
 from churn.store.score_row import LIFETIME_COLUMNS
 from churn.views.current_run import current_run
+from churn.views.next_offers import NextOffers, next_best_offers
 from churn.views.scored_customer import ScoredCustomer, scored_customer
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ CSV_COLUMNS = (
     "reasons",
     *LIFETIME_COLUMNS,
 )
-_PAGE_COLUMNS = (*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at")
+_PAGE_COLUMNS = (*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at", "next_best_offer")
+
+
+class ListedCustomer(ScoredCustomer):
+    """A customer of the list with the offer that a running round of a programme has for them, if any."""
+
+    next_best_offer: str | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class RiskList:
 
     run: ScoreRun
     count: int
-    customers: list[ScoredCustomer]
+    customers: list[ListedCustomer]
     file: Path | None
     tells_money: bool = True
 
@@ -61,9 +68,9 @@ def read_risk_list(
         check_ending(out, TABLES, where="--out")
     page, run, tells_money = _published(context, bands, top)
     if out is not None:
-        file = _write(context, _framed(page.frame, run, tells_money), out)
+        file = _write(context, _framed(context, page.frame, run, tells_money), out)
         return RiskList(run, len(page.rows), [], file, tells_money)
-    customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
+    customers = _listed(context, page, tells_money=tells_money)
     return RiskList(run, len(customers), customers, None, tells_money)
 
 
@@ -73,7 +80,7 @@ def listed_frame(context: Context, *, bands: Sequence[str] | None = None, top: i
     expected_profit is null where the model failed the calibration gate. Raises as `read_risk_list`.
     """
     page, run, tells_money = _published(context, bands, top)
-    return _framed(page.frame, run, tells_money)
+    return _framed(context, page.frame, run, tells_money)
 
 
 def _published(context: Context, bands: Sequence[str] | None, top: int | None) -> tuple[ScorePage, ScoreRun, bool]:
@@ -88,8 +95,27 @@ def _published(context: Context, bands: Sequence[str] | None, top: int | None) -
         return page, run, store.published.tells_money(run)
 
 
-def _framed(frame: pl.DataFrame, run: ScoreRun, tells_money: bool) -> pl.DataFrame:  # noqa: FBT001  # as the run tells it
+def _listed(
+    context: Context, page: ScorePage, *, tells_money: bool, offers: NextOffers | None = None
+) -> list[ListedCustomer]:
+    rows = page.documents()
+    next_offer = next_best_offers(context, [row["customer_id"] for row in rows], offers)
+    return [
+        {**scored_customer(row, tells_money=tells_money), "next_best_offer": next_offer.get(row["customer_id"])}
+        for row in rows
+    ]
+
+
+def _framed(
+    context: Context,
+    frame: pl.DataFrame,
+    run: ScoreRun,
+    tells_money: bool,  # noqa: FBT001  # as the run tells it
+) -> pl.DataFrame:
     import polars as pl
+
+    ids = frame["customer_id"].to_list()
+    next_offer = next_best_offers(context, ids)
 
     if not tells_money:
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("expected_profit"))
@@ -97,6 +123,7 @@ def _framed(frame: pl.DataFrame, run: ScoreRun, tells_money: bool) -> pl.DataFra
         pl.lit(run.snapshot_date).alias("snapshot_date"),
         pl.lit(run.model_version).alias("model_version"),
         pl.lit(run.scored_at).alias("scored_at"),
+        pl.Series("next_best_offer", [next_offer.get(customer) for customer in ids], dtype=pl.String),
     )
 
 
@@ -113,7 +140,7 @@ class RiskListPage:
     """Some customers of the list and the run they come from; `next_cursor` is None at its end."""
 
     run: ScoreRun
-    customers: list[ScoredCustomer]
+    customers: list[ListedCustomer]
     next_cursor: str | None
 
 
@@ -126,6 +153,7 @@ def risk_page(
     order: ScoreOrder,
     limit: int,
     cursor: str | None,
+    offers: NextOffers | None = None,
 ) -> RiskListPage:
     """Return a page of the list; the listed customers where no band is given.
 
@@ -144,7 +172,7 @@ def risk_page(
         )
         run = current_run(page.run)
         tells_money = store.published.tells_money(run)
-    customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
+    customers = _listed(context, page, tells_money=tells_money, offers=offers)
     return RiskListPage(run, customers, page.next_cursor)
 
 
@@ -164,7 +192,7 @@ def _page_rows(page: RiskListPage) -> list[Sequence[object]]:
     rows: list[Sequence[object]] = []
     for customer in page.customers:
         cells = {**customer, "reasons": "; ".join(reason["text"] for reason in customer["reasons"])}
-        rows.append([*(cells[name] for name in CSV_COLUMNS), *run])
+        rows.append([*(cells[name] for name in CSV_COLUMNS), *run, customer["next_best_offer"]])
     return rows
 
 

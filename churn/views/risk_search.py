@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.files import Sheet, csv_text, workbook_bytes
 from churn.views.advice import Advice, advise, campaign_profit, readable_campaigns
+from churn.views.formula_values import NewestFormulaValues, own_terms_of
 from churn.views.next_offers import NextOffers
 from churn.views.offer_evidence import taught_of_offers
 from churn.views.risk_index import Filters, ListOrder, RiskIndexes
@@ -72,6 +74,7 @@ def list_customers(
     after: str | None = None,
     before: str | None = None,
     groups: Mapping[str, str] | None = None,
+    formulas: NewestFormulaValues | None = None,
 ) -> FoundCustomers | None:
     """Return a page of the current list, None before the first one. `groups` names the group of each feature, see `advise`.
 
@@ -90,7 +93,7 @@ def list_customers(
             run = page.run  # a newer list came in between
         if run is None:
             return None
-        customers = _with_advice(context, store, page, groups or {})
+        customers = _with_advice(context, store, page, groups or {}, formulas)
         tells_money = store.published.tells_money(run)
     summary = read_summary(context.settings.home, run.run_id)
     return FoundCustomers(
@@ -139,10 +142,17 @@ def _portions(
             page = store.scores.customers(index.customers(places[start : start + _PORTION]))
             if page.run is None or page.run.run_id != run.run_id:
                 return  # a newer list has come: half of each would be neither
-            yield [_cells(row, run) for row in _with_advice(context, store, page, {})]
+            yield [_cells(row, run) for row in _with_advice(context, store, page, {}, None)]
 
 
-def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mapping[str, str]) -> list[AdvisedCustomer]:
+def _with_advice(
+    context: Context,
+    store: Store,
+    page: ScorePage,
+    groups: Mapping[str, str],
+    formulas: NewestFormulaValues | None,
+) -> list[AdvisedCustomer]:
+    """Return the customers of a page with advice; without `formulas` no money on terms that are SQL, which no download has."""
     tells_money = page.run is None or store.published.tells_money(page.run)
     customers = [scored_customer(row, tells_money=tells_money) for row in page.documents()]
     assigned = store.assignments.of_customers([customer["customer_id"] for customer in customers]) if customers else {}
@@ -154,6 +164,9 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
         campaigns = assigned.get(customer["customer_id"], [])
         advice = advise(customer, campaigns, definitions, groups)
         by_its_terms = None
+        own = None
+        if formulas is not None and page.run is not None:
+            own = partial(own_terms_of, formulas.of(page.run.run_id), ids=[customer["customer_id"]])
         if tells_money:
             by_its_terms = campaign_profit(
                 advice,
@@ -164,6 +177,7 @@ def _with_advice(context: Context, store: Store, page: ScorePage, groups: Mappin
                 monthly_margin=customer["monthly_margin"],
                 months_after_save=customer["months_after_save"],
                 taught=taught,
+                terms_of=own,
             )
         advised.append(
             {

@@ -141,6 +141,34 @@ def test_all_campaigns_are_planned_together(run, town):
     assert [c["name"] for c in found["campaigns"]] == ["calls", "fix_payment", "price_incentive", "support_call"]
 
 
+def test_a_source_that_a_campaign_needs_and_that_is_not_declared_is_named(town):
+    from churn.workflows.define import validate_campaigns
+
+    named = Town(town.home, sources={"customers": {"path": "c.csv"}, "subscriptions": {"path": "s.csv"}})
+    named.campaign("calls", PLAIN + '\n[audience]\nfilter = "has_unpaid_bill or customer_time_in_months > 3"\n')
+    (complaint,) = validate_campaigns(named.context, ["calls"]).complaints
+    assert complaint.what == "`has_unpaid_bill` is made of the source `payments`, which churn.toml does not declare"
+    assert complaint.line > 0
+    assert "[sources.payments]" in complaint.remedy
+    assert validate_campaigns(town.context, ["calls"]).complaints == []
+
+
+@pytest.mark.parametrize(
+    ("term", "wrong"),
+    [
+        ("case when has_unpaid_bill then 2 else 1 end", ""),
+        ("has_unpaid_bill", "not a number"),
+        ("plan", "not a number"),
+    ],
+)
+def test_a_term_that_gives_no_number_is_named_before_anybody_plans(town, term, wrong):
+    from churn.workflows.define import validate_campaigns
+
+    town.campaign("calls", PLAIN.replace("contact_cost = 2", f'contact_cost = "{term}"'))
+    complaints = validate_campaigns(town.context, ["calls"]).complaints
+    assert [wrong in complaint.what for complaint in complaints] == ([True] if wrong else [])
+
+
 def test_a_connector_that_is_declared_is_known(town):
     from churn.workflows.define import validate_campaigns
 

@@ -104,6 +104,7 @@ def risk_list(
         after=wanted.after,
         before=wanted.before,
         groups=feature_groups(state),
+        formulas=state.formulas,
     )
     has_months = customers is not None and any(row["months_kept"] is not None for row in customers.customers)
     columns = _columns(wanted, has_months=has_months)

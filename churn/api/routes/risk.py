@@ -61,10 +61,18 @@ def risk_list(
 ) -> Response:
     """Return the current list page by page, highest first. With `If-None-Match`, 304 while nothing has changed."""
     page = risk_page(
-        state.context, bands=band, min_probability=min_probability, plan=plan, order=sort, limit=limit, cursor=cursor
+        state.context,
+        bands=band,
+        min_probability=min_probability,
+        plan=plan,
+        order=sort,
+        limit=limit,
+        cursor=cursor,
+        offers=state.next_offers,
     )
-    # The list changes as a whole, or turns stale: run and question tell a page.
-    named = f"{page.run.run_id}|{page.run.is_stale}|{request.url.query}".encode("utf-8", "surrogatepass")
+    # The list changes as a whole, or turns stale, or a round of a programme begins or ends.
+    offers = "|".join(customer["next_best_offer"] or "" for customer in page.customers)
+    named = f"{page.run.run_id}|{page.run.is_stale}|{offers}|{request.url.query}".encode("utf-8", "surrogatepass")
     headers = {"ETag": f'"{hashlib.sha256(named).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
     if page.next_cursor:
         headers["X-Next-Cursor"] = page.next_cursor

@@ -14,6 +14,9 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Instant = Annotated[datetime, AfterValidator(lambda at: at.replace(tzinfo=UTC))]
 
 
+_NEXT_BEST_OFFER = "The offer that a running round of a programme has for the customer; null for those it leaves alone, by choice or by chance."
+
+
 class Strict(BaseModel):
     """A body we are sent: unknown keys are refused, and a number is a number."""
 
@@ -100,21 +103,22 @@ class CustomerRisk(Score, Freshness):
     campaign_expected_profit: float | None = Field(
         None,
         description="Of contacting the customer on the terms that the file of `recommended_action` has now; null without "
-        "one, where the model failed the gate, and where terms are SQL over features, which a plan evaluates.",
+        "one, where the model failed the gate, and where its SQL over features was written after the list was scored.",
     )
-    next_best_offer: str | None = Field(
-        None,
-        description="The offer that a running round of a programme has for the customer; null for those it leaves alone, by "
-        "choice or by chance.",
-        examples=["support_call"],
-    )
+    next_best_offer: str | None = Field(None, description=_NEXT_BEST_OFFER, examples=["support_call"])
     campaigns: list[Assignment] = Field(default_factory=list)
+
+
+class ListedScore(Score):
+    """One customer on the risk list, with what a programme offers them."""
+
+    next_best_offer: str | None = Field(None, description=_NEXT_BEST_OFFER, examples=["support_call"])
 
 
 class RiskPage(Freshness):
     """A part of the risk list. Follow `next_cursor` until it is null."""
 
-    customers: list[Score]
+    customers: list[ListedScore]
     next_cursor: str | None = None
 
 

@@ -22,6 +22,16 @@ _TERMS: Any = create_model("_Terms", __base__=Strict, **{term.name: _field(term)
 class SimulationInput(_TERMS):
     """What to simulate; what is left out comes from the settings. At most one of threshold, budget and contacts."""
 
+    campaign: str | None = Field(
+        None,
+        max_length=100,
+        description="Price by this campaign's file: its rates by cause and modifiers, harm, own costs and values, limits, and "
+        "what was measured. Amounts given here replace its own.",
+        examples=["support_call"],
+    )
+    programme: str | None = Field(
+        None, max_length=100, description="With `campaign`: as it competes in this programme."
+    )
     profit_model: ProfitModel | None = None
     preset: Literal["case-study"] | None = None
     on: Literal["scores", "evaluation"] = "scores"

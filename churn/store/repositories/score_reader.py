@@ -75,6 +75,10 @@ class ScoreReader:
         counted = ", ".join(f"(select count(*) from {table})" for table in ("assignments", "outcomes", "objections"))
         return tuple(map(int, self._source.fetch(f"select {counted}", {})[0]))
 
+    def has_programmes(self) -> bool:
+        """Whether any round of a programme was ever approved: only then can anybody have a next best offer."""
+        return bool(self._source.fetch("select 1 from programme_rounds where state = 'approved' limit 1", {}))
+
     def current(
         self,
         *,

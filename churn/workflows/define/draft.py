@@ -17,7 +17,7 @@ from churn.workflows.define.define import DefinitionInForce, Saving, define_camp
 from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:
-    from churn.workflows.simulate.live import Answer
+    from churn.workflows.simulate.answer import Answer
 
 
 def draft_audience(

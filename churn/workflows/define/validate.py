@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from churn.campaigns.reading import Complaint, campaign_files, examine, line_of,
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 from churn.errors import ConfigError, WarehouseBusy
-from churn.snapshots.customer_terms import ROW_COLUMNS, known_columns
+from churn.snapshots.customer_terms import ROW_COLUMNS, check_formulas, known_columns, require_numbers
 from churn.warehouse.models.filters import audience_filter, term_value
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.plan.terms import KEYS
+from churn.workflows.define.sources_needed import missing_sources
+from churn.workflows.plan.terms import KEYS, places_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class CampaignReview:
 def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignReview:
     """Read the campaigns named, or all, and return everything wrong: file, line, what, and what to do.
 
-    Besides the file itself: features that no SQL file makes and connectors that churn.toml does not declare.
+    Besides the file itself: features that no SQL file makes, sources they need and connectors that churn.toml does not declare,
+    and, where features were built, SQL terms that give no numbers.
     Raises CampaignError for a campaign that there is not.
     """
     home = context.settings.home
@@ -49,6 +51,9 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
     for definition in read:
         path = chosen[definition.name]
         complaints += beyond_the_file(context, definition, path, path.read_text(encoding="utf-8-sig"), known)
+    complaints += _no_numbers(
+        context, [d for d in read if d.offer.formulas and d.name not in {c.campaign for c in complaints}], chosen
+    )
     warnings = [single_rate_note(definition) for definition in read if definition.offer.success is None]
     return CampaignReview(chosen, sorted(complaints, key=lambda item: (item.campaign, item.line)), warnings)
 
@@ -56,22 +61,30 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
 def beyond_the_file(
     context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
 ) -> list[Complaint]:
-    """Return complaints about features and a connector that a definition, read from `text`, names in vain."""
+    """Return complaints about features, their sources and a connector that a definition, read from `text`, names in vain."""
     complaints = []
+    read: list[tuple[tuple[str, str], Collection[str]]] = []  # the features read, by their place
     if definition.audience.filter is not None:
         place = ("audience", "filter")
         line = line_of(text, place)
         try:
-            audience_filter(definition.audience.filter, set(known) - ROW_COLUMNS, where=f"{path}:{line}")
+            condition = audience_filter(definition.audience.filter, set(known) - ROW_COLUMNS, where=f"{path}:{line}")
+            read.append((place, condition.features))
         except ConfigError as error:
             complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or "", place))
     for name, formula in definition.offer.formulas.items():
         place = ("offer", KEYS[name])
         line = line_of(text, place)
         try:
-            term_value(formula, known, where=f"{path}:{line}")
+            read.append((place, term_value(formula, known, where=f"{path}:{line}").features))
         except ConfigError as error:
             complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or "", place))
+    models = load_models(context.settings.home) if read else {}
+    for place, features in read:
+        for feature, sources in missing_sources(context.settings, models, features).items():
+            what = f"`{feature}` is made of the source {_or(sources)}, which churn.toml does not declare"
+            remedy = f"Declare [sources.{sources[0]}], or leave the feature out."
+            complaints.append(Complaint(definition.name, path, line_of(text, place), what, remedy, place))
     connector, connectors = definition.crm.connector, context.settings.connectors
     if connector is not None and connector not in connectors:
         remedy = nearest(connector, connectors) if connectors else f"Declare [connectors.{connector}] in churn.toml."
@@ -79,6 +92,40 @@ def beyond_the_file(
         complaints.append(
             Complaint(definition.name, path, line_of(text, place), f"no connector `{connector}`", remedy, place)
         )
+    return complaints
+
+
+def _or(sources: Sequence[str]) -> str:
+    return " or ".join(f"`{source}`" for source in sources)
+
+
+def _no_numbers(
+    context: Context, definitions: Sequence[CampaignDefinition], files: Mapping[str, Path]
+) -> list[Complaint]:
+    """Return complaints about terms that give no numbers; none where no features are built, or another process is at them."""
+    if not definitions or not context.settings.warehouse_path.exists():
+        return []
+    complaints = []
+    models = load_models(context.settings.home)
+    try:
+        with context.open_warehouse("churn campaigns") as warehouse:
+            known = known_columns(models, warehouse)
+            if not warehouse.has_table("snapshots.customer_value"):
+                return []
+            for definition in definitions:
+                path = files[definition.name]
+                text = path.read_text(encoding="utf-8-sig")
+                for name, formula in check_formulas(
+                    definition.offer.formulas, known, places_of(definition, path, text)
+                ).items():
+                    try:
+                        require_numbers(warehouse, models, {name: formula})
+                    except ConfigError as error:
+                        place = ("offer", KEYS[name])
+                        line = line_of(text, place)
+                        complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or "", place))
+    except WarehouseBusy:
+        return complaints
     return complaints
 
 

@@ -11,7 +11,7 @@ from churn.modeling import load_card
 from churn.wording import percent
 
 if TYPE_CHECKING:
-    from churn.workflows.plan.scores import ScoreList
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,18 @@ class InvoluntaryChurn:
     note: str | None
 
 
-def involuntary_churn(context: Context, scores: ScoreList) -> InvoluntaryChurn:
+def involuntary_churn(context: Context, frame: pl.DataFrame, model_version: str) -> InvoluntaryChurn:
     """Return the model's own parts; where it has none everybody is given the share that was seen in its training."""
-    published, p = scores.frame["involuntary_probability"], scores.frame["churn_probability"]
+    published, p = frame["involuntary_probability"], frame["churn_probability"]
     if not published.null_count():
         return InvoluntaryChurn(published.to_numpy(), None)
     with context.open_store() as store:
-        bundle = store.models.get(scores.model_version).bundle
+        bundle = store.models.get(model_version).bundle
     counts = load_card(context.settings.models_path / bundle).counts
     involuntary, voluntary = counts.get("involuntary", 0), counts.get("voluntary", 0)
     share = involuntary / (involuntary + voluntary) if involuntary else 0.0
     note = (
-        f"{scores.model_version} does not tell whose churn would be involuntary, so everybody is given the usual share of "
+        f"{model_version} does not tell whose churn would be involuntary, so everybody is given the usual share of "
         f"{percent(share)}."
     )
     return InvoluntaryChurn(published.fill_null(p * share).to_numpy(), note if 0.0 < share < 1.0 else None)

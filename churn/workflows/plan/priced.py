@@ -36,6 +36,7 @@ class Priced:
     parts: tuple[Floats, Floats] | None  # what the offer's rates act on, see parts_of
     sentence: str | None
     cause_note: str | None  # what must be said of the probability by cause
+    left_out: Mapping[str, Bools]  # by rule whom it leaves out whatever they would earn
     eligibility: Eligibility
 
     @property
@@ -88,7 +89,9 @@ def price(
     low = (values.profit < minimum) | (values.profit <= 0.0)
     eligible = eligibility({**left_out, "low_profit": low}, p.size)
     error = None if uplift is None else effect_error
-    return Priced(definition, economics, terms, value, values, error, effect, parts, sentence, cause_note, eligible)
+    return Priced(
+        definition, economics, terms, value, values, error, effect, parts, sentence, cause_note, left_out, eligible
+    )
 
 
 def _value(definition: CampaignDefinition, scores: pl.DataFrame, terms: CustomerTerms) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,16 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.views.offer_evidence import taught_of_offers
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.learn_uplift import latest_learning
-from churn.workflows.plan.causes import involuntary_churn
+from churn.workflows.plan.causes import InvoluntaryChurn, involuntary_churn
 from churn.workflows.plan.priced import Priced, price
 from churn.workflows.plan.terms import terms_of_offers
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from churn.snapshots.customer_terms import CustomersTerms
+    from churn.config import BusinessSettings
+    from churn.decisions.effect import Evidence
+    from churn.decisions.offer_terms import CustomersTerms
     from churn.warehouse.connection import Warehouse
     from churn.workflows.learn_uplift import LoadedUplift
     from churn.workflows.plan.eligibility import CampaignFacts
@@ -50,6 +52,20 @@ class _Basis:
     effect_error: float = 0.0
 
 
+@dataclass(frozen=True)
+class OfferKnowledge:
+    """What is known of an offer beside its file: each customer's terms, the causes of churn, and what was learnt.
+
+    `causes` is None where no offer acts by cause, `features` where no uplift was learnt.
+    """
+
+    terms: CustomersTerms
+    causes: InvoluntaryChurn | None = None
+    evidence: Sequence[Evidence] = ()
+    learning: LoadedUplift | None = None
+    features: pl.DataFrame | None = None
+
+
 def price_campaigns(
     context: Context,
     warehouse: Warehouse,
@@ -68,47 +84,68 @@ def price_campaigns(
     """
     terms = terms_of_offers(context, warehouse, definitions, scores)
     by_cause = any(definition.offer.success is not None for definition in definitions)
-    causes = involuntary_churn(context, scores) if by_cause else None
+    causes = involuntary_churn(context, scores.frame, scores.model_version) if by_cause else None
     with context.open_store() as store:
         taught = taught_of_offers(store, [definition.name for definition in definitions])
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
-    priced = []
-    for definition, learning in zip(definitions, learnt, strict=True):
-        if learning is not None and learning.is_harmful and not despite_harm:
-            basis = _nobody(definition, learning, scores.frame.height)
-        else:
-            basis = _basis(definition, learning, features)
-        own = terms[definition.name]
-        economics = economics_of(definition, context.settings.business, basis.model, _usable(own))
-        probability = scores.frame["churn_probability"].to_numpy()
-        acts_by_cause = definition.offer.success is not None
-        involuntary = causes.part if causes is not None and acts_by_cause else np.zeros(probability.size)
-        effect = offer_effect(definition.offer, taught[definition.name], probability, involuntary, own.terms)
-        if effect is not None and basis.avoided is None:
-            economics = effect.of(np.flatnonzero(own.is_usable)).within(economics)
-            own = replace(own, terms=replace(own.terms, avoided=effect.avoided))
-        left_out = facts.left_out[definition.name]
-        if definition.offer.formulas:
-            left_out = {**left_out, "unknown_terms": own.is_unknown, "impossible_terms": own.is_impossible}
-        if basis.is_harmful is not None:
-            left_out = {**left_out, "harmful": basis.is_harmful}
-        priced.append(
-            price(
-                definition,
-                economics,
-                scores.frame,
-                left_out,
-                own.terms,
-                uplift=basis.avoided,
-                effect_error=basis.effect_error,
-                sentence=basis.sentence,
-                effect=effect if basis.avoided is None else None,
-                cause_note=causes.note if causes is not None and acts_by_cause else None,
-                parts=parts_of(definition.offer, probability, involuntary, own.terms),
-            )
+    return [
+        price_offer(
+            definition,
+            context.settings.business,
+            scores.frame,
+            facts.left_out[definition.name],
+            OfferKnowledge(terms[definition.name], causes, taught[definition.name], learning, features),
+            despite_harm=despite_harm,
         )
-    return priced
+        for definition, learning in zip(definitions, learnt, strict=True)
+    ]
+
+
+def price_offer(
+    definition: CampaignDefinition,
+    business: BusinessSettings,
+    scores: pl.DataFrame,
+    left_out: Mapping[str, Bools],
+    known: OfferKnowledge,
+    *,
+    despite_harm: bool = False,
+) -> Priced:
+    """Return one campaign's arithmetic for the customers of `scores`: the one way to price an offer, of plans and of simulations.
+
+    `left_out` (n,) says by rule whom it would leave out; who has no usable terms, or whom contact harms, is added here.
+    """
+    own, learning = known.terms, known.learning
+    if learning is not None and learning.is_harmful and not despite_harm:
+        basis = _nobody(definition, learning, scores.height)
+    else:
+        basis = _basis(definition, learning, known.features)
+    economics = economics_of(definition, business, basis.model, _usable(own))
+    probability = scores["churn_probability"].to_numpy()
+    causes = known.causes if definition.offer.success is not None else None
+    involuntary = np.zeros(probability.size) if causes is None else causes.part
+    effect = offer_effect(definition.offer, known.evidence, probability, involuntary, own.terms)
+    if effect is not None and basis.avoided is None:
+        economics = effect.of(np.flatnonzero(own.is_usable)).within(economics)
+        own = replace(own, terms=replace(own.terms, avoided=effect.avoided))
+    rules = dict(left_out)
+    if definition.offer.formulas:
+        rules |= {"unknown_terms": own.is_unknown, "impossible_terms": own.is_impossible}
+    if basis.is_harmful is not None:
+        rules["harmful"] = basis.is_harmful
+    return price(
+        definition,
+        economics,
+        scores,
+        rules,
+        own.terms,
+        uplift=basis.avoided,
+        effect_error=basis.effect_error,
+        sentence=basis.sentence,
+        effect=effect if basis.avoided is None else None,
+        cause_note=None if causes is None else causes.note,
+        parts=parts_of(definition.offer, probability, involuntary, own.terms),
+    )
 
 
 def _usable(own: CustomersTerms) -> CustomerTerms:

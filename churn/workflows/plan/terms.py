@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from churn.campaigns.reading import campaign_files, line_of
 from churn.config.formulas import TermName
 from churn.context import Context
+from churn.decisions.offer_terms import CustomersTerms
 from churn.documents.definition import CampaignDefinition
 from churn.snapshots.conditions import build_day
-from churn.snapshots.customer_terms import ROW_COLUMNS, CustomersTerms, check_formulas, customer_terms, known_columns
+from churn.snapshots.customer_terms import ROW_COLUMNS, check_formulas, customer_terms, known_columns
 from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from churn.context import Context
 from churn.errors import ResourceError
 from churn.views.serving_files import (
     FEATURES,
+    FORMULAS,
     KEPT_MONTHS,
     KEPT_RUNS,
     KEPT_SCORES,
@@ -28,6 +29,7 @@ from churn.views.serving_files import (
 )
 from churn.warehouse.models.build import export_model
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.score.formula_values import published_formulas
 from churn.workflows.score.serving import serving_summary
 
 if TYPE_CHECKING:
@@ -42,11 +44,13 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
     """Write the folder of the run, whole or not at all, and return it. Called before the run is published.
 
     features.parquet: customer_id and what the model saw. timeline.parquet and usage.parquet: the year before the date.
-    list.parquet: what the risk list is sorted and filtered by. summary.json: what the overview tells.
+    list.parquet: what the risk list is sorted and filtered by. formulas.parquet: what SQL in campaigns gives each customer,
+    where there is any. summary.json: what the overview tells.
     Raises ResourceError where the disk refuses.
     """
     folder = run_path(context.settings.home, scored.run_id)
     models = load_models(context.settings.home)
+    formulas = published_formulas(context, warehouse, scored.frame["customer_id"], day)
     summary = serving_summary(context, warehouse, models, scored, version, day)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +58,8 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
         try:
             _write_frame(scored.features, scratch / FEATURES)
             _write_frame(scored.frame.select(LIST_COLUMNS), scratch / LIST)
+            if formulas is not None:
+                _write_frame(formulas, scratch / FORMULAS)
             _export(warehouse, models, scratch)
             (scratch / SUMMARY).write_text(json.dumps(summary.as_json(), ensure_ascii=False), encoding="utf-8")
             scratch.chmod(0o755)

@@ -24,6 +24,7 @@ from churn.documents.simulation import (
     SimulatedCut,
     SimulatedDriver,
     SimulatedInterval,
+    SimulatedOffer,
     SimulatedOptimum,
     SimulatedStep,
     SimulationCalibration,
@@ -45,11 +46,20 @@ STEP_LABELS: Final[dict[StepName, str]] = {
     "not_held_out": "Without the global holdout",
     "chosen": "Contacted",
 }
-_REASONS: Final = {"low_profit": "expected to earn nothing", "beyond_the_cut": "beyond the budget, number or threshold"}
+_REASONS: Final = {
+    "low_profit": "expected to earn nothing",
+    "beyond_the_cut": "beyond the budget, number or threshold",
+    "held_out": "left alone by chance, to measure the effect",
+}
 METHOD: Final = (
     "Customers are contacted from the highest expected profit down, by a threshold from the highest churn probability. Bands: {draws:,} draws of other customers "
     "(bootstrap), of the success rate (Beta through {low} to {high}), of the value of a save (20 % either way) and of "
     "luck in who stays; 90 % of the draws lie between the lower and the upper line."
+)
+METHOD_OF_OFFER: Final = (
+    "Customers are contacted as a plan of the campaign would choose them. Bands: {draws:,} draws of other customers "
+    "(bootstrap), of what the offer does as it is believed, of the value of a save (20 % either way) and of luck in who stays; "
+    "90 % of the draws lie between the lower and the upper line."
 )
 _UNKNOWN: Final = OptimumInterval(low=None, median=None, high=None)
 
@@ -77,6 +87,7 @@ def build_document(
     *,
     is_overridden: bool,
     funnel: Sequence[FunnelStep] = (),
+    offer: SimulatedOffer | None = None,
 ) -> SimulationDocument:
     """Return the document: money in cents, shares in 0..1, None where a number does not exist."""
     point = _cut(result.point)
@@ -118,12 +129,13 @@ def build_document(
         scored_at=origin.scored_at,
         data_cutoff=origin.data_cutoff,
         calibration=_calibration(gate, is_overridden=is_overridden),
-        method=METHOD.format(
+        method=(METHOD if offer is None else METHOD_OF_OFFER).format(
             draws=result.draws, low=percent(economics.success_rate_low), high=percent(economics.success_rate_high)
         ),
         draws=result.draws,
         seed=result.seed,
         funnel=tuple(shown_step(step) for step in funnel),
+        offer=offer,
     )
 
 

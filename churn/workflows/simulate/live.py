@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.economics import economics_from
 from churn.context import Context
-from churn.decisions.audit import AuditFinding, audit, by_severity
-from churn.decisions.funnel import FunnelStep
+from churn.decisions.audit import audit, by_severity
 from churn.decisions.live_simulation import LiveCustomers
-from churn.decisions.profit import Economics
-from churn.decisions.simulation import SimulationResult
 from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
-from churn.documents.simulation import SimulationDocument
 from churn.errors import ChurnError, ConfigError, DataError
-from churn.workflows.simulate.document import Origin, build_document
-from churn.workflows.simulate.simulate import Population, about_the_data, published_scores, stale_reason
+from churn.workflows.simulate.answer import Answer
+from churn.workflows.simulate.document import Origin
+from churn.workflows.simulate.offer import OfferPopulation, offer_of, price_published
+from churn.workflows.simulate.simulate import Population, about_the_data, offer_answer, published_scores, stale_reason
 
 if TYPE_CHECKING:
-    from churn.decisions.calibration import Gate
     from churn.store.records import ScoreRun
     from churn.views.judgement import Judgement
+
+
+_TAUGHT_SECONDS: Final = 60.0  # what a new measurement taught of an offer is noticed within them
 
 
 @dataclass(frozen=True)
@@ -42,33 +42,6 @@ class Prepared:
     has_own_months: bool = False
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What was asked, the terms as they were understood, and what comes out."""
-
-    request: SimulationRequest
-    economics: Economics
-    result: SimulationResult
-    findings: tuple[AuditFinding, ...]
-    origin: Origin
-    gate: Gate
-    run_id: str
-    funnel: tuple[FunnelStep, ...] = ()
-
-    @cached_property
-    def document(self) -> SimulationDocument:
-        """The document that `churn simulate --json` writes, of this answer."""
-        return build_document(
-            self.result,
-            self.economics,
-            self.findings,
-            self.origin,
-            self.gate,
-            is_overridden=not self.gate.is_passed,
-            funnel=self.funnel,
-        )
-
-
 class Simulator:
     """Answers from memory. The first question after a new list prepares it in a thread, and is answered by the old one."""
 
@@ -76,6 +49,7 @@ class Simulator:
         self._context = context
         self._lock = threading.Lock()
         self._held: Prepared | None = None
+        self._offer: tuple[tuple[object, ...], OfferPopulation] | None = None
 
     def prepared(self) -> Prepared:
         """Return the list held; only the first question waits for it. Raises DataError before the first list."""
@@ -91,6 +65,8 @@ class Simulator:
         if request.preset is not None or request.on != "scores" or request.seed != 7:
             raise ConfigError("only the current list is held ready", where="simulation", remedy="Run `churn simulate`.")
         mode, amount = mode_of(request)
+        if request.campaign is not None or request.programme is not None:
+            return offer_answer(self._context, self._priced(request), request, mode, amount)
         economics = lay_over(economics_from(self._context.settings), request)
         held, run = self._current()
         held.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
@@ -114,6 +90,19 @@ class Simulator:
         findings = by_severity([*about, *held.population.caveats, *audited])
         funnel = held.population.funnel(economics, value, result.point)
         return Answer(request, economics, result, tuple(findings), origin, held.judgement.gate, held.run_id, funnel)
+
+    def _priced(self, request: SimulationRequest) -> OfferPopulation:
+        """Return the list as a campaign prices it; the last one is held while list, contacts and terms stay the same."""
+        definition = offer_of(self._context, request)
+        with self._context.open_store() as store:
+            run, contacts = store.published.current_run(), store.published.contact_counts()
+        taught = time.monotonic() // _TAUGHT_SECONDS
+        key = (run and (run.run_id, run.is_stale), contacts, definition.hash, request.programme, request.budget, taught)
+        held = self._offer
+        if held is None or held[0] != key:
+            priced = price_published(self._context, definition, programme=request.programme, budget=request.budget)
+            self._offer = held = (key, priced)
+        return held[1]
 
     def _current(self) -> tuple[Prepared, ScoreRun]:
         with self._context.open_store() as store:

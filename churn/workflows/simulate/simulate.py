@@ -10,7 +10,7 @@ import numpy as np
 from churn.campaigns.economics import economics_from
 from churn.campaigns.plan_words import CONSENT_UNKNOWN
 from churn.context import Context
-from churn.decisions.audit import AuditFinding, audit, audit_case_study, by_severity
+from churn.decisions.audit import AuditFinding, audit, audit_case_study, audit_offer, by_severity
 from churn.decisions.checks import Bools
 from churn.decisions.choices import Mode
 from churn.decisions.funnel import Admission, FunnelStep
@@ -29,7 +29,14 @@ from churn.workflows.plan.rules import (
     read_history,
     unknown_facts,
 )
+from churn.workflows.simulate.answer import Answer
 from churn.workflows.simulate.document import Origin, build_document
+from churn.workflows.simulate.offer import (
+    OfferPopulation,
+    offer_of,
+    price_published,
+    simulate_priced,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,7 +100,13 @@ def simulate_campaign(context: Context, request: SimulationRequest) -> Simulatio
     """
     mode, amount = mode_of(request)
     if request.preset is not None:
+        if request.campaign is not None:
+            raise ConfigError(
+                "the case study is no campaign of yours", where="--preset", remedy="Leave out one of them."
+            )
         document = _case_study(context, request, mode)
+    elif request.campaign is not None or request.programme is not None:
+        document = _on_offer(context, request, mode, amount)
     else:
         document = _on_population(context, request, mode, amount)
     if request.save:
@@ -167,6 +180,45 @@ def _on_population(
         gate,
         is_overridden=not gate.is_passed,
         funnel=population.funnel(economics, value, result.point),
+    )
+
+
+def _on_offer(context: Context, request: SimulationRequest, mode: Mode, amount: float | None) -> SimulationDocument:
+    """Simulate a campaign on its own terms, as its plan would price and choose."""
+    population = price_published(
+        context, offer_of(context, request), programme=request.programme, budget=request.budget
+    )
+    context.progress.step(f"Simulating {population.frame.height:,} customers")
+    return offer_answer(context, population, request, mode, amount).document
+
+
+def offer_answer(
+    context: Context, population: OfferPopulation, request: SimulationRequest, mode: Mode, amount: float | None
+) -> Answer:
+    """Return what an offer comes to on the customers it was priced for. Raises NotCalibrated, and DataError where it may contact nobody."""
+    population.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
+    simulated = simulate_priced(population, mode, amount, draws=context.settings.simulation.draws, seed=request.seed)
+    gate, economics = population.judgement.gate, population.priced.economics
+    audited = audit_offer(
+        simulated.result,
+        economics,
+        currency=context.settings.business.currency,
+        is_measured=population.is_measured,
+        notes=population.notes,
+    )
+    about = about_the_data(gate, population.origin, simulated.result)
+    findings = by_severity([*about, *population.caveats, *audited])
+    origin = replace(population.origin, name=request.name or request.save)
+    return Answer(
+        request,
+        economics,
+        simulated.result,
+        tuple(findings),
+        origin,
+        gate,
+        population.run_id,
+        simulated.funnel,
+        simulated.offer,
     )
 
 

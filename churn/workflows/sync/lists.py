@@ -12,6 +12,7 @@ from churn.campaigns.own_terms import profit_on_terms
 from churn.context import Context
 from churn.errors import CampaignError, QualityBlocked
 from churn.views.current_run import current_run
+from churn.views.formula_values import FormulaValues, own_terms_of
 from churn.views.next_offers import running_offers
 from churn.views.offer_evidence import taught_of_offers
 from churn.views.risk_list import plain_reasons
@@ -91,7 +92,7 @@ def campaign_list(
     left_out["in a later campaign"], treated = treated.height - kept.height, kept
     forbidden["held out of a later campaign"] = later.filter(pl.col("arm") == "holdout")
     now = _scores(store, treated["customer_id"])
-    treated = _on_newest_terms(context, store, definition, treated)
+    treated = _on_newest_terms(context, store, definition, treated, run.run_id)
     frame = (
         treated.select("customer_id", "expected_profit", *(pl.col(n).alias(f"{n}_then") for n in _SCORES[1:4]))
         .join(now, on="customer_id", how="left", maintain_order="left")
@@ -145,11 +146,12 @@ def _with_next_offers(context: Context, store: Store, frame: pl.DataFrame) -> pl
 
 
 def _on_newest_terms(
-    context: Context, store: Store, definition: CampaignDefinition, treated: pl.DataFrame
+    context: Context, store: Store, definition: CampaignDefinition, treated: pl.DataFrame, run_id: str
 ) -> pl.DataFrame:
     """Return the treated with the profit expected of their current score on the file's terms.
 
-    The plan's stays where it went by measured uplift or by SQL over features, and for whoever has no score any more.
+    The plan's stays where it went by measured uplift, where its terms are SQL that was not published with the scores, and for
+    whoever has no score any more.
     """
     import polars as pl
 
@@ -159,6 +161,8 @@ def _on_newest_terms(
     columns = ("customer_id", "churn_probability", "involuntary_probability", "monthly_margin", "months_after_save")
     now = store.scores.current(columns=columns, order="churn_probability")
     now = now.join(treated.select("customer_id"), on="customer_id", how="semi")
+
+    formulas = FormulaValues.read(context.settings.home, run_id)
 
     def known(name: str) -> Floats | None:
         return None if now[name].null_count() else now[name].to_numpy()
@@ -171,10 +175,11 @@ def _on_newest_terms(
         margin=now["monthly_margin"].to_numpy(),
         months=known("months_after_save"),
         evidence=taught_of_offers(store, [definition.name]).get(definition.name, ()),
+        own=own_terms_of(formulas, definition, now["customer_id"].to_list()),
     )
     if profit is None:
         return treated
-    newest = now.select("customer_id").with_columns(pl.Series("newest", profit))
+    newest = now.select("customer_id").with_columns(pl.Series("newest", profit).fill_nan(None))
     return (
         treated.join(newest, on="customer_id", how="left", maintain_order="left")
         .with_columns(pl.coalesce("newest", "expected_profit").alias("expected_profit"))

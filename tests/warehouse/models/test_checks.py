@@ -122,7 +122,7 @@ def test_no_data_at_all_break_no_rule(check: Check) -> None:
         ("sessions_are_plausible", "sessions", "duration_minutes", 90_000.0),
         ("customers_are_plausible", "customers", "birth_date", datetime(1850, 1, 1).date()),
         ("subscriptions_are_plausible", "subscriptions", "ended_at", datetime(2024, 1, 1)),
-        ("subscriptions_are_plausible", "subscriptions", "end_reason", "because"),
+        ("end_reasons_are_known", "subscriptions", "end_reason", "because"),
         ("subscriptions_are_plausible", "subscriptions", "billing_interval", "14 days"),
         ("fees_fit_their_plan", "subscriptions", "monthly_fee", 33.0),
         ("fees_fit_their_plan", "subscriptions", "plan", None),
@@ -141,6 +141,21 @@ def test_every_rule_says_what_to_do(check: Check) -> None:
     assert found.remedy.startswith("Map the words of the status")
     rules = [model for name, model in load_models(Path("nowhere")).items() if name.startswith("checks.")]
     assert [rule.name for rule in rules if len(rule.settings.get("remedy", "")) < 20] == []
+
+
+def test_each_unknown_reason_for_an_end_is_named_and_counted_with_what_it_counts_as(check: Check) -> None:
+    frame = company()["subscriptions"].with_row_index("n")
+    words = pl.when(pl.col("n") < 3).then(pl.lit("Moved")).when(pl.col("n") < 5).then(pl.lit("pause"))
+    words = words.when(pl.col("n") < 6).then(pl.lit("non payment")).otherwise(None)
+    found = check({"subscriptions": frame.with_columns(words.alias("end_reason")).drop("n")})["end_reasons_are_known"]
+    assert found.defect_count == 4
+    assert found.example == {
+        "end_reasons": "moved (3), non payment (1)",
+        "different_words": 2,
+        "counted_as": "voluntary",
+        "defect_count": 4,
+    }
+    assert "codes = { end_reason" in found.remedy
 
 
 def test_facts_before_the_signup_are_found_with_column_and_condition(check: Check) -> None:

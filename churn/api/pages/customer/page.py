@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -23,6 +24,7 @@ from churn.reports.charts.svg import Figure
 from churn.views.advice import AdviceSubject, advise, campaign_profit, readable_campaigns
 from churn.views.customer import CustomerView, RiskStep, customer_view, last_known
 from churn.views.customer import waterfall as steps_of
+from churn.views.formula_values import own_terms_of
 from churn.views.offer_evidence import taught_of_offers
 from churn.views.what_if import Dial, Lever, dials_of, explained, levers_of, overrides_of, what_if
 from churn.wording import count, percent
@@ -123,6 +125,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
             monthly_margin=view.monthly_margin,
             months_after_save=None if view.ahead is None else view.ahead.months_after_save,
             taught=taught_of_offers(state.store, list(definitions)),
+            terms_of=partial(own_terms_of, state.formulas.of(view.run_id), ids=[customer_id]),
         ),
         to=customer_path,
         changes=changes_of(view.change_reasons),

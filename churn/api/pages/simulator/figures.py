@@ -20,8 +20,8 @@ from churn.reports.charts.simulation_rows import (
 from churn.reports.charts.simulator import moving_curve, moving_tornado, reach
 from churn.reports.charts.svg import Figure
 from churn.wording import count, currency_prefix, money, percent
+from churn.workflows.simulate.answer import Answer
 from churn.workflows.simulate.document import drivers_of, sentence
-from churn.workflows.simulate.live import Answer
 
 CURVE, DRIVERS = "profit-curve", "profit-drivers"  # ids of the charts on the page
 _NOBODY: Final = CurveRow(contacts=0, threshold=1.0, cost=0, net_profit=0, low=0, high=0)

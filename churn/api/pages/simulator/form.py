@@ -83,12 +83,16 @@ def read_question(query: Mapping[str, str]) -> Question:
             given[term.name] = int(amount) if FIELDS[name].is_whole else amount
     if cut not in given:
         cut = "optimum"
+    programme, _, campaign = query.get("offer", "").rpartition("/")
+    if campaign:  # its file decides every other term
+        given = {name: amount for name, amount in given.items() if name in CUTS}
+        given |= {"campaign": campaign} | ({"programme": programme} if programme else {})
     if "value" in given:  # a value of a save already covers all its months
         given = {name: amount for name, amount in given.items() if name not in {"margin", "months"}}
     model = query.get("profit_model", "")
-    if model in get_args(ProfitModel):
+    if model in get_args(ProfitModel) and not campaign:
         given["profit_model"] = model
-    elif model:
+    elif model and not campaign:
         wrong["profit_model"] = "There is no such way of counting profit."
     if query.get("uncalibrated") == "accepted":
         given["allow_uncalibrated"] = True
@@ -155,6 +159,8 @@ def address(question: Question, economics: Economics | None = None, *, list_date
     """Return the address that asks this again, the terms written out so that later settings do not change it."""
     request = question.request
     query: dict[str, str] = {"cut": question.cut}
+    if request.campaign is not None:
+        query["offer"], economics = offer_name(request.campaign, request.programme), None
     for name, form_field in FIELDS.items():
         number = getattr(request, form_field.term.name)
         if number is None and economics is not None:
@@ -168,6 +174,11 @@ def address(question: Question, economics: Economics | None = None, *, list_date
     if list_date is not None:
         query["list"] = list_date
     return urlencode(query)
+
+
+def offer_name(campaign: str, programme: str | None) -> str:
+    """Return the name of an offer in an address: a campaign, or `programme/campaign`."""
+    return campaign if programme is None else f"{programme}/{campaign}"
 
 
 def _of_economics(term: Term, request: SimulationRequest, economics: Economics) -> float | None:

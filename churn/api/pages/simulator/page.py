@@ -13,7 +13,7 @@ from churn.api.pages.simulator.form import address, read_address, read_question
 from churn.api.pages.simulator.show import Service, Simulating, ask, show
 from churn.api.pages.simulator.view import AnswerHtml, AnswerView, answer_update, answer_view
 from churn.api.problems import request_id
-from churn.errors import ConfigError, DataError, NotCalibrated
+from churn.errors import CampaignError, ConfigError, DataError, NotCalibrated
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,7 +29,7 @@ def answer(request: Request, state: Service, _user: Simulating) -> Response:
     """Answer one question: what the page changes while a slider is dragged."""
     try:
         answered, question = ask(state, read_question(request.query_params))
-    except (ConfigError, DataError, NotCalibrated) as error:
+    except (CampaignError, ConfigError, DataError, NotCalibrated) as error:
         return JSONResponse({"refused": error.what, "code": error.code}, headers=HEADERS)
     view = answer_view(answered, question)
     update = answer_update(view, _html(view))

@@ -12,14 +12,16 @@ from churn.accounts.sign_in import SignedIn
 from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.pages.simulator.figures import draw_figures
-from churn.api.pages.simulator.form import FIELDS, FormField, Question, address, read_question
+from churn.api.pages.simulator.form import FIELDS, FormField, Question, address, offer_name, read_question
 from churn.api.pages.simulator.saved import SavedRow, saved_rows
 from churn.api.pages.simulator.view import PROFIT_MODELS, AnswerView, ProfitModelChoice, answer_view
 from churn.api.state import State, state_of
-from churn.errors import ConfigError, DataError, NotCalibrated
+from churn.campaigns.programmes import load_programme, programme_files
+from churn.errors import CampaignError, ChurnError, ConfigError, DataError, NotCalibrated
 from churn.reports.charts.svg import Figure
+from churn.views.advice import readable_campaigns
 from churn.wording import currency_prefix
-from churn.workflows.simulate.live import Answer
+from churn.workflows.simulate.answer import Answer
 
 Service = Annotated[State, Depends(state_of)]
 Simulating = Annotated[SignedIn, Depends(signed_in("simulate"))]
@@ -80,6 +82,13 @@ class SimulatorPage:
     notice: tuple[str, str] | None = None
     fields: Mapping[str, FormField] = field(default_factory=lambda: FIELDS)
     profit_models: Sequence[ProfitModelChoice] = PROFIT_MODELS
+    offers: Sequence[tuple[str, str]] = ()  # campaigns, also as they compete in a programme, by the name in an address
+
+    @property
+    def offer(self) -> str:
+        """The name of the offer asked about; empty for the terms of the form."""
+        request = self.question.request
+        return "" if request.campaign is None else offer_name(request.campaign, request.programme)
 
 
 def ask(state: State, question: Question) -> tuple[Answer, Question]:
@@ -110,6 +119,7 @@ def show(
 ) -> Response:
     """Return the page for a question, its forms empty or as they were refused."""
     business = state.context.settings.business
+    campaigns = readable_campaigns(state.context)
     content = SimulatorPage(
         question=question,
         saved=saved_rows(state.store.simulations.list()),
@@ -118,18 +128,21 @@ def show(
         business_months=business.value_months,
         save_form=save_form or SaveForm(),
         campaign_form=campaign_form or CampaignForm(),
+        offers=[*((name, campaign.title) for name, campaign in campaigns.items()), *_offers_of_programmes(state)],
     )
     try:
         content = _with_answer(content, state, question)
     except DataError as error:
-        content = replace(content, nothing=error.what)
+        if question.request.campaign is None:
+            content = replace(content, nothing=error.what)
+        else:
+            content = _plainly(content, state, error)
     except NotCalibrated:
         judgement = state.simulator.prepared().judgement
         refusal = WithheldAmounts(judgement.model_version, judgement.gate.reasons, address(question))
         content = replace(content, refusal=refusal)
-    except ConfigError as error:
-        content = _with_answer(content, state, read_question({}))
-        content = replace(content, notice=("warn", f"{error.what.capitalize()}."))
+    except (CampaignError, ConfigError) as error:
+        content = _plainly(content, state, error)
     return page(
         request,
         "simulator/simulator.html.j2",
@@ -138,6 +151,25 @@ def show(
         status=status,
         content=content,
     )
+
+
+def _plainly(content: SimulatorPage, state: State, error: ChurnError) -> SimulatorPage:
+    """Return the page with the terms of the settings, and why those asked for have no answer."""
+    content = replace(content, question=read_question({}))
+    content = _with_answer(content, state, content.question)
+    return replace(content, notice=("warn", f"{error.what[0].upper()}{error.what[1:]}."))
+
+
+def _offers_of_programmes(state: State) -> list[tuple[str, str]]:
+    """Return the offers of each programme that can be read, with what to call them."""
+    home, offers = state.context.settings.home, []
+    for name in programme_files(home):
+        try:
+            programme = load_programme(home, name)
+        except ChurnError:  # its page says what is wrong with it
+            continue
+        offers += [(offer_name(offer, name), f"{programme.title}: {offer}") for offer in programme.competing]
+    return offers
 
 
 def _with_answer(content: SimulatorPage, state: State, question: Question) -> SimulatorPage:

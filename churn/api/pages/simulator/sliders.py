@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from churn.api.pages.simulator.form import FIELDS
-from churn.workflows.simulate.live import Answer
+from churn.workflows.simulate.answer import Answer
 
 
 @dataclass(frozen=True)

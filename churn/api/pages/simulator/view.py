@@ -16,11 +16,12 @@ from churn.api.pages.simulator.figures import (
 )
 from churn.api.pages.simulator.form import Question, address
 from churn.api.pages.simulator.sliders import SliderStand, slider_stands
+from churn.campaigns.plan_words import rate_words
 from churn.decisions.choices import ProfitModel
 from churn.documents.simulation import SimulatedStep
 from churn.wording import count, money
+from churn.workflows.simulate.answer import Answer
 from churn.workflows.simulate.document import sentence, shown_step
-from churn.workflows.simulate.live import Answer
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class AnswerView:
     terminal: str
     list_date: str | None
     funnel: tuple[SimulatedStep, ...] = ()
+    rates: tuple[str, ...] = ()  # what the offer of a campaign is believed to do
 
 
 def answer_view(answer: Answer, question: Question) -> AnswerView:
@@ -72,12 +74,14 @@ def answer_view(answer: Answer, question: Question) -> AnswerView:
         terminal=terminal_line(question),
         list_date=list_date,
         funnel=tuple(shown_step(step) for step in answer.funnel),
+        rates=() if answer.offer is None else tuple(map(rate_words, answer.offer.rates)),
     )
 
 
 def terminal_line(question: Question) -> str:
     """Return the command that gives the same answer on a terminal."""
     request, parts = question.request, ["churn simulate"]
+    parts += [f"--{name} {named}" for name in ("campaign", "programme") if (named := getattr(request, name))]
     parts += [f"--{term.option} {amount:.10g}" for term, amount in request.amounts()]
     if request.profit_model is not None:
         parts.append(f"--profit-model {request.profit_model}")

@@ -1,0 +1,142 @@
+"""A campaign simulated on its own terms comes to what its plan does, to the cent: causes, modifiers, harm, SQL, limits, holdout."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from churn.decisions.simulation_request import SimulationRequest
+from churn.errors import CampaignError, ConfigError, DataError
+from churn.views.serving_files import FORMULAS, run_path
+from churn.workflows.score.formula_values import published_formulas
+from churn.workflows.simulate import simulate_campaign
+from churn.workflows.simulate.live import Simulator
+from tests.workflows.plan.town import DAY, PLAIN, SIZE, Town, probabilities, score_frame
+from tests.workflows.simulate.test_contact_rules import published
+
+BY_CAUSE = """
+[campaign]
+title = "Help them pay"
+window_days = 30
+
+[audience]
+filter = "has_unpaid_bill or support_tickets_90d >= 0"
+max_probability = 0.7
+
+[offer]
+channel = "phone"
+contact_cost = "case when customer_id_is_even then 2 else 1 end"
+value_of_save = "20 * monthly_fee"
+harm = { low = 0.0, expected = 0.002, high = 0.004 }
+
+[offer.success]
+voluntary = { low = 0.1, expected = 0.2, high = 0.3, scaled_by = "case when has_unpaid_bill then 1.5 else 0.5 end" }
+involuntary = { low = 0.2, expected = 0.4, high = 0.6 }
+
+[limits]
+contacts = 150
+
+[holdout]
+share = 0.2
+seed = 5
+""".replace("customer_id_is_even", "has_unpaid_bill")
+
+
+@pytest.fixture
+def offering(town: Town) -> Town:
+    town = published(town)
+    town.campaign("calls", BY_CAUSE)
+    town.campaign("plain", PLAIN)
+    frame = score_frame()
+    words = _facts(town)
+    town.publish(run_id="r3", contact_facts=words, involuntary_probability=(0.3 * probabilities()).tolist())
+    publish_formulas(town, frame["customer_id"], "r3")
+    return town
+
+
+def _facts(town: Town) -> list[str]:
+    with town.context.open_store() as store:
+        page = store.scores.page(limit=None, order=None, columns=["customer_id", "contact_facts"])
+    return page.frame.sort("customer_id")["contact_facts"].to_list()
+
+
+def publish_formulas(town: Town, ids: pl.Series, run_id: str) -> None:
+    with town.context.open_warehouse("tests") as warehouse:
+        values = published_formulas(town.context, warehouse, ids, DAY)
+    assert values is not None
+    path = run_path(town.home, run_id) / FORMULAS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values.write_parquet(path)
+
+
+@pytest.mark.parametrize("name", ["calls", "plain"])
+@pytest.mark.parametrize("amount", [{}, {"budget": 90.0}, {"contacts": 40}])
+def test_simulator_page_and_plan_agree_on_a_campaigns_own_terms(offering, name, amount):
+    request = SimulationRequest(campaign=name, **amount)
+    document = simulate_campaign(offering.context, request)
+    page = Simulator(offering.context).answer(request).document
+    assert page == document
+    if "contacts" in amount:
+        text = (
+            BY_CAUSE.replace("contacts = 150", "contacts = 40")
+            if name == "calls"
+            else PLAIN + "\n[limits]\ncontacts = 40\n"
+        )
+        offering.campaign(name, text)
+    plan = offering.document(name, is_dry_run=True, budget=amount.get("budget"))
+    assert 0 < document.contacts < SIZE
+    assert document.contacts == plan.expected.contacts
+    assert document.net_profit == pytest.approx(plan.expected.profit, abs=0.01)
+    assert document.cost == pytest.approx(plan.expected.cost, abs=0.01)
+    assert document.retained == pytest.approx(plan.expected.saves, abs=0.06)  # rounded there
+    last = document.funnel[-1]
+    assert (last.customers, last.expected_profit) == (document.contacts, document.net_profit)
+    assert document.offer is not None
+    assert {reason.rule: reason.removed for reason in last.reasons}["held_out"] == document.offer.held_out > 0
+    assert document.net_profit_interval.low < document.net_profit < document.net_profit_interval.high
+
+
+def test_the_document_says_what_the_offer_is_believed_to_do(offering):
+    offer = simulate_campaign(offering.context, SimulationRequest(campaign="calls")).offer
+    assert offer is not None
+    assert [rate.acts_on for rate in offer.rates] == ["voluntary", "involuntary", "harm"]
+    assert set(offer.terms_by_customer) == {"contact_cost", "value_of_save", "voluntary_modifier"}
+    plain = simulate_campaign(offering.context, SimulationRequest())
+    assert plain.offer is None
+    assert "offer" not in plain.as_json()
+
+
+def test_amounts_of_the_request_replace_the_files(offering):
+    dear = simulate_campaign(offering.context, SimulationRequest(campaign="plain", contact_cost=10.0))
+    offering.campaign("plain", PLAIN.replace("contact_cost = 2", "contact_cost = 10"))
+    assert dear.net_profit == pytest.approx(offering.document("plain", is_dry_run=True).expected.profit, abs=0.01)
+
+
+def test_by_a_threshold_everybody_from_it_up_who_may_be_contacted_is(offering):
+    document = simulate_campaign(offering.context, SimulationRequest(campaign="plain", threshold=0.5))
+    assert document.threshold is not None
+    assert document.threshold >= 0.5
+    allowed = simulate_campaign(offering.context, SimulationRequest(threshold=0.5)).contacts
+    assert document.contacts == allowed
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"campaign": "calls", "margin": 3.0}, "cannot be given for a campaign"),
+        ({"campaign": "calls", "success_rate": 0.3}, "states its success by cause"),
+        ({"campaign": "calls", "on": "evaluation"}, "published scores"),
+        ({"programme": "keep"}, "several offers"),
+    ],
+)
+def test_what_a_campaigns_file_decides_cannot_be_asked(offering, request_, words):
+    with pytest.raises(ConfigError, match=words):
+        simulate_campaign(offering.context, SimulationRequest(**request_))
+
+
+def test_an_unknown_campaign_and_sql_newer_than_the_list_are_refused(offering):
+    with pytest.raises(CampaignError, match="no campaign `call`"):
+        simulate_campaign(offering.context, SimulationRequest(campaign="call"))
+    offering.campaign("calls", BY_CAUSE.replace("then 2 else", "then 3 else"))
+    with pytest.raises(DataError, match="was not evaluated for the list"):
+        simulate_campaign(offering.context, SimulationRequest(campaign="calls"))

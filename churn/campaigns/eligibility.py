@@ -26,9 +26,12 @@ RULES: Final[dict[str, str]] = {
     "unknown_terms": "a cost, a value or a success rate is not known",
     "impossible_terms": "a cost or a value is below 0, or a success rate is no share",
     "low_profit": "expected to earn too little",
+    "on_trial": "not drawn for the trial of an offer that may not earn its cost",
 }
-LOW_PROFIT: Final = "low_profit"  # the last rule: the others forbid a contact whatever it earns
-_ONLY_WITH_FORMULAS: Final = frozenset({"unknown_terms", "impossible_terms"})  # not shown where they removed nobody
+LOW_PROFIT: Final = "low_profit"  # the rules before it forbid a contact whatever it earns
+_ONLY_WHERE_USED: Final = frozenset(
+    {"unknown_terms", "impossible_terms", "on_trial"}
+)  # not shown where they removed nobody
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,19 @@ class Eligibility:
         left = self.is_eligible.size
         rows = []
         for rule, label in RULES.items():
-            if rule in _ONLY_WITH_FORMULAS and not self.removed[rule]:
+            if rule in _ONLY_WHERE_USED and not self.removed[rule]:
                 continue
             left -= self.removed[rule]
             rows.append(
                 RuleCount(campaign=campaign, rule=rule, label=label, removed=self.removed[rule], remaining=left)
             )
         return rows
+
+    def on_trial(self, drawn: Bools) -> Eligibility:
+        """Return the eligibility of those `drawn` (n,) for a trial alone; the others are possible still."""
+        kept = self.is_eligible & drawn
+        removed = {**self.removed, "on_trial": self.eligible - int(np.count_nonzero(kept))}
+        return Eligibility(kept, self.is_possible, removed)
 
     def without_anybody(self, rule: str) -> Eligibility:
         """Return the eligibility of nobody: `rule` leaves out all who were left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from churn.documents.height import HeightDocument
 from churn.documents.off_policy import NoPolicyProfit, PolicyProfit
 from churn.documents.programme import LEAVE_ALONE, ProgrammeDefinition
-from churn.documents.programme_round import RoundArm, RoundDocument, SliceOfRound, SwitchedOff
+from churn.documents.programme_round import OfferOnTrial, RoundArm, RoundDocument, SliceOfRound, SwitchedOff
 from churn.wording import count, money, percent
 
 OFFER_OFF = "programme_offer_off"  # the kind of alert
@@ -30,6 +30,7 @@ def round_sentences(document: RoundDocument) -> tuple[str, ...]:
         )
     sentences += slice_words(document.random_slice, currency)
     sentences += [off_words(document.programme, off) for off in document.switched_off]
+    sentences += [trial_words(trial) for trial in document.on_trial]
     if document.is_draft:
         until = f" until {document.expires_at:%Y-%m-%d %H:%M}" if document.expires_at else ""
         sentences.append(
@@ -71,6 +72,15 @@ def off_words(programme: str, off: SwitchedOff) -> str:
     return (
         f"`{off.offer}` is off in `{programme}`: {off.why} Look at the offer; `churn plan {programme} --despite-alarm` makes it "
         "all the same."
+    )
+
+
+def trial_words(trial: OfferOnTrial) -> str:
+    """Return that an offer is on trial, why, and on how many."""
+    known = f"by {count(trial.rounds)} measured rounds" if trial.rounds else "by its file, as nothing was measured yet"
+    return (
+        f"`{trial.offer}` is on trial: {known} it earns its cost with {percent(trial.chance, 0)} chance, so of the "
+        f"{count(trial.of)} whom it is expected to pay for {count(trial.customers)}, drawn by chance, may get it until outcomes say more."
     )
 
 

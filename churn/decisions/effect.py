@@ -225,6 +225,12 @@ def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> 
     return Belief(tuple(believed), middle, covariance, wrong, sum(piece.rounds for piece in usable))
 
 
+def if_file_is_wrong(belief: Belief) -> tuple[Floats, Floats]:
+    """Return mean and spread (k,) of the numbers where the file is wrong: around no effect, and wide."""
+    _, _, mean, spread = _centres([number.prior for number in belief.numbers])
+    return mean, spread
+
+
 def draw_numbers(priors: Sequence[RangePrior], count: int, rng: np.random.Generator) -> Floats:
     """Return true numbers of `count` companies, (count, k), as `believe` holds them possible before anything is measured.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
+from pydantic import Field
+
 from churn.config import ProfitModel
 from churn.documents.definition import CampaignDefinition
 from churn.documents.document import Document
@@ -24,6 +26,16 @@ class SwitchedOff(Document):
     effect: float
     rounds: int
     why: str
+
+
+class OfferOnTrial(Document):
+    """An offer that is not sure to earn, and so is made to a few drawn by chance: `chance` that it earns, how many may get it."""
+
+    offer: str
+    chance: float
+    customers: int
+    of: int
+    rounds: int
 
 
 class RoundArm(Document):
@@ -96,6 +108,10 @@ class RoundDocument(Document):
     random_slice: SliceOfRound
     arms: tuple[RoundArm, ...]
     switched_off: tuple[SwitchedOff, ...]
+    on_trial: tuple[OfferOnTrial, ...] = Field(
+        default=(),
+        exclude_if=lambda trials: not trials,  # a round of an earlier version is written as it was
+    )
     offers: tuple[PlannedOffer, ...]
     plan: PlanDocument
     sentences: tuple[str, ...]

@@ -28,6 +28,7 @@ from churn.workflows.plan.request import PlannedCampaigns, PlanRequest
 from churn.workflows.plan.round_document import PlannedRound, log_of, round_document
 from churn.workflows.plan.rounds import learnt_of, open_round, standing_round, switched_off, without
 from churn.workflows.plan.scores import read_scores
+from churn.workflows.plan.trials import named_by_file, trials_of
 from churn.workflows.plan.writing import check_ending, write_assignments
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from churn.decisions.checks import Floats
     from churn.decisions.effect import Evidence
     from churn.documents.programme import ProgrammeDefinition
-    from churn.documents.programme_round import SwitchedOff
+    from churn.documents.programme_round import OfferOnTrial, SwitchedOff
     from churn.workflows.plan.choose import NewAssignments
     from churn.workflows.plan.priced import Priced
     from churn.workflows.plan.scores import ScoreList
@@ -142,14 +143,14 @@ def _plan(context: Context, request: PlanRequest, competition: _Competition) -> 
         named = [offer.definition for offer in priced]
         limits = limits_left(context, named, used, scores.snapshot_date, budget)
         context.progress.step("Choosing whom to contact")
-        choice = choose(
-            priced,
-            used,
-            limits,
-            scores.frame,
-            nobody=bool(standing),
-            slice_asked=None if opened is None else opened.slice_asked,
-        )
+        slice_asked = None if opened is None else opened.slice_asked
+        choice = choose(priced, used, limits, scores.frame, nobody=bool(standing), slice_asked=slice_asked)
+        trials: list[OfferOnTrial] = []
+        if opened is not None:
+            draw, ids = f"{opened.programme.name} {opened.number}", scores.frame["customer_id"].to_list()
+            priced, trials = trials_of(priced, choice.policy, ids, draw)
+            if trials:
+                choice = choose(priced, used, limits, scores.frame, slice_asked=slice_asked)
         added = _assignments(scores, priced, choice)
         run = PlanningRun(
             request=replace(request, budget=budget),
@@ -170,7 +171,15 @@ def _plan(context: Context, request: PlanRequest, competition: _Competition) -> 
         )
         document = build_document(context.settings, run)
         if opened is not None:
-            planned = PlannedRound(opened, run, document, inputs, off, None if budget is None else float(budget))
+            planned = PlannedRound(
+                opened,
+                run,
+                document,
+                inputs,
+                off,
+                named_by_file(trials, opened),
+                None if budget is None else float(budget),
+            )
             return _kept_round(context, planned, _together(run, added))
         if not request.is_dry_run and not standing:
             _save(context, run, added, document, inputs)

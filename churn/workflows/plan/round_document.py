@@ -13,7 +13,14 @@ from churn.campaigns.programme_words import round_sentences
 from churn.campaigns.random_slice import NONE, arm_probabilities
 from churn.config import Settings
 from churn.documents.programme import LEAVE_ALONE
-from churn.documents.programme_round import PlannedOffer, RoundArm, RoundDocument, SliceOfRound, SwitchedOff
+from churn.documents.programme_round import (
+    OfferOnTrial,
+    PlannedOffer,
+    RoundArm,
+    RoundDocument,
+    SliceOfRound,
+    SwitchedOff,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +41,7 @@ class PlannedRound:
     document: PlanDocument
     inputs: Mapping[str, PlanInputs]  # by the names of the campaigns' files
     off: Sequence[SwitchedOff]
+    trials: Sequence[OfferOnTrial]
     budget: float | None
 
     @property
@@ -77,6 +85,7 @@ def round_document(settings: Settings, planned: PlannedRound) -> RoundDocument:
         random_slice=_slice(planned),
         arms=(*(_arm(planned, k, offer) for k, offer in enumerate(planned.offers)), _leave_alone(planned)),
         switched_off=tuple(planned.off),
+        on_trial=tuple(planned.trials),
         offers=tuple(_planned_offer(planned, k, offer) for k, offer in enumerate(planned.offers)),
         plan=planned.document,
         sentences=(),

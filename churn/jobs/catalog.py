@@ -105,6 +105,27 @@ _ALL = (
         scope="push",
     ),
     Job(
+        "height",
+        "Foresee a programme: can it learn, prove itself and pay back",
+        (Step("foresee", on_request.height),),
+        {
+            "programme": Parameter("text", "The programme's name.", is_required=True),
+            "months": Parameter("number", "Months in which it shall pay back; 12 if left out."),
+        },
+        scope="push",
+    ),
+    Job(
+        "evaluate",
+        "Say what another policy would have earned in a programme",
+        (Step("evaluate", on_request.evaluate),),
+        {
+            "programme": Parameter("text", "The programme's name.", is_required=True),
+            "policy": Parameter("text", "plan, greedy, leave_alone, logged, or an offer; plan if left out."),
+            "against": Parameter("text", "The policy to compare with, or none; logged if left out."),
+        },
+        scope="push",
+    ),
+    Job(
         "experiment",
         "Analyse a finished experiment from its file",
         (Step("analyse", on_request.experiment),),

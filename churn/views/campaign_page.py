@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 SHOWN_REJECTIONS: Final = 50
-ASKED_JOBS: Final = ("plan", "sync", "measure")
+ASKED_JOBS: Final = ("plan", "sync", "measure", "height", "evaluate")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -145,13 +145,13 @@ def connectors(context: Context, definition: CampaignDefinition | None) -> list[
 
 
 def asked_jobs(store: Store, campaign: str, limit: int = 5) -> list[ScheduledRun]:
-    """Return the newest plans, pushes and measurements that were asked for of `campaign`, newest first."""
+    """Return the newest plans, pushes, measurements and looks ahead that were asked for of a campaign or programme, newest first."""
     runs = [run for job in ASKED_JOBS for run in store.jobs.list(job, limit=30) if campaign in _campaigns_of(run)]
     return sorted(runs, key=lambda run: run.run_id, reverse=True)[:limit]
 
 
 def _campaigns_of(run: ScheduledRun) -> Collection[str]:
-    named = run.parameters.get("campaigns") or run.parameters.get("campaign")
+    named = run.parameters.get("campaigns") or run.parameters.get("campaign") or run.parameters.get("programme")
     if isinstance(named, str):
         return (named,)
     return named if isinstance(named, list) else ()

@@ -169,6 +169,9 @@ def show_programme(context: Context, name: str) -> ShownProgramme:
         alerts = [alert.message for alert in store.alerts.open(kind=OFFER_OFF) if alert.subject.split(" ")[0] == name]
         offers = _offers(context, store, known, approved, measured) if known else []
         height, evaluations = store.programmes.height(name), store.programmes.evaluations(name)
+        run = store.published.current_run()
+        if run is not None and not store.published.tells_money(run):
+            height = None  # what is foreseen rests on the model's probabilities
     return ShownProgramme(
         name=name,
         title=known.title if known else name,

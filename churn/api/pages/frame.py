@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from churn import wording
 from churn.api.pages import static
 from churn.api.pages.charts import chart_html
+from churn.api.pages.plain_words import on_page, unticked
 from churn.api.pages.terms import COUNTED_IN_MONTHS, TERMS, worth_in_words
 from churn.errors import ChurnError
 from churn.views.overview import stale_words
@@ -131,6 +132,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=on_page,
     )
     numbers = itertools.count(1)
     made.globals.update(
@@ -144,6 +146,7 @@ def environment() -> jinja2.Environment:
         chart_html=chart_html,
     )
     made.filters.update(
+        unticked=unticked,
         money=_money,
         short_money=_short_money,
         percent=_percent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi import Path as InPath
@@ -16,7 +16,7 @@ from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
 from churn.campaigns.programmes import programme_files
 from churn.errors import CampaignError, NotFound
-from churn.jobs.requests import ask_plan, work_on
+from churn.jobs.requests import ask_evaluation, ask_height, ask_plan, work_on
 from churn.views.campaign_page import asked_jobs
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, may_approve, may_reject, reject_round
@@ -26,6 +26,11 @@ router = APIRouter(include_in_schema=False)
 Name = Annotated[str, InPath(max_length=100, pattern=NAME)]
 Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]
+_POLICIES: Final = (
+    ("plan", "The plan without chance"),
+    ("greedy", "The most profit, limits aside"),
+    ("leave_alone", "Leave everybody alone"),
+)
 Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
 
 
@@ -53,6 +58,7 @@ def programme(name: Name, request: Request, state: Here, user: Reader) -> Respon
         may_plan=user.may("push") and name in programme_files(state.context.settings.home),
         may_approve=user.may("push") and known is not None and may_approve(known.approval, user.name),
         may_reject=user.may("push") and known is not None and may_reject(known.approval, user.name),
+        policies=[*_POLICIES, *((offer.offer, f"{offer.title} for all it pays for") for offer in shown.offers)],
         work=work_on(state.context, asked_jobs(state.store, name)),
     )
 
@@ -74,6 +80,22 @@ def plan(name: Name, request: Request, state: Here, user: Pusher) -> Response:
         raise NotFound("there is no such programme", where=name, remedy="See the list of programmes.")
     run = ask_plan(state.context, name, who=user.name)
     return _done(request, state, user, "plan_programme", name, f"{name}, run {run.run_id}")
+
+
+@router.post("/programmes/{name}/height")
+def height(name: Name, request: Request, state: Here, user: Pusher) -> Response:
+    """Ask whether the programme is tall enough."""
+    run = ask_height(state.context, name, who=user.name)
+    return _done(request, state, user, "foresee_programme", name, f"{name}, run {run.run_id}")
+
+
+@router.post("/programmes/{name}/evaluate")
+def evaluate(
+    name: Name, request: Request, state: Here, user: Pusher, policy: Annotated[str, Form(max_length=100)] = "plan"
+) -> Response:
+    """Ask what another policy would have earned."""
+    run = ask_evaluation(state.context, name, policy=policy, who=user.name)
+    return _done(request, state, user, "evaluate_policy", name, f"{name}, {policy}, run {run.run_id}")
 
 
 @router.post("/programmes/{name}/approve")

@@ -15,8 +15,12 @@ from churn.api.schemas.programmes import (
     DecidedRound,
     Decision,
     DecisionInput,
+    EvaluationInput,
+    HeightInput,
+    PolicyEvaluation,
     Programme,
     ProgrammeDetails,
+    ProgrammeHeight,
     ProgrammeRoundDetails,
     RoundInput,
 )
@@ -24,9 +28,9 @@ from churn.api.security import Caller, KeyRoute, needs
 from churn.api.state import State, state_of
 from churn.campaigns.programmes import programme_files
 from churn.errors import CampaignError, NotFound
-from churn.jobs.requests import ask_plan
+from churn.jobs.requests import ask_evaluation, ask_height, ask_plan
 from churn.jobs.view import run_view
-from churn.views.programmes import list_programmes, programme_round, show_programme
+from churn.views.programmes import ShownProgramme, list_programmes, programme_round, show_programme
 from churn.workflows.approve import approve_round, reject_round
 from churn.workflows.decide import MomentRequest
 
@@ -49,10 +53,19 @@ def programmes(state: Here) -> list[Programme]:
 @needs("read")
 def programme(name: Name, state: Here) -> ProgrammeDetails:
     """Return a programme: its rounds, newest first, what each cost and brought, and what is believed of each offer."""
+    return ProgrammeDetails(**dict(_shown(state, name)))
+
+
+def _shown(state: State, name: str) -> ShownProgramme:
     try:
-        return ProgrammeDetails(**dict(show_programme(state.context, name)))
+        return show_programme(state.context, name)
     except CampaignError as error:
         raise NotFound(error.what, where=name, remedy="See GET /v1/programmes.") from error
+
+
+def _require_file(state: State, name: str) -> None:
+    if name not in programme_files(state.context.settings.home):
+        raise NotFound("there is no such programme", where=name, remedy="See GET /v1/programmes.")
 
 
 @router.get("/programmes/{name}/rounds/{number}")
@@ -71,10 +84,52 @@ def ask_for_round(name: Name, wanted: PlanInput, request: Request, key: Caller, 
 
     Answers 202 with the run, which a scheduler works.
     """
-    if name not in programme_files(state.context.settings.home):
-        raise NotFound("there is no such programme", where=name, remedy="See GET /v1/programmes.")
+    _require_file(state, name)
     run = ask_plan(state.context, name, budget=wanted.budget, who=key.name)
     _audit(state, request, key.name, "plan_programme", f"{name}, run {run.run_id}")
+    return JobRun.of(run_view(run))
+
+
+@router.get("/programmes/{name}/height")
+@needs("read")
+def height_of_a_programme(name: Name, state: Here) -> ProgrammeHeight:
+    """Return whether the programme is tall enough, as it was foreseen last. 404 before, and where the model failed its gate."""
+    height = _shown(state, name).height
+    if height is None:
+        raise NotFound("nothing was foreseen yet", where=name, remedy="Ask by POST to the same address.")
+    return ProgrammeHeight(**dict(height))
+
+
+@router.post("/programmes/{name}/height", status_code=202)
+@needs("push")
+def ask_for_height(name: Name, wanted: HeightInput, request: Request, key: Caller, state: Here) -> JobRun:
+    """Ask whether the audience is large enough to learn the offers apart, prove the programme and pay back.
+
+    Answers 202 with the run, which a scheduler works; GET on the same address then answers.
+    """
+    _require_file(state, name)
+    run = ask_height(state.context, name, months=wanted.months, who=key.name)
+    _audit(state, request, key.name, "foresee_programme", f"{name}, run {run.run_id}")
+    return JobRun.of(run_view(run))
+
+
+@router.get("/programmes/{name}/evaluations")
+@needs("read")
+def evaluations_of_a_programme(name: Name, state: Here) -> list[PolicyEvaluation]:
+    """Return what other policies would have earned, of each the newest answer."""
+    return [PolicyEvaluation(**dict(evaluated)) for evaluated in _shown(state, name).evaluations]
+
+
+@router.post("/programmes/{name}/evaluations", status_code=202)
+@needs("push")
+def ask_for_evaluation(name: Name, wanted: EvaluationInput, request: Request, key: Caller, state: Here) -> JobRun:
+    """Ask what another policy would have earned in the rounds that are over, from the logged probabilities.
+
+    Answers 202 with the run, which a scheduler works; GET on the same address then lists the answer.
+    """
+    _shown(state, name)
+    run = ask_evaluation(state.context, name, policy=wanted.policy, against=wanted.against, who=key.name)
+    _audit(state, request, key.name, "evaluate_policy", f"{name}, {wanted.policy}, run {run.run_id}")
     return JobRun.of(run_view(run))
 
 

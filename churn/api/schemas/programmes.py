@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 
 from churn.api.schemas.campaigns import NAME
 from churn.api.schemas.risk import Instant, Strict
+from churn.documents.height import HeightDocument
 from churn.documents.programme import Cadence
+from churn.documents.programme_findings import EvaluatedPolicy
 from churn.documents.programme_round import RoundDocument, RoundState
 from churn.views.programmes import ShownProgramme
 
@@ -40,6 +42,31 @@ class ProgrammeDetails(ShownProgramme):
 
 class ProgrammeRoundDetails(RoundDocument):
     """One round whole: arms, random slice, money, the plan behind it."""
+
+
+class HeightInput(Strict):
+    """Within how many months a programme shall pay back."""
+
+    months: Annotated[int, Field(ge=1, le=24)] = 12
+
+
+class EvaluationInput(Strict):
+    """Which policy, and what it is compared with."""
+
+    policy: str = Field(
+        "plan", max_length=100, description="plan, greedy, leave_alone, logged, or the name of an offer."
+    )
+    against: str | None = Field(
+        "logged", max_length=100, description="The policy that it is compared with; null for none."
+    )
+
+
+class ProgrammeHeight(HeightDocument):
+    """Whether a programme can learn, prove itself and pay back, as it was foreseen last; money in the configured currency."""
+
+
+class PolicyEvaluation(EvaluatedPolicy):
+    """What a policy would have earned in the rounds whose outcomes are final, or why that cannot be told."""
 
 
 class RoundInput(Strict):

@@ -15,6 +15,7 @@ from churn.jobs.uploads import uploaded_file
 from churn.store.service_records import ScheduledRun
 from churn.workflows.experiment import ExperimentFile, amount_of, analyse_experiment, options_of
 from churn.workflows.explore import explore_data
+from churn.workflows.foresee import evaluate_policy, foresee_programme
 from churn.workflows.measure import measure_campaign
 from churn.workflows.monitor import monitor_model
 from churn.workflows.plan import PlanRequest, plan_campaigns
@@ -57,6 +58,22 @@ def plan(context: Context, run: ScheduledRun) -> StepResult:
     held = added.filter(added["arm"] == "holdout").height
     names = ", ".join(sorted(set(planned["campaign"]))) or "nobody"
     return StepResult(added.height, f"{names}: {added.height - held:,} to contact, {held:,} held out.")
+
+
+def height(context: Context, run: ScheduledRun) -> StepResult:
+    """Foresee a programme; its page and the API show what is kept."""
+    name, months = required_text_of(run, "programme"), number_of(run, "months")
+    foreseen = foresee_programme(context, name, months=12 if months is None else int(months))
+    verdict = "pays back" if foreseen.pays_back else "does not pay back"
+    return StepResult(round(foreseen.customers), f"`{name}` {verdict} within {foreseen.months} months.")
+
+
+def evaluate(context: Context, run: ScheduledRun) -> StepResult:
+    """Say what another policy would have earned; the programme's page and the API show what is kept."""
+    name, policy = required_text_of(run, "programme"), text_of(run, "policy") or "plan"
+    against = text_of(run, "against") or "logged"
+    evaluated = evaluate_policy(context, name, policy, against=None if against == "none" else against)
+    return StepResult(evaluated.answer.decisions, evaluated.sentences[0])
 
 
 def sync(context: Context, run: ScheduledRun) -> StepResult:

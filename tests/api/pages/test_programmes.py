@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from churn.accounts.sign_in import create_link
 from churn.api import create_app
+from churn.views.campaign_page import asked_jobs
 from churn.views.programmes import show_programme
 from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, keep_in, plan
 from tests.workflows.plan.town import Town
@@ -44,6 +45,15 @@ def test_a_draft_is_shown_and_approved_with_a_button(town: Town, client: TestCli
     assert "waits for approval" not in sent.text
     (shown,) = show_programme(town.context, "keep").rounds
     assert (shown.state, shown.note) == ("approved", "go")
+    assert "What would it have earned?" in sent.text
+    for place in ("height", "evaluate"):
+        asked = client.post(
+            f"/programmes/keep/{place}",
+            data={"csrf": csrf.group(1), "policy": "mail"},
+            headers={"Origin": "http://testserver"},
+        )
+        assert asked.status_code == 200
+        assert place in [run.job for run in asked_jobs(client.app.churn.store, "keep")]  # type: ignore[attr-defined]
     campaign = client.get("/campaigns/call_20260301").text
     assert "A round of the programme" in campaign
     assert "Plan again" not in campaign

@@ -10,8 +10,12 @@ from fastapi.testclient import TestClient
 
 from churn.accounts.keys import create_key
 from churn.api import create_app
+from churn.documents.off_policy import NoPolicyProfit
+from churn.documents.programme_findings import EvaluatedPolicy
+from churn.jobs.now import work_now
+from churn.store.service_records import ScheduledRun
 from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, keep_in, logged, plan, write
-from tests.workflows.plan.town import Town
+from tests.workflows.plan.town import DAY, Town
 
 
 @pytest.fixture
@@ -56,6 +60,57 @@ def test_a_round_is_shown_approved_and_decides(town: Town, client: TestClient) -
     assert risk["next_best_offer"] == "mail"
     held = logged(town).filter("is_holdout").row(0, named=True)["customer_id"]
     assert client.get(f"/v1/customers/{held}/risk", headers=reader).json()["next_best_offer"] is None
+
+
+def test_a_programme_is_foreseen_and_other_policies_are_asked_for(town: Town, client: TestClient) -> None:
+    reader, boss = key(town, "reader", "read"), key(town, "boss", "push", "read")
+    assert client.get("/v1/programmes/keep/height", headers=reader).status_code == 404
+    assert client.post("/v1/programmes/keep/height", headers=reader, json={}).status_code == 403
+    asked = client.post("/v1/programmes/keep/height", headers=boss, json={"months": 2})
+    assert (asked.status_code, asked.json()["job"]) == (202, "height")
+    done = work(town, asked.json()["run_id"])
+    assert done.state == "done", done.error
+    height = client.get("/v1/programmes/keep/height", headers=reader).json()
+    assert (height["months"], len(height["ahead"])) == (2, 2)
+    assert client.get("/v1/programmes/keep", headers=reader).json()["height"] == height
+    refused = client.post("/v1/programmes/keep/evaluations", headers=boss, json={"policy": "leave_alone"})
+    assert "no round was approved yet" in refused.json()["detail"]
+    client.post("/v1/programmes/keep/approve", headers=boss, json={"round": 1})
+    wrong = client.post("/v1/programmes/keep/evaluations", headers=boss, json={"policy": "best"})
+    assert (wrong.status_code, "There are plan, greedy" in wrong.text) == (422, True)
+    asked = client.post("/v1/programmes/keep/evaluations", headers=boss, json={"policy": "mail", "against": None})
+    assert asked.json()["parameters"] == {"programme": "keep", "policy": "mail", "against": "none"}
+    assert client.get("/v1/programmes/keep/evaluations", headers=reader).json() == []
+    evaluated = EvaluatedPolicy(
+        programme="keep",
+        rounds=1,
+        last_date=DAY,
+        currency="USD",
+        answer=NoPolicyProfit(
+            policy="mail",
+            against=None,
+            reason="too_few",
+            decisions=9,
+            effective=3.0,
+            unsupported=0.0,
+            needed_effective=200.0,
+            allowed_unsupported=0.01,
+        ),
+        sentences=("It cannot be told.",),
+    )
+    with town.context.open_store() as store:
+        store.programmes.keep_evaluation(evaluated, town.now)
+    (kept,) = client.get("/v1/programmes/keep/evaluations", headers=reader).json()
+    assert kept["answer"]["kind"] == "refusal"
+
+
+def work(town: Town, run_id: int) -> ScheduledRun:
+    """Work what was asked for, as a scheduler does, and return how it ended."""
+    with town.context.open_store() as store:
+        run = store.jobs.get(run_id)
+    work_now(town.context, run, retries=False)
+    with town.context.open_store() as store:
+        return store.jobs.get(run_id)
 
 
 def test_a_rejected_round_assigns_nobody(town: Town, client: TestClient) -> None:

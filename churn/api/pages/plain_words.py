@@ -1,0 +1,68 @@
+"""Says on a page what a sentence says with a command: where the page does it, as a link, in the place of words for a terminal."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from markupsafe import Markup, escape
+
+# By the command's first word: what to call the place, and its address; no address where only whoever runs churn can do it.
+PLACES: Final[dict[str, tuple[str, str]]] = {
+    "refresh": ("the load under Jobs and data", "/jobs"),
+    "score": ("the scoring under Jobs and data", "/jobs"),
+    "train": ("the training under Jobs and data", "/jobs"),
+    "monitor": ("the monitors under Jobs and data", "/jobs"),
+    "explore": ("the exploration under Jobs and data", "/jobs"),
+    "report": ("the report under Jobs and data", "/jobs"),
+    "publish": ("the nightly run under Jobs and data", "/jobs"),
+    "plan": ("a plan on the page of the campaign or programme", "/campaigns"),
+    "measure": ("Measure on the campaign's page", "/campaigns"),
+    "sync": ("Push on the campaign's page", "/campaigns"),
+    "outcomes": ("the outcomes on the campaign's page", "/campaigns"),
+    "campaigns": ("the page Campaigns", "/campaigns"),
+    "uplift": ("the campaign's page", "/campaigns"),
+    "programmes": ("the programme's page", "/programmes"),
+    "models": ("the page Model", "/model"),
+    "features": ("the page Insights", "/insights"),
+    "simulate": ("the ROI simulator", "/simulator"),
+    "experiment": ("the page Experiments", "/experiments"),
+    "risk-list": ("the risk list", "/risk-list"),
+    "explain": ("the customer's page", "/risk-list"),
+    "privacy": ("the customer's page", "/risk-list"),
+    "scheduler": ("whoever runs churn, who can start the scheduler", ""),
+    "serve": ("whoever runs churn, who can start it", ""),
+}
+_ELSE: Final = ("whoever runs churn", "")
+_COMMAND: Final = re.compile(r"`churn ([a-z-]+)[^`]*`")
+_FROM_A_TERMINAL: Final = re.compile(r",? (?:with|or give|by) `?--[a-z][a-z-]*`?(?: [A-Z]+)?")
+_CALL: Final = re.compile(r"\b([Rr]un|[Uu]se|[Tt]ry) (?=`churn (?:scheduler|serve|init|users|keys|check|demo)\b)")
+
+
+def on_page(value: object) -> object:
+    """Return a text for a page: a command in it becomes a link to where pages do the same, its options are left out.
+
+    Anything else than a text that names a command is returned as it is.
+    """
+    if not isinstance(value, str) or "`churn " not in value:
+        return value
+    text = _CALL.sub(lambda match: "Ask " if match.group(1)[0].isupper() else "ask ", _FROM_A_TERMINAL.sub("", value))
+    parts, end = [], 0
+    for match in _COMMAND.finditer(text):
+        words, address = PLACES.get(match.group(1), _ELSE)
+        if _begins_a_sentence(text[: match.start()]):
+            words = words[0].upper() + words[1:]
+        parts.append(escape(text[end : match.start()]))
+        parts.append(Markup('<a href="{}">{}</a>').format(address, words) if address else escape(words))
+        end = match.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def unticked(value: str) -> str:
+    """Return a text without the backticks that mark names in it; commands in it as `on_page` has them."""
+    shown = on_page(value)
+    return shown.replace("`", "") if isinstance(shown, Markup) else value.replace("`", "")
+
+
+def _begins_a_sentence(before: str) -> bool:
+    return not before.strip() or before.rstrip()[-1] in ".!?"

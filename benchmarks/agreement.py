@@ -14,15 +14,21 @@ import numpy as np
 import polars as pl
 
 from churn.campaigns.expectation import Treated
+from churn.config import BusinessSettings
+from churn.config.formulas import TermName
 from churn.decisions.choices import Mode, ProfitModel
 from churn.decisions.funnel import STEPS, Admission
 from churn.decisions.live_simulation import LiveCustomers
+from churn.decisions.offer_simulation import simulate_offer
+from churn.decisions.offer_terms import checked
 from churn.decisions.profit import Economics, value_contacts
 from churn.decisions.simulation import simulate
 from churn.documents.definition import CampaignDefinition
+from churn.workflows.plan.causes import InvoluntaryChurn
 from churn.workflows.plan.choose import choose
 from churn.workflows.plan.limits import RemainingLimits, Used
 from churn.workflows.plan.priced import price
+from churn.workflows.plan.pricing import OfferKnowledge, price_offer
 from churn.workflows.report.facts import decision_of
 from churn.workflows.simulate.document import Origin, build_document
 
@@ -95,6 +101,77 @@ def ask_all(seed: int) -> dict[str, Told]:
     }
 
 
+def ask_offer(seed: int) -> dict[str, Told]:
+    """Return what plan, simulator and the end of its funnel say of a random offer by cause, its costs, values and modifiers by customer."""
+    rng = np.random.default_rng([seed, 1])
+    size = int(rng.integers(20, 400))
+    p = rng.beta(0.8, 5.0, size)
+    low, rate, high = np.sort(rng.uniform(0.0, 0.9, 3)).tolist()
+    offer = {
+        "contact_cost": "a" if seed % 2 else round(float(rng.uniform(0.1, 6.0)), 2),
+        "incentive_cost": round(float(rng.uniform(0.0, 8.0)), 2) if seed % 3 else 0,
+        "value_of_save": "b" if seed % 5 else round(float(rng.uniform(20.0, 200.0)), 2),
+        "success": {
+            "voluntary": {"low": low, "expected": rate, "high": high, "scaled_by": "c"},
+            "involuntary": {"low": low, "expected": rate, "high": high},
+        },
+        "harm": {"low": 0.0, "expected": float(rng.uniform(0.0, 0.02)), "high": 0.03},
+    }
+    paying = int(rng.integers(1, size))
+    limits = {"contacts": paying} if seed % 4 == 1 else {}
+    definition = _definition(offer=offer, limits=limits, holdout={"share": 0.0 if seed % 2 else 0.2})
+    scores = _scores(p, np.round(rng.lognormal(4.0, 0.8, size), 2))
+    left_out = {rule: rng.random(size) < rng.uniform(0.0, 0.2) for rules in STEPS.values() for rule in rules}
+    amounts: dict[TermName, np.ndarray] = {
+        "contact_cost": rng.uniform(0.1, 6.0, size),
+        "value_of_save": np.where(rng.random(size) < 0.05, np.nan, rng.lognormal(4.0, 0.8, size)),
+        "voluntary_modifier": rng.uniform(0.0, 2.0, size),
+    }
+    terms = checked({name: amounts[name] for name in definition.offer.formulas})
+    knowledge = OfferKnowledge(terms, InvoluntaryChurn(p * rng.uniform(0.0, 0.8, size), None))
+    priced = price_offer(definition, BusinessSettings(), scores, left_out, knowledge)
+    budget = float(rng.uniform(0.0, 3.0)) * size if seed % 4 == 2 else None
+    choice = choose([priced], [Used({}, 0.0)], RemainingLimits(budget, {}), scores)
+    rows = choice.treated(0)
+    treated = Treated(p[rows], priced.avoided[rows], priced.value[rows], priced.economics, terms=priced.terms.of(rows))
+    admission = Admission.of(priced.left_out, size)
+    who = admission.is_admitted
+    if not who.any():
+        return {}
+    chosen = np.zeros(size, dtype=np.bool_)
+    chosen[rows] = True
+    result = simulate_offer(priced.customers(p, who), chosen[who], mode="optimum", draws=DRAWS)
+    last = admission.funnel(priced.profit, result.point, held_out=choice.held_out(0).size)[-1]
+    return {
+        "plan": Told.of(rows.size, treated.cost, treated.profit),
+        "simulator": Told.of(result.point.contacts, result.point.cost, result.point.net_profit),
+        "funnel": Told.of(last.customers, result.point.cost, last.profit),
+    }
+
+
+def _scores(p: np.ndarray, value: np.ndarray) -> pl.DataFrame:
+    ids = [f"C{i:04d}" for i in range(p.size)]
+    return pl.DataFrame({"customer_id": ids, "churn_probability": p, "value_of_save": value, "risk_band": "high"})
+
+
+def _definition(**sections: object) -> CampaignDefinition:
+    return CampaignDefinition.model_validate(
+        {
+            "name": "same",
+            "title": "Same terms",
+            "owner": None,
+            "description": None,
+            "window_days": 30,
+            "audience": {},
+            "offer": {},
+            "limits": {},
+            "holdout": {"share": 0.0},
+            "crm": {},
+            **sections,
+        }
+    )
+
+
 def _planned(
     p: np.ndarray,
     value: np.ndarray,
@@ -106,22 +183,8 @@ def _planned(
     """Plan the same offer, with nobody held out."""
     if mode in {"budget", "contacts"} and not amount:  # limits of a campaign are above 0
         return Told(0, 0, 0)
-    ids = [f"C{i:04d}" for i in range(p.size)]
-    scores = pl.DataFrame({"customer_id": ids, "churn_probability": p, "value_of_save": value, "risk_band": "high"})
-    definition = CampaignDefinition.model_validate(
-        {
-            "name": "same",
-            "title": "Same terms",
-            "owner": None,
-            "description": None,
-            "window_days": 30,
-            "audience": {},
-            "offer": {},
-            "limits": {"contacts": int(amount or 0)} if mode == "contacts" else {},
-            "holdout": {"share": 0.0},
-            "crm": {},
-        }
-    )
+    scores = _scores(p, value)
+    definition = _definition(limits={"contacts": int(amount or 0)} if mode == "contacts" else {})
     priced = price(definition, economics, scores, left_out)
     choice = choose([priced], [Used({}, 0.0)], RemainingLimits(amount if mode == "budget" else None, {}), scores)
     rows = choice.treated(0)
@@ -136,8 +199,10 @@ def main() -> None:
     companies = parser.parse_args().companies
     wrong = []
     for seed in range(companies):
-        doors = ask_all(seed)
-        if not all(told.is_near(doors["plan"]) for told in doors.values()):
+        doors, offer = ask_all(seed), ask_offer(seed)
+        if not all(told.is_near(offer["plan"]) for told in offer.values()):
+            wrong.append((seed, offer))
+        elif not all(told.is_near(doors["plan"]) for told in doors.values()):
             wrong.append((seed, doors))
     for seed, doors in wrong[:10]:
         print(seed, doors)

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from churn.config.formulas import NUMBER, FormulaText, TermName, kind_of
 from churn.config.web import WebSettings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MoneyOrFormula = Annotated[Annotated[Money, Tag(NUMBER)] | FormulaText, Discriminator(kind_of)]
+ShareOrFormula = Annotated[Annotated[Share, Tag(NUMBER)] | FormulaText, Discriminator(kind_of)]
 Days = Annotated[int, Field(ge=0, le=3650)]
 
 ChurnDefinition = Literal["any", "voluntary", "involuntary", "inactivity"]
@@ -221,15 +224,27 @@ class SimulationSettings(Section):
     """[simulation]: the offer whose return `churn simulate` computes unless told otherwise."""
 
     profit_model: ProfitModel = "case_study"
-    contact_cost: Money = 2.0
-    incentive_cost: Money = 0.0
-    success_rate: Share = 0.40
+    contact_cost: MoneyOrFormula = Field(2.0, description="Money one contact costs; or SQL over features.")
+    incentive_cost: MoneyOrFormula = Field(0.0, description="Money one incentive costs; or SQL over features.")
+    success_rate: ShareOrFormula = Field(
+        0.40, description="Share of contacted churners who stay because of it; or SQL over features."
+    )
     success_rate_low: Share = 0.25
     success_rate_high: Share = 0.55
     requires_consent: bool = Field(default=True, description="Only those who agreed to marketing can be contacted.")
     skip_open_tickets: bool = Field(default=False, description="Leave alone whoever waits for an answer from support.")
     cooldown_days: Days = Field(30, description="Days since anyone contacted them.")
     draws: int = Field(2_000, ge=100, le=100_000)
+
+    @property
+    def formulas(self) -> dict[TermName, str]:
+        """The terms that are SQL over a customer's features."""
+        terms: dict[TermName, float | str] = {
+            "contact_cost": self.contact_cost,
+            "incentive_cost": self.incentive_cost,
+            "success_rate": self.success_rate,
+        }
+        return {name: term for name, term in terms.items() if isinstance(term, str)}
 
 
 class ResourceSettings(Section):

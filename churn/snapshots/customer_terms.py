@@ -53,6 +53,35 @@ def customer_terms(
     return checked({name: joined[name].to_numpy().astype(np.float64) for name in formulas})
 
 
+def terms_of_settings(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[TermName, str], keys: pl.DataFrame
+) -> CustomersTerms:
+    """Return the terms of [simulation] that are SQL, of the rows of `keys`. Raises ConfigError as `customer_terms` does."""
+    checked_formulas = _of_settings(warehouse, models, formulas)
+    return customer_terms(warehouse, models, checked_formulas, keys)
+
+
+def term_means(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[TermName, str]
+) -> dict[TermName, float]:
+    """Return the means of the terms of [simulation] that are SQL, over the rows built last that have usable ones."""
+    if not formulas:
+        return {}
+    wanted = _of_settings(warehouse, models, formulas)
+    frame = formula_values(warehouse, models, {str(name): formula for name, formula in wanted.items()})
+    terms = checked({name: frame[name].to_numpy().astype(np.float64) for name in wanted})
+    if not terms.is_usable.any():
+        return {}
+    return {name: float(np.mean(getattr(terms.terms, name)[terms.is_usable])) for name in wanted}
+
+
+def _of_settings(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[TermName, str]
+) -> dict[TermName, Filter]:
+    places: dict[TermName, str] = {name: f"[simulation] {name}" for name in formulas}
+    return check_formulas(formulas, known_columns(models, warehouse), places)
+
+
 def formula_values(
     warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[str, Filter]
 ) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from churn.context import Context
 from churn.documents.monitoring import ChallengerContest, Finding
 from churn.modeling import load_bundle, load_card, load_evaluation, load_unlearnt
 from churn.monitoring.challenge import contest
+from churn.snapshots.customer_terms import term_means
 from churn.views.champion import bundle_path
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.monitor.looks import ModelLook, learnt_until
@@ -131,7 +132,10 @@ def _contest(
     rows = _judged_rows(context, warehouse, look.model.served, challenger, days)
     if rows is None:
         return None
-    economics = economics_from(context.settings)
+    settings = context.settings
+    economics = economics_from(
+        settings, term_means(warehouse, load_models(settings.home), settings.simulation.formulas)
+    )
     dates = sorted(rows["snapshot_date"].unique().to_list())
     return contest(
         champion=look.model.version.version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.documents.monitoring import Finding
 from churn.monitoring.health import AwaitedOutcomes, NewestPush, outcome_findings, push_findings
@@ -52,7 +53,7 @@ def machinery_findings(context: Context, now: datetime) -> list[Finding]:
         )
         for name, arms in counts.items()
     ]
-    return [*pushed, *outcome_findings(awaited, value_at_stake=context.settings.simulation.contact_cost)]
+    return [*pushed, *outcome_findings(awaited, value_at_stake=economics_from(context.settings).contact_cost)]
 
 
 def _push(run: SyncRun, *, is_over: bool) -> NewestPush:

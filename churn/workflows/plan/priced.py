@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from churn.campaigns.eligibility import Eligibility, eligibility
 from churn.campaigns.offer_effect import OfferEffect
 from churn.decisions.checks import Bools, Floats
+from churn.decisions.offer_simulation import PricedCustomers
 from churn.decisions.profit import ALIKE, ContactValues, CustomerTerms, Economics, value_contacts
 from churn.documents.definition import CampaignDefinition
 
@@ -58,6 +59,26 @@ class Priced:
         """Return what contacting `rows` may cost at most: the budget assumes that everyone takes the incentive."""
         cost = self.values.unit_cost
         return float(cost[rows].sum()) if isinstance(cost, np.ndarray) else float(cost) * rows.size
+
+    def customers(self, probability: Floats, who: Bools) -> PricedCustomers:
+        """Return some of the customers as a simulation takes them; `probability` (n,) is that of churn."""
+        values, unit = self.values, self.values.unit_cost
+        return PricedCustomers(
+            probability=probability[who],
+            value=self.value[who],
+            values=ContactValues(
+                values.avoided[who],
+                values.revenue[who],
+                values.cost[who],
+                values.profit[who],
+                unit[who] if isinstance(unit, np.ndarray) else unit,
+            ),
+            economics=self.economics,
+            terms=self.terms.of(who),
+            belief=None if self.effect is None else self.effect.belief,
+            design=None if self.effect is None else self.effect.design[who],
+            effect_error=self.effect_error,
+        )
 
     @property
     def treated_share(self) -> float:

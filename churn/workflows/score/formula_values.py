@@ -35,7 +35,8 @@ def published_formulas(context: Context, warehouse: Warehouse, ids: pl.Series, d
     import polars as pl
 
     definitions = list(_definitions(context))
-    terms = sorted({text for definition in definitions for text in definition.offer.formulas.values()})
+    of_settings = context.settings.simulation.formulas.values()
+    terms = sorted({*of_settings, *(text for definition in definitions for text in definition.offer.formulas.values())})
     filters = sorted({definition.audience.filter for definition in definitions if definition.audience.filter})
     if not terms and not filters:
         return None

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
-from churn.decisions.profit import expected_profit
+from churn.decisions.offer_terms import CustomersTerms
+from churn.decisions.profit import value_contacts
 from churn.errors import DataError
+from churn.snapshots.customer_terms import terms_of_settings
 from churn.snapshots.dataset import scoring_set
 from churn.store.score_row import LIFETIME_COLUMNS
 from churn.warehouse.models.sql_models import load_models
@@ -76,7 +78,12 @@ def score_frame(
     explanation = done.explanation
     previous = read_previous(warehouse, day, data.frame["customer_id"], version)
     bands = _bands(context, explanation.churn_probability, previous.bands)
-    frame = _list(context, data, explanation, bands, done.ahead).with_columns(
+    formulas = context.settings.simulation.formulas
+    own = CustomersTerms.alike(data.frame.height)
+    if formulas:
+        keys = data.frame.select("customer_id", pl.lit(day).alias("snapshot_date"))
+        own = terms_of_settings(warehouse, load_models(context.settings.home), formulas, keys)
+    frame = _list(context, data, explanation, bands, done.ahead, own).with_columns(
         pl.lit(None, dtype=pl.Float64).alias("involuntary_probability")
         if done.involuntary is None
         else pl.Series("involuntary_probability", done.involuntary),
@@ -138,6 +145,7 @@ def _list(
     explanation: Explanation,
     bands: NDArray[np.int64],
     ahead: LifetimeFigures | None,
+    own: CustomersTerms,
 ) -> pl.DataFrame:
     import numpy as np
     import polars as pl
@@ -154,7 +162,8 @@ def _list(
             "raw_score": explanation.raw_score,
             "risk_band": np.asarray(BANDS)[bands],
             "percentile": percentiles(p),
-            "expected_profit": expected_profit(p, value, economics),
+            # Whoever's terms are not known is not worth a contact on them.
+            "expected_profit": np.where(own.is_usable, value_contacts(p, value, economics, own.terms).profit, 0.0),
             "value_of_save": value,
             "monthly_margin": margin,
             "plan": data.frame["plan"] if "plan" in data.frame.columns else pl.Series([None] * len(p), dtype=pl.String),

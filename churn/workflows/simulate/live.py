@@ -15,8 +15,15 @@ from churn.decisions.simulation_request import SimulationRequest, lay_over, mode
 from churn.errors import ChurnError, ConfigError, DataError
 from churn.workflows.simulate.answer import Answer
 from churn.workflows.simulate.document import Origin
-from churn.workflows.simulate.offer import OfferPopulation, offer_of, price_published
-from churn.workflows.simulate.simulate import Population, about_the_data, offer_answer, published_scores, stale_reason
+from churn.workflows.simulate.offer import OfferPopulation, needs_own_terms, price_published
+from churn.workflows.simulate.simulate import (
+    Population,
+    about_the_data,
+    asked_offer,
+    offer_answer,
+    published_scores,
+    stale_reason,
+)
 
 if TYPE_CHECKING:
     from churn.store.records import ScoreRun
@@ -65,7 +72,8 @@ class Simulator:
         if request.preset is not None or request.on != "scores" or request.seed != 7:
             raise ConfigError("only the current list is held ready", where="simulation", remedy="Run `churn simulate`.")
         mode, amount = mode_of(request)
-        if request.campaign is not None or request.programme is not None:
+        is_offer = request.campaign is not None or request.programme is not None
+        if is_offer or needs_own_terms(self._context.settings, request):
             return offer_answer(self._context, self._priced(request), request, mode, amount)
         economics = lay_over(economics_from(self._context.settings), request)
         held, run = self._current()
@@ -93,7 +101,7 @@ class Simulator:
 
     def _priced(self, request: SimulationRequest) -> OfferPopulation:
         """Return the list as a campaign prices it; the last one is held while list, contacts and terms stay the same."""
-        definition = offer_of(self._context, request)
+        definition = asked_offer(self._context, request)
         with self._context.open_store() as store:
             run, contacts = store.published.current_run(), store.published.contact_counts()
         taught = time.monotonic() // _TAUGHT_SECONDS

@@ -15,16 +15,16 @@ import numpy as np
 from churn.campaigns.offer_effect import believed_rates
 from churn.campaigns.programmes import competing, load_programme
 from churn.campaigns.reading import load_campaign
+from churn.config import Settings
 from churn.context import Context
 from churn.decisions.audit import AuditFinding
 from churn.decisions.checks import Bools
 from churn.decisions.choices import Mode
 from churn.decisions.funnel import Admission, FunnelStep
-from churn.decisions.offer_simulation import PricedCustomers, simulate_offer
-from churn.decisions.profit import ALIKE, ContactValues
+from churn.decisions.offer_simulation import simulate_offer
 from churn.decisions.simulation import SimulationResult
 from churn.decisions.simulation_request import SimulationRequest
-from churn.documents.definition import CampaignDefinition
+from churn.documents.definition import Audience, CampaignDefinition, Crm, Holdout, Limits, Offer
 from churn.documents.simulation import SimulatedOffer
 from churn.errors import ConfigError, DataError
 from churn.views.formula_values import FormulaValues
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from churn.workflows.learn_uplift import LoadedUplift
 
 _OF_THE_FILE: Final = ("margin", "months", "profit_model")  # what a campaign's own file and the settings decide
+_SETTINGS: Final = ""  # the name of the settings' own offer: no campaign's
 _RATES: Final = ("success_rate", "success_rate_low", "success_rate_high")
 
 
@@ -121,6 +122,50 @@ def offer_of(context: Context, request: SimulationRequest) -> CampaignDefinition
     return with_amounts(definition, request)
 
 
+def offer_of_settings(settings: Settings, request: SimulationRequest) -> CampaignDefinition:
+    """Return the terms of [simulation] as an offer to everybody: for where some of them are SQL over features.
+
+    Raises ConfigError for a term that the settings decide.
+    """
+    for name in _OF_THE_FILE:
+        if getattr(request, name) is not None:
+            raise ConfigError(
+                f"`{name}` cannot be given where [simulation] holds SQL",
+                where=name,
+                remedy="Leave it out, or give the terms that are SQL as numbers.",
+            )
+    terms = settings.simulation
+    definition = CampaignDefinition(
+        name=_SETTINGS,
+        title="the settings, [simulation]",
+        owner=None,
+        description=None,
+        window_days=None,
+        audience=Audience(requires_consent=terms.requires_consent, skip_open_tickets=terms.skip_open_tickets),
+        offer=Offer(
+            contact_cost=_amount(terms.contact_cost),
+            incentive_cost=_amount(terms.incentive_cost),
+            success_rate_low=terms.success_rate_low,
+            success_rate_expected=terms.success_rate,
+            success_rate_high=terms.success_rate_high,
+            profit_model=terms.profit_model,
+        ),
+        limits=Limits(cooldown_days=terms.cooldown_days),
+        holdout=Holdout(share=0.0),
+        crm=Crm(),
+    )
+    return with_amounts(definition, request)
+
+
+def _amount(term: float | str) -> Decimal | str:
+    return term if isinstance(term, str) else Decimal(str(term))
+
+
+def needs_own_terms(settings: Settings, request: SimulationRequest) -> bool:
+    """Return whether a term of [simulation] that the request leaves as it is differs by customer."""
+    return any(getattr(request, name) is None for name in settings.simulation.formulas)
+
+
 def with_amounts(definition: CampaignDefinition, request: SimulationRequest) -> CampaignDefinition:
     """Return the definition with the request's costs, value, rates and number of contacts.
 
@@ -173,7 +218,8 @@ def price_published(
     """
     with context.open_store() as store:
         page = store.scores.page(limit=None, order=None, columns=[*COLUMNS, "contact_facts"])
-        taught = taught_of_offers(store, [definition.name])[definition.name]
+        is_settings = definition.name == _SETTINGS
+        taught = [] if is_settings else taught_of_offers(store, [definition.name])[definition.name]
         assigned = store.assignments.of(definition.name if programme is None else "")
     run, frame = page.run, page.frame.sort("customer_id")
     if run is None:
@@ -183,7 +229,7 @@ def price_published(
     terms = values.terms(definition.offer.formulas, ids)
     if terms is None:
         raise _newer_than_the_list(definition, "a term", run)
-    learning = latest_learning(context, definition.name)
+    learning = None if is_settings else latest_learning(context, definition.name)
     left_out, caveats = _left_out(context, definition, frame, run, values, programme)
     left_out["assigned_before"] = np.asarray(frame["customer_id"].is_in(assigned["customer_id"].implode()).to_numpy())
     knowledge = OfferKnowledge(
@@ -194,7 +240,7 @@ def price_published(
         _features(context, definition, learning, frame, run),
     )
     priced = price_offer(definition, context.settings.business, frame, left_out, knowledge)
-    used = used_by(context, assigned, definition)
+    used = Used({}, 0.0) if is_settings else used_by(context, assigned, definition)
     return OfferPopulation(
         definition=definition,
         programme=programme,
@@ -248,8 +294,8 @@ def _left_out(
 
 def _newer_than_the_list(definition: CampaignDefinition, what: str, run: ScoreRun) -> DataError:
     return DataError(
-        f"{what} of `{definition.name}` is SQL that was not evaluated for the list of {run.snapshot_date}",
-        where=f"campaigns/{definition.name}.toml",
+        f"{what} of `{definition.name or '[simulation]'}` is SQL that was not evaluated for the list of {run.snapshot_date}",
+        where=f"campaigns/{definition.name}.toml" if definition.name else "[simulation]",
         remedy="Score again with `churn score`, or ask `churn plan` with --dry-run, which evaluates it now.",
     )
 
@@ -288,48 +334,26 @@ def simulate_priced(
             where="[audience], [limits]",
             remedy="`churn plan CAMPAIGN --dry-run` counts the reasons.",
         )
-    held_out = 0
+    held_out, probability = 0, population.frame["churn_probability"].to_numpy()
     if mode == "threshold":
-        chosen = who & (population.frame["churn_probability"].to_numpy() >= float(amount or 0.0))
+        chosen = who & (probability >= float(amount or 0.0))
     elif amount == 0:
         chosen = np.zeros(who.size, dtype=np.bool_)
     else:
         choice = choose([priced], [population.used], population.limits, population.frame)
         chosen, held_out = np.zeros(who.size, dtype=np.bool_), choice.held_out(0).size
         chosen[choice.treated(0)] = True
-    result = simulate_offer(_customers(population, who), chosen[who], mode=mode, draws=draws, seed=seed)
+    result = simulate_offer(priced.customers(probability, who), chosen[who], mode=mode, draws=draws, seed=seed)
     least = float(population.definition.limits.min_expected_profit)
     return SimulatedCampaign(
         result,
         population.admission.funnel(priced.profit, result.point, least=least, held_out=held_out),
         SimulatedOffer(
-            campaign=population.definition.name,
+            campaign=population.definition.name or None,
             programme=population.programme,
             title=population.definition.title,
             rates=() if priced.effect is None else believed_rates(priced.effect.belief),
             terms_by_customer=tuple(population.definition.offer.formulas),
             held_out=held_out,
         ),
-    )
-
-
-def _customers(population: OfferPopulation, who: Bools) -> PricedCustomers:
-    priced = population.priced
-    values, unit = priced.values, priced.values.unit_cost
-    effect = priced.effect
-    return PricedCustomers(
-        probability=population.frame["churn_probability"].to_numpy()[who],
-        value=priced.value[who],
-        values=ContactValues(
-            values.avoided[who],
-            values.revenue[who],
-            values.cost[who],
-            values.profit[who],
-            unit[who] if isinstance(unit, np.ndarray) else unit,
-        ),
-        economics=priced.economics,
-        terms=priced.terms.of(who) if priced.terms is not ALIKE else ALIKE,
-        belief=None if effect is None else effect.belief,
-        design=None if effect is None else effect.design[who],
-        effect_error=priced.effect_error,
     )

@@ -18,6 +18,7 @@ from churn.decisions.profit import Economics, value_contacts
 from churn.decisions.simulation import SimulationResult, simulate, simulate_counts
 from churn.decisions.simulation_request import SimulationRequest, lay_over, mode_of, value_for_all
 from churn.decisions.threshold import CurvePoint
+from churn.documents.definition import CampaignDefinition
 from churn.documents.simulation import SimulationDocument
 from churn.errors import ConfigError, DataError
 from churn.views.champion import no_champion
@@ -33,7 +34,9 @@ from churn.workflows.simulate.answer import Answer
 from churn.workflows.simulate.document import Origin, build_document
 from churn.workflows.simulate.offer import (
     OfferPopulation,
+    needs_own_terms,
     offer_of,
+    offer_of_settings,
     price_published,
     simulate_priced,
 )
@@ -105,7 +108,7 @@ def simulate_campaign(context: Context, request: SimulationRequest) -> Simulatio
                 "the case study is no campaign of yours", where="--preset", remedy="Leave out one of them."
             )
         document = _case_study(context, request, mode)
-    elif request.campaign is not None or request.programme is not None:
+    elif request.campaign is not None or request.programme is not None or _is_by_customer(context, request):
         document = _on_offer(context, request, mode, amount)
     else:
         document = _on_population(context, request, mode, amount)
@@ -185,11 +188,21 @@ def _on_population(
 
 def _on_offer(context: Context, request: SimulationRequest, mode: Mode, amount: float | None) -> SimulationDocument:
     """Simulate a campaign on its own terms, as its plan would price and choose."""
-    population = price_published(
-        context, offer_of(context, request), programme=request.programme, budget=request.budget
-    )
+    definition = asked_offer(context, request)
+    population = price_published(context, definition, programme=request.programme, budget=request.budget)
     context.progress.step(f"Simulating {population.frame.height:,} customers")
     return offer_answer(context, population, request, mode, amount).document
+
+
+def _is_by_customer(context: Context, request: SimulationRequest) -> bool:
+    return request.on == "scores" and needs_own_terms(context.settings, request)
+
+
+def asked_offer(context: Context, request: SimulationRequest) -> CampaignDefinition:
+    """Return the offer that is priced by customer: the campaign's, or that of the settings where none is named."""
+    if request.campaign is None and request.programme is None:
+        return offer_of_settings(context.settings, request)
+    return offer_of(context, request)
 
 
 def offer_answer(

@@ -14,6 +14,7 @@ from churn.modeling import learn_lifetime, save_bundle, train_candidates
 from churn.modeling.candidates import candidates as known_candidates
 from churn.modeling.lifetime import FILE as LIFETIME_FILE
 from churn.monitoring.reference import FILE
+from churn.snapshots.customer_terms import term_means
 from churn.snapshots.dataset import data_cutoff, training_dates, training_set
 from churn.snapshots.dates import require_told
 from churn.snapshots.policy import SnapshotPolicy
@@ -72,11 +73,12 @@ def train_model(
     with context.recorded("train_model", context.today):
         with context.open_warehouse("churn train") as warehouse:
             data = assemble_training_set(context, warehouse, as_of=as_of, snapshots=snapshots)
+            means = term_means(warehouse, load_models(settings.home), settings.simulation.formulas)
         result = train_candidates(
             data,
             training=training,
             selection=settings.selection,
-            economics=economics_from(settings),
+            economics=economics_from(settings, means),
             split=split or training.split,
             progress=context.progress,
         )

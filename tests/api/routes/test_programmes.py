@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import polars as pl
 import pytest
@@ -14,6 +17,7 @@ from churn.documents.off_policy import NoPolicyProfit
 from churn.documents.programme_findings import EvaluatedPolicy
 from churn.jobs.now import work_now
 from churn.store.service_records import ScheduledRun
+from churn.views.programmes import show_programme
 from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, keep_in, logged, plan, write
 from tests.workflows.plan.town import DAY, Town
 
@@ -73,6 +77,18 @@ def test_a_programme_is_foreseen_and_other_policies_are_asked_for(town: Town, cl
     height = client.get("/v1/programmes/keep/height", headers=reader).json()
     assert (height["months"], len(height["ahead"])) == (2, 2)
     assert client.get("/v1/programmes/keep", headers=reader).json()["height"] == height
+    assert show_programme(town.context, "keep").height_words
+    with (
+        closing(sqlite3.connect(town.home / "store.sqlite")) as store,
+        store,
+    ):  # the model fails its gate: no money of it
+        (before,) = store.execute("select metrics from model_versions").fetchone()
+        store.execute("update model_versions set metrics = ?", (json.dumps({"is_calibrated": False}),))
+    assert show_programme(town.context, "keep").height_words == ()
+    with TestClient(create_app(town.context)) as closed:
+        assert closed.get("/v1/programmes/keep/height", headers=reader).status_code == 404
+    with closing(sqlite3.connect(town.home / "store.sqlite")) as store, store:
+        store.execute("update model_versions set metrics = ?", (before,))
     refused = client.post("/v1/programmes/keep/evaluations", headers=boss, json={"policy": "leave_alone"})
     assert "no round was approved yet" in refused.json()["detail"]
     client.post("/v1/programmes/keep/approve", headers=boss, json={"round": 1})

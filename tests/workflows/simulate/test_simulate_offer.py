@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
+from churn.campaigns.economics import economics_from
+from churn.config import Settings
 from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import CampaignError, ConfigError, DataError
+from churn.snapshots.customer_terms import term_means, terms_of_settings
 from churn.views.serving_files import FORMULAS, run_path
 from churn.workflows.score.formula_values import published_formulas
 from churn.workflows.simulate import simulate_campaign
 from churn.workflows.simulate.live import Simulator
-from tests.workflows.plan.town import DAY, PLAIN, SIZE, Town, probabilities, score_frame
+from tests.workflows.plan.town import DAY, PLAIN, SIZE, VALUE, Town, probabilities, score_frame
 from tests.workflows.simulate.test_contact_rules import published
+from tests.worlds import shipped_models
 
 BY_CAUSE = """
 [campaign]
@@ -140,3 +145,39 @@ def test_an_unknown_campaign_and_sql_newer_than_the_list_are_refused(offering):
     offering.campaign("calls", BY_CAUSE.replace("then 2 else", "then 3 else"))
     with pytest.raises(DataError, match="was not evaluated for the list"):
         simulate_campaign(offering.context, SimulationRequest(campaign="calls"))
+
+
+COST = "case when has_unpaid_bill then 3 else 0.5 end"
+
+
+def test_terms_of_the_settings_may_be_sql_too(offering):
+    town = Town(offering.home, simulation={"draws": 300, "contact_cost": COST, "success_rate": 0.3})
+    publish_formulas(town, score_frame()["customer_id"], "r3")
+    document = simulate_campaign(town.context, SimulationRequest())
+    assert document.offer is not None
+    assert (document.offer.campaign, document.offer.terms_by_customer) == (None, ("contact_cost",))
+    assert Simulator(town.context).answer(SimulationRequest()).document == document
+    cost = np.array([3.0 if i % 3 == 0 else 0.5 for i in range(SIZE)])
+    profit = 0.3 * probabilities() * VALUE - cost
+    allowed = simulate_campaign(town.context, SimulationRequest(threshold=0.0)).contacts
+    assert document.contacts <= allowed < SIZE
+    assert document.funnel[0].expected_profit == pytest.approx(profit.sum(), abs=0.01)
+    assert document.funnel[1].customers == (profit > 0).sum()
+    plain = simulate_campaign(town.context, SimulationRequest(contact_cost=2.0))
+    assert plain.offer is None  # every term is a number again
+    with pytest.raises(ConfigError, match="holds SQL"):
+        simulate_campaign(town.context, SimulationRequest(months=3))
+
+
+def test_where_one_number_is_needed_sql_stands_for_its_mean(offering):
+    settings = Settings.model_validate({"home": offering.home, "simulation": {"contact_cost": COST}})
+    keys = score_frame().select("customer_id", pl.lit(DAY).alias("snapshot_date"))
+    with offering.context.open_warehouse("tests") as warehouse:
+        terms = terms_of_settings(warehouse, shipped_models(), settings.simulation.formulas, keys)
+        means = term_means(warehouse, shipped_models(), settings.simulation.formulas)
+        with pytest.raises(ConfigError, match=r"\[simulation\] contact_cost"):
+            terms_of_settings(warehouse, shipped_models(), {"contact_cost": "has_unpaid_bil"}, keys)
+    assert terms.terms.contact_cost is not None
+    assert terms.terms.contact_cost.tolist() == [3.0 if i % 3 == 0 else 0.5 for i in range(SIZE)]
+    assert economics_from(settings, means).contact_cost == pytest.approx(means["contact_cost"])
+    assert means["contact_cost"] == pytest.approx(terms.terms.contact_cost.mean())

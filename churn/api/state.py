@@ -19,6 +19,7 @@ from churn.api.metrics import Metrics
 from churn.api.rates import Rates
 from churn.context import Context
 from churn.errors import ChurnError, StoreBusy
+from churn.views.buying import NewestBuying
 from churn.views.champion import load_champion
 from churn.views.formula_values import NewestFormulaValues
 from churn.views.newest_terms import NewestTerms
@@ -86,6 +87,7 @@ class State:
     callers: Callers
     simulator: Simulator
     formulas: NewestFormulaValues
+    buying: NewestBuying
     newest_terms: NewestTerms
     next_offers: NextOffers
     deciders: Deciders
@@ -140,6 +142,7 @@ def build_state(context: Context) -> State:
         Callers(Keyring(store, context.clock)),
         Simulator(within),
         formulas,
+        NewestBuying(context.settings.home),
         NewestTerms(within, formulas),
         NextOffers(within),
         Deciders(within),

@@ -44,6 +44,7 @@ def risk_list(
             return
         currency = session.context.settings.business.currency
         has_months = any(customer["months_kept"] is not None for customer in customers)
+        has_buying = any(customer["alive_probability"] is not None for customer in customers)
         has_offers = any(customer["next_best_offer"] is not None for customer in customers)
         rows = [
             (
@@ -54,6 +55,7 @@ def risk_list(
                 if customer["expected_profit"] is None
                 else money(customer["expected_profit"], currency, cents=True),
                 *([_months(customer)] if has_months else []),
+                *([percent(customer["alive_probability"])] if has_buying else []),
                 *([customer["next_best_offer"] or "-"] if has_offers else []),
                 _top(customer["reasons"]),
             )
@@ -67,6 +69,7 @@ def risk_list(
                 "band",
                 "expected profit",
                 *(["months of 12"] if has_months else []),
+                *(["still buys"] if has_buying else []),
                 *(["next best offer"] if has_offers else []),
                 "why",
             ],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from churn.config.formulas import TermName
 from churn.decisions.checks import Bools, Floats
 from churn.decisions.profit import ALIKE, CustomerTerms
+
+Name = TypeVar("Name", bound=str)  # of a term, as `CustomerTerms` has it
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class CustomersTerms:
         return cls(ALIKE, nobody, nobody)
 
 
-def checked(values: Mapping[TermName, Floats]) -> CustomersTerms:
+def checked(values: Mapping[Name, Floats]) -> CustomersTerms:
     """Return the terms that `values` (n,) give, who lacks one, and whose are out of range."""
     size = next(iter(values.values())).size
     unknown, impossible = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)

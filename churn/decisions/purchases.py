@@ -93,16 +93,17 @@ def fit_buying(history: BuyingHistory) -> BuyingModel:
     scaled, weight = _counted(history, scale)
 
     def loss(logs: Floats) -> float:
-        values = _log_likelihoods(*np.exp(np.clip(logs, -_BOUND, _BOUND)), scaled)
+        shape, time, drop, stay = np.exp(np.clip(logs, -_BOUND, _BOUND))
+        values = _log_likelihoods(shape, time, drop, stay, scaled)
         return float(-(weight @ values) / weight.sum())
 
-    found = [
+    answers = [
         optimize.minimize(
             loss, np.log([r, max(alpha / scale, 1e-3), a, b]), method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * 4
         )
         for r, alpha, a, b in _STARTS
     ]
-    best = min(found, key=lambda answer: float(answer.fun))
+    best = min(answers, key=lambda answer: float(answer.fun))
     r, alpha, a, b = (float(value) for value in np.exp(best.x))
     return BuyingModel(r, alpha * scale, a, b)
 

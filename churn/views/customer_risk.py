@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from churn.context import Context
 from churn.errors import DataError
+from churn.views.buying import NOTHING, BuyingAhead
 from churn.views.current_run import RunFacts, current_run, not_listed, run_facts
 from churn.views.scored_customer import ScoredCustomer, scored_customer, voluntary_probability
 
@@ -35,7 +36,7 @@ class ExplainedCustomer(ScoredCustomer, RunFacts):
     """A customer's score with its reasons, and what every answer says of the run."""
 
 
-class CustomerAtRisk(ExplainedCustomer):
+class CustomerAtRisk(ExplainedCustomer, BuyingAhead):
     """The same with their campaigns, oldest first; `recommended_action` names the one to contact them with."""
 
     campaigns: list[CampaignMembership]
@@ -48,6 +49,8 @@ class CustomerAtRisk(ExplainedCustomer):
 ProfitOf = Callable[[str, "ScoreRow", str], float | None]
 # The offer that a running round of a programme has for somebody with these assignments; see `NextOffers.of`.
 NextOffer = Callable[[Sequence["CustomerAssignment"]], str | None]
+# What is expected of a customer without a contract, by run and customer; see `NewestBuying.of`.
+BuyingOf = Callable[[str, str], BuyingAhead]
 
 
 def customer_risk(
@@ -55,6 +58,7 @@ def customer_risk(
     customer_id: str,
     profit_of: ProfitOf | None = None,
     next_offer: NextOffer | None = None,
+    buying: BuyingOf | None = None,
 ) -> CustomerAtRisk:
     """Return a customer's score, reasons, change, campaigns, and the run's own facts. Raises NotFound, DataError."""
     run, score, standing = _listed(published, customer_id)
@@ -63,6 +67,7 @@ def customer_risk(
     return {
         **scored_customer(score, tells_money=tells_money),
         **run_facts(run),
+        **(buying(run.run_id, customer_id) if buying else NOTHING),
         "campaigns": [
             {"campaign": a.campaign, "arm": a.arm, "assigned_at": a.assigned_at} for a in standing.assignments
         ],
@@ -79,6 +84,7 @@ def risk_json(
     customer_id: str,
     profit_of: ProfitOf | None = None,
     next_offer: NextOffer | None = None,
+    buying: BuyingOf | None = None,
 ) -> str:
     """Return `customer_risk` as JSON, with instants in UTC; the most frequent request of all.
 
@@ -96,6 +102,7 @@ def risk_json(
         profit_of(action, score, run.run_id) if action and profit_of and tells_money else None
     )
     document["next_best_offer"] = next_offer(standing.assignments) if next_offer else None
+    document |= buying(run.run_id, customer_id) if buying else NOTHING
     document["campaigns"] = [
         {"campaign": a.campaign, "arm": a.arm, "assigned_at": f"{a.assigned_at.isoformat()}Z"}
         for a in standing.assignments

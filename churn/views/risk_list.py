@@ -12,6 +12,7 @@ from churn.decisions.bands import BANDS
 from churn.errors import ConfigError
 from churn.files import TABLES, Sheet, check_ending, csv_text, workbook_bytes, write_frame
 from churn.store.score_row import LIFETIME_COLUMNS
+from churn.views.buying import BuyingAhead, NewestBuying
 from churn.views.current_run import current_run
 from churn.views.next_offers import NextOffers, next_best_offers
 from churn.views.scored_customer import ScoredCustomer, scored_customer
@@ -37,8 +38,8 @@ CSV_COLUMNS = (
 _PAGE_COLUMNS = (*CSV_COLUMNS, "snapshot_date", "model_version", "scored_at", "next_best_offer")
 
 
-class ListedCustomer(ScoredCustomer):
-    """A customer of the list with the offer that a running round of a programme has for them, if any."""
+class ListedCustomer(ScoredCustomer, BuyingAhead):
+    """A customer of the list with the offer that a running round of a programme has for them, if any, and what they will buy."""
 
     next_best_offer: str | None
 
@@ -96,12 +97,23 @@ def _published(context: Context, bands: Sequence[str] | None, top: int | None) -
 
 
 def _listed(
-    context: Context, page: ScorePage, *, tells_money: bool, offers: NextOffers | None = None
+    context: Context,
+    page: ScorePage,
+    *,
+    tells_money: bool,
+    offers: NextOffers | None = None,
+    buying: NewestBuying | None = None,
 ) -> list[ListedCustomer]:
     rows = page.documents()
     next_offer = next_best_offers(context, [row["customer_id"] for row in rows], offers)
+    buying = buying or NewestBuying(context.settings.home)
+    run_id = "" if page.run is None else page.run.run_id
     return [
-        {**scored_customer(row, tells_money=tells_money), "next_best_offer": next_offer.get(row["customer_id"])}
+        {
+            **scored_customer(row, tells_money=tells_money),
+            **buying.of(run_id, row["customer_id"]),
+            "next_best_offer": next_offer.get(row["customer_id"]),
+        }
         for row in rows
     ]
 
@@ -154,6 +166,7 @@ def risk_page(
     limit: int,
     cursor: str | None,
     offers: NextOffers | None = None,
+    buying: NewestBuying | None = None,
 ) -> RiskListPage:
     """Return a page of the list; the listed customers where no band is given.
 
@@ -172,7 +185,7 @@ def risk_page(
         )
         run = current_run(page.run)
         tells_money = store.published.tells_money(run)
-    customers = _listed(context, page, tells_money=tells_money, offers=offers)
+    customers = _listed(context, page, tells_money=tells_money, offers=offers, buying=buying)
     return RiskListPage(run, customers, page.next_cursor)
 
 

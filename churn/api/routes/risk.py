@@ -29,8 +29,8 @@ CustomerId = Annotated[str, InPath(min_length=1, max_length=LONGEST_ID, examples
 async def risk_of_a_customer(customer_id: CustomerId, request: Request) -> Response:
     """Return a customer's churn probability with reasons, what changed since the last run, and what to do."""
     state = state_in(request)
-    profit_of, next_offer = state.newest_terms.profit, state.next_offers.of
-    risk = await state.ask(lambda published: risk_json(published, customer_id, profit_of, next_offer))
+    profit_of, next_offer, buying = state.newest_terms.profit, state.next_offers.of, state.buying.of
+    risk = await state.ask(lambda published: risk_json(published, customer_id, profit_of, next_offer, buying))
     return Response(risk, media_type="application/json")
 
 
@@ -69,6 +69,7 @@ def risk_list(
         limit=limit,
         cursor=cursor,
         offers=state.next_offers,
+        buying=state.buying,
     )
     # The list changes as a whole, or turns stale, or a round of a programme begins or ends.
     offers = "|".join(customer["next_best_offer"] or "" for customer in page.customers)

@@ -92,7 +92,21 @@ class Assignment(BaseModel):
     assigned_at: Instant
 
 
-class CustomerRisk(Score, Freshness):
+class Buying(BaseModel):
+    """Of customers without contracts; null, all three, where there are contracts or the model did not come true."""
+
+    alive_probability: Probability | None = Field(None, description="Chance that the customer still buys at all.")
+    expected_purchases_90d: float | None = Field(
+        None, description="Days with a purchase within the next 90.", examples=[1.2]
+    )
+    days_to_next_purchase: float | None = Field(
+        None,
+        description="Days within which whoever still buys does so next with a chance of one half.",
+        examples=[24.5],
+    )
+
+
+class CustomerRisk(Score, Buying, Freshness):
     """A customer's risk with reasons, and what to do."""
 
     recommended_action: str | None = Field(
@@ -109,7 +123,7 @@ class CustomerRisk(Score, Freshness):
     campaigns: list[Assignment] = Field(default_factory=list)
 
 
-class ListedScore(Score):
+class ListedScore(Score, Buying):
     """One customer on the risk list, with what a programme offers them."""
 
     next_best_offer: str | None = Field(None, description=_NEXT_BEST_OFFER, examples=["support_call"])

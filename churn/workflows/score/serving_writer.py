@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.errors import ResourceError
 from churn.views.serving_files import (
+    BUYING,
     FEATURES,
     FORMULAS,
     KEPT_MONTHS,
@@ -29,6 +30,7 @@ from churn.views.serving_files import (
 )
 from churn.warehouse.models.build import export_model
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.score.buying import buying_ahead
 from churn.workflows.score.formula_values import published_formulas
 from churn.workflows.score.serving import serving_summary
 
@@ -45,12 +47,13 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
 
     features.parquet: customer_id and what the model saw. timeline.parquet and usage.parquet: the year before the date.
     list.parquet: what the risk list is sorted and filtered by. formulas.parquet: what SQL in campaigns gives each customer,
-    where there is any. summary.json: what the overview tells.
+    where there is any. buying.parquet: who still buys, of companies without contracts. summary.json: what the overview tells.
     Raises ResourceError where the disk refuses.
     """
     folder = run_path(context.settings.home, scored.run_id)
     models = load_models(context.settings.home)
     formulas = published_formulas(context, warehouse, scored.frame["customer_id"], day)
+    buying = buying_ahead(context, warehouse, scored.frame["customer_id"], day)
     summary = serving_summary(context, warehouse, models, scored, version, day)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +61,8 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
         try:
             _write_frame(scored.features, scratch / FEATURES)
             _write_frame(scored.frame.select(LIST_COLUMNS), scratch / LIST)
+            if buying is not None:
+                _write_frame(buying, scratch / BUYING)
             if formulas is not None:
                 _write_frame(formulas, scratch / FORMULAS)
             _export(warehouse, models, scratch)

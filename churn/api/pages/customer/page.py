@@ -114,6 +114,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         rights=rights_block(state, user, customer_id),
         advice=advice,
         next_best_offer=state.next_offers.of(view.campaigns),
+        buying=state.buying.of(view.run_id, customer_id),
         campaign_profit=None
         if view.expected_profit is None
         else campaign_profit(

@@ -18,7 +18,7 @@ from churn.store import open_store
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, reject_round
 from tests.documents.samples import measurement_document
-from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, assigned, keep_in, logged, plan, write
+from tests.workflows.plan.keeping import APPROVAL, MAIL, PROGRAMME, assigned, keep_in, logged, plan, write
 from tests.workflows.plan.town import DAY, VALUE, Town
 
 
@@ -216,3 +216,36 @@ def test_nobody_is_assigned_by_a_policy_that_the_log_does_not_say(keep: Town) ->
     due = np.where(log["is_holdout"], "leave_alone", log["policy_arm"])
     assert (log["arm"].to_numpy() == due).all()
     assert (log["snapshot_date"] == DAY).all()
+
+
+DOUBTFUL = MAIL.replace("success_rate_low = 0.3", "success_rate_low = 0.0").replace(
+    "success_rate_expected = 0.35", "success_rate_expected = 0.05"
+)
+
+
+def test_an_offer_that_may_well_lose_by_its_file_is_tried_on_a_few_drawn_by_chance(keep: Town) -> None:
+    keep.campaign("mail", DOUBTFUL)
+    write(keep, "[offers.call]\ncapacity = 30\n[offers.mail]\n[limits]\ncooldown_days = 10\n[random_slice]\nshare = 0.1\n")
+    document = plan(keep)
+    (trial,) = document.on_trial
+    assert (trial.offer, trial.rounds) == ("mail", 0)
+    assert trial.chance < 0.75
+    assert 0 < trial.customers < trial.of / 2
+    assert any("`mail` is on trial: by its file" in sentence for sentence in document.sentences)
+    log = logged(keep)
+    by_plan = log.filter(pl.col("policy_arm") == "mail", ~pl.col("is_random"))
+    assert by_plan.height <= trial.customers
+    position = [arm.offer for arm in document.arms].index("mail")
+    chance = pl.Series([json.loads(row)[position] for row in log["probabilities"]])
+    only_by_chance = log.filter(pl.col("policy_arm") != "mail", pl.Series(chance) > 0)
+    assert only_by_chance.height > trial.customers  # the slice reaches them still
+    rules = {row.rule: row.removed for row in document.plan.eligibility if row.campaign == "mail_20260301"}
+    assert rules["on_trial"] > 0
+    assert sum(rules.values()) + next(p.eligible for p in document.plan.campaigns if p.name == "mail_20260301") == 600
+
+
+def test_offers_that_surely_earn_are_on_no_trial(keep: Town) -> None:
+    document = plan(keep)
+    assert document.on_trial == ()
+    assert "on_trial" not in document.as_json()
+    assert "on_trial" not in {row.rule for row in document.plan.eligibility}

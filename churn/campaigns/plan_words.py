@@ -46,7 +46,7 @@ def risk_note(name: str, finding: str) -> str:
 
 def harm_note(name: str, taught_by: str, finding: str) -> str:
     """Return that campaign `name` contacts nobody, for an experiment found that contact does harm on average."""
-    return f"`{name}` contacts nobody, as `{taught_by}` showed that contact does harm: {finding} --despite-alarm plans it knowingly."
+    return f"`{name}` contacts nobody, as `{taught_by}` showed that contact does harm: {finding} `churn plan {name} --despite-alarm` plans it knowingly."
 
 
 def terms_note(name: str, terms: Sequence[str]) -> str:

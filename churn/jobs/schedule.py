@@ -121,6 +121,6 @@ def _raise_missed(context: Context, name: str, missed: list[ScheduledRun]) -> No
     job = JOBS[name]
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} runs)"
     remedy = (
-        f" To score them all the same: churn run {name} --from {days[0]} --to {days[-1]}." if name == "nightly" else ""
+        f" `churn run {name} --from {days[0]} --to {days[-1]}` scores them all the same." if name == "nightly" else ""
     )
     raise_missed(context, job, f"The {name} runs of {span} did not take place: no scheduler was at work.{remedy}")

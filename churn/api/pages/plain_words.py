@@ -15,6 +15,7 @@ PLACES: Final[dict[str, tuple[str, str]]] = {
     "monitor": ("the monitors under Jobs and data", "/jobs"),
     "explore": ("the exploration under Jobs and data", "/jobs"),
     "report": ("the report under Jobs and data", "/jobs"),
+    "run": ("a run under Jobs and data", "/jobs"),
     "publish": ("the nightly run under Jobs and data", "/jobs"),
     "plan": ("a plan on the page of the campaign or programme", "/campaigns"),
     "measure": ("Measure on the campaign's page", "/campaigns"),

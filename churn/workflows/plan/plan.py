@@ -336,7 +336,7 @@ def open_harm_alarms(
         raise CampaignError(
             f"{names} was measured to drive customers away: {alarms[0].message}",
             where=f"alarm of {alarms[0].raised_at:%Y-%m-%d}",
-            remedy=f"Run `churn measure {alarms[0].subject}` and find out why. --despite-alarm plans it knowingly.{others}",
+            remedy=f"Run `churn measure {alarms[0].subject}` and find out why. `churn plan --despite-alarm` plans it knowingly.{others}",
         )
     return [AcceptedAlarm(campaign=alert.subject, message=alert.message, raised_at=alert.raised_at) for alert in alarms]
 

@@ -225,7 +225,9 @@ DOUBTFUL = MAIL.replace("success_rate_low = 0.3", "success_rate_low = 0.0").repl
 
 def test_an_offer_that_may_well_lose_by_its_file_is_tried_on_a_few_drawn_by_chance(keep: Town) -> None:
     keep.campaign("mail", DOUBTFUL)
-    write(keep, "[offers.call]\ncapacity = 30\n[offers.mail]\n[limits]\ncooldown_days = 10\n[random_slice]\nshare = 0.1\n")
+    write(
+        keep, "[offers.call]\ncapacity = 30\n[offers.mail]\n[limits]\ncooldown_days = 10\n[random_slice]\nshare = 0.1\n"
+    )
     document = plan(keep)
     (trial,) = document.on_trial
     assert (trial.offer, trial.rounds) == ("mail", 0)

@@ -83,17 +83,25 @@ _ACTS_ON: Final = {"voluntary": "canceling", "involuntary": "failed payment", "a
 def rate_words(rate: BelievedRate) -> str:
     """Return a number of an offer with its range, and the file's where something was measured."""
     subject = _ACTS_ON[rate.acts_on]
+    # Before anything is measured the range is the file's own: ours is symmetrical about what is expected.
+    low, high = (rate.low, rate.high) if rate.rounds else (rate.file_low, rate.file_high)
     if rate.acts_on == "harm":
-        value = f"{_points(rate.expected)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
-        stated = _points(rate.file_expected)
+        value = f"{_harm(rate.expected)} points ({_harm(low)} to {_harm(high)})"
+        stated = f"{_harm(rate.file_expected)} points"
     else:
-        value = f"{percent(rate.expected, 0)} ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+        value = f"{percent(rate.expected, 0)} ({100 * low:.0f} to {100 * high:.0f})"
         stated = percent(rate.file_expected, 0)
     scaled = f" x {rate.scaled_by}" if rate.scaled_by else ""
     if not rate.rounds:
         return f"{subject}{scaled} {value}"
     rounds = f"{rate.rounds} round{'s' if rate.rounds > 1 else ''}"
     return f"{subject}{scaled} measured {value} from {rounds}, the file says {stated}"
+
+
+def _harm(share: float) -> str:
+    """Write a share that is mostly far below a percent in points, such as 0.05."""
+    text = f"{100 * share:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def unlearnt_note(names: Sequence[str]) -> str:

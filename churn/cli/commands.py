@@ -38,6 +38,9 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
     "check": CommandEntry(
         "project", "Check settings, campaigns, programmes, SQL and data quality; changes nothing.", BEGIN
     ),
+    "doctor": CommandEntry(
+        "doctor", "Look at machine, home, sources, model, jobs and connectors, and say what mends what is ill.", BEGIN
+    ),
     "generate": CommandEntry(
         "project", "Write only the simulated company's raw files, with the truth beside them.", BEGIN
     ),

@@ -6,6 +6,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "init": ("init", "init --from exports/customers.csv --from exports/payments.csv"),
     "demo": ("demo", "demo --customers 20000 --home /tmp/demo"),
     "check": ("check", "check --home /srv/churn --json"),
+    "doctor": ("doctor", "doctor --home /srv/churn --json"),
     "generate": ("generate raw", "generate raw --customers 20000 --months 24 --format csv"),
     "refresh": ("refresh --dry-run", "refresh --source payments --full"),
     "features": (

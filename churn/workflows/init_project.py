@@ -157,7 +157,7 @@ def commented_settings(sources: str = SOURCES, silence: str | None = None) -> st
     With `silence`, the name of a table, churn is silence there.
     """
     parts = [HEADER]
-    said = {"definition": "inactivity", "activity_table": silence} if silence else {}
+    silent = {"definition": "inactivity", "activity_table": silence} if silence else {}
     for name, field in Settings.model_fields.items():
         section = field.annotation
         if name == "sources":
@@ -166,7 +166,7 @@ def commented_settings(sources: str = SOURCES, silence: str | None = None) -> st
             parts.append(CONNECTORS)
         elif isinstance(section, type) and issubclass(section, BaseModel):
             doc = (section.__doc__ or "").split(": ", 1)[-1].strip()
-            given = said if name == "churn" else {}
+            given = silent if name == "churn" else {}
             why = "# No file tells who left, so silence has to: see inactivity_days.\n" if given else ""
             lines = "".join(
                 f"{key} = {json.dumps(given[key])}  # {value.description}\n" if key in given else _line(key, value)

@@ -72,7 +72,6 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
         write_json(scratch / "manifest.json", Manifest(format=FORMAT, files=digests).as_json())
         for path in scratch.iterdir():
             _sync(path)
-        scratch.chmod(0o755)
         scratch.rename(folder)
         _sync(folder.parent)
     except OSError as error:

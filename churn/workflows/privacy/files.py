@@ -198,7 +198,7 @@ def _replace_log(path: Path, redaction: Redaction) -> None:
 def _put(path: Path, content: bytes) -> None:
     scratch = path.with_name(f".{path.name}.tmp")
     scratch.write_bytes(content)
-    scratch.chmod(path.stat().st_mode if path.exists() else 0o644)
+    scratch.chmod(path.stat().st_mode if path.exists() else 0o600)
     scratch.replace(path)
 
 

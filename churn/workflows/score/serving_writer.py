@@ -67,7 +67,6 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
                 _write_frame(formulas, scratch / FORMULAS)
             _export(warehouse, models, scratch)
             (scratch / SUMMARY).write_text(json.dumps(summary.as_json(), ensure_ascii=False), encoding="utf-8")
-            scratch.chmod(0o755)
             shutil.rmtree(folder, ignore_errors=True)  # of the same run, scored again: the same rows
             scratch.rename(folder)
         finally:

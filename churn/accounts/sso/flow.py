@@ -24,7 +24,7 @@ _AGAIN: Final = "Go back to the sign-in page and begin once more."
 
 
 @dataclass(frozen=True)
-class Begun:
+class PendingSignIn:
     """A sign-in that began: the browser alone holds `secret`, which state, nonce and PKCE's verifier are made from."""
 
     secret: str
@@ -80,12 +80,12 @@ class Identity:
     id_token: str
 
 
-def begin(target: str, at: datetime) -> Begun:
+def begin(target: str, at: datetime) -> PendingSignIn:
     """Return a new sign-in, which leads to `target` in the end."""
-    return Begun(secrets.token_urlsafe(32), target, _epoch(at))
+    return PendingSignIn(secrets.token_urlsafe(32), target, _epoch(at))
 
 
-def read_cookie(cookie: str, at: datetime) -> Begun | None:
+def read_cookie(cookie: str, at: datetime) -> PendingSignIn | None:
     """Return the sign-in that the cookie holds; None for one that is too old or was never one of ours."""
     secret, _, rest = cookie.partition(".")
     began, _, target = rest.partition(".")
@@ -94,12 +94,12 @@ def read_cookie(cookie: str, at: datetime) -> Begun | None:
     if not 0 <= _epoch(at) - int(began) <= LASTS_SECONDS:
         return None
     try:
-        return Begun(secret, base64.urlsafe_b64decode(target.encode("ascii") + b"==").decode(), int(began))
+        return PendingSignIn(secret, base64.urlsafe_b64decode(target.encode("ascii") + b"==").decode(), int(began))
     except ValueError:  # UnicodeError and binascii.Error are ValueErrors
         return None
 
 
-def provider_address(provider: Provider, settings: SsoSettings, begun: Begun, redirect_uri: str) -> str:
+def provider_address(provider: Provider, settings: SsoSettings, begun: PendingSignIn, redirect_uri: str) -> str:
     """Return where the browser signs in. Raises Unreachable, ConfigError."""
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -122,7 +122,7 @@ def provider_address(provider: Provider, settings: SsoSettings, begun: Begun, re
 def finish(
     provider: Provider,
     settings: SsoSettings,
-    begun: Begun,
+    begun: PendingSignIn,
     returned: Returned,
     *,
     redirect_uri: str,

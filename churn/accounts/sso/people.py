@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from churn.accounts.sign_in import attempted, begin_session
-from churn.accounts.sso.flow import Begun, Identity, Returned, finish
+from churn.accounts.sso.flow import PendingSignIn, Identity, Returned, finish
 from churn.accounts.sso.provider import Provider
 from churn.accounts.sso.refusal import SignInRefused
 from churn.config.secrets import named_secret
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def sign_in_by_provider(
-    context: Context, provider: Provider, begun: Begun, returned: Returned, *, redirect_uri: str, address: str
+    context: Context, provider: Provider, begun: PendingSignIn, returned: Returned, *, redirect_uri: str, address: str
 ) -> str:
     """Return a new session's secret for who came back from the provider.
 

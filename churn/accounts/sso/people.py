@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from churn.accounts.sign_in import attempted, begin_session
-from churn.accounts.sso.flow import PendingSignIn, Identity, Returned, finish
+from churn.accounts.sso.flow import Identity, PendingSignIn, Returned, finish
 from churn.accounts.sso.provider import Provider
 from churn.accounts.sso.refusal import SignInRefused
 from churn.config.secrets import named_secret

@@ -12,9 +12,9 @@ from churn.context import Context
 from churn.documents.definition import CampaignDefinition
 from churn.errors import ConfigError, WarehouseBusy
 from churn.snapshots.customer_terms import ROW_COLUMNS, check_formulas, known_columns, require_numbers
+from churn.snapshots.sources_needed import undeclared
 from churn.warehouse.models.filters import audience_filter, term_value
 from churn.warehouse.models.sql_models import load_models
-from churn.workflows.define.sources_needed import missing_sources
 from churn.workflows.plan.terms import KEYS, places_of
 
 
@@ -81,10 +81,8 @@ def beyond_the_file(
             complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or "", place))
     models = load_models(context.settings.home) if read else {}
     for place, features in read:
-        for feature, sources in missing_sources(context.settings, models, features).items():
-            what = f"`{feature}` is made of the source {_or(sources)}, which churn.toml does not declare"
-            remedy = f"Declare [sources.{sources[0]}], or leave the feature out."
-            complaints.append(Complaint(definition.name, path, line_of(text, place), what, remedy, place))
+        lacks = [undeclared(context.settings, models, [feature]) for feature in sorted(features)]
+        complaints += [Complaint(definition.name, path, line_of(text, place), *lack, place) for lack in lacks if lack]
     connector, connectors = definition.crm.connector, context.settings.connectors
     if connector is not None and connector not in connectors:
         remedy = nearest(connector, connectors) if connectors else f"Declare [connectors.{connector}] in churn.toml."
@@ -93,10 +91,6 @@ def beyond_the_file(
             Complaint(definition.name, path, line_of(text, place), f"no connector `{connector}`", remedy, place)
         )
     return complaints
-
-
-def _or(sources: Sequence[str]) -> str:
-    return " or ".join(f"`{source}`" for source in sources)
 
 
 def _no_numbers(

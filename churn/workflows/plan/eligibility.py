@@ -16,6 +16,7 @@ from churn.documents.definition import CampaignDefinition
 from churn.errors import CampaignError, ConfigError, DataError, QualityBlocked
 from churn.snapshots.conditions import build_day, known_features, matching
 from churn.snapshots.dates import data_cutoff
+from churn.snapshots.sources_needed import undeclared
 from churn.warehouse.models.filters import Filter, audience_filter
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.plan.rules import ContactRules, left_out_by, read_facts, read_history
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from churn.config import ChurnSettings
+    from churn.config import ChurnSettings, Settings
     from churn.warehouse import SqlModel
     from churn.warehouse.connection import Warehouse
     from churn.workflows.plan.scores import ScoreList
@@ -161,7 +162,7 @@ def _audience(
             progress=context.progress,
         )
         context.progress.step("Asking who is in the audience")
-        matched = _ask(warehouse, models, scores.snapshot_date, filters)
+        matched = _ask(context.settings, warehouse, models, scores.snapshot_date, filters)
         joined = scores.frame.select("customer_id").join(matched, on="customer_id", how="left", maintain_order="left")
     p = scores.frame["churn_probability"].to_numpy()
     by_campaign = {}
@@ -176,7 +177,11 @@ def _audience(
 
 
 def _ask(
-    warehouse: Warehouse, models: Mapping[str, SqlModel], day: date, filters: Mapping[str, Filter]
+    settings: Settings,
+    warehouse: Warehouse,
+    models: Mapping[str, SqlModel],
+    day: date,
+    filters: Mapping[str, Filter],
 ) -> pl.DataFrame:
     """Evaluate all filters at once; if that fails, one by one, to name the file of the faulty one."""
     features = frozenset().union(*(condition.features for condition in filters.values()))
@@ -187,8 +192,9 @@ def _ask(
             try:
                 matching(warehouse, models, day, {name: condition.sql}, condition.features)
             except (ConfigError, DataError) as error:
+                what = f"the filter cannot be asked: {error.what}"
                 remedy = "Compare numbers with numbers, and texts with texts in quotes."
-                raise ConfigError(
-                    f"the filter cannot be asked: {error.what}", where=condition.where, remedy=remedy
-                ) from error
+                lack = undeclared(settings, models, sorted(condition.features))
+                what, remedy = lack or (what, remedy)
+                raise ConfigError(what, where=condition.where, remedy=remedy) from error
         raise

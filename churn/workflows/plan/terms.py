@@ -11,8 +11,10 @@ from churn.config.formulas import TermName
 from churn.context import Context
 from churn.decisions.offer_terms import CustomersTerms
 from churn.documents.definition import CampaignDefinition
+from churn.errors import ConfigError
 from churn.snapshots.conditions import build_day
 from churn.snapshots.customer_terms import ROW_COLUMNS, check_formulas, customer_terms, known_columns
+from churn.snapshots.sources_needed import undeclared
 from churn.warehouse.models.sql_models import load_models
 
 if TYPE_CHECKING:
@@ -66,5 +68,11 @@ def terms_of_offers(
             features=features,
             progress=context.progress,
         )
-        by_campaign[definition.name] = customer_terms(warehouse, models, formulas, keys)
+        try:
+            by_campaign[definition.name] = customer_terms(warehouse, models, formulas, keys)
+        except ConfigError as error:
+            lack = undeclared(context.settings, models, sorted(features))
+            if lack is None:
+                raise
+            raise ConfigError(lack[0], where=next(iter(places.values())), remedy=lack[1]) from error
     return by_campaign

@@ -1,4 +1,4 @@
-"""Says which source a campaign's features are made of and churn.toml does not declare."""
+"""Says which source features are made of and churn.toml does not declare."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from churn.warehouse import SqlModel
 
 _SOURCE_OF: Final = {"subscription_events": "subscriptions"}  # staged tables that another source fills
 _FLAT: Final = "customer_snapshots"  # may deliver a column of any name
+
+
+def undeclared(settings: Settings, models: Mapping[str, SqlModel], features: Collection[str]) -> tuple[str, str] | None:
+    """Return in words which of `features` lacks its source, and what to do; None where all sources are declared."""
+    for feature, sources in missing_sources(settings, models, features).items():
+        named = " or ".join(f"`{source}`" for source in sources)
+        return (
+            f"`{feature}` is made of the source {named}, which churn.toml does not declare",
+            f"Declare [sources.{sources[0]}], or leave the feature out.",
+        )
+    return None
 
 
 def missing_sources(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -45,13 +47,31 @@ def hashed(warehouse: Warehouse) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose nights were loaded one by one; `kept` beside it brings it back: the files know their own path."""
+    folder = tmp_path_factory.mktemp("nights") / "company"
+    folder.mkdir()
+    with open_warehouse(folder / "warehouse" / "w.duckdb", holder="test") as warehouse:
+        for number in range(NIGHTS):
+            night(number).write_parquet(folder / f"{number:03}.parquet")
+            refresh(warehouse, folder, number)
+    shutil.copytree(folder, folder.with_name("kept"))
+    return folder
+
+
 @pytest.fixture
-def nights(tmp_path: Path) -> Warehouse:
-    warehouse = open_warehouse(tmp_path / "w.duckdb", holder="test")
-    for number in range(NIGHTS):
-        night(number).write_parquet(tmp_path / f"{number:03}.parquet")
-        refresh(warehouse, tmp_path, number)
-    return warehouse
+def folder(loaded: Path) -> Path:
+    """The folder as it was when its nights had been loaded."""
+    shutil.rmtree(loaded)
+    shutil.copytree(loaded.with_name("kept"), loaded)
+    return loaded
+
+
+@pytest.fixture
+def nights(folder: Path) -> Iterator[Warehouse]:
+    with open_warehouse(folder / "warehouse" / "w.duckdb", holder="test") as warehouse:
+        yield warehouse
 
 
 def refresh(warehouse: Warehouse, folder: Path, number: int, *, full: bool = False) -> None:
@@ -64,25 +84,25 @@ def small_parts(warehouse: Warehouse) -> int:
     return len(parts.parts_of(warehouse, "sessions"))
 
 
-def test_many_small_files_become_one_with_the_same_rows(nights: Warehouse, tmp_path: Path) -> None:
+def test_many_small_files_become_one_with_the_same_rows(nights: Warehouse, folder: Path) -> None:
     before = hashed(nights)
     assert compact(nights) == NIGHTS - 1
     assert (small_parts(nights), hashed(nights)) == (1, before)
     assert len(list(nights.facts.rglob("*.parquet"))) == 1
     assert compact(nights) == 0
-    refresh(nights, tmp_path, NIGHTS)  # nothing new
+    refresh(nights, folder, NIGHTS)  # nothing new
     assert hashed(nights) == before
 
 
-def test_what_comes_later_is_added_as_to_files_of_their_own(nights: Warehouse, tmp_path: Path) -> None:
-    with open_warehouse(None, holder="test") as apart:
-        for number in range(NIGHTS):
-            refresh_one(apart, tmp_path, number)
+def test_what_comes_later_is_added_as_to_files_of_their_own(nights: Warehouse, folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder / "warehouse", tmp_path / "apart")
+    with open_warehouse(copy / "w.duckdb", holder="test") as apart:
+        assert hashed(apart) == hashed(nights)
         compact(nights)
         for number in range(NIGHTS, NIGHTS + 3):
-            night(number).write_parquet(tmp_path / f"{number:03}.parquet")
-            refresh(nights, tmp_path, number)
-            refresh(apart, tmp_path, number)
+            night(number).write_parquet(folder / f"{number:03}.parquet")
+            refresh(nights, folder, number)
+            refresh(apart, folder, number)
         staged = "select * exclude (load_id, loaded_at) from staging.sessions order by all"
         columns = nights.columns("staging.sessions")
         if "load_id" not in columns:
@@ -91,19 +111,12 @@ def test_what_comes_later_is_added_as_to_files_of_their_own(nights: Warehouse, t
     assert nights.rows("select max(full_builds) from raw.builds where model = 'staging.sessions'") == [(1,)]
 
 
-def refresh_one(warehouse: Warehouse, folder: Path, number: int) -> None:
-    """Load the nights so far, one by one."""
-    files = [str(folder / f"{n:03}.parquet") for n in range(number + 1)]
-    ingest(warehouse, {"sessions": SourceSettings(path=files)}, now=NOW + timedelta(days=number))
-    build(warehouse, load_models(folder), schemas=["staging", "totals"])
-
-
-def test_a_file_among_the_merged_ones_can_be_replaced_and_moved(nights: Warehouse, tmp_path: Path) -> None:
+def test_a_file_among_the_merged_ones_can_be_replaced_and_moved(nights: Warehouse, folder: Path) -> None:
     compact(nights)
     rows = nights.rows("select count(*) from raw.sessions")[0][0]
-    night(3).with_columns(duration_minutes=pl.lit(1.0)).head(11).write_parquet(tmp_path / "003.parquet")
-    (tmp_path / "005.parquet").rename(tmp_path / "905.parquet")
-    refresh(nights, tmp_path, NIGHTS)
+    night(3).with_columns(duration_minutes=pl.lit(1.0)).head(11).write_parquet(folder / "003.parquet")
+    (folder / "005.parquet").rename(folder / "905.parquet")
+    refresh(nights, folder, NIGHTS)
     assert nights.rows("select count(*) from raw.sessions where source_file like '%/905.parquet'") == [(21,)]
     assert nights.rows("select count(*) from raw.sessions where source_file like '%/005.parquet'") == [(0,)]
     ours = nights.rows("select customer_id, occurred_at, duration_minutes from staging.sessions order by all")
@@ -115,16 +128,16 @@ def test_a_file_among_the_merged_ones_can_be_replaced_and_moved(nights: Warehous
     assert len(ours) == parts.count(nights, "staging.sessions")
 
 
-def test_whoever_is_in_merged_files_is_erased_from_them(nights: Warehouse, tmp_path: Path) -> None:
-    (tmp_path / "004.parquet").rename(tmp_path / "of-C9.parquet")  # a file may be named after somebody
-    refresh(nights, tmp_path, NIGHTS)
+def test_whoever_is_in_merged_files_is_erased_from_them(nights: Warehouse, folder: Path) -> None:
+    (folder / "004.parquet").rename(folder / "of-C9.parquet")  # a file may be named after somebody
+    refresh(nights, folder, NIGHTS)
     compact(nights)
     assert nights.rows("select count(*) > 0 from raw.sessions where source_file like '%of-C9%'") == [(True,)]
     rest = "select * from staging.sessions where customer_id <> 'C3' order by all"
     before = nights.rows(rest)
-    erase(nights, load_models(tmp_path), "C3")
+    erase(nights, load_models(folder), "C3")
     assert nights.rows("select count(*) from raw.sessions where customer_id = 'C3'") == [(0,)]
-    erase(nights, load_models(tmp_path), "of-C9")
+    erase(nights, load_models(folder), "of-C9")
     assert nights.rows("select count(*) from raw.sessions where source_file like '%of-C9%'") == [(0,)]
     assert nights.rows(rest) == before
     assert all(b"C3" not in path.read_bytes() for path in nights.facts.rglob("*.parquet"))

@@ -5,6 +5,7 @@ Slow ones are found by their folder or their fixtures, or marked one by one; a f
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ _guard = _Guard()
 sys.addaudithook(_guard)
 
 
+@functools.cache  # asked for every test of a file
 def _is_in_slow_folder(path: Path) -> bool:
     return any(path.is_relative_to(folder) for folder in SLOW_FOLDERS)
 

@@ -165,6 +165,8 @@ def learn_evidence(
         size = 1.0
         while size > 1e-6 and loss(at + size * step) > best:
             size /= 2.0
+        if size <= 1e-6:  # no step in this direction improves, and the next one would try the same
+            break
         at = at + size * step
         previous, best = best, loss(at)
         if abs(previous - best) < 1e-10:

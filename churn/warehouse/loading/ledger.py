@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -58,18 +58,31 @@ def prepare(warehouse: Warehouse) -> None:
     with warehouse.transaction():
         warehouse.execute(_SCHEMA)
         parts.prepare(warehouse)
+        columns, in_parts = _columns(warehouse), parts.kept_tables(warehouse)
         for table in TABLES.values():
-            create_raw(warehouse, table)
+            have = columns.get(table.name, [])
             if table.is_kept_in_files:
-                continue
-            for name in (
-                table.types.keys() - warehouse.columns(f"raw.{table.name}").keys()
-            ):  # made by an earlier version
-                warehouse.execute(f"alter table raw.{quoted(table.name)} add column {quoted(name)} {table.types[name]}")
+                is_made = table.name in in_parts and have == [*parts.columns_of(warehouse, table)]
+            else:
+                is_made = table.types.keys() | BOOKKEEPING.keys() <= set(have)
+            if not is_made:
+                create_raw(warehouse, table, have=have)
 
 
-def create_raw(warehouse: Warehouse, table: Table, extras: Mapping[str, str] | None = None) -> None:
-    """Create raw.`table` with its canonical columns unless it exists; with `extras` (name to type) in place of an empty one."""
+def _columns(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Return the columns of every raw table by one statement: asking for each takes longer than creating it."""
+    columns: dict[str, list[str]] = {}
+    for table, column in warehouse.rows(
+        "select table_name, column_name from duckdb_columns() where schema_name = 'raw' order by table_name, column_index"
+    ):
+        columns.setdefault(table, []).append(column)
+    return columns
+
+
+def create_raw(
+    warehouse: Warehouse, table: Table, extras: Mapping[str, str] | None = None, *, have: Collection[str] = ()
+) -> None:
+    """Create raw.`table` with its canonical columns, or add those that are not among the ones it has; with `extras` (name to type) in place of an empty one."""
     if table.is_kept_in_files:
         if warehouse.has_table(f"raw.{table.name}") and not parts.is_view(warehouse, f"raw.{table.name}"):
             migrate(warehouse, table)
@@ -79,7 +92,6 @@ def create_raw(warehouse: Warehouse, table: Table, extras: Mapping[str, str] | N
     columns = {**table.types, **BOOKKEEPING, **(extras or {})}
     listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
     how = "create or replace table" if extras else "create table if not exists"
-    have = set() if extras else warehouse.columns(f"raw.{table.name}").keys()
     warehouse.execute(f"{how} raw.{quoted(table.name)} ({listed})")
     missing = [name for name in columns if name not in have] if have else []
     for name in missing:  # an earlier version of churn did not know them

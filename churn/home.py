@@ -22,20 +22,21 @@ from churn.decisions.bands import BANDS, risk_bands
 from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import ConfigError, ModelError
 from churn.files import write_frame
-from churn.modeling import explain, reasons_json
+from churn.modeling import MadeElsewhere, explain, reasons_json
 from churn.progress import SILENT, Progress
 from churn.views.champion import load_champion
 from churn.views.customer import CustomerView, customer_view
 from churn.views.risk_list import listed_frame
 from churn.workflows.experiment import ExperimentFile, analyse_experiment
 from churn.workflows.measure import measure_campaign
+from churn.workflows.mirror import mirror_if_configured
 from churn.workflows.plan import PlannedCampaigns, PlanRequest, plan_campaigns
 from churn.workflows.publish import PublishResult, publish_tables
 from churn.workflows.query import query_tables
 from churn.workflows.refresh import RefreshResult, build_features, refresh_warehouse
 from churn.workflows.score import ScoreResult, score_customers
 from churn.workflows.simulate import simulate_campaign
-from churn.workflows.train import TrainedModel, promote_model, train_model
+from churn.workflows.train import TrainedModel, promote_model, register_model, train_model, training_rows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,9 +103,32 @@ class Home:
             snapshots=snapshots,
         )
 
+    def training_rows(self) -> pl.DataFrame:
+        """Return the labelled rows that `train` learns from and judges on; one per customer and date.
+
+        `has_churned` is the label. `slice` says what our candidates do with a row: learn from `train`, calibrate and choose
+        on `calibrate` and `select`, be judged on `test`, each later than the one before; `weight` counts for rows that were
+        left out of `train`. A model of your own learns from `train` alone, see `register`.
+        """
+        return training_rows(self._context)
+
+    def register(
+        self, name: str, model: object, *, features: Sequence[str], learnt_until: date, promote: bool = False
+    ) -> TrainedModel:
+        """Judge a model made elsewhere as one of our own, and register it; it waits as challenger unless `promote` is set.
+
+        `model` is fitted, of scikit-learn, XGBoost, LightGBM or CatBoost, or of a class that an installed package names
+        (docs/extending.md); `features` are the columns that it takes, in order; `learnt_until` is the newest
+        snapshot_date of the rows it learnt from. Raises ModelError where that is not before the rows that judge it, or for
+        a model that only pickle could keep.
+        """
+        made = MadeElsewhere(name, model, tuple(features), learnt_until)
+        return register_model(self._context, made, promote=promote, who=_WHO)
+
     def promote(self, version: str, *, why: str) -> None:
         """Make `version` the champion from the next scoring on. Raises ConfigError when it is unknown."""
         promote_model(self._context, version, who=_WHO, why=why)
+        mirror_if_configured(self._context)
 
     @overload
     def score(self, rows: date | None = None) -> ScoreResult: ...

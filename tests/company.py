@@ -88,7 +88,11 @@ def churn(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> subp
 
 def clean_environment() -> dict[str, str]:
     """Return this process' environment without the product's variables, with plain wide output."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHURN_", "PG", "AWS_", "COV_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CHURN_", "PG", "AWS_", "COV_", "MLFLOW_"))
+    }
     return kept | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
 

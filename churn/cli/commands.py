@@ -117,6 +117,9 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
         "Publish the tables that SQL and BI read: in the home, and where [publish] says. Every night does so too.",
         SHARE,
     ),
+    "mlflow": CommandEntry(
+        "mlflow", "MLflow: trainings as runs, the registry as a registered model, `champion` as its alias.", SHARE
+    ),
     "serve": CommandEntry(
         "serve",
         "Serve the web pages and the API until stopped with Ctrl-C; the API's documentation is at /docs.",

@@ -89,6 +89,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "sql 'select * from campaigns' --out campaigns.xlsx",
     ),
     "publish": ("publish", "publish --home /srv/churn"),
+    "mlflow": ("mlflow sync", "mlflow sync --seconds 3600"),
+    "mlflow sync": ("mlflow sync", "mlflow sync --seconds 3600"),
     "serve": ("serve --with-scheduler", "serve --host 0.0.0.0 --port 8080"),
     "run": ("run nightly", "run nightly --from 2026-06-01 --to 2026-06-30"),
     "jobs": ("jobs", "jobs nightly --limit 30"),

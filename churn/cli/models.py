@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn.cli.common import Session, command
+from churn.cli.mlflow import mirror_document, show_mirror
 from churn.cli.tables import facts, line, table
 from churn.documents.candidate_figures import CandidateFigures, Ends
 from churn.errors import ConfigError
 from churn.modeling import card_markdown
 from churn.views.registry import compare_models, list_models, show_model
 from churn.wording import money
+from churn.workflows.mirror import mirror_if_configured
 from churn.workflows.train import promote_model, rollback_model, train_model
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ def train(
         "snapshot_dates": [str(d) for d in result.snapshot_dates],
         "counts": result.counts,
         "seconds": round(result.seconds, 1),
+        **({} if result.mirror is None else {"mlflow": mirror_document(result.mirror)}),
     }
 
     def render() -> None:
@@ -82,6 +85,7 @@ def train(
             line(f"! Its probabilities cannot be turned into money: {'; '.join(reasons)}. No amounts are shown by it.")
         line(f"{result.version}: {result.training.selection.reason}")
         line(_standing(result))
+        show_mirror(result.mirror)
 
     session.show(document, render)
 
@@ -209,10 +213,7 @@ def promote(
 ) -> None:
     """Make a version the champion from the next scoring on."""
     champion = promote_model(session.context, version, who=getpass.getuser(), why=why)
-    session.show(
-        {"champion": _version(champion)},
-        lambda: line(f"{champion.version} is the champion. It scores from the next `churn score` on."),
-    )
+    _show_champion(session, champion, "is the champion. It scores from the next `churn score` on.")
 
 
 def rollback(
@@ -220,7 +221,21 @@ def rollback(
 ) -> None:
     """Make the previous champion the champion again."""
     champion = rollback_model(session.context, who=getpass.getuser(), why=why)
-    session.show({"champion": _version(champion)}, lambda: line(f"{champion.version} is the champion again."))
+    _show_champion(session, champion, "is the champion again.")
+
+
+def _show_champion(session: Session, champion: ModelVersion, words: str) -> None:
+    mirror = mirror_if_configured(session.context)
+    document = {
+        "champion": _version(champion),
+        **({} if mirror is None else {"mlflow": mirror_document(mirror)}),
+    }
+
+    def render() -> None:
+        line(f"{champion.version} {words}")
+        show_mirror(mirror)
+
+    session.show(document, render)
 
 
 def _version(model: ModelVersion) -> dict[str, object]:

@@ -17,6 +17,7 @@ from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.engine import EngineSettings
 from churn.config.environment import HOME, overlay
 from churn.config.formulas import TAGS
+from churn.config.mlflow import MlflowSettings
 from churn.config.publish import PublishSettings
 from churn.config.schedule import (
     AlertSettings,
@@ -62,6 +63,7 @@ __all__ = [
     "Days",
     "Direction",
     "EngineSettings",
+    "MlflowSettings",
     "Money",
     "MonitoringSettings",
     "ProfitModel",
@@ -108,6 +110,7 @@ class Settings(Section):
     webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
     sso: SsoSettings = Field(default_factory=SsoSettings)
     publish: PublishSettings = Field(default_factory=PublishSettings)
+    mlflow: MlflowSettings = Field(default_factory=MlflowSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
 

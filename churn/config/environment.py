@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from churn.config.connectors import secret_name
+from churn.config.mlflow import TRACKING_URI
 from churn.config.publish import PUBLISH_DSN
 from churn.config.schedule import CHAT_URLS, SMTP_PASSWORD, WEBHOOK_SECRET, webhook_secret
 from churn.config.sso import SSO_SECRET
@@ -32,6 +33,7 @@ def is_secret(name: str) -> bool:
     """Whether a variable may hold a secret that sources, connectors, webhooks or alerts read."""
     return (
         name in {WEBHOOK_SECRET, SMTP_PASSWORD, PUBLISH_DSN, SSO_SECRET, *CHAT_URLS, "MYSQL_PWD"}
+        or name == TRACKING_URI
         or name.startswith(("AWS_", "PG"))
         or bool(_SECRETS.fullmatch(name))
     )

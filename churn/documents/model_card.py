@@ -221,6 +221,7 @@ class ModelCard(CardPart):
 
     `better_rule` is the rule of thumb that does as well as it, None where it beats them all. `served_rows` is how many
     rows the model that serves was fitted on after the contest, None in a card of a version that did not fit it again.
+    `reasons` says how those of a model made elsewhere come about, and how sure they are.
     """
 
     selected: str
@@ -228,6 +229,7 @@ class ModelCard(CardPart):
     has_signal: bool
     better_rule: str | None = Field(None, exclude_if=_is_none)
     served_rows: int | None = Field(None, exclude_if=_is_none)
+    reasons: str | None = Field(None, exclude_if=_is_none)
     fingerprint: str
     split: str
     split_description: str

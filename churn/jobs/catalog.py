@@ -30,6 +30,7 @@ _ALL = (
             Step("measure", night.measure),
             Step("monitor", night.monitor),
             Step("publish", night.publish),
+            Step("mirror", night.mirror),
         ),
         {night.BACKFILL: Parameter("flag", "Only score: the night lies in the past.")},
         is_dated=True,

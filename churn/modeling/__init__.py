@@ -4,6 +4,7 @@ from churn.modeling.judging.card import card_markdown
 from churn.modeling.lifetime import Lifetime, LifetimeFigures, learn_lifetime
 from churn.modeling.reasons.explain import Explanation, explain, explain_encoded
 from churn.modeling.reasons.sentences import change_reasons_json, reasons_json
+from churn.modeling.registering import MadeElsewhere, judge_outside, labelled_rows
 from churn.modeling.result import CandidateResult, TrainingResult
 from churn.modeling.serving.lifetimes import load_lifetime
 from churn.modeling.serving.registry import (
@@ -22,6 +23,7 @@ __all__ = [
     "Explanation",
     "Lifetime",
     "LifetimeFigures",
+    "MadeElsewhere",
     "Predictions",
     "ServedModel",
     "TrainingResult",
@@ -29,6 +31,8 @@ __all__ = [
     "change_reasons_json",
     "explain",
     "explain_encoded",
+    "judge_outside",
+    "labelled_rows",
     "learn_lifetime",
     "load_bundle",
     "load_card",

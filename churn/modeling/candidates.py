@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -31,6 +31,7 @@ from churn.modeling.learners import (
     score_plain_trees,
     score_xgboost,
 )
+from churn.modeling.outside import Outside
 
 RawUnit = Literal["log_odds", "probability"]
 _FEW_LEVELS: Final = 4
@@ -61,7 +62,7 @@ class Candidate:
     budget_weight: float = 1.0
     trial_seconds: float = 3.0
     draft: Parameters = field(default_factory=dict)
-    stored_as: Literal["skops", "xgboost", "trees"] = "skops"
+    stored_as: Literal["skops", "xgboost", "trees", "outside"] = "skops"
     trusted: tuple[str, ...] = ()
     keeps_direction: bool = False
     members: tuple[str, ...] = ()
@@ -256,9 +257,37 @@ AVERAGE: Final = Candidate(
 )
 
 
+def _learnt_elsewhere(_data: Sample, _params: Parameters, _seed: int, _watch: Sample | None) -> Learnt:
+    raise ModelError(
+        "a model made elsewhere is not fitted here",
+        where="training.candidates",
+        remedy="Fit it where it is made, and register it with home.register.",
+    )
+
+
+def _score_outside(estimator: Outside, X: Matrix) -> Floats:
+    return estimator.scores(X)
+
+
+# Models that were fitted elsewhere, see churn.modeling.outside: registered, never trained.
+OUTSIDE: Final = Candidate(
+    name="outside",
+    title="Model made elsewhere",
+    recipe=TREES,
+    raw_unit="log_odds",
+    learn=_learnt_elsewhere,
+    score=_score_outside,
+    defaults={},
+    search=lambda _trial: {},
+    stored_as="outside",
+)
+OUTSIDE_FOREST: Final = replace(OUTSIDE, name="outside_forest", title="Forest made elsewhere", raw_unit="probability")
+_REGISTERED: Final = (OUTSIDE, OUTSIDE_FOREST)
+
+
 def candidate(name: str) -> Candidate:
     """Return the candidate of that name. Raises ConfigError that suggests the nearest known one."""
-    for entry in (*CANDIDATES, AVERAGE):
+    for entry in (*CANDIDATES, AVERAGE, *_REGISTERED):
         if entry.name == name:
             return entry
     known = [entry.name for entry in (*CANDIDATES, AVERAGE)]
@@ -283,4 +312,11 @@ def candidates(names: Sequence[str]) -> tuple[Candidate, ...]:
     """Return the candidates of those names, each once. Raises ConfigError where one is unknown or none is named."""
     if not names:
         raise ConfigError("no candidate is named", where="training.candidates", remedy="Name one or more.")
-    return tuple(candidate(name) for name in dict.fromkeys(names))
+    entries = tuple(candidate(name) for name in dict.fromkeys(names))
+    if registered := [entry.name for entry in entries if entry in _REGISTERED]:
+        raise ConfigError(
+            f"`{registered[0]}` is what models made elsewhere are called, which are not trained",
+            where="training.candidates",
+            remedy="Register such a model from Python, with home.register.",
+        )
+    return entries

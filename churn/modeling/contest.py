@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from churn.config import SelectionSettings, TrainingSettings
 from churn.decisions.calibration import Gate
@@ -94,7 +95,7 @@ class CandidateContest:
         progress: Progress,
     ) -> None:
         self.slices, self.features, self.training = slices, features, training
-        self.economics, self.progress = economics, progress
+        self.economics, self.progress, self.selection = economics, progress, selection
         self.cut_short: list[str] = []
         self.served_rows = 0
         self._encoded: dict[str, EncodedSlices] = {}
@@ -141,6 +142,23 @@ class CandidateContest:
         test = entry.score(estimator, encoded.later["test"])
         per_row = encoded.seconds_per_row + (time.perf_counter() - began) / max(len(test), 1)
         return self._judge(entry, held, test, fit_seconds, 1.0 / max(per_row, 1e-12), tuned)
+
+    def learnt_elsewhere(self, entry: Candidate, estimator: Any, encoder: Encoder) -> FittedCandidate:
+        """Judge a model that was fitted elsewhere, on rows later than those that it learnt from: fold is None here."""
+        self.progress.step(f"Judging {entry.title}")
+        held = np.concatenate([entry.score(estimator, encoder.transform(self.slices.part(name))) for name in LATER])
+        began = time.perf_counter()
+        test = entry.score(estimator, encoder.transform(self.slices.part("test")))
+        rate = len(test) / max(time.perf_counter() - began, 1e-9)
+        return self._judge(entry, held, test, 0.0, rate, Tuned({}, 0, is_cut_short=False))
+
+    def serve_elsewhere(
+        self, judged: FittedCandidate, estimator: Any, encoder: Encoder, data: TrainingSet, docs: tuple[FeatureDoc, ...]
+    ) -> ServedModel:
+        """Return a model that was fitted elsewhere as one that serves: as it is, with our calibration."""
+        rows = self.slices.every_row(max_rows=self.training.max_rows, seed=self.training.seed)
+        matrix = encoder.transform(rows.frame[self._background(rows)])
+        return self._served(judged, FittedOnAll(encoder, matrix, estimator), matrix, data, docs)
 
     def average(self, entry: Candidate, fitted: Sequence[FittedCandidate]) -> FittedCandidate | None:
         """Judge the average of those of `fitted` that are its members; None where not two of them have any weight.
@@ -213,9 +231,22 @@ class CandidateContest:
         self.served_rows = rows.y.size
         self.progress.step(f"Fitting {entry.title} on all {rows.y.size:,} rows", 0.95)
         final = self._averaged(winner, rows) if winner.members else self._learnt(winner, rows)
+        return self._served(winner, final, final.matrix[self._background(rows)], data, docs)
+
+    def _background(self, rows: LearningRows) -> NDArray[np.int64]:
+        """Return the places of rows that stand for the population."""
         rng = np.random.default_rng(self.training.seed)
         size = min(_BACKGROUND_ROWS, rows.y.size)
-        background = np.sort(rng.choice(rows.y.size, size=size, replace=False, p=rows.weight / rows.weight.sum()))
+        return np.sort(rng.choice(rows.y.size, size=size, replace=False, p=rows.weight / rows.weight.sum()))
+
+    def _served(
+        self,
+        winner: FittedCandidate,
+        final: FittedOnAll,
+        background: Matrix,
+        data: TrainingSet,
+        docs: tuple[FeatureDoc, ...],
+    ) -> ServedModel:
         return ServedModel(
             kind=winner.result.name,
             features=docs,
@@ -224,7 +255,7 @@ class CandidateContest:
             encoder=final.encoder,
             estimator=final.estimator,
             calibrator=winner.calibrator,
-            background=final.matrix[background],
+            background=background,
             threshold=winner.result.threshold,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from churn.config import SelectionSettings, TrainingSettings
@@ -11,7 +11,7 @@ from churn.errors import ConfigError, ModelError
 from churn.modeling.baselines import segment_feature
 from churn.modeling.candidates import candidates, competing
 from churn.modeling.causes import learn_causes
-from churn.modeling.contest import CandidateContest
+from churn.modeling.contest import CandidateContest, FittedCandidate
 from churn.modeling.judging.card import build_card
 from churn.modeling.judging.causes import judge_causes
 from churn.modeling.judging.fairness import fairness_slices
@@ -19,12 +19,14 @@ from churn.modeling.judging.leakage import JUMP_AUC, refuse_jump, scan_leakage
 from churn.modeling.judging.within import within_segments
 from churn.modeling.monotone import able_to_keep, require_directions
 from churn.modeling.reasons.importance import feature_importance
-from churn.modeling.result import TrainingResult
+from churn.modeling.result import CandidateResult, Selection, TrainingResult
 from churn.modeling.selection import select
 from churn.modeling.slices import cut
 from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
+    from churn.documents.model_card import LeakageFinding
+    from churn.modeling.serving.served import ServedModel
     from churn.snapshots.dataset import TrainingSet
 
 _LOOKED_AT = 2  # features of most weight: one alone can lift a ranking
@@ -100,27 +102,51 @@ def train_candidates(
                 limit=training.leakage_auc,
                 trusted=training.trusted_features,
             )
+    return conclude(Conclusion(run, data, names, results, chosen, winner, model, tuple(findings)), progress)
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """A contest that is decided: who was judged, who was chosen, and the model that serves."""
+
+    run: CandidateContest
+    data: TrainingSet
+    names: tuple[str, ...]
+    results: tuple[CandidateResult, ...]
+    chosen: Selection
+    winner: FittedCandidate
+    model: ServedModel
+    findings: tuple[LeakageFinding, ...]
+    reasons: str | None = None
+
+
+def conclude(decided: Conclusion, progress: Progress = SILENT) -> TrainingResult:
+    """Learn the split by cause, write the card, and hand on the result."""
+    from threadpoolctl import threadpool_limits
+
+    run, model, winner, results = decided.run, decided.model, decided.winner, decided.results
+    slices, training, names = run.slices, run.training, decided.names
     progress.step("Learning the causes of churn", 0.97)
     with threadpool_limits(limits=1, user_api="blas"):
         by_cause = learn_causes(slices, names, seed=training.seed)
     causes = judge_causes(by_cause, slices.outcome("test"), winner.churn_probability) if by_cause else None
     if by_cause and causes:
         model = replace(model, causes=replace(by_cause.model, is_trusted=causes.is_passed))
-    segment = segment_feature(rows, names)
+    segment = segment_feature(slices.training_rows, names)
     alone = next((result.value("auc") for result in results if result.name == "segment_rate"), None)
     card = build_card(
-        data=data,
+        data=decided.data,
         slices=slices,
         results=results,
-        chosen=chosen,
+        chosen=decided.chosen,
         model=model,
         gate=winner.gate,
-        findings=findings,
+        findings=decided.findings,
         training=training,
-        selection=selection,
-        economics=economics,
+        selection=run.selection,
+        economics=run.economics,
         cut_short=run.cut_short,
-        served_rows=run.served_rows,
+        served_rows=run.served_rows or None,
         within=within_segments(
             slices.part("test"),
             winner.churn_probability,
@@ -132,6 +158,7 @@ def train_candidates(
         else None,
         causes=causes,
         fairness=fairness_slices(slices.part("test"), winner.churn_probability, winner.result.threshold),
+        reasons=decided.reasons,
     )
     progress.step(f"Selected {winner.result.title.lower()}", 1.0)
-    return TrainingResult(results, chosen, model, run.evaluation_set(winner), run.unlearnt(winner), card)
+    return TrainingResult(results, decided.chosen, model, run.evaluation_set(winner), run.unlearnt(winner), card)

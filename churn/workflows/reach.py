@@ -1,4 +1,4 @@
-"""Finds out whether what is configured elsewhere can be reached: tables, rooms, webhooks, the cluster, the identity provider."""
+"""Finds out whether what is configured elsewhere can be reached: tables, MLflow, rooms, webhooks, the cluster, the identity provider."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from churn.config.schedule import WEBHOOK_SECRET, chat_url, webhook_secret
 from churn.context import Context
 from churn.distributed import probe_cluster
 from churn.errors import ChurnError, ConfigError, Unreachable
+from churn.workflows.mirror import reach_mlflow
 from churn.workflows.publish import reach_destinations
 
 _SECONDS: Final = 5.0
@@ -32,7 +33,9 @@ class Reached:
 def reach_places(context: Context) -> list[Reached]:
     """Look at each place; nothing is written or posted there."""
     tables = [Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)]
-    return [*tables, *_receivers(context), *_cluster(context), *_provider(context)]
+    mlflow = reach_mlflow(context)
+    tracking = [] if mlflow is None else [Reached("mlflow", mlflow.place, mlflow.error)]
+    return [*tables, *tracking, *_receivers(context), *_cluster(context), *_provider(context)]
 
 
 def _cluster(context: Context) -> Iterator[Reached]:

@@ -22,7 +22,7 @@ from churn.workflows.sync import SyncOptions, sync_crm
 from tests.company import Company
 from tests.jobs.conftest import Clock, House
 
-NIGHT = ["refresh", "checks", "score", "plan", "sync", "outcomes", "measure", "monitor", "publish"]
+NIGHT = ["refresh", "checks", "score", "plan", "sync", "outcomes", "measure", "monitor", "publish", "mirror"]
 
 
 class Here:

@@ -15,6 +15,7 @@ from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.store import ModelVersion
 from churn.views.registry import list_models
+from churn.workflows.mirror import mirror_beside
 from churn.workflows.train import promote_model, rollback_model
 
 router = APIRouter(route_class=OnceRoute, prefix="/v1/models", tags=["models"], responses=RESPONSES)
@@ -35,6 +36,7 @@ def roll_back(request_body: Why, request: Request, key: Caller, state: Annotated
     champion = rollback_model(state.context, who=key.name, why=request_body.why)
     state.store.requests.audit(key.name, "rollback_model", champion.version, state.context.clock(), request_id(request))
     state.champion.forget()
+    mirror_beside(state.context)
     return _told(champion)
 
 
@@ -55,6 +57,7 @@ def promote(
     champion = promote_model(state.context, version, who=key.name, why=request_body.why)
     state.store.requests.audit(key.name, "promote_model", version, state.context.clock(), request_id(request))
     state.champion.forget()
+    mirror_beside(state.context)
     return _told(champion)
 
 

@@ -11,6 +11,7 @@ from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.job import Job
 from churn.store.records import AlertSeverity
 from churn.store.service_records import ScheduledRun
+from churn.workflows.mirror import MirrorResult
 from churn.workflows.publish import Copied
 
 FAILED: Final = "job_failed"
@@ -18,6 +19,7 @@ BLOCKED: Final = "data_blocked"
 MISSED: Final = "job_missed"
 STALE: Final = "scores_stale"
 UNPUBLISHED: Final = "publish_failed"
+UNMIRRORED: Final = "mlflow_behind"
 _LIST: Final = "risk list"
 
 
@@ -55,6 +57,15 @@ def tell_publication(context: Context, copies: Sequence[Copied]) -> None:
                     f"The tables for BI were not copied to {copy.place} and are those of an earlier night: {copy.error}"
                 )
                 store.alerts.raise_(UNPUBLISHED, copy.place, "warning", message, context.clock())
+
+
+def tell_mirror(context: Context, result: MirrorResult) -> None:
+    """Alert that MLflow lacks what is new, and end the alert once it has it."""
+    with context.open_store() as store:
+        if result.error is None:
+            store.alerts.resolve(UNMIRRORED, result.place, context.clock())
+        else:
+            store.alerts.raise_(UNMIRRORED, result.place, "info", result.sentence, context.clock())
 
 
 def watch_freshness(context: Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from churn.context import Context
 from churn.errors import ConfigError
 from churn.jobs.job import StepFailed, StepResult
-from churn.jobs.notify.alarms import tell_publication
+from churn.jobs.notify.alarms import tell_mirror, tell_publication
 from churn.jobs.parameters import flag_of
 from churn.store.service_records import ScheduledRun
 from churn.workflows.keep_campaigns import (
@@ -16,6 +16,7 @@ from churn.workflows.keep_campaigns import (
     replan_campaigns,
     resync_campaigns,
 )
+from churn.workflows.mirror import CATCH_UP_SECONDS, mirror_if_configured
 from churn.workflows.monitor import monitor_model
 from churn.workflows.publish import publish_tables
 from churn.workflows.refresh import check_data, refresh_warehouse
@@ -103,6 +104,17 @@ def publish(context: Context, run: ScheduledRun) -> StepResult:
     failed = [f"not to {copy.place}: {copy.error}" for copy in result.copies if copy.error is not None]
     sentence = f"{len(result.tables.tables)} tables published"
     return StepResult(sum(table.rows for table in result.tables.tables), f"{'; '.join([sentence, *copied, *failed])}.")
+
+
+def mirror(context: Context, run: ScheduledRun) -> StepResult:
+    """Write to MLflow what it lacks; a server that is away is an alert, and gets it the next night."""
+    if _is_past(run):
+        return _PAST
+    result = mirror_if_configured(context, seconds=CATCH_UP_SECONDS)
+    if result is None:
+        return StepResult(None, "Skipped: [mlflow] names no server.", is_skipped=True)
+    tell_mirror(context, result)
+    return StepResult(len(result.mirrored), result.sentence)
 
 
 def _is_past(run: ScheduledRun) -> bool:

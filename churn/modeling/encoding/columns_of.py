@@ -143,7 +143,24 @@ class CodePlan:
         return [np.where(codes < 0, float(len(self.levels)), codes)]
 
 
-Plan = Annotated[NumberPlan | OneHotPlan | TargetPlan | CodePlan, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True)
+class RawPlan:
+    """A number as it is, NaN where unknown: for models made elsewhere, which have their own way with what is missing."""
+
+    kind: Literal["raw"] = "raw"
+    feature: str
+
+    @property
+    def names(self) -> list[str]:
+        """The one column's name."""
+        return [self.feature]
+
+    def columns(self, frame: pl.DataFrame) -> list[Floats]:
+        """Return the column, (n,)."""
+        return [numbers(frame, self.feature)]
+
+
+Plan = Annotated[NumberPlan | OneHotPlan | TargetPlan | CodePlan | RawPlan, Field(discriminator="kind")]
 
 
 def plan_number(

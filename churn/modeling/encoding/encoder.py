@@ -17,6 +17,7 @@ from churn.modeling.encoding.columns_of import (
     CodePlan,
     NumberPlan,
     Plan,
+    RawPlan,
     TargetPlan,
     plan_codes,
     plan_number,
@@ -53,6 +54,7 @@ _RELIABLE: Final = 1.645  # standard errors above 0: one sample in twenty shows 
 LINEAR: Final = Recipe("linear", is_smooth=True, has_line=True)
 SMOOTH: Final = Recipe("smooth", is_smooth=True)
 TREES: Final = Recipe("trees", is_smooth=False)
+RAW: Final = "raw"  # of an encoder that learns nothing, see raw_encoder
 NATIVE: Final = Recipe("native", is_smooth=False, has_codes=True)
 
 
@@ -104,6 +106,22 @@ class Encoder:
         """Return the matrix of `frame`'s rows. Raises ModelError naming features that `frame` lacks."""
         require_columns(frame, [plan.feature for plan in self.plans])
         return _stack([column for plan in self.plans for column in plan.columns(frame)], frame.height)
+
+
+def raw_encoder(frame: pl.DataFrame, features: Sequence[str]) -> Encoder:
+    """Return an encoder of one column per feature: numbers as they are, categories as places in the list of their values.
+
+    Raises ModelError naming features that `frame` lacks.
+    """
+    require_columns(frame, features)
+    plans: list[Plan] = []
+    for feature in features:
+        if kind_of(frame[feature]) == "number":
+            plans.append(RawPlan(feature=feature))
+        else:
+            levels = categories(frame, feature).unique().sort().to_list()
+            plans.append(CodePlan(feature=feature, levels=tuple(levels)))
+    return Encoder(RAW, tuple(features), tuple(plans))
 
 
 def fit_encoder(rows: LearningRows, features: Sequence[str], recipe: Recipe, *, seed: int) -> tuple[Encoder, Matrix]:

@@ -54,10 +54,11 @@ def build_card(
     selection: SelectionSettings,
     economics: Economics,
     cut_short: Sequence[str],
-    served_rows: int,
+    served_rows: int | None,
     fairness: Sequence[FairnessSlice] = (),
     within: WithinSegments | None = None,
     causes: CausesOnCard | None = None,
+    reasons: str | None = None,
 ) -> ModelCard:
     """Return the card of the chosen candidate, `model`; `gate` is its calibration on the test rows."""
     return ModelCard(
@@ -66,6 +67,7 @@ def build_card(
         has_signal=chosen.has_signal,
         better_rule=chosen.better_rule,
         served_rows=served_rows,
+        reasons=reasons,
         fingerprint=data.fingerprint,
         split=slices.kind,
         split_description=slices.description,
@@ -130,6 +132,7 @@ def card_markdown(card: ModelCard) -> str:
             + ".",
             "",
             _served_line(card),
+            *([f"Reasons: {card.reasons}"] if card.reasons else []),
             *_cut_short_lines(card),
             "",
         ]

@@ -12,6 +12,7 @@ from churn.decisions.lifetime import MONTHS_AHEAD
 from churn.decisions.survival_scores import product_limit
 from churn.documents.lifetime import LifetimeVerdict
 from churn.modeling.encoding.columns_of import TargetPlan
+from churn.modeling.encoding.encoder import RAW
 from churn.modeling.lifetime.followed import KINDS, ROW, Followed, followed
 from churn.modeling.lifetime.hazards import FittedHazards, Penalties, Scaling, fit_hazards, fit_scaling
 from churn.modeling.lifetime.judging import OutOfTime, cut_day, judge
@@ -38,6 +39,8 @@ def learn_lifetime(
     The file's verdict says why where there is too little to learn from or hazards fail on later customers. Encoded columns
     that know outcomes (shares of churn by category) are left out, so that nothing of the judging rows gets in.
     """
+    if model.encoder.recipe == RAW:
+        return _refused("the model was made elsewhere, and its columns are not prepared for hazards")
     if data.times is None or data.times.is_empty():
         cause = "churn is silence" if data.policy.definition == "inactivity" else "the source tells no dates of loss"
         return _refused(f"{cause}, so nobody can be followed over months")

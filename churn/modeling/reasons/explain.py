@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from churn.errors import ModelError
 from churn.modeling.averaging import Average
+from churn.modeling.outside import Outside
 from churn.modeling.reasons.kernel import tree_contributions
 from churn.modeling.reasons.network import network_contributions
 from churn.modeling.reasons.paths import lay_out
+from churn.modeling.reasons.sampled import sampled_contributions, spread_references
 from churn.modeling.reasons.trees import Ensemble, read_forest, read_xgboost
 
 if TYPE_CHECKING:
@@ -82,8 +84,13 @@ def explain_encoded(model: ServedModel, matrix: Matrix, raw: Floats) -> Explanat
         probability_points=points,
         raw_score=raw,
         churn_probability=probability,
-        method="approximate" if model.kind == "mlp" else "exact",
+        method="approximate" if is_approximate(model) else "exact",
     )
+
+
+def is_approximate(model: ServedModel) -> bool:
+    """Whether its reasons are estimates: those of networks, and of models made elsewhere that are not trees."""
+    return model.kind == "mlp" or (isinstance(model.estimator, Outside) and model.estimator.ensemble is None)
 
 
 def explainer_of(model: ServedModel) -> Explainer:
@@ -92,7 +99,8 @@ def explainer_of(model: ServedModel) -> Explainer:
     if known is None:
         background = np.asarray(model.background, dtype=np.float32)
         group_of = np.asarray(model.group_of, dtype=np.int64)
-        known = _prepare(model.kind, model.estimator, background, group_of, len(model.feature_names))
+        prepare = _prepare_outside if isinstance(model.estimator, Outside) else _prepare
+        known = prepare(model.kind, model.estimator, background, group_of, len(model.feature_names))
         _EXPLAINERS[model.estimator] = known
     return known
 
@@ -133,6 +141,16 @@ def _average(average: Average, background: Matrix, group_of: NDArray[np.int64], 
         return gains, base
 
     return explainer
+
+
+def _prepare_outside(
+    _kind: str, outside: Outside, background: Matrix, group_of: NDArray[np.int64], count: int
+) -> Explainer:
+    """Trees that we read are exact; anything else is asked for its score again and again."""
+    if outside.ensemble is not None:
+        return _trees(outside.ensemble, group_of, count)
+    references = spread_references(background)
+    return lambda matrix: sampled_contributions(outside.scores, matrix, references, group_of, count)
 
 
 def _trees(ensemble: Ensemble, group_of: NDArray[np.int64], count: int) -> Explainer:

@@ -19,6 +19,7 @@ from churn.documents.document import Document
 from churn.errors import ChurnError, ModelError, ResourceError
 from churn.modeling.averaging import Average, Member
 from churn.modeling.candidates import Candidate, candidate
+from churn.modeling.outside import Outside, OutsideFile
 from churn.modeling.plain_trees import PlainTrees
 
 FORMAT: Final = 1
@@ -127,6 +128,9 @@ def save_estimator(entry: Candidate, estimator: Any, folder: Path, name: str = "
     if entry.members:
         _save_average(estimator, folder, name)
         return
+    if entry.stored_as == "outside":
+        estimator.save(folder, name)
+        return
     path = folder / f"{name}{_ENDINGS[entry.stored_as]}"
     if entry.stored_as == "xgboost":
         estimator.save_model(path)
@@ -154,6 +158,8 @@ def load_estimator(entry: Candidate, folder: Path, name: str = "estimator") -> A
     """
     if entry.members:
         return _load_average(entry, folder, name)
+    if entry.stored_as == "outside":
+        return Outside.load(folder, read_document(folder / f"{name}.json", OutsideFile), name)
     path = folder / f"{name}{_ENDINGS[entry.stored_as]}"
     if entry.stored_as == "xgboost":
         import xgboost

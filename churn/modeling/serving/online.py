@@ -17,7 +17,7 @@ from churn.errors import ModelError
 from churn.modeling.averaging import Average
 from churn.modeling.candidates import candidate
 from churn.modeling.encoding.columns import MISSING, Floats
-from churn.modeling.encoding.columns_of import CLIP, CodePlan, NumberPlan, OneHotPlan, TargetPlan
+from churn.modeling.encoding.columns_of import CLIP, CodePlan, NumberPlan, OneHotPlan, RawPlan, TargetPlan
 from churn.modeling.reasons.explain import explain_encoded
 from churn.modeling.reasons.sentences import POINT
 from churn.modeling.reasons.trees import read_forest, read_xgboost
@@ -65,6 +65,9 @@ class RowEncoder:
         for plan in encoder.plans:
             if isinstance(plan, NumberPlan):
                 numbers.append((plan, start))
+            elif isinstance(plan, RawPlan):
+                as_is = NumberPlan(feature=plan.feature, median=np.nan, has_value=True, has_flag=False)
+                numbers.append((as_is, start))
             else:
                 self._categories.append((plan.feature, start, *_table(plan)))
             start += len(plan.names)

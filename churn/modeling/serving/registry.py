@@ -15,6 +15,7 @@ A bundle is written beside its place and renamed into it, so that a bundle is wh
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -45,6 +46,8 @@ from churn.modeling.serving.bundles import (
 from churn.modeling.serving.served import ServedModel
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse.models.sql_models import FeatureDoc
+
+_OF_CUSTOMERS = ("evaluation.parquet", "unlearnt.parquet")  # rows of customers, which scoring does not need
 
 
 class ModelFile(Document):
@@ -114,6 +117,21 @@ def load_bundle(folder: Path) -> ServedModel:
     )
     _try_out(model, folder)
     return model
+
+
+def copy_serving(folder: Path, target: Path) -> None:
+    """Copy a bundle without the rows of customers to `target`: enough to score and explain, and it names nobody.
+
+    Raises ModelError where the bundle is missing or altered, ResourceError where the disk refuses.
+    """
+    verify(folder)
+
+    def write(scratch: Path) -> None:
+        for path in folder.iterdir():
+            if path.name not in {*_OF_CUSTOMERS, "manifest.json"}:
+                shutil.copyfile(path, scratch / path.name)
+
+    write_whole(target, write)
 
 
 def _try_out(model: ServedModel, folder: Path) -> None:

@@ -10,21 +10,25 @@ from typing import TYPE_CHECKING
 from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.errors import ModelError
-from churn.modeling import learn_lifetime, save_bundle, train_candidates
+from churn.modeling import MadeElsewhere, judge_outside, labelled_rows, learn_lifetime, save_bundle, train_candidates
 from churn.modeling.candidates import candidates as known_candidates
 from churn.modeling.lifetime import FILE as LIFETIME_FILE
 from churn.monitoring.reference import FILE
 from churn.snapshots.customer_terms import term_means
 from churn.snapshots.dataset import data_cutoff, training_dates, training_set
 from churn.snapshots.dates import require_told
+from churn.snapshots.learnt_sql import SQL_FILE, sql_of
 from churn.snapshots.policy import SnapshotPolicy
 from churn.snapshots.treatments import mark_assigned
 from churn.store import ModelVersion
 from churn.views.model import prepare_figures
 from churn.warehouse.models.sql_models import load_models
+from churn.workflows.mirror import MirrorResult, mirror_if_configured, mirrors_models
 from churn.workflows.train.reference import reference_of
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from churn.modeling import TrainingResult
     from churn.modeling.lifetime.serving import LifetimeFile
     from churn.snapshots.dataset import TrainingSet
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A registered version, with the training that made it."""
+    """A registered version, with the training that made it; `mirror` is what became of it at MLflow, None without one."""
 
     version: str
     is_champion: bool
@@ -43,6 +47,7 @@ class TrainedModel:
     split: str
     is_simulated_company: bool
     seconds: float
+    mirror: MirrorResult | None = None
 
 
 def train_model(
@@ -82,10 +87,27 @@ def train_model(
             split=split or training.split,
             progress=context.progress,
         )
-        lifetime = learn_lifetime(result.model, data, training=training, progress=context.progress)
-        result = replace(result, card=result.card.model_copy(update={"lifetime": lifetime.verdict}))
-        version, is_champion = _register(context, result, data, lifetime, promote=promote, who=who)
-        prepare_figures(context, version)
+        return _kept(context, result, data, promote=promote, who=who, began=began)
+
+
+def _kept(
+    context: Context,
+    result: TrainingResult,
+    data: TrainingSet,
+    *,
+    promote: bool,
+    who: str,
+    began: float,
+    is_first_promoted: bool = True,
+) -> TrainedModel:
+    """Learn the hazards, register the version, and mirror it."""
+    training = context.settings.training
+    lifetime = learn_lifetime(result.model, data, training=training, progress=context.progress)
+    result = replace(result, card=result.card.model_copy(update={"lifetime": lifetime.verdict}))
+    version, is_champion = _register(
+        context, result, data, lifetime, promote=promote, who=who, is_first_promoted=is_first_promoted
+    )
+    prepare_figures(context, version)
     dates = tuple(sorted(data.frame["snapshot_date"].unique().to_list()))
     return TrainedModel(
         version=version,
@@ -96,7 +118,38 @@ def train_model(
         split=result.card.split,
         is_simulated_company=context.is_simulated,
         seconds=time.monotonic() - began,
+        mirror=mirror_if_configured(context),
     )
+
+
+def register_model(
+    context: Context, made: MadeElsewhere, *, promote: bool = False, who: str = "command line"
+) -> TrainedModel:
+    """Judge a model made elsewhere and register it as a version, which waits as challenger unless `promote` is set.
+
+    Raises what `churn.modeling.judge_outside` raises, and ModelError when promotion is asked for one that may not serve.
+    """
+    began = time.monotonic()
+    settings = context.settings
+    with context.recorded("register_model", context.today):
+        with context.open_warehouse("churn register") as warehouse:
+            data = assemble_training_set(context, warehouse)
+        result = judge_outside(
+            data,
+            made,
+            training=settings.training,
+            selection=settings.selection,
+            economics=economics_from(settings),
+            progress=context.progress,
+        )
+        return _kept(context, result, data, promote=promote, who=who, began=began, is_first_promoted=False)
+
+
+def training_rows(context: Context) -> pl.DataFrame:
+    """Return the labelled rows that a training would learn from and judge on, each with its `slice` and `weight`."""
+    with context.open_warehouse("churn training rows") as warehouse:
+        data = assemble_training_set(context, warehouse)
+    return labelled_rows(data, training=context.settings.training, economics=economics_from(context.settings))
 
 
 def assemble_training_set(
@@ -122,7 +175,14 @@ def assemble_training_set(
 
 
 def _register(
-    context: Context, result: TrainingResult, data: TrainingSet, lifetime: LifetimeFile, *, promote: bool, who: str
+    context: Context,
+    result: TrainingResult,
+    data: TrainingSet,
+    lifetime: LifetimeFile,
+    *,
+    promote: bool,
+    who: str,
+    is_first_promoted: bool,
 ) -> tuple[str, bool]:
     selection = result.selection
     if promote and not selection.may_serve:
@@ -141,6 +201,8 @@ def _register(
             FILE: reference_of(data, result.model.feature_names, result.card).as_json(),
             LIFETIME_FILE: lifetime.as_json(),
         }
+        if mirrors_models(context):
+            kept[SQL_FILE] = dict(sql_of(load_models(context.settings.home), data))
         save_bundle(result, context.settings.models_path / version, extras=kept)
         store.models.register(
             ModelVersion(
@@ -154,7 +216,7 @@ def _register(
                 bundle=version,
             )
         )
-        is_first = champion is None and selection.may_serve
+        is_first = is_first_promoted and champion is None and selection.may_serve
         if promote or is_first:
             why = "asked for at training" if promote else "the first model with something to say"
             store.models.promote(version, who=who, why=why, at=now)

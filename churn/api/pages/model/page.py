@@ -15,6 +15,7 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import ConfigError, NotFound
 from churn.views.model import drift_summary, model_view
+from churn.workflows.mirror import mirror_beside
 from churn.workflows.train import promote_model, rollback_model
 
 router = APIRouter(include_in_schema=False)
@@ -87,4 +88,5 @@ def _reason(why: str) -> str:
 
 def _changed(request: Request, state: State, user: SignedIn, action: str, version: str, change: str) -> Response:
     state.store.requests.audit(user.name, action, version, state.context.clock(), request_id(request))
+    mirror_beside(state.context)
     return RedirectResponse(f"/model?said={change}", status_code=303)

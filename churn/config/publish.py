@@ -27,6 +27,9 @@ class PublishSettings(Section):
         None, description="Role that may read them but for the columns that name customers; made if it is missing."
     )
     folder: Path | None = Field(None, description="Folder that takes them as Parquet files.")
+    delta: str | None = Field(
+        None, description="Folder or s3:// address that takes them as Delta tables, one folder each."
+    )
     with_customers: bool = Field(
         default=True, description="Whether columns that name customers are copied; without, they stay in the home."
     )

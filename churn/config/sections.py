@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
@@ -82,9 +83,18 @@ class SourceSettings(Section):
     """[sources.NAME]: where a canonical table comes from. NAME is the table's name."""
 
     path: str | list[str] | None = Field(None, description="File, glob, or s3:// address; CSV, Parquet or JSON.")
-    format: Literal["csv", "parquet", "json", "combined"] | None = Field(
-        None, description="Told from the ending if not given; combined is the access log of a web server."
+    format: Literal["csv", "parquet", "json", "combined", "delta", "iceberg"] | None = Field(
+        None,
+        description="Told from the ending if not given; combined is the access log of a web server. Lakes: delta (path), iceberg (catalog, table).",
     )
+    version: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Version of a lake's table (Iceberg: snapshot id); the newest if not given."
+    )
+    catalog: str | None = Field(
+        None,
+        description="Address of an Iceberg catalogue: sqlite:///, postgresql:// (its password: CHURN_SOURCE_<NAME>_DSN) or https:// (REST).",
+    )
+    table: str | None = Field(None, description="Table of that catalogue, such as crm.customers.")
     url: str | None = Field(None, description="Address of a web service that answers JSON; see `web`.")
     web: WebSettings = Field(default_factory=WebSettings, description="How the web service is asked.")
     dsn: str | None = Field(
@@ -128,9 +138,15 @@ class SourceSettings(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> SourceSettings:
+        if self.format == "iceberg" or self.catalog is not None or self.table is not None:
+            return self._of_catalogue()
         has_database = self.dsn is not None or self.query is not None
         if [self.path is not None, has_database, self.url is not None].count(True) != 1:
             raise ValueError("give either `path` or `dsn`/`query` or `url`")
+        if self.format == "delta" and not isinstance(self.path, str):
+            raise ValueError("a Delta table is one `path`: its folder, or its s3:// address")
+        if self.version is not None and self.format != "delta":
+            raise ValueError('`version` is of a lake\'s table: format = "delta" or "iceberg"')
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("`url` must begin with http:// or https://")
         if self.url is not None and "@" in self.url.split("/")[2]:
@@ -143,6 +159,15 @@ class SourceSettings(Section):
                 ZoneInfo(zone)
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
                 raise ValueError(f"`zone`: there is no zone `{zone}`; write one such as Europe/Madrid") from error
+        return self
+
+    def _of_catalogue(self) -> SourceSettings:
+        if self.format != "iceberg" or not self.table:
+            raise ValueError('an Iceberg table is format = "iceberg", `catalog` and `table`')
+        if self.path is not None or self.dsn is not None or self.query is not None or self.url is not None:
+            raise ValueError("an Iceberg table is found by its `catalog`: leave `path`, `dsn`, `query` and `url` out")
+        if self.catalog is not None and "://" in self.catalog and urlsplit(self.catalog).password:
+            raise ValueError("`catalog` holds a password: put the address into CHURN_SOURCE_<NAME>_DSN")
         return self
 
 

@@ -29,7 +29,7 @@ from churn.warehouse.loading.erased import NOBODY, Erased
 from churn.warehouse.loading.ledger import Known
 from churn.warehouse.loading.loading import Load, Loaded, load_delivery
 from churn.warehouse.loading.shrinking import refuse_empty, refuse_shrunk
-from churn.warehouse.reading import database_load, readers
+from churn.warehouse.reading import database_load, lake_load, readers
 from churn.warehouse.reading.declared import reading_of
 from churn.warehouse.reading.delivery import SourceFile
 from churn.warehouse.reading.scanning import DELIVERED
@@ -115,7 +115,9 @@ def _table(name: str) -> Table:
 def _load(load: Load, secrets: Mapping[str, str], *, full: bool) -> LoadResult:
     started = time.perf_counter()
     name, source = load.table.name, load.source
-    if source.url is not None:
+    if source.format in {"delta", "iceberg"}:
+        done, unchanged, vanished, looked_at = *lake_load.run(load, secrets, full=full), f"sources.{name}"
+    elif source.url is not None:
         done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
     elif source.path is None:
         done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"

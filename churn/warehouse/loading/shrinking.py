@@ -25,8 +25,8 @@ def refuse_shrunk(load: Load, where: str, known: Known | None, rows: int) -> Non
     once = "load it once with `churn refresh --full`."
     right = f"raise [sources.{load.table.name}] most_shrink, or {once}" if is_shrunk else once
     raise ContractBroken(
-        f"the file had {known.rows:,} rows and has {rows:,} now"
-        if load.source.path is not None
+        f"the {'table' if load.source.format in {'delta', 'iceberg'} else 'file'} had {known.rows:,} rows and has {rows:,} now"
+        if load.source.path is not None or load.source.table is not None
         else f"the {'service' if load.source.url else 'query'} gave {known.rows:,} rows before and {rows:,} now",
         where=where,
         remedy=f"Check that the export ran to its end. If it is right, {right}",

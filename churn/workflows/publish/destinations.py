@@ -1,4 +1,4 @@
-"""The places that published tables are copied to: a schema of PostgreSQL, a folder of Parquet files."""
+"""The places that published tables are copied to: a schema of PostgreSQL, a folder of Parquet files, a lake."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from churn.config.publish import PUBLISH_DSN
 from churn.context import Context
 from churn.documents.published import PublishedTables
 from churn.errors import ChurnError, ResourceError
-from churn.views.tables import DOCUMENT
+from churn.views.tables import DOCUMENT, current_tables
+from churn.warehouse.published.delta import forget_in_delta, publish_to_delta, reach_delta
 from churn.warehouse.published.postgres import forget_in_postgres, publish_to_postgres, reach_postgres
 
 POSTGRES: Final = "PostgreSQL"
 FOLDER: Final = "folder"
+DELTA: Final = "Delta"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Copied:
 
 def publishes_elsewhere(context: Context) -> bool:
     """Whether the tables are copied anywhere."""
-    return _dsn(context) is not None or context.settings.publish.folder is not None
+    settings = context.settings.publish
+    return _dsn(context) is not None or settings.folder is not None or settings.delta is not None
 
 
 def copy_tables(context: Context, folder: Path, published: PublishedTables) -> tuple[Copied, ...]:
@@ -56,15 +59,27 @@ def copy_tables(context: Context, folder: Path, published: PublishedTables) -> t
         copies.append(
             _tried(FOLDER, str(target), lambda: _to_folder(folder, target, published, all_of=settings.with_customers))
         )
+    if (lake := settings.delta) is not None:
+        context.progress.step("Copying the tables to the lake")
+
+        def to_lake() -> int:
+            return publish_to_delta(lake, context.secrets, folder, published, with_customers=settings.with_customers)
+
+        copies.append(_tried(DELTA, lake, to_lake))
     return tuple(copies)
 
 
 def forget_customer(context: Context, customer_id: str) -> list[Copied]:
-    """Delete the rows of a customer at the database; an erasure goes through the files of a folder by itself."""
+    """Delete the rows of a customer at the database and in the lake; an erasure goes through the files of a folder by itself."""
     dsn, schema = _dsn(context), context.settings.publish.database_schema
-    if dsn is None:
-        return []
-    return [_tried(POSTGRES, schema, lambda: forget_in_postgres(dsn, schema, customer_id))]
+    gone = []
+    if dsn is not None:
+        gone.append(_tried(POSTGRES, schema, lambda: forget_in_postgres(dsn, schema, customer_id)))
+    lake, tables = context.settings.publish.delta, current_tables(context.settings.tables_path)
+    if lake is not None and tables is not None:
+        document = tables.document
+        gone.append(_tried(DELTA, lake, lambda: forget_in_delta(lake, context.secrets, customer_id, document)))
+    return gone
 
 
 def reach_destinations(context: Context) -> list[Copied]:
@@ -84,6 +99,13 @@ def reach_destinations(context: Context) -> list[Copied]:
         reached.append(_tried(POSTGRES, settings.database_schema, to_postgres))
     if settings.folder is not None:
         reached.append(_tried(FOLDER, str(settings.folder), to_folder))
+    if (lake := settings.delta) is not None:
+
+        def to_lake() -> int:
+            reach_delta(lake, context.secrets)
+            return 0
+
+        reached.append(_tried(DELTA, lake, to_lake))
     return reached
 
 

@@ -1,0 +1,1 @@
+"""Tables of a lake, Delta and Iceberg: versions of a set of Parquet files, read through the library of each."""

@@ -56,9 +56,8 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
     is_append = before is not None and before.files <= now.files
     files = now.files - before.files if is_append and before is not None else now.files
     with tempfile.TemporaryDirectory(prefix="lake-", dir=_scratch(load)) as scratch, warehouse.transaction():
-        file = SourceFile(
-            label, _written(table, now, files, Path(scratch)), len(now.files), str(now.version), now.digest
-        )
+        path = _written(table, now, files, Path(scratch))
+        file = SourceFile(label, path, path.stat().st_size, str(now.version), now.digest)
         ledger.create_raw(warehouse, load.table)
         load_id = ledger.next_load_id(warehouse)
         has_earlier = False
@@ -94,7 +93,7 @@ def _opened(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> La
 def _before(table: LakeTable, known: Known) -> Snapshot | None:
     """Return the version that was read last; None where its log is gone, so that all must be read."""
     try:
-        return table.snapshot(int(known.changed)) if known.changed.isdigit() and int(known.changed) else None
+        return table.snapshot(int(known.changed)) if known.changed.isdigit() else None
     except ContractBroken:
         return None
 

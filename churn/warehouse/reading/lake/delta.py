@@ -55,7 +55,7 @@ class DeltaSource:
     def _rows(self, dataset: Any, files: frozenset[str]) -> Iterator[pa.RecordBatch]:
         with translating(self._path, where=self._where):
             for fragment in sorted(dataset.get_fragments(), key=lambda fragment: str(fragment.path)):
-                if unquote(str(fragment.path)) in files:
+                if str(fragment.path) in files:
                     yield from fragment.to_batches(schema=dataset.schema)
 
     def _opened(self, version: int | None) -> Any:

@@ -21,9 +21,9 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """The same for the same files with the same columns."""
+        """The same for the same files with the same columns; marked, for it is no hash of a file's bytes."""
         parts = [*sorted(self.files), *(f"{name} {kind}" for name, kind in sorted(self.columns.items()))]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return f"lake:{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()}"
 
 
 class LakeTable(Protocol):

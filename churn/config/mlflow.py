@@ -25,7 +25,7 @@ class MlflowSettings(Section):
         description="Registered model, one per home; its alias `champion` is the version that serves.",
     )
     seconds: float = Field(
-        30.0,
+        60.0,
         gt=0,
         le=3600,
         description="Longest that a training or a promotion waits for the server; the night catches up.",

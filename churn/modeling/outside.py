@@ -13,6 +13,7 @@ entry point, never a module.
 from __future__ import annotations
 
 import importlib
+import json
 import tempfile
 import zipfile
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ _ENDINGS: Final[dict[Form, str]] = {
     "catboost": ".cbm",
     "class": ".bin",
 }
+_LOGISTIC: Final = frozenset({"binary:logistic", "reg:logistic"})
 _NEAREST: Final = 1e-7  # probabilities of 0 and 1 have no log-odds
 _REMEDY: Final = (
     "Register a scikit-learn, XGBoost, LightGBM or CatBoost classifier, or an object of a class that an installed package "
@@ -113,8 +115,8 @@ class Outside:
 
     def _probability(self, X: Matrix) -> Floats:
         if self.form == "lightgbm":
-            return np.asarray(self.model.predict(X), dtype=np.float64)
-        if self.form == "class" or self.levels:
+            answer = np.asarray(self.model.predict(X), dtype=np.float64)
+        elif self.form == "class" or self.levels:
             answer = np.asarray(self.model.predict_proba(self._frame(X)), dtype=np.float64)
         else:
             answer = np.asarray(self.model.predict_proba(X), dtype=np.float64)
@@ -210,8 +212,14 @@ def _booster(model: Any) -> Any:
     """Return the XGBoost booster up to its best round."""
     booster = model.get_booster() if hasattr(model, "get_booster") else model
     best = getattr(model, "best_iteration", None) if getattr(model, "early_stopping_rounds", None) else None
-    if best is not None:
-        booster = booster[: int(best) + 1]
+    booster = booster.copy() if best is None else booster[: int(best) + 1]  # the caller's own stays as it is
+    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    if objective not in _LOGISTIC:
+        raise ModelError(
+            f"its objective is {objective}, which gives no probability of churn",
+            where="model",
+            remedy="Fit it with binary:logistic.",
+        )
     booster.feature_names = None  # rows come as a matrix
     booster.feature_types = None
     return booster

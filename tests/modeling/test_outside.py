@@ -203,9 +203,23 @@ def test_what_cannot_be_judged_or_kept_is_refused(rows: pl.DataFrame) -> None:
     with pytest.raises(ModelError, match="a `Rule` cannot be kept without pickle"):
         judged(Rule(0.1), NUMBERS)  # no package names it
     from sklearn.linear_model import LogisticRegression
+    from xgboost import XGBRegressor
 
     with pytest.raises(ModelError, match="cannot score rows"):
         judged(LogisticRegression(), NUMBERS)  # not fitted
+    with pytest.raises(ModelError, match="its objective is reg:squarederror"):
+        judged(XGBRegressor(n_estimators=2).fit(X, y), NUMBERS)
+
+
+def test_the_callers_own_model_stays_as_it_was(rows: pl.DataFrame) -> None:
+    import xgboost
+
+    names = list(NUMBERS)
+    data = xgboost.DMatrix(rows.select(NUMBERS).to_numpy(), rows["has_churned"].to_numpy(), feature_names=names)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 2}, data, 10)
+    judged(booster, NUMBERS)
+    assert booster.feature_names == names
+    assert booster.predict(data).shape == (rows.height,)
 
 
 def test_sampled_values_of_a_sum_are_exact() -> None:

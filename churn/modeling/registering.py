@@ -23,7 +23,7 @@ from churn.modeling.reasons.sampled import REFERENCES, sampling_error
 from churn.modeling.result import TrainingResult
 from churn.modeling.selection import select
 from churn.modeling.slices import Slices, cut
-from churn.modeling.training import Conclusion, conclude
+from churn.modeling.training import DecidedContest, conclude
 from churn.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def judge_outside(
     model = run.serve_elsewhere(judged, outside, encoder, data, docs)
     reasons = _reasons(outside, model, slices.part("test"))
     return conclude(
-        Conclusion(run, data, made.features, results, chosen, judged, model, tuple(findings), reasons), progress
+        DecidedContest(run, data, made.features, results, chosen, judged, model, tuple(findings), reasons), progress
     )
 
 

@@ -102,11 +102,11 @@ def train_candidates(
                 limit=training.leakage_auc,
                 trusted=training.trusted_features,
             )
-    return conclude(Conclusion(run, data, names, results, chosen, winner, model, tuple(findings)), progress)
+    return conclude(DecidedContest(run, data, names, results, chosen, winner, model, tuple(findings)), progress)
 
 
 @dataclass(frozen=True)
-class Conclusion:
+class DecidedContest:
     """A contest that is decided: who was judged, who was chosen, and the model that serves."""
 
     run: CandidateContest
@@ -120,7 +120,7 @@ class Conclusion:
     reasons: str | None = None
 
 
-def conclude(decided: Conclusion, progress: Progress = SILENT) -> TrainingResult:
+def conclude(decided: DecidedContest, progress: Progress = SILENT) -> TrainingResult:
     """Learn the split by cause, write the card, and hand on the result."""
     from threadpoolctl import threadpool_limits
 

@@ -46,13 +46,13 @@ class PythonFunction:
 
         frame = _polars(model_input)
         index = model_input.index if isinstance(model_input, pd.DataFrame) else pd.RangeIndex(frame.height)
-        asked = dict(params or {})
-        if not asked.get(REASONS):
+        given = dict(params or {})
+        if not given.get(REASONS):
             predictions = self._model.predict(frame)
             values = {"churn_probability": predictions.churn_probability, "raw_score": predictions.raw_score}
             return pd.DataFrame(values, index=index)
         explanation = explain(self._model, frame)
-        top = int(asked.get(TOP, TOP_DEFAULT))
+        top = int(given.get(TOP, TOP_DEFAULT))
         texts = reasons_json(explanation, frame, self._model.features, top=top)
         return pd.DataFrame(
             {

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from churn.config.mlflow import TRACKING_URI
 from churn.context import Context
-from churn.errors import AuthFailed, ChurnError, ConfigError, ConnectorError, Unreachable
+from churn.errors import AuthFailed, ChurnError, ConfigError, ConnectorError, ResourceError, Unreachable
 from churn.views.champion import bundle_path
 from churn.views.registry import list_models
 from churn.workflows.mirror.messages import MirrorAnswer, MirrorRequest, VersionToMirror
@@ -144,6 +144,10 @@ def _attempt(context: Context, request: MirrorRequest, seconds: float) -> Mirror
     except Timeout:
         return MirrorResult(
             place, error=Unreachable("another process is at it", where=f"MLflow at {place}", remedy=_LATER)
+        )
+    except OSError as error:  # a full disk or too many processes must not undo a training
+        return MirrorResult(
+            place, error=ResourceError(f"cannot be started: {error.strerror or error}", where="[mlflow]")
         )
     return MirrorResult(
         place,

@@ -278,8 +278,18 @@ def _connect(path: Path | None, resources: ResourceSettings, *, read_only: bool)
     with translating(str(path) if path else None):
         connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=options)
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_progress_bar = false")  # stdout is for the command's result
+        hide_progress(connection)
     return connection
+
+
+def hide_progress(connection: duckdb.DuckDBPyConnection) -> None:
+    """Switch DuckDB's own progress bar off where it is on: stdout is for a command's result.
+
+    Where it is off it is not touched: in a notebook without ipywidgets DuckDB refuses to set it, whatever to.
+    """
+    (is_shown,) = connection.execute("select current_setting('enable_progress_bar')").fetchone() or (False,)
+    if is_shown:
+        connection.execute("set enable_progress_bar = false")
 
 
 def _scratch(path: Path | None, chosen: Path | None) -> Path | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from churn.errors import ConfigError, ResourceError
-from churn.warehouse.connection import literal, quoted
+from churn.warehouse.connection import hide_progress, literal, quoted
 from churn.warehouse.faults import translating
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _sandbox(tables: Sequence[Path], limits: QueryLimits) -> Iterator[duckdb.Duc
     try:
         with translating(_WHERE):
             connection.execute("set TimeZone = 'UTC'")
-            connection.execute("set enable_progress_bar = false")
+            hide_progress(connection)
             for path in tables:
                 view = f"create view {quoted(path.stem)} as select * from read_parquet({literal(str(path))})"
                 connection.execute(view)

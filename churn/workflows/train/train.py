@@ -134,12 +134,13 @@ def register_model(
     with context.recorded("register_model", context.today):
         with context.open_warehouse("churn register") as warehouse:
             data = assemble_training_set(context, warehouse)
+            means = term_means(warehouse, load_models(settings.home), settings.simulation.formulas)
         result = judge_outside(
             data,
             made,
             training=settings.training,
             selection=settings.selection,
-            economics=economics_from(settings),
+            economics=economics_from(settings, means),
             progress=context.progress,
         )
         return _kept(context, result, data, promote=promote, who=who, began=began, is_first_promoted=False)
@@ -149,7 +150,9 @@ def training_rows(context: Context) -> pl.DataFrame:
     """Return the labelled rows that a training would learn from and judge on, each with its `slice` and `weight`."""
     with context.open_warehouse("churn training rows") as warehouse:
         data = assemble_training_set(context, warehouse)
-    return labelled_rows(data, training=context.settings.training, economics=economics_from(context.settings))
+        means = term_means(warehouse, load_models(context.settings.home), context.settings.simulation.formulas)
+    economics = economics_from(context.settings, means)
+    return labelled_rows(data, training=context.settings.training, economics=economics)
 
 
 def assemble_training_set(

@@ -30,6 +30,7 @@ from benchmarks import (
     reasons,
     report,
     rest_push,
+    scale,
     serving,
     simulator,
 )
@@ -56,6 +57,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P13": report.run,
     "P22": load.run,
     "P4": matrix.run,
+    "P23": scale.run,
     "P2": features.run_twelve,
     "P21": explore.run,
     "P27": programmes.run,

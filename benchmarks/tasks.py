@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -178,6 +179,68 @@ def report(customers: int, months: int, home: str) -> Work:
     return work
 
 
+def features_on(customers: int, months: int, buckets: int | None) -> Work:
+    """All features of the newest date, in this process or, cut into `buckets`, by tasks of a Spark on this machine."""
+    from benchmarks.features import months_before
+    from churn.bootstrap import build_context
+    from churn.config import EngineSettings
+    from churn.distributed.session import open_session
+    from churn.distributed.work import forget_work
+    from churn.snapshots.dataset import data_cutoff
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.models.sql_models import load_models
+
+    found = company(customers, months, SILENT)
+    settings = found.context().settings
+    if buckets is not None:
+        small = {"spark.driver.memory": "1g"}
+        engine = EngineSettings(kind="spark", master="local[2]", buckets=buckets, settings=small)
+        settings = settings.model_copy(update={"engine": engine})
+        open_session(engine)
+        forget_work(found.home)
+    context = build_context(settings=settings)
+    models, policy = load_models(found.home), SnapshotPolicy.from_settings(settings)
+
+    def build() -> None:
+        with context.open_warehouse("bench") as warehouse:
+            days = months_before(found.cutoff, 1)
+            context.engine.build_snapshots(warehouse, models, policy, days, data_cutoff=data_cutoff(warehouse))
+
+    def work() -> dict[str, Any]:
+        began, java = time.process_time(), java_seconds()
+        build()
+        answer: dict[str, Any] = {"cpu": time.process_time() - began}
+        if buckets is not None:
+            answer |= {"driver_cpu": answer.pop("cpu"), "spark_cpu": java_seconds() - java}
+            java = java_seconds()
+            build()  # other days would do: what was cut is not cut again
+            log = (found.home / "churn.log").read_text(encoding="utf-8").splitlines()
+            step = next(line for text in reversed(log) if (line := json.loads(text))["event"] == "spark_build")
+            answer |= {
+                "spark_cpu_again": java_seconds() - java,
+                "task_cpu": step["cpu_seconds"],
+                "task_mb": step["peak_mb"],
+            }
+        return answer
+
+    return work
+
+
+def java_seconds() -> float:
+    """Return the processor seconds of the Java that this process started."""
+    ticks = 0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                name, _, rest = (folder / "stat").read_text().rpartition(")")
+            except OSError:
+                continue
+            values = rest.split()
+            if name.endswith("(java") and int(values[1]) == os.getpid():
+                ticks += int(values[11]) + int(values[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 TASKS: dict[str, Callable[..., Work]] = {
     "features": features,
     "nightly": nightly,
@@ -186,6 +249,7 @@ TASKS: dict[str, Callable[..., Work]] = {
     "month_sums": month_sums,
     "explore": explore,
     "report": report,
+    "features_on": features_on,
 }
 
 

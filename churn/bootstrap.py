@@ -54,22 +54,23 @@ def build_context(
     def open_connector(name: str) -> Connector:
         return connect_crm(name, chosen, secrets, clock=_now, open_store=open_store)
 
+    log = _open_log(chosen.home / "churn.log")
     return Context(
         settings=chosen,
         clock=_now,
         open_warehouse=open_warehouse,
         open_store=open_store,
         progress=progress,
-        log=_open_log(chosen.home / "churn.log"),
+        log=log,
         secrets=secrets,
         open_connector=open_connector,
         company=lambda: _company(chosen.home),
-        engine=_engine(chosen, open_store),
+        engine=_engine(chosen, open_store, log),
     )
 
 
-def _engine(settings: Settings, open_store: Callable[[], Store]) -> Engine:
-    return EMBEDDED if settings.engine.kind == "embedded" else SparkEngine(settings, open_store, _now)
+def _engine(settings: Settings, open_store: Callable[[], Store], log: Log) -> Engine:
+    return EMBEDDED if settings.engine.kind == "embedded" else SparkEngine(settings, open_store, _now, log)
 
 
 def _now() -> datetime:

@@ -28,7 +28,6 @@ SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.executor.memory": "512m",
     "spark.executor.cores": "1",
-    "spark.sql.shuffle.partitions": "2",
     "spark.pyspark.python": sys.executable,
 }
 
@@ -136,5 +135,9 @@ def spark() -> Iterator[SparkCluster]:
     """One cluster per test process."""
     if (lacking := missing()) is not None:
         pytest.skip(lacking)
+    from pyspark.sql import SparkSession
+
     with running_spark() as cluster:
         yield cluster
+        if (session := SparkSession.getActiveSession()) is not None:
+            session.stop()

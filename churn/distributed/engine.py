@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from churn import __version__
 from churn.config import ResourceSettings, Settings
-from churn.distributed.buckets import count_buckets, run_buckets
+from churn.context import Log
+from churn.distributed.buckets import TaskReport, count_buckets, run_buckets
 from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
 from churn.distributed.cut import cut_table, prune_cuts
 from churn.distributed.rows import RowsTask, gather_rows, write_rows
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 T = TypeVar("T")
-_LEAST_ROWS: Final = 2_000  # fewer are scored faster than tasks begin
+_LEAST_BLOCKS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class SparkEngine:
     settings: Settings
     open_store: Callable[[], AbstractContextManager[Store]]
     clock: Callable[[], datetime]
+    log: Log
 
     def build_snapshots(
         self,
@@ -81,24 +83,38 @@ class SparkEngine:
             self._resources(session),
         )
         with self._recorded("spark_build", folder, buckets):
-            run_buckets(session, task, folder, buckets, message="Building features", progress=progress)
+            reports = run_buckets(session, task, folder, buckets, message="Building features", progress=progress)
+            self._note("spark_build", reports)
             progress.step("Gathering the features")
             gather(warehouse, models, folder, buckets)
         shutil.rmtree(folder.parent, ignore_errors=True)
 
     def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
-        """Do the work on equal parts of the rows, whoever they belong to: so no part is larger than another."""
-        if frame.height < _LEAST_ROWS:
+        """Do the work on equal parts of the rows, whoever they belong to, each some blocks; one block is done here."""
+        blocks = -(-frame.height // work.rows)
+        if blocks < _LEAST_BLOCKS:
             return work(frame)
         session, shared = open_session(self.settings.engine), open_work(self.settings.home, self.settings.engine)
-        parts = range(min(shared.buckets, -(-frame.height // _LEAST_ROWS)))
+        parts = range(min(shared.buckets, blocks))
         folder = shared.path / "rows" / digest(__version__, work.key, str(len(parts)), _state(frame))
-        write_rows(frame, folder, len(parts))
+        write_rows(frame, folder, len(parts), rows=work.rows)
         with self._recorded("spark_rows", folder, parts):
-            run_buckets(session, RowsTask(work, folder), folder, parts, message="Scoring", progress=progress)
+            reports = run_buckets(session, RowsTask(work, folder), folder, parts, message="Scoring", progress=progress)
+            self._note("spark_rows", reports)
             done = work.unpack(gather_rows(folder, parts))
         shutil.rmtree(folder.parent, ignore_errors=True)
         return done
+
+    def _note(self, step: str, reports: Sequence[TaskReport]) -> None:
+        """Write to the log what the tasks of a step took, those of an earlier run among them."""
+        self.log.note(
+            step,
+            buckets=len(reports),
+            seconds=round(sum(report.seconds for report in reports), 3),
+            cpu_seconds=round(sum(report.cpu_seconds for report in reports), 3),
+            longest_seconds=max(report.seconds for report in reports),
+            peak_mb=max(report.peak_mb for report in reports),
+        )
 
     def _resources(self, session: SparkSession) -> ResourceSettings:
         """Return what a task may use: [resources] memory_limit, and as many threads as Spark gives it cores."""

@@ -30,10 +30,11 @@ class RowsTask:
         self.work.pack(self.work(frame)).write_parquet(folder / _MADE, compression="lz4")
 
 
-def write_rows(frame: pl.DataFrame, folder: Path, parts: int) -> None:
-    """Write `frame` in that many parts below `folder`, as even as can be."""
+def write_rows(frame: pl.DataFrame, folder: Path, parts: int, *, rows: int) -> None:
+    """Write `frame` in that many parts below `folder`, as even as can be, cut between blocks of `rows`."""
     folder.mkdir(parents=True, exist_ok=True)
-    edges = [frame.height * part // parts for part in range(parts + 1)]
+    blocks = -(-frame.height // rows)
+    edges = [min(blocks * part // parts * rows, frame.height) for part in range(parts + 1)]
     for part in range(parts):
         frame[edges[part] : edges[part + 1]].write_parquet(_part(folder, part), compression="lz4")
 

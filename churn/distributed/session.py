@@ -44,6 +44,7 @@ def open_session(engine: EngineSettings) -> SparkSession:
     builder = SparkSession.builder.master(engine.master)
     for name, value in _settings(engine).items():
         builder = builder.config(name, value)
+    is_new = SparkSession.getActiveSession() is None
     try:
         session = builder.getOrCreate()
     except (PySparkException, OSError) as error:
@@ -52,7 +53,8 @@ def open_session(engine: EngineSettings) -> SparkSession:
             where="[engine] master",
             remedy="Check the master's address and [engine] settings.",
         ) from error
-    atexit.register(session.stop)
+    if is_new:
+        atexit.register(session.stop)
     return session
 
 

@@ -19,7 +19,14 @@ T = TypeVar("T")
 
 
 class RowWork(Protocol[T]):
-    """Work on customers of whom each gives the same whoever the others are."""
+    """Work on customers of whom each gives the same whoever the others are.
+
+    Parts are cut between blocks of `rows`, counted from the first, where the work itself goes block by block.
+    """
+
+    @property
+    def rows(self) -> int:
+        """How many rows are a block."""
 
     @property
     def key(self) -> str:

@@ -8,11 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from churn.config import ResourceSettings
-from churn.distributed.build import SCHEMAS, WHOLE, BuildTask, gather, plan_build
+from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
 from churn.distributed.cut import CutTable
 from churn.distributed.tables import FiledTable, sql_name
 from churn.errors import ConfigError
@@ -21,6 +20,7 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import SqlModel, Warehouse
 from churn.warehouse.models.build import build
 from churn.warehouse.models.sql_models import load_models
+from tests.distributed.compare import tables_of
 from tests.sql.companies import add_facts, add_records, add_versions, base_company, known_by
 from tests.worlds import FAR, World, at, goes_on, shipped_models
 
@@ -97,23 +97,6 @@ def build_in_buckets(
         (folder / str(bucket)).mkdir()
         task(bucket, folder / str(bucket))
     gather(warehouse, models, folder, range(buckets))
-
-
-def tables_of(warehouse: Warehouse) -> dict[str, tuple[dict[str, str], pl.DataFrame]]:
-    """Return types and sorted rows of every table that was built."""
-    names = warehouse.rows(
-        "select schema_name || '.' || table_name from duckdb_tables() "
-        f"where schema_name in ('{SCHEMAS[0]}', '{SCHEMAS[1]}') order by all"
-    )
-    return {name: (warehouse.columns(name), _sorted(warehouse, name)) for (name,) in names}
-
-
-def _sorted(warehouse: Warehouse, name: str) -> pl.DataFrame:
-    """Return the rows in order, and the entries of maps too, which have none."""
-    kinds = warehouse.columns(name)
-    maps = [f"list_sort(map_entries({column})) as {column}" for column, kind in kinds.items() if kind.startswith("MAP")]
-    replaced = f" replace ({', '.join(maps)})" if maps else ""
-    return warehouse.frame(f"select *{replaced} from {name} order by all")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,10 @@ def source_folders(context: Context) -> list[Path]:
             whole = home / path
             folder = Path(*[part for part in whole.parts[:-1] if not any(mark in part for mark in "*?[")])
             is_inside = folder != home and folder.is_relative_to(home)
-            folders |= {folder} if is_inside else {match for match in home.glob(path) if folder == home}
+            if is_inside:
+                folders.add(folder)
+            elif folder == home:
+                folders |= set(home.glob(str(whole.relative_to(home))))
     return sorted(folders)
 
 

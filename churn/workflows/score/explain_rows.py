@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -32,12 +33,17 @@ class ExplainedRows:
 
 @dataclass(frozen=True)
 class ExplainRows:
-    """Scores rows with `model`, and with `lifetime` looks months ahead where there is one."""
+    """Scores rows with `model`, and with `lifetime` looks months ahead where there is one.
+
+    A product of matrices rounds by its shape and by the number of threads. So rows are worked on in blocks of `rows` by
+    one thread of linear algebra: parts that are cut between blocks give the bits of the whole.
+    """
 
     version: str
     model: ServedModel
     lifetime: Lifetime | None
     discount_rate: float
+    rows: int = 16_384
 
     @property
     def key(self) -> str:
@@ -46,17 +52,33 @@ class ExplainRows:
 
     def __call__(self, frame: pl.DataFrame) -> ExplainedRows:
         """Score and explain every row of `frame`. Raises ModelError when the model returns something other than numbers."""
+        from threadpoolctl import threadpool_limits
+
         model = self.model
-        matrix = model.matrix(frame)
-        raw_score = model.raw_scores(matrix)
-        _refuse_non_numbers(raw_score, self.version)
-        explanation = explain_encoded(model, matrix, raw_score)
-        p = explanation.churn_probability
-        _refuse_non_numbers(p, self.version)
-        involuntary = model.involuntary_probability(frame, p)
-        ahead = None
-        if self.lifetime is not None:
-            ahead = self.lifetime.figures(matrix, p, involuntary, discount_rate=self.discount_rate)
+        blocks = [slice(first, first + self.rows) for first in range(0, max(frame.height, 1), self.rows)]
+        with threadpool_limits(1, "blas"):
+            matrix = model.matrix(frame)
+            raw_score = np.concatenate([model.raw_scores(matrix[block]) for block in blocks])
+            _refuse_non_numbers(raw_score, self.version)
+            explanation = _joined([explain_encoded(model, matrix[block], raw_score[block]) for block in blocks])
+            p = explanation.churn_probability
+            _refuse_non_numbers(p, self.version)
+            shares = [model.involuntary_probability(frame[block], p[block]) for block in blocks]
+            known = [share for share in shares if share is not None]
+            involuntary = np.concatenate(known) if known else None
+            ahead = None
+            if self.lifetime is not None:
+                figures = [
+                    self.lifetime.figures(
+                        matrix[block],
+                        p[block],
+                        None if involuntary is None else involuntary[block],
+                        discount_rate=self.discount_rate,
+                    )
+                    for block in blocks
+                ]
+                names = [field.name for field in fields(LifetimeFigures)]
+                ahead = LifetimeFigures(*(np.concatenate([getattr(part, name) for part in figures]) for name in names))
         reasons = reasons_json(explanation, frame, model.features, top=TOP_REASONS)
         return ExplainedRows(explanation, involuntary, ahead, reasons)
 
@@ -118,3 +140,16 @@ def _refuse_non_numbers(scores: NDArray[np.float64], version: str) -> None:
             where=version,
             remedy="Roll back with `churn models rollback`, or train again.",
         )
+
+
+def _joined(parts: Sequence[Explanation]) -> Explanation:
+    """Return the explanation of all rows, whose parts follow one another."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(
+        parts[0],
+        contributions=np.concatenate([part.contributions for part in parts]),
+        probability_points=np.concatenate([part.probability_points for part in parts]),
+        raw_score=np.concatenate([part.raw_score for part in parts]),
+        churn_probability=np.concatenate([part.churn_probability for part in parts]),
+    )

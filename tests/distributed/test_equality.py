@@ -1,0 +1,281 @@
+"""The same raw files on one machine and on a real Spark cluster give the same bytes: tables, model, scores, reasons, values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from churn.bootstrap import build_context
+from churn.config import Settings
+from churn.context import Context
+from churn.demo.company import TABLES, generate_company
+from churn.distributed import build, engine, probe_cluster
+from churn.distributed.buckets import DONE
+from churn.workflows.explore import explore_data
+from churn.workflows.monitor import monitor_model
+from churn.workflows.privacy import erase_customers
+from churn.workflows.refresh import build_features, refresh_warehouse
+from churn.workflows.score import frame, score_customers
+from churn.workflows.score.explain_rows import ExplainRows
+from churn.workflows.train import train_model
+from tests.distributed.compare import tables_of
+from tests.spark import SETTINGS, SparkCluster
+
+pytestmark = pytest.mark.slow
+
+CUSTOMERS, MONTHS, BUCKETS = 1_300, 11, 7
+NIGHT = datetime(2026, 7, 1, 6)
+DAY = date(2026, 5, 1)
+SCHEMAS = ("staging", "totals", "snapshots", "features", "history")
+TIMES = {"training_seconds", "fit_seconds", "rows_per_second", "seconds"}  # of a clock on the wall
+
+
+def write_raw(folder: Path) -> None:
+    """Write a simulated company: payments as a German export, a part of the sessions told late."""
+    generate_company(folder, customers=CUSTOMERS, months=MONTHS)
+    payments = pl.read_parquet(folder / "payments.parquet")
+    as_csv(payments, folder / "payments-1.csv")
+    (folder / "payments.parquet").unlink()
+    sessions = pl.read_parquet(folder / "sessions-2026-03.parquet")
+    late = pl.col("started_at") + pl.when(pl.int_range(pl.len()) % 9 == 0).then(pl.duration(days=20))
+    sessions.with_columns(known_at=late).write_parquet(folder / "sessions-2026-03.parquet")
+
+
+def as_csv(payments: pl.DataFrame, path: Path) -> None:
+    german = payments.with_columns(
+        pl.col("attempted_at").dt.to_string("%d.%m.%Y %H:%M:%S"),
+        pl.col("amount").cast(pl.String).str.replace(".", ",", literal=True),
+    )
+    german.write_csv(path, separator=";")
+
+
+def write_night(folder: Path) -> None:
+    """Add a night: payments that turned out otherwise, a new session, and customers who object."""
+    first = pl.read_csv(folder / "payments-1.csv", separator=";", infer_schema=False)
+    first.head(300).with_columns(status=pl.lit("refunded")).write_csv(folder / "payments-2.csv", separator=";")
+    sessions = pl.read_parquet(folder / "sessions-2026-06.parquet").tail(500)
+    moved = sessions.with_columns(pl.col("started_at") + pl.duration(hours=9))
+    moved.write_parquet(folder / "sessions-night.parquet")
+    customers = pl.read_parquet(folder / "customers.parquet").head(40)
+    objecting = customers.with_columns(objected_at=pl.lit(NIGHT), known_at=pl.lit(NIGHT))
+    objecting.write_parquet(folder / "customers-night.parquet")
+
+
+def context_of(home: Path, raw: Path, now: datetime, **engine_settings: Any) -> Context:
+    settings = {
+        "home": home,
+        "sources": {
+            name: {"path": str(raw / f"{name}*"), "options": {"decimal_separator": ","} if name == "payments" else {}}
+            for name in TABLES
+        },
+        "engine": engine_settings,
+        "training": {"tune_minutes": 0, "snapshots": 5, "min_churners": 60},
+        "resources": {"memory_limit": "700MB"},
+    }
+    return replace(build_context(settings=Settings.model_validate(settings)), clock=lambda: now)
+
+
+@dataclass
+class Two:
+    """A home whose work is done in this process, and one whose work is done on a cluster."""
+
+    raw: Path
+    folder: Path
+    spark: SparkCluster
+
+    def contexts(self, now: datetime = NIGHT, buckets: int = BUCKETS) -> tuple[Context, Context]:
+        return context_of(self.folder / "embedded", self.raw, now), self.on_spark("spark", now, buckets)
+
+    def on_spark(self, home: str, now: datetime = NIGHT, buckets: int = BUCKETS) -> Context:
+        shared = {"master": self.spark.master, "work": str(self.folder / "work"), "settings": SETTINGS}
+        return context_of(self.folder / home, self.raw, now, kind="spark", buckets=buckets, **shared)
+
+    def each(self, work: Callable[[Context], object], now: datetime = NIGHT) -> None:
+        for context in self.contexts(now):
+            work(context)
+
+    def assert_same(self) -> None:
+        ours, theirs = (held(context) for context in self.contexts())
+        assert ours.keys() == theirs.keys()
+        for name, (kinds, rows) in ours.items():
+            assert theirs[name][0] == kinds, name
+            assert theirs[name][1].equals(rows), name
+
+    def assert_same_files(self, place: str, read: Callable[[Path], object], names: Sequence[str]) -> None:
+        ours, theirs = self.folder / "embedded" / place, self.folder / "spark" / place
+        paths = sorted(path.relative_to(ours) for path in ours.rglob("*") if path.is_file())
+        assert paths == sorted(path.relative_to(theirs) for path in theirs.rglob("*") if path.is_file())
+        assert set(names) <= {path.name for path in paths}
+        for path in paths:
+            assert read(ours / path) == read(theirs / path), path
+
+
+def held(context: Context) -> dict[str, tuple[dict[str, str], pl.DataFrame]]:
+    """Return what the warehouse holds, and the published list."""
+    with context.open_warehouse("tests") as warehouse:
+        tables = tables_of(warehouse, SCHEMAS)
+    with closing(sqlite3.connect(context.settings.home / "store.sqlite")) as store:
+        rows = store.execute("select * from scores order by run_id, customer_id").fetchall()
+    tables["published"] = ({}, pl.DataFrame({"row": [repr(row) for row in rows]}))
+    return tables
+
+
+def without_times(path: Path) -> object:
+    """Return a file of a bundle without the seconds that something took, and what bears their hash."""
+    if path.suffix == ".json":
+        return _pruned(json.loads(path.read_text(encoding="utf-8")))
+    return None if path.name == "card.md" else hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _pruned(item) for key, item in value.items() if key not in {*TIMES, "card.json", "card.md"}}
+    return [_pruned(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="module")
+def two(spark: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    """Two homes that were loaded, trained and scored."""
+    folder = tmp_path_factory.mktemp("two")
+    write_raw(folder / "raw")
+    homes = Two(folder / "raw", folder, spark)
+    with pytest.MonkeyPatch.context() as patch:  # a block of rows is larger than this company
+        patch.setattr(frame, "ExplainRows", partial(ExplainRows, rows=256))
+        yield from lived(homes)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def lived(homes: Two) -> Iterator[Two]:
+    for context in homes.contexts():
+        refresh_warehouse(context)
+        train_model(context, candidates=["logistic_regression", "xgboost"], tune=False)
+        score_customers(context)
+    yield homes
+
+
+def newest_step(context: Context, step: str) -> tuple[str | None, int | None, int | None, int | None]:
+    with context.open_store() as store:
+        run = store.runs.list(workflow=step, limit=1)[0]
+    return run.outcome, run.buckets_done, run.buckets_retried, run.buckets_failed
+
+
+def test_a_trained_and_scored_home_is_the_same_to_the_last_bit(two: Two) -> None:
+    two.assert_same()
+    two.assert_same_files("models", without_times, ["card.json", "model.json", "reference.json"])
+    on_spark = two.contexts()[1]
+    assert newest_step(on_spark, "spark_build") == ("done", BUCKETS, 0, 0)
+    assert newest_step(on_spark, "spark_rows")[0] == "done"
+    note = json.loads((two.folder / "spark" / "engine.json").read_text(encoding="utf-8"))
+    assert (note["hash"], note["buckets"]) == ("xxhash64", BUCKETS)
+
+
+@pytest.mark.parametrize("buckets", [1, 2])
+def test_features_are_the_same_in_any_number_of_buckets(two: Two, buckets: int) -> None:
+    home = two.folder / f"in-{buckets}"
+    shutil.copytree(two.folder / "embedded", home)
+    ours, _ = build_features(two.contexts()[0], first=DAY)
+    theirs, _ = build_features(two.on_spark(home.name, buckets=buckets), first=DAY)
+    assert ours.equals(theirs)
+    assert ours.height > CUSTOMERS / 2
+
+
+def test_a_killed_executor_costs_attempts_and_no_bytes(two: Two) -> None:
+    embedded, on_spark = two.contexts()
+    ours, _ = build_features(embedded, first=DAY - timedelta(days=1))
+    is_over = threading.Event()
+
+    def kill() -> None:
+        while not is_over.is_set():
+            if list((two.folder / "work").glob("*/built/*/.*-*")):
+                for process in two.spark.executors():
+                    os.kill(process, signal.SIGKILL)
+                return
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        theirs, _ = build_features(on_spark, first=DAY - timedelta(days=1))
+    finally:
+        is_over.set()
+        killer.join()
+    assert ours.equals(theirs)
+    outcome, done, again, failed = newest_step(on_spark, "spark_build")
+    assert (outcome, done, failed) == ("done", BUCKETS, 0)
+    assert again is not None
+    assert again > 0
+
+
+def test_after_a_killed_driver_only_the_buckets_that_are_left_are_built(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded, on_spark = two.contexts()
+    day = DAY - timedelta(days=2)
+    written: list[dict[int, int]] = []
+    gather = build.gather
+
+    def dies(_warehouse: object, _models: object, folder: Path, _buckets: object) -> None:
+        written.append(times(folder))
+        shutil.rmtree(folder / "3")
+        raise KeyboardInterrupt
+
+    def looks(warehouse: Any, models: Any, folder: Path, buckets: Any) -> None:
+        written.append(times(folder))
+        gather(warehouse, models, folder, buckets)
+
+    def times(folder: Path) -> dict[int, int]:
+        return {int(path.parent.name): path.stat().st_mtime_ns for path in folder.glob(f"*/{DONE}")}
+
+    monkeypatch.setattr(engine, "gather", dies)
+    with pytest.raises(KeyboardInterrupt):
+        build_features(on_spark, first=day)
+    assert newest_step(on_spark, "spark_build") == ("failed", BUCKETS - 1, 0, 1)
+    monkeypatch.setattr(engine, "gather", looks)
+    theirs, _ = build_features(on_spark, first=day)
+    before, after = written
+    assert [bucket for bucket in range(BUCKETS) if before[bucket] != after[bucket]] == [3]
+    assert build_features(embedded, first=day)[0].equals(theirs)
+
+
+def test_a_night_with_late_versions_objections_and_an_erasure_is_the_same(two: Two) -> None:
+    write_night(two.raw)
+    later = NIGHT + timedelta(days=1)
+    erased = pl.read_parquet(two.raw / "customers.parquet")["customer_id"][77]
+    for context in two.contexts(later):
+        refresh_warehouse(context)
+        score_customers(context)
+    two.assert_same()
+    for context in two.contexts(later):
+        erase_customers(context, [erased], who="tests")
+    assert not list((two.folder / "work").glob("churn-*")), "cut customers are left after an erasure"
+    for context in two.contexts(later):
+        score_customers(context)
+        monitor_model(context, retrain=False)
+        explore_data(context)
+    two.assert_same()
+    ours, theirs = (two.folder / home / "insights" for home in ("embedded", "spark"))
+    names = sorted(path.name for path in ours.glob("*.json"))
+    assert names
+    for name in names:
+        assert _pruned(json.loads((ours / name).read_text())) == _pruned(json.loads((theirs / name).read_text()))
+
+
+def test_a_probe_says_that_the_cluster_can_work(two: Two) -> None:
+    context = two.contexts()[1]
+    probe_cluster(context.settings.home, context.settings.engine)

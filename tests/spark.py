@@ -34,9 +34,10 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class SparkCluster:
-    """The address of a running master."""
+    """The address of a running master, and the folder that its workers work in."""
 
     master: str
+    folder: Path
 
     def executors(self) -> list[int]:
         """Return the process ids of the executors that work now."""
@@ -44,7 +45,9 @@ class SparkCluster:
         return [
             int(folder.name)
             for folder in Path("/proc").iterdir()
-            if folder.name.isdigit() and named in (line := _command(folder)) and self.master.rpartition(":")[2] in line
+            if folder.name.isdigit()
+            and named in _command(folder)
+            and (folder / "cwd").resolve().is_relative_to(self.folder)
         ]
 
 
@@ -90,7 +93,7 @@ def running_spark() -> Iterator[SparkCluster]:
             command = [str(start), "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0"]
             command += ["--cores", "1", "--memory", "1g", "--work-dir", str(work), master]
             stack.enter_context(_process(command, environment, Path(folder) / f"worker-{number}.log"))
-        yield SparkCluster(master)
+        yield SparkCluster(master, Path(folder).resolve())
 
 
 @contextmanager

@@ -69,7 +69,9 @@ class SparkEngine:
             prune_cuts(work, plan.cut)
         whole = [FiledTable.of(warehouse, name) for name in WHOLE]
         sql = [f"{name}\n{models[name].sql}" for name in plan.built]
-        states = [str(table.folder) for table in cut] + [table.state(warehouse) for table in whole]
+        states = [str(folder) for table in cut for folder in (table.table.name, *table.folders)] + [
+            table.state(warehouse) for table in whole
+        ]
         folder = work.path / "built" / digest(__version__, *sql, *states)
         folder.mkdir(parents=True, exist_ok=True)
         for table in whole:

@@ -71,12 +71,13 @@ class FiledTable:
         """Return what the column `name` is called in files; None where there is no such column."""
         return next((column.in_file for column in self.columns if column.name == name), None)
 
-    def write(self, warehouse: Warehouse, path: Path, *, is_folder: bool = False) -> None:
-        """Write the table to the file `path`, or to several below it."""
-        listed = ", ".join(column.written for column in self.columns)
-        how = "format parquet" + (", per_thread_output true" if is_folder else "")
+    def write(self, warehouse: Warehouse, path: Path, *, also: str = "", where: str = "") -> None:
+        """Write the table to the file `path`; with a column more, or only some rows, to several files below it."""
+        listed = ", ".join([*(column.written for column in self.columns), *([also] if also else [])])
+        source = f"{sql_name(self.name)}" + (f" where {where}" if where else "")
+        how = "format parquet" + (", per_thread_output true" if also else "")
         with warehouse.unordered():
-            warehouse.execute(f"copy (select {listed} from {sql_name(self.name)}) to {literal(str(path))} ({how})")
+            warehouse.execute(f"copy (select {listed} from {source}) to {literal(str(path))} ({how})")
 
     def relation(self, files: list[Path]) -> str:
         """Return a select of the rows in `files`."""
@@ -87,11 +88,19 @@ class FiledTable:
         listed = ", ".join(column.read for column in self.columns)
         return f"select {listed} from read_parquet([{paths}], hive_partitioning = false)"
 
-    def state(self, warehouse: Warehouse) -> str:
-        """Return what changes with the rows, in whatever order they lie."""
+    def states(self, warehouse: Warehouse, part: str) -> dict[str, tuple[int, str]]:
+        """Return of each part of the table (by the SQL `part`) its rows, and what changes with them in whatever order."""
         listed = ", ".join(quoted(column.name) for column in self.columns)
-        counted = f"select count(*), sum(cast(hash({listed}) as hugeint)) from {sql_name(self.name)}"
-        return repr((self.name, [(column.name, column.type) for column in self.columns], warehouse.rows(counted)[0]))
+        kinds = [(column.name, column.type) for column in self.columns]
+        counted = warehouse.rows(
+            f"select {part} as part, count(*), sum(cast(hash({listed}) as hugeint)) from {sql_name(self.name)}"
+            " group by part order by part"
+        )
+        return {name: (rows, repr((self.name, kinds, name, rows, total))) for name, rows, total in counted}
+
+    def state(self, warehouse: Warehouse) -> str:
+        """Return what changes with the rows of the whole table."""
+        return repr((self.name, self.columns, self.states(warehouse, "'all'")))
 
 
 def sql_name(name: str) -> str:

@@ -77,7 +77,7 @@ def cut_here(warehouse: Warehouse, name: str, folder: Path, buckets: int) -> Cut
     newest = None
     if name == "staging.customer_snapshots":
         newest = warehouse.rows("select cast(max(snapshot_date) as varchar) from staging.customer_snapshots")[0][0]
-    return CutTable(table, target, rows, rows % 2 == 0, newest)
+    return CutTable(table, (target,), rows, rows % 2 == 0, newest)
 
 
 def build_in_buckets(

@@ -25,11 +25,12 @@ from churn.bootstrap import build_context
 from churn.config import Settings
 from churn.context import Context
 from churn.demo.company import TABLES, generate_company
-from churn.distributed import build, engine, probe_cluster
+from churn.distributed import build, cut, engine
 from churn.distributed.buckets import DONE
 from churn.workflows.explore import explore_data
 from churn.workflows.monitor import monitor_model
 from churn.workflows.privacy import erase_customers
+from churn.workflows.reach import reach_places
 from churn.workflows.refresh import build_features, refresh_warehouse
 from churn.workflows.score import frame, score_customers
 from churn.workflows.score.explain_rows import ExplainRows
@@ -110,6 +111,11 @@ class Two:
         for context in self.contexts(now):
             work(context)
 
+    def months_cut(self) -> set[str]:
+        """Name the parts of the sessions that are cut, which follow from their rows."""
+        note = json.loads((self.folder / "spark" / "engine.json").read_text(encoding="utf-8"))
+        return {path.stem for path in (Path(note["folder"]) / "cut" / "staging.sessions").glob("*.done")}
+
     def assert_same(self) -> None:
         ours, theirs = (held(context) for context in self.contexts())
         assert ours.keys() == theirs.keys()
@@ -131,8 +137,8 @@ def held(context: Context) -> dict[str, tuple[dict[str, str], pl.DataFrame]]:
     with context.open_warehouse("tests") as warehouse:
         tables = tables_of(warehouse, SCHEMAS)
     with closing(sqlite3.connect(context.settings.home / "store.sqlite")) as store:
-        rows = store.execute("select * from scores order by run_id, customer_id").fetchall()
-    tables["published"] = ({}, pl.DataFrame({"row": [repr(row) for row in rows]}))
+        rows = sorted(map(repr, store.execute("select * from scores").fetchall()))
+    tables["published"] = ({}, pl.DataFrame({"row": rows}))
     return tables
 
 
@@ -157,6 +163,7 @@ def two(spark: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     homes = Two(folder / "raw", folder, spark)
     with pytest.MonkeyPatch.context() as patch:  # a block of rows is larger than this company
         patch.setattr(frame, "ExplainRows", partial(ExplainRows, rows=256))
+        patch.setattr(cut, "MONTHLY_FROM", 50_000)
         yield from lived(homes)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -254,6 +261,7 @@ def test_after_a_killed_driver_only_the_buckets_that_are_left_are_built(
 
 
 def test_a_night_with_late_versions_objections_and_an_erasure_is_the_same(two: Two) -> None:
+    months = two.months_cut()
     write_night(two.raw)
     later = NIGHT + timedelta(days=1)
     erased = pl.read_parquet(two.raw / "customers.parquet")["customer_id"][77]
@@ -261,9 +269,12 @@ def test_a_night_with_late_versions_objections_and_an_erasure_is_the_same(two: T
         refresh_warehouse(context)
         score_customers(context)
     two.assert_same()
+    kept = months & two.months_cut()
+    assert len(months) > 9
+    assert len(kept) in range(len(months) - 2, len(months)), "only the months with new sessions are cut again"
     for context in two.contexts(later):
         erase_customers(context, [erased], who="tests")
-    assert not list((two.folder / "work").glob("churn-*")), "cut customers are left after an erasure"
+    assert not (two.folder / "spark" / "engine.json").exists(), "cut customers are left after an erasure"
     for context in two.contexts(later):
         score_customers(context)
         monitor_model(context, retrain=False)
@@ -276,6 +287,7 @@ def test_a_night_with_late_versions_objections_and_an_erasure_is_the_same(two: T
         assert _pruned(json.loads((ours / name).read_text())) == _pruned(json.loads((theirs / name).read_text()))
 
 
-def test_a_probe_says_that_the_cluster_can_work(two: Two) -> None:
-    context = two.contexts()[1]
-    probe_cluster(context.settings.home, context.settings.engine)
+def test_a_check_tries_the_cluster(two: Two) -> None:
+    reached = [place for place in reach_places(two.contexts()[1]) if place.what == "engine"]
+    assert [(place.where, place.error) for place in reached] == [(f"Spark ({two.spark.master})", None)]
+    assert not [place for place in reach_places(two.contexts()[0]) if place.what == "engine"]

@@ -1,4 +1,4 @@
-"""Finds out whether what is configured elsewhere can be reached: tables, MLflow, rooms, webhooks, the cluster, the identity provider."""
+"""Finds out whether what is configured elsewhere can be reached: lakes, tables, MLflow, rooms, webhooks, the cluster, the identity provider."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from churn.config.schedule import WEBHOOK_SECRET, chat_url, webhook_secret
 from churn.context import Context
 from churn.distributed import probe_cluster
 from churn.errors import ChurnError, ConfigError, Unreachable
+from churn.warehouse.reading import lake_load
 from churn.workflows.mirror import reach_mlflow
 from churn.workflows.publish import reach_destinations
 
@@ -35,7 +36,7 @@ def reach_places(context: Context) -> list[Reached]:
     tables = [Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)]
     mlflow = reach_mlflow(context)
     tracking = [] if mlflow is None else [Reached("mlflow", mlflow.place, mlflow.error)]
-    return [*tables, *tracking, *_receivers(context), *_cluster(context), *_provider(context)]
+    return [*_lakes(context), *tables, *tracking, *_receivers(context), *_cluster(context), *_provider(context)]
 
 
 def _cluster(context: Context) -> Iterator[Reached]:
@@ -49,6 +50,18 @@ def _cluster(context: Context) -> Iterator[Reached]:
         except ChurnError as failure:
             error = failure
         yield Reached("engine", f"Spark ({engine.master})", error)
+
+
+def _lakes(context: Context) -> Iterator[Reached]:
+    """Look up the tables of lakes that sources name."""
+    for name, source in context.settings.sources.items():
+        if source.format in {"delta", "iceberg"}:
+            error: ChurnError | None = None
+            try:
+                lake_load.reach(name, source, context.secrets)
+            except ChurnError as failure:
+                error = failure
+            yield Reached("sources", f"{name} ({source.format})", error)
 
 
 def _receivers(context: Context) -> Iterator[Reached]:

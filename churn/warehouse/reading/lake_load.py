@@ -82,6 +82,11 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
     return done, 0, ()
 
 
+def reach(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> None:
+    """Look up the version that a load would read; nothing of its rows is read. Raises as `run`."""
+    _opened(name, source, secrets).snapshot(source.version)
+
+
 def _opened(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> LakeTable:
     where = f"sources.{name}"
     if source.format == "delta":

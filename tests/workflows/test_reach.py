@@ -1,0 +1,30 @@
+"""What is configured elsewhere is looked at before a night needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from churn.bootstrap import build_context
+from churn.config import Settings, SourceSettings
+from churn.workflows.reach import reach_places
+
+
+def test_a_lakes_tables_are_looked_up(tmp_path: Path) -> None:
+    deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed (extra `lake`)")
+    there = tmp_path / "there"
+    deltalake.write_deltalake(str(there), pa.table({"customer_id": ["a"]}))
+    sources = {
+        "customers": SourceSettings(path=str(there), format="delta"),
+        "payments": SourceSettings(path=str(tmp_path / "not-there"), format="delta"),
+        "sessions": SourceSettings(path="sessions.csv"),
+    }
+    places = reach_places(build_context(settings=Settings(home=tmp_path / "home", sources=sources)))
+    assert [(place.what, place.where) for place in places] == [
+        ("sources", "customers (delta)"),
+        ("sources", "payments (delta)"),
+    ]
+    assert places[0].error is None
+    assert "there is no Delta table" in str(places[1].error)

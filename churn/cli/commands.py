@@ -84,6 +84,9 @@ COMMANDS: dict[str, CommandEntry] = {  # in the order of `churn --help`
     "sync": CommandEntry(
         "sync", "Push a campaign to a CRM and keep it in step: `churn sync CAMPAIGN --to CONNECTOR`.", MONEY
     ),
+    "audience": CommandEntry(
+        "audience", "Write whom a campaign contacts, or the risk list, as hashed e-mails for an ad platform.", MONEY
+    ),
     "outcomes": CommandEntry(
         "outcomes",
         "What happened to the customers of campaigns: contacted, accepted, lost, ...; from files and CRMs.",

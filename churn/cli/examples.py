@@ -7,6 +7,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("demo", "demo --customers 20000 --home /tmp/demo"),
     "check": ("check", "check --home /srv/churn --json"),
     "doctor": ("doctor", "doctor --home /srv/churn --json"),
+    "audience": (
+        "audience winback --for google --out winback.csv",
+        "audience --for meta --band critical --out critical.csv",
+    ),
     "generate": ("generate raw", "generate raw --customers 20000 --months 24 --format csv"),
     "refresh": ("refresh --dry-run", "refresh --source payments --full"),
     "features": (

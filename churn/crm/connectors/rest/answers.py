@@ -26,6 +26,18 @@ def value_at(answer: Any, path: str) -> Any:
     return MISSING if value is None and path else value
 
 
+def nested(fields: Mapping[str, Any]) -> dict[str, Any]:  # free: a record's fields, which are the CRM's own
+    """Return fields with each dotted name within others: `properties.band` is `band` within `properties`."""
+    body: dict[str, Any] = {}
+    for name, value in fields.items():
+        *outer, last = name.split(".")
+        place = body
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return body
+
+
 def carrying(key: str, records: Mapping[str, str | None]) -> tuple[str, ...]:
     """Return the ids of the records (id -> key) that carry a key: as it is, or else as systems write one anew.
 

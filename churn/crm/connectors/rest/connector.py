@@ -12,6 +12,7 @@ from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value,
 from churn.crm.connectors.rest.answers import (
     MISSING,
     carrying,
+    nested,
     read_value,
     remote_field,
     sent_value,
@@ -314,7 +315,7 @@ class RestCrm:
         """Return a row as an entry of a batch: a new one with our key, a known one with its id."""
         if row.remote_id is None:
             return self._body(row.values, plain=self._of_new_records(row.customer_id))
-        body = self._body(row.values)
+        body = self._body(row.values, remote_id=row.remote_id)
         return {self._settings.batch_id_field: row.remote_id, **body}
 
     def _write_one(self, row: Row, mode: WriteMode) -> RowResult:
@@ -336,7 +337,9 @@ class RestCrm:
     def _update(self, row: Row, remote_id: str) -> RowResult:
         settings = self._settings
         path = filled(settings.update_path, id=remote_id, key=row.customer_id)
-        response = self._http.send(settings.update_method, path, json=self._body(row.values), is_write=True)
+        response = self._http.send(
+            settings.update_method, path, json=self._body(row.values, remote_id=remote_id), is_write=True
+        )
         if response.status_code in {404, 410}:
             return RowResult(row.customer_id, "rejected", code="not_found", message=self._api.reason(response))
         if not self._api.is_yes(response):
@@ -396,15 +399,22 @@ class RestCrm:
         needed = {name: text.format(customer_id=customer_id) for name, text in settings.create_values.items()}
         return {**needed, settings.key_field: customer_id}
 
-    def _body(self, values: Mapping[str, Value], *, plain: Mapping[str, str] = EMPTY) -> Any:
+    def _body(
+        self, values: Mapping[str, Value], *, plain: Mapping[str, str] = EMPTY, remote_id: str | None = None
+    ) -> Any:
         """Return fields as they are sent: with the prefix, in their place; the names in `plain` are whole already."""
         settings = self._settings
         # A record's fields, which are the CRM's own.
         body: dict[str, Any] = {name: sent_value(value, settings.types.get(name)) for name, value in plain.items()}
         for name, value in values.items():
             body[f"{settings.field_prefix}{name}"] = sent_value(value, settings.types.get(name))
+        if settings.nests_fields:
+            body = nested(body)
         for part in reversed(settings.fields_path.split(".") if settings.fields_path else ()):
             body = {part: body}
+        for name, text in settings.record_values.items():
+            if remote_id is not None or "{id}" not in text:
+                body[name] = text.replace("{id}", remote_id or "")
         return {settings.wrap: body} if settings.wrap else body
 
     def _read_one(self, remote_id: str, fields: Sequence[str]) -> Mapping[str, Value] | None:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn import tracing
 from churn.config import Settings, load_settings
 from churn.config.environment import is_secret
+from churn.config.tracing import OTLP_VARIABLES
 from churn.context import Company, Context, Log
 from churn.crm.opening import open_connector as connect_crm
 from churn.distributed import SparkEngine
@@ -42,6 +44,7 @@ def build_context(
     """
     chosen = settings or load_settings(config=config, home=home)
     _make_home(chosen.home)
+    _set_up_tracing(chosen)
 
     def open_warehouse(holder: str) -> Warehouse:
         return connect_warehouse(chosen.warehouse_path, holder=holder, resources=chosen.resources)
@@ -71,6 +74,17 @@ def build_context(
 
 def _engine(settings: Settings, open_store: Callable[[], Store], log: Log) -> Engine:
     return EMBEDDED if settings.engine.kind == "embedded" else SparkEngine(settings, open_store, _now, log)
+
+
+def _set_up_tracing(settings: Settings) -> None:
+    """Send traces where the settings say, or else the variables of OpenTelemetry; those alone never stop a command."""
+    endpoint = settings.tracing.endpoint
+    if endpoint is None:
+        if not tracing.is_installed():
+            return
+        endpoint = next((os.environ[name] for name in OTLP_VARIABLES if os.environ.get(name)), None)
+    if endpoint is not None:
+        tracing.set_up(endpoint, service=settings.tracing.service_name)
 
 
 def _now() -> datetime:
@@ -145,7 +159,8 @@ def _open_log(path: Path) -> Log:
     def write(event: str, fields: Mapping[str, Any]) -> None:
         at = f"{datetime.now(UTC).isoformat()[:-6]}Z"  # without its +00:00
         try:
-            file.write(_LINES.encode({**fields, "event": event, "timestamp": at}))
+            traced = {"trace_id": tracing.trace_id()} if tracing.is_on() else {}
+            file.write(_LINES.encode({**fields, **traced, "event": event, "timestamp": at}))
         except OSError:
             return  # a log that cannot be written must not stop the work it tells of
 

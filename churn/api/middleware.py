@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from churn import tracing
 from churn.api import problems
 
 if TYPE_CHECKING:
@@ -44,12 +45,21 @@ class Surround:
         api = context.settings.api
         self._limit = 1024 * api.max_body_kb
         self._upload_limit = max(self._limit, 1024 * 1024 * api.max_upload_mb)
+        self._is_traced = tracing.is_on()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; everything that is no HTTP request passes by."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._is_traced:
+            headers = dict(scope["headers"])
+            with tracing.request_span(scope["method"], headers.get(b"traceparent", b"").decode("latin-1")):
+                await self._answer(scope, receive, send)
+            return
+        await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent_id, refusal = b"", None
         for name, value in scope["headers"]:
             if name == b"x-request-id":
@@ -96,6 +106,8 @@ class Surround:
         # The route's template, never the path: paths hold customer ids.
         route = getattr(scope.get("route"), "path", "none").replace(":path}", "}")
         scope["app"].churn.metrics.count(scope["method"], route, status, seconds)
+        if self._is_traced:
+            tracing.name_request(scope["method"], route, status)
         self._context.log.note(
             "request",
             request_id=request_id,

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from churn import tracing
 from churn.errors import ChurnError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Problem(BaseModel):
     detail: str = Field(examples=["The probabilities cannot be turned into money."])
     instance: str = Field(examples=["/v1/simulations"], description="The path that was asked for.")
     request_id: str = Field(examples=["5f0c1d2e3a4b5c6d"], description="Find the request in the log by it.")
+    trace_id: str | None = Field(None, description="Find the request's trace by it, where traces are sent.")
     where: str | None = Field(None, description="The field, file or table concerned.")
     remedy: str | None = Field(None, description="What to do about it.")
     errors: list[FieldFault] | None = Field(None, description="Each field that is wrong, with the reason.")
@@ -137,6 +139,7 @@ def answer(
         "detail": detail,
         "instance": request.url.path,
         "request_id": request_id(request),
+        "trace_id": tracing.trace_id(),
         "where": where,
         "remedy": remedy,
         "errors": None if errors is None else [fault.model_dump() for fault in errors],

@@ -48,6 +48,7 @@ from churn.config.sections import (
     TrainingSettings,
 )
 from churn.config.sso import SsoSettings
+from churn.config.tracing import TracingSettings
 from churn.errors import ConfigError
 
 LONGEST_NAME = 60  # of a connector: it is part of the names of files and variables
@@ -81,6 +82,7 @@ __all__ = [
     "SimulationSettings",
     "SourceSettings",
     "SsoSettings",
+    "TracingSettings",
     "TrainingSettings",
     "WebhookSettings",
     "load_settings",
@@ -109,6 +111,7 @@ class Settings(Section):
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
     sso: SsoSettings = Field(default_factory=SsoSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
     publish: PublishSettings = Field(default_factory=PublishSettings)
     mlflow: MlflowSettings = Field(default_factory=MlflowSettings)
     resources: ResourceSettings = Field(default_factory=ResourceSettings)

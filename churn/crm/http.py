@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from churn import tracing
 from churn.crm.pace import Pace
 from churn.crm.reading import MOST_BYTES, TooLarge, TooSlow, read_whole
 from churn.errors import AuthFailed, RateLimited, Unreachable
@@ -167,6 +168,11 @@ class Http:
             return self._credential != used
 
     def _send(self, request: _Request, *, is_write: bool) -> httpx.Response:
+        # Neither path nor query, since they hold customers' keys.
+        with tracing.span(f"crm {request.method}", **{"http.request.method": request.method, "peer": self.where}):
+            return self._sent(request, is_write=is_write)
+
+    def _sent(self, request: _Request, *, is_write: bool) -> httpx.Response:
         import httpx
 
         path = request.path
@@ -207,6 +213,7 @@ class Http:
                 remedy="Try again.",
                 is_unknown=is_write,
             ) from error
+        tracing.annotate({"http.response.status_code": response.status_code})
         self._refuse(response, is_write=is_write)
         return response
 

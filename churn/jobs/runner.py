@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from churn import tracing
 from churn.context import Context
 from churn.errors import (
     AuthFailed,
@@ -82,6 +83,10 @@ class Runner:
         Raises KeyboardInterrupt when a person interrupts it: the run is then canceled. What is no ChurnError is noted
         as a failure and raised.
         """
+        with tracing.span(f"job {run.job}", **{"churn.run_id": str(run.run_id), "churn.attempt": str(run.attempts)}):
+            return self._worked(run)
+
+    def _worked(self, run: ScheduledRun) -> ScheduledRun:
         settings = self._context.settings.schedule
         job = self._jobs(run.job)
         self._note(lambda jobs: jobs.set_steps(run.run_id, [step.name for step in job.steps]))
@@ -120,7 +125,10 @@ class Runner:
         for step in job.steps:
             if step.name in ended:
                 continue
-            error = self._step(run, step)
+            with tracing.span(f"step {step.name}", **{"churn.job": run.job}):
+                error = self._step(run, step)
+                if error is not None:
+                    tracing.annotate({"error.type": error.code})
             if error is not None:
                 failed.append((step.name, error))
                 if step.is_gate:

@@ -36,7 +36,8 @@ def reach_places(context: Context) -> list[Reached]:
     tables = [Reached("publish", f"{place.kind} ({place.place})", place.error) for place in reach_destinations(context)]
     mlflow = reach_mlflow(context)
     tracking = [] if mlflow is None else [Reached("mlflow", mlflow.place, mlflow.error)]
-    return [*_lakes(context), *tables, *tracking, *_receivers(context), *_cluster(context), *_provider(context)]
+    elsewhere = [*_receivers(context), *_cluster(context), *_provider(context), *_collector(context)]
+    return [*_lakes(context), *tables, *tracking, *elsewhere]
 
 
 def _cluster(context: Context) -> Iterator[Reached]:
@@ -96,6 +97,12 @@ def _provider(context: Context) -> Iterator[Reached]:
     except ChurnError as trouble:
         error = trouble
     yield Reached("sso", str(sso.issuer), error)
+
+
+def _collector(context: Context) -> Iterator[Reached]:
+    endpoint = context.settings.tracing.endpoint
+    if endpoint is not None:
+        yield Reached("tracing", endpoint, _trouble(endpoint, "[tracing] endpoint", "endpoint", is_set=True))
 
 
 def _trouble(url: str, where: str, variable: str, *, is_set: bool) -> ChurnError | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn import tracing
 from churn.errors import ChurnError, ConfigError
 from churn.progress import SILENT, Progress
 from churn.warehouse.connection import Warehouse, literal, quoted
@@ -52,7 +53,9 @@ def build(
             warehouse.execute(f"create schema if not exists {quoted(schema)}")
             for model in (candidate for candidate in chosen if candidate.schema == schema):
                 progress.step(f"Building {model.name}", len(results) / len(chosen))
-                results.append(build_model(warehouse, model, models))
+                with tracing.span(f"sql {model.name}", **{"db.system.name": "duckdb"}):
+                    results.append(build_model(warehouse, model, models))
+                    tracing.annotate({"churn.rows": results[-1].rows})
                 if schema == "snapshots":
                     reuse.note(warehouse, model, models)
     return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -45,7 +46,7 @@ def at_once(work: Callable[[A], B], items: Sequence[A], threads: int) -> Finishe
             begin(item)
     else:
         with ThreadPoolExecutor(min(threads, len(items))) as pool:
-            begun = [pool.submit(begin, item) for item in items]
+            begun = [pool.submit(copy_context().run, begin, item) for item in items]
             try:
                 for future in begun:
                     future.result()

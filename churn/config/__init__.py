@@ -17,6 +17,7 @@ from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.engine import EngineSettings
 from churn.config.environment import HOME, overlay
 from churn.config.formulas import TAGS
+from churn.config.lineage import LineageSettings
 from churn.config.mlflow import MlflowSettings
 from churn.config.publish import PublishSettings
 from churn.config.schedule import (
@@ -64,6 +65,7 @@ __all__ = [
     "Days",
     "Direction",
     "EngineSettings",
+    "LineageSettings",
     "MlflowSettings",
     "Money",
     "MonitoringSettings",
@@ -111,6 +113,7 @@ class Settings(Section):
     monitoring: MonitoringSettings = Field(default_factory=MonitoringSettings)
     webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
     sso: SsoSettings = Field(default_factory=SsoSettings)
+    lineage: LineageSettings = Field(default_factory=LineageSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
     publish: PublishSettings = Field(default_factory=PublishSettings)
     mlflow: MlflowSettings = Field(default_factory=MlflowSettings)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from churn.config.connectors import secret_name
+from churn.config.lineage import LINEAGE_KEY
 from churn.config.mlflow import TRACKING_URI
 from churn.config.publish import PUBLISH_DSN
 from churn.config.schedule import CHAT_URLS, SMTP_PASSWORD, WEBHOOK_SECRET, webhook_secret
@@ -20,7 +21,17 @@ HOME: Final = "CHURN_HOME"
 _STORE_URL: Final = "CHURN_STORE_URL"
 # The last one is the password in deploy/example.env that compose.yaml hands on under another name.
 _SINGLE: Final = frozenset(
-    {HOME, _STORE_URL, WEBHOOK_SECRET, SMTP_PASSWORD, PUBLISH_DSN, SSO_SECRET, *CHAT_URLS, "CHURN_DATABASE_PASSWORD"}
+    {
+        HOME,
+        _STORE_URL,
+        WEBHOOK_SECRET,
+        SMTP_PASSWORD,
+        PUBLISH_DSN,
+        SSO_SECRET,
+        LINEAGE_KEY,
+        *CHAT_URLS,
+        "CHURN_DATABASE_PASSWORD",
+    }
 )
 _SECRETS: Final = re.compile(r"CHURN_(SOURCE_.+_(DSN|SECRET)|CONNECTOR_.+_SECRET|WEBHOOK_.+_SECRET)", re.DOTALL)
 # Kubernetes tells every container where each service is: CHURN_API_SERVICE_HOST, CHURN_API_PORT_80_TCP_ADDR, ...
@@ -32,7 +43,7 @@ _SERVICES: Final = re.compile(
 def is_secret(name: str) -> bool:
     """Whether a variable may hold a secret that sources, connectors, webhooks or alerts read."""
     return (
-        name in {WEBHOOK_SECRET, SMTP_PASSWORD, PUBLISH_DSN, SSO_SECRET, *CHAT_URLS, "MYSQL_PWD"}
+        name in {WEBHOOK_SECRET, SMTP_PASSWORD, PUBLISH_DSN, SSO_SECRET, LINEAGE_KEY, *CHAT_URLS, "MYSQL_PWD"}
         or name == TRACKING_URI
         or name.startswith(("AWS_", "PG"))
         or bool(_SECRETS.fullmatch(name))

@@ -23,6 +23,7 @@ from churn.errors import (
 from churn.jobs.catalog import job_named
 from churn.jobs.job import Job, Step, StepFailed, StepResult
 from churn.jobs.lease import Lease, Stopped
+from churn.jobs.lineage import LineageTeller
 from churn.jobs.notify.alarms import raise_failed, resolve_done
 from churn.store.service_records import ScheduledRun, StepState
 
@@ -122,11 +123,12 @@ class Runner:
         """Work what is not done; return the failures. A gate that fails ends the run there."""
         ended = {step.name for step in run.steps if step.state in {"done", "skipped"}}
         failed: list[tuple[str, ChurnError]] = []
+        lineage = LineageTeller(self._context, run)
         for step in job.steps:
             if step.name in ended:
                 continue
             with tracing.span(f"step {step.name}", **{"churn.job": run.job}):
-                error = self._step(run, step)
+                error = self._step(run, step, lineage)
                 if error is not None:
                     tracing.annotate({"error.type": error.code})
             if error is not None:
@@ -135,13 +137,14 @@ class Runner:
                     break
         return failed
 
-    def _step(self, run: ScheduledRun, step: Step) -> ChurnError | None:
+    def _step(self, run: ScheduledRun, step: Step, lineage: LineageTeller) -> ChurnError | None:
         context = self._context.in_company_time()
         started_at = self._context.clock()
         self._note_as_holder(lambda jobs: jobs.start_step(run.run_id, self._owner, step.name, at=started_at))
         began = time.monotonic()
         try:
-            result = step.work(context, run)
+            with lineage.step(step.name):
+                result = step.work(context, run)
         except ChurnError as error:
             part = error.sentence if isinstance(error, StepFailed) else None
             rows = error.rows if isinstance(error, StepFailed) else None

@@ -100,6 +100,9 @@ def _provider(context: Context) -> Iterator[Reached]:
 
 
 def _collector(context: Context) -> Iterator[Reached]:
+    lineage = context.settings.lineage.url
+    if lineage is not None:
+        yield Reached("lineage", lineage, _trouble(lineage, "[lineage] url", "url", is_set=True))
     endpoint = context.settings.tracing.endpoint
     if endpoint is not None:
         yield Reached("tracing", endpoint, _trouble(endpoint, "[tracing] endpoint", "endpoint", is_set=True))

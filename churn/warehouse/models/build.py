@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,20 @@ class BuildResult:
     name: str
     rows: int
     seconds: float
+
+
+_built: ContextVar[list[SqlModel] | None] = ContextVar("built", default=None)
+
+
+@contextmanager
+def built_models() -> Iterator[list[SqlModel]]:
+    """Return the models whose tables are built within the block, as they are."""
+    built: list[SqlModel] = []
+    token = _built.set(built)
+    try:
+        yield built
+    finally:
+        _built.reset(token)
 
 
 def build(
@@ -81,6 +97,8 @@ def build_model(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlM
         if isinstance(error, ConfigError) and "raw." in error.what:
             error.remedy = "Run `churn refresh` first, and check the table's name."
         raise
+    if (built := _built.get()) is not None:
+        built.append(model)
     return BuildResult(model.name, parts.count(warehouse, model.name), time.perf_counter() - started)
 
 

@@ -33,7 +33,7 @@ USUAL = range(80, 151)  # where the length of churn's middle file lies
 LOCKS = ["requirements.lock", "requirements-dev.lock", "benchmarks/requirements.lock"]
 # Hosts that a text may name: standards, references, places reserved for examples, and this machine itself.
 HOSTS = re.compile(
-    r"^(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|host|user@host|([\w-]+\.)*example(\.\w+)?|www\.w3\.org|adaptivecards\.io|json-schema\.org|"
+    r"^(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|host|user@host|([\w-]+\.)*example(\.\w+)?|www\.w3\.org|adaptivecards\.io|openlineage\.io|json-schema\.org|"
     r"([\w-]+\.)*iana\.org|([\w-]+\.)*ietf\.org|(dx\.)?doi\.org|arxiv\.org|[{<$].*|[\w-]+)$"
 )
 MACHINE_PATH = re.compile(r"(?<![\w.:/$}-])/(home|root|Users|work|opt|mnt|private|var/folders)/[\w.-]+")

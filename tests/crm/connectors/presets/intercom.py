@@ -1,4 +1,4 @@
-"""Intercom's contacts as https://developers.intercom.com/docs/references/rest-api/api.intercom.io/contacts has them."""
+"""Intercom's contacts as Intercom's API reference has them, pages createcontact, updatecontact, searchcontacts, showcontact of Contacts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FakeIntercom(FakeCrm):
         if request.headers.get("authorization") != f"Bearer {self.secret}":
             return error(401, "unauthorized", "Access Token Invalid")
         assert request.headers["intercom-version"]
-        path = request.url.path.strip("/")
+        path = request.url.path.removeprefix("/api/")
         if request.method == "GET":
             return self._get(path)
         body = json.loads(request.content)

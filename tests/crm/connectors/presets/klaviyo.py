@@ -1,4 +1,4 @@
-"""Klaviyo's profiles and events as https://developers.klaviyo.com/en/reference/get_profiles, create_profile and get_events have them."""
+"""Klaviyo's profiles and events as Klaviyo's API reference has them, pages get_profiles, create_profile, update_profile, get_events."""
 
 from __future__ import annotations
 

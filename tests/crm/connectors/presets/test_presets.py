@@ -16,7 +16,9 @@ from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm
 
 
 def connected(preset: str, crm: FakeCrm, secret: str, **settings: Any) -> Connector:
-    section = RestConnector.model_validate({"kind": "rest", "preset": preset} | settings)
+    section = RestConnector.model_validate(
+        {"kind": "rest", "preset": preset, "url": "http://crm.example/api"} | settings
+    )
     client = open_client(section, transport=crm.transport(), sleep=lambda _seconds: None)
     return connect("crm", section, {"CHURN_CONNECTOR_CRM_SECRET": secret}, clock=lambda: NOW, client=client)
 

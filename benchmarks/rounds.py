@@ -334,8 +334,8 @@ def told(found: dict[str, Any]) -> str:
     lines = [
         "## What do six rounds of learning earn?",
         "",
-        f"{found['seeds']} companies of {found['customers']:,} customers of each of two simulators: the demo's, and one of other mechanics and another",
-        "offer set, on which nothing was tuned. The newest month is lived six times: the same customers, fresh luck. The product plans by the",
+        f"Companies of {found['customers']:,} customers of two simulators, the demo's ({_companies(found, 0)}), and one of other mechanics and another",
+        f"offer set, on which nothing was tuned ({_companies(found, 1)}). The newest month is lived six times: the same customers, fresh luck. The product plans by the",
         "files and what earlier rounds taught, a tenth held out. The ceiling is E[churn avoided | features], learnt without noise from an earlier",
         "month of the same company; what can be known is the best plan by the true probabilities. Means over the companies, lowest to highest.",
         "",
@@ -374,6 +374,11 @@ def told(found: dict[str, Any]) -> str:
             f"| {_span(lost)} | {_span([_left(case['harmed']) for case in cases])} |"
         )
     return "\n".join([*lines, "", *_verdicts(found), "", *REMARKS, ""])
+
+
+def _companies(found: dict[str, Any], place: int) -> int:
+    """Return how many companies of a simulator were played."""
+    return len({case["seed"] for case in found["cases"] if case["simulator"] == SIMULATORS[place][0]})
 
 
 def _verdicts(found: dict[str, Any]) -> list[str]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from churn.cli.common import Session, command
-from churn.cli.tables import line
+from churn.cli.mirror_view import mirror_document, show_mirror
 from churn.workflows.mirror import CATCH_UP_SECONDS, mirror_models
-
-if TYPE_CHECKING:
-    from churn.workflows.mirror import MirrorResult
 
 
 def register(app: typer.Typer) -> None:
@@ -35,21 +32,3 @@ def sync(
     session.show(mirror_document(result), lambda: show_mirror(result))
     if result.error is not None:
         raise result.error
-
-
-def mirror_document(result: MirrorResult) -> dict[str, object]:
-    """Return what an attempt did as the JSON of commands shows it."""
-    return {
-        "server": result.place,
-        "mirrored": list(result.mirrored),
-        "complete": result.complete,
-        "skipped": dict(result.skipped),
-        "alias_moved": result.alias_moved,
-        "error": None if result.error is None else str(result.error),
-    }
-
-
-def show_mirror(result: MirrorResult | None) -> None:
-    """Print what an attempt did; nothing where no server is named."""
-    if result is not None:
-        line(result.sentence)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from churn.cli.common import Session, command
-from churn.cli.mlflow import mirror_document, show_mirror
+from churn.cli.mirror_view import mirror_document, show_mirror
 from churn.cli.tables import facts, line, table
 from churn.documents.candidate_figures import CandidateFigures, Ends
 from churn.errors import ConfigError

@@ -18,6 +18,7 @@ from churn.errors import AuthFailed, ConfigError, ContractBroken, Unreachable
 from churn.warehouse import Warehouse
 from churn.warehouse.loading.ingest import LoadResult, ingest
 from churn.warehouse.published.delta import forget_in_delta, publish_to_delta, reach_delta
+from tests.postgres import PostgresServer
 from tests.warehouse.conftest import NOW
 
 deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed (extra `lake`)")
@@ -267,6 +268,27 @@ def test_an_iceberg_table_in_an_object_store_is_read(
         load(warehouse, {"catalog": uri, "table": "crm.nothing", "format": "iceberg"}, secrets=secrets)
     with pytest.raises(Unreachable, match="the catalogue does not answer"):
         load(warehouse, {"catalog": f"sqlite:///{tmp_path}/none/c.db", "table": "crm.t", "format": "iceberg"})
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_catalogue_may_be_a_postgresql(warehouse: Warehouse, postgres_server: PostgresServer, tmp_path: Path) -> None:
+    import psycopg
+    from pyiceberg.catalog import load_catalog
+
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+        admin.execute("create database catalogue_of_tests")
+    try:
+        uri = postgres_server.url("catalogue_of_tests")
+        theirs = f"postgresql+psycopg://{uri.partition('://')[2]}"
+        catalog = load_catalog("churn", type="sql", uri=theirs, warehouse=f"file://{tmp_path}/wh")
+        catalog.create_namespace("crm")
+        catalog.create_table("crm.t", schema=tickets(1).schema).append(tickets(1, 2))
+        source = {"table": "crm.t", "format": "iceberg"}
+        assert load(warehouse, source, secrets={"CHURN_SOURCE_SUPPORT_TICKETS_DSN": uri}).rows == 2
+        catalog.close()
+    finally:
+        with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+            admin.execute("drop database catalogue_of_tests with (force)")
 
 
 def _published(folder: Path, size: int) -> PublishedTables:

@@ -24,6 +24,10 @@ class IcebergSource:
         except ImportError as error:
             raise extra_missing("Iceberg", where) from error
         self._name, self._where = table, where
+        if catalog.startswith(
+            ("postgresql://", "postgres://")
+        ):  # the driver that we ship with, not SQLAlchemy's default
+            catalog = f"postgresql+psycopg://{catalog.partition('://')[2]}"
         kind = "rest" if catalog.startswith(("http://", "https://")) else "sql"
         try:
             with translating(table, where=where):

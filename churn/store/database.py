@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.util import LRUCache
 
 from churn.errors import ConfigError
 from churn.store.faults import BUSY_SECONDS, translated
@@ -115,9 +118,26 @@ def _parse(url: str) -> URL:
     raise ConfigError(f"no store can live in `{parsed.drivername}`", where="CHURN_STORE_URL", remedy=_FORMS)
 
 
+class _Sqlite(SQLiteDialect_pysqlite):
+    """SQLite as every engine of this process speaks it: what was compiled for one serves all, and stores are opened often."""
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sqlite)
+
+    def __hash__(self) -> int:
+        return hash(_Sqlite)
+
+
+registry.register("sqlite.shared", __name__, _Sqlite.__name__)
+_compiled: LRUCache[Any, Any] = LRUCache(500)  # as many statements as SQLAlchemy keeps for one engine
+
+
 def _sqlite(url: URL) -> Database:
     engine = sa.create_engine(
-        url,
+        url.set(drivername="sqlite+shared"),
+        execution_options={"compiled_cache": _compiled},
         hide_parameters=True,  # they may be a customer's data
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         json_serializer=_to_json,

@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from churn.errors import AuthFailed, ChurnError, ConfigError, ResourceError, StoreBusy, Unreachable
 from churn.store import Store, database, open_store
@@ -199,3 +200,15 @@ def test_a_store_is_closed_at_the_end_of_its_block(store_url: str) -> None:
     with open_store(store_url) as store:
         store.runs.start("score", started_at=NOON)
     assert store.database.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+
+
+def test_what_was_compiled_for_one_store_serves_the_next(tmp_path: Path) -> None:
+    statement, compiled = sa.select(sa.literal("x") + sa.literal("y")), []
+    for name in ("one", "other"):
+        opened = database.connect(f"sqlite:///{tmp_path / name}")
+        with opened.read() as connection:
+            result = connection.execute(statement)
+            compiled.append(result.context.compiled)
+            assert result.scalar_one() == "xy"
+        opened.close()
+    assert compiled[0] is compiled[1]

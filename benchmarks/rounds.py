@@ -338,6 +338,7 @@ def told(found: dict[str, Any]) -> str:
         f"offer set, on which nothing was tuned ({_companies(found, 1)}). The newest month is lived six times: the same customers, fresh luck. The product plans by the",
         "files and what earlier rounds taught, a tenth held out. The ceiling is E[churn avoided | features], learnt without noise from an earlier",
         "month of the same company; what can be known is the best plan by the true probabilities. Means over the companies, lowest to highest.",
+        *found.get("notes", ()),
         "",
         "| simulator | limits | files alone, % of the ceiling | rounds 3 to 6, % of the ceiling | files alone, % of what can be known | rounds 3 to 6, % of it | rounds at most 5 % below the files alone |",
         "|---|---|---|---|---|---|---|",

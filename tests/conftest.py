@@ -42,6 +42,7 @@ SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py 
 LONG = (
     "tests/api/pages/simulator/test_simulator.py",
     "tests/workflows/monitor/test_story.py",
+    "tests/distributed/test_equality.py",
     "tests/workflows/refresh/test_refused.py",
     "tests/faults/test_inputs.py",
     "tests/api/pages/model/test_model.py",

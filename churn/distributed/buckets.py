@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from churn import errors
-from churn.distributed.session import first_line
+from churn.distributed.session import translating
 from churn.errors import ChurnError, ResourceError
 from churn.progress import Progress
 from churn.store import BucketCounts
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 DONE: Final = "done.json"
 _LOOK_SECONDS: Final = 0.3
+_AGAIN: Final = (
+    "Run the command again: it goes on with the buckets that are left. See the logs of the executors; more memory is set "
+    "by spark.executor.memoryOverhead and [resources] memory_limit, smaller tasks by [engine] buckets."
+)
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,6 @@ def report_of(folder: Path, bucket: int) -> TaskReport | None:
 
 
 def _run(session: SparkSession, task: Task, folder: Path, buckets: Sequence[int]) -> list[str | None]:
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
     def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
@@ -103,15 +104,8 @@ def _run(session: SparkSession, task: Task, folder: Path, buckets: Sequence[int]
             yield pa.RecordBatch.from_arrays([pa.array(refusals, pa.string())], names=["refusal"])
 
     count = len(buckets)
-    try:
+    with translating("tasks failed on the cluster", remedy=_AGAIN):
         rows = session.range(0, count, 1, count).mapInArrow(work, "refusal string").collect()
-    except (PySparkException, Py4JError) as error:
-        raise ResourceError(
-            f"tasks failed on the cluster: {first_line(error)}",
-            where="[engine]",
-            remedy="Run the command again: it goes on with the buckets that are left. See the logs of the executors; more memory "
-            "is set by spark.executor.memoryOverhead and [resources] memory_limit, smaller tasks by [engine] buckets.",
-        ) from error
     return [row[0] for row in rows]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from churn.distributed.session import translating
 from churn.distributed.tables import CUSTOMER, FiledTable, sql_name
 from churn.distributed.work import WorkFolder, digest
 from churn.errors import ConfigError
@@ -140,15 +141,19 @@ def _cut(
     chosen = f"map {{{places}}}[{period}]"
     table.write(warehouse, whole, also=f"{chosen} as part", where=f"{period} in ({listed})")
     times = [column for name in _TIMES if (column := table.in_file(name)) is not None]
-    (
-        session.read.parquet(whole.as_uri())
-        .withColumn("bucket", f.pmod(f.xxhash64(f.col(CUSTOMER)), f.lit(buckets)).cast("int"))
-        .repartition(buckets, "bucket")
-        .sortWithinPartitions("part", "bucket", *times[:1], CUSTOMER)
-        .write.partitionBy("part", "bucket")
-        .mode("append")
-        .parquet(folder.as_uri())
+    remedy = (
+        "Check that the workers see the folder of [engine] work and may write there, and its room; then run it again."
     )
+    with translating(f"{table.name} was not cut by customer", remedy=remedy):
+        (
+            session.read.parquet(whole.as_uri())
+            .withColumn("bucket", f.pmod(f.xxhash64(f.col(CUSTOMER)), f.lit(buckets)).cast("int"))
+            .repartition(buckets, "bucket")
+            .sortWithinPartitions("part", "bucket", *times[:1], CUSTOMER)
+            .write.partitionBy("part", "bucket")
+            .mode("append")
+            .parquet(folder.as_uri())
+        )
     shutil.rmtree(whole)
     for part, place in missing.items():
         _mark(folder, place).write_text(json.dumps({"part": part}) + "\n", encoding="utf-8")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from churn import __version__
 from churn.config import EngineSettings
-from churn.distributed.session import first_line, open_session
+from churn.distributed.session import open_session, translating
 from churn.distributed.work import open_work
-from churn.errors import ConfigError, ResourceError
+from churn.errors import ConfigError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,9 +25,6 @@ def probe_cluster(home: Path, engine: EngineSettings) -> None:
     Raises ConfigError, Unreachable or ResourceError saying what to mend before work can be shared out.
     """
     work, session = open_work(home, engine), open_session(engine)
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
     sign = work.path / f".probe-{uuid.uuid4().hex[:8]}"
     sign.touch()
 
@@ -38,14 +35,10 @@ def probe_cluster(home: Path, engine: EngineSettings) -> None:
             answer = __version__ if sign.exists() else ""
             yield pa.RecordBatch.from_arrays([pa.array([answer] * batch.num_rows, pa.string())], names=["version"])
 
+    remedy = "Each worker needs Python with `churn` installed; name it by PYSPARK_PYTHON or spark.pyspark.python."
     try:
-        rows = session.range(0, _TASKS, 1, _TASKS).mapInArrow(look, "version string").collect()
-    except (PySparkException, Py4JError) as error:
-        raise ResourceError(
-            f"tasks do not run on the workers: {first_line(error)}",
-            where="[engine]",
-            remedy="Each worker needs Python with `churn` installed; name it by PYSPARK_PYTHON or spark.pyspark.python.",
-        ) from error
+        with translating("tasks do not run on the workers", remedy=remedy):
+            rows = session.range(0, _TASKS, 1, _TASKS).mapInArrow(look, "version string").collect()
     finally:
         sign.unlink(missing_ok=True)
     versions = {row[0] for row in rows}

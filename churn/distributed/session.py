@@ -7,12 +7,14 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from churn.config import EngineSettings
-from churn.errors import ConfigError, Unreachable
+from churn.errors import ConfigError, ResourceError, Unreachable
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,7 +51,7 @@ def open_session(engine: EngineSettings) -> SparkSession:
         session = builder.getOrCreate()
     except (PySparkException, OSError) as error:
         raise Unreachable(
-            f"Spark does not start: {first_line(error)}",
+            f"Spark does not start: {_reason(error)}",
             where="[engine] master",
             remedy="Check the master's address and [engine] settings.",
         ) from error
@@ -75,7 +77,19 @@ def require_spark(engine: EngineSettings) -> None:
         _reach(engine.master)
 
 
-def first_line(error: BaseException) -> str:
+@contextmanager
+def translating(what: str, *, remedy: str) -> Iterator[None]:
+    """Raise what goes wrong on the cluster as ResourceError: `what` failed, why, and what to do about it."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        raise ResourceError(f"{what}: {_reason(error)}", where="[engine]", remedy=remedy) from error
+
+
+def _reason(error: BaseException) -> str:
     """Return the line of a Java or Python trace that says what went wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     python = [

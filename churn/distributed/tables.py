@@ -94,7 +94,7 @@ class FiledTable:
         kinds = [(column.name, column.type) for column in self.columns]
         counted = warehouse.rows(
             f"select {part} as part, count(*), sum(cast(hash({listed}) as hugeint)) from {sql_name(self.name)}"
-            " group by part order by part"
+            " group by 1 order by 1"
         )
         return {name: (rows, repr((self.name, kinds, name, rows, total))) for name, rows, total in counted}
 

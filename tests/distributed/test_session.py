@@ -38,7 +38,7 @@ def test_without_java_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.mark.slow
 def test_a_master_that_is_away_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "find_spec", lambda _name: object())
-    monkeypatch.setattr(session.shutil, "which", lambda _name: "java")
+    monkeypatch.setattr("shutil.which", lambda _name: "java")
     with pytest.raises(Unreachable, match=r"takes no connection \(127.0.0.1:1: "):
         session.require_spark(SPARK.model_copy(update={"master": "spark://127.0.0.1:1"}))
 

@@ -59,7 +59,7 @@ def test_stale_scores_are_said_on_every_page(visitor):
 
 def test_an_empty_home_says_what_to_do_first(newcomer):
     newcomer.visit("/")
-    newcomer.see("Nothing has been scored yet", "churn refresh", "churn demo")
+    newcomer.see("Nothing has been scored yet", "Load the sources", "Jobs and data")
     newcomer.assert_accessible()
     newcomer.screenshot("overview-empty")
 

@@ -124,7 +124,7 @@ def test_a_push_is_a_job_that_the_page_follows_and_a_reader_may_not_ask_for(visi
 
 
 def test_a_home_without_scores_says_what_to_do(newcomer):
-    newcomer.visit("/risk-list").see("Nobody has been scored yet", "churn score")
+    newcomer.visit("/risk-list").see("Nobody has been scored yet", "Score under Jobs and data")
     newcomer.assert_accessible()
     newcomer.screenshot("risk-list-empty")
 

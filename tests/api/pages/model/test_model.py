@@ -117,6 +117,6 @@ def test_what_the_monitors_found_stands_on_the_page(visitor):
 
 
 def test_before_the_first_training_the_page_says_what_to_do(newcomer):
-    newcomer.visit("/model").see("No model is trained yet", "churn train")
+    newcomer.visit("/model").see("No model is trained yet", "Load the data, then train")
     newcomer.assert_accessible()
     newcomer.screenshot("model-empty")

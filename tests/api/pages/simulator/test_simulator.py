@@ -58,7 +58,9 @@ def ready(visitor: Visitor, path: str = "/simulator") -> Any:
 
 def drag(page: Any, name: str, share: float, *, steps: int = 8) -> None:
     """Drag a term's slider to `share` of its way with the mouse."""
-    box = page.locator(f'[data-term="{name}"] .term-slider').bounding_box()
+    slider = page.locator(f'[data-term="{name}"] .term-slider')
+    slider.scroll_into_view_if_needed()  # a mouse reaches nothing below the window's edge
+    box = slider.bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 0.3 * box["width"], middle)
     page.mouse.down()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 from churn.documents.candidate_figures import CandidateFigures
 from churn.documents.model_card import ModelCard
 from churn.documents.model_figures import EvaluationCurves
+from churn.files import csv_text
 from churn.modeling import ServedModel, card_markdown, load_bundle, load_card, load_evaluation, load_extra
 from churn.modeling.judging.curves import evaluation_curves
 from churn.modeling.reasons.importance import feature_importance
@@ -159,9 +159,7 @@ def _write_curves(folder: Path, curves: EvaluationCurves, *, tells_money: bool) 
 
 
 def _write_table(path: Path, rows: Sequence[BaseModel], hidden: Sequence[str] = ()) -> None:
-    """Write documents as CSV, which MLflow's pages show as a table."""
+    """Write documents as CSV, which MLflow's pages show as a table and people download."""
     plain = [{k: v for k, v in row.model_dump(mode="json").items() if k not in hidden} for row in rows]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(plain[0]) if plain else [])
-        writer.writeheader()
-        writer.writerows(plain)
+    text = csv_text([list(plain[0]), *(list(row.values()) for row in plain)] if plain else [])
+    path.write_text(text, encoding="utf-8")

@@ -97,6 +97,9 @@ class _Delta:
     def versions(self) -> list[int]:
         return list(range(deltalake.DeltaTable(self.path).version() + 1))
 
+    def close(self) -> None:
+        """A folder holds nothing open."""
+
 
 class _Iceberg:
     def __init__(self, folder: Path) -> None:
@@ -122,14 +125,19 @@ class _Iceberg:
     def versions(self) -> list[int]:
         return [snapshot.snapshot_id for snapshot in self._table.refresh().snapshots()]
 
+    def close(self) -> None:
+        self._catalog.close()
+
 
 Lake = _Delta | _Iceberg
 
 
 @pytest.fixture(params=[_Delta, _Iceberg])
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
     make: Callable[[Path], Lake] = request.param
-    return make(tmp_path)
+    made = make(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries
@@ -268,9 +276,9 @@ def test_an_iceberg_table_in_an_object_store_is_read(
         load(warehouse, {"catalog": uri, "table": "crm.nothing", "format": "iceberg"}, secrets=secrets)
     with pytest.raises(Unreachable, match="the catalogue does not answer"):
         load(warehouse, {"catalog": f"sqlite:///{tmp_path}/none/c.db", "table": "crm.t", "format": "iceberg"})
+    catalog.close()
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_catalogue_may_be_a_postgresql(warehouse: Warehouse, postgres_server: PostgresServer, tmp_path: Path) -> None:
     import psycopg
     from pyiceberg.catalog import load_catalog

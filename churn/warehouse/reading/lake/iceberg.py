@@ -31,11 +31,15 @@ class IcebergSource:
         kind = "rest" if catalog.startswith(("http://", "https://")) else "sql"
         try:
             with translating(table, where=where):
-                opened = load_catalog(
+                opened: Any = load_catalog(
                     "churn",
                     **{"type": kind, "uri": catalog, "init_catalog_tables": "false", **iceberg_options(secrets)},
                 )
-                self._table: Any = opened.load_table(table)
+                try:
+                    self._table: Any = opened.load_table(table)
+                finally:
+                    if kind == "sql":
+                        opened.close()  # its connections; the table's files are read without the catalogue
         except (NoSuchTableError, NoSuchNamespaceError) as error:
             raise ContractBroken(
                 "the catalogue has no such table", where=table, remedy=f"Check [{where}] table."

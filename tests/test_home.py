@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 import churn
 from churn.errors import ConfigError, ModelError, NotFound
 from tests import ROOT
-from tests.company import Company
+from tests.company import Company, copy_home
 
 PAGE = ROOT / "docs" / "python.md"
 
@@ -22,7 +21,7 @@ PAGE = ROOT / "docs" / "python.md"
 @pytest.fixture(scope="module")
 def home(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> churn.Home:
     folder = tmp_path_factory.mktemp("python") / ".churn"
-    shutil.copytree(finished_company.home, folder)
+    copy_home(finished_company.home, folder)
     return churn.open(folder)
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from churn.api import create_app
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from tests.company import Company
+from tests.company import Company, copy_home
 
 
 @dataclass
@@ -40,7 +39,7 @@ def context_of(home: Path, **api: int | bool) -> Context:
 @contextmanager
 def served(finished: Company, home: Path) -> Iterator[Service]:
     """Serve a copy of the finished company: without its warehouse, which a service never opens."""
-    shutil.copytree(finished.home, home, ignore=shutil.ignore_patterns("warehouse.duckdb*"))
+    copy_home(finished.home, home, "warehouse.duckdb*")
     context = context_of(home)
     numbers = itertools.count()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +20,7 @@ from churn.cli import build_app
 from churn.modeling.serving import bundles
 from tests.api.conftest import Service
 from tests.api.test_money_gate import PASSWORD, sign_in
-from tests.company import Company
+from tests.company import Company, copy_home
 
 # What the model's probabilities would be worth, by the names that documents give it.
 MODEL_MONEY = {"expected_profit", "net_profit", "empc", "money_at_risk", "expected_revenue_loss", "revenue_at_risk"}
@@ -55,7 +54,7 @@ def closed(service: Service) -> Service:
 def closed_company(finished_company: Company, tmp_path: Path) -> Company:
     """A company with its warehouse whose champion failed the gate."""
     home = tmp_path / "home"
-    shutil.copytree(finished_company.home, home)
+    copy_home(finished_company.home, home)
     fail_the_gate(home)
     return Company(home)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests import ROOT
-from tests.company import Company, clean_environment
+from tests.company import Company, clean_environment, copy_home
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
@@ -32,7 +31,7 @@ def test_a_notebook_runs(
     import nbformat
     from nbclient import NotebookClient
 
-    shutil.copytree(finished_company.home, tmp_path / ".churn")
+    copy_home(finished_company.home, tmp_path / ".churn")
     environment = clean_environment() | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),

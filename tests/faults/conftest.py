@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.company import copy_home
 from tests.faults.shops import Shop, corner_shop, settings
 from tests.prepared import prepared
 
@@ -39,7 +39,7 @@ def finished_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shop(finished_shop: Path, tmp_path: Path) -> Shop:
     """A company in full swing, to break at will."""
-    shutil.copytree(finished_shop, tmp_path / "home")
+    copy_home(finished_shop, tmp_path / "home")
     return Shop(tmp_path / "home")
 
 

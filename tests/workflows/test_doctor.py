@@ -17,7 +17,7 @@ from churn.views.open_files import open_files
 from churn.warehouse.lock import locked
 from churn.workflows import doctor
 from churn.workflows.doctor import Diagnosis, diagnose
-from tests.company import Company
+from tests.company import Company, copy_home
 
 
 def context_of(folder: Path, text: str, home: Path | None = None) -> Context:
@@ -33,10 +33,9 @@ def levels(context: Context) -> dict[str, str]:
     return {subject: diagnosis.level for subject, diagnosis in by_subject(context).items()}
 
 
-def test_of_a_company_that_works_only_the_scheduler_is_missing(finished_company: Company) -> None:
-    context = build_context(
-        settings=load_settings(config=finished_company.home / "churn.toml", home=finished_company.home, environ={})
-    )
+def test_of_a_company_that_works_only_the_scheduler_is_missing(finished_company: Company, tmp_path: Path) -> None:
+    home = copy_home(finished_company.home, tmp_path / "home")
+    context = build_context(settings=load_settings(config=home / "churn.toml", home=home, environ={}))
     told = levels(context)
     assert told.pop("jobs") == "look"
     told.pop("home", None)  # the tests' own umask

@@ -12,7 +12,6 @@ A test asks for `visitor` (signed in, may do everything) or `stranger` (nobody),
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import threading
 import time
@@ -28,7 +27,7 @@ from churn.api import create_app
 from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.context import Context
-from tests.company import Company
+from tests.company import Company, copy_home
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -79,7 +78,7 @@ def context_of(home: Path, **environ: str) -> Context:
 def served(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The finished company, copied and served; the tests of one module share it."""
     home = tmp_path_factory.mktemp("pages") / "home"
-    shutil.copytree(finished_company.home, home)
+    copy_home(finished_company.home, home)
     yield from serve(context_of(home))
 
 

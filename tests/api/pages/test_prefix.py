@@ -14,7 +14,7 @@ import pytest
 
 from churn.accounts.keys import create_key
 from tests.api.pages.conftest import Served, context_of, serve
-from tests.company import Company
+from tests.company import Company, copy_home
 from tests.faults.proxies import NGINX, nginx
 
 pytestmark = pytest.mark.skipif(NGINX is None or shutil.which("openssl") is None, reason="needs nginx and openssl")
@@ -29,7 +29,7 @@ PAGES = ("/", "/risk-list", "/simulator", "/campaigns", "/insights", "/model", "
 def behind(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The finished company below /churn; its address is nginx's."""
     folder: Path = tmp_path_factory.mktemp("prefix")
-    shutil.copytree(finished_company.home, folder / "home")
+    copy_home(finished_company.home, folder / "home")
     for inside in serve(context_of(folder / "home", CHURN_API__ROOT_PATH="/churn")):
         with nginx(folder, inside.address) as proxy:
             yield Served(f"{proxy.address}/churn", inside.context, inside.home)

@@ -12,17 +12,16 @@ from churn.bootstrap import build_context
 from churn.cli.project import show_campaigns
 from churn.workflows.demo import play_programme
 from churn.workflows.demo.campaigns import CAMPAIGNS, DemoCampaigns, TrueEffect, run_campaigns, true_effect
-from tests.company import Company
+from tests.company import Company, copy_home
 
 pytestmark = pytest.mark.xdist_group("demo_campaigns")
 
 
 @pytest.fixture(scope="module")
 def home(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Company:
-    import shutil
 
     home = tmp_path_factory.mktemp("campaigns") / "home"
-    shutil.copytree(finished_company.home, home)
+    copy_home(finished_company.home, home)
     return Company(home)
 
 

@@ -10,6 +10,7 @@ from churn.config import load_settings
 from churn.errors import ConfigError, NotFound
 from churn.views.insights import latest_insights
 from churn.workflows.explore import explore_data
+from tests.company import copy_home
 
 pytestmark = pytest.mark.xdist_group("company")
 
@@ -17,12 +18,11 @@ pytestmark = pytest.mark.xdist_group("company")
 @pytest.fixture(scope="module")
 def explored(finished_company, tmp_path_factory):
     """A copy of the finished company that was explored by the command line once."""
-    import shutil
 
     from tests.company import Company
 
     home = tmp_path_factory.mktemp("explored") / "home"
-    shutil.copytree(finished_company.home, home)
+    copy_home(finished_company.home, home)
     company = Company(home)
     return company, company.json("explore")
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from churn.workflows.plan import PlanRequest, plan_campaigns
 from churn.workflows.privacy import export_customer
 from churn.workflows.privacy.erase import ErasedCustomer, erase_customer
 from churn.workflows.sync import SyncOptions, sync_crm
-from tests.company import Company
+from tests.company import Company, copy_home
 from tests.workflows.privacy.seeking import places_naming
 
 CAMPAIGN = "fix_payment"
@@ -75,7 +74,7 @@ def live(home: Path) -> Lived:
 @pytest.fixture(scope="module")
 def lived(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Lived:
     home = tmp_path_factory.mktemp("lived") / "home"
-    shutil.copytree(finished_company.home, home)
+    copy_home(finished_company.home, home)
     return live(home)
 
 

@@ -22,7 +22,7 @@ from churn.workflows.privacy.erase import erase_customer
 from churn.workflows.publish import PublishResult, publish_tables, reach_destinations
 from churn.workflows.query import query_tables
 from churn.workflows.report import publish_report
-from tests.company import Company
+from tests.company import Company, copy_home
 from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.xdist_group("company")
@@ -39,7 +39,7 @@ def at(home: Path, **publish: object) -> Context:
 @pytest.fixture(scope="module")
 def home(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("publishing") / "home"
-    shutil.copytree(finished_company.home, folder)
+    copy_home(finished_company.home, folder)
     return folder
 
 

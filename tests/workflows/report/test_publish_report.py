@@ -16,7 +16,7 @@ from churn.documents.month_facts import LedgerPromise, NightFacts, UnknownDecisi
 from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.workflows.report import ReportResult, publish_report
 from churn.workflows.report import publish as module
-from tests.company import Company
+from tests.company import Company, copy_home
 from tests.documents.samples import measurement_document, plan_record
 
 
@@ -29,7 +29,7 @@ def context_of(home: Path) -> Context:
 def published(finished_company: Company, tmp_path_factory: pytest.TempPathFactory) -> ReportResult:
     """The report of the newest month, in a home that nobody changes."""
     home = tmp_path_factory.mktemp("published") / "home"
-    shutil.copytree(finished_company.home, home)
+    copy_home(finished_company.home, home)
     return publish_report(context_of(home))
 
 

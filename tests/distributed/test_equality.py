@@ -187,9 +187,7 @@ def test_a_trained_and_scored_home_is_the_same_to_the_last_bit(two: Two) -> None
     two.assert_same_files("models", without_times, ["card.json", "model.json", "reference.json"])
     on_spark = two.contexts()[1]
     with on_spark.open_store() as store:
-        first = store.runs.list(workflow="spark_build", limit=1_000)[
-            -1
-        ]  # other tests of the module may have built since
+        first = store.runs.list(workflow="spark_build", limit=1_000)[-1]  # other tests may have built since
     assert (first.outcome, first.buckets_done, first.buckets_failed) == ("done", BUCKETS, 0)
     assert newest_step(on_spark, "spark_rows")[0] == "done"
     note = json.loads((two.folder / "spark" / "engine.json").read_text(encoding="utf-8"))
@@ -198,10 +196,11 @@ def test_a_trained_and_scored_home_is_the_same_to_the_last_bit(two: Two) -> None
 
 @pytest.mark.parametrize("buckets", [1, 2])
 def test_features_are_the_same_in_any_number_of_buckets(two: Two, buckets: int) -> None:
-    home = two.folder / f"in-{buckets}"
-    shutil.copytree(two.folder / "embedded", home)
-    ours, _ = build_features(two.contexts()[0], first=DAY)
-    theirs, _ = build_features(two.on_spark(home.name, buckets=buckets), first=DAY)
+    whole, cut_in = (two.folder / f"{kind}-{buckets}" for kind in ("whole", "in"))
+    for home in (whole, cut_in):  # copies: the two homes go on the same way, whichever test comes next
+        shutil.copytree(two.folder / "embedded", home)
+    ours, _ = build_features(context_of(whole, two.raw, NIGHT), first=DAY)
+    theirs, _ = build_features(two.on_spark(cut_in.name, buckets=buckets), first=DAY)
     assert ours.equals(theirs)
     assert ours.height > CUSTOMERS / 2
 

@@ -11,9 +11,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from churn.accounts.scopes import COMMAND_LINE, require_scopes
 from churn.context import Context
 from churn.errors import ConfigError, ResourceError
-from churn.store.service_records import SCOPES, ApiKey
+from churn.store.service_records import ApiKey
 
 if TYPE_CHECKING:
     from churn.store import Store
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 PREFIX = "churn"
 
 
-def create_key(context: Context, name: str, scopes: Sequence[str]) -> str:
+def create_key(context: Context, name: str, scopes: Sequence[str], *, who: str = COMMAND_LINE) -> str:
     """Make a key and return it; it cannot be shown again, since only its hash is kept.
 
     Raises ConfigError for a scope that is not known or a name that is taken.
@@ -29,12 +30,11 @@ def create_key(context: Context, name: str, scopes: Sequence[str]) -> str:
     if not name.strip():
         raise ConfigError("a key needs a name", where="NAME", remedy="Name who will use it, such as `crm`.")
     chosen = list(dict.fromkeys(scopes)) or ["read"]
-    if unknown := [scope for scope in chosen if scope not in SCOPES]:
-        raise ConfigError(f"no scope `{unknown[0]}`", where="--scope", remedy=f"Scopes are {', '.join(SCOPES)}.")
+    require_scopes(chosen)
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with context.open_store() as store:
         store.keys.add(key_id, name, _hashed(secret), chosen, context.clock())
-        store.requests.audit("command line", "create_key", name, context.clock())
+        store.requests.audit(who, "create_key", name, context.clock())
     return f"{PREFIX}_{key_id}_{secret}"
 
 
@@ -44,11 +44,11 @@ def list_keys(context: Context) -> list[ApiKey]:
         return store.keys.list()
 
 
-def revoke_key(context: Context, name: str) -> None:
+def revoke_key(context: Context, name: str, *, who: str = COMMAND_LINE) -> None:
     """Refuse a key from now on. Raises NotFound for a name that no valid key bears."""
     with context.open_store() as store:
         store.keys.revoke(name, context.clock())
-        store.requests.audit("command line", "revoke_key", name, context.clock())
+        store.requests.audit(who, "revoke_key", name, context.clock())
 
 
 def recognise(store: Store, token: str, at: datetime) -> ApiKey | None:

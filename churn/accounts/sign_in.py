@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn.accounts.keys import recognise
+from churn.accounts.scopes import COMMAND_LINE, require_scopes
 from churn.accounts.users import recognise_user
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, NotFound, ResourceError
-from churn.store.service_records import SCOPES, SignInKind, WebSession
+from churn.store.service_records import SignInKind, WebSession
 
 if TYPE_CHECKING:
     from churn.store import Store
@@ -88,15 +89,14 @@ def sign_in_by_password(context: Context, name: str, password: str, *, address: 
         return begin_session(context, store, "password", user.name, user.name, user.scopes)
 
 
-def create_link(context: Context, scopes: Sequence[str] = ("admin",)) -> str:
+def create_link(context: Context, scopes: Sequence[str] = ("admin",), *, who: str = COMMAND_LINE) -> str:
     """Return the secret of a link that signs one browser in once, within 15 minutes. Raises ConfigError for a scope."""
-    if unknown := [scope for scope in scopes if scope not in SCOPES]:
-        raise ConfigError(f"no scope `{unknown[0]}`", where="--scope", remedy=f"Scopes are {', '.join(SCOPES)}.")
+    require_scopes(scopes)
     secret = secrets.token_urlsafe(32)
     with context.open_store() as store:
         now = context.clock()
         store.sessions.add_link(_hash(secret), scopes, at=now, expires_at=now + LINK_LASTS)
-        store.requests.audit("command line", "create_link", ", ".join(scopes), now)
+        store.requests.audit(who, "create_link", ", ".join(scopes), now)
     return secret
 
 
@@ -218,7 +218,7 @@ def unlock(context: Context, name: str | None = None, *, address: str | None = N
         forgotten = sum(store.sessions.forget_attempts(_hash(subject)) for subject in subjects)
         if address is not None:  # also under each name from there
             forgotten += store.sessions.forget_attempts_from(_hash(f"address {address}"))
-        store.requests.audit("command line", "unlock", name or address or "", context.clock())
+        store.requests.audit(COMMAND_LINE, "unlock", name or address or "", context.clock())
     return forgotten
 
 
@@ -232,7 +232,7 @@ def list_sessions(context: Context) -> list[WebSession]:
         ]
 
 
-def end_sessions(context: Context, *, which: str) -> int:
+def end_sessions(context: Context, *, which: str, who: str = COMMAND_LINE) -> int:
     """End the session whose number begins with `which`, or all of the user, key or link of that name; return how many.
 
     Raises NotFound when there is none, ConfigError for the beginning of several.
@@ -248,7 +248,7 @@ def end_sessions(context: Context, *, which: str) -> int:
             raise NotFound("there is no such session", where=which, remedy="See `churn users sessions`.")
         for session in chosen:
             store.sessions.end(session.session_hash)
-            store.requests.audit("command line", "end_session", session.name, context.clock())
+            store.requests.audit(who, "end_session", session.name, context.clock())
     return len(chosen)
 
 

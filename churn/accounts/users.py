@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from churn.accounts.scopes import COMMAND_LINE, require_scopes
 from churn.context import Context
-from churn.errors import ConfigError
-from churn.store.service_records import SCOPES
+from churn.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
     from churn.store import Store
@@ -27,7 +27,7 @@ _AT_A_TIME = threading.BoundedSemaphore(2)  # each takes 32 MB: many attempts at
 _NOBODY = "scrypt$32768$8$1$" + "AAAAAAAAAAAAAAAAAAAAAA==" + "$" + "A" * 86 + "=="
 
 
-def create_user(context: Context, name: str, password: str, scopes: Sequence[str]) -> None:
+def create_user(context: Context, name: str, password: str, scopes: Sequence[str], *, who: str = COMMAND_LINE) -> None:
     """Keep a new user. Raises ConfigError for a poor name or password, an unknown scope, or a name that is taken."""
     name = name.strip()
     if not name or not name.isprintable() or len(name) > 100:
@@ -43,11 +43,10 @@ def create_user(context: Context, name: str, password: str, scopes: Sequence[str
             "the password is easy to guess", where="password", remedy="Leave out your name; repeat no single letter."
         )
     chosen = list(dict.fromkeys(scopes)) or ["read", "simulate"]
-    if unknown := [scope for scope in chosen if scope not in SCOPES]:
-        raise ConfigError(f"no scope `{unknown[0]}`", where="--scope", remedy=f"Scopes are {', '.join(SCOPES)}.")
+    require_scopes(chosen)
     with context.open_store() as store:
         store.users.add(name, hashed(password), chosen, context.clock())
-        store.requests.audit("command line", "create_user", name, context.clock())
+        store.requests.audit(who, "create_user", name, context.clock())
 
 
 def list_users(context: Context) -> list[WebUser]:
@@ -56,11 +55,35 @@ def list_users(context: Context) -> list[WebUser]:
         return store.users.list()
 
 
-def remove_user(context: Context, name: str) -> None:
+def change_scopes(context: Context, name: str, scopes: Sequence[str], *, who: str = COMMAND_LINE) -> None:
+    """Change what a user with a password may do, at once and in every browser.
+
+    Raises NotFound for a name that nobody bears, ConfigError for an unknown scope, for none, and for somebody whose rights the
+    identity provider decides.
+    """
+    chosen = list(dict.fromkeys(scopes))
+    require_scopes(chosen)
+    if not chosen:
+        raise ConfigError("a user needs a right at least", where="scopes", remedy="Or remove the user.")
+    with context.open_store() as store:
+        user = store.users.find(name)
+        if user is None:
+            raise NotFound("no user bears this name", where=name, remedy="See `churn users list`.")
+        if user.issuer is not None:
+            raise ConfigError(
+                "the groups of the identity provider decide what this person may do",
+                where=name,
+                remedy="Change the groups there, or [sso] groups.",
+            )
+        store.users.set_scopes(name, chosen)
+        store.requests.audit(who, "change_scopes", f"{name}: {', '.join(chosen)}", context.clock())
+
+
+def remove_user(context: Context, name: str, *, who: str = COMMAND_LINE) -> None:
     """Forget a user and end their sessions. Raises NotFound for a name that nobody bears."""
     with context.open_store() as store:
         store.users.remove(name)
-        store.requests.audit("command line", "remove_user", name, context.clock())
+        store.requests.audit(who, "remove_user", name, context.clock())
 
 
 def recognise_user(store: Store, name: str, password: str, at: datetime) -> WebUser | None:

@@ -7,7 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from churn.api.pages import (
+    account,
     alerts,
+    audit,
     campaign_editor,
     campaigns,
     charts,
@@ -26,6 +28,7 @@ from churn.api.pages import (
     simulator,
     sso,
     static,
+    users,
 )
 from churn.api.pages.customer import rights
 from churn.api.pages.model.figures import model_page
@@ -61,6 +64,9 @@ ROUTERS = (
     jobs.router,
     reports.router,
     reference.router,
+    users.router,
+    account.router,
+    audit.router,
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 from fastapi import Request
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from churn.accounts.sign_in import SignedIn
     from churn.api.state import State
     from churn.store import ScoreRun
+    from churn.store.service_records import Scope
 
 
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
@@ -43,18 +44,22 @@ HEADERS = {
     "Vary": "Cookie, HX-Request",
 }
 NOTHING, MINUS = "\u2013", "\u2212"  # a dash for what is not known, and the true minus sign
-PLACES = (  # name, address, words, icon; in the order of use: look, act, check
-    ("overview", "/", "Overview", "home"),
-    ("risk-list", "/risk-list", "Risk list", "list"),
-    ("simulator", "/simulator", "ROI simulator", "sliders"),
-    ("campaigns", "/campaigns", "Campaigns", "send"),
-    ("programmes", "/programmes", "Programmes", "fork"),
-    ("experiments", "/experiments", "Experiments", "flask"),
-    ("insights", "/insights", "Insights", "bulb"),
-    ("model", "/model", "Model", "target"),
-    ("reports", "/reports", "Reports", "file"),
-    ("alerts", "/alerts", "Alerts", "warn"),
-    ("jobs", "/jobs", "Jobs and data", "clock"),
+PLACES: Final[
+    tuple[tuple[str, str, str, str, Scope], ...]
+] = (  # name, address, words, icon, right; in the order of use: look, act, check
+    ("overview", "/", "Overview", "home", "read"),
+    ("risk-list", "/risk-list", "Risk list", "list", "read"),
+    ("simulator", "/simulator", "ROI simulator", "sliders", "read"),
+    ("campaigns", "/campaigns", "Campaigns", "send", "read"),
+    ("programmes", "/programmes", "Programmes", "fork", "read"),
+    ("experiments", "/experiments", "Experiments", "flask", "read"),
+    ("insights", "/insights", "Insights", "bulb", "read"),
+    ("model", "/model", "Model", "target", "read"),
+    ("reports", "/reports", "Reports", "file", "read"),
+    ("alerts", "/alerts", "Alerts", "warn", "read"),
+    ("jobs", "/jobs", "Jobs and data", "clock", "read"),
+    ("users", "/users", "People and keys", "user", "admin"),
+    ("audit", "/audit", "Audit log", "eye", "admin"),
 )
 
 
@@ -84,7 +89,9 @@ def _shared(request: Request) -> dict[str, Any]:  # free: names for a template, 
         "now": state.context.clock(),
         "currency": state.context.settings.business.currency,
         "worth": worth_in_words(state.context.settings.business),
-        "places": [place for place in PLACES if place[1] in request.app.state.page_paths],
+        "places": [
+            place for place in PLACES if place[1] in request.app.state.page_paths and user and user.may(place[4])
+        ],
         "frame": surroundings(state),
     }
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 
 from churn.accounts.sign_in import SignedIn
@@ -26,9 +27,14 @@ router = APIRouter(include_in_schema=False)
 def overview(
     request: Request,
     state: Annotated[State, Depends(state_of)],
-    _user: Annotated[SignedIn, Depends(signed_in())],
+    user: Annotated[SignedIn, Depends(signed_in(None))],
 ) -> Response:
-    """Show churn against its target, money at risk and saved, what is healthy, and what needs a person."""
+    """Show churn against its target, money at risk and saved, what is healthy, and what needs a person.
+
+    Whoever may not read is led to what they may do.
+    """
+    if not user.may("read"):
+        return RedirectResponse("/account", status_code=303)
     standing = read_overview(state.context)
     risk = standing.risk
     return page(

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from churn.accounts.sign_in import (
     SignedIn,
     form_token,
+    recognise_session,
     seconds_to_wait,
     sign_in_by_key,
     sign_in_by_link,
@@ -126,8 +127,11 @@ def sign_in_form(
 
 
 def entered(request: Request, session: str, target: str) -> Response:
-    """Return the way on of somebody who signed in."""
-    response = RedirectResponse(safe_target(target), status_code=303)
+    """Return the way on of somebody who signed in: where they wanted to go, or to their account if no page is open to them."""
+    state: State = request.app.churn
+    user = recognise_session(state.store, state.context, session)
+    is_reader = user is None or user.may("read")
+    response = RedirectResponse(safe_target(target) if is_reader else "/account", status_code=303)
     set_session(request, response, session)
     response.delete_cookie(VISITOR, path="/sign-in")
     return response

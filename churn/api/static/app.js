@@ -35,3 +35,12 @@ document.body.addEventListener("htmx:sendError", () => {
 document.body.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) document.body.classList.remove("is-offline");
 });
+
+// A button that copies what is shown under an id.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  button.textContent = "Copied";
+  if (announce) announce.textContent = "Copied";
+});

@@ -81,14 +81,34 @@ class RequestRepository:
             )
 
     def audited(
-        self, *, limit: int = 100, who: str | None = None, action: str | None = None, before: int | None = None
+        self,
+        *,
+        limit: int = 100,
+        who: str | None = None,
+        action: str | None = None,
+        before: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[AuditRecord]:
-        """Return the newest entries first: of one person or key, of one action, from before an entry's number."""
+        """Return the newest entries first: of one person or key, of one action, from before an entry's number, within a period."""
         query = sa.select(audit_log).order_by(audit_log.c.entry_id.desc()).limit(limit)
         for column, wanted in ((audit_log.c.who, who), (audit_log.c.action, action)):
             if wanted is not None:
                 query = query.where(column == wanted)
         if before is not None:
             query = query.where(audit_log.c.entry_id < before)
+        if since is not None:
+            query = query.where(audit_log.c.done_at >= since)
+        if until is not None:
+            query = query.where(audit_log.c.done_at < until)
         with self._database.read() as connection:
             return [AuditRecord(**row) for row in connection.execute(query).mappings()]
+
+    def audit_names(self) -> tuple[list[str], list[str]]:
+        """Return everybody who did something, and everything that was done, each once and by name."""
+        with self._database.read() as connection:
+            who, actions = (
+                list(connection.execute(sa.select(column).distinct().order_by(column)).scalars())
+                for column in (audit_log.c.who, audit_log.c.action)
+            )
+        return who, actions

@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from churn.accounts.keys import create_key
+from churn.accounts.sign_in import list_sessions, sign_in_by_password
 from churn.accounts.users import create_user
 from churn.api.pages.campaign_form import values_of
 from churn.campaigns.history import mark_of
@@ -36,6 +38,7 @@ PASSWORD = "correct horse battery staple"
 PLACES = ("fix_payment", "retention", "keep", "1")
 READINGS = {"/audience-preview"}  # sent as a form for its length; nothing is done by it
 LAST = {"/rights/erase": 1, "/sign-out": 2}  # after these there is nobody left to do anything to, or to do it
+LEAVERS = ("jan", "piet")
 EVIL = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</title><svg onload=alert(1)>")
 
 
@@ -52,6 +55,11 @@ def maria(service: Service, finished_company: Company) -> TestClient:
     """A marketer who may do everything, signed in by name, where there is something of everything to do."""
     shutil.copy(finished_company.home / "warehouse.duckdb", service.context.settings.home)  # planning reads it
     create_user(service.context, "maria", PASSWORD, ["admin"])
+    for name in LEAVERS:
+        create_user(service.context, name, PASSWORD, ["read"])
+        sign_in_by_password(service.context, name, PASSWORD, address="")
+    sign_in_by_password(service.context, "maria", PASSWORD, address="elsewhere")
+    create_key(service.context, "crm", ["read"])
     text = service.client.get("/sign-in", headers={"Accept": "text/html"}).text
     form = {"name": "maria", "secret": PASSWORD, "csrf": token_in(text)}
     assert service.client.post("/sign-in", data=form, follow_redirects=False).status_code == 303
@@ -102,6 +110,10 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
     file = campaign_files(service.context.settings.home)["fix_payment"]
     campaign = values_of(load_campaign(service.context.settings.home, "fix_payment"))
     assert len(asked) >= 16
+    named = {"/new-campaign": "walk_1", "/users/scopes": "piet", "/users/remove": "jan", "/users/keys/revoke": "crm"}
+    # The newest comes first, so that of maria the older one stays.
+    sessions = {session.name: session.session_hash[:12] for session in list_sessions(service.context)}
+    ends = {"/users/end": sessions["piet"], "/account/end": sessions["maria"]}
     for number, (path, method) in enumerate(sorted(asked, key=lambda one: (LAST.get(one[0], 0), one[0]))):
         form = {
             **campaign,
@@ -109,7 +121,10 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
             "base": file.read_text(encoding="utf-8"),
             "mark": mark_of(file.read_text(encoding="utf-8")),
             "csrf": csrf,
-            "name": f"walk_{number}" if path == "/new-campaign" else f"walk {number}",
+            "password": PASSWORD,
+            "scope": ["read"],
+            "number": ends.get(path, ""),
+            "name": named.get(path, f"walk {number}"),
             "title": f"Walk {number}",
             "channel": "email",
             "condition": FOUND["insights"][0]["condition"],  # type: ignore[index]  # a document

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from churn.api.pages.frame import page
 from churn.api.pages.simulator.form import read_address
 from churn.api.pages.simulator.saved import address_of
-from churn.api.pages.simulator.show import Service, Simulating, ask
+from churn.api.pages.simulator.show import Reading, Service, ask
 from churn.api.pages.simulator.view import PROFIT_MODELS
 from churn.decisions.simulation_request import TERMS
 from churn.documents.simulation import SimulationDocument
@@ -76,7 +76,7 @@ RESULTS: Final = (
 def compare(
     request: Request,
     state: Service,
-    _user: Simulating,
+    _user: Reading,
     names: Annotated[list[str], Query(alias="with", max_length=20)] = [],  # noqa: B006 - FastAPI's way; never changed
     this: Annotated[str, Query(max_length=2_000)] = "",
 ) -> Response:

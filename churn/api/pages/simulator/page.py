@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from churn.api.pages.frame import HEADERS, environment
 from churn.api.pages.simulator.form import address, read_address, read_question
-from churn.api.pages.simulator.show import Service, Simulating, ask, show
+from churn.api.pages.simulator.show import Reading, Service, Simulating, ask, show
 from churn.api.pages.simulator.view import AnswerHtml, AnswerView, answer_update, answer_view
 from churn.api.problems import request_id
 from churn.errors import CampaignError, ConfigError, DataError, NotCalibrated
@@ -19,13 +19,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/simulator")
-def simulator(request: Request, state: Service, user: Simulating) -> Response:
+def simulator(request: Request, state: Service, user: Reading) -> Response:
     """Show the simulator as the address asks; it needs no script."""
     return show(request, state, user, read_question(request.query_params))
 
 
 @router.get("/simulator/answer")
-def answer(request: Request, state: Service, _user: Simulating) -> Response:
+def answer(request: Request, state: Service, _user: Reading) -> Response:
     """Answer one question: what the page changes while a slider is dragged."""
     try:
         answered, question = ask(state, read_question(request.query_params))

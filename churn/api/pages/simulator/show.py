@@ -24,6 +24,7 @@ from churn.wording import currency_prefix
 from churn.workflows.simulate.answer import Answer
 
 Service = Annotated[State, Depends(state_of)]
+Reading = Annotated[SignedIn, Depends(signed_in())]
 Simulating = Annotated[SignedIn, Depends(signed_in("simulate"))]
 
 
@@ -72,6 +73,7 @@ class SimulatorPage:
     question: Question
     saved: Sequence[SavedRow]
     prefix: str
+    may_save: bool
     may_push: bool
     business_months: float
     save_form: SaveForm
@@ -124,6 +126,7 @@ def show(
         question=question,
         saved=saved_rows(state.store.simulations.list()),
         prefix=currency_prefix(business.currency),
+        may_save=user.may("simulate"),
         may_push=user.may("push"),
         business_months=business.value_months,
         save_form=save_form or SaveForm(),

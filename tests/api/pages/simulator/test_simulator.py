@@ -273,10 +273,13 @@ def test_amounts_are_withheld_where_probabilities_fail_and_shown_on_record(
         assert store.requests.audited(limit=1)[0].action == "accept_uncalibrated"
 
 
-def test_who_may_only_read_is_told_so(stranger: Visitor) -> None:
-    stranger.allowed = ("403",)
-    stranger.sign_in(("read",)).visit("/simulator", status=403)
-    stranger.see("simulate and save simulations")
+def test_who_may_only_read_sees_the_answer_and_is_offered_nothing_more(stranger: Visitor) -> None:
+    stranger.sign_in(("read",))
+    page = ready(stranger)
+    page.wait_for_selector(ANSWER)
+    forms = page.locator("main form[method=post]")
+    assert forms.count() == 0, "neither saving nor a campaign"
+    assert page.request.get(f"{stranger.served.address}/simulator/compare").status == 200
 
 
 def test_the_drawing_library_is_kept_and_small(visitor: Visitor, served: Served) -> None:

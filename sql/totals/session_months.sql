@@ -10,7 +10,7 @@ select
     count(*) as sessions,  -- Sessions begun in it.
     min(occurred_at) as first_at,  -- The first of them.
     max(occurred_at) as last_at,  -- The newest of them.
-    max(greatest(occurred_at, available_at)) as known_at  -- From when all of them count.
+    greatest(max(occurred_at), max(available_at)) as known_at  -- From when all of them count.
 from staging.sessions
 where fact_version = 1
 group by customer_id, date_trunc('month', occurred_at)

@@ -89,7 +89,7 @@ def build_model(warehouse: Warehouse, model: SqlModel, models: Mapping[str, SqlM
                 warehouse.execute(f"drop view {target}")
             is_full = not incremental.refresh(warehouse, model, models)
             if is_full:
-                build_in_full(warehouse, model, target)
+                build_in_full(warehouse, model, models, target)
         incremental.note_build(warehouse, model, models, is_full=is_full)
     except ChurnError as error:
         if error.where is None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_BITS: Final = 20  # of a hash: a table of so many marks stays in a processor's reach
+_BITS: Final = 22  # of a hash: a table of so many marks stays in a processor's reach
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ overlap with its own.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from churn.warehouse.connection import Warehouse, quoted
@@ -24,6 +26,7 @@ from churn.warehouse.models.sql_models import SqlModel
 from churn.warehouse.models.told_again import ToldAgain, rows_told_again
 
 ROWS_AT_ONCE: Final = 4_000_000  # rows compared at a time: their hashes and places take 100 MB
+_ENDLESS: Final = 1 << 62  # microseconds: a time further away is none
 _STEP: Final = re.compile(r"^(?P<head>(\s*--[^\n]*\n)*\s*with\s+repeated\s+as)\s*\(", re.IGNORECASE)
 _TEXT: Final = re.compile(r"'[^']*'|--[^\n]*|(?P<bracket>[()])")
 
@@ -81,6 +84,84 @@ def is_view_over_files(warehouse: Warehouse, model: SqlModel) -> bool:
         and _STEP.match(model.sql) is not None
         and parts.is_kept(warehouse, source)
     )
+
+
+def spans(warehouse: Warehouse, model: SqlModel, rows: int) -> Iterator[str]:
+    """Yield selects of a staged view, each over whole months of about `rows` rows: together they are the view.
+
+    A span reads the parts that have rows of its months, and looks only for the marks of these.
+    """
+    table = TABLES[model.table]
+    facts = _Facts(warehouse, model, table, keys_of(model))
+    every = parts.parts_of(warehouse, table.name)
+    time = _time_of(facts)
+    edges = _month_edges(every, rows) if time is not None else []
+    if time is None or not edges:
+        yield f"select * from {quoted(model.schema)}.{quoted(model.table)}"
+        return
+    staged = next(key.built for key in facts.keys if key.read == time)
+    for start, end in pairwise([None, *edges, None]):
+        chosen = [part for part in every if _is_in(part, start, end)]
+        first, last = min(part.part_id for part in chosen), max(part.part_id for part in chosen)
+        marks = (
+            f"select {PLACE} from {facts.marks}"
+            f" where {PLACE} >= {first * ROWS_OF_A_PART} and {PLACE} < {(last + 1) * ROWS_OF_A_PART}"
+        )
+        within = _within(quoted(time), start, end)
+        alone = (
+            f"(select f.* exclude ({PLACE}) from ({parts.relation(warehouse, table, chosen)}) as f"
+            f" anti join ({marks}) as m on f.{PLACE} = m.{PLACE} where {within})"
+        )
+        yield (
+            f"select * from (\n{facts.sql_over_told_once(alone)}\n)"
+            f" union all by name select * from {facts.versions} where {_within(quoted(staged), start, end)}"
+        )
+
+
+def _month_edges(every: Sequence[Part], rows: int) -> list[int]:
+    """Return the months' first instants, in microseconds, that share the rows out by about `rows`; none for fewer."""
+    dated = [
+        (part, part.first_us, part.last_us) for part in every if part.first_us is not None and part.last_us is not None
+    ]
+    dated = [(part, first, last) for part, first, last in dated if max(abs(first), abs(last)) < _ENDLESS]
+    if sum(part.rows for part, _, _ in dated) <= rows:
+        return []
+    counted: Counter[int] = Counter()
+    for part, first, last in dated:
+        months = _months(first, last)
+        for month in months:
+            counted[month] += part.rows // len(months)
+    edges: list[int] = []
+    held = 0
+    for month, count in sorted(counted.items()):
+        if held and held + count > rows:
+            edges.append(month)
+            held = 0
+        held += count
+    return edges
+
+
+def _months(first: int, last: int) -> list[int]:
+    """Return the first instants of the months from one time to another, in microseconds."""
+    import numpy as np
+
+    times = np.array([first, last]).astype("datetime64[us]").astype("datetime64[M]")
+    return np.arange(times[0], times[1] + 1).astype("datetime64[us]").astype(np.int64).tolist()
+
+
+def _is_in(part: Part, start: int | None, end: int | None) -> bool:
+    """Say whether a part may have rows from `start` to before `end`; rows without a time are in the first span."""
+    if start is None or part.first_us is None or part.last_us is None:
+        return True
+    return (end is None or part.first_us < end) and part.last_us >= start
+
+
+def _within(time: str, start: int | None, end: int | None) -> str:
+    """Return the condition of a time; rows without one are in the first span."""
+    if start is None:
+        return f"({time} < make_timestamp({end}) or {time} is null)"
+    later = f"{time} >= make_timestamp({start})"
+    return later if end is None else f"{later} and {time} < make_timestamp({end})"
 
 
 def refresh(warehouse: Warehouse, model: SqlModel) -> bool:
@@ -189,7 +270,7 @@ def _beside(facts: _Facts, every: Sequence[Part], new: Sequence[Part]) -> tuple[
         if part.part_id in names
         or (part.first_us is not None and part.last_us is not None and part.first_us <= last and part.last_us >= first)
     ]
-    if max(abs(first), abs(last)) >= 1 << 62:  # a time without end has no microseconds
+    if max(abs(first), abs(last)) >= _ENDLESS:  # a time without end has no microseconds
         return group, ""
     return group, f"{quoted(time)} between make_timestamp({first}) and make_timestamp({last})"
 

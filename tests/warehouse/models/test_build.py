@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -106,10 +106,43 @@ def test_a_large_table_built_in_parts_is_the_table_built_at_once(
     models = load_models(tmp_path)
     warehouse.execute("create schema if not exists staging")
     monkeypatch.setattr(parts, "PART_ROWS", part_rows)
-    parts.build_in_full(warehouse, models["staging.sessions"], "staging.sessions")
+    parts.build_in_full(warehouse, models["staging.sessions"], models, "staging.sessions")
     at_once = f"select * from ({models['staging.sessions'].sql}) order by all"
     assert warehouse.rows("select * from staging.sessions order by all") == warehouse.rows(at_once)
     assert warehouse.rows("select current_setting('preserve_insertion_order')") == [(True,)]
+
+
+@pytest.mark.parametrize("part_rows", [1, 7, 25, 10_000])
+def test_sums_of_files_built_in_parts_are_those_built_at_once(
+    part_rows: int, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in range(
+        4
+    ):  # the files' times overlap, they repeat rows of one another, and some tell of a session otherwise
+        rows = ["customer_id,started_at,duration_minutes,known_at"]
+        for number in range(30):
+            day, known = date(2025, 11, 20) + timedelta(days=25 * file + number * 2), "2026-09-01" * (number % 3 == 0)
+            told = [f"C{number % 5},{day},{number * (1 + (file == 2 and number % 4 == 0))},{known}"]
+            rows += told * (1 + number % 2) + [f"C{number % 5},{date(2026, 1, 1 + number)},{number},{known}"]
+        (tmp_path / f"{file}.csv").write_text("\n".join([*rows, "C9,1900-01-01,1,", ""]))
+        if file in {1, 3}:  # two files each night
+            sources = {"sessions": SourceSettings(path=str(tmp_path / "*.csv"))}
+            ingest(warehouse, sources, now=NOW + timedelta(days=file))
+    place(warehouse, "sessions", warehouse.frame("select 'C1' as customer_id, timestamp 'infinity' as started_at"))
+    place(
+        warehouse,
+        "sessions",
+        warehouse.frame("select 'C2' as customer_id, unnest([null, timestamp '2026-03-01']) as started_at"),
+    )
+    models = load_models(tmp_path)
+    build(warehouse, models, schemas=["staging"], names=["staging.sessions"])
+    assert warehouse.rows("select count(*) > 5 from facts.sessions_versions") == [(True,)]
+    warehouse.execute("create schema if not exists totals")
+    monkeypatch.setattr(parts, "PART_ROWS", part_rows)
+    parts.build_in_full(warehouse, models["totals.session_months"], models, "totals.session_months")
+    at_once = warehouse.rows(f"select * from ({models['totals.session_months'].sql}) order by all")
+    assert warehouse.rows("select * from totals.session_months order by all") == at_once
+    assert len(at_once) > 25
 
 
 def test_a_build_that_fails_leaves_the_order_of_rows_as_it_was(warehouse: Warehouse, tmp_path: Path) -> None:

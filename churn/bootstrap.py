@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn import tracing
+from churn.campaigns.facts import read_emails
 from churn.config import Settings, load_settings
 from churn.config.environment import is_secret
 from churn.config.tracing import OTLP_VARIABLES
@@ -54,8 +55,13 @@ def build_context(
 
     secrets = {name: value for name, value in os.environ.items() if is_secret(name)}
 
+    def emails() -> dict[str, str]:
+        with open_warehouse("churn sync") as warehouse:
+            frame = read_emails(warehouse)
+        return dict(zip(frame["customer_id"], frame["email"], strict=True))
+
     def open_connector(name: str) -> Connector:
-        return connect_crm(name, chosen, secrets, clock=_now, open_store=open_store)
+        return connect_crm(name, chosen, secrets, clock=_now, open_store=open_store, emails=emails)
 
     log = _open_log(chosen.home / "churn.log")
     return Context(

@@ -28,6 +28,14 @@ from staging.customers
 group by customer_id
 """
 
+# The newest version with an address counts.
+_EMAILS = """
+select customer_id, arg_max(email, available_at) as email
+from staging.customers
+where email is not null
+group by customer_id
+"""
+
 # As in the population of snapshots: a subscription that ended within the grace days may be renewed, unless a decision
 # is known.
 _OVER = """
@@ -100,6 +108,11 @@ from staging.customer_snapshots
 group by customer_id
 having arg_max(coalesce(has_churned, false), coalesce(snapshot_date, date '9000-01-01'))
 """
+
+
+def read_emails(warehouse: Warehouse) -> pl.DataFrame:
+    """Return customer_id and the newest email of each customer who has one."""
+    return warehouse.frame(_EMAILS)
 
 
 def read_consent(warehouse: Warehouse) -> tuple[pl.DataFrame, bool]:

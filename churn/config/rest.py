@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import string
 from typing import Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field, field_validator, model_validator
 
 from churn.config.connector_section import ConnectorSection, without_password
-from churn.config.presets import with_preset
+from churn.config.presets import presets, with_preset
 from churn.config.sections import Section
 
 
@@ -50,9 +51,20 @@ class RestConnector(ConnectorSection):
 
     kind: Literal["rest"]
     preset: str | None = Field(
-        None, description="System whose paths, limits and errors are known: klaviyo, intercom; other keys change it."
+        None,
+        description=f"System whose paths, limits and errors are known: {', '.join(presets())}; other keys change it.",
     )
     url: str = Field(description="The API's address; paths below are joined to it.")
+    read_url: str | None = Field(
+        None,
+        description="Address of the API that is asked and read, where it is another than the one that is written to. The "
+        "secret is then two, with a blank between them: for `url`, and for this one.",
+    )
+    place: str = Field("", description="What {place} in the paths stands for, such as the id of a list.")
+    match_by: Literal["customer_id", "email"] = Field(
+        "customer_id",
+        description="What records are known by there, {key} of the paths: our customer_id, or the customer's e-mail address.",
+    )
     lookup_lag_seconds: float = Field(
         60.0,
         ge=0,
@@ -61,6 +73,10 @@ class RestConnector(ConnectorSection):
     )
     auth_header: str = Field("Authorization", description="Header that carries the secret or token; empty: none does.")
     auth_format: str = Field("Bearer {secret}", description="Its content.")
+    read_auth_format: str = Field("Bearer {secret}", description="With read_url: its content there.")
+    basic_user: str = Field(
+        "", description="User of HTTP Basic authentication, whose password is the secret; in place of auth_format."
+    )
     token_url: str | None = Field(
         None, description="Where OAuth client credentials get a token, which then takes the place of the secret."
     )
@@ -78,7 +94,9 @@ class RestConnector(ConnectorSection):
     )
     headers: dict[str, str] = Field(default_factory=dict, description="Further headers; nothing secret.")
     check_path: str = Field("", description="Asked to see whether we may sign in; empty: the lookup of nobody.")
-    lookup_path: str = Field(description="Finds records by our key, such as contacts?ext_id={key}.")
+    lookup_path: str = Field(
+        "", description="Finds records by our key, such as contacts?ext_id={key}; empty: lookup_batch_path alone does."
+    )
     lookup_batch_path: str = Field(
         "", description="Finds the records of many keys at once, such as contacts?ext_id__in={keys}; empty: one by one."
     )
@@ -97,7 +115,16 @@ class RestConnector(ConnectorSection):
     items_path: str = Field("", description="Where an answer holds its list of records; empty: the answer itself.")
     id_path: str = Field("id", description="Where a record holds its id.")
     key_field: str = Field(description="Field of a record that holds our customer_id.")
+    id_is_key: bool = Field(
+        default=False, description="A record goes by our key, which is its id, so that no answer needs to name it."
+    )
+    key_path: str = Field(
+        "", description="Where a record that is found has our key; empty: it is key_field, among its fields."
+    )
     fields_path: str = Field("", description="Where a record holds its fields, such as attributes; empty: at the top.")
+    read_fields_path: str | None = Field(
+        None, description="Where a record that is read has its fields, if elsewhere than where they are sent."
+    )
     field_prefix: str = Field("", description="Put before every field we write: custom fields often have one.")
     types: dict[str, Literal["text", "number", "integer", "boolean", "date", "datetime"]] = Field(
         default_factory=dict, description="Field = type it is sent as; otherwise JSON's own."
@@ -106,15 +133,20 @@ class RestConnector(ConnectorSection):
         default_factory=dict,
         description="Fields, by their whole names, that a record must have to be created; {customer_id} is filled in.",
     )
+    empty_value: Literal["null", "text"] = Field(
+        "null", description="What empties a field: null, or a text without any letter."
+    )
     omits_empty: bool = Field(
         default=False, description="Its records leave out fields that are empty, so that a field not shown may exist."
     )
     create_method: Literal["POST", "PUT"] = Field(
         "POST", description="How create_path is asked, and create_batch_path."
     )
-    create_path: str = Field(description="Makes a record, such as contacts.")
+    create_path: str = Field("", description="Makes a record, such as contacts; empty: create_batch_path alone does.")
     update_method: Literal["PATCH", "PUT", "POST"] = Field("PATCH", description="How update_path is asked.")
-    update_path: str = Field(description="Changes a record, such as contacts/{id}.")
+    update_path: str = Field(
+        "", description="Changes a record, such as contacts/{id}; empty: update_batch_path alone does."
+    )
     create_batch_path: str = Field("", description="Makes many records at once; empty: one by one.")
     update_batch_path: str = Field("", description="Changes many records at once; empty: one by one.")
     batch_update_method: Literal["PATCH", "PUT", "POST"] = Field("PATCH", description="How update_batch_path is asked.")
@@ -122,14 +154,29 @@ class RestConnector(ConnectorSection):
     batch_wrap: str = Field(
         "", description="Key that the list of records is wrapped in when sent; empty: the list itself."
     )
-    batch_id_field: str = Field("id", description="Where each record of update_batch_path has its id.")
+    batch_id_field: str = Field(
+        "id", description="Where each record of update_batch_path has its id; empty: record_values has it."
+    )
     batch_results_path: str = Field(
         "", description="Where the answer has one result for each record, in order; empty: the answer itself."
     )
     batch_status_path: str = Field(
         "", description="Where a result has a status of its own, such as status: 400 and more refuse."
     )
+    batch_key_path: str = Field(
+        "", description="Where a result and a refusal name their record by our key, so that no order is needed."
+    )
+    batch_errors_path: str = Field("", description="Where an answer lists refusals; it need not list results then.")
+    batch_error_index: str = Field(
+        "", description="Where a refusal says which record it is of, counted from 0; empty: by batch_key_path."
+    )
+    batch_count_path: str = Field(
+        "", description="Where the answer counts the records that were taken: all but the refused, or it is no yes."
+    )
     read_path: str = Field("", description="Reads one record back, such as contacts/{id}; empty: the update path.")
+    reads_by_lookup: bool = Field(
+        default=False, description="With id_is_key: records are read back by lookup_batch_path, many at once."
+    )
     wrap: str = Field("", description="Key that the fields are wrapped in when sent, such as contact.")
     nests_fields: bool = Field(
         default=False,
@@ -137,7 +184,11 @@ class RestConnector(ConnectorSection):
     )
     record_values: dict[str, str] = Field(
         default_factory=dict,
-        description="What is sent beside the fields of a record, such as type; {id} is filled in, and left out for new ones.",
+        description="What is sent beside the fields of a record, such as type; {key} and {id} are filled in, {id} left out for "
+        "new ones.",
+    )
+    update_values: dict[str, str | bool] = Field(
+        default_factory=dict, description="What is sent beside the fields of a change alone."
     )
     created_id_path: str = Field("", description="Where the answer to a creation has the id; empty: as id_path.")
     conflict_id_path: str = Field("", description="Where a 409 names the record that is there already.")
@@ -175,12 +226,31 @@ class RestConnector(ConnectorSection):
     @model_validator(mode="before")
     @classmethod
     def _over_preset(cls, values: Any) -> Any:
-        return with_preset(values) if isinstance(values, dict) and values.get("preset") is not None else values
+        if not isinstance(values, dict):
+            return values
+        if values.get("preset") is not None:
+            values = with_preset(values)
+        return _with_place(values, str(values.get("place") or ""))
 
-    @field_validator("url")
+    @field_validator("url", "read_url")
     @classmethod
-    def _plain_address(cls, value: str) -> str:
-        return without_password(value)
+    def _plain_address(cls, value: str | None) -> str | None:
+        return None if value is None else without_password(value)
+
+    @model_validator(mode="after")
+    def _ways_to_records(self) -> RestConnector:
+        if not self.lookup_path and not self.lookup_batch_path:
+            raise ValueError("nothing finds a record: set `lookup_path` or `lookup_batch_path`")
+        for single, batch in (("create_path", "create_batch_path"), ("update_path", "update_batch_path")):
+            if not getattr(self, single) and not getattr(self, batch):
+                raise ValueError(f"set `{single}` or `{batch}`")
+        if self.reads_by_lookup and not (self.id_is_key and self.lookup_batch_path):
+            raise ValueError("`reads_by_lookup` needs `id_is_key` and `lookup_batch_path`")
+        if not self.reads_by_lookup and not self.read_path and not self.update_path:
+            raise ValueError("nothing reads a record back: set `read_path` or `reads_by_lookup`")
+        if self.batch_error_index and not self.batch_errors_path:
+            raise ValueError("`batch_error_index` needs `batch_errors_path`")
+        return self
 
     @model_validator(mode="after")
     def _known_marks_of_batches(self) -> RestConnector:
@@ -202,8 +272,11 @@ class RestConnector(ConnectorSection):
             for _, mark, _, _ in string.Formatter().parse(getattr(self, name)):
                 if mark is not None and mark not in known:
                     raise ValueError(f"`{name}` holds {{{mark}}}; known are {{id}}, {{key}}, {{page}}, {{limit}}")
-        if self.auth_header and "{secret}" not in self.auth_format:
-            raise ValueError("`auth_format` must hold {secret}")
+        for name in ("auth_format", "read_auth_format"):
+            if self.auth_header and "{secret}" not in getattr(self, name):
+                raise ValueError(f"`{name}` must hold {{secret}}")
+        if self.basic_user and self.token_url is not None:
+            raise ValueError("`basic_user` and `token_url` are two ways to sign in")
         if (self.token_url is None) != (self.client_id is None):
             raise ValueError("`token_url` and `client_id` belong together")
         if self.hmac_header and "{signature}" not in self.hmac_format:
@@ -211,3 +284,19 @@ class RestConnector(ConnectorSection):
         if not self.auth_header and not self.hmac_header:
             raise ValueError("nothing carries the secret: set `auth_header` or `hmac_header`")
         return self
+
+
+# A section as it was written: nothing of it is validated yet.
+def _with_place(values: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return a section whose paths have {place} filled in, those of its outcomes too."""
+    filled: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and name == "outcomes":
+            filled[name] = _with_place(value, place)
+        elif isinstance(value, str) and name.endswith("path") and "{place}" in value:
+            if not place:
+                raise ValueError(f"`{name}` holds {{place}}: set `place`")
+            filled[name] = value.replace("{place}", quote(place, safe=""))
+        else:
+            filled[name] = value
+    return filled

@@ -13,7 +13,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from churn.config import Settings
-from churn.config.connectors import ConnectorSection, FileConnector, connector_kinds, secret_name
+from churn.config.connectors import (
+    ConnectorSection,
+    FileConnector,
+    RestConnector,
+    connector_kinds,
+    secret_name,
+)
+from churn.crm.by_email import ByEmail
 from churn.crm.connector import Connector
 from churn.crm.http import open_client
 from churn.crm.secrets import FreshSecret
@@ -50,10 +57,12 @@ def open_connector(
     *,
     clock: Callable[[], datetime],
     open_store: Callable[[], AbstractContextManager[Store]],
+    emails: Callable[[], Mapping[str, str]],
 ) -> Connector:
     """Return the connector called `name`, not yet signed in to anything.
 
-    Its requests keep to the pace and the daily budget of its section. Raises ConfigError for an unknown name or kind,
+    Its requests keep to the pace and the daily budget of its section; `emails` (customer_id -> address) is asked where the
+    system knows people by these. Raises ConfigError for an unknown name or kind,
     or a missing secret.
     """
     section = connector_section(name, settings)
@@ -63,7 +72,9 @@ def open_connector(
     client = open_client(section, spend=_spender(name, section, clock, open_store))
     fresh = FreshSecret(name, section, settings.home, secrets)
     connected = module.connect(name, section, fresh, clock=clock, client=client)
-    return cast("Connector", connected)
+    opened = cast("Connector", connected)
+    is_by_email = isinstance(section, RestConnector) and section.match_by == "email"
+    return ByEmail(opened, emails) if is_by_email else opened
 
 
 def _module(section: ConnectorSection, home: Path, name: str) -> ModuleType:

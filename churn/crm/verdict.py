@@ -76,5 +76,7 @@ def _words(reason: Any) -> str:
     if isinstance(reason, list) and reason:
         reason = reason[0]
     if isinstance(reason, Mapping):
-        reason = next((reason[key] for key in ("message", "detail", "title", "reason") if reason.get(key)), reason)
+        reason = next(
+            (reason[key] for key in ("message", "detail", "title", "reason", "error") if reason.get(key)), reason
+        )
     return reason if isinstance(reason, str) else json.dumps(reason, ensure_ascii=False)

@@ -284,7 +284,12 @@ def test_the_daily_budget_is_counted_for_all_processes_and_ends_the_day(tmp_path
     from churn.crm.opening import open_connector
 
     connector = open_connector(
-        "crm", context.settings, {secret_name("crm"): "x"}, clock=lambda: NOW, open_store=context.open_store
+        "crm",
+        context.settings,
+        {secret_name("crm"): "x"},
+        clock=lambda: NOW,
+        open_store=context.open_store,
+        emails=dict,
     )
     with pytest.raises(RateLimited, match="daily budget of 1"):
         connector.check()

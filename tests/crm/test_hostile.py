@@ -20,7 +20,7 @@ import pytest
 
 from churn.config.connectors import ConnectorSection, RestConnector
 from churn.crm.connector import Row
-from churn.crm.connectors.rest.connector import connect
+from churn.crm.connectors.rest import connect
 from churn.crm.http import Http, open_client
 from churn.crm.oauth import access_token
 from churn.errors import ConfigError, RateLimited, Unreachable

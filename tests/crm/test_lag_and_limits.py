@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from churn.config.connectors import ConnectorSection, RestConnector
-from churn.crm.connectors.rest.connector import connect
+from churn.crm.connectors.rest import connect
 from churn.crm.http import open_client
 from churn.crm.request import SyncReport, SyncRequest
 from churn.crm.sync import Sync

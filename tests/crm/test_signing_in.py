@@ -21,7 +21,7 @@ from churn.config.connectors import (
 )
 from churn.crm.connector import Row
 from churn.crm.connectors.odoo.connector import connect as connect_odoo
-from churn.crm.connectors.rest.connector import connect as connect_rest
+from churn.crm.connectors.rest import connect as connect_rest
 from churn.crm.connectors.salesforce.connector import connect as connect_salesforce
 from churn.crm.connectors.webhook import connect as connect_webhook
 from churn.crm.http import open_client

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.campaigns.audience_file import COLUMNS, PLATFORMS, Platform, audience_frame
-from churn.campaigns.facts import read_consent
+from churn.campaigns.facts import read_consent, read_emails
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
 from churn.files.frames import write_frame
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.store import Store
-
-# The newest version with an address counts, as everywhere.
-_EMAILS = """
-select customer_id, arg_max(email, available_at) as email
-from staging.customers
-where email is not null
-group by customer_id
-"""
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ def export_audience(
         chosen = _list(context, store, campaign, bands, is_forced=is_forced)
         left_out, frame = dict(chosen.left_out), chosen.frame.select("customer_id")
         with context.open_warehouse("churn audience") as warehouse:
-            emails = warehouse.frame(_EMAILS)
+            emails = read_emails(warehouse)
             consent, _ = read_consent(warehouse)
         frame, without = _consenting(frame, consent)
         left_out["without consent"] = left_out.get("without consent", 0) + without

@@ -12,7 +12,7 @@ import pytest
 
 from churn.config.connectors import RestConnector
 from churn.crm.connector import Connector, Row, Value
-from churn.crm.connectors.rest.connector import connect
+from churn.crm.connectors.rest import connect
 from churn.crm.http import open_client
 from churn.errors import AuthFailed, ConfigError, ConnectorError, RateLimited, Unreachable
 from tests.crm.contract import NOW, SECRET, ConnectorContract, FakeCrm, empty_store, wanted_list

@@ -1,5 +1,5 @@
 """Any REST CRM, by configuration alone."""
 
-from churn.crm.connectors.rest.connector import connect
+from churn.crm.connectors.rest.opening import connect
 
 __all__ = ["connect"]

@@ -146,7 +146,7 @@ class RestApi:
             "transient" if is_passing else "rejected",
             row.remote_id,
             code="not_found" if status in {404, 410} and row.remote_id else str(code or status or "refused"),
-            field=None if field is None else str(field).removeprefix(settings.field_prefix),
+            field=str(field).removeprefix(settings.field_prefix) if field else None,
             message=reason,
             may_pass=status in _PASSING,
         )

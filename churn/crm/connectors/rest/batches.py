@@ -79,7 +79,9 @@ class BatchWriter:
         method = settings.create_method if is_new else settings.batch_update_method
         path = settings.create_batch_path if is_new else settings.update_batch_path
         response = self._api.send(method, path, json=body, is_write=True)
-        results = self._listed(response)
+        if settings.batch_errors_path and (sorted_out := self._by_refusals(rows, response, is_new=is_new)) is not None:
+            return sorted_out
+        results = None if settings.batch_errors_path else self._listed(response)
         if results is None and not self._api.is_yes(response):
             return self._refused(rows, response, is_new=is_new)
         if results is None or len(results) != len(rows):
@@ -97,11 +99,76 @@ class BatchWriter:
         results = value_at(json_of(response), self._settings.batch_results_path)
         return results if isinstance(results, list) else None
 
+    def _by_refusals(self, rows: Sequence[Row], response: httpx.Response, *, is_new: bool) -> list[RowResult] | None:
+        """Return what became of each row by an answer that lists the refused; None where it is no such answer.
+
+        Raises Unreachable where it does not count or name all the others: silence is no yes.
+        """
+        settings = self._settings
+        if not response.is_success:
+            return None
+        answer = json_of(response)
+        listed = value_at(answer, settings.batch_errors_path)
+        counted = at_path(answer, settings.batch_count_path) if settings.batch_count_path else None
+        if not isinstance(listed, list) and (counted is None or self._api.refusal(answer) is not None):
+            return None
+        refusals: dict[int, Any] = {}
+        for refusal in listed if isinstance(listed, list) else []:
+            number = self._number_of(refusal, rows)
+            if number is None:  # it names nobody: each half tells more
+                return self._halved(rows, is_new=is_new) if len(rows) > 1 else [self._one_refused(rows[0], refusal)]
+            refusals[number] = refusal
+        if settings.batch_count_path and counted != len(rows) - len(refusals):
+            raise Unreachable(
+                f"counts {self._api.clean(counted)} of {len(rows)} records, and refuses {len(refusals)}",
+                where=self._api.where,
+                remedy="Look at batch_count_path in churn.toml.",
+                is_unknown=True,
+            )
+        made = self._made(answer)
+        return [
+            self._one_refused(row, refusals[number]) if number in refusals else self._one_done(row, made, is_new=is_new)
+            for number, row in enumerate(rows)
+        ]
+
+    def _number_of(self, refusal: Any, rows: Sequence[Row]) -> int | None:
+        """Return which of the rows a refusal is of; None where it does not say."""
+        settings = self._settings
+        if settings.batch_error_index:
+            number = at_path(refusal, settings.batch_error_index)
+            return number if isinstance(number, int) and 0 <= number < len(rows) else None
+        key = _plain(at_path(refusal, settings.batch_key_path) if settings.batch_key_path else None)
+        return next((number for number, row in enumerate(rows) if key and _plain(row.customer_id) == key), None)
+
+    def _made(self, answer: Any) -> Mapping[str, Any]:
+        """Return the results that name their record by our key."""
+        settings = self._settings
+        results = at_path(answer, settings.batch_results_path) if settings.batch_key_path else None
+        listed = results if isinstance(results, list) else []
+        return {_plain(at_path(result, settings.batch_key_path)): result for result in listed}
+
+    def _one_refused(self, row: Row, refusal: Any) -> RowResult:
+        """Return a refusal, read as if the answer had no other."""
+        answer: Any = [refusal]
+        for part in reversed(self._settings.batch_errors_path.split(".")):
+            answer = {part: answer}
+        return self._api.refused_entry(row, answer, 0)
+
+    def _one_done(self, row: Row, made: Mapping[str, Any], *, is_new: bool) -> RowResult:
+        if not self._settings.batch_key_path:
+            return self._result(row, {}, is_new=is_new)
+        if (result := made.get(_plain(row.customer_id))) is not None:
+            return self._result(row, result, is_new=is_new)
+        return RowResult(row.customer_id, "unknown", row.remote_id, message="its answer does not name this record")
+
     def _refused(self, rows: Sequence[Row], response: httpx.Response, *, is_new: bool) -> list[RowResult]:
         if len(rows) == 1:
             return [self._api.refused(rows[0], response)]
         if response.status_code not in _SPLIT:
             return [self._api.refused(row, response) for row in rows]
+        return self._halved(rows, is_new=is_new)
+
+    def _halved(self, rows: Sequence[Row], *, is_new: bool) -> list[RowResult]:
         middle = len(rows) // 2
         results: list[RowResult] = []
         for part in (rows[:middle], rows[middle:]):
@@ -128,6 +195,13 @@ class BatchWriter:
         if not is_new:
             return RowResult(row.customer_id, "updated", row.remote_id)
         remote_id = at_path(result, settings.created_id_path or settings.id_path)
+        if settings.id_is_key:
+            remote_id = row.customer_id
         if remote_id is None or remote_id == "":
             return RowResult(row.customer_id, "unknown", message="it said that it made a record, and did not say which")
         return RowResult(row.customer_id, "created", remote_id=str(remote_id))
+
+
+def _plain(key: Any) -> str:
+    """Return a key as systems compare it: without blanks around it, in any letters."""
+    return "" if key is None else str(key).strip().casefold()

@@ -4,80 +4,32 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from churn.config.connectors import RestConnector as Section
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
 from churn.crm.connectors.rest.answers import (
     MISSING,
     carrying,
-    nested,
     read_value,
     remote_field,
-    sent_value,
     value_at,
 )
 from churn.crm.connectors.rest.api import RestApi, filled
 from churn.crm.connectors.rest.at_once import at_once
 from churn.crm.connectors.rest.batches import BatchWriter, is_paged, lists_of_keys, lookup_request
+from churn.crm.connectors.rest.bodies import Bodies
 from churn.crm.connectors.rest.outcomes import OutcomeReader
-from churn.crm.connectors.rest.signing import signing
 from churn.crm.diff import differs
-from churn.crm.http import Credential, Http, open_client
-from churn.crm.oauth import access_token
-from churn.crm.opening import secret_of
+from churn.crm.http import Http
 from churn.crm.verdict import NO_CONTENT, at_path, is_something, json_of
 from churn.errors import ConfigError, ConnectorError, RateLimited, Unreachable
-
-if TYPE_CHECKING:
-    import httpx
 
 A = TypeVar("A", bound=Hashable)
 B = TypeVar("B")
 _BATCH = 250
 _THREADS = 4
-EMPTY: Mapping[str, str] = {}
 _MOST_PAGES = 1_000  # of one lookup: beyond it the list never ends
-
-
-def connect(
-    name: str,
-    settings: Section,
-    secrets: Mapping[str, str],
-    *,
-    clock: Callable[[], datetime],
-    client: httpx.Client | None = None,
-) -> RestCrm:
-    """Return a connection to the system that `settings` describes. Raises ConfigError when the secret is missing."""
-    secret_of(name, secrets)
-    opened, where = client or open_client(settings), f"connector {name}"
-
-    def sign_in() -> Credential:
-        secret = token = secret_of(name, secrets)
-        if settings.token_url is not None and settings.client_id is not None:
-            token = access_token(
-                opened,
-                settings.token_url,
-                client_id=settings.client_id,
-                client_secret=secret,
-                scope=settings.scope,
-                where=where,
-            )
-        headers = {settings.auth_header: settings.auth_format.format(secret=token)} if settings.auth_header else {}
-        return Credential(headers, (secret, token))
-
-    http = Http(
-        opened,
-        base_url=settings.url,
-        where=where,
-        headers=settings.headers,
-        clock=clock,
-        auth_statuses=tuple(settings.auth_statuses),
-        sign_in=sign_in,
-        sign=signing(settings, lambda: http.secret, clock) if settings.hmac_header else None,
-    )
-    return RestCrm(name, settings, http)
 
 
 class RestCrm:
@@ -86,9 +38,11 @@ class RestCrm:
     kind = "rest"
     needs_remote_id = True
 
-    def __init__(self, name: str, settings: Section, http: Http) -> None:
+    def __init__(self, name: str, settings: Section, http: Http, reading: Http | None = None) -> None:
         self._name, self._settings, self._http = name, settings, http
         self._api = RestApi(settings, http)
+        self._asked = self._api if reading is None else RestApi(settings, reading)
+        self._bodies = Bodies(settings)
         self.batch_size = settings.batch_size or _BATCH
         self._has_seen_fields = False
         self._kept: dict[str, dict[Any, Any]] = {}  # by method: what was read before it was stopped
@@ -99,19 +53,23 @@ class RestCrm:
     def check(self) -> None:
         """Ask for the check path, or for the record of nobody. Raises AuthFailed, Unreachable, RateLimited."""
         settings = self._settings
-        path = settings.check_path or filled(settings.lookup_path, key="0", page=settings.first_page, limit=1)
         if settings.check_path:
-            self._api.succeeded("GET", path)  # many answer it with a bare word
+            self._api.succeeded("GET", settings.check_path)  # many answer it with a bare word
+            if self._asked is self._api:
+                return
+        if settings.lookup_path:
+            path = filled(settings.lookup_path, key="0", page=settings.first_page, limit=1)
+            self._asked.answer("GET", path, may_lack=bool(settings.check_path))
         else:
-            self._api.answer("GET", path)
+            self._lookup(("0",), settings.first_page)
 
     def fields(self) -> Mapping[str, RemoteField] | None:
         """Return the fields that the schema path lists, by name without the prefix; None without such a path."""
         settings = self._settings
         if not settings.schema_path:
             return None
-        answer = self._api.answer("GET", settings.schema_path)
-        items = self._api.listed(answer, settings.schema_items_path, settings.schema_path, "schema_items_path")
+        answer = self._asked.answer("GET", settings.schema_path)
+        items = self._asked.listed(answer, settings.schema_items_path, settings.schema_path, "schema_items_path")
         remotes = [remote_field(item, settings) for item in items]
         return {remote.name: remote for remote in remotes if remote is not None}
 
@@ -122,7 +80,7 @@ class RestCrm:
             return self._each("find", self._find_one, customer_ids)
         # A key that holds a mark of the list itself would end it: such a one is looked up alone.
         marks = set(settings.keys_format.replace("{key}", "") + settings.keys_separator)
-        plain = [key for key in customer_ids if not marks & set(key)]
+        plain = [key for key in customer_ids if not (settings.lookup_path and marks & set(key))]
         ids: dict[str, tuple[str, ...]] = {}
         for part in self._each("find many", self._find_many, list(lists_of_keys(plain, settings))).values():
             ids |= part
@@ -133,8 +91,7 @@ class RestCrm:
         ids: dict[str, tuple[str, ...]] = dict.fromkeys(keys, ())
         records: dict[str, str | None] = {}  # id -> the key it carries
         for page in self._pages():
-            path, body = lookup_request(keys, page, settings)
-            items = self._api.items(path, may_lack=False, method=settings.lookup_batch_method, body=body)
+            path, items = self._lookup(keys, page)
             self._refuse_without_key(items)
             before = len(records)
             records |= self._keys_of(items)
@@ -152,6 +109,12 @@ class RestCrm:
         for key in keys:
             ids[key] = carrying(key, records)
         return ids
+
+    def _lookup(self, keys: tuple[str, ...], page: int) -> tuple[str, list[Any]]:
+        """Return the path and the records of one request for many keys."""
+        settings = self._settings
+        path, body = lookup_request(keys, page, settings)
+        return path, self._asked.items(path, may_lack=False, method=settings.lookup_batch_method, body=body)
 
     def write(self, rows: Sequence[Row], *, mode: WriteMode, run_id: str) -> list[RowResult]:  # noqa: ARG002 - no place for it
         """Write each row by a request of its own, or many by one: a refusal is the row's, a refused secret the batch's.
@@ -176,7 +139,9 @@ class RestCrm:
         ]
 
     def read(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
-        """Read each record back by its id; those that are gone are absent."""
+        """Read each record back by its id, or many by the lookup; those that are gone are absent."""
+        if self._settings.reads_by_lookup:
+            return self._read_many(remote_ids, fields)
         records = self._each("read", lambda remote_id: self._read_one(remote_id, fields), remote_ids)
         return {remote_id: record for remote_id, record in records.items() if record is not None}
 
@@ -191,14 +156,14 @@ class RestCrm:
             )
 
         def ask(marks: dict[str, object]) -> tuple[Any, list[Any]]:
-            answer = self._api.answer("GET", filled(section.path, **marks))
-            return answer, self._api.listed(answer, section.items_path, section.path, "outcomes.items_path")
+            answer = self._asked.answer("GET", filled(section.path, **marks))
+            return answer, self._asked.listed(answer, section.items_path, section.path, "outcomes.items_path")
 
         return OutcomeReader(section, ask, f"[connectors.{self._name}.outcomes]").page(cursor)
 
     def close(self) -> None:
         """Give back connections."""
-        self._http.close()
+        self._http.close()  # both addresses share one client
 
     @property
     def _threads(self) -> int:
@@ -221,7 +186,7 @@ class RestCrm:
         is_in_path = "{key}" in settings.lookup_path.partition("?")[0]
         for page in self._pages():
             path = filled(settings.lookup_path, key=key, page=page, limit=settings.page_size)
-            items = self._api.items(path, may_lack=is_in_path)
+            items = self._asked.items(path, may_lack=is_in_path)
             self._refuse_without_key(items)
             before = len(records)
             records |= self._keys_of(items)
@@ -250,8 +215,10 @@ class RestCrm:
     def _refuse_without_key(self, items: Sequence[Any]) -> None:
         """Refuse a `key_field` that no record has: nobody would ever be found, and everybody made anew."""
         settings = self._settings
-        records = [at_path(item, settings.fields_path) for item in items]
-        if not records or any(value_at(record, settings.key_field) is not MISSING for record in records):
+        records = [item if settings.key_path else self._fields_of(item) for item in items]
+        if not records or any(
+            value_at(record, settings.key_path or settings.key_field) is not MISSING for record in records
+        ):
             return
         names = sorted(records[0]) if isinstance(records[0], Mapping) else []
         near = [name for name in names if name.endswith(settings.key_field)]
@@ -287,8 +254,18 @@ class RestCrm:
             )
 
     def _key_of(self, item: Any) -> str | None:
-        value = at_path(at_path(item, self._settings.fields_path), self._settings.key_field)
+        settings = self._settings
+        value = (
+            at_path(item, settings.key_path)
+            if settings.key_path
+            else at_path(self._fields_of(item), settings.key_field)
+        )
         return None if value is None else str(value)
+
+    def _fields_of(self, item: Any) -> Any:
+        """Return the fields of a record as it is read."""
+        place = self._settings.read_fields_path
+        return at_path(item, self._settings.fields_path if place is None else place)
 
     def _parts(self, rows: Sequence[Row], mode: WriteMode) -> Iterator[tuple[str, ...]]:
         """Yield the customers of each request: many, where the section has a path for them, or one."""
@@ -305,18 +282,11 @@ class RestCrm:
         if not path or (mode == "update" if is_new else mode == "insert"):
             return [self._write_one(row, mode) for row in rows]
         try:
-            return BatchWriter(settings, self._api, self._entry).write(rows, is_new=is_new)
+            return BatchWriter(settings, self._api, self._bodies.entry).write(rows, is_new=is_new)
         except Unreachable as error:
             if not error.is_unknown:
                 raise
             return [RowResult(row.customer_id, "unknown", row.remote_id, message=error.what) for row in rows]
-
-    def _entry(self, row: Row) -> Any:
-        """Return a row as an entry of a batch: a new one with our key, a known one with its id."""
-        if row.remote_id is None:
-            return self._body(row.values, plain=self._of_new_records(row.customer_id))
-        body = self._body(row.values, remote_id=row.remote_id)
-        return {self._settings.batch_id_field: row.remote_id, **body}
 
     def _write_one(self, row: Row, mode: WriteMode) -> RowResult:
         try:
@@ -337,9 +307,8 @@ class RestCrm:
     def _update(self, row: Row, remote_id: str) -> RowResult:
         settings = self._settings
         path = filled(settings.update_path, id=remote_id, key=row.customer_id)
-        response = self._http.send(
-            settings.update_method, path, json=self._body(row.values, remote_id=remote_id), is_write=True
-        )
+        body = self._bodies.of_change(row.customer_id, remote_id, row.values)
+        response = self._http.send(settings.update_method, path, json=body, is_write=True)
         if response.status_code in {404, 410}:
             return RowResult(row.customer_id, "rejected", code="not_found", message=self._api.reason(response))
         if not self._api.is_yes(response):
@@ -369,7 +338,7 @@ class RestCrm:
     def _create(self, row: Row, mode: WriteMode) -> RowResult:
         settings = self._settings
         path = filled(settings.create_path, key=row.customer_id)
-        body = self._body(row.values, plain=self._of_new_records(row.customer_id))
+        body = self._bodies.of_new(row.customer_id, row.values)
         response = self._http.send(settings.create_method, path, json=body, is_write=True)
         if response.status_code == 409 and settings.conflict_id_path:
             remote_id = at_path(json_of(response), settings.conflict_id_path)
@@ -393,34 +362,28 @@ class RestCrm:
             return RowResult(row.customer_id, "unknown", message=words)
         return RowResult(row.customer_id, "created", remote_id=str(remote_id))
 
-    def _of_new_records(self, customer_id: str) -> dict[str, str]:
-        """Return what only a new record is given, by the whole names of its fields: what it must have, and our key."""
-        settings = self._settings
-        needed = {name: text.format(customer_id=customer_id) for name, text in settings.create_values.items()}
-        return {**needed, settings.key_field: customer_id}
-
-    def _body(
-        self, values: Mapping[str, Value], *, plain: Mapping[str, str] = EMPTY, remote_id: str | None = None
-    ) -> Any:
-        """Return fields as they are sent: with the prefix, in their place; the names in `plain` are whole already."""
-        settings = self._settings
-        # A record's fields, which are the CRM's own.
-        body: dict[str, Any] = {name: sent_value(value, settings.types.get(name)) for name, value in plain.items()}
-        for name, value in values.items():
-            body[f"{settings.field_prefix}{name}"] = sent_value(value, settings.types.get(name))
-        if settings.nests_fields:
-            body = nested(body)
-        for part in reversed(settings.fields_path.split(".") if settings.fields_path else ()):
-            body = {part: body}
-        for name, text in settings.record_values.items():
-            if remote_id is not None or "{id}" not in text:
-                body[name] = text.replace("{id}", remote_id or "")
-        return {settings.wrap: body} if settings.wrap else body
-
     def _read_one(self, remote_id: str, fields: Sequence[str]) -> Mapping[str, Value] | None:
+        if self._settings.reads_by_lookup:
+            return self._read_many([remote_id], fields).get(remote_id)
         record = self._record(remote_id)
-        if record is None:
-            return None
+        return None if record is None else self._values(record, fields)
+
+    def _read_many(self, remote_ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
+        """Read records by the lookup: their ids are our keys."""
+        settings = self._settings
+        parts = self._each(
+            "read many",
+            lambda keys: self._lookup(keys, settings.first_page)[1],
+            list(lists_of_keys(remote_ids, settings)),
+        )
+        records = {str(at_path(item, settings.id_path)): item for items in parts.values() for item in items}
+        return {
+            remote_id: self._values(self._fields_of(records[remote_id]), fields)
+            for remote_id in remote_ids
+            if remote_id in records
+        }
+
+    def _values(self, record: Any, fields: Sequence[str]) -> Mapping[str, Value]:
         prefix = self._settings.field_prefix
         return {name: read_value(at_path(record, f"{prefix}{name}")) for name in fields}
 
@@ -428,13 +391,13 @@ class RestCrm:
         """Return the fields of one record; None for one that is gone."""
         settings = self._settings
         path = filled(settings.read_path or settings.update_path, id=remote_id, key="")
-        answer = self._api.answer("GET", path, may_lack=True)
+        answer = self._asked.answer("GET", path, may_lack=True)
         if answer is None:
             return None
         place = settings.record_path or settings.wrap
         item = at_path(answer, place) or answer
         own_id = at_path(item, settings.id_path)
-        record = at_path(item, settings.fields_path)
+        record = self._fields_of(item)
         if (own_id is None and not record) or (own_id is not None and str(own_id) != remote_id):
             raise Unreachable(
                 f"answers GET {path.partition('?')[0]} without the record: {self._http.clean(answer)}",

@@ -154,13 +154,13 @@ def test_a_server_that_is_killed_in_the_middle_is_caught_up_in_the_same_run(trai
     server = MlflowServer(tmp_path / "server")
     server.start()
     try:
-        context = home_at(tmp_path / "home", server.uri)
+        context = home_at(tmp_path / "home", server.uri, seconds=200)  # a busy machine takes its time
         register(context, trained, "cut_off")
         promote_model(context, "cut_off", who="me", why="begin")
         results = []
         work = threading.Thread(target=lambda: results.append(mirror_models(context)))
         work.start()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 200
         while not any(server.artifacts.rglob("card.md")) and time.monotonic() < until:
             time.sleep(0.002)
         server.kill()

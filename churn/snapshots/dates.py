@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from churn.errors import NotEnoughData
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import Warehouse
+from churn.warehouse.facts import parts
 
 FACTS = ("sessions", "payments", "support_tickets", "contacts", "events", "churn_events", "subscription_events")
 _OF_CHURN = ("subscription_events", "churn_events")
@@ -182,19 +183,25 @@ def _present(warehouse: Warehouse, tables: Sequence[str]) -> list[str]:
 
 
 def _edge(warehouse: Warehouse, table: str, loaded: datetime | None, *, newest: bool) -> date | None:
-    """Return the newest (or oldest) day of a table's facts, leaving out the few that bear impossible dates."""
-    column, extreme, order = ("available_at", "max", "desc") if newest else ("occurred_at", "min", "asc")
+    """Return the newest (or oldest) day of a table's facts, leaving out the few that bear impossible dates.
+
+    Only days near the end are read, but where nearly all that lies there is stray.
+    """
+    column, order = ("available_at", "desc") if newest else ("occurred_at", "asc")
     condition = "not is_announced" if table == "subscription_events" else "true"
     source = f"from staging.{table} where {condition} and " + (f"{column} <= ?" if loaded is not None else "true")
     bound = [loaded] if loaded is not None else []
-    total, end = warehouse.rows(f"select count(*), {extreme}({column}) {source}", bound)[0]
-    if not total:
+    total = parts.count(warehouse, f"staging.{table}")
+    first, last = parts.times_of(warehouse, table)
+    end = last if newest else first
+    if end is None:
+        end = warehouse.rows(f"select {'max' if newest else 'min'}({column}) {source}", bound)[0][0]
+    if end is None:
         return None
+    if newest and loaded is not None:
+        end = min(end, loaded)
     near = end + timedelta(days=-_EDGE_DAYS if newest else _EDGE_DAYS)
-    for reach in (
-        f"{column} {'>' if newest else '<'} ?",
-        "? is not null",
-    ):  # days near the end; all, if those are stray
+    for reach in (f"{column} {'>' if newest else '<'} ?", "? is not null"):  # all days, if those near the end are stray
         passed = 0
         for day, count in warehouse.rows(
             f"select cast({column} as date) as day, count(*) {source} and {reach} group by day order by day {order}",

@@ -284,6 +284,18 @@ def count(warehouse: Warehouse, name: str) -> int:
     return int(warehouse.rows(f"select count(*) from {quoted(schema)}.{quoted(table)}")[0][0])
 
 
+def times_of(warehouse: Warehouse, table: str) -> tuple[datetime | None, datetime | None]:
+    """Return between which times the facts of a table lie that is kept in parts, from the list of parts; None where none says so."""
+    if not is_kept(warehouse, table):
+        return None, None
+    first, last = warehouse.rows(
+        "select min(first_at) filter (where isfinite(first_at)), max(last_at) filter (where isfinite(last_at))"
+        " from facts.parts where source = ?",
+        [table],
+    )[0]
+    return first, last
+
+
 def is_view(warehouse: Warehouse, name: str) -> bool:
     """Say whether `schema.table` is a view."""
     schema, _, table = name.partition(".")

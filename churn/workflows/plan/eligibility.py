@@ -61,9 +61,9 @@ def gather_facts(
 
     ids = scores.frame["customer_id"]
     settings, now = context.settings, context.clock()
-    reached = data_cutoff(warehouse).date()
+    reached = data_cutoff(warehouse)
     for definition in definitions:
-        _require_open_window(definition, scores, settings.churn, reached)
+        _require_open_window(definition, scores, settings.churn, reached.date())
     audience = _audience(context, warehouse, definitions, scores)
     if not any(inside.any() for inside in audience.values()):
         names = ", ".join(f"`{d.name}`" for d in definitions)
@@ -75,7 +75,7 @@ def gather_facts(
     context.progress.step("Reading consent, contacts and tickets")
     _refuse_unreadable_consent(context, warehouse, definitions)
     days = max(settings.campaigns.recent_contact_days, *(d.limits.cooldown_days for d in definitions))
-    facts = read_facts(context, warehouse, ids, scores.snapshot_date, now, days=days)
+    facts = read_facts(context, warehouse, ids, scores.snapshot_date, now, reached=reached, days=days)
     history = read_history(context, scores.snapshot_date)
     with context.open_store() as store:
         before = [store.assignments.of("" if is_round else d.name) for d in definitions]

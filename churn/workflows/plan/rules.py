@@ -17,7 +17,6 @@ from churn.config import Settings
 from churn.context import Context
 from churn.decisions.checks import Bools
 from churn.documents.definition import CampaignDefinition
-from churn.snapshots.dates import data_cutoff
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,9 +109,16 @@ def left_out_by(
 
 
 def read_facts(
-    context: Context, warehouse: Warehouse, ids: pl.Series, day: date, now: datetime, *, days: int = _EVER
+    context: Context,
+    warehouse: Warehouse,
+    ids: pl.Series,
+    day: date,
+    now: datetime,
+    *,
+    reached: datetime,
+    days: int = _EVER,
 ) -> ContactFacts:
-    """Return what the warehouse says now about contacting `ids`; contacts from `days` before `day` on."""
+    """Return what the warehouse says now about contacting `ids`, its facts reaching to `reached`; contacts from `days` before `day` on."""
     churn = context.settings.churn
     consent, is_known = read_consent(warehouse)
     agreed = consent.filter(consent["has_consent"])["customer_id"]
@@ -123,7 +129,7 @@ def read_facts(
         left = read_left(
             warehouse,
             now,
-            reached=data_cutoff(warehouse),
+            reached=reached,
             grace_days=churn.grace_days,
             counts_decisions=churn.dated_by == "decision",
             told_by=churn.told_by,

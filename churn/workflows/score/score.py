@@ -127,7 +127,7 @@ def _score_one(
     stop_on_blocked_checks(context, warehouse, day, level="block")
     scored = score_frame(context, warehouse, model, version.version, day, cutoff, lifetime)
     context.progress.step(f"Publishing {scored.frame.height:,} scores of {day}")
-    is_published = _publish(context, warehouse, scored, version, day)
+    is_published = _publish(context, warehouse, scored, version, day, cutoff)
     return ScoreResult(
         snapshot_date=day,
         model_version=version.version,
@@ -143,19 +143,23 @@ def _score_one(
     )
 
 
-def _with_contact_facts(context: Context, warehouse: Warehouse, scored: ScoredFrame, day: date) -> ScoredFrame:
+def _with_contact_facts(
+    context: Context, warehouse: Warehouse, scored: ScoredFrame, day: date, cutoff: datetime
+) -> ScoredFrame:
     ids = scored.frame["customer_id"]
-    facts = read_facts(context, warehouse, ids, day, context.clock())
+    facts = read_facts(context, warehouse, ids, day, context.clock(), reached=cutoff)
     return replace(scored, frame=scored.frame.with_columns(facts_in_words(ids, facts)))
 
 
-def _publish(context: Context, warehouse: Warehouse, scored: ScoredFrame, version: ModelVersion, day: date) -> bool:
+def _publish(
+    context: Context, warehouse: Warehouse, scored: ScoredFrame, version: ModelVersion, day: date, cutoff: datetime
+) -> bool:
     write_score_history(context, scored.frame, version.version, day)
     with context.open_store() as store:
         current = store.scores.current_run()
     if current is not None and current.snapshot_date > day:
         return False
-    scored = _with_contact_facts(context, warehouse, scored, day)
+    scored = _with_contact_facts(context, warehouse, scored, day, cutoff)
     write_serving_files(context, warehouse, scored, version.version, day)
     with context.open_store() as store:
         store.scores.publish(

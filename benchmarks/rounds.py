@@ -11,23 +11,25 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.campaign_worlds import DEMO, SECOND, CampaignWorld, Simulator, campaign_world
+from benchmarks.campaign_worlds import DAY, DEMO, MODEL, SECOND, CampaignWorld, Simulator, campaign_world
 from benchmarks.oracle_share import profit_of_ceiling
 from churn.campaigns.assignment import held_out
 from churn.campaigns.expectation import Treated, draw_profit, economics_of, interval
-from churn.campaigns.learning import evidence_of
-from churn.campaigns.offer_effect import OfferEffect, design_of, priors_of
+from churn.campaigns.learning import evidence_of, level_of
+from churn.campaigns.offer_effect import OfferEffect, Taught, design_of, priors_of
 from churn.decisions.allocation.allocate import allocate
 from churn.decisions.doubt import prospect_of_belief, trial_sizes
 from churn.decisions.effect import Evidence, believe
 from churn.decisions.preposterior import PricedArm, ProgrammeOutlook, risk_rule
 from churn.decisions.profit import CustomerTerms, value_contacts
+from churn.decisions.recalibration import SeenLevel, apart, proven_recalibration
 from churn.documents.definition import CampaignDefinition
 from churn.progress import Progress
 from churn.workflows.measure.left_alone import MOST
@@ -38,6 +40,7 @@ Choice = NDArray[np.int64]
 CUSTOMERS: Final = 9_000
 SEEDS: Final = 10
 ROUNDS: Final = 6
+WINDOW: Final = 30
 BUDGETS: Final[dict[str, float | None]] = {"no budget": None, "1,000 a month": 1_000.0}
 SIMULATORS: Final[tuple[tuple[str, Simulator], ...]] = (("the demo's", DEMO), ("a second of other mechanics", SECOND))
 HARM: Final = 1.3  # odds of leaving of the contacted over those left alone, in companies where every offer harms
@@ -47,7 +50,7 @@ REMARKS: Final = (
     "one customer more who is driven away costs as much as a hundred and forty e-mails: contacting a dozen customers at high risk loses more than",
     "2 % of what the risk rule spends in six rounds, so only who contacts nobody before he has outcomes could keep that bar. What the method",
     "holds: an offer that may well lose by its own file (less than three to one that it earns) is tried on so few that the worst twentieth of",
-    "cases costs a twentieth of what the plan promises, one that is measured is made to all again at nine to one, and contacts stop after a round.",
+    "cases costs 3 % of what the plan promises, once measured it is made to all at nine to one, and most contacts stop after a round.",
 )
 
 
@@ -59,6 +62,7 @@ class Company:
     ids: list[str]
     bands: list[str]
     probability: Floats
+    involuntary: Floats
     value: Floats
     parts: tuple[tuple[Floats, Floats], ...]
     admitted: Bools
@@ -92,8 +96,13 @@ class Company:
 
 @dataclass(frozen=True)
 class Plan:
-    """A round's plan: the offer (n,) of each customer, -1 for none, the expected profit (n, k), and each offer's effect."""
+    """A round's plan: the offer (n,) of each customer, -1 for none, the expected profit (n, k), and each offer's effect.
 
+    `probability` (n,) is what it counts with, `level_error` by which share that may err.
+    """
+
+    probability: Floats
+    level_error: float
     choice: Choice
     profit: Floats
     effects: tuple[OfferEffect, ...]
@@ -114,6 +123,7 @@ def company_of(world: CampaignWorld) -> Company:
         ids=frame["customer_id"].to_list(),
         bands=frame["risk_band"].to_list(),
         probability=frame["churn_probability"].to_numpy(),
+        involuntary=frame["involuntary_probability"].to_numpy(),
         value=frame["value_of_save"].to_numpy(),
         parts=tuple((frame[f"first_{name}"].to_numpy(), frame[f"second_{name}"].to_numpy()) for name in offers),
         admitted=np.column_stack([frame[f"admitted_{name}"].to_numpy() for name in offers]),
@@ -124,23 +134,38 @@ def company_of(world: CampaignWorld) -> Company:
     )
 
 
-def plan(company: Company, taught: Sequence[Sequence[Evidence]], budget: float | None, draw: int = 0) -> Plan:
-    """Return the product's plan by the files and what was taught; doubtful offers are tried on those whom `draw` picks."""
+@dataclass
+class Lessons:
+    """What the rounds so far have taught: evidence by offer, and by round how far the probabilities were off."""
+
+    evidence: list[list[Evidence]]
+    levels: list[SeenLevel]
+
+    @classmethod
+    def none(cls, company: Company) -> Lessons:
+        """Return what is known before the first round."""
+        return cls([[] for _ in company.definitions], [])
+
+
+def plan(company: Company, lessons: Lessons, budget: float | None, draw: int = 0) -> Plan:
+    """Return the product's plan by the files and the lessons; doubtful offers are tried on those whom `draw` picks."""
     from churn.config import BusinessSettings
 
+    recalibration = proven_recalibration(apart(lessons.levels, MODEL))
+    factor = Taught((), recalibration).factor(company.probability, company.involuntary)
+    probability = company.probability * factor
     effects, offers, profits, eligible = [], [], [], []
-    for k, (definition, known) in enumerate(zip(company.definitions, taught, strict=True)):
+    for k, (definition, known) in enumerate(zip(company.definitions, lessons.evidence, strict=True)):
         offer = definition.offer
-        effect = OfferEffect(believe(priors_of(offer), known), design_of(offer, *company.parts[k]), company.probability)
+        belief = believe(priors_of(offer), Taught(known, recalibration).pieces)
+        effect = OfferEffect(belief, design_of(offer, *(part * factor for part in company.parts[k])), probability)
         economics = effect.within(economics_of(definition, BusinessSettings(), offer.risk_based_model))
         terms = CustomerTerms(avoided=effect.avoided)
-        profit = value_contacts(company.probability, company.value, economics, terms, None).profit
+        profit = value_contacts(probability, company.value, economics, terms, None).profit
         profits.append(profit)
         eligible.append(company.admitted[:, k] & (profit > max(float(definition.limits.min_expected_profit), 0.0)))
         effects.append(effect)
-        offers.append(
-            Treated(company.probability, effect.avoided, company.value, economics, terms=terms, effect=effect)
-        )
+        offers.append(Treated(probability, effect.avoided, company.value, economics, terms=terms, effect=effect))
     profit = np.column_stack(profits)
     choice = best(company, profit, np.column_stack(eligible), budget)
     chosen = [np.flatnonzero(choice == k) for k in range(len(effects))]
@@ -155,7 +180,10 @@ def plan(company: Company, taught: Sequence[Sequence[Evidence]], budget: float |
             may[rng.permutation(rows)[size:]] = False
     if any(size is not None for size in sizes):
         choice = best(company, profit, np.column_stack(eligible), budget)
-    return Plan(choice, profit, tuple(effects), tuple(offers))
+    error, rows = company.level_error, np.flatnonzero(choice >= 0)
+    if recalibration is not None and rows.size:
+        error = recalibration.error(company.probability[rows], company.involuntary[rows])
+    return Plan(probability, error, choice, profit, tuple(effects), tuple(offers))
 
 
 def best(company: Company, profit: Floats, eligible: Bools, budget: float | None) -> Choice:
@@ -182,10 +210,10 @@ def earned(company: Company, choice: Choice) -> float:
 def play(company: Company, budget: float | None, seed: int) -> list[dict[str, Any]]:
     """Return what six rounds come to, one row each."""
     rng = np.random.default_rng([31, seed])
-    taught: list[list[Evidence]] = [[] for _ in company.definitions]
+    lessons = Lessons.none(company)
     rows = []
     for number in range(1, ROUNDS + 1):
-        made = plan(company, taught, budget, ROUNDS * seed + number)
+        made = plan(company, lessons, budget, ROUNDS * seed + number)
         is_held = np.zeros(company.probability.size, dtype=np.bool_)
         for k, definition in enumerate(company.definitions):
             mine = np.flatnonzero(made.choice == k)
@@ -203,7 +231,7 @@ def play(company: Company, budget: float | None, seed: int) -> list[dict[str, An
         leaves_under = luck < company.under[np.arange(offer.size), offer]
         left = np.where(treated, leaves_under, leaves_alone)
         rows.append(_row(company, made, treated, leaves_alone, leaves_under, number))
-        _learn(company, made, treated, left, number, taught)
+        _learn(company, made, treated, left, number, lessons)
     return rows
 
 
@@ -223,14 +251,14 @@ def _row(
         campaigns.append(
             replace(
                 everyone,
-                probability=company.probability[mine],
+                probability=made.probability[mine],
                 avoided=everyone.avoided[mine],
                 value=company.value[mine],
                 terms=everyone.terms.of(mine),
                 effect=effect,
             )
         )
-    drawn = np.sum(draw_profit(campaigns, probability_error=company.level_error, draws=DRAWS, seed=number), axis=0)
+    drawn = np.sum(draw_profit(campaigns, probability_error=made.level_error, draws=DRAWS, seed=number), axis=0)
     (span, _) = interval(drawn)
     return {
         "round": number,
@@ -245,15 +273,15 @@ def _row(
     }
 
 
-def _learn(
-    company: Company, made: Plan, treated: Bools, left: Bools, number: int, taught: list[list[Evidence]]
-) -> None:
+def _learn(company: Company, made: Plan, treated: Bools, left: Bools, number: int, lessons: Lessons) -> None:
     """Add what the round taught of each offer, as assigned, beside those whom nobody chose."""
-    alone = np.flatnonzero(made.choice < 0)[:MOST]
+    alone, day = np.flatnonzero(made.choice < 0)[:MOST], DAY + timedelta(WINDOW * number)
     beside = pl.DataFrame(
         {
             "split": ["round"] * alone.size,
+            "snapshot_date": [day] * alone.size,
             "churn_probability": company.probability[alone],
+            "involuntary_probability": company.involuntary[alone],
             "has_churned": left[alone],
         }
     )
@@ -262,9 +290,11 @@ def _learn(
         frame = pl.DataFrame(
             {
                 "split": ["round"] * mine.size,
+                "snapshot_date": [day] * mine.size,
                 "plan_id": [str(number)] * mine.size,
                 "arm": np.where(treated[mine], "treatment", "holdout"),
                 "churn_probability": company.probability[mine],
+                "involuntary_probability": company.involuntary[mine],
                 "has_churned": left[mine],
                 "voluntary_part": company.parts[k][0][mine],
                 "involuntary_part": company.parts[k][1][mine],
@@ -272,7 +302,8 @@ def _learn(
         )
         evidence = evidence_of(definition.offer, frame, beside) if mine.size else None
         if evidence is not None:
-            taught[k].append(evidence)
+            lessons.evidence[k].append(evidence)
+            lessons.levels.append(level_of(frame, beside, model_version=MODEL, day=day, window_days=WINDOW))
 
 
 def risk_rule_of(company: Company, budget: float | None) -> Choice:
@@ -303,7 +334,6 @@ def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -
             company = company_of(world)
             progress.step(f"Company {seed} of {words}: learning the ceiling")
             ceiling = profit_of_ceiling(world, company.value, company.contact, company.incentive)
-            nothing: list[list[Evidence]] = [[] for _ in company.definitions]
             for limits, budget in BUDGETS.items():
                 progress.step(f"Company {seed} of {words}, {limits}: {ROUNDS} rounds")
                 rule = risk_rule_of(company, budget)
@@ -312,7 +342,7 @@ def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -
                         "simulator": words,
                         "seed": seed,
                         "limits": limits,
-                        "static": earned(company, plan(company, nothing, budget).choice),
+                        "static": earned(company, plan(company, Lessons.none(company), budget).choice),
                         "rule": earned(company, rule),
                         "rule_spend": float((company.contact + company.incentive)[rule[rule >= 0]].sum()),
                         "ceiling": earned(company, best(company, ceiling, company.reachable, budget)),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from functools import reduce
 
 import numpy as np
 import polars as pl
 
 from churn.campaigns.offer_effect import believed_rates, design_of, priors_of
+from churn.decisions.checks import Bools, Floats
 from churn.decisions.effect import Evidence, RangePrior, believe, learn_evidence
+from churn.decisions.recalibration import SeenLevel, recalibration_by, see_level
 from churn.documents.definition import Offer
-from churn.documents.measurement import OfferLearning
+from churn.documents.measurement import MeasuredLevel, OfferLearning
 
 
 def evidence_of(offer: Offer, frame: pl.DataFrame, left_alone: pl.DataFrame | None = None) -> Evidence | None:
@@ -20,7 +23,8 @@ def evidence_of(offer: Offer, frame: pl.DataFrame, left_alone: pl.DataFrame | No
 
     `frame`: split, plan_id, arm, churn_probability, has_churned (null where not known), and for an offer by cause
     voluntary_part and involuntary_part as they were when the arm was drawn. Draws are recalibrated apart, as their dates
-    differ. Customers whose parts were not kept teach nothing.
+    differ. Customers whose parts were not kept teach nothing. involuntary_probability, where it is there and known, lets the
+    causes be off by different shares.
 
     `left_alone` are customers of the same days whom nobody contacted, with split, churn_probability and has_churned: a few
     who were held out do not show how far probabilities are off, thousands who were not chosen do.
@@ -39,24 +43,70 @@ def evidence_of(offer: Offer, frame: pl.DataFrame, left_alone: pl.DataFrame | No
     return replace(reduce(_added, pieces), rounds=known["plan_id"].n_unique()) if pieces else None
 
 
+def level_of(
+    frame: pl.DataFrame, left_alone: pl.DataFrame | None, *, model_version: str, day: date, window_days: int
+) -> SeenLevel:
+    """Return how far the probabilities of a day were off, as those held out in `frame` and those left alone beside them show."""
+    mine, beside = _of_day(frame, day), None if left_alone is None else _of_day(left_alone, day)
+    alone = _alone(mine.filter(pl.col("arm") == "holdout"), beside)
+    return see_level(*alone, model_version=model_version, day=day, window_days=window_days)
+
+
+def _of_day(frame: pl.DataFrame, day: date) -> pl.DataFrame:
+    return frame.filter((pl.col("snapshot_date") == day) & pl.col("has_churned").is_not_null())
+
+
+def _alone(held: pl.DataFrame, beside: pl.DataFrame | None) -> tuple[Bools, Floats, Floats]:
+    """Return of those whom nobody contacted whether they left, their probabilities and the involuntary parts of these."""
+    frames = [held] if beside is None else [held, beside]
+    return (
+        np.concatenate([frame["has_churned"].to_numpy().astype(np.bool_) for frame in frames]),
+        np.concatenate([frame["churn_probability"].to_numpy() for frame in frames]),
+        np.concatenate([_involuntary(frame) for frame in frames]),
+    )
+
+
+def _involuntary(frame: pl.DataFrame) -> Floats:
+    if "involuntary_probability" not in frame.columns:
+        return np.zeros(frame.height)
+    return np.asarray(frame["involuntary_probability"].cast(pl.Float64).fill_null(0.0).to_numpy())
+
+
 def _of_draw(offer: Offer, priors: Sequence[RangePrior], draw: pl.DataFrame, beside: pl.DataFrame | None) -> Evidence:
-    p = draw["churn_probability"].to_numpy()
+    p, involuntary = draw["churn_probability"].to_numpy(), _involuntary(draw)
     parts = (p, np.zeros(p.size))
     if offer.success is not None:
         parts = draw["voluntary_part"].to_numpy(), draw["involuntary_part"].to_numpy()
     churned = draw["has_churned"].to_numpy().astype(np.bool_)
     treated = (draw["arm"] == "treatment").to_numpy()
     design = design_of(offer, *parts)
-    if beside is None or beside.is_empty():
+    correction = recalibration_by([see_level(*_alone(draw.filter(pl.col("arm") == "holdout"), beside))])
+    if correction is None:
         return learn_evidence(churned, treated, p, design, priors)
+    basis = _basis(priors, design[treated], correction.factor(p, involuntary)[treated])
+    if beside is None or beside.is_empty():
+        causes = correction.by_cause(p, involuntary)
+        return replace(learn_evidence(churned, treated, p, design, priors, by_cause=causes), basis=basis)
     more = beside.height
-    return learn_evidence(
+    everyone = np.concatenate([p, beside["churn_probability"].to_numpy()])
+    learnt = learn_evidence(
         np.concatenate([churned, beside["has_churned"].to_numpy().astype(np.bool_)]),
         np.concatenate([treated, np.zeros(more, dtype=np.bool_)]),
-        np.concatenate([p, beside["churn_probability"].to_numpy()]),
+        everyone,
         np.vstack([design, np.zeros((more, design.shape[1]))]),
         priors,
         is_beside=np.concatenate([np.zeros(p.size, dtype=np.bool_), np.ones(more, dtype=np.bool_)]),
+        by_cause=correction.by_cause(everyone, np.concatenate([involuntary, _involuntary(beside)])),
+    )
+    return replace(learnt, basis=basis)
+
+
+def _basis(priors: Sequence[RangePrior], design: Floats, factor: Floats) -> tuple[float, ...]:
+    """Return by what recalibration multiplied what each number acts on, over the treated; harm acts on everybody alike."""
+    total = design.sum(axis=0)
+    scaled = factor @ design
+    return tuple(
+        float(scaled[k] / total[k]) if prior.is_rate and total[k] > 0.0 else 1.0 for k, prior in enumerate(priors)
     )
 
 
@@ -65,6 +115,7 @@ def _added(earlier: Evidence, later: Evidence) -> Evidence:
     larger = max(earlier, later, key=lambda piece: piece.treated + piece.holdout)
     return replace(
         larger,
+        basis=_mixed_basis(earlier, later),
         precision=tuple(
             tuple(a + b for a, b in zip(first, second, strict=True))
             for first, second in zip(earlier.precision, later.precision, strict=True)
@@ -75,8 +126,22 @@ def _added(earlier: Evidence, later: Evidence) -> Evidence:
     )
 
 
-def learning_of(offer: Offer, evidence: Evidence, others: Sequence[Evidence]) -> OfferLearning:
-    """Return the evidence of a campaign as its measurement keeps it, and what is believed with that of `others`."""
+def _mixed_basis(earlier: Evidence, later: Evidence) -> tuple[float, ...]:
+    if not earlier.basis and not later.basis:
+        return ()
+    ones = (1.0,) * len(earlier.keys)
+    both = [(piece.basis or ones, max(piece.treated, 1)) for piece in (earlier, later)]
+    total = sum(treated for _, treated in both)
+    return tuple(sum(basis[k] * treated for basis, treated in both) / total for k in range(len(ones)))
+
+
+def learning_of(
+    offer: Offer, evidence: Evidence, others: Sequence[Evidence], levels: Sequence[SeenLevel] = ()
+) -> OfferLearning:
+    """Return the evidence of a campaign as its measurement keeps it, and what is believed with that of `others`.
+
+    `levels` say of its days how far the probabilities were off.
+    """
     belief = believe(priors_of(offer), [evidence, *others])
     return OfferLearning(
         keys=evidence.keys,
@@ -88,6 +153,8 @@ def learning_of(offer: Offer, evidence: Evidence, others: Sequence[Evidence]) ->
         intercept=evidence.intercept,
         slope=evidence.slope,
         effect=believed_rates(belief),
+        basis=evidence.basis,
+        levels=tuple(MeasuredLevel(**vars(level)) for level in levels),
     )
 
 
@@ -102,4 +169,10 @@ def evidence_in(learning: OfferLearning) -> Evidence:
         intercept=learning.intercept,
         slope=learning.slope,
         rounds=learning.rounds,
+        basis=learning.basis,
     )
+
+
+def levels_in(learning: OfferLearning) -> list[SeenLevel]:
+    """Return how far probabilities were off on the days of a measurement."""
+    return [SeenLevel(**dict(level)) for level in learning.levels]

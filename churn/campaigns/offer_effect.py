@@ -11,12 +11,38 @@ import numpy as np
 from churn.decisions.checks import Floats
 from churn.decisions.effect import Belief, Evidence, RangePrior, believe
 from churn.decisions.profit import CustomerTerms, Economics
+from churn.decisions.recalibration import Recalibration
 from churn.documents.definition import Offer, RateRange
 from churn.documents.plan import BelievedRate
 
 HARM: Final = "harm"
 ALL_CHURN: Final = "all"  # the single rate of an offer that does not tell the causes apart
 _SCALED: Final = " x "
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What measured rounds taught: of an offer the evidence of its numbers, of the model how far its probabilities are off.
+
+    `recalibration` is None where outcomes do not prove that they are.
+    """
+
+    evidence: Sequence[Evidence] = ()
+    recalibration: Recalibration | None = None
+
+    @property
+    def pieces(self) -> Sequence[Evidence]:
+        """The evidence of numbers that act on the probabilities as they are counted with."""
+        return self.evidence if self.recalibration is None else [piece.recalibrated() for piece in self.evidence]
+
+    def factor(self, probability: Floats, involuntary: Floats) -> Floats:
+        """Return what each probability (n,) and its parts are multiplied by; `involuntary` is NaN where the model knows no causes."""
+        if self.recalibration is None:
+            return np.ones(probability.size)
+        return self.recalibration.factor(probability, np.nan_to_num(involuntary))
+
+
+NOTHING_TAUGHT: Final = Taught()
 
 
 @dataclass(frozen=True)

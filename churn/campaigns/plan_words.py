@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from churn.decisions.recalibration import Recalibration
 from churn.documents.definition import CampaignDefinition
 from churn.documents.plan import BelievedRate, CampaignPlan, PlanDocument, PlanExpectation, PlannedHoldout, PlannedPower
 from churn.wording import count, money, percent
@@ -42,6 +43,17 @@ def uplift_note(name: str, taught_by: str, finding: str) -> str:
 def risk_note(name: str, finding: str) -> str:
     """Return that campaign `name` is priced by risk, for `finding` was no uplift to go by."""
     return f"`{name}` goes by risk, and {_ASSUMED}: {finding}"
+
+
+def recalibration_note(seen: Recalibration) -> str:
+    """Return how far the model's probabilities were off in the rounds that were measured, and that the plan counts with it."""
+    rounds = "The last measured round" if seen.rounds == 1 else f"The last {seen.rounds} measured rounds"
+    off = seen.churned / seen.expected - 1.0
+    counted = f"{count(seen.churned)} left of {count(seen.customers)} whom nobody contacted, {count(round(seen.expected))} were expected"
+    if abs(off) < 0.005:
+        return f"{rounds} showed probabilities too even or too far apart, though as many left as the model said ({counted}): this plan counts with that."
+    which = "more" if off > 0 else "fewer"
+    return f"{rounds} showed {percent(abs(off))} {which} leavers than the model said ({counted}): this plan counts with that."
 
 
 def harm_note(name: str, taught_by: str, finding: str) -> str:

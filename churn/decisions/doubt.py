@@ -1,8 +1,9 @@
 """Which offers are too doubtful to be made to everybody they would pay for, and to how many they are made meanwhile.
 
 An offer is sure where it earns with a chance of at least `SURE`, by what is believed of its numbers: before anything is
-measured by its file's ranges, and with the chance that the file is wrong by no effect at all. Once it is measured it takes
-`SURE_MEASURED`: outcomes are looked at every round, and one that is tried long enough would by luck pass any lower bar. The doubtful ones are tried on so
+measured by its file's ranges, and with the chance that the file is wrong by no effect at all. One that was doubtful by its file takes
+`SURE_MEASURED` once it is measured: outcomes are looked at every round, and one that is tried long enough would by luck pass any lower bar.
+One that its file was sure of is on trial only when outcomes take it below `SURE`. The doubtful ones are tried on so
 many that in the worst twentieth of cases they lose `RISKED` of what the plan is expected to earn: a promise of little from
 many customers, each of whom it may drive away, does not eat what the sure offers earn, and is learnt about all the same.
 """
@@ -14,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from churn.decisions.checks import Floats
 from churn.decisions.effect import FILE_IS_WRONG, Z_90, Belief, if_file_is_wrong
 
 SURE: Final = 0.75  # three to one that an offer earns
 SURE_MEASURED: Final = 0.9  # as certain as that an offer harms, from which on it is off
-RISKED: Final = 0.05
+RISKED: Final = 0.03
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,13 @@ class Prospect:
     spread: float
     chance: float
     is_measured: bool = False
+    chance_by_file: float | None = None  # of an offer that is measured: the chance before
 
     @property
     def is_sure(self) -> bool:
         """Whether the offer may be made to everybody whom it is expected to pay for."""
-        return not self.customers or self.chance >= (SURE_MEASURED if self.is_measured else SURE)
+        was_sure = self.chance_by_file is not None and self.chance_by_file >= SURE
+        return not self.customers or self.chance >= (SURE_MEASURED if self.is_measured and not was_sure else SURE)
 
     @property
     def worst_loss(self) -> float:
@@ -47,14 +52,18 @@ def prospect_of_belief(profit: Floats, value: Floats, design: Floats, belief: Be
     """Return the prospect of an offer whose numbers are believed, from `profit` and `value` of a save (n,) and `design` (n, k)."""
     weight = value @ design
     spread = math.sqrt(max(float(weight @ belief.covariance @ weight), 0.0))
-    total, file_is_wrong = float(profit.sum()), None
+    total = float(profit.sum())
+
+    def gains(mean: Floats, width: Floats) -> float:
+        """Return the chance of a gain where each number is normal by itself."""
+        return _gains(total + float(weight @ (mean - belief.mean)), math.sqrt(float((weight**2 * width**2).sum())))
+
+    priors = [number.prior for number in belief.numbers]
+    file = np.array([prior.expected for prior in priors]), np.array([prior.spread for prior in priors])
+    by_file = _mixed(gains(*file), gains(*if_file_is_wrong(belief)))
     if not belief.measured:
-        mean, width = if_file_is_wrong(belief)
-        file_is_wrong = _gains(
-            total + float(weight @ (mean - belief.mean)), math.sqrt(float((weight**2 * width**2).sum()))
-        )
-    chance = _mixed(_gains(total, spread), file_is_wrong)
-    return Prospect(profit.size, total, spread, chance, belief.measured > 0)
+        return Prospect(profit.size, total, spread, by_file)
+    return Prospect(profit.size, total, spread, _gains(total, spread), is_measured=True, chance_by_file=by_file)
 
 
 def prospect_of_rate(profit: Floats, revenue: Floats, rate: float, low: float, high: float) -> Prospect:
@@ -90,5 +99,5 @@ def _gains(profit: float, spread: float) -> float:
     return float(ndtr(profit / spread)) if spread > 0.0 else float(profit > 0.0)
 
 
-def _mixed(by_file: float, file_is_wrong: float | None) -> float:
-    return by_file if file_is_wrong is None else (1.0 - FILE_IS_WRONG) * by_file + FILE_IS_WRONG * file_is_wrong
+def _mixed(by_file: float, file_is_wrong: float) -> float:
+    return (1.0 - FILE_IS_WRONG) * by_file + FILE_IS_WRONG * file_is_wrong

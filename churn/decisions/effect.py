@@ -4,9 +4,10 @@ The churn avoided of a customer is linear in a few numbers: tau(x) = sum over ca
 with p_cause the part of the churn probability, m_cause a modifier of the offer, and harm the churn that contact adds. Here a
 row of `design` holds the factors of those numbers, (p m, ..., -1), so that tau = design @ numbers.
 
-**Learning.** churned ~ Bernoulli(p' - w tau), with w 1 for the treated and 0 for the holdout, and p' = expit(a + b logit p + d): the
+**Learning.** churned ~ Bernoulli(p' - w tau), with w 1 for the treated and 0 for the holdout, and p' = expit(a + b logit p + c + d): the
 probabilities are recalibrated together with the effect, so that a wrong p is not learnt as one. Customers whom nobody chose
-or contacted show a and b far more surely than a few who were held out; d, small, is how far the chosen may lie beside them.
+or contacted show a and b far more surely than a few who were held out, and c, what their causes of churn add (see
+`decisions.recalibration`); d, small, is how far the chosen may lie beside them.
 Fisher scoring finds the maximum a posteriori; there the likelihood is a normal one in (a, b, d, numbers), and all but the
 numbers are integrated out. What is left, `Evidence`, adds up over rounds and campaigns (precision and precision x mean).
 
@@ -18,7 +19,7 @@ within a round or two. All of it is arithmetic: the same outcomes give the same 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -58,6 +59,7 @@ class Evidence:
     """What the outcomes of one campaign say of the numbers `keys` (k,): normal, by `precision` (k, k) and `shift` (k,).
 
     `shift` is precision x mean. `intercept` and `slope` are those of the recalibrated probabilities; `rounds` counts the plans.
+    The numbers act on the model's own probabilities; `basis` (k,) says by what recalibration multiplied these, () by nothing.
     """
 
     keys: tuple[str, ...]
@@ -68,6 +70,20 @@ class Evidence:
     intercept: float
     slope: float
     rounds: int = 1
+    basis: tuple[float, ...] = ()
+
+    def recalibrated(self) -> Evidence:
+        """Return what the same outcomes say of numbers that act on recalibrated probabilities."""
+        if not self.basis:
+            return self
+        basis = np.array(self.basis)
+        precision = np.array(self.precision) * np.outer(basis, basis)
+        return replace(
+            self,
+            precision=tuple(tuple(float(value) for value in row) for row in precision),
+            shift=tuple(float(value) for value in basis * np.array(self.shift)),
+            basis=(),
+        )
 
 
 @dataclass(frozen=True)
@@ -125,11 +141,13 @@ def learn_evidence(
     priors: Sequence[RangePrior],
     *,
     is_beside: Bools | None = None,
+    by_cause: Floats | None = None,
 ) -> Evidence:
     """Return what as-assigned outcomes say: `churned`, `treated`, `probability` (n,) before contact, `design` (n, k).
 
     `is_beside` (n,) marks customers whom nobody had chosen: they show how far the probabilities are off, but those of the
-    chosen may be off by a little more or less. The priors only say where the likelihood is looked at, not what it says.
+    chosen may be off by a little more or less. `by_cause` (n,) is what their causes of churn are known to add to the log-odds.
+    The priors only say where the likelihood is looked at, not what it says.
     """
     from scipy.special import expit, logit
 
@@ -139,6 +157,7 @@ def learn_evidence(
     x = x - level
     numbers = len(priors)
     own = np.ones(y.size) if is_beside is None else 1.0 - is_beside
+    causes = np.zeros(y.size) if by_cause is None else by_cause
     start = np.concatenate([[level, 1.0, 0.0], [prior.expected for prior in priors]])
     spread = np.concatenate(
         [[_SHIFT, _SLOPE, _OWN_SHIFT], [max(prior.spread, _WIDE if prior.is_rate else _WIDE_HARM) for prior in priors]]
@@ -146,7 +165,7 @@ def learn_evidence(
     weak = np.diag(spread**-2.0)
 
     def parts(at: Floats) -> tuple[Floats, Floats]:
-        base = expit(at[0] + at[1] * x + at[2] * own)
+        base = expit(at[0] + at[1] * x + at[2] * own + causes)
         mean = np.clip(base - w * (design @ at[_NUISANCES:]), _EDGE, 1.0 - _EDGE)
         rise = (base * (1.0 - base))[:, None]
         return mean, np.hstack([rise, rise * x[:, None], rise * own[:, None], -w[:, None] * design])
@@ -172,7 +191,11 @@ def learn_evidence(
         if abs(previous - best) < 1e-10:
             break
     mean, slopes = parts(at)
-    weight = 1.0 / (mean * (1.0 - mean))
+    # How much luck is in outcomes is taken between those that came and those that the file expects: a few of whom by luck nobody
+    # left would else seem sure to stay.
+    by_file, _ = parts(np.concatenate([at[:_NUISANCES], start[_NUISANCES:]]))
+    between = (mean + by_file) / 2.0
+    weight = 1.0 / (between * (1.0 - between))
     information = slopes.T @ (weight[:, None] * slopes)
     shift = slopes.T @ (weight * (y - mean)) + information @ at
     # Level, slope and the own level are integrated out under their own prior.

@@ -295,11 +295,24 @@ class MeasurementWords(Document):
     notes: tuple[str, ...]
 
 
+class MeasuredLevel(Document):
+    """How far a model's probabilities were off on one day of the campaign (see decisions.recalibration.SeenLevel)."""
+
+    model_version: str
+    day: date
+    window_days: int
+    customers: int
+    expected: float
+    churned: int
+    precision: tuple[tuple[float, ...], ...]
+    shift: tuple[float, ...]
+
+
 class OfferLearning(Document):
     """What the campaign taught of its offer: evidence of the numbers `keys` (see decisions.effect.Evidence).
 
     `effect` is what was believed of them after it and the rounds measured before; `intercept` and `slope` say how the
-    probabilities had to be recalibrated.
+    probabilities had to be recalibrated, `levels` what the next plans may count with, and `basis` what that makes of the numbers.
     """
 
     keys: tuple[str, ...]
@@ -311,6 +324,8 @@ class OfferLearning(Document):
     intercept: float
     slope: float
     effect: tuple[BelievedRate, ...]
+    basis: tuple[float, ...] = Field((), exclude_if=lambda basis: not basis)
+    levels: tuple[MeasuredLevel, ...] = Field((), exclude_if=lambda levels: not levels)
 
 
 class Measured(MeasuredFigures, MeasurementOrigin):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
+from churn.campaigns.offer_effect import NOTHING_TAUGHT, Taught
 from churn.campaigns.own_terms import profit_on_terms
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
-from churn.decisions.effect import Evidence
 from churn.decisions.offer_terms import CustomersTerms
 from churn.documents.definition import CampaignDefinition
 from churn.views.definition_in_force import campaign_or_offer
@@ -93,7 +93,7 @@ def campaign_profit(
     involuntary_probability: float | None,
     monthly_margin: float,
     months_after_save: float | None = None,
-    taught: Mapping[str, Sequence[Evidence]] | None = None,
+    taught: Mapping[str, Taught] | None = None,
     terms_of: TermsOf | None = None,
 ) -> float | None:
     """Return the expected profit of contacting a customer on the terms of the campaign that is advised, as its file has them now.
@@ -112,7 +112,7 @@ def campaign_profit(
         involuntary=None if involuntary_probability is None else np.array([involuntary_probability]),
         margin=np.array([monthly_margin]),
         months=None if months_after_save is None else np.array([months_after_save]),
-        evidence=(taught or {}).get(definition.name, ()),
+        taught=(taught or {}).get(definition.name, NOTHING_TAUGHT),
         own=None if terms_of is None else terms_of(definition),
     )
     return None if profit is None or np.isnan(profit[0]) else float(profit[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churn.campaigns.offer_effect import NOTHING_TAUGHT
 from churn.campaigns.own_terms import profit_on_terms
 from churn.campaigns.reading import campaign_files
 from churn.context import Context
@@ -16,9 +17,9 @@ from churn.views.formula_values import NewestFormulaValues, own_terms_of
 from churn.views.offer_evidence import taught_of_offers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from churn.decisions.effect import Evidence
+    from churn.campaigns.offer_effect import Taught
     from churn.documents.definition import CampaignDefinition
     from churn.store.score_row import ScoreRow
 
@@ -32,7 +33,7 @@ class NewestTerms:
         self._context = context
         self._files: tuple[tuple[str, int], ...] = ()
         self._definitions: Mapping[str, CampaignDefinition] = {}
-        self._taught: Mapping[str, Sequence[Evidence]] = {}
+        self._taught: Mapping[str, Taught] = {}
         self._formulas = formulas or NewestFormulaValues(context.settings.home)
         self._sure_until = self._taught_until = 0.0
 
@@ -50,7 +51,7 @@ class NewestTerms:
             involuntary=None if involuntary is None else np.array([involuntary]),
             margin=np.array([score["monthly_margin"]]),
             months=None if months is None else np.array([months]),
-            evidence=self._taught.get(definition.name, ()),
+            taught=self._taught.get(definition.name, NOTHING_TAUGHT),
             own=own_terms_of(self._formulas.of(run_id), definition, [score["customer_id"]]),
         )
         return None if profit is None or np.isnan(profit[0]) else round(float(profit[0]), 4)

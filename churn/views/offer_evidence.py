@@ -1,34 +1,49 @@
-"""Reads what measured campaigns have taught of an offer: the newest mature measurement of each of its rounds."""
+"""Reads what measured campaigns have taught of an offer, and of the model: the newest mature measurement of each round."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from churn.campaigns.learning import evidence_in
+from churn.campaigns.learning import evidence_in, levels_in
+from churn.campaigns.offer_effect import Taught
 from churn.campaigns.rounds import offer_of_campaign
+from churn.decisions.recalibration import apart, proven_recalibration
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from churn.decisions.effect import Evidence
     from churn.store import Store
 
 
 def taught_of_offers(
-    store: Store, campaigns: Collection[str], *, without: str | None = None
-) -> dict[str, list[Evidence]]:
-    """Return by campaign the evidence of all measured rounds of its offer, in the order of their names; but for `without`."""
-    offers = {offer_of_campaign(campaign) for campaign in campaigns}
-    rounds = sorted(
-        name for name in store.assignments.counts() if offer_of_campaign(name) in offers and name != without
-    )
+    store: Store, campaigns: Collection[str], *, without: str | None = None, model_version: str | None = None
+) -> dict[str, Taught]:
+    """Return by campaign the evidence of all measured rounds of its offer, in the order of their names; but for `without`.
+
+    How far the probabilities are off is told by the rounds of every offer that went by the scores of `model_version`, the
+    published list's if none is named.
+    """
+    rounds = sorted(name for name in store.assignments.counts() if name != without)
     by_round = {name: store.measurements.latest(name, is_mature=True) for name in rounds}
-    evidence = {
-        name: evidence_in(measured.result.learnt)
+    learnt = {
+        name: measured.result.learnt
         for name, measured in by_round.items()
         if measured is not None and measured.result.learnt is not None
     }
+    levels = [level for learning in learnt.values() for level in levels_in(learning)]
+    version = model_version
+    if version is None and levels:
+        run = store.scores.current_run()
+        version = None if run is None else run.model_version
+    recalibration = None if version is None else proven_recalibration(apart(levels, version))
     return {
-        campaign: [evidence[name] for name in evidence if offer_of_campaign(name) == offer_of_campaign(campaign)]
+        campaign: Taught(
+            [
+                evidence_in(learning)
+                for name, learning in learnt.items()
+                if offer_of_campaign(name) == offer_of_campaign(campaign)
+            ],
+            recalibration,
+        )
         for campaign in campaigns
     }

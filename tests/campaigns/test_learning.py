@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
 
-from churn.campaigns.learning import evidence_in, evidence_of, learning_of
-from churn.campaigns.offer_effect import offer_effect, priors_of
+from churn.campaigns.learning import evidence_in, evidence_of, learning_of, level_of, levels_in
+from churn.campaigns.offer_effect import Taught, offer_effect, priors_of
 from churn.campaigns.rounds import offer_of_campaign
 from churn.decisions.profit import ALIKE
+from churn.decisions.recalibration import proven_recalibration
 from churn.documents.definition import Offer
 from churn.documents.measurement import OfferLearning
 
@@ -91,3 +94,53 @@ def test_a_rate_of_another_modifier_is_another_rate() -> None:
 @pytest.mark.parametrize("name", ["support_call", "support_call_2026_08", "support_call_trial", "support_call_pilot_2"])
 def test_rounds_of_an_offer_share_its_name(name) -> None:
     assert offer_of_campaign(name) == "support_call"
+
+
+def test_what_rounds_show_of_the_level_is_kept_and_the_churn_avoided_stays_what_was_measured() -> None:
+    day = date(2026, 7, 1)
+    frame = assigned(4000, 480, 4000, 600).with_columns(
+        snapshot_date=pl.lit(day)
+    )  # 15 % and 12 % where 30 % were expected
+    evidence = evidence_of(SINGLE, frame)
+    level = level_of(frame, None, model_version="m1", day=day, window_days=30)
+    assert (level.customers, level.churned, level.expected) == (4000, 600, pytest.approx(1200))
+    learnt = learning_of(SINGLE, evidence, [], [level])
+    again = OfferLearning.model_validate(learnt.model_dump(mode="json"))
+    assert levels_in(again) == [level]
+    assert evidence_in(again) == evidence
+    recalibration = proven_recalibration(levels_in(again))
+    taught, p = Taught([evidence], recalibration), np.array([0.3])
+    assert recalibration is not None
+    factor = taught.factor(p, np.zeros(1))
+    assert p * factor == pytest.approx([0.15], abs=0.01)
+    assert evidence.basis == (pytest.approx(factor[0], abs=0.01),)
+    (piece,) = taught.pieces
+    assert piece.shift[0] / piece.precision[0][0] * 0.15 == pytest.approx(0.03, abs=0.003)
+
+
+def test_causes_that_are_off_by_different_shares_are_not_learnt_as_an_effect() -> None:
+    rng = np.random.default_rng(11)
+    count = 40_000
+    p = np.full(count, 0.1)
+    involuntary = np.where(np.arange(count) < 8_000, 0.08, 0.01)
+    true = np.where(involuntary > 0.05, 0.13, 0.1)  # only involuntary churn is likelier than the model says
+    left = rng.random(count) < true
+    beside = pl.DataFrame(
+        {"split": "a", "churn_probability": p, "involuntary_probability": involuntary, "has_churned": left}
+    )
+    chosen = pl.DataFrame(
+        {
+            "split": "a",
+            "plan_id": "a",
+            "arm": ["treatment" if n % 10 else "holdout" for n in range(3_000)],
+            "churn_probability": p[:3_000],
+            "voluntary_part": 0.02,
+            "involuntary_part": involuntary[:3_000],
+            "has_churned": rng.random(3_000) < true[:3_000],
+        }
+    )
+    with_causes = evidence_of(SINGLE, chosen.with_columns(involuntary_probability=pl.lit(0.08)), beside)
+    blind = evidence_of(SINGLE, chosen, beside.drop("involuntary_probability"))
+    rates = [piece.shift[0] / piece.precision[0][0] for piece in (with_causes, blind)]
+    assert abs(rates[0]) < 0.1  # contact does nothing
+    assert rates[1] < rates[0] - 0.05

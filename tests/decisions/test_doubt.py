@@ -55,7 +55,7 @@ def test_one_rate_and_a_measured_effect_have_prospects_too():
     assert measured.chance == pytest.approx(norm.cdf(40.0 / 30.0))
 
 
-def test_a_trial_risks_a_twentieth_of_what_the_plan_is_expected_to_earn():
+def test_a_trial_risks_a_share_of_what_the_plan_is_expected_to_earn():
     sure, doubtful, worse = (
         Prospect(100, 1_000.0, 200.0, 0.95),
         Prospect(500, 200.0, 400.0, 0.7),
@@ -68,4 +68,21 @@ def test_a_trial_risks_a_twentieth_of_what_the_plan_is_expected_to_earn():
     assert sizes[2] == int(room / ((1.6448536269514722 * 300.0 - 100.0) / 50))
     assert trial_sizes([sure]) == [None]
     assert trial_sizes([Prospect(0, 0.0, 0.0, 0.0)]) == [None]  # nobody would get it anyway
-    assert (SURE, SURE_MEASURED) == (0.75, 0.9)
+    assert (SURE, SURE_MEASURED, RISKED) == (0.75, 0.9, 0.03)
+
+
+def test_an_offer_that_its_file_was_sure_of_goes_on_trial_only_below_that_chance():
+    value, design = np.full(40, 50.0), np.full((40, 1), 0.3)
+    weak = Evidence(("all",), ((60.0,),), (0.0,), 90, 10, 0.0, 1.0)  # no effect, seen dimly
+
+    def prospect_by(known):
+        return prospect_of_belief(known.avoided(design) * value - 1.0, value, design, known)
+
+    prospect, before = prospect_by(belief([weak])), prospect_by(belief())
+    assert prospect.chance < before.chance
+    assert before.is_sure
+    assert prospect.chance_by_file == pytest.approx(before.chance)
+    assert prospect.is_sure
+    assert not Prospect(40, 1.0, 10.0, 0.8, is_measured=True, chance_by_file=0.7).is_sure
+    assert Prospect(40, 1.0, 10.0, 0.8, is_measured=True, chance_by_file=0.8).is_sure
+    assert not Prospect(40, 1.0, 10.0, 0.74, is_measured=True, chance_by_file=0.8).is_sure

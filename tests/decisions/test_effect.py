@@ -109,3 +109,22 @@ def test_two_rounds_tell_more_than_one_and_the_order_does_not_matter() -> None:
     row = np.array([[0.12, 0.06, -1.0]])
     assert believe(PRIORS, [one, two]).error(row) < believe(PRIORS, [one]).error(row)
     assert believe(PRIORS, [one, two]).mean == pytest.approx(believe(PRIORS, [two, one]).mean)
+
+
+def test_a_few_of_whom_by_luck_nobody_left_are_not_sure_to_stay() -> None:
+    prior = RangePrior("all", 0.0, 0.06, 0.15)
+    p = np.full(440, 0.1)
+    treated, beside = np.arange(440) < 36, np.arange(440) >= 40
+    churned = (np.arange(440) >= 40) & (np.arange(440) % 10 == 0)
+    evidence = learn_evidence(churned, treated, p, p[:, None], [prior], is_beside=beside)
+    # 36 x 10 % would have left: nobody did, which happens by luck in two cases of a hundred.
+    assert 1.0 / evidence.precision[0][0] > 0.5 * 0.1 * 0.9 / 36 / 0.1**2
+    assert believe([prior], [evidence]).mean[0] < 0.25
+
+
+def test_evidence_on_recalibrated_probabilities_says_the_same_of_the_churn_avoided() -> None:
+    raw = Evidence(("all",), ((400.0,),), (120.0,), 500, 500, 0.0, 1.0, basis=(1.25,))
+    moved = raw.recalibrated()
+    assert moved.shift[0] / moved.precision[0][0] * 1.25 == pytest.approx(0.3)  # rate x recalibrated probability
+    assert moved.precision[0][0] == pytest.approx(400.0 * 1.25**2)
+    assert moved.recalibrated() == moved

@@ -25,7 +25,9 @@ MOST: Final = 10_000  # customers of one day's list; more make the probabilities
 def left_alone(
     context: Context, warehouse: Warehouse, plans: Sequence[PlanRecord], chosen: pl.DataFrame
 ) -> pl.DataFrame | None:
-    """Return split, churn_probability and has_churned of customers scored when `chosen` were, and contacted by nobody.
+    """Return split, snapshot_date, churn_probability, involuntary_probability and has_churned of customers contacted by nobody.
+
+    They were scored when `chosen` were.
 
     `chosen`: customer_id, snapshot_date, plan_id, split. Left out are the chosen themselves, whoever any campaign contacts
     in the window, and those whose fate is not known yet. Of one day at most `MOST` are taken, by a hash. None where no
@@ -72,10 +74,41 @@ def left_alone(
         known = free.join(fate.filter("is_mature"), on="customer_id", how="inner", maintain_order="left")
         parts.append(
             known.filter(pl.col("has_churned").is_not_null()).select(
-                pl.lit(split).alias("split"), "churn_probability", "has_churned"
+                pl.lit(split).alias("split"),
+                "snapshot_date",
+                "churn_probability",
+                "involuntary_probability",
+                "has_churned",
             )
         )
     return pl.concat(parts) if parts else None
+
+
+def with_causes(warehouse: Warehouse, plans: Sequence[PlanRecord], frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` (customer_id, snapshot_date, plan_id) with involuntary_probability, null where no score of that day knows it."""
+    import polars as pl
+
+    if not warehouse.has_table("history.scores"):
+        return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("involuntary_probability"))
+    versions = {plan.plan_id: plan.model_version for plan in plans}
+    days = frame["snapshot_date"].unique().to_list()
+    marks = ", ".join("?" for _ in days)
+    known = warehouse.frame(
+        f"select customer_id, snapshot_date, model_version, {_involuntary(warehouse)} from history.scores "
+        f"where snapshot_date in ({marks})",
+        days,
+    ).unique(["customer_id", "snapshot_date", "model_version"], keep="any")
+    return (
+        frame.with_columns(model_version=pl.col("plan_id").replace_strict(versions, return_dtype=pl.String))
+        .join(known, on=["customer_id", "snapshot_date", "model_version"], how="left", maintain_order="left")
+        .drop("model_version")
+    )
+
+
+def _involuntary(warehouse: Warehouse) -> str:
+    """Return the SQL of the involuntary part; dates scored before there were causes of churn know none."""
+    has_causes = "involuntary_probability" in warehouse.frame("select * from history.scores limit 0").columns
+    return "involuntary_probability" if has_causes else "cast(null as double) as involuntary_probability"
 
 
 def _listed(warehouse: Warehouse, day: date, model_version: str, window_days: int) -> pl.DataFrame:
@@ -89,7 +122,7 @@ def _listed(warehouse: Warehouse, day: date, model_version: str, window_days: in
         )
         values += [day, day + timedelta(window_days)]
     return warehouse.frame(
-        "select customer_id, snapshot_date, churn_probability from history.scores where snapshot_date = ? "
-        f"and model_version = ?{is_contacted} order by hash(customer_id), customer_id",
+        f"select customer_id, snapshot_date, churn_probability, {_involuntary(warehouse)} "
+        f"from history.scores where snapshot_date = ? and model_version = ?{is_contacted} order by hash(customer_id), customer_id",
         values,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from churn.campaigns.learning import evidence_of, learning_of
+from churn.campaigns.learning import evidence_of, learning_of, level_of
 from churn.campaigns.measurement import MeasurementTerms, comparable, costs_of, measure
 from churn.campaigns.measurement_words import ALARM, alarm_of, words_of
 from churn.campaigns.random_slice import RANDOM_STRATUM
@@ -23,11 +23,12 @@ from churn.documents.measurement import (
 from churn.errors import CampaignError, DataError
 from churn.views.offer_evidence import taught_of_offers
 from churn.workflows.measure.follow import FollowedCustomers, follow_customers
-from churn.workflows.measure.left_alone import left_alone
+from churn.workflows.measure.left_alone import left_alone, with_causes
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from churn.decisions.recalibration import SeenLevel
     from churn.store import Alert, PlanRecord
 
 
@@ -61,6 +62,7 @@ def measure_campaign(context: Context, campaign: str, *, so_far: bool = False) -
         _refuse(campaign, plans, assignments, planned)
         with context.open_warehouse("churn measure") as warehouse:
             followed = follow_customers(context, warehouse, plans, assignments, events)
+            followed = replace(followed, frame=with_causes(warehouse, plans, followed.frame))
             beside = left_alone(context, warehouse, plans, followed.frame.filter("is_mature"))
         if not followed.frame["is_known"].any():
             raise DataError(
@@ -137,24 +139,41 @@ def _document(
         model_version=newest.model_version,
         events=followed.events,
     )
-    learnt = _learnt(context, newest, chosen, beside) if figures.status == "measured" else None
+    learnt = _learnt(context, plans, chosen, beside) if figures.status == "measured" else None
     measured = Measured.of(origin, figures, learnt)
     return measured.put_into_words(words_of(measured), alarm_of(measured))
 
 
 def _learnt(
-    context: Context, plan: PlanRecord, chosen: pl.DataFrame, beside: pl.DataFrame | None
+    context: Context, plans: Sequence[PlanRecord], chosen: pl.DataFrame, beside: pl.DataFrame | None
 ) -> OfferLearning | None:
     """Return what those whose windows have closed teach of the offer, with the other rounds of it that were measured.
 
     `beside` are customers whom nobody contacted, see `left_alone`.
     """
-    evidence = evidence_of(plan.definition.offer, chosen.filter("is_mature"), beside)
+    plan = plans[-1]
+    chosen = chosen.filter("is_mature")
+    evidence = evidence_of(plan.definition.offer, chosen, beside)
     if evidence is None:
         return None
     with context.open_store() as store:
-        others = taught_of_offers(store, [plan.campaign], without=plan.campaign)[plan.campaign]
-    return learning_of(plan.definition.offer, evidence, others)
+        others = taught_of_offers(store, [plan.campaign], without=plan.campaign)[plan.campaign].evidence
+    return learning_of(plan.definition.offer, evidence, others, _levels(context, plans, chosen, beside))
+
+
+def _levels(
+    context: Context, plans: Sequence[PlanRecord], chosen: pl.DataFrame, beside: pl.DataFrame | None
+) -> list[SeenLevel]:
+    """Return how far the probabilities were off on the days of plans whose window is that of the probabilities.
+
+    Who leaves within sixty days says nothing of probabilities of thirty.
+    """
+    horizon = context.settings.churn.horizon_days
+    days = {(plan.snapshot_date, plan.model_version) for plan in plans if plan.window_days == horizon}
+    seen = [
+        level_of(chosen, beside, model_version=version, day=day, window_days=horizon) for day, version in sorted(days)
+    ]
+    return [level for level in seen if level.customers]
 
 
 def holdout_share(plans: Sequence[PlanRecord], frame: pl.DataFrame) -> float:

@@ -131,14 +131,13 @@ def build_document(settings: Settings, run: PlanningRun) -> PlanDocument:
 
 
 def _chosen(settings: Settings, run: PlanningRun) -> list[_ChosenCampaign]:
-    frame, choice = run.scores.frame, run.choice
-    p = frame["churn_probability"].to_numpy()
+    choice = run.choice
     treated = []
     for position, priced in enumerate(run.priced):
         rows = choice.treated(position)
         treated.append(
             Treated(
-                p[rows],
+                priced.probability[rows],
                 priced.avoided[rows],
                 priced.value[rows],
                 priced.economics,
@@ -149,7 +148,7 @@ def _chosen(settings: Settings, run: PlanningRun) -> list[_ChosenCampaign]:
         )
     drawn = draw_profit(
         treated,
-        probability_error=run.scores.judgement.level_error,
+        probability_error=_level_error(run),
         draws=settings.simulation.draws,
         seed=run.request.seed,
     )
@@ -166,6 +165,16 @@ def _chosen(settings: Settings, run: PlanningRun) -> list[_ChosenCampaign]:
         )
         for k in range(len(run.priced))
     ]
+
+
+def _level_error(run: PlanningRun) -> float:
+    """Return by which share the probabilities of the chosen may err: as measured rounds leave it, else as the model was judged."""
+    frame, recalibration = run.scores.frame, run.priced[0].recalibration if run.priced else None
+    rows = np.flatnonzero(run.choice.campaign >= 0)
+    if recalibration is None or not rows.size:
+        return run.scores.judgement.level_error
+    involuntary = frame["involuntary_probability"].cast(float).to_numpy()
+    return recalibration.error(frame["churn_probability"].to_numpy()[rows], np.nan_to_num(involuntary[rows]))
 
 
 def _campaign(campaign: _ChosenCampaign, settings: Settings, facts: CampaignFacts) -> CampaignPlan:
@@ -280,7 +289,7 @@ def _holdout_and_power(
     treatment = campaign.treated.size + campaign.used.treatment
     holdout = campaign.held_out.size + campaign.used.holdout
     chosen = treatment + holdout
-    rate = _mean(scores["churn_probability"].to_numpy()[rows], assigned["churn_probability"])
+    rate = _mean(campaign.priced.probability[rows], assigned["churn_probability"])
     effect = _mean(campaign.priced.avoided[rows], assigned["expected_uplift"])
     stretched = 1.0 - (1.0 - rate) ** (window / horizon)
     effect *= stretched / rate if rate > 0 else 1.0

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from churn.campaigns.offer_effect import Taught
     from churn.decisions.checks import Floats
-    from churn.decisions.effect import Evidence
     from churn.documents.programme import ProgrammeDefinition
     from churn.documents.programme_round import OfferOnTrial, SwitchedOff
     from churn.workflows.plan.choose import NewAssignments
@@ -366,9 +366,12 @@ def plan_inputs(
     }
 
 
-def _digest(evidence: Sequence[Evidence]) -> str:
-    """Return what tells evidence apart; nothing where there is none."""
-    return hashlib.sha256(repr(evidence).encode()).hexdigest()[:16] if evidence else ""
+def _digest(taught: Taught) -> str:
+    """Return what tells apart what was taught; nothing where nothing was."""
+    if not taught.evidence and taught.recalibration is None:
+        return ""
+    level = [] if taught.recalibration is None else taught.recalibration.mean.tolist()
+    return hashlib.sha256(repr((list(taught.evidence), level)).encode()).hexdigest()[:16]
 
 
 def standing_plans(

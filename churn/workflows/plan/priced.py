@@ -14,6 +14,7 @@ from churn.campaigns.offer_effect import OfferEffect
 from churn.decisions.checks import Bools, Floats
 from churn.decisions.offer_simulation import PricedCustomers
 from churn.decisions.profit import ALIKE, ContactValues, CustomerTerms, Economics, value_contacts
+from churn.decisions.recalibration import Recalibration
 from churn.documents.definition import CampaignDefinition
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 class Priced:
     """One campaign's arithmetic for all customers (n,): what contact brings, under named terms, and who is eligible.
 
+    `probability` is that of churn as it is counted with: the list's, recalibrated where measured rounds prove that it is off.
     `value` is the value of a save; `terms` are those that differ by customer, whose means `economics` has.
     """
 
     definition: CampaignDefinition
+    probability: Floats
     economics: Economics
     terms: CustomerTerms
     value: Floats
@@ -39,6 +42,7 @@ class Priced:
     cause_note: str | None  # what must be said of the probability by cause
     left_out: Mapping[str, Bools]  # by rule whom it leaves out whatever they would earn
     eligibility: Eligibility
+    recalibration: Recalibration | None  # that `probability` went by
 
     @property
     def profit(self) -> Floats:
@@ -60,11 +64,11 @@ class Priced:
         cost = self.values.unit_cost
         return float(cost[rows].sum()) if isinstance(cost, np.ndarray) else float(cost) * rows.size
 
-    def customers(self, probability: Floats, who: Bools) -> PricedCustomers:
-        """Return some of the customers as a simulation takes them; `probability` (n,) is that of churn."""
+    def customers(self, who: Bools) -> PricedCustomers:
+        """Return some of the customers as a simulation takes them."""
         values, unit = self.values, self.values.unit_cost
         return PricedCustomers(
-            probability=probability[who],
+            probability=self.probability[who],
             value=self.value[who],
             values=ContactValues(
                 values.avoided[who],
@@ -98,20 +102,37 @@ def price(
     effect: OfferEffect | None = None,
     parts: tuple[Floats, Floats] | None = None,
     cause_note: str | None = None,
+    *,
+    probability: Floats | None = None,
+    recalibration: Recalibration | None = None,
 ) -> Priced:
     """Return expected profits under `economics` and who is eligible, those who would earn too little left out.
 
-    `terms` (n,) are those that differ by customer, `uplift` (n,) is the churn avoided where that was measured, with the
+    `probability` (n,) is that of churn, by the list or as `recalibration` makes it. `terms` (n,) are those that differ by customer, `uplift` (n,) is the churn avoided where that was measured, with the
     standard error of its mean, `effect` what the offer does by cause, which `terms` hold as churn avoided.
     """
-    p, value = scores["churn_probability"].to_numpy(), _value(definition, scores, terms)
-    values = value_contacts(p, value, economics, terms, uplift)
+    value = _value(definition, scores, terms)
+    probability = scores["churn_probability"].to_numpy() if probability is None else probability
+    values = value_contacts(probability, value, economics, terms, uplift)
     minimum = float(definition.limits.min_expected_profit)
     low = (values.profit < minimum) | (values.profit <= 0.0)
-    eligible = eligibility({**left_out, "low_profit": low}, p.size)
+    eligible = eligibility({**left_out, "low_profit": low}, probability.size)
     error = None if uplift is None else effect_error
     return Priced(
-        definition, economics, terms, value, values, error, effect, parts, sentence, cause_note, left_out, eligible
+        definition,
+        probability,
+        economics,
+        terms,
+        value,
+        values,
+        error,
+        effect,
+        parts,
+        sentence,
+        cause_note,
+        left_out,
+        eligible,
+        recalibration,
     )
 
 

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churn.campaigns.expectation import economics_of
-from churn.campaigns.offer_effect import believed_rates, offer_effect, parts_of
-from churn.campaigns.plan_words import effect_notes, harm_note, risk_note, terms_note, unlearnt_note, uplift_note
+from churn.campaigns.offer_effect import NOTHING_TAUGHT, Taught, believed_rates, offer_effect, parts_of
+from churn.campaigns.plan_words import (
+    effect_notes,
+    harm_note,
+    recalibration_note,
+    risk_note,
+    terms_note,
+    unlearnt_note,
+    uplift_note,
+)
 from churn.config import ProfitModel
 from churn.context import Context
 from churn.decisions.checks import Bools, Floats
@@ -30,7 +38,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.config import BusinessSettings
-    from churn.decisions.effect import Evidence
     from churn.decisions.offer_terms import CustomersTerms
     from churn.warehouse.connection import Warehouse
     from churn.workflows.learn_uplift import LoadedUplift
@@ -61,7 +68,7 @@ class OfferKnowledge:
 
     terms: CustomersTerms
     causes: InvoluntaryChurn | None = None
-    evidence: Sequence[Evidence] = ()
+    taught: Taught = NOTHING_TAUGHT
     learning: LoadedUplift | None = None
     features: pl.DataFrame | None = None
 
@@ -86,7 +93,9 @@ def price_campaigns(
     by_cause = any(definition.offer.success is not None for definition in definitions)
     causes = involuntary_churn(context, scores.frame, scores.model_version) if by_cause else None
     with context.open_store() as store:
-        taught = taught_of_offers(store, [definition.name for definition in definitions])
+        taught = taught_of_offers(
+            store, [definition.name for definition in definitions], model_version=scores.model_version
+        )
     learnt = [latest_learning(context, definition.name) for definition in definitions]
     features = _features(context, warehouse, scores, learnt)
     return [
@@ -121,10 +130,14 @@ def price_offer(
     else:
         basis = _basis(definition, learning, known.features)
     economics = economics_of(definition, business, basis.model, _usable(own))
-    probability = scores["churn_probability"].to_numpy()
+    listed = scores["churn_probability"].to_numpy()
     causes = known.causes if definition.offer.success is not None else None
-    involuntary = np.zeros(probability.size) if causes is None else causes.part
-    effect = offer_effect(definition.offer, known.evidence, probability, involuntary, own.terms)
+    part = np.zeros(listed.size) if causes is None else causes.part
+    factor = np.ones(listed.size)
+    if known.taught.recalibration is not None:
+        factor = known.taught.factor(listed, scores["involuntary_probability"].cast(float).to_numpy())
+    probability = listed * factor
+    effect = offer_effect(definition.offer, known.taught.pieces, probability, part * factor, own.terms)
     if effect is not None and basis.avoided is None:
         economics = effect.of(np.flatnonzero(own.is_usable)).within(economics)
         own = replace(own, terms=replace(own.terms, avoided=effect.avoided))
@@ -139,12 +152,14 @@ def price_offer(
         scores,
         rules,
         own.terms,
+        probability=probability,
+        recalibration=known.taught.recalibration,
         uplift=basis.avoided,
         effect_error=basis.effect_error,
         sentence=basis.sentence,
         effect=effect if basis.avoided is None else None,
         cause_note=None if causes is None else causes.note,
-        parts=parts_of(definition.offer, probability, involuntary, own.terms),
+        parts=parts_of(definition.offer, listed, part, own.terms),
     )
 
 
@@ -154,7 +169,9 @@ def _usable(own: CustomersTerms) -> CustomerTerms:
 
 def pricing_notes(priced: Sequence[Priced]) -> list[str]:
     """Return what must be said of the profit models: what was learnt, and from which campaign nothing was yet."""
-    notes = [
+    recalibration = priced[0].recalibration if priced else None
+    notes = [] if recalibration is None else [recalibration_note(recalibration)]
+    notes += [
         terms_note(campaign.definition.name, list(campaign.definition.offer.formulas))
         for campaign in priced
         if campaign.definition.offer.formulas

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from churn.campaigns.offer_effect import believed_rates
+from churn.campaigns.offer_effect import NOTHING_TAUGHT, believed_rates
 from churn.campaigns.programmes import competing, load_programme
 from churn.campaigns.reading import load_campaign
 from churn.config import Settings
@@ -219,7 +219,7 @@ def price_published(
     with context.open_store() as store:
         page = store.scores.page(limit=None, order=None, columns=[*COLUMNS, "contact_facts"])
         is_settings = definition.name == _SETTINGS
-        taught = [] if is_settings else taught_of_offers(store, [definition.name])[definition.name]
+        taught = NOTHING_TAUGHT if is_settings else taught_of_offers(store, [definition.name])[definition.name]
         assigned = store.assignments.of(definition.name if programme is None else "")
     run, frame = page.run, page.frame.sort("customer_id")
     if run is None:
@@ -334,7 +334,7 @@ def simulate_priced(
             where="[audience], [limits]",
             remedy="`churn plan CAMPAIGN --dry-run` counts the reasons.",
         )
-    held_out, probability = 0, population.frame["churn_probability"].to_numpy()
+    held_out, probability = 0, priced.probability
     if mode == "threshold":
         chosen = who & (probability >= float(amount or 0.0))
     elif amount == 0:
@@ -343,7 +343,7 @@ def simulate_priced(
         choice = choose([priced], [population.used], population.limits, population.frame)
         chosen, held_out = np.zeros(who.size, dtype=np.bool_), choice.held_out(0).size
         chosen[choice.treated(0)] = True
-    result = simulate_offer(priced.customers(probability, who), chosen[who], mode=mode, draws=draws, seed=seed)
+    result = simulate_offer(priced.customers(who), chosen[who], mode=mode, draws=draws, seed=seed)
     least = float(population.definition.limits.min_expected_profit)
     return SimulatedCampaign(
         result,

@@ -174,7 +174,7 @@ def _on_newest_terms(
         involuntary=known("involuntary_probability"),
         margin=now["monthly_margin"].to_numpy(),
         months=known("months_after_save"),
-        evidence=taught_of_offers(store, [definition.name]).get(definition.name, ()),
+        taught=taught_of_offers(store, [definition.name])[definition.name],
         own=own_terms_of(formulas, definition, now["customer_id"].to_list()),
     )
     if profit is None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from churn.campaigns.learning import learning_of
 from churn.decisions.effect import Evidence
+from churn.decisions.recalibration import see_level
 from churn.documents.definition import Offer
 from churn.store import open_store
 from tests.documents.samples import measurement_document
 from tests.workflows.plan.town import NOW, PLAIN, VALUE, customer, probabilities
 
 
-def teach(town, rate: float, *, precision: float = 1e4, campaign: str = "calls_1") -> None:
+def teach(town, rate: float, *, precision: float = 1e4, campaign: str = "calls_1", levels=()) -> None:
     """Let a round of the offer be planned and measured to have that success rate, surely."""
     town.campaign(campaign, PLAIN.replace("window_days = 30", "window_days = 30\nowner = 'x'"))
     if campaign != "calls":
@@ -21,7 +23,7 @@ def teach(town, rate: float, *, precision: float = 1e4, campaign: str = "calls_1
         {"success_rate_low": 0.3, "success_rate_expected": 0.4, "success_rate_high": 0.5, "contact_cost": 2}
     )
     evidence = Evidence(("all",), ((precision,),), (precision * rate,), 500, 500, 0.0, 1.0)
-    document = measurement_document(campaign, learnt=learning_of(offer, evidence, []))
+    document = measurement_document(campaign, learnt=learning_of(offer, evidence, [], levels))
     with open_store(town.settings.database_url) as store:
         store.measurements.save(campaign, ["p"], document, is_mature=True, measured_at=NOW)
 
@@ -64,3 +66,42 @@ def test_other_offers_teach_nothing(town) -> None:
     town.campaign("calls")
     teach(town, 0.0, campaign="letters_1")
     assert town.document("calls", is_dry_run=True).campaigns[0].effect == ()
+
+
+def test_a_plan_counts_with_the_level_that_rounds_of_any_offer_showed_and_says_so(town) -> None:
+    town.campaign("calls")
+    before = town.plan("calls", is_dry_run=True)
+    p = np.full(40_000, 0.2)
+    fewer = see_level(
+        np.arange(p.size) < 6_000,  # 15 % left where 20 % were expected
+        p,
+        np.zeros(p.size),
+        model_version=before.document.model_version,
+        day=before.document.snapshot_date,
+        window_days=30,
+    )
+    teach(town, 0.3, campaign="letters_1", levels=[fewer])
+    plan = town.plan("calls", is_dry_run=True)
+    said = [sentence for sentence in plan.document.sentences if "leavers than the model said" in sentence]
+    assert said == [
+        "The last measured round showed 25 % fewer leavers than the model said (6,000 left of 40,000 whom nobody contacted, "
+        "8,000 were expected): this plan counts with that."
+    ]
+    was, now = (
+        dict(made.assignments.filter(campaign="calls").select("customer_id", "expected_profit").iter_rows())
+        for made in (before, plan)
+    )
+    listed = {customer(n): value for n, value in enumerate(probabilities())}
+    for name in set(was) & set(now):
+        factor = (now[name] + 2) / (was[name] + 2)  # a contact costs 2 whatever the probability
+        assert 0.6 < factor < 0.9, listed[name]
+    assert plan.document.expected.profit < before.document.expected.profit
+
+
+def test_another_models_level_changes_nothing(town) -> None:
+    town.campaign("calls")
+    p = np.full(40_000, 0.2)
+    seen = see_level(np.arange(p.size) < 6_000, p, np.zeros(p.size), model_version="another", window_days=30)
+    teach(town, 0.3, campaign="letters_1", levels=[seen])
+    said = " ".join(town.document("calls", is_dry_run=True).sentences)
+    assert "than the model said" not in said

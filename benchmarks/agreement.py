@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from churn.campaigns.expectation import Treated
+from churn.campaigns.offer_effect import NOTHING_TAUGHT, Taught
 from churn.config import BusinessSettings
 from churn.config.formulas import TermName
 from churn.decisions.choices import Mode, ProfitModel
@@ -22,6 +23,7 @@ from churn.decisions.live_simulation import LiveCustomers
 from churn.decisions.offer_simulation import simulate_offer
 from churn.decisions.offer_terms import checked
 from churn.decisions.profit import Economics, value_contacts
+from churn.decisions.recalibration import Recalibration
 from churn.decisions.simulation import simulate
 from churn.documents.definition import CampaignDefinition
 from churn.workflows.plan.causes import InvoluntaryChurn
@@ -128,19 +130,30 @@ def ask_offer(seed: int) -> dict[str, Told]:
         "voluntary_modifier": rng.uniform(0.0, 2.0, size),
     }
     terms = checked({name: amounts[name] for name in definition.offer.formulas})
-    knowledge = OfferKnowledge(terms, InvoluntaryChurn(p * rng.uniform(0.0, 0.8, size), None))
+    involuntary = p * rng.uniform(0.0, 0.8, size)
+    taught = NOTHING_TAUGHT
+    if seed % 2:  # measured rounds showed that the probabilities are off
+        taught = Taught((), Recalibration(rng.normal(0.0, 0.3, 3), np.eye(3) / 100.0, 1, 100, 9.0, 10))
+    scores = scores.with_columns(pl.Series("involuntary_probability", involuntary))
+    knowledge = OfferKnowledge(terms, InvoluntaryChurn(involuntary, None), taught)
     priced = price_offer(definition, BusinessSettings(), scores, left_out, knowledge)
     budget = float(rng.uniform(0.0, 3.0)) * size if seed % 4 == 2 else None
     choice = choose([priced], [Used({}, 0.0)], RemainingLimits(budget, {}), scores)
     rows = choice.treated(0)
-    treated = Treated(p[rows], priced.avoided[rows], priced.value[rows], priced.economics, terms=priced.terms.of(rows))
+    treated = Treated(
+        priced.probability[rows],
+        priced.avoided[rows],
+        priced.value[rows],
+        priced.economics,
+        terms=priced.terms.of(rows),
+    )
     admission = Admission.of(priced.left_out, size)
     who = admission.is_admitted
     if not who.any():
         return {}
     chosen = np.zeros(size, dtype=np.bool_)
     chosen[rows] = True
-    result = simulate_offer(priced.customers(p, who), chosen[who], mode="optimum", draws=DRAWS)
+    result = simulate_offer(priced.customers(who), chosen[who], mode="optimum", draws=DRAWS)
     last = admission.funnel(priced.profit, result.point, held_out=choice.held_out(0).size)[-1]
     return {
         "plan": Told.of(rows.size, treated.cost, treated.profit),

@@ -84,7 +84,9 @@ def test_a_plan_counts_with_the_level_that_rounds_of_any_offer_showed_and_says_s
     plan = town.plan("calls", is_dry_run=True)
     said = [sentence for sentence in plan.document.sentences if "leavers than the model said" in sentence]
     assert len(said) == 1
-    assert said[0].startswith("The last measured round showed 25 % fewer leavers than the model said (6,000 left of 40,000")
+    assert said[0].startswith(
+        "The last measured round showed 25 % fewer leavers than the model said (6,000 left of 40,000"
+    )
     assert said[0].endswith("8,000 were expected): this plan counts with that.")
     was, now = (
         dict(made.assignments.filter(campaign="calls").select("customer_id", "expected_profit").iter_rows())

@@ -89,9 +89,10 @@ def see_level(
         p = _corrected(probability, columns, at)
         information = columns.T @ ((p * (1.0 - p))[:, None] * columns)
         gradient = columns.T @ (y - p)
-        step = np.linalg.solve(information + weak, gradient - weak @ at)
-        at = at + step * min(1.0, 1.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-10:
+        step = np.asarray(np.linalg.solve(information + weak, gradient - weak @ at))
+        longest = float(np.max(np.abs(step)))
+        at = at + step / max(longest, 1.0)
+        if longest < 1e-10:
             break
     shift = gradient + information @ at
     return SeenLevel(

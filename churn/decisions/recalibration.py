@@ -68,7 +68,7 @@ class Recalibration:
         columns = _columns(probability, involuntary)
         p = _corrected(probability, columns, self.mean)
         slopes = (p * (1.0 - p)) @ columns / max(float(p.sum()), _LEAST)
-        return float(np.sqrt(max(slopes @ self.covariance @ slopes, 0.0)))
+        return float(np.sqrt(max(float(slopes @ self.covariance @ slopes), 0.0)))
 
 
 def see_level(

@@ -21,8 +21,12 @@ from tests import ROOT
 
 WORKERS = 2
 _SECONDS = 60.0
-# Small, since they run beside all other tests.
+# These run for seconds, beside all other tests: Java compiles once and lightly, and collects garbage in one thread.
+_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+# Small for the same reason.
 SETTINGS = {
+    "spark.driver.extraJavaOptions": _SHORT_LIVED,
+    "spark.executor.extraJavaOptions": _SHORT_LIVED,
     "spark.driver.memory": "512m",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -77,6 +81,8 @@ def running_spark() -> Iterator[SparkCluster]:
         **{name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "CHURN_"))},
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": _SHORT_LIVED,
+        "SPARK_LAUNCHER_OPTS": _SHORT_LIVED,
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

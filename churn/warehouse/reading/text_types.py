@@ -16,7 +16,7 @@ from churn.warehouse.reading.delivery import Delivery
 from churn.warehouse.reading.values import MISSING_VALUES, Reading
 
 _SAMPLE: Final = 2_000
-_COLUMNS: Final = 25  # of one query about the first rows
+_COLUMNS: Final = 25  # of one query: planning thousands of conditions at once takes longer than running them
 _EXACT_DIGITS: Final = 15  # a longer run of digits is an id: a double would round it
 
 
@@ -114,14 +114,8 @@ def _types_of(warehouse: Warehouse, delivery: Delivery, names: Collection[str], 
 
     The first rows say which tests are worth asking of all of them.
     """
-    listed = list(names)
     first = f"select * from ({delivery.sql}) limit {_SAMPLE}"
-    likely: dict[str, list[_Test]] = {}
-    for start in range(
-        0, len(listed), _COLUMNS
-    ):  # planning thousands of conditions at once takes longer than running them
-        part = {name: _tests(name, reading) for name in listed[start : start + _COLUMNS]}
-        likely |= _passed(warehouse, first, part)[0]
+    likely, _ = _passed(warehouse, first, {name: _tests(name, reading) for name in names})
     chosen: dict[str, _Test] = {}
     while likely:  # of the types that the first rows allow, the first one that all rows do
         passed, held = _passed(warehouse, delivery.sql, {name: kept[:1] for name, kept in likely.items()})
@@ -135,9 +129,21 @@ def _passed(
     warehouse: Warehouse, sql: str, tests: Mapping[str, list[_Test]]
 ) -> tuple[dict[str, list[_Test]], dict[str, int]]:
     """Return, for each column, the tests that all of its values pass, and how many values it has."""
+    passed: dict[str, list[_Test]] = {}
+    held: dict[str, int] = {}
+    listed = list(tests)
+    for start in range(0, len(listed), _COLUMNS):
+        names = listed[start : start + _COLUMNS]
+        part = _passed_at_once(warehouse, sql, {name: tests[name] for name in names})
+        passed |= part[0]
+        held |= part[1]
+    return passed, held
+
+
+def _passed_at_once(
+    warehouse: Warehouse, sql: str, tests: Mapping[str, list[_Test]]
+) -> tuple[dict[str, list[_Test]], dict[str, int]]:
     questions = [(name, test) for name, kept in tests.items() for test in kept]
-    if not questions:
-        return {}, {}
     counts = [f"count({quoted(name)})" for name in tests]
     # Whether a value is one of the words for no number is asked only of those that fail.
     fails = [

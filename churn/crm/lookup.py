@@ -125,4 +125,5 @@ def settled_by(item: Item, result: RowResult, mode: WriteMode) -> Settled:
         )
     # An insert that found a record wrote nothing: unless an earlier attempt made it, nothing in there is ours.
     is_ours = not (mode == "insert" and result.state == "unchanged" and not item.is_doubtful)
-    return Settled(row, "done", remote_id=result.remote_id or item.remote_id, is_ours=is_ours)
+    remote_id = result.remote_id or item.remote_id
+    return Settled(row, "done", remote_id=remote_id, is_ours=is_ours, code=result.state, message=result.message)

@@ -374,6 +374,25 @@ class Settled:
     may_pass: bool = False
 
 
+PushedKind = Literal["added", "changed", "same", "written", "cleared", "refused", "left"]
+
+
+@dataclass(frozen=True)
+class PushedRow:
+    """One row of a push, and what became of it; `remote_field` is the field that a refusal is about, while it stands.
+
+    `code` and `message` are the other side's answer. `kind` is `written` where a push did not keep whether the record was made or
+    changed. `is_refused_still`: no later push has settled it.
+    """
+
+    row: OutboxRow
+    kind: PushedKind
+    code: str | None
+    message: str | None
+    remote_field: str | None = None
+    is_refused_still: bool = False
+
+
 @dataclass(frozen=True)
 class Rejection:
     """A row that a system refuses, and how often it did; `is_held` until the row, the mapping, or a person changes it."""

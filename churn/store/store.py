@@ -24,6 +24,7 @@ from churn.store.repositories.outbox import OutboxRepository
 from churn.store.repositories.outcomes import OutcomeRepository
 from churn.store.repositories.privacy import PrivacyRepository
 from churn.store.repositories.programmes import ProgrammeRepository
+from churn.store.repositories.pushed_rows import PushedRowRepository
 from churn.store.repositories.requests import RequestRepository
 from churn.store.repositories.runs import RunRepository
 from churn.store.repositories.schedule import ScheduleRepository
@@ -135,6 +136,11 @@ class Store:
     def alerts(self) -> AlertRepository:
         """What a person must look at."""
         return AlertRepository(self.database)
+
+    @cached_property
+    def pushed(self) -> PushedRowRepository:
+        """The rows of each push and what became of them."""
+        return PushedRowRepository(self.database)
 
     @cached_property
     def sync_runs(self) -> SyncRunRepository:

@@ -51,6 +51,7 @@ PLACES: Final[
     ("risk-list", "/risk-list", "Risk list", "list", "read"),
     ("simulator", "/simulator", "ROI simulator", "sliders", "read"),
     ("campaigns", "/campaigns", "Campaigns", "send", "read"),
+    ("pushes", "/pushes", "CRM", "swap", "read"),
     ("programmes", "/programmes", "Programmes", "fork", "read"),
     ("experiments", "/experiments", "Experiments", "flask", "read"),
     ("insights", "/insights", "Insights", "bulb", "read"),

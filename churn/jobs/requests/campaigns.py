@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from datetime import date
 
 from churn.campaigns.programmes import load_programme, programme_files
@@ -13,6 +14,7 @@ from churn.errors import CampaignError, ConfigError
 from churn.jobs.requests.work import queue_run
 from churn.store.service_records import JobParameterValue, ScheduledRun
 from churn.views.definition_in_force import definition_in_force
+from churn.workflows.sync import RISK_LIST
 
 
 def ask_plan(
@@ -44,15 +46,24 @@ def ask_sync(
     return queue_run(context, "sync", parameters, who=who)
 
 
-def ask_retry(context: Context, campaign: str, *, connector: str, who: str) -> ScheduledRun:
-    """Let every refused row of `campaign` at `connector` be sent again, and queue the push. Raises as `ask_sync`."""
+def ask_retry(
+    context: Context, campaign: str, *, connector: str, who: str, customer_ids: Collection[str] | None = None
+) -> ScheduledRun:
+    """Let refused rows of `campaign` (or of the risk list) at `connector` be sent again, and queue the push.
+
+    All of them, or those of some customers. Raises as `ask_sync`.
+    """
     with context.open_store() as store:
         if not store.crm.rejections(connector, campaign):
             raise CampaignError(
                 "no row is refused", where=f"campaign {campaign} to connector {connector}", remedy="Push it as usual."
             )
-        name = _destination(context, campaign, connector)
-        store.crm.release(name, campaign)
+        if campaign == RISK_LIST:
+            connector_section(connector, context.settings)
+            name = connector
+        else:
+            name = _destination(context, campaign, connector)
+        store.crm.release(name, campaign, customer_ids=customer_ids)
     return queue_run(context, "sync", {"campaign": campaign, "connector": name}, who=who)
 
 

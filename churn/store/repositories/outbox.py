@@ -38,7 +38,7 @@ class OutboxRepository:
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [_row(row) for row in connection.execute(query).mappings()]
+            return [outbox_row(row) for row in connection.execute(query).mappings()]
 
     def mark_sending(self, run_id: str, rows: Iterable[OutboxRow]) -> None:
         """Mark rows as being sent: from now on they may have reached the other side."""
@@ -93,7 +93,7 @@ class OutboxRepository:
         """
         doubtful = sa.select(outbox).where(outbox.c.run_id == run.run_id, outbox.c.state.in_(["sending", "unknown"]))
         with self._database.write() as connection:
-            rows = [_row(row) for row in connection.execute(doubtful).mappings()]
+            rows = [outbox_row(row) for row in connection.execute(doubtful).mappings()]
             held = _acknowledged(connection, run, [row.customer_id for row in rows])
             for row in rows:
                 both = {**held.get(row.customer_id, {}), **row.payload}
@@ -159,7 +159,8 @@ def _values(run_id: str, row: OutboxRow) -> dict[str, Any]:  # columns and value
     }
 
 
-def _row(row: sa.RowMapping) -> OutboxRow:
+def outbox_row(row: sa.RowMapping) -> OutboxRow:
+    """Return a row of the table as a record."""
     return OutboxRow(
         customer_id=row["customer_id"],
         position=row["position"],

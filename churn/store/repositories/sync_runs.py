@@ -62,6 +62,11 @@ class SyncRunRepository:
         query = sa.select(*_RUN_COLUMNS).order_by(sync_runs.c.started_at.desc(), sync_runs.c.run_id.desc())
         return self._fetch(query, connector, campaign, limit)
 
+    def find(self, run_id: str) -> SyncRun | None:
+        """Return one run."""
+        runs = self._fetch(sa.select(*_RUN_COLUMNS).where(sync_runs.c.run_id == run_id), None, None, 1)
+        return runs[0] if runs else None
+
     def last_done(self, connector: str, campaign: str, *, is_whole: bool = False) -> SyncRun | None:
         """Return the newest push that went through, all of it or but for some rows (`is_whole`: all); None before it."""
         query = (

@@ -35,7 +35,7 @@ from tests.documents.samples import draft_round, empty_log
 
 PASSWORD = "correct horse battery staple"
 # What a path may hold; the walk takes the first that the page accepts.
-PLACES = ("fix_payment", "retention", "keep", "1")
+PLACES = ("fix_payment", "retention", "keep", "1", "refused")
 READINGS = {"/audience-preview"}  # sent as a form for its length; nothing is done by it
 LAST = {"/rights/erase": 1, "/sign-out": 2}  # after these there is nobody left to do anything to, or to do it
 LEAVERS = ("jan", "piet")
@@ -123,6 +123,7 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
             "csrf": csrf,
             "password": PASSWORD,
             "scope": ["read"],
+            "group": "",
             "number": ends.get(path, ""),
             "name": named.get(path, f"walk {number}"),
             "title": f"Walk {number}",

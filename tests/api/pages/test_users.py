@@ -94,7 +94,7 @@ def test_keys_and_links_are_shown_once_and_work(service: Service, admin: TestCli
     admin.post("/users/keys/revoke", data={"csrf": csrf, "name": "crm"})
     assert list_keys(service.context)[-1].revoked_at is not None
     assert admin.post("/users/link", data={"csrf": csrf}).status_code == 422, "a link that may do nothing"
-    linked = re.search(r"http://testserver(/sign-in/link\?token=[\w-]+)", admin.post("/users/link", data={"csrf": csrf, "scope": ["read"]}).text)  # fmt: skip
+    linked = re.search(r"(/sign-in/link\?token=[\w-]+)", admin.post("/users/link", data={"csrf": csrf, "scope": ["read"]}).text)  # fmt: skip
     assert linked is not None
     service.client.cookies.clear()
     assert service.client.get(linked.group(1), follow_redirects=False).headers["location"] == "/"

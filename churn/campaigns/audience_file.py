@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, TypeAlias, get_args
+
+from churn.config.connectors import AudiencePlatform
 
 if TYPE_CHECKING:
     import polars as pl
 
-Platform = Literal["google", "meta", "linkedin"]
-PLATFORMS: Final[tuple[Platform, ...]] = get_args(Platform)
+Platform: TypeAlias = AudiencePlatform
+PLATFORMS: Final[tuple[Platform, ...]] = get_args(AudiencePlatform)
 # The header of their templates: Google Customer Match, Meta's customer lists, LinkedIn's contact lists.
 COLUMNS: Final[dict[Platform, str]] = {"google": "Email", "meta": "email", "linkedin": "email"}
 _GOOGLE_MAIL: Final = frozenset({"gmail.com", "googlemail.com"})
@@ -40,3 +42,20 @@ def audience_frame(emails: pl.Series, platform: Platform) -> pl.DataFrame:
 
     digests = {digest for email in emails.drop_nulls() if (digest := hashed(email, platform)) is not None}
     return pl.DataFrame({COLUMNS[platform]: pl.Series(sorted(digests), dtype=pl.String)})
+
+
+def hashes_of(emails: pl.DataFrame, platform: Platform) -> pl.DataFrame:
+    """Return customer_id and email_sha256 of those with an address that no other customer has."""
+    import polars as pl
+
+    digests = pl.Series("email_sha256", [hashed(email, platform) for email in emails["email"]], dtype=pl.String)
+    frame = emails.select("customer_id").with_columns(digests).drop_nulls()
+    return frame.filter(pl.col("email_sha256").is_unique())
+
+
+def consenting(frame: pl.DataFrame, consent: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Return those of a list who consented to marketing, and how many did not."""
+    import polars as pl
+
+    kept = frame.join(consent.filter(pl.col("has_consent")), on="customer_id", how="semi", maintain_order="left")
+    return kept, frame.height - kept.height

@@ -18,6 +18,7 @@ from churn.config.rest import RestConnector, RestOutcomes
 from churn.config.sections import Share
 
 __all__ = [
+    "AudiencePlatform",
     "ConnectorSection",
     "ConnectorSettings",
     "FileConnector",
@@ -31,6 +32,9 @@ __all__ = [
     "connector_kinds",
     "secret_name",
 ]
+
+
+AudiencePlatform = Literal["google", "meta", "linkedin"]
 
 
 class RemoteSection(ConnectorSection):
@@ -157,6 +161,10 @@ class FileConnector(ConnectorSection):
         "lists", description="Folder (inside the home if relative), or sftp://user@host:port/folder; no password."
     )
     format: Literal["csv", "parquet"] = "csv"
+    audience: AudiencePlatform | None = Field(
+        None,
+        description="The list is an audience for this ad platform: hashed e-mail addresses, as CSV, without a word about anybody.",
+    )
     host_key: str | None = Field(
         None, description="The SFTP server's public key, as `ssh-keyscan` prints it: type and base64."
     )
@@ -167,6 +175,12 @@ class FileConnector(ConnectorSection):
     max_score_age_days: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Scores older than this are not pushed, unless forced; a file of any age is a file."
     )
+
+    @model_validator(mode="after")
+    def _one_kind_of_file(self) -> FileConnector:
+        if self.audience is not None and self.format != "csv":
+            raise ValueError("an audience is CSV: leave `format` out")
+        return self
 
 
 class WebhookConnector(ConnectorSection):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-EXACT = ("risk_band", "recommended_action", "campaign", "next_best_offer")
+EXACT = ("risk_band", "recommended_action", "campaign", "next_best_offer", "email_sha256")
 PERCENTILE_STEP = 5.0  # points; a rank moves with everybody else's scores
 PROFIT_STEP = 0.10  # share of the amount before: it follows the probability, which has its own step
 PROFIT_LEAST = 1.0  # in the configured currency; below it a difference is small change

@@ -34,10 +34,12 @@ OUR_FIELDS: dict[str, OurKind] = {
     "scored_at": "datetime",
     "run_id": "text",
     "snapshot_date": "date",
+    "email_sha256": "text",
 }
+EMAIL_HASH = "email_sha256"  # goes to audiences alone
 # These say something of a campaign, so they are never pushed for whoever is in its holdout.
 CAMPAIGN_FIELDS = frozenset({"campaign", "recommended_action", "expected_profit"})
-ON_REQUEST = frozenset({"next_best_offer"})  # pushed only where a mapping names it
+ON_REQUEST = frozenset({"next_best_offer", EMAIL_HASH})  # pushed only where a mapping names it
 DIGITS = {
     "churn_probability": 4,
     "percentile": 1,
@@ -51,7 +53,9 @@ TEXT_LENGTH = 1_000  # of reasons where the system names no length of its own
 BANDS = ("low", "medium", "high", "critical")
 NO_BAND = "none"
 
-_FREE_TEXTS = frozenset({"reasons", "reason_codes", "run_id"})  # other in every row or run: no option of a list
+_FREE_TEXTS = frozenset(
+    {"reasons", "reason_codes", "run_id", EMAIL_HASH}
+)  # other in every row or run: no option of a list
 
 _FITS: dict[OurKind, set[str]] = {
     "text": {"text", "choice"},

@@ -41,6 +41,7 @@ CRM_FIELDS: Final = (
     "scored_at",
     "run_id",
     "snapshot_date",
+    "email_sha256",
 )
 
 

@@ -555,6 +555,7 @@ def wanted_list(count: int, **columns: Any) -> pl.DataFrame:
             "scored_at": [datetime(2026, 7, 1, 2, 0)] * count,
             "run_id": ["s1"] * count,
             "snapshot_date": [date(2026, 7, 1)] * count,
+            "email_sha256": [f"{n:064x}" for n in range(count)],
         }
     )
     assert set(OUR_FIELDS) <= set(frame.columns)

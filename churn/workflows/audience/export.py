@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn.campaigns.audience_file import COLUMNS, PLATFORMS, Platform, audience_frame
+from churn.campaigns.audience_file import COLUMNS, PLATFORMS, Platform, audience_frame, consenting
 from churn.campaigns.facts import read_consent, read_emails
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError
@@ -17,8 +17,6 @@ from churn.views.definition_in_force import definition_in_force
 from churn.workflows.sync.lists import PushList, campaign_list, fresh_scores, risk_list
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from churn.store import Store
 
 
@@ -58,7 +56,7 @@ def export_audience(
         with context.open_warehouse("churn audience") as warehouse:
             emails = read_emails(warehouse)
             consent, _ = read_consent(warehouse)
-        frame, without = _consenting(frame, consent)
+        frame, without = consenting(frame, consent)
         left_out["without consent"] = left_out.get("without consent", 0) + without
         audience = audience_frame(frame.join(emails, on="customer_id")["email"], known)
         if audience.is_empty():
@@ -81,10 +79,3 @@ def _list(context: Context, store: Store, campaign: str | None, bands: Sequence[
     if campaign is None:
         return risk_list(context, store, bands, run, "audience")
     return campaign_list(context, store, definition_in_force(context, store, campaign), run, "audience")
-
-
-def _consenting(frame: pl.DataFrame, consent: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    import polars as pl
-
-    kept = frame.join(consent.filter(pl.col("has_consent")), on="customer_id", how="semi", maintain_order="left")
-    return kept, frame.height - kept.height

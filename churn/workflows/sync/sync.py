@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from churn.context import Context
-from churn.crm.mapping import CAMPAIGN_FIELDS, ON_REQUEST, OUR_FIELDS
+from churn.crm.mapping import CAMPAIGN_FIELDS, EMAIL_HASH, ON_REQUEST, OUR_FIELDS
 from churn.crm.opening import connector_section
 from churn.crm.request import PUSH_ONE, SyncRequest
 from churn.crm.sync import Sync
 from churn.errors import CampaignError, ConfigError
 from churn.views.definition_in_force import definition_in_force
+from churn.workflows.sync.audience import audience_fields, audience_list, platform_of
 from churn.workflows.sync.lists import PushList, campaign_list, empty_list, fresh_scores, risk_list
 
 if TYPE_CHECKING:
@@ -119,12 +120,22 @@ def _prepared(context: Context, campaign: str, connector: str | None, options: S
             push_list = campaign_list(context, store, definition, run, run_id)
         else:
             push_list = risk_list(context, store, section.risk_list.bands, run, run_id)
+        fields, on_leave = dict(push.fields), push.on_leave
+        if (platform := platform_of(section)) is not None:
+            fields = audience_fields(fields, platform, where=f"campaign {campaign}, [crm].fields")
+            push_list, on_leave = audience_list(context, push_list, platform), "clear"
+        elif EMAIL_HASH in fields:
+            raise ConfigError(
+                f"`{EMAIL_HASH}` goes into audiences alone",
+                where=f"campaign {campaign}, [crm].fields",
+                remedy=f'Set audience = "google" (or another) in [connectors.{name}] with kind = "file".',
+            )
         push_list = _narrowed(push_list, options.only, campaign)
-        request = _request(push_list, section, campaign, name, run_id, dict(push.fields), options)
+        request = _request(push_list, section, campaign, name, run_id, fields, options)
         request = replace(
             request,
             mode=push.mode,
-            on_leave=push.on_leave,
+            on_leave=on_leave,
             is_campaign=definition is not None,
             action=PUSH_ONE if options.only else "push",
             only=options.only or None,

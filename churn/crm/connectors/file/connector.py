@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from churn.config.connectors import FileConnector as Section
 from churn.config.connectors import secret_name
 from churn.crm.connector import OutcomePage, RemoteField, Row, RowResult, Value, WriteMode
+from churn.crm.connectors.file.audience import AudienceFile
 from churn.crm.connectors.file.folders import Folder, open_folder
 from churn.crm.opening import secret_of
 from churn.errors import DataError
@@ -31,13 +32,14 @@ def connect(
     *,
     clock: Callable[[], datetime],  # noqa: ARG001 - files need no clock of ours
     client: httpx.Client | None = None,  # noqa: ARG001 - nor HTTP
-) -> FileLists:
-    """Return the lists in the folder that `settings` names. SFTP needs a secret, unless it has a key file."""
+) -> FileLists | AudienceFile:
+    """Return the lists, or the audience, in the folder that `settings` names. SFTP needs a secret, unless it has a key file."""
     is_remote = settings.path.startswith("sftp://")
     secret = secrets.get(secret_name(name), "")
     if is_remote and not settings.key_file:
         secret = secret_of(name, secrets)
-    return FileLists(name, settings, open_folder(settings, SecretStr(secret), f"connector {name}"))
+    folder = open_folder(settings, SecretStr(secret), f"connector {name}")
+    return AudienceFile(name, settings, folder) if settings.audience else FileLists(name, settings, folder)
 
 
 class FileLists:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import campaign_coverage, height, off_policy, oracle_share, rounds
+from benchmarks.campaign_worlds import DEMO, SECOND
 from benchmarks.measuring import ROOT
 
 RESULTS = Path(__file__).parent / "campaigns.json"
@@ -60,6 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.campaign_page", description=__doc__)
     parser.add_argument("which", nargs="+", choices=sorted(TOLD), help="what to run")
     parser.add_argument("--seeds", type=int, default=oracle_share.SEEDS, help="companies of the oracle bench")
+    parser.add_argument("--first", type=int, default=1, help="seed of the first company of the rounds")
+    parser.add_argument(
+        "--simulators",
+        nargs="+",
+        default=[DEMO.name, SECOND.name],
+        choices=[DEMO.name, SECOND.name],
+        help="whose companies play rounds",
+    )
     parser.add_argument("--customers", type=int, help="customers of each company, instead of the bench's own number")
     parser.add_argument("--draws", type=int, default=campaign_coverage.DRAWS, help="campaigns per kind, of coverage")
     parser.add_argument("--companies", type=int, default=height.COMPANIES, help="companies of each verdict, of height")
@@ -72,7 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if "rounds" in chosen.which:
         found["rounds"] = rounds.run(
-            progress, customers=chosen.customers or rounds.CUSTOMERS, seeds=min(chosen.seeds, rounds.SEEDS)
+            progress,
+            customers=chosen.customers or rounds.CUSTOMERS,
+            seeds=min(chosen.seeds, rounds.SEEDS),
+            first=chosen.first,
+            simulators=chosen.simulators,
         )
     if "coverage" in chosen.which:
         found["coverage"] = campaign_coverage.run(

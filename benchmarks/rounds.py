@@ -123,7 +123,7 @@ def company_of(world: CampaignWorld) -> Company:
         ids=frame["customer_id"].to_list(),
         bands=frame["risk_band"].to_list(),
         probability=frame["churn_probability"].to_numpy(),
-        involuntary=frame["involuntary_probability"].to_numpy(),
+        involuntary=frame["involuntary_probability"].cast(pl.Float64).fill_null(0.0).to_numpy(),
         value=frame["value_of_save"].to_numpy(),
         parts=tuple((frame[f"first_{name}"].to_numpy(), frame[f"second_{name}"].to_numpy()) for name in offers),
         admitted=np.column_stack([frame[f"admitted_{name}"].to_numpy() for name in offers]),
@@ -324,12 +324,19 @@ def risk_rule_of(company: Company, budget: float | None) -> Choice:
     )
 
 
-def run(progress: Progress, *, customers: int = CUSTOMERS, seeds: int = SEEDS) -> dict[str, Any]:
-    """Return, by simulator and budget, what the rounds came to on companies of seeds 1 to `seeds`."""
+def run(
+    progress: Progress,
+    *,
+    customers: int = CUSTOMERS,
+    seeds: int = SEEDS,
+    first: int = 1,
+    simulators: Sequence[str] = (DEMO.name, SECOND.name),
+) -> dict[str, Any]:
+    """Return, by simulator and budget, what the rounds came to on `seeds` companies of seeds from `first` on."""
     began = time.monotonic()
     cases = []
     for words, simulator in SIMULATORS:
-        for seed in range(1, seeds + 1):
+        for seed in range(first, first + seeds) if simulator.name in simulators else ():
             world = campaign_world(customers, seed, progress, simulator)
             company = company_of(world)
             progress.step(f"Company {seed} of {words}: learning the ceiling")

@@ -9,6 +9,7 @@ from datetime import date
 
 from pydantic import Field, JsonValue
 
+from churn.decisions.calibration import SLOPE_LIMITS
 from churn.decisions.choices import ProfitModel
 from churn.decisions.fairness import GroupTreatment
 from churn.decisions.profit import Economics
@@ -92,18 +93,31 @@ class CauseCalibration(CardPart):
 class CausesOnCard(CardPart):
     """The probability by cause: which share of churn is involuntary, and the verdict on either cause.
 
-    `why_constant` says why everybody was given the same share, None where customers are told apart.
+    `why_constant` says why everybody was given the same share, None where customers are told apart. `is_better_than_usual`: on the
+    test rows' churners that tells the causes apart reliably better than the usual share for everybody; None on older cards.
     """
 
     involuntary_share: float
     why_constant: str | None
     voluntary: CauseCalibration
     involuntary: CauseCalibration
+    is_better_than_usual: bool | None = Field(None, exclude_if=lambda better: better is None)
 
     @property
     def is_passed(self) -> bool:
-        """Whether both causes' probabilities passed the gate: only then they are published."""
+        """Whether both causes' probabilities passed the gate."""
         return self.voluntary.is_passed and self.involuntary.is_passed
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the probabilities by cause are published.
+
+        A month with a third fewer failed payments is no reason to take everybody's churn for equally involuntary: where
+        only the level of a cause is off, they are, if the causes are told apart better than by the usual share.
+        """
+        slopes = (self.voluntary.slope, self.involuntary.slope)
+        is_level_alone = all(slope is not None and SLOPE_LIMITS[0] <= slope <= SLOPE_LIMITS[1] for slope in slopes)
+        return self.is_passed or (is_level_alone and bool(self.is_better_than_usual))
 
     @property
     def sentence(self) -> str:
@@ -113,9 +127,14 @@ class CausesOnCard(CardPart):
             if self.why_constant
             else "The share of each customer is learnt among churners and calibrated out of fold."
         )
-        gate = (
-            "" if self.is_passed else " The gate of a cause is not passed, so probabilities by cause are not published."
-        )
+        gate = ""
+        if not self.is_passed and self.is_published:
+            gate = (
+                " The level of a cause is off on the test rows; the shares tell the causes apart better than the usual share for "
+                "everybody would, so probabilities by cause are published."
+            )
+        elif not self.is_passed:
+            gate = " The gate of a cause is not passed, so probabilities by cause are not published."
         return f"{self.involuntary_share:.0%} of churn is involuntary (a payment that failed). {how}{gate}"
 
 

@@ -46,7 +46,8 @@ class LearntShare:
 class CauseModel:
     """The involuntary share of churn: `learnt` from features, or `base_share` for everybody where it is None.
 
-    `is_trusted`: both causes' probabilities passed the calibration gate on the test rows. If not they are not published.
+    `is_trusted`: both causes' probabilities passed the calibration gate on the test rows, or missed it by their level alone (see
+    `CausesOnCard.is_published`). If not they are not published.
     """
 
     base_share: float

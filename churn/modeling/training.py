@@ -131,7 +131,7 @@ def conclude(decided: DecidedContest, progress: Progress = SILENT) -> TrainingRe
         by_cause = learn_causes(slices, names, seed=training.seed)
     causes = judge_causes(by_cause, slices.outcome("test"), winner.churn_probability) if by_cause else None
     if by_cause and causes:
-        model = replace(model, causes=replace(by_cause.model, is_trusted=causes.is_passed))
+        model = replace(model, causes=replace(by_cause.model, is_trusted=causes.is_published))
     segment = segment_feature(slices.training_rows, names)
     alone = next((result.value("auc") for result in results if result.name == "segment_rate"), None)
     card = build_card(

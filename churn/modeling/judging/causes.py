@@ -10,6 +10,9 @@ from churn.modeling.causes import CauseTraining
 from churn.modeling.encoding.columns import Floats
 
 _BINS = 10
+_FEWEST = 30  # churners, below which nothing is reliable
+_EDGE = 1e-6
+_Z_95 = 1.645
 
 
 def judge_causes(training: CauseTraining, y: Floats, churn_probability: Floats) -> CausesOnCard:
@@ -19,9 +22,21 @@ def judge_causes(training: CauseTraining, y: Floats, churn_probability: Floats) 
     return CausesOnCard(
         involuntary_share=training.model.base_share,
         why_constant=training.why_constant,
+        is_better_than_usual=_is_better(training, y),
         voluntary=_verdict(y - training.involuntary, churn_probability - involuntary, voluntary_count),
         involuntary=_verdict(training.involuntary, involuntary, involuntary_count),
     )
+
+
+def _is_better(training: CauseTraining, y: Floats) -> bool:
+    """Whether the shares give the causes of the test rows' churners reliably more probability than the usual share does (95 %)."""
+    left = np.asarray(y, dtype=np.bool_)
+    if training.why_constant is not None or np.count_nonzero(left) < _FEWEST:
+        return False
+    kinds, usual = training.involuntary[left], training.model.base_share
+    share = np.clip(training.test_share[left], _EDGE, 1.0 - _EDGE)
+    gain = np.where(kinds > 0, np.log(share / usual), np.log((1.0 - share) / (1.0 - usual)))
+    return float(gain.mean()) > _Z_95 * float(gain.std(ddof=1)) / np.sqrt(gain.size)
 
 
 def _verdict(y: Floats, p: Floats, churners: int) -> CauseCalibration:

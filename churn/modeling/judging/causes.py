@@ -36,7 +36,7 @@ def _is_better(training: CauseTraining, y: Floats) -> bool:
     kinds, usual = training.involuntary[left], training.model.base_share
     share = np.clip(training.test_share[left], _EDGE, 1.0 - _EDGE)
     gain = np.where(kinds > 0, np.log(share / usual), np.log((1.0 - share) / (1.0 - usual)))
-    return float(gain.mean()) > _Z_95 * float(gain.std(ddof=1)) / np.sqrt(gain.size)
+    return bool(gain.mean() > _Z_95 * gain.std(ddof=1) / np.sqrt(gain.size))
 
 
 def _verdict(y: Floats, p: Floats, churners: int) -> CauseCalibration:

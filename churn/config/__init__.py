@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from churn.config.connectors import ConnectorSettings, connector_kinds
 from churn.config.engine import EngineSettings
-from churn.config.environment import HOME, overlay
+from churn.config.environment import HOME, overlay, variable_of
 from churn.config.formulas import TAGS
 from churn.config.lineage import LineageSettings
 from churn.config.mlflow import MlflowSettings
@@ -174,7 +175,7 @@ def load_settings(
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise _explain(error, str(path or "environment")) from error
+        raise _explain(error, str(path or "environment"), environ) from error
 
 
 def _config_path(config: Path | None, home: Path, *, is_named: bool) -> Path | None:
@@ -212,10 +213,12 @@ def _anchor(path: str, folder: Path) -> str:
     return path if "://" in path or Path(path).is_absolute() else str(folder / path)
 
 
-def _explain(error: ValidationError, where: str) -> ConfigError:
+def _explain(error: ValidationError, where: str, environ: Mapping[str, str]) -> ConfigError:
     faults = error.errors()
     # A missing key is often present but misspelt, so name the unknown key first.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    variables = (variable_of(first["loc"][:depth]) for depth in range(len(first["loc"]), 1, -1))
+    where = next((name for name in variables if name in environ), where)
     # Drop the connector's kind from the place, since users write keys directly under [connectors.NAME].
     place = ".".join(
         str(part)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -54,7 +55,8 @@ def is_secret(name: str) -> bool:
 def overlay(values: dict[str, Any], environ: Mapping[str, str], model: type[BaseModel]) -> None:
     """Lay `CHURN_SECTION__KEY=value` over `values`, the file's, which `model` validates afterwards.
 
-    Raises ConfigError naming the nearest known variable for one that is neither a setting nor a secret.
+    A list or a table is written as in the file. Raises ConfigError naming the nearest known variable for one that is
+    neither a setting nor a secret.
     """
     for name, value in sorted(environ.items()):
         if not name.startswith("CHURN_") or _SECRETS.fullmatch(name) or _SERVICES.fullmatch(name):
@@ -66,9 +68,24 @@ def overlay(values: dict[str, Any], environ: Mapping[str, str], model: type[Base
             place = values
             for key in (section, *keys[:-1]):
                 place = place.setdefault(key, {})
-            place[keys[-1]] = value
+            place[keys[-1]] = _value(value)
         elif name not in _SINGLE:
             raise _unknown(name, [*_SINGLE, *_settings(model, "CHURN"), *_declared(values)])
+
+
+def variable_of(place: Sequence[object]) -> str:
+    """Return the name of the variable that stands for a key: ("training", "seed") gives CHURN_TRAINING__SEED."""
+    return "CHURN_" + "__".join(str(part).upper() for part in place)
+
+
+def _value(text: str) -> object:
+    """Return a list or a table that is written as in the file; any other text as it is."""
+    if text[:1] not in {"[", "{"}:
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:  # a pattern of files may begin so; whether it may stand here, the setting knows
+        return text
 
 
 def _unknown(name: str, known: list[str]) -> ConfigError:

@@ -25,6 +25,14 @@ def test_environment_wins_over_the_file(tmp_path):
     assert settings.training.seed == 2
 
 
+def test_a_variable_holds_a_list_or_a_table_as_the_file_does_and_a_wrong_one_is_named() -> None:
+    assert list(load_settings(environ={"CHURN_TRAINING__CANDIDATES": '["xgboost"]'}).training.candidates) == ["xgboost"]
+    for wrong in ("xgboost", "[xgboost"):
+        with pytest.raises(ConfigError, match=r"training\.candidates") as refusal:
+            load_settings(environ={"CHURN_TRAINING__CANDIDATES": wrong})
+        assert refusal.value.where == "CHURN_TRAINING__CANDIDATES"
+
+
 def test_home_argument_wins_over_the_environment(tmp_path):
     settings = load_settings(home=tmp_path / "mine", environ={"CHURN_HOME": str(tmp_path / "theirs")})
     assert settings.home == tmp_path / "mine"

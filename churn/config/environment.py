@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from churn.config.connectors import secret_name
 from churn.config.lineage import LINEAGE_KEY
 from churn.config.mlflow import TRACKING_URI
-from churn.config.publish import PUBLISH_DSN
+from churn.config.publish import PUBLISH_DSN, PUBLISH_ICEBERG_DSN
 from churn.config.schedule import CHAT_URLS, SMTP_PASSWORD, WEBHOOK_SECRET, webhook_secret
 from churn.config.sso import SSO_SECRET
 from churn.errors import ConfigError
@@ -28,6 +28,7 @@ _SINGLE: Final = frozenset(
         WEBHOOK_SECRET,
         SMTP_PASSWORD,
         PUBLISH_DSN,
+        PUBLISH_ICEBERG_DSN,
         SSO_SECRET,
         LINEAGE_KEY,
         *CHAT_URLS,
@@ -44,7 +45,17 @@ _SERVICES: Final = re.compile(
 def is_secret(name: str) -> bool:
     """Whether a variable may hold a secret that sources, connectors, webhooks or alerts read."""
     return (
-        name in {WEBHOOK_SECRET, SMTP_PASSWORD, PUBLISH_DSN, SSO_SECRET, LINEAGE_KEY, *CHAT_URLS, "MYSQL_PWD"}
+        name
+        in {
+            WEBHOOK_SECRET,
+            SMTP_PASSWORD,
+            PUBLISH_DSN,
+            PUBLISH_ICEBERG_DSN,
+            SSO_SECRET,
+            LINEAGE_KEY,
+            *CHAT_URLS,
+            "MYSQL_PWD",
+        }
         or name == TRACKING_URI
         or name.startswith(("AWS_", "PG"))
         or bool(_SECRETS.fullmatch(name))

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from churn.config.sections import Section
 
 PUBLISH_DSN = "CHURN_PUBLISH_DSN"
+PUBLISH_ICEBERG_DSN = "CHURN_PUBLISH_ICEBERG_DSN"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
@@ -30,11 +31,20 @@ class PublishSettings(Section):
     delta: str | None = Field(
         None, description="Folder or s3:// address that takes them as Delta tables, one folder each."
     )
+    iceberg: str | None = Field(
+        None, description="Folder or s3:// address that takes the files of Iceberg tables, which iceberg_catalog names."
+    )
+    iceberg_catalog: str | None = Field(
+        None,
+        description="Catalogue of these tables: sqlite:///file, postgresql://user@host/database or https:// (REST); "
+        "with a password it is CHURN_PUBLISH_ICEBERG_DSN.",
+    )
+    iceberg_namespace: str = Field("churn", description="Namespace of the tables in that catalogue; made if missing.")
     with_customers: bool = Field(
         default=True, description="Whether columns that name customers are copied; without, they stay in the home."
     )
 
-    @field_validator("database_schema", "reader")
+    @field_validator("database_schema", "reader", "iceberg_namespace")
     @classmethod
     def _plain_name(cls, name: str | None) -> str | None:
         if name is not None and not _NAME.fullmatch(name):
@@ -51,6 +61,16 @@ class PublishSettings(Section):
             if parts.password:
                 raise ValueError("an address must not hold a password: secrets come from the environment")
         return dsn
+
+    @field_validator("iceberg_catalog")
+    @classmethod
+    def _known_catalog(cls, catalog: str | None) -> str | None:
+        kinds = ("sqlite:///", "postgresql://", "postgres://", "http://", "https://")
+        if catalog is not None and not catalog.startswith(kinds):
+            raise ValueError("a catalogue is sqlite:///file, postgresql://user@host/database, or https://")
+        if catalog is not None and "sqlite" not in catalog and urlsplit(catalog).password:
+            raise ValueError(f"an address must not hold a password: put all of it into {PUBLISH_ICEBERG_DSN}")
+        return catalog
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

@@ -28,3 +28,14 @@ def test_a_lakes_tables_are_looked_up(tmp_path: Path) -> None:
     ]
     assert places[0].error is None
     assert "there is no Delta table" in str(places[1].error)
+
+
+def test_a_place_for_iceberg_tables_needs_a_catalogue_that_answers(tmp_path: Path) -> None:
+    pytest.importorskip("pyiceberg", reason="pyiceberg is not installed (extra `lake`)")
+    catalogs = {None: "no catalogue is named", f"sqlite:///{tmp_path}/c.db": None, "http://127.0.0.1:9": "failed"}
+    for catalog, words in catalogs.items():
+        publish = {"iceberg": str(tmp_path / "wh"), "iceberg_catalog": catalog}
+        settings = Settings.model_validate({"home": tmp_path / "home", "publish": publish})
+        (place,) = reach_places(build_context(settings=settings))
+        assert (place.what, place.where) == ("publish", f"Iceberg ({tmp_path / 'wh'})")
+        assert place.error is None if words is None else words in str(place.error)

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from churn.config.publish import PUBLISH_DSN
+from churn.config.publish import PUBLISH_DSN, PUBLISH_ICEBERG_DSN
 from churn.context import Context
 from churn.documents.published import PublishedTables
-from churn.errors import ChurnError, ResourceError
+from churn.errors import ChurnError, ConfigError, ResourceError
 from churn.views.tables import DOCUMENT, current_tables
 from churn.warehouse.published.delta import forget_in_delta, publish_to_delta, reach_delta
+from churn.warehouse.published.iceberg import IcebergPlace, forget_in_iceberg, publish_to_iceberg, reach_iceberg
 from churn.warehouse.published.postgres import forget_in_postgres, publish_to_postgres, reach_postgres
 
 POSTGRES: Final = "PostgreSQL"
 FOLDER: Final = "folder"
 DELTA: Final = "Delta"
+ICEBERG: Final = "Iceberg"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Copied:
 def publishes_elsewhere(context: Context) -> bool:
     """Whether the tables are copied anywhere."""
     settings = context.settings.publish
-    return _dsn(context) is not None or settings.folder is not None or settings.delta is not None
+    places = (_dsn(context), settings.folder, settings.delta, settings.iceberg)
+    return any(place is not None for place in places)
 
 
 def copy_tables(context: Context, folder: Path, published: PublishedTables) -> tuple[Copied, ...]:
@@ -66,6 +69,14 @@ def copy_tables(context: Context, folder: Path, published: PublishedTables) -> t
             return publish_to_delta(lake, context.secrets, folder, published, with_customers=settings.with_customers)
 
         copies.append(_tried(DELTA, lake, to_lake))
+    if settings.iceberg is not None:
+        context.progress.step("Copying the tables to the Iceberg catalogue")
+
+        def to_iceberg() -> int:
+            place, all_of = _iceberg(context), settings.with_customers
+            return publish_to_iceberg(place, context.secrets, folder, published, with_customers=all_of)
+
+        copies.append(_tried(ICEBERG, settings.iceberg, to_iceberg))
     return tuple(copies)
 
 
@@ -75,10 +86,19 @@ def forget_customer(context: Context, customer_id: str) -> list[Copied]:
     gone = []
     if dsn is not None:
         gone.append(_tried(POSTGRES, schema, lambda: forget_in_postgres(dsn, schema, customer_id)))
-    lake, tables = context.settings.publish.delta, current_tables(context.settings.tables_path)
-    if lake is not None and tables is not None:
-        document = tables.document
+    lake, iceberg = context.settings.publish.delta, context.settings.publish.iceberg
+    tables = current_tables(context.settings.tables_path)
+    if tables is None:
+        return gone
+    document = tables.document
+    if lake is not None:
         gone.append(_tried(DELTA, lake, lambda: forget_in_delta(lake, context.secrets, customer_id, document)))
+    if iceberg is not None:
+
+        def in_iceberg() -> int:
+            return forget_in_iceberg(_iceberg(context), context.secrets, customer_id, document)
+
+        gone.append(_tried(ICEBERG, iceberg, in_iceberg))
     return gone
 
 
@@ -106,11 +126,31 @@ def reach_destinations(context: Context) -> list[Copied]:
             return 0
 
         reached.append(_tried(DELTA, lake, to_lake))
+    if settings.iceberg is not None:
+
+        def to_iceberg() -> int:
+            reach_iceberg(_iceberg(context), context.secrets)
+            return 0
+
+        reached.append(_tried(ICEBERG, settings.iceberg, to_iceberg))
     return reached
 
 
 def _dsn(context: Context) -> str | None:
     return context.secrets.get(PUBLISH_DSN) or context.settings.publish.dsn
+
+
+def _iceberg(context: Context) -> IcebergPlace:
+    """Return where Iceberg tables go. Raises ConfigError where no catalogue is named."""
+    settings = context.settings.publish
+    catalog = context.secrets.get(PUBLISH_ICEBERG_DSN) or settings.iceberg_catalog
+    if catalog is None:
+        raise ConfigError(
+            "no catalogue is named",
+            where="[publish] iceberg",
+            remedy=f"Set iceberg_catalog, or {PUBLISH_ICEBERG_DSN} in the environment.",
+        )
+    return IcebergPlace(catalog, settings.iceberg or "", settings.iceberg_namespace)
 
 
 def _tried(kind: str, place: str, work: Callable[[], int]) -> Copied:

@@ -8,16 +8,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
 from churn.config import SourceSettings
 from churn.documents.published import PublishedColumn, PublishedTable, PublishedTables
-from churn.errors import AuthFailed, ConfigError, ContractBroken, Unreachable
+from churn.errors import AuthFailed, ConfigError, ContractBroken, ResourceError, Unreachable
 from churn.warehouse import Warehouse
 from churn.warehouse.loading.ingest import LoadResult, ingest
 from churn.warehouse.published.delta import forget_in_delta, publish_to_delta, reach_delta
+from churn.warehouse.published.iceberg import IcebergPlace, forget_in_iceberg, publish_to_iceberg, reach_iceberg
+from churn.warehouse.reading.lake.catalog import catalog_options
 from tests.postgres import PostgresServer
 from tests.warehouse.conftest import NOW
 
@@ -300,8 +304,6 @@ def test_a_catalogue_may_be_a_postgresql(warehouse: Warehouse, postgres_server: 
 
 
 def _published(folder: Path, size: int) -> PublishedTables:
-    import pyarrow.parquet as pq
-
     people = [f"C{n}" for n in range(size)]
     pq.write_table(pa.table({"customer_id": people, "churn_probability": [0.5] * size}), folder / "scores.parquet")
     columns = (
@@ -336,6 +338,82 @@ def test_published_tables_are_versions_of_delta_tables_and_people_can_be_erased(
     publish_to_delta(place, secrets, tmp_path, document, with_customers=False)
     table = deltalake.DeltaTable(f"{place}/scores", storage_options=options)
     assert [field.name for field in table.schema().fields] == ["churn_probability"]
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+@pytest.mark.filterwarnings("ignore")
+def test_published_tables_are_versions_of_iceberg_tables_and_people_can_be_erased(
+    is_remote: bool, bucket: str, secrets: dict[str, str], tmp_path: Path
+) -> None:
+    from pyiceberg.catalog import load_catalog
+    from pyiceberg.expressions import EqualTo
+
+    files = tmp_path / "wh"
+    place = IcebergPlace(f"sqlite:///{tmp_path}/c.db", f"{bucket}/wh" if is_remote else str(files), "churn")
+    reach_iceberg(place, secrets)
+    assert not (tmp_path / "c.db").exists()
+    publish_to_iceberg(place, secrets, tmp_path, _published(tmp_path, 3), with_customers=True)
+    reach_iceberg(place, secrets)
+    document = _published(tmp_path, 4)
+    assert publish_to_iceberg(place, secrets, tmp_path, document, with_customers=True) == 4
+    catalog = load_catalog("churn", **catalog_options(place.catalog, secrets))
+    table = catalog.load_table("churn.scores")
+    assert table.properties["comment"] == "one customer"
+    assert [(field.name, field.doc) for field in table.schema().fields] == [
+        ("customer_id", "Who."),
+        ("churn_probability", "How likely."),
+    ]
+    assert table.scan().count() == 4
+    first = table.metadata.snapshots[0].snapshot_id
+    assert table.scan(snapshot_id=first).count() == 3
+
+    assert forget_in_iceberg(place, secrets, "C2", document) == 1
+    table = catalog.load_table("churn.scores")
+    assert sorted(table.scan().to_arrow().column("customer_id").to_pylist()) == ["C0", "C1", "C3"]
+    assert table.snapshot_by_id(first) is None
+    assert len(table.metadata.snapshots) == 1
+    if not is_remote:
+        kept = [path for path in files.rglob("*") if path.is_file() and path.suffix != ".json"]
+        assert len(kept) == 3  # the rows, their manifest, the list of manifests
+        assert not [path for path in kept if b"C2" in path.read_bytes()]
+        with duckdb.connect() as connection:
+            (data,) = files.rglob("*.parquet")
+            assert connection.execute(f"select count(*) from '{data}'").fetchone() == (3,)
+    assert forget_in_iceberg(place, secrets, "C2", document) == 0
+
+    publish_to_iceberg(place, secrets, tmp_path, document, with_customers=False)
+    table = catalog.load_table("churn.scores")
+    assert [field.name for field in table.schema().fields] == ["churn_probability"]
+    assert table.scan(row_filter=EqualTo("churn_probability", 0.5)).count() == 4
+    catalog.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_iceberg_table_follows_its_columns_and_a_tag_keeps_an_erasure_open(tmp_path: Path) -> None:
+    from pyiceberg.catalog import load_catalog
+
+    place = IcebergPlace(f"sqlite:///{tmp_path}/c.db", str(tmp_path / "wh"), "churn")
+    publish_to_iceberg(place, {}, tmp_path, _published(tmp_path, 2), with_customers=True)
+    document = _published(tmp_path, 2)
+    words = pa.table({"customer_id": ["C0", "C1"], "churn_probability": ["low", "high"]})
+    pq.write_table(words, tmp_path / "scores.parquet")  # a number became a word
+    publish_to_iceberg(place, {}, tmp_path, document, with_customers=True)
+    catalog = load_catalog("churn", **catalog_options(place.catalog, {}))
+    table = catalog.load_table("churn.scores")
+    assert table.scan().to_arrow().sort_by("customer_id").column("churn_probability").to_pylist() == ["low", "high"]
+    assert table.scan(snapshot_id=table.metadata.snapshots[0].snapshot_id).count() == 2
+    table.manage_snapshots().create_tag(table.current_snapshot().snapshot_id, "audit").commit()
+    with pytest.raises(ConfigError, match="`audit` holds an earlier version"):
+        forget_in_iceberg(place, {}, "C0", document)
+    catalog.close()
+
+
+def test_a_catalogue_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="cannot be made"):
+        reach_iceberg(IcebergPlace(f"sqlite:///{tmp_path}/none/c.db", str(tmp_path), "churn"), {})
+    nobody = IcebergPlace("postgresql://x@127.0.0.1:9/none", str(tmp_path), "churn")
+    with pytest.raises(Unreachable, match="the catalogue failed"):
+        reach_iceberg(nobody, {})
 
 
 def test_what_the_section_lacks_is_said(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from churn.errors import ConfigError, ContractBroken, Unreachable
+from churn.warehouse.reading.lake.catalog import CATALOG_NAME, catalog_options
 from churn.warehouse.reading.lake.snapshot import Snapshot
-from churn.warehouse.reading.lake.storage import extra_missing, iceberg_options, translating
+from churn.warehouse.reading.lake.storage import extra_missing, translating
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,21 +25,14 @@ class IcebergSource:
         except ImportError as error:
             raise extra_missing("Iceberg", where) from error
         self._name, self._where = table, where
-        if catalog.startswith(
-            ("postgresql://", "postgres://")
-        ):  # the driver that we ship with, not SQLAlchemy's default
-            catalog = f"postgresql+psycopg://{catalog.partition('://')[2]}"
-        kind = "rest" if catalog.startswith(("http://", "https://")) else "sql"
+        options = catalog_options(catalog, secrets)
         try:
             with translating(table, where=where):
-                opened: Any = load_catalog(
-                    "churn",
-                    **{"type": kind, "uri": catalog, "init_catalog_tables": "false", **iceberg_options(secrets)},
-                )
+                opened: Any = load_catalog(CATALOG_NAME, **options)
                 try:
                     self._table: Any = opened.load_table(table)
                 finally:
-                    if kind == "sql":
+                    if options["type"] == "sql":
                         opened.close()  # its connections; the table's files are read without the catalogue
         except (NoSuchTableError, NoSuchNamespaceError) as error:
             raise ContractBroken(

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn.decisions.allocation.allocate import allocate
+from churn.decisions.doubt import Prospect, prospect_of_belief, trial_sizes
 from churn.decisions.effect import Belief, Evidence, RangePrior, believe, draw_numbers, learn_evidence
 from churn.decisions.height import height_of
 from churn.decisions.off_policy import DecisionLog, OffPolicyEstimate, off_policy, policy_of
-from churn.decisions.preposterior import ForeseenProgramme, PricedArm, ProgrammeOutlook, risk_rule, slice_chances
+from churn.decisions.preposterior import ForeseenProgramme, ProgrammeOutlook, risk_rule, slice_chances
+from churn.decisions.priced_arm import PricedArm
 from churn.progress import Progress
 
 Floats = NDArray[np.float64]
@@ -93,10 +95,10 @@ def play(programme: ProgrammeOutlook, rng: np.random.Generator) -> Played:
     gain = over_static = 0.0
     rule = risk_rule(programme)
     rule = np.where(rule < 0, len(programme.arms), rule)
-    static = _choice(programme, [believe(arm.priors) for arm in programme.arms])
+    static = _choice(programme, [believe(arm.priors) for arm in programme.arms], rng)
     for _ in range(programme.months):
         beliefs = [believe(arm.priors, known) for arm, known in zip(programme.arms, evidence, strict=True)]
-        best = _choice(programme, beliefs)
+        best = _choice(programme, beliefs, rng)
         people = rng.integers(0, programme.probability.size, int(programme.customers))
         log = _month(programme, best, people, truth, beliefs, rng)
         true = _profit(programme, [arm.design @ numbers for arm, numbers in zip(programme.arms, truth, strict=True)])
@@ -130,8 +132,8 @@ def _profit(programme: ProgrammeOutlook, avoided: list[Floats]) -> Floats:
     return np.column_stack([*columns, np.zeros(programme.probability.size)])
 
 
-def _choice(programme: ProgrammeOutlook, beliefs: list[Belief]) -> NDArray[np.int64]:
-    """Return the best arm (n,) of a usual audience, within the money that the slice leaves."""
+def _choice(programme: ProgrammeOutlook, beliefs: list[Belief], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the best arm (n,) of a usual audience, within the money that the slice leaves; doubtful ones for a few first."""
     profit = _profit(programme, [b.avoided(arm.design) for arm, b in zip(programme.arms, beliefs, strict=True)])[:, :-1]
     cost = np.array([arm.contact_cost + arm.incentive_cost for arm in programme.arms])
     budget = None
@@ -140,8 +142,26 @@ def _choice(programme: ProgrammeOutlook, beliefs: list[Belief]) -> NDArray[np.in
         slice_money = weight * float((slice_chances(programme, programme.slice_share)[:, :-1] @ cost).sum())
         share = (1.0 - programme.slice_share) * (1.0 - programme.holdout_share)
         budget = max(programme.budget - slice_money, 0.0) / share / weight
-    choice = allocate(profit, cost, budget=budget).choice
+    choice = np.asarray(allocate(profit, cost, budget=budget).choice)
+    weight = programme.customers / programme.probability.size
+    eligible = profit > 0.0
+    for k, size in enumerate(trial_sizes([_prospect(programme, beliefs, profit, choice, k) for k in range(len(cost))])):
+        if size is not None:
+            share = size / max(weight * np.count_nonzero(eligible[:, k]), 1e-9)
+            eligible[:, k] &= rng.random(eligible.shape[0]) < share
+    choice = allocate(profit, cost, budget=budget, eligible=eligible).choice
     return np.where(choice < 0, len(cost), choice).astype(np.int64)
+
+
+def _prospect(
+    programme: ProgrammeOutlook, beliefs: list[Belief], profit: Floats, choice: NDArray[np.int64], k: int
+) -> Prospect:
+    """Return the prospect of one offer among those chosen for it; each row stands for many customers."""
+    rows, weight = np.flatnonzero(choice == k), programme.customers / programme.probability.size
+    seen = prospect_of_belief(profit[rows, k], programme.value[rows], programme.arms[k].design[rows], beliefs[k])
+    return replace(
+        seen, customers=round(seen.customers * weight), profit=seen.profit * weight, spread=seen.spread * weight
+    )
 
 
 def _month(

@@ -27,7 +27,8 @@ from churn.campaigns.offer_effect import OfferEffect, Taught, design_of, priors_
 from churn.decisions.allocation.allocate import allocate
 from churn.decisions.doubt import prospect_of_belief, trial_sizes
 from churn.decisions.effect import Evidence, believe
-from churn.decisions.preposterior import PricedArm, ProgrammeOutlook, risk_rule
+from churn.decisions.preposterior import ProgrammeOutlook, risk_rule
+from churn.decisions.priced_arm import PricedArm
 from churn.decisions.profit import CustomerTerms, value_contacts
 from churn.decisions.recalibration import SeenLevel, apart, proven_recalibration
 from churn.documents.definition import CampaignDefinition

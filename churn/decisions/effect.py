@@ -223,7 +223,7 @@ def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> 
     usable = [piece for piece in evidence if piece.keys == keys]
     precision = sum((np.array(piece.precision) for piece in usable), np.zeros((len(keys), len(keys))))
     shift = sum((np.array(piece.shift) for piece in usable), np.zeros(len(keys)))
-    mean, spread, wide_mean, wide_spread = _centres(priors)
+    mean, spread, wide_mean, wide_spread = prior_centres(priors)
     parts = [
         (share, *_normal(centre, width, precision, shift))
         for share, centre, width in (
@@ -252,7 +252,7 @@ def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> 
 
 def if_file_is_wrong(belief: Belief) -> tuple[Floats, Floats]:
     """Return mean and spread (k,) of the numbers where the file is wrong: around no effect, and wide."""
-    _, _, mean, spread = _centres([number.prior for number in belief.numbers])
+    _, _, mean, spread = prior_centres([number.prior for number in belief.numbers])
     return mean, spread
 
 
@@ -261,7 +261,7 @@ def draw_numbers(priors: Sequence[RangePrior], count: int, rng: np.random.Genera
 
     Within the file's range, or, with the chance that it is wrong, around no effect at all; rates within -1..1, harm from 0 up.
     """
-    mean, spread, wide_mean, wide_spread = _centres(priors)
+    mean, spread, wide_mean, wide_spread = prior_centres(priors)
     is_rate = np.array([prior.is_rate for prior in priors], dtype=bool)
     is_wrong = rng.random((count, 1)) < FILE_IS_WRONG
     noise = rng.standard_normal((count, len(priors)))
@@ -302,7 +302,7 @@ def expected_precision(
 
 def posterior_means(priors: Sequence[RangePrior], precision: Floats, shift: Floats) -> Floats:
     """Return the means (d, k) that `believe` has after evidence of `precision` (d, k, k) and `shift` (d, k)."""
-    mean, spread, wide_mean, wide_spread = _centres(priors)
+    mean, spread, wide_mean, wide_spread = prior_centres(priors)
     right, _, right_weight = _normal(mean, spread, precision, shift)
     wide, _, wide_weight = _normal(wide_mean, wide_spread, precision, shift)
     odds = np.log(FILE_IS_WRONG / (1.0 - FILE_IS_WRONG)) + wide_weight - right_weight
@@ -310,8 +310,8 @@ def posterior_means(priors: Sequence[RangePrior], precision: Floats, shift: Floa
     return np.asarray((1.0 - share) * right + share * wide)
 
 
-def _centres(priors: Sequence[RangePrior]) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return mean and spread (k,) of the file's prior, and of the one that holds where the file is wrong."""
+def prior_centres(priors: Sequence[RangePrior]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return mean and spread (k,) of the prior by the file's ranges, and of the one that holds where the file is wrong."""
     mean = np.array([prior.expected for prior in priors])
     spread = np.array([prior.spread for prior in priors])
     is_free = np.array([prior.is_rate and prior.high > prior.low for prior in priors], dtype=bool)

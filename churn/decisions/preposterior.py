@@ -3,8 +3,8 @@
 A company is drawn by drawing its offers' true numbers (see `decisions.effect`: within the file's range, or around no effect
 at all with the chance that the file is wrong). The programme is then played month by month on the rows of a usual audience.
 No outcome is drawn: a month's rows carry a known information about each offer's numbers, so the posterior mean after it is drawn
-from its own distribution (Raiffa and Schlaifer 1961, preposterior analysis), and the greedy choice follows from that. The
-same outlook and seed give the same figures.
+from its own distribution (Raiffa and Schlaifer 1961, preposterior analysis), and the greedy choice follows from that, doubtful
+offers made to a few first, as the product plans (`decisions.doubt`). The same outlook and seed give the same figures.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn.decisions.checks import Bools, Floats
-from churn.decisions.effect import RangePrior, draw_numbers, expected_precision, posterior_means
+from churn.decisions.effect import draw_numbers, expected_precision, posterior_means
 from churn.decisions.off_policy import LEAST_EFFECTIVE
+from churn.decisions.priced_arm import PricedArm
+from churn.decisions.trials_ahead import admitted
 from churn.errors import ConfigError, DataError
 
 MOST_MONTHS: Final = 24  # further ahead nothing is foreseen
@@ -27,27 +29,6 @@ _Z: Final = 1.959963984540054  # of the 95 % interval that the proof is read fro
 _LEAST_PRICE, _MOST_PRICE, _HALVINGS = 1e-3, 1e4, 20  # of money, in the search for what a unit of it is worth
 
 Choice = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class PricedArm:
-    """One offer before it starts: its numbers' `priors` (k), `design` (n, k) as decisions.effect has it, and costs.
-
-    `contact_cost` is paid for everybody contacted, `incentive_cost` for who then stays; `is_eligible` (n,) says who may get it.
-    `weight` is its share of the random slice, beside the weights of the other offers.
-    """
-
-    name: str
-    priors: tuple[RangePrior, ...]
-    design: Floats
-    contact_cost: float
-    incentive_cost: float
-    is_eligible: Bools
-    weight: float = 1.0
-
-    def of(self, rows: NDArray[np.int64]) -> PricedArm:
-        """Return the offer for some of the customers."""
-        return replace(self, design=self.design[rows], is_eligible=self.is_eligible[rows])
 
 
 @dataclass(frozen=True)
@@ -163,12 +144,13 @@ def _money(outlook: ProgrammeOutlook, slice_share: float) -> float | None:
     return max(outlook.budget - slice_money, 0.0) / ((1.0 - slice_share) * (1.0 - outlook.holdout_share))
 
 
-def _best(outlook: ProgrammeOutlook, profit: Floats, money: float | None) -> Choice:
-    """Return the offer (d, n) of the highest `profit` (d, n, k), -1 for none, within `money`.
+def _best(outlook: ProgrammeOutlook, profit: Floats, money: float | None, may: Bools | None = None) -> Choice:
+    """Return the offer (d, n) of the highest `profit` (d, n, k), -1 for none, within `money`; `may` (d, n, k) get each.
 
     Where money binds, what a unit of it is worth is searched for, and every offer is charged for its cost at that price.
     """
     able = np.where(np.column_stack([arm.is_eligible for arm in outlook.arms]), profit, -np.inf)
+    able = able if may is None else np.where(may, able, -np.inf)
     cost, weight = _costs(outlook), outlook.customers / outlook.probability.size
 
     def chosen(price: Floats) -> Choice:
@@ -203,7 +185,9 @@ class ForeseenProgramme:
         self._profit = self._profit_by(self._truth)
         start = [np.array([[prior.expected for prior in arm.priors]]) for arm in outlook.arms]
         self._start = self._profit_by(start)
-        self._static = _best(outlook, self._start, _money(outlook, 0.0))[0]
+        self._luck = np.random.default_rng([seed, 1])  # who is drawn for trials
+        self._first = self._drawn()
+        self._static = self._chosen(self._start, _money(outlook, 0.0), self._first)
         self._rule = risk_rule(outlook)
         self._slice = slice_chances(outlook, outlook.slice_share)
 
@@ -222,7 +206,7 @@ class ForeseenProgramme:
     def slice_cost(self) -> float:
         """Return what the random slice costs a month, against the static plan with nobody in a slice."""
         share = self.outlook.slice_share
-        choice = self._everyones(_best(self.outlook, self._start, _money(self.outlook, share))[0])
+        choice = self._chosen(self._start, _money(self.outlook, share), self._first)
         at_random = self._weight * np.einsum("dnk,nk->d", self._profit, self._slice[:, :-1])
         with_slice = (1.0 - share) * self._kept() * self._earned(choice) + at_random
         return self.static_profit() - float(with_slice.mean())
@@ -239,7 +223,7 @@ class ForeseenProgramme:
         )
         knowable = float((self._earned(self._oracle()) - static_profit).mean())
         money = _money(self.outlook, share)
-        choice = np.broadcast_to(_best(self.outlook, self._start, money), (_DRAWS, self._p.size))
+        choice = self._chosen(self._start, money, self._first)
         gain, proof = np.zeros(_DRAWS), _Proof.none()
         ahead = []
         for month in range(1, months + 1):
@@ -255,8 +239,9 @@ class ForeseenProgramme:
                 shift[k] += _drawn_shift(seen, self._truth[k], self._rng)
             believed = [posterior_means(arm.priors, precision[k], shift[k]) for k, arm in enumerate(arms)]
             profit = self._profit_by(believed)
-            choice = _best(self.outlook, profit, money)
-            unsliced = choice if money is None else _best(self.outlook, profit, _money(self.outlook, 0.0))
+            drawn = self._drawn()
+            choice = self._chosen(profit, money, drawn, precision)
+            unsliced = choice if money is None else self._chosen(profit, _money(self.outlook, 0.0), drawn, precision)
             learnt = float((self._earned(unsliced) - static_profit).mean())
             ahead.append(
                 MonthAhead(
@@ -267,6 +252,19 @@ class ForeseenProgramme:
                 )
             )
         return tuple(ahead)
+
+    def _drawn(self) -> Floats:
+        return np.asarray(self._luck.random((_DRAWS, self._p.size, len(self.outlook.arms))))
+
+    def _chosen(
+        self, profit: Floats, money: float | None, drawn: Floats, precision: list[Floats] | None = None
+    ) -> Choice:
+        """Return the plan's offer (d, n) by what is believed, doubtful offers for those whom `drawn` picks for their trial."""
+        outlook = self.outlook
+        profit, start = (np.broadcast_to(table, drawn.shape) for table in (profit, self._start))
+        choice = _best(outlook, profit, money)
+        may = admitted(outlook.arms, choice, profit, start, outlook.value, self._weight, precision, drawn)
+        return choice if may is None else _best(outlook, profit, money, may)
 
     def _kept(self) -> float:
         return 1.0 - self.outlook.holdout_share

@@ -9,14 +9,8 @@ import pytest
 
 from churn.decisions.effect import RangePrior, believe, expected_precision, learn_evidence, posterior_means
 from churn.decisions.height import height_of, height_post
-from churn.decisions.preposterior import (
-    MOST_MONTHS,
-    ForeseenProgramme,
-    PricedArm,
-    ProgrammeOutlook,
-    risk_rule,
-    slice_chances,
-)
+from churn.decisions.preposterior import MOST_MONTHS, ForeseenProgramme, ProgrammeOutlook, risk_rule, slice_chances
+from churn.decisions.priced_arm import PricedArm
 from churn.documents.height import HeightDocument
 from churn.errors import ConfigError, DataError
 

@@ -11,7 +11,8 @@ from churn.campaigns.programmes import competing, load_programme
 from churn.campaigns.reading import load_campaign
 from churn.context import Context
 from churn.decisions.height import height_post
-from churn.decisions.preposterior import PricedArm, ProgrammeOutlook
+from churn.decisions.preposterior import ProgrammeOutlook
+from churn.decisions.priced_arm import PricedArm
 from churn.documents.height import HeightDocument
 from churn.errors import CampaignError
 from churn.workflows.plan.eligibility import gather_facts

@@ -142,7 +142,7 @@ def _choice(programme: ProgrammeOutlook, beliefs: list[Belief], rng: np.random.G
         slice_money = weight * float((slice_chances(programme, programme.slice_share)[:, :-1] @ cost).sum())
         share = (1.0 - programme.slice_share) * (1.0 - programme.holdout_share)
         budget = max(programme.budget - slice_money, 0.0) / share / weight
-    choice = np.asarray(allocate(profit, cost, budget=budget).choice)
+    choice = np.asarray(allocate(profit, cost, budget=budget).choice, dtype=np.int64)
     weight = programme.customers / programme.probability.size
     eligible = profit > 0.0
     for k, size in enumerate(trial_sizes([_prospect(programme, beliefs, profit, choice, k) for k in range(len(cost))])):

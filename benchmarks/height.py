@@ -149,7 +149,7 @@ def _choice(programme: ProgrammeOutlook, beliefs: list[Belief], rng: np.random.G
         if size is not None:
             share = size / max(weight * np.count_nonzero(eligible[:, k]), 1e-9)
             eligible[:, k] &= rng.random(eligible.shape[0]) < share
-    choice = allocate(profit, cost, budget=budget, eligible=eligible).choice
+    choice = np.asarray(allocate(profit, cost, budget=budget, eligible=eligible).choice, dtype=np.int64)
     return np.where(choice < 0, len(cost), choice).astype(np.int64)
 
 

@@ -231,7 +231,9 @@ def play(company: Company, budget: float | None, seed: int) -> list[dict[str, An
         leaves_alone = luck < company.alone
         leaves_under = luck < company.under[np.arange(offer.size), offer]
         left = np.where(treated, leaves_under, leaves_alone)
-        rows.append(_row(company, made, treated, leaves_alone, leaves_under, number))
+        static = plan(company, Lessons.none(company), budget, ROUNDS * seed + number)  # its trials drawn alike
+        row = _row(company, made, treated, leaves_alone, leaves_under, number)
+        rows.append({**row, "static": earned(company, static.choice)})
         _learn(company, made, treated, left, number, lessons)
     return rows
 
@@ -389,7 +391,7 @@ def told(found: dict[str, Any]) -> str:
             _span([100 * case["static"] / case["knowable"] for case in cases]),
             _span([100 * value / case["knowable"] for case, value in zip(cases, late, strict=True)]),
         ]
-        fine = [all(row["earned"] >= 0.95 * case["static"] for row in case["rounds"]) for case in cases]
+        fine = [_is_never_below(case) for case in cases]
         lines.append(f"| {words} | {limits} | {' | '.join(shares)} | in {sum(fine)} of {len(fine)} companies |")
     lines += [
         "",
@@ -413,6 +415,11 @@ def told(found: dict[str, Any]) -> str:
             f"| {_span(lost)} | {_span([_left(case['harmed']) for case in cases])} |"
         )
     return "\n".join([*lines, "", *_verdicts(found), "", *REMARKS, ""])
+
+
+def _is_never_below(case: dict[str, Any]) -> bool:
+    """Return whether no round earned more than 5 % less than the files alone, their trials drawn as that round's."""
+    return all(row["earned"] >= 0.95 * row.get("static", case["static"]) for row in case["rounds"])
 
 
 def _companies(found: dict[str, Any], place: int) -> int:
@@ -440,7 +447,7 @@ def _verdicts(found: dict[str, Any]) -> list[str]:
         ratio = sum(row["expected"] for row in late) / sum(row["true"] for row in late)
         held = float(np.mean([row["low"] <= row["came"] <= row["high"] for row in rows]))
         every = [case for _, cases in groups for case in cases]
-        fine = [all(row["earned"] >= 0.95 * case["static"] for row in case["rounds"]) for case in every]
+        fine = [_is_never_below(case) for case in every]
         lost = [-sum(row["true"] for row in case["harmed"]) / max(ROUNDS * case["rule_spend"], 1e-9) for case in every]
         is_met = (
             all(

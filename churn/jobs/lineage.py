@@ -108,11 +108,11 @@ def run_event(
     inputs = sorted({name for model in built for name in model.depends_on} - outputs.keys())
     job_id = _run_id(namespace, run, "")
     facets: dict[str, JsonValue] = {
-        "parent": _facet("1-1-0/ParentRunFacet.json")
+        "parent": _facet("ParentRunFacet", "1-2-0")
         | {"run": {"runId": job_id}, "job": {"namespace": namespace, "name": run.job}}
     }
     if error is not None:  # its kind alone: a message may hold customers' data
-        facets["errorMessage"] = _facet("1-0-1/ErrorMessageRunFacet.json") | {
+        facets["errorMessage"] = _facet("ErrorMessageRunFacet", "1-0-1") | {
             "message": error,
             "programmingLanguage": "python",
         }
@@ -144,11 +144,11 @@ def _output(namespace: str, model: SqlModel, models: Mapping[str, SqlModel]) -> 
         for name, sources in column_lineage(model, models).items()
         if sources
     }
-    facets: dict[str, JsonValue] = {"schema": _facet("1-1-1/SchemaDatasetFacet.json") | {"fields": columns}}
+    facets: dict[str, JsonValue] = {"schema": _facet("SchemaDatasetFacet", "1-2-0") | {"fields": columns}}
     if lineage:
-        facets["columnLineage"] = _facet("1-2-0/ColumnLineageDatasetFacet.json") | {"fields": lineage}
+        facets["columnLineage"] = _facet("ColumnLineageDatasetFacet", "1-2-0") | {"fields": lineage}
     return {"namespace": namespace, "name": model.name, "facets": facets}
 
 
-def _facet(schema: str) -> dict[str, JsonValue]:
-    return {"_producer": PRODUCER, "_schemaURL": f"{_SPEC}/facets/{schema}"}
+def _facet(name: str, version: str) -> dict[str, JsonValue]:
+    return {"_producer": PRODUCER, "_schemaURL": f"{_SPEC}/facets/{version}/{name}.json#/$defs/{name}"}

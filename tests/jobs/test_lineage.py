@@ -149,6 +149,65 @@ def test_each_step_is_told_with_what_it_built_and_from_what(lake: House) -> None
 
 
 @pytest.mark.slow
+def test_events_are_those_that_openlineages_own_classes_make(lake: House) -> None:
+    """The client's classes are generated from the published schema: a member too many or too few is refused."""
+    pytest.importorskip("openlineage.client", reason="openlineage-python is not installed (group `dev`)")
+    from openlineage.client import event_v2, facet_v2
+    from openlineage.client.serde import Serde
+
+    kinds = {
+        "parent": facet_v2.parent_run,
+        "errorMessage": facet_v2.error_message_run,
+        "schema": facet_v2.schema_dataset,
+        "columnLineage": facet_v2.column_lineage_dataset,
+    }
+
+    def facet(name: str, told: Event) -> Any:
+        module, own = kinds[name], {key: value for key, value in told.items() if not key.startswith("_")}
+        if name == "parent":
+            own = {"run": module.Run(**own["run"]), "job": module.Job(**own["job"])}
+        if name == "schema":
+            own = {"fields": [module.SchemaDatasetFacetFields(**field) for field in own["fields"]]}
+        if name == "columnLineage":
+            own = {
+                "fields": {
+                    column: module.Fields(inputFields=[module.InputField(**field) for field in source["inputFields"]])
+                    for column, source in own["fields"].items()
+                }
+            }
+        name_of_class = (
+            f"{name[0].upper()}{name[1:]}{'DatasetFacet' if name in {'schema', 'columnLineage'} else 'RunFacet'}"
+        )
+        return getattr(module, name_of_class)(**own, producer=told["_producer"])
+
+    def facets(of: Event) -> dict[str, Any]:
+        return {name: facet(name, told) for name, told in of.get("facets", {}).items()}
+
+    with receiving() as (url, events):
+        work(lake, LineageSettings(url=url, namespace="here"))
+    assert {name for event in events for name in event["run"]["facets"]} == {"parent", "errorMessage"}
+    for event in events:
+        made = event_v2.RunEvent(
+            eventTime=event["eventTime"],
+            eventType=event_v2.RunState(event["eventType"]),
+            run=event_v2.Run(runId=event["run"]["runId"], facets=facets(event["run"])),
+            job=event_v2.Job(**event["job"]),
+            inputs=[event_v2.InputDataset(**dataset) for dataset in event["inputs"]],
+            outputs=[event_v2.OutputDataset(**{**dataset, "facets": facets(dataset)}) for dataset in event["outputs"]],
+            producer=event["producer"],
+        )
+        theirs = json.loads(Serde.to_json(made))
+        assert bare(theirs) == bare(event)
+
+
+def bare(value: Any) -> Any:
+    """The same without what is empty, which says nothing."""
+    if isinstance(value, dict):
+        return {name: bare(part) for name, part in value.items() if part not in (None, [], {})}
+    return [bare(part) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.slow
 def test_a_server_that_refuses_or_is_away_is_asked_once_a_run_and_stops_nothing(lake: House) -> None:
     with receiving(status=500) as (url, events):
         assert work(lake, LineageSettings(url=url)) == "failed"  # by its own second step

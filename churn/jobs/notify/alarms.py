@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from churn import tracing
 from churn.context import Context
 from churn.errors import ChurnError, QualityBlocked
 from churn.jobs.job import Job
@@ -28,8 +27,7 @@ def raise_failed(context: Context, run: ScheduledRun, job: Job, words: str, erro
     """Alert that a run failed; of a job asked for by hand whoever asked sees it, so that alert is only shown."""
     is_blocked = any(isinstance(error, QualityBlocked) for error in errors)
     when = f" of {run.logical_date}" if run.logical_date else ""
-    trace = tracing.trace_id()
-    message = f"The {job.name} run{when} failed at {words}" + (f" (trace {trace})" if trace else "")
+    message = f"The {job.name} run{when} failed at {words}"
     severity: AlertSeverity = "critical" if job.is_dated else "info"
     with context.open_store() as store:
         store.alerts.raise_(BLOCKED if is_blocked else FAILED, job.name, severity, message, context.clock())

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from churn import tracing
 from churn.store.database import Database
 from churn.store.records import Alert, AlertSeverity
 from churn.store.tables import alerts
@@ -21,7 +22,12 @@ class AlertRepository:
         self._database = database
 
     def raise_(self, kind: str, subject: str, severity: AlertSeverity, message: str, at: datetime) -> int:
-        """Open an alert, or renew severity and message of the one that is open already; return its number."""
+        """Open an alert, or renew severity and message of the one that is open already; return its number.
+
+        Where traces are sent, the message names the one that it was raised in.
+        """
+        if (trace := tracing.trace_id()) is not None:
+            message = f"{message} (trace {trace})"
         is_open = sa.and_(alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None))
         with self._database.write(lock=alerts) as connection:
             alert_id = connection.execute(sa.select(alerts.c.alert_id).where(is_open)).scalar()

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-fast test-crm lint bench serve site lock clean
+.PHONY: demo test test-fast test-crm lint bench serve site tour lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/bin/python:
@@ -57,6 +57,9 @@ serve: $(VENV)/.run  ## serve API and pages on http://127.0.0.1:8000, and work t
 site: $(VENV)/.dev  ## the documentation as a site with search, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file deploy/site/mkdocs.yml
 	@echo "Serve build/site, or try it: $(BIN)/python -m http.server --directory build/site 8001"
+
+tour: $(VENV)/.dev  ## the moving picture of README, from the demo in .churn
+	@$(BIN)/python deploy/site/tour.py
 
 lock: $(VENV)/.dev  ## refresh the locked dependency sets
 	@$(PIP) uv

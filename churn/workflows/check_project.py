@@ -14,7 +14,7 @@ from churn.views.open_files import open_files
 from churn.warehouse.models.checks import run_checks
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.define import CampaignReview, validate_campaigns, validate_programmes
-from churn.workflows.reach import Reached, reach_places
+from churn.workflows.reach import Reached, reach_connectors, reach_places
 
 if TYPE_CHECKING:
     from churn.warehouse.models.checks import CheckResult
@@ -67,5 +67,5 @@ def check_project(context: Context) -> ProjectCheck:
         tried_features=tried,
         leaks=leaks,
         open_files=open_files(settings.home),
-        reached=reach_places(context),
+        reached=[*reach_places(context), *reach_connectors(context)],
     )

@@ -7,7 +7,6 @@ import platform
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
@@ -22,7 +21,7 @@ from churn.warehouse.lock import locked
 from churn.warehouse.reading.increments import declared_address
 from churn.warehouse.reading.sources import Files
 from churn.workflows.define import validate_campaigns, validate_programmes
-from churn.workflows.reach import reach_places
+from churn.workflows.reach import reach_connectors, reach_places
 
 Level = Literal["ok", "look", "mend"]
 _GB: Final = 1_000_000_000
@@ -211,14 +210,9 @@ def _jobs(context: Context) -> Iterator[Diagnosis]:
 
 
 def _connectors(context: Context) -> Iterator[Diagnosis]:
-    for name in context.settings.connectors:
-        try:
-            with closing(context.open_connector(name)) as connector:
-                connector.check()
-        except ChurnError as error:
-            yield _ill(f"connector {name}", error)
-        else:
-            yield Diagnosis(f"connector {name}", "ok", "signed in")
+    for place in reach_connectors(context):
+        subject = f"connector {place.where}"
+        yield Diagnosis(subject, "ok", "signed in") if place.error is None else _ill(subject, place.error)
 
 
 def _places(context: Context) -> Iterator[Diagnosis]:

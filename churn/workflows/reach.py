@@ -1,9 +1,10 @@
-"""Finds out whether what is configured elsewhere can be reached: lakes, tables, MLflow, rooms, webhooks, the cluster, the identity provider."""
+"""Finds out whether what is configured elsewhere can be reached: CRMs, lakes, tables, MLflow, rooms, webhooks, the cluster, the identity provider."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -38,6 +39,20 @@ def reach_places(context: Context) -> list[Reached]:
     tracking = [] if mlflow is None else [Reached("mlflow", mlflow.place, mlflow.error)]
     elsewhere = [*_receivers(context), *_cluster(context), *_provider(context), *_collector(context)]
     return [*_lakes(context), *tables, *tracking, *elsewhere]
+
+
+def reach_connectors(context: Context) -> list[Reached]:
+    """Sign in to each CRM, list and audience that lists are pushed to; nothing is written there."""
+    reached = []
+    for name in context.settings.connectors:
+        error: ChurnError | None = None
+        try:
+            with closing(context.open_connector(name)) as connector:
+                connector.check()
+        except ChurnError as failure:
+            error = failure
+        reached.append(Reached("connector", name, error))
+    return reached
 
 
 def _cluster(context: Context) -> Iterator[Reached]:

@@ -9,7 +9,7 @@ import pytest
 
 from churn.bootstrap import build_context
 from churn.config import Settings, SourceSettings
-from churn.workflows.reach import reach_places
+from churn.workflows.reach import reach_connectors, reach_places
 
 
 def test_a_lakes_tables_are_looked_up(tmp_path: Path) -> None:
@@ -39,3 +39,17 @@ def test_a_place_for_iceberg_tables_needs_a_catalogue_that_answers(tmp_path: Pat
         (place,) = reach_places(build_context(settings=settings))
         assert (place.what, place.where) == ("publish", f"Iceberg ({tmp_path / 'wh'})")
         assert place.error is None if words is None else words in str(place.error)
+
+
+def test_each_connector_is_signed_in_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    connectors = {
+        "lists": {"kind": "file", "path": str(tmp_path / "lists")},
+        "ads": {"kind": "file", "audience": "meta", "path": str(tmp_path / "file")},
+        "news": {"kind": "rest", "preset": "mailchimp", "url": "http://127.0.0.1:9", "place": "a1"},
+    }
+    context = build_context(settings=Settings.model_validate({"home": tmp_path / "home", "connectors": connectors}))
+    reached = {place.where: place.error for place in reach_connectors(context)}
+    assert reached["lists"] is None
+    assert "no folder" in str(reached["ads"])
+    assert "CHURN_CONNECTOR_NEWS_SECRET" in str(reached["news"])

@@ -85,7 +85,7 @@ def refused_customers(context: Context, run_id: str, group: str | None) -> tuple
     with context.open_store() as store:
         run = _run(store, run_id)
         groups = _groups(store, run)
-    return run, tuple(customer for one in groups if group in (None, one.key) for customer in one.still)
+    return run, tuple(customer for refusal in groups if group in (None, refusal.key) for customer in refusal.still)
 
 
 def rows_as_csv(

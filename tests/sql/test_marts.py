@@ -64,3 +64,43 @@ def test_survival_takes_in_those_who_joined_before_the_records_when_these_begin(
             (32, 1, 1, 0),
             (40, 0, 0, 1),
         ]
+
+
+MONTHS = (
+    "select month, sum(customers), sum(voluntary_churners), sum(involuntary_churners), sum(monthly_revenue), "
+    "sum(monthly_revenue_lost) from marts.months_by_segment where segment = ? group by month having sum(customers) > 0 order by month"
+)
+
+
+def test_every_cut_by_segment_adds_up_to_churn_by_month_to_the_cent() -> None:
+    world = World().customer("stays", country="NL").customer("leaves", country="DE")
+    world.subscription("stays", "2024-01-10", fee=10.1, plan="gold")
+    world.subscription("leaves", "2024-01-10", end="2024-06-20", fee=20.2, plan="silver")
+    world.subscription("fails", "2023-01-10", end="2024-03-05", reason="payment_failure", fee=30.3, plan="gold")
+    world.subscription("pauses", "2024-01-10", end="2024-02-10", reason="pause", fee=40.4)
+    world.subscription("comes and goes", "2024-02-05", end="2024-02-20")
+    world.subscription("comes late", "2024-03-05", fee=50.5)
+    with world.warehouse() as warehouse:
+        build(warehouse, "2024-02-01", cutoff=at("2024-08-01"))
+        build_models(warehouse, shipped_models(), schemas=["marts"])
+        told = warehouse.rows(
+            "select month, customers, voluntary_churners, involuntary_churners, monthly_revenue, monthly_revenue_lost "
+            "from marts.churn_by_month"
+        )
+        assert len(told) == 18
+        for segment in ("all", "plan", "country", "tenure"):
+            cut = warehouse.rows(MONTHS, [segment])
+            assert [[round(v, 2) if isinstance(v, float) else v for v in row] for row in cut] == [
+                [round(v, 2) if isinstance(v, float) else v for v in row] for row in told
+            ], segment
+        march = "from marts.months_by_segment where month = date '2024-03-01'"
+        assert warehouse.rows(f"select customers, won, other {march} and segment = 'all'") == [(3, 1, 0)]
+        assert warehouse.rows(f"select value, customers, won, involuntary_churners, monthly_revenue_won {march} and segment = 'plan' order by 1") == [
+            ("basic", 0, 1, 0, 50.5), ("gold", 2, 0, 1, 0.0), ("silver", 1, 0, 0, 0.0),
+        ]  # fmt: skip
+        assert warehouse.rows(f"select value, customers, voluntary_churners, other {march.replace('-03-', '-04-')} and segment = 'tenure' order by 1") == [
+            ("to 3 months", 3, 0, -2),
+        ]  # fmt: skip
+        assert warehouse.rows(f"select value, customers, voluntary_churners, other {march.replace('-03-', '-06-')} and segment = 'tenure' order by 1") == [
+            ("4 to 12 months", 2, 1, 1), ("to 3 months", 1, 0, -1),
+        ]  # fmt: skip

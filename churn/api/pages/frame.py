@@ -48,6 +48,7 @@ PLACES: Final[
     tuple[tuple[str, str, str, str, Scope], ...]
 ] = (  # name, address, words, icon, right; in the order of use: look, act, check
     ("overview", "/", "Overview", "home", "read"),
+    ("figures", "/figures", "Figures", "bars", "read"),
     ("risk-list", "/risk-list", "Risk list", "list", "read"),
     ("simulator", "/simulator", "ROI simulator", "sliders", "read"),
     ("campaigns", "/campaigns", "Campaigns", "send", "read"),

@@ -127,9 +127,9 @@ def retry(
     run, customers = refused_customers(state.context, run_id, group or None)
     if not customers:
         raise CampaignError("none of them is refused any more", where=run_id, remedy="See the newest push.")
-    asked = ask_retry(
+    queued = ask_retry(
         state.context, run.campaign, connector=run.connector, who=user.name, customer_ids=customers if group else None
     )
-    subject = f"{run.campaign} to {run.connector}, {len(customers)} rows, run {asked.run_id}"
+    subject = f"{run.campaign} to {run.connector}, {len(customers)} rows, run {queued.run_id}"
     state.store.requests.audit(user.name, "retry_rejected", subject, state.context.clock(), request_id(request))
-    return RedirectResponse(f"/jobs/runs/{asked.run_id}", status_code=303)
+    return RedirectResponse(f"/jobs/runs/{queued.run_id}", status_code=303)

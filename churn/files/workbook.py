@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 1_048_576  # of a sheet, its header among them
 MOST_COLUMNS: Final = 16_384
 LONGEST_TEXT: Final = 32_767
-_EXACT: Final = 2**53  # a cell holds no greater whole number exactly
+_EXACT: Final = 10**15 - 1  # spreadsheets show and keep fifteen digits of a number
 _FIRST_YEAR: Final = 1901  # Excel counts days from 1900, and its February 1900 has a day too many
 _WIDEST: Final = 60
 _LOOKED_AT: Final = 200  # rows that a column's width is taken from

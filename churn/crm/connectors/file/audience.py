@@ -11,6 +11,7 @@ from churn.crm.connector import OutcomePage, RemoteField, ResultState, Row, RowR
 from churn.crm.connectors.file.folders import Folder
 from churn.crm.lookup import NOT_FOUND
 from churn.errors import DataError
+from churn.files import csv_text
 
 _BATCH = 100_000
 _DIGITS = 64  # of SHA-256
@@ -98,6 +99,5 @@ class AudienceFile:
         return frozenset(row[0] for row in rows)
 
     def _save(self, column: str, hashes: set[str]) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\r\n").writerows([[column], *([digest] for digest in sorted(hashes))])
-        self._folder.write(self._file, text.getvalue().encode("utf-8"))
+        text = csv_text([[column], *([digest] for digest in sorted(hashes))])
+        self._folder.write(self._file, text.encode("utf-8"))

@@ -11,6 +11,7 @@ import pytest
 from churn.campaigns.learning import evidence_of
 from churn.documents.definition import Offer
 from churn.store import open_store
+from churn.workflows.measure import measure_campaign
 from churn.workflows.measure.left_alone import left_alone
 from tests.documents.samples import definition, plan_record
 from tests.workflows.measure.campaign_world import DAY, company, context, customers, plan
@@ -87,3 +88,24 @@ def test_left_alone_customers_keep_a_wrong_probability_from_being_learnt_as_an_e
     assert many.shift[0] / many.precision[0][0] == pytest.approx(0.0, abs=0.05)
     assert many.precision[0][0] > 3 * few.precision[0][0]
     assert (many.treated, many.holdout) == (400, 10)
+
+
+def test_a_measurement_keeps_how_far_the_days_probabilities_were_off(tmp_path: Path) -> None:
+    world = company(40, leaves=lambda number: number % 4 == 0)
+    plan(tmp_path, customers(20))
+    history = scored(40).with_columns(involuntary_probability=pl.col("churn_probability") / 2)
+
+    def opened(_holder):
+        warehouse = world.warehouse()
+        warehouse.write("history.scores", history)
+        return warehouse
+
+    learnt = measure_campaign(context(tmp_path, world, open_warehouse=opened), "support_call").document.learnt
+    (level,) = learnt.levels
+    with open_store(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
+        held = store.assignments.of("support_call").filter(arm="holdout")
+    assert (level.day, level.model_version, level.window_days) == (DAY, "m1", 30)
+    assert level.customers == 20 + held.height  # whom no plan chose, and the holdout
+    assert level.churned == 5 + sum(int(name[1:]) % 4 == 0 for name in held["customer_id"])
+    assert level.precision[2][2] > 0.0  # the causes were known
+    assert len(learnt.basis) == len(learnt.keys)

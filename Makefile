@@ -31,7 +31,7 @@ demo: $(VENV)/.run  ## the whole loop on a simulated company
 test: $(VENV)/.dev  ## every test this machine can run
 	@$(BIN)/python -m pytest
 
-test-fast: $(VENV)/.dev  ## the tests that need no company, warehouse, trained model, server, browser or process
+test-fast: $(VENV)/.dev  ## the tests that need no company, warehouse, trained model, server, browser, process or many pushes
 	@$(BIN)/python -m pytest -m "not slow"
 
 test-crm: $(VENV)/.dev  ## churn sync against a real Odoo 14, which it builds first (root; about 1 GB, kept in the cache)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from churn.cli import build_app
 
+pytestmark = pytest.mark.slow
+
 N = 1_500
 SETTINGS = """
 [churn]

@@ -363,6 +363,7 @@ class ConnectorContract(ABC):
         assert store.crm.rejections("crm", "winback") == []
         assert self.in_step(crm, wanted)
 
+    @pytest.mark.slow  # several pushes each, for every connector
     @pytest.mark.parametrize("fault", ["429", "503", "refused", "timeout before", "timeout after"])
     def test_an_outage_in_the_middle_of_a_push_loses_and_doubles_nothing(
         self, crm: FakeCrm, store: Store, fault: str
@@ -376,6 +377,7 @@ class ConnectorContract(ABC):
         self.push(connector, store, "r99", wanted)
         assert self.in_step(crm, wanted)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("moment", ["killed before", "killed after"])
     @pytest.mark.parametrize("requests", [3, 5, 8])
     def test_a_killed_push_is_taken_up_without_doubles_or_losses(
@@ -390,6 +392,7 @@ class ConnectorContract(ABC):
         assert self.in_step(crm, wanted)
         assert store.sync_runs.unfinished("crm") == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("lies_after_doing", [False, True], ids=["undone", "done"])
     @pytest.mark.parametrize("lie", LIES)
     def test_a_lie_is_never_believed_and_creates_nobody_twice(

@@ -24,7 +24,8 @@ from churn.crm.connectors.rest import connect
 from churn.crm.http import Http, open_client
 from churn.crm.oauth import access_token
 from churn.errors import ConfigError, RateLimited, Unreachable
-from tests.crm.connectors.test_rest import FakeRest, TestRest, connected
+from tests.crm.connectors import test_rest  # its class by name would be collected here once more
+from tests.crm.connectors.test_rest import FakeRest, connected
 from tests.crm.contract import NOW, empty_store, wanted_list
 
 MEGABYTE = b" " * 2**20
@@ -186,9 +187,9 @@ def test_keys_that_come_back_in_other_letters_are_found_and_made_once(tmp_path: 
     crm = Renaming()
     wanted = wanted_list(12).with_columns(pl.col("customer_id").str.to_uppercase() + " ")
     with empty_store(tmp_path) as store:
-        assert TestRest().push(connected(crm), store, "r1", wanted).counts["created"] == 12
+        assert test_rest.TestRest().push(connected(crm), store, "r1", wanted).counts["created"] == 12
         store.crm.forget_ids("crm", wanted["customer_id"].to_list())
-        TestRest().push(connected(crm), store, "r2", wanted, is_full=True)
+        test_rest.TestRest().push(connected(crm), store, "r2", wanted, is_full=True)
     assert len(crm.records) == 12
 
 
@@ -196,7 +197,7 @@ def test_two_keys_of_ours_that_it_takes_for_one_are_a_rejected_row(tmp_path: Pat
     crm, wanted = Renaming(), wanted_list(2, customer_id=["c1", "C1"])
     with empty_store(tmp_path) as store:
         crm.add("c1")
-        report = TestRest().push(connected(crm), store, "r1", wanted)
+        report = test_rest.TestRest().push(connected(crm), store, "r1", wanted)
         (rejection,) = store.crm.rejections("crm", "winback")
     assert (report.counts["updated"], report.counts["rejected"], rejection.code) == (1, 1, "ambiguous")
     assert len(crm.records) == 1

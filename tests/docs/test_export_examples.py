@@ -15,6 +15,8 @@ from churn.warehouse import open_warehouse
 from churn.warehouse.loading.ingest import ingest
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 EXPORTS = Path(__file__).parent / "exports"
 EXAMPLES = [
     (

@@ -17,6 +17,8 @@ from churn.warehouse import open_warehouse
 from churn.warehouse.loading.ingest import ingest
 from tests import ROOT
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
 HEADER, ROWS = "customer_id,city,plan\n", "1,x,p\n2,y,p\n3,z,p\n"
 

@@ -13,6 +13,8 @@ from churn.errors import ContractBroken
 from churn.warehouse import open_warehouse
 from churn.warehouse.loading.ingest import ingest
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
 COLUMNS = {  # what the first column of the table calls it: the table and column that show it
     "time": ("support_tickets", "closed_at"),

@@ -18,6 +18,8 @@ from churn.jobs.now import work_now
 from tests.api.conftest import context_of
 from tests.modeling.uplift.experiments import experiment
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery staple"
 COLUMNS = {"treatment": "arm", "control": "C", "outcome": "left", "direction": "unwanted", "value": "50", "cost": "1"}
 

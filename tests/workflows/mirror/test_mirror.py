@@ -35,7 +35,7 @@ from churn.workflows.mirror import mirror_if_configured, mirror_models, reach_ml
 from churn.workflows.reach import reach_places
 from churn.workflows.train import promote_model, rollback_model
 from tests import ROOT
-from tests.company import Company
+from tests.faults.shops import corner_shop
 from tests.modeling.made_up import customers, train
 from tests.workflows.mirror.mlflow_server import MlflowServer
 
@@ -182,13 +182,15 @@ def test_a_server_that_is_killed_in_the_middle_is_caught_up_in_the_same_run(trai
         server.kill()
 
 
-def test_a_training_goes_on_without_its_server(company: Company):
+def test_a_training_goes_on_without_its_server(tmp_path: Path):
     away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-    document = company.json("train", "--model", "logistic_regression", "--no-tune", env=away)
+    shop = corner_shop(tmp_path / "home")
+    shop.run("refresh")
+    document = shop.json("train", env=away)
     assert document["model_version"]
     assert "it does not answer" in document["mlflow"]["error"]
     assert "churn mlflow sync" in document["mlflow"]["error"]
-    company.run("mlflow", "sync", code=6, env=away)
+    shop.run("mlflow", "sync", code=6, env=away)
 
 
 class _Odd(BaseHTTPRequestHandler):

@@ -33,7 +33,7 @@ gc.set_threshold(100_000, 20, 100)
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("steady")
 
-pytest_plugins = ["tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
+pytest_plugins = ["tests.disk", "tests.fast", "tests.prepared", "tests.postgres", "tests.mariadb", "tests.company"]
 
 SHARING = ("tests/api/pages/", "tests/workflows/privacy/")  # their conftest.py makes companies once per module
 # What takes more than five seconds of a core, in this order before everything else: begun late, one worker would wait for it

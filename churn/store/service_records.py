@@ -218,3 +218,12 @@ class WebSession:
     seen_at: datetime
     expires_at: datetime
     id_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class SavedView:
+    """A view of the risk list that somebody saved: `query` is that of its address."""
+
+    name: str
+    query: str
+    saved_at: datetime

@@ -280,3 +280,15 @@ sign_in_attempts = sa.Table(
     sa.Column("attempted_at", sa.DateTime, nullable=False),
     sqlite_autoincrement=True,
 )
+
+
+saved_views = sa.Table(
+    "saved_views",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column(
+        "query", sa.Text, nullable=False
+    ),  # what follows the `?` of the address, without the search for a customer
+    sa.Column("saved_at", sa.DateTime, nullable=False),
+)

@@ -27,6 +27,7 @@ from churn.store.repositories.programmes import ProgrammeRepository
 from churn.store.repositories.pushed_rows import PushedRowRepository
 from churn.store.repositories.requests import RequestRepository
 from churn.store.repositories.runs import RunRepository
+from churn.store.repositories.saved_views import SavedViewRepository
 from churn.store.repositories.schedule import ScheduleRepository
 from churn.store.repositories.score_reader import ScoreReader
 from churn.store.repositories.scores import ScoreRepository
@@ -136,6 +137,11 @@ class Store:
     def alerts(self) -> AlertRepository:
         """What a person must look at."""
         return AlertRepository(self.database)
+
+    @cached_property
+    def views(self) -> SavedViewRepository:
+        """Views of the risk list that people saved."""
+        return SavedViewRepository(self.database)
 
     @cached_property
     def pushed(self) -> PushedRowRepository:

@@ -53,6 +53,8 @@ DEEDS: Final = {  # what people call each kind of deed
     "evaluate_policy": "Evaluated a policy",
     "approve_round": "Approved a round",
     "reject_round": "Rejected a round",
+    "save_view": "Saved a view",
+    "remove_view": "Removed a view",
     "run_job": "Ran a job",
     "take_alert": "Took an alert",
     "release_alert": "Gave an alert back",

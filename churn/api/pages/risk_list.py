@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Final, Literal
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
@@ -16,6 +17,7 @@ from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.decisions.bands import BANDS
+from churn.errors import ConfigError, NotFound
 from churn.jobs.requests import ask_list_push, push_targets, pushes_of_the_list
 from churn.views.reports import TYPES
 from churn.views.risk_index import ORDERS, Filters, ListOrder
@@ -32,6 +34,18 @@ _DESCENDING: dict[ListOrder, bool] = {
 }
 
 
+# Columns to choose, by their name in the address; customer and risk are always there.
+COLUMNS: Final = {
+    "change": "Change",
+    "why": "Why",
+    "todo": "What to do",
+    "months": "Months of 12",
+    "profit": "Expected profit",
+}
+CHOICES: Final = tuple(COLUMNS)
+_VIEW_NAME: Final = re.compile(r"[^\x00-\x1f<>]{1,60}\Z")
+
+
 @dataclass(frozen=True)
 class Asked:
     """The filters and order that the address holds; values that make no sense are ignored."""
@@ -41,6 +55,7 @@ class Asked:
     is_descending: bool
     after: str | None
     before: str | None
+    columns: tuple[str, ...] = CHOICES  # those that are shown beside customer and risk
 
     def address(self, path: str = "/risk-list", **changes: str | None) -> str:
         """Return the address of the same list with `changes`; page marks are dropped unless given."""
@@ -51,6 +66,7 @@ class Asked:
             "min": None if self.filters.min_probability is None else f"{100 * self.filters.min_probability:g}",
             "q": self.filters.search or None,
             "sort": None if self.order == "expected_profit" else self.order,
+            "col": [] if self.columns == CHOICES else list(self.columns),
             "dir": None if self.is_descending == _DESCENDING[self.order] else ("desc" if self.is_descending else "asc"),
         }
         parameters.update(changes)
@@ -73,6 +89,7 @@ def _asked(
     dir: Annotated[str, Query(max_length=10)] = "",  # noqa: A002 - the parameter's public name
     after: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
     before: Annotated[str | None, Query(max_length=LONGEST_ID)] = None,
+    col: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006 - as above
 ) -> Asked:
     order: ListOrder = next((name for name in ORDERS if name == sort), "expected_profit")
     filters = Filters(
@@ -83,7 +100,8 @@ def _asked(
         search=q.strip(),
     )
     is_descending = dir == "desc" if dir in ("asc", "desc") else _DESCENDING[order]
-    return Asked(filters, order, is_descending, after, before)
+    columns = tuple(name for name in CHOICES if name in col) or CHOICES
+    return Asked(filters, order, is_descending, after, before, columns)
 
 
 @router.get("/risk-list")
@@ -129,6 +147,9 @@ def risk_list(
         to=customer_path,
         columns=columns,
         has_months=has_months,
+        choices=_choices(has_months=has_months),
+        views=[] if _owner(user) is None else state.store.views.list(_owner(user) or ""),
+        may_save=_owner(user) is not None,
         targets=push_targets(state.context) if may_push else [],
         push=pushes_of_the_list(state.context) if may_push else None,
     )
@@ -191,6 +212,70 @@ def push(
     return RedirectResponse("/risk-list", status_code=303)
 
 
+@router.post("/risk-list/views")
+def save_view(
+    request: Request,
+    user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+    name: Annotated[str, Form(max_length=200)],
+    query: Annotated[str, Form(max_length=4_000)] = "",
+) -> Response:
+    """Keep the filters, order and columns of a list under a name of one's own, in place of what bore it."""
+    owner, title = _owner(user), " ".join(name.split())
+    if owner is None:
+        raise ConfigError("a one-time link keeps no views", where="name", remedy="Sign in with a name of your own.")
+    if not _VIEW_NAME.match(title):
+        raise ConfigError(
+            "a view needs a name of 1 to 60 characters", where="name", remedy="Such as: High risk, premium."
+        )
+    kept = _kept(query)
+    state.store.views.save(owner, title, kept, state.context.clock())
+    state.store.requests.audit(user.name, "save_view", title, state.context.clock(), request_id(request))
+    return RedirectResponse(f"/risk-list?{kept}" if kept else "/risk-list", status_code=303)
+
+
+@router.post("/risk-list/views/remove")
+def remove_view(
+    request: Request,
+    user: Annotated[SignedIn, Depends(signed_in())],
+    state: Annotated[State, Depends(state_of)],
+    name: Annotated[str, Form(max_length=200)],
+) -> Response:
+    """Forget a view of one's own."""
+    if not state.store.views.remove(_owner(user) or "", name):
+        raise NotFound("you have no view of this name", where=name, remedy="See your views above the list.")
+    state.store.requests.audit(user.name, "remove_view", name, state.context.clock(), request_id(request))
+    return RedirectResponse("/risk-list", status_code=303)
+
+
+def _kept(query: str) -> str:
+    """Return what a view keeps of an address: all but the page, and the search for a customer, whose id must not outlive their erasure."""
+    given = parse_qs(query.removeprefix("?"))
+
+    def first(name: str) -> str:
+        return given.get(name, [""])[0]
+
+    wanted = _asked(
+        show=first("show") or "listed",
+        band=given.get("band", []),
+        plan=first("plan"),
+        minimum=first("min"),
+        sort=first("sort"),
+        dir=first("dir"),
+        col=given.get("col", []),
+    )
+    return wanted.address().partition("?")[2]
+
+
+def _owner(user: SignedIn) -> str | None:
+    """Return whose views these are; None for a link, which is nobody's name."""
+    return {"password": user.name, "sso": user.name, "key": f"key {user.name}"}.get(user.kind)
+
+
+def _choices(*, has_months: bool) -> list[tuple[str, str]]:
+    return [(name, words) for name, words in COLUMNS.items() if name != "months" or has_months]
+
+
 def _share(percent: str) -> float | None:
     try:
         share = float(percent.strip().rstrip("%").replace(",", ".")) / 100
@@ -211,14 +296,17 @@ class _ListColumn:
 
 
 def _columns(wanted: Asked, *, has_months: bool) -> list[_ListColumn]:
+    choice: dict[str, tuple[str, ListOrder | None]] = {
+        "change": ("num wide", "change"),
+        "why": ("wide", None),
+        "todo": ("wide", None),
+        "months": ("num wide", None),
+        "profit": ("num", "expected_profit"),
+    }
     columns: tuple[tuple[str, str, ListOrder | None], ...] = (
         ("Customer", "", "customer_id"),
         ("Risk", "", "churn_probability"),
-        ("Change", "num wide", "change"),
-        ("Why", "wide", None),
-        ("What to do", "wide", None),
-        *((("Months of 12", "num wide", None),) if has_months else ()),
-        ("Expected profit", "num", "expected_profit"),
+        *((words, *choice[name]) for name, words in _choices(has_months=has_months) if name in wanted.columns),
     )
     return [
         _ListColumn(

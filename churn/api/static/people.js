@@ -4,3 +4,9 @@ document.addEventListener("input", (event) => {
   const place = dial.dataset?.toldIn && document.getElementById(dial.dataset.toldIn);
   if (place) place.textContent = dial.step === "any" ? String(Math.round(dial.value * 1000) / 1000) : dial.value;
 });
+
+// A view is saved as the list is filtered now: htmx changes the address without loading the page.
+document.addEventListener("submit", (event) => {
+  const query = event.target.querySelector?.("[data-address]");
+  if (query) query.value = location.search.slice(1);
+}, true);

@@ -110,7 +110,14 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
     file = campaign_files(service.context.settings.home)["fix_payment"]
     campaign = values_of(load_campaign(service.context.settings.home, "fix_payment"))
     assert len(asked) >= 16
-    named = {"/new-campaign": "walk_1", "/users/scopes": "piet", "/users/remove": "jan", "/users/keys/revoke": "crm"}
+    named = {
+        "/new-campaign": "walk_1",
+        "/users/scopes": "piet",
+        "/users/remove": "jan",
+        "/users/keys/revoke": "crm",
+        "/risk-list/views": "mine",
+        "/risk-list/views/remove": "mine",
+    }
     # The newest comes first, so that of maria the older one stays.
     sessions = {session.name: session.session_hash[:12] for session in list_sessions(service.context)}
     ends = {"/users/end": sessions["piet"], "/account/end": sessions["maria"]}

@@ -10,7 +10,7 @@ from churn.context import Context
 from churn.exploration.staying import survival_by_plan
 from churn.files import Sheet, csv_text, workbook_bytes
 from churn.files.columns import Kind
-from churn.views.figures import ALL, WORDS, Figures, Period, Sums, read_table
+from churn.views.figures import ALL, WORDS, Period, SegmentFigures, Sums, read_table
 from churn.views.tables import current_tables
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class FigureTable:
         return workbook_bytes([sheet], currency=currency)
 
 
-def by_segment(figures: Figures) -> FigureTable:
+def by_segment(figures: SegmentFigures) -> FigureTable:
     """Return the values of the segment beside one another, and all customers last."""
     periods = figures.values if figures.segment != ALL else []
 
@@ -92,7 +92,7 @@ def by_segment(figures: Figures) -> FigureTable:
     return FigureTable("by-segment", "By segment", columns, rows)
 
 
-def customers_by_month(figures: Figures) -> FigureTable:
+def customers_by_month(figures: SegmentFigures) -> FigureTable:
     """Return what moved the number of customers, month by month."""
 
     def row(sums: Sums) -> tuple[object, ...]:
@@ -114,7 +114,7 @@ def customers_by_month(figures: Figures) -> FigureTable:
     return FigureTable("customers", "Customers by month", columns, rows)
 
 
-def revenue_by_month(figures: Figures) -> FigureTable:
+def revenue_by_month(figures: SegmentFigures) -> FigureTable:
     """Return what moved the monthly revenue, month by month."""
     columns = (
         FigureColumn("month", "Month", "month"),
@@ -220,7 +220,7 @@ class FigureTables:
         return next((table for table in self.tables if table.name == name), None)
 
 
-def figure_tables(context: Context, figures: Figures) -> FigureTables:
+def figure_tables(context: Context, figures: SegmentFigures) -> FigureTables:
     """Return the tables of some figures, in the order of the page; those of which nothing is known are left out."""
     published = current_tables(context.settings.tables_path)
 

@@ -1,4 +1,4 @@
-"""Figures of any months by plan, country or length of stay, beside the months before and the year before; from the published tables."""
+"""SegmentFigures of any months by plan, country or length of stay, beside the months before and the year before; from the published tables."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class MonthRow:
 
 
 @dataclass(frozen=True)
-class Figures:
+class SegmentFigures:
     """What the page of figures shows. `months` and `segments` can be chosen; `by_month` is of the value chosen, or of all."""
 
     published_at: datetime
@@ -118,7 +118,7 @@ class Figures:
         return _between(self.first, self.last) + 1
 
 
-def read_figures(context: Context, question: FiguresQuestion) -> Figures | None:
+def read_figures(context: Context, question: FiguresQuestion) -> SegmentFigures | None:
     """Return the figures asked for, a choice that there is not left out; None before any were published."""
     tables = current_tables(context.settings.tables_path)
     frame = None if tables is None else read_table(tables, BY_SEGMENT)
@@ -139,7 +139,7 @@ def read_figures(context: Context, question: FiguresQuestion) -> Figures | None:
     chosen = by_value[value] if value else whole
     largest = [period.value for period in sorted(values, key=lambda p: -(p.now.customer_months if p.now else 0))[:5]]
     shown = months[months.index(first) : months.index(last) + 1]
-    return Figures(
+    return SegmentFigures(
         published_at=tables.document.published_at,
         data_cutoff=tables.document.data_cutoff,
         segment=segment,

@@ -22,7 +22,7 @@ from churn.reports.charts.exploration import survival_curves
 from churn.reports.charts.figures import churn_lines, revenue_moves
 from churn.reports.charts.svg import Figure
 from churn.views.figure_tables import FigureTable, figure_tables
-from churn.views.figures import ALL, WORDS, Figures, FiguresQuestion, MonthRow, read_figures
+from churn.views.figures import ALL, WORDS, FiguresQuestion, MonthRow, SegmentFigures, read_figures
 from churn.views.reports import TYPES
 from churn.wording import currency_prefix, money, percent
 
@@ -94,12 +94,12 @@ def table(
     return Response(content, media_type=TYPES[f".{ending}"], headers=headers)
 
 
-def _parameters(shown: Figures) -> dict[str, str]:
+def _parameters(shown: SegmentFigures) -> dict[str, str]:
     given = {"by": shown.segment, "value": shown.value, "from": f"{shown.first:%Y-%m}", "to": f"{shown.last:%Y-%m}"}
     return {name: value for name, value in given.items() if value}
 
 
-def _charts(shown: Figures, survival: SurvivalCurves | None, currency: str) -> dict[str, Markup]:
+def _charts(shown: SegmentFigures, survival: SurvivalCurves | None, currency: str) -> dict[str, Markup]:
     charts = {
         "by-segment": chart_html("churn-lines", _lines(tuple(shown.lines))),
         "revenue": chart_html("revenue-moves", _moves(tuple(shown.by_month), currency)),

@@ -14,7 +14,7 @@ import pytest
 from churn.context import Context
 from churn.documents.month_facts import TrendMonth
 from churn.views.figure_tables import figure_tables
-from churn.views.figures import Figures, FiguresQuestion, read_figures
+from churn.views.figures import FiguresQuestion, SegmentFigures, read_figures
 from churn.workflows.publish import publish_tables
 from churn.workflows.report.facts import report_facts
 from tests.api.pages.conftest import Served, Visitor, context_of, serve
@@ -41,7 +41,7 @@ def trend(published: Served) -> dict[date, TrendMonth]:
     return {month.month: month for month in churn.trend}
 
 
-def figures(context: Context, **question: Any) -> Figures:
+def figures(context: Context, **question: Any) -> SegmentFigures:
     shown = read_figures(context, FiguresQuestion(**question))
     assert shown is not None
     return shown

@@ -41,7 +41,8 @@ def settle(visitor: Visitor, words: str) -> None:
 def test_the_list_is_read_filtered_sorted_and_paged(visitor):
     visitor.visit("/risk-list")
     run = read_risk_list(visitor.served.context)
-    visitor.see("Risk list", f"{run.count:,} customers", "Expected profit", f"1 to 50 of {run.count:,}")
+    visitor.see("Risk list", f"{run.count:,} customers", f"1 to 50 of {run.count:,}")
+    visitor.page.get_by_role("columnheader", name="Expected profit").wait_for()
     visitor.assert_accessible()
     visitor.screenshot("risk-list")
     first = shown(visitor)

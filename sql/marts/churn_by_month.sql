@@ -1,4 +1,4 @@
--- Grain: one row per whole month from the first subscription to the end of the data.
+-- Grain: one row per whole month from the first loss to the end of the data: of the time before, records often name only those who stayed.
 -- Purpose: how many customers each month began with, how many of them it lost and why, and what that costs per month.
 -- Customers won and lost within one month are in neither count. Spans are counted where they begin and end and summed
 -- up along the months, so that a long history costs no more than a short one.
@@ -76,5 +76,5 @@ select
 from months as m
 inner join running as r on m.month = r.month
 left join lost as l on m.month = l.month
-where r.customers > 0
+where r.customers > 0 and m.month >= coalesce((select min(f.month) from lost as f), m.month)
 order by m.month

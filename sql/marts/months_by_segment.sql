@@ -1,7 +1,6 @@
--- Grain: one row per segment, value and whole month.
--- Purpose: churn_by_month cut by plan, country and length of stay, with what each month won: what moved customers and revenue.
--- A customer who grows into the next length of stay leaves one value for another, which is counted as other. Spans are
--- added up by where they begin and end before they are cut, so that many customers cost no more than a few.
+-- Grain: one row per segment, value and whole month from the first loss on.
+-- Purpose: churn_by_month cut by plan, country and length of stay, with what each month won. Who grows into the next length of
+-- stay leaves one value for another: other. Spans are added up before they are cut, so that many cost no more than few.
 
 with present as (
     select
@@ -43,10 +42,9 @@ pieces as (
         on p.last_month > p.joined + y.above * interval 1 month
 ),
 
--- What begins with a month is a change of the month before it.
 changes as (
     select
-        segment, value, cast(piece_first - interval 1 month as date) as month, customers, revenue,
+        segment, value, cast(piece_first - interval 1 month as date) as month, customers, revenue,  -- it begins with a month
         case when piece_first = first_month then 'won' else 'other' end as kind
     from pieces
     union all
@@ -96,5 +94,7 @@ select
     cast(coalesce(revenue_lost, 0) as double) as monthly_revenue_lost,  -- What those lost had paid per month.
     cast(coalesce(revenue_change - revenue_won + revenue_lost, 0) as double) as monthly_revenue_other  -- More or less for other reasons.
 from running
-where customers > 0 or won > 0
+where
+    greatest(customers, won) > 0
+    and month >= coalesce((select min(f.month) filter (where f.voluntary + f.involuntary > 0) from moved as f), month)
 order by segment, value, month

@@ -28,7 +28,7 @@ from churn.decisions.checks import Bools, Floats
 
 Z_90: Final = 1.6448536269514722  # 5 % and 95 % points of the normal distribution
 FILE_IS_WRONG: Final = 0.1  # prior chance of it
-_WIDE: Final = 0.5  # standard deviation of a rate in the wide prior, around 0
+_WIDE: Final = 0.5  # most that the standard deviation of a rate is in the wide prior, around 0
 _WIDE_HARM: Final = 0.02
 _LEAST: Final = 1e-4  # no range is narrower
 _EDGE: Final = 1e-3  # probabilities of churn are kept off 0 and 1 by this
@@ -315,7 +315,9 @@ def prior_centres(priors: Sequence[RangePrior]) -> tuple[Floats, Floats, Floats,
     mean = np.array([prior.expected for prior in priors])
     spread = np.array([prior.spread for prior in priors])
     is_free = np.array([prior.is_rate and prior.high > prior.low for prior in priors], dtype=bool)
-    return mean, spread, np.where(is_free, 0.0, mean), np.where(is_free, _WIDE, spread)
+    # A file that is wrong promises too much, seldom too little: an effect beyond what it holds possible is luck more often than news.
+    wide = np.array([min(_WIDE, max(abs(prior.low), abs(prior.high), prior.spread)) for prior in priors])
+    return mean, spread, np.where(is_free, 0.0, mean), np.where(is_free, wide, spread)
 
 
 def _normal(mean: Floats, spread: Floats, precision: Floats, shift: Floats) -> tuple[Floats, Floats, Floats]:

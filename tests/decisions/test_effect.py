@@ -49,10 +49,13 @@ def test_one_number_is_updated_as_the_normal_distribution_is_by_hand() -> None:
     prior = RangePrior("all", 0.3 - Z_90 * 0.1, 0.3, 0.3 + Z_90 * 0.1)
     belief = believe([prior], [Evidence(("all",), ((100.0,),), (10.0,), 500, 500, 0.0, 1.0)])
     normal = np.exp(-0.5 * 0.2**2 / 0.02) / np.sqrt(0.02)
-    wide = np.exp(-0.5 * 0.1**2 / 0.26) / np.sqrt(0.26)
+    spread = (
+        prior.high
+    )  # where the file is wrong the effect is around none, as large either way as the file holds possible
+    wide = np.exp(-0.5 * 0.1**2 / (spread**2 + 0.01)) / np.sqrt(spread**2 + 0.01)
     wrong = 0.1 * wide / (0.1 * wide + 0.9 * normal)
     assert belief.contradiction == pytest.approx(wrong)
-    assert belief.mean[0] == pytest.approx((1 - wrong) * 0.2 + wrong * 0.1 * 100 / 104)
+    assert belief.mean[0] == pytest.approx((1 - wrong) * 0.2 + wrong * 0.1 * 100 / (100 + spread**-2))
 
 
 def test_evidence_of_other_numbers_is_left_out() -> None:
@@ -128,3 +131,13 @@ def test_evidence_on_recalibrated_probabilities_says_the_same_of_the_churn_avoid
     assert moved.shift[0] / moved.precision[0][0] * 1.25 == pytest.approx(0.3)  # rate x recalibrated probability
     assert moved.precision[0][0] == pytest.approx(400.0 * 1.25**2)
     assert moved.recalibrated() == moved
+
+
+def test_an_effect_beyond_what_the_file_holds_possible_is_believed_less_than_one_below_it() -> None:
+    mail = RangePrior("all", 0.0, 0.06, 0.15)
+    lucky, harmful = (
+        believe([mail], [Evidence(("all",), ((40.0,),), (40.0 * rate,), 90, 10, 0.0, 1.0)]).mean[0]
+        for rate in (0.6, -0.5)
+    )
+    assert 0.06 < lucky < 0.25
+    assert -0.25 < harmful < 0.0

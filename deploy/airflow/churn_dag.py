@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 from datetime import datetime, timedelta
+from typing import Any
 
 try:  # Airflow 3
     from airflow.exceptions import AirflowFailException
@@ -51,9 +52,9 @@ def dag_of(job: str, schedule: str, *, catchup: bool) -> DAG:
     ) as dag:
 
         @task(task_id=job, execution_timeout=timedelta(hours=4))
-        def work(data_interval_end: datetime | None = None) -> None:
-            assert data_interval_end is not None  # Airflow fills it in
-            run(job, data_interval_end.date().isoformat())
+        def work(data_interval_end: datetime | None = None, dag_run: Any = None) -> None:
+            # Airflow fills them in; a run that Airflow 3 was asked for by hand has no interval.
+            run(job, (data_interval_end or dag_run.run_after).date().isoformat())
 
         work()
     return dag

@@ -6,7 +6,8 @@ import importlib.util
 import subprocess
 import sys
 from contextlib import AbstractContextManager
-from types import ModuleType
+from datetime import UTC, datetime
+from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -90,6 +91,17 @@ def test_the_exit_code_says_whether_a_task_is_tried_again(
         with pytest.raises(error):
             dags.run("nightly", DAY)
     assert asked == [["churn", "run", "nightly", "--date", DAY, "--no-retry"]]
+
+
+def test_the_night_is_the_end_of_the_interval_or_when_somebody_asked(
+    dags: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights: list[str] = []
+    monkeypatch.setattr(dags, "run", lambda _job, day: nights.append(day))
+    ((_settings, work),) = dags.nightly.tasks
+    work(data_interval_end=datetime(2026, 7, 1, 2, tzinfo=UTC))
+    work(dag_run=SimpleNamespace(run_after=datetime(2026, 7, 3, 9, tzinfo=UTC)))
+    assert nights == ["2026-07-01", "2026-07-03"]
 
 
 def test_its_commands_are_commands_of_ours(dags: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

@@ -76,7 +76,7 @@ def test_the_address_is_that_of_who_spoke_to_our_outermost_proxy(
     tmp_path: Path, forwarded: str, may_read: bool
 ) -> None:
     with _asking(_context(tmp_path)) as client:
-        answer = client.get("/openapi.json", headers={"X-Forwarded-For": forwarded})
+        answer = client.get("/metrics", headers={"X-Forwarded-For": forwarded})
         assert answer.status_code == (200 if may_read else 401)
 
 

@@ -217,6 +217,7 @@ def test_equal_customers_and_offers_are_taken_in_their_order():
     assert found.choice.tolist() == [0, 0, -1, -1]
 
 
+@pytest.mark.slow  # thousands of customers, solved twice and more
 def test_shadow_prices_say_what_one_more_unit_earns():
     world = large(2_500, seed=2)
     found = world.allocate()
@@ -232,6 +233,7 @@ def test_shadow_prices_say_what_one_more_unit_earns():
     assert found.shadow_offer.shape == found.shadow_offer_budget.shape == (6,)
 
 
+@pytest.mark.slow  # thousands of customers, solved twice and more
 @pytest.mark.parametrize("own_costs", [True, False])
 def test_the_next_thousand_earns_what_solving_again_says(own_costs):
     world = large(3_000, seed=4, own_costs=own_costs)
@@ -319,6 +321,7 @@ def test_wrong_limits_are_refused_by_name(limits, where):
     assert refused.value.where == where
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(st.integers(0, 10_000))
 def test_hundreds_are_within_three_percent_of_the_bound(seed):

@@ -1,4 +1,4 @@
-"""The DAGs in a real Airflow, where CHURN_TEST_AIRFLOW names its command: it is no library of ours, and wants an environment of its own."""
+"""The DAGs in a real Airflow, where AIRFLOW_OF_TESTS names its command: it is no library of ours, and wants an environment of its own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from tests import ROOT
 
-AIRFLOW = os.environ.get("CHURN_TEST_AIRFLOW", "")
+AIRFLOW = os.environ.get("AIRFLOW_OF_TESTS", "")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not AIRFLOW, reason="CHURN_TEST_AIRFLOW does not name the command of an Airflow"),
+    pytest.mark.skipif(not AIRFLOW, reason="AIRFLOW_OF_TESTS does not name the command of an Airflow"),
 ]
 
 

@@ -163,7 +163,7 @@ def test_a_collector_that_is_away_or_hangs_holds_nobody_up(is_there):
         assert time.monotonic() - began < 5
         began = time.monotonic()
         tracing.shut_down()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8  # its patience is two seconds
 
 
 def test_without_an_endpoint_a_span_is_nothing(tmp_path):

@@ -90,7 +90,7 @@ def _pushed(endless: socket.socket, port: int, most: int = 20_000_000) -> int:
             sent += endless.send(b"x" * 65_536)
             began = time.monotonic()
             assert _asks(port) == "200"
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 10  # not for as long as the header goes on
     except OSError:  # reset, or a broken pipe
         return sent
     return sent
@@ -124,7 +124,7 @@ def test_who_sends_headers_slowly_is_cut_off(begun: bytes) -> None:
         slow.sendall(begun)
         began = time.monotonic()
         assert _status(slow) == "408"
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5
 
 
 def _posted_slowly(port: int, length: int, part: bytes, every: float) -> tuple[str, float]:

@@ -30,7 +30,7 @@ def test_what_nobody_foresaw_is_told_without_detail_and_with_a_number_to_ask_abo
 def test_a_right_that_is_missing_is_named(stranger):
     stranger.sign_in(["push"])
     stranger.allowed = ("403",)
-    stranger.visit("/", status=403)
+    stranger.visit("/reports", status=403)
     stranger.see("You may not do this", "the right to read")
     stranger.assert_accessible()
     stranger.screenshot("error-403")

@@ -265,6 +265,7 @@ def told(found: dict[str, Any]) -> str:
             f"{len(found['rows']['too_small'])} too small and {len(found['rows']['tall_enough'])} tall enough were there. Each was then played for {found['months']} months, customer by customer, its offers' true",
             "numbers drawn from their ranges. Proven means that the off-policy interval of the programme's choices over the plain",
             "risk rule lies above 0. Doubtful offers are tried on a few first, in what is foreseen and in what is played.",
+            *found.get("notes", ()),
             "",
             "| the post said | with a mean chance of proof of | came out as said | wanted |",
             "|---|---|---|---|",

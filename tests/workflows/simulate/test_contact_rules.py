@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from churn.decisions.simulation_request import SimulationRequest
+from churn.snapshots.dates import data_cutoff
 from churn.workflows.plan.rules import facts_from_words, facts_in_words, read_facts
 from churn.workflows.simulate import simulate_campaign
 from churn.workflows.simulate.live import Simulator
@@ -20,7 +21,7 @@ def published(town: Town, **sections: object) -> Town:
     town = Town(town.home, **sections)
     ids = score_frame()["customer_id"]
     with town.context.open_warehouse("tests") as warehouse:
-        words = facts_in_words(ids, read_facts(town.context, warehouse, ids, DAY, NOW))
+        words = facts_in_words(ids, read_facts(town.context, warehouse, ids, DAY, NOW, reached=data_cutoff(warehouse)))
     town.publish(run_id="r2", contact_facts=words.to_list())
     return town
 
@@ -87,7 +88,7 @@ def test_scores_without_contact_facts_say_so_and_leave_nobody_out_for_consent(to
 def test_facts_are_read_back_as_they_were(town):
     ids = score_frame()["customer_id"]
     with town.context.open_warehouse("tests") as warehouse:
-        facts = read_facts(town.context, warehouse, ids, DAY, NOW)
+        facts = read_facts(town.context, warehouse, ids, DAY, NOW, reached=data_cutoff(warehouse))
     again = facts_from_words(pl.DataFrame({"customer_id": ids, "contact_facts": facts_in_words(ids, facts)}))
     for name in ("has_agreed", "has_objected", "has_left", "is_waiting"):
         assert (getattr(again, name) == getattr(facts, name)).all(), name

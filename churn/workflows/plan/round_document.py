@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churn.campaigns.plan_words import recalibration_note
 from churn.campaigns.programme_words import round_sentences
 from churn.campaigns.random_slice import NONE, arm_probabilities
 from churn.config import Settings
@@ -90,7 +91,9 @@ def round_document(settings: Settings, planned: PlannedRound) -> RoundDocument:
         plan=planned.document,
         sentences=(),
     )
-    return document.model_copy(update={"sentences": round_sentences(document)})
+    recalibration = run.priced[0].recalibration if run.priced else None
+    level = () if recalibration is None else (recalibration_note(recalibration),)
+    return document.model_copy(update={"sentences": (*round_sentences(document), *level)})
 
 
 def _planned_offer(planned: PlannedRound, position: int, offer: str) -> PlannedOffer:

@@ -11,6 +11,7 @@ from churn.decisions.recalibration import see_level
 from churn.documents.definition import Offer
 from churn.store import open_store
 from tests.documents.samples import measurement_document
+from tests.workflows.plan.keeping import keep_in
 from tests.workflows.plan.town import NOW, PLAIN, VALUE, customer, probabilities
 
 
@@ -106,3 +107,13 @@ def test_another_models_level_changes_nothing(town) -> None:
     teach(town, 0.3, campaign="letters_1", levels=[seen])
     said = " ".join(town.document("calls", is_dry_run=True).sentences)
     assert "than the model said" not in said
+
+
+def test_a_round_of_a_programme_says_so_too(town) -> None:
+    keep_in(town)
+    p = np.full(40_000, 0.2)
+    version = town.plan("keep", is_dry_run=True).document.model_version
+    more = see_level(np.arange(p.size) < 10_000, p, np.zeros(p.size), model_version=version, window_days=30)
+    teach(town, 0.3, campaign="letters_1", levels=[more])
+    sentences = town.plan("keep", is_dry_run=True).round.sentences
+    assert any("showed 25 % more leavers than the model said" in sentence for sentence in sentences)

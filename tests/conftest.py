@@ -43,6 +43,9 @@ LONG = (
     "tests/api/pages/simulator/test_simulator.py",
     "tests/workflows/monitor/test_story.py",
     "tests/distributed/test_equality.py",
+    "tests/distributed/test_cluster.py",
+    "tests/workflows/mirror/test_mirror.py",
+    "tests/docs/test_notebooks.py",
     "tests/workflows/refresh/test_refused.py",
     "tests/faults/test_inputs.py",
     "tests/api/pages/model/test_model.py",
@@ -76,6 +79,7 @@ LONG = (
     "tests/workflows/privacy/test_erasing.py",
     "tests/workflows/learn_uplift/test_learn_uplift.py",
     "tests/workflows/explore/test_explore_data.py",
+    "tests/workflows/demo/test_demo_campaigns.py",
     "tests/workflows/experiment/test_experiment.py",
     "tests/cli/test_monitor.py",
 )

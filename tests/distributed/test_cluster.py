@@ -18,7 +18,7 @@ from churn.warehouse import open_warehouse
 from tests.distributed.tasks import crash, refuse
 from tests.spark import SETTINGS, SparkCluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_errors_of_tasks_are_those_of_the_product_or_say_what_to_do(spark: SparkCluster, tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ from churn.workflows.train import train_model
 from tests.distributed.compare import tables_of
 from tests.spark import SETTINGS, SparkCluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # on a busy machine Spark alone takes minutes to start
+# One cluster for all; on a busy machine Spark alone takes minutes to start.
+pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow, pytest.mark.timeout(900)]
 
 CUSTOMERS, MONTHS, BUCKETS = 1_300, 11, 7
 NIGHT = datetime(2026, 7, 1, 6)

@@ -124,7 +124,7 @@ def test_ids_that_mean_harm_are_only_text(visitors, served_hostile):
     visitor = visitors(served_hostile).sign_in()
     visitor.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     visitor.visit("/risk-list").see("9 customers", "These scores are out of date")
-    visitor.see("Months of 12")
+    visitor.page.get_by_role("columnheader", name="Months of 12").wait_for()
     visitor.assert_accessible()
     links = [link.get_attribute("href") for link in visitor.page.locator("#list tbody th a").all()]
     assert sorted(links) == sorted(customer_path(name) for name in HOSTILE)

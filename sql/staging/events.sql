@@ -45,7 +45,7 @@ changed as (
     window
         versions as (
             partition by event_id
-            order by least(available_at, loaded_at), available_at, load_id
+            order by least(available_at, loaded_at), available_at, load_id, source_file, row_number
         )
     qualify lag(told_hash) over versions is distinct from told_hash
 ),
@@ -59,7 +59,7 @@ kept as (
     window
         versions as (
             partition by event_id
-            order by least(available_at, loaded_at), available_at, load_id
+            order by least(available_at, loaded_at), available_at, load_id, source_file, row_number
         )
     union all by name
     select

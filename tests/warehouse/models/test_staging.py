@@ -167,6 +167,20 @@ def test_a_ticket_closed_later_was_open_before(stage: Stage) -> None:
     assert stage("support_tickets", query, rows) == [("T1", None, day(1), day(4)), ("T1", day(4), day(4), None)]
 
 
+@pytest.mark.parametrize("second", ["known by its own time", "known when it happened"])
+def test_of_two_rows_of_one_file_known_at_one_time_the_later_row_counts(stage: Stage, second: str) -> None:
+    rows = {
+        "known by its own time": {"attempted_at": day(2), "amount": 5.0, "known_at": day(1)},
+        "known when it happened": {"attempted_at": day(1), "amount": 7.0},
+    }
+    placed = [
+        row | {"payment_id": "P1", "customer_id": "C1", "load_id": 1, "row_number": 1 + (name == second)}
+        for name, row in rows.items()
+    ]
+    query = "select amount from staging.payments order by fact_version desc limit 1"
+    assert stage("payments", query, placed) == [(rows[second]["amount"],)]
+
+
 def test_equal_events_without_an_id_are_different_events(stage: Stage) -> None:
     row = {"customer_id": "C1", "event_type": "post", "occurred_at": day(1), "quantity": 2.0}
     found = stage("events", "select event_type, available_at, quantity from staging.events", [row, row])

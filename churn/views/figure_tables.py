@@ -229,7 +229,10 @@ def figure_tables(context: Context, figures: SegmentFigures) -> FigureTables:
 
     ages, runs = read("survival_by_age"), read("score_runs")
     curves = None if ages is None else survival_by_plan(ages)
-    tells_money = runs is not None and bool(runs.filter(runs["is_current"])["tells_money"].all())
+    held_then = runs is not None and bool(runs.filter(runs["is_current"])["tells_money"].all())
+    with context.open_store() as store:  # the gate may have closed since
+        run = store.scores.current_run()
+        tells_money = held_then and (run is None or store.published.tells_money(run))
     tables: Sequence[FigureTable | None] = (
         by_segment(figures),
         customers_by_month(figures),

@@ -21,7 +21,7 @@ def test_glewlwyd_signs_a_person_in_whose_groups_decide(tmp_path):
     with glewlwyd(free_port(), "http://testserver", tmp_path) as issuer:
         config = tmp_path / "churn.toml"
         config.write_text(
-            f'[sso]\nissuer = "{issuer}"\nclient_id = "{CLIENT}"\nscopes = ["openid"]\ngroups = {{ retention = ["push"] }}\n'
+            f'[sso]\nissuer = "{issuer}"\nclient_id = "{CLIENT}"\nscopes = ["openid"]\ngroups = {{ retention = ["push", "read"] }}\n'
         )
         settings = load_settings(config=config, home=tmp_path / "home", environ={})
         context = replace(build_context(settings=settings), secrets={"CHURN_SSO_SECRET": SECRET})
@@ -37,5 +37,5 @@ def test_glewlwyd_signs_a_person_in_whose_groups_decide(tmp_path):
             replayed = client.get("/sign-in/sso")
             assert replayed.headers["location"] == "/", "signed in already"
         (user,) = list_users(context)
-        assert (user.name, user.scopes, user.issuer) == ("maria", ("push",), issuer)
+        assert (user.name, user.scopes, user.issuer) == ("maria", ("push", "read"), issuer)
         assert httpx.get(f"{issuer}/end_session").status_code < 500

@@ -32,12 +32,13 @@ def context_of(home: Path) -> Context:
 
 @dataclass
 class Lived:
-    """A company with a campaign that was pushed, answered and exported, and one customer who was through all of it."""
+    """A company with a campaign that was pushed, answered and exported, one customer who was through all of it, and two others."""
 
     home: Path
     context: Context
     customer: str
     other: str
+    third: str
 
     def later(self, **ahead: float) -> Context:
         now = self.context.clock() + timedelta(**ahead)
@@ -51,7 +52,7 @@ def live(home: Path) -> Lived:
     sync_crm(context, CAMPAIGN, connector="file", options=SyncOptions(is_forced=True))
     with context.open_store() as store:
         treated = store.assignments.customers([CAMPAIGN], arm="treatment")["customer_id"].to_list()
-        customer, other = treated[0], treated[1]
+        customer, other, third = treated[:3]
         at = context.clock()
         store.alerts.raise_("sync_partial", "fix_payment to file", "warning", f"customer {customer} was refused", at)
         store.requests.audit("crm", "look", f"customers/{customer}", at)
@@ -68,7 +69,7 @@ def live(home: Path) -> Lived:
     read_risk_list(context, bands=BANDS, out=home / "reports" / "list.xlsx")
     context.log.note("asked", path=f"/v1/customers/{customer}/risk")
     ask_export(context, customer, who="test")
-    return Lived(home, context, customer, other)
+    return Lived(home, context, customer, other, third)
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,7 @@ def test_a_table_added_tomorrow_is_covered_by_itself(gone: Gone, column: str) ->
 
 
 def test_the_search_finds_what_erasing_does_not_cover(gone: Gone) -> None:
-    context, someone = gone.lived.context, gone.lived.other
+    context, someone = gone.lived.context, gone.lived.third  # other tests look for the other one
     with context.open_warehouse("test") as warehouse:
         warehouse.execute(f"create or replace table history.hidden as select ['{someone}'] as friends")
     page = gone.lived.home / "pages" / "support_tickets" / "page-000001.ndjson"  # of a web service that broke off

@@ -146,7 +146,10 @@ def _months(first: int, last: int) -> list[int]:
     import numpy as np
 
     times = np.array([first, last]).astype("datetime64[us]").astype("datetime64[M]")
-    return [int(month) for month in np.arange(times[0], times[1] + 1).astype("datetime64[us]").astype(np.int64)]
+    return [
+        int(month)
+        for month in np.arange(times[0], times[1] + np.timedelta64(1, "M")).astype("datetime64[us]").astype(np.int64)
+    ]
 
 
 def _is_in(part: Part, start: int | None, end: int | None) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from time import sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 from urllib.parse import urlsplit
@@ -86,7 +86,7 @@ class WebClient:
                 wish = error.retry_after if isinstance(error, RateLimited) else None
                 if attempt == self._settings.max_attempts or (wish or 0) > _LONGEST_WISH:
                     raise
-                time.sleep(wish if wish is not None else min(self._settings.max_wait_seconds, 2.0 ** (attempt - 1)))
+                sleep(wish if wish is not None else min(self._settings.max_wait_seconds, 2.0 ** (attempt - 1)))
         raise AssertionError  # the last attempt returns or raises
 
     def _request(self, method: str, url: str, params: Parameters, *, is_again: bool = False) -> httpx.Response:
@@ -102,7 +102,7 @@ class WebClient:
     ) -> httpx.Response:
         import httpx
 
-        time.sleep(self._bucket.take())
+        sleep(self._bucket.take())
         if self._settings.auth == "key" and self._settings.auth_in == "query":
             params = {**params, self._settings.auth_name: self._secret}
         try:

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from churn.store.faults import BUSY_SECONDS, translated
@@ -26,6 +26,7 @@ class SqliteFile:
         self._address = str(path)
         self._is_patient = is_patient  # whether to wait where another process has locked the file, or raise StoreBusy
         self._idle: list[sqlite3.Connection] = []
+        self._is_closed = False
 
     def fetch(self, sql: str, values: Values) -> Rows:
         """Return the rows of one statement, which sees one state of the database."""
@@ -36,7 +37,7 @@ class SqliteFile:
             except BaseException:
                 connection.close()
                 raise
-            self._idle.append(connection)
+            self._put_back(connection)
             return rows
 
     @contextmanager
@@ -51,7 +52,7 @@ class SqliteFile:
             except BaseException:
                 connection.close()
                 raise
-            self._idle.append(connection)
+            self._put_back(connection)
 
     def _taken(self) -> sqlite3.Connection:
         """Return a connection for one reader, who puts it back, or closes it after an error."""
@@ -62,10 +63,18 @@ class SqliteFile:
             connection = _opened(self.path, seconds)
             return _asked(connection, f"pragma cache_size = -{_CACHE_KB}")
 
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        """Keep a connection for the next reader."""
+        self._idle.append(connection)
+        if self._is_closed:  # while this reader read
+            self.close()
+
     def close(self) -> None:
-        """Close the connections that nobody reads from."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close the connections: those in use when their readers are done."""
+        self._is_closed = True
+        with suppress(IndexError):  # two threads may empty it at once
+            while True:
+                self._idle.pop().close()
 
 
 def _opened(path: Path, seconds: float) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from churn.accounts.keys import create_key
 from churn.accounts.users import create_user, remove_user
+from churn.store.service_records import SavedView
 from tests.api.conftest import Service
 from tests.api.pages.test_page_actions import PASSWORD, token_in
 from tests.api.pages.test_pages import signed_in
@@ -33,6 +34,11 @@ def maria(service: Service) -> TestClient:
     return enter(service, name="maria", secret=PASSWORD)
 
 
+def views_of(service: Service, name: str) -> list[SavedView]:
+    with service.context.open_store() as store:
+        return store.views.list(name)
+
+
 def test_a_view_keeps_filters_order_and_columns_and_no_search_for_a_customer(
     service: Service, maria: TestClient
 ) -> None:
@@ -42,12 +48,12 @@ def test_a_view_keeps_filters_order_and_columns_and_no_search_for_a_customer(
     page = maria.get(saved.headers["location"]).text
     assert re.search(r'aria-current="true">High, all</a>', page)
     maria.post("/risk-list/views", data=form | {"query": ""})
-    (view,) = service.context.open_store().views.list("maria")
+    (view,) = views_of(service, "maria")
     assert (view.name, view.query) == ("High, all", "")
     assert maria.post("/risk-list/views", data=form | {"name": "<b>"}, headers=HTML).status_code == 422
     assert maria.post("/risk-list/views/remove", data=form | {"name": "no"}, headers=HTML).status_code == 404
     maria.post("/risk-list/views/remove", data=form | {"name": "High, all"})
-    assert service.context.open_store().views.list("maria") == []
+    assert views_of(service, "maria") == []
 
 
 def test_views_are_each_persons_own_and_go_with_them(service: Service, maria: TestClient) -> None:
@@ -62,7 +68,7 @@ def test_views_are_each_persons_own_and_go_with_them(service: Service, maria: Te
     form = {"csrf": token_in(nobody.get("/account").text), "name": "Mine"}
     assert nobody.post("/risk-list/views", data=form, headers=HTML).status_code == 422
     remove_user(service.context, "maria")
-    assert service.context.open_store().views.list("maria") == []
+    assert views_of(service, "maria") == []
 
 
 def test_columns_are_chosen_by_the_address(maria: TestClient) -> None:

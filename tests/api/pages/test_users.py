@@ -53,7 +53,8 @@ def test_rights_change_at_once_and_a_person_who_is_removed_is_signed_out(service
     admin.post("/users/remove", data={"csrf": csrf, "name": "jan"})
     assert [user.name for user in list_users(service.context)] == []
     assert [session.kind for session in list_sessions(service.context)] == ["link"]
-    deeds = [(e.who, e.action, e.subject) for e in service.context.open_store().requests.audited(limit=3)]
+    with service.context.open_store() as store:
+        deeds = [(e.who, e.action, e.subject) for e in store.requests.audited(limit=3)]
     assert deeds[:2] == [
         ("One-time link", "remove_user", "jan"),
         ("One-time link", "change_scopes", "jan: read, simulate"),

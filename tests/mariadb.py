@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 PASSWORD = "my-s3cret-word"  # tests look for it where no secret may appear
 _START_SECONDS = 60.0
@@ -97,9 +98,7 @@ def running_mariadb(daemon: str, installer: str) -> Iterator[MariadbServer]:
             f"create user 'churn'@'%' identified by '{PASSWORD}';\ngrant all on *.* to 'churn'@'%' with grant option;\n"
         )
         first.chmod(0o644)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_port()
         log = stack.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen(
             [

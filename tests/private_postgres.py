@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 _USER = "churn"
 _PASSWORD = "pg-s3cret-word"  # tests look for it where no secret may appear
@@ -150,7 +151,7 @@ def _start(
 ) -> tuple[subprocess.Popen[bytes], PostgresServer]:
     log = folder / "log"
     for _ in range(3):  # another process may take the port between our look and the server's
-        port = port or _free_port()
+        port = port or free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,
@@ -192,9 +193,3 @@ def _answers(server: PostgresServer, process: subprocess.Popen[bytes]) -> bool:
         else:
             return True
     return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.ports import free_port
 
 WORKERS = 2
 _SECONDS = 60.0
@@ -87,7 +88,7 @@ def running_spark() -> Iterator[SparkCluster]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    port = _free_port()
+    port = free_port()
     master = f"spark://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="churn-spark-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
         begin = [str(start), "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--webui-port", "0"]
@@ -118,12 +119,6 @@ def _process(command: list[str], environment: dict[str, str], log: Path) -> Iter
                 running.wait(10)
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
 
 
 def _wait(port: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 
 from tests import ROOT
 from tests.company import Company, clean_environment
+from tests.ports import free_port
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
@@ -24,9 +24,7 @@ TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 @contextmanager
 def served(company: Company, **env: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run `churn serve` in a process of its own; give its address, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "churn", "serve", "--home", str(company.home), "--port", str(port)]
     running = subprocess.Popen(command, cwd=company.home, env=clean_environment() | env, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests import ROOT
 from tests.faults.serving import until
+from tests.ports import free_port
 
 HOST = "churn.company.example"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -38,12 +39,6 @@ class Proxy:
         return f"{HOST}:{self.port}"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -52,7 +47,7 @@ def _listens(port: int) -> bool:
 @contextmanager
 def nginx(folder: Path, service_address: str, *, passes_host: bool = True) -> Iterator[Proxy]:
     """Run nginx as the documentation configures it."""
-    port = _free_port()
+    port = free_port()
     documented = re.search(r"```nginx\n(.+?)```", _running(), re.DOTALL)
     assert documented is not None
     server = documented[1]
@@ -90,7 +85,7 @@ def nginx(folder: Path, service_address: str, *, passes_host: bool = True) -> It
 @contextmanager
 def caddy(folder: Path, service_address: str) -> Iterator[Proxy]:
     """Run Caddy as the documentation configures it, with a certificate of its own authority."""
-    port = _free_port()
+    port = free_port()
     documented = re.search(r"```\n(churn\.company\.example \{\n.+?)```", _running(), re.DOTALL)
     assert documented is not None
     site = documented[1]

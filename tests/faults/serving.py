@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 
 from tests.company import clean_environment
+from tests.ports import free_port
 
 CHURN = (sys.executable, "-W", "ignore", "-m", "churn")
 
@@ -21,9 +21,7 @@ CHURN = (sys.executable, "-W", "ignore", "-m", "churn")
 @contextmanager
 def service(home: Path, *options: str, **env: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run `churn serve` over `home`; give its address, once it answers, and the process. What it prints is kept."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [*CHURN, "serve", "--home", str(home), "--port", str(port), *options]
     with started(command, home, **env) as process:

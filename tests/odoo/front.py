@@ -20,7 +20,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from tests.odoo.chroot import RigBroken, nginx_program
-from tests.odoo.server import NOBODY, free_port
+from tests.odoo.server import NOBODY
+from tests.ports import free_port
 
 Fault = Literal["reset_before", "reset_after", "stall_after", "unavailable"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 
 from tests.odoo.chroot import RigBroken, built_root, install_missing
+from tests.ports import free_port
 from tests.private_postgres import PostgresServer, postgres_binaries, running_postgres
 
 USER, PASSWORD = "admin", "admin"
@@ -220,10 +220,3 @@ def _await(server: OdooServer) -> None:
         else:
             return
     raise RigBroken(f"Odoo does not answer: {server.log.read_text(errors='replace')[-3000:]}")
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sysconfig
 import time
@@ -21,6 +20,7 @@ import pytest
 from tests import ROOT
 from tests.company import Company
 from tests.packaging.dockerfile import Builder, context_files, read_stages
+from tests.ports import free_port
 
 # Everything here builds on one wheel and one environment, so one worker does it.
 pytestmark = pytest.mark.xdist_group("packaging")
@@ -151,9 +151,7 @@ def test_the_wheel_holds_what_pages_and_reports_are_made_of(wheel: zipfile.ZipFi
 def test_pages_and_api_are_served_from_the_wheel_alone_outside_the_checkout(image: Builder, company: Company) -> None:
     command = image.path("/venv/bin/churn")
     environment = {"PATH": "/usr/bin:/bin", "CHURN_HOME": str(company.home), "HOME": str(company.home)}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     serve = [str(command), "serve", "--port", str(port)]
     running = subprocess.Popen(serve, cwd=company.home, env=environment, stdout=subprocess.PIPE, text=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,11 +19,6 @@ from tests.accounts.sso.canaille_server import CLIENT, PASSWORD, SECRET, USER
 
 GLEWLWYD = shutil.which("glewlwyd")
 _TABLES = Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @contextmanager

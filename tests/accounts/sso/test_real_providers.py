@@ -12,7 +12,8 @@ from churn.bootstrap import build_context
 from churn.config import load_settings
 from churn.workflows.reach import reach_places
 from tests.accounts.sso.canaille_server import CLIENT, SECRET
-from tests.accounts.sso.real_providers import GLEWLWYD, allow_at_glewlwyd, free_port, glewlwyd
+from tests.accounts.sso.real_providers import GLEWLWYD, allow_at_glewlwyd, glewlwyd
+from tests.ports import free_port
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ import pytest
 
 from churn.accounts.users import list_users
 from tests.accounts.sso.canaille_server import CLIENT, PASSWORD, SECRET
-from tests.accounts.sso.real_providers import canaille, free_port
+from tests.accounts.sso.real_providers import canaille
 from tests.api.pages.conftest import Served, context_of, serve
+from tests.ports import free_port
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
@@ -10,6 +9,8 @@ from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+from tests.ports import free_port
 
 
 class Inbox:
@@ -27,8 +28,7 @@ class Inbox:
 def mail_server(**options: Any) -> Iterator[tuple[int, Inbox]]:
     """Run a mail server on a free port; give the port, and what it keeps."""
     inbox = Inbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = Controller(inbox, hostname="127.0.0.1", port=port, **options)
     server.start()
     try:

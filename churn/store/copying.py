@@ -15,7 +15,9 @@ from churn.store.database import Database, connect
 from churn.store.faults import BUSY_SECONDS, translated
 from churn.store.migration import migrate
 from churn.store.programme_tables import schema
+from churn.store.score_lists import begin_list, end_list
 from churn.store.service_tables import web_sessions
+from churn.store.tables import scores
 
 if TYPE_CHECKING:
     from churn.store.store import Store
@@ -113,10 +115,14 @@ def _copy_rows(source: Database, target: Database) -> None:
         for table in reversed(schema.sorted_tables):
             writing.execute(sa.delete(table))
         for table in schema.sorted_tables:
+            new_list = begin_list(writing) if table is scores and not target.is_sqlite else None
+            into = table if new_list is None else new_list
             result = reading.execution_options(yield_per=_ROWS).execute(sa.select(table))
             for rows in result.mappings().partitions(_ROWS):
                 for _, alike in groupby((_filled(table, row) for row in rows), key=len):
-                    writing.execute(sa.insert(table), list(alike))
+                    writing.execute(sa.insert(into), list(alike))
+            if new_list is not None:
+                end_list(writing, new_list)
             if not target.is_sqlite:
                 _continue_numbers(writing, table)
 

@@ -151,21 +151,12 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def replace(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
-    """Put `rows` in the place of everything in `table`, inside the transaction that `connection` has open."""
-    if connection.dialect.name == "sqlite":
-        _replace_sqlite(connection, table, rows)
-        return
-    # On PostgreSQL the indexes are kept: dropping one would lock readers out until the end.
-    connection.execute(sa.delete(table))
-    _insert(connection, table.name, rows)
+def replace_in_sqlite(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
+    """Put `rows` in the place of everything in `table`, inside the transaction that `connection` has open.
 
-
-def _replace_sqlite(connection: sa.Connection, table: sa.Table, rows: pl.DataFrame) -> None:
-    """Drop the indexes and rebuild them after the rows, which takes half the time of maintaining them.
-
-    The schema changes with the transaction, and readers do not notice. The pages written stay in memory until then,
-    instead of being read back for each index.
+    Indexes are dropped and rebuilt after the rows, which takes half the time of maintaining them. The schema changes with
+    the transaction, and readers do not notice. The pages written stay in memory until then, instead of being read back
+    for each index.
     """
     indexes = sorted(table.indexes, key=lambda index: str(index.name))
     connection.exec_driver_sql(f"pragma cache_size = -{_PUBLISHING_CACHE_KIB}")
@@ -184,15 +175,9 @@ def _insert(connection: sa.Connection, table: str, rows: pl.DataFrame) -> None:
     if rows.is_empty():
         return
     cursor = connection.connection.cursor()
-    names = ", ".join(rows.columns)
+    marks = ", ".join("?" * rows.width)
     try:
-        if connection.dialect.name == "sqlite":
-            marks = ", ".join("?" * rows.width)
-            cursor.executemany(f"insert into {table} ({names}) values ({marks})", rows.rows())
-        else:
-            with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
-                for row in rows.iter_rows():
-                    copy.write_row(row)
+        cursor.executemany(f"insert into {table} ({', '.join(rows.columns)}) values ({marks})", rows.rows())
     finally:
         cursor.close()
 

@@ -41,7 +41,7 @@ sa.Index(
     postgresql_where=score_runs.c.is_current,
 )
 
-# Only the current list lives here, so that replacing it is one delete and one bulk insert; history is the warehouse's.
+# Only the current list lives here; history is the warehouse's. On PostgreSQL this is a view: see `score_lists.py`.
 scores = sa.Table(
     "scores",
     metadata,

@@ -9,6 +9,8 @@ import pytest
 
 from churn.store import Store, open_store
 from churn.store.programme_tables import schema
+from churn.store.score_lists import LISTS
+from churn.store.tables import scores
 from tests.postgres import PostgresServer
 
 
@@ -50,8 +52,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
     url = str(request.getfixturevalue("migrated_postgres"))
     with psycopg.connect(url) as connection:
-        names = ", ".join(table.name for table in schema.sorted_tables)
-        connection.execute(f"truncate {names} restart identity")
+        names = ", ".join(table.name for table in schema.sorted_tables if table is not scores)
+        connection.execute(f"truncate {names}, {LISTS} restart identity")
     return url
 
 

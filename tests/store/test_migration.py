@@ -26,7 +26,13 @@ _OPEN = "import sys; from churn.store import open_store; open_store(sys.argv[1])
 def test_the_migrations_build_exactly_the_tables_described(empty_url: str) -> None:
     with open_store(empty_url) as store, store.database.read() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": schema}
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "target_metadata": schema,
+                "include_object": lambda item, *_: not _is_of_lists(connection, getattr(item, "table", item)),
+            },
         )
         assert compare_metadata(context, schema) == []
 
@@ -35,6 +41,8 @@ def test_the_constraints_and_indexes_bear_the_names_described(empty_url: str) ->
     with open_store(empty_url) as store, store.database.read() as connection:
         inspector = sa.inspect(connection)
         for table in schema.sorted_tables:
+            if _is_of_lists(connection, table):
+                continue
             described = {str(index.name) for index in table.indexes}
             # PostgreSQL lists the index behind a unique constraint too.
             own = [i for i in inspector.get_indexes(table.name) if "duplicates_constraint" not in i]
@@ -141,6 +149,12 @@ def test_a_plan_of_an_older_store_gets_its_window_from_what_was_kept_with_it(
         connection.execute(sa.insert(campaign_plans).values(old))
     with open_store(empty_url) as store, store.database.read() as connection:
         assert connection.execute(sa.select(campaign_plans.c.window_days)).scalar_one() == expected
+
+
+def _is_of_lists(connection: sa.Connection, item: object) -> bool:
+    """Say whether this is of the score lists on PostgreSQL, a view and its partitions: test_score_lists.py looks at those."""
+    name = str(getattr(item, "name", ""))
+    return connection.dialect.name == "postgresql" and (name == "scores" or name.startswith("score_list"))
 
 
 def _any_database(url: str) -> sa.Engine:

@@ -19,12 +19,13 @@ from churn.redaction import Redaction
 from churn.store.database import Database
 from churn.store.frames import upsert
 from churn.store.programme_tables import programme_decisions, programme_log
+from churn.store.score_lists import LISTS, partition_names, score_list_state
 from churn.store.service_records import PrivacyRequest, RequestKind
 from churn.store.service_tables import erased_assignments, erased_customers, objections, privacy_requests, privacy_salt
-from churn.store.tables import assignments, crm_records, outbox, outcome_rejections, outcomes, sync_runs
+from churn.store.tables import assignments, crm_records, outbox, outcome_rejections, outcomes, scores, sync_runs
 
 CRM_TABLES = frozenset({"crm_records", "crm_ids"})  # what a withdrawal still needs to know
-_OURS = frozenset({"privacy_requests", "privacy_salt", "erased_customers", "alembic_version"})
+_OURS = frozenset({"privacy_requests", "privacy_salt", "erased_customers", "alembic_version", "score_list_state"})
 _COLUMNS = [privacy_requests.c[field.name] for field in fields(PrivacyRequest)]
 
 
@@ -159,7 +160,7 @@ class PrivacyRepository:
                 else:
                     rows = [dict(row) for row, _ in _naming(connection, table, redaction)]
                 if rows:
-                    by_table[table.name] = rows
+                    by_table[_name(table)] = rows
         return by_table
 
     def erase(self, customer_id: str, *, at: datetime, keep: Collection[str] = ()) -> dict[str, int]:
@@ -169,7 +170,7 @@ class PrivacyRepository:
         in one transaction; a second time there is nothing left to do.
         """
         digest, redaction, erased_rows = self.hash_of(customer_id), Redaction(customer_id), dict[str, int]()
-        with self._database.write() as connection:
+        with self._database.write(lock=score_list_state) as connection:  # a list that is being published is waited for
             known = sa.select(erased_customers.c.id_hash).where(erased_customers.c.id_hash == digest)
             if connection.execute(known).first() is None:
                 connection.execute(sa.insert(erased_customers).values(id_hash=digest, erased_at=at))
@@ -182,7 +183,7 @@ class PrivacyRepository:
                 else:
                     gone = _redact(connection, table, redaction)
                 if gone:
-                    erased_rows[table.name] = gone
+                    erased_rows[_name(table)] = gone
         return erased_rows
 
     def let_go(self, *, outcomes_before: datetime, pushes_before: datetime) -> dict[str, int]:
@@ -218,9 +219,16 @@ class PrivacyRepository:
 
 
 def _tables(connection: sa.Connection) -> list[sa.Table]:
+    """Return the tables of the database itself; of a partitioned one the whole, which stands for its partitions."""
+    partitions = partition_names(connection)
     metadata = sa.MetaData()
-    metadata.reflect(connection)
+    metadata.reflect(connection, only=lambda name, _: name not in partitions)
     return [table for table in metadata.sorted_tables[::-1] if table.name not in _OURS]
+
+
+def _name(table: sa.Table) -> str:
+    """Return what people know a table by: that of all lists holds the scores."""
+    return scores.name if table.name == LISTS else table.name
 
 
 def _count_arms(connection: sa.Connection, customer_id: str) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from churn.store.database import Database
-from churn.store.frames import checked, replace
+from churn.store.frames import checked, replace_in_sqlite
 from churn.store.records import ScoreRun
 from churn.store.repositories.score_reader import RUN_FIELDS, ScoreReader
+from churn.store.score_lists import drop_replaced_lists, publish_list, score_list_state
 from churn.store.tables import score_runs, scores
 
 if TYPE_CHECKING:
@@ -36,11 +37,15 @@ class ScoreRepository(ScoreReader):
         """
         rows = checked(frame)
         values = {name: getattr(run, name) for name in RUN_FIELDS} | {"customers": rows.height, "is_current": True}
-        with self._database.write(lock=scores) as connection:
+        drop_replaced_lists(self._database)
+        with self._database.write(lock=score_list_state) as connection:
             connection.execute(sa.update(score_runs).where(score_runs.c.is_current).values(is_current=False))
             connection.execute(sa.delete(score_runs).where(score_runs.c.run_id == run.run_id))
             connection.execute(sa.insert(score_runs).values(**values))
-            replace(connection, scores, rows)
+            if self._database.is_sqlite:
+                replace_in_sqlite(connection, scores, rows)
+            else:
+                publish_list(connection, rows)
 
     def mark_stale(self, reason: str, at: datetime) -> None:
         """Say that the current list should have been replaced at `at`, and why it was not. The next one clears it."""

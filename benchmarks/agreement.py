@@ -74,6 +74,7 @@ def ask_all(seed: int) -> dict[str, Told]:
         success_rate_high=float(high),
         value_months=months,
         hazard_after_save=float(rng.uniform(0.0, 0.3)),
+        save_value=None if seed % 4 else round(float(rng.uniform(5.0, 200.0)), 2),  # [simulation] value_of_save
     )
     margin = np.round(rng.lognormal(3.0, 0.8, size), 2)
     value = economics.value_of_save(margin)
@@ -92,7 +93,8 @@ def ask_all(seed: int) -> dict[str, Told]:
     result = simulate(p[who], None, value[who], economics, mode=mode, amount=amount, draws=DRAWS)
     funnel = admission.funnel(profit, result.point)
     document = build_document(result, economics, (), Origin("scores"), None, is_overridden=False, funnel=funnel)
-    page = LiveCustomers(p[who], margin[who], draws=DRAWS).answer(economics, mode=mode, amount=amount).point
+    live = LiveCustomers(p[who], margin[who], draws=DRAWS)
+    page = live.answer(economics, mode=mode, amount=amount, value=economics.save_value).point
     report, last = decision_of(document), document.funnel[-1]
     return {
         "simulator": Told.of(document.contacts, document.cost, document.net_profit),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from churn.config import Settings
 from churn.config.formulas import TermName
 from churn.decisions.profit import Economics
+
+T = TypeVar("T")
 
 _NONE: Final[Mapping[TermName, float]] = MappingProxyType({})
 
@@ -22,7 +24,7 @@ def economics_from(settings: Settings, means: Mapping[TermName, float] = _NONE) 
     business, offer = settings.business, settings.simulation
     default = Economics()
 
-    def number(name: TermName, term: float | str, otherwise: float) -> float:
+    def number(name: TermName, term: float | str, otherwise: T) -> float | T:
         return means.get(name, otherwise) if isinstance(term, str) else term
 
     rate = number("success_rate", offer.success_rate, default.success_rate)
@@ -37,4 +39,5 @@ def economics_from(settings: Settings, means: Mapping[TermName, float] = _NONE) 
         value_months=business.value_months,
         hazard_after_save=business.hazard_after_save,
         discount_rate=business.discount_rate,
+        save_value=None if offer.value_of_save is None else number("value_of_save", offer.value_of_save, None),
     )

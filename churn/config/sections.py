@@ -256,6 +256,10 @@ class SimulationSettings(Section):
     )
     success_rate_low: Share = 0.25
     success_rate_high: Share = 0.55
+    value_of_save: MoneyOrFormula | None = Field(
+        None,
+        description="Money a save is worth, also to campaigns that do not say it; or SQL over features. Margin over [business] value_months if not given.",
+    )
     requires_consent: bool = Field(default=True, description="Only those who agreed to marketing can be contacted.")
     skip_open_tickets: bool = Field(default=False, description="Leave alone whoever waits for an answer from support.")
     cooldown_days: Days = Field(30, description="Days since anyone contacted them.")
@@ -264,10 +268,11 @@ class SimulationSettings(Section):
     @property
     def formulas(self) -> dict[TermName, str]:
         """The terms that are SQL over a customer's features."""
-        terms: dict[TermName, float | str] = {
+        terms: dict[TermName, float | str | None] = {
             "contact_cost": self.contact_cost,
             "incentive_cost": self.incentive_cost,
             "success_rate": self.success_rate,
+            "value_of_save": self.value_of_save,
         }
         return {name: term for name, term in terms.items() if isinstance(term, str)}
 

@@ -1,6 +1,6 @@
 """Answers "what if" at once: the slow draws are made when scores are published, and the terms are applied to them.
 
-**What does not change with the terms.** With the value window's factor F = V / m (`Economics.value_of_save`), success rate g,
+**What does not change with the terms.** With the value window's factor F = V / m (`Economics.margin_factor`), success rate g,
 cost of a contact f and of a taker t, the net profit of a drawn population down to a cut is
 
     worth g F M - (f + t) N + t (1 - g) C        with luck   worth F r M' - t r C',   r = sqrt(g (1 - g)),
@@ -134,7 +134,7 @@ class PreparedCustomers:
 
         Raises ConfigError for an amount out of range.
         """
-        factor = economics.value_of_save(1.0)
+        factor = economics.margin_factor
         stake = self.stake * factor if value is None else float(value)
         curve = replace(self.curve, stake=stake, economics=economics)
         point, best = choose(curve, mode, amount), curve.optimum()
@@ -256,7 +256,7 @@ class LiveCustomers:
         return replace(result, optimum=by_profit.answer(economics, value=value).optimum)
 
     def _by_profit(self, economics: Economics, value: float | None) -> PreparedCustomers:
-        rate = economics.success_rate * economics.value_of_save(1.0)
+        rate = economics.success_rate * economics.margin_factor
         if value is not None or rate <= 0.0:
             return self.by_probability
         return self._ordered(round(economics.cost_of_taker * (1.0 - economics.success_rate) / rate, 9))

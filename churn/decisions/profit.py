@@ -88,7 +88,8 @@ class Economics:
     """The offer's terms. Money in the configured currency, rates in 0..1, months and rates per month.
 
     `success_rate` is the share of contacted churners who stay *because* of the contact; low and high are its 5 % and
-    95 % points. `offer_use` is the chance that a contacted customer uses the incentive (uplift model only).
+    95 % points. `offer_use` is the chance that a contacted customer uses the incentive (uplift model only). `save_value` is
+    the money that a save is worth whoever stays; None where that is each customer's margin over the months.
     Raises ConfigError naming the argument that is out of range.
     """
 
@@ -102,6 +103,7 @@ class Economics:
     hazard_after_save: float = 0.08
     discount_rate: float = 0.0
     offer_use: float = 1.0
+    save_value: float | None = None
 
     def __post_init__(self) -> None:
         if self.profit_model not in get_args(ProfitModel):
@@ -119,6 +121,8 @@ class Economics:
                 f"{self.value_months} is not a whole number of months, 1 or more, or infinity", where="value_months"
             )
         _require("discount_rate", self.discount_rate, 0.0, math.inf, "a monthly rate, 0 or more")
+        if self.save_value is not None:
+            _require("save_value", self.save_value, 0.0, math.inf, "an amount of money, 0 or more")
         if not self.success_rate_low <= self.success_rate <= self.success_rate_high:
             raise ConfigError(
                 f"{self.success_rate_low} <= {self.success_rate} <= {self.success_rate_high} does not hold",
@@ -162,25 +166,32 @@ class Economics:
     def value_of_save(
         self, monthly_margin: float | Floats | Sequence[float], months: Floats | None = None
     ) -> float | Floats:
-        """Return the margin at stake if a customer stays: m * sum over t < value_months of ((1 - h) / (1 + r))^t.
+        """Return the money at stake if a customer stays: `save_value` where there is one, else m * `margin_factor`.
 
-        `monthly_margin` m is money, a number or one per customer (n,); h is `hazard_after_save`, r `discount_rate`. Where
-        `value_months` is infinite the sum is 1 / (1 - ratio). Formula: geometric series of a constant hazard.
-        Where `months` (n,) are given, of decisions.lifetime.months_after_save, they stand in the place of the sum: m * months.
-        Raises ConfigError where the sum has no end.
+        `monthly_margin` m is money, a number or one per customer (n,). Where `months` (n,) are given, of
+        decisions.lifetime.months_after_save, they stand in the place of the factor. Raises ConfigError as `margin_factor`.
         """
+        margin = np.asarray(monthly_margin, dtype=np.float64)
+        if self.save_value is not None:
+            return self.save_value if margin.ndim == 0 else np.full(margin.shape, self.save_value)
         if months is not None:
-            return np.asarray(monthly_margin, dtype=np.float64) * np.asarray(months, dtype=np.float64)
+            return margin * np.asarray(months, dtype=np.float64)
+        return float(margin) * self.margin_factor if margin.ndim == 0 else margin * self.margin_factor
+
+    @property
+    def margin_factor(self) -> float:
+        """How many months of margin a save is counted as: the sum over t < value_months of ((1 - h) / (1 + r))^t.
+
+        h is `hazard_after_save`, r `discount_rate`. Where `value_months` is infinite the sum is 1 / (1 - ratio). Formula:
+        geometric series of a constant hazard. Raises ConfigError where the sum has no end.
+        """
         ratio = (1.0 - self.hazard_after_save) / (1.0 + self.discount_rate)
         if math.isinf(self.value_months):
             if ratio >= 1.0:
                 raise ConfigError("an endless horizon needs a hazard or a discount rate above 0", where="value_months")
-            factor = 1.0 / (1.0 - ratio)
-        else:
-            # The closed form loses digits as the ratio nears 1; so many months are few enough to add up.
-            factor = float(np.sum(ratio ** np.arange(int(self.value_months))))
-        margin = np.asarray(monthly_margin, dtype=np.float64)
-        return float(margin) * factor if margin.ndim == 0 else margin * factor
+            return 1.0 / (1.0 - ratio)
+        # The closed form loses digits as the ratio nears 1; so many months are few enough to add up.
+        return float(np.sum(ratio ** np.arange(int(self.value_months))))
 
 
 def value_contacts(

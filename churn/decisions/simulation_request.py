@@ -203,7 +203,13 @@ def lay_over(base: Economics, request: SimulationRequest) -> Economics:
         success_rate_low=_given(request.success_rate_low, min(rate, base.success_rate_low * ratio)),
         success_rate_high=_given(request.success_rate_high, max(rate, min(1.0, base.success_rate_high * ratio))),
         value_months=_given(request.months, base.value_months),
+        save_value=None if gives_value(request) else base.save_value,
     )
+
+
+def gives_value(request: SimulationTerms) -> bool:
+    """Return whether the request says itself what a save is worth, whatever the settings say."""
+    return request.value is not None or request.margin is not None or request.months is not None
 
 
 def _given(value: T | None, otherwise: T) -> T:
@@ -211,7 +217,7 @@ def _given(value: T | None, otherwise: T) -> T:
 
 
 def value_for_all(request: SimulationTerms, economics: Economics) -> float | None:
-    """Return the value of a save that `request` sets for every customer; None where each one's own margin counts."""
-    if request.value is None and request.margin is not None:
-        return economics.value_of_save(request.margin)
-    return request.value
+    """Return what a save is worth for every customer alike, by `request` or the settings; None where it is each one's own margin."""
+    if request.value is not None:
+        return request.value
+    return economics.save_value if request.margin is None else economics.value_of_save(request.margin)

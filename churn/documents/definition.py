@@ -129,7 +129,7 @@ class Offer(Document):
     incentive_cost: AmountOrFormula = Field(Decimal(0), description="Money one incentive costs.")
     value_of_save: AmountOrFormula | None = Field(
         None,
-        description="Money a save is worth; margin over [business] value_months if left out.",
+        description="Money a save is worth; that of [simulation] if left out, else margin over [business] value_months.",
         exclude_if=lambda value: value is None,  # a campaign without it keeps the hash that it was planned with
     )
     success_rate_low: Share = Field(0.25, description="Share of contacted churners who stay because of it: 5 % point.")

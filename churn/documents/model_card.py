@@ -161,6 +161,7 @@ class OfferTerms(CardPart):
     hazard_after_save: float
     discount_rate: float
     offer_use: float = 1.0
+    save_value: float | None = Field(None, exclude_if=lambda value: value is None)
 
     def economics(self) -> Economics:
         """Return the terms as the arithmetic of profit takes them."""
@@ -175,6 +176,7 @@ class OfferTerms(CardPart):
             hazard_after_save=self.hazard_after_save,
             discount_rate=self.discount_rate,
             offer_use=self.offer_use,
+            save_value=self.save_value,
         )
 
 

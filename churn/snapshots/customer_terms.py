@@ -61,6 +61,14 @@ def terms_of_settings(
     return customer_terms(warehouse, models, checked_formulas, keys)
 
 
+def features_of(
+    warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[TermName, str]
+) -> frozenset[str]:
+    """Return the features that the terms of [simulation] that are SQL read. Raises ConfigError as `check_formulas` does."""
+    wanted = _of_settings(warehouse, models, formulas) if formulas else {}
+    return frozenset[str]().union(*(formula.features for formula in wanted.values())) - ROW_COLUMNS
+
+
 def term_means(
     warehouse: Warehouse, models: Mapping[str, SqlModel], formulas: Mapping[TermName, str]
 ) -> dict[TermName, float]:

@@ -19,7 +19,7 @@ from churn.views.definition_in_force import campaign_or_offer
 from churn.views.scored_customer import ShownReason
 
 if TYPE_CHECKING:
-    from churn.config import BusinessSettings
+    from churn.config import Settings
     from churn.store.records import CustomerAssignment
 
 
@@ -87,11 +87,12 @@ def advise(
 def campaign_profit(
     advice: Advice,
     campaigns: Mapping[str, CampaignDefinition],
-    business: BusinessSettings,
+    settings: Settings,
     *,
     churn_probability: float,
     involuntary_probability: float | None,
     monthly_margin: float,
+    value_of_save: float,
     months_after_save: float | None = None,
     taught: Mapping[str, Taught] | None = None,
     terms_of: TermsOf | None = None,
@@ -107,10 +108,11 @@ def campaign_profit(
         return None
     profit = profit_on_terms(
         definition,
-        business,
+        settings,
         np.array([churn_probability]),
         involuntary=None if involuntary_probability is None else np.array([involuntary_probability]),
         margin=np.array([monthly_margin]),
+        published_value=np.array([value_of_save]),
         months=None if months_after_save is None else np.array([months_after_save]),
         taught=(taught or {}).get(definition.name, NOTHING_TAUGHT),
         own=None if terms_of is None else terms_of(definition),

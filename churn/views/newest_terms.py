@@ -46,10 +46,11 @@ class NewestTerms:
         involuntary, months = score["involuntary_probability"], score["months_after_save"]
         profit = profit_on_terms(
             definition,
-            self._context.settings.business,
+            self._context.settings,
             np.array([score["churn_probability"]]),
             involuntary=None if involuntary is None else np.array([involuntary]),
             margin=np.array([score["monthly_margin"]]),
+            published_value=np.array([score["value_of_save"]]),
             months=None if months is None else np.array([months]),
             taught=self._taught.get(definition.name, NOTHING_TAUGHT),
             own=own_terms_of(self._formulas.of(run_id), definition, [score["customer_id"]]),

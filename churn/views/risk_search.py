@@ -171,10 +171,11 @@ def _with_advice(
             by_its_terms = campaign_profit(
                 advice,
                 definitions,
-                context.settings.business,
+                context.settings,
                 churn_probability=customer["churn_probability"],
                 involuntary_probability=customer["involuntary_probability"],
                 monthly_margin=customer["monthly_margin"],
+                value_of_save=customer["value_of_save"],
                 months_after_save=customer["months_after_save"],
                 taught=taught,
                 terms_of=own,

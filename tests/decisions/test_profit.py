@@ -15,6 +15,7 @@ from churn.decisions.profit import (
     expected_profit,
     value_contacts,
 )
+from churn.decisions.simulation_request import SimulationRequest, lay_over, value_for_all
 from churn.errors import ConfigError, DataError
 
 shares = st.floats(0.01, 1.0)
@@ -31,6 +32,18 @@ def test_value_of_a_save_falls_with_the_discount_rate_and_works_per_customer():
     discounted = Economics(value_months=12, discount_rate=0.01).value_of_save([10.0, 20.0])
     assert np.all(discounted < plain)
     assert plain[1] == pytest.approx(2 * plain[0])
+
+
+def test_a_value_of_a_save_for_everybody_stands_in_the_place_of_margin_and_months():
+    terms = Economics(save_value=35.5)
+    assert terms.value_of_save(25.0) == 35.5
+    assert terms.value_of_save([10.0, 20.0]).tolist() == [35.5, 35.5]
+    assert terms.value_of_save([10.0, 20.0], np.array([3.0, 9.0])).tolist() == [35.5, 35.5]
+    assert terms.margin_factor == Economics().margin_factor
+    given = lay_over(terms, SimulationRequest(margin=25.0))
+    assert given.save_value is None
+    assert value_for_all(SimulationRequest(), terms) == 35.5
+    assert value_for_all(SimulationRequest(value=9.0), terms) == 9.0
 
 
 def test_an_endless_horizon_without_hazard_or_discount_is_refused():

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from churn.bootstrap import build_context
-from churn.config import BusinessSettings, load_settings
+from churn.config import BusinessSettings, Settings, SimulationSettings, load_settings
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition, CampaignFile
 from churn.documents.reason import RiskReason
@@ -248,35 +248,41 @@ def test_the_profit_beside_a_campaign_is_by_its_own_terms():
     file = CampaignFile.model_validate({"campaign": {"title": "Call"}, "offer": offer})
     campaigns = {"call": CampaignDefinition.of("call", file)}
     advised = Advice("suggested", "call", "Call", "")
-    business = BusinessSettings(value_months=1)
+    settings = Settings(business=BusinessSettings(value_months=1))
     profit = campaign_profit(
         advised,
         campaigns,
-        business,
+        settings,
         churn_probability=0.5,
         involuntary_probability=0.2,
         monthly_margin=40.0,
+        value_of_save=70.0,
         months_after_save=None,
     )
     assert profit == pytest.approx(0.5 * 0.3 * 40.0 - 4.0)
-    own = business.model_copy(update={"value": "survival"})
+    own = Settings(business=BusinessSettings(value_months=1, value="survival"))
     kept = {
         "churn_probability": 0.5,
         "involuntary_probability": 0.2,
         "monthly_margin": 40.0,
+        "value_of_save": 70.0,
         "months_after_save": 9.5,
     }
     assert campaign_profit(advised, campaigns, own, **kept) == pytest.approx(0.5 * 0.3 * 380.0 - 4.0)
-    assert campaign_profit(advised, campaigns, business, **kept) == profit
+    assert campaign_profit(advised, campaigns, settings, **kept) == profit
+    for stated, value in ((25.0, 25.0), ("3 * current_fee", 70.0)):  # SQL: as it was published
+        by_settings = settings.model_copy(update={"simulation": SimulationSettings(value_of_save=stated)})
+        assert campaign_profit(advised, campaigns, by_settings, **kept) == pytest.approx(0.5 * 0.3 * value - 4.0)
     none = Advice("holdout", "call", "Call", "")
     assert (
         campaign_profit(
             none,
             campaigns,
-            business,
+            settings,
             churn_probability=0.5,
             involuntary_probability=0.2,
             monthly_margin=40.0,
+            value_of_save=70.0,
             months_after_save=None,
         )
         is None
@@ -306,16 +312,17 @@ def test_the_profit_beside_a_campaign_that_acts_by_cause_is_by_its_causes_and_ha
             "mend", CampaignFile.model_validate({"campaign": {"title": "Mend"}, "offer": offer})
         )
     }
-    advised, business = Advice("suggested", "mend", "Mend", ""), BusinessSettings(value_months=1)
+    advised, settings = Advice("suggested", "mend", "Mend", ""), Settings(business=BusinessSettings(value_months=1))
 
     def profit(involuntary: float | None) -> float | None:
         return campaign_profit(
             advised,
             campaigns,
-            business,
+            settings,
             churn_probability=0.5,
             involuntary_probability=involuntary,
             monthly_margin=40.0,
+            value_of_save=70.0,
             months_after_save=None,
         )
 

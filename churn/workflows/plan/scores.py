@@ -7,9 +7,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from churn.campaigns.economics import economics_from
+from churn.config.formulas import TermName
 from churn.context import Context
 from churn.errors import DataError, QualityBlocked
 from churn.snapshots.conditions import build_day
+from churn.snapshots.customer_terms import features_of, terms_of_settings
 from churn.snapshots.dataset import feature_frame
 from churn.views.judgement import Judgement, judge_model
 from churn.warehouse.models.sql_models import load_models
@@ -118,7 +120,10 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     if frame.is_empty():
         raise DataError(f"{day} was never scored", where="--date", remedy=f"Run `churn score --date {day}` first.")
     models = load_models(context.settings.home)
-    build_day(context.engine, warehouse, models, context.settings, day, features=(), progress=context.progress)
+    formula = context.settings.simulation.value_of_save
+    worth: dict[TermName, str] = {"value_of_save": formula} if isinstance(formula, str) else {}
+    needed = features_of(warehouse, models, worth)
+    build_day(context.engine, warehouse, models, context.settings, day, features=needed, progress=context.progress)
     built, _ = feature_frame(warehouse, models)
     economics = economics_from(context.settings)
     margin = built.filter(pl.col("snapshot_date") == day).select("customer_id", "monthly_margin")
@@ -126,6 +131,9 @@ def _from_history(context: Context, warehouse: Warehouse, day: date) -> tuple[An
     margins = joined["monthly_margin"].fill_null(0.0).to_numpy()
     is_by_survival = context.settings.business.value == "survival" and not joined["months_after_save"].null_count()
     value = economics.value_of_save(margins, joined["months_after_save"].to_numpy() if is_by_survival else None)
+    own = terms_of_settings(warehouse, models, worth, joined.with_columns(pl.lit(day).alias("snapshot_date")))
+    if own.terms.value_of_save is not None:
+        value = own.terms.value_of_save
     joined = joined.with_columns(pl.Series("value_of_save", value))
     run_id, version = joined["run_id"][0], joined["model_version"][0]
     return joined.select(COLUMNS), run_id, version, None, None, None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from churn.campaigns.economics import economics_from
 from churn.context import Context
 from churn.decisions.bands import BANDS, percentiles, risk_bands
+from churn.decisions.checks import Floats
 from churn.decisions.offer_terms import CustomersTerms
 from churn.decisions.profit import value_contacts
 from churn.errors import DataError
@@ -78,12 +79,8 @@ def score_frame(
     explanation = done.explanation
     previous = read_previous(warehouse, day, data.frame["customer_id"], version)
     bands = _bands(context, explanation.churn_probability, previous.bands)
-    formulas = context.settings.simulation.formulas
-    own = CustomersTerms.alike(data.frame.height)
-    if formulas:
-        keys = data.frame.select("customer_id", pl.lit(day).alias("snapshot_date"))
-        own = terms_of_settings(warehouse, load_models(context.settings.home), formulas, keys)
-    frame = _list(context, data, explanation, bands, done.ahead, own).with_columns(
+    own, worth = _own_terms(context, warehouse, data, day)
+    frame = _list(context, data, explanation, bands, done.ahead, own, worth).with_columns(
         pl.lit(None, dtype=pl.Float64).alias("involuntary_probability")
         if done.involuntary is None
         else pl.Series("involuntary_probability", done.involuntary),
@@ -106,6 +103,25 @@ def score_frame(
         features=_seen(data.frame, model.feature_names),
         base_probability=float(explanation.base_probability),
     )
+
+
+def _own_terms(
+    context: Context, warehouse: Warehouse, data: ScoringSet, day: date
+) -> tuple[CustomersTerms, Floats | None]:
+    """Return the terms of [simulation] that are SQL, and what a save is worth (n,) where that is; 0 where it is not known."""
+    import polars as pl
+
+    formulas = context.settings.simulation.formulas
+    if not formulas:
+        return CustomersTerms.alike(data.frame.height), None
+    models = load_models(context.settings.home)
+    keys = data.frame.select("customer_id", pl.lit(day).alias("snapshot_date"))
+    own = terms_of_settings(warehouse, models, formulas, keys)
+    worth = formulas.get("value_of_save")
+    if worth is None or own.is_usable.all():
+        return own, own.terms.value_of_save
+    # Whoever has no usable cost has a value: campaigns go by it.
+    return own, terms_of_settings(warehouse, models, {"value_of_save": worth}, keys).terms.value_of_save
 
 
 def _seen(frame: pl.DataFrame, features: Sequence[str]) -> pl.DataFrame:
@@ -146,6 +162,7 @@ def _list(
     bands: NDArray[np.int64],
     ahead: LifetimeFigures | None,
     own: CustomersTerms,
+    worth: Floats | None,
 ) -> pl.DataFrame:
     import numpy as np
     import polars as pl
@@ -155,6 +172,7 @@ def _list(
     margin = data.frame["monthly_margin"].to_numpy().astype(np.float64)
     is_by_survival = ahead is not None and context.settings.business.value == "survival"
     value = economics.value_of_save(margin, ahead.months_after_save if ahead is not None and is_by_survival else None)
+    value = value if worth is None else worth
     return pl.DataFrame(
         {
             "customer_id": data.frame["customer_id"],

@@ -91,7 +91,7 @@ class Simulator:
             result,
             economics,
             currency=currency,
-            value_is_given=request.value is not None,
+            value_is_given=request.value is not None or economics.save_value is not None,
             has_own_months=held.has_own_months and request.margin is None,
         )
         about = about_the_data(held.judgement.gate, origin, result)

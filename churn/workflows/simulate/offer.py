@@ -16,6 +16,7 @@ from churn.campaigns.offer_effect import NOTHING_TAUGHT, believed_rates
 from churn.campaigns.programmes import competing, load_programme
 from churn.campaigns.reading import load_campaign
 from churn.config import Settings
+from churn.config.formulas import TermName
 from churn.context import Context
 from churn.decisions.audit import AuditFinding
 from churn.decisions.checks import Bools
@@ -23,7 +24,7 @@ from churn.decisions.choices import Mode
 from churn.decisions.funnel import Admission, FunnelStep
 from churn.decisions.offer_simulation import simulate_offer
 from churn.decisions.simulation import SimulationResult
-from churn.decisions.simulation_request import SimulationRequest
+from churn.decisions.simulation_request import SimulationRequest, gives_value
 from churn.documents.definition import Audience, CampaignDefinition, Crm, Holdout, Limits, Offer
 from churn.documents.simulation import SimulatedOffer
 from churn.errors import ConfigError, DataError
@@ -148,6 +149,7 @@ def offer_of_settings(settings: Settings, request: SimulationRequest) -> Campaig
             success_rate_low=terms.success_rate_low,
             success_rate_expected=terms.success_rate,
             success_rate_high=terms.success_rate_high,
+            value_of_save=None if terms.value_of_save is None else _amount(terms.value_of_save),
             profit_model=terms.profit_model,
         ),
         limits=Limits(cooldown_days=terms.cooldown_days),
@@ -163,7 +165,16 @@ def _amount(term: float | str) -> Decimal | str:
 
 def needs_own_terms(settings: Settings, request: SimulationRequest) -> bool:
     """Return whether a term of [simulation] that the request leaves as it is differs by customer."""
-    return any(getattr(request, name) is None for name in settings.simulation.formulas)
+    return bool(own_terms(settings, request))
+
+
+def own_terms(settings: Settings, request: SimulationRequest) -> list[TermName]:
+    """Return the terms of [simulation] that are SQL over features and that the request leaves as they are."""
+    return [
+        name
+        for name in settings.simulation.formulas
+        if not (gives_value(request) if name == "value_of_save" else getattr(request, name) is not None)
+    ]
 
 
 def with_amounts(definition: CampaignDefinition, request: SimulationRequest) -> CampaignDefinition:

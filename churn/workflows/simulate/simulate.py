@@ -37,6 +37,7 @@ from churn.workflows.simulate.offer import (
     needs_own_terms,
     offer_of,
     offer_of_settings,
+    own_terms,
     price_published,
     simulate_priced,
 )
@@ -148,6 +149,8 @@ def _on_population(
     context: Context, request: SimulationRequest, mode: Mode, amount: float | None
 ) -> SimulationDocument:
     economics = lay_over(economics_from(context.settings), request)
+    if request.on == "evaluation":
+        _require_numbers(context, request)
     population = _evaluation_set(context) if request.on == "evaluation" else published_scores(context)
     population.judgement.require(allow_uncalibrated=request.allow_uncalibrated)
     gate = population.judgement.gate
@@ -170,7 +173,7 @@ def _on_population(
         result,
         economics,
         currency=currency,
-        value_is_given=request.value is not None,
+        value_is_given=request.value is not None or economics.save_value is not None,
         has_own_months=population.has_own_months and value is None,
     )
     findings = by_severity([*about_the_data(gate, population.origin, result), *population.caveats, *findings])
@@ -192,6 +195,20 @@ def _on_offer(context: Context, request: SimulationRequest, mode: Mode, amount: 
     population = price_published(context, definition, programme=request.programme, budget=request.budget)
     context.progress.step(f"Simulating {population.frame.height:,} customers")
     return offer_answer(context, population, request, mode, amount).document
+
+
+def _require_numbers(context: Context, request: SimulationRequest) -> None:
+    """Raise ConfigError where a term is SQL: past customers are kept without the features that it reads."""
+    names = own_terms(context.settings, request)
+    if names:
+        options = " ".join(
+            "--value AMOUNT" if name == "value_of_save" else f"--{name.replace('_', '-')} AMOUNT" for name in names
+        )
+        raise ConfigError(
+            "past customers are kept without the features that SQL reads",
+            where=f"[simulation] {', '.join(names)}",
+            remedy=f"Give one number for all: {options}.",
+        )
 
 
 def _is_by_customer(context: Context, request: SimulationRequest) -> bool:
@@ -288,7 +305,7 @@ def _margin(context: Context, frame: pl.DataFrame) -> NDArray[np.float64]:
     save is worth margin x own months, and other months scale all of them alike.
     """
     own = frame["monthly_margin"].to_numpy() * frame["months_after_save"].to_numpy()
-    return np.asarray(own / economics_from(context.settings).value_of_save(1.0))
+    return np.asarray(own / economics_from(context.settings).margin_factor)
 
 
 def admission_of(context: Context, run: ScoreRun, frame: pl.DataFrame) -> tuple[Admission, tuple[AuditFinding, ...]]:

@@ -158,7 +158,14 @@ def _on_newest_terms(
     plan = store.plans.latest(definition.name)
     if plan is None or plan.profit_model == "uplift":
         return treated
-    columns = ("customer_id", "churn_probability", "involuntary_probability", "monthly_margin", "months_after_save")
+    columns = (
+        "customer_id",
+        "churn_probability",
+        "involuntary_probability",
+        "monthly_margin",
+        "value_of_save",
+        "months_after_save",
+    )
     now = store.scores.current(columns=columns, order="churn_probability")
     now = now.join(treated.select("customer_id"), on="customer_id", how="semi")
 
@@ -169,10 +176,11 @@ def _on_newest_terms(
 
     profit = profit_on_terms(
         definition,
-        context.settings.business,
+        context.settings,
         now["churn_probability"].to_numpy(),
         involuntary=known("involuntary_probability"),
         margin=now["monthly_margin"].to_numpy(),
+        published_value=now["value_of_save"].to_numpy(),
         months=known("months_after_save"),
         taught=taught_of_offers(store, [definition.name])[definition.name],
         own=own_terms_of(formulas, definition, now["customer_id"].to_list()),

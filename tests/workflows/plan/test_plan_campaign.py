@@ -333,6 +333,12 @@ def test_an_older_date_is_planned_from_the_history_of_scores(town):
     old = town.plan("calls", snapshot_date=DAY, is_dry_run=True).assignments
     assert old["value_of_save"].unique().to_list() == pytest.approx([69.16])
     assert set(old["customer_id"]) < set(current["customer_id"])
+    own = town.settings.simulation.model_copy(
+        update={"value_of_save": "case when has_unpaid_bill then 90.5 else 80 end"}
+    )
+    town.settings = town.settings.model_copy(update={"simulation": own})
+    by_sql = town.plan("calls", snapshot_date=DAY, is_dry_run=True).assignments
+    assert sorted(by_sql["value_of_save"].unique()) == [80.0, 90.5]
     town.publish(date(2026, 3, 31), run_id="r3")
     with pytest.raises(CampaignError, match=r"30 days in which its outcome is counted ended before 2026-03-31"):
         town.plan("calls", snapshot_date=DAY, is_dry_run=True)

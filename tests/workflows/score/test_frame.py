@@ -7,10 +7,12 @@ from datetime import timedelta
 from threading import get_ident
 
 import numpy as np
+import polars as pl
 import pytest
 from threadpoolctl import threadpool_limits
 
 from churn.bootstrap import build_context
+from churn.config import SimulationSettings
 from churn.modeling.encoding.encoder import Encoder
 from churn.snapshots.dataset import scoring_set
 from churn.views.champion import load_champion
@@ -63,6 +65,24 @@ def test_the_run_says_in_utc_until_when_the_data_reach(context, published):
     reporting = context.settings.reporting.model_copy(update={"timezone": "Asia/Tokyo"})
     score_customers(replace(context, settings=context.settings.model_copy(update={"reporting": reporting})))
     assert published()[0].data_cutoff == reached - timedelta(hours=9)
+
+
+def test_what_a_save_is_worth_may_be_sql_over_features_and_is_published(context, published):
+    terms = {
+        "value_of_save": "2 * monthly_fee + 10",
+        "contact_cost": "case when monthly_fee > 30 then null else 1.5 end",
+    }
+    own = SimulationSettings.model_validate(terms)
+    score_customers(replace(context, settings=context.settings.model_copy(update={"simulation": own})))
+    scores = published()[1].with_columns(
+        fee=pl.col("monthly_margin") / context.settings.business.margin_rate,
+        profit=0.4 * pl.col("churn_probability") * pl.col("value_of_save") - 1.5,
+    )
+    assert (scores["value_of_save"] - 2 * scores["fee"] - 10).abs().max() < 1e-9
+    has_cost = scores["fee"] <= 30
+    assert 0 < has_cost.sum() < scores.height
+    assert (scores["expected_profit"] - scores["profit"]).filter(has_cost).abs().max() < 1e-9
+    assert scores["expected_profit"].filter(~has_cost).unique().to_list() == [0.0]
 
 
 def test_published_scores_are_the_bits_that_the_model_predicts(context, published):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -12,6 +14,7 @@ from churn.decisions.simulation_request import SimulationRequest
 from churn.errors import CampaignError, ConfigError, DataError
 from churn.snapshots.customer_terms import term_means, terms_of_settings
 from churn.views.serving_files import FORMULAS, run_path
+from churn.workflows.report.facts import decision_of
 from churn.workflows.score.formula_values import published_formulas
 from churn.workflows.simulate import simulate_campaign
 from churn.workflows.simulate.live import Simulator
@@ -181,3 +184,60 @@ def test_where_one_number_is_needed_sql_stands_for_its_mean(offering):
     assert terms.terms.contact_cost.tolist() == [3.0 if i % 3 == 0 else 0.5 for i in range(SIZE)]
     assert economics_from(settings, means).contact_cost == pytest.approx(means["contact_cost"])
     assert means["contact_cost"] == pytest.approx(terms.terms.contact_cost.mean())
+
+
+WORTH = "case when has_unpaid_bill then 20.5 else 3 * monthly_fee + 40 end"
+SAME = PLAIN.replace("[holdout]\nshare = 0.2", "[holdout]\nshare = 0.0")
+
+
+def _worth(town: Town, formula: str) -> pl.Series:
+    keys = score_frame().select("customer_id", pl.lit(DAY).alias("snapshot_date"))
+    with town.context.open_warehouse("tests") as warehouse:
+        terms = terms_of_settings(warehouse, shipped_models(), {"value_of_save": formula}, keys).terms
+    assert terms.value_of_save is not None
+    return pl.Series(terms.value_of_save)
+
+
+@pytest.mark.parametrize("stated", [35.5, WORTH])
+@pytest.mark.parametrize("budget", [None, 60.0])
+def test_simulator_page_report_and_plan_agree_where_the_settings_say_what_a_save_is_worth(offering, stated, budget):
+    terms = {"draws": 300, "contact_cost": 2.0, "success_rate": 0.4, "success_rate_low": 0.3, "success_rate_high": 0.5}
+    town = Town(offering.home, simulation={**terms, "value_of_save": stated})
+    values = _worth(town, WORTH) if isinstance(stated, str) else pl.Series([stated] * SIZE)
+    assert values.n_unique() == (2 if isinstance(stated, str) else 1)
+    town.publish(run_id="r4", contact_facts=_facts(town), value_of_save=values)  # as scoring would
+    publish_formulas(town, score_frame()["customer_id"], "r4")
+    town.campaign("same", SAME)  # which says nothing of what a save is worth
+    plan = town.document("same", is_dry_run=True, budget=budget).expected
+    report = decision_of(simulate_campaign(town.context, SimulationRequest(budget=budget)))
+    page = Simulator(town.context).answer(SimulationRequest(budget=budget)).document
+    by_campaign = simulate_campaign(town.context, SimulationRequest(campaign="same", budget=budget))
+    assert 0 < plan.contacts < SIZE
+    for door in (report, page, by_campaign):
+        assert door.contacts == plan.contacts
+        assert (door.cost, door.net_profit) == pytest.approx((plan.cost, plan.profit), abs=0.01)
+    margin = simulate_campaign(town.context, SimulationRequest(margin=25.0, budget=budget))  # given, it goes first
+    assert margin.value_of_save == pytest.approx(69.16, abs=0.01)
+
+
+def test_what_sql_of_the_settings_says_is_not_known_of_past_customers(offering):
+    town = Town(offering.home, simulation={"draws": 300, "contact_cost": COST, "value_of_save": WORTH})
+    with pytest.raises(ConfigError, match="past customers are kept without the features") as caught:
+        simulate_campaign(town.context, SimulationRequest(on="evaluation"))
+    assert caught.value.where == "[simulation] contact_cost, value_of_save"
+    assert caught.value.remedy == "Give one number for all: --contact-cost AMOUNT --value AMOUNT."
+
+
+@pytest.mark.parametrize(
+    ("formula", "what", "remedy"),
+    [
+        ("3 * monthly_fe", "no feature `monthly_fe`", "Did you mean `monthly_fee`?"),
+        ("plan", "`value_of_save` gives varchar, not a number", "Write a value such as"),
+        ("sum(monthly_fee)", "`sum` may not be used in a term", "Use comparisons, arithmetic"),
+    ],
+)
+def test_a_wrong_value_of_the_settings_is_refused_by_name(offering, formula, what, remedy):
+    with pytest.raises(ConfigError, match=re.escape(what)) as caught:
+        _worth(offering, formula)
+    assert caught.value.where == "[simulation] value_of_save"
+    assert remedy in str(caught.value.remedy)

@@ -120,10 +120,11 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         else campaign_profit(
             advice,
             definitions,
-            state.context.settings.business,
+            state.context.settings,
             churn_probability=view.churn_probability,
             involuntary_probability=view.involuntary_probability,
             monthly_margin=view.monthly_margin,
+            value_of_save=view.value_of_save,
             months_after_save=None if view.ahead is None else view.ahead.months_after_save,
             taught=taught_of_offers(state.store, list(definitions)),
             terms_of=partial(own_terms_of, state.formulas.of(view.run_id), ids=[customer_id]),

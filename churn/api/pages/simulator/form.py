@@ -184,7 +184,9 @@ def offer_name(campaign: str, programme: str | None) -> str:
 def _of_economics(term: Term, request: SimulationRequest, economics: Economics) -> float | None:
     """Return what a term that was left out stands at; None for what another term decides."""
     moves_with_rate = term.name in {"success_rate_low", "success_rate_high"}
-    is_in_value = term.name == "months" and request.value is not None
+    if term.name == "value":
+        return economics.save_value
+    is_in_value = term.name == "months" and (request.value is not None or economics.save_value is not None)
     if not term.economics or moves_with_rate or is_in_value:
         return None
     number: float = getattr(economics, term.economics)

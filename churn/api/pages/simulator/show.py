@@ -76,6 +76,7 @@ class SimulatorPage:
     may_save: bool
     may_push: bool
     business_months: float
+    has_own_value: bool
     save_form: SaveForm
     campaign_form: CampaignForm
     shown: Shown | None = None
@@ -129,6 +130,7 @@ def show(
         may_save=user.may("simulate"),
         may_push=user.may("push"),
         business_months=business.value_months,
+        has_own_value=state.context.settings.simulation.value_of_save is not None,
         save_form=save_form or SaveForm(),
         campaign_form=campaign_form or CampaignForm(),
         offers=[*((name, campaign.title) for name, campaign in campaigns.items()), *_offers_of_programmes(state)],

@@ -23,9 +23,10 @@ def slider_stands(answer: Answer) -> dict[str, SliderStand]:
     point, last = result.point, result.grid[-1]
     top, cut = 100 * min(1.0, result.grid[0].threshold), min(point.threshold, 1.0)
     # The average monthly margin of churners, derived from the value of a save.
-    margin = result.average_value / terms.value_of_save(1.0)
+    margin = result.average_value / terms.margin_factor
     budget = point.cost if request.budget is None else request.budget
-    months = None if request.value is not None else terms.value_months
+    has_one_value = request.value is not None or terms.save_value is not None
+    months = None if has_one_value else terms.value_months
     return {
         "threshold_percent": _stand("threshold_percent", cut, max(top, 100 * cut), cut),
         "budget": _stand("budget", budget, max(last.cost, 1.0), point.cost),

@@ -17,7 +17,12 @@ from churn.api import problems
 if TYPE_CHECKING:
     from churn.context import Context
 
-UPLOADS = "/experiments"  # what paths to which whole files are sent end with, below whatever prefix
+UPLOADS = (
+    "/experiments",
+    "/customer-list",
+    "/new-campaign",
+    "/edit",
+)  # what paths to which whole files are sent end with, below whatever prefix
 _REQUEST_ID = re.compile(rb"[\w.-]{1,64}\Z")
 _SIZES = frozenset({b"content-length", b"transfer-encoding"})
 _NOSNIFF, _NO_STORE = (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")
@@ -98,7 +103,8 @@ class Surround:
         if not value.isdigit() or len(value) > 18 or int(value) > limit:
             remedy = "Send the rows in parts, or raise [api] max_body_kb."
             if is_upload:
-                remedy = "Analyse the file with `churn experiment`, or raise [api] max_upload_mb."
+                command = "experiment" if path.endswith("/experiments") else "campaigns audience"
+                remedy = f"Take the file with `churn {command}`, or raise [api] max_upload_mb."
             return 413, "body_too_large", f"At most {limit:,} bytes.", remedy
         return None
 

@@ -33,6 +33,7 @@ def audience_in_short(definition: CampaignDefinition) -> str:
     bands = definition.audience.bands
     text = "any risk" if len(bands) == len(get_args(Band)) else f"{_joined(bands)} risk"
     low, high = definition.audience.min_probability, definition.audience.max_probability
+    text = f"{text}, on a list" if definition.audience.customer_list else text
     if low > 0 and high < 1:
         return f"{text}, probability {percent(low)} to {percent(high)}"
     if low > 0:
@@ -54,6 +55,8 @@ def definition_words(definition: CampaignDefinition, *, window_days: int, curren
 
 def _who(d: CampaignDefinition) -> str:
     sentences = [f"Customers at {audience_in_short(d)}"]
+    if d.audience.customer_list is not None:
+        sentences[0] = sentences[0].replace("on a list", f"on the list `{d.audience.customer_list}`", 1)
     if d.audience.filter is not None:
         sentences[0] += " who meet the condition below"
     sentences.append(

@@ -14,6 +14,11 @@ CONSENT_UNKNOWN: Final = "The data do not say who agreed to marketing, so nobody
 _ASSUMED: Final = "churn avoided is taken as success rate x probability"
 
 
+def list_words(campaign: str, name: str, listed: int, scored: int) -> str:
+    """Say how many of the customers on a campaign's list have scores."""
+    return f"`{campaign}`: of the {count(listed)} customers on the list `{name}`, {count(scored)} have a score; the others left or are not known."
+
+
 def plan_sentences(plan: PlanDocument, notes: Sequence[str]) -> tuple[str, ...]:
     """Return the plan in sentences, the most important first; `notes` are said as they are."""
     sentences = [_headline(plan)]

@@ -129,12 +129,20 @@ def _narrower(programme: ProgrammeDefinition, campaign: CampaignDefinition) -> A
             where=f"programmes/{programme.name}.toml [audience]",
             remedy=f"Widen it, or leave [offers.{campaign.name}] out.",
         )
+    lists = sorted({name for name in (ours.customer_list, theirs.customer_list) if name is not None})
+    if len(lists) > 1:
+        raise ConfigError(
+            f"the programme and `{campaign.name}` name two customer lists, {lists[0]} and {lists[1]}",
+            where=f"programmes/{programme.name}.toml [audience] customer_list",
+            remedy="Name one of them alone.",
+        )
     filters = [f"({text})" for text in (ours.filter, theirs.filter) if text is not None]
     return Audience(
         bands=bands,
         min_probability=low,
         max_probability=high,
         filter=" and ".join(filters) if len(filters) > 1 else ours.filter or theirs.filter,
+        customer_list=lists[0] if lists else None,
         requires_consent=ours.requires_consent or theirs.requires_consent,
         skip_open_tickets=ours.skip_open_tickets or theirs.skip_open_tickets,
     )

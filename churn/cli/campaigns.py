@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
+from churn.accounts.scopes import COMMAND_LINE
 from churn.campaigns.reading import Complaint
 from churn.cli.common import Session, command, read_date
 from churn.cli.options import DAY
@@ -18,7 +19,7 @@ from churn.cli.tables import facts, line, table
 from churn.documents.document import Document
 from churn.errors import ConfigError
 from churn.views.campaigns import ListedCampaign, list_campaigns, show_campaign
-from churn.workflows.define import validate_campaigns
+from churn.workflows.define import ListStanding, Saving, give_customer_list, read_list_file, validate_campaigns
 from churn.workflows.plan import PlanRequest, plan_campaigns
 
 
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     command(definitions, "list")(list_)
     command(definitions)(show)
     command(definitions)(validate)
+    command(definitions)(audience)
     app.add_typer(definitions, name="campaigns")
     command(app)(plan)
 
@@ -125,6 +127,45 @@ def validate(
     session.show(document, render)
     if review.complaints:
         raise typer.Exit(2)
+
+
+def audience(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
+    file: Annotated[Path, typer.Argument(help="Ids, one a line, or a CSV file with a column customer_id.")],
+    why: Annotated[str | None, typer.Option(help="Kept with this version of the campaign.")] = None,
+) -> None:
+    """Make the customers of a list the audience of a campaign; its other conditions hold for them too."""
+    saving = Saving(COMMAND_LINE, why or f"Audience from {file.name}")
+    standing, kept = give_customer_list(session.context, campaign, read_list_file(file), saving, where=str(file))
+    document = {
+        "campaign": campaign,
+        "customer_list": standing.name,
+        "customers": standing.customers,
+        "scored": standing.scored,
+        "unscored_examples": list(standing.unknown),
+        "repeated": standing.repeated,
+        "empty": standing.empty,
+        "erased": standing.erased,
+        "is_changed": kept.is_changed,
+    }
+    session.show(document, lambda: _show_list(campaign, standing))
+
+
+def _show_list(campaign: str, standing: ListStanding) -> None:
+    line(f"{standing.customers:,} customers are the audience of {campaign}, as the list {standing.name}.")
+    if standing.unscored:
+        examples = ", ".join(standing.unknown)
+        line(f"{standing.unscored:,} of them have no score (they left, or are not known): {examples}")
+    if standing.scored is None:
+        line("Nobody has a score yet: whom of them we know the first scoring will tell.")
+    for number, what in (
+        (standing.repeated, "rows named a customer again"),
+        (standing.empty, "rows named nobody"),
+        (standing.erased, "customers were erased on request, and left out"),
+    ):
+        if number:
+            line(f"{number:,} {what}.")
 
 
 def complaint_rows(complaints: Sequence[Complaint]) -> list[dict[str, object]]:

@@ -42,6 +42,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "campaigns": ("campaigns list", "campaigns validate fix_payment"),
     "campaigns list": ("campaigns list", "campaigns list --json"),
     "campaigns show": ("campaigns show fix_payment", "campaigns show fix_payment --json"),
+    "campaigns audience": (
+        "campaigns audience support_call vip.csv",
+        "campaigns audience support_call vip.txt --why 'whom sales asked for'",
+    ),
     "campaigns validate": ("campaigns validate", "campaigns validate fix_payment"),
     "programmes": ("programmes list", "programmes show keep"),
     "programmes list": ("programmes list", "programmes list --json"),

@@ -297,7 +297,7 @@ class ApiSettings(Section):
     )
     max_body_kb: Annotated[int, Field(ge=1, le=1_000_000)] = Field(2_048, description="Larger bodies are refused.")
     max_upload_mb: Annotated[int, Field(ge=1, le=4_000)] = Field(
-        64, description="Larger files of experiments are refused."
+        64, description="Larger files of experiments and lists of customers are refused."
     )
     query_rows: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         10_000, description="Most rows that /v1/query answers; the answer says where there are more."

@@ -52,6 +52,11 @@ class Audience(Document):
     min_probability: Share = Field(0.0, description="Lowest churn probability.")
     max_probability: Share = Field(1.0, description="Highest churn probability.")
     filter: str | None = Field(None, description="SQL condition over features, such as `has_unpaid_bill`.")
+    customer_list: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=120)] | None = Field(
+        None,
+        description="Only the customers of this list: campaigns/lists/NAME.csv.",
+        exclude_if=lambda value: value is None,  # a campaign without it keeps the hash that it was planned with
+    )
     requires_consent: bool = Field(
         default=True, description="Only those who agreed to marketing. An objection always counts."
     )

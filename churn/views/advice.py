@@ -134,6 +134,8 @@ def _suitable(
             continue
         group = groups.get(reason["feature"])
         for name, campaign in campaigns.items():
+            if campaign.audience.customer_list is not None:
+                continue  # a list says whom it is for, not what raises their risk
             words = set(_WORD.findall(campaign.audience.filter or ""))
             is_named = reason["feature"] in words or (
                 group is not None and group in {groups.get(word) for word in words}

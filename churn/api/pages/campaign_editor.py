@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from churn.accounts.sign_in import SignedIn
 from churn.api.pages import campaign_form as form
@@ -29,11 +29,14 @@ from churn.errors import ChurnError, ConfigError, NotFound
 from churn.workflows.define import (
     AudiencePreview,
     EditedMeanwhile,
+    ListStanding,
     Saving,
     documented_features,
     examine_campaign,
     keep_campaign,
     name_from,
+    receive_customer_list,
+    standing_list,
     text_of,
 )
 
@@ -47,10 +50,15 @@ _EMPTY: Final = (
 )
 _UNNAMED: Final = "new_campaign"
 _LONGEST_WHY: Final = 500
+_LIST: Final = "audience.customer_list"
 
 
-async def _submitted(request: Request) -> FormData:
-    return await request.form()
+async def _submitted(request: Request) -> AsyncIterator[FormData]:
+    sent = await request.form()
+    try:
+        yield sent
+    finally:
+        await sent.close()  # files that came with it
 
 
 Submitted = Annotated[FormData, Depends(_submitted)]
@@ -75,6 +83,7 @@ class Edited:
     wrong: Mapping[str, str] = field(default_factory=dict)
     complaints: Sequence[Complaint] = ()
     conflict: Sequence[str] = ()
+    listed: ListStanding | None = None
 
 
 @router.get("/new-campaign")
@@ -105,6 +114,10 @@ def make(request: Request, state: Here, user: Editor, sent: Submitted) -> Respon
     if name in campaign_files(state.context.settings.home):
         wrong = {"name": f"There is a campaign {name} already. Choose another title or name."}
         return _show(request, state, replace(edited, wrong=wrong), status=422)
+    try:
+        edited = _with_list(state, edited, sent)
+    except ConfigError as error:
+        return _show(request, state, replace(edited, wrong={_LIST: _error_in_words(error)}), status=422)
     # Another seed for each campaign: the same customers must not be the ones left alone every time.
     own = revised_toml(_revised(state, edited), {("holdout", "seed"): zlib.crc32(name.encode()) % 1_000_000})
     return _save(request, state, user, edited, own)
@@ -130,6 +143,32 @@ def preview(request: Request, state: Here, _user: Editor, sent: Submitted) -> Re
     return fragment(
         request, "campaigns/_preview.html.j2", shown=shown, complaint=complaint, customer_path=customer_path
     )
+
+
+@router.post("/customer-list")
+def take_list(request: Request, state: Here, user: Editor, sent: Submitted) -> Response:
+    """Keep the customers who were pasted or uploaded as a list, and show it in the form, which names it once it is saved."""
+    listed: ListStanding | None = None
+    wrong, campaign = "", str(sent.get("name", "")).strip()
+    if not sent.get("drop"):
+        try:
+            listed = _received(state, campaign or _named(sent), sent)
+            wrong = "" if listed else "Paste ids, or choose a file."
+        except ConfigError as error:
+            wrong = _error_in_words(error)
+    if listed is not None:
+        now = state.context.clock()
+        state.store.requests.audit(user.name, "keep_customer_list", listed.name, now, request_id(request))
+    answer = fragment(
+        request,
+        "campaigns/_list.html.j2",
+        listed=listed,
+        name=listed.name if listed else "",
+        campaign=campaign,
+        wrong=wrong,
+    )
+    answer.headers["HX-Trigger-After-Swap"] = "list-taken"
+    return answer
 
 
 @router.get("/campaigns/{name}/edit")
@@ -166,6 +205,10 @@ def save(name: Name, request: Request, state: Here, user: Editor, sent: Submitte
     if text is not None:
         return _save(request, state, user, Edited(name, {}, text, mark, as_text=True, why=_why(sent)), text)
     edited = Edited(name, form.values_in(sent), str(sent.get("base", "")), mark, why=_why(sent))
+    try:
+        edited = _with_list(state, edited, sent)
+    except ConfigError as error:
+        return _show(request, state, replace(edited, wrong={_LIST: _error_in_words(error)}), status=422)
     return _save(request, state, user, edited, _revised(state, edited))
 
 
@@ -195,6 +238,38 @@ def _save(request: Request, state: State, user: SignedIn, edited: Edited, text: 
     return RedirectResponse(f"/campaigns/{quote(edited.name)}", status_code=303)
 
 
+def _with_list(state: State, edited: Edited, sent: FormData) -> Edited:
+    """Return what was filled in with the list that was sent beside it, if one was, as its audience."""
+    listed = _received(state, edited.name, sent)
+    if listed is None:
+        return edited
+    return replace(edited, values={**edited.values, _LIST: listed.name}, listed=listed)
+
+
+def _received(state: State, name: str, sent: FormData) -> ListStanding | None:
+    """Keep the list that was sent; None where none was."""
+    file, pasted = sent.get("list_file"), str(sent.get("list_ids", ""))
+    if isinstance(file, UploadFile) and file.filename:
+        return receive_customer_list(state.context, name, file.file.read(), where=file.filename)
+    if pasted.strip():
+        return receive_customer_list(state.context, name, pasted.encode(), where="what was pasted")
+    return None
+
+
+def _named(sent: FormData) -> str:
+    return name_from(str(sent.get("campaign.title", ""))) or _UNNAMED
+
+
+def _standing_of(state: State, edited: Edited) -> ListStanding | None:
+    name = edited.values.get(_LIST)
+    if not name or edited.listed is not None:
+        return edited.listed
+    try:
+        return standing_list(state.context, name)
+    except ConfigError:
+        return None  # what is wrong with it is said where it is counted
+
+
 def _show(request: Request, state: State, edited: Edited, status: int = 200) -> Response:
     connectors = tuple((name, name) for name in sorted(state.context.settings.connectors))
     return page(
@@ -207,6 +282,7 @@ def _show(request: Request, state: State, edited: Edited, status: int = 200) -> 
         form=form,
         connectors=(("", "nowhere yet"), *connectors),
         features=documented_features(state.context),
+        listed=_standing_of(state, edited),
     )
 
 

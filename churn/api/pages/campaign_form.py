@@ -59,6 +59,7 @@ WHO: Final = (
     CampaignField(("audience", "filter"), "Condition", "long", "Over features, such as: support_tickets_90d > 0 and current_fee >= 20. Left empty: everybody of these bands."),
     CampaignField(("audience", "requires_consent"), "Only those who agreed to marketing", "flag", "Who objected is never contacted."),
     CampaignField(("audience", "skip_open_tickets"), "Leave alone whoever waits for support", "flag"),
+    CampaignField(("audience", "customer_list"), "Customer list"),
 )  # fmt: skip
 OFFER: Final = (
     CampaignField(("offer", "channel"), "Reached by", hint="In small letters.", suggestions=_CHANNELS, is_required=True),

@@ -58,6 +58,7 @@ def signed_in(scope: Scope | None = "read") -> Callable[..., Coroutine[Any, Any,
     return user
 
 
+_LARGEST_FIELD = 4_000_000_000  # the limit of the whole body holds for its fields too: ids may be pasted
 _RIGHTS: dict[str, str] = {
     "read": "read",
     "simulate": "simulate and save simulations",
@@ -79,7 +80,7 @@ async def check_form(request: Request, expected: str) -> None:
         )
     sent = request.headers.get("x-csrf-token")
     if sent is None:
-        sent = str((await request.form()).get("csrf", ""))
+        sent = str((await request.form(max_part_size=_LARGEST_FIELD)).get("csrf", ""))
     if not hmac.compare_digest(sent.encode(), expected.encode()):
         raise ApiError(
             403,

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from churn.campaigns.customer_list import load_customer_list, on_list
 from churn.campaigns.eligibility import LOW_PROFIT, eligibility
 from churn.context import Context
 from churn.documents.plan import RuleCount
@@ -44,7 +45,8 @@ class ExampleCustomer:
 class AudiencePreview:
     """The customers scored, those in the audience, those of them who may be contacted, and how many of these will leave.
 
-    `steps` counts who is left out by which rule, in order; `examples` are those of the highest risk. What the offer earns
+    `steps` counts who is left out by which rule, in order; `examples` are those of the highest risk; `listed` are the
+    customers on the audience's list, None where it names none, `unscored` those of them who have no score. What the offer earns
     with each is not asked here: a plan also leaves out whom it would lose money on.
     """
 
@@ -54,6 +56,8 @@ class AudiencePreview:
     leavers: float
     steps: tuple[RuleCount, ...]
     examples: tuple[ExampleCustomer, ...]
+    listed: int | None = None
+    unscored: int = 0
 
 
 class AudiencePreviews:
@@ -67,7 +71,7 @@ class AudiencePreviews:
     def preview(self, definition: CampaignDefinition) -> AudiencePreview:
         """Return whom `definition` would reach now.
 
-        Raises DataError before the first scores, ConfigError for a filter that cannot be asked, ResourceError where one takes
+        Raises DataError before the first scores, ConfigError for a filter that cannot be asked or a list that is missing, ResourceError where one takes
         too long.
         """
         import numpy as np
@@ -80,6 +84,12 @@ class AudiencePreviews:
         inside = inside & (p >= rule.min_probability) & (p <= rule.max_probability)
         if rule.filter is not None:
             inside = inside & self._matches(run, ids, rule.filter, definition.name)
+        listed, scored = None, 0
+        if rule.customer_list is not None:
+            home = self._context.settings.home
+            hits = on_list(home, rule.customer_list, ids)
+            listed, scored = len(load_customer_list(home, rule.customer_list).ids), int(hits.sum())
+            inside = inside & hits
         facts = facts_from_words(frame)
         history = read_history(self._context, run.snapshot_date)
         with self._context.open_store() as store:
@@ -101,6 +111,8 @@ class AudiencePreviews:
             leavers=float(p[reachable].sum()),
             steps=tuple(step for step in result.rows(definition.name) if step.rule != LOW_PROFIT),
             examples=tuple(ExampleCustomer(*row) for row in examples.iter_rows()),
+            listed=listed,
+            unscored=0 if listed is None else listed - scored,
         )
 
     def _list(self) -> tuple[ScoreRun, pl.DataFrame]:

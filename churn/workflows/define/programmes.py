@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from churn.campaigns.customer_list import load_customer_list
 from churn.campaigns.programmes import competing, examine_programme, programme_files
 from churn.campaigns.reading import Complaint, campaign_files, examine
 from churn.context import Context
@@ -23,7 +26,13 @@ def validate_programmes(context: Context) -> list[Complaint]:
             if campaign is None:
                 continue  # what is wrong with its file is said of the campaign
             try:
+                _require_list(home, definition.audience.customer_list)
                 competing(definition, campaign)
             except ConfigError as error:
                 complaints.append(Complaint(name, path, 0, error.what, error.remedy or ""))
     return complaints
+
+
+def _require_list(home: Path, name: str | None) -> None:
+    if name is not None:
+        load_customer_list(home, name)

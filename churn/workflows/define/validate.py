@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from churn.campaigns.customer_list import load_customer_list
 from churn.campaigns.plan_words import single_rate_note
 from churn.campaigns.reading import Complaint, campaign_files, examine, line_of, load_campaign, nearest
 from churn.context import Context
@@ -61,7 +62,7 @@ def validate_campaigns(context: Context, names: Sequence[str] = ()) -> CampaignR
 def beyond_the_file(
     context: Context, definition: CampaignDefinition, path: Path, text: str, known: Collection[str]
 ) -> list[Complaint]:
-    """Return complaints about features, their sources and a connector that a definition, read from `text`, names in vain."""
+    """Return complaints about features, their sources, a list and a connector that a definition, read from `text`, names in vain."""
     complaints = []
     read: list[tuple[tuple[str, str], Collection[str]]] = []  # the features read, by their place
     if definition.audience.filter is not None:
@@ -72,6 +73,13 @@ def beyond_the_file(
             read.append((place, condition.features))
         except ConfigError as error:
             complaints.append(Complaint(definition.name, path, line, error.what, error.remedy or "", place))
+    if definition.audience.customer_list is not None:
+        place = ("audience", "customer_list")
+        try:
+            load_customer_list(context.settings.home, definition.audience.customer_list)
+        except ConfigError as error:
+            what = Complaint(definition.name, path, line_of(text, place), error.what, error.remedy or "", place)
+            complaints.append(what)
     for name, formula in definition.offer.formulas.items():
         place = ("offer", KEYS[name])
         line = line_of(text, place)

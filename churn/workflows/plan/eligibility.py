@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.campaigns.customer_list import load_customer_list, on_list
 from churn.campaigns.facts import unreadable_consents
-from churn.campaigns.plan_words import CONSENT_UNKNOWN
+from churn.campaigns.plan_words import CONSENT_UNKNOWN, list_words
 from churn.campaigns.reading import campaign_files, line_of
 from churn.context import Context
 from churn.documents.definition import CampaignDefinition
@@ -87,8 +88,18 @@ def gather_facts(
             "not_in_audience": ~audience[definition.name],
             **left_out_by(rules, settings, ids, scores.snapshot_date, facts, history),
         }
-    notes = () if facts.has_agreed is not None else (CONSENT_UNKNOWN,)
-    return CampaignFacts(left_out, pl.concat(before), notes)
+    notes = [] if facts.has_agreed is not None else [CONSENT_UNKNOWN]
+    notes += [note for d in definitions if (note := _list_note(settings.home, d, ids)) is not None]
+    return CampaignFacts(left_out, pl.concat(before), tuple(notes))
+
+
+def _list_note(home: Path, definition: CampaignDefinition, ids: pl.Series) -> str | None:
+    """Say how many of a campaign's list have scores; None where its audience names no list, or all have."""
+    name = definition.audience.customer_list
+    if name is None:
+        return None
+    listed, scored = len(load_customer_list(home, name).ids), int(on_list(home, name, ids).sum())
+    return None if listed == scored else list_words(definition.name, name, listed, scored)
 
 
 def _refuse_unreadable_consent(
@@ -172,6 +183,8 @@ def _audience(
         inside = inside & (p >= rule.min_probability) & (p <= rule.max_probability)
         if definition.name in filters:
             inside = inside & joined[definition.name].fill_null(value=False).to_numpy()
+        if rule.customer_list is not None:
+            inside = inside & on_list(context.settings.home, rule.customer_list, scores.frame["customer_id"])
         by_campaign[definition.name] = inside
     return by_campaign
 

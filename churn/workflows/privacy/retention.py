@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.campaigns.customer_list import unused_lists
 from churn.context import Context
 from churn.errors import ResourceError
 from churn.views.serving_files import history_files
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _EXPORTS_KEPT = timedelta(days=1)
+_LISTS_KEPT = timedelta(days=7)
 _HISTORY = ("history.scores", "history.contributions")
 
 
@@ -44,6 +46,7 @@ def retain(context: Context, *, who: str) -> dict[str, int]:
             removed["rows of serving files"] = sum(
                 _clean(path, departed) for path in history_files(context.settings.home)
             )
+            removed["lists of no campaign"] = _lists(context, now)
             removed["exports and notices"] = _files(context, now, timedelta(days=keep.notice_days))
         except OSError as error:
             raise ResourceError(f"cannot be put away: {error.strerror}", where=str(error.filename)) from error
@@ -109,6 +112,18 @@ def _files(context: Context, now: datetime, notices: timedelta) -> int:
                 gone += path.exists()
                 path.unlink(missing_ok=True)
     return gone
+
+
+def _lists(context: Context, now: datetime) -> int:
+    """Remove lists of customers that were sent a while ago for a campaign that was then not saved."""
+    old = [
+        path
+        for path in unused_lists(context.settings.home)
+        if now - datetime.fromtimestamp(path.stat().st_mtime) > _LISTS_KEPT  # noqa: DTZ006 - only its age counts
+    ]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 LOG = "churn.log"

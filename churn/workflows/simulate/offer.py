@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from churn.campaigns.customer_list import on_list
 from churn.campaigns.offer_effect import NOTHING_TAUGHT, believed_rates
 from churn.campaigns.programmes import competing, load_programme
 from churn.campaigns.reading import load_campaign
@@ -292,6 +293,8 @@ def _left_out(
         if meets is None:
             raise _newer_than_the_list(definition, "the audience's filter", run)
         inside = inside & (meets == 1.0)
+    if audience.customer_list is not None:
+        inside = inside & on_list(context.settings.home, audience.customer_list, ids)
     facts, caveats = facts_from_words(frame), []
     if facts is None:
         facts = unknown_facts(ids)

@@ -11,10 +11,11 @@ from httpx import Response
 
 from churn.accounts.users import create_user
 from churn.api.pages import campaign_form
+from churn.campaigns.customer_list import keep_customer_list, load_customer_list
 from churn.campaigns.history import campaign_versions
 from churn.campaigns.reading import campaign_files, load_campaign
 from churn.errors import ConfigError
-from churn.workflows.define import AudiencePreviews, validate_campaigns
+from churn.workflows.define import AudiencePreviews, receive_customer_list, validate_campaigns
 from churn.workflows.plan import PlanRequest, plan_campaigns
 from tests.api.conftest import Service
 from tests.api.pages.test_page_actions import PASSWORD, token_in
@@ -224,12 +225,91 @@ def test_who_may_only_read_is_offered_no_form(service: Service) -> None:
     assert service.client.get("/campaigns/fix_payment/edit").status_code == 403
 
 
+def listed_customers(service: Service, number: int) -> list[str]:
+    with service.context.open_store() as store:
+        return sorted(store.scores.current(columns=["customer_id"])["customer_id"].to_list())[:number]
+
+
+def test_a_list_that_is_uploaded_becomes_the_audience_once_it_is_saved(
+    maria: TestClient, service: Service, home: Any
+) -> None:
+    ids = listed_customers(service, 30)
+    form = opened(maria, "/campaigns/support_call/edit")
+    text = "name;customer_id\n" + "".join(f"x;{customer_id}\n" for customer_id in [*ids, ids[0], "NOBODY"])
+    form |= {"name": "support_call"}
+    answer = maria.post("/customer-list", data=form, files={"list_file": ("vip.csv", text.encode(), "text/csv")})
+    assert "<b>31</b> customers are on it, 30 of them with a score" in answer.text
+    assert "<code>NOBODY</code>" in answer.text
+    assert "1 rows named a customer again" in answer.text
+    name = hidden(answer.text, "audience.customer_list")
+    assert load_campaign(home, "support_call").audience.customer_list is None  # nothing is saved yet
+    preview = maria.post("/audience-preview", data=form | {"audience.customer_list": name}).text
+    assert "31 are on its list, 1 of them without a score" in preview
+    assert post(maria, "/campaigns/support_call/edit", form | {"audience.customer_list": name}).status_code == 303
+    assert load_campaign(home, "support_call").audience.customer_list == name
+    assert name in maria.get("/campaigns/support_call").text
+    dropped = maria.post("/customer-list", data=form | {"drop": "yes"})
+    assert hidden(dropped.text, "audience.customer_list") == ""
+
+
+def test_ids_that_are_pasted_are_saved_with_the_form_and_versions_name_their_own_list(
+    maria: TestClient, service: Service, home: Any
+) -> None:
+    ids = listed_customers(service, 4)
+    for some in (ids[:2], ids):
+        form = opened(maria, "/campaigns/support_call/edit", list_ids="\r\n".join(some))
+        assert post(maria, "/campaigns/support_call/edit", form).status_code == 303
+    _, earlier, later = campaign_versions(home, "support_call")
+    lists = [version.text.split('customer_list = "')[1].split('"')[0] for version in (earlier, later)]
+    assert [load_customer_list(home, name).ids for name in lists] == [tuple(ids[:2]), tuple(ids)]
+    back = opened(maria, "/campaigns/support_call/edit?version=2")
+    assert post(maria, "/campaigns/support_call/edit", back).status_code == 303
+    assert load_campaign(home, "support_call").audience.customer_list == lists[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"email,name\na@b.c,Ann\n", "none of its columns is"),
+        (b"A1\nA2\n", "is a customer with a score"),
+        (b"", "names nobody"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_and_what_was_filled_in_stays(
+    maria: TestClient, home: Any, content: bytes, words: str
+) -> None:
+    form = opened(maria, "/campaigns/support_call/edit", **{"limits.contacts": "77"})
+    sent = {"list_file": ("wrong.csv", content, "text/csv")}
+    answer = maria.post("/campaigns/support_call/edit", data=form, files=sent)
+    assert answer.status_code == 422
+    assert words in answer.text.lower()
+    assert 'value="77"' in answer.text
+    answer = maria.post("/customer-list", data=form, files=sent)
+    assert words in answer.text.lower()
+    assert not (home / "campaigns" / "lists").exists()
+
+
+def test_whoever_was_erased_stays_off_a_list_that_is_sent_again(service: Service, home: Any) -> None:
+    ids = listed_customers(service, 3)
+    with service.context.open_store() as store:
+        store.privacy.erase(ids[0], at=service.context.clock())
+    standing = receive_customer_list(service.context, "spring", "\n".join(ids).encode(), where="x")
+    assert (standing.customers, standing.erased) == (2, 1)
+    assert load_customer_list(home, standing.name).ids == tuple(ids[1:])
+
+
 def test_the_preview_counts_as_the_plan_does(service: Service, finished_company: Company, home: Any) -> None:
     import shutil
 
     shutil.copy(finished_company.home / "warehouse.duckdb", home)
     previews = AudiencePreviews(service.context)
-    for name in ("support_call", "fix_payment"):
+    keep_customer_list(home, "own", listed_customers(service, 200))
+    name = next(path.stem for path in (home / "campaigns" / "lists").iterdir())
+    text = (
+        campaign_files(home)["fix_payment"].read_text().replace("[audience]", f'[audience]\ncustomer_list = "{name}"')
+    )
+    (home / "campaigns" / "of_a_list.toml").write_text(text)
+    for name in ("support_call", "fix_payment", "of_a_list"):
         definition = load_campaign(home, name)
         shown = previews.preview(definition)
         planned = plan_campaigns(service.context, PlanRequest(campaigns=(name,), is_dry_run=True))
@@ -239,6 +319,8 @@ def test_the_preview_counts_as_the_plan_does(service: Service, finished_company:
         }
         assert shown.in_audience + rules["not_in_audience"] + rules["assigned_before"] <= shown.customers
         assert len(shown.examples) == min(5, shown.reachable)
+        assert shown.listed == (200 if name == "of_a_list" else None)
+        assert shown.in_audience <= (shown.listed or shown.customers)
     wrong = definition.audience.model_copy(update={"filter": "no_such_feature > 1"})
     with pytest.raises(ConfigError, match="no_such_feature"):
         previews.preview(definition.model_copy(update={"audience": wrong}))
@@ -258,6 +340,15 @@ def test_the_form_in_a_browser(visitor: Any) -> None:
     page.locator("#features li:not([hidden]) button").first.click()
     assert "current_fee" in page.locator("#f-audience-filter").input_value()
     page.locator("#f-audience-filter").fill("support_tickets_90d > 2")
+    somebody = page.locator(".preview-people a").first.inner_text()
+    page.get_by_text("Only customers on a list").click()
+    page.locator("#list-ids").fill(f"{somebody}\nNOBODY\n")
+    page.get_by_role("button", name="Take this list").click()
+    visitor.see("2 customers are on it, 1 of them with a score", "2 are on its list, 1 of them without a score")
+    visitor.assert_accessible()
+    visitor.screenshot("campaign-list")
+    page.get_by_role("button", name="Take it away").click()
+    visitor.see("Only customers on a list")
     page.get_by_text("One rate for all").click()
     assert not page.locator(".when-by-cause").is_visible()
     page.get_by_text("By why they leave").click()

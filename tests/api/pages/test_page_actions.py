@@ -112,6 +112,7 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
     assert len(asked) >= 16
     named = {
         "/new-campaign": "walk_1",
+        "/customer-list": "walk_2",
         "/users/scopes": "piet",
         "/users/remove": "jan",
         "/users/keys/revoke": "crm",
@@ -142,6 +143,7 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
             "query": "",
             "version": other.version,
             "why": "The walk.",
+            "list_ids": customer,
             "treatment": "arm",
             "outcome": "stayed",
             "round": "1",

@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from churn.bootstrap import build_context
+from churn.campaigns.customer_list import keep_customer_list, list_path
 from churn.config import Settings
 from churn.context import Context
-from churn.workflows.privacy import prune_home
+from churn.workflows.privacy import prune_home, retain
 
 NOW = datetime(2026, 7, 1, 4, 30)
 
@@ -36,6 +37,15 @@ def test_old_runs_go_and_the_newest_of_each_job_stays(tmp_path: Path) -> None:
     with context.open_store() as store:
         assert [run.job for run in store.jobs.list()] == ["monthly", "nightly"]
     assert prune_home(context)["runs of jobs"] == 0
+
+
+def test_a_list_that_no_campaign_was_saved_with_goes_after_a_week(tmp_path: Path) -> None:
+    context = replace(_context(tmp_path), clock=datetime.now)
+    old, recent = (keep_customer_list(tmp_path, "spring", [customer]) for customer in ("C1", "C2"))
+    week_ago = (datetime.now() - timedelta(days=8)).timestamp()  # noqa: DTZ005 - the age of a file
+    os.utime(list_path(tmp_path, old), (week_ago, week_ago))
+    assert retain(context, who="schedule")["lists of no campaign"] == 1
+    assert [path.stem for path in list_path(tmp_path, old).parent.iterdir()] == [recent]
 
 
 def test_resolved_alerts_go_with_their_deliveries_open_ones_stay(tmp_path: Path) -> None:

@@ -76,12 +76,14 @@ def analyse(
     ] = None,
     value: Annotated[
         str | None,
-        typer.Option(metavar="AMOUNT|COL", help="What one wanted outcome is worth; a column may hold what was spent."),
+        typer.Option(
+            metavar="AMOUNT|COL|SQL", help="What one wanted outcome is worth; a column may hold what was spent."
+        ),
     ] = None,
-    cost: Annotated[str | None, typer.Option(metavar="AMOUNT|COL", help="What one contact costs.")] = None,
+    cost: Annotated[str | None, typer.Option(metavar="AMOUNT|COL|SQL", help="What one contact costs.")] = None,
     incentive: Annotated[
         str | None,
-        typer.Option(metavar="AMOUNT|COL", help="What each treated customer with the wanted outcome costs on top."),
+        typer.Option(metavar="AMOUNT|COL|SQL", help="What each treated customer with the wanted outcome costs on top."),
     ] = None,
     planned_share: Annotated[
         float | None,

@@ -21,7 +21,7 @@ Unit = Literal["money", "outcomes"]
 
 
 class ExperimentTerms(Document):
-    """What the columns of the file mean. `value`, `cost`, `incentive`: a number, or the column that holds one.
+    """What the columns of the file mean. `value`, `cost`, `incentive`: a number, the column that holds one, or SQL over columns.
 
     `planned_share`: the share of the compared customers that was to be treated. `is_unwanted`: the outcome is what the
     treatment was to prevent. `exclude`: columns that were known only afterwards. `options`: how the file is written, as a

@@ -17,7 +17,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class ExperimentRequest:
-    """What was said of an experiment's file; `value`, `cost` and `incentive` are an amount or a column's name."""
+    """What was said of an experiment's file; `value`, `cost` and `incentive` are an amount, a column's name, or SQL over columns."""
 
     treatment: str
     outcome: str

@@ -84,13 +84,15 @@ def audience_filter(text: str, known: Collection[str], *, where: str) -> Filter:
     return Filter(f"({tree.sql(dialect='duckdb', comments=False)})", features, where)
 
 
-def term_value(text: str, known: Collection[str], *, where: str) -> Filter:
+def term_value(text: str, known: Collection[str], *, where: str, noun: str = "feature") -> Filter:
     """Return `text` as one value over the features `known`, under the bounds of `audience_filter`; a constant is one too.
 
-    Raises ConfigError as `audience_filter` does. That it gives numbers only the rows can show.
+    `noun` is what messages call a name: `column` of a file. Raises ConfigError as `audience_filter` does. That it gives numbers
+    only the rows can show.
     """
     tree = _checked(text, where, _TERM)
-    return Filter(f"({tree.sql(dialect='duckdb', comments=False)})", _features(tree, known, where), where)
+    features = _features(tree, known, where, noun)
+    return Filter(f"({tree.sql(dialect='duckdb', comments=False)})", features, where)
 
 
 def _checked(text: str, where: str, kind: _Kind) -> exp.Expression:
@@ -105,7 +107,7 @@ def _checked(text: str, where: str, kind: _Kind) -> exp.Expression:
     return tree
 
 
-def _features(tree: exp.Expression, known: Collection[str], where: str) -> frozenset[str]:
+def _features(tree: exp.Expression, known: Collection[str], where: str, noun: str = "feature") -> frozenset[str]:
     """Return the features that `tree` reads, each written as it is known in the tree itself."""
     from sqlglot import exp
 
@@ -116,8 +118,11 @@ def _features(tree: exp.Expression, known: Collection[str], where: str) -> froze
         if column.table or name.lower() not in ours:
             wanted = f"{column.table}.{name}" if column.table else name
             near = difflib.get_close_matches(name.lower(), list(ours), n=1, cutoff=0.5)
-            remedy = f"Did you mean `{ours[near[0]]}`?" if near else "`churn features --date DAY` lists them."
-            raise ConfigError(f"no feature `{wanted}`", where=where, remedy=remedy)
+            listed = (
+                "`churn features --date DAY` lists them." if noun == "feature" else f"There are {', '.join(known)}."
+            )
+            remedy = f"Did you mean `{ours[near[0]]}`?" if near else listed
+            raise ConfigError(f"no {noun} `{wanted}`", where=where, remedy=remedy)
         column.set("this", exp.to_identifier(ours[name.lower()], quoted=True))
         features.add(ours[name.lower()])
     return frozenset(features)

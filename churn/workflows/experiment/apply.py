@@ -17,7 +17,9 @@ from churn.files import TABLES, check_ending, write_frame
 from churn.modeling.uplift.model import UpliftModel, load_uplift
 from churn.modeling.uplift.policy import Prices
 from churn.views.experiments import experiment
-from churn.workflows.experiment.file import amount_column, read_file, require_column
+from churn.workflows.experiment.amounts import amounts as amounts_of
+from churn.workflows.experiment.amounts import columns_read, require_column
+from churn.workflows.experiment.file import read_file
 from churn.workflows.learn_uplift.keep import folder_of
 
 if TYPE_CHECKING:
@@ -130,13 +132,15 @@ def _prices(document: ExperimentDocument, rows: pl.DataFrame, file: str) -> Pric
 
     def amounts(amount: float | str | None, mean: float | None, option: str, *, by_column: bool = True) -> Floats:
         if isinstance(amount, str) and by_column:
-            if amount not in rows.columns:
+            try:
+                columns_read(rows, amount, file, option)
+            except ConfigError as error:
                 raise ConfigError(
-                    f"has no column `{amount}`, by which the experiment told --{option}",
+                    f"{error.what}, by which the experiment told --{option}",
                     where=file,
                     remedy="Add it to the file, or analyse the experiment with one amount for all.",
-                )
-            return amount_column(rows, amount, file, option)
+                ) from error
+            return amounts_of(rows, amount, file, option)
         return np.full(rows.height, mean or 0.0)
 
     value = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from churn.modeling.uplift.policy import Prices
 from churn.warehouse import FeatureDoc
 from churn.warehouse.loading.casts import NO_WORDS, YES_WORDS
 from churn.warehouse.reading.flat_file import read_flat_file
+from churn.workflows.experiment.amounts import Amount, amounts, columns_read, costs, is_column, require_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +31,6 @@ _MAY_BE_UNWANTED: Final = re.compile(
     r"churn|cancel|attrit|lapse|unsubscri|\bleft\b|\blost\b|defect|terminat|exited", re.IGNORECASE
 )
 _OURS: Final = frozenset({"customer_id", "is_treated", "is_retained"})
-Amount = float | str | None
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,10 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     _check_shares(experiment)
     rows = read_file(experiment.path, experiment.options, experiment.customer)
     customer = experiment.customer or ("customer_id" if "customer_id" in rows.columns else None)
-    amounts = {"value": experiment.value, "cost": experiment.cost, "incentive": experiment.incentive}
-    columns_of_amounts = {name for name in amounts.values() if isinstance(name, str)}
+    named = {"value": experiment.value, "cost": experiment.cost, "incentive": experiment.incentive}
+    columns_of_amounts = {
+        amount for amount in named.values() if isinstance(amount, str) and is_column(rows, amount, experiment.file_name)
+    }
     taken = {experiment.treatment, experiment.outcome, *experiment.exclude, *columns_of_amounts}
     for name in sorted(taken | ({customer} if customer else set())):
         require_column(rows, name, experiment.file_name)
@@ -113,6 +114,9 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     kept = rows.filter(arms.is_not_null())
     happened = _outcome(kept, arms.drop_nulls(), experiment)
     wanted = ~happened if is_unwanted else happened
+    prices, is_known_before = _prices(kept, wanted.to_numpy(), named, experiment.file_name)
+    if not is_known_before:  # what SQL computes an outcome's worth from came with the outcome
+        taken |= columns_read(rows, experiment.value, experiment.file_name, "value")
     names = [name for name in rows.columns if name not in taken and name != customer]
     if ours := _OURS.intersection(names):
         raise ConfigError(
@@ -124,7 +128,6 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     )
     if customer:
         _require_one_row_each(frame, customer, experiment.file_name)
-    prices, is_known_before = _prices(kept, wanted.to_numpy(), amounts, experiment.file_name)
     terms = ExperimentTerms(
         treatment=experiment.treatment,
         treated=treated,
@@ -144,16 +147,6 @@ def read_experiment(experiment: ExperimentFile) -> ExperimentRows:
     )
     features = tuple(FeatureDoc(name, "file", f"Column {name} of {experiment.file_name}.") for name in names)
     return ExperimentRows(frame, features, prices, happened.cast(pl.Float64).to_numpy(), is_known_before, terms, counts)
-
-
-def amount_of(text: str | None) -> Amount:
-    """Return a number where the text is one, else the name of a column; None for none."""
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def options_of(settings: Sequence[str] | None) -> dict[str, JsonValue]:
@@ -179,14 +172,6 @@ def read_file(path: Path, options: Mapping[str, JsonValue], customer: str | None
 
 
 _OF_SOURCE: Final = ("format", "dates", "pivot_year", "zone", "rows_at")
-
-
-def require_column(rows: pl.DataFrame, name: str, file: str) -> None:
-    """Raise ConfigError naming the nearest column where `name` is none."""
-    if name not in rows.columns:
-        near = difflib.get_close_matches(name, rows.columns, n=1, cutoff=0.5)
-        hint = f"Did you mean `{near[0]}`?" if near else f"There are {', '.join(rows.columns)}."
-        raise ConfigError(f"has no column `{name}`", where=file, remedy=hint)
 
 
 def _check_shares(experiment: ExperimentFile) -> None:
@@ -329,70 +314,26 @@ def _require_one_row_each(frame: pl.DataFrame, customer: str, file: str) -> None
 
 
 def _prices(
-    kept: pl.DataFrame, wanted: np.ndarray[tuple[int], np.dtype[np.bool_]], amounts: Mapping[str, Amount], file: str
+    kept: pl.DataFrame, wanted: np.ndarray[tuple[int], np.dtype[np.bool_]], named: Mapping[str, Amount], file: str
 ) -> tuple[Prices, bool]:
     """Return the money of each customer, and whether the value of each is known before contact."""
-    value = amounts["value"]
-    has_money = any(amount is not None for amount in amounts.values())
+    value = named["value"]
+    has_money = any(amount is not None for amount in named.values())
     if has_money and value is None:
         raise ConfigError(
             "a cost is named and no value",
             where="--value",
-            remedy="Say what one outcome is worth, a number or a column.",
+            remedy="Say what one outcome is worth: a number, a column, or SQL over columns.",
         )
     is_known_before = True
     if value is None:
         values = np.ones(kept.height)  # policies are counted in outcomes
     elif isinstance(value, str):
-        values = amount_column(kept, value, file, "value", may_be_empty=~wanted)
+        values = amounts(kept, value, file, "value", may_be_empty=~wanted)
         # Amounts that only come with the outcome, such as what was spent, are told by it and not known before.
         is_known_before = bool((values[~wanted] != 0).any())
     else:
         values = np.full(kept.height, float(value))
     expected = values if is_known_before else np.full(kept.height, values[wanted].mean() if wanted.any() else 0.0)
-    costs = [_amounts(kept, amounts[name], file, name) for name in ("cost", "incentive")]
-    return Prices(values, expected, costs[0], costs[1]), is_known_before
-
-
-def _amounts(rows: pl.DataFrame, amount: Amount, file: str, option: str) -> Floats:
-    if not isinstance(amount, str):
-        costs = np.full(rows.height, amount or 0.0)
-    else:
-        costs = amount_column(rows, amount, file, option)
-    if costs.size and not (np.isfinite(costs).all() and costs.min() >= 0):
-        raise ConfigError(
-            "a cost is an amount of 0 or more", where=f"--{option}", remedy="Give costs as positive numbers."
-        )
-    return costs
-
-
-def amount_column(
-    rows: pl.DataFrame,
-    name: str,
-    file: str,
-    option: str,
-    *,
-    may_be_empty: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None,
-) -> Floats:
-    """Return a column of amounts, (n,); empty ones are 0 where `may_be_empty` (n,). Raises ConfigError, ContractBroken."""
-    import polars as pl
-
-    require_column(rows, name, file)
-    if not (rows[name].dtype.is_numeric() or rows[name].null_count() == rows.height):
-        raise ConfigError(
-            f"column `{name}` holds text, not amounts",
-            where=f"--{option}",
-            remedy='Say how amounts are written, such as --option decimal_separator=",".',
-        )
-    values = rows[name].cast(pl.Float64).to_numpy(writable=True)
-    lacking = ~np.isfinite(values)
-    if may_be_empty is not None:
-        values[lacking & may_be_empty] = 0.0
-        lacking &= ~may_be_empty
-    if lacking.any():
-        raise ContractBroken(
-            f"`{name}` is empty for {int(lacking.sum()):,} customers",
-            where=file,
-            remedy="Give every customer an amount.",
-        )
-    return values
+    cost, incentive = (costs(kept, named[name], file, name) for name in ("cost", "incentive"))
+    return Prices(values, expected, cost, incentive), is_known_before

@@ -183,6 +183,30 @@ def test_the_policy_is_applied_to_new_customers_with_their_own_values(context, t
     pl.read_csv(tmp_path / "new.csv").drop("fee").write_csv(tmp_path / "less.csv")
     with pytest.raises(ConfigError, match="no column `fee`"):
         apply_experiment(context, "trial", tmp_path / "less.csv", tmp_path / "list.csv")
+    analyse_experiment(context, file_of(tmp_path / "a.csv", value="1.0 * fee", cost="0.25 + 0.25"), **QUICK)
+    by_sql = apply_experiment(context, "trial", tmp_path / "new.csv", tmp_path / "list.csv")
+    assert (by_sql.contacted, by_sql.expected_gain) == (applied.contacted, pytest.approx(applied.expected_gain))
+    with pytest.raises(ConfigError, match="no column `fee`, by which the experiment told --value"):
+        apply_experiment(context, "trial", tmp_path / "less.csv", tmp_path / "list.csv")
+
+
+def test_values_and_costs_may_be_sql_over_columns_and_come_to_the_same_as_a_column_of_them(tmp_path) -> None:
+    write(tmp_path / "a.csv", count=400)
+    rows = pl.read_csv(tmp_path / "a.csv").with_columns(
+        worth=3.0 * pl.col("fee") + 20.0,
+        cost=pl.when(pl.col("plan") == "gold").then(0.5).otherwise(2.0),
+    )
+    rows.write_csv(tmp_path / "b.csv")
+    by_column = read_experiment(file_of(tmp_path / "b.csv", value="worth", cost="cost", incentive=1.5))
+    sql = {"value": "3 * FEE + 20", "cost": "case when plan = 'gold' then 0.5 else 2 end", "incentive": "3 / 2.0"}
+    by_sql = read_experiment(file_of(tmp_path / "a.csv", **sql))
+    assert by_sql.is_value_known_before
+    for name in ("value", "expected_value", "contact_cost", "incentive_cost"):
+        assert getattr(by_sql.prices, name) == pytest.approx(getattr(by_column.prices, name))
+    assert {"fee", "plan"} <= {feature.name for feature in by_sql.features}  # known before, so they are learnt from
+    spent = read_experiment(file_of(tmp_path / "a.csv", value="10 * paid_later", exclude=()))
+    assert not spent.is_value_known_before
+    assert "paid_later" not in {feature.name for feature in spent.features}
 
 
 def test_groups_that_are_harmed_are_told_as_exploratory_and_left_alone(context, trial, tmp_path) -> None:
@@ -258,6 +282,11 @@ def test_readers_options_of_sources_apply(tmp_path) -> None:
         ({"cost": 2.0}, "a cost is named and no value"),
         ({"value": 5.0, "cost": -2.0}, "a cost is an amount of 0 or more"),
         ({"value": "plan"}, "column `plan` holds text, not amounts"),
+        ({"value": "2 * fe"}, "--value, Spring trial.csv: no column `fe`. Did you mean `fee`"),
+        ({"value": "fee || 'x'"}, r"may not be used in a term"),
+        ({"value": "case when fee > 1 then 'much' end"}, "--value: the amount is string, not a number"),
+        ({"value": 5.0, "cost": "plan * 2"}, "--cost: the amount cannot be computed"),
+        ({"value": 5.0, "incentive": "0 - fee - 1"}, "--incentive: a cost is an amount of 0 or more"),
         ({"planned_share": 50.0}, "no share between 0 and 1"),
     ],
 )

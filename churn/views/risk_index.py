@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -37,7 +38,7 @@ class Filters:
     min_probability: float | None = None
     plan: str | None = None
     is_listed: bool | None = None
-    search: str = ""  # the beginning of a customer_id
+    search: str = ""  # a part of a customer_id, in capitals or not
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,6 @@ class RiskIndex:
         return ids
 
     def _mask(self, filters: Filters) -> Flags:
-        import polars as pl
-
         mask = np.ones(self.frame.height, dtype=bool)
         if filters.bands is not None:
             if unknown := [band for band in filters.bands if band not in BANDS]:
@@ -135,9 +134,13 @@ class RiskIndex:
         if filters.plan is not None:
             mask &= self._plan == self._plans.get(filters.plan, -3)
         if filters.search:
-            begins = self.frame.select(pl.col("customer_id").str.starts_with(filters.search))
-            mask &= begins.to_series().to_numpy()
+            mask &= self._names.str.contains(filters.search.lower(), literal=True).to_numpy()
         return mask
+
+    @cached_property
+    def _names(self) -> pl.Series:
+        """The ids as they are searched: a million are lowered once, at the first search."""
+        return self.frame["customer_id"].str.to_lowercase()
 
     def _order(self, order: str, *, descending: bool) -> Places:
         if order not in ORDERS:

@@ -62,7 +62,7 @@ def plainly(rows: list[dict], filters: Filters, order: str, *, descending: bool)
         and (filters.min_probability is None or row["churn_probability"] >= filters.min_probability)
         and (filters.plan is None or row["plan"] == filters.plan)
         and (filters.is_listed is None or row["is_listed"] == filters.is_listed)
-        and row["customer_id"].startswith(filters.search)
+        and filters.search.lower() in row["customer_id"].lower()
     ]
     kept.sort(key=lambda row: row["customer_id"].encode(), reverse=descending and order == "customer_id")
     if order != "customer_id":

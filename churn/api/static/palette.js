@@ -15,7 +15,7 @@ if (palette) {
       const target = new URL(link.href); // its own address, which a proxy may have put below another
       target.searchParams.set("q", input.value.trim());
       link.href = target.href;
-      link.querySelector("span").textContent = `Customers whose id begins with “${input.value.trim()}”`;
+      link.querySelector("span").textContent = `Customers with “${input.value.trim()}” in their id`;
     }
     const shown = [...palette.querySelectorAll("li:not([hidden])")];
     shown.forEach((item, place) => item.classList.toggle("is-first", place === 0));

@@ -1,4 +1,4 @@
-"""The palette goes to any page that one may open, and to customers by the beginning of their id."""
+"""The palette goes to any page that one may open, and to customers by any part of their id."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from benchmarks import (
     nightly,
     odoo_push,
     page,
+    pages,
     programmes,
     publishing,
     publishing_postgres,
@@ -65,6 +66,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P27": programmes.run,
     "P8": serving.run_lookups,
     "P7": serving.run_scores,
+    "P26": pages.run,
     "rest": rest_push.run,
     "odoo": odoo_push.run,
 }

@@ -115,7 +115,7 @@ def measure(home: Path, minutes: float, pace: float) -> dict[str, Any]:
         customers = store.published.current(columns=("customer_id", "expected_profit"))["customer_id"].to_list()
     nights = Nights(context)
     with service_process(home, OPEN_RATES, "--with-scheduler") as (port, _), empty_service() as empty_port:
-        cookie = _signed_in(port, create_link(context, ["read", "simulate"]))
+        cookie = signed_in(port, create_link(context, ["read", "simulate"]))
         readers = Readers(port, key, cookie, customers, {}, empty_port=empty_port)
         asyncio.run(readers.work(5, 1))  # libraries and caches warm up unmeasured
         readers = Readers(port, key, cookie, customers, {}, empty_port=empty_port)
@@ -154,7 +154,8 @@ def wrong(seen: Seen, published: dict[str, int]) -> list[str]:
     return found
 
 
-def _signed_in(port: int, token: str) -> str:
+def signed_in(port: int, token: str) -> str:
+    """Return the session of whoever follows the link with that token."""
     asked = HTTPConnection("127.0.0.1", port, timeout=30)
     asked.request("GET", f"/sign-in/link?token={token}")
     cookies = asked.getresponse().headers.get_all("set-cookie") or []

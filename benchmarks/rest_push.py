@@ -40,8 +40,8 @@ def run(customers: int, repeats: int, progress: Progress) -> list[Result]:
             for kind, taken in _pushes(url, rows):
                 ours[kind].append(taken)
     return [
-        _result("P26", "new records", rows, ours["new"], plain["new"]),
-        _result("P26", "records that all change", rows, ours["changed"], plain["changed"]),
+        _result("P31", "new records", rows, ours["new"], plain["new"]),
+        _result("P31", "records that all change", rows, ours["changed"], plain["changed"]),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -22,7 +22,7 @@ from churn.errors import ChurnError, NotFound
 from churn.reports.charts.customer import risk_history, usage_bars, waterfall
 from churn.reports.charts.svg import Figure
 from churn.views.advice import AdviceSubject, advise, campaign_profit, readable_campaigns
-from churn.views.customer import CustomerView, RiskStep, customer_view, last_known
+from churn.views.customer import CustomerView, MonthOfUse, RiskStep, customer_view, last_known
 from churn.views.customer import waterfall as steps_of
 from churn.views.formula_values import own_terms_of
 from churn.views.offer_evidence import taught_of_offers
@@ -104,6 +104,7 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
     }
     definitions = readable_campaigns(state.context)
     advice = advise(subject, view.campaigns, definitions, live.groups)
+    address = customer_path(customer_id)
     return page(
         request,
         "customer/customer.html.j2",
@@ -132,7 +133,13 @@ def _customer(request: Request, state: State, customer_id: str, user: SignedIn) 
         to=customer_path,
         changes=changes_of(view.change_reasons),
         months=grouped(view.facts, state.context.settings.business.currency),
-        charts=_charts(view, steps, (("medium", bounds.medium), ("high", bounds.high), ("critical", bounds.critical))),
+        charts=_charts(
+            view,
+            steps,
+            (("medium", bounds.medium), ("high", bounds.high), ("critical", bounds.critical)),
+            are_drawn=request.query_params.get("charts") == "drawn",
+        ),
+        charts_at=f"{address}{'&' if '?' in address else '?'}charts=drawn",
         horizon=(state.context.settings.churn.lead_days, state.context.settings.churn.horizon_days),
     )
 
@@ -186,30 +193,47 @@ def _explained(state: State, view: CustomerView) -> LiveExplanation:
     )
 
 
-def _charts(view: CustomerView, steps: Sequence[RiskStep], bounds: Sequence[tuple[str, float]]) -> dict[str, Figure]:
-    """Return the drawings there is something to draw for: waterfall, history, usage."""
-    charts: dict[str, Figure] = {}
+def _charts(
+    view: CustomerView, steps: Sequence[RiskStep], bounds: Sequence[tuple[str, float]], *, are_drawn: bool
+) -> dict[str, Figure | None]:
+    """Return the drawings there is something to draw for: waterfall, history, usage; None for one that is drawn later.
+
+    Drawing them takes several times as long as all else on the page, and what is above them can be read meanwhile.
+    """
+    drawings: dict[str, Callable[[], Figure]] = {}
     if steps:
-        average = steps[0].start
-        parts = "; ".join(f"{step.text}: {100 * step.points:+.1f} points" for step in steps)
-        charts["waterfall"] = waterfall(
-            [vars(step) for step in steps],
-            base=average,
-            probability=view.churn_probability,
-            describe=f"From {percent(average)} for the average customer to {percent(view.churn_probability)} here. {parts}.",
-        )
+        drawings["waterfall"] = lambda: _waterfall(view, steps)
     if len(view.history) > 1:
-        first, last = view.history[0], view.history[-1]
-        charts["history"] = risk_history(
-            [vars(score) for score in view.history],
-            bounds=bounds,
-            describe=f"Probability of leaving in {count(len(view.history))} runs: {percent(first.churn_probability)} "
-            f"on {first.snapshot_date}, {percent(last.churn_probability)} on {last.snapshot_date}.",
-        )
+        drawings["history"] = lambda: _history(view, bounds)
     if view.usage is not None and any(month.sessions for month in view.usage.months):
         months = view.usage.months
-        charts["usage"] = usage_bars(
-            [vars(month) for month in months],
-            describe="Logins by month: " + ", ".join(f"{m.month:%B %Y} {m.sessions}" for m in months) + ".",
-        )
-    return charts
+        drawings["usage"] = lambda: _usage(months)
+    return {name: draw() if are_drawn else None for name, draw in drawings.items()}
+
+
+def _waterfall(view: CustomerView, steps: Sequence[RiskStep]) -> Figure:
+    average = steps[0].start
+    parts = "; ".join(f"{step.text}: {100 * step.points:+.1f} points" for step in steps)
+    return waterfall(
+        [vars(step) for step in steps],
+        base=average,
+        probability=view.churn_probability,
+        describe=f"From {percent(average)} for the average customer to {percent(view.churn_probability)} here. {parts}.",
+    )
+
+
+def _history(view: CustomerView, bounds: Sequence[tuple[str, float]]) -> Figure:
+    first, last = view.history[0], view.history[-1]
+    return risk_history(
+        [vars(score) for score in view.history],
+        bounds=bounds,
+        describe=f"Probability of leaving in {count(len(view.history))} runs: {percent(first.churn_probability)} "
+        f"on {first.snapshot_date}, {percent(last.churn_probability)} on {last.snapshot_date}.",
+    )
+
+
+def _usage(months: Sequence[MonthOfUse]) -> Figure:
+    return usage_bars(
+        [vars(month) for month in months],
+        describe="Logins by month: " + ", ".join(f"{m.month:%B %Y} {m.sessions}" for m in months) + ".",
+    )

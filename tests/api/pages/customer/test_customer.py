@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -25,11 +26,37 @@ def test_a_customer_is_explained_from_the_average_to_the_probability(visitor):
     visitor.visit("/risk-list").page.get_by_role("link", name=one["customer_id"]).click()
     visitor.see(one["customer_id"], "What to do", "Why", "What changed", "Probability over time", "What happened")
     visitor.see("Probability of leaving", f"{100 * one['churn_probability']:.1f}")
-    assert visitor.page.locator("#waterfall svg").count() >= 1
+    visitor.page.locator("#waterfall svg").first.wait_for()
     assert "average customer" in visitor.page.locator("#waterfall svg").first.get_attribute("aria-label")
     visitor.page.wait_for_load_state("networkidle")
     visitor.assert_accessible()
     visitor.screenshot("customer")
+
+
+def test_charts_come_after_the_page_and_without_scripts_by_a_link(visitor: Visitor, browser: Any) -> None:
+    address = customer_path(worst(visitor)["customer_id"])
+    page = visitor.visit(address).page
+    page.locator("#history svg").first.wait_for()
+    assert page.locator("[data-drawn-at]").count() == 0
+    plain = browser.new_context(java_script_enabled=False)
+    plain.add_cookies(page.context.cookies())
+    still = plain.new_page()
+    still.goto(f"{visitor.served.address}{address}")
+    assert still.locator("#waterfall svg").count() == 0
+    still.locator("#waterfall").get_by_role("link", name="Show the chart").click()
+    assert still.locator("#waterfall svg").count() >= 1
+    assert still.get_by_role("link", name="Show the chart").count() == 0
+    plain.close()
+
+
+def test_charts_that_cannot_be_fetched_leave_their_links(visitor: Visitor) -> None:
+    visitor.allowed = ("503", "charts: ")
+    visitor.page.route("**/*charts=drawn*", lambda route: route.fulfill(status=503, body="busy"))
+    page = visitor.visit(customer_path(worst(visitor)["customer_id"])).page
+    page.locator("#waterfall:not([aria-busy]) a").wait_for()
+    page.unroute("**/*charts=drawn*")
+    page.locator("#waterfall a").click()
+    page.locator("#waterfall svg").first.wait_for()
 
 
 def test_a_lever_and_a_dial_move_the_probability_and_back(visitor):

@@ -38,7 +38,9 @@ def run(customers: int, _repeats: int, progress: Progress) -> list[Result]:
         progress.step("P26: what a night leaves for the pages")
         _churn(home, "run", "nightly", "--date", str(found.cutoff - timedelta(days=1)))
         with found.context(home).open_store() as store:
-            ids = store.published.current(limit=2_000, columns=("customer_id", "expected_profit"))["customer_id"]
+            ids = store.published.current(limit=2_000, columns=("customer_id", "expected_profit"))[
+                "customer_id"
+            ].to_list()
         with _service(home) as views:
             progress.step("P26: first views")
             first = asyncio.run(views.turn(ids[0]))

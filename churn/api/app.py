@@ -53,7 +53,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         state.warm()
         if when_warm is not None:
             when_warm()
-        pages.draw_ahead(context)
+        pages.draw_ahead(state)
 
     @asynccontextmanager
     async def lifespan(app: Service) -> AsyncIterator[None]:

@@ -41,7 +41,7 @@ from churn.views.model import model_view
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from churn.context import Context
+    from churn.api.state import State
 
 
 ROUTERS = (
@@ -80,10 +80,12 @@ def prepare() -> None:
         importlib.import_module(name)
 
 
-def draw_ahead(context: Context) -> None:
-    """Draw and cache the charts of the champion's page, so that no visitor waits for the first drawing."""
-    with suppress(ChurnError):  # the page itself says what is missing
-        model_page(model_view(context), context.settings.business.currency)
+def draw_ahead(state: State) -> None:
+    """Prepare what the simulator and the champion's page show first, so that no visitor waits for it."""
+    with suppress(ChurnError):  # the page itself says what is missing, here and below
+        state.simulator.prepared()
+    with suppress(ChurnError):
+        model_page(model_view(state.context), state.context.settings.business.currency)
 
 
 def install(app: FastAPI) -> None:

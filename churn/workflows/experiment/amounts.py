@@ -56,12 +56,14 @@ def is_column(rows: pl.DataFrame, amount: str, file: str) -> bool:
 
 def costs(rows: pl.DataFrame, amount: Amount, file: str, option: str) -> Floats:
     """Return a cost of each customer, (n,), 0 where none is named. Raises ConfigError, ContractBroken."""
-    each = np.full(rows.height, amount or 0.0) if not isinstance(amount, str) else amounts(rows, amount, file, option)
-    if each.size and not (np.isfinite(each).all() and each.min() >= 0):
+    by_customer = (
+        np.full(rows.height, amount or 0.0) if not isinstance(amount, str) else amounts(rows, amount, file, option)
+    )
+    if by_customer.size and not (np.isfinite(by_customer).all() and by_customer.min() >= 0):
         raise ConfigError(
             "a cost is an amount of 0 or more", where=f"--{option}", remedy="Give costs as positive numbers."
         )
-    return each
+    return by_customer
 
 
 def amounts(rows: pl.DataFrame, amount: str, file: str, option: str, *, may_be_empty: Bools | None = None) -> Floats:

@@ -80,6 +80,7 @@ def test_the_address_is_that_of_who_spoke_to_our_outermost_proxy(
         assert answer.status_code == (200 if may_read else 401)
 
 
+@pytest.mark.slow  # services with pages
 @pytest.mark.parametrize("path", ["/metrics", "/openapi.json", "/docs"])
 def test_what_tells_of_the_service_is_closed_outside_of_its_machine_unless_opened(tmp_path: Path, path: str) -> None:
     context = _context(tmp_path)
@@ -98,6 +99,7 @@ def test_what_tells_of_the_service_is_closed_outside_of_its_machine_unless_opene
         assert client.get(path).status_code == (303 if path == "/docs" else 401)
 
 
+@pytest.mark.slow  # services with pages
 @pytest.mark.parametrize("asked_with", ["/churn", ""])  # a proxy that passes the prefix on, and one that strips it
 def test_pages_below_a_prefix_lead_nowhere_else(tmp_path: Path, asked_with: str) -> None:
     context = _context(tmp_path, root_path="/churn")

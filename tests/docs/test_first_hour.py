@@ -100,6 +100,7 @@ def events_alone(folder: Path, dice: random.Random) -> None:
                 print(json.dumps({"event": dice.choice(["open", "play", "buy"]), "properties": own}), file=file)
 
 
+@pytest.mark.slow  # a company, its warehouse and a model
 @pytest.mark.parametrize(
     ("export", "files", "fees"),
     [

@@ -125,6 +125,7 @@ def test_a_schedule_that_is_none_is_told_by_its_key(house: House) -> None:
         next_times(house.context.settings, house.clock() + timedelta(days=1))
 
 
+@pytest.mark.slow  # days of a scheduler, minute by minute
 @pytest.mark.parametrize(
     ("zone", "change"),
     [
@@ -152,6 +153,7 @@ def test_each_date_has_a_run_or_a_named_miss_where_clocks_change(
     assert all(run.state == "queued" or "no scheduler was at work" in str(run.error) for run in runs)
 
 
+@pytest.mark.slow  # days of a scheduler, minute by minute
 def test_a_month_that_begins_at_midnight_is_worked_once(house: House) -> None:
     house = house.with_settings(schedule={"timezone": "America/Santiago", "monthly": "0 0 1 * *"})
     house.clock.at = datetime(2026, 1, 1, 12)
@@ -175,6 +177,7 @@ def _changed(house: House, *, before: str, after: str, at: str, job: str = "nigh
     return [(str(run.logical_date)[5:], run.state) for run in house.runs(job)]
 
 
+@pytest.mark.slow  # days of a scheduler, minute by minute
 @pytest.mark.parametrize(
     ("before", "after", "at"),
     [
@@ -194,6 +197,7 @@ def test_a_schedule_that_is_changed_skips_no_date_and_works_none_twice(
     assert {"06-30", "07-01", "07-02", "07-03"} <= set(days)
 
 
+@pytest.mark.slow  # days of a scheduler, minute by minute
 def test_a_rarer_schedule_that_becomes_a_daily_one_has_missed_nothing(house: House) -> None:
     runs = _changed(house, before="0 2 * * 1 UTC", after="0 2 * * * UTC", at="2026-07-02 10:00")
     assert runs == [("07-02", "queued"), ("07-03", "queued"), ("07-04", "queued")]

@@ -61,8 +61,8 @@ class ContactCut(Document):
 class EvaluationCurves(Document):
     """A model on its test rows. Money is each row's own value of a save, at the terms of the model's card.
 
-    `calibration` has bins of equal mass. `cuts` are tenths of the customers, riskiest first. `chosen` is the cut at the
-    model's threshold, None where nobody would be contacted.
+    `calibration` has bins of equal mass. `cuts` are tenths of the customers, riskiest first, `thresholds` the cuts at
+    round probabilities. `chosen` is the cut at the model's threshold, None where nobody would be contacted.
     """
 
     customers: int
@@ -74,6 +74,7 @@ class EvaluationCurves(Document):
     cuts: tuple[ContactCut, ...]
     gains: tuple[GainsPoint, ...]
     chosen: ContactCut | None
+    thresholds: tuple[ContactCut, ...] = ()
 
 
 class FeatureWeight(Document):

@@ -17,14 +17,16 @@ from churn.files import write_text
 from churn.modeling import load_bundle, load_card, load_evaluation
 from churn.modeling.judging.curves import evaluation_curves
 from churn.modeling.reasons.importance import feature_importance
-from churn.views.champion import bundle_path
+from churn.views.champion import bundle_path, no_champion
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from churn.store import ModelVersion
     from churn.store.records import ModelChange
 
 
-FORMAT: Final = 2  # version of the cached figures; with another one they are computed again
+FORMAT: Final = 3  # version of the cached figures; with another one they are computed again
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,19 @@ def model_figures(context: Context, version: ModelVersion) -> ModelFigures:
         except ResourceError as error:  # a full disk must not hide the page; the figures are computed again next time
             context.log.note("model_figures_not_kept", error=error.what)
     return figures
+
+
+def evaluation_rows(context: Context, version: str | None = None) -> pl.DataFrame:
+    """Return the test customers of `version`, or of the champion, with what was predicted of each and whether they left.
+
+    Raises ConfigError for an unknown version, NoChampion where there is none, ModelError where its bundle cannot be read.
+    """
+    with context.open_store() as store:
+        shown = store.models.get(version) if version else store.models.champion()
+        known = store.models.list()
+    if shown is None:
+        raise no_champion(known)
+    return load_evaluation(bundle_path(context, shown))
 
 
 def prepare_figures(context: Context, version: str) -> None:

@@ -25,6 +25,7 @@ from churn.modeling.encoding.columns import Floats
 CALIBRATION_BINS: Final = 10
 POINTS: Final = 160  # of a curve: as many as a chart 700 wide can tell apart
 TENTHS: Final = 10
+THRESHOLDS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float | None) -> EvaluationCurves:
@@ -43,6 +44,7 @@ def evaluation_curves(rows: pl.DataFrame, economics: Economics, threshold: float
         precision_recall=_precision_recall(curve),
         cuts=tuple(_cut(curve, curve.at_contacts(round(y.size * k / TENTHS))) for k in range(1, TENTHS + 1)),
         gains=_gains(curve),
+        thresholds=_thresholds(curve),
         chosen=None if threshold is None else _cut(curve, curve.at_threshold(threshold)),
     )
 
@@ -113,6 +115,12 @@ def _cut(curve: ThresholdCurve, point: CurvePoint) -> ContactCut:
         lift=lift,
         net_profit=float(point.net_profit),
     )
+
+
+def _thresholds(curve: ThresholdCurve) -> tuple[ContactCut, ...]:
+    """Return what contacting from each round probability comes to, up to the highest that anybody has."""
+    cuts = [(at, _cut(curve, curve.at_threshold(at))) for at in THRESHOLDS]
+    return tuple(cut.model_copy(update={"threshold": at}) for at, cut in cuts if cut.contacts > 0)
 
 
 def _spread(position: Floats) -> list[int]:

@@ -59,6 +59,11 @@ def candidates_chart(rows: Rows, *, currency_prefix: str, describe: str) -> Figu
     return both(lambda width: _candidates(rows, width, currency_prefix), describe)
 
 
+def versions_chart(rows: Rows, *, describe: str) -> Figure:
+    """Return the AUC of each training with its 95 % interval, newest first. `rows`: title, auc, low, high, kind (a colour token)."""
+    return both(lambda width: _versions(rows, width), describe)
+
+
 def importance_chart(rows: Rows, *, describe: str) -> Figure:
     """Return bars of what a model goes by. `rows`: label, points (percentage points), text; strongest first."""
     return both(lambda width: _importance(rows, _half(width)), describe)
@@ -227,6 +232,18 @@ def _mark(chosen: Mapping[str, Any] | None, y_name: str, *, dy: int) -> list[Any
 
 
 def _candidates(rows: Rows, width: int, prefix: str) -> Any:
+    axis = {"labelExpr": money_axis(prefix)}
+    return _ranges(rows, width, "net_profit", "Net profit on the test customers", axis, ("Candidate", "Net profit"))
+
+
+def _versions(rows: Rows, width: int) -> Any:
+    return _ranges(rows, width, "auc", "AUC on the test customers of each", {"format": ".2f"}, ("Version", "AUC"))
+
+
+def _ranges(
+    rows: Rows, width: int, name: str, title: str, axis: Mapping[str, Any], headings: tuple[str, str]
+) -> Any:  # `axis` holds arguments of Altair
+    """Return a dot with its interval per row; the one that was chosen is a diamond."""
     import altair as alt
 
     is_wide = width == WIDE
@@ -238,11 +255,11 @@ def _candidates(rows: Rows, width: int, prefix: str) -> Any:
     )
     x = alt.X(
         "low:Q",
-        title="Net profit on the test customers",
+        title=title,
         scale=alt.Scale(zero=False, nice=True),
-        axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=6 if is_wide else 3),
+        axis=alt.Axis(**axis, tickCount=6 if is_wide else 3),
     )
-    tooltip = _told(("title:N", "Candidate", ""), ("text:N", "Net profit", ""))
+    tooltip = _told(("title:N", headings[0], ""), ("text:N", headings[1], ""))
     layers = []
     for kind in sorted({row["kind"] for row in rows}):
         part = base.transform_filter(f"datum.kind == '{kind}'")
@@ -250,7 +267,7 @@ def _candidates(rows: Rows, width: int, prefix: str) -> Any:
         layers.append(part.mark_rule(color=color(kind), strokeWidth=3, strokeCap="round").encode(y=y, x=x, x2="high:Q"))
         layers.append(
             part.mark_point(filled=True, size=120, opacity=1, color=color(kind), shape=shape).encode(
-                y=y, x="net_profit:Q", tooltip=tooltip
+                y=y, x=f"{name}:Q", tooltip=tooltip
             )
         )
     wide = FULL - 232 if is_wide else width - 165

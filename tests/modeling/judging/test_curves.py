@@ -41,6 +41,16 @@ def test_the_chosen_cut_is_what_contacting_from_the_threshold_on_finds():
     assert chosen.recall == pytest.approx(chosen.found / rows["has_churned"].sum())
 
 
+def test_each_round_probability_has_the_cut_of_whoever_has_it_or_more():
+    rows = judged_rows()
+    thresholds = evaluation_curves(rows, Economics(), 0.2).thresholds
+    assert [cut.threshold for cut in thresholds][:4] == [0.02, 0.05, 0.1, 0.15]
+    for cut in thresholds:
+        contacted = rows.filter(pl.col("churn_probability") >= cut.threshold)
+        assert (cut.contacts, cut.found) == (contacted.height, contacted["has_churned"].sum())
+        assert cut.contacts > 0
+
+
 @pytest.mark.parametrize("churned", [False, True])
 def test_rows_of_one_outcome_only_are_told_too(churned):
     rows = judged_rows(60).with_columns(has_churned=pl.lit(value=churned))

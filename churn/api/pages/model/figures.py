@@ -14,8 +14,10 @@ from churn.api.pages.charts import chart_html
 from churn.documents.candidate_figures import CandidateFigures
 from churn.documents.model_card import ModelCard
 from churn.documents.model_figures import ContactCut, EvaluationCurves, FeatureWeight, GroupWeight
+from churn.documents.monitoring import ChallengerContest
 from churn.reports import model_words as words
 from churn.reports.charts import model as charts
+from churn.reports.charts.effect import interval_chart
 from churn.reports.charts.svg import Figure
 from churn.reports.feature_groups import group_label
 from churn.views.model import ModelView
@@ -23,6 +25,8 @@ from churn.wording import currency_prefix, money, percent
 
 THEMES: Final = 10  # as many as are read; the rest is in the model card
 FEATURES: Final = 10
+TRAININGS: Final = 20  # in the chart of all; the table below it has every one
+_KINDS: Final = {"champion": "chosen", "challenger": "curve", "retired": "muted"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class ModelPage:
     selected: CandidateFigures
     first: ContactCut
     cuts: Sequence[ContactCut]
+    thresholds: Sequence[ContactCut]
     champion: Sequence[str]
     calibration: str
     chosen: str
@@ -61,6 +66,18 @@ class _Profit:
 
     title: str
     net_profit: float
+    low: float
+    high: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """One training's AUC with its 95 % interval, and how it is drawn."""
+
+    title: str
+    auc: float
     low: float
     high: float
     kind: str
@@ -90,6 +107,7 @@ def model_page(view: ModelView, currency: str) -> ModelPage | None:
         selected=card.chosen,
         first=curves.cuts[0],
         cuts=curves.cuts,
+        thresholds=curves.thresholds,
         champion=words.champion_words(card, curves, _served_from(view)),
         calibration=words.calibration_words(card, curves),
         chosen=words.chosen_words(curves, currency),
@@ -108,6 +126,55 @@ def model_page(view: ModelView, currency: str) -> ModelPage | None:
             )
         ),
     )
+
+
+def history_chart(view: ModelView) -> Markup | None:
+    """Return the AUC of the newest trainings, the one that serves and its challengers marked; None before a second one."""
+    rows = tuple(
+        _Trained(version.version, auc, low, high, _KINDS[version.status], f"{auc:.3f} ({low:.3f} to {high:.3f})")
+        for version in view.versions[:TRAININGS]
+        if version.metrics is not None
+        and (auc := version.metrics.auc) is not None
+        and (low := version.metrics.auc_interval[0]) is not None
+        and (high := version.metrics.auc_interval[1]) is not None
+    )
+    return _draw_history(rows) if len(rows) > 1 else None
+
+
+def contests_chart(contests: Sequence[ChallengerContest], currency: str) -> Markup | None:
+    """Return what each challenger would have earned more than the champion on the same customers; None without any."""
+    rows = tuple(
+        (contest.challenger, contest.gain, contest.low, contest.high, "best" if contest.is_won else "muted")
+        for contest in contests
+        if contest.low is not None and contest.high is not None
+    )
+    return _draw_contests(rows, currency) if rows else None
+
+
+@lru_cache(maxsize=8)
+def _draw_history(rows: tuple[_Trained, ...]) -> Markup:
+    description = "; ".join(f"{row.title} {row.text}" for row in rows)
+    figure = charts.versions_chart(
+        [vars(row) for row in rows], describe=f"AUC of each training, newest first: {description}."
+    )
+    return _html("history", figure)
+
+
+@lru_cache(maxsize=8)
+def _draw_contests(rows: tuple[tuple[str, float, float, float, str], ...], currency: str) -> Markup:
+    description = "; ".join(
+        f"{name} {money(gain, currency, cents=False)} ({money(low, currency, cents=False)} to {money(high, currency, cents=False)})"
+        for name, gain, low, high, _ in rows
+    )
+    drawn = [
+        {"label": name, "delta": gain, "low": low, "high": high, "kind": kind} for name, gain, low, high, kind in rows
+    ]
+    figure = interval_chart(
+        drawn,
+        title=f"Net profit beyond the champion's, {currency}",
+        describe=f"Net profit beyond the champion's on the same customers: {description}.",
+    )
+    return _html("contests", figure)
 
 
 def _served_from(view: ModelView) -> datetime | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +12,8 @@ from datetime import date, datetime
 
 import pytest
 
+from churn.api.pages.model.figures import contests_chart
+from churn.documents.monitoring import ChallengerContest
 from churn.store import ModelVersion
 from churn.views.model import model_view
 from tests.api.pages.conftest import Visitor
@@ -46,10 +51,82 @@ def test_the_champion_is_told_in_words_and_curves(visitor):
         assert "nan" not in told
     visitor.page.get_by_text("As a table, by tenths").click()
     visitor.see("Riskiest 10\u202f%")
+    visitor.page.get_by_text("As a table, by probability").click()
+    visitor.see("10\u202f% on")
+    links = visitor.page.locator("nav.contents a")
+    assert links.count() >= 9
+    for link in links.all():
+        assert visitor.page.locator(str(link.get_attribute("href"))).count() == 1
     visitor.assert_accessible()
     visitor.screenshot("model")
     kept = visitor.served.home / "cache" / "models"
     assert list(kept.glob("*.json")), "the figures are worked out once and kept"
+
+
+def test_each_fact_stands_beside_what_it_was_in_training(visitor):
+    visitor.visit("/model").see("Which of its facts have moved?", "grey", "PSI")
+    rows = visitor.page.locator("section[aria-labelledby=moved-title] tbody tr")
+    assert rows.count() == 12
+    assert rows.locator("svg.spread").count() == 12
+    visitor.page.get_by_role("link", name="All", exact=False).filter(has_text="facts").click()
+    visitor.page.wait_for_url("**facts=all**")
+    used = [feature for feature in model_view(visitor.served.context).card.features if feature.is_used]
+    assert 12 < rows.count() <= len(used)
+
+
+def test_every_training_is_drawn_on_one_chart(visitor, challenger):
+    visitor.visit("/model").see("AUC of each training")
+    description = visitor.page.locator("#model-history svg[aria-label]").first.get_attribute("aria-label")
+    assert challenger.version in description
+    visitor.assert_accessible()
+    visitor.screenshot("model-trainings")
+
+
+def test_challengers_are_drawn_beside_the_champion_on_one_chart():
+    contest = ChallengerContest(
+        challenger="newer",
+        champion="before",
+        dates=("2026-07-01",),
+        rows=100,
+        customers=100,
+        gain=-120.0,
+        low=-300.0,
+        high=40.0,
+        gain_monthly=-60.0,
+        recall_champion=0.4,
+        recall_challenger=0.4,
+        is_won=False,
+        sentence="No gain.",
+    )
+    won = contest.model_copy(update={"challenger": "newest", "gain": 90.0, "low": 10.0, "high": 170.0, "is_won": True})
+    drawn = str(contests_chart((contest, won), "USD"))
+    assert "newer -$120 (-$300 to $40); newest $90 ($10 to $170)" in drawn
+    assert contests_chart((), "USD") is None
+
+
+def test_predictions_and_reasons_are_handed_over(visitor):
+    context = visitor.served.context
+    with context.open_store() as store:
+        page = store.scores.page(limit=None)
+    reasons = read_csv(visitor, "/model/reasons.csv")
+    first = page.frame.sort("customer_id").row(0, named=True)
+    own = [row for row in reasons if row["customer_id"] == first["customer_id"]]
+    kept = json.loads(first["reasons"])
+    assert [(row["feature"], row["reason"]) for row in own] == [(r["feature"], r["text"]) for r in kept]
+    assert len(reasons) == sum(len(json.loads(text)) for text in page.frame["reasons"])
+    tested = read_csv(visitor, "/model/test-customers.csv")
+    view = model_view(context)
+    assert len(tested) == view.figures.curves.customers
+    assert sum(row["has_churned"] in {"true", "1"} for row in tested) == view.figures.curves.churners
+    visitor.allowed = ("404",)
+    answer = visitor.page.request.get(f"{visitor.served.address}/model/test-customers.csv?version=nope")
+    assert answer.status == 404
+
+
+def read_csv(visitor, path):
+    answer = visitor.page.request.get(f"{visitor.served.address}{path}")
+    assert answer.status == 200
+    return list(csv.DictReader(io.StringIO(answer.text())))
 
 
 def test_a_version_is_promoted_and_rolled_back_for_a_reason(visitor, challenger):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from churn.config.sections import Section
 
@@ -28,6 +28,16 @@ class EngineSettings(Section):
     work: Path | None = Field(
         None, description="A folder that driver and workers all see; inside the home if not given, for local[*]."
     )
+
+    @field_validator("work", mode="before")
+    @classmethod
+    def _is_a_folder(cls, work: object) -> object:
+        if isinstance(work, str) and "://" in work:
+            raise ValueError(
+                f"`{work}` is an address: tasks read and write files in a folder that driver and workers mount at the same place"
+            )
+        return work
+
     settings: dict[str, str] = Field(
         default_factory=dict, description='Spark\'s own settings, such as { "spark.executor.memory" = "4g" }.'
     )

@@ -83,9 +83,9 @@ class SourceSettings(Section):
     """[sources.NAME]: where a canonical table comes from. NAME is the table's name."""
 
     path: str | list[str] | None = Field(None, description="File, glob, or s3:// address; CSV, Parquet or JSON.")
-    format: Literal["csv", "parquet", "json", "combined", "delta", "iceberg"] | None = Field(
+    format: Literal["csv", "parquet", "json", "combined", "delta", "iceberg", "spark"] | None = Field(
         None,
-        description="Told from the ending if not given; combined is the access log of a web server. Lakes: delta (path), iceberg (catalog, table).",
+        description="Told from the ending if not given; combined is the access log of a web server. Lakes: delta (path), iceberg (catalog, table). What [engine]'s Spark reads: spark (table or query).",
     )
     version: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Version of a lake's table (Iceberg: snapshot id); the newest if not given."
@@ -94,7 +94,7 @@ class SourceSettings(Section):
         None,
         description="Address of an Iceberg catalogue: sqlite:///, postgresql:// (its password: CHURN_SOURCE_<NAME>_DSN) or https:// (REST).",
     )
-    table: str | None = Field(None, description="Table of that catalogue, such as crm.customers.")
+    table: str | None = Field(None, description="Table of that catalogue, or of Spark's, such as crm.customers.")
     url: str | None = Field(None, description="Address of a web service that answers JSON; see `web`.")
     web: WebSettings = Field(default_factory=WebSettings, description="How the web service is asked.")
     dsn: str | None = Field(
@@ -138,6 +138,8 @@ class SourceSettings(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> SourceSettings:
+        if self.format == "spark":
+            return self._of_spark()
         if self.format == "iceberg" or self.catalog is not None or self.table is not None:
             return self._of_catalogue()
         has_database = self.dsn is not None or self.query is not None
@@ -154,11 +156,21 @@ class SourceSettings(Section):
         if self.dsn and "@" in self.dsn and ":" in self.dsn.split("@")[0].partition("://")[2]:
             variable = "MYSQL_PWD" if self.dsn.startswith(("mysql", "mariadb")) else "PGPASSWORD"
             raise ValueError(f"`dsn` holds a password: put it in {variable} or CHURN_SOURCE_<NAME>_DSN")
+        return self
+
+    @model_validator(mode="after")
+    def _known_zones(self) -> SourceSettings:
         for zone in [self.zone] if isinstance(self.zone, str) else (self.zone or {}).values():
             try:
                 ZoneInfo(zone)
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
                 raise ValueError(f"`zone`: there is no zone `{zone}`; write one such as Europe/Madrid") from error
+        return self
+
+    def _of_spark(self) -> SourceSettings:
+        elsewhere = (self.path, self.dsn, self.url, self.catalog, self.version)
+        if (self.table is None) == (self.query is None) or any(given is not None for given in elsewhere):
+            raise ValueError('format = "spark" takes either `table` or `query`, and no other place')
         return self
 
     def _of_catalogue(self) -> SourceSettings:

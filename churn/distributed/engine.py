@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from churn import __version__
-from churn.config import ResourceSettings, Settings
+from churn.config import ResourceSettings, Settings, SourceSettings
 from churn.context import Log
 from churn.distributed.buckets import TaskReport, count_buckets, run_buckets
 from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
 from churn.distributed.cut import cut_table, prune_cuts
+from churn.distributed.reading import fetch_rows
 from churn.distributed.rows import RowsTask, gather_rows, write_rows
 from churn.distributed.session import open_session
 from churn.distributed.tables import FiledTable
@@ -106,6 +107,19 @@ class SparkEngine:
             done = work.unpack(gather_rows(folder, parts))
         shutil.rmtree(folder.parent, ignore_errors=True)
         return done
+
+    def fetch(
+        self,
+        warehouse: Warehouse,
+        name: str,
+        source: SourceSettings,
+        secrets: Mapping[str, str],  # noqa: ARG002 - Spark's own settings hold what its catalogues need
+        *,
+        since: str | None,
+    ) -> None:
+        """Let tasks read a source of format `spark`. Raises as `reading.fetch_rows`."""
+        session, work = open_session(self.settings.engine), open_work(self.settings.home, self.settings.engine)
+        fetch_rows(session, work, warehouse, name, source, since=since)
 
     def _note(self, step: str, reports: Sequence[TaskReport]) -> None:
         """Write to the log what the tasks of a step took, those of an earlier run among them."""

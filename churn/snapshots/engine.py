@@ -10,6 +10,7 @@ from churn.progress import SILENT, Progress
 from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import SqlModel, Warehouse
+from churn.warehouse.reading.increments import Fetch
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,9 +62,15 @@ class Engine(Protocol):
     def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
         """Return what `work` makes of `frame`, which may be cut into parts."""
 
+    @property
+    def fetch(self) -> Fetch | None:
+        """What reads the sources of format `spark`; None where nothing does."""
+
 
 class Embedded:
     """Does the work in this process."""
+
+    fetch: Fetch | None = None
 
     def build_snapshots(
         self,

@@ -32,6 +32,7 @@ from churn.warehouse.loading.shrinking import refuse_empty, refuse_shrunk
 from churn.warehouse.reading import database_load, lake_load, readers
 from churn.warehouse.reading.declared import reading_of
 from churn.warehouse.reading.delivery import SourceFile
+from churn.warehouse.reading.increments import Fetch
 from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.sources import Files
 from churn.warehouse.reading.web import web_load
@@ -65,13 +66,14 @@ def ingest(
     erased: Erased = NOBODY,
     needed: str | None = None,
     company: str = "UTC",
+    by_spark: Fetch | None = None,
     progress: Progress = SILENT,
 ) -> list[LoadResult]:
     """Load every declared source (or `only` one), and leave each canonical raw table in place, empty if undeclared.
 
     `now` stamps the rows, in the zone of the `company`, which is that of the times in the tables; `secrets` holds passwords and object-store keys by their environment names; `full` loads
     files again that have not changed; rows of the `erased` are left outside; `needed` names the table that churn is
-    told by. All sources are loaded or none: what stood before stays if one is refused. Raises ConfigError (unknown
+    told by; `by_spark` reads sources of format `spark`. All sources are loaded or none: what stood before stays if one is refused. Raises ConfigError (unknown
     source, wrong map, missing extra), ContractBroken (missing file, column or rows, mostly bad rows), ResourceError
     (disk or memory).
     """
@@ -94,7 +96,7 @@ def ingest(
                 reading_of(name, source, company),
                 is_needed=name == needed,
             )
-            results.append(_load(load, secrets or {}, full=full))
+            results.append(_load(load, secrets or {}, by_spark, full=full))
     return results
 
 
@@ -112,7 +114,7 @@ def _table(name: str) -> Table:
     return Table(name, None, ())
 
 
-def _load(load: Load, secrets: Mapping[str, str], *, full: bool) -> LoadResult:
+def _load(load: Load, secrets: Mapping[str, str], by_spark: Fetch | None, *, full: bool) -> LoadResult:
     started = time.perf_counter()
     name, source = load.table.name, load.source
     if source.format in {"delta", "iceberg"}:
@@ -120,7 +122,7 @@ def _load(load: Load, secrets: Mapping[str, str], *, full: bool) -> LoadResult:
     elif source.url is not None:
         done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
     elif source.path is None:
-        done, unchanged, vanished, looked_at = *database_load.run(load, secrets, full=full), f"sources.{name}"
+        done, unchanged, vanished, looked_at = *database_load.run(load, secrets, by_spark, full=full), f"sources.{name}"
     else:
         done, unchanged, vanished, looked_at = _load_files(load, Files(name, source, secrets), full=full)
     load.warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large
@@ -238,4 +240,6 @@ def _hash(source: SourceSettings, company: str) -> str:
     if source.url is not None:  # keep the hash of other sources, so that nothing is loaded again
         pace = {"requests_per_second", "timeout_seconds", "max_attempts", "max_wait_seconds"}
         parts += [source.url, source.web.model_dump(mode="json", exclude=pace)]
+    if source.format == "spark":
+        parts.append(source.table)
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Loads a source from a database: the whole result in place of the previous one, or only what is new in it."""
+"""Loads a source from a database, or from what Spark selects: the whole result in place of the previous one, or only what is new in it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ from churn.warehouse.reading.increments import (
 from churn.warehouse.reading.overlaps import ARRIVED, leave_out_loaded, remember
 from churn.warehouse.reading.scanning import DELIVERED
 
-_NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL"}
+_NAMES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "spark": "Spark"}
 _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "dateformat", "timestampformat"}
 
 
-def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...]]:
-    """Load the source; return what came of it, 1 if nothing had changed, and no vanished files.
+def run(
+    load: Load, secrets: Mapping[str, str], by_spark: Fetch | None = None, *, full: bool
+) -> tuple[list[Loaded], int, tuple[str, ...]]:
+    """Load the source, one of format `spark` by `by_spark`; return what came of it, 1 if nothing had changed, and no vanished files.
 
     Raises ConfigError for unknown options and an unknown kind of database, ContractBroken for a column that is not
     there, and as `postgres.fetch` and `mysql.fetch`.
     """
     name, source, warehouse = load.table.name, load.source, load.warehouse
-    kind, fetch = _reader(name, source, secrets)
+    kind, fetch = _reader(name, source, secrets, by_spark)
     unknown = set(source.options) - _OPTIONS
     if unknown:
         remedy = f"{_NAMES[kind]} knows {', '.join(sorted(_OPTIONS))}."
@@ -72,8 +74,13 @@ def run(load: Load, secrets: Mapping[str, str], *, full: bool) -> tuple[list[Loa
     return done, 0, ()
 
 
-def _reader(name: str, source: SourceSettings, secrets: Mapping[str, str]) -> tuple[str, Fetch]:
-    """Return the kind of database that a source's address names, and what reads it."""
+def _reader(name: str, source: SourceSettings, secrets: Mapping[str, str], by_spark: Fetch | None) -> tuple[str, Fetch]:
+    """Return the kind of database that a source's format or address names, and what reads it."""
+    if source.format == "spark":
+        if by_spark is None:
+            remedy = 'Set [engine] kind = "spark" (docs/scale.md), or export the rows as Parquet.'
+            raise ConfigError("only Spark can read it", where=f"sources.{name}", remedy=remedy)
+        return "spark", by_spark
     scheme, parted, _ = declared_address(name, source, secrets).partition("://")
     if not parted or scheme in {
         "postgresql",

@@ -73,7 +73,14 @@ def preview_sources(context: Context, *, source: str | None = None) -> list[Sour
 
 def _preview(context: Context, warehouse: Warehouse, name: str, settings: SourceSettings) -> SourcePreview:
     zone = context.settings.reporting.timezone
-    (result,) = ingest(warehouse, {name: settings}, now=context.local_now(), secrets=context.secrets, company=zone)
+    (result,) = ingest(
+        warehouse,
+        {name: settings},
+        now=context.local_now(),
+        secrets=context.secrets,
+        company=zone,
+        by_spark=context.engine.fetch,
+    )
     unread = dict(
         warehouse.rows(
             "select split_part(part, ':', 1), count(*) from (select unnest(string_split(reason, '; ')) as part"

@@ -14,6 +14,7 @@ An SQLite store has none of this: `scores` is a table there. A migration that ad
 
 from __future__ import annotations
 
+from time import sleep
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 LISTS = "score_lists"
 _SORT_MEMORY = "256MB"  # for an index of five million customers
 _ROWS = 50_000  # copied at a time
+_TRIES, _PAUSE = 20, 0.05  # to find a moment without readers; after that the next publication looks for one
 
 score_list_state = sa.Table(
     "score_list_state",
@@ -102,27 +104,38 @@ def end_list(connection: sa.Connection, table: sa.Table) -> None:
 
 
 def drop_replaced_lists(database: Database) -> None:
-    """Drop the lists that were replaced, as far as nobody may read them any more; never wait for a reader.
+    """Drop the lists that were replaced, as far as nobody may read them any more; never let a reader wait.
 
     Called when the next publication begins, so that a list outlives its replacement by one cycle.
     """
     if database.is_sqlite:
         return
+    for _ in range(
+        _TRIES
+    ):  # for a moment in which nobody reads: a request that waits for it would hold up later readers
+        try:
+            with database.write() as connection:
+                _drop_unseen(connection)
+        except StoreBusy:
+            sleep(_PAUSE)
+        else:
+            return
+
+
+def _drop_unseen(connection: sa.Connection) -> None:
+    """Drop what no snapshot of this database can see any more. Raises StoreBusy while somebody reads."""
     state = score_list_state
     # A session whose oldest snapshot is older than the replacement may still look for the list before.
-    oldest = "select txid_current() - coalesce(max(age(backend_xmin)), 0) from pg_stat_activity where datname = current_database()"
-    unseen = sa.select(state.c.list_number).where(~state.c.is_current, state.c.replaced_by < sa.text(f"({oldest})"))
-    try:
-        with database.write() as connection:
-            numbers = list(connection.execute(unseen).scalars())
-            if not numbers:
-                return
-            connection.exec_driver_sql(f"lock table {LISTS} in access exclusive mode nowait")
-            for number in numbers:
-                connection.exec_driver_sql(f"drop table if exists {partition_name(number)}")
-            connection.execute(sa.delete(state).where(state.c.list_number.in_(numbers)))
-    except StoreBusy:
-        return  # somebody reads: the next publication drops them
+    sessions = "from pg_stat_activity where datname = current_database() and backend_type = 'client backend'"
+    oldest = sa.text(f"(select txid_current() - coalesce(max(age(backend_xmin)), 0) {sessions})")
+    unseen = sa.select(state.c.list_number).where(~state.c.is_current, state.c.replaced_by < oldest)
+    numbers = list(connection.execute(unseen).scalars())
+    if not numbers:
+        return
+    connection.exec_driver_sql(f"lock table {LISTS} in access exclusive mode nowait")
+    for number in numbers:
+        connection.exec_driver_sql(f"drop table if exists {partition_name(number)}")
+    connection.execute(sa.delete(state).where(state.c.list_number.in_(numbers)))
 
 
 def _described(number: int) -> sa.Table:

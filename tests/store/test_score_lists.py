@@ -84,6 +84,21 @@ def test_a_publication_waits_for_no_reader_and_readers_wait_for_none(lists: Stor
         assert reader.execute("select count(*) from scores").fetchone() == (2,)  # each statement has its own snapshot
 
 
+def test_old_lists_go_in_a_moment_without_readers(
+    lists: Store, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists.scores.publish(run("run-1"), score_list(5))
+    lists.scores.publish(run("run-2"), score_list(5))
+    before = _partitions(lists)
+    with psycopg.connect(migrated_postgres) as reader:
+        reader.execute("select count(*) from scores")
+        monkeypatch.setattr("churn.store.score_lists.sleep", lambda _: reader.rollback())
+        lists.scores.publish(run("run-3"), score_list(2))
+    after = _partitions(lists)
+    assert len(after) == 2
+    assert len(after & before) == 1, "the list that was current"
+
+
 def test_a_list_that_is_refused_leaves_the_one_before_and_no_partition(
     lists: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,4 +147,4 @@ def test_a_push_in_a_browser(visitor: Any) -> None:
     visitor.see("The CRM said no, in the words shown.")
     visitor.page.get_by_label("Part of the customer's id").fill("006")
     visitor.page.get_by_role("button", name="Search").click()
-    visitor.see("1 rows")
+    visitor.page.get_by_text("1 row", exact=True).wait_for()

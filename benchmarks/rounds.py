@@ -26,11 +26,11 @@ from churn.campaigns.learning import evidence_of, level_of
 from churn.campaigns.offer_effect import OfferEffect, Taught, design_of, priors_of
 from churn.decisions.allocation.allocate import allocate
 from churn.decisions.doubt import prospect_of_belief, trial_sizes
-from churn.decisions.effect import Evidence, believe
+from churn.decisions.effect import Evidence, believe, share_kept
 from churn.decisions.preposterior import ProgrammeOutlook, risk_rule
 from churn.decisions.priced_arm import PricedArm
 from churn.decisions.profit import CustomerTerms, value_contacts
-from churn.decisions.recalibration import SeenLevel, apart, proven_recalibration
+from churn.decisions.recalibration import Recalibration, SeenLevel, apart, proven_recalibration
 from churn.documents.definition import CampaignDefinition
 from churn.progress import Progress
 from churn.workflows.measure.left_alone import MOST
@@ -49,10 +49,9 @@ DRAWS: Final = 1_000
 REMARKS: Final = (
     f"Where every offer harms, contact multiplies the odds of leaving by {HARM}. The first round is planned by files that promise the opposite, and",
     "one customer more who is driven away costs as much as a hundred and forty e-mails: contacting a dozen customers at high risk loses more than",
-    "2 % of what the risk rule spends in six rounds, so only who contacts nobody before he has outcomes could keep that bar. Who tries every offer on",
-    "a few first would come nearer, and would earn far less than the files alone in the first round of every company, which the bar above it forbids. What the method",
-    "holds: an offer that may well lose by its own file (less than three to one that it earns) is tried on so few that the worst twentieth of",
-    "cases costs 3 % of what the plan promises, once measured it is made to all at nine to one, and most contacts stop after a round.",
+    "2 % of what the risk rule spends in six rounds, so only who contacts nobody before he has outcomes could keep that bar. Who tries every offer on a few",
+    "first would earn far less than the files alone in the first round of every company, which the bar above forbids. What the method holds: an offer that may well lose by its own file is tried on so few",
+    "that the worst twentieth of cases costs 3 % of what the plan promises, once measured it is made to all at nine to one, and it begins with no more of its file than others were shown to keep of theirs.",
 )
 
 
@@ -159,7 +158,8 @@ def plan(company: Company, lessons: Lessons, budget: float | None, draw: int = 0
     effects, offers, profits, eligible = [], [], [], []
     for k, (definition, known) in enumerate(zip(company.definitions, lessons.evidence, strict=True)):
         offer = definition.offer
-        belief = believe(priors_of(offer), Taught(known, recalibration).pieces)
+        kept = _kept(company, lessons, recalibration, k)
+        belief = believe(priors_of(offer), Taught(known, recalibration).pieces, kept)
         effect = OfferEffect(belief, design_of(offer, *(part * factor for part in company.parts[k])), probability)
         economics = effect.within(economics_of(definition, BusinessSettings(), offer.risk_based_model))
         terms = CustomerTerms(avoided=effect.avoided)
@@ -186,6 +186,13 @@ def plan(company: Company, lessons: Lessons, budget: float | None, draw: int = 0
     if recalibration is not None and rows.size:
         error = recalibration.error(company.probability[rows], company.involuntary[rows])
     return Plan(probability, error, choice, profit, tuple(effects), tuple(offers))
+
+
+def _kept(company: Company, lessons: Lessons, recalibration: Recalibration | None, mine: int) -> float:
+    """Return the share of its file that an offer's rates begin with, by the outcomes of the others."""
+    stated = [[prior.expected for prior in priors_of(definition.offer)] for definition in company.definitions]
+    pieces = [Taught(known, recalibration).pieces for known in lessons.evidence]
+    return share_kept([[(stated[k], piece) for piece in pieces[k]] for k in range(len(stated)) if k != mine])
 
 
 def best(company: Company, profit: Floats, eligible: Bools, budget: float | None) -> Choice:

@@ -24,11 +24,13 @@ _SCALED: Final = " x "
 class Taught:
     """What measured rounds taught: of an offer the evidence of its numbers, of the model how far its probabilities are off.
 
-    `recalibration` is None where outcomes do not prove that they are.
+    `recalibration` is None where outcomes do not prove that they are. `kept` is the share of the file's rates to begin with, by the
+    outcomes of other offers.
     """
 
     evidence: Sequence[Evidence] = ()
     recalibration: Recalibration | None = None
+    kept: float = 1.0
 
     @property
     def pieces(self) -> Sequence[Evidence]:
@@ -126,12 +128,13 @@ def design_of(offer: Offer, first: Floats, second: Floats) -> Floats:
 
 
 def offer_effect(
-    offer: Offer, evidence: Sequence[Evidence], probability: Floats, involuntary: Floats, terms: CustomerTerms
+    offer: Offer, taught: Taught, probability: Floats, involuntary: Floats, terms: CustomerTerms
 ) -> OfferEffect | None:
     """Return what the offer does to customers (n,); None for a single success rate of which nothing was learnt."""
     priors = priors_of(offer)
-    belief = believe(priors, evidence) if priors else None
-    if belief is None or (offer.success is None and offer.harm is None and not belief.measured):
+    belief = believe(priors, taught.pieces, taught.kept) if priors else None
+    is_as_stated = belief is not None and not belief.measured and belief.kept == 1.0
+    if belief is None or (offer.success is None and offer.harm is None and is_as_stated):
         return None
     return OfferEffect(belief, design_of(offer, *parts_of(offer, probability, involuntary, terms)), probability)
 

@@ -52,6 +52,6 @@ def profit_on_terms(
     for stated in (settings.simulation.value_of_save, offer.value_of_save):  # the later one goes first
         if stated is not None:
             value = published_value if isinstance(stated, str) else np.full(margin.shape, float(stated))
-    effect = offer_effect(offer, taught.pieces, probability, by_causes, mine.terms)
+    effect = offer_effect(offer, taught, probability, by_causes, mine.terms)
     by_customer = mine.terms if effect is None else replace(mine.terms, avoided=effect.avoided)
     return np.where(mine.is_usable, value_contacts(probability, value, terms, by_customer).profit, np.nan)

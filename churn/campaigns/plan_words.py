@@ -88,6 +88,12 @@ def effect_notes(definition: CampaignDefinition, rates: Sequence[BelievedRate]) 
     return notes
 
 
+def kept_note(definition: CampaignDefinition, kept: float) -> str:
+    """Return that other offers kept less than their files promise, and what follows for this one."""
+    share = f"{percent(kept, 0)} of what its file says" if kept > 0.0 else "contact that drives customers away"
+    return f"`{definition.name}` begins with {share}, because other measured offers kept so much less than their files say."
+
+
 def single_rate_note(definition: CampaignDefinition) -> str:
     """Return what an offer with one success rate leaves out, and what to do."""
     harm = "and counts no harm" if definition.offer.harm_range is None else "beside its harm"
@@ -101,7 +107,8 @@ def rate_words(rate: BelievedRate) -> str:
     """Return a number of an offer with its range, and the file's where something was measured."""
     subject = _ACTS_ON[rate.acts_on]
     # Before anything is measured the range is the file's own: ours is symmetrical about what is expected.
-    low, high = (rate.low, rate.high) if rate.rounds else (rate.file_low, rate.file_high)
+    is_files = not rate.rounds and rate.expected == rate.file_expected
+    low, high = (rate.file_low, rate.file_high) if is_files else (rate.low, rate.high)
     if rate.acts_on == "harm":
         value = f"{_harm(rate.expected)} points ({_harm(low)} to {_harm(high)})"
         stated = f"{_harm(rate.file_expected)} points"

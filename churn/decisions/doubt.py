@@ -15,10 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from churn.decisions.checks import Floats
-from churn.decisions.effect import FILE_IS_WRONG, Z_90, Belief, if_file_is_wrong
+from churn.decisions.effect import FILE_IS_WRONG, Z_90, Belief, if_file_is_wrong, prior_centres
 
 SURE: Final = 0.75  # three to one that an offer earns
 SURE_MEASURED: Final = 0.9  # as certain as that an offer harms, from which on it is off
@@ -58,9 +56,8 @@ def prospect_of_belief(profit: Floats, value: Floats, design: Floats, belief: Be
         """Return the chance of a gain where each number is normal by itself."""
         return _gains(total + float(weight @ (mean - belief.mean)), math.sqrt(float((weight**2 * width**2).sum())))
 
-    priors = [number.prior for number in belief.numbers]
-    file = np.array([prior.expected for prior in priors]), np.array([prior.spread for prior in priors])
-    by_file = _mixed(gains(*file), gains(*if_file_is_wrong(belief)))
+    file, file_spread, _, _ = prior_centres([number.prior for number in belief.numbers], belief.kept)
+    by_file = _mixed(gains(file, file_spread), gains(*if_file_is_wrong(belief)))
     if not belief.measured:
         return Prospect(profit.size, total, spread, by_file)
     return Prospect(profit.size, total, spread, _gains(total, spread), is_measured=True, chance_by_file=by_file)

@@ -14,6 +14,9 @@ numbers are integrated out. What is left, `Evidence`, adds up over rounds and ca
 **Belief.** The prior is normal through the file's low and high (its 5 % and 95 % points), mixed with a wide one around no effect,
 for the case that the file is wrong: its weight grows only where outcomes contradict the file, so that harm is believed
 within a round or two. All of it is arithmetic: the same outcomes give the same belief.
+
+**Files of one company err alike.** Where the outcomes of its other offers show that these keep less than their files promise, the rates
+of an offer begin at that share of its file (`share_kept`), so that contact which harms is not tried with one offer after another.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ FILE_IS_WRONG: Final = 0.1  # prior chance of it
 _WIDE: Final = 0.5  # most that the standard deviation of a rate is in the wide prior, around 0
 _WIDE_HARM: Final = 0.02
 _LEAST: Final = 1e-4  # no range is narrower
+# Prior standard deviations of the share of its files that a company's offers keep, around 1, and of one offer's around that.
+_KEPT_SPREAD, _OFFERS_SPREAD = 0.5, 0.5
 _EDGE: Final = 1e-3  # probabilities of churn are kept off 0 and 1 by this
 # Prior standard deviations of the log-odds' level, of b (around 1), and of how far the level of the chosen may lie beside it.
 _SHIFT, _SLOPE, _OWN_SHIFT = 1.0, 0.5, 0.1
@@ -101,7 +106,8 @@ class BelievedNumber:
 class Belief:
     """What is believed of an offer's numbers: `mean` (k,), `covariance` (k, k), each number with its range.
 
-    `contradiction` is the chance that the file is wrong, `measured` how many rounds were learnt from.
+    `contradiction` is the chance that the file is wrong, `measured` how many rounds were learnt from. `kept` is the share of the
+    file's rates that the belief began with.
     """
 
     numbers: tuple[BelievedNumber, ...]
@@ -109,6 +115,7 @@ class Belief:
     covariance: Floats
     contradiction: float
     measured: int
+    kept: float = 1.0
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -217,13 +224,16 @@ def learn_evidence(
     )
 
 
-def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> Belief:
-    """Return what is believed of the numbers after the evidence that names the same ones; other evidence is left out."""
+def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = (), kept: float = 1.0) -> Belief:
+    """Return what is believed of the numbers after the evidence that names the same ones; other evidence is left out.
+
+    `kept` is the share of the file's rates to begin with; see `share_kept`.
+    """
     keys = tuple(prior.key for prior in priors)
     usable = [piece for piece in evidence if piece.keys == keys]
     precision = sum((np.array(piece.precision) for piece in usable), np.zeros((len(keys), len(keys))))
     shift = sum((np.array(piece.shift) for piece in usable), np.zeros(len(keys)))
-    mean, spread, wide_mean, wide_spread = prior_centres(priors)
+    mean, spread, wide_mean, wide_spread = prior_centres(priors, kept)
     parts = [
         (share, *_normal(centre, width, precision, shift))
         for share, centre, width in (
@@ -247,7 +257,27 @@ def believe(priors: Sequence[RangePrior], evidence: Sequence[Evidence] = ()) -> 
         low, high = (_quantile(share, weight, centres, spreads) for share in (0.05, 0.95))
         believed.append(BelievedNumber(prior.key, float(middle[k]), low, high, prior))
     wrong = float(weight[1]) if len(parts) > 1 else 0.0
-    return Belief(tuple(believed), middle, covariance, wrong, sum(piece.rounds for piece in usable))
+    return Belief(tuple(believed), middle, covariance, wrong, sum(piece.rounds for piece in usable), kept)
+
+
+def share_kept(others: Sequence[Sequence[tuple[Sequence[float], Evidence]]]) -> float:
+    """Return the share of its file that an offer's rates begin with, by the outcomes of the company's `others`.
+
+    Each other offer has the pieces of its evidence, with the numbers (k,) that its file states. The share that offers keep is normal
+    around the company's own, which is normal around 1 before anything is measured. What is counted with lies one standard error
+    above the mean, and never above 1: only outcomes that show less move it.
+    """
+    precision = shift = _KEPT_SPREAD**-2.0
+    for pieces in others:
+        known = told = 0.0
+        for expected, piece in pieces:
+            stated = np.asarray(expected, dtype=np.float64)
+            known += float(stated @ np.array(piece.precision) @ stated)
+            told += float(stated @ np.array(piece.shift))
+        weight = 1.0 / (1.0 + known * _OFFERS_SPREAD**2)  # an offer of its own kind says so much less of the others
+        precision += weight * known
+        shift += weight * told
+    return float(min(shift / precision + precision**-0.5, 1.0))
 
 
 def if_file_is_wrong(belief: Belief) -> tuple[Floats, Floats]:
@@ -310,9 +340,12 @@ def posterior_means(priors: Sequence[RangePrior], precision: Floats, shift: Floa
     return np.asarray((1.0 - share) * right + share * wide)
 
 
-def prior_centres(priors: Sequence[RangePrior]) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return mean and spread (k,) of the prior by the file's ranges, and of the one that holds where the file is wrong."""
-    mean = np.array([prior.expected for prior in priors])
+def prior_centres(priors: Sequence[RangePrior], kept: float = 1.0) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return mean and spread (k,) of the prior by the file's ranges, and of the one that holds where the file is wrong.
+
+    `kept` is the share of the file's rates to begin with.
+    """
+    mean = np.array([kept * prior.expected if prior.is_rate else prior.expected for prior in priors])
     spread = np.array([prior.spread for prior in priors])
     is_free = np.array([prior.is_rate and prior.high > prior.low for prior in priors], dtype=bool)
     # A file that is wrong promises too much, seldom too little: an effect beyond what it holds possible is luck more often than news.

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from churn.campaigns.learning import evidence_in, levels_in
 from churn.campaigns.offer_effect import Taught
 from churn.campaigns.rounds import offer_of_campaign
-from churn.decisions.recalibration import apart, proven_recalibration
+from churn.decisions.effect import Evidence, share_kept
+from churn.decisions.recalibration import Recalibration, apart, proven_recalibration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
+    from churn.documents.measurement import OfferLearning
     from churn.store import Store
 
 
@@ -20,7 +22,7 @@ def taught_of_offers(
 ) -> dict[str, Taught]:
     """Return by campaign the evidence of all measured rounds of its offer, in the order of their names; but for `without`.
 
-    How far the probabilities are off is told by the rounds of every offer that went by the scores of `model_version`, the
+    The outcomes of all other offers say how much of their files these keep. How far the probabilities are off is told by the rounds of every offer that went by the scores of `model_version`, the
     published list's if none is named.
     """
     rounds = sorted(name for name in store.assignments.counts() if name != without)
@@ -36,14 +38,17 @@ def taught_of_offers(
         run = store.scores.current_run()
         version = None if run is None else run.model_version
     recalibration = None if version is None else proven_recalibration(apart(levels, version))
-    return {
-        campaign: Taught(
-            [
-                evidence_in(learning)
-                for name, learning in learnt.items()
-                if offer_of_campaign(name) == offer_of_campaign(campaign)
-            ],
-            recalibration,
-        )
-        for campaign in campaigns
-    }
+    return {campaign: _taught(campaign, learnt, recalibration) for campaign in campaigns}
+
+
+def _taught(campaign: str, learnt: Mapping[str, OfferLearning], recalibration: Recalibration | None) -> Taught:
+    own: list[Evidence] = []
+    others: dict[str, list[tuple[list[float], Evidence]]] = {}
+    for name, learning in learnt.items():
+        piece, offer = evidence_in(learning), offer_of_campaign(name)
+        stated = [rate.file_expected for rate in learning.effect]
+        if offer == offer_of_campaign(campaign):
+            own.append(piece)
+        elif len(stated) == len(piece.keys):
+            others.setdefault(offer, []).append((stated, piece if recalibration is None else piece.recalibrated()))
+    return Taught(own, recalibration, share_kept(list(others.values())))

@@ -284,7 +284,7 @@ def _offers(
         arms = [arm for past in approved if (arm := past.result.arm(name)) is not None]
         rounds = [measured.get(arm.campaign or "") for arm in arms]
         priors = priors_of(definition.offer)
-        believed = believed_rates(believe(priors, taught[name].pieces)) if priors else ()
+        believed = believed_rates(believe(priors, taught[name].pieces, taught[name].kept)) if priors else ()
         standings.append(
             OfferStanding(
                 offer=name,

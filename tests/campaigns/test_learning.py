@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from churn.campaigns.learning import evidence_in, evidence_of, learning_of, level_of, levels_in
-from churn.campaigns.offer_effect import Taught, offer_effect, priors_of
+from churn.campaigns.offer_effect import NOTHING_TAUGHT, Taught, believed_rates, offer_effect, priors_of
 from churn.campaigns.rounds import offer_of_campaign
 from churn.decisions.profit import ALIKE
 from churn.decisions.recalibration import proven_recalibration
@@ -81,10 +81,22 @@ def test_what_is_learnt_stands_beside_the_file_and_is_read_back_as_it_was() -> N
 
 def test_a_single_rate_acts_by_what_was_measured_and_is_left_alone_before() -> None:
     p = np.array([0.3, 0.1])
-    assert offer_effect(SINGLE, [], p, np.zeros(2), ALIKE) is None
-    effect = offer_effect(SINGLE, [evidence_of(SINGLE, assigned(9000, 2700, 9000, 2700))], p, np.zeros(2), ALIKE)
+    assert offer_effect(SINGLE, NOTHING_TAUGHT, p, np.zeros(2), ALIKE) is None
+    effect = offer_effect(
+        SINGLE, Taught([evidence_of(SINGLE, assigned(9000, 2700, 9000, 2700))]), p, np.zeros(2), ALIKE
+    )
     assert effect.avoided == pytest.approx(effect.belief.mean[0] * p)
     assert abs(effect.belief.mean[0]) < 0.05
+
+
+def test_an_offer_begins_with_the_share_of_its_file_that_other_offers_kept() -> None:
+    p = np.array([0.3, 0.1])
+    effect = offer_effect(SINGLE, Taught(kept=0.4), p, np.zeros(2), ALIKE)
+    assert effect is not None
+    assert effect.avoided == pytest.approx(0.4 * 0.3 * p)
+    (rate,) = believed_rates(effect.belief)
+    assert (rate.expected, rate.file_expected) == (pytest.approx(0.12), 0.3)
+    assert effect.belief.measured == 0
 
 
 def test_a_rate_of_another_modifier_is_another_rate() -> None:

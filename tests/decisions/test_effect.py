@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn.decisions.effect import Z_90, Evidence, RangePrior, believe, learn_evidence
+from churn.decisions.effect import Z_90, Evidence, RangePrior, believe, learn_evidence, share_kept
 
 PRIORS = (
     RangePrior("voluntary", 0.1, 0.3, 0.5),
@@ -141,3 +141,38 @@ def test_an_effect_beyond_what_the_file_holds_possible_is_believed_less_than_one
     )
     assert 0.06 < lucky < 0.25
     assert -0.25 < harmful < 0.0
+
+
+def rate_seen(rate: float, precision: float) -> Evidence:
+    """Outcomes that say of a single rate what a normal distribution holds."""
+    return Evidence(("all",), ((precision,),), (precision * rate,), 400, 40, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept"),
+    [
+        ([], 1.0),
+        ([0.3, 0.3], 1.0),  # as the files say
+        ([0.6], 1.0),  # more than they say is luck more often than news
+        # By hand: 1 / .5^2 = 4 around 1, and of each other offer .3^2 x 100 = 9, which is worth 9 / (1 + 9 x .5^2) = 36 / 13.
+        ([0.0], 4.0 / (4.0 + 36 / 13) + (4.0 + 36 / 13) ** -0.5),
+        ([-0.3, -0.3], (4.0 - 72 / 13) / (4.0 + 72 / 13) + (4.0 + 72 / 13) ** -0.5),
+    ],
+)
+def test_an_offer_begins_with_what_other_offers_are_shown_to_keep_of_their_files(seen, kept):
+    assert share_kept([[((0.3,), rate_seen(rate, 100.0))] for rate in seen]) == pytest.approx(kept)
+
+
+def test_rounds_of_one_other_offer_are_one_offer_however_surely_it_is_known():
+    rounds = [((0.3,), rate_seen(0.0, 1e6))] * 4
+    assert share_kept([rounds]) == pytest.approx(0.5 + 8.0**-0.5, abs=1e-3)  # it may be an offer of its own kind
+
+
+def test_a_belief_that_begins_with_less_expects_less_and_outcomes_of_its_own_overrule_it():
+    prior = RangePrior("all", 0.2, 0.3, 0.4)
+    assert believe([prior], kept=0.5).mean == pytest.approx([0.15])
+    assert believe([prior], kept=-0.5).mean == pytest.approx([-0.15])
+    many = [rate_seen(0.3, 1e6)]
+    assert believe([prior], many, -0.5).mean == pytest.approx(believe([prior], many).mean, abs=0.001)
+    harm = RangePrior("harm", 0.0, 0.001, 0.003, is_rate=False)
+    assert believe([prior, harm], kept=0.5).mean[1] == 0.001  # no promise

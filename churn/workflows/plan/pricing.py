@@ -13,6 +13,7 @@ from churn.campaigns.offer_effect import NOTHING_TAUGHT, Taught, believed_rates,
 from churn.campaigns.plan_words import (
     effect_notes,
     harm_note,
+    kept_note,
     recalibration_note,
     risk_note,
     terms_note,
@@ -137,7 +138,7 @@ def price_offer(
     if known.taught.recalibration is not None:
         factor = known.taught.factor(listed, scores["involuntary_probability"].cast(float).to_numpy())
     probability = listed * factor
-    effect = offer_effect(definition.offer, known.taught.pieces, probability, part * factor, own.terms)
+    effect = offer_effect(definition.offer, known.taught, probability, part * factor, own.terms)
     if effect is not None and basis.avoided is None:
         economics = effect.of(np.flatnonzero(own.is_usable)).within(economics)
         own = replace(own, terms=replace(own.terms, avoided=effect.avoided))
@@ -179,6 +180,8 @@ def pricing_notes(priced: Sequence[Priced]) -> list[str]:
     for campaign in priced:
         believed = () if campaign.effect is None else believed_rates(campaign.effect.belief)
         notes += effect_notes(campaign.definition, believed)
+        if campaign.effect is not None and campaign.effect.belief.kept < 1.0:
+            notes.append(kept_note(campaign.definition, campaign.effect.belief.kept))
     notes += sorted({campaign.cause_note for campaign in priced if campaign.cause_note})
     notes += [campaign.sentence for campaign in priced if campaign.sentence]
     unlearnt = [

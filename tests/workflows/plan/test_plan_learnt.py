@@ -8,11 +8,14 @@ import pytest
 from churn.campaigns.learning import learning_of
 from churn.decisions.effect import Evidence
 from churn.decisions.recalibration import see_level
+from churn.decisions.simulation_request import SimulationRequest
 from churn.documents.definition import Offer
 from churn.store import open_store
+from churn.workflows.simulate import simulate_campaign
 from tests.documents.samples import measurement_document
 from tests.workflows.plan.keeping import keep_in
 from tests.workflows.plan.town import NOW, PLAIN, VALUE, customer, probabilities
+from tests.workflows.simulate.test_contact_rules import published
 
 
 def teach(town, rate: float, *, precision: float = 1e4, campaign: str = "calls_1", levels=()) -> None:
@@ -63,10 +66,28 @@ def test_a_plan_is_made_anew_once_something_was_learnt(town) -> None:
     assert town.document("calls", is_dry_run=True).stands_since is None
 
 
-def test_other_offers_teach_nothing(town) -> None:
+@pytest.mark.parametrize("rate", [0.4, 0.8])
+def test_other_offers_that_keep_what_their_files_say_teach_nothing(town, rate) -> None:
     town.campaign("calls")
-    teach(town, 0.0, campaign="letters_1")
+    teach(town, rate, campaign="letters_1")
     assert town.document("calls", is_dry_run=True).campaigns[0].effect == ()
+
+
+def test_where_other_offers_are_shown_to_harm_an_offer_begins_with_less_than_its_file_says(town) -> None:
+    town = published(town)
+    town.campaign("calls")
+    before = town.document("calls", is_dry_run=True)
+    for campaign in ("letters_1", "visits_1"):
+        teach(town, -0.2, campaign=campaign)
+    document = town.document("calls", is_dry_run=True)
+    (rate,) = document.campaigns[0].effect
+    assert (rate.rounds, rate.file_expected) == (0, 0.4)
+    assert rate.expected == pytest.approx(0.4 * 0.29, abs=0.005)  # by share_kept: 0 +- .29 of their files
+    assert document.campaigns[0].chosen < before.campaigns[0].chosen
+    (said,) = [sentence for sentence in document.sentences if "other measured offers kept" in sentence]
+    assert said.startswith("`calls` begins with 29 % of what its file says")
+    simulated = simulate_campaign(town.context, SimulationRequest(campaign="calls"))
+    assert simulated.net_profit == pytest.approx(document.expected.profit, abs=0.01)
 
 
 def test_a_plan_counts_with_the_level_that_rounds_of_any_offer_showed_and_says_so(town) -> None:

@@ -61,6 +61,7 @@ BENCHES: dict[str, Callable[[int, int, Progress], list[Result]]] = {
     "P22": load.run,
     "P4": matrix.run,
     "P23": scale.run,
+    "P24": scale.run_cutting,
     "P2": features.run_twelve,
     "P21": explore.run,
     "P27": programmes.run,

@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.company import BenchCompany, company
 from churn.progress import SILENT
+
+if TYPE_CHECKING:
+    from churn.config import EngineSettings
 
 Work = Callable[[], dict[str, Any]]
 
@@ -183,7 +186,6 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
     """All features of the newest date, in this process or, cut into `buckets`, by tasks of a Spark on this machine."""
     from benchmarks.features import months_before
     from churn.bootstrap import build_context
-    from churn.config import EngineSettings
     from churn.distributed.session import open_session
     from churn.distributed.work import forget_work
     from churn.snapshots.dataset import data_cutoff
@@ -193,10 +195,8 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
     found = company(customers, months, SILENT)
     settings = found.context().settings
     if buckets is not None:
-        small = {"spark.driver.memory": "1g"}
-        engine = EngineSettings(kind="spark", master="local[2]", buckets=buckets, settings=small)
-        settings = settings.model_copy(update={"engine": engine})
-        open_session(engine)
+        settings = settings.model_copy(update={"engine": _spark_here(buckets)})
+        open_session(settings.engine)
         forget_work(found.home)
     context = build_context(settings=settings)
     models, policy = load_models(found.home), SnapshotPolicy.from_settings(settings)
@@ -226,6 +226,98 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
     return work
 
 
+def tables_that_differ(customers: int, months: int, buckets: int) -> Work:
+    """Build the snapshots and features of the newest date by both engines, and name the tables that are not the same."""
+    from benchmarks.features import months_before
+    from churn.bootstrap import build_context
+    from churn.distributed.work import forget_work
+    from churn.snapshots.dataset import data_cutoff
+    from churn.snapshots.policy import SnapshotPolicy
+    from churn.warehouse.models.sql_models import load_models
+    from tests.distributed.compare import tables_of
+
+    found = company(customers, months, SILENT)
+    settings = found.context().settings
+    models, policy = load_models(found.home), SnapshotPolicy.from_settings(settings)
+
+    def work() -> dict[str, Any]:
+        built = []
+        for engine in (settings.engine, _spark_here(buckets)):
+            context = build_context(settings=settings.model_copy(update={"engine": engine}))
+            with context.open_warehouse("bench") as warehouse:
+                days = months_before(found.cutoff, 1)
+                context.engine.build_snapshots(warehouse, models, policy, days, data_cutoff=data_cutoff(warehouse))
+                built.append(tables_of(warehouse))
+        forget_work(found.home)
+        ours, theirs = built
+        names = sorted(ours.keys() | theirs.keys())
+        same = [
+            n for n in ours.keys() & theirs.keys() if ours[n][0] == theirs[n][0] and ours[n][1].equals(theirs[n][1])
+        ]
+        values = sum(frame.height * frame.width for _, frame in ours.values())
+        return {"differ": sorted(set(names) - set(same)), "tables": len(names), "values": values}
+
+    return work
+
+
+def cut_sessions(customers: int, months: int, buckets: int, is_monthly: bool, is_warm: bool) -> Work:  # noqa: FBT001 - comes as JSON
+    """Cut all sessions by customer, and let Spark shuffle and write the same rows by the same column; processor seconds of both.
+
+    `is_monthly`: month by month, as large tables are; `is_warm`: both are done once before, so that Java has compiled them.
+    """
+    from churn.distributed import cut
+    from churn.distributed.session import open_session
+    from churn.distributed.tables import CUSTOMER, FiledTable
+    from churn.distributed.work import forget_work, open_work
+
+    found = company(customers, months, SILENT)
+    engine = _spark_here(buckets)
+    session = open_session(engine)
+    forget_work(found.home)
+    name = "staging.sessions"
+
+    def work() -> dict[str, Any]:
+        place = open_work(found.home, engine)
+        plain = place.path / "plain"
+        cut.MONTHLY_FROM = 0 if is_monthly else sys.maxsize  # type: ignore[misc]  # a process of its own
+
+        def ours() -> None:
+            cut.cut_table(session, warehouse, name, place, progress=SILENT)
+
+        def theirs() -> None:
+            read = session.read.parquet((plain / "whole").as_uri())
+            read.repartition(buckets, CUSTOMER).write.parquet((plain / "out").as_uri())
+
+        with found.context().open_warehouse("bench") as warehouse:
+            plain.mkdir()
+            FiledTable.of(warehouse, name).write(warehouse, plain / "whole", also="1 as part")
+            size = sum(path.stat().st_size for path in (plain / "whole").iterdir()) / 1e6
+            (rows,) = warehouse.rows(f"select count(*) from {name}")[0]
+            if is_warm:
+                ours()
+                theirs()
+                shutil.rmtree(plain / "out")
+                shutil.rmtree(place.path / "cut")
+            taken = [_all_seconds(part) for part in (theirs, ours)]
+        forget_work(found.home)
+        return {"mb": size, "rows": rows, "theirs": taken[0], "ours": taken[1]}
+
+    return work
+
+
+def _all_seconds(work: Callable[[], object]) -> float:
+    """Return the processor seconds of this process and its Java that `work` takes."""
+    before = time.process_time() + java_seconds()
+    work()
+    return time.process_time() + java_seconds() - before
+
+
+def _spark_here(buckets: int) -> EngineSettings:
+    from churn.config import EngineSettings
+
+    return EngineSettings(kind="spark", master="local[2]", buckets=buckets, settings={"spark.driver.memory": "1g"})
+
+
 def java_seconds() -> float:
     """Return the processor seconds of the Java that this process started."""
     ticks = 0
@@ -250,6 +342,8 @@ TASKS: dict[str, Callable[..., Work]] = {
     "explore": explore,
     "report": report,
     "features_on": features_on,
+    "tables_that_differ": tables_that_differ,
+    "cut_sessions": cut_sessions,
 }
 
 

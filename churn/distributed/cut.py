@@ -148,7 +148,7 @@ def _cut(
         (
             session.read.parquet(whole.as_uri())
             .withColumn("bucket", f.pmod(f.xxhash64(f.col(CUSTOMER)), f.lit(buckets)).cast("int"))
-            .repartition(buckets, "bucket")
+            .repartitionById(buckets, f.col("bucket"))  # by a hash of the bucket some tasks would get two, others none
             .sortWithinPartitions("part", "bucket", *times[:1], CUSTOMER)
             .write.partitionBy("part", "bucket")
             .mode("append")

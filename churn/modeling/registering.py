@@ -77,6 +77,7 @@ def judge_outside(
         horizon_days=data.policy.horizon_days,
         trusted=training.trusted_features,
         history=slices.frame,
+        weight=rows.weight,
     )
     run = CandidateContest(slices, made.features, training, selection, economics, progress)
     kind = OUTSIDE_FOREST if outside.form == "forest" else OUTSIDE

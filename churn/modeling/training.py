@@ -74,6 +74,7 @@ def train_candidates(
         horizon_days=data.policy.horizon_days,
         trusted=training.trusted_features,
         history=slices.frame,
+        weight=rows.weight,
     )
     run = CandidateContest(slices, names, training, selection, economics, progress)
     fitted = run.baselines()

@@ -36,6 +36,7 @@ DEEDS: Final = {  # what people call each kind of deed
     "end_session": "Ended a session",
     "unlock": "Forgot failed attempts to sign in",
     "create_key": "Made a key",
+    "keep_customer_list": "Took in a list of customers",
     "revoke_key": "Revoked a key",
     "promote_model": "Promoted a model",
     "rollback_model": "Rolled a model back",

@@ -48,10 +48,12 @@ def scan_leakage(
     horizon_days: int,
     trusted: Collection[str] = (),
     history: pl.DataFrame | None = None,
+    weight: Floats | None = None,
 ) -> tuple[LeakageFinding, ...]:
     """Return the five features that alone tell most, or raise at the first that tells too much.
 
-    `frame` holds training rows, `y` (n,) their outcomes 0/1, `limit` the AUC above which one feature cannot be honest
+    `frame` holds training rows, `y` (n,) their outcomes 0/1, `weight` (n,) how many rows each stands for (1 where not
+    given: of many rows all churners are drawn and few who stayed), `limit` the AUC above which one feature cannot be honest
     (1 turns the statistical tests off; `trusted` features are let pass), `history` all labelled rows of the same
     customers. Raises FutureLeak for names or dates from after the snapshot, ModelError for an AUC above `limit`, a value
     that churners almost never or almost only churners hold, or a feature that tells who leaves long after the window as
@@ -62,7 +64,8 @@ def scan_leakage(
         _refuse_name(feature, horizon_days)
         _refuse_dates(frame, feature)
     step = -(-frame.height // _ROWS) if frame.height else 1
-    frame, y = frame.gather_every(step), y[::step]
+    weight = np.ones(y.size) if weight is None else weight
+    frame, y, weight = frame.gather_every(step), y[::step], weight[::step]
     far = None if history is None or limit >= 1.0 else far_rows(frame, history, horizon_days)
     for feature in features:
         score = _as_score(frame, feature, y)
@@ -75,7 +78,7 @@ def scan_leakage(
                     where="leakage scan",
                     remedy=f"{_REMEDY} If it is honest, name it in training.trusted_features.",
                 )
-            _refuse_one_sided(frame, feature, y)
+            _refuse_one_sided(frame, feature, y, weight)
             if far is not None and auc >= _NEAR_AUC:
                 _refuse_far_sighted(feature, score, y, far)
         findings.append(LeakageFinding(feature=feature, auc=auc, note="strongest alone"))
@@ -134,17 +137,18 @@ def _category_codes(frame: pl.DataFrame, feature: str) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
+def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats, weight: Floats) -> None:
     """Refuse a feature with a value that churners hardly ever hold, or that hardly anybody but churners holds.
 
     The first is an attribute that was overwritten later (`open` while everyone who ever left is `closed`), the second
     one that is filled in on leaving. Being missing, and not being missing, are values too. A chance of the base rate
     cannot make either: a value counts only where 30 churners would be expected (of a number: by the values next to it), or 30 rows are, 15 of them of stayers by
     the base rate. What is filled in, and words, count by their share of the churners: where few leave, a survey of leavers is
-    in few rows.
+    in few rows. Shares are of what the rows stand for, counts are of the rows themselves, which the proof consists of.
     """
     values = frame[feature]
-    base = float(y.mean())
+    base = float(np.average(y, weights=weight))
+    a_churner, a_stayer = (float(weight[y == outcome].mean()) if (y == outcome).any() else 1.0 for outcome in (1, 0))
     groups = [
         _Group("is missing", values.is_null().to_numpy(), base),
         _Group("is not missing", values.is_not_null().to_numpy(), base, is_told=True),
@@ -152,24 +156,25 @@ def _refuse_one_sided(frame: pl.DataFrame, feature: str, y: Floats) -> None:
     if values.drop_nulls().n_unique() <= _VALUES:
         known = values.drop_nulls().unique().sort().to_list()
         if kind_of(values) == "number" and len(known) > 2:
-            groups += _ordered(numbers(frame, feature), y, base)
+            groups += _ordered(numbers(frame, feature), y, weight, base)
         else:
             is_text = values.dtype == pl.String
             groups += [
                 _Group(f"is {value!r}", values.eq_missing(value).to_numpy(), base, is_told=is_text) for value in known
             ]
     for group in groups:
-        rows = int(group.holds.sum())
-        if rows < _SHARE * (y.sum() if group.is_told else y.size) or rows == y.size:
+        rows, mass = int(group.holds.sum()), float(weight[group.holds].sum())
+        if mass < _SHARE * float((weight * y).sum() if group.is_told else weight.sum()) or rows == y.size:
             continue
-        churners, expected = int(y[group.holds].sum()), group.rate * rows
+        churners, expected = int(y[group.holds].sum()), group.rate * mass / a_churner
         if expected >= _EXPECTED and churners <= _ALMOST * expected:
             raise _one_sided(
                 feature,
                 f"{group.words} for {rows:,} rows, of which {churners:,} churned where {expected:,.0f} would be expected: "
                 "it looks like something that is overwritten after people leave",
             )
-        if rows >= _EXPECTED and (1.0 - base) * rows >= _STAYERS and churners >= (1.0 - _ALMOST) * rows:
+        churned = float((weight * y)[group.holds].sum())
+        if rows >= _EXPECTED and (1.0 - base) * mass / a_stayer >= _STAYERS and churned >= (1.0 - _ALMOST) * mass:
             raise _one_sided(
                 feature,
                 f"{group.words} for {rows:,} rows, of which {churners:,} churned: "
@@ -190,7 +195,7 @@ class _Group:
     is_told: bool = False
 
 
-def _ordered(values: Floats, y: Floats, base: float) -> list[_Group]:
+def _ordered(values: Floats, y: Floats, weight: Floats, base: float) -> list[_Group]:
     """Return a group for each value of a number and for all values from one on, up and down.
 
     Each is expected to churn by the base rate or like the values next to it, if that is less; where those churn half as
@@ -199,9 +204,9 @@ def _ordered(values: Floats, y: Floats, base: float) -> list[_Group]:
     """
     held = ~np.isnan(values)
     known, codes = np.unique(values[held], return_inverse=True)
-    rows = np.bincount(codes).astype(np.float64)
-    churned = np.bincount(codes, weights=y[held])
-    enough = _SHARE * y.size
+    rows = np.bincount(codes, weights=weight[held])
+    churned = np.bincount(codes, weights=(weight * y)[held])
+    enough = _SHARE * float(weight.sum())
 
     def beside(first: int, last: int) -> float:
         """Return the highest rate on either side of the values from `first` to `last`, of as many rows as it takes to know one."""

@@ -202,3 +202,33 @@ def test_a_number_that_falls_off_at_once_is_refused(rates, words):
     frame, y = by_rates(rates, rows=1_200)
     with pytest.raises(ModelError, match=words):
         scan_leakage(frame, y, ["sessions_7d"], limit=0.95, horizon_days=30)
+
+
+def _drawn(rows: int = 400_000, base: float = 0.03, every: int = 40):
+    """A big company of whose rows all churners are drawn and one in 40 of those who stayed, with what each row stands for."""
+    rng = np.random.default_rng(6)
+    failed = rng.random(rows) < 0.02
+    y = (rng.random(rows) < np.where(failed, 0.6, base)).astype(np.float64)
+    drawn = np.flatnonzero((y == 1) | (np.arange(rows) % every == 0))
+    frame = pl.DataFrame(
+        {
+            "failures": np.where(failed, 3, rng.integers(0, 3, rows)),
+            "survey": [
+                None if stays or skips else "price" for stays, skips in zip(y == 0, rng.random(rows) < 0.7, strict=True)
+            ],
+            "status": np.where(y == 1, "closed", np.where(rng.random(rows) < 0.5, "open", "paused")),
+        }
+    )[drawn]
+    return frame, y[drawn], np.where(y[drawn] == 1, 1.0, float(every))
+
+
+def test_of_many_rows_those_who_stayed_count_for_all_they_were_drawn_from():
+    frame, y, weight = _drawn()
+    held = (frame["failures"] == 3).to_numpy()
+    assert y[held].mean() > 0.98, "the rows alone look as if hardly anybody with it stayed"
+    assert scan_leakage(frame, y, ["failures"], limit=0.95, horizon_days=30, weight=weight)[0].feature == "failures"
+    with pytest.raises(ModelError, match="it looks like something filled in on leaving"):
+        scan_leakage(frame, y, ["survey"], limit=0.95, horizon_days=30, weight=weight)
+    flag = frame.with_columns(pl.col("status").replace("closed", "paused"))  # nobody who left is open
+    with pytest.raises(ModelError, match=r"`status` is 'open' .* overwritten after people leave"):
+        scan_leakage(flag, y, ["status"], limit=0.99, horizon_days=30, weight=weight)

@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from churn import wording
 from churn.api.pages import static
 from churn.api.pages.charts import chart_html
+from churn.api.pages.one_format import in_one_format
 from churn.api.pages.plain_words import on_page, unticked
 from churn.api.pages.terms import COUNTED_IN_MONTHS, TERMS, worth_in_words
 from churn.errors import ChurnError
@@ -72,13 +73,17 @@ def page(request: Request, template: str, *, title: str, active: str, status: in
     (`frame.is_demo`, `frame.run`, ...), `now`, `currency` and everything in `values`.
     """
     context = _shared(request) | {"title": title, "active": active} | values
-    return HTMLResponse(environment().get_template(template).render(**context), status_code=status, headers=HEADERS)
+    return _rendered(template, status, context)
 
 
 def fragment(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return `template` without the frame: what htmx puts into a page that is open."""
-    context = _shared(request) | values
-    return HTMLResponse(environment().get_template(template).render(**context), status_code=status, headers=HEADERS)
+    return _rendered(template, status, _shared(request) | values)
+
+
+def _rendered(template: str, status: int, context: dict[str, Any]) -> HTMLResponse:  # free: names for a template
+    html = environment().get_template(template).render(**context)
+    return HTMLResponse(in_one_format(html), status_code=status, headers=HEADERS)
 
 
 def _shared(request: Request) -> dict[str, Any]:  # free: names for a template, next to those of the page

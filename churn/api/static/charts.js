@@ -3,6 +3,8 @@
 
 const charts = new Map(); // figure id -> {figure, view, width, pending}
 let library;
+// Percent as everywhere on the pages; the still pictures are drawn the same way.
+const formatLocale = { decimal: ".", thousands: ",", grouping: [3], currency: ["$", ""], percent: "\u202f%" };
 
 const watcher = new IntersectionObserver(
   (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => start(entry.target)),
@@ -51,6 +53,7 @@ async function draw(figure) {
     defaultStyle: false,
     logLevel: 1, // errors; that a mark has no rows at the moment is none
     tooltip,
+    formatLocale,
   });
   chart.view = view;
   if (chart.pending) await apply(chart, chart.pending);

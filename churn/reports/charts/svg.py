@@ -32,6 +32,14 @@ TOKENS: Final[dict[str, tuple[str, str]]] = {
     "better": ("#3b87bd", "#4d9bd0"),
 }
 WIDE, NARROW = 760, 350
+# How axes write numbers where no language is asked for, as d3-format names the parts; static/charts.js says the same.
+ENGLISH_AXIS: Final[dict[str, Any]] = {
+    "decimal": ".",
+    "thousands": ",",
+    "grouping": [3],
+    "currency": ["$", ""],
+    "percent": "\u202f%",
+}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -75,7 +83,7 @@ def token_css() -> Markup:
 def money_axis(prefix: str) -> str:
     """A Vega expression that writes an axis label as money: $150k, -$1.5M."""
     return (
-        f"(datum.value < 0 ? '-' : '') + '{prefix}' + (abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') "
+        f"(datum.value < 0 ? '\u2212' : '') + '{prefix}' + (abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') "
         "+ 'M' : abs(datum.value) >= 1e3 ? format(abs(datum.value) / 1e3, '~f') + 'k' : format(abs(datum.value), '~f'))"
     )
 
@@ -111,7 +119,7 @@ def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | 
         name: draw(width).to_dict(validate=False) for name, width in (("wide", WIDE), ("narrow", NARROW))
     }
     label = str(Markup.escape(describe))
-    form = json.dumps(locale, sort_keys=True) if locale else None
+    form = json.dumps(locale or ENGLISH_AXIS, sort_keys=True)
     html = "".join(
         f'<div class="{name}">{_svg(json.dumps(spec, sort_keys=True), label, form)}</div>'
         for name, spec in specs.items()
@@ -129,11 +137,11 @@ def _settle() -> None:
 
 
 @lru_cache(maxsize=256)
-def _svg(spec: str, label: str, locale: str | None) -> str:
+def _svg(spec: str, label: str, locale: str) -> str:
     """Draw a definition, given as JSON; pages ask for the same chart again and again until new scores come."""
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(spec, format_locale=json.loads(locale) if locale else None)
+    svg: str = vl_convert.vegalite_to_svg(spec, format_locale=json.loads(locale))
     svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", svg)
     # Drop the roles of the parts: the whole is one image with one description.
     svg = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", svg)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from churn.api.pages.frame import HEADERS, environment
+from churn.api.pages.one_format import in_one_format
 from churn.api.pages.simulator.form import address, read_address, read_question
 from churn.api.pages.simulator.show import Reading, Service, Simulating, ask, show
 from churn.api.pages.simulator.view import AnswerHtml, AnswerView, answer_update, answer_view
@@ -40,7 +41,9 @@ def answer(request: Request, state: Service, _user: Reading) -> Response:
 def _html(view: AnswerView) -> AnswerHtml:
     template = environment().get_template("simulator/_parts.html.j2")
     parts = template.make_module({"view": view, "currency": view.answer.origin.currency})
-    return AnswerHtml(**{name: str(getattr(parts, name)()) for name in ("answer", "funnel", "assumptions", "campaign")})
+    return AnswerHtml(
+        **{name: in_one_format(str(getattr(parts, name)())) for name in ("answer", "funnel", "assumptions", "campaign")}
+    )
 
 
 @router.post("/simulator/override")

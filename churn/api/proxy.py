@@ -11,7 +11,9 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _FOR, _PROTO, _HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
-_ADDRESSES = re.compile(rb'((?:href|src|action|formaction|hx-get|hx-post|hx-put|hx-delete|data-chart)=")(/(?!/))')
+_ADDRESSES = re.compile(
+    rb'((?:href|src|action|formaction|hx-get|hx-post|hx-put|hx-delete|data-chart|data-drawn-at)=")(/(?!/))'
+)
 _LED = frozenset({b"location", b"hx-redirect", b"hx-location", b"hx-push-url", b"hx-replace-url"})
 _COOKIE_PATH = re.compile(rb"(path=)/", re.IGNORECASE)
 

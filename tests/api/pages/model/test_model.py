@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -61,6 +62,24 @@ def test_the_champion_is_told_in_words_and_curves(visitor):
     visitor.screenshot("model")
     kept = visitor.served.home / "cache" / "models"
     assert list(kept.glob("*.json")), "the figures are worked out once and kept"
+
+
+def test_a_chart_is_saved_as_a_picture(visitor):
+    visitor.visit("/model")
+    figure = visitor.page.locator("#model-roc")
+    figure.scroll_into_view_if_needed()
+    button = figure.get_by_role("button", name="Save this chart as a picture")
+    button.wait_for(state="attached")
+    figure.hover()
+    visitor.assert_accessible()
+    with visitor.page.expect_download() as saved:
+        button.click()
+    assert saved.value.suggested_filename == "model-roc.png"
+    header = saved.value.path().read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", header[16:24])
+    assert width > 600
+    assert height > 400
 
 
 def test_each_fact_stands_beside_what_it_was_in_training(visitor):

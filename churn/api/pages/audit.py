@@ -64,7 +64,6 @@ DEEDS: Final = {  # what people call each kind of deed
     "send_outcomes": "Sent outcomes",
     "analyse_experiment": "Had an experiment analysed",
     "export_audience": "Exported an audience",
-    "keep_customer_list": "Took in a customer list",
     "query": "Asked the tables by SQL",
     "ask_export": "Asked for a customer's data",
     "fetch_export": "Fetched a customer's data",

@@ -36,11 +36,12 @@ def foresee_programme(context: Context, name: str, *, months: int = 12, seed: in
         facts = gather_facts(context, warehouse, definitions, scores, is_round=True)
         priced = price_campaigns(context, warehouse, definitions, scores, facts)
     rows = np.flatnonzero(np.any([offer.eligibility.is_possible for offer in priced], axis=0))
-    probability = scores.frame["churn_probability"].to_numpy()
+    listed, probability = scores.frame["churn_probability"].to_numpy(), priced[0].probability
+    factor = probability / np.maximum(listed, 1e-12)  # what measured rounds showed of the probabilities
     arms = [
         arm
         for offer in priced
-        if (arm := _arm(offer, probability, rows, programme.offers[offer.definition.name].weight)) is not None
+        if (arm := _arm(offer, factor, rows, programme.offers[offer.definition.name].weight)) is not None
     ]
     if not arms or not rows.size:
         raise CampaignError(
@@ -67,13 +68,17 @@ def foresee_programme(context: Context, name: str, *, months: int = 12, seed: in
     return height
 
 
-def _arm(offer: Priced, probability: np.ndarray, rows: np.ndarray, weight: float) -> PricedArm | None:
-    """Return an offer as it is foreseen; None where its success rate is a formula, of which nothing is learnt."""
+def _arm(offer: Priced, factor: np.ndarray, rows: np.ndarray, weight: float) -> PricedArm | None:
+    """Return an offer as it is foreseen; None where its success rate is a formula, of which nothing is learnt.
+
+    `factor` (n,) multiplies what its rates act on, as it does the listed probabilities.
+    """
     terms, priors = offer.economics, priors_of(offer.definition.offer)
     if not priors:
         return None
-    parts = offer.parts or (probability, np.zeros(probability.size))
-    design = design_of(offer.definition.offer, *parts)[rows]
+    none = np.zeros(factor.size)
+    first, second = (offer.probability, none) if offer.parts is None else (part * factor for part in offer.parts)
+    design = design_of(offer.definition.offer, first, second)[rows]
     is_taken_by_stayers = terms.profit_model == "incentive"
     return PricedArm(
         name=offer.definition.name,

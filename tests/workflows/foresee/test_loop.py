@@ -7,6 +7,7 @@ from datetime import date, datetime
 import numpy as np
 import pytest
 
+from churn.decisions.recalibration import see_level
 from churn.errors import ConfigError, NotEnoughData
 from churn.store import open_store
 from churn.views.programmes import show_programme
@@ -15,7 +16,8 @@ from churn.workflows.measure import measure_campaign
 from churn.workflows.report.campaign_facts import campaign_facts
 from churn.workflows.report.month import Month
 from tests.workflows.plan.keeping import assigned, keep_in, logged, plan
-from tests.workflows.plan.town import SIZE, Town, customer, facts
+from tests.workflows.plan.test_plan_learnt import teach
+from tests.workflows.plan.town import DAY, SIZE, Town, customer, facts
 
 PROGRAMME = """
 [offers.call]
@@ -100,6 +102,17 @@ def test_nothing_is_judged_before_the_outcomes_are_final(town: Town) -> None:
     plan(town)
     with pytest.raises(NotEnoughData, match="no round's outcomes are final"):
         evaluate_policy(town.context, "keep", "plan")
+
+
+def test_the_height_post_counts_with_what_rounds_showed_of_the_probabilities(town: Town) -> None:
+    keep_in(town, PROGRAMME)
+    before = foresee_programme(town.context, "keep", months=2)
+    p = np.full(40_000, 0.2)
+    version = town.plan("keep", is_dry_run=True).document.model_version
+    fewer = see_level(np.arange(p.size) < 4_000, p, np.zeros(p.size), model_version=version, day=DAY, window_days=30)
+    teach(town, 0.4, campaign="letters_1", levels=[fewer])  # half as many left as were expected
+    after = foresee_programme(town.context, "keep", months=2)
+    assert 0.0 < after.static_profit < 0.7 * before.static_profit
 
 
 def test_the_height_post_is_kept_for_the_page(town: Town) -> None:

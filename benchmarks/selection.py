@@ -185,7 +185,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with telco_ibm/telco.csv and mlc_churn/...")
     parser.add_argument("--sets", type=int, default=200)
-    parser.add_argument("--trainings", type=int, default=24)
+    parser.add_argument("--trainings", type=int, default=16)
     options = parser.parse_args()
     names = ("telco_ibm", "mlc_churn")
     told: dict[str, list[Choice]] = {}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from churn.modeling.encoding.columns import Floats
 
-_LEAST_SHARE = 0.05  # of the spread of the average: a member that adds less only costs time
-_PRIOR = 50.0  # information, as of so many scores of spread 1, that stands for the plain average
+_LEAST_SHARE = 0.05  # of the spread of the average: a member that contributes less is dropped, for it only costs time
+_PRIOR = 50.0  # ridge penalty that pulls the weights towards a plain average
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Average:
 
 
 def fit_weights(scores: Floats, y: Floats) -> Weights:
-    """Return the weights, none below 0, under which the sum of `scores` (n, k) has the lowest log loss against `y` (n,).
+    """Return the weights, none below 0, for which the weighted sum of `scores` (n, k) has the lowest log loss against `y` (n,).
 
-    The scores are those of models that knew none of the rows. A member that moves the sum by less than a twentieth of
-    what all move it gets no weight. A weighted sum of log-odds that is fitted like this is a stacked generalisation (Breiman 1996).
+    The scores must come from models that were not trained on these rows. A member that contributes less than 5 % of the spread of
+    the sum gets weight 0. This is stacked generalisation on log-odds (Breiman 1996).
     """
     kept = np.ones(scores.shape[1], dtype=np.bool_)
     while True:
@@ -79,7 +79,7 @@ def cross_fitted_average(scores: Floats, y: Floats, fold: NDArray[np.int64]) -> 
 
 
 def _fit(scores: Floats, y: Floats) -> tuple[float, Floats]:
-    """Return intercept and weights; few rows move the weights little from those of a plain average of the calibrated."""
+    """Return intercept and weights, shrunk towards a plain average of the calibrated members: the fewer rows, the more."""
     spread = np.maximum(scores.std(axis=0), 1e-9)
     centre = scores.mean(axis=0)
     X = (scores - centre) / spread
@@ -91,7 +91,7 @@ def _fit(scores: Floats, y: Floats) -> tuple[float, Floats]:
 
 
 def _minimum(X: Floats, y: Floats, start: Floats, prior: float) -> Floats:
-    """Return the constant and the weights, none below 0, of the lowest log loss held to `start` by `prior`."""
+    """Return the intercept and weights, none below 0, that minimise log loss plus `prior` times their squared distance from `start`."""
     from scipy.optimize import minimize
     from scipy.special import expit, logit
 

@@ -1,4 +1,4 @@
-"""The list of candidates: what competes in training. Adding one is one entry here."""
+"""The candidates that compete in training. To add one, add an entry to `CANDIDATES`."""
 
 from __future__ import annotations
 

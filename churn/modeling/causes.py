@@ -123,7 +123,7 @@ def _rows(slices: Slices, index: np.ndarray, is_involuntary: Floats, seed: int) 
 
 
 def _calibrated(rows: LearningRows, features: Sequence[str], seed: int) -> tuple[Platt, bool]:
-    """Return the curve fitted on scores out of fold, and whether the calibrated share has a lower log loss than the base's."""
+    """Return the calibrator fitted on out-of-fold scores, and whether its share has a lower log loss than the base share."""
     people = int(rows.customer.max()) + 1
     fold = (np.random.default_rng(seed).permutation(people) % _FOLDS)[rows.customer]
     raw = np.zeros(rows.y.size)

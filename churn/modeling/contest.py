@@ -56,8 +56,8 @@ class EncodedSlices:
 class FittedCandidate:
     """A candidate or baseline, the parameters it was fitted with, and its probabilities on the test rows.
 
-    `held_score` and `held_probability` are those of the rows to choose on, by models that had not learnt from them. An
-    average has `members` and their `weights`.
+    `held_score` and `held_probability` are out-of-fold: of the rows to choose on, by models that were not trained on them. An
+    average also has its `members` and their `weights`.
     """
 
     result: CandidateResult
@@ -75,7 +75,7 @@ class FittedCandidate:
 
 @dataclass(frozen=True)
 class FittedOnAll:
-    """What serves: the encoder, its matrix of the rows that it learnt from, and the estimator."""
+    """The final fit that serves: the encoder, its training rows' matrix, and the estimator."""
 
     encoder: Encoder
     matrix: Matrix
@@ -83,7 +83,7 @@ class FittedOnAll:
 
 
 class CandidateContest:
-    """One training: encoders are learnt once per recipe and shared by the candidates that use it."""
+    """One training run. Each encoder is fitted once per recipe and shared by the candidates that use it."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class CandidateContest:
         return self._judge(entry, held, test, fit_seconds, 1.0 / max(per_row, 1e-12), tuned)
 
     def learnt_elsewhere(self, entry: Candidate, estimator: Any, encoder: Encoder) -> FittedCandidate:
-        """Judge a model that was fitted elsewhere, on rows later than those that it learnt from: fold is None here."""
+        """Judge a model that was fitted elsewhere, on rows later than its training rows; there are no folds here."""
         self.progress.step(f"Judging {entry.title}")
         held = np.concatenate([entry.score(estimator, encoder.transform(self.slices.part(name))) for name in LATER])
         began = time.perf_counter()
@@ -155,7 +155,7 @@ class CandidateContest:
     def serve_elsewhere(
         self, judged: FittedCandidate, estimator: Any, encoder: Encoder, data: TrainingSet, docs: tuple[FeatureDoc, ...]
     ) -> ServedModel:
-        """Return a model that was fitted elsewhere as one that serves: as it is, with our calibration."""
+        """Return a model that was fitted elsewhere as a served model: not fitted again, with our calibration."""
         rows = self.slices.every_row(max_rows=self.training.max_rows, seed=self.training.seed)
         matrix = encoder.transform(rows.frame[self._background(rows)])
         return self._served(judged, FittedOnAll(encoder, matrix, estimator), matrix, data, docs)
@@ -207,7 +207,7 @@ class CandidateContest:
         return fitted
 
     def auc_without(self, fitted: FittedCandidate, feature: str) -> float:
-        """Return the AUC on the test rows of the same model, its best member if it is an average, without one feature."""
+        """Return the test AUC of the same model fitted without one feature; of an average that of its best member."""
         if fitted.members:
             fitted = max(fitted.members, key=lambda member: member.result.value("auc"))
         entry, rows = fitted.entry, self.slices.training_rows
@@ -302,9 +302,9 @@ class CandidateContest:
         )
 
     def unlearnt(self, winner: FittedCandidate) -> pl.DataFrame:
-        """Return the rows the winner was chosen on, each with the probability that models gave it which had not learnt from it.
+        """Return the rows that the winner was chosen on, each with its out-of-fold probability.
 
-        Stayers among them are never sampled: folds are for sets that need no sampling, and later rows are judged on whole.
+        Stayers are never sampled here: folds are used for sets small enough to be kept whole, and later rows are all judged.
         """
         frame = self.slices.frame[self._judged]
         kept = [name for name in ("customer_id", "snapshot_date") if name in frame.columns]
@@ -392,7 +392,7 @@ class CandidateContest:
 
 
 class _Within:
-    """Passes messages on with the progress of the whole training, not of one candidate's search."""
+    """Reports one candidate's steps as progress of the whole training."""
 
     def __init__(self, progress: Progress, done: float) -> None:
         self._progress, self._done = progress, done

@@ -62,7 +62,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Learnt:
-    """A fitted estimator, and where fitting stopped (rounds, epochs), for the next fit to go by."""
+    """A fitted estimator, and the rounds or epochs at which fitting stopped, for the next fit to use."""
 
     estimator: Any
     stopped_at: dict[str, float] = field(default_factory=dict)
@@ -73,7 +73,7 @@ Score = Callable[[Any, Matrix], Floats]
 
 
 def weighted_log_loss(y: Floats, p: Floats, weight: Floats) -> float:
-    """Return the weighted mean of -log of the probability given to what happened."""
+    """Return the weighted log loss."""
     p = np.clip(p, 1e-7, 1.0 - 1e-7)
     return float(np.average(-(y * np.log(p) + (1.0 - y) * np.log1p(-p)), weights=weight))
 
@@ -81,7 +81,7 @@ def weighted_log_loss(y: Floats, p: Floats, weight: Floats) -> float:
 def cross_fitted(
     learn: Learn, score: Score, data: Sample, params: Parameters, fold: NDArray[np.int64], seed: int
 ) -> Floats:
-    """Return raw scores (n,) of each row by a model that learnt from the other folds only; `fold` (n,) numbers them."""
+    """Return out-of-fold raw scores (n,): each row is scored by a model trained on the other folds; `fold` (n,) numbers them."""
     result = np.empty(data.y.size)
     for k in range(int(fold.max()) + 1):
         held = fold == k

@@ -1,4 +1,4 @@
-"""Judges a model that was made elsewhere on the rows that our own candidates would be judged on, and makes it ready to serve."""
+"""Judges a model made elsewhere on the rows that our own candidates are judged on, and prepares it to serve."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _require_features(made: MadeElsewhere, known: Sequence[str]) -> None:
 
 
 def _require_later(slices: Slices, made: MadeElsewhere) -> None:
-    """Raise ModelError unless every row that judges is later than those that the model learnt from."""
+    """Raise ModelError unless all evaluation rows are later than the model's training rows."""
     days = [part.first_date for part in slices.summary() if part.slice != "train" and part.first_date is not None]
     first = min(days)
     if made.learnt_until >= first:
@@ -134,7 +134,7 @@ def _require_later(slices: Slices, made: MadeElsewhere) -> None:
 
 
 def _reasons(outside: Outside, model: ServedModel, test: pl.DataFrame) -> str:
-    """Say in a sentence how reasons come about, and how sure they are."""
+    """Return a sentence on how reasons are computed and how exact they are."""
     if outside.ensemble is not None:
         return "exact Shapley values of its trees."
     matrix = model.matrix(test.sample(min(_TRIED_ROWS, test.height), seed=0))

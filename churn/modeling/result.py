@@ -82,7 +82,7 @@ class Selection:
 
     @property
     def may_serve(self) -> bool:
-        """Whether the candidate learnt something that no rule of thumb tells."""
+        """Whether the candidate found a signal and no rule of thumb does as well."""
         return self.has_signal and self.better_rule is None
 
 

@@ -1,4 +1,4 @@
-"""Chooses the candidate to serve, on rows that no candidate has learnt from, and says why in one sentence."""
+"""Chooses the candidate to serve, judged on rows that no candidate was trained on, and explains the choice in one sentence."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from churn.modeling.result import CandidateResult, Selection
 
 Deciding = SelectionMetric | Literal["log_loss"]
 
-MARGIN: Final = 0.02  # of the best's figure: an easier candidate may be shown to lose so much, and no more
+MARGIN: Final = 0.02  # of the best's figure: the most that an easier candidate may lose
 _ONE_SIDED: Final = 0.05  # lower end of a 90 % interval
-_SIGNAL_QUANTILE: Final = 0.005  # stricter than 95 %: the best of four candidates on noise looks better than noise
+_SIGNAL_QUANTILE: Final = 0.005  # stricter than 95 %: the best of several candidates on pure noise looks better
 _WORDS: Final[dict[Deciding, str]] = {
     "net_profit": "net profit",
     "auc": "AUC",
@@ -30,16 +30,17 @@ _WORDS: Final[dict[Deciding, str]] = {
 def select(
     results: Sequence[CandidateResult], *, metric: SelectionMetric, interpretability: Sequence[str]
 ) -> Selection:
-    """Take the most interpretable candidate that is shown to be as good as the best by `metric`, else the best itself.
+    """Return the most interpretable candidate that is shown to be as good as the best one by `metric`, else the best one.
 
-    Best is, of those whose figure is within one standard error of the highest, the one of the lowest log loss: on few rows
-    the highest profit is as much luck as merit, and log loss knows every row, not only those near the threshold.
-    As good (non-inferior): the lower end of the 90 % interval of its paired difference from the best is above -2 % of
-    the best's figure, and its log loss is not reliably (95 %) above the lowest of those as good. An average is as hard
-    to interpret as its hardest member; among equals of the same ease the lower log loss decides. Where contacting
-    everyone, or nobody, pays most, profit cannot tell candidates apart, and log loss decides. All figures are those of `CandidateResult.held_out`, the
-    baselines' too; a baseline is never chosen. A candidate with no signal is chosen only where none has any. Raises
-    ModelError where there is no candidate.
+    **Best**: among the candidates within one standard error of the highest figure, the one with the lowest log loss. On few
+    rows the highest profit is partly luck, while log loss uses every row, not only those near the threshold.
+    **As good** (non-inferior): the lower end of the 90 % interval of the paired difference from the best lies above -2 % of the
+    best's figure, and log loss is not reliably (95 %) higher than the lowest among these candidates.
+
+    An average is as hard to interpret as its hardest member. Among candidates of the same ease the lower log loss decides. Where
+    contacting everybody or nobody pays most, profit does not distinguish candidates, and log loss decides. All figures,
+    those of the baselines too, come from `CandidateResult.held_out`. A baseline is never chosen, and a candidate without signal
+    only where no candidate has any. Raises ModelError where there is no candidate.
     """
     models = [result for result in results if not result.is_baseline]
     if not models:
@@ -90,7 +91,7 @@ def difference(candidate: CandidateResult, other: CandidateResult, metric: Decid
 
 
 def has_signal(result: CandidateResult, constant: CandidateResult | None) -> bool:
-    """Return whether a candidate surely ranks better than chance and states probabilities better than a constant."""
+    """Return whether a candidate reliably ranks better than chance and has a lower log loss than the constant."""
     drawn = result.held_out.draws["auc"]
     known: Floats = drawn[np.isfinite(drawn)]
     if not known.size or float(np.quantile(known, _SIGNAL_QUANTILE)) <= 0.5:
@@ -121,7 +122,7 @@ def _value(result: CandidateResult, metric: Deciding) -> float:
 
 
 def _gain(result: CandidateResult, metric: Deciding) -> float:
-    """Return the figure, turned so that more is better."""
+    """Return the figure with its sign changed where lower is better."""
     return -_value(result, metric) if metric == "log_loss" else _value(result, metric)
 
 
@@ -131,7 +132,7 @@ def _gains(result: CandidateResult, metric: Deciding) -> Floats:
 
 
 def _rank(result: CandidateResult, interpretability: Sequence[str]) -> int:
-    """Return the place in the order; an average that is not in it is as hard to read as its hardest member."""
+    """Return the place in the order; an average that is not listed takes that of its hardest member."""
     if result.name in interpretability:
         return interpretability.index(result.name)
     places = [interpretability.index(name) for name in result.members if name in interpretability]
@@ -201,7 +202,7 @@ def _called(result: CandidateResult) -> str:
 
 
 def _rule_words(rule: CandidateResult) -> str:
-    """Return what one does who goes by a rule of thumb."""
+    """Return what following a rule of thumb means, in words."""
     if rule.name != "constant":
         return f"{_called(rule)} alone"
     return "contacting everybody" if rule.contacts_everyone else "contacting nobody"

@@ -32,7 +32,7 @@ class InnerSplit:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The parameters found, how many trials they took, and whether the clock ended the search before its plan."""
+    """The best parameters, the number of trials, and whether time ran out before all planned trials."""
 
     params: dict[str, float]
     trials: int

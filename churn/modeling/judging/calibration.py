@@ -1,4 +1,4 @@
-"""Turns raw scores into probabilities, by a curve fitted on rows later than those the model learnt from."""
+"""Turns raw scores into probabilities by a curve that is fitted on rows later than the training rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judges a registered model on the test rows kept with it: calibration, ROC, precision and recall, and what each cut finds."""
+"""Computes the charts of a registered model from its test rows: calibration, ROC, precision and recall, results by threshold."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _cut(curve: ThresholdCurve, point: CurvePoint) -> ContactCut:
 
 
 def _thresholds(curve: ThresholdCurve) -> tuple[ContactCut, ...]:
-    """Return what contacting from each round probability comes to, up to the highest that anybody has."""
+    """Return the results of contacting from each round probability up, to the highest that occurs."""
     cuts = [(at, _cut(curve, curve.at_threshold(at))) for at in THRESHOLDS]
     return tuple(cut.model_copy(update={"threshold": at}) for at, cut in cuts if cut.contacts > 0)
 

@@ -1,4 +1,4 @@
-"""Every candidate's figures on the same test rows, each with an interval from drawing customers anew."""
+"""Computes every candidate's figures on the same test rows, each with a bootstrap interval over customers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TestRows:
 
     @cached_property
     def profit_if_contacted(self) -> Floats:
-        """Money that contacting each customer earns, now that it is known who churned, (n,)."""
+        """The profit of contacting each customer, given who churned, (n,)."""
         return expected_profit(self.y, self.value, self.economics)
 
 

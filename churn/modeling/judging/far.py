@@ -1,4 +1,4 @@
-"""Labels of the far future: who leaves long after the window, for features that know it as well as what is near."""
+"""Labels of churn long after the window, to find features that predict the far future as well as the near one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judges scores of rows to choose on: by curves and thresholds that were fitted on the other folds' rows."""
+"""Judges out-of-fold scores by cross-fitting: calibration curve and threshold of each fold come from the other folds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FitCalibrator = Callable[[Floats, Floats], Calibrator]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A candidate's figures on the rows to choose on, and the curve and the threshold that all of them together give.
+    """A candidate's figures on the rows to choose on, and the calibrator and threshold fitted on all of them.
 
-    `churn_probability` (n,) is that of each row, by a model and a curve that had not learnt from its outcome.
+    `churn_probability` (n,) is out of fold: neither the model nor the curve was fitted on that row.
     """
 
     figures: Figures
@@ -39,9 +39,10 @@ def judge_held(
     *,
     is_one_model: bool,
 ) -> HeldOut:
-    """Judge raw scores (n,) of rows that the models had not learnt from; `fold` (n,) numbers the parts to cross-fit over.
+    """Judge raw out-of-fold scores (n,); `fold` (n,) numbers the parts to cross-fit over.
 
-    `is_one_model`: all scores are one model's, so that they rank as they are; those of several are ranked calibrated.
+    `is_one_model`: one model made all scores, so their raw order is used; scores of several models are calibrated before they
+    are ranked.
     """
     p, cut_off = np.empty(score.size), np.empty(score.size)
     for k in np.unique(fold):

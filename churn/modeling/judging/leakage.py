@@ -1,4 +1,4 @@
-"""Looks before training for features that know the outcome: by name, by date, and by how well one alone tells it."""
+"""Scans features for leakage before training: by name, by date, and by how well one alone predicts the outcome."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def scan_leakage(
     history: pl.DataFrame | None = None,
     weight: Floats | None = None,
 ) -> tuple[LeakageFinding, ...]:
-    """Return the five features that alone tell most, or raise at the first that tells too much.
+    """Return the five features that predict best alone; raise at the first that predicts too well.
 
     `frame` holds training rows, `y` (n,) their outcomes 0/1, `weight` (n,) how many rows each stands for (1 where not
     given: of many rows all churners are drawn and few who stayed), `limit` the AUC above which one feature cannot be honest
@@ -253,7 +253,7 @@ def _refuse_far_sighted(feature: str, score: Sequence[Floats], y: Floats, far: F
 
 
 def refuse_jump(feature: str, *, auc: float, without: float, rows: int, limit: float, trusted: Collection[str]) -> None:
-    """Raise ModelError where a very good ranking of `rows` test rows is the doing of one feature.
+    """Raise ModelError where a very high AUC on `rows` test rows is due to one feature.
 
     `auc` is that of a model of all features, `without` that of the same model of all but this one.
     """

@@ -1,4 +1,4 @@
-"""Judges hazards out of time: learnt from what was known on a day, held against what came after it."""
+"""Judges hazards out of time: fitted on what was known on a day, compared with what happened afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores a few rows by walking an ensemble's trees in flat arrays: what libraries prepare for many rows costs more."""
+"""Scores a few rows by walking an ensemble's trees in flat arrays, which is faster than a library call prepared for many rows."""
 
 from __future__ import annotations
 

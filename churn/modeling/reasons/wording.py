@@ -1,4 +1,4 @@
-"""Chooses how a feature's value is said where it is a reason, by the value.
+"""Chooses the text of a reason by the value of its feature.
 
 The second quoted text behind a column of a feature file has cases, `CONDITION: text`, divided by ` | `; the last has no condition and holds
 for all other values: `"0: never upgraded | upgraded {times}"`. A condition is a number that the value equals, or `<` and a

@@ -1,4 +1,4 @@
-"""Scores a few rows at once, with reasons, in a fraction of a millisecond: the arithmetic of the frame, without a frame.
+"""Scores a few rows with reasons in a fraction of a millisecond, with the same arithmetic as for a data frame.
 
 Building a data frame of a hundred columns costs more than scoring it. Here each value goes straight to its place in
 the matrix, and each transform runs on all numbers at once.

@@ -1,4 +1,4 @@
-"""Finds columns of a finished experiment that can hardly have been known before the contact: they tell the outcome alone."""
+"""Finds columns of a finished experiment that were hardly known before the contact: alone they predict the outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learns from a randomised campaign whom contact persuades, and says whether the data can tell at all."""
+"""Trains uplift models on a randomised campaign, and says whether the data support any."""
 
 from __future__ import annotations
 

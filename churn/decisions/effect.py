@@ -269,14 +269,14 @@ def share_kept(others: Sequence[Sequence[tuple[Sequence[float], Evidence]]]) -> 
     """
     precision = shift = _KEPT_SPREAD**-2.0
     for pieces in others:
-        known = told = 0.0
+        known = shown = 0.0
         for expected, piece in pieces:
             stated = np.asarray(expected, dtype=np.float64)
             known += float(stated @ np.array(piece.precision) @ stated)
-            told += float(stated @ np.array(piece.shift))
+            shown += float(stated @ np.array(piece.shift))
         weight = 1.0 / (1.0 + known * _OFFERS_SPREAD**2)  # an offer of its own kind says so much less of the others
         precision += weight * known
-        shift += weight * told
+        shift += weight * shown
     return float(min(shift / precision + precision**-0.5, 1.0))
 
 

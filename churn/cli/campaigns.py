@@ -156,16 +156,11 @@ def _show_list(campaign: str, standing: ListStanding) -> None:
     line(f"{standing.customers:,} customers are the audience of {campaign}, as the list {standing.name}.")
     if standing.unscored:
         examples = ", ".join(standing.unknown)
-        line(f"{standing.unscored:,} of them have no score (they left, or are not known): {examples}")
+        line(f"{standing.unscored:,} of them without a score (left, or not known): {examples}")
     if standing.scored is None:
         line("Nobody has a score yet: whom of them we know the first scoring will tell.")
-    for number, what in (
-        (standing.repeated, "rows named a customer again"),
-        (standing.empty, "rows named nobody"),
-        (standing.erased, "customers were erased on request, and left out"),
-    ):
-        if number:
-            line(f"{number:,} {what}.")
+    for note in standing.notes:
+        line(f"{note}.")
 
 
 def complaint_rows(complaints: Sequence[Complaint]) -> list[dict[str, object]]:

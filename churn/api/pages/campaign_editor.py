@@ -50,6 +50,7 @@ _EMPTY: Final = (
 )
 _UNNAMED: Final = "new_campaign"
 _LONGEST_WHY: Final = 500
+_LONGEST_PASTE: Final = 20_000
 _LIST: Final = "audience.customer_list"
 
 
@@ -84,6 +85,7 @@ class Edited:
     complaints: Sequence[Complaint] = ()
     conflict: Sequence[str] = ()
     listed: ListStanding | None = None
+    pasted: str = ""
 
 
 @router.get("/new-campaign")
@@ -117,7 +119,9 @@ def make(request: Request, state: Here, user: Editor, sent: Submitted) -> Respon
     try:
         edited = _with_list(state, edited, sent)
     except ConfigError as error:
-        return _show(request, state, replace(edited, wrong={_LIST: _error_in_words(error)}), status=422)
+        return _show(
+            request, state, replace(edited, wrong={_LIST: _error_in_words(error)}, pasted=_pasted(sent)), status=422
+        )
     # Another seed for each campaign: the same customers must not be the ones left alone every time.
     own = revised_toml(_revised(state, edited), {("holdout", "seed"): zlib.crc32(name.encode()) % 1_000_000})
     return _save(request, state, user, edited, own)
@@ -166,6 +170,7 @@ def take_list(request: Request, state: Here, user: Editor, sent: Submitted) -> R
         name=listed.name if listed else "",
         campaign=campaign,
         wrong=wrong,
+        pasted=_pasted(sent) if wrong else "",
     )
     answer.headers["HX-Trigger-After-Swap"] = "list-taken"
     return answer
@@ -208,7 +213,9 @@ def save(name: Name, request: Request, state: Here, user: Editor, sent: Submitte
     try:
         edited = _with_list(state, edited, sent)
     except ConfigError as error:
-        return _show(request, state, replace(edited, wrong={_LIST: _error_in_words(error)}), status=422)
+        return _show(
+            request, state, replace(edited, wrong={_LIST: _error_in_words(error)}, pasted=_pasted(sent)), status=422
+        )
     return _save(request, state, user, edited, _revised(state, edited))
 
 
@@ -254,6 +261,12 @@ def _received(state: State, name: str, sent: FormData) -> ListStanding | None:
     if pasted.strip():
         return receive_customer_list(state.context, name, pasted.encode(), where="what was pasted")
     return None
+
+
+def _pasted(sent: FormData) -> str:
+    """Return the ids that were pasted, to be mended where they are refused; a long text is not sent back and forth."""
+    pasted = str(sent.get("list_ids", ""))
+    return pasted if len(pasted) <= _LONGEST_PASTE else ""
 
 
 def _named(sent: FormData) -> str:

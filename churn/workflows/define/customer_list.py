@@ -40,6 +40,20 @@ class ListStanding:
         """How many of the list have no score: they left, or were never customers."""
         return 0 if self.scored is None else self.customers - self.scored
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of what was sent, in words."""
+        left_out = (
+            (self.repeated, "row named a customer again", "rows named a customer again"),
+            (self.empty, "row named nobody", "rows named nobody"),
+            (
+                self.erased,
+                "customer was erased on request, and left out",
+                "customers were erased on request, and left out",
+            ),
+        )
+        return tuple(f"{number:,} {row if number == 1 else rows}" for number, row, rows in left_out if number)
+
 
 def receive_customer_list(context: Context, campaign: str, content: bytes, *, where: str) -> ListStanding:
     """Keep the customers whom `content` names as a list for `campaign`, which does not name it yet; erased ones are left out.

@@ -240,7 +240,7 @@ def test_a_list_that_is_uploaded_becomes_the_audience_once_it_is_saved(
     answer = maria.post("/customer-list", data=form, files={"list_file": ("vip.csv", text.encode(), "text/csv")})
     assert "<b>31</b> customers are on it, 30 of them with a score" in answer.text
     assert "<code>NOBODY</code>" in answer.text
-    assert "1 rows named a customer again" in answer.text
+    assert "1 row named a customer again" in answer.text
     name = hidden(answer.text, "audience.customer_list")
     assert load_campaign(home, "support_call").audience.customer_list is None  # nothing is saved yet
     preview = maria.post("/audience-preview", data=form | {"audience.customer_list": name}).text
@@ -287,6 +287,14 @@ def test_a_file_that_is_no_list_is_refused_and_what_was_filled_in_stays(
     answer = maria.post("/customer-list", data=form, files=sent)
     assert words in answer.text.lower()
     assert not (home / "campaigns" / "lists").exists()
+
+
+def test_ids_that_are_refused_stand_where_they_were_pasted(maria: TestClient) -> None:
+    form = opened(maria, "/campaigns/support_call/edit", list_ids="email,name\na@b.c,Ann")
+    for path in ("/customer-list", "/campaigns/support_call/edit"):
+        text = post(maria, path, form).text
+        assert "none of its columns is" in text.lower()
+        assert ">email,name\na@b.c,Ann</textarea>" in text
 
 
 def test_whoever_was_erased_stays_off_a_list_that_is_sent_again(service: Service, home: Any) -> None:

@@ -1,7 +1,8 @@
 """Writes numbers and days of a rendered page in one form: `7.8 %` kept together, a true minus, `1 July 2026`.
 
 Sentences come from plans, monitors and measurements with the plain signs that terminals and JSON want; on a page each of them
-looks like the figures beside it. Only what is read as text changes: no attribute, script, code or field.
+looks like the figures beside it. Only what is read as text changes: no attribute, script, code or field; and no `bdi`, title or
+link to a customer, which hold ids and what other systems wrote, to be read and copied as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Final
 from churn.wording import day
 
 _PARTS: Final = re.compile(
-    r"(<(script|style|pre|code|textarea|kbd)\b.*?</\2>|<option>[^<]*|<!--.*?-->|<[^>]*>)", re.DOTALL | re.IGNORECASE
+    r"(<(script|style|pre|code|textarea|kbd|bdi|title)\b.*?</\2>|<a\b[^>]*href=\"/customers\b[^>]*>.*?</a>"
+    r"|<option>[^<]*|<!--.*?-->|<[^>]*>)",
+    re.DOTALL | re.IGNORECASE,
 )
 _PERCENT: Final = re.compile(r"(?<=\d)(?:[ \u00a0]|&nbsp;)?%")
 _MINUS: Final = re.compile(r"(?<![\w.)\]/-])-(?=[$€£]?\d)")

@@ -12,7 +12,7 @@ from churn.accounts.sign_in import create_link
 from churn.api.pages.one_format import in_one_format
 from tests.api.conftest import Service
 
-UNREAD = re.compile(r"(?s)<(script|style|pre|code|textarea|kbd)\b.*?</\1>|<!--.*?-->")
+UNREAD = re.compile(r"(?s)<(script|style|pre|code|textarea|kbd|bdi|title)\b.*?</\1>|<!--.*?-->")
 WITHIN_A_LINE = re.compile(r"</?(?:b|strong|i|em|span|a|tspan)\b[^>]*>")
 OTHER_FORMS = {
     "a percentage without its narrow space": re.compile(r"\d[ \u00a0]?%"),
@@ -46,6 +46,10 @@ ELSEWHERE = ("/static", "/charts", "/sign", "/reports/")
         (
             '<script type="application/json">{"a": "5 %"}</script>',
             '<script type="application/json">{"a": "5 %"}</script>',
+        ),
+        (
+            '<a class="who" href="/customers/-5%25">-5 %</a><bdi>2026-07-01</bdi><title>-1</title>',
+            '<a class="who" href="/customers/-5%25">-5 %</a><bdi>2026-07-01</bdi><title>-1</title>',
         ),
         ("<textarea>x = -1 -- 2026-07-01</textarea>", "<textarea>x = -1 -- 2026-07-01</textarea>"),
     ],

@@ -361,7 +361,7 @@ def test_the_form_in_a_browser(visitor: Any) -> None:
     assert not page.locator(".when-by-cause").is_visible()
     page.get_by_text("By why they leave").click()
     page.locator("input[name=why]").fill("Only those with three tickets.")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     visitor.see("Only those with three tickets.")
     visitor.screenshot("campaign-versions")
     visitor.visit("/new-campaign")

@@ -45,7 +45,9 @@ def test_the_champion_is_told_in_words_and_curves(visitor):
     visitor.see("has served since", "times as many as among all", "Why this one", "Its probabilities come true")
     visitor.see("What contacting more of them finds and earns", "How much it is used", "Learned from", "serves now")
     charts = visitor.page.locator("figure.chart")
-    assert charts.count() == 7
+    with visitor.served.context.open_store() as store:
+        trainings = len(store.models.list())
+    assert charts.count() == 7 + (trainings > 1)  # another test may have registered a second one
     for chart in charts.all():
         told = chart.locator("svg[aria-label]").first.get_attribute("aria-label")
         assert told, "a chart says nothing to those who hear it"

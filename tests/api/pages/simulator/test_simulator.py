@@ -165,13 +165,13 @@ def test_saved_simulations_are_listed_opened_compared_and_not_overwritten_unaske
     for name, path in (("Best", "/simulator"), ("Dear contact", "/simulator?contact_cost=6")):
         visitor.visit(path)
         page.get_by_label("Name", exact=True).fill(name)
-        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Save", exact=True).click()
         page.get_by_role("link", name=name).wait_for()
     with served.context.open_store() as store:
         assert store.simulations.get("Dear contact").document.economics.contact_cost == 6
     visitor.visit("/simulator")
     page.get_by_label("Name", exact=True).fill("Best")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     visitor.see("is saved already")
     page.get_by_role("button", name="Replace it").click()
     page.get_by_role("link", name="Best").wait_for()

@@ -110,9 +110,8 @@ def drop_replaced_lists(database: Database) -> None:
     """
     if database.is_sqlite:
         return
-    for _ in range(
-        _TRIES
-    ):  # for a moment in which nobody reads: a request that waits for it would hold up later readers
+    # Tried for a moment in which nobody reads: a request that waits for it would hold up later readers.
+    for _ in range(_TRIES):
         try:
             with database.write() as connection:
                 _drop_unseen(connection)

@@ -113,7 +113,8 @@ def drop_replaced_lists(database: Database) -> None:
     # Tried for a moment in which nobody reads: a request that waits for it would hold up later readers.
     for _ in range(_TRIES):
         try:
-            with database.write() as connection:
+            # The pointer is locked first, as one who publishes does: each would wait for what the other holds.
+            with database.write(lock=score_list_state) as connection:
                 _drop_unseen(connection)
         except StoreBusy:
             sleep(_PAUSE)

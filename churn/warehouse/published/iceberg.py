@@ -227,6 +227,8 @@ def _opened(place: IcebergPlace, secrets: Mapping[str, str], *, makes_tables: bo
     except Exception as error:
         # SQLAlchemy's and the REST client's own errors: whatever keeps the catalogue from answering.
         if makes_tables or not any(sign in str(error) for sign in _NOTHING_YET):
+            if catalog is not None:
+                catalog.close()
             raise _catalog_failed(error) from error
     try:
         yield catalog

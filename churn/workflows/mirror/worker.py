@@ -7,6 +7,7 @@ the same again changes nothing, and the tag that says that a run is whole is wri
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ WHOLE: Final = "churn.whole"  # of a run: everything is written
 REGISTERED: Final = "churn.registered"  # of a run: its number in the registered model; one deleted there stays deleted
 ALIAS: Final = "champion"
 MODEL: Final = "model"  # where the model lies among the run's artifacts
+_REFUSED: Final = re.compile(r"(?<![\w./=-])40[13](?![\w/-]|\.\d)")  # a status by itself: ports hold such digits too
 _PAGE: Final = 500
 _LONGEST: Final = 500  # of a parameter, see MLflow's limits
 
@@ -55,17 +57,17 @@ def answer_to(request: MirrorRequest) -> MirrorAnswer:
         client.search_experiments(max_results=1)
         return MirrorAnswer() if request.only_reach else _Mirror(client, request).bring_up_to_date()
     except (MlflowException, OSError) as error:  # OSError: what its HTTP client raises where nothing answers
-        return _in_words(str(error))
+        return trouble_of(str(error))
 
 
-def _in_words(message: str) -> MirrorAnswer:
+def trouble_of(message: str) -> MirrorAnswer:
     """Return the trouble that a message of the client tells of."""
     text = " ".join(message.split())
     lower = text.lower()
     trouble: Trouble = "unreachable"
     if "<html" in lower or "<!doctype" in lower or "not in a valid json format" in lower:
         text = "it answers with a page for people, not as MLflow does: is there a proxy or a sign-in before it?"
-    elif "401" in text or "403" in text or "permission_denied" in lower or "unauthenticated" in lower:
+    elif _REFUSED.search(text) or "permission_denied" in lower or "unauthenticated" in lower:
         trouble, text = "refused", "it refuses our credentials"
     elif "max retries exceeded" in lower or "timed out" in lower or "connection" in lower:
         text = "it does not answer"

@@ -22,6 +22,7 @@ from churn.warehouse.loading.ingest import LoadResult, ingest
 from churn.warehouse.published.delta import forget_in_delta, publish_to_delta, reach_delta
 from churn.warehouse.published.iceberg import IcebergPlace, forget_in_iceberg, publish_to_iceberg, reach_iceberg
 from churn.warehouse.reading.lake.catalog import catalog_options
+from churn.warehouse.reading.lake.storage import storage_error
 from tests.postgres import PostgresServer
 from tests.warehouse.conftest import NOW
 
@@ -429,3 +430,20 @@ def test_what_the_section_lacks_is_said(warehouse: Warehouse, monkeypatch: pytes
     with pytest.raises(ConfigError, match="needs an extra package") as told:
         load(warehouse, {"path": "/nowhere", "format": "delta"})
     assert told.value.remedy == "pip install 'churn[lake]'"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (
+            "Error performing GET http://127.0.0.1:9/lake530717249/x in 550.394044ms, after 3 retries: refused",
+            Unreachable,
+        ),
+        ("Error performing GET http://127.0.0.1:9/x in 403.403ms: connection closed", Unreachable),
+        ("Client error with status 404 Not Found: NoSuchKey", ContractBroken),
+        ("AWS Error [code 404]: No response body.", ContractBroken),
+        ("the service answered 403.", AuthFailed),
+    ],
+)
+def test_a_status_is_read_where_one_stands_and_in_no_other_number(text: str, kind: type[Exception]) -> None:
+    assert isinstance(storage_error(OSError(text), "s3://lake/x"), kind)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
@@ -55,6 +56,9 @@ class Killed(BaseException):
     """The process ends here: nobody catches this."""
 
 
+_ONE_BY_ONE = threading.RLock()
+
+
 class FakeCrm(ABC):
     """A CRM in memory. Subclasses speak its wire format in `answer` and keep `records`: remote id -> stored fields.
 
@@ -93,8 +97,13 @@ class FakeCrm(ABC):
         raise AssertionError(f"{event_id}: nothing comes back from this system")
 
     def transport(self) -> httpx.MockTransport:
-        """The wire, with the faults in front of the server."""
-        return httpx.MockTransport(self._meet)
+        """The wire, with the faults in front of the server. Requests come from several threads and are met one by one."""
+
+        def meet(request: httpx.Request) -> httpx.Response:
+            with _ONE_BY_ONE:
+                return self._meet(request)
+
+        return httpx.MockTransport(meet)
 
     def _meet(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1

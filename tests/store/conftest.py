@@ -41,6 +41,17 @@ def migrated_postgres(postgres_server: PostgresServer) -> str:
     return url
 
 
+@pytest.fixture
+def empty_postgres(migrated_postgres: str) -> str:
+    """The address of a PostgreSQL store of the newest schema that holds nothing, whatever ran before."""
+    import psycopg
+
+    with psycopg.connect(migrated_postgres) as connection:
+        names = ", ".join(table.name for table in schema.sorted_tables if table is not scores)
+        connection.execute(f"truncate {names}, {LISTS} restart identity")
+    return migrated_postgres
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty store of the newest schema, made once and emptied: migrating takes longer than a test."""
@@ -48,13 +59,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path = tmp_path / "store.sqlite"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
-    import psycopg
-
-    url = str(request.getfixturevalue("migrated_postgres"))
-    with psycopg.connect(url) as connection:
-        names = ", ".join(table.name for table in schema.sorted_tables if table is not scores)
-        connection.execute(f"truncate {names}, {LISTS} restart identity")
-    return url
+    return str(request.getfixturevalue("empty_postgres"))
 
 
 @pytest.fixture

@@ -15,10 +15,8 @@ from tests.store.builders import run, score_list
 
 
 @pytest.fixture
-def lists(migrated_postgres: str):
-    with psycopg.connect(migrated_postgres) as connection:
-        connection.execute("truncate score_runs, score_lists")
-    with open_store(migrated_postgres) as store:
+def lists(empty_postgres: str):
+    with open_store(empty_postgres) as store:
         yield store
 
 
@@ -71,10 +69,10 @@ def test_a_reader_who_began_before_two_publications_sees_the_first_list_to_the_e
     assert len(_partitions(lists)) == 2  # the current one and the one before
 
 
-def test_a_publication_waits_for_no_reader_and_readers_wait_for_none(lists: Store, migrated_postgres: str) -> None:
+def test_a_publication_waits_for_no_reader_and_readers_wait_for_none(lists: Store, empty_postgres: str) -> None:
     lists.scores.publish(run("run-1"), score_list(5))
     lists.scores.publish(run("run-2"), score_list(5))
-    with psycopg.connect(migrated_postgres) as reader, psycopg.connect(migrated_postgres) as writer:
+    with psycopg.connect(empty_postgres) as reader, psycopg.connect(empty_postgres) as writer:
         reader.execute("set lock_timeout = '1ms'")
         assert reader.execute("select count(*) from scores").fetchone() == (5,)  # and holds its lock from here on
         writer.execute("lock table score_list_state in share row exclusive mode")  # as one who publishes
@@ -85,12 +83,12 @@ def test_a_publication_waits_for_no_reader_and_readers_wait_for_none(lists: Stor
 
 
 def test_old_lists_go_in_a_moment_without_readers(
-    lists: Store, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
+    lists: Store, empty_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lists.scores.publish(run("run-1"), score_list(5))
     lists.scores.publish(run("run-2"), score_list(5))
     before = _partitions(lists)
-    with psycopg.connect(migrated_postgres) as reader:
+    with psycopg.connect(empty_postgres) as reader:
         reader.execute("select count(*) from scores")
         monkeypatch.setattr("churn.store.score_lists.sleep", lambda _: reader.rollback())
         lists.scores.publish(run("run-3"), score_list(2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -49,9 +49,21 @@ def examine_programme(
     name: str, path: Path, campaigns: Collection[str]
 ) -> tuple[ProgrammeDefinition | None, list[Complaint]]:
     """Return the programme in `path`, None where it is not one, and everything that is wrong; `campaigns` are those there are."""
+    try:
+        return examine_programme_text(name, path.read_text(encoding="utf-8-sig"), path, campaigns)
+    except UnicodeDecodeError as error:
+        return None, [Complaint(name, path, 0, f"not UTF-8 text: {error.reason}", "Save the file as UTF-8.")]
+    except OSError as error:
+        return None, [Complaint(name, path, 0, f"cannot be read: {error.strerror}", "Let this user read it.")]
 
-    def complaint(line: int, what: str, remedy: str) -> Complaint:
-        return Complaint(name, path, line, what, remedy)
+
+def examine_programme_text(
+    name: str, text: str, path: Path, campaigns: Collection[str]
+) -> tuple[ProgrammeDefinition | None, list[Complaint]]:
+    """Return the programme that `text` makes, None where it is not one, and what is wrong; `path` is where it shall lie."""
+
+    def complaint(line: int, what: str, remedy: str, place: Iterable[int | str] = ()) -> Complaint:
+        return Complaint(name, path, line, what, remedy, tuple(str(part) for part in place))
 
     if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         remedy = (
@@ -62,29 +74,17 @@ def examine_programme(
         remedy = "Rename one of the files: `churn plan NAME` could mean either."
         return None, [complaint(0, f"`{name}` is a campaign's name already", remedy)]
     try:
-        return _examined(name, path.read_text(encoding="utf-8-sig"), path, campaigns)
-    except UnicodeDecodeError as error:
-        return None, [complaint(0, f"not UTF-8 text: {error.reason}", "Save the file as UTF-8.")]
-    except OSError as error:
-        return None, [complaint(0, f"cannot be read: {error.strerror}", "Let this user read it.")]
-
-
-def _examined(
-    name: str, text: str, path: Path, campaigns: Collection[str]
-) -> tuple[ProgrammeDefinition | None, list[Complaint]]:
-    def complaint(line: int, what: str, remedy: str) -> Complaint:
-        return Complaint(name, path, line, what, remedy)
-
-    try:
         file = ProgrammeFile.model_validate(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
         line, what = place_in(str(error), text)
         return None, [complaint(line, f"not valid TOML: {what}", "Mend that line; texts stand in quotes.")]
     except ValidationError as error:
         explained = [explain(fault, ProgrammeFile) for fault in error.errors(include_url=False)]
-        return None, [complaint(line_of(text, place), what, remedy) for place, what, remedy in explained]
+        return None, [complaint(line_of(text, place), what, remedy, place) for place, what, remedy in explained]
     wrong = [
-        complaint(line_of(text, ("offers", offer)), f"no campaign `{offer}`", nearest(offer, campaigns))
+        complaint(
+            line_of(text, ("offers", offer)), f"no campaign `{offer}`", nearest(offer, campaigns), ("offers", offer)
+        )
         for offer in file.offers
         if offer not in campaigns
     ]

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.definition_words import definition_words
-from churn.campaigns.history import CampaignVersion, campaign_versions
+from churn.campaigns.history import FileVersion, campaign_versions
 from churn.campaigns.plan_words import choice_words, expectation_words, power_words, rate_words
 from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
@@ -96,7 +96,7 @@ class CampaignPage:
     outcomes: Sequence[OutcomeCount]
     measurement: MeasurementDocument | None
     jobs: Sequence[ScheduledRun]
-    versions: Sequence[CampaignVersion]
+    versions: Sequence[FileVersion]
     may_be_changed: bool
 
 

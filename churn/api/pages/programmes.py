@@ -14,6 +14,7 @@ from churn.api.pages.session import signed_in
 from churn.api.problems import request_id
 from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
+from churn.campaigns.history import programme_versions
 from churn.campaigns.programmes import programme_files
 from churn.errors import CampaignError, NotFound
 from churn.jobs.requests import ask_evaluation, ask_height, ask_plan, work_on
@@ -35,10 +36,13 @@ Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
 
 
 @router.get("/programmes")
-def programmes(request: Request, state: Here, _user: Reader) -> Response:
+def programmes(request: Request, state: Here, user: Reader) -> Response:
     """Show every programme, those that wait for approval first."""
     rows = sorted(list_programmes(state.context), key=lambda row: (row.waiting is None, row.title or row.name))
-    return page(request, "programmes/list.html.j2", title="Programmes", active="programmes", rows=rows)
+    may_push = user.may("push")
+    return page(
+        request, "programmes/list.html.j2", title="Programmes", active="programmes", rows=rows, may_push=may_push
+    )
 
 
 @router.get("/programmes/{name}")
@@ -48,14 +52,18 @@ def programme(name: Name, request: Request, state: Here, user: Reader) -> Respon
         shown = show_programme(state.context, name)
     except CampaignError as error:
         raise NotFound(error.what, where=name, remedy=error.remedy) from error
-    known = shown.waiting_definition
+    known, home = shown.waiting_definition, state.context.settings.home
+    has_file = name in programme_files(home)
     return page(
         request,
         "programmes/programme.html.j2",
         title=shown.title,
         active="programmes",
         p=shown,
-        may_plan=user.may("push") and name in programme_files(state.context.settings.home),
+        may_plan=user.may("push") and has_file and shown.definition is not None,
+        may_push=user.may("push"),
+        may_be_changed=user.may("push") and has_file,
+        versions=programme_versions(home, name)[::-1],
         may_approve=user.may("push") and known is not None and may_approve(known.approval, user.name),
         may_reject=user.may("push") and known is not None and may_reject(known.approval, user.name),
         policies=[*_POLICIES, *((offer.offer, f"{offer.title} for all it pays for") for offer in shown.offers)],

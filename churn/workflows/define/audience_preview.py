@@ -1,13 +1,15 @@
-"""Says whom a campaign that is being written would reach, on the published scores: how many, who is left out, five of them."""
+"""Says whom a campaign or programme that is being written would reach, on the published scores: how many, who is left out, five of them."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from churn.campaigns.customer_list import load_customer_list, on_list
-from churn.campaigns.eligibility import LOW_PROFIT, eligibility
+from churn.campaigns.eligibility import LOW_PROFIT, Eligibility, eligibility
+from churn.campaigns.programmes import competing
+from churn.campaigns.reading import load_campaign
 from churn.context import Context
 from churn.documents.plan import RuleCount
 from churn.errors import DataError, ResourceError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from churn.documents.definition import CampaignDefinition
+    from churn.documents.programme import ProgrammeDefinition
     from churn.store import ScoreRun
 
 _EXAMPLES: Final = 5
@@ -60,6 +63,26 @@ class AudiencePreview:
     unscored: int = 0
 
 
+@dataclass(frozen=True)
+class OfferReach:
+    """One offer of a programme: how many it could be made to, and how many of these would leave."""
+
+    campaign: str
+    title: str
+    reachable: int
+    leavers: float
+
+
+@dataclass(frozen=True)
+class ProgrammePreview:
+    """The customers scored, those who could be made any of the offers, how many of them would leave, and each offer's own."""
+
+    customers: int
+    reachable: int
+    leavers: float
+    offers: tuple[OfferReach, ...]
+
+
 class AudiencePreviews:
     """Answers for one definition after the other; the newest list is read once and held until there is another."""
 
@@ -77,30 +100,14 @@ class AudiencePreviews:
         import numpy as np
 
         run, frame = self._list()
-        ids = frame["customer_id"]
+        ids, rule = frame["customer_id"], definition.audience
         p = frame["churn_probability"].to_numpy()
-        rule = definition.audience
-        inside = frame["risk_band"].is_in(list(rule.bands)).to_numpy()
-        inside = inside & (p >= rule.min_probability) & (p <= rule.max_probability)
-        if rule.filter is not None:
-            inside = inside & self._matches(run, ids, rule.filter, definition.name)
+        inside, result = self._eligible(run, frame, definition)
         listed, scored = None, 0
         if rule.customer_list is not None:
             home = self._context.settings.home
             hits = on_list(home, rule.customer_list, ids)
             listed, scored = len(load_customer_list(home, rule.customer_list).ids), int(hits.sum())
-            inside = inside & hits
-        facts = facts_from_words(frame)
-        history = read_history(self._context, run.snapshot_date)
-        with self._context.open_store() as store:
-            assigned = store.assignments.of(definition.name)["customer_id"]
-        settings, day = self._context.settings, run.snapshot_date
-        left_out = {
-            "assigned_before": np.asarray(ids.is_in(assigned.implode()).to_numpy(), dtype=np.bool_),
-            "not_in_audience": ~inside,
-            **left_out_by(ContactRules.of(definition), settings, ids, day, facts or unknown_facts(ids), history),
-        }
-        result = eligibility(left_out, ids.len())
         reachable = result.is_eligible
         best = np.flatnonzero(reachable)[np.argsort(-p[reachable], kind="stable")][:_EXAMPLES]
         examples = frame[best.tolist()].select("customer_id", "churn_probability", "risk_band")
@@ -114,6 +121,48 @@ class AudiencePreviews:
             listed=listed,
             unscored=0 if listed is None else listed - scored,
         )
+
+    def preview_programme(self, definition: ProgrammeDefinition) -> ProgrammePreview:
+        """Return whom a round of `definition` could make an offer now. Raises as `preview`, CampaignError for an unknown offer."""
+        run, frame = self._list()
+        p = frame["churn_probability"].to_numpy()
+        offers, anyone = [], None
+        for name in definition.competing:
+            campaign = competing(definition, load_campaign(self._context.settings.home, name))
+            _, result = self._eligible(run, frame, campaign, is_round=True)
+            mine = result.is_eligible
+            anyone = mine if anyone is None else anyone | mine
+            offers.append(OfferReach(name, campaign.title, result.eligible, float(p[mine].sum())))
+        reachable = 0 if anyone is None else int(anyone.sum())
+        leavers = 0.0 if anyone is None else float(p[anyone].sum())
+        return ProgrammePreview(frame.height, reachable, leavers, tuple(offers))
+
+    def _eligible(
+        self, run: ScoreRun, frame: pl.DataFrame, definition: CampaignDefinition, *, is_round: bool = False
+    ) -> tuple[NDArray[np.bool_], Eligibility]:
+        """Return who is in the audience, and what every rule leaves of them; in a round nobody was assigned before."""
+        import numpy as np
+
+        ids, rule = frame["customer_id"], definition.audience
+        p = frame["churn_probability"].to_numpy()
+        inside = frame["risk_band"].is_in(list(rule.bands)).to_numpy()
+        inside = inside & (p >= rule.min_probability) & (p <= rule.max_probability)
+        if rule.filter is not None:
+            inside = inside & self._matches(run, ids, rule.filter, definition.name)
+        if rule.customer_list is not None:
+            inside = inside & on_list(self._context.settings.home, rule.customer_list, ids)
+        facts = facts_from_words(frame)
+        history = read_history(self._context, run.snapshot_date)
+        with self._context.open_store() as store:
+            assigned = store.assignments.of("" if is_round else definition.name)["customer_id"]
+        settings, day = self._context.settings, run.snapshot_date
+        rules = replace(ContactRules.of(definition), campaign=None if is_round else definition.name)
+        left_out = {
+            "assigned_before": np.asarray(ids.is_in(assigned.implode()).to_numpy(), dtype=np.bool_),
+            "not_in_audience": ~inside,
+            **left_out_by(rules, settings, ids, day, facts or unknown_facts(ids), history),
+        }
+        return inside, eligibility(left_out, ids.len())
 
     def _list(self) -> tuple[ScoreRun, pl.DataFrame]:
         with self._context.open_store() as store:

@@ -12,7 +12,8 @@ from churn.campaigns.reading import campaign_files, load_campaign
 from churn.campaigns.writing import revised_toml
 from churn.context import Context
 from churn.errors import ConfigError
-from churn.workflows.define.define import DefinitionInForce, Saving, keep_campaign, text_of
+from churn.workflows.define.define import DefinitionInForce, keep_campaign
+from churn.workflows.define.keeping import Saving, text_of
 
 if TYPE_CHECKING:
     from churn.store import Store

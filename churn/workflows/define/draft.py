@@ -13,7 +13,8 @@ from churn.campaigns.writing import TomlTable, TomlValue
 from churn.context import Context
 from churn.documents.exploration import ColumnInsight
 from churn.errors import CampaignError, ConfigError
-from churn.workflows.define.define import DefinitionInForce, Saving, define_campaign
+from churn.workflows.define.define import DefinitionInForce, define_campaign
+from churn.workflows.define.keeping import Saving
 from churn.workflows.simulate.document import sentence
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ PAGES = {
     "campaigns": "/campaigns",
     "campaign": "/campaigns/fix_payment",
     "campaign-form": "/campaigns/support_call/edit",
+    "programme-form": "/programmes/keep/edit",
     "insights": "/insights",
     "model": "/model",
     "reports": "/reports",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from churn import resources
 from churn.api.pages import campaign_form as form
+from churn.api.pages.toml_form import BANDS
 from churn.campaigns.reading import examine_text
 from churn.campaigns.writing import revised_toml
 from churn.documents.definition import CampaignDefinition
@@ -87,7 +88,7 @@ def test_the_other_way_to_state_success_takes_the_place_of_the_one_before() -> N
             "holdout.share": st.integers(0, 99).map(str),
             "audience.min_probability": st.decimals(0, 100, places=3).map(str),
             "audience.requires_consent": st.sampled_from(["yes", ""]),
-            "audience.bands": st.lists(st.sampled_from(form.BANDS), min_size=1, unique=True).map(" ".join),
+            "audience.bands": st.lists(st.sampled_from(BANDS), min_size=1, unique=True).map(" ".join),
         }
     )
 )

@@ -1,0 +1,108 @@
+"""The form of a programme: the keys of its file as fields of a page, and what was filled in as changes of the file.
+
+Whether an offer takes part is a box of its own: one that was never named comes into the file once it is ticked, and one that
+is unticked stays in it, switched off, with what it may take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from starlette.datastructures import FormData
+
+from churn.api.pages import campaign_form
+from churn.api.pages.toml_form import (
+    Changes,
+    FileField,
+    Values,
+    changed,
+    field_at,
+    read_form,
+    shown_value,
+    value_at,
+)
+from churn.documents.programme import CompetingOffer, ProgrammeDefinition
+
+_IS_ON: Final = "is_on"
+WHAT: Final = (
+    FileField(("programme", "title"), "Title", hint="What people call it.", is_required=True),
+    FileField(("programme", "description"), "What it is for", "long", "In a sentence."),
+    FileField(("programme", "owner"), "Owner", hint="Who answers for it."),
+    FileField(("programme", "cadence"), "A round is planned", "choice", choices=(
+        ("monthly", "monthly, by the nightly job"), ("weekly", "weekly, by the nightly job"),
+        ("daily", "daily, by the nightly job"), ("by_hand", "when somebody asks"),
+    )),
+)  # fmt: skip
+WHO: Final = campaign_form.WHO
+LIMITS: Final = (
+    FileField(("limits", "budget"), "Budget a month", "number", "For all offers together; left empty: none.", is_money=True),
+    FileField(("limits", "cooldown_days"), "Days since the last contact", "number", "Whoever was contacted within them is left alone."),
+    FileField(("limits", "min_expected_profit"), "Lowest expected profit", "number", "Of one customer; left empty: each campaign's own.", is_money=True),
+)  # fmt: skip
+MEASURED: Final = (
+    FileField(("holdout", "share"), "Left alone by chance", "percent", "Of those chosen: that is how each offer's effect is measured."),
+    FileField(("random_slice", "share"), "Given to chance", "percent", "Of everybody: that is how one learns what the plan would never try. 0 for none."),
+    FileField(("random_slice", "leave_alone"), "Left alone of these", "percent"),
+    FileField(("random_slice", "limits_share"), "Chance may take", "percent", "Of the budget, and of each offer's contacts."),
+)  # fmt: skip
+APPROVAL: Final = (
+    FileField(("approval", "required"), "A round waits for somebody's yes", "flag", "Nobody of it is assigned or pushed before."),
+    FileField(("approval", "by"), "Who may say it", "names", "Names of users or keys, one a line; left empty: everybody who may push."),
+    FileField(("approval", "budget_owner"), "Who else may say no", hint="A user or key."),
+    FileField(("approval", "expires_days"), "A draft lapses after", "number", "Days."),
+)  # fmt: skip
+_FIXED: Final = (*WHAT, *WHO, *LIMITS, *MEASURED, *APPROVAL)
+
+
+def offer_fields(campaign: str) -> tuple[FileField, ...]:
+    """Return the fields of one campaign's offer: whether it takes part, and how far it may go."""
+    place = ("offers", campaign)
+    return (
+        FileField((*place, _IS_ON), "Takes part", "flag"),
+        FileField((*place, "capacity"), "Contacts a month", "number"),
+        FileField((*place, "cooldown_days"), "Days of rest", "number"),
+        FileField((*place, "weight"), "Weight by chance", "number"),
+    )
+
+
+def fields_for(campaigns: Sequence[str]) -> tuple[FileField, ...]:
+    """Return every field of a programme whose offers may be those of `campaigns`."""
+    return (*_FIXED, *(field for campaign in campaigns for field in offer_fields(campaign)))
+
+
+def values_of(definition: ProgrammeDefinition, campaigns: Sequence[str]) -> dict[str, str]:
+    """Return the fields of a definition as texts; offers of `campaigns` that it does not name are off."""
+    unnamed = CompetingOffer(is_on=False)
+    values = {f.name: shown_value(value_at(definition, f.place, "programme"), f.kind) for f in _FIXED}
+    for campaign in campaigns:
+        offer = definition.offers.get(campaign, unnamed)
+        values |= {f.name: shown_value(getattr(offer, f.place[-1]), f.kind) for f in offer_fields(campaign)}
+    return values
+
+
+def values_in(form: FormData, campaigns: Sequence[str]) -> dict[str, str]:
+    """Return what was filled in, by field."""
+    return read_form(fields_for(campaigns), form)
+
+
+def changes_of(values: Values, before: Values, named: Mapping[str, CompetingOffer]) -> Changes:
+    """Return the keys of the file that the form changes; `named` are the offers that the file has already.
+
+    An offer that is not in the file and is not ticked stays out of it, whatever else was filled in; one that takes part says so
+    where anything of it changes, so that its section stays when its last key is emptied.
+    """
+    changes = changed(_FIXED, values, before)
+    for campaign in dict.fromkeys(key.split(".")[1] for key in values if key.startswith("offers.")):
+        fields = offer_fields(campaign)
+        is_on = bool(values[fields[0].name])
+        if not is_on and campaign not in named:
+            continue
+        if own := changed(fields, values, before):
+            changes |= own | {fields[0].place: is_on}
+    return changes
+
+
+def field_of(place: Sequence[str], campaigns: Sequence[str]) -> str:
+    """Return the name of the field that a complaint about a key of the file belongs to; empty where there is none."""
+    return field_at(fields_for(campaigns), place)

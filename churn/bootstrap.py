@@ -74,12 +74,12 @@ def build_context(
         secrets=secrets,
         open_connector=open_connector,
         company=lambda: _company(chosen.home),
-        engine=_engine(chosen, open_store, log),
+        engine=_engine(chosen, open_store, log, secrets),
     )
 
 
-def _engine(settings: Settings, open_store: Callable[[], Store], log: Log) -> Engine:
-    return EMBEDDED if settings.engine.kind == "embedded" else SparkEngine(settings, open_store, _now, log)
+def _engine(settings: Settings, open_store: Callable[[], Store], log: Log, secrets: Mapping[str, str]) -> Engine:
+    return EMBEDDED if settings.engine.kind == "embedded" else SparkEngine(settings, open_store, _now, log, secrets)
 
 
 def _set_up_tracing(settings: Settings) -> None:

@@ -25,16 +25,20 @@ class EngineSettings(Section):
     buckets: int = Field(
         16, ge=1, le=100_000, description="Into how many buckets customers are cut; a task works on one."
     )
-    work: Path | None = Field(
-        None, description="A folder that driver and workers all see; inside the home if not given, for local[*]."
+    work: str | None = Field(
+        None,
+        description="A folder that driver and workers all see, or an address: s3://, hdfs://; inside the home if not given, for local[*].",
     )
 
     @field_validator("work", mode="before")
     @classmethod
-    def _is_a_folder(cls, work: object) -> object:
-        if isinstance(work, str) and "://" in work:
+    def _is_known(cls, work: object) -> object:
+        if isinstance(work, Path):
+            return str(work)
+        if isinstance(work, str) and "://" in work and not work.startswith(("s3://", "hdfs://")):
             raise ValueError(
-                f"`{work}` is an address: tasks read and write files in a folder that driver and workers mount at the same place"
+                f"`{work}` is an address of a kind that is not known: name a folder that driver and workers mount at the"
+                " same place, s3://bucket/folder, or hdfs://host/folder"
             )
         return work
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from churn.config import ResourceSettings
 from churn.distributed.cut import CutTable
+from churn.distributed.place import Place
 from churn.distributed.tables import CUSTOMER, FiledColumn, FiledTable, sql_name
 from churn.errors import ConfigError, ContractBroken
 from churn.resources import bundled
@@ -75,15 +76,15 @@ class BuildTask:
     plan: BuildPlan
     tables: tuple[str, ...]
     cut: tuple[CutTable, ...]
-    whole: tuple[tuple[FiledTable, Path], ...]
+    whole: tuple[tuple[FiledTable, Place], ...]
     resources: ResourceSettings
 
-    def __call__(self, bucket: int, folder: Path) -> None:
+    def __call__(self, bucket: str, folder: Path) -> None:
         """Build in memory, spilling to a folder of this machine. Raises as `build_snapshots`."""
         with tempfile.TemporaryDirectory(prefix="churn-bucket-", ignore_cleanup_errors=True) as scratch:
-            resources = self.resources.model_copy(update={"temp_directory": Path(scratch)})
+            resources = self.resources.model_copy(update={"temp_directory": Path(scratch) / "spill"})
             with open_warehouse(None, holder=f"bucket {bucket}", resources=resources) as warehouse:
-                self._load(warehouse, bucket)
+                self._load(warehouse, int(bucket), Path(scratch))
                 build_tables(warehouse, self.models, self.tables, schemas=SCHEMAS)
                 written = []
                 for name in self.plan.built:
@@ -92,22 +93,22 @@ class BuildTask:
                     written.append(asdict(table))
                 (folder / _TABLES).write_text(json.dumps(written), encoding="utf-8")
 
-    def _load(self, warehouse: Warehouse, bucket: int) -> None:
+    def _load(self, warehouse: Warehouse, bucket: int, scratch: Path) -> None:
         warehouse.execute("create schema if not exists snapshots")
-        for table, path in self.whole:
-            warehouse.execute(f"create table {sql_name(table.name)} as {table.relation([path])}")
+        for table, place in self.whole:
+            warehouse.execute(f"create table {sql_name(table.name)} as {table.relation([place.here(scratch)])}")
         for cut in self.cut:
-            cut.load(warehouse, bucket)
+            cut.load(warehouse, bucket, scratch)
 
 
-def gather(warehouse: Warehouse, models: Mapping[str, SqlModel], folder: Path, buckets: Sequence[int]) -> None:
-    """Put the tables that tasks left below `folder` together in `warehouse`, in place of those of an earlier build."""
-    tables = _tables_of(folder, buckets)
+def gather(warehouse: Warehouse, models: Mapping[str, SqlModel], folders: Sequence[Path]) -> None:
+    """Put the tables that tasks left in `folders`, one of each bucket, together in `warehouse`, in place of those of an earlier build."""
+    tables = _tables_of(folders)
     with warehouse.transaction(), warehouse.unordered():
         drop_built(warehouse, models)
         for table in tables:
             warehouse.execute(f"create schema if not exists {quoted(table.name.partition('.')[0])}")
-            paths = [folder / str(bucket) / f"{table.name}.parquet" for bucket in buckets]
+            paths = [folder / f"{table.name}.parquet" for folder in folders]
             relation = table.relation(paths if table.is_by_customer else paths[:1])
             kept = f" where {CUSTOMER} is not null" if table.is_by_customer else ""
             warehouse.execute(f"create or replace table {sql_name(table.name)} as select * from ({relation}){kept}")
@@ -115,11 +116,11 @@ def gather(warehouse: Warehouse, models: Mapping[str, SqlModel], folder: Path, b
                 reuse.note(warehouse, models[table.name], models)
 
 
-def _tables_of(folder: Path, buckets: Sequence[int]) -> list[FiledTable]:
+def _tables_of(folders: Sequence[Path]) -> list[FiledTable]:
     """Return the tables, which are the same for every bucket. Raises ContractBroken for SQL whose types hang on the rows."""
     first: list[FiledTable] = []
-    for bucket in buckets:
-        listed = json.loads((folder / str(bucket) / _TABLES).read_text(encoding="utf-8"))
+    for folder in folders:
+        listed = json.loads((folder / _TABLES).read_text(encoding="utf-8"))
         tables = [FiledTable(t["name"], tuple(FiledColumn(**column) for column in t["columns"])) for t in listed]
         first = first or tables
         for ours, theirs in zip(first, tables, strict=True):

@@ -1,52 +1,71 @@
-"""Cuts tables by customer: Spark shuffles their rows into buckets by a hash of the customer's id, and sorts each by time.
+"""Cuts tables by customer: the driver writes their rows, tasks sort each part into buckets by a hash of the customer's id.
 
-A large table is cut month by month, and only the months whose rows are others than before are cut again.
+A large table is cut month by month, and only the months whose rows are others than before are cut again. A part needs no
+shuffle between machines: whoever works on it writes the files of all buckets, sorted by time.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Collection, Mapping
+import tempfile
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from churn.distributed.session import translating
-from churn.distributed.tables import CUSTOMER, FiledTable, sql_name
+from churn.config import ResourceSettings
+from churn.distributed.buckets import TaskReport, report_of, run_buckets
+from churn.distributed.hashing import buckets_of
+from churn.distributed.place import Place
+from churn.distributed.tables import CUSTOMER, FiledTable, RowState, sql_name
 from churn.distributed.work import WorkFolder, digest
 from churn.errors import ConfigError
 from churn.progress import Progress
 from churn.warehouse import Warehouse
 from churn.warehouse.connection import literal, quoted
+from churn.warehouse.opening import open_warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MONTHLY_FROM: Final = 1_000_000  # rows
+_ALL: Final = "'all'"
+_MONTH: Final = "coalesce(strftime(occurred_at, '%Y-%m'), 'none')"
 _TIMES: Final = ("occurred_at", "month", "known_from", "snapshot_date")
+_FETCHES: Final = 8  # at once
+
+
+@dataclass(frozen=True)
+class CutPart:
+    """A part of a table, its `files` by bucket below `place`: `bucket=3/....parquet`."""
+
+    place: Place
+    files: tuple[str, ...]
+
+    def of(self, bucket: int) -> list[Place]:
+        """Return the files of one bucket; an empty bucket has none."""
+        return [self.place / name for name in self.files if name.startswith(f"bucket={bucket}/")]
 
 
 @dataclass(frozen=True)
 class CutTable:
-    """A table cut by customer: its files lie in `folders`, those of a bucket in a folder below each."""
+    """A table cut by customer, in parts."""
 
     table: FiledTable
-    folders: tuple[Path, ...]
+    parts: tuple[CutPart, ...]
     rows: int
     is_view: bool
     newest: str | None  # the newest snapshot_date of a flat source
 
-    def files(self, bucket: int) -> list[Path]:
-        """Return the files of one bucket; an empty bucket has none."""
-        return [path for folder in self.folders for path in sorted((folder / f"bucket={bucket}").glob("*.parquet"))]
-
-    def load(self, warehouse: Warehouse, bucket: int) -> None:
+    def load(self, warehouse: Warehouse, bucket: int, scratch: Path) -> None:
         """Make the bucket's rows a table, or a view over its files where the whole is one.
 
         What models ask of the whole table is kept true: that it has rows, and its newest date, by a row of nobody.
         """
-        files = self.files(bucket)
+        places = [place for part in self.parts for place in part.of(bucket)]
+        with ThreadPoolExecutor(_FETCHES) as pool:
+            files = list(pool.map(lambda place: place.here(scratch), places))
         name, relation = sql_name(self.table.name), self.table.relation(files)
         warehouse.execute(f"create schema if not exists {quoted(self.table.name.partition('.')[0])}")
         if self.is_view and files:
@@ -59,13 +78,88 @@ class CutTable:
             warehouse.execute(f"insert into {name} ({CUSTOMER}) values (null)")
 
 
-def cut_table(
-    session: SparkSession, warehouse: Warehouse, name: str, work: WorkFolder, *, progress: Progress
-) -> CutTable:
-    """Return `schema.table` cut into buckets; what was cut of the same rows before is not cut again.
+@dataclass(frozen=True)
+class CutTask:
+    """Sorts the rows of a part, which lie in a folder by its name, into files of their buckets, each in order of time."""
+
+    written: Mapping[str, Place]
+    times: Mapping[str, str | None]
+    buckets: int
+    resources: ResourceSettings
+
+    def __call__(self, part: str, folder: Path) -> None:
+        """Write `bucket=N/....parquet` for each bucket that has rows."""
+        import polars as pl
+
+        with tempfile.TemporaryDirectory(prefix="churn-cut-", ignore_cleanup_errors=True) as scratch:
+            resources = self.resources.model_copy(update={"temp_directory": Path(scratch) / "spill"})
+            with open_warehouse(None, holder=f"part {part}", resources=resources) as warehouse:
+                files = literal(str(self.written[part].here(Path(scratch)) / "*.parquet"))
+                rows = f"read_parquet({files}, hive_partitioning = false)"
+                ids = warehouse.frame(f"select distinct {CUSTOMER} from {rows}")[CUSTOMER]
+                warehouse.write("cut.owners", pl.DataFrame({"owner": ids, "bucket": buckets_of(ids, self.buckets)}))
+                order = ", ".join(name for name in ("bucket", self.times[part], CUSTOMER) if name is not None)
+                warehouse.execute(
+                    f"copy (select r.*, o.bucket from {rows} as r join cut.owners as o on o.owner is not distinct from"
+                    f" r.{CUSTOMER} order by {order}) to {literal(str(folder))} (format parquet, partition_by (bucket))"
+                )
+
+
+@dataclass(frozen=True)
+class _CutPlan:
+    """A table that is to be cut: its parts by what they hold, and how each is called in SQL."""
+
+    table: FiledTable
+    period: str
+    parts: Mapping[str, str]
+    rows: int
+
+    def unit(self, part: str) -> str:
+        """Return the name of a part's folder."""
+        return f"{self.table.name}/part={self.parts[part]}"
+
+
+def cut_tables(
+    session: SparkSession,
+    warehouse: Warehouse,
+    names: Sequence[str],
+    work: WorkFolder,
+    *,
+    resources: ResourceSettings,
+    progress: Progress,
+) -> tuple[tuple[CutTable, ...], tuple[TaskReport, ...]]:
+    """Return the tables `schema.table` cut into buckets, and how the tasks went; what was cut of the same rows before is not cut again.
 
     Raises ConfigError for a table that does not say whose its rows are.
     """
+    below = work.place / "cut"
+    plans = [_planned(warehouse, name, work) for name in names]
+    reports: dict[str, TaskReport] = {}
+    written: dict[str, Place] = {}
+    times: dict[str, str | None] = {}
+    (work.place / "whole").remove()  # of a run that was killed
+    for plan in plans:
+        known = {part: report_of(below, plan.unit(part)) for part in plan.parts}
+        reports |= {plan.unit(part): report for part, report in known.items() if report is not None}
+        missing = [part for part, report in known.items() if report is None]
+        if missing:
+            progress.step(f"Cutting {plan.table.name} by customer")
+            place = _write(warehouse, plan, missing, work)
+            time = next((column for name in _TIMES if (column := plan.table.in_file(name)) is not None), None)
+            written |= {plan.unit(part): place / f"part={plan.parts[part]}" for part in missing}
+            times |= {plan.unit(part): time for part in missing}
+    done: tuple[TaskReport, ...] = ()
+    if written:
+        task = CutTask(written, times, work.buckets, resources)
+        done = run_buckets(session, task, below, list(written), message="Cutting by customer", progress=progress)
+        reports |= {report.bucket: report for report in done}
+        (work.place / "whole").remove()
+    _prune(below, plans)
+    return tuple(_cut_table(warehouse, plan, below, reports) for plan in plans), done
+
+
+def _planned(warehouse: Warehouse, name: str, work: WorkFolder) -> _CutPlan:
+    """Look at all rows once: what each month holds, which a small table has in one part."""
     table = FiledTable.of(warehouse, name)
     if not table.is_by_customer:
         raise ConfigError(
@@ -73,23 +167,41 @@ def cut_table(
             where=f"sql/{name.replace('.', '/')}.sql",
             remedy='Add the column, or set [engine] kind = "embedded".',
         )
-    folder = work.path / "cut" / name
-    period = _period(warehouse, table)
+    period = _ALL if table.in_file("occurred_at") is None else _MONTH
     counted = table.states(warehouse, period)
-    parts = {part: digest(work.hash, str(work.buckets), state) for part, (_, state) in counted.items()}
-    missing = {part: place for part, place in parts.items() if not _mark(folder, place).is_file()}
-    for place in folder.glob("part=*"):
-        if (
-            place.name.partition("=")[2] not in parts.values()
-            or not _mark(folder, place.name.partition("=")[2]).is_file()
-        ):
-            shutil.rmtree(place)  # of other rows, or of a run that was killed
-    for mark in folder.glob("*.done"):
-        if mark.stem not in parts.values():
-            mark.unlink()
-    if missing:
-        progress.step(f"Cutting {name} by customer")
-        _cut(session, warehouse, table, folder, period, missing, work.buckets)
+    rows = sum(state.rows for state in counted.values())
+    if rows < MONTHLY_FROM and period != _ALL and counted:
+        period, counted = _ALL, {"all": sum(counted.values(), start=RowState(0, 0))}
+    parts = {part: digest(work.hash, str(work.buckets), table.state_of(part, state)) for part, state in counted.items()}
+    return _CutPlan(table, period, parts, rows)
+
+
+def _write(warehouse: Warehouse, plan: _CutPlan, missing: Collection[str], work: WorkFolder) -> Place:
+    """Write the rows of the parts that are missing, each part in a folder by its name."""
+    place = work.place / "whole" / uuid.uuid4().hex[:8]
+    named = ", ".join(f"{literal(part)}: {literal(plan.parts[part])}" for part in missing)
+    listed = ", ".join(literal(part) for part in missing)
+    with place.writing() as folder:
+        plan.table.write(
+            warehouse, folder, part=f"map {{{named}}}[{plan.period}]", where=f"{plan.period} in ({listed})"
+        )
+    return place
+
+
+def _prune(below: Place, plans: Sequence[_CutPlan]) -> None:
+    """Remove tables that no build needs any more, and parts of other rows."""
+    kept = {plan.table.name: {f"part={part}" for part in plan.parts.values()} for plan in plans}
+    for name in below.names():
+        if name not in kept:
+            (below / name).remove()
+            continue
+        for part in (below / name).names():
+            if part not in kept[name]:
+                (below / name / part).remove()
+
+
+def _cut_table(warehouse: Warehouse, plan: _CutPlan, below: Place, reports: Mapping[str, TaskReport]) -> CutTable:
+    name = plan.table.name
     schema, _, short = name.partition(".")
     is_view = bool(
         warehouse.rows("select 1 from duckdb_views() where schema_name = ? and view_name = ?", [schema, short])
@@ -98,62 +210,6 @@ def cut_table(
     if name == "staging.customer_snapshots":
         (day,) = warehouse.rows(f"select max(snapshot_date) from {sql_name(name)}")[0]
         newest = day and f"{day}"
-    places = tuple(folder / f"part={place}" for place in sorted(parts.values()))
-    return CutTable(table, places, sum(rows for rows, _ in counted.values()), is_view, newest)
-
-
-def prune_cuts(work: WorkFolder, kept: Collection[str]) -> None:
-    """Remove tables that no build needs any more."""
-    for folder in (work.path / "cut").glob("*"):
-        if folder.name not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _period(warehouse: Warehouse, table: FiledTable) -> str:
-    """Return SQL of the part that a row belongs to: its month in a large table that knows when things happened."""
-    if table.in_file("occurred_at") is None:
-        return "'all'"
-    (rows,) = warehouse.rows(f"select count(*) from {sql_name(table.name)}")[0]
-    return "coalesce(strftime(occurred_at, '%Y-%m'), 'none')" if rows >= MONTHLY_FROM else "'all'"
-
-
-def _mark(folder: Path, place: str) -> Path:
-    """Return the file that says that a part is cut as a whole."""
-    return folder / f"{place}.done"
-
-
-def _cut(
-    session: SparkSession,
-    warehouse: Warehouse,
-    table: FiledTable,
-    folder: Path,
-    period: str,
-    missing: Mapping[str, str],
-    buckets: int,
-) -> None:
-    from pyspark.sql import functions as f
-
-    whole = folder / "whole"
-    shutil.rmtree(whole, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    places = ", ".join(f"{literal(part)}: {literal(place)}" for part, place in missing.items())
-    listed = ", ".join(literal(part) for part in missing)
-    chosen = f"map {{{places}}}[{period}]"
-    table.write(warehouse, whole, also=f"{chosen} as part", where=f"{period} in ({listed})")
-    times = [column for name in _TIMES if (column := table.in_file(name)) is not None]
-    remedy = (
-        "Check that the workers see the folder of [engine] work and may write there, and its room; then run it again."
-    )
-    with translating(f"{table.name} was not cut by customer", remedy=remedy):
-        (
-            session.read.parquet(whole.as_uri())
-            .withColumn("bucket", f.pmod(f.xxhash64(f.col(CUSTOMER)), f.lit(buckets)).cast("int"))
-            .repartitionById(buckets, f.col("bucket"))  # by a hash of the bucket some tasks would get two, others none
-            .sortWithinPartitions("part", "bucket", *times[:1], CUSTOMER)
-            .write.partitionBy("part", "bucket")
-            .mode("append")
-            .parquet(folder.as_uri())
-        )
-    shutil.rmtree(whole)
-    for part, place in missing.items():
-        _mark(folder, place).write_text(json.dumps({"part": part}) + "\n", encoding="utf-8")
+    cut = [reports[plan.unit(part)] for part in sorted(plan.parts, key=lambda part: plan.parts[part])]
+    parts = tuple(CutPart(report.place(below), report.files) for report in cut)
+    return CutTable(plan.table, parts, plan.rows, is_view, newest)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from churn import __version__
 from churn.config import ResourceSettings, Settings, SourceSettings
 from churn.context import Log
-from churn.distributed.buckets import TaskReport, count_buckets, run_buckets
+from churn.distributed.buckets import TaskReport, count_buckets, on_this_machine, run_buckets
 from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
-from churn.distributed.cut import cut_table, prune_cuts
+from churn.distributed.cut import cut_tables
+from churn.distributed.place import Place
 from churn.distributed.reading import fetch_rows
 from churn.distributed.rows import RowsTask, gather_rows, write_rows
 from churn.distributed.session import open_session
 from churn.distributed.tables import FiledTable
-from churn.distributed.work import digest, open_work
+from churn.distributed.work import WorkFolder, digest, open_work
 from churn.errors import ChurnError
 from churn.progress import SILENT, Progress
 from churn.snapshots.dataset import prepare_build
@@ -46,6 +45,7 @@ class SparkEngine:
     open_store: Callable[[], AbstractContextManager[Store]]
     clock: Callable[[], datetime]
     log: Log
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def build_snapshots(
         self,
@@ -63,49 +63,53 @@ class SparkEngine:
         plan = plan_build(models, tables)
         build(warehouse, models, schemas=("totals",), names=tables, progress=progress)
         progress.step("Opening the Spark session")
-        session, work = open_session(self.settings.engine), open_work(self.settings.home, self.settings.engine)
-        buckets = range(work.buckets)
+        session, work = open_session(self.settings.engine), self._work()
+        buckets = [str(bucket) for bucket in range(work.buckets)]
         with self._recorded("spark_cut", None, buckets):
-            cut = tuple(cut_table(session, warehouse, name, work, progress=progress) for name in plan.cut)
-            prune_cuts(work, plan.cut)
+            cut, reports = cut_tables(
+                session, warehouse, plan.cut, work, resources=self._resources(session), progress=progress
+            )
+            self._note("spark_cut", reports)
         whole = [FiledTable.of(warehouse, name) for name in WHOLE]
         sql = [f"{name}\n{models[name].sql}" for name in plan.built]
-        states = [str(folder) for table in cut for folder in (table.table.name, *table.folders)] + [
-            table.state(warehouse) for table in whole
-        ]
-        folder = work.path / "built" / digest(__version__, *sql, *states)
-        folder.mkdir(parents=True, exist_ok=True)
-        for table in whole:
-            table.write(warehouse, folder / f"{table.name}.parquet")
+        states = [str(name) for table in cut for name in (table.table, *(part.place for part in table.parts))]
+        states += [table.state(warehouse) for table in whole]
+        below = work.place / "built" / digest(__version__, *sql, *states)
+        with (below / "whole").writing() as folder:
+            for table in whole:
+                table.write(warehouse, folder / f"{table.name}.parquet")
         task = BuildTask(
             {name: models[name] for name in plan.built},
             plan,
             tuple(name for name in tables if name in plan.built),
             cut,
-            tuple((table, folder / f"{table.name}.parquet") for table in whole),
+            tuple((table, below / "whole" / f"{table.name}.parquet") for table in whole),
             self._resources(session),
         )
-        with self._recorded("spark_build", folder, buckets):
-            reports = run_buckets(session, task, folder, buckets, message="Building features", progress=progress)
+        with self._recorded("spark_build", below, buckets):
+            reports = run_buckets(session, task, below, buckets, message="Building features", progress=progress)
             self._note("spark_build", reports)
             progress.step("Gathering the features")
-            gather(warehouse, models, folder, buckets)
-        shutil.rmtree(folder.parent, ignore_errors=True)
+            with on_this_machine(reports, below) as folders:
+                gather(warehouse, models, [folders[bucket] for bucket in buckets])
+        (work.place / "built").remove()
 
     def over_rows(self, frame: pl.DataFrame, work: RowWork[T], *, progress: Progress = SILENT) -> T:
         """Do the work on equal parts of the rows, whoever they belong to, each some blocks; one block is done here."""
         blocks = -(-frame.height // work.rows)
         if blocks < _LEAST_BLOCKS:
             return work(frame)
-        session, shared = open_session(self.settings.engine), open_work(self.settings.home, self.settings.engine)
-        parts = range(min(shared.buckets, blocks))
-        folder = shared.path / "rows" / digest(__version__, work.key, str(len(parts)), _state(frame))
-        write_rows(frame, folder, len(parts), rows=work.rows)
-        with self._recorded("spark_rows", folder, parts):
-            reports = run_buckets(session, RowsTask(work, folder), folder, parts, message="Scoring", progress=progress)
+        session, shared = open_session(self.settings.engine), self._work()
+        parts = [str(part) for part in range(min(shared.buckets, blocks))]
+        below = shared.place / "rows" / digest(__version__, work.key, str(len(parts)), _state(frame))
+        write_rows(frame, below / "given", len(parts), rows=work.rows)
+        task = RowsTask(work, below / "given")
+        with self._recorded("spark_rows", below, parts):
+            reports = run_buckets(session, task, below, parts, message="Scoring", progress=progress)
             self._note("spark_rows", reports)
-            done = work.unpack(gather_rows(folder, parts))
-        shutil.rmtree(folder.parent, ignore_errors=True)
+            with on_this_machine(reports, below) as folders:
+                done = work.unpack(gather_rows([folders[part] for part in parts]))
+        (shared.place / "rows").remove()
         return done
 
     def fetch(
@@ -118,8 +122,11 @@ class SparkEngine:
         since: str | None,
     ) -> None:
         """Let tasks read a source of format `spark`. Raises as `reading.fetch_rows`."""
-        session, work = open_session(self.settings.engine), open_work(self.settings.home, self.settings.engine)
+        session, work = open_session(self.settings.engine), self._work()
         fetch_rows(session, work, warehouse, name, source, since=since)
+
+    def _work(self) -> WorkFolder:
+        return open_work(self.settings.home, self.settings.engine, self.secrets)
 
     def _note(self, step: str, reports: Sequence[TaskReport]) -> None:
         """Write to the log what the tasks of a step took, those of an earlier run among them."""
@@ -128,8 +135,8 @@ class SparkEngine:
             buckets=len(reports),
             seconds=round(sum(report.seconds for report in reports), 3),
             cpu_seconds=round(sum(report.cpu_seconds for report in reports), 3),
-            longest_seconds=max(report.seconds for report in reports),
-            peak_mb=max(report.peak_mb for report in reports),
+            longest_seconds=max((report.seconds for report in reports), default=0.0),
+            peak_mb=max((report.peak_mb for report in reports), default=0.0),
         )
 
     def _resources(self, session: SparkSession) -> ResourceSettings:
@@ -139,8 +146,8 @@ class SparkEngine:
         )
 
     @contextmanager
-    def _recorded(self, step: str, folder: Path | None, buckets: Sequence[int]) -> Iterator[None]:
-        """Write a step to the ledger: how it ended, and its buckets, which are in `folder`; else all are done or none."""
+    def _recorded(self, step: str, below: Place | None, buckets: Sequence[str]) -> Iterator[None]:
+        """Write a step to the ledger: how it ended, and its buckets, which are in `below`; else all are done or none."""
         with self.open_store() as store:
             run_id = store.runs.start(step, started_at=self.clock())
         error: str | None = None
@@ -151,7 +158,9 @@ class SparkEngine:
             raise
         finally:
             outcome, count = ("done", len(buckets)) if error is None else ("failed", 0)
-            counts = count_buckets(folder, buckets) if folder else BucketCounts(count, 0, len(buckets) - count)
+            counts = (
+                count_buckets(below, buckets) if below is not None else BucketCounts(count, 0, len(buckets) - count)
+            )
             with self.open_store() as store:
                 store.runs.finish(run_id, finished_at=self.clock(), outcome=outcome, error=error, buckets=counts)
 

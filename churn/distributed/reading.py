@@ -1,15 +1,21 @@
 """Reads what Spark knows and we do not: tables of the session's catalogue, and whatever Spark SQL selects, such as ORC files.
 
-Tasks read, and write what was selected as Parquet below the shared folder; from there our own rules of reading take it,
-as they take the result of a database's query.
+Tasks read, and write what was selected as Parquet below the folder of [engine] work; from there our own rules of reading
+take it, as they take the result of a database's query.
 """
 
 from __future__ import annotations
 
-import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from churn.config import SourceSettings
+from churn.distributed.place import Place
 from churn.distributed.session import translating
 from churn.distributed.work import WorkFolder
 from churn.errors import ContractBroken
@@ -20,9 +26,12 @@ from churn.warehouse.reading.increments import overlap_seconds, overlap_steps, u
 from churn.warehouse.reading.scanning import DELIVERED
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _TIMES: Final = {"timestamp", "timestamp_ntz", "date"}
+_ROWS: Final = "rows.parquet"
+_GROUP: Final = 122_880  # rows that Parquet compresses together
 _WHOLE: Final = {"byte", "short", "integer", "long", "decimal"}
 
 
@@ -41,8 +50,8 @@ def fetch_rows(
     """
     from pyspark.errors import AnalysisException
 
-    folder = work.path / "read" / name
-    shutil.rmtree(folder, ignore_errors=True)
+    place = work.place / "read" / name / uuid.uuid4().hex[:8]
+    place.parent.remove()  # of a run that was killed
     remedy = "Look at Spark's own words, and at the room in the folder of [engine] work; then run it again."
     with translating(f"{name} was not read", remedy=remedy):
         try:
@@ -55,13 +64,48 @@ def fetch_rows(
             ) from error
         if since is not None:
             frame = _from(warehouse, frame, name, source, since)
-        frame.write.parquet(folder.as_uri())
-    files = ", ".join(literal(str(path)) for path in sorted(folder.glob("*.parquet")))
-    warehouse.execute(
-        f"create or replace temp table {DELIVERED} as"
-        f" select *, row_number() over () as _row from read_parquet([{files}], hive_partitioning = false)"
-    )
-    shutil.rmtree(folder, ignore_errors=True)
+        names = [row[0] for row in frame.mapInArrow(partial(_write, place), "name string").collect()]
+        empty = None if names else frame.limit(0).toArrow()
+    with tempfile.TemporaryDirectory(prefix="churn-read-", ignore_cleanup_errors=True) as scratch:
+        paths = [place.here(Path(scratch)) / name / _ROWS for name in sorted(names)] if names else []
+        if empty is not None:
+            paths = [_kept(empty, Path(scratch))]
+        files = ", ".join(literal(str(path)) for path in paths)
+        warehouse.execute(
+            f"create or replace temp table {DELIVERED} as"
+            f" select *, row_number() over () as _row from read_parquet([{files}], hive_partitioning = false)"
+        )
+    place.parent.remove()
+
+
+def _write(place: Place, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Write the rows of a partition to a file, whose name is told when it is whole: of an attempt that died nobody hears."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    name = f"{context.partitionId() if context is not None else 0:06d}-{uuid.uuid4().hex[:8]}"
+    first = next(batches, None)
+    if first is None:
+        return
+    with (place / name).writing() as folder, pq.ParquetWriter(folder / _ROWS, first.schema) as writer:
+        held: list[pa.RecordBatch] = []
+        for batch in chain([first], batches):
+            held.append(batch)
+            if sum(batch.num_rows for batch in held) >= _GROUP:
+                writer.write_table(pa.Table.from_batches(held))
+                held = []
+        if held:
+            writer.write_table(pa.Table.from_batches(held))
+    yield pa.RecordBatch.from_arrays([pa.array([name])], names=["name"])
+
+
+def _kept(table: pa.Table, folder: Path) -> Path:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, folder / _ROWS)
+    return folder / _ROWS
 
 
 def _from(warehouse: Warehouse, frame: DataFrame, name: str, source: SourceSettings, since: str) -> DataFrame:

@@ -44,6 +44,17 @@ class FiledColumn:
 
 
 @dataclass(frozen=True)
+class RowState:
+    """How many rows, and a sum that changes with them in whatever order."""
+
+    rows: int
+    total: int
+
+    def __add__(self, other: RowState) -> RowState:
+        return RowState(self.rows + other.rows, self.total + other.total)
+
+
+@dataclass(frozen=True)
 class FiledTable:
     """A table by name with its columns, in order."""
 
@@ -71,11 +82,11 @@ class FiledTable:
         """Return what the column `name` is called in files; None where there is no such column."""
         return next((column.in_file for column in self.columns if column.name == name), None)
 
-    def write(self, warehouse: Warehouse, path: Path, *, also: str = "", where: str = "") -> None:
-        """Write the table to the file `path`; with a column more, or only some rows, to several files below it."""
-        listed = ", ".join([*(column.written for column in self.columns), *([also] if also else [])])
+    def write(self, warehouse: Warehouse, path: Path, *, part: str = "", where: str = "") -> None:
+        """Write the table to the file `path`; by the SQL `part`, rows go to folders `part=...` below it, in any order."""
+        listed = ", ".join([*(column.written for column in self.columns), *([f"{part} as part"] if part else [])])
         source = f"{sql_name(self.name)}" + (f" where {where}" if where else "")
-        how = "format parquet" + (", per_thread_output true" if also else "")
+        how = "format parquet" + (", partition_by (part)" if part else "")
         with warehouse.unordered():
             warehouse.execute(f"copy (select {listed} from {source}) to {literal(str(path))} ({how})")
 
@@ -88,19 +99,23 @@ class FiledTable:
         listed = ", ".join(column.read for column in self.columns)
         return f"select {listed} from read_parquet([{paths}], hive_partitioning = false)"
 
-    def states(self, warehouse: Warehouse, part: str) -> dict[str, tuple[int, str]]:
-        """Return of each part of the table (by the SQL `part`) its rows, and what changes with them in whatever order."""
+    def states(self, warehouse: Warehouse, part: str) -> dict[str, RowState]:
+        """Return the state of each part of the table, by the SQL `part`."""
         listed = ", ".join(quoted(column.name) for column in self.columns)
-        kinds = [(column.name, column.type) for column in self.columns]
         counted = warehouse.rows(
             f"select {part} as part, count(*), sum(cast(hash({listed}) as hugeint)) from {sql_name(self.name)}"
             " group by 1 order by 1"
         )
-        return {name: (rows, repr((self.name, kinds, name, rows, total))) for name, rows, total in counted}
+        return {name: RowState(rows, int(total)) for name, rows, total in counted}
+
+    def state_of(self, part: str, state: RowState) -> str:
+        """Return what changes with the rows of a part, or with the table's columns."""
+        kinds = [(column.name, column.type) for column in self.columns]
+        return repr((self.name, kinds, part, state.rows, state.total))
 
     def state(self, warehouse: Warehouse) -> str:
         """Return what changes with the rows of the whole table."""
-        return repr((self.name, self.columns, self.states(warehouse, "'all'")))
+        return repr([self.state_of(part, state) for part, state in self.states(warehouse, "'all'").items()])
 
 
 def sql_name(name: str) -> str:

@@ -287,8 +287,8 @@ def hide_progress(connection: duckdb.DuckDBPyConnection) -> None:
 
     Where it is off it is not touched: in a notebook without ipywidgets DuckDB refuses to set it, whatever to.
     """
-    (is_shown,) = connection.execute("select current_setting('enable_progress_bar')").fetchone() or (False,)
-    if is_shown:
+    # Fetched to the end: what is left of a result stands in the way of the next statement.
+    if connection.execute("select current_setting('enable_progress_bar')").fetchall() == [(True,)]:
         connection.execute("set enable_progress_bar = false")
 
 

@@ -62,7 +62,7 @@ def _cluster(context: Context) -> Iterator[Reached]:
         context.progress.step("Trying the Spark cluster")
         error: ChurnError | None = None
         try:
-            probe_cluster(context.settings.home, engine)
+            probe_cluster(context.settings.home, engine, context.secrets)
         except ChurnError as failure:
             error = failure
         yield Reached("engine", f"Spark ({engine.master})", error)

@@ -12,7 +12,8 @@ import pytest
 
 from churn.config import ResourceSettings
 from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
-from churn.distributed.cut import CutTable
+from churn.distributed.cut import CutPart, CutTable
+from churn.distributed.place import Place
 from churn.distributed.tables import FiledTable, sql_name
 from churn.errors import ConfigError
 from churn.snapshots.dataset import build_snapshots, feature_frame, prepare_build, training_set
@@ -77,7 +78,8 @@ def cut_here(warehouse: Warehouse, name: str, folder: Path, buckets: int) -> Cut
     newest = None
     if name == "staging.customer_snapshots":
         newest = warehouse.rows("select cast(max(snapshot_date) as varchar) from staging.customer_snapshots")[0][0]
-    return CutTable(table, (target,), rows, rows % 2 == 0, newest)
+    files = tuple(str(path.relative_to(target)) for path in sorted(target.rglob("*.parquet")))
+    return CutTable(table, (CutPart(Place.at(target), files),), rows, rows % 2 == 0, newest)
 
 
 def build_in_buckets(
@@ -88,15 +90,15 @@ def build_in_buckets(
     plan = plan_build(models, tables)
     build(warehouse, models, schemas=("totals",), names=tables)
     cut = tuple(cut_here(warehouse, name, folder / "cut", buckets) for name in plan.cut)
-    whole = [(FiledTable.of(warehouse, name), folder / f"{name}.parquet") for name in WHOLE]
-    for table, path in whole:
-        table.write(warehouse, path)
+    whole = [(FiledTable.of(warehouse, name), Place.at(folder / f"{name}.parquet")) for name in WHOLE]
+    for table, place in whole:
+        table.write(warehouse, place.path)
     chosen = tuple(name for name in tables if name in plan.built)
     task = BuildTask({name: models[name] for name in plan.built}, plan, chosen, cut, tuple(whole), SMALL)
     for bucket in range(buckets):
         (folder / str(bucket)).mkdir()
-        task(bucket, folder / str(bucket))
-    gather(warehouse, models, folder, range(buckets))
+        task(str(bucket), folder / str(bucket))
+    gather(warehouse, models, [folder / str(bucket) for bucket in range(buckets)])
 
 
 @pytest.mark.parametrize(

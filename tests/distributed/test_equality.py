@@ -37,6 +37,7 @@ from churn.workflows.score import frame, score_customers
 from churn.workflows.score.explain_rows import ExplainRows
 from churn.workflows.train import train_model
 from tests.distributed.compare import tables_of
+from tests.object_store import running_object_server
 from tests.spark import SETTINGS, SparkCluster
 
 # One cluster for all; on a busy machine Spark alone takes minutes to start.
@@ -116,7 +117,7 @@ class Two:
     def months_cut(self) -> set[str]:
         """Name the parts of the sessions that are cut, which follow from their rows."""
         note = json.loads((self.folder / "spark" / "engine.json").read_text(encoding="utf-8"))
-        return {path.stem for path in (Path(note["folder"]) / "cut" / "staging.sessions").glob("*.done")}
+        return {path.parent.name for path in (Path(note["folder"]) / "cut" / "staging.sessions").glob(f"*/{DONE}")}
 
     def assert_same(self) -> None:
         ours, theirs = (held(context) for context in self.contexts())
@@ -226,6 +227,30 @@ def test_features_are_the_same_in_any_number_of_buckets(two: Two, buckets: int) 
     assert ours.height > CUSTOMERS / 2
 
 
+def test_features_and_scores_are_the_same_through_an_object_store(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("moto", reason="moto is not installed")
+    for home in ("whole-once-more", "through-a-store"):
+        shutil.copytree(two.folder / "embedded", two.folder / home)
+    with running_object_server() as server, server.client() as client:
+        client.create_bucket(Bucket="shared-work")
+        for name, value in server.secrets.items():
+            monkeypatch.setenv(name, value)
+        shared = {"master": two.spark.master, "work": "s3://shared-work/churn", "settings": SETTINGS}
+        here = context_of(two.folder / "whole-once-more", two.raw, NIGHT)
+        there = context_of(two.folder / "through-a-store", two.raw, NIGHT, kind="spark", buckets=2, **shared)
+        for context in (here, there):
+            score_customers(context)
+        assert newest_step(there, "spark_build")[:2] == ("done", 2)
+        assert newest_step(there, "spark_rows")[0] == "done"
+        ours, theirs = held(here), held(there)
+        assert ours.keys() == theirs.keys()
+        for name, (kinds, rows) in ours.items():
+            assert theirs[name][0] == kinds, name
+            assert theirs[name][1].equals(rows), name
+        assert [key for key in server.keys("shared-work") if "/cut/" in key]
+        assert not [key for key in server.keys("shared-work") if "/built/" in key or "/rows/" in key]
+
+
 def test_a_killed_executor_costs_attempts_and_no_bytes(two: Two) -> None:
     embedded, on_spark = two.contexts()
     ours, _ = build_features(embedded, first=DAY - timedelta(days=1))
@@ -233,7 +258,7 @@ def test_a_killed_executor_costs_attempts_and_no_bytes(two: Two) -> None:
 
     def kill() -> None:
         while not is_over.is_set():
-            if list((two.folder / "work").glob("*/built/*/.*-*")):
+            if list((two.folder / "work").glob("*/built/*/*/try-*")):
                 for process in two.spark.executors():
                     os.kill(process, signal.SIGKILL)
                 return
@@ -261,17 +286,18 @@ def test_after_a_killed_driver_only_the_buckets_that_are_left_are_built(
     written: list[dict[int, int]] = []
     gather = build.gather
 
-    def dies(_warehouse: object, _models: object, folder: Path, _buckets: object) -> None:
-        written.append(times(folder))
-        shutil.rmtree(folder / "3")
+    def dies(_warehouse: object, _models: object, folders: Sequence[Path]) -> None:
+        written.append(times(folders))
+        shutil.rmtree(folders[3].parent)
         raise KeyboardInterrupt
 
-    def looks(warehouse: Any, models: Any, folder: Path, buckets: Any) -> None:
-        written.append(times(folder))
-        gather(warehouse, models, folder, buckets)
+    def looks(warehouse: Any, models: Any, folders: Sequence[Path]) -> None:
+        written.append(times(folders))
+        gather(warehouse, models, folders)
 
-    def times(folder: Path) -> dict[int, int]:
-        return {int(path.parent.name): path.stat().st_mtime_ns for path in folder.glob(f"*/{DONE}")}
+    def times(folders: Sequence[Path]) -> dict[int, int]:
+        below = folders[0].parent.parent
+        return {int(path.parent.name): path.stat().st_mtime_ns for path in below.glob(f"*/{DONE}")}
 
     monkeypatch.setattr(engine, "gather", dies)
     with pytest.raises(KeyboardInterrupt):

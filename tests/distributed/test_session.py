@@ -67,24 +67,24 @@ def test_workers_elsewhere_need_a_folder_to_share(tmp_path: Path) -> None:
         open_work(tmp_path, SPARK.model_copy(update={"master": "yarn"}))
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="cannot be written"):
-        open_work(tmp_path, SPARK.model_copy(update={"work": tmp_path / "file"}))
+        open_work(tmp_path, SPARK.model_copy(update={"work": str(tmp_path / "file")}))
 
 
 def test_a_home_keeps_its_folder_until_the_buckets_are_others_or_it_is_copied(tmp_path: Path) -> None:
     home, shared = tmp_path / "home", tmp_path / "shared"
     home.mkdir()
-    settings = SPARK.model_copy(update={"work": shared, "buckets": 3})
+    settings = SPARK.model_copy(update={"work": str(shared), "buckets": 3})
     work = open_work(home, settings)
-    (work.path / "cut").mkdir()
+    (work.place.path / "cut").mkdir()
     assert open_work(home, settings) == work
     shutil.copytree(home, tmp_path / "copy")
     copied = open_work(tmp_path / "copy", settings)
-    assert copied.path != work.path
-    assert work.path.is_dir()
+    assert copied.place.path != work.place.path
+    assert work.place.path.is_dir()
     again = open_work(home, settings.model_copy(update={"buckets": 4}))
-    assert again.path != work.path
-    assert not work.path.exists()
+    assert again.place.path != work.place.path
+    assert not work.place.path.exists()
     assert json.loads((home / "engine.json").read_text(encoding="utf-8"))["hash"] == "xxhash64"
     forget_work(home)
-    assert not again.path.exists()
-    assert copied.path.is_dir()
+    assert not again.place.path.exists()
+    assert copied.place.path.is_dir()

@@ -71,7 +71,7 @@ def erase_customers(context: Context, customers: Sequence[str], *, who: str) -> 
         begun = [_begin(context, customer_id, who) for customer_id in customer_ids]
         gone = _from_warehouse(context, customer_ids)
         forget_pages(context.settings.home)
-        forget_work(context.settings.home)  # cut and built anew from the warehouse when it is needed
+        forget_work(context.settings.home, context.secrets)  # cut and built anew from the warehouse when it is needed
         erased = []
         for customer_id, start, was_erased in zip(customer_ids, begun, were_erased, strict=True):
             files = _from_files(context, customer_id, start.told_in)

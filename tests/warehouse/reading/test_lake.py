@@ -23,6 +23,7 @@ from churn.warehouse.published.delta import forget_in_delta, publish_to_delta, r
 from churn.warehouse.published.iceberg import IcebergPlace, forget_in_iceberg, publish_to_iceberg, reach_iceberg
 from churn.warehouse.reading.lake.catalog import catalog_options
 from churn.warehouse.reading.lake.storage import storage_error
+from tests.object_store import ObjectServer, running_object_server
 from tests.postgres import PostgresServer
 from tests.warehouse.conftest import NOW
 
@@ -54,37 +55,22 @@ def rows(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+def server() -> Iterator[ObjectServer]:
+    with running_object_server() as running:
+        yield running
 
 
 @pytest.fixture
-def secrets(server: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "word",
-        "AWS_REGION": "us-east-1",
-    }
+def secrets(server: ObjectServer) -> dict[str, str]:
+    return server.secrets
 
 
 @pytest.fixture
-def bucket(server: str, secrets: dict[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
-    import botocore.session
-
-    client = botocore.session.get_session().create_client(
-        "s3", region_name="us-east-1", endpoint_url=server, aws_access_key_id="key", aws_secret_access_key="word"
-    )
+def bucket(server: ObjectServer, request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"lake{abs(hash(request.node.name)) % 10**9}"
-    client.create_bucket(Bucket=name)
-    yield f"s3://{name}"
-    client.close()
+    with server.client() as client:
+        client.create_bucket(Bucket=name)
+        yield f"s3://{name}"
 
 
 class _Delta:

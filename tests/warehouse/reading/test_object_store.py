@@ -13,6 +13,7 @@ from churn.config import SourceSettings
 from churn.errors import AuthFailed, ConfigError, ContractBroken, Unreachable
 from churn.warehouse import Warehouse, open_warehouse
 from churn.warehouse.loading.ingest import ingest
+from tests.object_store import ObjectServer, running_object_server
 from tests.warehouse.conftest import NOW
 
 pytest.importorskip("s3fs", reason="s3fs is not installed (extra `s3`)")
@@ -21,37 +22,23 @@ SESSIONS = "customer_id,started_at\n"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+def server() -> Iterator[ObjectServer]:
+    with running_object_server() as running:
+        yield running
 
 
 @pytest.fixture
-def secrets(server: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "word",
-        "AWS_REGION": "us-east-1",
-    }
+def secrets(server: ObjectServer) -> dict[str, str]:
+    return server.secrets
 
 
 @pytest.fixture
-def bucket(server: str, secrets: dict[str, str], request: pytest.FixtureRequest) -> Any:
-    import botocore.session
+def bucket(server: ObjectServer, request: pytest.FixtureRequest) -> Iterator[Any]:
+    with server.client() as client:
+        yield _made(client, request)
 
-    client = botocore.session.get_session().create_client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url=server,
-        aws_access_key_id="key",
-        aws_secret_access_key="word",
-    )
+
+def _made(client: Any, request: pytest.FixtureRequest) -> Any:
     name = f"b{abs(hash(request.node.name)) % 10**9}"
     client.create_bucket(Bucket=name)
 
@@ -61,8 +48,7 @@ def bucket(server: str, secrets: dict[str, str], request: pytest.FixtureRequest)
         def put(self, key: str, text: str) -> None:
             client.put_object(Bucket=name, Key=key, Body=text.encode())
 
-    yield Bucket()
-    client.close()
+    return Bucket()
 
 
 def test_globs_are_loaded_incrementally_and_rows_know_their_address(
@@ -84,7 +70,7 @@ def test_globs_are_loaded_incrementally_and_rows_know_their_address(
 
 
 def test_parquet_files_are_loaded_together_and_downloads_are_gone_afterwards(
-    bucket: Any, secrets: dict[str, str], tmp_path: Path, server: str
+    bucket: Any, secrets: dict[str, str], tmp_path: Path
 ) -> None:
     import io
 

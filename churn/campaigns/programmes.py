@@ -94,8 +94,14 @@ def examine_programme_text(
 def competing(programme: ProgrammeDefinition, campaign: CampaignDefinition) -> CampaignDefinition:
     """Return a campaign as it competes in a programme: the narrower audience of both, the programme's limits and holdout.
 
-    Raises ConfigError where nobody could be in both audiences.
+    Raises ConfigError where nobody could be in both audiences, and for a campaign that is archived.
     """
+    if campaign.archived is not None:
+        raise ConfigError(
+            f"`{campaign.name}` is archived since {campaign.archived}",
+            where=f"programmes/{programme.name}.toml [offers.{campaign.name}]",
+            remedy=f"Set is_on = false there, or bring the campaign back: `churn campaigns restore {campaign.name}`.",
+        )
     offer, limits = programme.offers[campaign.name], campaign.limits
     cooldown = offer.cooldown_days
     if cooldown is None:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     TomlContainer: TypeAlias = TOMLDocument | Table | InlineTable
 
 # What a section holds: the values of TOML, nested where a key holds a table; None is left out.
-TomlValue: TypeAlias = "str | bool | int | float | Decimal | Sequence[TomlValue] | Mapping[str, TomlValue] | None"
+TomlValue: TypeAlias = (
+    "str | bool | int | float | Decimal | date | Sequence[TomlValue] | Mapping[str, TomlValue] | None"
+)
 TomlTable: TypeAlias = Mapping[str, TomlValue]
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 
@@ -85,7 +88,7 @@ def _value(value: TomlValue) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case int() | Decimal():
+        case int() | Decimal() | date():
             return str(value)
         case float():
             return _number(value)

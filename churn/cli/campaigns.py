@@ -10,6 +10,7 @@ import typer
 from pydantic import JsonValue
 
 from churn.accounts.scopes import COMMAND_LINE
+from churn.campaigns.history import KeptFolder
 from churn.campaigns.reading import Complaint
 from churn.cli.common import Session, command, read_date
 from churn.cli.options import DAY
@@ -19,7 +20,15 @@ from churn.cli.tables import facts, line, table
 from churn.documents.document import Document
 from churn.errors import ConfigError
 from churn.views.campaigns import ListedCampaign, list_campaigns, show_campaign
-from churn.workflows.define import ListStanding, Saving, give_customer_list, read_list_file, validate_campaigns
+from churn.workflows.define import (
+    ListStanding,
+    Saving,
+    archive,
+    give_customer_list,
+    read_list_file,
+    restore,
+    validate_campaigns,
+)
 from churn.workflows.plan import PlanRequest, plan_campaigns
 
 
@@ -30,13 +39,18 @@ def register(app: typer.Typer) -> None:
     command(definitions)(show)
     command(definitions)(validate)
     command(definitions)(audience)
+    command(definitions, "archive")(archive_)
+    command(definitions, "restore")(restore_)
     app.add_typer(definitions, name="campaigns")
     command(app)(plan)
 
 
-def list_(session: Session) -> None:
+def list_(
+    session: Session,
+    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived instead.")] = False,
+) -> None:
     """List the campaigns: those that ship and those of the home, with who is assigned."""
-    rows = list_campaigns(session.context)
+    rows = list_campaigns(session.context, archived=archived)
 
     def render() -> None:
         table(
@@ -150,6 +164,38 @@ def audience(
         "is_changed": kept.is_changed,
     }
     session.show(document, lambda: _show_list(campaign, standing))
+
+
+def archive_(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
+    why: Annotated[str | None, typer.Option(help="Kept with this version of the campaign.")] = None,
+) -> None:
+    """Archive a campaign: hidden, planned and pushed no more. Who is assigned stays so; measurement and report stay."""
+    show_archived(session, "campaigns", campaign, why)
+
+
+def restore_(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
+    why: Annotated[str | None, typer.Option(help="Kept with this version of the campaign.")] = None,
+) -> None:
+    """Bring an archived campaign back, as it was."""
+    show_restored(session, "campaigns", campaign, why)
+
+
+def show_archived(session: Session, folder: KeptFolder, name: str, why: str | None) -> None:
+    """Archive a campaign or programme, and say so."""
+    kind, day = folder.removesuffix("s"), archive(session.context, folder, name, who=COMMAND_LINE, why=why)
+    words = f"`{name}` is archived since {day}. Bring it back: `churn {folder} restore {name}`."
+    session.show({kind: name, "archived": day.isoformat()}, lambda: line(words))
+
+
+def show_restored(session: Session, folder: KeptFolder, name: str, why: str | None) -> None:
+    """Bring a campaign or programme back, and say so."""
+    kind, is_back = folder.removesuffix("s"), restore(session.context, folder, name, who=COMMAND_LINE, why=why)
+    words = f"`{name}` is back." if is_back else f"`{name}` is not archived."
+    session.show({kind: name, "archived": None, "is_changed": is_back}, lambda: line(words))
 
 
 def _show_list(campaign: str, standing: ListStanding) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from churn.campaigns.programme_words import height_words
 from churn.campaigns.programmes import load_programme
+from churn.cli.campaigns import show_archived, show_restored
 from churn.cli.common import Session, command
 from churn.cli.programme_view import show_programme_page, show_round
 from churn.cli.tables import line, table
@@ -17,6 +18,7 @@ from churn.workflows.approve import approve_round, reject_round
 from churn.workflows.foresee import evaluate_policy, foresee_programme
 
 _Programme = Annotated[str, typer.Argument(help="The programme's name.")]
+_Why = Annotated[str | None, typer.Option(help="Kept with this version of the programme.")]
 _Note = Annotated[str | None, typer.Option("--note", help="Why, for the record.")]
 
 
@@ -30,16 +32,24 @@ def register(app: typer.Typer) -> None:
     command(programmes)(show)
     command(programmes)(approve)
     command(programmes)(reject)
+    command(programmes, "archive")(archive_)
+    command(programmes, "restore")(restore_)
     command(programmes)(height)
     command(programmes)(evaluate)
     app.add_typer(programmes, name="programmes")
 
 
-def list_(session: Session) -> None:
+def list_(
+    session: Session,
+    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived instead.")] = False,
+) -> None:
     """List the programmes: which offers compete, how the newest round stands, and what waits for approval."""
-    rows = list_programmes(session.context)
+    rows = list_programmes(session.context, archived=archived)
 
     def render() -> None:
+        if not rows and archived:
+            line("No programme is archived.")
+            return
         if not rows:
             line("No programme yet: write programmes/keep.toml in the home, or run `churn init` for an example.")
             return
@@ -122,6 +132,16 @@ def reject(
     decided = reject_round(session.context, programme, number, who=getpass.getuser(), note=note)
     document = {"programme": programme, "round": decided.round, "state": decided.state, "note": decided.note}
     session.show(document, lambda: line(f"Round {decided.round} of `{programme}` is rejected: nobody is assigned."))
+
+
+def archive_(session: Session, programme: _Programme, why: _Why = None) -> None:
+    """Archive a programme: hidden, planned and pushed no more. Its rounds are measured, and their reports stay."""
+    show_archived(session, "programmes", programme, why)
+
+
+def restore_(session: Session, programme: _Programme, why: _Why = None) -> None:
+    """Bring an archived programme back, as it was."""
+    show_restored(session, "programmes", programme, why)
 
 
 def height(

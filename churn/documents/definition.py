@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self, get_args
 
@@ -224,6 +225,11 @@ class Heading(Document):
     window_days: Annotated[int, Field(ge=1, le=730)] | None = Field(
         None, description="Days after which the outcome is judged; [churn] horizon_days if left out."
     )
+    archived: date | None = Field(
+        None,
+        description="The day since when it is archived: hidden, and neither planned nor pushed.",
+        exclude_if=lambda value: value is None,
+    )
 
 
 class CampaignFile(Document):
@@ -250,6 +256,7 @@ class CampaignDefinition(Document):
     limits: Limits
     holdout: Holdout
     crm: Crm
+    archived: date | None = Field(None, exclude_if=lambda value: value is None)
 
     @classmethod
     def of(cls, name: str, file: CampaignFile) -> CampaignDefinition:
@@ -265,12 +272,18 @@ class CampaignDefinition(Document):
             limits=file.limits,
             holdout=file.holdout,
             crm=file.crm,
+            archived=file.campaign.archived,
         )
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON: another hash, another campaign, however the file is laid out."""
-        text = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        """SHA-256 of the canonical JSON: another hash, another campaign, however the file is laid out, archived or not."""
+        text = json.dumps(
+            self.model_copy(update={"archived": None}).as_json(),
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=True,
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
     def window(self, churn: ChurnSettings) -> int:

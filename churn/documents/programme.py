@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator
@@ -25,6 +26,11 @@ class ProgrammeHeading(Document):
     description: str | None = Field(None, description="What it is for, in a sentence.")
     cadence: Cadence = Field(
         "monthly", description="How often the nightly job plans a round: daily, weekly, monthly, or by_hand for never."
+    )
+    archived: date | None = Field(
+        None,
+        description="The day since when it is archived: hidden, and neither planned nor pushed.",
+        exclude_if=lambda value: value is None,
     )
 
 
@@ -119,6 +125,7 @@ class ProgrammeDefinition(Document):
     holdout: ProgrammeHoldout
     random_slice: RandomSlice
     approval: Approval
+    archived: date | None = Field(None, exclude_if=lambda value: value is None)
 
     @classmethod
     def of(cls, name: str, file: ProgrammeFile) -> ProgrammeDefinition:
@@ -135,12 +142,18 @@ class ProgrammeDefinition(Document):
             holdout=file.holdout,
             random_slice=file.random_slice,
             approval=file.approval,
+            archived=file.programme.archived,
         )
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        text = json.dumps(self.as_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        """SHA-256 of the canonical JSON, archived or not."""
+        text = json.dumps(
+            self.model_copy(update={"archived": None}).as_json(),
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=True,
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

@@ -75,8 +75,9 @@ def advise(
             campaigns,
             "Drawn by chance into the comparison group: contacting them would spoil the measurement.",
         )
-    if assigned:
-        return _advice("campaign", assigned[-1].campaign, campaigns, "Chosen by the newest plan of this campaign.")
+    wanted = [a for a in assigned if (known := campaigns.get(a.campaign)) is None or known.archived is None]
+    if wanted:
+        return _advice("campaign", wanted[-1].campaign, campaigns, "Chosen by the newest plan of this campaign.")
     if customer["expected_profit"] is not None and customer["expected_profit"] <= 0:
         return _advice("unprofitable", None, campaigns, "A contact would cost more than it is expected to bring.")
     if (name := _suitable(customer, campaigns, groups)) is not None:
@@ -134,6 +135,8 @@ def _suitable(
             continue
         group = groups.get(reason["feature"])
         for name, campaign in campaigns.items():
+            if campaign.archived is not None:
+                continue
             if campaign.audience.customer_list is not None:
                 continue  # a list says whom it is for, not what raises their risk
             words = set(_WORD.findall(campaign.audience.filter or ""))

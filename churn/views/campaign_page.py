@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
+from churn.campaigns.archive import archived_programmes
 from churn.campaigns.definition_words import definition_words
 from churn.campaigns.history import FileVersion, campaign_versions
 from churn.campaigns.plan_words import choice_words, expectation_words, power_words, rate_words
@@ -121,7 +122,7 @@ def campaign_page(context: Context, name: str) -> CampaignPage:
         described = _described(context, store) if definition and definition.audience.filter else {}
     return CampaignPage(
         name=name,
-        row=row_of(name, definition, error, standing),
+        row=row_of(name, definition, error, standing, archived_programmes(settings.home)),
         alarm=standing.alarm,
         definition=None if definition is None else _definition(context, definition, described),
         plan=_plan(standing.plans[0], settings.business.currency) if standing.plans else None,

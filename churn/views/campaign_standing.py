@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
+from churn.campaigns.archive import archived_programmes
 from churn.campaigns.definition_words import audience_in_short
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.reading import campaign_files, examine
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from churn.store import Measurement, PlanRecord, Rejection, Store, SyncRun
 
 
-Stage = Literal["broken", "harms", "new", "planned", "running", "due", "measured"]
+Stage = Literal["broken", "harms", "new", "planned", "running", "due", "measured", "archived"]
 # What a stage means in words, and how it is to be shown.
 STAGES: Final[dict[Stage, tuple[str, StatusKind]]] = {
     "broken": ("File has a mistake", "act"),
@@ -31,8 +32,9 @@ STAGES: Final[dict[Stage, tuple[str, StatusKind]]] = {
     "running": ("Running", "run"),
     "due": ("Ready to be measured", "watch"),
     "measured": ("Measured", "ok"),
+    "archived": ("Archived", "off"),
 }
-_URGENCY: Final[tuple[Stage, ...]] = ("harms", "broken", "due", "planned", "running", "measured", "new")
+_URGENCY: Final[tuple[Stage, ...]] = ("harms", "broken", "due", "planned", "running", "measured", "new", "archived")
 OVERDUE_DAYS: Final = 3
 
 
@@ -107,11 +109,13 @@ class CampaignRow:
     sync: CrmStanding
     next: NextDay | None
     programme: str | None = None  # whose round it is
+    archived: date | None = None  # since when it, or its programme, is archived
 
 
 def campaign_rows(context: Context) -> list[CampaignRow]:
-    """Return a row per campaign, those that need somebody first."""
+    """Return a row per campaign, those that need somebody first, and archived ones last."""
     files = campaign_files(context.settings.home)
+    archived = archived_programmes(context.settings.home)
     with context.open_store() as store:
         names = sorted({*files, *(plan.campaign for plan in store.plans.list())})
         sizes = arm_sizes(store)
@@ -121,7 +125,7 @@ def campaign_rows(context: Context) -> list[CampaignRow]:
             newest = standing.plans[0] if standing.plans else None
             definition, complaints = examine(name, files[name]) if name in files else (planned_in_round(newest), [])
             error = f"{complaints[0].what}. {complaints[0].remedy}" if complaints else None
-            rows.append(row_of(name, definition, error, standing))
+            rows.append(row_of(name, definition, error, standing, archived))
     return sorted(rows, key=lambda row: (_URGENCY.index(row.stage), row.title))
 
 
@@ -152,11 +156,22 @@ def standing_of(context: Context, store: Store, name: str, arms: ArmSizes) -> St
     )
 
 
-def row_of(name: str, definition: CampaignDefinition | None, error: str | None, standing: Standing) -> CampaignRow:
-    """Return a campaign in short; `definition` is that of its file, None where it cannot be used."""
-    stage = _stage(standing, error)
-    words, kind = STAGES[stage]
+def row_of(
+    name: str,
+    definition: CampaignDefinition | None,
+    error: str | None,
+    standing: Standing,
+    programmes: Mapping[str, date],
+) -> CampaignRow:
+    """Return a campaign in short; `definition` is that of its file, None where it cannot be used.
+
+    `programmes` are the archived ones, whose rounds are archived with them.
+    """
     plan = standing.plans[0] if standing.plans else None
+    programme = plan.inputs.programme if plan else None
+    archived = programmes.get(programme or "") or (definition.archived if definition else None)
+    stage = "archived" if archived else _stage(standing, error)
+    words, kind = STAGES[stage]
     known = definition or (plan.definition if plan else None)
     return CampaignRow(
         name=name,
@@ -178,7 +193,8 @@ def row_of(name: str, definition: CampaignDefinition | None, error: str | None, 
         realised=brought_by(standing.measurement),
         sync=_crm(standing),
         next=_next(stage, standing),
-        programme=plan.inputs.programme if plan else None,
+        programme=programme,
+        archived=archived,
     )
 
 

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from churn.campaigns.reading import campaign_files, examine, load_campaign
 from churn.config import ProfitModel
 from churn.context import Context
@@ -33,6 +35,7 @@ class ListedCampaign(Document):
     is_changed_since: bool
     error: str | None
     file: Path
+    archived: date | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class ListedPlan(Document):
@@ -76,8 +79,8 @@ class AssignmentPage:
     next_cursor: str | None
 
 
-def list_campaigns(context: Context) -> list[ListedCampaign]:
-    """Return a row per campaign: its definition in short, who is assigned, when it was planned last.
+def list_campaigns(context: Context, *, archived: bool = False) -> list[ListedCampaign]:
+    """Return a row per campaign: its definition in short, who is assigned, when it was planned last; or the archived ones.
 
     A file that cannot be read is a row with `error`, so that one mistake does not hide the others.
     """
@@ -100,9 +103,10 @@ def list_campaigns(context: Context) -> list[ListedCampaign]:
                     is_changed_since=bool(plan and definition and plan.definition_hash != definition.hash),
                     error=str(complaints[0].error()) if complaints else None,
                     file=path,
+                    archived=definition.archived if definition else None,
                 )
             )
-    return rows
+    return [row for row in rows if (row.archived is not None) == archived]
 
 
 def show_campaign(context: Context, name: str) -> ShownCampaign:

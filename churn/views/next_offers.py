@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from churn.campaigns.archive import archived_programmes
 from churn.context import Context
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class RunningOffer:
 
 
 class NextOffers:
-    """Looks again within a second of an approval."""
+    """Looks again within a second of an approval, or of an archived programme."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -57,9 +58,10 @@ class NextOffers:
         if now < self._sure_until:
             return
         with self._context.open_store() as store:
-            stamp = store.programmes.approvals()
+            archived = archived_programmes(self._context.settings.home)
+            stamp = (store.programmes.approvals(), frozenset(archived))
             if stamp != self._stamp:
-                self._offers, self._stamp = running_offers(store), stamp
+                self._offers, self._stamp = running_offers(store, archived), stamp
         self._sure_until = now + _SURE_SECONDS
 
 
@@ -76,12 +78,13 @@ def next_best_offers(context: Context, customer_ids: Sequence[str], offers: Next
     return {customer: offer for customer, offer in named.items() if offer is not None}
 
 
-def running_offers(store: Store) -> dict[str, RunningOffer]:
-    """Return what every approved round assigned, by the campaign of its assignments."""
+def running_offers(store: Store, archived: Container[str]) -> dict[str, RunningOffer]:
+    """Return what every approved round assigned, by the campaign of its assignments; but for those of `archived` programmes."""
     return {
         planned.campaign: RunningOffer(
             planned.offer, approved.programme, approved.snapshot_date + timedelta(days=planned.window_days)
         )
         for approved in store.programmes.rounds(state="approved")
+        if approved.programme not in archived
         for planned in approved.result.offers
     }

@@ -211,7 +211,7 @@ def _model_health(store: Store, model: ModelVersion | None, today: datetime) -> 
 
 def _sync_health(campaigns: Sequence[CampaignRow]) -> HealthRow:
     row = partial(HealthRow, "CRM", "/campaigns")
-    pushed = [campaign for campaign in campaigns if campaign.sync.state is not None]
+    pushed = [campaign for campaign in campaigns if campaign.sync.state is not None and not campaign.archived]
     if not pushed:
         return row("off", "Nothing pushed yet", "Plan a campaign, then push its list.")
     for kind in ("act", "watch", "run"):

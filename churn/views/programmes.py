@@ -8,6 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from churn.campaigns.offer_effect import believed_rates, priors_of
 from churn.campaigns.plan_words import rate_words
 from churn.campaigns.programme_words import OFFER_OFF, height_words
@@ -48,6 +50,7 @@ class ListedProgramme(Document):
     waiting: int | None
     error: str | None
     file: Path | None
+    archived: date | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class ShownRound(Document):
@@ -116,8 +119,8 @@ class ShownProgramme(Document):
     evaluations: tuple[EvaluatedPolicy, ...]
 
 
-def list_programmes(context: Context) -> list[ListedProgramme]:
-    """Return a row per programme that has a file or a round."""
+def list_programmes(context: Context, *, archived: bool = False) -> list[ListedProgramme]:
+    """Return a row per programme that has a file or a round; or those that are archived."""
     home = context.settings.home
     files, campaigns = programme_files(home), campaign_files(home)
     rows = []
@@ -143,9 +146,10 @@ def list_programmes(context: Context) -> list[ListedProgramme]:
                     waiting=next((past.round for past, now in rounds if now == "draft"), None),
                     error=str(complaints[0].error()) if complaints else None,
                     file=files.get(name),
+                    archived=definition.archived if definition else None,
                 )
             )
-    return rows
+    return [row for row in rows if (row.archived is not None) == archived]
 
 
 def show_programme(context: Context, name: str) -> ShownProgramme:

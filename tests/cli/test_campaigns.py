@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from churn.cli import build_app
+from tests.workflows.plan.keeping import keep_in
 from tests.workflows.plan.town import PLAIN, Town, customer
 
 
@@ -177,3 +178,19 @@ def test_a_connector_that_is_declared_is_known(town):
     town.campaign("calls", PLAIN + '\n[crm]\nconnector = "cmr"\n')
     complaint = validate_campaigns(town.context, ["calls"]).complaints[0]
     assert complaint.remedy == "Did you mean `crm`?"
+
+
+def test_a_campaign_and_a_programme_are_archived_and_brought_back(run, town):
+    keep_in(town)
+    assert "competes in `keep`" in run("campaigns", "archive", "call", code=2).output
+    told = document(run("programmes", "archive", "keep", "--why", "over", "--json"))
+    assert document(run("programmes", "list", "--json")) == {"programmes": []}
+    assert [row["archived"] for row in document(run("programmes", "list", "--archived", "--json"))["programmes"]] == [
+        told["archived"]
+    ]
+    assert "is archived since" in run("campaigns", "archive", "call").stdout
+    assert "is archived since" in run("plan", "call", code=2).output
+    assert [row["name"] for row in document(run("campaigns", "list", "--archived", "--json"))["campaigns"]] == ["call"]
+    assert "`call` is back." in run("campaigns", "restore", "call").stdout
+    assert "`call` is not archived." in run("campaigns", "restore", "call").stdout
+    assert document(run("programmes", "restore", "keep", "--json"))["is_changed"]

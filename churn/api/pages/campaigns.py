@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 from markupsafe import Markup
@@ -25,6 +25,7 @@ from churn.reports.campaign import effects_chart, ledger_rows
 from churn.store import ScheduledRun
 from churn.views.campaign_page import campaign_page
 from churn.views.campaign_standing import campaign_rows
+from churn.workflows.define import archive, restore
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,14 +36,23 @@ Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
 
 
 @router.get("/campaigns")
-def campaigns(request: Request, state: Here, user: Reader) -> Response:
-    """Show every campaign, those that need somebody first."""
+def campaigns(
+    request: Request,
+    state: Here,
+    user: Reader,
+    archived: Annotated[Literal["", "yes"], Query()] = "",
+) -> Response:
+    """Show every campaign, those that need somebody first; or those that are archived."""
+    rows = campaign_rows(state.context)
+    hidden = [row for row in rows if row.archived is not None]
     return page(
         request,
         "campaigns/list.html.j2",
         title="Campaigns",
         active="campaigns",
-        rows=campaign_rows(state.context),
+        rows=hidden if archived else [row for row in rows if row.archived is None],
+        is_archive=bool(archived),
+        archived=len(hidden),
         may_push=user.may("push"),
     )
 
@@ -107,6 +117,24 @@ def measure(name: Name, request: Request, state: Here, user: Pusher) -> Response
     """Ask for a measurement of what the campaign caused."""
     run = ask_measure(state.context, name, who=user.name)
     return _asked(request, state, user, "measure_campaign", name, run)
+
+
+@router.post("/campaigns/{name}/archive")
+def archive_it(
+    name: Name, request: Request, state: Here, user: Pusher, why: Annotated[str, Form(max_length=500)] = ""
+) -> Response:
+    """Archive the campaign, and show it as such."""
+    archive(state.context, "campaigns", name, who=user.name, why=why.strip() or None, request=request_id(request))
+    return RedirectResponse(f"/campaigns/{name}", status_code=303)
+
+
+@router.post("/campaigns/{name}/restore")
+def restore_it(
+    name: Name, request: Request, state: Here, user: Pusher, why: Annotated[str, Form(max_length=500)] = ""
+) -> Response:
+    """Bring the campaign back, and show it."""
+    restore(state.context, "campaigns", name, who=user.name, why=why.strip() or None, request=request_id(request))
+    return RedirectResponse(f"/campaigns/{name}", status_code=303)
 
 
 def _asked(request: Request, state: State, user: SignedIn, action: str, name: str, run: ScheduledRun) -> Response:

@@ -58,12 +58,16 @@ _UNNAMED: Final = "new_programme"
 
 @dataclass(frozen=True)
 class OfferRow:
-    """One campaign whose offer may take part, as a row of the form; `error` says that its file cannot be used."""
+    """One campaign whose offer may take part, as a row of the form; `error` says that its file cannot be used.
+
+    One that is archived is only shown where it takes part.
+    """
 
     name: str
     title: str
     fields: Sequence[FileField]
     error: bool
+    is_archived: bool
 
 
 @router.get("/new-programme")
@@ -189,7 +193,8 @@ def _rows(context: Context) -> list[OfferRow]:
     for name, path in sorted(campaign_files(context.settings.home).items()):
         campaign, _ = examine(name, path)
         title = name if campaign is None else campaign.title
-        rows.append(OfferRow(name, title, form.offer_fields(name), error=campaign is None))
+        is_archived = campaign is not None and campaign.archived is not None
+        rows.append(OfferRow(name, title, form.offer_fields(name), error=campaign is None, is_archived=is_archived))
     return rows
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
@@ -21,6 +21,7 @@ from churn.jobs.requests import ask_evaluation, ask_height, ask_plan, work_on
 from churn.views.campaign_page import asked_jobs
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, may_approve, may_reject, reject_round
+from churn.workflows.define import archive, restore
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,12 +37,23 @@ Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
 
 
 @router.get("/programmes")
-def programmes(request: Request, state: Here, user: Reader) -> Response:
-    """Show every programme, those that wait for approval first."""
-    rows = sorted(list_programmes(state.context), key=lambda row: (row.waiting is None, row.title or row.name))
+def programmes(
+    request: Request, state: Here, user: Reader, archived: Annotated[Literal["", "yes"], Query()] = ""
+) -> Response:
+    """Show every programme, those that wait for approval first; or those that are archived."""
+    hidden = list_programmes(state.context, archived=True)
+    shown = hidden if archived else list_programmes(state.context)
+    rows = sorted(shown, key=lambda row: (row.waiting is None, row.title or row.name))
     may_push = user.may("push")
     return page(
-        request, "programmes/list.html.j2", title="Programmes", active="programmes", rows=rows, may_push=may_push
+        request,
+        "programmes/list.html.j2",
+        title="Programmes",
+        active="programmes",
+        rows=rows,
+        is_archive=bool(archived),
+        archived=len(hidden),
+        may_push=may_push,
     )
 
 
@@ -54,13 +66,15 @@ def programme(name: Name, request: Request, state: Here, user: Reader) -> Respon
         raise NotFound(error.what, where=name, remedy=error.remedy) from error
     known, home = shown.waiting_definition, state.context.settings.home
     has_file = name in programme_files(home)
+    archived = shown.definition.archived if shown.definition else None
     return page(
         request,
         "programmes/programme.html.j2",
         title=shown.title,
         active="programmes",
         p=shown,
-        may_plan=user.may("push") and has_file and shown.definition is not None,
+        may_plan=user.may("push") and has_file and shown.definition is not None and archived is None,
+        archived=archived,
         may_push=user.may("push"),
         may_be_changed=user.may("push") and has_file,
         versions=programme_versions(home, name)[::-1],
@@ -132,6 +146,24 @@ def reject(
     """Reject a draft: nobody of it is assigned."""
     reject_round(state.context, name, number, who=user.name, note=note.strip() or None)
     return _done(request, state, user, "reject_round", name, f"{name}, round {number}")
+
+
+@router.post("/programmes/{name}/archive")
+def archive_it(
+    name: Name, request: Request, state: Here, user: Pusher, why: Annotated[str, Form(max_length=500)] = ""
+) -> Response:
+    """Archive the programme, and show it as such."""
+    archive(state.context, "programmes", name, who=user.name, why=why.strip() or None, request=request_id(request))
+    return RedirectResponse(f"/programmes/{name}", status_code=303)
+
+
+@router.post("/programmes/{name}/restore")
+def restore_it(
+    name: Name, request: Request, state: Here, user: Pusher, why: Annotated[str, Form(max_length=500)] = ""
+) -> Response:
+    """Bring the programme back, and show it."""
+    restore(state.context, "programmes", name, who=user.name, why=why.strip() or None, request=request_id(request))
+    return RedirectResponse(f"/programmes/{name}", status_code=303)
 
 
 def _done(request: Request, state: State, user: SignedIn, action: str, name: str, subject: str) -> Response:

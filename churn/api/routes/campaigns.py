@@ -12,6 +12,8 @@ from churn.api.idempotency import OnceRoute
 from churn.api.problems import RESPONSES, request_id
 from churn.api.schemas.campaigns import (
     NAME,
+    Archived,
+    ArchiveInput,
     AssignedCustomer,
     Assignments,
     Campaign,
@@ -36,7 +38,7 @@ from churn.jobs.view import run_view
 from churn.store import ScheduledRun
 from churn.store.service_records import ApiKey
 from churn.views.campaigns import campaign_assignments, campaign_results, list_campaigns, show_campaign
-from churn.workflows.define import Saving, define_campaign
+from churn.workflows.define import Saving, archive, define_campaign, restore
 from churn.workflows.measure import take_outcomes
 
 router = APIRouter(prefix="/v1", tags=["campaigns"], route_class=OnceRoute, responses=RESPONSES)
@@ -46,9 +48,14 @@ Name = Annotated[str, InPath(min_length=1, max_length=100, pattern=NAME, example
 
 @router.get("/campaigns")
 @needs("read")
-def campaigns(state: Annotated[State, Depends(state_of)]) -> list[Campaign]:
+def campaigns(
+    state: Annotated[State, Depends(state_of)],
+    *,
+    archived: Annotated[bool, Query(description="Those that are archived, instead of the others.")] = False,
+) -> list[Campaign]:
     """List the campaigns: what each is, how many are assigned, when it was planned last."""
-    return [Campaign.model_validate(row, from_attributes=True) for row in list_campaigns(state.context)]
+    rows = list_campaigns(state.context, archived=archived)
+    return [Campaign.model_validate(row, from_attributes=True) for row in rows]
 
 
 @router.post(
@@ -130,6 +137,31 @@ def ask_for_sync(
     _known(state, name)
     run = ask_sync(state.context, name, connector=wanted.connector, is_dry=wanted.dry_run, who=key.name)
     return _accepted(state, request, key, "try_sync" if wanted.dry_run else "sync_campaign", name, run)
+
+
+@router.post("/campaigns/{name}/archive")
+@needs("push")
+def archive_campaign(
+    name: Name, wanted: ArchiveInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
+) -> Archived:
+    """Archive a campaign: hidden from lists, planned and pushed no more. Its plans, measurement and report stay.
+
+    Who is assigned stays so and is measured; the next night takes them off the CRM. Again is the same.
+    """
+    _known(state, name)
+    day = archive(state.context, "campaigns", name, who=key.name, why=wanted.why, request=request_id(request))
+    return Archived(name=name, archived=day)
+
+
+@router.post("/campaigns/{name}/restore")
+@needs("push")
+def restore_campaign(
+    name: Name, wanted: ArchiveInput, request: Request, key: Caller, state: Annotated[State, Depends(state_of)]
+) -> Archived:
+    """Bring an archived campaign back, as it was. Again is the same."""
+    _known(state, name)
+    restore(state.context, "campaigns", name, who=key.name, why=wanted.why, request=request_id(request))
+    return Archived(name=name, archived=None)
 
 
 @router.get("/campaigns/{name}/assignments")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi import Path as InPath
 
 from churn.api.idempotency import OnceRoute
 from churn.api.problems import RESPONSES, ApiError, request_id
-from churn.api.schemas.campaigns import NAME, PlanInput
+from churn.api.schemas.campaigns import NAME, Archived, ArchiveInput, PlanInput
 from churn.api.schemas.jobs import JobRun
 from churn.api.schemas.programmes import (
     DecidedRound,
@@ -33,6 +33,7 @@ from churn.jobs.view import run_view
 from churn.views.programmes import ShownProgramme, list_programmes, programme_round, show_programme
 from churn.workflows.approve import approve_round, reject_round
 from churn.workflows.decide import MomentRequest
+from churn.workflows.define import archive, restore
 
 router = APIRouter(prefix="/v1", tags=["programmes"], route_class=OnceRoute, responses=RESPONSES)
 # A decision keeps its own idempotency key, in the transaction that keeps the decision.
@@ -44,9 +45,14 @@ Here = Annotated[State, Depends(state_of)]
 
 @router.get("/programmes")
 @needs("read")
-def programmes(state: Here) -> list[Programme]:
+def programmes(
+    state: Here,
+    *,
+    archived: Annotated[bool, Query(description="Those that are archived, instead of the others.")] = False,
+) -> list[Programme]:
     """List the programmes: which offers compete, how the newest round stands, what waits for approval."""
-    return [Programme.model_validate(row, from_attributes=True) for row in list_programmes(state.context)]
+    rows = list_programmes(state.context, archived=archived)
+    return [Programme.model_validate(row, from_attributes=True) for row in rows]
 
 
 @router.get("/programmes/{name}")
@@ -88,6 +94,24 @@ def ask_for_round(name: Name, wanted: PlanInput, request: Request, key: Caller, 
     run = ask_plan(state.context, name, budget=wanted.budget, who=key.name)
     _audit(state, request, key.name, "plan_programme", f"{name}, run {run.run_id}")
     return JobRun.of(run_view(run))
+
+
+@router.post("/programmes/{name}/archive")
+@needs("push")
+def archive_programme(name: Name, wanted: ArchiveInput, request: Request, key: Caller, state: Here) -> Archived:
+    """Archive a programme: hidden from lists, planned, pushed and asked at moments no more. Its rounds are measured, and stay."""
+    _require_file(state, name)
+    day = archive(state.context, "programmes", name, who=key.name, why=wanted.why, request=request_id(request))
+    return Archived(name=name, archived=day)
+
+
+@router.post("/programmes/{name}/restore")
+@needs("push")
+def restore_programme(name: Name, wanted: ArchiveInput, request: Request, key: Caller, state: Here) -> Archived:
+    """Bring an archived programme back, as it was. Again is the same."""
+    _require_file(state, name)
+    restore(state.context, "programmes", name, who=key.name, why=wanted.why, request=request_id(request))
+    return Archived(name=name, archived=None)
 
 
 @router.get("/programmes/{name}/height")

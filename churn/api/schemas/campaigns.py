@@ -31,6 +31,24 @@ class Campaign(BaseModel):
     planned_at: Instant | None
     is_changed_since: bool = Field(description="Whether the file has changed since the newest plan.")
     error: str | None
+    archived: date | None = Field(
+        None, description="Since when it is archived; left out where it is not.", exclude_if=lambda value: value is None
+    )
+
+
+class ArchiveInput(BaseModel):
+    """Why a campaign or programme is archived or brought back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: str | None = Field(None, max_length=500, description="Kept with this version of its file.")
+
+
+class Archived(BaseModel):
+    """A campaign or programme, and since when it is archived; null for one in use."""
+
+    name: str
+    archived: date | None
 
 
 class CampaignInput(CampaignFile):
@@ -118,6 +136,9 @@ class KeptDefinition(BaseModel):
     limits: KeptLimits
     holdout: Holdout
     crm: Crm
+    archived: date | None = Field(
+        None, description="Since when it is archived; left out where it is not.", exclude_if=lambda value: value is None
+    )
 
 
 class DefinedCampaign(BaseModel):

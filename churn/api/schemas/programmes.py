@@ -34,6 +34,9 @@ class Programme(BaseModel):
     contacted: int = Field(description="Customers whom the newest round contacts.")
     waiting: int | None = Field(description="The round that is a draft and waits for approval.")
     error: str | None
+    archived: date | None = Field(
+        None, description="Since when it is archived; left out where it is not.", exclude_if=lambda value: value is None
+    )
 
 
 class ProgrammeDetails(ShownProgramme):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from datetime import date
 
+from churn.campaigns.archive import require_in_use
 from churn.campaigns.programmes import load_programme, programme_files
 from churn.campaigns.reading import load_campaign
 from churn.context import Context
@@ -83,6 +84,7 @@ def _destination(context: Context, campaign: str, connector: str | None) -> str:
     """Return the connector that `campaign` can be pushed to, as asked for or as its definition says."""
     with context.open_store() as store:
         definition = definition_in_force(context, store, campaign)
+    require_in_use(definition)
     name = connector or definition.crm.connector
     if name is None:
         raise ConfigError(
@@ -96,12 +98,12 @@ def _destination(context: Context, campaign: str, connector: str | None) -> str:
 
 
 def _require_plannable(context: Context, name: str) -> None:
-    """Raise CampaignError for a name that is neither a campaign's nor a programme's, ConfigError for a wrong file."""
+    """Raise CampaignError for a name that is neither a campaign's nor a programme's, or of one that is archived."""
     home = context.settings.home
     if name in programme_files(home):
-        load_programme(home, name)
+        require_in_use(load_programme(home, name))
     else:
-        load_campaign(home, name)
+        require_in_use(load_campaign(home, name))
 
 
 def _amount(budget: float | str) -> float:

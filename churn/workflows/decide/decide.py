@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from churn.campaigns.archive import archived_programmes
 from churn.context import Context
 from churn.documents.programme import LEAVE_ALONE
 from churn.errors import CampaignError, ChurnError, NotFound
@@ -59,6 +60,7 @@ class Deciders:
         self._lock, self._preparing = threading.Lock(), threading.Lock()
         self._outdated: set[str] = set()
         self._stamp: object = None
+        self._archived: Mapping[str, date] = {}
         self._rounds: dict[str, PreparedRound] = {}
         self._windows: Mapping[str, int] = {}
         self._sure_until = self._windows_until = 0.0
@@ -66,7 +68,7 @@ class Deciders:
     def decide(self, request: MomentRequest) -> MomentDecision:
         """Return the decision, which is kept; the one made before where the same caller sends the same key again.
 
-        Raises NotFound for a programme without an approved round, CampaignError for a key that came with another request.
+        Raises NotFound for a programme without an approved round or that is archived, CampaignError for a key that came with another request.
         """
         with self._context.open_store() as store:
             published = self._published(store, request.programme)
@@ -167,6 +169,12 @@ class Deciders:
         """Return the round in force; while a newer one is prepared the one before goes on deciding."""
         if time.monotonic() >= self._sure_until:
             self._look(store)
+        if programme in self._archived:
+            raise NotFound(
+                f"programme `{programme}` is archived since {self._archived[programme]}",
+                where=programme,
+                remedy=f"Bring it back: `churn programmes restore {programme}`.",
+            )
         held = self._rounds.get(programme)
         if held is None:
             return self._prepare(store, programme)
@@ -177,6 +185,7 @@ class Deciders:
 
     def _look(self, store: Store) -> None:
         with self._lock:
+            self._archived = archived_programmes(self._context.settings.home)
             stamp = store.programmes.approvals()
             if stamp != self._stamp:
                 self._outdated, self._stamp = set(self._rounds), stamp

@@ -1,5 +1,6 @@
 """Keeps campaigns' definitions, drafts them, and finds what is wrong with them."""
 
+from churn.workflows.define.archive import archive, restore
 from churn.workflows.define.audience_preview import AudiencePreview, AudiencePreviews, ProgrammePreview
 from churn.workflows.define.customer_list import (
     ListStanding,
@@ -29,6 +30,7 @@ __all__ = [
     "ListStanding",
     "ProgrammePreview",
     "Saving",
+    "archive",
     "define_campaign",
     "documented_features",
     "draft_audience",
@@ -41,6 +43,7 @@ __all__ = [
     "name_from",
     "read_list_file",
     "receive_customer_list",
+    "restore",
     "standing_list",
     "text_of",
     "validate_campaigns",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeVar
 
+from churn.campaigns.archive import archived_campaigns, archived_programmes
 from churn.campaigns.programmes import load_programme, programme_files
 from churn.campaigns.reading import campaign_files
 from churn.context import Context
@@ -44,14 +45,18 @@ class Kept:
 def running_campaigns(context: Context, on: date) -> list[str]:
     """Return the campaigns, in order, that have customers whose window is open on a day, and a definition still.
 
-    Those of programmes' rounds keep the one that they were planned with.
+    Those of programmes' rounds keep the one that they were planned with. What is archived runs no more.
     """
-    known = campaign_files(context.settings.home)
+    home = context.settings.home
+    known = campaign_files(home).keys() - archived_campaigns(home).keys()
+    archived = archived_programmes(home)
     running = []
     with context.open_store() as store:
         for name, counted in store.assignments.counts().items():
             plan = store.plans.latest(name)
             if plan is None or (name not in known and planned_in_round(plan) is None):
+                continue
+            if plan.inputs.programme in archived:
                 continue
             if counted.last_snapshot_date + timedelta(days=plan.window_days) >= on:
                 running.append(name)
@@ -87,7 +92,9 @@ def plan_programmes(context: Context) -> Kept:
     with context.open_store() as store:
         lapsed = store.programmes.expire(context.in_company_time().clock())
         run = store.scores.current_run()
-        newest = {name: store.programmes.rounds(name, limit=1) for name in programme_files(context.settings.home)}
+        home = context.settings.home
+        names = programme_files(home).keys() - archived_programmes(home).keys()
+        newest = {name: store.programmes.rounds(name, limit=1) for name in sorted(names)}
     kept = Kept()
     for name, number in lapsed:
         kept = kept.and_then(f"{name}: the draft of round {number} has lapsed")
@@ -145,8 +152,8 @@ def _planned_together(context: Context) -> list[tuple[tuple[str, ...], float | N
 def resync_campaigns(context: Context) -> Kept:
     """Bring every destination that was pushed to before, or that a running campaign names, in step again.
 
-    A campaign whose last window has closed is taken off the CRM, once: nobody is to be contacted for it any more. What was
-    withdrawn is left alone. One system that fails does not keep the others waiting.
+    A campaign whose last window has closed, or that was archived, is taken off the CRM, once: nobody is to be contacted for it
+    any more. What was withdrawn is left alone. One system that fails does not keep the others waiting.
     """
     return _one_by_one(context, "sync", destinations(context), _push, lambda pair: f"{pair[0]} to {pair[1]}")
 
@@ -155,7 +162,7 @@ def _push(context: Context, pair: tuple[str, str]) -> tuple[int, str]:
     if pair[0] != RISK_LIST and pair[0] not in running_campaigns(context, context.today):
         counts = withdraw_campaign(context, pair[0], pair[1], who="nightly job").report.counts
         gone = sum(int(counts.get(name, 0)) for name in ("cleared", "updated"))
-        return gone, f"{gone:,} taken off, for its window has closed"
+        return gone, f"{gone:,} taken off, for its window has closed or it was archived"
     report = sync_crm(context, pair[0], connector=pair[1], options=SyncOptions(who="nightly job")).report
     written = sum(int(report.counts.get(name, 0)) for name in ("created", "updated", "cleared"))
     rejected = int(report.counts.get("rejected", 0))

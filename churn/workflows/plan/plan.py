@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from churn.campaigns.archive import archived_campaigns, require_in_use
 from churn.campaigns.measurement_words import ALARM
 from churn.campaigns.programmes import competing, load_programme, programme_files
 from churn.campaigns.reading import campaign_files, load_campaign
@@ -84,15 +85,19 @@ def _competition(context: Context, request: PlanRequest) -> _Competition:
             where="churn plan",
             remedy=f"Run `churn plan {programmes[0]}`, and plan the others after it.",
         )
-    names = request.campaigns or tuple(sorted(campaign_files(home)))
+    names = request.campaigns or tuple(sorted(campaign_files(home).keys() - archived_campaigns(home).keys()))
     if not names:
         raise CampaignError(
             "there is no campaign", where=str(home / "campaigns"), remedy="Run `churn init` for examples."
         )
     _check_budget(request.budget)
     if not programmes:
-        return _Competition([load_campaign(home, name) for name in dict.fromkeys(names)])
+        definitions = [load_campaign(home, name) for name in dict.fromkeys(names)]
+        for definition in definitions:
+            require_in_use(definition)
+        return _Competition(definitions)
     programme = load_programme(home, programmes[0])
+    require_in_use(programme)
     offers = [competing(programme, load_campaign(home, name)) for name in programme.competing]
     return _Competition(offers, programme)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from churn.campaigns.archive import archived_programmes
 from churn.campaigns.facts import read_consent
 from churn.campaigns.own_terms import profit_on_terms
 from churn.context import Context
@@ -102,7 +103,7 @@ def campaign_list(
     )
     frame = _without_money(frame, store, run)
     constants = {"recommended_action": definition.title, "campaign": definition.name}
-    if (running := running_offers(store).get(definition.name)) is not None:
+    if (running := running_offers(store, ()).get(definition.name)) is not None:
         constants["next_best_offer"] = running.offer
     return replace(_finished(frame, run, constants, run_id, left_out), forbidden=_names(forbidden))
 
@@ -137,7 +138,8 @@ def _with_next_offers(context: Context, store: Store, frame: pl.DataFrame) -> pl
     import polars as pl
 
     today = context.in_company_time().today
-    running = {name: offer.offer for name, offer in running_offers(store).items() if offer.ends > today}
+    offers = running_offers(store, archived_programmes(context.settings.home))
+    running = {name: offer.offer for name, offer in offers.items() if offer.ends > today}
     treated = store.assignments.customers(sorted(running), arm="treatment").select(
         "customer_id", pl.col("campaign").replace_strict(running, return_dtype=pl.String).alias("next_best_offer")
     )

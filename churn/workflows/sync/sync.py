@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from churn.campaigns.archive import require_in_use
 from churn.context import Context
 from churn.crm.mapping import CAMPAIGN_FIELDS, EMAIL_HASH, ON_REQUEST, OUR_FIELDS
 from churn.crm.opening import connector_section
@@ -63,7 +64,7 @@ def sync_crm(
 ) -> SyncResult:
     """Bring `connector` (or the one that the campaign names) in step with a campaign, or with `risk-list`.
 
-    Raises CampaignError (no such campaign, nobody assigned, a guard rail), ConfigError (no such connector, no secret,
+    Raises CampaignError (no such campaign, one that is archived, nobody assigned, a guard rail), ConfigError (no such connector, no secret,
     a mapping that does not fit), QualityBlocked (stale scores), SyncBusy, and ConnectorError when the CRM fails; what
     was done until then is on record, and the next push goes on from there.
     """
@@ -102,6 +103,8 @@ class _Ready:
 @contextmanager
 def _prepared(context: Context, campaign: str, connector: str | None, options: SyncOptions) -> Iterator[_Ready]:
     definition = None if campaign == RISK_LIST else _definition(context, campaign)
+    if definition is not None:
+        require_in_use(definition)
     name = connector or (definition.crm.connector if definition else None)
     if name is None:
         raise ConfigError(

@@ -240,3 +240,37 @@ def test_what_is_filled_in_is_what_the_file_says(kept: Town) -> None:
     assert (definition.approval.by, definition.random_slice.share) == (("ana", "ben"), 0)
     assert definition.limits.budget is None
     assert show_programme(kept.context, "keep").definition == before
+
+
+def press(maria: TestClient, path: str, **sent: str) -> Response:
+    csrf = token_in(maria.get(path.rpartition("/")[0]).text)
+    return maria.post(path, data={"csrf": csrf} | sent, headers={"Origin": "http://testserver"})
+
+
+def test_a_programme_and_its_campaign_are_archived_and_brought_back(maria: TestClient, kept: Town) -> None:
+    assert "competes in `keep`" in html.unescape(press(maria, "/campaigns/call/archive").text)
+    shown = press(maria, "/programmes/keep/archive", why="Spring is over.").text
+    assert "Archived since" in shown
+    assert "Spring is over." in shown
+    assert "Plan the next round" not in shown
+    assert "Keep them" not in maria.get("/programmes").text
+    assert "1 archived" in maria.get("/programmes").text
+    assert "Keep them" in maria.get("/programmes?archived=yes").text
+    shown = press(maria, "/campaigns/call/archive").text
+    assert "Archived since" in shown
+    assert 'popovertarget="ask-plan"' not in shown
+    assert 'href="/campaigns/call"' not in maria.get("/campaigns").text
+    assert 'href="/campaigns/call"' in maria.get("/campaigns?archived=yes").text
+    assert "offers.call.is_on" not in maria.get("/new-programme").text, "no offer of one that is archived is new"
+    assert "Archived since" not in press(maria, "/campaigns/call/restore").text
+    assert "Archived since" not in press(maria, "/programmes/keep/restore").text
+    assert "Keep them" in maria.get("/programmes").text
+
+
+def test_who_may_only_read_archives_nothing(client: TestClient, kept: Town) -> None:
+    rita = signed_in(client, kept, "rita", "read")
+    for path in ("/programmes/keep", "/campaigns/call"):
+        assert "Archive" not in rita.get(path).text
+        csrf = token_in(rita.get("/account").text)
+        refused = rita.post(f"{path}/archive", data={"csrf": csrf}, headers={"Origin": "http://testserver"})
+        assert refused.status_code == 403

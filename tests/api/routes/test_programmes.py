@@ -18,6 +18,7 @@ from churn.documents.programme_findings import EvaluatedPolicy
 from churn.jobs.now import work_now
 from churn.store.service_records import ScheduledRun
 from churn.views.programmes import show_programme
+from churn.workflows.define import archive
 from tests.workflows.plan.keeping import APPROVAL, PROGRAMME, keep_in, logged, plan, write
 from tests.workflows.plan.town import DAY, Town
 
@@ -136,3 +137,37 @@ def test_a_rejected_round_assigns_nobody(town: Town, client: TestClient) -> None
     again = client.post("/v1/programmes/keep/approve", headers=boss, json={})
     assert again.status_code == 422
     write(town)
+
+
+def test_campaigns_and_programmes_are_archived_and_brought_back(town: Town, client: TestClient) -> None:
+    reader, desk = key(town, "reader", "read"), key(town, "desk", "read", "push")
+    assert client.post("/v1/programmes/keep/archive", headers=reader, json={}).status_code == 403
+    competes = client.post("/v1/campaigns/call/archive", headers=desk, json={})
+    assert (competes.status_code, competes.json()["detail"]) == (422, "the offer of `call` competes in `keep`")
+    answer = client.post("/v1/programmes/keep/archive", headers=desk, json={"why": "over"}).json()
+    assert client.get("/v1/programmes", headers=reader).json() == []
+    (hidden,) = client.get("/v1/programmes", headers=reader, params={"archived": True}).json()
+    assert (hidden["name"], hidden["archived"]) == ("keep", answer["archived"])
+    assert client.post("/v1/programmes/keep/plan", headers=desk, json={}).status_code == 422
+    assert client.post("/v1/campaigns/call/archive", headers=desk, json={}).status_code == 200
+    listed = {row["name"]: row for row in client.get("/v1/campaigns", headers=reader).json()}
+    assert "call" not in listed
+    assert all("archived" not in row for row in listed.values())
+    assert client.get("/v1/campaigns/call", headers=reader).json()["definition"]["archived"] == answer["archived"]
+    assert client.post("/v1/campaigns/call/plan", headers=desk, json={}).status_code == 422
+    for path in ("campaigns/call", "programmes/keep"):
+        assert client.post(f"/v1/{path}/restore", headers=desk, json={}).json()["archived"] is None
+    (back,) = client.get("/v1/programmes", headers=reader).json()
+    assert "archived" not in back
+    assert client.post("/v1/campaigns/none/archive", headers=desk, json={}).status_code == 404
+
+
+def test_an_archived_programme_decides_no_more(town: Town, client: TestClient) -> None:
+    boss = key(town, "boss", "read", "push")
+    client.post("/v1/programmes/keep/approve", headers=boss, json={})
+    archive(town.context, "programmes", "keep", who="boss")
+    wanted = {"programme": "keep", "customer_id": "C0001", "moment": "cancel_click"}
+    with TestClient(create_app(town.context), raise_server_exceptions=False) as later:  # it is looked at once a second
+        refused = later.post("/v1/decisions", headers=boss, json=wanted)
+    assert refused.status_code == 404
+    assert "is archived since" in refused.json()["detail"]

@@ -122,7 +122,8 @@ def show(
 ) -> Response:
     """Return the page for a question, its forms empty or as they were refused."""
     business = state.context.settings.business
-    campaigns = readable_campaigns(state.context)
+    readable = readable_campaigns(state.context)
+    campaigns = {name: known for name, known in readable.items() if known.archived is None}
     content = SimulatorPage(
         question=question,
         saved=saved_rows(state.store.simulations.list()),
@@ -172,6 +173,8 @@ def _offers_of_programmes(state: State) -> list[tuple[str, str]]:
         try:
             programme = load_programme(home, name)
         except ChurnError:  # its page says what is wrong with it
+            continue
+        if programme.archived is not None:
             continue
         offers += [(offer_name(offer, name), f"{programme.title}: {offer}") for offer in programme.competing]
     return offers

@@ -65,17 +65,18 @@ class Database:
             yield lambda sql, values: list(connection.execute(sa.text(sql), dict(values)).cursor.fetchall())
 
     @contextmanager
-    def write(self, lock: sa.Table | None = None) -> Iterator[sa.Connection]:
+    def write(self, lock: sa.Table | None = None, *, waits: bool = True) -> Iterator[sa.Connection]:
         """Open a transaction that writes: all of it becomes visible at the end, or nothing.
 
         SQLite lets one writer in at a time from the first statement on. On PostgreSQL `lock` names the table on
-        which writers of one matter wait for each other, while readers go on.
+        which writers of one matter wait for each other, while readers go on; who does not wait for it gets StoreBusy.
         """
         with translated(self.address), self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True})
             with connection.begin():
                 if lock is not None and not self.is_sqlite:
-                    connection.execute(sa.text(f"lock table {lock.name} in share row exclusive mode"))
+                    mode = "share row exclusive mode" if waits else "share row exclusive mode nowait"
+                    connection.execute(sa.text(f"lock table {lock.name} in {mode}"))
                 yield connection
 
     @contextmanager

@@ -114,7 +114,7 @@ def drop_replaced_lists(database: Database) -> None:
     for _ in range(_TRIES):
         try:
             # The pointer is locked first, as one who publishes does: each would wait for what the other holds.
-            with database.write(lock=score_list_state) as connection:
+            with database.write(lock=score_list_state, waits=False) as connection:
                 _drop_unseen(connection)
         except StoreBusy:
             sleep(_PAUSE)

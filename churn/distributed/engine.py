@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from churn import __version__
@@ -14,6 +15,7 @@ from churn.context import Log
 from churn.distributed.buckets import TaskReport, count_buckets, on_this_machine, run_buckets
 from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
 from churn.distributed.cut import cut_tables
+from churn.distributed.files import deliveries_of, shared_out
 from churn.distributed.place import Place
 from churn.distributed.reading import fetch_rows
 from churn.distributed.rows import RowsTask, gather_rows, write_rows
@@ -28,6 +30,8 @@ from churn.snapshots.policy import SnapshotPolicy
 from churn.store import BucketCounts, Store
 from churn.warehouse import SqlModel, Warehouse
 from churn.warehouse.models.build import build
+from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.elsewhere import ClusterReader
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,6 +128,38 @@ class SparkEngine:
         """Let tasks read a source of format `spark`. Raises as `reading.fetch_rows`."""
         session, work = open_session(self.settings.engine), self._work()
         fetch_rows(session, work, warehouse, name, source, since=since)
+
+    @property
+    def reader(self) -> ClusterReader:
+        """This engine: it reads sources of format `spark`, and large text files."""
+        return self
+
+    def read_files(
+        self,
+        name: str,
+        source: SourceSettings,
+        kind: str,
+        groups: Sequence[Sequence[SourceFile]],
+        *,
+        scratch: Path,
+    ) -> Iterator[Iterator[Delivery]]:
+        """Let tasks read the files, and yield of each group what they delivered. Raises as the readers do."""
+        session, work = open_session(self.settings.engine), self._work()
+        task, groups_of_units = shared_out(
+            name, source, kind, groups, resources=self._resources(session), secrets=self.secrets
+        )
+        units, place = list(task.units), work.place / "files" / name
+        below = place / task.key
+        for other in place.names():
+            if other != task.key:
+                (place / other).remove()  # of a run that was killed
+        with self._recorded("spark_read", below, units):
+            done = run_buckets(session, task, below, units, message=f"Reading {name}", progress=SILENT)
+            self._note("spark_read", done)
+        reports = {report.bucket: report for report in done}
+        for group in groups_of_units:
+            yield deliveries_of(task, below, reports, group, scratch)
+        place.remove()
 
     def _work(self) -> WorkFolder:
         return open_work(self.settings.home, self.settings.engine, self.secrets)

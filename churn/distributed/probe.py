@@ -1,4 +1,4 @@
-"""Tries the cluster: whether a session opens, workers see the shared folder, and they run this version of the product."""
+"""Tries the cluster: whether a session opens, workers see the shared folder and run this version of the product, and Spark knows our sources."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn import __version__
-from churn.config import EngineSettings
+from churn.config import EngineSettings, SourceSettings
+from churn.distributed.reading import selected
 from churn.distributed.session import open_session, translating
 from churn.distributed.work import NO_SECRETS, open_work
-from churn.errors import ConfigError
+from churn.errors import ConfigError, ContractBroken
+from churn.warehouse.loading.expressions import theirs
+from churn.warehouse.reading.database_load import only_by_spark
+from churn.warehouse.reading.increments import updated_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,4 +57,24 @@ def probe_cluster(home: Path, engine: EngineSettings, secrets: Mapping[str, str]
             f"the workers run churn {', '.join(sorted(versions))}, and the driver {__version__}",
             where="[engine]",
             remedy="Install the same version everywhere.",
+        )
+
+
+def probe_source(engine: EngineSettings, name: str, source: SourceSettings) -> None:
+    """Ask Spark what a source of its format has for columns; no row is read.
+
+    Raises ConfigError where no Spark is set or a declared column is missing, ContractBroken for a table or query that
+    Spark does not know, Unreachable or ResourceError where it does not answer.
+    """
+    if engine.kind != "spark":
+        raise only_by_spark(name)
+    session = open_session(engine)
+    with translating(f"{name} cannot be looked at", remedy="Check the settings of [engine] that declare catalogues."):
+        columns = selected(session, name, source).columns
+    updated = updated_column(source)
+    if updated and theirs(updated, dict.fromkeys(columns, "")) is None:
+        raise ContractBroken(
+            f"no column `{updated}` (options.updated)",
+            where=f"sources.{name}",
+            remedy=f"Name one of {', '.join(columns)}.",
         )

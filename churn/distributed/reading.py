@@ -48,20 +48,11 @@ def fetch_rows(
 
     Raises ContractBroken for a query that Spark cannot read, ResourceError where its tasks fail.
     """
-    from pyspark.errors import AnalysisException
-
     place = work.place / "read" / name / uuid.uuid4().hex[:8]
     place.parent.remove()  # of a run that was killed
     remedy = "Look at Spark's own words, and at the room in the folder of [engine] work; then run it again."
     with translating(f"{name} was not read", remedy=remedy):
-        try:
-            frame = session.sql(source.query or f"select * from {source.table}")
-        except AnalysisException as error:
-            raise ContractBroken(
-                f"Spark cannot read it: {(str(error).strip().splitlines() or [type(error).__name__])[0]}",
-                where=f"sources.{name}",
-                remedy="Check `table` or `query`, and the settings of [engine] that declare catalogues.",
-            ) from error
+        frame = selected(session, name, source)
         if since is not None:
             frame = _from(warehouse, frame, name, source, since)
         names = [row[0] for row in frame.mapInArrow(partial(_write, place), "name string").collect()]
@@ -76,6 +67,20 @@ def fetch_rows(
             f" select *, row_number() over () as _row from read_parquet([{files}], hive_partitioning = false)"
         )
     place.parent.remove()
+
+
+def selected(session: SparkSession, name: str, source: SourceSettings) -> DataFrame:
+    """Return what the source selects, of which nothing has been read yet. Raises ContractBroken where Spark finds no such thing."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        return session.sql(source.query or f"select * from {source.table}")
+    except AnalysisException as error:
+        raise ContractBroken(
+            f"Spark cannot read it: {(str(error).strip().splitlines() or [type(error).__name__])[0]}",
+            where=f"sources.{name}",
+            remedy="Check `table` or `query`, and the settings of [engine] that declare catalogues.",
+        ) from error
 
 
 def _write(place: Place, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

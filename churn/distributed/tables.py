@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,11 @@ _KEPT: Final = re.compile(
     r"BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DATE|TIMESTAMP|VARCHAR|DECIMAL\(\d+,\d+\)"
 )
 _NESTED: Final = re.compile(r".*\]|(STRUCT|MAP|UNION).*", re.DOTALL)
+# The same within nested types, where a name may look like a type, but is followed by one.
+_ODD: Final = re.compile(
+    r'"(?:[^"]|"")*"|\b(U?HUGEINT|U(?:BIG|SMALL|TINY)INT|UINTEGER|JSON|UUID|INTERVAL|BLOB|BIT|BIGNUM|TIME(?:STAMP)? WITH TIME ZONE'
+    r"|TIMESTAMP_N?M?S|TIME|ENUM\((?:'(?:[^']|'')*'(?:, )?)*\))(?=[,)\[]|$)"
+)
 CUSTOMER: Final = "customer_id"
 
 
@@ -30,7 +36,10 @@ class FiledColumn:
     def written(self) -> str:
         """SQL that gives the column as files hold it."""
         value = quoted(self.name)
-        if not (_KEPT.fullmatch(self.type) or _NESTED.fullmatch(self.type)):
+        if _NESTED.fullmatch(self.type):
+            plain = _ODD.sub(lambda match: "VARCHAR" if match[1] else match[0], self.type)
+            value = value if plain == self.type else f"cast({value} as {plain})"
+        elif not _KEPT.fullmatch(self.type):
             value = f"cast({value} as varchar)"
         return f"{value} as {quoted(self.in_file)}"
 
@@ -64,7 +73,11 @@ class FiledTable:
     @classmethod
     def of(cls, warehouse: Warehouse, name: str) -> FiledTable:
         """Return how the table `schema.table` of `warehouse` is written to files."""
-        kinds = {row[0]: row[1] for row in warehouse.rows(f"describe {sql_name(name)}")}
+        return cls.with_columns(name, {row[0]: row[1] for row in warehouse.rows(f"describe {sql_name(name)}")})
+
+    @classmethod
+    def with_columns(cls, name: str, kinds: Mapping[str, str]) -> FiledTable:
+        """Return how rows with columns of these types are written to files."""
         return cls(
             name,
             tuple(
@@ -82,9 +95,14 @@ class FiledTable:
         """Return what the column `name` is called in files; None where there is no such column."""
         return next((column.in_file for column in self.columns if column.name == name), None)
 
+    @property
+    def written(self) -> str:
+        """SQL that lists the columns as files hold them."""
+        return ", ".join(column.written for column in self.columns)
+
     def write(self, warehouse: Warehouse, path: Path, *, part: str = "", where: str = "") -> None:
         """Write the table to the file `path`; by the SQL `part`, rows go to folders `part=...` below it, in any order."""
-        listed = ", ".join([*(column.written for column in self.columns), *([f"{part} as part"] if part else [])])
+        listed = ", ".join([self.written, *([f"{part} as part"] if part else [])])
         source = f"{sql_name(self.name)}" + (f" where {where}" if where else "")
         how = "format parquet" + (", partition_by (part)" if part else "")
         with warehouse.unordered():

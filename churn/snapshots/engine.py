@@ -10,7 +10,7 @@ from churn.progress import SILENT, Progress
 from churn.snapshots.dataset import build_snapshots
 from churn.snapshots.policy import SnapshotPolicy
 from churn.warehouse import SqlModel, Warehouse
-from churn.warehouse.reading.increments import Fetch
+from churn.warehouse.reading.elsewhere import ClusterReader
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,14 +63,14 @@ class Engine(Protocol):
         """Return what `work` makes of `frame`, which may be cut into parts."""
 
     @property
-    def fetch(self) -> Fetch | None:
-        """What reads the sources of format `spark`; None where nothing does."""
+    def reader(self) -> ClusterReader | None:
+        """What reads the sources of format `spark`, and large text files; None where this process does what can be done."""
 
 
 class Embedded:
     """Does the work in this process."""
 
-    fetch: Fetch | None = None
+    reader: ClusterReader | None = None
 
     def build_snapshots(
         self,

@@ -13,7 +13,7 @@ from churn.accounts.sso.people import client_secret
 from churn.accounts.sso.provider import Provider
 from churn.config.schedule import WEBHOOK_SECRET, chat_url, webhook_secret
 from churn.context import Context
-from churn.distributed import probe_cluster
+from churn.distributed import probe_cluster, probe_source
 from churn.errors import ChurnError, ConfigError, Unreachable
 from churn.warehouse.reading import lake_load
 from churn.workflows.mirror import reach_mlflow
@@ -69,12 +69,15 @@ def _cluster(context: Context) -> Iterator[Reached]:
 
 
 def _lakes(context: Context) -> Iterator[Reached]:
-    """Look up the tables of lakes that sources name."""
+    """Look up the tables of lakes, and those of Spark, that sources name."""
     for name, source in context.settings.sources.items():
-        if source.format in {"delta", "iceberg"}:
+        if source.format in {"delta", "iceberg", "spark"}:
             error: ChurnError | None = None
             try:
-                lake_load.reach(name, source, context.secrets)
+                if source.format == "spark":
+                    probe_source(context.settings.engine, name, source)
+                else:
+                    lake_load.reach(name, source, context.secrets)
             except ChurnError as failure:
                 error = failure
             yield Reached("sources", f"{name} ({source.format})", error)

@@ -27,6 +27,7 @@ from churn.context import Context
 from churn.demo.company import TABLES, generate_company
 from churn.distributed import build, cut, engine
 from churn.distributed.buckets import DONE
+from churn.warehouse.loading import ingest
 from churn.workflows.explore import explore_data
 from churn.workflows.monitor import monitor_model
 from churn.workflows.plan import PlanRequest, plan_campaigns
@@ -186,6 +187,7 @@ def two(spark: SparkCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch:  # a block of rows is larger than this company
         patch.setattr(frame, "ExplainRows", partial(ExplainRows, rows=256))
         patch.setattr(cut, "MONTHLY_FROM", 50_000)
+        patch.setattr(ingest, "SHARED_FROM", 0)
         yield from lived(homes)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -212,6 +214,7 @@ def test_a_trained_and_scored_home_is_the_same_to_the_last_bit(two: Two) -> None
         first = store.runs.list(workflow="spark_build", limit=1_000)[-1]  # other tests may have built since
     assert (first.outcome, first.buckets_done, first.buckets_failed) == ("done", BUCKETS, 0)
     assert newest_step(on_spark, "spark_rows")[0] == "done"
+    assert newest_step(on_spark, "spark_read")[0] == "done", "payments are read by tasks"
     note = json.loads((two.folder / "spark" / "engine.json").read_text(encoding="utf-8"))
     assert (note["hash"], note["buckets"]) == ("xxhash64", BUCKETS)
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from churn.config import EngineSettings, ResourceSettings, SourceSettings
+from churn.bootstrap import build_context
+from churn.config import EngineSettings, ResourceSettings, Settings, SourceSettings
 from churn.distributed import forget_work, probe_cluster
 from churn.distributed.buckets import DONE, on_this_machine, report_of, run_buckets
 from churn.distributed.cut import cut_tables
 from churn.distributed.place import Place
-from churn.distributed.reading import fetch_rows
 from churn.distributed.session import open_session
 from churn.distributed.work import WorkFolder, open_work
 from churn.errors import Unreachable
 from churn.progress import SILENT
 from churn.warehouse import open_warehouse
+from churn.warehouse.loading import ingest as loading
 from churn.warehouse.loading.ingest import ingest
 from tests.distributed.tasks import die_once
 from tests.object_store import ObjectServer, running_object_server
@@ -119,15 +120,50 @@ def test_tables_are_cut_and_read_through_the_store(
 
 @pytest.mark.parametrize(("least", "rows"), [(3, 7), (100, 0)])
 def test_what_spark_reads_comes_through_the_store(
-    engine: EngineSettings, work: WorkFolder, least: int, rows: int
+    engine: EngineSettings,
+    work: WorkFolder,
+    server: ObjectServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    least: int,
+    rows: int,
 ) -> None:
     query = f"select concat('p', id) as payment_id, concat('c', id) as customer_id, timestamp_ntz'2026-01-01' as attempted_at, 1.5D as amount, 'failed' as status from range(10) where id >= {least}"
 
-    def fetch(warehouse, name, source, _secrets, *, since) -> None:
-        fetch_rows(open_session(engine), work, warehouse, name, source, since=since)
-
+    settings = Settings(home=tmp_path, engine=engine)
+    for name, value in server.secrets.items():
+        monkeypatch.setenv(name, value)
+    reader = build_context(settings=settings).engine.reader
     with open_warehouse(None, holder="tests") as warehouse:
         source = SourceSettings(format="spark", query=query)
-        (result,) = ingest(warehouse, {"payments": source}, now=datetime(2026, 7, 1), by_spark=fetch)
+        (result,) = ingest(warehouse, {"payments": source}, now=datetime(2026, 7, 1), cluster=reader)
         assert result.rows == rows
         assert (work.place / "read").names() == []
+
+
+def test_files_in_a_store_are_read_by_tasks_that_fetch_them(
+    engine: EngineSettings, work: WorkFolder, server: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "SHARED_FROM", 0)
+    for name, value in server.secrets.items():
+        monkeypatch.setenv(name, value)
+    context = build_context(settings=Settings(home=tmp_path, engine=engine))
+    with server.client() as client:
+        client.create_bucket(Bucket="landing")
+        for number in range(2):
+            body = f"customer_id,started_at\nc{number},2026-03-01\n".encode()
+            client.put_object(Bucket="landing", Key=f"sessions-{number}.csv", Body=body)
+    with open_warehouse(None, holder="tests") as warehouse:
+        source = SourceSettings(path="s3://landing/*.csv")
+        (result,) = ingest(
+            warehouse,
+            {"sessions": source},
+            now=datetime(2026, 7, 1),
+            secrets=context.secrets,
+            cluster=context.engine.reader,
+        )
+        assert (result.files_loaded, result.rows) == (2, 2)
+        rows = warehouse.rows("select customer_id, source_file, row_number from raw.sessions order by 1")
+    assert rows == [(f"c{number}", f"s3://landing/sessions-{number}.csv", 1) for number in range(2)]
+    with context.open_store() as store:
+        assert [run.buckets_done for run in store.runs.list(workflow="spark_read", limit=5)] == [2]

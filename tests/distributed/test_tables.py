@@ -18,9 +18,11 @@ select
     'c1' as customer_id, 170141183460469231731687303715884105727::hugeint as "a huge, one", 1::utinyint as b,
     'glad'::mood as c, timestamp '1200-02-29 12:00:00.123456' as d, date '0050-01-01' as e, interval 3 day as f,
     'nan'::double as g, 123456.789::decimal(18, 4) as h, map {'a': 1::hugeint, 'b; c': 2::hugeint} as i, time '12:00' as j,
-    timestamptz '2024-01-01 10:00:00+02' as k, null::varchar as l, [1, 2] as m, 'infinity'::timestamp as n
+    timestamptz '2024-01-01 10:00:00+02' as k, null::varchar as l, [1, 2] as m, 'infinity'::timestamp as n,
+    {'big': 18446744073709551615::hugeint, 'HUGEINT': 'x', 'a "JSON", b': [time '12:00'], 'j': '{"a": 1}'::json,
+        'm': ['glad'::mood], 'n': null} as o
 union all
-select 'c2', null, null, null, null, null, null, -0.0, null, null, null, null, '', null, null
+select 'c2', null, null, null, null, null, null, -0.0, null, null, null, null, '', null, null, null
 """
 
 

@@ -31,13 +31,14 @@ from churn.warehouse.loading.loading import Load, Loaded, load_delivery
 from churn.warehouse.loading.shrinking import refuse_empty, refuse_shrunk
 from churn.warehouse.reading import database_load, lake_load, readers
 from churn.warehouse.reading.declared import reading_of
-from churn.warehouse.reading.delivery import SourceFile
-from churn.warehouse.reading.increments import Fetch
+from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.elsewhere import ClusterReader
 from churn.warehouse.reading.scanning import DELIVERED
 from churn.warehouse.reading.sources import Files
 from churn.warehouse.reading.web import web_load
 
 _OF_NOTHING = 64  # bytes: no longer is a JSON array without rows
+SHARED_FROM = 16 * 1024**2  # bytes of text: less is read in the time that tasks take to begin
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ def ingest(
     erased: Erased = NOBODY,
     needed: str | None = None,
     company: str = "UTC",
-    by_spark: Fetch | None = None,
+    cluster: ClusterReader | None = None,
     progress: Progress = SILENT,
 ) -> list[LoadResult]:
     """Load every declared source (or `only` one), and leave each canonical raw table in place, empty if undeclared.
 
     `now` stamps the rows, in the zone of the `company`, which is that of the times in the tables; `secrets` holds passwords and object-store keys by their environment names; `full` loads
     files again that have not changed; rows of the `erased` are left outside; `needed` names the table that churn is
-    told by; `by_spark` reads sources of format `spark`. All sources are loaded or none: what stood before stays if one is refused. Raises ConfigError (unknown
+    told by; the `cluster` reads sources of format `spark`, and large text files. All sources are loaded or none: what stood before stays if one is refused. Raises ConfigError (unknown
     source, wrong map, missing extra), ContractBroken (missing file, column or rows, mostly bad rows), ResourceError
     (disk or memory).
     """
@@ -96,7 +97,7 @@ def ingest(
                 reading_of(name, source, company),
                 is_needed=name == needed,
             )
-            results.append(_load(load, secrets or {}, by_spark, full=full))
+            results.append(_load(load, secrets or {}, cluster, full=full))
     return results
 
 
@@ -114,7 +115,7 @@ def _table(name: str) -> Table:
     return Table(name, None, ())
 
 
-def _load(load: Load, secrets: Mapping[str, str], by_spark: Fetch | None, *, full: bool) -> LoadResult:
+def _load(load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None, *, full: bool) -> LoadResult:
     started = time.perf_counter()
     name, source = load.table.name, load.source
     if source.format in {"delta", "iceberg"}:
@@ -122,9 +123,9 @@ def _load(load: Load, secrets: Mapping[str, str], by_spark: Fetch | None, *, ful
     elif source.url is not None:
         done, unchanged, vanished, looked_at = *web_load.run(load, secrets, full=full), f"sources.{name}"
     elif source.path is None:
-        done, unchanged, vanished, looked_at = *database_load.run(load, secrets, by_spark, full=full), f"sources.{name}"
+        done, unchanged, vanished, looked_at = *database_load.run(load, secrets, cluster, full=full), f"sources.{name}"
     else:
-        done, unchanged, vanished, looked_at = _load_files(load, Files(name, source, secrets), full=full)
+        done, unchanged, vanished, looked_at = _load_files(load, Files(name, source, secrets), cluster, full=full)
     load.warehouse.execute(f"drop table if exists {DELIVERED}")  # it may be large
     total = refuse_empty(load, looked_at)
     return LoadResult(
@@ -140,7 +141,9 @@ def _load(load: Load, secrets: Mapping[str, str], by_spark: Fetch | None, *, ful
     )
 
 
-def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], int, tuple[str, ...], str]:
+def _load_files(
+    load: Load, files: Files, cluster: ClusterReader | None, *, full: bool
+) -> tuple[list[Loaded], int, tuple[str, ...], str]:
     """Load new and changed files; return what came of them, how many stayed, which are gone, and where was looked."""
     name, source, warehouse = load.table.name, load.source, load.warehouse
     listed = files.found()
@@ -148,11 +151,13 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
     readers.check_options(kind, source.options, where=f"sources.{name}")
     before = ledger.known_files(warehouse, name)
     plan = ledger.plan(listed, before, load.settings_hash, full=full)
-    done: list[Loaded] = []
     alike = any(known.settings_hash == load.settings_hash for known in before.values())
     load = replace(load, has_earlier_files=alike)
+    wanted = [*plan.changed, *plan.new]
+    if kind == "parquet" or sum(file.size for file in wanted) < SHARED_FROM:
+        cluster = None
     with (
-        files.here([*plan.changed, *plan.new], _scratch(warehouse)) as ready,
+        files.here(wanted, _scratch(warehouse), only=None if cluster is None else _seems_empty) as ready,
         _copies(warehouse) as scratch,
         warehouse.transaction(),
     ):
@@ -168,14 +173,7 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
         again = [file for file in plan.changed if _is_read_alike(before, file, load)]
         has_earlier = earlier.put_aside(warehouse, load.table, again)
         ledger.remove(warehouse, name, plan.changed, first)
-        for load_id, group in enumerate(groups, first):
-            if not load.is_essential:
-                done.extend(_noted_empty(load, group, load_id))
-                group = [file for file in group if not _is_empty(file)]  # noqa: PLW2901  # empty exports have been noted
-            for delivery in readers.deliveries(
-                warehouse, group, kind, source.options, scratch=scratch, rows_at=source.rows_at
-            ):
-                done.extend(load_delivery(load, delivery, load_id))
+        done = _loaded(load, kind, groups, first, cluster, scratch)
         changed = {file.name for file in plan.changed}
         for loaded in done if not full else ():
             if loaded.file in changed:
@@ -184,6 +182,38 @@ def _load_files(load: Load, files: Files, *, full: bool) -> tuple[list[Loaded], 
             earlier.bring_back(warehouse, load.table, again, first)
     looked_at = ", ".join(file.name for file in listed[:3])
     return done, plan.unchanged + len(plan.touched) + len(plan.moved), plan.vanished, looked_at
+
+
+def _loaded(
+    load: Load,
+    kind: str,
+    groups: Sequence[Sequence[SourceFile]],
+    first: int,
+    cluster: ClusterReader | None,
+    scratch: Path,
+) -> list[Loaded]:
+    """Load groups of files, each by an id of its own from `first` on."""
+    done: list[Loaded] = []
+    if not load.is_essential:
+        for load_id, group in enumerate(groups, first):
+            done.extend(_noted_empty(load, group, load_id))
+        groups = [[file for file in group if not _is_empty(file)] for group in groups]
+    for load_id, deliveries in enumerate(_read(load, kind, groups, cluster, scratch), first):
+        for delivery in deliveries:
+            done.extend(load_delivery(load, delivery, load_id))
+    return done
+
+
+def _read(
+    load: Load, kind: str, groups: Sequence[Sequence[SourceFile]], cluster: ClusterReader | None, scratch: Path
+) -> Iterator[Iterator[Delivery]]:
+    """Yield the deliveries of each group of files, read here or by the cluster."""
+    name, source = load.table.name, load.source
+    if cluster is not None:
+        yield from cluster.read_files(name, source, kind, groups, scratch=scratch)
+        return
+    for group in groups:
+        yield readers.deliveries(load.warehouse, group, kind, source.options, scratch=scratch, rows_at=source.rows_at)
 
 
 def _is_read_alike(before: Mapping[str, Known], file: SourceFile, load: Load) -> bool:
@@ -213,9 +243,14 @@ def _noted_empty(load: Load, files: Sequence[SourceFile], load_id: int) -> list[
     return [Loaded(file.name, 0, 0) for file in empty]
 
 
+def _seems_empty(file: SourceFile) -> bool:
+    """Say whether a file is so small that it may hold nothing."""
+    return file.size < _OF_NOTHING
+
+
 def _is_empty(file: SourceFile) -> bool:
     """Say whether a file holds nothing, or a JSON array of nothing."""
-    return file.size == 0 or (file.size < _OF_NOTHING and file.path.read_bytes().strip() in {b"", b"[]"})
+    return file.size == 0 or (_seems_empty(file) and file.path.read_bytes().strip() in {b"", b"[]"})
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from churn.warehouse.loading.loading import Load, Loaded, load_delivery
 from churn.warehouse.loading.shrinking import refuse_shrunk
 from churn.warehouse.reading import mysql, postgres
 from churn.warehouse.reading.delivery import Delivery, SourceFile
+from churn.warehouse.reading.elsewhere import ClusterReader
 from churn.warehouse.reading.increments import (
     Fetch,
     declared_address,
@@ -31,15 +32,15 @@ _OPTIONS = {"updated", "overlap", "nullstr", "decimal_separator", "thousands", "
 
 
 def run(
-    load: Load, secrets: Mapping[str, str], by_spark: Fetch | None = None, *, full: bool
+    load: Load, secrets: Mapping[str, str], cluster: ClusterReader | None = None, *, full: bool
 ) -> tuple[list[Loaded], int, tuple[str, ...]]:
-    """Load the source, one of format `spark` by `by_spark`; return what came of it, 1 if nothing had changed, and no vanished files.
+    """Load the source, one of format `spark` by the `cluster`; return what came of it, 1 if nothing had changed, and no vanished files.
 
     Raises ConfigError for unknown options and an unknown kind of database, ContractBroken for a column that is not
     there, and as `postgres.fetch` and `mysql.fetch`.
     """
     name, source, warehouse = load.table.name, load.source, load.warehouse
-    kind, fetch = _reader(name, source, secrets, by_spark)
+    kind, fetch = _reader(name, source, secrets, cluster)
     unknown = set(source.options) - _OPTIONS
     if unknown:
         remedy = f"{_NAMES[kind]} knows {', '.join(sorted(_OPTIONS))}."
@@ -74,13 +75,14 @@ def run(
     return done, 0, ()
 
 
-def _reader(name: str, source: SourceSettings, secrets: Mapping[str, str], by_spark: Fetch | None) -> tuple[str, Fetch]:
+def _reader(
+    name: str, source: SourceSettings, secrets: Mapping[str, str], cluster: ClusterReader | None
+) -> tuple[str, Fetch]:
     """Return the kind of database that a source's format or address names, and what reads it."""
     if source.format == "spark":
-        if by_spark is None:
-            remedy = 'Set [engine] kind = "spark" (docs/scale.md), or export the rows as Parquet.'
-            raise ConfigError("only Spark can read it", where=f"sources.{name}", remedy=remedy)
-        return "spark", by_spark
+        if cluster is None:
+            raise only_by_spark(name)
+        return "spark", cluster.fetch
     scheme, parted, _ = declared_address(name, source, secrets).partition("://")
     if not parted or scheme in {
         "postgresql",
@@ -91,6 +93,12 @@ def _reader(name: str, source: SourceSettings, secrets: Mapping[str, str], by_sp
         return "mysql", mysql.fetch
     remedy = "Begin it with postgresql://, mysql:// or mariadb:// instead."
     raise ConfigError(f"no database of the kind `{scheme}` can be read", where=f"sources.{name}.dsn", remedy=remedy)
+
+
+def only_by_spark(name: str) -> ConfigError:
+    """Return the error for a source of format `spark` where there is no Spark."""
+    remedy = 'Set [engine] kind = "spark" (docs/scale.md), or export the rows as Parquet.'
+    return ConfigError("only Spark can read it", where=f"sources.{name}", remedy=remedy)
 
 
 def _hashes(warehouse: Warehouse, load: Load, updated: str) -> None:

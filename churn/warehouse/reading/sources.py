@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,9 +44,14 @@ class Files:
         return self._store.found(pattern)
 
     @contextmanager
-    def here(self, files: Sequence[SourceFile], scratch: Path | None) -> Iterator[list[SourceFile]]:
-        """Give `files` a place on this machine for as long as the block runs; downloads lie in `scratch`."""
-        remote = [file for file in files if file.name.startswith("s3://")]
+    def here(
+        self, files: Sequence[SourceFile], scratch: Path | None, *, only: Callable[[SourceFile], bool] | None = None
+    ) -> Iterator[list[SourceFile]]:
+        """Give `files` a place on this machine for as long as the block runs; downloads lie in `scratch`.
+
+        With `only`, those it says false of stay where they are: others read them.
+        """
+        remote = [file for file in files if file.name.startswith("s3://") and (only is None or only(file))]
         if not remote or self._store is None:
             yield list(files)
             return

@@ -79,7 +79,7 @@ def _preview(context: Context, warehouse: Warehouse, name: str, settings: Source
         now=context.local_now(),
         secrets=context.secrets,
         company=zone,
-        by_spark=context.engine.fetch,
+        cluster=context.engine.reader,
     )
     unread = dict(
         warehouse.rows(

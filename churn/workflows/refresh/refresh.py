@@ -69,7 +69,7 @@ def refresh_warehouse(context: Context, *, source: str | None = None, full: bool
                 erased=erased,
                 needed=policy.told_by_table,
                 company=context.settings.reporting.timezone,
-                by_spark=context.engine.fetch,
+                cluster=context.engine.reader,
                 progress=context.progress,
             )
             builds = build(warehouse, models, schemas=["staging", "totals"], progress=context.progress)

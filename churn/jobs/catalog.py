@@ -37,8 +37,8 @@ _ALL = (
     ),
     Job(
         "monthly",
-        "Monthly: explore the data, write the report of the month before",
-        (Step("explore", on_request.explore), Step("report", on_request.report)),
+        "Monthly: explore the data, write the report of the month before, mail figures",
+        (Step("explore", on_request.explore), Step("report", on_request.report), Step("figures", on_request.figures)),
         {"language": _LANGUAGE},
         is_dated=True,
     ),

@@ -227,3 +227,25 @@ class SavedView:
     name: str
     query: str
     saved_at: datetime
+
+
+@dataclass(frozen=True)
+class NewFigureMail:
+    """A choice of figures to be mailed each month: names of tables, by a segment or of one `value` of it, over so many months."""
+
+    owner: str
+    addresses: tuple[str, ...]
+    tables: tuple[str, ...]
+    segment: str
+    value: str
+    months: int
+
+
+@dataclass(frozen=True)
+class FigureMail(NewFigureMail):
+    """A choice that is mailed; `sent_for` is the first day of the month it was sent for last."""
+
+    mail_id: int
+    made_at: datetime
+    sent_for: date | None
+    sent_at: datetime | None

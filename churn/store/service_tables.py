@@ -292,3 +292,18 @@ saved_views = sa.Table(
     ),  # what follows the `?` of the address, without the search for a customer
     sa.Column("saved_at", sa.DateTime, nullable=False),
 )
+
+figure_mails = sa.Table(
+    "figure_mails",
+    metadata,
+    sa.Column("mail_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("addresses", sa.JSON, nullable=False),
+    sa.Column("tables", sa.JSON, nullable=False),  # names of tables on the page of figures
+    sa.Column("segment", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),  # of the segment; empty for all
+    sa.Column("months", sa.Integer, nullable=False),  # up to the newest
+    sa.Column("made_at", sa.DateTime, nullable=False),
+    sa.Column("sent_for", sa.Date),  # the month's first day
+    sa.Column("sent_at", sa.DateTime),
+)

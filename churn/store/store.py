@@ -15,6 +15,7 @@ from churn.store.repositories.alerts import AlertRepository
 from churn.store.repositories.campaigns import AssignmentRepository, PlanRepository
 from churn.store.repositories.crm_records import CrmRepository
 from churn.store.repositories.deliveries import DeliveryRepository
+from churn.store.repositories.figure_mails import FigureMailRepository
 from churn.store.repositories.jobs import JobRepository
 from churn.store.repositories.keys import KeyRepository
 from churn.store.repositories.measurements import MeasurementRepository
@@ -142,6 +143,11 @@ class Store:
     def views(self) -> SavedViewRepository:
         """Views of the risk list that people saved."""
         return SavedViewRepository(self.database)
+
+    @cached_property
+    def figure_mails(self) -> FigureMailRepository:
+        """Choices of figures that are mailed each month."""
+        return FigureMailRepository(self.database)
 
     @cached_property
     def pushed(self) -> PushedRowRepository:

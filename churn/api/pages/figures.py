@@ -7,20 +7,25 @@ from functools import lru_cache
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi import Path as InPath
+from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 
 from churn.accounts.sign_in import SignedIn
 from churn.api.pages.charts import chart_html
+from churn.api.pages.figure_mail_form import FigureMailForm, addresses_in, mail_form
 from churn.api.pages.frame import HEADERS, page
 from churn.api.pages.session import signed_in
+from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.documents.exploration import SurvivalCurves
-from churn.errors import NotFound
+from churn.errors import ConfigError, NotFound
+from churn.jobs.notify.figure_mail import keep_choice, stop_choice
 from churn.reports.charts.exploration import survival_curves
 from churn.reports.charts.figures import churn_lines, revenue_moves
 from churn.reports.charts.svg import Figure
+from churn.store.service_records import NewFigureMail
 from churn.views.figure_tables import FigureTable, figure_tables
 from churn.views.figures import ALL, WORDS, FiguresQuestion, MonthRow, SegmentFigures, read_figures
 from churn.views.reports import TYPES
@@ -30,6 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]
+NO_TABLES: Final[list[str]] = []
 _NOTES: Final = {
     "by-segment": "Churn a month is what was lost of what each month began with. Months before: as many months, right before these; year before: the same months, a year earlier.",
     "customers": "Other: pauses, and those who grew into the next time as a customer.",
@@ -53,8 +59,40 @@ Wanted = Annotated[FiguresQuestion, Depends(_wanted)]
 
 
 @router.get("/figures")
-def figures(request: Request, state: Here, _user: Reader, wanted: Wanted) -> Response:
+def figures(request: Request, state: Here, user: Reader, wanted: Wanted) -> Response:
     """Show the figures of the months and the segment that the address asks for."""
+    return _show(request, state, wanted, mail_form(state, user))
+
+
+@router.post("/figures/mails")
+def mail(
+    request: Request,
+    state: Here,
+    user: Reader,
+    wanted: Wanted,
+    to: Annotated[str, Form(max_length=2_000)] = "",
+    tables: Annotated[list[str], Form(max_length=10)] = NO_TABLES,
+) -> Response:
+    """Have the choice that the page shows mailed each month."""
+    shown = read_figures(state.context, wanted)
+    if shown is None:
+        raise NotFound("there are no figures yet", where="figures", remedy="See the jobs.")
+    choice = NewFigureMail(user.name, addresses_in(to), tuple(tables), shown.segment, shown.value, shown.length)
+    try:
+        keep_choice(state.context, choice, is_admin=user.may("admin"), request=request_id(request))
+    except ConfigError as error:
+        return _show(request, state, wanted, mail_form(state, user).refused(to, tables, error), status=422)
+    return RedirectResponse(f"/figures?{urlencode(_parameters(shown))}#mails", status_code=303)
+
+
+@router.post("/figures/mails/{mail_id}/stop")
+def stop(mail_id: Annotated[int, InPath(ge=1, le=2**31 - 1)], request: Request, state: Here, user: Reader) -> Response:
+    """Mail a choice no more."""
+    stop_choice(state.context, mail_id, user.name, is_admin=user.may("admin"), request=request_id(request))
+    return RedirectResponse("/figures#mails", status_code=303)
+
+
+def _show(request: Request, state: State, wanted: FiguresQuestion, form: FigureMailForm, status: int = 200) -> Response:
     shown = read_figures(state.context, wanted)
     if shown is None:
         return page(request, "figures/figures.html.j2", title="Figures", active="figures", shown=None)
@@ -65,9 +103,12 @@ def figures(request: Request, state: Here, _user: Reader, wanted: Wanted) -> Res
         "figures/figures.html.j2",
         title="Figures",
         active="figures",
+        status=status,
         shown=shown,
+        mail=form,
         words=WORDS,
         tables=tables.tables,
+        titles={given.name: given.title for given in tables.tables},
         notes=_NOTES,
         charts=_charts(shown, tables.survival, currency),
         query=urlencode(_parameters(shown)),

@@ -49,7 +49,7 @@ def announce_report(context: Context, report: ReportResult) -> int:
     headline = Headline(
         title=f"churn: {wording.month(f'{report.month}-01')}",
         sentence=sentence,
-        figures=tuple(_figures(report.document)),
+        figures=tuple(headline_figures(report.document)),
         link=f"{alerts.link.rstrip('/')}/reports" if alerts.link else None,
     )
     event_id = f"report-{report.month}-{report.language}-{hashlib.sha256(sentence.encode()).hexdigest()[:8]}"
@@ -72,7 +72,9 @@ def room_of(subscription: str, context: Context) -> ChatKind | None:
     return next((room for room in context.settings.alerts.chat if subscription == f"{_ROOM}{room}"), None)
 
 
-def _figures(facts: MonthFacts) -> Iterator[HeadlineFigure]:
+def headline_figures(facts: MonthFacts) -> Iterator[HeadlineFigure]:
+    """Yield the figures of a month that its headline stands on, as people read them."""
+
     def amount(value: float) -> str:
         return wording.money(value, facts.currency)
 

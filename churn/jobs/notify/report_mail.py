@@ -1,4 +1,4 @@
-"""Mails the monthly report: its headline as the text, the page as one file that opens anywhere."""
+"""Mails the monthly report: its headline and figures as the mail's own text, the page as one file that opens anywhere."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 
+from churn import wording
 from churn.context import Context
 from churn.jobs.notify.channels import send_mail
+from churn.jobs.notify.headline import headline_figures
+from churn.reports.render import render
 from churn.views.reports import headline_of
 from churn.workflows.report import ReportResult
 
@@ -33,9 +36,22 @@ def mail_report(context: Context, report: ReportResult) -> int:
     domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
     mail["Message-ID"] = f"<{page.stem}.{_digest(context, page)}@{domain}>"
     link = f"\n{settings.link}\n" if settings.link else ""
-    mail.set_content(
-        f"{headline}\n\nThe report is the file {page.name}: it opens in any browser, and prints well.\n{link}"
+    figures = tuple(headline_figures(report.document)) if report.language == wording.ENGLISH else ()
+    plain = "".join(f"{figure.name}: {figure.value}\n" for figure in figures)
+    how = f"The report is the file {page.name}: it opens in any browser, and prints well."
+    mail.set_content(f"{headline}\n\n{plain}\n{how}\n{link}")
+    html = render(
+        "mail/report.html",
+        home=context.settings.home,
+        language=report.language,
+        title=wording.month(f"{report.month}-01", language=report.language),
+        lead=headline,
+        figures=figures,
+        foot=how,
+        link=f"{settings.link.rstrip('/')}/reports" if settings.link else None,
+        link_words="All reports",
     )
+    mail.add_alternative(html, subtype="html")
     mail.add_attachment(page.read_bytes(), maintype="text", subtype="html", filename=page.name)
     send_mail(mail, settings.report_to, settings, context.secrets)
     return len(settings.report_to)

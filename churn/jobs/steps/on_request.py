@@ -8,6 +8,7 @@ from decimal import Decimal
 from churn.context import Context
 from churn.errors import CampaignError, ConfigError, ContractBroken
 from churn.jobs.job import StepResult
+from churn.jobs.notify.figure_mail import mail_figures
 from churn.jobs.notify.headline import announce_report
 from churn.jobs.notify.report_mail import mail_report
 from churn.jobs.parameters import day_of, flag_of, number_of, required_text_of, text_of, texts_of
@@ -137,6 +138,15 @@ def monitor(context: Context, run: ScheduledRun) -> StepResult:
     """Look for drift and decay as of a day."""
     document = monitor_model(context, day_of(run, "date")).document
     return StepResult(len(document.findings), document.summary)
+
+
+def figures(context: Context, run: ScheduledRun) -> StepResult:
+    """Mail the figures that people want each month, for the month of the run's date."""
+    mailed = mail_figures(context, run.logical_date or context.in_company_time().today)
+    if mailed.failures:
+        raise mailed.failures[0]  # the others were sent; it is tried again
+    mails = "1 mail" if mailed.sent == 1 else f"{mailed.sent:,} mails"
+    return StepResult(mailed.sent, f"Figures were sent in {mails}." if mailed.sent else "No figures were to be mailed.")
 
 
 def report(context: Context, run: ScheduledRun) -> StepResult:

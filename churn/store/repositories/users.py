@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from churn.errors import ConfigError, NotFound
 from churn.store.database import Database
 from churn.store.service_records import WebUser
-from churn.store.service_tables import saved_views, users, web_sessions
+from churn.store.service_tables import figure_mails, saved_views, users, web_sessions
 
 
 class UserRepository:
@@ -63,10 +63,11 @@ class UserRepository:
             connection.execute(sa.update(users).where(users.c.name == name).values(last_seen_at=at))
 
     def remove(self, name: str) -> None:
-        """Forget a user with their saved views, and end their sessions. Raises NotFound for a name that nobody bears."""
+        """Forget a user with their saved views and mailed figures, and end their sessions. Raises NotFound for a name that nobody bears."""
         is_theirs = sa.and_(web_sessions.c.kind.in_(("password", "sso")), web_sessions.c.subject == name)
         with self._database.write() as connection:
             if connection.execute(sa.delete(users).where(users.c.name == name)).rowcount == 0:
                 raise NotFound("no user bears this name", where=name, remedy="See `churn users list`.")
             connection.execute(sa.delete(web_sessions).where(is_theirs))
             connection.execute(sa.delete(saved_views).where(saved_views.c.owner == name))
+            connection.execute(sa.delete(figure_mails).where(figure_mails.c.owner == name))

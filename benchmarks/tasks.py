@@ -211,12 +211,18 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
         build()
         answer: dict[str, Any] = {"cpu": time.process_time() - began}
         if buckets is not None:
-            answer |= {"driver_cpu": answer.pop("cpu"), "spark_cpu": java_seconds() - java}
-            java = java_seconds()
-            build()  # other days would do: what was cut is not cut again
-            log = (found.home / "churn.log").read_text(encoding="utf-8").splitlines()
-            step = next(line for text in reversed(log) if (line := json.loads(text))["event"] == "spark_build")
+            cut = _noted(found.home, "spark_cut")
             answer |= {
+                "driver_cpu": answer.pop("cpu"),
+                "spark_cpu": java_seconds() - java,
+                "cut_cpu": cut["cpu_seconds"],
+                "cut_mb": cut["peak_mb"],
+            }
+            began, java = time.process_time(), java_seconds()
+            build()  # other days would do: what was cut is not cut again
+            step = _noted(found.home, "spark_build")
+            answer |= {
+                "driver_cpu_again": time.process_time() - began,
                 "spark_cpu_again": java_seconds() - java,
                 "task_cpu": step["cpu_seconds"],
                 "task_mb": step["peak_mb"],
@@ -224,6 +230,12 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
         return answer
 
     return work
+
+
+def _noted(home: Path, event: str) -> dict[str, Any]:
+    """Return the newest line of the log of that kind."""
+    log = (home / "churn.log").read_text(encoding="utf-8").splitlines()
+    return next(line for text in reversed(log) if (line := json.loads(text))["event"] == event)
 
 
 def tables_that_differ(customers: int, months: int, buckets: int) -> Work:

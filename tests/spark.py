@@ -24,8 +24,10 @@ WORKERS = 2
 _SECONDS = 60.0
 # These run for seconds, beside all other tests: Java compiles once and lightly, and collects garbage in one thread.
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
-# Small for the same reason.
+POSTGRES_JAR = Path("/usr/share/java/postgresql.jar")  # JDBC, of the package `libpostgresql-jdbc-java`
+# Small for the same reason as above.
 SETTINGS = {
+    **({"spark.jars": str(POSTGRES_JAR)} if POSTGRES_JAR.exists() else {}),
     "spark.driver.extraJavaOptions": _SHORT_LIVED,
     "spark.executor.extraJavaOptions": _SHORT_LIVED,
     "spark.driver.memory": "512m",

@@ -210,6 +210,8 @@ def _without_treated(frame: pl.DataFrame, training: TrainingSettings) -> tuple[p
     if "is_treated" not in frame.columns:
         return frame, {"treated_rows": 0, "treated_rows_used": 0}
     treated = frame["is_treated"].fill_null(value=False)
+    if not treated.any():
+        return frame, {"treated_rows": 0, "treated_rows_used": 0}
     others = frame.filter(~treated)
     churners = int(others["has_churned"].sum())
     is_enough = churners >= training.min_churners and others.height - churners >= training.min_stayers

@@ -50,6 +50,10 @@ __all__ = [
 _DATES = "select snapshot_date from snapshots.dates"
 SCHEMAS = ("totals", "snapshots", "features")
 _POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
+_LABEL = """l.has_churned, case when l.has_churned then l.churn_kind end as churn_kind,
+t.customer_id is not null as is_treated,"""
+_WITH_LABEL = """inner join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date
+left join snapshots.treatments as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date"""
 _OUTCOMES = ("snapshots.labels", "snapshots.times_to_loss", "snapshots.treatments")
 
 
@@ -238,28 +242,23 @@ def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: S
 
     Raises NotEnoughData when no label window of theirs has closed.
     """
+    import polars as pl
+
     if not warehouse.has_table("snapshots.labels"):
         raise NotEnoughData("no label window has closed yet", where="snapshots.labels", remedy="Choose earlier dates.")
     groups = _built_groups(warehouse, models)
     columns = feature_columns(warehouse, groups, models)
-    frame = warehouse.frame(
-        _select(
-            columns,
-            groups,
-            "l.has_churned, case when l.has_churned then l.churn_kind end as churn_kind, "
-            "t.customer_id is not null as is_treated,",
-            "inner join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date "
-            "left join snapshots.treatments as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date",
-            "where l.has_churned is not null",
-        )
-    )
+    days = [day for (day,) in warehouse.rows(f"{_DATES} order by snapshot_date")]
+    # One date at a time: an engine that sorts all of them holds them twice.
+    wheres = (f"where l.has_churned is not null and s.snapshot_date = date '{day}'" for day in days)
+    frame = pl.concat([warehouse.frame(_select(columns, groups, _LABEL, _WITH_LABEL, where)) for where in wheres])
     return TrainingSet(
         frame,
         tuple(column.doc for column in columns),
         policy,
         _fingerprint(models, groups, policy, frame),
         _counts(warehouse),
-        own_columns(warehouse, models, policy.static, [day for (day,) in warehouse.rows(_DATES)]),
+        own_columns(warehouse, models, policy.static, days),
         times_to_loss(warehouse),
     )
 

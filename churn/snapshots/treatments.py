@@ -46,14 +46,15 @@ def mark_assigned(data: TrainingSet, assigned: pl.DataFrame) -> TrainingSet:
         .unique()
         .with_columns(_assigned=pl.lit(value=True))
     )
-    frame = (
-        data.frame.join(marked, on=["customer_id", "snapshot_date"], how="left", maintain_order="left")
-        .with_columns(is_treated=pl.col("is_treated") | pl.col("_assigned").fill_null(value=False))
-        .drop("_assigned")
+    flags = (
+        data.frame.select("customer_id", "snapshot_date", "is_treated")
+        .join(marked, on=["customer_id", "snapshot_date"], how="left", maintain_order="left")
+        .select(pl.col("is_treated") | pl.col("_assigned").fill_null(value=False))
+        .to_series()
     )
-    before, after = int(data.frame["is_treated"].sum()), int(frame["is_treated"].sum())
+    before, after = int(data.frame["is_treated"].sum()), int(flags.sum())
     if after == before:
         return data
-    flags = frame["is_treated"].to_numpy().tobytes()
-    fingerprint = hashlib.sha256(data.fingerprint.encode() + flags).hexdigest()
+    fingerprint = hashlib.sha256(data.fingerprint.encode() + flags.to_numpy().tobytes()).hexdigest()
+    frame = data.frame.with_columns(flags)
     return replace(data, frame=frame, fingerprint=fingerprint, counts={**data.counts, "treated": after})

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from diagrams import BLOCK, as_svg
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -46,7 +47,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, files: Files, **_: object) -> str:
-    """Lead links to other pages of the site; what is a file of the project or a notebook is named instead."""
+    """Lead links to other pages of the site, and draw flowcharts; what is a file of the project or a notebook is named instead."""
     here = page.file.src_uri
     lies_in = next((posixpath.dirname(name) for name, own in PAGES.items() if own == here), None)
 
@@ -62,7 +63,7 @@ def on_page_markdown(markdown: str, *, page: Page, files: Files, **_: object) ->
     if lies_in is not None:
         markdown = _IMAGE.sub(r"\1", markdown)
     return "".join(
-        part if number % 2 else _LINK.sub(led, part)
+        BLOCK.sub(lambda block: as_svg(block["text"]), part) if number % 2 else _LINK.sub(led, part)
         for number, part in enumerate(re.split(r"(?ms)(^```.*?^```)", markdown))
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -84,3 +85,21 @@ def test_what_a_page_shows_and_leads_to_is_there_and_nothing_comes_from_elsewher
                 missing.add(f"{path.name}: {target}")
     assert foreign == set()
     assert missing == set()
+
+
+def test_each_flowchart_is_drawn_with_every_node_of_it(site: Path) -> None:
+    drawn = 0
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        charts = re.findall(r"(?ms)^```mermaid\n(.*?)^```", page.read_text(encoding="utf-8"))
+        pictures = re.findall(
+            r'<svg class="flowchart".*?</svg>', (site / f"{page.stem}.html").read_text(encoding="utf-8")
+        )
+        assert len(pictures) == len(charts), page.name
+        for chart, picture in zip(charts, pictures, strict=True):
+            words = html.unescape(re.sub(r"<[^>]+>", " ", picture.split("</title>")[1]))
+            for label in re.findall(r'\["([^"]+)"\]', chart):
+                for part in re.split(r"[\s,]+|<br/>", label):
+                    assert part in words, f"{page.name}: {part}"
+            assert picture.count('stroke-opacity=".55"') == chart.count("-->"), "an edge is missing"
+        drawn += len(charts)
+    assert drawn >= 3

@@ -137,7 +137,7 @@ def figures_mail(context: Context, choice: FigureMail, figures: SegmentFigures, 
         title=title,
         lead=lead,
         headline=headline,
-        tables=[_in_words(table, currency) for table in wanted],
+        tables=[_in_words(table, currency, _title(table, of)) for table in wanted],
         foot=foot,
         link=f"{alerts.link.rstrip('/')}/figures" if alerts.link else None,
         link_words="Open the figures",
@@ -221,11 +221,18 @@ def _compared(period: Period, rate: Callable[[Sums], float | None], length: int)
     return "; ".join(parts)
 
 
-def _in_words(table: FigureTable, currency: str) -> MailTable:
+def _title(table: FigureTable, of: str) -> str:
+    """Return what a table is called: that by segment says by which."""
+    if table.name != "by-segment":
+        return table.title
+    return f"Churn by {of.lower()}" if of else "All customers"
+
+
+def _in_words(table: FigureTable, currency: str, title: str) -> MailTable:
     shown = _SHOWN.get(table.name)
     places = [n for n, column in enumerate(table.columns) if n == 0 or shown is None or column.name in shown]
     return MailTable(
-        table.title,
+        title,
         tuple(table.columns[n].label for n in places),
         tuple(tuple(_cell(table.columns[n].kind, row[n], currency) for n in places) for row in table.rows),
     )
@@ -247,7 +254,7 @@ def _cell(kind: ColumnKind, value: object, currency: str) -> str:
 
 
 def _share(share: float | None) -> str:
-    return "\u2013" if share is None else wording.percent(share, 1)
+    return "\u2013" if share is None else wording.percent(share, 1).replace(" ", "\u00a0")
 
 
 def _digest(context: Context, choice: FigureMail) -> str:

@@ -13,6 +13,7 @@ from churn.workflows.publish import publish_tables
 from tests.api.pages.conftest import Served, Visitor
 from tests.api.pages.test_campaigns import ask, refuse, work_everything
 
+_SCREENS = ((1440, 900), (390, 844))
 _ALIKE = 2  # addresses of one kind that are followed: the third customer's page has no other links than the first's
 
 
@@ -37,9 +38,18 @@ class Walker:
         main = self.page.locator("main")
         if not self.page.url.endswith("/account"):  # which shows one's own rights, and is left by the navigation
             assert main.locator("a[href], button, summary, input").count(), f"{self.page.url} is a dead end"
+        self._fits()
         for address in self.page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)"):
             self._follow(address)
         return self
+
+    def _fits(self) -> None:
+        """Nothing of the page lies beyond the edge of a screen or a phone."""
+        for width, height in _SCREENS:
+            self.page.set_viewport_size({"width": width, "height": height})
+            beyond = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert beyond <= 0, f"{self.page.url} is {beyond} px too wide at {width} px"
+        self.visitor.size("desktop")
 
     def press(self, name: str) -> Walker:
         """Press a button of the page."""
@@ -93,6 +103,14 @@ def test_a_marketer_goes_from_what_is_at_risk_to_a_campaign_of_their_own(walking
     ask(ask_of, "Plan", "Plan")
     assert work_everything(ask_of.served) == ["plan done:"]
     walker.look("to contact", "What the measurement will tell")
+    walker.come_to("/programmes").go("New programme").look("Which offers compete", "Whom it would reach")
+    walker.page.locator("[name='programme.title']").fill("Walk together")
+    walker.page.get_by_role("checkbox", name="Autumn walk").check()
+    walker.visitor.see("May be made an offer")
+    walker.press("Make the programme").page.wait_for_url("**/programmes/walk_together")
+    walker.look("No round was planned yet", "Versions")
+    walker.press("Archive").page.get_by_role("dialog").get_by_role("button", name="Archive", exact=True).click()
+    walker.look("Archived since", "Bring it back")
 
 
 def test_a_crm_operator_pushes_a_list_and_sees_what_became_of_each_row(walking: Callable[..., Walker]) -> None:
@@ -119,7 +137,7 @@ def test_a_manager_reads_how_churn_stands_and_nothing_else_is_offered(walking: C
     walker.come_to("/", "Revenue at risk")
     walker.come_to("/reports", "July 2026")
     walker.come_to("/figures", "Churn by month", "Monthly revenue")
-    walker.come_to("/figures?segment=plan").come_to("/model", "Its probabilities come true")
+    walker.come_to("/figures?by=plan", "Mailed each month").come_to("/model", "Its probabilities come true")
     walker.come_to("/campaigns").come_to("/programmes").come_to("/experiments").come_to("/simulator")
     walker.come_to("/account", "What you may do")
     for path in ("/", "/campaigns", "/campaigns/fix_payment", "/programmes", "/jobs", "/alerts", "/model"):

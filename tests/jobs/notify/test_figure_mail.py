@@ -46,7 +46,7 @@ def test_a_choice_is_mailed_once_a_month_with_each_table_as_csv(tmp_path: Path) 
     assert plain is not None
     assert "Churn a month: 1.3" in plain.get_content()
     html = html_of(mail)
-    assert re.findall(r"<h2[^>]*>([^<]+)</h2>", html) == ["By segment", "Customers by month"]
+    assert re.findall(r"<h2[^>]*>([^<]+)</h2>", html) == ["Churn by plan", "Customers by month"]
     assert "premium" in html
     assert "Customers: " not in html
     by_plan, by_month = mail.iter_attachments()

@@ -327,6 +327,10 @@ class ApiSettings(Section):
         default=["127.0.0.1", "::1"],
         description="Addresses or networks of proxies whose X-Forwarded-For, -Proto and -Host are believed.",
     )
+    search_by: list[str] = Field(
+        default_factory=list,
+        description="Columns of [sources.customers], such as email and name, by which pages find customers beside their id. Personal data: kept for the pages alone, and erased with the customer.",
+    )
     root_path: str = Field(
         "",
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",

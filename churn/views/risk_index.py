@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError, ResourceError
-from churn.views.serving_files import LIST, LIST_COLUMNS, run_path
+from churn.views.serving_files import LIST, LIST_COLUMNS, SEARCH, run_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +38,7 @@ class Filters:
     min_probability: float | None = None
     plan: str | None = None
     is_listed: bool | None = None
-    search: str = ""  # a part of a customer_id, in capitals or not
+    search: str = ""  # words that are each a part of the customer_id, or of what else customers are found by
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class RiskIndex:
 
     run_id: str
     frame: pl.DataFrame
+    words: pl.Series | None = None  # in small letters, by row: what customers are found by beside their id
     _orders: dict[tuple[str, bool], Places] = field(default_factory=dict)
     _ranks: dict[tuple[str, bool], Places] = field(default_factory=dict)
 
@@ -133,14 +134,16 @@ class RiskIndex:
             mask &= self._probability >= filters.min_probability
         if filters.plan is not None:
             mask &= self._plan == self._plans.get(filters.plan, -3)
-        if filters.search:
-            mask &= self._names.str.contains(filters.search.lower(), literal=True).to_numpy()
+        for word in filters.search.lower().split() if self.words is not None else [filters.search.lower()]:
+            if word:
+                mask &= self._names.str.contains(word, literal=True).to_numpy()
         return mask
 
     @cached_property
     def _names(self) -> pl.Series:
-        """The ids as they are searched: a million are lowered once, at the first search."""
-        return self.frame["customer_id"].str.to_lowercase()
+        """The ids, and what stands beside them, as they are searched: a million are lowered once, at the first search."""
+        ids = self.frame["customer_id"].str.to_lowercase()
+        return ids if self.words is None else ids + "\n" + self.words
 
     def _order(self, order: str, *, descending: bool) -> Places:
         if order not in ORDERS:
@@ -176,25 +179,55 @@ class RiskIndex:
 
 
 class RiskIndexes:
-    """Holds the index of the current run; the first request after a new run replaces it."""
+    """Holds the index of the current run; the first request after a new run, or after an erasure, replaces it."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._lock = threading.Lock()
         self._held: RiskIndex | None = None
+        self._mark = (0, 0)
 
     def of(self, store: Store, run_id: str) -> RiskIndex:
         """Return the index of `run_id`, the current run; read once, however many ask."""
-        held = self._held
-        if held is not None and held.run_id == run_id:
+        held, mark = self._held, _mark(self._home, run_id)
+        if held is not None and held.run_id == run_id and self._mark == mark:
             return held
         with self._lock:
             held = self._held
-            if held is None or held.run_id != run_id:
-                held = RiskIndex(run_id, _read(self._home, store, run_id))
+            if held is None or held.run_id != run_id or self._mark != mark:
+                frame = _read(self._home, store, run_id)
+                held = RiskIndex(run_id, frame, _read_words(self._home, run_id, frame["customer_id"]))
                 held.find(Filters(), limit=1)  # sorts by the order that everybody sees first
-                self._held = held
+                self._held, self._mark = held, mark
         return held
+
+
+def _mark(home: Path, run_id: str) -> tuple[int, int]:
+    """Return when the files behind an index were written last: an erasure writes them anew."""
+
+    def written(name: str) -> int:
+        try:
+            return (run_path(home, run_id) / name).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    return written(LIST), written(SEARCH)
+
+
+def _read_words(home: Path, run_id: str, customer_ids: pl.Series) -> pl.Series | None:
+    """Return what each customer is found by beside the id; None where nothing is searched by."""
+    import polars as pl
+
+    path = run_path(home, run_id) / SEARCH
+    try:
+        words = pl.read_parquet(path, columns=["customer_id", "words"])
+    except FileNotFoundError:
+        return None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
+    return (
+        customer_ids.to_frame().join(words, on="customer_id", how="left", maintain_order="left")["words"].fill_null("")
+    )
 
 
 def _read(home: Path, store: Store, run_id: str) -> Any:

@@ -12,11 +12,12 @@ KEPT_RUNS = 2  # the one in use, and the one a reader may still be at
 KEPT_SCORES = 24  # the newest runs of which each customer's probability stays readable
 KEPT_MONTHS = 24  # and, of months further back, the newest run of each
 ROWS_PER_GROUP = 16_384
-FEATURES, TIMELINE, USAGE, LIST, FORMULAS, BUYING, SUMMARY = (
+FEATURES, TIMELINE, USAGE, LIST, SEARCH, FORMULAS, BUYING, SUMMARY = (
     "features.parquet",
     "timeline.parquet",
     "usage.parquet",
     "list.parquet",
+    "search.parquet",
     "formulas.parquet",
     "buying.parquet",
     "summary.json",

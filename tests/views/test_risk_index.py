@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError
 from churn.views.risk_index import ORDERS, Filters, RiskIndex, RiskIndexes
+from churn.views.serving_files import LIST, SEARCH, run_path
+from churn.workflows.privacy.files import erase_from_file
 
 _NUMBERS = st.sampled_from([-5.0, 0.0, 0.25, 0.5, 1.0])
 _ROWS = st.lists(
@@ -126,3 +128,27 @@ def test_an_index_is_read_once_per_run_and_from_the_store_where_there_is_no_file
     assert indexes.of(Store(), "one") is first
     assert indexes.of(Store(), "two") is not first
     assert Store.reads == 2
+
+
+def test_customers_are_found_by_words_beside_their_id_and_no_more_once_they_are_erased(tmp_path: Path) -> None:
+    folder = run_path(tmp_path, "r1")
+    folder.mkdir(parents=True)
+    rows = [
+        {**dict.fromkeys(_SCHEMA), "customer_id": name, "churn_probability": 0.5, "risk_band": "high"}
+        | {"expected_profit": 0.0, "monthly_margin": 1.0, "is_listed": True}
+        for name in ("C1", "C2", "C3")
+    ]
+    pl.DataFrame(rows, schema=_SCHEMA).write_parquet(folder / LIST)
+    words = {"customer_id": ["C1", "C3"], "words": ["ann@company.example ann smith", "bob@company.example bob smith"]}
+    pl.DataFrame(words).write_parquet(folder / SEARCH)
+    indexes = RiskIndexes(tmp_path)
+
+    def find(search: str) -> list[str]:
+        index = indexes.of(None, "r1")  # type: ignore[arg-type]  # the files are there: the store is not asked
+        return index.find(Filters(search=search), order="customer_id", descending=False).customer_ids
+
+    assert (find("smith"), find("Smith ANN"), find("c2"), find("ann@")) == (["C1", "C3"], ["C1"], ["C2"], ["C1"])
+    assert find("smith c2") == []
+    for name in (LIST, SEARCH):
+        erase_from_file(folder / name, "C1")
+    assert (find("smith"), find("ann"), find("c1")) == (["C3"], [], [])

@@ -144,6 +144,7 @@ def risk_list(
         active="risk-list",
         found=customers,
         asked=wanted,
+        search_by=state.context.settings.api.search_by,
         to=customer_path,
         columns=columns,
         has_months=has_months,

@@ -21,6 +21,7 @@ from churn.views.serving_files import (
     LIST,
     LIST_COLUMNS,
     ROWS_PER_GROUP,
+    SEARCH,
     SUMMARY,
     TIMELINE,
     USAGE,
@@ -32,6 +33,7 @@ from churn.warehouse.models.build import export_model
 from churn.warehouse.models.sql_models import load_models
 from churn.workflows.score.buying import buying_ahead
 from churn.workflows.score.formula_values import published_formulas
+from churn.workflows.score.search_words import search_words
 from churn.workflows.score.serving import serving_summary
 
 if TYPE_CHECKING:
@@ -46,13 +48,15 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
     """Write the folder of the run, whole or not at all, and return it. Called before the run is published.
 
     features.parquet: customer_id and what the model saw. timeline.parquet and usage.parquet: the year before the date.
-    list.parquet: what the risk list is sorted and filtered by. formulas.parquet: what SQL in campaigns gives each customer,
+    list.parquet: what the risk list is sorted and filtered by. search.parquet: what people find customers by beside the id,
+    where [api] search_by names it. formulas.parquet: what SQL in campaigns gives each customer,
     where there is any. buying.parquet: who still buys, of companies without contracts. summary.json: what the overview tells.
     Raises ResourceError where the disk refuses.
     """
     folder = run_path(context.settings.home, scored.run_id)
     models = load_models(context.settings.home)
     formulas = published_formulas(context, warehouse, scored.frame["customer_id"], day)
+    words = search_words(context, warehouse, scored.frame["customer_id"])
     buying = buying_ahead(context, warehouse, scored.frame["customer_id"], day)
     summary = serving_summary(context, warehouse, models, scored, version, day)
     try:
@@ -61,6 +65,8 @@ def write_serving_files(context: Context, warehouse: Warehouse, scored: ScoredFr
         try:
             _write_frame(scored.features, scratch / FEATURES)
             _write_frame(scored.frame.select(LIST_COLUMNS), scratch / LIST)
+            if words is not None:
+                _write_frame(words, scratch / SEARCH)
             if buying is not None:
                 _write_frame(buying, scratch / BUYING)
             if formulas is not None:

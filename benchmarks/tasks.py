@@ -186,8 +186,7 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
     """All features of the newest date, in this process or, cut into `buckets`, by tasks of a Spark on this machine."""
     from benchmarks.features import months_before
     from churn.bootstrap import build_context
-    from churn.distributed.session import open_session
-    from churn.distributed.work import forget_work
+    from churn.distributed import forget_work, probe_cluster
     from churn.snapshots.dataset import data_cutoff
     from churn.snapshots.policy import SnapshotPolicy
     from churn.warehouse.models.sql_models import load_models
@@ -196,7 +195,7 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
     settings = found.context().settings
     if buckets is not None:
         settings = settings.model_copy(update={"engine": _spark_here(buckets)})
-        open_session(settings.engine)
+        probe_cluster(found.home, settings.engine)  # the first job of a Java takes it seconds to compile
         forget_work(found.home)
     context = build_context(settings=settings)
     models, policy = load_models(found.home), SnapshotPolicy.from_settings(settings)

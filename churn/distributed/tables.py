@@ -117,23 +117,23 @@ class FiledTable:
         listed = ", ".join(column.read for column in self.columns)
         return f"select {listed} from read_parquet([{paths}], hive_partitioning = false)"
 
-    def states(self, warehouse: Warehouse, part: str) -> dict[str, RowState]:
-        """Return the state of each part of the table, by the SQL `part`."""
+    def states(self, warehouse: Warehouse, part: str) -> dict[int, RowState]:
+        """Return the state of each part of the table, which the SQL `part` numbers."""
         listed = ", ".join(quoted(column.name) for column in self.columns)
         counted = warehouse.rows(
             f"select {part} as part, count(*), sum(cast(hash({listed}) as hugeint)) from {sql_name(self.name)}"
             " group by 1 order by 1"
         )
-        return {name: RowState(rows, int(total)) for name, rows, total in counted}
+        return {int(number): RowState(rows, int(total)) for number, rows, total in counted}
 
-    def state_of(self, part: str, state: RowState) -> str:
+    def state_of(self, part: int, state: RowState) -> str:
         """Return what changes with the rows of a part, or with the table's columns."""
         kinds = [(column.name, column.type) for column in self.columns]
         return repr((self.name, kinds, part, state.rows, state.total))
 
     def state(self, warehouse: Warehouse) -> str:
         """Return what changes with the rows of the whole table."""
-        return repr([self.state_of(part, state) for part, state in self.states(warehouse, "'all'").items()])
+        return repr([self.state_of(part, state) for part, state in self.states(warehouse, "0").items()])
 
 
 def sql_name(name: str) -> str:

@@ -235,10 +235,10 @@ def test_features_and_scores_are_the_same_through_an_object_store(two: Two, monk
     for home in ("whole-once-more", "through-a-store"):
         shutil.copytree(two.folder / "embedded", two.folder / home)
     with running_object_server() as server, server.client() as client:
-        client.create_bucket(Bucket="shared-work")
+        client.create_bucket(Bucket="work-of-two-homes")
         for name, value in server.secrets.items():
             monkeypatch.setenv(name, value)
-        shared = {"master": two.spark.master, "work": "s3://shared-work/churn", "settings": SETTINGS}
+        shared = {"master": two.spark.master, "work": "s3://work-of-two-homes/churn", "settings": SETTINGS}
         here = context_of(two.folder / "whole-once-more", two.raw, NIGHT)
         there = context_of(two.folder / "through-a-store", two.raw, NIGHT, kind="spark", buckets=2, **shared)
         for context in (here, there):
@@ -250,8 +250,8 @@ def test_features_and_scores_are_the_same_through_an_object_store(two: Two, monk
         for name, (kinds, rows) in ours.items():
             assert theirs[name][0] == kinds, name
             assert theirs[name][1].equals(rows), name
-        assert [key for key in server.keys("shared-work") if "/cut/" in key]
-        assert not [key for key in server.keys("shared-work") if "/built/" in key or "/rows/" in key]
+        assert [key for key in server.keys("work-of-two-homes") if "/cut/" in key]
+        assert not [key for key in server.keys("work-of-two-homes") if "/built/" in key or "/rows/" in key]
 
 
 def test_a_killed_executor_costs_attempts_and_no_bytes(two: Two) -> None:

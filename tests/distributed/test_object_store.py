@@ -28,7 +28,7 @@ from tests.spark import SETTINGS, SparkCluster
 
 pytestmark = [pytest.mark.xdist_group("spark"), pytest.mark.slow, pytest.mark.timeout(600)]
 
-BUCKET = "shared-work"
+BUCKET = "work-of-these-tests"  # all servers of a process show the same buckets
 SMALL = ResourceSettings(memory_limit="200MB", threads=1)
 
 
@@ -149,12 +149,12 @@ def test_files_in_a_store_are_read_by_tasks_that_fetch_them(
         monkeypatch.setenv(name, value)
     context = build_context(settings=Settings(home=tmp_path, engine=engine))
     with server.client() as client:
-        client.create_bucket(Bucket="landing")
+        client.create_bucket(Bucket="landing-of-these-tests")
         for number in range(2):
             body = f"customer_id,started_at\nc{number},2026-03-01\n".encode()
-            client.put_object(Bucket="landing", Key=f"sessions-{number}.csv", Body=body)
+            client.put_object(Bucket="landing-of-these-tests", Key=f"sessions-{number}.csv", Body=body)
     with open_warehouse(None, holder="tests") as warehouse:
-        source = SourceSettings(path="s3://landing/*.csv")
+        source = SourceSettings(path="s3://landing-of-these-tests/*.csv")
         (result,) = ingest(
             warehouse,
             {"sessions": source},
@@ -164,6 +164,6 @@ def test_files_in_a_store_are_read_by_tasks_that_fetch_them(
         )
         assert (result.files_loaded, result.rows) == (2, 2)
         rows = warehouse.rows("select customer_id, source_file, row_number from raw.sessions order by 1")
-    assert rows == [(f"c{number}", f"s3://landing/sessions-{number}.csv", 1) for number in range(2)]
+    assert rows == [(f"c{number}", f"s3://landing-of-these-tests/sessions-{number}.csv", 1) for number in range(2)]
     with context.open_store() as store:
         assert [run.buckets_done for run in store.runs.list(workflow="spark_read", limit=5)] == [2]

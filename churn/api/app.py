@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from churn.api import pages, problems, security
 from churn.api.middleware import Compressing, Surround
+from churn.api.pages.language import Speaking
 from churn.api.proxy import Prefixed, TrustingProxies
 from churn.api.routes import ROUTERS
 from churn.api.state import State, build_state
@@ -92,6 +93,7 @@ def create_app(context: Context, *, when_warm: Callable[[], object] | None = Non
         app.add_middleware(Prefixed, root_path=app.state.root_path)
     app.add_middleware(Compressing, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Surround, context=context)  # sees the final answer
+    app.add_middleware(Speaking, root_path=app.state.root_path)
     if context.settings.api.trusted_proxies:
         app.add_middleware(TrustingProxies, trusted=context.settings.api.trusted_proxies)
     # FastAPI would build the routes of included routers anew, a third of a second at each start, and match them twice at

@@ -87,8 +87,6 @@ def show(session: Session, campaign: Annotated[str, typer.Argument(help="The cam
     def render() -> None:
         definition = shown.definition
         facts([("campaign", f"{definition.title} ({shown.name})"), ("file", shown.file)])
-        if definition.archived is not None:
-            facts([("archived", f"since {definition.archived}: neither planned nor pushed")])
         sections: dict[str, Document] = {
             "audience": definition.audience,
             "offer": definition.offer,

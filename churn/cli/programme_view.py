@@ -54,8 +54,6 @@ def show_programme_page(shown: ShownProgramme) -> None:
         rows.append(("for", shown.description))
     if shown.error:
         rows.append(("file", shown.error))
-    if shown.definition is not None and shown.definition.archived is not None:
-        rows.append(("archived", f"since {shown.definition.archived}: neither planned nor pushed"))
     facts(rows)
     for alert in shown.alerts:
         line(f"Alert: {alert}")

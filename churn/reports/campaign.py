@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TypedDict
 
 from churn.documents.measurement import EffectInterval, MeasurementDocument
+from churn.languages.words import N_, tr
 from churn.reports.charts.effect import churn_by_risk, interval_chart
 from churn.reports.charts.svg import Figure, token_css
 from churn.reports.render import render
-from churn.wording import count, money, percent
+from churn.wording import count, decimal, money, percent
 
 _TAGS = {
     "effect": "Effect",
@@ -19,7 +20,7 @@ _TAGS = {
     "ledger": "Ledger",
     "model": "Model",
 }
-_TITLE = "Churn avoided, in percentage points"
+_TITLE = N_("Churn avoided, in percentage points")
 
 
 def render_campaign(document: MeasurementDocument, *, home: Path) -> str:
@@ -53,12 +54,12 @@ def effects_chart(document: MeasurementDocument) -> Figure | None:
     if document.effect is None:
         return None
     effects: list[tuple[str, EffectInterval | None, str]] = [
-        ("As assigned", document.effect, "curve"),
-        ("Allowing for risk (CUPED)", document.cuped, "better"),
-        ("On those reached", document.delivered.effect if document.delivered is not None else None, "better"),
+        (tr("As assigned"), document.effect, "curve"),
+        (tr("Allowing for risk (CUPED)"), document.cuped, "better"),
+        (tr("On those reached"), document.delivered.effect if document.delivered is not None else None, "better"),
     ]
     rows = [_row(label, effect, kind) for label, effect, kind in effects if effect is not None]
-    return interval_chart(rows, title=_TITLE, describe=_described(rows))
+    return interval_chart(rows, title=tr(_TITLE), describe=_described(rows))
 
 
 def _segments(document: MeasurementDocument) -> Figure | None:
@@ -70,7 +71,7 @@ def _segments(document: MeasurementDocument) -> Figure | None:
         )
         for segment in document.segments[:24]
     ]
-    return interval_chart(rows, title=_TITLE, describe=_described(rows)) if rows else None
+    return interval_chart(rows, title=tr(_TITLE), describe=_described(rows)) if rows else None
 
 
 def _quadrants(document: MeasurementDocument) -> Figure | None:
@@ -99,10 +100,14 @@ def ledger_rows(document: MeasurementDocument) -> list[tuple[str, str, str, str]
     planned = "-" if ledger.expected_saves is None else count(ledger.expected_saves)
     held = (count(ledger.holdout_expected_churned), count(ledger.holdout_churned))
     return [
-        ("Customers kept", planned, count(saves.value), f"{count(saves.low)} to {count(saves.high)}"),
-        ("Net profit", whole(ledger.expected_profit), whole(net.value), f"{whole(net.low)} to {whole(net.high)}"),
-        ("Left of those left alone", *held, ""),
+        (tr("Customers kept"), planned, count(saves.value), _between(count(saves.low), count(saves.high))),
+        (tr("Net profit"), whole(ledger.expected_profit), whole(net.value), _between(whole(net.low), whole(net.high))),
+        (tr("Left of those left alone"), *held, ""),
     ]
+
+
+def _between(low: str, high: str) -> str:
+    return tr("{low} to {high}", low=low, high=high)
 
 
 class _IntervalRow(TypedDict):
@@ -126,5 +131,8 @@ def _row(label: str, effect: EffectInterval, kind: str) -> _IntervalRow:
 
 
 def _described(rows: list[_IntervalRow]) -> str:
-    described = "; ".join(f"{row['label']} {row['delta']:.1f} ({row['low']:.1f} to {row['high']:.1f})" for row in rows)
-    return f"Churn avoided in percentage points: {described}."
+    described = "; ".join(
+        f"{row['label']} {decimal(row['delta'], 1)} ({_between(decimal(row['low'], 1), decimal(row['high'], 1))})"
+        for row in rows
+    )
+    return tr("Churn avoided in percentage points: {described}.", described=described)

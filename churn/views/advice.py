@@ -15,6 +15,7 @@ from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.decisions.offer_terms import CustomersTerms
 from churn.documents.definition import CampaignDefinition
+from churn.languages.words import tr
 from churn.views.definition_in_force import campaign_or_offer
 from churn.views.scored_customer import ShownReason
 
@@ -73,16 +74,16 @@ def advise(
             "holdout",
             held.campaign,
             campaigns,
-            "Drawn by chance into the comparison group: contacting them would spoil the measurement.",
+            tr("Drawn by chance into the comparison group: contacting them would spoil the measurement."),
         )
     wanted = [a for a in assigned if (known := campaigns.get(a.campaign)) is None or known.archived is None]
     if wanted:
-        return _advice("campaign", wanted[-1].campaign, campaigns, "Chosen by the newest plan of this campaign.")
+        return _advice("campaign", wanted[-1].campaign, campaigns, tr("Chosen by the newest plan of this campaign."))
     if customer["expected_profit"] is not None and customer["expected_profit"] <= 0:
-        return _advice("unprofitable", None, campaigns, "A contact would cost more than it is expected to bring.")
+        return _advice("unprofitable", None, campaigns, tr("A contact would cost more than it is expected to bring."))
     if (name := _suitable(customer, campaigns, groups)) is not None:
-        return _advice("suggested", name, campaigns, "This campaign is for what raises the risk here. No plan yet.")
-    return _advice("none", None, campaigns, "No campaign asks for what raises the risk here.")
+        return _advice("suggested", name, campaigns, tr("This campaign is for what raises the risk here. No plan yet."))
+    return _advice("none", None, campaigns, tr("No campaign asks for what raises the risk here."))
 
 
 def campaign_profit(

@@ -13,22 +13,23 @@ from churn.campaigns.programme_words import OFFER_OFF
 from churn.campaigns.reading import campaign_files
 from churn.campaigns.rounds import offer_of_campaign
 from churn.context import Context
+from churn.languages.words import N_, tr
 from churn.store import Alert
 
 SHOWN_OVER: Final = 30
 _TITLES: Final = {
-    "job_failed": "A job failed",
-    "data_blocked": "The data are blocked",
-    "job_missed": "A job did not run",
-    "scores_stale": "The list is old",
-    "publish_failed": "Tables were not copied",
-    "sync_failed": "A push failed",
-    "sync_partial": "A push is not done",
-    "monitoring": "The model needs a look",
-    "outcomes_not_read": "Outcomes were not read",
-    "campaign_held_back": "A campaign is held back",
-    ALARM: "A campaign harms",
-    OFFER_OFF: "An offer is off",
+    "job_failed": N_("A job failed"),
+    "data_blocked": N_("The data are blocked"),
+    "job_missed": N_("A job did not run"),
+    "scores_stale": N_("The list is old"),
+    "publish_failed": N_("Tables were not copied"),
+    "sync_failed": N_("A push failed"),
+    "sync_partial": N_("A push is not done"),
+    "monitoring": N_("The model needs a look"),
+    "outcomes_not_read": N_("Outcomes were not read"),
+    "campaign_held_back": N_("A campaign is held back"),
+    ALARM: N_("A campaign harms"),
+    OFFER_OFF: N_("An offer is off"),
 }
 _RANK: Final = {"critical": 0, "warning": 1, "info": 2}
 
@@ -88,28 +89,28 @@ def _cause(alert: Alert, campaigns: frozenset[str]) -> tuple[str, str]:
     """Return the address of the page on which the cause is seen, and what to call it."""
     words = alert.subject.split()
     if alert.kind == OFFER_OFF and words:
-        return f"/programmes/{quote(words[0])}", f"Programme {words[0]}"
+        return f"/programmes/{quote(words[0])}", tr("Programme {name}", name=words[0])
     if alert.kind == "monitoring":
-        return "/model", "Model"
+        return "/model", tr("Model")
     if alert.kind == "scores_stale":
-        return "/jobs", "Jobs and data"
+        return "/jobs", tr("Jobs and data")
     # A campaign of a programme is called by programme, round and offer: the programme's page tells of it.
     named = next((word for word in (*words[:1], *words[-1:]) if word in campaigns), None)
     if named is None and alert.kind == ALARM and (offer := offer_of_campaign(alert.subject)) in campaigns:
         named = offer
     if named is not None and alert.kind in {ALARM, "campaign_held_back", "sync_failed", "sync_partial"}:
-        return f"/campaigns/{quote(named)}", f"Campaign {named}"
+        return f"/campaigns/{quote(named)}", tr("Campaign {name}", name=named)
     if alert.kind in {"sync_failed", "sync_partial", "outcomes_not_read", "campaign_held_back", ALARM}:
-        return "/campaigns", "Campaigns"
-    return "/jobs", "Jobs and data"
+        return "/campaigns", tr("Campaigns")
+    return "/jobs", tr("Jobs and data")
 
 
 def _remedy(alert: Alert) -> Remedy | None:
     """Return the job that may mend what an alert tells of; None where a person has to look first."""
     if alert.kind in {"job_failed", "data_blocked", "job_missed"}:
-        return Remedy("Run it again", alert.subject)
+        return Remedy(tr("Run it again"), alert.subject)
     if alert.kind == "scores_stale":
-        return Remedy("Load and score now", "nightly")
+        return Remedy(tr("Load and score now"), "nightly")
     if alert.kind == "monitoring" and alert.subject in {"retraining", "concept_drift"}:
-        return Remedy("Train anew", "train")
+        return Remedy(tr("Train anew"), "train")
     return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from churn.errors import ResourceError
+from churn.languages.words import tr
 from churn.views.serving_files import BUYING, run_path
 
 if TYPE_CHECKING:
@@ -76,5 +77,5 @@ def _read(home: Path, run_id: str) -> pl.DataFrame | None:
         return pl.read_parquet(path).sort("customer_id")
     except (OSError, pl.exceptions.PolarsError) as error:
         if path.is_file():  # else a later run has removed it meanwhile
-            raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
+            raise ResourceError(tr("cannot be read"), where=str(path), remedy=tr("Run `churn score` again.")) from error
     return None

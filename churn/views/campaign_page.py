@@ -19,6 +19,7 @@ from churn.documents.definition import CampaignDefinition
 from churn.documents.measurement import MeasurementDocument
 from churn.documents.plan import CampaignPlan, RuleCount
 from churn.errors import ModelError, NotFound
+from churn.languages.words import tr
 from churn.modeling import load_card
 from churn.views.campaign_standing import ArmSizes, CampaignRow, Standing, arm_sizes, row_of, standing_of
 from churn.views.definition_in_force import planned_in_round
@@ -113,9 +114,9 @@ def campaign_page(context: Context, name: str) -> CampaignPage:
         if name not in files and not standing.plans:
             near = difflib.get_close_matches(name, files, n=1, cutoff=0.4)
             raise NotFound(
-                f"there is no campaign `{name}`",
+                tr("there is no campaign `{name}`", name=name),
                 where="campaigns",
-                remedy=f"Did you mean `{near[0]}`?" if near else "See the list of campaigns.",
+                remedy=tr("Did you mean `{near}`?", near=near[0]) if near else tr("See the list of campaigns."),
             )
         outcomes = [count for count in store.outcomes.counts() if count.campaign == name]
         jobs = asked_jobs(store, name)

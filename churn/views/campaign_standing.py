@@ -14,9 +14,11 @@ from churn.campaigns.reading import campaign_files, examine
 from churn.context import Context
 from churn.documents.campaign_profit import BroughtProfit, PromisedProfit
 from churn.documents.definition import CampaignDefinition
+from churn.languages.words import N_, tr
 from churn.snapshots.policy import SnapshotPolicy
 from churn.views.definition_in_force import planned_in_round
 from churn.views.status import StatusKind
+from churn.wording import count
 
 if TYPE_CHECKING:
     from churn.store import Measurement, PlanRecord, Rejection, Store, SyncRun
@@ -25,14 +27,14 @@ if TYPE_CHECKING:
 Stage = Literal["broken", "harms", "new", "planned", "running", "due", "measured", "archived"]
 # What a stage means in words, and how it is to be shown.
 STAGES: Final[dict[Stage, tuple[str, StatusKind]]] = {
-    "broken": ("File has a mistake", "act"),
-    "harms": ("Drives customers away", "act"),
-    "new": ("Not planned yet", "off"),
-    "planned": ("Planned, not pushed", "watch"),
-    "running": ("Running", "run"),
-    "due": ("Ready to be measured", "watch"),
-    "measured": ("Measured", "ok"),
-    "archived": ("Archived", "off"),
+    "broken": (N_("File has a mistake"), "act"),
+    "harms": (N_("Drives customers away"), "act"),
+    "new": (N_("Not planned yet"), "off"),
+    "planned": (N_("Planned, not pushed"), "watch"),
+    "running": (N_("Running"), "run"),
+    "due": (N_("Ready to be measured"), "watch"),
+    "measured": (N_("Measured"), "ok"),
+    "archived": (N_("Archived"), "off"),
 }
 _URGENCY: Final[tuple[Stage, ...]] = ("harms", "broken", "due", "planned", "running", "measured", "new", "archived")
 OVERDUE_DAYS: Final = 3
@@ -231,7 +233,7 @@ def brought_by(measurement: Measurement | None) -> BroughtProfit | None:
 def _crm(standing: Standing) -> CrmStanding:
     pushes = [run for run in standing.runs if run.action == "push"]
     if not pushes:
-        return CrmStanding("off", "Not pushed")
+        return CrmStanding("off", tr("Not pushed"))
     last = pushes[0]
     kind, words = _push_words(standing, pushes)
     return CrmStanding(kind, words, connector=last.connector, state=last.state, last_at=last.started_at)
@@ -241,16 +243,16 @@ def _push_words(standing: Standing, pushes: Sequence[SyncRun]) -> tuple[StatusKi
     """Return how the state of the pushes, newest first, is shown and said."""
     state, rejected = pushes[0].state, len(standing.rejections)
     if state == "running":
-        return "run", "Being pushed"
+        return "run", tr("Being pushed")
     if state in {"failed", "abandoned"}:
-        return "act", "Last push failed"
+        return "act", tr("Last push failed")
     if rejected:
-        return "watch", f"{rejected:,} refused"
+        return "watch", tr("{number} refused", number=count(rejected))
     done = next((run for run in pushes if run.state in {"done", "partial"}), None)
     is_over = standing.measurement is not None and standing.measurement.is_mature
     if done and not is_over and (standing.today - done.started_at).days >= OVERDUE_DAYS:
-        return "watch", f"Not pushed for {(standing.today - done.started_at).days} days"
-    return "ok", "In step"
+        return "watch", tr("Not pushed for {days} days", days=(standing.today - done.started_at).days)
+    return "ok", tr("In step")
 
 
 def _stage(standing: Standing, error: str | None) -> Stage:
@@ -288,7 +290,7 @@ def _ready(context: Context, plans: Sequence[PlanRecord]) -> date | None:
 def _next(stage: Stage, standing: Standing) -> NextDay | None:
     match stage:
         case "running" | "planned" if standing.ready_date:
-            return NextDay(standing.ready_date, "outcomes known")
+            return NextDay(standing.ready_date, tr("outcomes known"))
         case "due":
-            return NextDay(standing.ready_date, "outcomes known since")
+            return NextDay(standing.ready_date, tr("outcomes known since"))
     return None

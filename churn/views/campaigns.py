@@ -16,6 +16,7 @@ from churn.documents.definition import CampaignDefinition, OfferModel
 from churn.documents.document import Document
 from churn.documents.measurement import MeasurementDocument
 from churn.errors import NotFound
+from churn.languages.words import tr
 
 if TYPE_CHECKING:
     import polars as pl
@@ -142,7 +143,7 @@ def campaign_results(context: Context, name: str) -> NumberedMeasurement:
     with context.open_store() as store:
         newest = store.measurements.latest(name)
     if newest is None:
-        raise NotFound("this campaign was not measured yet", where=name, remedy="Run `churn measure`.")
+        raise NotFound(tr("this campaign was not measured yet"), where=name, remedy=tr("Run `churn measure`."))
     return NumberedMeasurement(newest.measurement_id, newest.result)
 
 
@@ -153,7 +154,7 @@ def campaign_assignments(context: Context, name: str, *, limit: int, after: str 
     with context.open_store() as store:
         rows = store.assignments.of(name)
     if rows.is_empty():
-        raise NotFound("this campaign was never planned", where=name, remedy="Run `churn plan`.")
+        raise NotFound(tr("this campaign was never planned"), where=name, remedy=tr("Run `churn plan`."))
     rest = rows.filter(pl.col("customer_id") > after) if after is not None else rows
     page = rest.sort("customer_id").head(limit)
     return AssignmentPage(name, page, page["customer_id"][-1] if rest.height > page.height else None)

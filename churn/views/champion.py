@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from churn.context import Context
 from churn.errors import NoChampion
+from churn.languages.words import tr
 from churn.modeling import load_bundle
 
 if TYPE_CHECKING:
@@ -27,13 +28,19 @@ def load_champion(context: Context) -> tuple[ModelVersion, ServedModel]:
 def no_champion(known: Sequence[ModelVersion]) -> NoChampion:
     """Return what to say where none of the `known` versions serves: why the newest was not promoted, if there is one."""
     if not known:
-        return NoChampion("no model has been promoted yet", where="registry", remedy="Run `churn train`.")
+        return NoChampion(tr("no model has been promoted yet"), where="registry", remedy=tr("Run `churn train`."))
     newest = max(known, key=lambda version: version.created_at)
     return NoChampion(
-        f"no model has been promoted yet; of the newest, {newest.version}, training said: {newest.reason}",
+        tr(
+            "no model has been promoted yet; of the newest, {version}, training said: {reason}",
+            version=newest.version,
+            reason=newest.reason,
+        ),
         where="registry",
-        remedy="Load more history or further sources and run `churn train` again, or promote a version of "
-        "`churn models list` nevertheless.",
+        remedy=tr(
+            "Load more history or further sources and run `churn train` again, or promote a version "
+            "of `churn models list` nevertheless."
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from churn.errors import DataError, NotFound
+from churn.languages.words import tr
 
 if TYPE_CHECKING:
     from churn.store import ScoreRun
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 def current_run(run: ScoreRun | None) -> ScoreRun:
     """Return `run`. Raises DataError where there is none yet."""
     if run is None:
-        raise DataError("no scores are published yet", where="risk list", remedy="Run `churn score` first.")
+        raise DataError(tr("no scores are published yet"), where="risk list", remedy=tr("Run `churn score` first."))
     return run
 
 
 def not_listed(run: ScoreRun) -> NotFound:
     """Return the error for a customer who is not on the list of `run`."""
-    where = f"list of {run.snapshot_date}"
-    return NotFound("the customer is not on the current list", where=where, remedy="Not active then.")
+    where = tr("list of {snapshot_date}", snapshot_date=run.snapshot_date)
+    return NotFound(tr("the customer is not on the current list"), where=where, remedy=tr("Not active then."))
 
 
 class RunFacts(TypedDict):

@@ -12,6 +12,7 @@ from churn.context import Context
 from churn.documents.reason import FeatureValue, RiskReason
 from churn.documents.score_summary import UsualValues
 from churn.errors import NotFound, ResourceError
+from churn.languages.words import tr
 from churn.reports.feature_groups import group_label
 from churn.store.records import CustomerAssignment
 from churn.views.customer_risk import customer_risk
@@ -199,7 +200,7 @@ def waterfall(
         return []
     parts: list[tuple[str, float, str | None, bool]] = []
     if mean is not None and abs(base - mean) >= _FLAT:
-        parts.append(("from the average to a typical customer", base - mean, None, False))
+        parts.append((tr("from the average to a typical customer"), base - mean, None, False))
     strongest = reasons[:shown]
     parts += [(reason.text, reason.points, reason.feature, reason.is_actionable) for reason in strongest]
     rest = probability - base - sum(reason.points for reason in strongest)
@@ -214,7 +215,7 @@ def waterfall(
         parts.append((f"others: {group_label(group)}", points, None, False))
         rest, longest = rest - points, max(longest, abs(points))
     if abs(rest) >= _FLAT:
-        parts.append(("everything else", rest, None, False))
+        parts.append((tr("everything else"), rest, None, False))
     steps, at = [], base if mean is None else mean
     for text, points, feature, is_actionable in parts:
         steps.append(RiskStep(text, points, at, at + points, feature, is_actionable))
@@ -250,7 +251,9 @@ def _rows_of(path: Path | list[Path], customer_id: str) -> pl.DataFrame | None:
         if not all(file.is_file() for file in paths):
             return None  # removed by the next run meanwhile; the page shows the files that are left
         raise ResourceError(
-            f"cannot be read: {str(error).splitlines()[0]}", where=str(paths[-1]), remedy="Run `churn score` again."
+            tr("cannot be read: {error}", error=str(error).splitlines()[0]),
+            where=str(paths[-1]),
+            remedy=tr("Run `churn score` again."),
         ) from error
 
 
@@ -312,9 +315,9 @@ def require_features(context: Context, run_id: str, customer_ids: Sequence[str])
 
     path = run_path(context.settings.home, run_id) / FEATURES
     not_kept = NotFound(
-        "what the model saw of its customers is not kept for this list",
+        tr("what the model saw of its customers is not kept for this list"),
         where=f"list {run_id}",
-        remedy="Run `churn score` again, or send whole rows of features.",
+        remedy=tr("Run `churn score` again, or send whole rows of features."),
     )
     if not path.is_file():
         raise not_kept
@@ -323,8 +326,8 @@ def require_features(context: Context, run_id: str, customer_ids: Sequence[str])
     except (OSError, pl.exceptions.PolarsError) as error:
         if not path.is_file():  # removed by a later run meanwhile
             raise not_kept from error
-        raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
+        raise ResourceError(tr("cannot be read"), where=str(path), remedy=tr("Run `churn score` again.")) from error
     features_of = {row.pop("customer_id"): row for row in rows}
     if missing := next((customer_id for customer_id in customer_ids if customer_id not in features_of), None):
-        raise NotFound("a customer is not on the current list", where=f"customer {missing[:80]}")
+        raise NotFound(tr("a customer is not on the current list"), where=f"customer {missing[:80]}")
     return [features_of[customer_id] for customer_id in customer_ids]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from churn.context import Context
 from churn.errors import DataError
+from churn.languages.words import tr
 from churn.views.buying import NOTHING, BuyingAhead
 from churn.views.current_run import RunFacts, current_run, not_listed, run_facts
 from churn.views.scored_customer import ScoredCustomer, scored_customer, voluntary_probability
@@ -146,8 +147,8 @@ def explain_customer(context: Context, customer_id: str) -> ExplainedCustomer:
         tells_money = store.published.tells_money(run)
     if standing.score is None:
         raise DataError(
-            f"no score for customer `{customer_id}`",
-            where=f"list of {run.snapshot_date}",
-            remedy="Not active then, or misspelt.",
+            tr("no score for customer `{customer_id}`", customer_id=customer_id),
+            where=tr("list of {snapshot_date}", snapshot_date=run.snapshot_date),
+            remedy=tr("Not active then, or misspelt."),
         )
     return {**scored_customer(standing.score, tells_money=tells_money), **run_facts(run)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from churn.context import Context
 from churn.documents.experiment import ExperimentDocument, ExperimentSummary
 from churn.errors import ContractBroken, NotFound
+from churn.languages.words import tr
 
 DOCUMENT = "experiment.json"
 
@@ -44,13 +45,13 @@ def experiment(context: Context, name: str) -> ExperimentDocument:
     path = _newest(root / name) if name in known else None
     if path is None:
         near = difflib.get_close_matches(name, known, n=1)
-        remedy = f"Did you mean `{near[0]}`?" if near else "Analyse one with `churn experiment FILE`."
-        raise NotFound("there is no such experiment", where=name[:100], remedy=remedy)
+        remedy = tr("Did you mean `{near}`?", near=near[0]) if near else tr("Analyse one with `churn experiment FILE`.")
+        raise NotFound(tr("there is no such experiment"), where=name[:100], remedy=remedy)
     where = f"experiment {name}"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ContractBroken("cannot be read", where=where, remedy="Analyse the file again.") from error
+        raise ContractBroken(tr("cannot be read"), where=where, remedy=tr("Analyse the file again.")) from error
     return ExperimentDocument.read(values, where=where)
 
 

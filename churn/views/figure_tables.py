@@ -10,6 +10,7 @@ from churn.context import Context
 from churn.exploration.staying import survival_by_plan
 from churn.files import Sheet, csv_text, workbook_bytes
 from churn.files.columns import Kind
+from churn.languages.words import tr
 from churn.views.figures import ALL, WORDS, Period, SegmentFigures, Sums, read_table
 from churn.views.tables import current_tables
 
@@ -77,19 +78,19 @@ def by_segment(figures: SegmentFigures) -> FigureTable:
 
     columns = (
         FigureColumn(figures.segment, WORDS.get(figures.segment, figures.segment.capitalize()), "text"),
-        FigureColumn("customers", "Customers at first", "count"),
-        FigureColumn("churners", "Lost", "count"),
-        FigureColumn("churn_rate", "Churn a month", "share"),
-        FigureColumn("churn_rate_before", "Months before", "share"),
-        FigureColumn("churn_rate_year_before", "Year before", "share"),
-        FigureColumn("monthly_revenue", "Revenue a month at first", "money"),
-        FigureColumn("monthly_revenue_lost", "Lost of it", "money"),
-        FigureColumn("revenue_churn", "Revenue churn a month", "share"),
-        FigureColumn("customers_after", "Customers now", "count"),
-        FigureColumn("monthly_revenue_after", "Revenue a month now", "money"),
+        FigureColumn("customers", tr("Customers at first"), "count"),
+        FigureColumn("churners", tr("Lost"), "count"),
+        FigureColumn("churn_rate", tr("Churn a month"), "share"),
+        FigureColumn("churn_rate_before", tr("Months before"), "share"),
+        FigureColumn("churn_rate_year_before", tr("Year before"), "share"),
+        FigureColumn("monthly_revenue", tr("Revenue a month at first"), "money"),
+        FigureColumn("monthly_revenue_lost", tr("Lost of it"), "money"),
+        FigureColumn("revenue_churn", tr("Revenue churn a month"), "share"),
+        FigureColumn("customers_after", tr("Customers now"), "count"),
+        FigureColumn("monthly_revenue_after", tr("Revenue a month now"), "money"),
     )
-    rows = (*(row(period.value, period) for period in periods), row("All customers", figures.whole))
-    return FigureTable("by-segment", "By segment", columns, rows)
+    rows = (*(row(period.value, period) for period in periods), row(tr("All customers"), figures.whole))
+    return FigureTable("by-segment", tr("By segment"), columns, rows)
 
 
 def customers_by_month(figures: SegmentFigures) -> FigureTable:
@@ -100,30 +101,30 @@ def customers_by_month(figures: SegmentFigures) -> FigureTable:
         return (sums.began, sums.won, -sums.voluntary, -sums.involuntary, sums.other, sums.ended, *rates)
 
     columns = (
-        FigureColumn("month", "Month", "month"),
-        FigureColumn("customers", "At first", "count"),
-        FigureColumn("won", "Won", "change"),
-        FigureColumn("canceled", "Canceled", "change"),
-        FigureColumn("failed_payments", "Failed payments", "change"),
-        FigureColumn("other", "Other", "change"),
-        FigureColumn("customers_after", "At the end", "count"),
-        FigureColumn("churn_rate", "Churn", "share"),
-        FigureColumn("revenue_churn", "Revenue churn", "share"),
+        FigureColumn("month", tr("Month"), "month"),
+        FigureColumn("customers", tr("At first"), "count"),
+        FigureColumn("won", tr("Won"), "change"),
+        FigureColumn("canceled", tr("Canceled"), "change"),
+        FigureColumn("failed_payments", tr("Failed payments"), "change"),
+        FigureColumn("other", tr("Other"), "change"),
+        FigureColumn("customers_after", tr("At the end"), "count"),
+        FigureColumn("churn_rate", tr("Churn"), "share"),
+        FigureColumn("revenue_churn", tr("Revenue churn"), "share"),
     )
     rows = tuple((month.month, *row(month.sums)) for month in reversed(figures.by_month))
-    return FigureTable("customers", "Customers by month", columns, rows)
+    return FigureTable("customers", tr("Customers by month"), columns, rows)
 
 
 def revenue_by_month(figures: SegmentFigures) -> FigureTable:
     """Return what moved the monthly revenue, month by month."""
     columns = (
-        FigureColumn("month", "Month", "month"),
-        FigureColumn("monthly_revenue", "At first", "money"),
-        FigureColumn("won", "Won", "money"),
-        FigureColumn("lost", "Lost", "money"),
-        FigureColumn("other", "Other", "money"),
-        FigureColumn("monthly_revenue_after", "At the end", "money"),
-        FigureColumn("net_change", "Change", "money"),
+        FigureColumn("month", tr("Month"), "month"),
+        FigureColumn("monthly_revenue", tr("At first"), "money"),
+        FigureColumn("won", tr("Won"), "money"),
+        FigureColumn("lost", tr("Lost"), "money"),
+        FigureColumn("other", tr("Other"), "money"),
+        FigureColumn("monthly_revenue_after", tr("At the end"), "money"),
+        FigureColumn("net_change", tr("Change"), "money"),
     )
     rows = tuple(
         (
@@ -137,7 +138,7 @@ def revenue_by_month(figures: SegmentFigures) -> FigureTable:
         )
         for month in reversed(figures.by_month)
     )
-    return FigureTable("revenue", "Monthly revenue", columns, rows)
+    return FigureTable("revenue", tr("Monthly revenue"), columns, rows)
 
 
 def survival_table(curves: SurvivalCurves | None) -> FigureTable | None:
@@ -145,9 +146,9 @@ def survival_table(curves: SurvivalCurves | None) -> FigureTable | None:
     if curves is None:
         return None
     columns = (
-        FigureColumn("plan", "Plan", "text"),
-        FigureColumn("customers", "Customers", "count"),
-        *(FigureColumn(f"after_{age}_months_share", f"After {age} mo.", "share") for age in _AGES),
+        FigureColumn("plan", tr("Plan"), "text"),
+        FigureColumn("customers", tr("Customers"), "count"),
+        *(FigureColumn(f"after_{age}_months_share", tr("After {age} mo.", age=age), "share") for age in _AGES),
     )
     rows = tuple(
         (
@@ -162,7 +163,7 @@ def survival_table(curves: SurvivalCurves | None) -> FigureTable | None:
         )
         for curve in curves.groups
     )
-    return FigureTable("survival", "Still there after", columns, rows)
+    return FigureTable("survival", tr("Still there after"), columns, rows)
 
 
 def risk_by_plan(scores: pl.DataFrame | None, *, tells_money: bool) -> FigureTable | None:
@@ -179,16 +180,16 @@ def risk_by_plan(scores: pl.DataFrame | None, *, tells_money: bool) -> FigureTab
         pl.col("churn_probability").sum().alias("expected_churners"),
         (stake if tells_money else pl.lit(None, pl.Float64)).alias("monthly_margin_at_risk"),
     ]
-    by_plan = scores.group_by(pl.col("plan").fill_null("no plan")).agg(figures).sort("customers", descending=True)
-    whole = scores.select(pl.lit("All customers").alias("plan"), *figures)
+    by_plan = scores.group_by(pl.col("plan").fill_null(tr("no plan"))).agg(figures).sort("customers", descending=True)
+    whole = scores.select(pl.lit(tr("All customers")).alias("plan"), *figures)
     columns = (
-        FigureColumn("plan", "Plan", "text"),
-        FigureColumn("customers", "Customers", "count"),
-        FigureColumn("at_risk", "At high or critical risk", "count"),
-        FigureColumn("expected_churners", "Expected to leave", "count"),
-        FigureColumn("monthly_margin_at_risk", "Margin a month at risk", "money"),
+        FigureColumn("plan", tr("Plan"), "text"),
+        FigureColumn("customers", tr("Customers"), "count"),
+        FigureColumn("at_risk", tr("At high or critical risk"), "count"),
+        FigureColumn("expected_churners", tr("Expected to leave"), "count"),
+        FigureColumn("monthly_margin_at_risk", tr("Margin a month at risk"), "money"),
     )
-    return FigureTable("risk", "At risk now", columns, (*by_plan.iter_rows(), *whole.head(1).iter_rows()))
+    return FigureTable("risk", tr("At risk now"), columns, (*by_plan.iter_rows(), *whole.head(1).iter_rows()))
 
 
 def saved_by_campaign(measurements: pl.DataFrame | None) -> FigureTable | None:
@@ -197,15 +198,15 @@ def saved_by_campaign(measurements: pl.DataFrame | None) -> FigureTable | None:
         return None
     names = ("campaign", "treatment", "saves", "spent", "net_profit", "net_profit_low", "net_profit_high")
     columns = (
-        FigureColumn("campaign", "Campaign", "text"),
-        FigureColumn("treatment", "Contacted", "count"),
-        FigureColumn("saves", "Kept by it", "count"),
-        FigureColumn("spent", "Spent", "money"),
-        FigureColumn("net_profit", "Brought, net", "money"),
-        FigureColumn("net_profit_low", "At least", "money"),
-        FigureColumn("net_profit_high", "At most", "money"),
+        FigureColumn("campaign", tr("Campaign"), "text"),
+        FigureColumn("treatment", tr("Contacted"), "count"),
+        FigureColumn("saves", tr("Kept by it"), "count"),
+        FigureColumn("spent", tr("Spent"), "money"),
+        FigureColumn("net_profit", tr("Brought, net"), "money"),
+        FigureColumn("net_profit_low", tr("At least"), "money"),
+        FigureColumn("net_profit_high", tr("At most"), "money"),
     )
-    return FigureTable("saved", "Saved by campaigns", columns, tuple(measurements.select(names).iter_rows()))
+    return FigureTable("saved", tr("Saved by campaigns"), columns, tuple(measurements.select(names).iter_rows()))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from churn.context import Context
+from churn.languages.words import N_
 from churn.views.tables import TableSet, current_tables
 
 if TYPE_CHECKING:
@@ -16,8 +17,18 @@ if TYPE_CHECKING:
 
 BY_SEGMENT: Final = "months_by_segment"
 ALL: Final = "all"
-WORDS: Final = {"all": "All customers", "plan": "Plan", "country": "Country", "tenure": "Time as a customer"}
-STAYS: Final = ("to 3 months", "4 to 12 months", "1 to 2 years", "over 2 years")  # in the order to be shown in
+WORDS: Final = {
+    "all": N_("All customers"),
+    "plan": N_("Plan"),
+    "country": N_("Country"),
+    "tenure": N_("Time as a customer"),
+}
+STAYS: Final = (
+    "to 3 months",
+    "4 to 12 months",
+    "1 to 2 years",
+    "over 2 years",
+)  # in the order to be shown in
 _SHOWN_MONTHS: Final = 12
 
 

@@ -14,6 +14,7 @@ from churn.config.formulas import TermName
 from churn.decisions.checks import Floats
 from churn.decisions.offer_terms import CustomersTerms, checked
 from churn.errors import ResourceError
+from churn.languages.words import tr
 from churn.views.serving_files import FORMULAS, run_path
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class FormulaValues:
             return cls(run_id, pl.read_parquet(path).sort("customer_id"))
         except (OSError, pl.exceptions.PolarsError) as error:
             if path.is_file():  # else a later run has removed it meanwhile
-                raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
+                raise ResourceError(
+                    tr("cannot be read"), where=str(path), remedy=tr("Run `churn score` again.")
+                ) from error
         return cls(run_id, None)
 
     def terms(self, formulas: Mapping[TermName, str], ids: Sequence[str]) -> CustomersTerms | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from churn.documents.exploration import InsightsDocument
 from churn.errors import NotFound
+from churn.languages.words import tr
 
 LATEST: Final = Path("insights") / "latest.json"  # within the home
 
@@ -21,5 +22,7 @@ def latest_insights(home: Path) -> InsightsDocument:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError) as error:
-        raise NotFound("nothing has been explored yet", where=str(path), remedy="Run `churn explore` first.") from error
+        raise NotFound(
+            tr("nothing has been explored yet"), where=str(path), remedy=tr("Run `churn explore` first.")
+        ) from error
     return InsightsDocument.read(values, where=str(path))

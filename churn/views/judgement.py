@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from churn.context import Context
 from churn.decisions.calibration import calibration_gate
 from churn.errors import NotCalibrated
+from churn.languages.words import tr
 from churn.modeling import load_evaluation
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ class Judgement:
         """Raise NotCalibrated when the gate is not passed, unless that is allowed."""
         if not self.gate.is_passed and not allow_uncalibrated:
             raise NotCalibrated(
-                f"the probabilities cannot be turned into money: {'; '.join(self.gate.reasons)}",
+                tr("the probabilities cannot be turned into money: {reasons}", reasons="; ".join(self.gate.reasons)),
                 where=f"model {self.model_version}",
-                remedy="Train again with `churn train`, or accept wrong amounts knowingly with --allow-uncalibrated.",
+                remedy=tr(
+                    "Train again with `churn train`, or accept wrong amounts knowingly with --allow-uncalibrated."
+                ),
             )
 
 

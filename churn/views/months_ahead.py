@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from churn.languages.words import tr
+from churn.wording import decimal, percent
+
 if TYPE_CHECKING:
     from churn.views.scored_customer import ScoredCustomer
 
@@ -29,10 +32,17 @@ class MonthsAhead:
     @property
     def sentence(self) -> str:
         """The horizons and the months in words."""
-        _, quarter, half, year = (f"{100 * gone:.0f} %" for gone in self.leaves)
-        return (
-            f"Leaves within three months with {quarter}, within six with {half}, within twelve with {year}. Of the next "
-            f"twelve months {self.months_kept:.1f} are expected to be kept (90 % interval {self.low:.1f} to {self.high:.1f})."
+        _, quarter, half, year = (percent(gone, 0) for gone in self.leaves)
+        return tr(
+            "Leaves within three months with {quarter}, within six with {half}, within twelve with "
+            "{year}. Of the next twelve months {months_kept} are expected to be kept (90 % interval "
+            "{low} to {high}).",
+            quarter=quarter,
+            half=half,
+            year=year,
+            months_kept=decimal(self.months_kept, 1),
+            low=decimal(self.low, 1),
+            high=decimal(self.high, 1),
         )
 
 

@@ -14,12 +14,14 @@ from churn.documents.campaign_profit import BroughtProfit, SavedProfit
 from churn.documents.churn_month import ChurnMonth
 from churn.documents.quality import QualityDocument
 from churn.documents.score_summary import ScoreSummary
+from churn.languages.recorded import recorded
+from churn.languages.words import tr, trn, within
 from churn.views.campaign_standing import CampaignRow, campaign_rows
 from churn.views.quality import read_quality
 from churn.views.scored_customer import no_money
 from churn.views.serving_files import read_summary
 from churn.views.status import StatusKind
-from churn.wording import count, day, instant, money, percent
+from churn.wording import count, day, decimal, instant, money, month_name, percent
 
 if TYPE_CHECKING:
     from churn.store import Alert, ModelVersion, ScoreRun, Store
@@ -156,89 +158,113 @@ def _alerts(store: Store) -> tuple[Alert, ...]:
 
 
 def _data_health(run: ScoreRun | None, today: datetime, *, is_still: bool) -> HealthRow:
-    row = partial(HealthRow, "Scores and data", "/jobs")
+    row = partial(HealthRow, tr("Scores and data"), "/jobs")
     if run is None:
-        return row("off", "No scores yet", "Nothing has been scored.")
-    reach = f"The data reach until {instant(run.data_cutoff)}"
+        return row("off", tr("No scores yet"), tr("Nothing has been scored."))
+    reach = tr("The data reach until {data_cutoff}", data_cutoff=instant(run.data_cutoff))
     if run.is_stale:
-        return row("act", "Out of date", f"{stale_words(run.stale_reason)}.")
+        return row("act", tr("Out of date"), f"{stale_words(run.stale_reason)}.")
     age = today - run.data_cutoff
     if not is_still and age > OLD_DATA:
-        return row("act", f"{_days(age)} old", f"{reach}; nothing newer has arrived.")
-    return row("ok", "Up to date", f"{reach}; {count(run.customers)} customers scored.")
+        return row("act", tr("{age} old", age=_days(age)), tr("{reach}; nothing newer has arrived.", reach=reach))
+    return row(
+        "ok",
+        tr("Up to date"),
+        tr("{reach}; {customers} customers scored.", reach=reach, customers=count(run.customers)),
+    )
 
 
 def _quality_health(quality: QualityDocument | None) -> HealthRow:
-    row = partial(HealthRow, "Data quality", "/jobs#quality")
+    row = partial(HealthRow, tr("Data quality"), "/jobs#quality")
     if quality is None or not quality.checks:
-        return row("off", "Not checked yet", "The rules run with the next load.")
+        return row("off", tr("Not checked yet"), tr("The rules run with the next load."))
     failed = [check for check in quality.checks if check.defect_count]
     blocking = [check for check in failed if check.level == "block"]
     if blocking:
-        return row("act", f"{len(blocking)} blocking", blocking[0].message)
+        return row("act", tr("{number} blocking", number=len(blocking)), blocking[0].message)
     if failed:
-        return row("watch", f"{len(failed)} {_plural(failed, 'rule finds', 'rules find')} defects", failed[0].message)
-    return row("ok", "Clean", f"All {len(quality.checks)} rules hold.")
+        return row(
+            "watch",
+            trn("{number} rule finds defects", "{number} rules find defects", len(failed), number=len(failed)),
+            failed[0].message,
+        )
+    return row("ok", tr("Clean"), tr("All {checks} rules hold.", checks=len(quality.checks)))
 
 
 def _model_health(store: Store, model: ModelVersion | None, today: datetime) -> HealthRow:
-    row = partial(HealthRow, "Model", "/model")
+    row = partial(HealthRow, tr("Model"), "/model")
     if model is None:
         newest = max(store.models.list(), key=lambda version: version.created_at, default=None)
         return (
-            row("off", "No model yet", "It is trained from what happened before.")
+            row("off", tr("No model yet"), tr("It is trained from what happened before."))
             if newest is None
-            else row("watch", "None promoted", newest.reason)  # its reason says which rule to go by instead
+            else row("watch", tr("None promoted"), newest.reason)  # its reason says which rule to go by instead
         )
     monitored = store.monitoring.latest()
     if monitored is not None and monitored.model_version == model.version:
         gravest = next((finding for finding in monitored.findings if finding.severity == monitored.severity), None)
-        sentence = gravest.sentence if gravest else "The monitors ask for a look."
+        sentence = gravest.sentence if gravest else tr("The monitors ask for a look.")
         if monitored.severity == "act":
-            return row("act", "Act", sentence)
+            return row("act", tr("Act"), sentence)
         if monitored.severity == "watch":
-            return row("watch", "Watch", sentence)
+            return row("watch", tr("Watch"), sentence)
     age, figures = today - model.created_at, model.metrics
-    detail = f"{figures.title if figures else model.kind}, trained {day(model.created_at)}"
+    detail = tr(
+        "{title}, trained {created_at}",
+        title=recorded(figures.title if figures else model.kind),
+        created_at=day(model.created_at),
+    )
     if figures and figures.lift:
-        detail += f"; its top tenth holds {figures.lift:.1f} times as many leavers as chance would"
+        detail += tr(
+            "; its top tenth holds {lift} times as many leavers as chance would", lift=decimal(figures.lift, 1)
+        )
     if figures and not figures.is_calibrated:
-        return row("watch", "Not calibrated", f"{detail}.")
+        return row("watch", tr("Not calibrated"), f"{detail}.")
     if age > OLD_MODEL:
-        return row("watch", f"{_days(age)} old", f"{detail}.")
-    return row("ok", "Reliable", f"{detail}.")
+        return row("watch", tr("{age} old", age=_days(age)), f"{detail}.")
+    return row("ok", tr("Reliable"), f"{detail}.")
 
 
 def _sync_health(campaigns: Sequence[CampaignRow]) -> HealthRow:
     row = partial(HealthRow, "CRM", "/campaigns")
     pushed = [campaign for campaign in campaigns if campaign.sync.state is not None and not campaign.archived]
     if not pushed:
-        return row("off", "Nothing pushed yet", "Plan a campaign, then push its list.")
+        return row("off", tr("Nothing pushed yet"), tr("Plan a campaign, then push its list."))
     for kind in ("act", "watch", "run"):
         first = next((campaign for campaign in pushed if campaign.sync.kind == kind), None)
         if first is not None:
             return row(first.sync.kind, first.sync.words, f"{first.title}.")
     newest = max(campaign.sync.last_at for campaign in pushed if campaign.sync.last_at is not None)
     return row(
-        "ok", "In step", f"{len(pushed)} {_plural(pushed, 'campaign', 'campaigns')} pushed, last on {day(newest)}."
+        "ok",
+        tr("In step"),
+        trn(
+            "{number} campaign pushed, last on {day}.",
+            "{number} campaigns pushed, last on {day}.",
+            len(pushed),
+            number=len(pushed),
+            day=day(newest),
+        ),
     )
 
 
 def _night_health(store: Store) -> HealthRow:
-    row = partial(HealthRow, "Nightly run", "/jobs")
+    row = partial(HealthRow, tr("Nightly run"), "/jobs")
     night = store.jobs.latest("nightly")
     if night is None:
-        return row("off", "Never ran", "It runs by itself once the scheduler does, or on request.")
+        return row("off", tr("Never ran"), tr("It runs by itself once the scheduler does, or on request."))
     at = night.finished_at or night.started_at or night.requested_at
     if night.state == "failed":
-        return row("act", "Failed", night.error or f"It stopped on {day(at)}.")
+        return row("act", tr("Failed"), night.error or tr("It stopped on {at}.", at=day(at)))
     if night.state == "missed":
-        return row("watch", "Missed", f"The run of {night.logical_date} did not happen.")
+        return row(
+            "watch", tr("Missed"), tr("The run of {logical_date} did not happen.", logical_date=night.logical_date)
+        )
     if night.is_under_way:
-        step = night.step.name.replace("_", " ") if night.step else "waiting"
-        return row("run", "At work", f"It stands at: {step}.")
+        step = recorded(night.step.name.replace("_", " ")) if night.step else tr("waiting")
+        return row("run", tr("At work"), tr("It stands at: {step}.", step=step))
     done = sum(step.state == "done" for step in night.steps)
-    return row("ok", "Done", f"{done} steps on {instant(at)}.")
+    return row("ok", tr("Done"), tr("{done} steps on {at}.", done=done, at=instant(at)))
 
 
 def _todo(
@@ -253,7 +279,11 @@ def _todo(
     """Return what a marketer should do, the most urgent first; `health` are the rows that no alert covers."""
     return [
         *(
-            Task(f"Look at {row.name.lower()}: {row.words.lower()}", row.detail, row.address)
+            Task(
+                tr("Look at {place}: {state}", place=within(row.name), state=within(row.words)),
+                row.detail,
+                row.address,
+            )
             for row in health
             if row.kind == "act"
         ),
@@ -264,14 +294,14 @@ def _todo(
             else ()
         ),
         *(
-            Task(f"Plan “{campaign.title}”", "It has not been planned yet.", _address(campaign))
+            Task(tr("Plan “{title}”", title=campaign.title), tr("It has not been planned yet."), _address(campaign))
             for campaign in campaigns
             if campaign.stage == "new" and run is not None
         ),
         *(
             Task(
-                f"Improve or end “{campaign.title}”",
-                f"Measured: its effect is not proven ({_range(context, campaign.realised)}).",
+                tr("Improve or end “{title}”", title=campaign.title),
+                tr("Measured: its effect is not proven ({value}).", value=_range(context, campaign.realised)),
                 _address(campaign),
             )
             for campaign in campaigns
@@ -282,32 +312,44 @@ def _todo(
 
 def _urgent(campaign: CampaignRow) -> Task | None:
     if campaign.stage == "harms":
-        return Task(f"Stop “{campaign.title}”", "It drives customers away.", _address(campaign))
+        return Task(tr("Stop “{title}”", title=campaign.title), tr("It drives customers away."), _address(campaign))
     if campaign.stage == "due":
-        return Task(f"Measure “{campaign.title}”", "Its outcomes are in.", _address(campaign))
+        return Task(tr("Measure “{title}”", title=campaign.title), tr("Its outcomes are in."), _address(campaign))
     if campaign.stage == "planned":
-        why = f"{count(campaign.treatment)} customers are planned and wait."
-        return Task(f"Push “{campaign.title}”", why, _address(campaign))
+        why = tr("{treatment} customers are planned and wait.", treatment=count(campaign.treatment))
+        return Task(tr("Push “{title}”", title=campaign.title), why, _address(campaign))
     return None
 
 
 def _about_risk(context: Context, summary: ScoreSummary, *, tells_money: bool) -> tuple[Task, ...]:
-    decide = f"Decide about {count(summary.listed)} customers at high or critical risk"
+    decide = tr("Decide about {listed} customers at high or critical risk", listed=count(summary.listed))
     if summary.listed_contactable is not None and summary.listed_contactable < summary.listed:
-        decide += f", {count(summary.listed_contactable)} of whom may be contacted"
+        decide += tr(
+            ", {listed_contactable} of whom may be contacted", listed_contactable=count(summary.listed_contactable)
+        )
     if not tells_money:
         return (Task(decide, no_money(summary.model_version), "/risk-list"),)
-    find = Task("Find the threshold that pays", "How far down the list contacting still earns money.", "/simulator")
+    find = Task(
+        tr("Find the threshold that pays"), tr("How far down the list contacting still earns money."), "/simulator"
+    )
     if not summary.knows_fees:
         return (
-            Task(decide, f"They are the likeliest to leave within {summary.horizon_days} days.", "/risk-list"),
+            Task(
+                decide,
+                tr("They are the likeliest to leave within {horizon_days} days.", horizon_days=summary.horizon_days),
+                "/risk-list",
+            ),
             find,
         )
     loss = _money(summary.listed_expected_loss, context.settings.business.currency)
     return (
         Task(
             decide,
-            f"About {loss} of monthly revenue is expected to leave with them within {summary.horizon_days} days.",
+            tr(
+                "About {loss} of monthly revenue is expected to leave with them within {horizon_days} days.",
+                loss=loss,
+                horizon_days=summary.horizon_days,
+            ),
             "/risk-list",
         ),
         find,
@@ -320,29 +362,30 @@ def _address(campaign: CampaignRow) -> str:
 
 def _range(context: Context, brought: BroughtProfit) -> str:
     low, high = (_money(amount, context.settings.business.currency) for amount in (brought.low, brought.high))
-    return f"{low} to {high}"
+    return tr("{low} to {high}", low=low, high=high)
 
 
 def _money(amount: float, currency: str) -> str:
     return money(amount, currency, cents=False).replace("-", "\u2212")  # the true minus sign
 
 
-def _plural(things: Sequence[object], singular: str, plural: str) -> str:
-    return singular if len(things) == 1 else plural
-
-
 def stale_words(reason: str | None) -> str:
     """Return why the scores are out of date, in words: a rule's name becomes what it demands."""
     if not reason:
-        return "The last run was refused"
+        return tr("The last run was refused")
     rule, separator, finding = reason.partition(": ")
     if separator and rule.replace("_", "").isalnum() and "_" in rule:
-        return f"The data broke the rule “{rule.replace('_', ' ')}”: {finding.rstrip('.')}"
-    return reason.rstrip(".")
+        return tr(
+            "The data broke the rule “{rule}”: {finding}",
+            rule=rule.replace("_", " "),
+            finding=recorded(finding.rstrip(".")),
+        )
+    return recorded(reason.rstrip("."))
 
 
 def _days(age: timedelta) -> str:
-    return f"{age.days} days" if age.days >= 2 else f"{round(age.total_seconds() / 3600)} hours"
+    hours = round(age.total_seconds() / 3600)
+    return tr("{days} days", days=age.days) if age.days >= 2 else tr("{hours} hours", hours=hours)
 
 
 def headline(overview: Overview, currency: str) -> str:
@@ -350,17 +393,28 @@ def headline(overview: Overview, currency: str) -> str:
     parts = []
     if overview.churn is not None:
         churn, target = overview.churn, percent(overview.churn.target)
-        side = "above" if churn.gap > 0 else "below"
         gap = abs(round(100 * churn.gap, 1))
-        against = f"{gap} points {side} the target of {target}" if gap else f"right at the target of {target}"
+        if not gap:
+            against = tr("right at the target of {target}", target=target)
+        elif churn.gap > 0:
+            against = tr("{gap} points above the target of {target}", gap=decimal(gap, 1), target=target)
+        else:
+            against = tr("{gap} points below the target of {target}", gap=decimal(gap, 1), target=target)
         rate = percent(churn.latest.churn_rate, 1)
-        parts.append(f"In {churn.latest.month:%B}, {rate} of customers left, {against}.")
+        month = month_name(churn.latest.month)
+        parts.append(tr("In {month}, {rate} of customers left, {against}.", month=month, rate=rate, against=against))
     if overview.saved is not None:
         saved = overview.saved
         low, high = _money(saved.low, currency), _money(saved.high, currency)
-        verb = "earned" if saved.value >= 0 else "lost"
-        doubt = " The effect is not proven yet." if saved.low <= 0 < saved.high else ""
-        parts.append(
-            f"Campaigns {verb} {_money(abs(saved.value), currency)} net so far, between {low} and {high}.{doubt}"
-        )
+        amount = _money(abs(saved.value), currency)
+        doubt = tr(" The effect is not proven yet.") if saved.low <= 0 < saved.high else ""
+        if saved.value >= 0:
+            earned = tr(
+                "Campaigns earned {amount} net so far, between {low} and {high}.", amount=amount, low=low, high=high
+            )
+        else:
+            earned = tr(
+                "Campaigns lost {amount} net so far, between {low} and {high}.", amount=amount, low=low, high=high
+            )
+        parts.append(earned + doubt)
     return " ".join(parts)

@@ -25,6 +25,7 @@ from churn.documents.programme import LEAVE_ALONE, Cadence, ProgrammeDefinition
 from churn.documents.programme_findings import EvaluatedPolicy
 from churn.documents.programme_round import RoundDocument, RoundState
 from churn.errors import NotFound
+from churn.languages.words import tr
 from churn.views.campaign_standing import brought_by
 from churn.views.offer_evidence import taught_of_offers
 
@@ -205,7 +206,9 @@ def programme_round(context: Context, name: str, number: int) -> ProgrammeRound:
         planned = store.programmes.round(name, number)
     if planned is None:
         raise NotFound(
-            f"programme `{name}` has no round {number}", where=name, remedy=f"See `churn programmes show {name}`."
+            tr("programme `{name}` has no round {number}", name=name, number=number),
+            where=name,
+            remedy=tr("See `churn programmes show {name}`.", name=name),
         )
     return planned
 

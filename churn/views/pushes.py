@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from churn.context import Context
 from churn.errors import NotFound
 from churn.files import csv_text
+from churn.languages.words import tr
 
 if TYPE_CHECKING:
     from churn.store import Store
@@ -142,12 +143,12 @@ def _csv(
 def _groups(store: Store, run: SyncRun) -> list[RefusalGroup]:
     grouped: dict[tuple[str, str], list[PushedRow]] = {}
     for row in store.pushed.every(run, kind="refused"):
-        words = row.message or row.code or "It did not say why"
+        words = row.message or row.code or tr("It did not say why")
         grouped.setdefault((row.code or "", _alike(words)), []).append(row)
     groups = [
         RefusalGroup(
             key=hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12],
-            message=rows[0].message or rows[0].code or "It did not say why" if len(rows) == 1 else key[1],
+            message=rows[0].message or rows[0].code or tr("It did not say why") if len(rows) == 1 else key[1],
             remote_field=next((row.remote_field for row in rows if row.remote_field), None),
             customers=tuple(row.row.customer_id for row in rows),
             still=tuple(row.row.customer_id for row in rows if row.is_refused_still),
@@ -160,5 +161,5 @@ def _groups(store: Store, run: SyncRun) -> list[RefusalGroup]:
 def _run(store: Store, run_id: str) -> SyncRun:
     run = store.sync_runs.find(run_id)
     if run is None:
-        raise NotFound("there is no such push", where=run_id, remedy="See the list of pushes.")
+        raise NotFound(tr("there is no such push"), where=run_id, remedy=tr("See the list of pushes."))
     return run

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from churn.context import Context
 from churn.documents.quality import QualityDocument, RuleFinding, SourceFreshness
 from churn.errors import ResourceError
+from churn.languages.words import tr
 from churn.views.status import StatusKind
 
 # Where a source's facts lie once loaded, and the column that says when each happened.
@@ -42,7 +43,9 @@ def read_quality(home: Path) -> QualityDocument | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise ResourceError(f"cannot be read: {error}", where=str(path), remedy="Run `churn refresh`.") from error
+        raise ResourceError(
+            tr("cannot be read: {error}", error=error), where=str(path), remedy=tr("Run `churn refresh`.")
+        ) from error
     return QualityDocument.read(values, where=str(path))
 
 
@@ -106,11 +109,11 @@ def data_quality(context: Context) -> DataQuality | None:
 
 def _rule(check: RuleFinding) -> ShownRule:
     kind: StatusKind = "watch"
-    words = "Warns"
+    words = tr("Warns")
     if not check.defect_count:
-        kind, words = "ok", "Holds"
+        kind, words = "ok", tr("Holds")
     elif check.level == "block":
-        kind, words = "act", "Blocks scoring"
+        kind, words = "act", tr("Blocks scoring")
     example = ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in check.example.items())
     return ShownRule(check.message, check.defect_count, example, kind, words, check.remedy)
 
@@ -135,10 +138,10 @@ def _source(source: SourceFreshness, newest: datetime | None) -> ShownSource:
 
 def _freshness(source: SourceFreshness, newest: datetime | None) -> tuple[StatusKind, str]:
     if not source.files and not source.rows:
-        return "off", "Never loaded"
+        return "off", tr("Never loaded")
     if source.newest_at is None or newest is None:
-        return "ok", "Loaded"
+        return "ok", tr("Loaded")
     behind = newest - source.newest_at
     if source.is_late:
-        return "watch", f"{behind.days} days behind"
-    return "ok", "Fresh"
+        return "watch", tr("{days} days behind", days=behind.days)
+    return "ok", tr("Fresh")

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from churn.context import Context
 from churn.documents.model_card import ModelCard
 from churn.errors import ModelError
+from churn.languages.words import tr
 from churn.modeling import load_card
 from churn.views.champion import bundle_path
 
@@ -64,6 +65,6 @@ def compare_models(context: Context, first: str, second: str) -> list[ComparedMe
 def require_version(model: ModelVersion | None, version: str | None) -> ModelVersion:
     """Return `model`. Raises ModelError where there is none; `version` is the name it was looked for by."""
     if model is None:
-        what = f"no model version `{version}`" if version else "no model has been promoted yet"
-        raise ModelError(what, where="registry", remedy="See `churn models list`.")
+        what = tr("no model version `{version}`", version=version) if version else tr("no model has been promoted yet")
+        raise ModelError(what, where="registry", remedy=tr("See `churn models list`."))
     return model

@@ -18,6 +18,7 @@ from churn.documents.document import Document
 from churn.documents.month_facts import MonthFacts
 from churn.errors import NotFound, ResourceError
 from churn.files import workbook_bytes
+from churn.languages.words import tr
 from churn.reports.workbooks import month_sheets
 
 ReportKind = Literal["monthly", "page", "list"]
@@ -102,7 +103,7 @@ def list_reports(context: Context) -> list[ReportFile]:
         paths = sorted(root.rglob("*")) if root.is_dir() else []
         files = [_read(path, root) for path in paths if _is_report(path, root)]
     except OSError as error:
-        raise ResourceError(f"cannot be read: {error.strerror or error}", where=str(root)) from error
+        raise ResourceError(tr("cannot be read: {error}", error=error.strerror or error), where=str(root)) from error
     return sorted(
         _with_companions(files), key=lambda file: (file.month or "", file.written_at, file.name), reverse=True
     )
@@ -122,7 +123,7 @@ def report_file(context: Context, name: str) -> tuple[Path, str]:
     """Return the file of a listed report and its media type. Raises NotFound for any other name."""
     if any(name == file.name or name in file.also.values() for file in list_reports(context)):
         return _folder(context) / name, TYPES[Path(name).suffix]
-    raise NotFound("There is no such report", where=f"report {name[:100]}", remedy="See the list of reports.")
+    raise NotFound(tr("There is no such report"), where=f"report {name[:100]}", remedy=tr("See the list of reports."))
 
 
 def monthly_reports(context: Context) -> list[MonthlyReport]:

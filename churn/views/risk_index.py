@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError, ResourceError
+from churn.languages.words import tr
 from churn.views.serving_files import LIST, LIST_COLUMNS, SEARCH, run_path
 
 if TYPE_CHECKING:
@@ -126,7 +127,11 @@ class RiskIndex:
         mask = np.ones(self.frame.height, dtype=bool)
         if filters.bands is not None:
             if unknown := [band for band in filters.bands if band not in BANDS]:
-                raise ConfigError(f"no band `{unknown[0][:40]}`", where="band", remedy=f"Bands are {', '.join(BANDS)}.")
+                raise ConfigError(
+                    tr("no band `{unknown}`", unknown=unknown[0][:40]),
+                    where="band",
+                    remedy=tr("Bands are {bands}.", bands=", ".join(BANDS)),
+                )
             mask &= np.isin(self._band, [BANDS.index(band) for band in filters.bands])
         if filters.is_listed is not None:
             mask &= self._listed == filters.is_listed
@@ -147,7 +152,11 @@ class RiskIndex:
 
     def _order(self, order: str, *, descending: bool) -> Places:
         if order not in ORDERS:
-            raise ConfigError(f"no order `{order[:40]}`", where="sort", remedy=f"Orders are {', '.join(ORDERS)}.")
+            raise ConfigError(
+                tr("no order `{order}`", order=order[:40]),
+                where="sort",
+                remedy=tr("Orders are {orders}.", orders=", ".join(ORDERS)),
+            )
         known = self._orders.get((order, descending))
         if known is None:
             known = self._sorted(order, descending=descending)
@@ -239,6 +248,8 @@ def _read(home: Path, store: Store, run_id: str) -> Any:
             return pl.read_parquet(path).sort("customer_id")
         except (OSError, pl.exceptions.PolarsError) as error:
             if path.is_file():  # else a later run has removed it meanwhile
-                raise ResourceError("cannot be read", where=str(path), remedy="Run `churn score` again.") from error
+                raise ResourceError(
+                    tr("cannot be read"), where=str(path), remedy=tr("Run `churn score` again.")
+                ) from error
     # The run was published before serving files existed, or from another home.
     return store.scores.current(columns=LIST_COLUMNS).sort("customer_id")

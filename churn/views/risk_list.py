@@ -11,6 +11,7 @@ from churn.context import Context
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError
 from churn.files import TABLES, Sheet, check_ending, csv_text, workbook_bytes, write_frame
+from churn.languages.words import tr
 from churn.store.score_row import LIFETIME_COLUMNS
 from churn.views.buying import BuyingAhead, NewestBuying
 from churn.views.current_run import current_run
@@ -87,9 +88,15 @@ def listed_frame(context: Context, *, bands: Sequence[str] | None = None, top: i
 def _published(context: Context, bands: Sequence[str] | None, top: int | None) -> tuple[ScorePage, ScoreRun, bool]:
     unknown = [band for band in bands or () if band not in BANDS]
     if unknown:
-        raise ConfigError(f"no band `{unknown[0]}`", where="--band", remedy=f"Bands are {', '.join(BANDS)}.")
+        raise ConfigError(
+            tr("no band `{unknown}`", unknown=unknown[0]),
+            where="--band",
+            remedy=tr("Bands are {bands}.", bands=", ".join(BANDS)),
+        )
     if top is not None and top < 1:
-        raise ConfigError(f"{top} is not a number of customers", where="--top", remedy="Give 1 or more.")
+        raise ConfigError(
+            tr("{top} is not a number of customers", top=top), where="--top", remedy=tr("Give 1 or more.")
+        )
     with context.open_store() as store:
         page = store.published.page(bands=list(bands) if bands else None, listed=None if bands else True, limit=top)
         run = current_run(page.run)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypedDict
 
+from churn.languages.words import tr
+
 if TYPE_CHECKING:
     from churn.documents.reason import FeatureValue
     from churn.store.score_row import ScoreRow
@@ -74,7 +76,8 @@ def voluntary_probability(row: ScoreRow) -> float | None:
 
 def no_money(model_version: str) -> str:
     """Return why no amounts are shown."""
-    return (
-        f"The probabilities of {model_version} fail the calibration gate, so no amount of money is shown that rests on them. "
-        "Train again."
+    return tr(
+        "The probabilities of {model_version} fail the calibration gate, so no amount of money "
+        "is shown that rests on them. Train again.",
+        model_version=model_version,
     )

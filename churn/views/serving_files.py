@@ -7,6 +7,7 @@ from pathlib import Path
 
 from churn.documents.score_summary import ScoreSummary
 from churn.errors import ResourceError
+from churn.languages.words import tr
 
 KEPT_RUNS = 2  # the one in use, and the one a reader may still be at
 KEPT_SCORES = 24  # the newest runs of which each customer's probability stays readable
@@ -60,5 +61,7 @@ def read_summary(home: Path, run_id: str) -> ScoreSummary | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise ResourceError(f"cannot be read: {error}", where=str(path), remedy="Score again.") from error
+        raise ResourceError(
+            tr("cannot be read: {error}", error=error), where=str(path), remedy=tr("Score again.")
+        ) from error
     return ScoreSummary.read(values, where=str(path))

@@ -9,6 +9,7 @@ from typing import Final
 
 from churn.documents.published import PublishedTables
 from churn.errors import DataError
+from churn.languages.words import tr
 
 CURRENT: Final = "current"  # the file that names the folder in use
 DOCUMENT: Final = "tables.json"
@@ -42,6 +43,8 @@ def require_tables(root: Path) -> TableSet:
     tables = current_tables(root)
     if tables is None:
         raise DataError(
-            "no tables were published yet", where=str(root), remedy="Run `churn publish`; every night does so too."
+            tr("no tables were published yet"),
+            where=str(root),
+            remedy=tr("Run `churn publish`; every night does so too."),
         )
     return tables

@@ -12,6 +12,7 @@ from churn.context import Context
 from churn.documents.reason import FeatureValue, RiskReason
 from churn.documents.score_summary import UsualValues
 from churn.errors import NotFound
+from churn.languages.words import N_, tr
 from churn.modeling import explain, reasons_json
 from churn.views.current_run import current_run
 from churn.views.customer import require_features
@@ -39,15 +40,15 @@ class Lever:
 
 # Features that describe the same thing move together: otherwise the model would be asked about impossible customers.
 LEVERS: Final = (
-    Lever("settle", "The open bill is paid", {"has_unpaid_bill": False, "open_payment_failures": 0}),
+    Lever("settle", N_("The open bill is paid"), {"has_unpaid_bill": False, "open_payment_failures": 0}),
     Lever(
         "solve",
-        "Every open ticket is solved",
+        N_("Every open ticket is solved"),
         {"open_tickets": 0, "open_technical_tickets": 0, "oldest_open_ticket_days": None},
     ),
     Lever(
         "return",
-        "The customer logs in today",
+        N_("The customer logs in today"),
         {"days_since_last_login": 0, "inactivity_risk": 0, "silence_against_habit": 0},
     ),
 )
@@ -218,7 +219,7 @@ def overrides_of(
     overrides: dict[str, FeatureValue] = {}
     for name, text in dials.items():
         if name not in features:
-            raise NotFound("there is no such feature", where=name[:80])
+            raise NotFound(tr("there is no such feature"), where=name[:80])
         try:
             overrides[name] = float(text)
         except ValueError:
@@ -226,7 +227,7 @@ def overrides_of(
     for chosen in levers:
         lever = next((lever for lever in LEVERS if lever.name == chosen), None)
         if lever is None:
-            raise NotFound("there is nothing of this name to change", where=chosen[:80])
+            raise NotFound(tr("there is nothing of this name to change"), where=chosen[:80])
         overrides |= {name: value for name, value in lever.changes.items() if name in features}
     return {name: value for name, value in overrides.items() if _differs(features[name], value)}
 

@@ -16,6 +16,7 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import NotFound
 from churn.jobs.catalog import JOBS
+from churn.languages.words import tr
 from churn.store import Alert
 from churn.views.alerts import Remedy, alerts_page
 
@@ -37,7 +38,7 @@ def alerts(request: Request, state: Here, user: Reader) -> Response:
     return page(
         request,
         "alerts/alerts.html.j2",
-        title="Alerts",
+        title=tr("Alerts"),
         active="alerts",
         shown=alerts_page(state.context),
         may_run=may_run,
@@ -69,7 +70,7 @@ def mute(
 def _alert(state: State, number: int) -> Alert:
     alert = state.store.alerts.find(number)
     if alert is None:
-        raise NotFound(f"no alert {number}", where="alerts", remedy="See the list of alerts.")
+        raise NotFound(tr("no alert {number}", number=number), where="alerts", remedy=tr("See the list of alerts."))
     return alert
 
 

@@ -38,6 +38,7 @@ from churn.campaigns.reading import campaign_files
 from churn.campaigns.writing import revised_toml
 from churn.documents.definition import CampaignDefinition
 from churn.errors import ChurnError, ConfigError
+from churn.languages.words import tr
 from churn.workflows.define import (
     AudiencePreview,
     ListStanding,
@@ -81,9 +82,9 @@ def make(request: Request, state: Here, user: Pusher, sent: Submitted) -> Respon
     name = str(sent.get("name", "")).strip() or name_from(title)
     edited = Edited(name, values, str(sent.get("base", "")) or _EMPTY, mark_of(None), is_new=True, why=why_in(sent))
     if not title:
-        return EDITOR.refused(request, state, user, edited, {"campaign.title": "Give it a title."})
+        return EDITOR.refused(request, state, user, edited, {"campaign.title": tr("Give it a title.")})
     if name in campaign_files(state.context.settings.home):
-        wrong = {"name": f"There is a campaign {name} already. Choose another title or name."}
+        wrong = {"name": tr("There is a campaign {name} already. Choose another title or name.", name=name)}
         return EDITOR.refused(request, state, user, edited, wrong)
     try:
         edited = with_list(state, edited, sent)
@@ -102,7 +103,7 @@ def preview(request: Request, state: Here, _user: Pusher, sent: Submitted) -> Re
     complaint = ""
     try:
         values = form.values_in(sent)
-        titled = values | {"campaign.title": values["campaign.title"] or "New campaign"}
+        titled = values | {"campaign.title": values["campaign.title"] or tr("New campaign")}
         text = text_in(sent) or EDITOR.revised(state, Edited(name, titled, str(sent.get("base", "")), ""))
         definition, complaints = examine_campaign(state.context, name, text)
         if definition is None or complaints:
@@ -124,7 +125,7 @@ def take_list(request: Request, state: Here, user: Pusher, sent: Submitted) -> R
     if not sent.get("drop"):
         try:
             listed = received_list(state, campaign or _named(sent), sent)
-            wrong = "" if listed else "Paste ids, or choose a file."
+            wrong = "" if listed else tr("Paste ids, or choose a file.")
         except ConfigError as error:
             wrong = error_in_words(error)
     if listed is not None:
@@ -187,13 +188,13 @@ def _show(request: Request, state: State, _user: SignedIn, edited: Edited, statu
     return page(
         request,
         "campaigns/edit.html.j2",
-        title="New campaign" if edited.is_new else "Change a campaign",
+        title=tr("New campaign") if edited.is_new else tr("Change a campaign"),
         active="campaigns",
         status=status,
         e=edited,
         editor=EDITOR,
         form=form,
-        connectors=(("", "nowhere yet"), *connectors),
+        connectors=(("", tr("nowhere yet")), *connectors),
         features=documented_features(state.context),
         listed=standing_of(state, edited),
     )

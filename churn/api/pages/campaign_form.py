@@ -19,6 +19,7 @@ from churn.api.pages.toml_form import (
     value_at,
 )
 from churn.documents.definition import CampaignDefinition
+from churn.languages.words import N_
 
 BY_CAUSE, SINGLE = "by_cause", "single"
 _CHANNELS: Final = ("email", "phone", "sms", "app", "letter")
@@ -28,66 +29,67 @@ def _range(place: tuple[str, ...], base: str = "") -> tuple[FileField, ...]:
     names = ("low", "expected", "high")
     return tuple(
         FileField((*place, f"{base}{name}"), label, "percent")
-        for name, label in zip(names, ("At least", "Expected", "At most"), strict=True)
+        for name, label in zip(names, (N_("At least"), N_("Expected"), N_("At most")), strict=True)
     )
 
 
 WHAT: Final = (
-    FileField(("campaign", "title"), "Title", hint="What people call it; whoever contacts customers reads it.", is_required=True),
-    FileField(("campaign", "description"), "What is offered", "long", "In a sentence."),
-    FileField(("campaign", "owner"), "Owner", hint="Who answers for it."),
-    FileField(("campaign", "window_days"), "Days until it is judged", "number", "Left empty: the days that churn is predicted for."),
+    FileField(("campaign", "title"), N_("Title"), hint=N_("What people call it; whoever contacts customers reads it."), is_required=True),
+    FileField(("campaign", "description"), N_("What is offered"), "long", N_("In a sentence.")),
+    FileField(("campaign", "owner"), N_("Owner"), hint=N_("Who answers for it.")),
+    FileField(("campaign", "window_days"), N_("Days until it is judged"), "number", N_("Left empty: the days that churn is predicted for.")),
 )  # fmt: skip
 WHO: Final = (
-    FileField(("audience", "bands"), "Risk bands", "bands", choices=tuple((band, band) for band in BANDS)),
-    FileField(("audience", "min_probability"), "Risk from", "percent"),
-    FileField(("audience", "max_probability"), "Risk up to", "percent"),
-    FileField(("audience", "filter"), "Condition", "long", "Over features, such as: support_tickets_90d > 0 and current_fee >= 20. Left empty: everybody of these bands."),
-    FileField(("audience", "requires_consent"), "Only those who agreed to marketing", "flag", "Who objected is never contacted."),
-    FileField(("audience", "skip_open_tickets"), "Leave alone whoever waits for support", "flag"),
-    FileField(("audience", "customer_list"), "Customer list"),
+    FileField(("audience", "bands"), N_("Risk bands"), "bands", choices=tuple((band, band) for band in BANDS)),
+    FileField(("audience", "min_probability"), N_("Risk from"), "percent"),
+    FileField(("audience", "max_probability"), N_("Risk up to"), "percent"),
+    FileField(("audience", "filter"), N_("Condition"), "long", N_("Over features, such as: support_tickets_90d > 0 and current_fee >= 20. Left empty: "
+"everybody of these bands.")),
+    FileField(("audience", "requires_consent"), N_("Only those who agreed to marketing"), "flag", N_("Who objected is never contacted.")),
+    FileField(("audience", "skip_open_tickets"), N_("Leave alone whoever waits for support"), "flag"),
+    FileField(("audience", "customer_list"), N_("Customer list")),
 )  # fmt: skip
 OFFER: Final = (
-    FileField(("offer", "channel"), "Reached by", hint="In small letters.", suggestions=_CHANNELS, is_required=True),
-    FileField(("offer", "contact_cost"), "One contact costs", "number", "A number, or SQL over features.", is_money=True),
-    FileField(("offer", "incentive_cost"), "One incentive costs", "number", "Paid to whoever takes the offer.", is_money=True),
-    FileField(("offer", "value_of_save"), "A customer kept is worth", "number", "Left empty: their margin over the months that a save lasts.", is_money=True),
-    FileField(("offer", "profit_model"), "Profit is counted", "choice", choices=(
-        ("auto", "by what was measured, else by what is stated here"),
-        ("case_study", "as if nobody takes the incentive who would stay anyway"),
-        ("incentive", "with incentives also taken by those who would stay"),
-        ("uplift", "by the learnt effect on each customer"),
+    FileField(("offer", "channel"), N_("Reached by"), hint=N_("In small letters."), suggestions=_CHANNELS, is_required=True),
+    FileField(("offer", "contact_cost"), N_("One contact costs"), "number", N_("A number, or SQL over features."), is_money=True),
+    FileField(("offer", "incentive_cost"), N_("One incentive costs"), "number", N_("Paid to whoever takes the offer."), is_money=True),
+    FileField(("offer", "value_of_save"), N_("A customer kept is worth"), "number", N_("Left empty: their margin over the months that a save lasts."), is_money=True),
+    FileField(("offer", "profit_model"), N_("Profit is counted"), "choice", choices=(
+        ("auto", N_("by what was measured, else by what is stated here")),
+        ("case_study", N_("as if nobody takes the incentive who would stay anyway")),
+        ("incentive", N_("with incentives also taken by those who would stay")),
+        ("uplift", N_("by the learnt effect on each customer")),
     )),
 )  # fmt: skip
 VOLUNTARY: Final = (
     *_range(("offer", "success", "voluntary")),
-    FileField(("offer", "success", "voluntary", "scaled_by"), "Scaled by", hint="A feature that makes it work more or less; 1 leaves it."),
+    FileField(("offer", "success", "voluntary", "scaled_by"), N_("Scaled by"), hint=N_("A feature that makes it work more or less; 1 leaves it.")),
 )  # fmt: skip
 INVOLUNTARY: Final = (
     *_range(("offer", "success", "involuntary")),
-    FileField(("offer", "success", "involuntary", "scaled_by"), "Scaled by", hint="A feature that makes it work more or less; 1 leaves it."),
+    FileField(("offer", "success", "involuntary", "scaled_by"), N_("Scaled by"), hint=N_("A feature that makes it work more or less; 1 leaves it.")),
 )  # fmt: skip
 RATE: Final = _range(("offer",), "success_rate_")
 HARM: Final = _range(("offer", "harm"))
 LIMITS: Final = (
-    FileField(("limits", "budget"), "Budget", "number", "Over all its plans; left empty: none.", is_money=True),
-    FileField(("limits", "contacts"), "Contacts at most", "number", "Left empty: no limit."),
-    FileField(("limits", "cooldown_days"), "Days since the last contact", "number", "Whoever was contacted within them is left alone."),
-    FileField(("limits", "min_expected_profit"), "Lowest expected profit", "number", "Of one customer.", is_money=True),
+    FileField(("limits", "budget"), N_("Budget"), "number", N_("Over all its plans; left empty: none."), is_money=True),
+    FileField(("limits", "contacts"), N_("Contacts at most"), "number", N_("Left empty: no limit.")),
+    FileField(("limits", "cooldown_days"), N_("Days since the last contact"), "number", N_("Whoever was contacted within them is left alone.")),
+    FileField(("limits", "min_expected_profit"), N_("Lowest expected profit"), "number", N_("Of one customer."), is_money=True),
 )  # fmt: skip
 HOLDOUT: Final = (
-    FileField(("holdout", "share"), "Left alone by chance", "percent", "Without them nobody can say what the campaign caused."),
+    FileField(("holdout", "share"), N_("Left alone by chance"), "percent", N_("Without them nobody can say what the campaign caused.")),
 )  # fmt: skip
 CRM: Final = (
-    FileField(("crm", "connector"), "Pushed to", "choice"),
-    FileField(("crm", "mode"), "What may be written", "choice", choices=(
-        ("update", "only records that are there"), ("upsert", "records that are there, and new ones"),
-        ("insert", "only new records"), ("mirror", "all of it, and whoever leaves is taken out"),
+    FileField(("crm", "connector"), N_("Pushed to"), "choice"),
+    FileField(("crm", "mode"), N_("What may be written"), "choice", choices=(
+        ("update", N_("only records that are there")), ("upsert", N_("records that are there, and new ones")),
+        ("insert", N_("only new records")), ("mirror", N_("all of it, and whoever leaves is taken out")),
     )),
-    FileField(("crm", "on_leave"), "When a customer leaves the list", "choice", choices=(
-        ("nothing", "leave the fields as they are"), ("clear", "empty the fields"), ("band_none", "say risk band none"),
+    FileField(("crm", "on_leave"), N_("When a customer leaves the list"), "choice", choices=(
+        ("nothing", N_("leave the fields as they are")), ("clear", N_("empty the fields")), ("band_none", N_("say risk band none")),
     )),
-    FileField(("crm", "fields"), "Fields", "map", "One a line: ours = theirs, such as churn_probability = ChurnRisk__c."),
+    FileField(("crm", "fields"), N_("Fields"), "map", N_("One a line: ours = theirs, such as churn_probability = ChurnRisk__c.")),
 )  # fmt: skip
 ALL: Final = (*WHAT, *WHO, *OFFER, *VOLUNTARY, *INVOLUNTARY, *RATE, *HARM, *LIMITS, *HOLDOUT, *CRM)
 _CAUSES: Final = (*VOLUNTARY, *INVOLUNTARY, *HARM)

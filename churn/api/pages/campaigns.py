@@ -21,6 +21,7 @@ from churn.api.schemas.campaigns import NAME
 from churn.api.state import State, state_of
 from churn.documents.measurement import MeasurementDocument
 from churn.jobs.requests import ask_measure, ask_plan, ask_retry, ask_sync, work_on
+from churn.languages.words import tr
 from churn.reports.campaign import effects_chart, ledger_rows
 from churn.store import ScheduledRun
 from churn.views.campaign_page import campaign_page
@@ -48,7 +49,7 @@ def campaigns(
     return page(
         request,
         "campaigns/list.html.j2",
-        title="Campaigns",
+        title=tr("Campaigns"),
         active="campaigns",
         rows=hidden if archived else [row for row in rows if row.archived is None],
         is_archive=bool(archived),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
+from churn.languages.words import tr
 from churn.reports.charts.svg import Figure
 from churn.reports.charts.vega import vega_script, vega_version
 
@@ -46,7 +47,7 @@ def vega_path() -> str:
 def vega(name: str, request: Request, state: Annotated[State, Depends(state_of)]) -> Response:
     """Return the drawing library, compressed once and for all; it is public code and needs no sign-in."""
     if name != vega_path().rpartition("/")[2]:
-        raise ApiError(404, "not_found", "There is no such script.", remedy="Load the page again.")
+        raise ApiError(404, "not_found", tr("There is no such script."), remedy=tr("Load the page again."))
     script = vega_script(state.context.settings.home / "cache")
     headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):

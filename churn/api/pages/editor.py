@@ -22,6 +22,7 @@ from churn.campaigns.reading import Complaint
 from churn.campaigns.writing import revised_toml
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, NotFound
+from churn.languages.words import tr
 from churn.workflows.define import (
     EditedMeanwhile,
     ListStanding,
@@ -101,10 +102,12 @@ class Editor(Generic[DefinitionT]):
         text = self.current(state, name)
         definition, complaints = self.examine(state.context, name, text)
         if definition is None:
-            raise ConfigError(complaint_in_words(complaints[0]), where=name, remedy="Mend it, then copy it.")
+            raise ConfigError(complaint_in_words(complaints[0]), where=name, remedy=tr("Mend it, then copy it."))
         values = self.values_of(state.context, definition)
         title = f"{self.kind}.title"
-        return Edited("", values | {title: f"Copy of {values[title]}"}, text, mark_of(None), is_new=True)
+        return Edited(
+            "", values | {title: tr("Copy of {title}", title=values[title])}, text, mark_of(None), is_new=True
+        )
 
     def opened(self, state: State, name: str, *, as_text: bool, version: int | None) -> Edited:
         """Return the form of one that there is, or its text; with `version` an earlier one, to be brought back."""
@@ -114,8 +117,10 @@ class Editor(Generic[DefinitionT]):
             versions = file_versions(state.context.settings.home, self.folder, name)
             kept = next((kept for kept in versions if kept.number == version), None)
             if kept is None:
-                raise NotFound(f"no version {version}", where=name, remedy=f"See the {self.kind}'s page.")
-            text, why = kept.text, f"Back to version {version}"
+                raise NotFound(
+                    tr("no version {version}", version=version), where=name, remedy=f"See the {self.kind}'s page."
+                )
+            text, why = kept.text, tr("Back to version {version}", version=version)
         definition, complaints = self.examine(state.context, name, text)
         values = self.values_of(state.context, definition) if definition is not None else {}
         shows_text = as_text or definition is None
@@ -127,7 +132,7 @@ class Editor(Generic[DefinitionT]):
         """Return the text that the fields make of the text they were made of, which the page carries along."""
         before, complaints = self.examine(state.context, edited.name, edited.base)
         if before is None:
-            raise ConfigError(complaint_in_words(complaints[0]), where=edited.name, remedy="Open the form anew.")
+            raise ConfigError(complaint_in_words(complaints[0]), where=edited.name, remedy=tr("Open the form anew."))
         return revised_toml(edited.base, self.changes_of(state.context, edited.values, before))
 
     def refused(
@@ -158,8 +163,8 @@ class Editor(Generic[DefinitionT]):
             lines = difflib.unified_diff(
                 theirs.splitlines(),
                 ours.splitlines(),
-                "the file as it is now",
-                "as you would save it",
+                tr("the file as it is now"),
+                tr("as you would save it"),
                 lineterm="",
                 n=2,
             )
@@ -186,7 +191,7 @@ def received_list(state: State, name: str, sent: FormData) -> ListStanding | Non
     if isinstance(file, UploadFile) and file.filename:
         return receive_customer_list(state.context, name, file.file.read(), where=file.filename)
     if pasted.strip():
-        return receive_customer_list(state.context, name, pasted.encode(), where="what was pasted")
+        return receive_customer_list(state.context, name, pasted.encode(), where=tr("what was pasted"))
     return None
 
 

@@ -8,34 +8,35 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from churn.api.pages.frame import fragment, page
+from churn.api.pages.language import FOR_PROGRAMS
 from churn.api.pages.session import SignInNeeded, sign_in_address, who
 from churn.errors import ChurnError
+from churn.languages.words import N_, tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FOR_PROGRAMS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")
 _TITLES = {
-    403: "You may not do this",
-    404: "This page does not exist",
-    409: "Not possible as things stand",
-    413: "That is too large",
-    422: "Something in that request is not right",
-    429: "Too many attempts",
-    500: "Something went wrong on our side",
-    503: "Busy for a moment",
-    507: "The disk is full",
+    403: N_("You may not do this"),
+    404: N_("This page does not exist"),
+    409: N_("Not possible as things stand"),
+    413: N_("That is too large"),
+    422: N_("Something in that request is not right"),
+    429: N_("Too many attempts"),
+    500: N_("Something went wrong on our side"),
+    503: N_("Busy for a moment"),
+    507: N_("The disk is full"),
 }
-_HEADINGS = {"sign_in_refused": "You are not signed in", "passwords_off": "You are not signed in"}
+_HEADINGS = {"sign_in_refused": N_("You are not signed in"), "passwords_off": N_("You are not signed in")}
 # Replaces the message of some errors on pages: a heading, and what it means for the reader.
 _FOR_PEOPLE = {
     "store_away": (
-        "The database does not answer",
-        "churn keeps its lists, plans and jobs there. Nothing is lost: pages work again as soon as it is back.",
+        N_("The database does not answer"),
+        N_("churn keeps its lists, plans and jobs there. Nothing is lost: pages work again as soon as it is back."),
     ),
     "store_busy": (
-        "Busy for a moment",
-        "Something else is being written right now. Try again in a few seconds.",
+        N_("Busy for a moment"),
+        N_("Something else is being written right now. Try again in a few seconds."),
     ),
 }
 
@@ -65,13 +66,13 @@ def error_page(
     """Return the error as a page, or as a notice for htmx; None where a program asked."""
     is_partial = "hx-request" in request.headers
     is_for_person = is_partial or "text/html" in request.headers.get("accept", "")
-    if not is_for_person or request.url.path.startswith(_FOR_PROGRAMS):
+    if not is_for_person or request.url.path.startswith(FOR_PROGRAMS):
         return None
     try:
         who(request, request.app.churn)
     except ChurnError:  # the store is unavailable, which may be the very error shown
         request.state.user = None
-    title = _HEADINGS.get(code) or _TITLES.get(status, "That did not work")
+    title = _HEADINGS.get(code) or _TITLES.get(status, tr("That did not work"))
     heading, words = _FOR_PEOPLE.get(code, (title, detail))
     values: dict[str, str | int | None] = {
         "status_code": status,

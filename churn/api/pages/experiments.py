@@ -16,6 +16,7 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import ConfigError
 from churn.jobs.requests import ExperimentRequest, ask_experiment, experiments_at_work
+from churn.languages.words import tr
 from churn.reports.experiment import policy_rows, tenths_chart
 from churn.views.experiments import experiment, experiments
 
@@ -32,7 +33,7 @@ def experiment_list(request: Request, state: Here, user: Reader) -> Response:
     return page(
         request,
         "experiments/list.html.j2",
-        title="Experiments",
+        title=tr("Experiments"),
         active="experiments",
         rows=experiments(state.context),
         work=experiments_at_work(state.context),
@@ -119,5 +120,7 @@ def _share(text: str) -> float | None:
     try:
         number = float(text.removesuffix("%").strip())
     except ValueError as error:
-        raise ConfigError(f"`{text}` is no share", where="planned share", remedy="Write it as 0.5 or 50 %.") from error
+        raise ConfigError(
+            tr("`{words}` is no share", words=text), where=tr("planned share"), remedy=tr("Write it as 0.5 or 50 %.")
+        ) from error
     return number / 100 if number >= 1 or text.endswith("%") else number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import lru_cache
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
@@ -22,6 +21,8 @@ from churn.api.state import State, state_of
 from churn.documents.exploration import SurvivalCurves
 from churn.errors import ConfigError, NotFound
 from churn.jobs.notify.figure_mail import keep_choice, stop_choice
+from churn.languages.recorded import recorded
+from churn.languages.words import N_, by_language, tr
 from churn.reports.charts.exploration import survival_curves
 from churn.reports.charts.figures import churn_lines, revenue_moves
 from churn.reports.charts.svg import Figure
@@ -37,12 +38,18 @@ Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]
 NO_TABLES: Final[list[str]] = []
 _NOTES: Final = {
-    "by-segment": "Churn a month is what was lost of what each month began with. Months before: as many months, right before these; year before: the same months, a year earlier.",
-    "customers": "Other: pauses, and those who grew into the next time as a customer.",
-    "revenue": "What customers pay a month, at their newest fee.",
-    "survival": "Of all who ever joined, by the newest data; whatever months are chosen above.",
-    "risk": "Of the newest list: each customer's margin a month, weighed by the probability of leaving, of those at high or critical risk.",
-    "saved": "Measured against customers left alone by chance, less all costs; whatever months are chosen above.",
+    "by-segment": N_(
+        "Churn a month is what was lost of what each month began with. Months before: as many "
+        "months, right before these; year before: the same months, a year earlier."
+    ),
+    "customers": N_("Other: pauses, and those who grew into the next time as a customer."),
+    "revenue": N_("What customers pay a month, at their newest fee."),
+    "survival": N_("Of all who ever joined, by the newest data; whatever months are chosen above."),
+    "risk": N_(
+        "Of the newest list: each customer's margin a month, weighed by the probability of "
+        "leaving, of those at high or critical risk."
+    ),
+    "saved": N_("Measured against customers left alone by chance, less all costs; whatever months are chosen above."),
 }
 
 
@@ -76,7 +83,7 @@ def mail(
     """Have the choice that the page shows mailed each month."""
     shown = read_figures(state.context, wanted)
     if shown is None:
-        raise NotFound("there are no figures yet", where="figures", remedy="See the jobs.")
+        raise NotFound(tr("there are no figures yet"), where="figures", remedy=tr("See the jobs."))
     choice = NewFigureMail(user.name, addresses_in(to), tuple(tables), shown.segment, shown.value, shown.length)
     try:
         keep_choice(state.context, choice, is_admin=user.may("admin"), request=request_id(request))
@@ -95,13 +102,13 @@ def stop(mail_id: Annotated[int, InPath(ge=1, le=2**31 - 1)], request: Request, 
 def _show(request: Request, state: State, wanted: FiguresQuestion, form: FigureMailForm, status: int = 200) -> Response:
     shown = read_figures(state.context, wanted)
     if shown is None:
-        return page(request, "figures/figures.html.j2", title="Figures", active="figures", shown=None)
+        return page(request, "figures/figures.html.j2", title=tr("Figures"), active="figures", shown=None)
     tables = figure_tables(state.context, shown)
     currency = state.context.settings.business.currency
     return page(
         request,
         "figures/figures.html.j2",
-        title="Figures",
+        title=tr("Figures"),
         active="figures",
         status=status,
         shown=shown,
@@ -128,7 +135,7 @@ def table(
     shown = read_figures(state.context, wanted)
     given: FigureTable | None = None if shown is None else figure_tables(state.context, shown).named(name)
     if shown is None or given is None:
-        raise NotFound("there is no such table", where=name, remedy="See the page on figures.")
+        raise NotFound(tr("there is no such table"), where=name, remedy=tr("See the page on figures."))
     content = given.csv() if ending == "csv" else given.workbook(state.context.settings.business.currency)
     file = f"{name}-{shown.first:%Y-%m}-{shown.last:%Y-%m}.{ending}"
     headers = HEADERS | {"Content-Disposition": f'attachment; filename="{file}"'}
@@ -146,14 +153,16 @@ def _charts(shown: SegmentFigures, survival: SurvivalCurves | None, currency: st
         "revenue": chart_html("revenue-moves", _moves(tuple(shown.by_month), currency)),
     }
     if survival is not None:
-        groups = [curve.model_dump() for curve in survival.groups]
-        describe = "Share of customers still there by months since joining, by plan; the table below holds the values."
-        drawn = survival_curves(groups, unit="Months since joining", describe=describe)
+        groups = [curve.model_dump() | {"name": recorded(curve.name)} for curve in survival.groups]
+        describe = tr(
+            "Share of customers still there by months since joining, by plan; the table below holds the values."
+        )
+        drawn = survival_curves(groups, unit=tr("Months since joining"), describe=describe)
         charts["survival"] = Markup('<figure class="chart"><div class="chart-still">{}</div></figure>').format(drawn)
     return charts
 
 
-@lru_cache(maxsize=16)
+@by_language(maxsize=16)
 def _lines(months: tuple[MonthRow, ...]) -> Figure:
     rows = [
         {"month": row.month.isoformat(), "name": _name(row.value), "rate": rate, "text": percent(rate, 1)}
@@ -161,27 +170,27 @@ def _lines(months: tuple[MonthRow, ...]) -> Figure:
         if (rate := row.sums.churn_rate) is not None
     ]
     names = list(dict.fromkeys(_name(row.value) for row in months))
-    describe = f"Churn by month, of {', '.join(names)}; the table below holds the values."
+    describe = tr("Churn by month, of {names}; the table below holds the values.", names=", ".join(names))
     return churn_lines(rows, names=names, describe=describe)
 
 
-@lru_cache(maxsize=16)
+@by_language(maxsize=16)
 def _moves(months: tuple[MonthRow, ...], currency: str) -> Figure:
     rows = [
         {"month": row.month.isoformat(), "what": what, "amount": amount, "text": money(amount, currency, cents=False)}
         for row in months
         for what, amount in (
-            ("Won", row.sums.revenue_won),
-            ("Lost", -row.sums.revenue_lost),
-            ("Other", row.sums.revenue_other),
+            (tr("Won"), row.sums.revenue_won),
+            (tr("Lost"), -row.sums.revenue_lost),
+            (tr("Other"), row.sums.revenue_other),
         )
     ]
-    describe = "Monthly revenue won, lost and otherwise moved, by month; the table below holds the values."
+    describe = tr("Monthly revenue won, lost and otherwise moved, by month; the table below holds the values.")
     return revenue_moves(rows, prefix=currency_prefix(currency), describe=describe)
 
 
 def _name(value: str) -> str:
-    return "All customers" if value == ALL else value
+    return tr("All customers") if value == ALL else recorded(value)
 
 
 def _month(text: str) -> date | None:

@@ -18,8 +18,11 @@ from churn.api.pages import static
 from churn.api.pages.charts import chart_html
 from churn.api.pages.one_format import in_one_format
 from churn.api.pages.plain_words import on_page, unticked
-from churn.api.pages.terms import COUNTED_IN_MONTHS, TERMS, worth_in_words
+from churn.api.pages.script_words import script_words
+from churn.api.pages.terms import COUNTED_IN_MONTHS, TERM_TITLES, TERMS, worth_in_words
 from churn.errors import ChurnError
+from churn.languages.recorded import recorded
+from churn.languages.words import N_, language, shown, tr, tr_html, trc, trn, within
 from churn.views.overview import stale_words
 from churn.views.scored_customer import no_money
 from churn.wording import day, instant
@@ -42,27 +45,27 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Vary": "Cookie, HX-Request",
+    "Vary": "Cookie, HX-Request, Accept-Language",
 }
 NOTHING, MINUS = "\u2013", "\u2212"  # a dash for what is not known, and the true minus sign
 PLACES: Final[
     tuple[tuple[str, str, str, str, Scope], ...]
 ] = (  # name, address, words, icon, right; in the order of use: look, act, check
-    ("overview", "/", "Overview", "home", "read"),
-    ("figures", "/figures", "Figures", "bars", "read"),
-    ("risk-list", "/risk-list", "Risk list", "list", "read"),
-    ("simulator", "/simulator", "ROI simulator", "sliders", "read"),
-    ("campaigns", "/campaigns", "Campaigns", "send", "read"),
-    ("pushes", "/pushes", "CRM", "swap", "read"),
-    ("programmes", "/programmes", "Programmes", "fork", "read"),
-    ("experiments", "/experiments", "Experiments", "flask", "read"),
-    ("insights", "/insights", "Insights", "bulb", "read"),
-    ("model", "/model", "Model", "target", "read"),
-    ("reports", "/reports", "Reports", "file", "read"),
-    ("alerts", "/alerts", "Alerts", "warn", "read"),
-    ("jobs", "/jobs", "Jobs and data", "clock", "read"),
-    ("users", "/users", "People and keys", "user", "admin"),
-    ("audit", "/audit", "Audit log", "eye", "admin"),
+    ("overview", "/", N_("Overview"), "home", "read"),
+    ("figures", "/figures", N_("Figures"), "bars", "read"),
+    ("risk-list", "/risk-list", N_("Risk list"), "list", "read"),
+    ("simulator", "/simulator", N_("ROI simulator"), "sliders", "read"),
+    ("campaigns", "/campaigns", N_("Campaigns"), "send", "read"),
+    ("pushes", "/pushes", N_("CRM"), "swap", "read"),
+    ("programmes", "/programmes", N_("Programmes"), "fork", "read"),
+    ("experiments", "/experiments", N_("Experiments"), "flask", "read"),
+    ("insights", "/insights", N_("Insights"), "bulb", "read"),
+    ("model", "/model", N_("Model"), "target", "read"),
+    ("reports", "/reports", N_("Reports"), "file", "read"),
+    ("alerts", "/alerts", N_("Alerts"), "warn", "read"),
+    ("jobs", "/jobs", N_("Jobs and data"), "clock", "read"),
+    ("users", "/users", N_("People and keys"), "user", "admin"),
+    ("audit", "/audit", N_("Audit log"), "eye", "admin"),
 )
 
 
@@ -146,18 +149,25 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        finalize=on_page,
+        finalize=_shown,
     )
     numbers = itertools.count(1)
     made.globals.update(
         static=static.address,
         no_money=no_money,
         terms=TERMS,
+        term_titles=TERM_TITLES,
         counted_in_months=COUNTED_IN_MONTHS,
         unique=lambda prefix: f"{prefix}-{next(numbers)}",
         max=max,
         min=min,
         chart_html=chart_html,
+        tr=tr,
+        trc=trc,
+        trn=trn,
+        tr_html=tr_html,
+        spoken=language,
+        script_words=script_words,
     )
     made.filters.update(
         unticked=unticked,
@@ -165,16 +175,31 @@ def environment() -> jinja2.Environment:
         short_money=_short_money,
         percent=_percent,
         points=_points,
+        decimal=_decimal,
+        recorded=recorded,
+        tr=tr,
+        within=within,
         count=_count,
         day=day,
         short_day=_short_day,
         instant=instant,
         ago=_ago,
         month=_month,
+        weekday=wording.day_of_month,
         duration=_duration,
         size=_size,
     )
     return made
+
+
+@jinja2.pass_context
+def _shown(_context: jinja2.runtime.Context, value: object) -> object:
+    """Return what is put into a page: sentences in its language.
+
+    A single word may be an id, a key or somebody's name: a template says by itself which are ours (`|recorded`). It takes the
+    context, so that it runs when the page is drawn, not when the template is read.
+    """
+    return on_page(recorded(value) if type(value) is str and " " in value else shown(value))
 
 
 @jinja2.pass_context
@@ -197,7 +222,11 @@ def _points(change: float | None, digits: int = 1) -> str:
         return NOTHING
     rounded = round(100 * change, digits)
     sign = "+" if rounded > 0 else MINUS if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.{digits}f}"
+    return f"{sign}{wording.decimal(abs(rounded), digits)}"
+
+
+def _decimal(number: float, digits: int) -> str:
+    return wording.decimal(number, digits).replace("-", MINUS, 1)
 
 
 def _count(number: float | None) -> str:
@@ -207,28 +236,28 @@ def _count(number: float | None) -> str:
 def _short_day(moment: date | str | None) -> str:
     if moment is None:
         return NOTHING
-    when = date.fromisoformat(moment[:10]) if isinstance(moment, str) else moment
-    return f"{when.day} {when:%b %Y}"
+    return wording.short_day(moment)
 
 
 def _month(moment: date | str | None) -> str:
     """Write a month as `June 2026`. Takes ISO text (`2026-06` or a day) too."""
     if moment is None:
         return NOTHING
-    when = date.fromisoformat(f"{moment[:7]}-01") if isinstance(moment, str) else moment
-    return f"{when:%B %Y}"
+    return wording.month(f"{moment[:7]}-01" if isinstance(moment, str) else moment)
 
 
 @jinja2.pass_context
 def _ago(context: jinja2.runtime.Context, moment: datetime | str | None) -> str:
     """Write how long ago an instant was: `3 min ago`; beyond ten days, or in a simulated past, `on 9 Aug 2026`."""
     if moment is None:
-        return "never"
+        return tr("never")
     when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     seconds = (context["now"] - when).total_seconds()
     if seconds < 45:
-        return "just now" if seconds > -45 else f"in {_duration(-seconds)}"
-    return f"{_duration(seconds)} ago" if seconds < 10 * 86400 else f"on {_short_day(when.date())}"
+        return tr("just now") if seconds > -45 else tr("in {duration}", duration=_duration(-seconds))
+    if seconds < 10 * 86400:
+        return tr("{duration} ago", duration=_duration(seconds))
+    return tr("on {day}", day=_short_day(when.date()))
 
 
 def _duration(seconds: float | None) -> str:
@@ -236,17 +265,19 @@ def _duration(seconds: float | None) -> str:
     if seconds is None:
         return NOTHING
     if seconds < 10:
-        return f"{seconds:.1f} s"
-    for size, limit, word in ((1, 90, "s"), (60, 90, "min"), (3600, 36, "h"), (86400, 60, "days")):
+        return f"{wording.decimal(seconds, 1)} s"
+    for size, limit, word in ((1, 90, "s"), (60, 90, "min"), (3600, 36, "h")):
         if seconds / size < limit:
             return f"{round(seconds / size)} {word}"
-    return f"{round(seconds / (30.44 * 86400))} months"
+    if seconds < 60 * 86400:
+        return tr("{number} days", number=round(seconds / 86400))
+    return tr("{number} months", number=round(seconds / (30.44 * 86400)))
 
 
 def _size(size: float) -> str:
     """Write a file's size: `12 kB`."""
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{wording.decimal(size, 1)} {unit}"
         size /= 1000
-    return f"{size:.1f} GB"
+    return f"{wording.decimal(size, 1)} GB"

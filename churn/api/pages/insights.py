@@ -19,6 +19,7 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.documents.exploration import ColumnInsight, InsightsDocument
 from churn.errors import CampaignError, ConfigError, NotFound
+from churn.languages.words import tr
 from churn.views.insights import latest_insights
 from churn.views.reports import list_reports
 from churn.workflows.define import draft_audience, name_from
@@ -99,9 +100,9 @@ def campaign(
     insight = next((insight for insight in document.insights if insight.rank == rank), None)
     wrong = ""
     if insight is None or insight.condition != condition:
-        wrong = "The data have been explored anew since you opened this page; look at what is here now."
+        wrong = tr("The data have been explored anew since you opened this page; look at what is here now.")
     elif not title.strip() or len(title.strip()) > _LONGEST:
-        wrong = "Give a title of 1 to 100 characters: customers' agents will read it."
+        wrong = tr("Give a title of 1 to 100 characters: customers' agents will read it.")
     name = name_from(title)
     if not wrong and insight is not None:
         owner = user.name if user.kind in {"key", "password"} else None
@@ -121,7 +122,7 @@ def _page(request: Request, state: State, user: SignedIn, shown: InsightsPage, s
     return page(
         request,
         "insights/insights.html.j2",
-        title="Insights",
+        title=tr("Insights"),
         active="insights",
         status=status,
         user_may_push=user.may("push"),

@@ -18,6 +18,7 @@ from churn.errors import NotFound
 from churn.jobs.catalog import JOBS, job_named
 from churn.jobs.now import request_run
 from churn.jobs.view import JobView, RunView, SchedulerView, jobs_view, run_view
+from churn.languages.words import tr
 from churn.store.service_records import ScheduledRun
 from churn.views.quality import data_quality
 
@@ -36,7 +37,7 @@ def jobs(request: Request, state: _State, _user: _Reader) -> Response:
     return page(
         request,
         "jobs/jobs.html.j2",
-        title="Jobs and data quality",
+        title=tr("Jobs and data quality"),
         active="jobs",
         quality=quality,
         past=state.store.runs.list(limit=SHOWN),
@@ -70,7 +71,7 @@ def run_now(
     """Ask for a run of a job that needs no further words; a nightly run done today is done once more."""
     job = job_named(name)
     if not user.may(job.scope):
-        raise ApiError(403, "scope_missing", f"This needs a right that {user.name} does not have.")
+        raise ApiError(403, "scope_missing", tr("This needs a right that {name} does not have.", name=user.name))
     run = request_run(state.context, name, requested_by=user.name, again=_is_done(state, name))
     state.store.requests.audit(
         user.name, "run_job", f"{name} run {run.run_id}", state.context.clock(), request_id(request)
@@ -115,5 +116,5 @@ def _work(state: State) -> _Work:
 def _run(state: State, run_id: int) -> ScheduledRun:
     run = state.store.jobs.get(run_id)
     if run is None:
-        raise NotFound("There is no such run", remedy="It may have been put away by the retention job.")
+        raise NotFound(tr("There is no such run"), remedy=tr("It may have been put away by the retention job."))
     return run

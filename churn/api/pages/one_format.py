@@ -11,7 +11,7 @@ import re
 from datetime import date
 from typing import Final
 
-from churn.wording import day
+from churn.wording import day, short_day
 
 _PARTS: Final = re.compile(
     r"(<(script|style|pre|code|textarea|kbd|bdi|title)\b.*?</\2>|<a\b[^>]*href=\"/customers\b[^>]*>.*?</a>"
@@ -51,7 +51,7 @@ def _long_day(match: re.Match[str]) -> str:
 def _short_day(match: re.Match[str]) -> str:
     """Return a day as tables have it: `1 Jul 2026`."""
     moment = _read(match[1])
-    return match[0] if moment is None else f"{moment.day} {moment:%b %Y}"
+    return match[0] if moment is None else short_day(moment)
 
 
 def _read(text: str) -> date | None:

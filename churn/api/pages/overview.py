@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -15,6 +14,7 @@ from churn.api.pages.frame import page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.documents.churn_month import ChurnMonth
+from churn.languages.words import by_language, tr
 from churn.reports.charts.overview import churn_trend
 from churn.reports.charts.svg import Figure
 from churn.views.overview import ChurnStanding, headline, read_overview
@@ -40,7 +40,7 @@ def overview(
     return page(
         request,
         "overview/overview.html.j2",
-        title="Overview",
+        title=tr("Overview"),
         active="overview",
         headline=headline(standing, state.context.settings.business.currency),
         trend=_trend(standing.churn) if standing.churn else None,
@@ -59,15 +59,20 @@ def overview(
 def _trend(churn: ChurnStanding) -> Markup:
     months = churn.months
     rates = [row.churn_rate for row in months]
-    describe = (
-        f"Bar chart of monthly churn from {month(months[0].month)} to {month(months[-1].month)}: between "
-        f"{percent(min(rates), 1)} and {percent(max(rates), 1)}, in the last month {percent(rates[-1], 1)}, "
-        f"against a target of {percent(churn.target)}."
+    describe = tr(
+        "Bar chart of monthly churn from {month} to {month_2}: between {rates} and {rates_2}, in "
+        "the last month {rates_3}, against a target of {target}.",
+        month=month(months[0].month),
+        month_2=month(months[-1].month),
+        rates=percent(min(rates), 1),
+        rates_2=percent(max(rates), 1),
+        rates_3=percent(rates[-1], 1),
+        target=percent(churn.target),
     )
     return chart_html("churn-trend", _drawn(months, churn.target, describe))
 
 
-@lru_cache(maxsize=4)
+@by_language(maxsize=4)
 def _drawn(months: tuple[ChurnMonth, ...], target: float, describe: str) -> Figure:
     """Draw the months: once for each score run, not for each look at the front page."""
     return churn_trend(months, target, describe=describe)

@@ -38,6 +38,7 @@ from churn.campaigns.writing import revised_toml
 from churn.context import Context
 from churn.documents.programme import Approval, ProgrammeDefinition
 from churn.errors import ChurnError, ConfigError
+from churn.languages.words import tr
 from churn.workflows.approve import may_approve
 from churn.workflows.define import (
     ProgrammePreview,
@@ -82,11 +83,15 @@ def new(
         return _show(request, state, user, EDITOR.copied(state, copy))
     campaigns = _campaigns(state.context)
     if not campaigns:
-        raise ConfigError("there is no campaign whose offer could compete", where="offers", remedy="Make one first.")
+        raise ConfigError(
+            tr("there is no campaign whose offer could compete"), where="offers", remedy=tr("Make one first.")
+        )
     text = _empty(campaigns[0])
     definition, complaints = examine_programme_here(state.context, _UNNAMED, text)
     if definition is None:
-        raise ConfigError(complaint_in_words(complaints[0]), where=_UNNAMED, remedy="Mend it, then make a programme.")
+        raise ConfigError(
+            complaint_in_words(complaints[0]), where=_UNNAMED, remedy=tr("Mend it, then make a programme.")
+        )
     values = form.values_of(definition, campaigns) | {"programme.title": "", f"offers.{campaigns[0]}.is_on": ""}
     return _show(request, state, user, Edited("", values, text, mark_of(None), is_new=True))
 
@@ -101,9 +106,11 @@ def make(request: Request, state: Here, user: Pusher, sent: Submitted) -> Respon
     edited = Edited(name, values, str(sent.get("base", "")), mark_of(None), is_new=True, why=why_in(sent))
     home = state.context.settings.home
     if not title:
-        return EDITOR.refused(request, state, user, edited, {"programme.title": "Give it a title."})
+        return EDITOR.refused(request, state, user, edited, {"programme.title": tr("Give it a title.")})
     if name in programme_files(home) or name in campaign_files(home):
-        wrong = {"name": f"There is a campaign or programme {name} already. Choose another title or name."}
+        wrong = {
+            "name": tr("There is a campaign or programme {name} already. Choose another title or name.", name=name)
+        }
         return EDITOR.refused(request, state, user, edited, wrong)
     # Other seeds for each programme: the same customers must not be the ones left alone every time.
     seed = zlib.crc32(name.encode()) % 1_000_000
@@ -120,7 +127,7 @@ def preview(request: Request, state: Here, _user: Pusher, sent: Submitted) -> Re
     complaint = ""
     try:
         values = form.values_in(sent, _campaigns(state.context))
-        titled = values | {"programme.title": values["programme.title"] or "New programme"}
+        titled = values | {"programme.title": values["programme.title"] or tr("New programme")}
         text = text_in(sent) or EDITOR.revised(state, Edited(name, titled, str(sent.get("base", "")), ""))
         definition, complaints = examine_programme_here(state.context, name, text)
         if definition is None or complaints:
@@ -165,7 +172,7 @@ def _save(
         edited = replace(edited, pasted=pasted_ids(sent))
         return EDITOR.refused(request, state, user, edited, {CUSTOMER_LIST: error_in_words(error)})
     if not any(edited.values[f.name] for row in _rows(state.context) for f in row.fields[:1]):
-        wrong = {"offers": "Tick at least one offer that takes part."}
+        wrong = {"offers": tr("Tick at least one offer that takes part.")}
         return EDITOR.refused(request, state, user, edited, wrong)
     return _keep(request, state, user, edited, revised_toml(EDITOR.revised(state, edited), more or {}))
 
@@ -178,7 +185,7 @@ def _keep(request: Request, state: State, user: SignedIn, edited: Edited, text: 
         and not _may_change_approval(state, user, edited)
         and _approval(state, edited) != after.approval
     ):
-        wrong = {"approval.by": "Only those who may approve, or an administrator, may change this."}
+        wrong = {"approval.by": tr("Only those who may approve, or an administrator, may change this.")}
         return EDITOR.refused(request, state, user, edited, wrong)
     return EDITOR.save(request, state, user, edited, text)
 
@@ -220,7 +227,7 @@ def _show(request: Request, state: State, user: SignedIn, edited: Edited, status
     return page(
         request,
         "programmes/edit.html.j2",
-        title="New programme" if edited.is_new else "Change a programme",
+        title=tr("New programme") if edited.is_new else tr("Change a programme"),
         active="programmes",
         status=status,
         e=edited,

@@ -23,34 +23,35 @@ from churn.api.pages.toml_form import (
     value_at,
 )
 from churn.documents.programme import CompetingOffer, ProgrammeDefinition
+from churn.languages.words import N_, tr
 
 _IS_ON: Final = "is_on"
 WHAT: Final = (
-    FileField(("programme", "title"), "Title", hint="What people call it.", is_required=True),
-    FileField(("programme", "description"), "What it is for", "long", "In a sentence."),
-    FileField(("programme", "owner"), "Owner", hint="Who answers for it."),
-    FileField(("programme", "cadence"), "A round is planned", "choice", choices=(
-        ("monthly", "monthly, by the nightly job"), ("weekly", "weekly, by the nightly job"),
-        ("daily", "daily, by the nightly job"), ("by_hand", "when somebody asks"),
+    FileField(("programme", "title"), N_("Title"), hint=N_("What people call it."), is_required=True),
+    FileField(("programme", "description"), N_("What it is for"), "long", N_("In a sentence.")),
+    FileField(("programme", "owner"), N_("Owner"), hint=N_("Who answers for it.")),
+    FileField(("programme", "cadence"), N_("A round is planned"), "choice", choices=(
+        ("monthly", N_("monthly, by the nightly job")), ("weekly", N_("weekly, by the nightly job")),
+        ("daily", N_("daily, by the nightly job")), ("by_hand", N_("when somebody asks")),
     )),
 )  # fmt: skip
 WHO: Final = campaign_form.WHO
 LIMITS: Final = (
-    FileField(("limits", "budget"), "Budget a month", "number", "For all offers together; left empty: none.", is_money=True),
-    FileField(("limits", "cooldown_days"), "Days since the last contact", "number", "Whoever was contacted within them is left alone."),
-    FileField(("limits", "min_expected_profit"), "Lowest expected profit", "number", "Of one customer; left empty: each campaign's own.", is_money=True),
+    FileField(("limits", "budget"), N_("Budget a month"), "number", N_("For all offers together; left empty: none."), is_money=True),
+    FileField(("limits", "cooldown_days"), N_("Days since the last contact"), "number", N_("Whoever was contacted within them is left alone.")),
+    FileField(("limits", "min_expected_profit"), N_("Lowest expected profit"), "number", N_("Of one customer; left empty: each campaign's own."), is_money=True),
 )  # fmt: skip
 MEASURED: Final = (
-    FileField(("holdout", "share"), "Left alone by chance", "percent", "Of those chosen: that is how each offer's effect is measured."),
-    FileField(("random_slice", "share"), "Given to chance", "percent", "Of everybody: that is how one learns what the plan would never try. 0 for none."),
-    FileField(("random_slice", "leave_alone"), "Left alone of these", "percent"),
-    FileField(("random_slice", "limits_share"), "Chance may take", "percent", "Of the budget, and of each offer's contacts."),
+    FileField(("holdout", "share"), N_("Left alone by chance"), "percent", N_("Of those chosen: that is how each offer's effect is measured.")),
+    FileField(("random_slice", "share"), N_("Given to chance"), "percent", N_("Of everybody: that is how one learns what the plan would never try. 0 for none.")),
+    FileField(("random_slice", "leave_alone"), N_("Left alone of these"), "percent"),
+    FileField(("random_slice", "limits_share"), N_("Chance may take"), "percent", N_("Of the budget, and of each offer's contacts.")),
 )  # fmt: skip
 APPROVAL: Final = (
-    FileField(("approval", "required"), "A round waits for somebody's yes", "flag", "Nobody of it is assigned or pushed before."),
-    FileField(("approval", "by"), "Who may say it", "names", "Names of users or keys, one a line; left empty: everybody who may push."),
-    FileField(("approval", "budget_owner"), "Who else may say no", hint="A user or key."),
-    FileField(("approval", "expires_days"), "A draft lapses after", "number", "Days."),
+    FileField(("approval", "required"), N_("A round waits for somebody's yes"), "flag", N_("Nobody of it is assigned or pushed before.")),
+    FileField(("approval", "by"), N_("Who may say it"), "names", N_("Names of users or keys, one a line; left empty: everybody who may push.")),
+    FileField(("approval", "budget_owner"), N_("Who else may say no"), hint=N_("A user or key.")),
+    FileField(("approval", "expires_days"), N_("A draft lapses after"), "number", N_("Days.")),
 )  # fmt: skip
 _FIXED: Final = (*WHAT, *WHO, *LIMITS, *MEASURED, *APPROVAL)
 
@@ -59,10 +60,10 @@ def offer_fields(campaign: str) -> tuple[FileField, ...]:
     """Return the fields of one campaign's offer: whether it takes part, and how far it may go."""
     place = ("offers", campaign)
     return (
-        FileField((*place, _IS_ON), "Takes part", "flag"),
-        FileField((*place, "capacity"), "Contacts a month", "number"),
-        FileField((*place, "cooldown_days"), "Days of rest", "number"),
-        FileField((*place, "weight"), "Weight by chance", "number"),
+        FileField((*place, _IS_ON), tr("Takes part"), "flag"),
+        FileField((*place, "capacity"), tr("Contacts a month"), "number"),
+        FileField((*place, "cooldown_days"), tr("Days of rest"), "number"),
+        FileField((*place, "weight"), tr("Weight by chance"), "number"),
     )
 
 

@@ -18,6 +18,7 @@ from churn.campaigns.history import programme_versions
 from churn.campaigns.programmes import programme_files
 from churn.errors import CampaignError, NotFound
 from churn.jobs.requests import ask_evaluation, ask_height, ask_plan, work_on
+from churn.languages.words import N_, tr
 from churn.views.campaign_page import asked_jobs
 from churn.views.programmes import list_programmes, show_programme
 from churn.workflows.approve import approve_round, may_approve, may_reject, reject_round
@@ -29,9 +30,9 @@ Name = Annotated[str, InPath(max_length=100, pattern=NAME)]
 Here = Annotated[State, Depends(state_of)]
 Reader = Annotated[SignedIn, Depends(signed_in())]
 _POLICIES: Final = (
-    ("plan", "The plan without chance"),
-    ("greedy", "The most profit, limits aside"),
-    ("leave_alone", "Leave everybody alone"),
+    ("plan", N_("The plan without chance")),
+    ("greedy", N_("The most profit, limits aside")),
+    ("leave_alone", N_("Leave everybody alone")),
 )
 Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
 
@@ -48,7 +49,7 @@ def programmes(
     return page(
         request,
         "programmes/list.html.j2",
-        title="Programmes",
+        title=tr("Programmes"),
         active="programmes",
         rows=rows,
         is_archive=bool(archived),
@@ -80,7 +81,10 @@ def programme(name: Name, request: Request, state: Here, user: Reader) -> Respon
         versions=programme_versions(home, name)[::-1],
         may_approve=user.may("push") and known is not None and may_approve(known.approval, user.name),
         may_reject=user.may("push") and known is not None and may_reject(known.approval, user.name),
-        policies=[*_POLICIES, *((offer.offer, f"{offer.title} for all it pays for") for offer in shown.offers)],
+        policies=[
+            *_POLICIES,
+            *((offer.offer, tr("{title} for all it pays for", title=offer.title)) for offer in shown.offers),
+        ],
         work=work_on(state.context, asked_jobs(state.store, name)),
     )
 
@@ -99,7 +103,7 @@ def work(name: Name, request: Request, state: Here, _user: Reader) -> Response:
 def plan(name: Name, request: Request, state: Here, user: Pusher) -> Response:
     """Ask for the next round."""
     if name not in programme_files(state.context.settings.home):
-        raise NotFound("there is no such programme", where=name, remedy="See the list of programmes.")
+        raise NotFound(tr("there is no such programme"), where=name, remedy=tr("See the list of programmes."))
     run = ask_plan(state.context, name, who=user.name)
     return _done(request, state, user, "plan_programme", name, f"{name}, run {run.run_id}")
 

@@ -18,6 +18,7 @@ from churn.api.problems import request_id
 from churn.api.state import State, state_of
 from churn.errors import CampaignError
 from churn.jobs.requests import ask_retry
+from churn.languages.words import N_, tr
 from churn.views.pushes import KINDS, answer_of, push_page, pushes, refused_customers, rows_as_csv, without_addresses
 from churn.workflows.sync import RISK_LIST
 
@@ -32,13 +33,13 @@ Pusher = Annotated[SignedIn, Depends(signed_in("push"))]
 Run = Annotated[str, InPath(max_length=200, pattern=r"^[\w.-]+$")]
 
 WORDS: Final[dict[PushedKind, tuple[str, str, str]]] = {  # how a status shows it, what people call it, what it means
-    "added": ("ok", "Added", "The CRM had no record, and has one now."),
-    "changed": ("ok", "Changed", "The record was there, and fields of it were changed."),
-    "written": ("ok", "Written", "The push did not keep whether the record was made or changed."),
-    "cleared": ("off", "Cleared", "No longer on the list: our fields were emptied, or say so."),
-    "same": ("off", "Unchanged", "The CRM held the same already."),
-    "refused": ("act", "Refused", "The CRM said no, in the words shown."),
-    "left": ("watch", "Not settled", "It was not sent, or no answer came: the next push looks."),
+    "added": ("ok", N_("Added"), N_("The CRM had no record, and has one now.")),
+    "changed": ("ok", N_("Changed"), N_("The record was there, and fields of it were changed.")),
+    "written": ("ok", N_("Written"), N_("The push did not keep whether the record was made or changed.")),
+    "cleared": ("off", N_("Cleared"), N_("No longer on the list: our fields were emptied, or say so.")),
+    "same": ("off", N_("Unchanged"), N_("The CRM held the same already.")),
+    "refused": ("act", N_("Refused"), N_("The CRM said no, in the words shown.")),
+    "left": ("watch", N_("Not settled"), N_("It was not sent, or no answer came: the next push looks.")),
 }
 
 
@@ -90,7 +91,7 @@ def one_push(run_id: Run, request: Request, state: Here, user: Reader, wanted: W
     return page(
         request,
         "pushes/push.html.j2",
-        title="Risk list" if shown.run.campaign == RISK_LIST else shown.run.campaign.replace("_", " ").capitalize(),
+        title=tr("Risk list") if shown.run.campaign == RISK_LIST else shown.run.campaign.replace("_", " ").capitalize(),
         active="pushes",
         shown=shown,
         wanted=wanted,
@@ -126,7 +127,7 @@ def retry(
     """Let refused rows, all or those of one message, be sent again, and ask for the push that sends them."""
     run, customers = refused_customers(state.context, run_id, group or None)
     if not customers:
-        raise CampaignError("none of them is refused any more", where=run_id, remedy="See the newest push.")
+        raise CampaignError(tr("none of them is refused any more"), where=run_id, remedy=tr("See the newest push."))
     queued = ask_retry(
         state.context, run.campaign, connector=run.connector, who=user.name, customer_ids=customers if group else None
     )

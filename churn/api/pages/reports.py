@@ -13,6 +13,7 @@ from churn.api.pages.frame import HEADERS, page
 from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.jobs.catalog import JOBS
+from churn.languages.words import tr
 from churn.views.reports import TYPES, month_workbook, report_archive, report_file
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +32,7 @@ def reports(
     return page(
         request,
         "reports/reports.html.j2",
-        title="Reports",
+        title=tr("Reports"),
         active="reports",
         can_write="report" in JOBS and user.may(JOBS["report"].scope),
         archive=report_archive(state.context),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from churn.languages.words import N_
 from churn.store.service_records import Scope
 
 RIGHTS: Final[dict[Scope, tuple[str, str]]] = {
-    "read": ("Read", "sees every page, and downloads lists"),
-    "simulate": ("Simulate", "saves simulations"),
-    "push": ("Push", "makes and plans campaigns, and pushes lists to the CRM"),
-    "admin": ("Administer", "all of it, and runs jobs, changes models, people and keys"),
+    "read": (N_("Read"), N_("sees every page, and downloads lists")),
+    "simulate": (N_("Simulate"), N_("saves simulations")),
+    "push": (N_("Push"), N_("makes and plans campaigns, and pushes lists to the CRM")),
+    "admin": (N_("Administer"), N_("all of it, and runs jobs, changes models, people and keys")),
 }

@@ -19,6 +19,7 @@ from churn.api.state import State, state_of
 from churn.decisions.bands import BANDS
 from churn.errors import ConfigError, NotFound
 from churn.jobs.requests import ask_list_push, push_targets, pushes_of_the_list
+from churn.languages.words import N_, tr
 from churn.views.reports import TYPES
 from churn.views.risk_index import ORDERS, Filters, ListOrder
 from churn.views.risk_search import customers_workbook, export_customers, list_customers
@@ -36,11 +37,11 @@ _DESCENDING: dict[ListOrder, bool] = {
 
 # Columns to choose, by their name in the address; customer and risk are always there.
 COLUMNS: Final = {
-    "change": "Change",
-    "why": "Why",
-    "todo": "What to do",
-    "months": "Months of 12",
-    "profit": "Expected profit",
+    "change": N_("Change"),
+    "why": N_("Why"),
+    "todo": N_("What to do"),
+    "months": N_("Months of 12"),
+    "profit": N_("Expected profit"),
 }
 CHOICES: Final = tuple(COLUMNS)
 _VIEW_NAME: Final = re.compile(r"[^\x00-\x1f<>]{1,60}\Z")
@@ -140,7 +141,7 @@ def risk_list(
     return page(
         request,
         "risk_list/risk_list.html.j2",
-        title="Risk list",
+        title=tr("Risk list"),
         active="risk-list",
         found=customers,
         asked=wanted,
@@ -224,10 +225,12 @@ def save_view(
     """Keep the filters, order and columns of a list under a name of one's own, in place of what bore it."""
     owner, title = _owner(user), " ".join(name.split())
     if owner is None:
-        raise ConfigError("a one-time link keeps no views", where="name", remedy="Sign in with a name of your own.")
+        raise ConfigError(
+            tr("a one-time link keeps no views"), where="name", remedy=tr("Sign in with a name of your own.")
+        )
     if not _VIEW_NAME.match(title):
         raise ConfigError(
-            "a view needs a name of 1 to 60 characters", where="name", remedy="Such as: High risk, premium."
+            tr("a view needs a name of 1 to 60 characters"), where="name", remedy=tr("Such as: High risk, premium.")
         )
     kept = _kept(query)
     state.store.views.save(owner, title, kept, state.context.clock())
@@ -244,7 +247,7 @@ def remove_view(
 ) -> Response:
     """Forget a view of one's own."""
     if not state.store.views.remove(_owner(user) or "", name):
-        raise NotFound("you have no view of this name", where=name, remedy="See your views above the list.")
+        raise NotFound(tr("you have no view of this name"), where=name, remedy=tr("See your views above the list."))
     state.store.requests.audit(user.name, "remove_view", name, state.context.clock(), request_id(request))
     return RedirectResponse("/risk-list", status_code=303)
 
@@ -305,8 +308,8 @@ def _columns(wanted: Asked, *, has_months: bool) -> list[_ListColumn]:
         "profit": ("num", "expected_profit"),
     }
     columns: tuple[tuple[str, str, ListOrder | None], ...] = (
-        ("Customer", "", "customer_id"),
-        ("Risk", "", "churn_probability"),
+        (tr("Customer"), "", "customer_id"),
+        (tr("Risk"), "", "churn_probability"),
         *((words, *choice[name]) for name, words in _choices(has_months=has_months) if name in wanted.columns),
     )
     return [

@@ -14,6 +14,7 @@ from churn.accounts.sign_in import LONGEST, SignedIn, recognise_session
 from churn.api.problems import ApiError
 from churn.api.proxy import client_address, prefix_of
 from churn.api.state import State, state_of
+from churn.languages.words import N_, tr
 from churn.store.service_records import Scope
 
 COOKIE = "churn_session"
@@ -50,8 +51,12 @@ def signed_in(scope: Scope | None = "read") -> Callable[..., Coroutine[Any, Any,
             raise ApiError(
                 403,
                 "scope_missing",
-                f"This needs the right to {_RIGHTS[scope]}, which {visitor.name} does not have.",
-                remedy="Ask whoever runs churn for it, or sign in as somebody who has it.",
+                tr(
+                    "This needs the right to {right}, which {name} does not have.",
+                    right=_RIGHTS[scope],
+                    name=visitor.name,
+                ),
+                remedy=tr("Ask whoever runs churn for it, or sign in as somebody who has it."),
             )
         return visitor
 
@@ -60,10 +65,10 @@ def signed_in(scope: Scope | None = "read") -> Callable[..., Coroutine[Any, Any,
 
 _LARGEST_FIELD = 4_000_000_000  # the limit of the whole body holds for its fields too: ids may be pasted
 _RIGHTS: dict[str, str] = {
-    "read": "read",
-    "simulate": "simulate and save simulations",
-    "push": "plan campaigns and push them to the CRM",
-    "admin": "change models, jobs and keys",
+    "read": N_("read"),
+    "simulate": N_("simulate and save simulations"),
+    "push": N_("plan campaigns and push them to the CRM"),
+    "admin": N_("change models, jobs and keys"),
 }
 
 
@@ -74,9 +79,17 @@ async def check_form(request: Request, expected: str) -> None:
         raise ApiError(
             403,
             "form_not_ours",
-            f"The page was opened at {origin}, but this service was asked for as {host} (header Host).",
-            remedy="If that address is ours, its proxy must pass on the header Host, or set X-Forwarded-Host; then"
-            f" [api] trusted_proxies must name the proxy (this request came from {client_address(request) or 'here'}).",
+            tr(
+                "The page was opened at {origin}, but this service was asked for as {host} (header Host).",
+                origin=origin,
+                host=host,
+            ),
+            remedy=tr(
+                "If that address is ours, its proxy must pass on the header Host, or set "
+                "X-Forwarded-Host; then [api] trusted_proxies must name the proxy (this request came "
+                "from {address}).",
+                address=client_address(request) or tr("here"),
+            ),
         )
     sent = request.headers.get("x-csrf-token")
     if sent is None:
@@ -85,8 +98,8 @@ async def check_form(request: Request, expected: str) -> None:
         raise ApiError(
             403,
             "form_not_ours",
-            "The form was not sent from this page, or the page had been open for too long.",
-            remedy="Go back, reload the page, and send it again.",
+            tr("The form was not sent from this page, or the page had been open for too long."),
+            remedy=tr("Go back, reload the page, and send it again."),
         )
 
 

@@ -33,6 +33,7 @@ from churn.api.pages.session import (
 )
 from churn.api.proxy import client_address
 from churn.api.state import State, state_of
+from churn.languages.words import tr
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,7 +66,7 @@ async def sign_in(
     else:
         session = await run_in_threadpool(sign_in_by_key, state.context, secret, address=address)
     if session is None:
-        wrong = "Name and password do not match." if name.strip() else "This is no valid key."
+        wrong = tr("Name and password do not match.") if name.strip() else tr("This is no valid key.")
         return await run_in_threadpool(sign_in_form, request, state, target, wrong=wrong, name=name)
     return entered(request, session, target)
 
@@ -80,7 +81,7 @@ def sign_in_link(
     if session is None:
         if who(request, state) is not None:
             return RedirectResponse("/", status_code=303)
-        wrong = "This link was used already, or is older than 15 minutes. Run `churn users link` for a new one."
+        wrong = tr("This link was used already, or is older than 15 minutes. Run `churn users link` for a new one.")
         return sign_in_form(request, state, "/", wrong=wrong)
     return entered(request, session, "/")
 
@@ -96,7 +97,7 @@ def leave(
     if elsewhere is not None:
         # A page that leads on, since a form's redirect to another place is refused by our Content-Security-Policy.
         request.state.user = None
-        response = page(request, "sign_in/signed_out.html.j2", title="Signed out", active="", elsewhere=elsewhere)
+        response = page(request, "sign_in/signed_out.html.j2", title=tr("Signed out"), active="", elsewhere=elsewhere)
         response.headers["Refresh"] = f"0; url={elsewhere}"
     clear_session(response)
     return response
@@ -110,7 +111,7 @@ def sign_in_form(
     response = page(
         request,
         "sign_in/sign_in.html.j2",
-        title="Sign in",
+        title=tr("Sign in"),
         active="",
         status=status if wrong else 200,
         form_token=form_token(visitor),

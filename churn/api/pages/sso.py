@@ -17,6 +17,8 @@ from churn.api.proxy import client_address
 from churn.api.state import State, state_of
 from churn.config import SsoSettings
 from churn.errors import AuthFailed, ChurnError, ConfigError, Unreachable
+from churn.languages.recorded import recorded
+from churn.languages.words import tr
 
 router = APIRouter(include_in_schema=False)
 
@@ -64,8 +66,8 @@ def return_from_provider(
     begun = read_cookie(request.cookies.get(COOKIE, ""), state.context.clock())
     if begun is None:
         raise SignInRefused(
-            "No sign-in is under way in this browser, or it took longer than ten minutes.",
-            remedy="Go back to the sign-in page and begin once more.",
+            tr("No sign-in is under way in this browser, or it took longer than ten minutes."),
+            remedy=tr("Go back to the sign-in page and begin once more."),
         )
     returned = Returned(code, state_, iss, error, error_description)
     try:
@@ -99,7 +101,16 @@ def _callback(request: Request, state: State) -> str:
 def _away(request: Request, state: State, target: str, error: ChurnError) -> Response:
     """Return the form, with what keeps the provider from signing anybody in."""
     state.context.log.note("provider_away", error=error.code, what=error.what, where=error.where)
-    others = "a password or key" if state.context.settings.sso.passwords else "a key"
-    what = error.what if not isinstance(error, ConfigError) else f"Sign-in is not set up rightly: {error.what}."
-    wrong = f"{what.rstrip('.')}. {error.remedy or ''} Meanwhile you can sign in with {others}."
+    others = tr("a password or key") if state.context.settings.sso.passwords else tr("a key")
+    what = (
+        error.what
+        if not isinstance(error, ConfigError)
+        else tr("Sign-in is not set up rightly: {what}.", what=error.what)
+    )
+    wrong = tr(
+        "{fault}. {remedy} Meanwhile you can sign in with {others}.",
+        fault=recorded(what.rstrip(".")),
+        remedy=recorded(error.remedy or ""),
+        others=others,
+    )
     return sign_in_form(request, state, target, wrong=wrong, status=503)

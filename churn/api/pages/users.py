@@ -19,6 +19,7 @@ from churn.api.pages.session import our_address, signed_in
 from churn.api.problems import ApiError
 from churn.api.state import State, state_of
 from churn.errors import ConfigError
+from churn.languages.words import tr
 
 router = APIRouter(include_in_schema=False)
 
@@ -80,7 +81,7 @@ def add(
 def change(state: Here, user: Admin, name: Name, scope: Rights = NO_RIGHTS) -> Response:
     """Change what a person may do, at once and in every browser."""
     if _is_self(user, name) and "admin" not in scope:
-        raise _own("take the right to administer from yourself")
+        raise _own(tr("take the right to administer from yourself"))
     change_scopes(state.context, name, scope, who=user.name)
     return RedirectResponse("/users#people", status_code=303)
 
@@ -89,7 +90,7 @@ def change(state: Here, user: Admin, name: Name, scope: Rights = NO_RIGHTS) -> R
 def remove(state: Here, user: Admin, name: Name) -> Response:
     """Remove a person and end their sessions."""
     if _is_self(user, name):
-        raise _own("remove yourself")
+        raise _own(tr("remove yourself"))
     remove_user(state.context, name, who=user.name)
     return RedirectResponse("/users#people", status_code=303)
 
@@ -98,7 +99,7 @@ def remove(state: Here, user: Admin, name: Name) -> Response:
 def invite(request: Request, state: Here, user: Admin, scope: Rights = NO_RIGHTS) -> Response:
     """Make a link that signs one browser in, once, and show it."""
     if not scope:
-        return _refused(request, state, user, RefusedForm("link", where="scope", wrong="Tick a right at least."))
+        return _refused(request, state, user, RefusedForm("link", where="scope", wrong=tr("Tick a right at least.")))
     secret = create_link(state.context, scope, who=user.name)
     address = f"{our_address(request, state)}/sign-in/link?token={secret}"
     return _shown(request, state, user, made=Made("link", ", ".join(scope), address))
@@ -161,7 +162,7 @@ def _shown(
     return page(
         request,
         "users/users.html.j2",
-        title="People and keys",
+        title=tr("People and keys"),
         active="users",
         status=status,
         people=list_users(state.context),
@@ -184,4 +185,4 @@ def _is_self(user: SignedIn, name: str) -> bool:
 
 
 def _own(what: str) -> ApiError:
-    return ApiError(409, "own_account", f"You cannot {what}.", remedy="Ask another administrator.")
+    return ApiError(409, "own_account", tr("You cannot {what}.", what=what), remedy=tr("Ask another administrator."))

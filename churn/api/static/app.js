@@ -1,5 +1,7 @@
 // The little that HTML cannot do by itself: Escape closes tooltips, and what htmx changed is told to screen readers.
 
+import { tr } from "./words.js";
+
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.activeElement?.classList.contains("tip-word")) {
     document.activeElement.blur();
@@ -28,7 +30,7 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
 });
 
 document.body.addEventListener("htmx:sendError", () => {
-  if (announce) announce.textContent = "The service does not answer.";
+  if (announce) announce.textContent = tr("The service does not answer.");
   document.body.classList.add("is-offline");
 });
 
@@ -41,6 +43,6 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy]");
   if (!button) return;
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-  button.textContent = "Copied";
-  if (announce) announce.textContent = "Copied";
+  button.textContent = tr("Copied");
+  if (announce) announce.textContent = tr("Copied");
 });

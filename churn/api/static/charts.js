@@ -1,10 +1,10 @@
 // Brings the charts of a page to life. Each figure holds an SVG, which stays what assistive technology reads, and its
 // Vega-Lite definition. The library is loaded when the first chart comes near the screen; without it nothing is lost.
 
+import { formatLocale, timeFormatLocale, tr } from "./words.js";
+
 const charts = new Map(); // figure id -> {figure, view, width, pending}
 let library;
-// Percent as everywhere on the pages; the still pictures are drawn the same way.
-const formatLocale = { decimal: ".", thousands: ",", grouping: [3], currency: ["$", ""], percent: "\u202f%" };
 
 const watcher = new IntersectionObserver(
   (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => start(entry.target)),
@@ -54,6 +54,7 @@ async function draw(figure) {
     logLevel: 1, // errors; that a mark has no rows at the moment is none
     tooltip,
     formatLocale,
+    timeFormatLocale,
   });
   chart.view = view;
   offerPicture(chart);
@@ -68,7 +69,7 @@ function offerPicture(chart) {
   button.type = "button";
   button.className = "chart-save";
   button.textContent = "PNG";
-  button.setAttribute("aria-label", "Save this chart as a picture");
+  button.setAttribute("aria-label", tr("Save this chart as a picture"));
   button.addEventListener("click", () => savePicture(chart).catch((error) => console.warn(`chart ${figure.id}: ${error.message}`)));
   figure.append(button);
 }

@@ -1,4 +1,6 @@
 // The palette: Ctrl or Cmd and K opens it; letters narrow the pages, and what is no page is looked for among customers.
+import { tr } from "./words.js";
+
 const palette = document.getElementById("palette");
 if (palette) {
   const input = palette.querySelector("input");
@@ -15,7 +17,7 @@ if (palette) {
       const target = new URL(link.href); // its own address, which a proxy may have put below another
       target.searchParams.set("q", input.value.trim());
       link.href = target.href;
-      link.querySelector("span").textContent = `Customers with “${input.value.trim()}” in their id`;
+      link.querySelector("span").textContent = tr("Customers with “{}” in their id", input.value.trim());
     }
     const shown = [...palette.querySelectorAll("li:not([hidden])")];
     shown.forEach((item, place) => item.classList.toggle("is-first", place === 0));

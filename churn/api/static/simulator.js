@@ -1,6 +1,7 @@
 // The simulator while its terms are dragged: one question at a time, always the newest, and only what changed is
 // touched. Without this script the form is sent and the page comes back; nothing here knows how profit is counted.
 import { update } from "./charts.js";
+import { formatLocale, language, tr } from "./words.js";
 
 const form = document.getElementById("simulator");
 const STEPS = 1000; // a slider's positions
@@ -10,8 +11,10 @@ const STEPS = 1000; // a slider's positions
 const terms = new Map(); // name -> {box, input, slider, least, most, step, curve, cut}
 
 function parse(text) {
-  const plain = text.replace(/[\s%$€£]/g, "");
-  const number = Number(/^-?\d+,\d{1,2}$/.test(plain) ? plain.replace(",", ".") : plain.replaceAll(",", ""));
+  let plain = text.replace(/[\s%$€£]/g, "");
+  if (formatLocale.thousands === "." && /^-?\d{1,3}(\.\d{3})+(,\d+)?$/.test(plain)) plain = plain.replaceAll(".", "");
+  const hasComma = /^-?\d+,\d{1,2}$/.test(plain) || (formatLocale.decimal === "," && /^-?\d+,\d+$/.test(plain));
+  const number = Number(hasComma ? plain.replace(",", ".") : plain.replaceAll(",", ""));
   return plain === "" || Number.isNaN(number) ? null : number;
 }
 
@@ -30,7 +33,8 @@ function valueAt(term) {
 }
 
 function plain(value) {
-  return value >= 1000 ? Math.round(value).toLocaleString("en") : String(Math.round(value * 10000) / 10000);
+  const form = { maximumFractionDigits: value >= 1000 ? 0 : 4, useGrouping: value >= 1000 };
+  return value.toLocaleString(language, form);
 }
 
 function tell(term, text) {
@@ -115,7 +119,7 @@ async function next() {
       form.classList.remove("is-offline");
     } catch {
       form.classList.add("is-offline");
-      say("The service does not answer; what is shown is the last answer.");
+      say(tr("The service does not answer; what is shown is the last answer."));
     }
   }
   isAsking = false;
@@ -205,13 +209,13 @@ if (form) {
     ask(event);
   });
   const link = document.getElementById("copy-link");
-  link.querySelector("span").textContent = "Copy link";
+  link.querySelector("span").textContent = tr("Copy link");
   link.addEventListener("click", async (event) => {
     if (!navigator.clipboard) return; // then it is a link like any other
     event.preventDefault();
     await navigator.clipboard.writeText(link.href);
-    link.querySelector("span").textContent = "Link copied";
-    say("Link copied");
-    later("copied", 2000, () => (link.querySelector("span").textContent = "Copy link"));
+    link.querySelector("span").textContent = tr("Link copied");
+    say(tr("Link copied"));
+    later("copied", 2000, () => (link.querySelector("span").textContent = tr("Copy link")));
   });
 }

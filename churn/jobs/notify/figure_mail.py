@@ -15,6 +15,7 @@ from churn import wording
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, NotFound
 from churn.jobs.notify.channels import send_mail
+from churn.languages.catalogue import ENGLISH
 from churn.reports.render import render
 from churn.store.service_records import FigureMail, NewFigureMail
 from churn.views.figure_tables import ColumnKind, FigureTable, figure_tables
@@ -133,7 +134,7 @@ def figures_mail(context: Context, choice: FigureMail, figures: SegmentFigures, 
     html = render(
         "mail/figures.html",
         home=context.settings.home,
-        language=wording.ENGLISH,
+        language=ENGLISH,
         title=title,
         lead=lead,
         headline=headline,

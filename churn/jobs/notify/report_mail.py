@@ -12,6 +12,7 @@ from churn import wording
 from churn.context import Context
 from churn.jobs.notify.channels import send_mail
 from churn.jobs.notify.headline import headline_figures
+from churn.languages.catalogue import ENGLISH
 from churn.reports.render import render
 from churn.views.reports import headline_of
 from churn.workflows.report import ReportResult
@@ -36,7 +37,7 @@ def mail_report(context: Context, report: ReportResult) -> int:
     domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
     mail["Message-ID"] = f"<{page.stem}.{_digest(context, page)}@{domain}>"
     link = f"\n{settings.link}\n" if settings.link else ""
-    figures = tuple(headline_figures(report.document)) if report.language == wording.ENGLISH else ()
+    figures = tuple(headline_figures(report.document)) if report.language == ENGLISH else ()
     plain = "".join(f"{figure.name}: {figure.value}\n" for figure in figures)
     how = f"The report is the file {page.name}: it opens in any browser, and prints well."
     mail.set_content(f"{headline}\n\n{plain}\n{how}\n{link}")

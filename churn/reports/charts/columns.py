@@ -7,6 +7,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from churn.documents.exploration import ColumnProfile
+from churn.languages.words import tr
 
 WIDTH: Final = 240
 _HEIGHT: Final = 84
@@ -39,9 +40,13 @@ def spread(column: ColumnProfile) -> Markup | None:
         f'<rect class="box" x="{first:.1f}" y="{y - 6}" width="{max(third - first, 1):.1f}" height="12"/>'
         f'<path class="median" d="M{middle:.1f} {y - 6}v12"/>'
     )
-    description = (
-        f"{number(edges[0])} to {number(edges[-1])}; half between {number(box.first)} and {number(box.third)}, "
-        f"median {number(box.median)}"
+    description = tr(
+        "{edges} to {edges_2}; half between {first} and {third}, median {median}",
+        edges=number(edges[0]),
+        edges_2=number(edges[-1]),
+        first=number(box.first),
+        third=number(box.third),
+        median=number(box.median),
     )
     return Markup(  # noqa: S704  # numbers only; the description is escaped
         f'<svg class="spread" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape(description)}">{bars}{plot}</svg>'
@@ -69,7 +74,7 @@ def churn_line(column: ColumnProfile, average: float | None) -> Markup | None:
         )
     rates = "; ".join(f"{row.label}: {100 * row.churn_rate:.0f} %" for row in bins)
     return Markup(  # noqa: S704  # numbers only; the description is escaped
-        f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape("Churn by value. " + rates)}">'
+        f'<svg class="churn" viewBox="0 0 {WIDTH} {_HEIGHT}" role="img" aria-label="{escape(tr("Churn by value. ") + rates)}">'
         f'<path class="average" d="M0 {y(average):.1f}H{WIDTH}"/>{"".join(marks)}</svg>'
     )
 
@@ -80,12 +85,12 @@ def ends(column: ColumnProfile) -> tuple[str, str]:
     known = [row.label for row in bins if row.label != "missing"]
     if not known:
         return ("missing", "")
-    return known[0], known[-1] + (", missing" if len(known) < len(bins) else "")
+    return known[0], known[-1] + (tr(", missing") if len(known) < len(bins) else "")
 
 
 def kind(column: ColumnProfile) -> str:
     """Return a column's type as people say it."""
-    names = {"flag": "yes or no", "text": "text"}
+    names = {"flag": tr("yes or no"), "text": "text"}
     is_whole = column.type.lower().startswith(("int", "uint"))
     return names.get(column.kind, "whole number" if is_whole else "number")
 

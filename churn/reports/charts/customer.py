@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from churn.languages.words import N_, tr, within
 from churn.reports.charts.svg import WIDE, Figure, both, color, styled
+from churn.wording import percent, signed
 
 _LABEL = {True: 46, False: 22}  # characters of a reason on one line, wide and narrow
 _WHOLE = 920  # the history has the full width of the page, so that its text is as large as the text beside it
+
+
+BAND_NAMES: Final = {"low": N_("Low"), "medium": N_("Medium"), "high": N_("High"), "critical": N_("Critical")}
 
 
 def risk_history(rows: Sequence[Mapping[str, Any]], *, bounds: Sequence[tuple[str, float]], describe: str) -> Figure:
@@ -22,8 +27,8 @@ def risk_history(rows: Sequence[Mapping[str, Any]], *, bounds: Sequence[tuple[st
         {
             "date": f"{row['snapshot_date']:%Y-%m-%d}",
             "probability": row["churn_probability"],
-            "band": row["risk_band"],
-            "text": f"{100 * row['churn_probability']:.0f} %",
+            "band": within(tr(BAND_NAMES.get(row["risk_band"], row["risk_band"]))),
+            "text": percent(row["churn_probability"], 0),
         }
         for row in rows
     ]
@@ -36,23 +41,23 @@ def waterfall(steps: Sequence[Mapping[str, Any]], *, base: float, probability: f
     `steps`: text, points, start and end (0..1 each), as `customer_view.waterfall` gives them.
     """
     rows = [
-        {"text": "Average customer", "start": 0.0, "end": base, "kind": "total", "label": f"{100 * base:.1f} %"},
+        {"text": tr("Average customer"), "start": 0.0, "end": base, "kind": "total", "label": percent(base, 1)},
         *(
             {
                 "text": step["text"][:1].upper() + step["text"][1:],
                 "start": step["start"],
                 "end": step["end"],
                 "kind": "raises" if step["points"] > 0 else "lowers",
-                "label": f"{100 * step['points']:+.1f}".replace("-", "\u2212"),
+                "label": signed(100 * step["points"], 1),
             }
             for step in steps
         ),
         {
-            "text": "This customer",
+            "text": tr("This customer"),
             "start": 0.0,
             "end": probability,
             "kind": "total",
-            "label": f"{100 * probability:.1f} %",
+            "label": percent(probability, 1),
         },
     ]
     return both(lambda width: _waterfall(rows, width), describe)
@@ -89,7 +94,12 @@ def _risk_history(rows: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[str,
         scale=alt.Scale(domain=[0, top], nice=False),
     )
     lines = alt.Chart(
-        alt.Data(values=[{"bound": low, "words": f"{name.capitalize()} from here"} for name, low in bounds])
+        alt.Data(
+            values=[
+                {"bound": low, "words": tr("{band} from here", band=tr(BAND_NAMES.get(name, name.capitalize())))}
+                for name, low in bounds
+            ]
+        )
     )
     rules = lines.mark_rule(color=color("muted"), strokeDash=[2, 4], strokeWidth=1).encode(y=alt.Y("bound:Q"))
     # Each name has a background, so that the line may pass under it.
@@ -105,9 +115,9 @@ def _risk_history(rows: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[str,
         x=x,
         y=y,
         tooltip=[
-            alt.Tooltip("date:T", title="Scored on", format="%-d %B %Y"),
-            alt.Tooltip("text:N", title="Probability"),
-            alt.Tooltip("band:N", title="Risk"),
+            alt.Tooltip("date:T", title=tr("Scored on"), format="%-d %B %Y"),
+            alt.Tooltip("text:N", title=tr("Probability")),
+            alt.Tooltip("band:N", title=tr("Risk")),
         ],
     )
     last = alt.Chart(alt.Data(values=[dict(rows[-1])])).mark_text(
@@ -158,7 +168,7 @@ def _waterfall(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
         x=x,
         x2="end:Q",
         color=shades,
-        tooltip=[alt.Tooltip("text:N", title="Because"), alt.Tooltip("label:N", title="Points")],
+        tooltip=[alt.Tooltip("text:N", title=tr("Because")), alt.Tooltip("label:N", title=tr("Points"))],
     )
     labels = base.transform_calculate(right="max(datum.start, datum.end)").mark_text(
         align="left", dx=6, color=color("ink"), fontSize=12
@@ -198,8 +208,8 @@ def _usage_bars(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
             scale=alt.Scale(domain=["whole", "so far"], range=[color("curve"), color("band")]),
         ),
         tooltip=[
-            alt.Tooltip("month:T", title="Month", format="%B %Y"),
-            alt.Tooltip("sessions:Q", title="Logins"),
+            alt.Tooltip("month:T", title=tr("Month"), format="%B %Y"),
+            alt.Tooltip("sessions:Q", title=tr("Logins")),
         ],
     )
     return styled(bars.properties(width=width - (280 if width == WIDE else 72), height=150))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churn.languages.words import N_, tr
 from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
-_ARMS = (("treatment", "contacted", "curve"), ("holdout", "left alone", "worse"))
+_ARMS = (("treatment", N_("contacted"), "curve"), ("holdout", N_("left alone"), "worse"))
 
 
 def interval_chart(rows: Sequence[Mapping[str, Any]], *, title: str, describe: str) -> Figure:
@@ -58,8 +59,8 @@ def _bars(cells: Sequence[Mapping[str, Any]], width: int) -> Any:
     import altair as alt
 
     is_wide = width == WIDE
-    halves = {"high": "Riskier half", "low": "Safer half"}
-    names = {arm: name for arm, name, _ in _ARMS}
+    halves = {"high": tr("Riskier half"), "low": tr("Safer half")}
+    names = {arm: tr(name) for arm, name, _ in _ARMS}
     values = [
         {"half": halves[cell["risk"]], "arm": names[cell["arm"]], "rate": cell["churn_rate"], "text": cell["text"]}
         for cell in cells
@@ -68,7 +69,7 @@ def _bars(cells: Sequence[Mapping[str, Any]], width: int) -> Any:
     top = 1.15 * max(cell["churn_rate"] for cell in cells) or 1.0
     y = alt.Y(
         "rate:Q",
-        title="Left",
+        title=tr("Left"),
         axis=alt.Axis(format=".0%", tickCount=4, domain=False, ticks=False),
         scale=alt.Scale(domain=[0, top], nice=False),
     )
@@ -79,8 +80,8 @@ def _bars(cells: Sequence[Mapping[str, Any]], width: int) -> Any:
     )
     offset = alt.XOffset("arm:N", sort=list(names.values()))
     layers = []
-    for _, name, tone in _ARMS:
-        part = base.transform_filter(f"datum.arm == '{name}'")
+    for arm, _, tone in _ARMS:
+        part = base.transform_filter(f"datum.arm == '{names[arm]}'")
         layers.append(part.mark_bar(color=color(tone), width=84 if is_wide else 44).encode(x=x, xOffset=offset, y=y))
         layers.append(
             part.mark_text(baseline="bottom", dy=-4, color=color("ink"), fontSize=12, lineBreak="\n").encode(

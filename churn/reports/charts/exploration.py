@@ -8,7 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from churn.languages.words import tr
 from churn.reports.charts.svg import WIDE, both, color, styled
+from churn.wording import decimal
 
 LINES = ("curve", "chosen", "best", "muted", "worse")  # told apart by form too
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])
@@ -63,11 +65,16 @@ def _finding_dots(rows: Sequence[Mapping[str, Any]], average: float, width: int)
         ),
     )
     x = alt.X(
-        "rate:Q", title="Churn, %", axis=alt.Axis(tickCount=5, domain=False, ticks=False), scale=alt.Scale(zero=True)
+        "rate:Q",
+        title=tr("Churn, %"),
+        axis=alt.Axis(tickCount=5, domain=False, ticks=False),
+        scale=alt.Scale(zero=True),
     )
     spans = base.mark_rule(color=color("curve"), strokeWidth=2).encode(y=y, x="low:Q", x2="high:Q")
     dots = base.mark_point(filled=True, size=90, opacity=1, color=color("curve")).encode(y=y, x=x)
-    line = alt.Chart(alt.Data(values=[{"x": average, "label": f"all {average:.1f} %"}])).encode(x="x:Q")
+    line = alt.Chart(
+        alt.Data(values=[{"x": average, "label": tr("all {average} %", average=decimal(average, 1))}])
+    ).encode(x="x:Q")
     rule = line.mark_rule(color=color("muted"), strokeDash=[4, 3])
     note = line.mark_text(align="left", dx=5, dy=-2, baseline="bottom", color=color("muted"), fontSize=12).encode(
         y=alt.value(0), text="label:N"
@@ -108,7 +115,7 @@ def _survival_curves(groups: Sequence[Mapping[str, Any]], unit: str, width: int)
     )
     y = alt.Y(
         "share:Q",
-        title="Still there" if is_wide else None,
+        title=tr("Still there") if is_wide else None,
         axis=alt.Axis(format="%", domain=False, ticks=False, tickCount=5),
         scale=alt.Scale(domain=[0, 1]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churn.languages.words import tr
 from churn.reports.charts.svg import WIDE, Figure, both, color, money_axis, styled
 
 Rows = Sequence[Mapping[str, Any]]
@@ -63,9 +64,9 @@ def _lines(rows: Rows, names: Sequence[str], width: int) -> Any:
     base = alt.Chart(alt.Data(values=list(rows)))
     y = alt.Y("rate:Q", axis=alt.Axis(title=None, format=".0%", tickCount=5, domain=False, ticks=False), scale=alt.Scale(zero=True))  # fmt: skip
     tell = [
-        alt.Tooltip("name:N", title="Of"),
-        alt.Tooltip("month:T", title="Month", format="%B %Y"),
-        alt.Tooltip("text:N", title="Churn"),
+        alt.Tooltip("name:N", title=tr("Of")),
+        alt.Tooltip("month:T", title=tr("Month"), format="%B %Y"),
+        alt.Tooltip("text:N", title=tr("Churn")),
     ]
     legend = _legend(width) if len(names) > 1 else None
     hue = alt.Color("name:N", scale=tones, sort=list(names), legend=legend)
@@ -78,14 +79,14 @@ def _lines(rows: Rows, names: Sequence[str], width: int) -> Any:
 def _moves(rows: Rows, prefix: str, width: int) -> Any:
     import altair as alt
 
-    names = ["Won", "Lost", "Other"]
+    names = [tr("Won"), tr("Lost"), tr("Other")]
     tones = alt.Scale(domain=names, range=[color("better"), color("worse"), color("muted")])
     base = alt.Chart(alt.Data(values=list(rows)))
     y = alt.Y("amount:Q", axis=alt.Axis(title=None, labelExpr=money_axis(prefix), tickCount=5, domain=False, ticks=False))  # fmt: skip
     tell = [
-        alt.Tooltip("month:T", title="Month", format="%B %Y"),
-        alt.Tooltip("what:N", title="What"),
-        alt.Tooltip("text:N", title="A month"),
+        alt.Tooltip("month:T", title=tr("Month"), format="%B %Y"),
+        alt.Tooltip("what:N", title=tr("What")),
+        alt.Tooltip("text:N", title=tr("A month")),
     ]
     bars = base.mark_bar().encode(
         x=_month(is_banded=True),

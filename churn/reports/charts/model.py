@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from churn.languages.words import N_, tr
 from churn.reports.charts.svg import WIDE, Figure, both, color, money_axis, styled
 
 Rows = Sequence[Mapping[str, Any]]
@@ -17,7 +18,7 @@ def calibration_chart(
     bins: Rows,
     *,
     describe: str,
-    titles: tuple[str, str] = ("Predicted to leave", "Did leave"),
+    titles: tuple[str, str] = (N_("Predicted to leave"), N_("Did leave")),
     locale: Mapping[str, Any] | None = None,
 ) -> Figure:
     """Return predicted against observed churn, a dot with its 95 % interval per bin, beside the line of perfection.
@@ -69,9 +70,9 @@ def importance_chart(rows: Rows, *, describe: str) -> Figure:
     return both(lambda width: _importance(rows, _half(width)), describe)
 
 
-_ROC: Final = ("Stayers contacted in vain", "Leavers found")
-_CONTACTED: Final = "Customers contacted, riskiest first"
-_PR: Final = ("Leavers found", "Of those contacted, leave")
+_ROC: Final = (N_("Stayers contacted in vain"), N_("Leavers found"))
+_CONTACTED: Final = N_("Customers contacted, riskiest first")
+_PR: Final = (N_("Leavers found"), N_("Of those contacted, leave"))
 
 
 def _half(width: int) -> int:
@@ -107,16 +108,16 @@ def _calibration(bins: Rows, titles: tuple[str, str], width: int) -> Any:
     def axis(*, grid: bool) -> Any:
         return alt.Axis(format=".0%", values=ticks, grid=grid, domain=False, ticks=False)
 
-    x = alt.X("predicted:Q", title=titles[0], scale=scale, axis=axis(grid=False))
-    y = alt.Y("observed:Q", title=titles[1], scale=scale, axis=axis(grid=True))
+    x = alt.X("predicted:Q", title=tr(titles[0]), scale=scale, axis=axis(grid=False))
+    y = alt.Y("observed:Q", title=tr(titles[1]), scale=scale, axis=axis(grid=True))
     base = alt.Chart(alt.Data(values=[dict(b) for b in bins]))
     line = alt.Chart(alt.Data(values=[{"at": 0, "to": 0}, {"at": top, "to": top}])).mark_line(
         color=color("muted"), strokeDash=[4, 3], tooltip=False
     )
     layers = [
         line.encode(
-            x=alt.X("at:Q", scale=scale, axis=axis(grid=False), title=titles[0]),
-            y=alt.Y("to:Q", scale=scale, axis=axis(grid=True), title=titles[1]),
+            x=alt.X("at:Q", scale=scale, axis=axis(grid=False), title=tr(titles[0])),
+            y=alt.Y("to:Q", scale=scale, axis=axis(grid=True), title=tr(titles[1])),
         ),
         base.mark_rule(color=color("curve"), strokeWidth=2, opacity=0.55).encode(
             x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q"
@@ -125,7 +126,9 @@ def _calibration(bins: Rows, titles: tuple[str, str], width: int) -> Any:
             x=x,
             y=y,
             tooltip=_told(
-                ("predicted:Q", "Predicted", ".1%"), ("observed:Q", "Left", ".1%"), ("customers:Q", "Customers", ",")
+                ("predicted:Q", tr("Predicted"), ".1%"),
+                ("observed:Q", tr("Left"), ".1%"),
+                ("customers:Q", tr("Customers"), ","),
             ),
         ),
     ]
@@ -146,8 +149,8 @@ def _curve(
     import altair as alt
 
     top = 1.0 if diagonal else min(1.0, 1.1 * max([*(p[y_name] for p in points), level or 0.0, 0.1]))
-    x = alt.X(**_share(x_name, titles[0], grid=False))
-    y = alt.Y(**_share(y_name, titles[1], top=top))
+    x = alt.X(**_share(x_name, tr(titles[0]), grid=False))
+    y = alt.Y(**_share(y_name, tr(titles[1]), top=top))
     layers = []
     if diagonal:
         line = alt.Chart(alt.Data(values=[{x_name: 0, y_name: 0}, {x_name: 1, y_name: 1}]))
@@ -171,8 +174,8 @@ def _curve(
 def _gains(points: Rows, chosen: Mapping[str, Any] | None, width: int) -> Any:
     import altair as alt
 
-    x = alt.X(**_share("contacts_share", _CONTACTED, grid=False))
-    y = alt.Y(**_share("recall", "Leavers found"))
+    x = alt.X(**_share("contacts_share", tr(_CONTACTED), grid=False))
+    y = alt.Y(**_share("recall", tr("Leavers found")))
     chance = alt.Chart(alt.Data(values=[{"contacts_share": 0, "recall": 0}, {"contacts_share": 1, "recall": 1}]))
     curve = alt.Chart(alt.Data(values=[dict(p) for p in points])).mark_line(color=color("curve"), strokeWidth=2.5)
     layers = [
@@ -188,10 +191,10 @@ def _profit(points: Rows, chosen: Mapping[str, Any] | None, width: int, prefix: 
 
     values = [p["net_profit"] for p in points]
     room = 0.14 * (max(values) - min(values) or 1.0)  # for the label above the top
-    x = alt.X(**_share("contacts_share", _CONTACTED, grid=False))
+    x = alt.X(**_share("contacts_share", tr(_CONTACTED), grid=False))
     y = alt.Y(
         "net_profit:Q",
-        title="Net profit",
+        title=tr("Net profit"),
         scale=alt.Scale(domain=[min(values), max(values) + room], nice=False, zero=False),
         axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=5, domain=False, ticks=False),
     )
@@ -226,18 +229,22 @@ def _mark(chosen: Mapping[str, Any] | None, y_name: str, *, dy: int) -> list[Any
     )
     place = {"x": alt.X("contacts_share:Q"), "y": alt.Y(f"{y_name}:Q")}
     return [
-        dot.encode(**place, tooltip=_told(("label:N", "The model's cut", ""))),
+        dot.encode(**place, tooltip=_told(("label:N", tr("The model's cut"), ""))),
         text.encode(**place, text="label:N"),
     ]
 
 
 def _candidates(rows: Rows, width: int, prefix: str) -> Any:
     axis = {"labelExpr": money_axis(prefix)}
-    return _ranges(rows, width, "net_profit", "Net profit on the test customers", axis, ("Candidate", "Net profit"))
+    return _ranges(
+        rows, width, "net_profit", tr("Net profit on the test customers"), axis, (tr("Candidate"), tr("Net profit"))
+    )
 
 
 def _versions(rows: Rows, width: int) -> Any:
-    return _ranges(rows, width, "auc", "AUC on the test customers of each", {"format": ".2f"}, ("Version", "AUC"))
+    return _ranges(
+        rows, width, "auc", tr("AUC on the test customers of each"), {"format": ".2f"}, (tr("Version"), "AUC")
+    )
 
 
 def _ranges(
@@ -287,7 +294,7 @@ def _importance(rows: Rows, width: int) -> Any:
     )
     x = alt.X("points:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top], nice=False))
     bars = base.mark_bar(color=color("better"), height=16, cornerRadiusEnd=3).encode(
-        y=y, x=x, tooltip=_told(("label:N", "Theme", ""), ("text:N", "Moves the risk by", ""))
+        y=y, x=x, tooltip=_told(("label:N", tr("Theme"), ""), ("text:N", tr("Moves the risk by"), ""))
     )
     texts = base.mark_text(align="left", dx=6, color=color("ink"), fontSize=12, tooltip=False)
     layers = [bars, texts.encode(y=y, x=x, text="text:N")]

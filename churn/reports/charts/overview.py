@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from churn.documents.churn_month import ChurnMonth
+from churn.languages.words import tr
 from churn.reports.charts.svg import WIDE, Figure, both, color, styled
+from churn.wording import percent
+
+
+def _target(share: float) -> str:
+    """Return the target as it is set, with three digits at most: `7 %`, `6.25 %`."""
+    text = f"{100 * share:.3g}"
+    return percent(share, len(text.partition(".")[2])) if "e" not in text else f"{text} %"
 
 
 def churn_trend(months: Sequence[ChurnMonth], target: float, *, describe: str) -> Figure:
@@ -24,7 +32,7 @@ def _churn_trend(months: Sequence[ChurnMonth], target: float, width: int) -> Any
             "month": month.month.isoformat(),
             "churn_rate": month.churn_rate,
             "is_last": month is shown[-1],
-            "label": f"{100 * month.churn_rate:.1f} %",
+            "label": percent(month.churn_rate, 1),
             "decided": month.voluntary_churners,
             "unpaid": month.involuntary_churners,
         }
@@ -53,10 +61,10 @@ def _churn_trend(months: Sequence[ChurnMonth], target: float, width: int) -> Any
         scale=alt.Scale(domain=[0, top], nice=False),
     )
     tell = [
-        alt.Tooltip("month:T", title="Month", format="%B %Y"),
-        alt.Tooltip("label:N", title="Left"),
-        alt.Tooltip("decided:Q", title="By decision", format=","),
-        alt.Tooltip("unpaid:Q", title="Failed payments", format=","),
+        alt.Tooltip("month:T", title=tr("Month"), format="%B %Y"),
+        alt.Tooltip("label:N", title=tr("Left")),
+        alt.Tooltip("decided:Q", title=tr("By decision"), format=","),
+        alt.Tooltip("unpaid:Q", title=tr("Failed payments"), format=","),
     ]
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
         x=x,
@@ -69,7 +77,7 @@ def _churn_trend(months: Sequence[ChurnMonth], target: float, width: int) -> Any
         .mark_text(dy=-8, fontSize=13, fontWeight="bold", color=color("curve"))
         .encode(x=x, y=y, text="label:N")
     )
-    goal = alt.Chart(alt.Data(values=[{"target": target, "label": f"Target {100 * target:.3g} %"}]))
+    goal = alt.Chart(alt.Data(values=[{"target": target, "label": tr("Target {target}", target=_target(target))}]))
     line = goal.mark_rule(color=color("chosen"), strokeWidth=1.5, strokeDash=[5, 4]).encode(y="target:Q")
     note = goal.mark_text(align="left", dx=4, dy=-7, fontSize=12, fontWeight="bold", color=color("chosen")).encode(
         x=alt.value(0), y="target:Q", text="label:N"

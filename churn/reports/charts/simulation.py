@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from churn.documents.simulation import SimulatedBand
+from churn.languages.words import tr
 from churn.reports.charts.simulation_rows import BreakEvenMark, CurveMark, DriverBar
 from churn.reports.charts.svg import WIDE, Figure, both, color, money_axis, styled
 
@@ -45,7 +46,7 @@ def _profit_curve(
     height = 320 if is_wide else 240
     x = alt.X(
         "contacts:Q",
-        title="Customers contacted",
+        title=tr("Customers contacted"),
         axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
         scale=alt.Scale(nice=False, domain=[0, bands[-1].contacts]),
     )
@@ -99,7 +100,7 @@ def _tornado(bars: Sequence[DriverBar], center: float, width: int, prefix: str) 
     )
     x = alt.X(
         "at:Q",
-        title="Net profit",
+        title=tr("Net profit"),
         scale=alt.Scale(domain=[center - reach * span, center + reach * span], nice=False, zero=False),
         axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=5 if is_wide else 3, grid=True),
     )

@@ -8,6 +8,8 @@ from typing import Literal
 
 from churn.decisions.sensitivity import DRIVERS, driver_text
 from churn.documents.simulation import SimulatedDriver
+from churn.languages.recorded import recorded
+from churn.languages.words import tr, within
 from churn.wording import money
 
 
@@ -76,7 +78,7 @@ def driver_bars(drivers: Sequence[SimulatedDriver], net_profit: float, currency:
     """Return two bars for each input, its low and its high end."""
     return [
         DriverBar(
-            DRIVERS[driver.input],
+            recorded(DRIVERS[driver.input]),
             order,
             driver_text(driver.input, value, currency),
             float(at),
@@ -91,9 +93,14 @@ def driver_bars(drivers: Sequence[SimulatedDriver], net_profit: float, currency:
 def drivers_in_words(drivers: Sequence[SimulatedDriver], currency: str) -> str:
     """Return the bars as a sentence, for those who do not see them."""
     words = "; ".join(
-        f"{DRIVERS[driver.input].lower()} from {driver_text(driver.input, driver.low, currency)} to "
-        f"{driver_text(driver.input, driver.high, currency)}: {money(driver.net_profit_low, currency)} to "
-        f"{money(driver.net_profit_high, currency)}"
+        tr(
+            "{driver} from {input} to {input_2}: {net_profit_low} to {net_profit_high}",
+            driver=within(recorded(DRIVERS[driver.input])),
+            input=driver_text(driver.input, driver.low, currency),
+            input_2=driver_text(driver.input, driver.high, currency),
+            net_profit_low=money(driver.net_profit_low, currency),
+            net_profit_high=money(driver.net_profit_high, currency),
+        )
         for driver in drivers
     )
-    return f"Net profit by {words}."
+    return tr("Net profit by {words}.", words=words)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from churn.documents.simulation import SimulatedBand
+from churn.languages.words import by_language, tr
 from churn.reports.charts.simulation_rows import AxisEnds, CurveData, DriverBar
 from churn.reports.charts.svg import NARROW, WIDE, Figure, Spec, both, color, money_axis, styled
 
@@ -105,7 +105,7 @@ def _figure(draw: Draw, datasets: Mapping[str, list[Row]], params: Mapping[str, 
     return Figure.of(str(still), live, describe)
 
 
-@lru_cache(maxsize=16)
+@by_language(maxsize=16)
 def _curve(width: int, customers: int, prefix: str, *, with_hover: bool) -> Spec:
     import altair as alt
 
@@ -114,7 +114,7 @@ def _curve(width: int, customers: int, prefix: str, *, with_hover: bool) -> Spec
     curve, marks, pays = (alt.NamedData(name) for name in ("curve", "marks", "pays"))
     x = alt.X(
         "contacts:Q",
-        title="Customers contacted, highest expected profit first",
+        title=tr("Customers contacted, highest expected profit first"),
         axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
         scale=alt.Scale(nice=False, domain=[0, customers]),
     )
@@ -159,19 +159,19 @@ def _hover(curve: Any, prefix: str) -> Any:
         .encode(
             opacity=alt.condition(nearest, alt.value(0.5), alt.value(0)),
             tooltip=[
-                alt.Tooltip("contacts:Q", title="Customers", format=",.0f"),
-                alt.Tooltip("threshold:Q", title="From a risk of", format=".1%"),
-                _told("cost", "Spend", prefix),
-                _told("net_profit", "Expected net profit", prefix),
-                _told("low", "90 % range, from", prefix),
-                _told("high", "90 % range, to", prefix),
+                alt.Tooltip("contacts:Q", title=tr("Customers"), format=",.0f"),
+                alt.Tooltip("threshold:Q", title=tr("From a risk of"), format=".1%"),
+                _told("cost", tr("Spend"), prefix),
+                _told("net_profit", tr("Expected net profit"), prefix),
+                _told("low", tr("90 % range, from"), prefix),
+                _told("high", tr("90 % range, to"), prefix),
             ],
         )
         .add_params(nearest)
     )
 
 
-@lru_cache(maxsize=16)
+@by_language(maxsize=16)
 def _tornado(width: int, prefix: str) -> Spec:
     import altair as alt
 
@@ -184,12 +184,16 @@ def _tornado(width: int, prefix: str) -> Spec:
     )
     x = alt.X(
         "at:Q",
-        title="Expected net profit",
+        title=tr("Expected net profit"),
         scale=alt.Scale(domainMin=alt.ExprRef("least"), domainMax=alt.ExprRef("most"), nice=False, zero=False),
         axis=alt.Axis(labelExpr=money_axis(prefix), tickCount=5 if is_wide else 3, grid=True, domain=False),
     )
     base = alt.Chart(alt.NamedData("drivers"))
-    tip = [alt.Tooltip("label:N", title="Input"), alt.Tooltip("text:N", title="At"), _told("at", "Net profit", prefix)]
+    tip = [
+        alt.Tooltip("label:N", title=tr("Input")),
+        alt.Tooltip("text:N", title=tr("At")),
+        _told("at", tr("Net profit"), prefix),
+    ]
     layers: list[Any] = []
     for kind, align, dx in (("worse", "right", -6), ("better", "left", 6)):
         part = base.transform_filter(f"datum.kind == '{kind}'")
@@ -202,7 +206,7 @@ def _tornado(width: int, prefix: str) -> Spec:
     return _bare(styled(drawn.properties(width=width - (160 if is_wide else 142), height=200)))
 
 
-@lru_cache(maxsize=16)
+@by_language(maxsize=16)
 def _pair(width: int, names: tuple[str, ...], prefix: str) -> Spec:
     """The definition of two curves: one solid, one dashed, so that they differ in more than colour."""
     import altair as alt
@@ -212,7 +216,7 @@ def _pair(width: int, names: tuple[str, ...], prefix: str) -> Spec:
     hue = alt.Color("name:N", scale=alt.Scale(domain=list(names), range=tones), legend=None)
     x = alt.X(
         "contacts:Q",
-        title="Customers contacted, highest expected profit first",
+        title=tr("Customers contacted, highest expected profit first"),
         axis=alt.Axis(format=",.0f" if is_wide else "~s", tickCount=6 if is_wide else 4, grid=False),
         scale=alt.Scale(nice=False),
     )

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from churn.wording import calendar_names, separators
+
 Spec = dict[str, Any]  # a Vega-Lite definition, which Altair gives as plain JSON
 
 # Okabe and Ito's blue, vermilion and green are distinct for any colour vision; lines differ in form too.
@@ -32,7 +34,7 @@ TOKENS: Final[dict[str, tuple[str, str]]] = {
     "better": ("#3b87bd", "#4d9bd0"),
 }
 WIDE, NARROW = 760, 350
-# How axes write numbers where no language is asked for, as d3-format names the parts; static/charts.js says the same.
+# How axes write numbers where no language is asked for, as d3-format names the parts; static/words.js says the same.
 ENGLISH_AXIS: Final[dict[str, Any]] = {
     "decimal": ".",
     "thousands": ",",
@@ -41,6 +43,29 @@ ENGLISH_AXIS: Final[dict[str, Any]] = {
     "percent": "\u202f%",
 }
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+def axis_numbers() -> dict[str, Any]:
+    """Return how axes write numbers in the language spoken."""
+    decimal, thousands = separators()
+    return ENGLISH_AXIS | {"decimal": decimal, "thousands": thousands}
+
+
+def axis_times() -> dict[str, Any] | None:
+    """Return how axes write days in the language spoken, as d3-time-format names the parts; None for English."""
+    names = calendar_names()
+    if names is None:
+        return None
+    return {
+        "dateTime": "%x, %X",
+        "date": "%d.%m.%Y",
+        "time": "%H:%M:%S",
+        "periods": ["", ""],
+        "days": names.days,
+        "shortDays": names.short_days,
+        "months": names.months,
+        "shortMonths": names.short_months,
+    }
 
 
 class Figure(Markup):
@@ -111,7 +136,7 @@ def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | 
     """Return the chart that `draw(width)` draws, for a page and for a phone; the stylesheet shows the one that fits.
 
     `describe` is what a screen reader says, once. `locale` is how axes write numbers, as d3-format names its parts;
-    the English way if not given.
+    the way of the language spoken if not given.
     """
     _settle()
     # Validation against Vega-Lite's schema would take half the time and change nothing; tests draw every chart.
@@ -119,9 +144,10 @@ def both(draw: Callable[[int], Any], describe: str, locale: Mapping[str, Any] | 
         name: draw(width).to_dict(validate=False) for name, width in (("wide", WIDE), ("narrow", NARROW))
     }
     label = str(Markup.escape(describe))
-    form = json.dumps(locale or ENGLISH_AXIS, sort_keys=True)
+    form = json.dumps(locale or axis_numbers(), sort_keys=True)
+    times = json.dumps(axis_times(), sort_keys=True)
     html = "".join(
-        f'<div class="{name}">{_svg(json.dumps(spec, sort_keys=True), label, form)}</div>'
+        f'<div class="{name}">{_svg(json.dumps(spec, sort_keys=True), label, form, times)}</div>'
         for name, spec in specs.items()
     )
     return Figure.of(html, specs, describe)
@@ -137,11 +163,11 @@ def _settle() -> None:
 
 
 @lru_cache(maxsize=256)
-def _svg(spec: str, label: str, locale: str) -> str:
+def _svg(spec: str, label: str, locale: str, times: str) -> str:
     """Draw a definition, given as JSON; pages ask for the same chart again and again until new scores come."""
     import vl_convert
 
-    svg: str = vl_convert.vegalite_to_svg(spec, format_locale=json.loads(locale))
+    svg: str = vl_convert.vegalite_to_svg(spec, format_locale=json.loads(locale), time_format_locale=json.loads(times))
     svg = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", svg)
     # Drop the roles of the parts: the whole is one image with one description.
     svg = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", svg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from churn.languages.words import tr
 from churn.reports.charts.svg import WIDE, Figure, both, color, styled
 
 
@@ -28,13 +29,13 @@ def _decile_bars(rows: Sequence[Mapping[str, Any]], average: float, outcome: str
     data = alt.Data(values=[{**row, "kind": "better" if row["delta"] >= 0 else "worse"} for row in rows])
     x = alt.X(
         "decile:O",
-        title="Tenth of customers by predicted uplift, highest first",
+        title=tr("Tenth of customers by predicted uplift, highest first"),
         sort=[row["decile"] for row in rows],
         axis=alt.Axis(labelAngle=0, grid=False),
     )
     y = alt.Y(
         "delta:Q",
-        title=f"Effect on {outcome}, points" if is_wide else None,
+        title=tr("Effect on {outcome}, points", outcome=outcome) if is_wide else None,
         axis=alt.Axis(domain=False, ticks=False, tickCount=6, format="+.0f" if _spread(rows) > 4 else "+.1f"),
     )
     base = alt.Chart(data)
@@ -61,13 +62,13 @@ def _qini_chart(rows: Sequence[Mapping[str, Any]], outcome: str, width: int) -> 
     base = alt.Chart(alt.Data(values=[dict(row) for row in rows]))
     x = alt.X(
         "share:Q",
-        title="Share of customers contacted, highest predicted uplift first",
+        title=tr("Share of customers contacted, highest predicted uplift first"),
         axis=alt.Axis(format="%", grid=False, tickCount=5),
         scale=alt.Scale(domain=[0, 1], nice=False),
     )
     y = alt.Y(
         "gained:Q",
-        title=f"Gain in {outcome} per 100 customers" if is_wide else None,
+        title=tr("Gain in {outcome} per 100 customers", outcome=outcome) if is_wide else None,
         axis=alt.Axis(domain=False, ticks=False, tickCount=6),
     )
     curve = base.mark_line(color=color("curve"), strokeWidth=2.5).encode(x=x, y=y)

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from churn.errors import ResourceError
+from churn.languages.words import tr
 
 _MAKING = Lock()
 
@@ -34,7 +35,9 @@ def vega_script(cache: Path) -> bytes:
             return _keep(path, _make())
         except OSError as error:
             raise ResourceError(
-                f"cannot be read: {error.strerror}", where=str(path), remedy="Delete the file; it is made anew."
+                tr("cannot be read: {error}", error=error.strerror),
+                where=str(path),
+                remedy="Delete the file; it is made anew.",
             ) from error
 
 

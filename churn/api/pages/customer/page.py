@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated
 
@@ -19,6 +19,8 @@ from churn.api.problems import ApiError
 from churn.api.state import State, state_of
 from churn.documents.reason import RiskReason
 from churn.errors import ChurnError, NotFound
+from churn.languages.recorded import recorded
+from churn.languages.words import tr
 from churn.reports.charts.customer import risk_history, usage_bars, waterfall
 from churn.reports.charts.svg import Figure
 from churn.views.advice import AdviceSubject, advise, campaign_profit, readable_campaigns
@@ -27,7 +29,7 @@ from churn.views.customer import waterfall as steps_of
 from churn.views.formula_values import own_terms_of
 from churn.views.offer_evidence import taught_of_offers
 from churn.views.what_if import Dial, Lever, dials_of, explained, levers_of, overrides_of, what_if
-from churn.wording import count, percent
+from churn.wording import count, decimal, month, percent
 
 router = APIRouter(include_in_schema=False)
 
@@ -80,7 +82,9 @@ def _answer(request: Request, state: State, customer_id: str, levers: list[str],
 
 def _customer(request: Request, state: State, customer_id: str, user: SignedIn) -> Response:
     if not 0 < len(customer_id) <= LONGEST_ID:
-        raise ApiError(404, "not_found", "There is no customer of this id.", remedy="Look for them in the risk list.")
+        raise ApiError(
+            404, "not_found", tr("There is no customer of this id."), remedy=tr("Look for them in the risk list.")
+        )
     try:
         view = customer_view(state.context, customer_id)
     except NotFound:
@@ -149,7 +153,7 @@ def _gone(request: Request, state: State, customer_id: str) -> Response:
     return page(
         request,
         "customer/gone.html.j2",
-        title="Not on the current list",
+        title=tr("Not on the current list"),
         active="risk-list",
         status=404,
         customer_id=customer_id,
@@ -211,14 +215,26 @@ def _charts(
     return {name: draw() if are_drawn else None for name, draw in drawings.items()}
 
 
+def _signed(points: float) -> str:
+    plus = "" if points < 0 else "+"
+    return f"{plus}{decimal(100 * points, 1)}"
+
+
 def _waterfall(view: CustomerView, steps: Sequence[RiskStep]) -> Figure:
     average = steps[0].start
-    parts = "; ".join(f"{step.text}: {100 * step.points:+.1f} points" for step in steps)
+    parts = "; ".join(
+        tr("{words}: {points} points", words=recorded(step.text), points=_signed(step.points)) for step in steps
+    )
     return waterfall(
-        [vars(step) for step in steps],
+        [vars(replace(step, text=recorded(step.text))) for step in steps],
         base=average,
         probability=view.churn_probability,
-        describe=f"From {percent(average)} for the average customer to {percent(view.churn_probability)} here. {parts}.",
+        describe=tr(
+            "From {average} for the average customer to {churn_probability} here. {parts}.",
+            average=percent(average),
+            churn_probability=percent(view.churn_probability),
+            parts=parts,
+        ),
     )
 
 
@@ -227,13 +243,20 @@ def _history(view: CustomerView, bounds: Sequence[tuple[str, float]]) -> Figure:
     return risk_history(
         [vars(score) for score in view.history],
         bounds=bounds,
-        describe=f"Probability of leaving in {count(len(view.history))} runs: {percent(first.churn_probability)} "
-        f"on {first.snapshot_date}, {percent(last.churn_probability)} on {last.snapshot_date}.",
+        describe=tr(
+            "Probability of leaving in {history} runs: {churn_probability} on {snapshot_date}, "
+            "{churn_probability_2} on {snapshot_date_2}.",
+            history=count(len(view.history)),
+            churn_probability=percent(first.churn_probability),
+            snapshot_date=first.snapshot_date,
+            churn_probability_2=percent(last.churn_probability),
+            snapshot_date_2=last.snapshot_date,
+        ),
     )
 
 
 def _usage(months: Sequence[MonthOfUse]) -> Figure:
     return usage_bars(
         [vars(month) for month in months],
-        describe="Logins by month: " + ", ".join(f"{m.month:%B %Y} {m.sessions}" for m in months) + ".",
+        describe=tr("Logins by month: ") + ", ".join(f"{month(m.month)} {m.sessions}" for m in months) + ".",
     )

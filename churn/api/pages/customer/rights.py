@@ -14,6 +14,7 @@ from churn.api.pages.session import signed_in
 from churn.api.state import State, state_of
 from churn.errors import ConfigError
 from churn.jobs.requests import RightsAsked, ask_erase, ask_export, ask_object, ready_export, rights_of
+from churn.languages.words import tr
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,7 +56,9 @@ def erase(
     """Erase a customer whose id was written once more; answer with how the rest of it goes."""
     if again.strip() != customer_id:
         raise ConfigError(
-            "the id written does not match, so nothing was erased", where="id", remedy="Go back and write it as shown."
+            tr("the id written does not match, so nothing was erased"),
+            where="id",
+            remedy=tr("Go back and write it as shown."),
         )
     run = ask_erase(state.context, customer_id, who=user.name)
     return RedirectResponse(f"/jobs/runs/{run.run_id}", status_code=303)

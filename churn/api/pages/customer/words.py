@@ -9,27 +9,29 @@ from itertools import groupby
 from typing import Final
 
 from churn.documents.reason import RiskReason
+from churn.languages.recorded import recorded
+from churn.languages.words import N_, tr
 from churn.views.customer import CustomerFact
 from churn.wording import money
 
 _FLAT: Final = 0.0005  # points that round to nothing
-_PAYMENTS: Final = {"succeeded": "Paid", "failed": "Payment failed:", "refunded": "Got back"}
-_ARMS: Final = {"treatment": "Chosen to be contacted", "holdout": "Held out by chance, to measure the effect"}
+_PAYMENTS: Final = {"succeeded": N_("Paid"), "failed": N_("Payment failed:"), "refunded": N_("Got back")}
+_ARMS: Final = {"treatment": N_("Chosen to be contacted"), "holdout": N_("Held out by chance, to measure the effect")}
 _OUTCOMES: Final = {
-    "contacted": "Was contacted",
-    "delivered": "Received the message",
-    "accepted": "Accepted the offer",
-    "declined": "Declined the offer",
-    "canceled": "Canceled",
-    "unsubscribed": "Unsubscribed",
-    "lost": "Was lost",
-    "won": "Was won back",
+    "contacted": N_("Was contacted"),
+    "delivered": N_("Received the message"),
+    "accepted": N_("Accepted the offer"),
+    "declined": N_("Declined the offer"),
+    "canceled": N_("Canceled"),
+    "unsubscribed": N_("Unsubscribed"),
+    "lost": N_("Was lost"),
+    "won": N_("Was won back"),
 }
 _ENDS: Final = {
-    "voluntary": "by their own decision",
-    "payment_failure": "because payments failed",
-    "plan_change": "to change the plan",
-    "pause": "for a pause",
+    "voluntary": N_("by their own decision"),
+    "payment_failure": N_("because payments failed"),
+    "plan_change": N_("to change the plan"),
+    "pause": N_("for a pause"),
 }
 
 
@@ -69,36 +71,42 @@ def _worded(fact: CustomerFact, currency: str) -> tuple[str, str]:
     what, detail = fact.what, fact.detail
     match fact.kind:
         case "payment":
-            amount = money(fact.amount, currency) if fact.amount is not None else "an amount not told"
-            means = f" by {_plain(detail)}" if detail else ""
+            amount = money(fact.amount, currency) if fact.amount is not None else tr("an amount not told")
+            means = tr(" by {means}", means=recorded(_plain(detail))) if detail else ""
             tone = {"failed": "bad", "refunded": "warn"}.get(what, "")
-            return tone, f"{_PAYMENTS.get(what, what.capitalize() + ':')} {amount}{means}"
+            return tone, f"{tr(_PAYMENTS.get(what, what.capitalize() + ':'))} {amount}{means}"
         case "ticket":
             days = (fact.ended_at - fact.occurred_at).days if fact.ended_at else None
-            end = "still open" if days is None else f"solved after {days} days" if days > 1 else "solved within a day"
-            about = f"{what.capitalize()} ticket" if what else "Ticket"
+            end = (
+                tr("still open")
+                if days is None
+                else tr("solved after {days} days", days=days)
+                if days > 1
+                else tr("solved within a day")
+            )
+            about = tr("{kind} ticket", kind=recorded(what.capitalize())) if what else tr("Ticket")
             return "warn" if days is None else "", f"{about}, {end}"
         case "plan":
             return _plan(what, detail, fact.amount, currency)
         case "contact":
-            channel = f" by {_plain(detail)}" if detail else ""
-            return "", f"Contacted{channel}{_for(what)}"
+            channel = tr(" by {means}", means=recorded(_plain(detail))) if detail else ""
+            return "", f"{tr('Contacted')}{channel}{_for(what)}"
         case "campaign":
-            return "", f"{_ARMS.get(what, what)}{_for(detail)}"
+            return "", f"{tr(_ARMS.get(what, what))}{_for(detail)}"
         case _:
-            return "", f"{_OUTCOMES.get(what, what.capitalize())}{_for(detail)}"
+            return "", f"{tr(_OUTCOMES.get(what, recorded(what.capitalize())))}{_for(detail)}"
 
 
 def _plan(what: str, detail: str, fee: float | None, currency: str) -> tuple[str, str]:
-    cost = f", {money(fee, currency)} a month" if fee is not None else ""
+    cost = tr(", {fee} a month", fee=money(fee, currency)) if fee is not None else ""
     if what == "started":
-        return "", f"Started{f' on {detail}' if detail else ''}{cost}"
-    why = f" {_ENDS.get(detail, detail)}" if detail else ""
-    return "bad", f"{'Decided to end' if what == 'canceled' else 'Service ended'}{why}"
+        return "", tr("Started on {plan}{cost}", plan=detail, cost=cost) if detail else tr("Started{cost}", cost=cost)
+    why = f" {tr(_ENDS.get(detail, detail))}" if detail else ""
+    return "bad", f"{tr('Decided to end') if what == 'canceled' else tr('Service ended')}{why}"
 
 
 def _for(campaign: str) -> str:
-    return f" in {_plain(campaign)}" if campaign else ""
+    return tr(" in {campaign}", campaign=_plain(campaign)) if campaign else ""
 
 
 def _plain(name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from markupsafe import Markup
@@ -15,13 +14,15 @@ from churn.documents.candidate_figures import CandidateFigures
 from churn.documents.model_card import ModelCard
 from churn.documents.model_figures import ContactCut, EvaluationCurves, FeatureWeight, GroupWeight
 from churn.documents.monitoring import ChallengerContest
+from churn.languages.recorded import recorded
+from churn.languages.words import by_language, tr
 from churn.reports import model_words as words
 from churn.reports.charts import model as charts
 from churn.reports.charts.effect import interval_chart
 from churn.reports.charts.svg import Figure
 from churn.reports.feature_groups import group_label
 from churn.views.model import ModelView
-from churn.wording import currency_prefix, money, percent
+from churn.wording import currency_prefix, decimal, money, percent
 
 THEMES: Final = 10  # as many as are read; the rest is in the model card
 FEATURES: Final = 10
@@ -131,7 +132,14 @@ def model_page(view: ModelView, currency: str) -> ModelPage | None:
 def history_chart(view: ModelView) -> Markup | None:
     """Return the AUC of the newest trainings, the one that serves and its challengers marked; None before a second one."""
     rows = tuple(
-        _Trained(version.version, auc, low, high, _KINDS[version.status], f"{auc:.3f} ({low:.3f} to {high:.3f})")
+        _Trained(
+            version.version,
+            auc,
+            low,
+            high,
+            _KINDS[version.status],
+            tr("{auc} ({low} to {high})", auc=decimal(auc, 3), low=decimal(low, 3), high=decimal(high, 3)),
+        )
         for version in view.versions[:TRAININGS]
         if version.metrics is not None
         and (auc := version.metrics.auc) is not None
@@ -151,19 +159,26 @@ def contests_chart(contests: Sequence[ChallengerContest], currency: str) -> Mark
     return _draw_contests(rows, currency) if rows else None
 
 
-@lru_cache(maxsize=8)
+@by_language(maxsize=8)
 def _draw_history(rows: tuple[_Trained, ...]) -> Markup:
     description = "; ".join(f"{row.title} {row.text}" for row in rows)
     figure = charts.versions_chart(
-        [vars(row) for row in rows], describe=f"AUC of each training, newest first: {description}."
+        [vars(row) for row in rows],
+        describe=tr("AUC of each training, newest first: {description}.", description=description),
     )
     return _html("history", figure)
 
 
-@lru_cache(maxsize=8)
+@by_language(maxsize=8)
 def _draw_contests(rows: tuple[tuple[str, float, float, float, str], ...], currency: str) -> Markup:
     description = "; ".join(
-        f"{name} {money(gain, currency, cents=False)} ({money(low, currency, cents=False)} to {money(high, currency, cents=False)})"
+        tr(
+            "{name} {gain} ({low} to {high})",
+            name=name,
+            gain=money(gain, currency, cents=False),
+            low=money(low, currency, cents=False),
+            high=money(high, currency, cents=False),
+        )
         for name, gain, low, high, _ in rows
     )
     drawn = [
@@ -171,8 +186,8 @@ def _draw_contests(rows: tuple[tuple[str, float, float, float, str], ...], curre
     ]
     figure = interval_chart(
         drawn,
-        title=f"Net profit beyond the champion's, {currency}",
-        describe=f"Net profit beyond the champion's on the same customers: {description}.",
+        title=tr("Net profit beyond the champion's, {currency}", currency=currency),
+        describe=tr("Net profit beyond the champion's on the same customers: {description}.", description=description),
     )
     return _html("contests", figure)
 
@@ -201,31 +216,42 @@ def _profits(candidates: Sequence[CandidateFigures], selected: str, currency: st
             [money(end, currency, cents=False) for end in (low, high)],
         )
         kind = "chosen" if row.name == selected else "muted" if row.is_baseline else "curve"
-        profits.append(_Profit(row.title, row.net_profit, low, high, kind, f"{value} ({ends[0]} to {ends[1]})"))
+        profits.append(
+            _Profit(
+                recorded(row.title),
+                row.net_profit,
+                low,
+                high,
+                kind,
+                tr("{value} ({ends} to {ends_2})", value=value, ends=ends[0], ends_2=ends[1]),
+            )
+        )
     return tuple(profits)
 
 
-@lru_cache(maxsize=8)
+@by_language(maxsize=8)
 def _draw(drawing: _Drawing) -> ModelCharts:
     """Draw the charts of a version once, however often its page is requested."""
     curves, currency = drawing.curves, drawing.currency
     prefix = currency_prefix(currency)
-    bins = "; ".join(f"{percent(row.predicted)} and {percent(row.observed)}" for row in curves.calibration)
+    bins = "; ".join(tr(" and ").join((percent(row.predicted), percent(row.observed))) for row in curves.calibration)
     return ModelCharts(
         candidates=_html("candidates", _candidates(drawing.profits, prefix)),
         calibration=_html(
             "calibration",
             charts.calibration_chart(
                 [row.as_json() for row in curves.calibration],
-                describe=f"Predicted and actual share who left, by tenth: {bins}.",
+                describe=tr("Predicted and actual share who left, by tenth: {bins}.", bins=bins),
             ),
         ),
         roc=_html(
             "roc",
             charts.roc_chart(
                 [point.as_json() for point in curves.roc],
-                auc=f"AUC {drawing.auc:.3f}",
-                describe=f"ROC curve: the area under it is {drawing.auc:.3f}, where chance has 0.5.",
+                auc=f"AUC {decimal(drawing.auc, 3)}",
+                describe=tr(
+                    "ROC curve: the area under it is {auc}, where chance has 0.5.", auc=decimal(drawing.auc, 3)
+                ),
             ),
         ),
         precision_recall=_html(
@@ -233,9 +259,12 @@ def _draw(drawing: _Drawing) -> ModelCharts:
             charts.precision_recall_chart(
                 [point.as_json() for point in curves.precision_recall],
                 base_rate=curves.base_rate,
-                note=f"area {drawing.pr_auc:.3f}",
-                describe=f"Precision against recall: the area is {drawing.pr_auc:.3f}, where chance has "
-                f"{percent(curves.base_rate)}.",
+                note=tr("area {area}", area=decimal(drawing.pr_auc, 3)),
+                describe=tr(
+                    "Precision against recall: the area is {pr_auc}, where chance has {base_rate}.",
+                    pr_auc=decimal(drawing.pr_auc, 3),
+                    base_rate=percent(curves.base_rate),
+                ),
             ),
         ),
         gains=_html("gains", _gains(curves)),
@@ -251,18 +280,22 @@ def _html(name: str, figure: Figure) -> Markup:
 def _candidates(profits: Sequence[_Profit], prefix: str) -> Figure:
     rows = "; ".join(f"{row.title} {row.text}" for row in profits)
     return charts.candidates_chart(
-        [vars(row) for row in profits], currency_prefix=prefix, describe=f"Net profit of each candidate: {rows}."
+        [vars(row) for row in profits],
+        currency_prefix=prefix,
+        describe=tr("Net profit of each candidate: {rows}.", rows=rows),
     )
 
 
 def _gains(curves: EvaluationCurves) -> Figure:
     chosen, mark = curves.chosen, None
     if chosen is not None and chosen.recall is not None and chosen.threshold is not None and chosen.contacts > 0:
-        label = f"its cut, {percent(chosen.threshold)}"
+        label = tr("its cut, {threshold}", threshold=percent(chosen.threshold))
         mark = {"contacts_share": chosen.share, "recall": chosen.recall, "label": label}
     cuts = "; ".join(f"{percent(cut.share, 0)} finds {percent(cut.recall or 0.0, 0)}" for cut in curves.cuts)
     points = [point.model_dump(mode="json", exclude={"net_profit"}) for point in curves.gains]
-    return charts.gains_chart(points, mark, describe=f"Contacting the riskiest: {cuts} of those who leave.")
+    return charts.gains_chart(
+        points, mark, describe=tr("Contacting the riskiest: {cuts} of those who leave.", cuts=cuts)
+    )
 
 
 def _profit(curves: EvaluationCurves, currency: str, prefix: str) -> Figure:
@@ -271,10 +304,12 @@ def _profit(curves: EvaluationCurves, currency: str, prefix: str) -> Figure:
     if chosen is not None and chosen.contacts > 0:
         label = money(chosen.net_profit, currency, cents=False)
         mark = {"contacts_share": chosen.share, "net_profit": chosen.net_profit, "label": label}
-    describe = (
-        f"Net profit is highest, {money(best.net_profit, currency, cents=False)}, when "
-        f"{percent(best.contacts_share, 0)} are contacted; contacting everybody brings "
-        f"{money(curves.gains[-1].net_profit, currency, cents=False)}."
+    describe = tr(
+        "Net profit is highest, {net_profit}, when {contacts_share} are contacted; contacting "
+        "everybody brings {net_profit_2}.",
+        net_profit=money(best.net_profit, currency, cents=False),
+        contacts_share=percent(best.contacts_share, 0),
+        net_profit_2=money(curves.gains[-1].net_profit, currency, cents=False),
     )
     points = [point.as_json() for point in curves.gains]
     return charts.profit_by_share(points, mark, currency_prefix=prefix, describe=describe)
@@ -282,8 +317,14 @@ def _profit(curves: EvaluationCurves, currency: str, prefix: str) -> Figure:
 
 def _importance(groups: Sequence[GroupWeight]) -> Figure:
     rows = [
-        {"label": group_label(g.group), "points": 100 * g.points, "text": f"{100 * g.points:.1f} points"}
+        {
+            "label": group_label(g.group),
+            "points": 100 * g.points,
+            "text": tr("{points} points", points=decimal(100 * g.points, 1)),
+        }
         for g in groups
     ]
     parts = "; ".join(f"{row['label']} {row['text']}" for row in rows)
-    return charts.importance_chart(rows, describe=f"How far each theme moves a customer's risk, on average: {parts}.")
+    return charts.importance_chart(
+        rows, describe=tr("How far each theme moves a customer's risk, on average: {parts}.", parts=parts)
+    )

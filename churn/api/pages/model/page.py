@@ -18,6 +18,7 @@ from churn.api.state import State, state_of
 from churn.documents.monitoring import MonitoringDocument
 from churn.errors import ConfigError, NotFound
 from churn.files import frame_csv
+from churn.languages.words import N_, tr
 from churn.views.champion import tells_money
 from churn.views.feature_shifts import feature_shifts
 from churn.views.model import ModelView, drift_summary, evaluation_rows, model_view
@@ -33,8 +34,8 @@ Admin = Annotated[SignedIn, Depends(signed_in("admin"))]
 Why = Annotated[str, Form(max_length=500)]
 SHIFTS: Final = 12  # as many as are looked at; the others are a click away
 CHANGES = {
-    "promoted": "From the next scoring on, {} serves.",
-    "rolled_back": "{} serves again from the next scoring on.",
+    "promoted": N_("From the next scoring on, {} serves."),
+    "rolled_back": N_("{} serves again from the next scoring on."),
 }
 
 
@@ -51,13 +52,13 @@ def model(
     try:
         view = model_view(state.context, version)
     except ConfigError as error:
-        raise NotFound(error.what, where=error.where, remedy="See the versions on the model page.") from error
+        raise NotFound(error.what, where=error.where, remedy=tr("See the versions on the model page.")) from error
     champion, drift = view.champion, drift_summary(state.context)
     shifts = feature_shifts(state.context, view.version, view.card, drift) if view.version and view.card else []
     return page(
         request,
         "model/model.html.j2",
-        title="Model",
+        title=tr("Model"),
         active="model",
         m=view,
         told=model_page(view, state.context.settings.business.currency),
@@ -67,7 +68,7 @@ def model(
         history=history_chart(view),
         contests=_contests(state, view, drift),
         may_change=user.may("admin"),
-        said=CHANGES[change].format(champion.version) if change in CHANGES and champion else None,
+        said=tr(CHANGES[change]).format(champion.version) if change in CHANGES and champion else None,
     )
 
 
@@ -79,7 +80,7 @@ def customers_of_the_test(
     try:
         rows = evaluation_rows(state.context, version)
     except ConfigError as error:
-        raise NotFound(error.what, where=error.where, remedy="See the versions on the model page.") from error
+        raise NotFound(error.what, where=error.where, remedy=tr("See the versions on the model page.")) from error
     return _download(iter([frame_csv(rows)]), "test-customers.csv")
 
 
@@ -97,7 +98,7 @@ def promote(
     try:
         state.store.models.get(version)
     except ConfigError as error:
-        raise NotFound(error.what, where=error.where, remedy="See the versions on the model page.") from error
+        raise NotFound(error.what, where=error.where, remedy=tr("See the versions on the model page.")) from error
     champion = promote_model(state.context, version, who=user.name, why=_reason(why))
     return _changed(request, state, user, "promote_model", champion.version, "promoted")
 
@@ -125,7 +126,7 @@ def _reason(why: str) -> str:
     text = " ".join(why.split())
     if not text:
         raise ConfigError(
-            "no reason was given", where="reason", remedy="Say in a few words why; it is kept in the history."
+            tr("no reason was given"), where="reason", remedy=tr("Say in a few words why; it is kept in the history.")
         )
     return text
 

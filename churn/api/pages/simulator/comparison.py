@@ -16,12 +16,13 @@ from churn.api.pages.simulator.view import PROFIT_MODELS
 from churn.decisions.simulation_request import TERMS
 from churn.documents.simulation import SimulationDocument
 from churn.errors import ChurnError
+from churn.languages.words import N_, tr
 from churn.reports.charts.simulator import ComparedCurve, two_curves
 from churn.reports.charts.svg import Figure
 from churn.wording import currency_prefix
 
 router = APIRouter(include_in_schema=False)
-_THIS: Final = "What you look at"
+_THIS: Final = N_("What you look at")
 Kind = Literal["money", "percent", "count", "chance", "text"]
 _KINDS: Final[dict[str, Kind]] = {"money": "money", "share": "percent", "count": "count"}
 
@@ -58,17 +59,17 @@ class ComparedResult:
 
 
 RESULTS: Final = (
-    ComparedResult("Expected net profit", "money", 1, lambda d: d.net_profit),
-    ComparedResult("90 % range, from", "money", 1, lambda d: d.net_profit_interval.low),
-    ComparedResult("90 % range, to", "money", 1, lambda d: d.net_profit_interval.high),
-    ComparedResult("Chance of a loss", "chance", -1, lambda d: d.loss_probability),
-    ComparedResult("Spend", "money", 0, lambda d: d.cost),
-    ComparedResult("Customers contacted", "count", 0, lambda d: d.contacts),
-    ComparedResult("From a risk of", "percent", 0, lambda d: d.threshold),
-    ComparedResult("Customers kept", "count", 1, lambda d: d.retained),
-    ComparedResult("Churners reached", "percent", 1, lambda d: d.recall),
-    ComparedResult("Return on spend", "percent", 1, lambda d: d.roi),
-    ComparedResult("Value of a save", "money", 0, lambda d: d.value_of_save),
+    ComparedResult(N_("Expected net profit"), "money", 1, lambda d: d.net_profit),
+    ComparedResult(N_("90 % range, from"), "money", 1, lambda d: d.net_profit_interval.low),
+    ComparedResult(N_("90 % range, to"), "money", 1, lambda d: d.net_profit_interval.high),
+    ComparedResult(N_("Chance of a loss"), "chance", -1, lambda d: d.loss_probability),
+    ComparedResult(N_("Spend"), "money", 0, lambda d: d.cost),
+    ComparedResult(N_("Customers contacted"), "count", 0, lambda d: d.contacts),
+    ComparedResult(N_("From a risk of"), "percent", 0, lambda d: d.threshold),
+    ComparedResult(N_("Customers kept"), "count", 1, lambda d: d.retained),
+    ComparedResult(N_("Churners reached"), "percent", 1, lambda d: d.recall),
+    ComparedResult(N_("Return on spend"), "percent", 1, lambda d: d.roi),
+    ComparedResult(N_("Value of a save"), "money", 0, lambda d: d.value_of_save),
 )
 
 
@@ -93,18 +94,18 @@ def compare(
             known[_THIS] = ComparedSimulation(_THIS, answer.document, f"/simulator?{this}")
             chosen = [*(name for name in chosen if name != _THIS), _THIS]
         except ChurnError as error:
-            notice = ("warn", f"What you looked at cannot be compared: {error.what}.")
+            notice = ("warn", tr("What you looked at cannot be compared: {what}.", what=error.what))
     chosen = [name for name in chosen if name in known]
     if len(chosen) > 2:
-        notice = ("info", f"Two can be compared at a time: the first two of {len(chosen)} are shown.")
+        notice = ("info", tr("Two can be compared at a time: the first two of {chosen} are shown.", chosen=len(chosen)))
     pair = [known[name] for name in chosen[:2]]
     return page(
         request,
         "simulator/compare.html.j2",
-        title="Compare simulations",
+        title=tr("Compare simulations"),
         active="simulator",
         names=[*known],
-        options=[("", "Choose one"), *((name, name) for name in known)],
+        options=[("", tr("Choose one")), *((name, name) for name in known)],
         pair=pair,
         this=this,
         notice=notice,
@@ -124,7 +125,7 @@ def _rows(first: SimulationDocument, second: SimulationDocument) -> list[Compari
     if first.profit_model != second.profit_model:
         words = {choice.key: choice.label for choice in PROFIT_MODELS}
         models = words[first.profit_model], words[second.profit_model]
-        rows.append(ComparisonRow("Profit counted", "text", models, is_input=True))
+        rows.append(ComparisonRow(tr("Profit counted"), "text", models, is_input=True))
     return rows + [_result_row(result, result.of(first), result.of(second)) for result in RESULTS]
 
 
@@ -149,5 +150,5 @@ def _curves(first: ComparedSimulation, second: ComparedSimulation) -> Figure | N
             for compared in pair
         ),
         prefix=currency_prefix(first.document.currency),
-        describe=f"Net profit by customers contacted. {words}",
+        describe=tr("Net profit by customers contacted. {words}", words=words),
     )

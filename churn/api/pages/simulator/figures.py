@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from churn.decisions.threshold import CurvePoint
+from churn.languages.recorded import recorded
+from churn.languages.words import tr
 from churn.reports.charts.simulation_rows import (
     AxisEnds,
     BreakEvenMark,
@@ -79,10 +81,10 @@ def _marks(answer: Answer) -> list[CurveMark]:
     marks = []
     is_best = best is not None and best.point.contacts == result.point.contacts
     if best is not None and best.point.contacts > 0:
-        label = "Best profit, chosen" if is_best else "Best profit"
+        label = tr("Best profit, chosen") if is_best else tr("Best profit")
         marks.append(_mark(best.point, label, "best", -14, result.customers))
     if result.point.contacts > 0 and not is_best:
-        marks.append(_mark(result.point, "This campaign", "chosen", 17, result.customers))
+        marks.append(_mark(result.point, tr("This campaign"), "chosen", 17, result.customers))
     return marks
 
 
@@ -94,12 +96,20 @@ def _mark(point: CurvePoint, label: str, kind: Literal["best", "chosen"], dy: in
 def _curve_words(answer: Answer) -> str:
     """Return the curve in words, for those who do not see it."""
     result, currency, best = answer.result, answer.origin.currency, answer.result.optimum
-    peak = "nowhere above zero"
+    peak = tr("nowhere above zero")
     if best is not None and best.point.contacts > 0:
-        peak = f"highest at {count(best.point.contacts)} customers with {money(best.point.net_profit, currency)}"
-    return (
-        f"Net profit by customers contacted: {peak}; {money(result.grid[-1].net_profit, currency)} if all "
-        f"{count(result.customers)} are contacted. This campaign: {sentence(result, currency)}"
+        peak = tr(
+            "highest at {contacts} customers with {net_profit}",
+            contacts=count(best.point.contacts),
+            net_profit=money(best.point.net_profit, currency),
+        )
+    return tr(
+        "Net profit by customers contacted: {peak}; {net_profit} if all {customers} are "
+        "contacted. This campaign: {result}",
+        peak=peak,
+        net_profit=money(result.grid[-1].net_profit, currency),
+        customers=count(result.customers),
+        result=recorded(sentence(result, currency)),
     )
 
 

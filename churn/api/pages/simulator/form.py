@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, get_args
@@ -11,10 +12,15 @@ from urllib.parse import parse_qsl, urlencode
 from churn.decisions.choices import Mode, ProfitModel
 from churn.decisions.profit import Economics
 from churn.decisions.simulation_request import CUTS, TERMS, SavedInput, SimulationRequest, Term, request_from
+from churn.languages.words import tr
+from churn.wording import separators
 
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 PERCENT: Final = 100.0
 DECIMALS: Final = 4
+# Where a language groups thousands by points: what is so many thousands, and what has a comma for its decimals.
+_GROUPED: Final = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
+_COMMA: Final = re.compile(r"-?\d+,\d+")
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def read_question(query: Mapping[str, str]) -> Question:
     if model in get_args(ProfitModel) and not campaign:
         given["profit_model"] = model
     elif model and not campaign:
-        wrong["profit_model"] = "There is no such way of counting profit."
+        wrong["profit_model"] = tr("There is no such way of counting profit.")
     if query.get("uncalibrated") == "accepted":
         given["allow_uncalibrated"] = True
     request = _in_order(request_from(given), wrong)
@@ -119,17 +125,22 @@ def _numbers(query: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]
 def _number(form_field: FormField, text: str) -> tuple[float, str]:
     """Return the number that people mean, or a complaint: `1,200`, `40 %` and `$2.50` are numbers too."""
     plain = text.replace("\u00a0", " ").strip(" %$€£").replace(" ", "")
+    decimal, group = separators()
+    if group == "." and form_field.term.unit != "share" and _GROUPED.fullmatch(plain):
+        plain = plain.replace(group, "")
+    if decimal == "," and _COMMA.fullmatch(plain):
+        plain = plain.replace(decimal, ".")
     if "," in plain and "." not in plain and len(plain.rpartition(",")[2]) != 3:
         plain = plain.replace(",", ".")
     try:
         number = float(plain.replace(",", ""))
     except ValueError:
-        return 0.0, f"“{text[:20]}” is not a number."
+        return 0.0, tr("“{words}” is not a number.", words=text[:20])
     if not math.isfinite(number) or not form_field.low <= number <= form_field.high:
-        top = f" to {form_field.high:g}" if form_field.high <= 120 else " or more"
-        return 0.0, f"Give a number, {form_field.low:g}{top}."
+        top = tr(" to {high}", high=f"{form_field.high:g}") if form_field.high <= 120 else tr(" or more")
+        return 0.0, tr("Give a number, {low}{top}.", low=f"{form_field.low:g}", top=top)
     if form_field.is_whole and number != int(number):
-        return 0.0, "Give a whole number."
+        return 0.0, tr("Give a whole number.")
     return number, ""
 
 
@@ -142,10 +153,10 @@ def _in_order(request: SimulationRequest, wrong: dict[str, str]) -> SimulationRe
     """Say when the range of the success rate does not hold it, and take the range from the settings then."""
     low, rate, high = request.success_rate_low, request.success_rate, request.success_rate_high
     if rate is not None and low is not None and low > rate:
-        wrong["success_low_percent"] = "The low end lies above the expected rate."
+        wrong["success_low_percent"] = tr("The low end lies above the expected rate.")
         request = replace(request, success_rate_low=None)
     if rate is not None and high is not None and high < rate:
-        wrong["success_high_percent"] = "The high end lies below the expected rate."
+        wrong["success_high_percent"] = tr("The high end lies below the expected rate.")
         request = replace(request, success_rate_high=None)
     return request
 

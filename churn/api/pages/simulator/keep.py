@@ -19,6 +19,7 @@ from churn.api.pages.simulator.show import CampaignForm, SaveForm, Service, Simu
 from churn.api.problems import request_id
 from churn.api.state import State
 from churn.errors import CampaignError, ConfigError
+from churn.languages.words import tr
 from churn.workflows.define import draft_campaign, name_from
 
 router = APIRouter(include_in_schema=False)
@@ -36,9 +37,11 @@ def _save(request: Request, state: State, user: SignedIn, form: Mapping[str, str
     question, name = read_address(form.get("query", "")), form.get("name", "").strip()
     refused = None
     if not _NAME.match(name):
-        refused = SaveForm(name, "Use 1 to 100 letters, digits, spaces and . , ( ) + % -")
+        refused = SaveForm(name, tr("Use 1 to 100 letters, digits, spaces and . , ( ) + % -"))
     elif form.get("replace") != "yes" and name in {saved.name for saved in state.store.simulations.list()}:
-        refused = SaveForm(name, f"“{name}” is saved already. Replace it, or choose another name.", is_taken=True)
+        refused = SaveForm(
+            name, tr("“{name}” is saved already. Replace it, or choose another name.", name=name), is_taken=True
+        )
     if refused is not None:
         return show(request, state, user, question, status=422, save_form=refused)
     answer, question = ask(state, question)
@@ -61,7 +64,7 @@ def _campaign(request: Request, state: State, user: SignedIn, form: Mapping[str,
     name = form.get("campaign", "").strip() or name_from(title)
     entered = CampaignForm(title, name, form.get("channel", "email"))
     if not title or len(title) > 100:
-        wrong = "Give a title of 1 to 100 characters: customers' agents will read it."
+        wrong = tr("Give a title of 1 to 100 characters: customers' agents will read it.")
         return show(request, state, user, question, status=422, campaign_form=replace(entered, title_wrong=wrong))
     answer, question = ask(state, question)
     try:

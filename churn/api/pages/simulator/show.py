@@ -18,6 +18,7 @@ from churn.api.pages.simulator.view import PROFIT_MODELS, AnswerView, ProfitMode
 from churn.api.state import State, state_of
 from churn.campaigns.programmes import load_programme, programme_files
 from churn.errors import CampaignError, ChurnError, ConfigError, DataError, NotCalibrated
+from churn.languages.words import tr
 from churn.reports.charts.svg import Figure
 from churn.views.advice import readable_campaigns
 from churn.wording import currency_prefix
@@ -152,7 +153,7 @@ def show(
     return page(
         request,
         "simulator/simulator.html.j2",
-        title="ROI simulator",
+        title=tr("ROI simulator"),
         active="simulator",
         status=status,
         content=content,

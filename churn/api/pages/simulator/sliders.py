@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from churn.api.pages.simulator.form import FIELDS
+from churn.wording import count, separators
 from churn.workflows.simulate.answer import Answer
 
 
@@ -51,8 +52,12 @@ def _shown(name: str, value: float) -> str:
     """Return a value as the form shows it: money to the cent, shares to a tenth of a per cent, and no finer."""
     form_field = FIELDS[name]
     if form_field.term.unit == "share":
-        return form_field.text(round(value, 3))
-    return f"{value:,.0f}" if value >= 1000 else form_field.text(round(value, 2))
+        return _in_form(form_field.text(round(value, 3)))
+    return count(value) if value >= 1000 else _in_form(form_field.text(round(value, 2)))
+
+
+def _in_form(text: str) -> str:
+    return text.replace(".", separators()[0])
 
 
 def _round_up(value: float, least: float) -> float:

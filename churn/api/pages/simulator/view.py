@@ -19,6 +19,7 @@ from churn.api.pages.simulator.sliders import SliderStand, slider_stands
 from churn.campaigns.plan_words import rate_words
 from churn.decisions.choices import ProfitModel
 from churn.documents.simulation import SimulatedStep
+from churn.languages.words import N_
 from churn.wording import count, money
 from churn.workflows.simulate.answer import Answer
 from churn.workflows.simulate.document import sentence, shown_step
@@ -34,14 +35,16 @@ class ProfitModelChoice:
 
 
 PROFIT_MODELS: Final = (
-    ProfitModelChoice("case_study", "Every contact costs the same", "The whole cost falls on everybody contacted."),
     ProfitModelChoice(
-        "incentive", "Stayers take the incentive too", "Those who would have stayed anyway take it as well."
+        "case_study", N_("Every contact costs the same"), N_("The whole cost falls on everybody contacted.")
+    ),
+    ProfitModelChoice(
+        "incentive", N_("Stayers take the incentive too"), N_("Those who would have stayed anyway take it as well.")
     ),
     ProfitModelChoice(
         "uplift",
-        "Only churn avoided counts",
-        "Churn avoided is taken as success x risk until a campaign has measured it.",
+        N_("Only churn avoided counts"),
+        N_("Churn avoided is taken as success x risk until a campaign has measured it."),
     ),
 )
 

@@ -1,0 +1,106 @@
+"""Reads the words of a language from its gettext file: translations by the English text, and the patterns of recorded sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from gettext import c2py
+from pathlib import Path
+from typing import Final
+
+ENGLISH: Final = "en"
+FOLDER: Final = Path(__file__).resolve().parent
+RECORDED: Final = "recorded"  # the context of sentences that other parts of churn write, and pages recognise
+# A mark `n` stands for a number, `known` for a text that the catalogue knows; any other for whatever stands there.
+_NUMBERED: Final = re.compile(r"n\d*")
+KNOWN: Final = re.compile(r"known\d*")
+_A_NUMBER: Final = r"(?:\d{4}-\d\d-\d\d|[\u2212±+-]?[$€£]?\d[\d.,]*(?:[ \u00a0\u202f]?%)?)"
+_MARK: Final = re.compile(r"\{(\w*)\}")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A recorded sentence with marks: what it looks like, what must stand in it, how much of it is fixed, and its translation."""
+
+    regex: re.Pattern[str]
+    literal: str
+    size: int
+    names: tuple[str, ...]
+    translation: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What there is in one language: words by English text, plural forms, recorded texts, and patterns, most exact first."""
+
+    code: str
+    words: Mapping[str, str]
+    plurals: Mapping[str, tuple[str, ...]]
+    rule: Callable[[int], int]  # from a number to the place of its plural form
+    recorded: Mapping[str, str]
+    patterns: tuple[Pattern, ...]
+
+    def plural(self, singular: str, number: float) -> str | None:
+        """Return the form of a counted sentence for `number`; None where the language lacks the sentence."""
+        forms = self.plurals.get(singular)
+        return None if forms is None else forms[self.rule(round(number))]
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the codes of the languages that pages know, English first."""
+    return (ENGLISH, *sorted(file.stem for file in FOLDER.glob("*.po")))
+
+
+@cache
+def read_catalogue(code: str) -> Catalogue:
+    """Return the words of a language; none for English, whose words the sources are."""
+    if code == ENGLISH:
+        return Catalogue(code, {}, {}, int, {}, ())
+
+    from babel.messages.plurals import get_plural
+    from babel.messages.pofile import read_po
+
+    with (FOLDER / f"{code}.po").open("rb") as file:
+        entries = read_po(file, locale=code)
+    words: dict[str, str] = {}
+    plurals: dict[str, tuple[str, ...]] = {}
+    recorded: dict[str, str] = {}
+    patterns: list[Pattern] = []
+    for entry in entries:
+        text, translation = entry.id, entry.string
+        if not text or not translation or entry.fuzzy:
+            continue
+        if not isinstance(text, str):
+            plurals[text[0]] = tuple(translation)
+        elif not isinstance(translation, str):
+            continue
+        elif entry.context != RECORDED:
+            words[f"{entry.context}\x04{text}" if entry.context else text] = translation
+        elif _MARK.search(text):
+            patterns.append(_pattern(text, translation))
+        else:
+            recorded[text] = translation
+    patterns.sort(key=lambda pattern: -pattern.size)
+    rule = c2py(get_plural(code).plural_expr)
+    return Catalogue(code, words, plurals, rule, recorded, tuple(patterns))
+
+
+def _pattern(text: str, translation: str) -> Pattern:
+    pieces = _MARK.split(text)
+    literals, marks = pieces[::2], pieces[1::2]
+    names = tuple(mark or f"_{place}" for place, mark in enumerate(marks))
+    parts = [re.escape(literals[0])]
+    seen: set[str] = set()
+    for name, literal in zip(names, literals[1:], strict=True):
+        inside = _A_NUMBER if _NUMBERED.fullmatch(name) else ".*?"
+        parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{inside})")
+        parts.append(re.escape(literal))
+        seen.add(name)
+    places = iter(range(len(marks)))
+    numbered = _MARK.sub(lambda mark: mark[0] if mark[1] else f"{{_{next(places)}}}", translation)
+    return Pattern(
+        re.compile("".join(parts), re.DOTALL), max(literals, key=len), len("".join(literals)), names, numbered
+    )

@@ -27,7 +27,7 @@ def marked() -> dict[Marked, str]:
     sentences: dict[Marked, str] = {}
     for file in sorted((ROOT / "churn").rglob("*.py")):
         with file.open("rb") as source:
-            for call in extract_python(source, list(KEYWORDS), [], {}):
+            for call in extract_python(source, dict.fromkeys(KEYWORDS), [], {}):
                 _keep(sentences, call[1], call[2], file)
     for file in sorted((ROOT / "churn" / "api" / "templates").rglob("*.j2")):
         with file.open("rb") as source:

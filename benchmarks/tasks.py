@@ -276,13 +276,14 @@ def cut_sessions(customers: int, months: int, buckets: int, is_monthly: bool, is
 
     `is_monthly`: month by month, as large tables are; `is_warm`: both are done once before, so that Java has compiled them.
     """
-    from churn.distributed import cut
+    from churn.distributed import cut, probe_cluster
     from churn.distributed.session import open_session
     from churn.distributed.tables import CUSTOMER, FiledTable
     from churn.distributed.work import forget_work, open_work
 
     found = company(customers, months, SILENT)
     engine = _spark_here(buckets)
+    probe_cluster(found.home, engine)  # the first job of a Java takes it seconds to compile
     session = open_session(engine)
     forget_work(found.home)
     name = "staging.sessions"

@@ -18,13 +18,15 @@ from churn.accounts.keys import create_key
 from churn.accounts.sign_in import list_sessions, sign_in_by_password
 from churn.accounts.users import create_user
 from churn.api.pages.campaign_form import values_of
+from churn.api.pages.programme_form import values_of as values_of_programme
 from churn.campaigns.history import mark_of
-from churn.campaigns.programmes import EXAMPLE
+from churn.campaigns.programmes import EXAMPLE, load_programme
 from churn.campaigns.reading import campaign_files, load_campaign
 from churn.jobs.now import work_now
 from churn.jobs.requests import ask_plan
 from churn.store import ScoreRun
 from churn.store.records import OutboxRow, Settled, SyncRun
+from churn.store.service_records import NewFigureMail
 from churn.views.insights import LATEST
 from churn.views.risk_list import read_risk_list
 from tests.api.conftest import Service
@@ -32,12 +34,21 @@ from tests.api.pages.test_insights import FOUND
 from tests.api.test_security_routes import page_routes
 from tests.company import Company
 from tests.documents.samples import draft_round, empty_log
+from tests.jobs.notify.figures import mailing_context, publish_figures
 
 PASSWORD = "correct horse battery staple"
 # What a path may hold; the walk takes the first that the page accepts.
 PLACES = ("fix_payment", "retention", "keep", "1", "refused")
-READINGS = {"/audience-preview"}  # sent as a form for its length; nothing is done by it
-LAST = {"/rights/erase": 1, "/sign-out": 2}  # after these there is nobody left to do anything to, or to do it
+READINGS = {"/audience-preview", "/programme-preview"}  # sent as a form for its length; nothing is done by it
+# After these there is nothing to plan, nobody left to do anything to, or to do it. A campaign of a programme goes after it.
+LAST = {
+    "/programmes/{name}/archive": 1,
+    "/campaigns/{name}/archive": 2,
+    "/campaigns/{name}/restore": 3,
+    "/programmes/{name}/restore": 3,
+    "/rights/erase": 4,
+    "/sign-out": 5,
+}
 LEAVERS = ("jan", "piet")
 EVIL = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</title><svg onload=alert(1)>")
 
@@ -51,7 +62,7 @@ def published(service: Service) -> tuple[ScoreRun, str]:
 
 
 @pytest.fixture
-def maria(service: Service, finished_company: Company) -> TestClient:
+def maria(service: Service, finished_company: Company, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A marketer who may do everything, signed in by name, where there is something of everything to do."""
     shutil.copy(finished_company.home / "warehouse.duckdb", service.context.settings.home)  # planning reads it
     create_user(service.context, "maria", PASSWORD, ["admin"])
@@ -69,7 +80,12 @@ def maria(service: Service, finished_company: Company) -> TestClient:
     (home / "programmes" / "keep.toml").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     (home / LATEST).parent.mkdir(parents=True, exist_ok=True)
     (home / LATEST).write_text(json.dumps(FOUND), encoding="utf-8")
+    publish_figures(service.context)
+    monkeypatch.setattr(service.app.churn, "context", mailing_context(service.context, 1))  # type: ignore[attr-defined]
     with service.context.open_store() as store:
+        store.figure_mails.add(
+            NewFigureMail("maria", ("ann@company.example",), ("customers",), "all", "", 3), datetime(2026, 8, 9)
+        )
         champion = store.models.champion()
         assert champion is not None
         other = replace(champion, version=f"{champion.version}-2", bundle=f"{champion.bundle}-2")
@@ -110,8 +126,13 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
     file = campaign_files(service.context.settings.home)["fix_payment"]
     campaign = values_of(load_campaign(service.context.settings.home, "fix_payment"))
     assert len(asked) >= 16
+    kept = service.context.settings.home / "programmes" / "keep.toml"
+    names = sorted(campaign_files(service.context.settings.home))
+    programme = values_of_programme(load_programme(service.context.settings.home, "keep"), names)
+    programme |= {"programme.title": "Walk"} | {f"offers.{name}.is_on": "" for name in names if name == "fix_payment"}
     named = {
         "/new-campaign": "walk_1",
+        "/new-programme": "walk_3",
         "/customer-list": "walk_2",
         "/users/scopes": "piet",
         "/users/remove": "jan",
@@ -147,7 +168,13 @@ def test_whatever_anybody_does_on_a_page_leaves_who_and_what_in_the_audit_log(
             "treatment": "arm",
             "outcome": "stayed",
             "round": "1",
+            "to": "ann@company.example",
+            "tables": ["customers"],
         }
+        if "programme" in path:
+            text = kept.read_text(encoding="utf-8")
+            form |= {name: value for name, value in programme.items() if value or not name.endswith("is_on")}
+            form |= {"base": text, "mark": mark_of(text), "audience.bands": ["high", "critical"]}
         places = [re.sub(r"\{[^}]+\}", place, path) for place in (PLACES if "{" in path else ("",))]
         sent = {"file": ("trial.csv", b"arm,stayed\n1,1\n0,0\n")} if path == "/experiments" else None
         answers = (maria.request(method, place, data=form, files=sent, follow_redirects=False) for place in places)

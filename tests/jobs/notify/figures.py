@@ -17,7 +17,20 @@ from tests.jobs.notify.mail import mailing
 
 
 def published(home: Path, port: int = 1) -> Context:
-    """Return a home with six months of two plans published: a customer in 100 leaves, of the premium plan one in 50."""
+    """Return a home whose figures were published, and which mails through `port`."""
+    context = mailing_context(build_context(settings=load_settings(config=None, home=home, environ={})), port)
+    publish_figures(context)
+    return context
+
+
+def mailing_context(context: Context, port: int) -> Context:
+    """Return a context that mails through `port`."""
+    alerts = context.settings.alerts.model_validate(mailing(port, email_to=["ops@company.example"]))
+    return replace(context, settings=context.settings.model_copy(update={"alerts": alerts}))
+
+
+def publish_figures(context: Context) -> None:
+    """Publish six months of two plans: a customer in 100 leaves, of the premium plan one in 50."""
     rows = []
     for month in range(1, 7):
         for segment, value, customers, lost in (
@@ -41,9 +54,6 @@ def published(home: Path, port: int = 1) -> Context:
                     "monthly_revenue_other": 0.0,
                 }
             )
-    context = build_context(settings=load_settings(config=None, home=home, environ={}))
-    alerts = context.settings.alerts.model_validate(mailing(port, email_to=["ops@company.example"]))
-    context = replace(context, settings=context.settings.model_copy(update={"alerts": alerts}))
     folder = context.settings.tables_path / "t1"
     folder.mkdir(parents=True)
     pl.DataFrame(rows).write_parquet(folder / "months_by_segment.parquet")
@@ -51,4 +61,3 @@ def published(home: Path, port: int = 1) -> Context:
     document = PublishedTables(published_at=at, data_cutoff=at, currency="USD", tables=())
     (folder / "tables.json").write_text(json.dumps(document.as_json()), encoding="utf-8")
     (context.settings.tables_path / "current").write_text("t1", encoding="utf-8")
-    return context

@@ -60,6 +60,8 @@ def judge_outside(
     It serves as it is, never fitted again. Raises ModelError for a model that learnt from rows it would be judged on, that
     cannot be kept or cannot score, ConfigError for unknown features, NotEnoughData, FutureLeak.
     """
+    from threadpoolctl import threadpool_limits
+
     docs = tuple(doc for doc in data.features if doc.name in set(made.features))
     _require_features(made, [doc.name for doc in data.features])
     slices = cut(data, made.features, training, economics, TEMPORAL)
@@ -81,8 +83,9 @@ def judge_outside(
     )
     run = CandidateContest(slices, made.features, training, selection, economics, progress)
     kind = OUTSIDE_FOREST if outside.form == "forest" else OUTSIDE
-    judged = run.learnt_elsewhere(replace(kind, title=made.name), outside, encoder)
-    results = tuple(entry.result for entry in [*run.baselines(), judged])
+    with threadpool_limits(limits=1, user_api="blas"):  # as candidates are judged
+        judged = run.learnt_elsewhere(replace(kind, title=made.name), outside, encoder)
+        results = tuple(entry.result for entry in [*run.baselines(), judged])
     chosen = select(results, metric=selection.metric, interpretability=selection.interpretability)
     model = run.serve_elsewhere(judged, outside, encoder, data, docs)
     reasons = _reasons(outside, model, slices.part("test"))

@@ -77,11 +77,11 @@ def train_candidates(
         weight=rows.weight,
     )
     run = CandidateContest(slices, names, training, selection, economics, progress)
-    fitted = run.baselines()
     total = sum(entry.budget_weight for entry in entries)
     spent = 0.0
     # Matrices this narrow gain nothing from threads inside BLAS, and lose much where other work runs beside it.
     with threadpool_limits(limits=1, user_api="blas"):
+        fitted = run.baselines()
         for entry in entries:
             minutes = training.tune_minutes * entry.budget_weight / total
             fitted.append(run.candidate(entry, minutes=minutes, done=spent / total))

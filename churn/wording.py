@@ -7,7 +7,6 @@ how many decimals it has. It is imported when needed: most commands need none of
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -50,13 +49,14 @@ def money(amount: float, currency: str = "USD", *, cents: bool | None = None, la
 
 
 def short_money(amount: float, currency: str = "USD", *, language: str | None = None) -> str:
-    """Return `amount` for an axis, three digits at most: `$150k`, `-$1.2M`; in German `150 Tsd. $`."""
+    """Return `amount` for an axis, three digits at most: `$150k`, `-$1.2M`; in German `150.000 $`, `1,2 Mio. $`."""
     locale = _locale(language)
-    if locale is not None and abs(amount) >= 999.5:
+    if locale is not None:
+        if abs(amount) < 999_500:
+            return money(round(amount), currency, language=language)
         from babel.numbers import format_compact_currency
 
-        digits = 1 if abs(amount) / 1000 ** int(math.log10(abs(amount) * 1.0005) // 3) < 9.95 else 0
-        return format_compact_currency(amount, currency, locale=locale, fraction_digits=digits)
+        return format_compact_currency(amount, currency, locale=locale, fraction_digits=1)
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(amount) >= size * 0.9995:
             scaled = abs(amount) / size

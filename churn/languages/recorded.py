@@ -76,7 +76,7 @@ def _listed(words: Catalogue, text: str, depth: int) -> str | None:
 def _whole(words: Catalogue, text: str, depth: int) -> str | None:
     """Return the translation of a text; also of one that has or lacks its first capital or its last mark; None for none."""
     small = text[:1].lower() + text[1:]
-    for form, undo in (
+    forms = [
         (text, _same),
         (small, _capital),
         (text.removesuffix("."), _stopped),
@@ -84,10 +84,13 @@ def _whole(words: Catalogue, text: str, depth: int) -> str | None:
         (text.removesuffix(";"), _parted),
         (f"{text}.", _unstopped),
         (_capital(text), _same),
-    ):
-        if form == text and undo is not _same:
-            continue
-        translated = words.recorded.get(form) or _by_pattern(words, form, depth)
+    ]
+    others = [(form, undo) for form, undo in forms if form != text or undo is _same]
+    for form, undo in others:
+        if form in words.recorded:
+            return undo(words.recorded[form])
+    for form, undo in others:
+        translated = _by_pattern(words, form, depth)
         if translated is not None:
             return undo(translated)
     return None

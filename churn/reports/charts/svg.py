@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from churn.languages.catalogue import ENGLISH
+from churn.languages.words import language, trc
 from churn.wording import calendar_names, separators
 
 Spec = dict[str, Any]  # a Vega-Lite definition, which Altair gives as plain JSON
@@ -106,10 +108,12 @@ def token_css() -> Markup:
 
 
 def money_axis(prefix: str) -> str:
-    """A Vega expression that writes an axis label as money: $150k, -$1.5M."""
+    """A Vega expression that writes an axis label as money: $150k, -$1.5M; elsewhere than in English with the sign behind it."""
+    before, after = (prefix, "") if language() == ENGLISH else ("", f"\u00a0{prefix.strip()}")
     return (
-        f"(datum.value < 0 ? '\u2212' : '') + '{prefix}' + (abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') "
-        "+ 'M' : abs(datum.value) >= 1e3 ? format(abs(datum.value) / 1e3, '~f') + 'k' : format(abs(datum.value), '~f'))"
+        f"(datum.value < 0 ? '\u2212' : '') + '{before}' + (abs(datum.value) >= 1e6 ? format(abs(datum.value) / 1e6, '~f') "
+        f"+ '{trc('amount', 'M')}' : abs(datum.value) >= 1e3 ? format(abs(datum.value) / 1e3, '~f') + '{trc('amount', 'k')}' "
+        ": format(abs(datum.value), '~f'))" + (f" + '{after}'" if after else "")
     )
 
 

@@ -212,7 +212,7 @@ def waterfall(
     for group, points in sorted(behind.items(), key=lambda entry: -abs(entry[1])):
         if abs(rest) <= longest:
             break
-        parts.append((f"others: {group_label(group)}", points, None, False))
+        parts.append((tr("others: {group}", group=group_label(group)), points, None, False))
         rest, longest = rest - points, max(longest, abs(points))
     if abs(rest) >= _FLAT:
         parts.append((tr("everything else"), rest, None, False))

@@ -291,7 +291,10 @@ def _gains(curves: EvaluationCurves) -> Figure:
     if chosen is not None and chosen.recall is not None and chosen.threshold is not None and chosen.contacts > 0:
         label = tr("its cut, {threshold}", threshold=percent(chosen.threshold))
         mark = {"contacts_share": chosen.share, "recall": chosen.recall, "label": label}
-    cuts = "; ".join(f"{percent(cut.share, 0)} finds {percent(cut.recall or 0.0, 0)}" for cut in curves.cuts)
+    cuts = "; ".join(
+        tr("{share} finds {recall}", share=percent(cut.share, 0), recall=percent(cut.recall or 0.0, 0))
+        for cut in curves.cuts
+    )
     points = [point.model_dump(mode="json", exclude={"net_profit"}) for point in curves.gains]
     return charts.gains_chart(
         points, mark, describe=tr("Contacting the riskiest: {cuts} of those who leave.", cuts=cuts)

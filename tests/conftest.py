@@ -83,7 +83,7 @@ LONG = (
     "tests/workflows/experiment/test_experiment.py",
     "tests/cli/test_monitor.py",
 )
-GROUP = re.compile(r'^pytestmark = .*xdist_group\("(.+?)"\)', re.MULTILINE)
+GROUP = re.compile(r'^pytestmark = [^\]]*?xdist_group\("(.+?)"\)', re.MULTILINE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,11 +31,11 @@ RAISED = (
 
 
 @pytest.fixture
-def store(service: Service) -> Store:
+def store(service: Service) -> Iterator[Store]:
     with service.context.open_store() as store:
         for kind, subject, severity, message in RAISED:
             store.alerts.raise_(kind, subject, severity, message, AT)  # type: ignore[arg-type]  # a severity
-    return store
+        yield store
 
 
 @pytest.fixture

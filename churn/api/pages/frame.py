@@ -17,7 +17,7 @@ from churn import wording
 from churn.api.pages import static
 from churn.api.pages.charts import chart_html
 from churn.api.pages.one_format import in_one_format
-from churn.api.pages.plain_words import on_page, unticked
+from churn.api.pages.plain_words import on_page, unticked, without_links_in_attributes
 from churn.api.pages.script_words import script_words
 from churn.api.pages.terms import COUNTED_IN_MONTHS, TERM_TITLES, TERMS, worth_in_words
 from churn.errors import ChurnError
@@ -86,7 +86,7 @@ def fragment(request: Request, template: str, *, status: int = 200, **values: An
 
 def _rendered(template: str, status: int, context: dict[str, Any]) -> HTMLResponse:  # free: names for a template
     html = environment().get_template(template).render(**context)
-    return HTMLResponse(in_one_format(html), status_code=status, headers=HEADERS)
+    return HTMLResponse(in_one_format(without_links_in_attributes(html)), status_code=status, headers=HEADERS)
 
 
 def _shared(request: Request) -> dict[str, Any]:  # free: names for a template, next to those of the page

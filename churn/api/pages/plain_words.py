@@ -40,6 +40,9 @@ PLACES: Final[dict[str, tuple[str, str]]] = {
 _ELSE: Final = (N_("whoever runs churn"), "")
 _COMMAND: Final = re.compile(r"`churn ([a-z-]+)[^`]*`")
 _FROM_A_TERMINAL: Final = re.compile(r",? (?:with|or give|by) `?--[a-z][a-z-]*`?(?: [A-Z]+)?")
+_LINK_IN_ATTRIBUTE: Final = re.compile(
+    r'(="[^"<>]*)<a href="[^"]*">([^<]*)</a>'
+)  # values are escaped, so no other mark stands there
 _CALL: Final = re.compile(r"\b([Rr]un|[Uu]se|[Tt]ry) (?=`churn (?:scheduler|serve|init|users|keys|check|demo)\b)")
 
 
@@ -61,6 +64,14 @@ def on_page(value: object) -> object:
         parts.append(Markup('<a href="{}">{}</a>').format(address, words) if address else escape(words))
         end = match.end()
     return Markup("").join([*parts, escape(text[end:])])
+
+
+def without_links_in_attributes(html: str) -> str:
+    """Return a rendered page whose attributes hold the words of links alone: what a reader is told cannot be followed."""
+    count = html.count("<a href=")
+    while count:
+        html, count = _LINK_IN_ATTRIBUTE.subn(r"\1\2", html)
+    return html
 
 
 def unticked(value: str) -> str:

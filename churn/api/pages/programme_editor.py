@@ -124,9 +124,11 @@ def preview(request: Request, state: Here, _user: Pusher, sent: Submitted) -> Re
     """Return whom the offers of a programme could be made to as it is filled in."""
     name = str(sent.get("name", "")).strip() or _UNNAMED
     shown: ProgrammePreview | None = None
-    complaint = ""
+    complaint, is_asked = "", True
     try:
-        values = form.values_in(sent, _campaigns(state.context))
+        campaigns = _campaigns(state.context)
+        values = form.values_in(sent, campaigns)
+        is_asked = "text" in sent or any(values[f"offers.{campaign}.is_on"] for campaign in campaigns)
         titled = values | {"programme.title": values["programme.title"] or tr("New programme")}
         text = text_in(sent) or EDITOR.revised(state, Edited(name, titled, str(sent.get("base", "")), ""))
         definition, complaints = examine_programme_here(state.context, name, text)
@@ -136,7 +138,7 @@ def preview(request: Request, state: Here, _user: Pusher, sent: Submitted) -> Re
             shown = state.previews.preview_programme(definition)
     except ChurnError as error:
         complaint = error_in_words(error)
-    return fragment(request, "programmes/_preview.html.j2", shown=shown, complaint=complaint)
+    return fragment(request, "programmes/_preview.html.j2", shown=shown, complaint=complaint, is_asked=is_asked)
 
 
 @router.get("/programmes/{name}/edit")

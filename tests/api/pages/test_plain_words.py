@@ -8,7 +8,7 @@ import pytest
 from markupsafe import Markup
 
 from churn.api.pages.frame import FOLDER, environment
-from churn.api.pages.plain_words import on_page, unticked
+from churn.api.pages.plain_words import on_page, unticked, without_links_in_attributes
 from churn.cli.commands import COMMANDS
 
 
@@ -39,6 +39,16 @@ def test_a_sentence_stays_one() -> None:
     assert on_page("Run `churn init` for examples.") == Markup("Ask whoever runs churn for examples.")
     assert on_page("`call` is off.") == "`call` is off."
     assert on_page(3) == 3
+
+
+def test_an_attribute_holds_the_words_of_a_link_alone() -> None:
+    template = environment().from_string('<p class="x" data-announce="{{ text }}">{{ text }}</p>')
+    html = template.render(text='"Late": see `churn campaigns show`, then `churn plan`, <b>now</b>.')
+    shown = without_links_in_attributes(html)
+    link = '<a href="/campaigns">{}</a>'
+    words = "&#34;Late&#34;: see {}, then {}, &lt;b&gt;now&lt;/b&gt;."
+    names = ("the page Campaigns", "a plan on the page of the campaign or programme")
+    assert shown == f'<p class="x" data-announce="{words.format(*names)}">{words.format(*map(link.format, names))}</p>'
 
 
 def test_names_lose_their_ticks_and_commands_become_places() -> None:

@@ -212,6 +212,13 @@ def test_the_preview_counts_whom_each_offer_could_reach(maria: TestClient, kept:
     assert 0 < max(offer.reachable for offer in shown.offers) <= shown.reachable
 
 
+def test_before_an_offer_is_chosen_nothing_is_called_wrong(maria: TestClient, kept: Town) -> None:
+    headers = {"Origin": "http://testserver"}
+    text = maria.post("/programme-preview", data=opened(maria, kept, "/new-programme"), headers=headers).text
+    assert "Choose an offer to see whom the programme would reach." in text
+    assert "wrong" not in text
+
+
 def test_who_may_only_read_is_offered_no_form(client: TestClient, kept: Town) -> None:
     rita = signed_in(client, kept, "rita", "read")
     assert "New programme" not in rita.get("/programmes").text

@@ -75,14 +75,14 @@ def test_a_campaign_is_planned_tried_pushed_and_its_refused_rows_sent_again(visi
     ask(visitor, "Plan", "Plan")
     visitor.see("Waiting", "nobody is at work")
     assert work_everything(visitor.served) == ["plan done:"]
-    visitor.see("to contact")  # the page asks by itself, and loads anew once all is done
+    visitor.see("held out", "Customers to contact")  # the page asks by itself, and loads anew once all is done
     visitor.see("Who may be contacted", "Have not agreed to marketing", "What the measurement will tell")
     visitor.page.get_by_text("It can detect a drop").or_(visitor.page.get_by_text("With so few")).first.wait_for()
 
     ask(visitor, "Dry run", "Try it")
     ask(visitor, "Push to CRM", "Push")
     assert work_everything(visitor.served) == ["sync done:", "sync done:"]
-    visitor.visit("/campaigns/fix_payment").see("A dry run, nothing was written", "In step")
+    visitor.visit("/campaigns/fix_payment").see("A dry run, nothing was written", "In step", "Customers contacted")
     assert list((visitor.served.home / "lists").rglob("*.csv"))
 
     refuse(visitor.served, "C0000042", HOSTILE)

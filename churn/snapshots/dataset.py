@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -47,13 +47,13 @@ __all__ = [
     "training_set",
 ]
 
-_DATES = "select snapshot_date from snapshots.dates"
 SCHEMAS = ("totals", "snapshots", "features")
 _POPULATION = ("snapshots.spine", "snapshots.customer_value", "snapshots.departed")
 _LABEL = """l.has_churned, case when l.has_churned then l.churn_kind end as churn_kind,
 t.customer_id is not null as is_treated,"""
 _WITH_LABEL = """inner join snapshots.labels as l on s.customer_id = l.customer_id and s.snapshot_date = l.snapshot_date
 left join snapshots.treatments as t on s.customer_id = t.customer_id and s.snapshot_date = t.snapshot_date"""
+_IS_JUDGED = "l.has_churned is not null"
 _OUTCOMES = ("snapshots.labels", "snapshots.times_to_loss", "snapshots.treatments")
 
 
@@ -226,7 +226,7 @@ def feature_frame(
     """
     groups = _built_groups(warehouse, models)
     columns = feature_columns(warehouse, groups, models, wanted)
-    frame = warehouse.frame(_select(columns, groups, "", ""))
+    frame = _by_date(warehouse, lambda where: _select(columns, groups, "", "", where))
     return frame, tuple(column.doc for column in columns)
 
 
@@ -242,25 +242,33 @@ def training_set(warehouse: Warehouse, models: Mapping[str, SqlModel], policy: S
 
     Raises NotEnoughData when no label window of theirs has closed.
     """
-    import polars as pl
-
     if not warehouse.has_table("snapshots.labels"):
         raise NotEnoughData("no label window has closed yet", where="snapshots.labels", remedy="Choose earlier dates.")
     groups = _built_groups(warehouse, models)
     columns = feature_columns(warehouse, groups, models)
-    days = [day for (day,) in warehouse.rows(f"{_DATES} order by snapshot_date")]
-    # One date at a time: an engine that sorts all of them holds them twice.
-    wheres = (f"where l.has_churned is not null and s.snapshot_date = date '{day}'" for day in days)
-    frame = pl.concat([warehouse.frame(_select(columns, groups, _LABEL, _WITH_LABEL, where)) for where in wheres])
+    frame = _by_date(
+        warehouse, lambda where: _select(columns, groups, _LABEL, _WITH_LABEL, f"{where} and {_IS_JUDGED}")
+    )
     return TrainingSet(
         frame,
         tuple(column.doc for column in columns),
         policy,
         _fingerprint(models, groups, policy, frame),
         _counts(warehouse),
-        own_columns(warehouse, models, policy.static, days),
+        own_columns(warehouse, models, policy.static, _dates(warehouse)),
         times_to_loss(warehouse),
     )
+
+
+def _by_date(warehouse: Warehouse, query: Callable[[str], str]) -> pl.DataFrame:
+    """Return the rows of the dates built last, each by `query` of its condition: an engine that sorts all of them holds them twice."""
+    import polars as pl
+
+    return pl.concat([warehouse.frame(query(f"where s.snapshot_date = date '{day}'")) for day in _dates(warehouse)])
+
+
+def _dates(warehouse: Warehouse) -> list[date]:
+    return [day for (day,) in warehouse.rows("select snapshot_date from snapshots.dates order by snapshot_date")]
 
 
 def times_to_loss(warehouse: Warehouse) -> pl.DataFrame:

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from babel.messages.extract import extract_python
 from jinja2.ext import babel_extract
 
 from tests import ROOT
 
-# How each function names its sentences: which arguments are the text, its plural, and (c) what a word means here.
-KEYWORDS = {"tr": None, "tr_html": None, "N_": None, "trn": (1, 2), "trc": ((1, "c"), 2)}
+KEYWORDS = ("tr", "tr_html", "N_", "trn", "trc")  # the functions that mark sentences
 MARK = re.compile(r"\{(\w*)\}")
 # What the wording of reasons makes of a phrase in the plural for one thing, and for none.
 _COUNTED = re.compile(r"\{\} ((?:\w+ )?\w+?)(ies|s)\b")
@@ -26,19 +24,20 @@ def marked() -> dict[Marked, str]:
     """Return every marked sentence with the file that holds it."""
     sentences: dict[Marked, str] = {}
     for file in sorted((ROOT / "churn").rglob("*.py")):
-        with file.open("rb") as source:
-            for call in extract_python(source, dict.fromkeys(KEYWORDS), [], {}):
-                _keep(sentences, call[1], call[2], file)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):  # by its grammar: also inside of f-strings
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS:
+                texts = tuple(arg.value if isinstance(arg, ast.Constant) else None for arg in node.args)
+                _keep(sentences, node.func.id, texts, file)
     for file in sorted((ROOT / "churn" / "api" / "templates").rglob("*.j2")):
         with file.open("rb") as source:
-            for marked_in_template in babel_extract(source, list(KEYWORDS), [], {}):
+            for marked_in_template in babel_extract(source, KEYWORDS, [], {}):
                 _keep(sentences, marked_in_template[1], marked_in_template[2], file)
     return sentences
 
 
 def _keep(sentences: dict[Marked, str], keyword: object, texts: object, file: Path) -> None:
     parts = (texts,) if isinstance(texts, str) else texts
-    if not isinstance(parts, tuple) or not parts or not isinstance(parts[0], str):
+    if not isinstance(parts, tuple) or not parts or not isinstance(parts[0], str) or not parts[0]:
         return  # a sentence in a variable: it is marked where it is written
     key: Marked = ("", parts[0])
     if keyword == "trn":

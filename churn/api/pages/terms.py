@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TERMS: Final[dict[str, str]] = {
     "churn rate": N_("Of the customers active when a month began, the share that had left when it ended."),
     "expected leavers": N_("The sum of all churn probabilities: how many customers would leave if nobody acted."),
-    "churn target": N_("The monthly churn rate the business wants to stay below. It is set in churn.toml, [business]."),
+    "churn target": N_("The monthly churn rate the business wants to stay below. Whoever runs churn sets it."),
     "revenue at risk": N_(
         "What customers at high or critical risk pay per month, each weighed by the probability of leaving."
     ),
@@ -30,7 +30,7 @@ TERMS: Final[dict[str, str]] = {
         "How likely the customer is to leave within the next weeks, as the model sees it. Of 100 "
         "customers at 30 % about 30 leave."
     ),
-    "risk band": N_("Low, medium, high or critical: a slice of churn probability with bounds set in churn.toml."),
+    "risk band": N_("Low, medium, high or critical: a range of churn probability. Whoever runs churn sets its bounds."),
     "holdout": N_("Customers chosen by chance who are not contacted, so that the campaign's effect can be measured."),
     "calibration": N_("Whether probabilities come true: of customers at 30 %, about 30 in 100 should leave."),
     "drift": N_("Customers or their behaviour have changed since the model learned, so its judgement may be off."),

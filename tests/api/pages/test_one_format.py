@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from churn.accounts.sign_in import create_link
 from churn.api.pages.one_format import in_one_format
 from tests.api.conftest import Service
+from tests.api.pages.crawl import every_page
 
 UNREAD = re.compile(
     r"(?s)<(script|style|pre|code|textarea|kbd|bdi|title)\b.*?</\1>"
@@ -23,9 +22,6 @@ OTHER_FORMS = {
     "a day in digits": re.compile(r"(?<![\w/=.-])20\d\d-\d\d-\d\d(?![\w-]|\.\w)"),
     "money without its commas, or its sign elsewhere": re.compile(r"[$€£] ?\d{4}|[$€£] \d|\bUSD \d|\d ?[$€£](?!\w)"),
 }
-# One address of each kind is opened: these hold a name.
-NAMED = re.compile(r"^(/customers|/pushes|/jobs/runs|/campaigns|/programmes|/experiments|/reports)/[^/]+")
-ELSEWHERE = ("/static", "/charts", "/sign", "/reports/")
 
 
 @pytest.mark.parametrize(
@@ -63,26 +59,10 @@ def test_only_what_is_read_is_written_in_the_one_form(written: str, shown: str) 
 
 
 def test_every_page_writes_numbers_and_days_in_one_form(standing_service: Service) -> None:
-    client = standing_service.client
-    link = {"token": create_link(standing_service.context)}
-    assert client.get("/sign-in/link", params=link, follow_redirects=False).status_code == 303
-    waiting, kinds, others, opened = ["/"], {"/"}, [], 0
-    while waiting:
-        path = waiting.pop()
-        answer = client.get(path, headers={"Accept": "text/html"})
-        if "text/html" not in answer.headers["content-type"]:
-            continue
-        opened += 1
+    others = []
+    for path, page in every_page(standing_service):
         for name, form in OTHER_FORMS.items():
-            others += [f"{path}: {name}: {place}" for place in places_of(form, answer.text)[:3]]
-        for href in re.findall(r'href="([^"#]+)', answer.text):
-            address = urlsplit(urljoin(path, html.unescape(href)))
-            kind = NAMED.sub(r"\1/one", address.path)
-            if address.netloc or address.path.startswith(ELSEWHERE) or kind in kinds:
-                continue
-            kinds.add(kind)
-            waiting.append(f"{address.path}?{address.query}" if address.query else address.path)
-    assert opened >= 20, "the walk did not get around"
+            others += [f"{path}: {name}: {place}" for place in places_of(form, page)[:3]]
     assert others == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -10,6 +11,18 @@ from markupsafe import Markup
 from churn.api.pages.frame import FOLDER, environment
 from churn.api.pages.plain_words import on_page, unticked, without_links_in_attributes
 from churn.cli.commands import COMMANDS
+from tests.api.conftest import Service
+from tests.api.pages.crawl import every_page
+
+UNSPOKEN = {
+    "an address of the API": re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE) /|/v1/"),
+    "a command": re.compile(
+        r"`churn\b|\bchurn (?:" + "|".join(sorted(COMMANDS)) + r") (?=--|[A-Z]{2,}\b)|\bcurl\b|\$ churn\b"
+    ),
+    "an option of a command": re.compile(r"(?<![\w-])--[a-z]{2,}"),
+    "a value that nobody put into words": re.compile(r"(?<![\w.])(?:None|NaN|nan|null|True|False)(?![\w.])"),
+}
+WRITTEN_BY_OTHERS = re.compile(r"(?s)<(script|style|textarea|template)\b.*?</\1>|<!--.*?-->")
 
 
 def test_no_template_holds_a_command_for_a_terminal() -> None:
@@ -56,3 +69,14 @@ def test_names_lose_their_ticks_and_commands_become_places() -> None:
     assert unticked("`call` is off; `churn plan keep --despite-alarm` makes it.") == Markup(
         'call is off; <a href="/campaigns">a plan on the page of the campaign or programme</a> makes it.'
     )
+
+
+def test_no_page_speaks_the_language_of_terminals_or_programs(standing_service: Service) -> None:
+    spoken = []
+    for path, page in every_page(standing_service):
+        if path == "/docs":  # the reference of the API itself
+            continue
+        text = html.unescape(re.sub(r"<[^>]*>", " ", WRITTEN_BY_OTHERS.sub(" ", page)))
+        for name, words in UNSPOKEN.items():
+            spoken += [f"{path}: {name}: …{text[max(0, m.start() - 40) : m.end() + 30]}…" for m in words.finditer(text)]
+    assert spoken == []

@@ -51,14 +51,13 @@ PROFIT_MODELS: Final = (
 
 @dataclass(frozen=True)
 class AnswerView:
-    """An answer as the page shows it; `query` is the address that asks it again, `terminal` the command that does."""
+    """An answer as the page shows it; `query` is the address that asks it again."""
 
     answer: Answer
     question: Question
     sentence: str
     stands: Mapping[str, SliderStand]
     query: str
-    terminal: str
     list_date: str | None
     funnel: tuple[SimulatedStep, ...] = ()
     rates: tuple[str, ...] = ()  # what the offer of a campaign is believed to do
@@ -74,21 +73,10 @@ def answer_view(answer: Answer, question: Question) -> AnswerView:
         sentence=sentence(answer.result, answer.origin.currency),
         stands=slider_stands(answer),
         query=address(question, answer.economics, list_date=list_date),
-        terminal=terminal_line(question),
         list_date=list_date,
         funnel=tuple(shown_step(step) for step in answer.funnel),
         rates=() if answer.offer is None else tuple(map(rate_words, answer.offer.rates)),
     )
-
-
-def terminal_line(question: Question) -> str:
-    """Return the command that gives the same answer on a terminal."""
-    request, parts = question.request, ["churn simulate"]
-    parts += [f"--{name} {named}" for name in ("campaign", "programme") if (named := getattr(request, name))]
-    parts += [f"--{term.option} {amount:.10g}" for term, amount in request.amounts()]
-    if request.profit_model is not None:
-        parts.append(f"--profit-model {request.profit_model}")
-    return " ".join(parts)
 
 
 @dataclass(frozen=True)

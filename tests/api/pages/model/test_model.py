@@ -203,6 +203,7 @@ def test_what_the_monitors_found_stands_on_the_page(visitor):
     document = monitoring_document(
         date(2026, 7, 2),
         finding("data_drift", "act", "Sessions fell by a third.", 12_000.0),
+        *(finding("data_drift", "watch", f"Attribute {number} has moved.") for number in range(2, 9)),
         finding("data_drift", "ok", "Payments are as they were.", 0.0),
         severity="act",
     )
@@ -212,6 +213,9 @@ def test_what_the_monitors_found_stands_on_the_page(visitor):
         store.monitoring.save(document, ())
     visitor.visit("/model").see("Sessions fell by a third.", "$12,000 a month at stake")
     assert visitor.page.get_by_text("Payments are as they were").count() == 0
+    assert not visitor.page.get_by_text("Attribute 8 has moved").is_visible()
+    visitor.page.get_by_text("2 more", exact=True).click()
+    visitor.see("Attribute 7 has moved", "Attribute 8 has moved")
 
 
 def test_before_the_first_training_the_page_says_what_to_do(newcomer):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from gettext import c2py
@@ -18,6 +19,7 @@ _NUMBERED: Final = re.compile(r"n\d*")
 KNOWN: Final = re.compile(r"known\d*")
 _A_NUMBER: Final = r"(?:\d{4}-\d\d-\d\d|[\u2212±+-]?[$€£]?\d[\d.,]*(?:[ \u00a0\u202f]?%)?)"
 _MARK: Final = re.compile(r"\{(\w*)\}")
+_WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,15 @@ class Catalogue:
     rule: Callable[[int], int]  # from a number to the place of its plural form
     recorded: Mapping[str, str]
     patterns: tuple[Pattern, ...]
+    by_word: Mapping[
+        str, tuple[int, ...]
+    ]  # the places of patterns by a word that a text must hold; of those without under ""
+
+    def patterns_for(self, text: str) -> Iterator[Pattern]:
+        """Yield the patterns that may fit a text, most exact first."""
+        words = {"", *_WORD.findall(text)}
+        places = sorted(place for word in words for place in self.by_word.get(word, ()))
+        return (self.patterns[place] for place in places if self.patterns[place].literal in text)
 
     def plural(self, singular: str, number: float) -> str | None:
         """Return the form of a counted sentence for `number`; None where the language lacks the sentence."""
@@ -58,7 +69,7 @@ def languages() -> tuple[str, ...]:
 def read_catalogue(code: str) -> Catalogue:
     """Return the words of a language; none for English, whose words the sources are."""
     if code == ENGLISH:
-        return Catalogue(code, {}, {}, int, {}, ())
+        return Catalogue(code, {}, {}, int, {}, (), {})
 
     from babel.messages.plurals import get_plural
     from babel.messages.pofile import read_po
@@ -68,7 +79,7 @@ def read_catalogue(code: str) -> Catalogue:
     words: dict[str, str] = {}
     plurals: dict[str, tuple[str, ...]] = {}
     recorded: dict[str, str] = {}
-    patterns: list[Pattern] = []
+    patterns: list[tuple[Pattern, frozenset[str]]] = []
     for entry in entries:
         text, translation = entry.id, entry.string
         if not text or not translation or entry.fuzzy:
@@ -80,12 +91,27 @@ def read_catalogue(code: str) -> Catalogue:
         elif entry.context != RECORDED:
             words[f"{entry.context}\x04{text}" if entry.context else text] = translation
         elif _MARK.search(text):
-            patterns.append(_pattern(text, translation))
+            patterns.append((_pattern(text, translation), _whole_words(text)))
         else:
             recorded[text] = translation
-    patterns.sort(key=lambda pattern: -pattern.size)
+    patterns.sort(key=lambda pattern: -pattern[0].size)
     rule = c2py(get_plural(code).plural_expr)
-    return Catalogue(code, words, plurals, rule, recorded, tuple(patterns))
+    by_word = _by_word([held for _, held in patterns])
+    return Catalogue(code, words, plurals, rule, recorded, tuple(pattern for pattern, _ in patterns), by_word)
+
+
+def _whole_words(text: str) -> frozenset[str]:
+    """Return the words of a sentence with marks that stand in it as they are: not those that a value may grow on to."""
+    return frozenset(_WORD.findall(re.sub(r"\w*\{\w*\}\w*", " ", text)))
+
+
+def _by_word(held: Sequence[frozenset[str]]) -> dict[str, tuple[int, ...]]:
+    """Return the places of sentences by the rarest of their words."""
+    often = Counter(word for words in held for word in words)
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, words in enumerate(held):
+        places[min(words, key=lambda word: (often[word], word), default="")].append(place)
+    return {word: tuple(there) for word, there in places.items()}
 
 
 def _pattern(text: str, translation: str) -> Pattern:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from churn.languages.catalogue import ENGLISH, KNOWN, Catalogue, read_catalogue
@@ -18,6 +19,8 @@ _END: Final = re.compile(r"(?<=[.!?]) (?=[A-Z0-9“\"`])")
 _NUMBER: Final = re.compile(r"(?<![\w.,:/])(?<!\w-)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w:/]|[.,]\d|-\d)")
 _ENGLISH_MONEY: Final = re.compile(r"([$€£])(\d{1,3}(?:,\d{3})*(?:\.\d+)?|\d+(?:\.\d+)?)(?![\d.,]*[kMB]\b)")
 _AND: Final = N_(" and ")
+_COLON: Final = re.compile(": ")
+_PLACES: Final = 4  # a step, a file, a section, a field
 _DEPTH: Final = 3
 
 
@@ -30,8 +33,11 @@ def recorded(text: str) -> str:
 
 
 def is_known(text: str) -> bool:
-    """Say whether the language spoken has words for a text as a whole."""
-    return language() == ENGLISH or _whole(read_catalogue(language()), text, 0) is not None
+    """Say whether the language spoken has words for each sentence of a text."""
+    if language() == ENGLISH:
+        return True
+    words = read_catalogue(language())
+    return _whole(words, text, 0) is not None or all(_sentence(words, part, 0) for part in _END.split(text))
 
 
 @lru_cache(maxsize=16_384)
@@ -45,20 +51,38 @@ def _in_words(words: Catalogue, text: str, depth: int) -> str:
     sentences = _END.split(text[begin:end])
     translated: list[str | None] = []
     if len(sentences) > 1:
-        translated = [_whole(words, sentence, depth) or _clauses(words, sentence, depth) for sentence in sentences]
+        translated = [_sentence(words, sentence, depth) for sentence in sentences]
         if all(translated):
             return f"{text[:begin]}{' '.join(filter(None, translated))}{text[end:]}"
-    whole = _listed(words, text, depth) or _whole(words, text, depth) or _clauses(words, text, depth)
+    whole = _listed(words, text, depth) or _sentence(words, text, depth)
     if whole is not None:
         return whole
     joined = " ".join(now or before for now, before in zip(translated, sentences, strict=False))
     return f"{text[:begin]}{joined}{text[end:]}" if any(translated) else text
 
 
+def _sentence(words: Catalogue, text: str, depth: int) -> str | None:
+    """Return a sentence that is known by itself, clause by clause, or behind the place that it speaks of; None where none is."""
+    return _whole(words, text, depth) or _clauses(words, text, depth) or _placed(words, text, depth)
+
+
+def _placed(words: Catalogue, text: str, depth: int) -> str | None:
+    """Return `place: what is wrong there` where what is wrong is known; None where it is not."""
+    for colon in islice(_COLON.finditer(text), _PLACES):
+        rest = text[colon.end() :]
+        in_words = _whole(words, rest, depth) or _clauses(words, rest, depth)
+        if in_words is not None:
+            return f"{_value(words, text[: colon.start()], depth + 1)}: {in_words}"
+    return None
+
+
 def _clauses(words: Catalogue, text: str, depth: int) -> str | None:
     """Return clauses that semicolons part, where each is known; None where one is not."""
-    clauses = [_whole(words, clause, depth) for clause in text.removesuffix(".").split("; ")]
-    if len(clauses) < 2 or not all(clauses):
+    parts = text.removesuffix(".").split("; ")
+    if len(parts) < 2:
+        return None
+    clauses = [_whole(words, part, depth) or _placed(words, part, depth) for part in parts]
+    if not all(clauses):
         return None
     first, *others = filter(None, clauses)
     joined = "; ".join((first, *others))
@@ -121,12 +145,13 @@ def _unstopped(text: str) -> str:
 
 
 def _by_pattern(words: Catalogue, text: str, depth: int) -> str | None:
-    for pattern in words.patterns:
-        if pattern.literal in text:
-            match = pattern.regex.fullmatch(text)
-            if match and all(_whole(words, match[n], depth + 1) for n in pattern.names if KNOWN.fullmatch(n)):
-                values = {name: _value(words, match[name], depth + 1) for name in pattern.names}
-                return pattern.translation.format(**values)
+    for pattern in words.patterns_for(text):
+        match = pattern.regex.fullmatch(text)
+        if match and match.end(match.lastindex or 0) == len(text) and text.endswith(".") and not text.endswith(".."):
+            continue  # its last mark holds the full stop: the text is tried without it, too
+        if match and all(_whole(words, match[n], depth + 1) for n in pattern.names if KNOWN.fullmatch(n)):
+            values = {name: _value(words, match[name], depth + 1) for name in pattern.names}
+            return pattern.translation.format(**values)
     return None
 
 

@@ -95,7 +95,7 @@ def _built(context: Context, warehouse: Warehouse, on: date | None) -> tuple[dic
     newest = default_snapshot_date(warehouse, context.today)
     day = on or newest
     if day > newest:
-        raise ConfigError(f"{day} lies beyond the data", where="--date", remedy=f"They rday_ {newest}.")
+        raise ConfigError(f"{day} lies beyond the data", where="--date", remedy=f"They reach {newest}.")
     try:
         dates = training_dates(warehouse, policy, every=settings.training.every, limit=settings.training.snapshots)
     except NotEnoughData:

@@ -20,6 +20,7 @@ from tests import ROOT
 VALUE = re.compile("\x01(\\w*)\x02")  # stands for a value in a sentence, and names it
 _ROOTS = {"ChurnError", "ApiError", "ValueError"}  # validators raise ValueError, and settings say it as a ConfigError
 _MARKED = {"tr", "trn", "trc", "tr_html", "N_"}  # these have words by other tests
+_PLACES = {"ApiError": slice(2, 3), "Complaint": slice(3, 5)}  # which arguments are the text, where it is not the first
 _SHOWN_BY = (
     "churn.api.pages",
     "churn.jobs",
@@ -116,9 +117,9 @@ def error_sentences() -> dict[str, str]:
 def _texts_of(call: ast.Call) -> Iterator[ast.expr]:
     """Yield what an error is told to say; nothing where the call makes no error."""
     name = _called(call)
-    if name in error_classes():
-        place = 2 if name == "ApiError" else 0
-        yield from (argument for argument in call.args[place : place + 1] if not isinstance(argument, ast.Starred))
+    if name in error_classes() or name in _PLACES:
+        arguments = call.args[_PLACES.get(name, slice(0, 1))]
+        yield from (argument for argument in arguments if not isinstance(argument, ast.Starred))
         yield from (word.value for word in call.keywords if word.arg in ("what", "detail", "remedy"))
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2.ext import babel_extract
+from pydantic_core._pydantic_core import list_all_errors
 
 from tests import ROOT
 
@@ -56,6 +57,9 @@ def written() -> frozenset[tuple[str, ...]]:
     for phrase in phrases:
         single = _COUNTED.sub(lambda match: "1 " + match[1] + ("y" if match[2] == "ies" else ""), phrase)
         texts += [single, phrase.replace("{}", "no"), phrase.replace("about {}", "hardly any")]
+    texts += [
+        str(message["message_template_python"]) for message in list_all_errors()
+    ]  # pydantic's, of settings and files
     words = words_of("\n".join([*texts, *sql, (ROOT / "reports" / "words" / "en.toml").read_text(encoding="utf-8")]))
     return frozenset((word,) for word in words) | frozenset(zip(words, words[1:], words[2:], strict=False))
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
+from churn.campaigns.reading import examine_text
+from churn.documents.definition import CampaignFile
+from churn.documents.programme import ProgrammeFile
 from churn.languages.catalogue import ENGLISH, languages
 from churn.languages.recorded import is_known, recorded
 from churn.languages.words import speaking
@@ -90,3 +97,45 @@ def test_sentences_are_found_where_they_are_written(sentence: str) -> None:
 def test_an_error_with_its_place_is_said_in_the_language_spoken(written: str, said: str) -> None:
     with speaking("de"):
         assert recorded(written) == said
+
+
+def documented(root: type[BaseModel]) -> Iterator[str]:
+    """Yield what the keys of a file mean: it is told where one of them is wrong."""
+    for key in root.model_fields.values():
+        yield from ([key.description] if key.description else [])
+        for part in (key.annotation, *get_args(key.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from documented(part)
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("root", [CampaignFile, ProgrammeFile])
+def test_what_the_keys_of_a_file_mean_has_words(code: str, root: type[BaseModel]) -> None:
+    texts = set(documented(root))
+    assert len(texts) > 10
+    with speaking(code):
+        assert [text for text in texts if not is_known(text)] == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "[campain]",
+        "title = 3",
+        "title = ",
+        "[offer]\nchannel = 'email'\ncontact_cost = -1\nincentive_cost = 'x'",
+        "[offer]\nprofit_model = 'any'",
+        "[audience]\nbands = 'high'\nmin_probability = 2\nrequires_consent = 'perhaps'",
+        "[audience]\nbands = []\nfilter = 3",
+        "[holdout]\nshare = 1\nseed = 1.5",
+        "[limits]\nbudget = 0\ncontacts = -1\ncooldown_days = 'x'",
+        "[crm.fields]\nwrong = 'There'",
+    ],
+)
+def test_what_is_wrong_in_a_file_has_words(code: str, wrong: str) -> None:
+    _, complaints = examine_text("winback", f"{wrong}\n", Path("campaigns/winback.toml"))
+    assert complaints
+    with speaking(code):
+        told = [text for complaint in complaints for text in (complaint.what, complaint.remedy)]
+        assert [(text, recorded(text)) for text in told if not is_known(text)] == []

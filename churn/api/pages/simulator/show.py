@@ -107,7 +107,7 @@ def ask(state: State, question: Question) -> tuple[Answer, Question]:
         calmer = replace(question.request, success_rate_low=None, success_rate_high=None)
         if calmer == question.request:
             raise
-        wrong = {**question.wrong, name: f"{error.what.capitalize()}."}
+        wrong = {**question.wrong, name: f"{error.what[:1].upper()}{error.what[1:]}."}
         return state.simulator.answer(calmer), replace(question, request=calmer, wrong=wrong)
 
 

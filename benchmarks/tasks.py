@@ -296,7 +296,7 @@ def cut_sessions(customers: int, months: int, buckets: int, is_monthly: bool, is
         in_tasks: list[float] = []
 
         def ours() -> None:
-            _, reports = cut.cut_tables(session, warehouse, [name], place, resources=resources, progress=SILENT)
+            _, reports = cut.cut_tables(session, warehouse, {name: None}, place, resources=resources, progress=SILENT)
             in_tasks.append(sum(report.cpu_seconds for report in reports))
 
         def theirs() -> None:

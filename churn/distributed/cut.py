@@ -1,11 +1,12 @@
 """Cuts tables by customer: the driver writes their rows, tasks sort each part into buckets by a hash of the customer's id.
 
-A large table is cut month by month, and only the months whose rows are others than before are cut again. A part needs no
-shuffle between machines: whoever works on it writes the files of all buckets, sorted by time.
+A large table is cut month by month: of the months that a build can see, those whose rows are others than before. A part
+needs no shuffle between machines: whoever works on it writes the files of all buckets, sorted by time.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING, Final
 from churn.config import ResourceSettings
 from churn.distributed.buckets import TaskReport, report_of, run_buckets
 from churn.distributed.hashing import buckets_of
+from churn.distributed.months import month_of, within
 from churn.distributed.place import Place
-from churn.distributed.tables import CUSTOMER, FiledTable, RowState, sql_name
+from churn.distributed.tables import CUSTOMER, FiledTable, sql_name
 from churn.distributed.work import WorkFolder, digest
 from churn.errors import ConfigError
 from churn.progress import Progress
 from churn.warehouse import Warehouse
 from churn.warehouse.connection import literal, quoted
+from churn.warehouse.facts.parts import count
 from churn.warehouse.opening import open_warehouse
 
 if TYPE_CHECKING:
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 
 MONTHLY_FROM: Final = 1_000_000  # rows
 _ALL: Final = "0"
-_MONTH: Final = "coalesce(year(occurred_at) * 12 + month(occurred_at), 0)"  # numbers: texts take a third longer
+_MONTH: Final = month_of("occurred_at")
+_FOLDER: Final = re.compile(r"part=(-?\d+)-\w+")
 _TIMES: Final = ("occurred_at", "month", "known_from", "snapshot_date")
 _FETCHES: Final = 8  # at once
 _MEMORY: Final = (
@@ -111,22 +115,35 @@ class CutTask:
 
 @dataclass(frozen=True)
 class _CutPlan:
-    """A table that is to be cut: the SQL that numbers its parts, and what stands for the rows of each."""
+    """A table that is to be cut: the SQL that numbers its parts, and what stands for the rows of each that a build can see.
+
+    `months` are all that it can see, with rows or without; None where it can see every part.
+    """
 
     table: FiledTable
     period: str
     parts: Mapping[int, str]
     rows: int
+    months: frozenset[int] | None
 
     def unit(self, part: int) -> str:
         """Return the name of a part's folder."""
-        return f"{self.table.name}/part={self.parts[part]}"
+        return f"{self.table.name}/{self.folder(part)}"
+
+    def folder(self, part: int) -> str:
+        """Return the name of a part's folder below the table's: which part it is, and what stands for its rows."""
+        return f"part={part}-{self.parts[part]}"
+
+    def is_seen(self, folder: str) -> bool:
+        """Say whether a folder below the table's is of a part that the build can see, whatever rows it holds."""
+        part = _FOLDER.fullmatch(folder)
+        return self.months is None or part is None or int(part[1]) in self.months
 
 
 def cut_tables(
     session: SparkSession,
     warehouse: Warehouse,
-    names: Sequence[str],
+    seen: Mapping[str, frozenset[int] | None],
     work: WorkFolder,
     *,
     resources: ResourceSettings,
@@ -134,10 +151,12 @@ def cut_tables(
 ) -> tuple[tuple[CutTable, ...], tuple[TaskReport, ...]]:
     """Return the tables `schema.table` cut into buckets, and how the tasks went; what was cut of the same rows before is not cut again.
 
+    `seen` names the tables, and of each the months that are asked for, None for all.
+
     Raises ConfigError for a table that does not say whose its rows are.
     """
     below = work.place / "cut"
-    plans = [_planned(warehouse, name, work) for name in names]
+    plans = [_planned(warehouse, name, months, work) for name, months in seen.items()]
     reports: dict[str, TaskReport] = {}
     written: dict[str, Place] = {}
     times: dict[str, str | None] = {}
@@ -162,8 +181,8 @@ def cut_tables(
     return tuple(_cut_table(warehouse, plan, below, reports) for plan in plans), done
 
 
-def _planned(warehouse: Warehouse, name: str, work: WorkFolder) -> _CutPlan:
-    """Look at all rows once: what each month holds, which a small table has in one part."""
+def _planned(warehouse: Warehouse, name: str, months: frozenset[int] | None, work: WorkFolder) -> _CutPlan:
+    """Look once at all rows that are asked for: what each month holds; a small table has one part."""
     table = FiledTable.of(warehouse, name)
     if not table.is_by_customer:
         raise ConfigError(
@@ -171,34 +190,36 @@ def _planned(warehouse: Warehouse, name: str, work: WorkFolder) -> _CutPlan:
             where=f"sql/{name.replace('.', '/')}.sql",
             remedy='Add the column, or set [engine] kind = "embedded".',
         )
-    period = _ALL if table.in_file("occurred_at") is None else _MONTH
-    counted = table.states(warehouse, period)
-    rows = sum(state.rows for state in counted.values())
-    if rows < MONTHLY_FROM and period != _ALL and counted:
-        period, counted = _ALL, {0: sum(counted.values(), start=RowState(0, 0))}
+    rows = count(warehouse, name)
+    period = _ALL if table.in_file("occurred_at") is None or rows < MONTHLY_FROM else _MONTH
+    months = None if period == _ALL else months
+    counted = table.states(warehouse, period, "true" if months is None else within("occurred_at", months))
     parts = {part: digest(work.hash, str(work.buckets), table.state_of(part, state)) for part, state in counted.items()}
-    return _CutPlan(table, period, parts, rows)
+    return _CutPlan(table, period, parts, rows, months)
 
 
 def _write(warehouse: Warehouse, plan: _CutPlan, missing: Collection[int], work: WorkFolder) -> Place:
     """Write the rows of the parts that are missing, each part in a folder by its name."""
     place = work.place / "whole" / uuid.uuid4().hex[:8]
-    where = f"{plan.period} in ({', '.join(map(str, missing))})" if len(missing) < len(plan.parts) else ""
+    is_all = plan.months is None and len(missing) == len(plan.parts)
+    where = "" if is_all else within("occurred_at", frozenset(missing))
     with place.writing() as folder:
         plan.table.write(warehouse, folder, part=plan.period, where=where)
     return place
 
 
 def _prune(below: Place, plans: Sequence[_CutPlan]) -> None:
-    """Remove tables that no build needs any more, and parts of other rows."""
-    kept = {plan.table.name: {f"part={part}" for part in plan.parts.values()} for plan in plans}
+    """Remove tables that no build needs any more, and parts of other rows; months that this build does not see stay for others."""
+    planned = {plan.table.name: plan for plan in plans}
     for name in below.names():
-        if name not in kept:
+        plan = planned.get(name)
+        if plan is None:
             (below / name).remove()
             continue
-        for part in (below / name).names():
-            if part not in kept[name]:
-                (below / name / part).remove()
+        kept = {plan.folder(part) for part in plan.parts}
+        for folder in (below / name).names():
+            if folder not in kept and plan.is_seen(folder):
+                (below / name / folder).remove()
 
 
 def _cut_table(warehouse: Warehouse, plan: _CutPlan, below: Place, reports: Mapping[str, TaskReport]) -> CutTable:

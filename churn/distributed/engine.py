@@ -16,6 +16,7 @@ from churn.distributed.buckets import TaskReport, count_buckets, on_this_machine
 from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
 from churn.distributed.cut import cut_tables
 from churn.distributed.files import deliveries_of, shared_out
+from churn.distributed.months import seen_months
 from churn.distributed.place import Place
 from churn.distributed.reading import fetch_rows
 from churn.distributed.rows import RowsTask, gather_rows, write_rows
@@ -66,12 +67,13 @@ class SparkEngine:
         tables = prepare_build(warehouse, models, policy, dates, data_cutoff=data_cutoff, wanted=wanted)
         plan = plan_build(models, tables)
         build(warehouse, models, schemas=("totals",), names=tables, progress=progress)
+        seen = seen_months(warehouse, models, plan.cut, plan.built)
         progress.step("Opening the Spark session")
         session, work = open_session(self.settings.engine), self._work()
         buckets = [str(bucket) for bucket in range(work.buckets)]
         with self._recorded("spark_cut", None, buckets):
             cut, reports = cut_tables(
-                session, warehouse, plan.cut, work, resources=self._resources(session), progress=progress
+                session, warehouse, seen, work, resources=self._resources(session), progress=progress
             )
             self._note("spark_cut", reports)
         whole = [FiledTable.of(warehouse, name) for name in WHOLE]

@@ -117,12 +117,12 @@ class FiledTable:
         listed = ", ".join(column.read for column in self.columns)
         return f"select {listed} from read_parquet([{paths}], hive_partitioning = false)"
 
-    def states(self, warehouse: Warehouse, part: str) -> dict[int, RowState]:
-        """Return the state of each part of the table, which the SQL `part` numbers."""
+    def states(self, warehouse: Warehouse, part: str, where: str = "true") -> dict[int, RowState]:
+        """Return the state of each part of the table, which the SQL `part` numbers; of rows `where` a condition holds."""
         listed = ", ".join(quoted(column.name) for column in self.columns)
         counted = warehouse.rows(
             f"select {part} as part, count(*), sum(cast(hash({listed}) as hugeint)) from {sql_name(self.name)}"
-            " group by 1 order by 1"
+            f" where {where} group by 1 order by 1"
         )
         return {int(number): RowState(rows, int(total)) for number, rows, total in counted}
 

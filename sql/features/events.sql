@@ -1,6 +1,7 @@
 -- Grain: one row per spine row.
 -- Purpose: events of any kind: totals, and a map per window with one entry per kind of event. Each entry becomes a
 -- feature of its own; a kind that a customer never had counts 0.
+-- Months of staging.events: select day from snapshots.recent_days
 
 with recent as (
     select

@@ -1,5 +1,7 @@
 -- Grain: one row per customer, day of activity, and days from which to which it was known.
 -- Purpose: what counts as a sign of life under the inactivity definition; empty under the others.
+-- Months of staging.sessions: select null from snapshots.policy where definition = 'inactivity'
+-- Months of staging.events: select null from snapshots.policy where definition = 'inactivity'
 
 with chosen as (
     select activity_table

@@ -1,6 +1,7 @@
 -- Grain: one row per customer and snapshot date with use in the 90 days before it.
 -- Purpose: one pass over the sessions for every feature of recent use. Sums are of decimals, so that the same facts
 -- give the same bytes in whatever order they are read.
+-- Months of staging.sessions: select day from snapshots.recent_days
 
 select
     f.customer_id,  -- The customer.

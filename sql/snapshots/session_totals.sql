@@ -1,6 +1,10 @@
 -- Grain: one row per spine row with any use before.
 -- Purpose: use over all time. Each fact is counted once, under the first snapshot that knows it; the total of a date is
 -- the sum over the snapshots up to it. Months that one snapshot is the first to know are counted whole.
+-- Months of staging.sessions: select month from totals.session_months
+--     where
+--         known_at >= (select min(snapshot_date) from snapshots.dates)
+--         and first_at < (select max(snapshot_date) from snapshots.dates)
 
 with edges as (
     select min(snapshot_date) as first_date, max(snapshot_date) as last_date

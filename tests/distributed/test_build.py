@@ -13,6 +13,7 @@ import pytest
 from churn.config import ResourceSettings
 from churn.distributed.build import WHOLE, BuildTask, gather, plan_build
 from churn.distributed.cut import CutPart, CutTable
+from churn.distributed.months import seen_months, within
 from churn.distributed.place import Place
 from churn.distributed.tables import FiledTable, sql_name
 from churn.errors import ConfigError
@@ -60,7 +61,7 @@ def told() -> World:
     return world.churn("c3", "2024-04-10").churn("c7", "2024-05-20", "payment_failure").churn("c7", "2024-06-20")
 
 
-def cut_here(warehouse: Warehouse, name: str, folder: Path, buckets: int) -> CutTable:
+def cut_here(warehouse: Warehouse, name: str, folder: Path, buckets: int, months: frozenset[int] | None) -> CutTable:
     """Cut a table as Spark would; by which hash does not matter."""
     table = FiledTable.of(warehouse, name)
     target = folder / name
@@ -69,6 +70,8 @@ def cut_here(warehouse: Warehouse, name: str, folder: Path, buckets: int) -> Cut
     target.mkdir(parents=True)
     for bucket in range(buckets):
         condition = f"hash(customer_id) % {buckets} = {bucket}"
+        if months is not None:
+            condition += f" and {within('occurred_at', months)}"
         if warehouse.rows(f"select 1 from {sql_name(name)} where {condition} limit 1"):
             (target / f"bucket={bucket}").mkdir()
             path = target / f"bucket={bucket}" / "part-0.parquet"
@@ -89,7 +92,8 @@ def build_in_buckets(
     tables = prepare_build(warehouse, models, policy, DATES, data_cutoff=FAR)
     plan = plan_build(models, tables)
     build(warehouse, models, schemas=("totals",), names=tables)
-    cut = tuple(cut_here(warehouse, name, folder / "cut", buckets) for name in plan.cut)
+    seen = seen_months(warehouse, models, plan.cut, plan.built)
+    cut = tuple(cut_here(warehouse, name, folder / "cut", buckets, seen[name]) for name in plan.cut)
     whole = [(FiledTable.of(warehouse, name), Place.at(folder / f"{name}.parquet")) for name in WHOLE]
     for table, place in whole:
         table.write(warehouse, place.path)
@@ -130,6 +134,31 @@ def test_tables_built_by_bucket_are_those_of_the_whole(
         assert ours["snapshots.spine"][1].height > 0
         assert feature_frame(whole, models)[0].equals(feature_frame(cut, models)[0])
         assert training_set(whole, models, policy).fingerprint == training_set(cut, models, policy).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("policy", "sees_all"), [(SnapshotPolicy(), False), (SnapshotPolicy(definition="inactivity"), True)]
+)
+def test_of_large_tables_only_the_months_are_cut_that_a_build_can_see(policy: SnapshotPolicy, sees_all: bool) -> None:
+    models, day = shipped_models(), date(2024, 5, 20)
+    with town().warehouse() as warehouse:
+        tables = prepare_build(warehouse, models, policy, [day], data_cutoff=FAR)
+        build(warehouse, models, schemas=("totals",), names=tables)
+        plan = plan_build(models, tables)
+        seen = seen_months(warehouse, models, plan.cut, plan.built)
+        late = warehouse.rows(
+            "select distinct year(occurred_at) * 12 + month(occurred_at) from staging.sessions"
+            f" where fact_version = 1 and occurred_at < '{day}' and available_at >= '{day}'"
+        )
+        assert seen["staging.payments"] is None, "a file that says nothing may look at all of them"
+        if sees_all:
+            assert seen["staging.sessions"] is None
+            assert seen["staging.events"] is None
+            return
+        recent = frozenset(2024 * 12 + month for month in (2, 3, 4, 5))
+        assert seen["staging.events"] == recent
+        assert seen["staging.sessions"] == recent | frozenset(number for (number,) in late)
+        assert len(seen["staging.sessions"]) > len(recent), "months of which a part was told late are needed too"
 
 
 @pytest.fixture

@@ -56,9 +56,9 @@ def test_spark_cuts_months_by_customer_and_cuts_again_only_what_changed(
             " occurred_at, n::hugeint as \"odd, name\", timestamp '1200-02-29' as old, n / 7 as part from range(90) as r(n)"
         )
 
-        def cut_now() -> cut.CutTable:
+        def cut_now(months: frozenset[int] | None = None) -> cut.CutTable:
             ((table,), _) = cut.cut_tables(
-                session, warehouse, ["staging.sessions"], work, resources=SMALL, progress=SILENT
+                session, warehouse, {"staging.sessions": months}, work, resources=SMALL, progress=SILENT
             )
             return table
 
@@ -81,6 +81,16 @@ def test_spark_cuts_months_by_customer_and_cuts_again_only_what_changed(
         assert len(set(first.parts) & set(second.parts)) == 3
         kept = {part.place.path.parent for part in second.parts}
         assert set((work.place.path / "cut" / "staging.sessions").iterdir()) == kept
+        warehouse.execute("insert into staging.sessions values ('c1', timestamp '2024-03-07', 1, null, null)")
+        warehouse.execute("insert into staging.sessions values ('c2', timestamp '2024-04-02', 1, null, null)")
+        some = cut_now(frozenset({2024 * 12 + 1, 2024 * 12 + 3, 2024 * 12 + 7}))
+        assert len(some.parts) == 2
+        assert some.rows == 93, "that a table has rows is told of the whole"
+        assert len(set(some.parts) & set(second.parts)) == 1
+        places = {part.place.path.parent for part in some.parts}
+        kept = {path for path in kept if not path.name.startswith(f"part={2024 * 12 + 3}-")} | places
+        assert set((work.place.path / "cut" / "staging.sessions").iterdir()) == kept, "other months stay as they are"
+        assert cut_now(frozenset()).parts == ()
 
 
 def test_the_hash_of_an_id_is_that_of_spark(spark: SparkCluster) -> None:

@@ -107,7 +107,7 @@ def test_tables_are_cut_and_read_through_the_store(
             " as occurred_at, n::hugeint as amount from range(300) as r(n)"
         )
         ((table,), reports) = cut_tables(
-            session, warehouse, ["staging.payments"], work, resources=SMALL, progress=SILENT
+            session, warehouse, {"staging.payments": None}, work, resources=SMALL, progress=SILENT
         )
         assert len(reports) == 1
         held = []
@@ -115,7 +115,9 @@ def test_tables_are_cut_and_read_through_the_store(
             table.load(other, bucket, tmp_path)
             held += other.rows("select * from staging.payments")
         assert sorted(held) == sorted(warehouse.rows("select * from staging.payments"))
-        assert cut_tables(session, warehouse, ["staging.payments"], work, resources=SMALL, progress=SILENT)[1] == ()
+        assert (
+            cut_tables(session, warehouse, {"staging.payments": None}, work, resources=SMALL, progress=SILENT)[1] == ()
+        )
 
 
 @pytest.mark.parametrize(("least", "rows"), [(3, 7), (100, 0)])

@@ -28,6 +28,8 @@ WRITTEN_BY_CODE = frozenset(
     }
 )
 _OPEN_SCHEMAS = frozenset({"raw", "history", "store", "information_schema"})
+MONTHS = "months of "  # begins the setting that says which months of a table a file can see
+_SETTINGS = frozenset({"level", "remedy", "incremental by", "kept as", "grain", "per customer"})
 _COMMENT = re.compile(
     r"^(?P<text>.*?)\s*(?:\[(?P<kind>actionable|context|personal)\])?\s*(?:\"(?P<phrase>[^\"]*)\")?\s*(?:\"(?P<wording>[^\"]*)\")?\s*$",
     re.DOTALL,
@@ -158,16 +160,22 @@ def _parsed(name: str, path: Path, sql: str) -> SqlModel:
 
 
 def _header(sql: str) -> tuple[str, dict[str, str]]:
-    """Return the prose of the leading comment, and its `Key: value` lines."""
-    prose, settings = [], {}
+    """Return the prose of the leading comment, and its `Key: value` lines; an indented line goes on with the value above."""
+    prose: list[str] = []
+    settings: dict[str, str] = {}
+    last: str | None = None  # what an indented line goes on with
     for line in sql.splitlines():
         if not line.startswith("--"):
             break
         text = line.removeprefix("--").strip()
         key, colon, value = text.partition(":")
-        if colon and key.lower() in {"level", "remedy", "incremental by", "kept as", "grain", "per customer"}:
-            settings[key.lower()] = value.strip()
+        if last is not None and line.startswith("--  "):
+            settings[last] += f" {text}"
+        elif colon and (key.lower() in _SETTINGS or key.lower().startswith(MONTHS)):
+            last = key.lower()
+            settings[last] = value.strip()
         else:
+            last = None
             prose.append(text.removeprefix("Purpose:").strip())
     return " ".join(prose).strip(), settings
 

@@ -182,8 +182,8 @@ def report(customers: int, months: int, home: str) -> Work:
     return work
 
 
-def features_on(customers: int, months: int, buckets: int | None) -> Work:
-    """All features of the newest date, in this process or, cut into `buckets`, by tasks of a Spark on this machine."""
+def features_on(customers: int, months: int, buckets: int | None, dates: int = 1) -> Work:
+    """All features of the newest `dates`, in this process or, cut into `buckets`, by tasks of a Spark on this machine."""
     from benchmarks.features import months_before
     from churn.bootstrap import build_context
     from churn.distributed import forget_work, probe_cluster
@@ -202,7 +202,7 @@ def features_on(customers: int, months: int, buckets: int | None) -> Work:
 
     def build() -> None:
         with context.open_warehouse("bench") as warehouse:
-            days = months_before(found.cutoff, 1)
+            days = months_before(found.cutoff, dates)
             context.engine.build_snapshots(warehouse, models, policy, days, data_cutoff=data_cutoff(warehouse))
 
     def work() -> dict[str, Any]:
@@ -305,7 +305,10 @@ def cut_sessions(customers: int, months: int, buckets: int, is_monthly: bool, is
 
         with found.context().open_warehouse("bench") as warehouse:
             (plain / "whole").mkdir(parents=True)
-            FiledTable.of(warehouse, name).write(warehouse, plain / "whole" / "all.parquet")
+            listed = FiledTable.of(warehouse, name).written
+            whole = plain / "whole" / "all.parquet"
+            with warehouse.unordered():  # as Spark and everybody else writes Parquet
+                warehouse.execute(f"copy (select {listed} from {name}) to '{whole}' (format parquet)")
             size = sum(path.stat().st_size for path in (plain / "whole").iterdir()) / 1e6
             (rows,) = warehouse.rows(f"select count(*) from {name}")[0]
             if is_warm:

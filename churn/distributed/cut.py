@@ -20,7 +20,7 @@ from churn.distributed.buckets import TaskReport, report_of, run_buckets
 from churn.distributed.hashing import buckets_of
 from churn.distributed.months import month_of, within
 from churn.distributed.place import Place
-from churn.distributed.tables import CUSTOMER, FiledTable, sql_name
+from churn.distributed.tables import AS_PARQUET, CUSTOMER, FiledTable, sql_name
 from churn.distributed.work import WorkFolder, digest
 from churn.errors import ConfigError
 from churn.progress import Progress
@@ -109,7 +109,7 @@ class CutTask:
                 order = ", ".join(name for name in ("bucket", self.times[part]) if name is not None)
                 warehouse.execute(
                     f"copy (select r.*, o.bucket from {rows} as r join cut.owners as o on o.owner is not distinct from"
-                    f" r.{CUSTOMER} order by {order}) to {literal(str(folder))} (format parquet, partition_by (bucket))"
+                    f" r.{CUSTOMER} order by {order}) to {literal(str(folder))} ({AS_PARQUET}, partition_by (bucket))"
                 )
 
 

@@ -17,7 +17,7 @@ from churn import __version__
 from churn.config import ResourceSettings, SourceSettings
 from churn.distributed.buckets import TaskReport
 from churn.distributed.place import Place
-from churn.distributed.tables import FiledTable
+from churn.distributed.tables import AS_PARQUET, FiledTable
 from churn.distributed.work import digest
 from churn.errors import ConfigError, ContractBroken
 from churn.warehouse.connection import literal
@@ -56,7 +56,7 @@ class ReadTask:
                 ):
                     target = literal(str(folder / _rows(number)))
                     warehouse.execute(
-                        f"copy (select {_table(delivery.columns).written} from ({delivery.sql})) to {target} (format parquet)"
+                        f"copy (select {_table(delivery.columns).written} from ({delivery.sql})) to {target} ({AS_PARQUET})"
                     )
                     notes.append(_note(delivery))
                 (folder / _NOTE).write_text(json.dumps(notes), encoding="utf-8")

@@ -22,6 +22,8 @@ _ODD: Final = re.compile(
     r"|TIMESTAMP_N?M?S|TIME|ENUM\((?:'(?:[^']|'')*'(?:, )?)*\))(?=[,)\[]|$)"
 )
 CUSTOMER: Final = "customer_id"
+# Of how files are written that only we read: times and numbers as differences, which takes two thirds of the room.
+AS_PARQUET: Final = "format parquet, parquet_version v2"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class FiledTable:
         """Write the table to the file `path`; by the SQL `part`, rows go to folders `part=...` below it, in any order."""
         listed = ", ".join([self.written, *([f"{part} as part"] if part else [])])
         source = f"{sql_name(self.name)}" + (f" where {where}" if where else "")
-        how = "format parquet" + (", partition_by (part)" if part else "")
+        how = AS_PARQUET + (", partition_by (part)" if part else "")
         with warehouse.unordered():
             warehouse.execute(f"copy (select {listed} from {source}) to {literal(str(path))} ({how})")
 

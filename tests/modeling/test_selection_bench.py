@@ -25,6 +25,7 @@ def test_the_chosen_candidate_earns_nearly_what_the_best_in_hindsight_earns() ->
     assert len(made) == 8
     assert all(choice.money <= choice.best for choice in made)
     assert share_of_best(made) > 0.95
+    assert all(choice.oracle <= 1.0 for choice in made)
 
 
 def test_rows_left_over_are_those_no_candidate_learnt_from() -> None:

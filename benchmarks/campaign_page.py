@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import campaign_coverage, height, off_policy, oracle_share, rounds
+from benchmarks import campaign_coverage, height, off_policy, oracle_share, rounds, rounds_told
 from benchmarks.campaign_worlds import DEMO, SECOND
 from benchmarks.measuring import ROOT
 
@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "campaigns.json"
 PAGE = ROOT / "docs" / "campaign-truth.md"
 TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
     "oracle": oracle_share.told,
-    "rounds": rounds.told,
+    "rounds": rounds_told.told,
     "coverage": campaign_coverage.told,
     "off-policy": off_policy.told,
     "height": height.told,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -208,16 +209,29 @@ def profit_of_ceiling(world: CampaignWorld, value: Floats, contact: Floats, ince
     It is learnt without noise: from the true probabilities of everybody active at EARLIER, without and under each offer. What
     was learnt of a company is kept beside it.
     """
-    path = world.home / "ceiling.npy"
-    if not path.is_file():
-        np.save(path, _learnt_ceiling(world))
-    kept = np.load(path)
+    offers = world.simulator.offers
+
+    def targets(truth: pl.DataFrame) -> Floats:
+        alone = truth["p_no_contact"].to_numpy()
+        return np.column_stack([alone, *(alone - truth[f"p_{offer}"].to_numpy() for offer in offers)])
+
+    kept = expected_truth(world, "ceiling", targets)
     p, avoided = kept[:, 0], kept[:, 1:]
     return np.asarray(value[:, None] * avoided - contact - incentive * (1 - p[:, None] + avoided))
 
 
-def _learnt_ceiling(world: CampaignWorld) -> Floats:
-    """Return churn without contact, and churn avoided by each offer, (n, 1 + k), as `profit_of_ceiling` has it."""
+def expected_truth(world: CampaignWorld, name: str, targets: Callable[[pl.DataFrame], Floats]) -> Floats:
+    """Return E[targets | features] (n, m) of the customers, learnt from the `targets` (l, m) of an earlier month's truth.
+
+    What was learnt of a company is kept beside it, under `name`.
+    """
+    path = world.home / f"{name}.npy"
+    if not path.is_file():
+        np.save(path, _learnt_truth(world, targets))
+    return np.asarray(np.load(path), dtype=np.float64)
+
+
+def _learnt_truth(world: CampaignWorld, targets: Callable[[pl.DataFrame], Floats]) -> Floats:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     frames, docs = features_of(world, (EARLIER, DAY))
@@ -236,9 +250,7 @@ def _learnt_ceiling(world: CampaignWorld) -> Floats:
         estimator = HistGradientBoostingRegressor(random_state=world.seed, **CEILING)
         return np.asarray(estimator.fit(seen, target).predict(asked), dtype=np.float64)
 
-    alone = then["p_no_contact"].to_numpy()
-    avoided = np.column_stack([learnt(alone - then[f"p_{offer}"].to_numpy()) for offer in world.simulator.offers])
-    return np.column_stack([learnt(alone), avoided])
+    return np.column_stack([learnt(target) for target in targets(then).T])
 
 
 def _single(realised: Floats, chosen: NDArray[np.bool_]) -> NDArray[np.int16]:

@@ -228,6 +228,7 @@ def _truth(
         "segment": ["" for _ in who],
         "is_lost_early": early,
         "p_no_contact": 1.0 - np.exp(-exposure) * (1.0 - loses),
+        "p_involuntary": np.exp(-exposure) * loses,  # part of it: who does not cancel before
         "churn_without_contact": early | (exposure > rest[who]) | is_lost,
     }
     for name, factor, rescue in zip(OFFERS, factors, rescues, strict=True):

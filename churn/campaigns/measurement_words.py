@@ -113,9 +113,14 @@ def caveats(d: Measured) -> list[str]:
     if d.status == "measured":
         notes += _thin(d)
     if d.events.before_assignment:
-        notes.append(f"{_events(d.events.before_assignment, 'from before the assignment {} not count', 'does', 'do')}.")
+        singular, plural = (
+            "outcome event from before the assignment does",
+            "outcome events from before the assignment do",
+        )
+        notes.append(f"{_counted(d.events.before_assignment, singular, plural)} not count.")
     if d.events.unmatched:
-        notes.append(f"{_events(d.events.unmatched, '{} about somebody not in this campaign', 'is', 'are')}.")
+        singular, plural = "outcome event is", "outcome events are"
+        notes.append(f"{_counted(d.events.unmatched, singular, plural)} about somebody not in this campaign.")
     if len(d.windows) > 1:
         days = " and ".join(str(window) for window in d.windows)
         notes.append(f"The plans of this campaign have windows of {days} days; each customer is judged by their own.")
@@ -144,11 +149,8 @@ def _thin(d: Measured) -> list[str]:
     return notes
 
 
-def _events(number: int, rest: str, singular: str, plural: str) -> str:
-    """Return how many outcome events, and `rest` with the verb that fits their number."""
-    return (
-        f"{count(number)} outcome event{'' if number == 1 else 's'} {rest.format(singular if number == 1 else plural)}"
-    )
+def _counted(number: int, singular: str, plural: str) -> str:
+    return f"{count(number)} {singular if number == 1 else plural}"
 
 
 def words_of(d: Measured) -> MeasurementWords:
@@ -353,12 +355,15 @@ def _ledger(d: Measured) -> str | None:
     ledger, currency = d.ledger, d.currency
     if ledger is None or ledger.saves is None or ledger.net_profit is None:
         return None
-    side = "within" if ledger.is_profit_within else "outside"
+    lies = (
+        "the plan lies within what was measured"
+        if ledger.is_profit_within
+        else "the plan lies outside what was measured"
+    )
     saves = "" if ledger.expected_saves is None else f"{count(ledger.expected_saves)} saves and "
     return (
         f"Save ledger: the plan expected {saves}{money(ledger.expected_profit, currency, cents=False)} net; measured are "
-        f"{_people(ledger.saves.value)} and {money(ledger.net_profit.value, currency, cents=False)}: the plan lies {side} "
-        "what was measured."
+        f"{_people(ledger.saves.value)} and {money(ledger.net_profit.value, currency, cents=False)}: {lies}."
     )
 
 

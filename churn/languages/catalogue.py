@@ -14,8 +14,9 @@ from typing import Final
 ENGLISH: Final = "en"
 FOLDER: Final = Path(__file__).resolve().parent
 RECORDED: Final = "recorded"  # the context of sentences that other parts of churn write, and pages recognise
-# A mark `n` stands for a number, `known` for a text that the catalogue knows; any other for whatever stands there.
+# A mark `n` stands for a number, `word` for one word, `known` for a text that the catalogue knows; any other for whatever stands there.
 _NUMBERED: Final = re.compile(r"n\d*")
+_SINGLE: Final = re.compile(r"word\d*")
 KNOWN: Final = re.compile(r"known\d*")
 _A_NUMBER: Final = r"(?:\d{4}-\d\d-\d\d|[\u2212±+-]?[$€£]?\d[\d.,]*(?:[ \u00a0\u202f]?%)?)"
 _MARK: Final = re.compile(r"\{(\w*)\}")
@@ -121,7 +122,7 @@ def _pattern(text: str, translation: str) -> Pattern:
     parts = [re.escape(literals[0])]
     seen: set[str] = set()
     for name, literal in zip(names, literals[1:], strict=True):
-        inside = _A_NUMBER if _NUMBERED.fullmatch(name) else ".*?"
+        inside = _A_NUMBER if _NUMBERED.fullmatch(name) else r"\S+?" if _SINGLE.fullmatch(name) else ".*?"
         parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{inside})")
         parts.append(re.escape(literal))
         seen.add(name)

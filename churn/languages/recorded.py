@@ -63,7 +63,7 @@ def _in_words(words: Catalogue, text: str, depth: int) -> str:
 
 def _sentence(words: Catalogue, text: str, depth: int) -> str | None:
     """Return a sentence that is known by itself, clause by clause, or behind the place that it speaks of; None where none is."""
-    return _whole(words, text, depth) or _clauses(words, text, depth) or _placed(words, text, depth)
+    return _clauses(words, text, depth) or _whole(words, text, depth) or _placed(words, text, depth)
 
 
 def _placed(words: Catalogue, text: str, depth: int) -> str | None:
@@ -78,7 +78,7 @@ def _placed(words: Catalogue, text: str, depth: int) -> str | None:
 
 def _clauses(words: Catalogue, text: str, depth: int) -> str | None:
     """Return clauses that semicolons part, where each is known; None where one is not."""
-    parts = text.removesuffix(".").split("; ")
+    parts = text.removesuffix(".").split("; ") if text not in words.recorded else ()
     if len(parts) < 2:
         return None
     clauses = [_whole(words, part, depth) or _placed(words, part, depth) for part in parts]

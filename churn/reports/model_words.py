@@ -115,7 +115,7 @@ def learned_words(card: ModelCard) -> list[str]:
         )
     if card.leakage_scan:
         strongest = card.leakage_scan[0]
-        name = strongest.feature.replace("_", " ")
+        name = recorded(strongest.feature.replace("_", " "))
         sentences.append(
             tr(
                 "No single fact gives the outcome away: the strongest alone, {name}, ranks {auc} of pairs rightly.",

@@ -58,8 +58,10 @@ def written() -> frozenset[tuple[str, ...]]:
         single = _COUNTED.sub(lambda match: "1 " + match[1] + ("y" if match[2] == "ies" else ""), phrase)
         texts += [single, phrase.replace("{}", "no"), phrase.replace("about {}", "hardly any")]
     texts += [
-        str(message["message_template_python"]) for message in list_all_errors()
-    ]  # pydantic's, of settings and files
+        file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("campaigns/*.toml"))
+    ]  # titles of those that ship
+    texts += [file.read_text(encoding="utf-8") for file in sorted((ROOT / "churn").rglob("*.toml"))]
+    texts += [str(message["message_template_python"]) for message in list_all_errors()]  # of settings and files
     words = words_of("\n".join([*texts, *sql, (ROOT / "reports" / "words" / "en.toml").read_text(encoding="utf-8")]))
     return frozenset((word,) for word in words) | frozenset(zip(words, words[1:], words[2:], strict=False))
 

@@ -233,6 +233,7 @@ def expected_truth(world: CampaignWorld, name: str, targets: Callable[[pl.DataFr
 
 def _learnt_truth(world: CampaignWorld, targets: Callable[[pl.DataFrame], Floats]) -> Floats:
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     frames, docs = features_of(world, (EARLIER, DAY))
     names = [doc.name for doc in docs]
@@ -250,7 +251,8 @@ def _learnt_truth(world: CampaignWorld, targets: Callable[[pl.DataFrame], Floats
         estimator = HistGradientBoostingRegressor(random_state=world.seed, **CEILING)
         return np.asarray(estimator.fit(seen, target).predict(asked), dtype=np.float64)
 
-    return np.column_stack([learnt(target) for target in targets(then).T])
+    with threadpool_limits(limits=1):  # on a busy machine threads wait for each other longer than they work
+        return np.column_stack([learnt(target) for target in targets(then).T])
 
 
 def _single(realised: Floats, chosen: NDArray[np.bool_]) -> NDArray[np.int16]:

@@ -10,7 +10,7 @@ from staging.customers
 where
     superseded_at is null
     and (
-        birth_date < date '1900-01-01'
+        birth_date < (select cast(now_at - interval 120 year as date) from checks.clock)
         or birth_date > (select cast(now_at as date) from checks.clock)
         or birth_date > cast(signed_up_at as date)
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from churn.languages.catalogue import ENGLISH, FOLDER, RECORDED, languages, read_catalogue
+from churn.languages.recorded import is_known
+from churn.languages.words import speaking
+from churn.warehouse import load_models
 from tests.languages.sources import MARK, Marked, marked, words_of, written
 
 OTHERS = [code for code in languages() if code != ENGLISH]
@@ -58,6 +62,15 @@ def test_recorded_sentences_are_made_of_what_modules_and_sql_files_say(code: str
         if not all(_is_written(piece, corpus) for piece in MARK.split(text)[::2])
     ]
     assert gone == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_rule_of_quality_has_words_for_what_it_asks_and_what_to_do(code: str) -> None:
+    rules = [model for name, model in load_models(Path("nowhere")).items() if name.startswith("checks.")]
+    with speaking(code):
+        missing = [text for rule in rules for text in (rule.description, rule.settings["remedy"]) if not is_known(text)]
+    assert len(rules) > 15
+    assert missing == []
 
 
 def _is_written(piece: str, corpus: frozenset[tuple[str, ...]]) -> bool:

@@ -237,3 +237,19 @@ def test_where_only_events_are_known_silence_tells_who_left(tmp_path: Path) -> N
     _, settings = proposed(tmp_path, "events.jsonl")
     assert set(settings.sources) == {"events"}
     assert (settings.churn.definition, settings.churn.activity_table) == ("inactivity", "events")
+
+
+@pytest.mark.parametrize("never", ["31.12.9999", "9999-12-31", "9999-12-31 00:00:00"])
+def test_a_day_that_stands_for_none_is_proposed_as_missing(tmp_path: Path, never: str) -> None:
+    (tmp_path / "vertraege.csv").write_text(
+        "Vertragsnr;Kundennr;Vertragsbeginn;Tarif;Beitrag;Gekündigt am;Vertragsende\n"
+        + "".join(f"V{n};K{n};{n:02}.03.2024;Basis;10;{'1900-01-01' if n > 5 else '10.04.2024'};{never if n > 5 else '20.04.2024'}\n" for n in range(1, 21)),
+        encoding="utf-8",
+    )  # fmt: skip
+    text, settings = proposed(tmp_path, "vertraege.csv")
+    columns = settings.sources["subscriptions"].columns
+    assert columns["canceled_at"] == "nullif(\"Gekündigt am\", '1900-01-01')"
+    assert columns["ended_at"] == f"nullif(Vertragsende, '{never}')"
+    assert f"# A placeholder in Vertragsende, read as missing: {never}." in text
+    missing = {column.column: column.missing for column in read(settings)["subscriptions"].columns}
+    assert (missing["canceled_at"], missing["ended_at"], missing["started_at"]) == (15, 15, 0)

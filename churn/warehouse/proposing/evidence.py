@@ -23,6 +23,9 @@ _LOOKED_AT: Final = "looked_at"  # temporary: the rows of the files of one form
 _HEAD: Final = 1 << 20  # bytes looked at for what concerns the file as a whole
 _ENOUGH: Final = 20  # values from which on it says something that they come again
 _WORDS: Final = 12  # different values at most of a column whose values are words
+_PLACEHOLDERS: Final = 5  # rows from which on a day of no real year stands for none
+# A date, in any order of its parts, of a year up to 1904 or from 2090.
+_NO_YEAR: Final = "^([0-9]{1,2}[./-][0-9]{1,2}[./-])?(0[0-9]{3}|1[0-8][0-9]{2}|190[0-4]|209[0-9]|2[1-9][0-9]{2}|[3-9][0-9]{3})([./-][0-9]{1,2}[./-][0-9]{1,2})?([ T].*)?$"
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _MARKED: Final = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -33,7 +36,8 @@ class ColumnEvidence:
 
     `words` are all different values where there are few. `decimal_commas` prove that a comma parts decimals (29,99),
     `thousands` that it groups thousands (1,234.50); `either` fit both (1,234), and `point_groups` are 1.234. `shapes`
-    are dates in numbers whose order has to be told, `odd` values that are no number and no time.
+    are dates in numbers whose order has to be told, `odd` values that are no number and no time. `placeholders` are
+    days that come again and again in years in which nothing happened yet, such as 9999-12-31.
     """
 
     name: str
@@ -52,6 +56,7 @@ class ColumnEvidence:
     shapes: tuple[date_forms.DateShape, ...]
     words: tuple[str, ...]
     odd: tuple[str, ...]
+    placeholders: tuple[str, ...]
     comma_example: str
 
     @property
@@ -177,6 +182,10 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
         f"select t from {source} where t is not null and {number} is null and {time} is null and not {dated}"
         f" and not {values.ambiguous_number('t')} group by 1 order by count(*) desc, 1 limit 4"
     )
+    placeholders = warehouse.rows(
+        f"select t from {source} where regexp_matches(t, '{_NO_YEAR}') group by 1"
+        f" having count(*) >= {_PLACEHOLDERS} and count(*) > 0.01 * {int(row[0] or 0)} order by count(*) desc, 1 limit 3"
+    )
     kind = "time" if delivered.startswith(("TIMESTAMP", "DATE")) else "text" if delivered == "VARCHAR" else "typed"
     counts = [int(count or 0) for count in row[:-1]]
     present, different, numbers, times, decimal_commas, thousands, either, point_groups, clocks, offsets, half_days = (
@@ -199,6 +208,7 @@ def _column(warehouse: Warehouse, sql: str, name: str, expression: str, delivere
         shapes=tuple(date_forms.shapes(warehouse, sql, f"cast({expression} as varchar)")) if kind == "text" else (),
         words=tuple(str(word) for word, _ in words) if len(words) <= _WORDS else (),
         odd=tuple(str(word) for (word,) in odd),
+        placeholders=tuple(str(word) for (word,) in placeholders),
         comma_example=str(row[-1] or ""),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from churn.warehouse.connection import quoted
 from churn.warehouse.loading.contracts import TABLES
 from churn.warehouse.loading.date_forms import DateShape
 from churn.warehouse.proposing import synonyms
@@ -106,6 +107,12 @@ def _section(
         why = "Times without an offset are UTC, unless the zone they were written in is named:"
         choices.append(Choice(why, ('zone = "Europe/Berlin"',)))
     columns = {name: _mapped(theirs) for name, theirs in match.columns.items() if theirs.lower() != name}
+    types = TABLES[match.table].types
+    for name, theirs in match.columns.items():
+        words = by_name[theirs].placeholders
+        if words and types[name] in {"TIMESTAMP", "DATE"}:
+            columns[name] = _without(theirs, words)
+            notes.append(f"A placeholder in {theirs}, read as missing: {', '.join(words)}.")
     if match.numbers_its_rows:
         own = next(name for name in TABLES[match.table].required if name not in match.columns)
         place = "row_number" if len(evidence.paths) == 1 else "source_file || ':' || row_number"
@@ -127,6 +134,15 @@ def _mapped(theirs: str) -> str:
         if "." not in theirs
         else ".".join(f'"{part}"' if not part.isidentifier() else part for part in theirs.split("."))
     )
+
+
+def _without(theirs: str, words: Sequence[str]) -> str:
+    """Return SQL for a column without the values that stand for none."""
+    sql = _mapped(theirs) if "." in theirs or theirs.isidentifier() else quoted(theirs)
+    for word in words:
+        literal = word.replace("'", "''")
+        sql = f"nullif({sql}, '{literal}')"
+    return sql
 
 
 def _options(evidence: FileEvidence, match: TableMatch, lines: list[str], choices: list[Choice]) -> None:

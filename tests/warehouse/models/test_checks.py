@@ -250,6 +250,58 @@ def subscriptions_with(values: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
     return {"subscriptions": pl.DataFrame(rows, schema=frame.schema)}
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "day"),
+    [
+        ("subscriptions", "ended_at", datetime(9999, 12, 31)),
+        ("subscriptions", "ended_at", datetime(2099, 12, 31, 23, 59, 59)),
+        ("subscriptions", "canceled_at", datetime(1900, 1, 1)),
+        ("customers", "signed_up_at", datetime(1970, 1, 1)),
+        ("payments", "attempted_at", datetime(1753, 1, 1)),
+    ],
+)
+def test_a_day_that_stands_for_none_blocks(check: Check, table: str, column: str, day: datetime) -> None:
+    found = check(changed(table, column, day, rows=8))["times_are_no_placeholders"]
+    assert (found.level, found.defect_count) == ("block", 8)
+    assert found.example["column_name"] == f"{table}.{column}"
+    assert found.example["placeholder"] == day.date().isoformat()
+
+
+def test_odd_days_that_do_not_repeat_are_no_placeholders(check: Check) -> None:
+    days = [{"ended_at": datetime(2091 + n, 5, 1)} for n in range(8)]
+    assert "times_are_no_placeholders" not in check(subscriptions_with([*days, *[{}] * 20]))
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (lambda n: f"C{n}", lambda n: f"c{n}"),
+        (lambda n: f"{n:06d}", str),
+        (lambda n: f"001A0000{n:07d}", lambda n: f"001A0000{n:07d}AAB"),
+    ],
+)
+def test_ids_that_differ_in_spelling_alone_block(
+    check: Check, here: Callable[[int], str], there: Callable[[int], str]
+) -> None:
+    frames = {
+        name: frame.with_columns(
+            pl.col("customer_id").str.slice(1).cast(pl.Int64).map_elements(
+                lambda n, spelt=there if name == "payments" else here: spelt(n + 1), return_dtype=pl.String
+            )
+        )
+        for name, frame in company().items()
+    }  # fmt: skip
+    found = check(frames)["ids_are_written_alike"]
+    assert (found.level, found.defect_count) == ("block", 20)
+    assert found.example["table_name"] == "payments"
+    assert found.example["written_here"] in {there(n + 1) for n in range(20)}
+    assert found.example["written_in_customers"] in {here(n + 1) for n in range(20)}
+
+
+def test_customers_that_are_known_under_no_spelling_are_another_rule_s_matter(check: Check) -> None:
+    assert "ids_are_written_alike" not in check(changed("payments", "customer_id", "K999", rows=60))
+
+
 def test_ends_that_lie_on_one_day_are_found(check: Check) -> None:
     days = [datetime(2025, 11, 11)] * 60 + [datetime(2025, 3, 1) + timedelta(days=7 * n) for n in range(40)]
     ended = [{"ended_at": day} for day in days] + [{}] * 20

@@ -298,6 +298,18 @@ def test_ids_that_differ_in_spelling_alone_block(
     assert found.example["written_in_customers"] in {here(n + 1) for n in range(20)}
 
 
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+def test_payments_in_cents_beside_fees_in_dollars_are_found(check: Check, factor: float) -> None:
+    found = check({"payments": company()["payments"].with_columns(pl.col("amount") * factor)})["payments_fit_fees"]
+    assert (found.level, found.defect_count) == ("warn", 700)
+    assert (found.example["usual_amount"], found.example["usual_fee"]) == (10.0 * factor, 10.0)
+
+
+def test_payments_for_a_year_or_for_seats_are_no_cents(check: Check) -> None:
+    yearly = company()["payments"].with_columns(pl.col("amount") * 12)
+    assert "payments_fit_fees" not in check({"payments": yearly})
+
+
 def test_customers_that_are_known_under_no_spelling_are_another_rule_s_matter(check: Check) -> None:
     assert "ids_are_written_alike" not in check(changed("payments", "customer_id", "K999", rows=60))
 

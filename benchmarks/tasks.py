@@ -194,7 +194,7 @@ def features_on(customers: int, months: int, buckets: int | None, dates: int = 1
     found = company(customers, months, SILENT)
     settings = found.context().settings
     if buckets is not None:
-        settings = settings.model_copy(update={"engine": _spark_here(buckets)})
+        settings = settings.model_copy(update={"engine": spark_here(buckets)})
         probe_cluster(found.home, settings.engine)  # the first job of a Java takes it seconds to compile
         forget_work(found.home)
     context = build_context(settings=settings)
@@ -231,6 +231,24 @@ def features_on(customers: int, months: int, buckets: int | None, dates: int = 1
     return work
 
 
+def rules(customers: int, months: int) -> Work:
+    """All quality rules over loaded tables, as the driver runs them under either engine."""
+    from churn.warehouse import load_models
+    from churn.warehouse.models.checks import run_checks
+
+    found = company(customers, months, SILENT)
+    models = load_models(found.home)
+    now = datetime.combine(found.cutoff, datetime.min.time())
+
+    def work() -> dict[str, Any]:
+        began = time.process_time()
+        with found.context().open_warehouse("bench") as warehouse:
+            run = run_checks(warehouse, models, now=now)
+        return {"rules": len(run), "cpu": time.process_time() - began}
+
+    return work
+
+
 def _noted(home: Path, event: str) -> dict[str, Any]:
     """Return the newest line of the log of that kind."""
     log = (home / "churn.log").read_text(encoding="utf-8").splitlines()
@@ -253,7 +271,7 @@ def tables_that_differ(customers: int, months: int, buckets: int) -> Work:
 
     def work() -> dict[str, Any]:
         built = []
-        for engine in (settings.engine, _spark_here(buckets)):
+        for engine in (settings.engine, spark_here(buckets)):
             context = build_context(settings=settings.model_copy(update={"engine": engine}))
             with context.open_warehouse("bench") as warehouse:
                 days = months_before(found.cutoff, 1)
@@ -282,7 +300,7 @@ def cut_sessions(customers: int, months: int, buckets: int, is_monthly: bool, is
     from churn.distributed.work import forget_work, open_work
 
     found = company(customers, months, SILENT)
-    engine = _spark_here(buckets)
+    engine = spark_here(buckets)
     probe_cluster(found.home, engine)  # the first job of a Java takes it seconds to compile
     session = open_session(engine)
     forget_work(found.home)
@@ -331,7 +349,8 @@ def _all_seconds(work: Callable[[], object]) -> float:
     return time.process_time() + java_seconds() - before
 
 
-def _spark_here(buckets: int) -> EngineSettings:
+def spark_here(buckets: int) -> EngineSettings:
+    """Return the engine of two cores of this machine."""
     from churn.config import EngineSettings
 
     return EngineSettings(kind="spark", master="local[2]", buckets=buckets, settings={"spark.driver.memory": "1g"})
@@ -361,6 +380,7 @@ TASKS: dict[str, Callable[..., Work]] = {
     "explore": explore,
     "report": report,
     "features_on": features_on,
+    "rules": rules,
     "tables_that_differ": tables_that_differ,
     "cut_sessions": cut_sessions,
 }

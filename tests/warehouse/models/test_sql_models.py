@@ -46,6 +46,19 @@ def test_a_file_tells_its_name_needs_and_meaning(tmp_path: Path) -> None:
     assert model.settings["grain"] == "one row per customer."
 
 
+def test_an_indented_line_of_the_header_goes_on_with_the_setting_above(home: Path) -> None:
+    sql = (
+        "-- Purpose: use so far.\n-- Months of staging.sessions: select month from totals.session_months\n"
+        "--     where first_at < '2026-01-01'\n-- Counted once.\n--     Not of a setting.\nselect 1 as one\n"
+    )
+    add(home, "features.so_far", sql)
+    model = load_models(home)["features.so_far"]
+    assert model.settings == {
+        "months of staging.sessions": "select month from totals.session_months where first_at < '2026-01-01'"
+    }
+    assert model.description == "use so far. Counted once. Not of a setting."
+
+
 def test_the_comment_behind_a_column_is_its_documentation(tmp_path: Path) -> None:
     path = tmp_path / "x.sql"
     path.write_text(PLAIN)

@@ -15,6 +15,9 @@ from markupsafe import Markup
 
 from churn import wording
 from churn.errors import ConfigError
+from churn.languages.catalogue import languages as languages_of_pages
+from churn.languages.recorded import recorded
+from churn.languages.words import speaking
 from churn.resources import layered
 
 FALLBACK: Final = "en"
@@ -66,6 +69,19 @@ class Language:
         except ConfigError as error:
             return "no words" not in error.what
         return True
+
+    def recorded(self, text: str) -> str:
+        """Return a sentence that was written in English, such as a finding, in this language where it is known."""
+        with speaking(self._catalogue):
+            return recorded(text)
+
+    def lang_of(self, text: str) -> str:
+        """Return the code of English where `text` stays English in a report of this language, and nothing else."""
+        return FALLBACK if self.code != FALLBACK and self.recorded(text) == text else ""
+
+    @property
+    def _catalogue(self) -> str:
+        return self.code if self.code in languages_of_pages() else FALLBACK
 
     def money(self, amount: float | None, currency: str) -> str:
         """Return a whole amount with its currency."""

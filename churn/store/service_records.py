@@ -239,6 +239,7 @@ class NewFigureMail:
     segment: str
     value: str
     months: int
+    language: str
 
 
 @dataclass(frozen=True)

@@ -306,4 +306,5 @@ figure_mails = sa.Table(
     sa.Column("made_at", sa.DateTime, nullable=False),
     sa.Column("sent_for", sa.Date),  # the month's first day
     sa.Column("sent_at", sa.DateTime),
+    sa.Column("language", sa.Text, nullable=False, server_default="en"),  # of whoever made the choice
 )

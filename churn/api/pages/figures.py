@@ -22,7 +22,7 @@ from churn.documents.exploration import SurvivalCurves
 from churn.errors import ConfigError, NotFound
 from churn.jobs.notify.figure_mail import keep_choice, stop_choice
 from churn.languages.recorded import recorded
-from churn.languages.words import N_, by_language, tr
+from churn.languages.words import N_, by_language, language, tr
 from churn.reports.charts.exploration import survival_curves
 from churn.reports.charts.figures import churn_lines, revenue_moves
 from churn.reports.charts.svg import Figure
@@ -84,7 +84,9 @@ def mail(
     shown = read_figures(state.context, wanted)
     if shown is None:
         raise NotFound(tr("there are no figures yet"), where="figures", remedy=tr("See the jobs."))
-    choice = NewFigureMail(user.name, addresses_in(to), tuple(tables), shown.segment, shown.value, shown.length)
+    choice = NewFigureMail(
+        user.name, addresses_in(to), tuple(tables), shown.segment, shown.value, shown.length, language()
+    )
     try:
         keep_choice(state.context, choice, is_admin=user.may("admin"), request=request_id(request))
     except ConfigError as error:

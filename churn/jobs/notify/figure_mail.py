@@ -15,7 +15,9 @@ from churn import wording
 from churn.context import Context
 from churn.errors import ChurnError, ConfigError, NotFound
 from churn.jobs.notify.channels import send_mail
-from churn.languages.catalogue import ENGLISH
+from churn.languages.catalogue import ENGLISH, languages
+from churn.languages.recorded import recorded
+from churn.languages.words import N_, language, shown, speaking, tr, within
 from churn.reports.render import render
 from churn.store.service_records import FigureMail, NewFigureMail
 from churn.views.figure_tables import ColumnKind, FigureTable, figure_tables
@@ -123,25 +125,33 @@ def mail_figures(context: Context, day: date) -> MailedFigures:
 
 
 def figures_mail(context: Context, choice: FigureMail, figures: SegmentFigures, month: date) -> EmailMessage:
-    """Return the mail of a choice for a month; the same choice of the same month bears the same id whenever it is sent."""
+    """Return the mail of a choice for a month in its language; the same choice of the same month bears the same id whenever it is sent."""
+    with speaking(choice.language if choice.language in languages() else ENGLISH):
+        return _figures_mail(context, choice, figures, month)
+
+
+def _figures_mail(context: Context, choice: FigureMail, figures: SegmentFigures, month: date) -> EmailMessage:
     alerts, currency = context.settings.alerts, context.settings.business.currency
     wanted = [table for table in figure_tables(context, figures).tables if table.name in choice.tables]
-    title = f"Figures of {_months(figures)}"
-    of = WORDS.get(figures.segment, figures.segment) if figures.segment != ALL else ""
-    lead = f"{'By ' + of.lower() + '. ' if of else ''}Data until {wording.day(figures.data_cutoff)}."
+    title = tr("Figures of {months}", months=_months(figures))
+    of = within(WORDS.get(figures.segment, figures.segment)) if figures.segment != ALL else ""
+    until = tr("Data until {day}.", day=wording.day(figures.data_cutoff))
+    lead = f"{tr('By {segment}.', segment=of)} {until}" if of else until
     headline = _headline(figures, currency)
-    foot = "You get this each month because somebody at your company chose it. Whoever did can stop it on the page of figures."
+    foot = tr(
+        "You get this each month because somebody at your company chose it. Whoever did can stop it on the page of figures."
+    )
     html = render(
         "mail/figures.html",
         home=context.settings.home,
-        language=ENGLISH,
+        language=language(),
         title=title,
         lead=lead,
         headline=headline,
         tables=[_in_words(table, currency, _title(table, of)) for table in wanted],
         foot=foot,
         link=f"{alerts.link.rstrip('/')}/figures" if alerts.link else None,
-        link_words="Open the figures",
+        link_words=tr("Open the figures"),
     )
     mail = EmailMessage()
     mail["From"] = alerts.email_from
@@ -152,7 +162,8 @@ def figures_mail(context: Context, choice: FigureMail, figures: SegmentFigures, 
     mail["Message-ID"] = f"<figures-{choice.mail_id}-{month:%Y-%m}.{_digest(context, choice)}@{domain}>"
     plain = "\n".join(f"{name}: {value}{f' ({note})' if note else ''}" for name, value, note in headline)
     names = ", ".join(f"{table.name}.csv" for table in wanted)
-    mail.set_content(f"{title}\n{lead}\n\n{plain}\n\nThe tables are attached: {names}.\n\n{foot}\n")
+    attached = tr("The tables are attached: {names}.", names=names)
+    mail.set_content(f"{title}\n{lead}\n\n{plain}\n\n{attached}\n\n{foot}\n")
     mail.add_alternative(html, subtype="html")
     for table in wanted:
         mail.add_attachment(table.csv().encode(), maintype="text", subtype="csv", filename=f"{table.name}.csv")
@@ -188,7 +199,7 @@ def _figures(context: Context, choice: FigureMail) -> SegmentFigures | None:
 
 def _months(figures: SegmentFigures) -> str:
     last = wording.month(figures.last)
-    return last if figures.length == 1 else f"{wording.month(figures.first)} to {last}"
+    return last if figures.length == 1 else tr("{low} to {high}", low=wording.month(figures.first), high=last)
 
 
 def _headline(figures: SegmentFigures, currency: str) -> list[tuple[str, str, str]]:
@@ -198,43 +209,47 @@ def _headline(figures: SegmentFigures, currency: str) -> list[tuple[str, str, st
     if now is None:
         return []
     return [
-        ("Churn a month", _share(now.churn_rate), _compared(period, lambda sums: sums.churn_rate, figures.length)),
+        (tr("Churn a month"), _share(now.churn_rate), _compared(period, lambda sums: sums.churn_rate, figures.length)),
         (
-            "Revenue churn a month",
+            tr("Revenue churn a month"),
             _share(now.revenue_churn),
             _compared(period, lambda s: s.revenue_churn, figures.length),
         ),
-        ("Customers", wording.count(now.ended), ""),
-        ("Monthly revenue", wording.money(now.revenue_ended, currency, cents=False), ""),
+        (tr("Customers"), wording.count(now.ended), ""),
+        (tr("Monthly revenue"), wording.money(now.revenue_ended, currency, cents=False), ""),
     ]
 
 
 def _compared(period: Period, rate: Callable[[Sums], float | None], length: int) -> str:
     """Return how a rate differs from earlier ones, in points; of twelve months both are the same, and said once."""
     now = None if period.now is None else rate(period.now)
-    earlier = [("the months before", period.before)] if length != 12 else []
-    earlier.append(("the year before", period.year_before))
+    earlier = [(N_("{points} points to the months before"), period.before)] if length != 12 else []
+    earlier.append((N_("{points} points to the year before"), period.year_before))
     parts = [
-        f"{100 * (now - then):+.1f} points to {words}".replace("-", "\u2212")
+        tr(words, points=_signed(100 * (now - then)))
         for words, sums in earlier
         if now is not None and sums is not None and (then := rate(sums)) is not None
     ]
     return "; ".join(parts)
 
 
+def _signed(points: float) -> str:
+    return ("+" if points >= 0 else "\u2212") + wording.decimal(abs(points), 1)
+
+
 def _title(table: FigureTable, of: str) -> str:
     """Return what a table is called: that by segment says by which."""
     if table.name != "by-segment":
-        return table.title
-    return f"Churn by {of.lower()}" if of else "All customers"
+        return str(shown(table.title))
+    return tr("Churn by {segment}", segment=of) if of else tr("All customers")
 
 
 def _in_words(table: FigureTable, currency: str, title: str) -> MailTable:
-    shown = _SHOWN.get(table.name)
-    places = [n for n, column in enumerate(table.columns) if n == 0 or shown is None or column.name in shown]
+    wide = _SHOWN.get(table.name)
+    places = [n for n, column in enumerate(table.columns) if n == 0 or wide is None or column.name in wide]
     return MailTable(
         title,
-        tuple(table.columns[n].label for n in places),
+        tuple(str(shown(table.columns[n].label)) for n in places),
         tuple(tuple(_cell(table.columns[n].kind, row[n], currency) for n in places) for row in table.rows),
     )
 
@@ -245,7 +260,7 @@ def _cell(kind: ColumnKind, value: object, currency: str) -> str:
     if isinstance(value, date):
         return wording.month(value)
     if not isinstance(value, int | float):
-        return str(value)
+        return recorded(str(shown(value)))
     words = {
         "share": lambda: _share(value),
         "money": lambda: wording.money(value, currency, cents=False),

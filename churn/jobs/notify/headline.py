@@ -12,6 +12,7 @@ from churn.context import Context
 from churn.documents.document import Document
 from churn.documents.month_facts import MonthFacts
 from churn.jobs.notify.chat import ChatMessage
+from churn.languages.words import tr, trn
 from churn.views.reports import headline_of
 from churn.workflows.report import ReportResult
 
@@ -81,13 +82,26 @@ def headline_figures(facts: MonthFacts) -> Iterator[HeadlineFigure]:
     if facts.churn is not None:
         now = facts.churn.now
         yield HeadlineFigure(
-            name="Churn", value=f"{wording.percent(now.churn_rate)} (target {wording.percent(facts.target)})"
+            name=tr("Churn"),
+            value=tr(
+                "{rate} (target {target})",
+                rate=wording.percent(now.churn_rate),
+                target=wording.percent(facts.target),
+            ),
         )
         lost = now.voluntary_churners + now.involuntary_churners
-        yield HeadlineFigure(name="Customers lost", value=f"{wording.count(lost)} of {wording.count(now.customers)}")
-        yield HeadlineFigure(name="Monthly revenue lost", value=amount(now.monthly_revenue_lost))
+        yield HeadlineFigure(
+            name=tr("Customers lost"),
+            value=tr("{part} of {whole}", part=wording.count(lost), whole=wording.count(now.customers)),
+        )
+        yield HeadlineFigure(name=tr("Monthly revenue lost"), value=amount(now.monthly_revenue_lost))
     if facts.saved is not None:
-        interval = f"{amount(facts.saved.low)} to {amount(facts.saved.high)}"
-        yield HeadlineFigure(name="Campaigns brought", value=f"{amount(facts.saved.value)} ({interval})")
+        interval = tr("{low} to {high}", low=amount(facts.saved.low), high=amount(facts.saved.high))
+        yield HeadlineFigure(name=tr("Campaigns brought"), value=f"{amount(facts.saved.value)} ({interval})")
     if facts.risk is not None:
-        yield HeadlineFigure(name="At risk now", value=f"{wording.count(facts.risk.listed)} customers")
+        yield HeadlineFigure(
+            name=tr("At risk now"),
+            value=trn(
+                "{number} customer", "{number} customers", facts.risk.listed, number=wording.count(facts.risk.listed)
+            ),
+        )

@@ -12,7 +12,8 @@ from churn import wording
 from churn.context import Context
 from churn.jobs.notify.channels import send_mail
 from churn.jobs.notify.headline import headline_figures
-from churn.languages.catalogue import ENGLISH
+from churn.languages.catalogue import ENGLISH, languages
+from churn.languages.words import language, speaking, tr
 from churn.reports.render import render
 from churn.views.reports import headline_of
 from churn.workflows.report import ReportResult
@@ -24,9 +25,14 @@ def mail_report(context: Context, report: ReportResult) -> int:
     The same report bears the same id whenever it is sent; one of another home or written anew has another, for mail
     programs drop what bears an id they know. Raises Unreachable, AuthFailed or ConfigError as `send_mail`.
     """
-    settings = context.settings.alerts
-    if not settings.report_to:
+    if not context.settings.alerts.report_to:
         return 0
+    with speaking(report.language if report.language in languages() else ENGLISH):
+        return _mail_report(context, report)
+
+
+def _mail_report(context: Context, report: ReportResult) -> int:
+    settings = context.settings.alerts
     page = report.files["report"]
     headline = headline_of(page)
     mail = EmailMessage()
@@ -37,9 +43,9 @@ def mail_report(context: Context, report: ReportResult) -> int:
     domain = (settings.email_from or "churn@localhost").rpartition("@")[2]
     mail["Message-ID"] = f"<{page.stem}.{_digest(context, page)}@{domain}>"
     link = f"\n{settings.link}\n" if settings.link else ""
-    figures = tuple(headline_figures(report.document)) if report.language == ENGLISH else ()
+    figures = tuple(headline_figures(report.document)) if report.language == language() else ()
     plain = "".join(f"{figure.name}: {figure.value}\n" for figure in figures)
-    how = f"The report is the file {page.name}: it opens in any browser, and prints well."
+    how = tr("The report is the file {file}: it opens in any browser, and prints well.", file=page.name)
     mail.set_content(f"{headline}\n\n{plain}\n{how}\n{link}")
     html = render(
         "mail/report.html",
@@ -50,7 +56,7 @@ def mail_report(context: Context, report: ReportResult) -> int:
         figures=figures,
         foot=how,
         link=f"{settings.link.rstrip('/')}/reports" if settings.link else None,
-        link_words="All reports",
+        link_words=tr("All reports"),
     )
     mail.add_alternative(html, subtype="html")
     mail.add_attachment(page.read_bytes(), maintype="text", subtype="html", filename=page.name)

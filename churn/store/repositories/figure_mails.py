@@ -27,6 +27,7 @@ class FigureMailRepository:
             "value": wanted.value,
             "months": wanted.months,
             "made_at": at,
+            "language": wanted.language,
         }
         with self._database.write() as connection:
             query = sa.insert(figure_mails).values(**values).returning(figure_mails.c.mail_id)
@@ -46,6 +47,7 @@ class FigureMailRepository:
                     segment=row.segment,
                     value=row.value,
                     months=row.months,
+                    language=row.language,
                     mail_id=row.mail_id,
                     made_at=row.made_at,
                     sent_for=row.sent_for,

@@ -84,7 +84,7 @@ def maria(service: Service, finished_company: Company, monkeypatch: pytest.Monke
     monkeypatch.setattr(service.app.churn, "context", mailing_context(service.context, 1))  # type: ignore[attr-defined]
     with service.context.open_store() as store:
         store.figure_mails.add(
-            NewFigureMail("maria", ("ann@company.example",), ("customers",), "all", "", 3), datetime(2026, 8, 9)
+            NewFigureMail("maria", ("ann@company.example",), ("customers",), "all", "", 3, "en"), datetime(2026, 8, 9)
         )
         champion = store.models.champion()
         assert champion is not None

@@ -21,8 +21,8 @@ from tests.jobs.notify.mail import mail_server
 pytestmark = pytest.mark.slow
 
 DAY = date(2026, 7, 2)
-BY_PLAN = NewFigureMail("maria", ("ann@company.example",), ("by-segment", "customers"), "plan", "", 3)
-OF_BASIC = NewFigureMail("maria", ("ann@company.example",), ("customers",), "plan", "basic", 2)
+BY_PLAN = NewFigureMail("maria", ("ann@company.example",), ("by-segment", "customers"), "plan", "", 3, "en")
+OF_BASIC = NewFigureMail("maria", ("ann@company.example",), ("customers",), "plan", "basic", 2, "en")
 
 
 def html_of(mail: EmailMessage) -> str:
@@ -58,6 +58,23 @@ def test_a_choice_is_mailed_once_a_month_with_each_table_as_csv(tmp_path: Path) 
         ("All customers", "12", pytest.approx(4 / 300)),
     ]
     assert len(list(csv.reader(io.StringIO(by_month.get_content())))) == 1 + 3
+
+
+def test_a_mail_speaks_the_language_of_whoever_chose_it(tmp_path: Path) -> None:
+    with mail_server() as (port, inbox):
+        context = published(tmp_path, port)
+        keep_choice(context, replace(BY_PLAN, language="de"), is_admin=False)
+        assert [choice.language for choice in choices_of(context, "maria", is_admin=False)] == ["de"]
+        mail_figures(context, DAY)
+    (mail,) = inbox.mails
+    assert mail["Subject"] == "Zahlen für April 2026 bis Juni 2026"
+    html = html_of(mail)
+    assert '<html lang="de"' in html
+    assert re.findall(r"<h2[^>]*>([^<]+)</h2>", html) == ["Abwanderung nach Tarif", "Kunden nach Monat"]
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert "Abwanderung im Monat: 1,3" in plain.get_content()
+    assert "The tables" not in plain.get_content()
 
 
 def test_a_mail_holds_nothing_but_what_mail_programs_show_alike(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_an_indented_line_of_the_header_goes_on_with_the_setting_above(home: Pat
         "-- Purpose: use so far.\n-- Months of staging.sessions: select month from totals.session_months\n"
         "--     where first_at < '2026-01-01'\n-- Counted once.\n--     Not of a setting.\nselect 1 as one\n"
     )
-    add(home, "features.so_far", sql)
+    add(home, "features/so_far", sql)
     model = load_models(home)["features.so_far"]
     assert model.settings == {
         "months of staging.sessions": "select month from totals.session_months where first_at < '2026-01-01'"

@@ -43,6 +43,20 @@ def test_every_type_comes_back_from_files_as_it_was(warehouse: Warehouse, tmp_pa
         assert warehouse.rows("select count(*) from s.back") == [(2,)]
 
 
+def test_times_are_written_as_differences(warehouse: Warehouse, tmp_path: Path) -> None:
+    with warehouse:
+        warehouse.execute("create schema s")
+        warehouse.execute(
+            "create table s.t as select 'c' || n % 7 as customer_id, timestamp '2024-01-05' + to_seconds(37 * n) as at"
+            " from range(5000) as r(n)"
+        )
+        FiledTable.of(warehouse, "s.t").write(warehouse, tmp_path / "t.parquet")
+        kinds = warehouse.rows(
+            f"select encodings from parquet_metadata('{tmp_path / 't.parquet'}') where path_in_schema = 'c1'"
+        )
+        assert {kind for (kind,) in kinds} == {"DELTA_BINARY_PACKED"}
+
+
 def test_the_state_of_a_table_follows_from_its_rows_and_not_from_their_order(warehouse: Warehouse) -> None:
     with warehouse:
         warehouse.execute("create schema s")

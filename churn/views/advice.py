@@ -37,6 +37,12 @@ def readable_campaigns(context: Context) -> dict[str, CampaignDefinition]:
     return {name: definition for name, definition in definitions.items() if definition is not None}
 
 
+def title_of(campaign: str, definitions: Mapping[str, CampaignDefinition]) -> str:
+    """Return what people call a campaign; its name in words where its file is gone or wrong."""
+    known = definitions.get(campaign)
+    return campaign.replace("_", " ").capitalize() if known is None else known.title
+
+
 @dataclass(frozen=True)
 class Advice:
     """What to do about a customer: `campaign` and its `title` where there is one, and `text`, a sentence.

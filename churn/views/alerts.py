@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,6 +15,7 @@ from churn.campaigns.rounds import offer_of_campaign
 from churn.context import Context
 from churn.languages.words import N_, tr
 from churn.store import Alert
+from churn.views.advice import readable_campaigns, title_of
 
 SHOWN_OVER: Final = 30
 _TITLES: Final = {
@@ -65,7 +66,8 @@ class AlertsPage:
 def alerts_page(context: Context) -> AlertsPage:
     """Return what the page of alerts shows."""
     now = context.clock()
-    campaigns = frozenset(campaign_files(context.settings.home))
+    definitions = readable_campaigns(context)
+    campaigns = {name: title_of(name, definitions) for name in campaign_files(context.settings.home)}
     with context.open_store() as store:
         rows = [_row(alert, campaigns, now) for alert in store.alerts.open()]
         over = [_row(alert, campaigns, now) for alert in store.alerts.resolved(limit=SHOWN_OVER)]
@@ -73,7 +75,7 @@ def alerts_page(context: Context) -> AlertsPage:
     return AlertsPage(rows, over)
 
 
-def _row(alert: Alert, campaigns: frozenset[str], now: datetime) -> AlertRow:
+def _row(alert: Alert, campaigns: Mapping[str, str], now: datetime) -> AlertRow:
     address, place = _cause(alert, campaigns)
     return AlertRow(
         alert=alert,
@@ -85,7 +87,7 @@ def _row(alert: Alert, campaigns: frozenset[str], now: datetime) -> AlertRow:
     )
 
 
-def _cause(alert: Alert, campaigns: frozenset[str]) -> tuple[str, str]:
+def _cause(alert: Alert, campaigns: Mapping[str, str]) -> tuple[str, str]:
     """Return the address of the page on which the cause is seen, and what to call it."""
     words = alert.subject.split()
     if alert.kind == OFFER_OFF and words:
@@ -99,7 +101,7 @@ def _cause(alert: Alert, campaigns: frozenset[str]) -> tuple[str, str]:
     if named is None and alert.kind == ALARM and (offer := offer_of_campaign(alert.subject)) in campaigns:
         named = offer
     if named is not None and alert.kind in {ALARM, "campaign_held_back", "sync_failed", "sync_partial"}:
-        return f"/campaigns/{quote(named)}", tr("Campaign {name}", name=named)
+        return f"/campaigns/{quote(named)}", tr("Campaign {name}", name=campaigns[named])
     if alert.kind in {"sync_failed", "sync_partial", "outcomes_not_read", "campaign_held_back", ALARM}:
         return "/campaigns", tr("Campaigns")
     return "/jobs", tr("Jobs and data")

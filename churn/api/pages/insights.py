@@ -105,9 +105,11 @@ def campaign(
         wrong = tr("Give a title of 1 to 100 characters: customers' agents will read it.")
     name = name_from(title)
     if not wrong and insight is not None:
-        owner = user.name if user.kind in {"key", "password"} else None
+        owner = None if user.kind == "link" else user.name
         try:
-            draft_audience(state.context, insight, name=name, title=title.strip(), channel=channel, owner=owner)
+            draft_audience(
+                state.context, insight, name=name, title=title.strip(), channel=channel, owner=owner, by=user.name
+            )
         except (CampaignError, ConfigError) as error:
             wrong = f"{error.what[:1].upper()}{error.what[1:]}. {error.remedy or ''}".strip()
         else:

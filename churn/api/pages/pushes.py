@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote, urlencode
@@ -19,6 +20,7 @@ from churn.api.state import State, state_of
 from churn.errors import CampaignError
 from churn.jobs.requests import ask_retry
 from churn.languages.words import N_, tr
+from churn.views.advice import readable_campaigns, title_of
 from churn.views.pushes import KINDS, answer_of, push_page, pushes, refused_customers, rows_as_csv, without_addresses
 from churn.workflows.sync import RISK_LIST
 
@@ -35,7 +37,7 @@ Run = Annotated[str, InPath(max_length=200, pattern=r"^[\w.-]+$")]
 WORDS: Final[dict[PushedKind, tuple[str, str, str]]] = {  # how a status shows it, what people call it, what it means
     "added": ("ok", N_("Added"), N_("The CRM had no record, and has one now.")),
     "changed": ("ok", N_("Changed"), N_("The record was there, and fields of it were changed.")),
-    "written": ("ok", N_("Written"), N_("The push did not keep whether the record was made or changed.")),
+    "written": ("ok", N_("Written"), N_("The push did not keep whether the record was created or changed.")),
     "cleared": ("off", N_("Cleared"), N_("No longer on the list: our fields were emptied, or say so.")),
     "same": ("off", N_("Unchanged"), N_("The CRM held the same already.")),
     "refused": ("act", N_("Refused"), N_("The CRM said no, in the words shown.")),
@@ -70,6 +72,12 @@ def _wanted(
 Wanted = Annotated[RowFilter, Depends(_wanted)]
 
 
+def _naming(state: State) -> Callable[[str], str]:
+    """Return what gives a list's title by the name that it is pushed under."""
+    definitions = readable_campaigns(state.context)
+    return lambda campaign: tr("Risk list") if campaign == RISK_LIST else title_of(campaign, definitions)
+
+
 @router.get("/pushes")
 def every_push(request: Request, state: Here, _user: Reader) -> Response:
     """Show the newest pushes to every CRM."""
@@ -79,7 +87,7 @@ def every_push(request: Request, state: Here, _user: Reader) -> Response:
         title="CRM",
         active="pushes",
         runs=pushes(state.context),
-        risk_list=RISK_LIST,
+        title_of=_naming(state),
     )
 
 
@@ -91,7 +99,7 @@ def one_push(run_id: Run, request: Request, state: Here, user: Reader, wanted: W
     return page(
         request,
         "pushes/push.html.j2",
-        title=tr("Risk list") if shown.run.campaign == RISK_LIST else shown.run.campaign.replace("_", " ").capitalize(),
+        title=_naming(state)(shown.run.campaign),
         active="pushes",
         shown=shown,
         wanted=wanted,

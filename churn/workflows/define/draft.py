@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def draft_audience(
-    context: Context, insight: ColumnInsight, *, name: str, title: str, channel: str, owner: str | None
+    context: Context, insight: ColumnInsight, *, name: str, title: str, channel: str, owner: str | None, by: str
 ) -> DefinitionInForce:
-    """Keep a campaign for those whom `insight` is about; nobody is contacted by it.
+    """Keep a campaign for those whom `insight` is about, saved `by` somebody; nobody is contacted by it.
 
     Raises CampaignError for a name that is taken, ConfigError for anything that `churn campaigns validate` refuses.
     """
@@ -41,16 +41,16 @@ def draft_audience(
         # Another seed for each campaign, so that the holdout is not always the same customers.
         "holdout": {"share": 0.1, "seed": zlib.crc32(name.encode()) % 1_000_000},
     }
-    return define_campaign(context, name, sections, Saving(owner, "Made of an insight"))
+    return define_campaign(context, name, sections, Saving(by, "Made from an insight"))
 
 
 _LONGEST: Final = 60
 
 
 def draft_campaign(
-    context: Context, answer: Answer, *, name: str, title: str, channel: str, owner: str | None
+    context: Context, answer: Answer, *, name: str, title: str, channel: str, owner: str | None, by: str
 ) -> DefinitionInForce:
-    """Keep the campaign that `answer` describes as campaigns/NAME.toml of the home; nobody is contacted by it.
+    """Keep the campaign that `answer` describes as campaigns/NAME.toml of the home, saved `by` somebody; nobody is contacted by it.
 
     Everyone down to the simulated cut is its audience; a simulated budget or number of contacts becomes its limit.
     Raises CampaignError for a name that is taken, ConfigError for anything that `churn campaigns validate` refuses.
@@ -60,7 +60,7 @@ def draft_campaign(
     if answer.result.point.contacts <= 0:
         raise ConfigError("this simulation contacts nobody", where="simulation", remedy="Change its terms.")
     sections = campaign_sections(answer, name=name, title=title, channel=channel, owner=owner)
-    return define_campaign(context, name, sections, Saving(owner, "Made of a simulation"))
+    return define_campaign(context, name, sections, Saving(by, "Made from a simulation"))
 
 
 def campaign_sections(

@@ -62,6 +62,7 @@ def keep_file(context: Context, folder: KeptFolder, name: str, text: str, saving
             where="name",
             remedy="Use small letters, digits and underscores, such as winback_call.",
         )
+    text = text.replace("\r\n", "\n")  # browsers end lines so; a file of ours is read again with one mark
     home, now = context.settings.home, context.clock()
     place = home / folder
     place.mkdir(parents=True, exist_ok=True)

@@ -121,7 +121,7 @@ def test_alerts_in_a_browser(visitor: Any) -> None:
         for kind, subject, severity, message in RAISED[:5]:
             store.alerts.raise_(kind, subject, severity, message, AT)
     visitor.visit("/alerts")
-    visitor.see("A job failed", "Run it again", "Campaign fix_payment")
+    visitor.see("A job failed", "Run it again", "Campaign Help to fix a failed payment")
     visitor.page.get_by_role("button", name="I look after it").first.click()
     visitor.see("looks after it")
     visitor.assert_accessible()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from churn.campaigns.history import campaign_versions
 from churn.campaigns.reading import load_campaign
 from churn.views.insights import LATEST
 
@@ -84,7 +85,7 @@ def explored(visitor):
 
 def test_before_any_exploration_the_page_offers_one_and_asks_for_the_job(visitor):
     visitor.visit("/insights")
-    visitor.see("Nobody has looked yet")
+    visitor.see("Not explored yet")
     visitor.assert_accessible()
     visitor.screenshot("insights-empty")
     visitor.page.get_by_role("button", name="Explore the data").click()
@@ -121,6 +122,8 @@ def test_an_insight_becomes_the_audience_of_a_draft(explored):
     kept = load_campaign(explored.served.home, "wake_the_silent")
     assert kept.audience.filter == "days_since_last_login >= 14"
     assert "Found by exploring the data" in kept.description
+    (version,) = campaign_versions(explored.served.home, "wake_the_silent")
+    assert version.who, "it says who made it, also where nobody owns it yet"
 
 
 def test_a_title_that_is_taken_is_told_beside_the_field(explored):
@@ -136,4 +139,4 @@ def test_who_may_only_read_sees_insights_and_no_button_to_make_campaigns(explore
     reader = visitors(explored.served).sign_in(["read"])
     reader.visit("/insights")
     reader.see("No login for 14 days or more")
-    assert reader.page.get_by_text("Make an audience of it").count() == 0
+    assert reader.page.get_by_text("Make it an audience").count() == 0

@@ -36,9 +36,9 @@ TOLD: tuple[tuple[str, RowState, str | None, str | None], ...] = (
 )
 
 
-def keep_push(context: Context, run_id: str = RUN) -> None:
-    """Keep a push of the risk list to `file`, with a row of every kind."""
-    run = SyncRun(run_id, "file", "risk-list", "push", "upsert", FIELDS, None, None, len(TOLD), "test", AT)
+def keep_push(context: Context, run_id: str = RUN, campaign: str = "risk-list") -> None:
+    """Keep a push of the risk list, or of a campaign, to `file`, with a row of every kind."""
+    run = SyncRun(run_id, "file", campaign, "push", "upsert", FIELDS, None, None, len(TOLD), "test", AT)
     rows = [
         OutboxRow(f"P{n:03}", n, action, {"churn_p": 0.25, "churn_risk": "high"}, ("churn_p",) if code == "updated" else None, f"h{n}", "h")  # type: ignore[arg-type]  # an action
         for n, (action, _, code, _) in enumerate(TOLD)
@@ -80,6 +80,17 @@ def test_rows_are_counted_by_what_became_of_them(service: Service, maria: TestCl
     assert "P002" in text
     assert "P001" not in text.partition('id="rows"')[2]
     assert maria.get("/pushes/risk-list-2").status_code == 404
+
+
+def test_a_push_is_called_by_the_title_of_its_campaign(service: Service, maria: TestClient) -> None:
+    folder = service.context.settings.home / "campaigns"
+    folder.mkdir(exist_ok=True)
+    (folder / "win_back.toml").write_text('[campaign]\ntitle = "Come back, please"\n\n[offer]\nchannel = "phone"\n')
+    keep_push(service.context, "win_back-1", "win_back")
+    keep_push(service.context, "gone_call-1", "gone_call")
+    for title, run in (("Come back, please", "win_back-1"), ("Gone call", "gone_call-1"), ("Risk list", RUN)):
+        assert f'<a href="/pushes/{run}">{title}</a>' in maria.get("/pushes").text
+        assert f"{title}</h1>" in maria.get(f"/pushes/{run}").text
 
 
 def test_refusals_are_grouped_by_message_whatever_ids_and_numbers_are_in_it(service: Service) -> None:
@@ -135,10 +146,10 @@ def test_a_group_of_refused_rows_is_sent_again_and_no_other(service: Service, ma
 
 def test_a_push_in_a_browser(visitor: Any) -> None:
     keep_push(visitor.served.context)
-    visitor.visit("/pushes").see("Risk list", "Done but for some")
+    visitor.visit("/pushes").see("Risk list", "Partly done")
     visitor.assert_accessible()
     visitor.page.get_by_role("link", name="Risk list").last.click()
-    visitor.see("Refused, by what the CRM says", "What the CRM answered")
+    visitor.see("Refused, grouped by the CRM's message", "What the CRM answered")
     visitor.page.locator(".payload summary").first.click()
     visitor.see("churn_risk")
     visitor.assert_accessible()

@@ -14,7 +14,8 @@ from churn.views.campaign_standing import campaign_rows
 from churn.views.campaigns import list_campaigns, show_campaign
 from churn.views.next_offers import NextOffers, next_best_offers
 from churn.views.programmes import list_programmes
-from churn.workflows.define import archive, restore, validate_programmes
+from churn.workflows.define import archive, keep_campaign, restore, validate_programmes
+from churn.workflows.define.keeping import Saving
 from churn.workflows.keep_campaigns import plan_programmes
 from churn.workflows.keep_campaigns.keep import running_campaigns
 from tests.workflows.plan.keeping import PROGRAMME, assigned, keep_in, plan
@@ -104,3 +105,13 @@ def test_an_archived_programme_plans_no_round_and_offers_nothing(town: Town) -> 
         plan(town)
     assert load_programme(town.home, "keep").archived is not None
     assert [version.who for version in programme_versions(town.home, "keep")] == [None, "maria"]
+
+
+def test_what_a_browser_sent_with_its_ends_of_lines_is_no_change_of_the_file_itself(town: Town) -> None:
+    town.campaign("call")
+    file = town.home / "campaigns" / "call.toml"
+    text = file.read_text().replace("[campaign]", "# Checked.\n[campaign]", 1)
+    keep_campaign(town.context, "call", text.replace("\n", "\r\n"), Saving("maria"))
+    assert b"\r" not in file.read_bytes()
+    archive(town.context, "campaigns", "call", who="jan")
+    assert [version.who for version in campaign_versions(town.home, "call")] == [None, "maria", "jan"]

@@ -68,8 +68,10 @@ def _campaign(request: Request, state: State, user: SignedIn, form: Mapping[str,
         return show(request, state, user, question, status=422, campaign_form=replace(entered, title_wrong=wrong))
     answer, question = ask(state, question)
     try:
-        owner = user.name if user.kind in {"key", "password"} else None
-        draft_campaign(state.context, answer, name=name, title=title, channel=entered.channel, owner=owner)
+        owner = None if user.kind == "link" else user.name
+        draft_campaign(
+            state.context, answer, name=name, title=title, channel=entered.channel, owner=owner, by=user.name
+        )
     except (CampaignError, ConfigError) as error:
         wrong = f"{error.what[0].upper()}{error.what[1:]}. {error.remedy or ''}".strip()
         return show(request, state, user, question, status=422, campaign_form=replace(entered, campaign_wrong=wrong))
